@@ -1,0 +1,96 @@
+"""One annotation as it is stored, its identity, and the canonical form by which two stores are compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+NAMESPACE: Final = uuid.UUID("6f1d1c0e-6a55-5d2b-9c1e-0d4f3a6b7c81")  # of every UUIDv5 vaengine makes
+
+SCENE_TYPE: Final = "scene"
+PERSON_DETECTION: Final = "person_detection"
+PERSON_TRACK: Final = "person_track"
+
+
+@dataclass(frozen=True, slots=True)
+class BBox:
+    """A box in pixels of the displayed picture: top-left corner and size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One row of `annotations`: a stretch `[timestamp_seconds, end_seconds)` of one video, or one frame where `end_seconds` is None.
+
+    Seconds count from the video's first frame. `frame_number` is exact, counts from 0 in presentation order, and is the first frame of a
+    scene or track. `attributes` is what the columns do not hold.
+    """
+
+    annotation_id: str
+    video_id: str
+    pipeline: str
+    config_hash: str
+    annotation_type: str
+    timestamp_seconds: float | None
+    end_seconds: float | None = None
+    frame_number: int | None = None
+    person_id: str | None = None
+    face_id: str | None = None
+    speaker_id: str | None = None
+    scene_id: str | None = None
+    confidence: float | None = None
+    bbox: BBox | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
+            raise ValueError(f"confidence must lie in 0..1, got {self.confidence}")
+        if self.end_seconds is not None and (self.timestamp_seconds is None or self.end_seconds < self.timestamp_seconds):
+            raise ValueError(f"an annotation cannot end at {self.end_seconds} and begin at {self.timestamp_seconds}")
+
+    def to_data(self) -> dict[str, Any]:
+        """The whole annotation as a flat JSON object: what column `data` holds; None is left out."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("bbox", "attributes")}
+        box = {f"bbox_{side}": getattr(self.bbox, side) for side in ("x", "y", "width", "height")} if self.bbox else {}
+        return {**self.attributes, **{k: v for k, v in columns.items() if v is not None}, **box}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Annotation:
+        """The reverse of `to_data`; keys that are no column are attributes."""
+        rest = dict(data)
+        box = [rest.pop(f"bbox_{side}", None) for side in ("x", "y", "width", "height")]
+        columns = {f.name: rest.pop(f.name) for f in fields(cls) if f.name in rest}
+        bbox = None if None in box else BBox(*(float(v) for v in box if v is not None))
+        return cls(**columns, bbox=bbox, attributes=rest)
+
+
+def annotation_id(video_id: str, pipeline: str, config_hash: str, annotation_type: str, frame: int, ordinal: int) -> str:
+    """UUIDv5 that is the same for the same video and configuration, on any machine."""
+    return str(uuid.uuid5(NAMESPACE, f"{video_id}/{pipeline}/{config_hash}/{annotation_type}/{frame}/{ordinal}"))
+
+
+def job_id_for(video_id: str, config_hashes: Mapping[str, str]) -> str:
+    """UUIDv5 of a video and its sorted (pipeline, config_hash) pairs."""
+    pairs = ",".join(f"{pipeline}={config_hashes[pipeline]}" for pipeline in sorted(config_hashes))
+    return str(uuid.uuid5(NAMESPACE, f"{video_id}/{pairs}"))
+
+
+def canonical_json(value: object) -> str:
+    """One spelling per value: sorted keys, no spaces, shortest floats that read back the same."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical_digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    """sha256 (hex) of rows whatever their order: two stores hold the same results exactly when these agree."""
+    digest = hashlib.sha256()
+    for line in sorted(canonical_json(row) for row in rows):
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,166 @@
+"""Units of work: a stretch of one video, what came out of it, and what the store remembers of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+
+import numpy as np
+
+from schemas.annotation import Annotation
+from schemas.frames import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkKey:
+    """One pipeline with one configuration over one video: what results belong to."""
+
+    video_id: str
+    pipeline: str
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which frames travel to the models, and how large.
+
+    A frame is sampled when it is the first shown in its interval of 1/`fps` seconds since the first frame. `width` x `height` is the size
+    of the tensor in pixels, chosen once per video so that every chunk agrees.
+    """
+
+    fps: Fraction
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSpec:
+    """Frames `[first_frame, first_frame + frame_count)` of a video, shown in `[start_pts, end_pts)`; tiny, so it can be sent anywhere.
+
+    `pts` int64 holds the presentation time of every frame of the chunk, preceded by that of the frame before (`overlap` = 1) unless
+    the chunk begins the video. It is empty where the index is not exact: then the chunk is the whole video, counted as it is decoded.
+    `seek_pts` is the governing keyframe, None to read from the start. `keys` are the pipelines that still need this stretch.
+    """
+
+    video_id: str
+    path: str
+    stream_index: int
+    time_base: Fraction
+    origin_pts: int  # start_pts of the video: zero of all its seconds
+    rotation: int
+    width: int  # of the displayed picture
+    height: int
+    first_frame: int
+    frame_count: int
+    start_pts: int
+    end_pts: int
+    seek_pts: int | None
+    pts: Ints
+    overlap: int
+    keys: tuple[WorkKey, ...]
+    sampling: Sampling | None  # None: no model needs pictures
+    attempt: int = 1
+
+    def __post_init__(self) -> None:
+        if self.frame_count < 1 or self.end_pts <= self.start_pts:
+            raise ValueError(f"a chunk needs frames: {self.frame_count} in [{self.start_pts}, {self.end_pts})")
+        if len(self.pts) not in (0, self.frame_count + self.overlap):
+            raise ValueError(f"{len(self.pts)} times for {self.frame_count} frames and an overlap of {self.overlap}")
+
+    @property
+    def chunk_id(self) -> str:
+        return f"{self.video_id}[{self.start_pts},{self.end_pts})"
+
+    @property
+    def duration_s(self) -> float:
+        return float((self.end_pts - self.start_pts) * self.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """All that is kept of a stretch of frames once the pictures are gone; pieces in presentation order can be joined.
+
+    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame; the score is the content difference
+    from the frame before (0 for a video's first). `sampled` int64 are the frame numbers that a model has seen, boxes or none. `box_frames`
+    int64, `xyxy` N x 4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then by rank.
+    """
+
+    frame_numbers: Ints
+    frame_pts: Ints
+    scene_scores: Floats
+    sampled: Ints
+    box_frames: Ints
+    xyxy: Floats
+    confidence: Floats
+
+    @classmethod
+    def none(cls) -> Numbers:
+        ints, floats = np.zeros(0, np.int64), np.zeros(0)
+        return cls(ints, ints, floats, ints, ints, np.zeros((0, 4)), floats)
+
+    @classmethod
+    def joined(cls, pieces: Iterable[Numbers]) -> Numbers:
+        """Pieces in presentation order as one."""
+        columns = zip(*([getattr(piece, f.name) for f in fields(cls)] for piece in (cls.none(), *pieces)), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
+    def to_bytes(self) -> bytes:
+        """Compressed; the same numbers give the same bytes."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{f.name: getattr(self, f.name) for f in fields(self)})
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Numbers:
+        with np.load(io.BytesIO(data)) as stored:
+            return cls(*(stored[f.name] for f in fields(cls)))
+
+    def checksum(self) -> str:
+        """sha256 (hex) of every array's bytes, in order."""
+        digest = hashlib.sha256()
+        for f in fields(self):
+            digest.update(np.ascontiguousarray(getattr(self, f.name)).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """Everything that came out of one chunk; nothing in `numbers` depends on where chunks were cut or what shared a batch.
+
+    `lost` are the frame numbers of the chunk that gave no picture; `notes` are decoder complaints worth showing, a line each.
+    """
+
+    spec: ChunkSpec
+    numbers: Numbers
+    lost: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    decode_s: float = 0.0
+    model_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestLine:
+    """What the store remembers of one committed chunk of one pipeline; frames are `[first_frame, first_frame + frame_count)`."""
+
+    key: WorkKey
+    start_pts: int
+    end_pts: int
+    first_frame: int
+    frame_count: int
+    lost: tuple[int, ...]
+    checksum: str  # sha256 of the chunk's rows and numbers
+    attempt: int
+    seconds: float = 0.0  # decode and model time, not part of any digest
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkCommit:
+    """A manifest line with what it stands for: rows to store and the numbers the finalizer will need again."""
+
+    line: ManifestLine
+    job_id: str
+    annotations: tuple[Annotation, ...] = field(repr=False)  # provisional rows, e.g. boxes without a track yet
+    payload: bytes = field(repr=False)  # Numbers.to_bytes()

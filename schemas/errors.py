@@ -1,0 +1,176 @@
+"""The one error tree.
+
+Every error is built from plain values only, `Error(a, b)`, and formats them in `__str__` with its `template`, so that it survives
+pickling between processes without help. A template names what went wrong, where, and what to do about it, on one line.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VaengineError(Exception):
+    """Anything vaengine itself reports; `kind` is what the store keeps in `failure_kind`."""
+
+    template: ClassVar[str] = "{0}"
+    kind: ClassVar[str] = "internal"
+    transient: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        return " ".join(self.template.format(*self.args).split())
+
+
+class UsageError(VaengineError):
+    """Wrong use, or anything that can be known before the first frame: exit code 2 and nothing stored."""
+
+    kind = "usage"
+
+
+class UnknownSetting(UsageError):
+    """A dotted key that no setting has. Values: key, nearest known key."""
+
+    template = "unknown setting {0!r}: did you mean {1!r}? `vaengine config show` lists them all"
+
+
+class InvalidSetting(UsageError):
+    """A known key with a value it cannot take. Values: key, value, what it takes."""
+
+    template = "setting {0} cannot be {1!r}: {2}"
+
+
+class NothingMatched(UsageError):
+    """No input path led to a single video. Values: the inputs as given."""
+
+    template = "no video found in {0}: give a video file, a folder, a glob in quotes, or a text file that lists paths"
+
+
+class UnknownPipeline(UsageError):
+    """A pipeline name that does not exist here. Values: name, known names."""
+
+    template = "unknown pipeline {0!r}: this version has {1}"
+
+
+class WeightsMissing(UsageError):
+    """A preset the user named needs weights that are not here. Values: preset, pipeline, what is missing."""
+
+    template = "preset {0!r} cannot run {1}: {2}; use --preset auto or --preset embedded, which needs no download"
+
+
+class StoreUnreachable(UsageError):
+    """The store's address is wrong or cannot be opened. Values: url, cause and cure."""
+
+    template = "store {0} cannot be used: {1}"
+
+
+class StoreBusy(UsageError):
+    """Another live run holds the store. Values: url, holder (host and process)."""
+
+    template = "store {0} is in use by another run ({1}): wait for it, stop it, or give this run its own --out"
+
+
+class PlanInfeasible(UsageError):
+    """The plan cannot be scheduled on the machines there are. Values: what does not fit, what to do."""
+
+    template = "this plan cannot be scheduled: {0}; {1}"
+
+
+class ClusterUnreachable(UsageError):
+    """No Ray cluster answers at the address. Values: address, cause and cure."""
+
+    template = "no Ray cluster can be used at {0}: {1}"
+
+
+class NotFound(UsageError):
+    """A batch, job or checkpoint that the store does not hold. Values: what, where."""
+
+    template = "{0} not found in {1}"
+
+
+class VideoError(VaengineError):
+    """A fault of one input; the job fails with it, everything else goes on. Values: path, detail."""
+
+    template = "{0}: {1}"
+    kind = "video"
+
+
+class EmptyFile(VideoError):
+    """The file has no bytes. Values: path."""
+
+    template = "{0}: the file is empty (0 bytes); copy it again from its source"
+    kind = "empty_file"
+
+
+class NotAVideo(VideoError):
+    """No container format was recognised. Values: path, what the demuxer said."""
+
+    template = "{0}: not a video ({1}); check the file in a player, or leave it out"
+    kind = "not_a_video"
+
+
+class NoVideoStream(VideoError):
+    """A readable container without pictures. Values: path."""
+
+    template = "{0}: there is no video stream in it (sound only?); leave it out of the picture pipelines"
+    kind = "no_video_stream"
+
+
+class NoFrames(VideoError):
+    """A video stream that yields not one frame. Values: path, detail."""
+
+    template = "{0}: not one frame can be decoded ({1}); copy it again from its source"
+    kind = "no_frames"
+
+
+class Unreadable(VideoError):
+    """The operating system will not let the file be read. Values: path, its reason."""
+
+    template = "{0}: cannot be read ({1}); check the path and its permissions"
+    kind = "unreadable"
+
+
+class Truncated(VideoError):
+    """More frames are missing than `decode.max_lost` allows. Values: path, frames lost, frames promised."""
+
+    template = (
+        "{0}: {1} of {2} frames are missing (truncated or damaged); what could be read is kept: copy the file again,"
+        " or allow the loss with --set decode.max_lost=FRACTION"
+    )
+    kind = "truncated"
+
+
+class ModelFailed(VaengineError):
+    """A model raised on a batch. Values: pipeline, video_id, cause."""
+
+    template = "{0} failed on {1}: {2}"
+    kind = "model"
+
+
+class WorkerLost(VaengineError):
+    """The process that held the work died. Values: what it held."""
+
+    template = "a worker process died while it held {0}; the work is done again, or run the same command once more"
+    kind = "worker_lost"
+    transient = True
+
+
+class StaleEpoch(VaengineError):
+    """A commit from a run that has been superseded. Values: epoch of the writer, epoch of the store."""
+
+    template = "commit refused: it comes from run epoch {0}, the store is at {1}"
+    kind = "stale_epoch"
+
+
+class DiskFull(VaengineError):
+    """The store's disk has no room. Values: path, detail."""
+
+    template = "no room to write {0} ({1}): free some space, then run the same command again; what was committed is kept"
+    kind = "disk_full"
+    transient = True
+
+
+class StoreFailed(VaengineError):
+    """The store refused a write for another reason. Values: url, detail."""
+
+    template = "store {0} failed: {1}; what was committed is kept, run the same command again"
+    kind = "store"
+    transient = True

@@ -1,0 +1,147 @@
+"""Jobs, their states and which moves between them are legal; what a batch reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """Where a job or a pipeline of a job stands; the store's CHECK lists the same words."""
+
+    PENDING = "pending"  # known, nothing of it is in work
+    RUNNING = "running"  # some of it is in work, or was when its run was killed
+    COMPLETED = "completed"  # every asked pipeline is complete
+    FAILED = "failed"  # at least one pipeline failed; what worked is kept
+    RETRYING = "retrying"  # failed before, in work again
+
+
+LEGAL_MOVES: Mapping[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.COMPLETED}),
+    JobStatus.RUNNING: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.RETRYING}),
+    JobStatus.RETRYING: frozenset({JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}),
+    JobStatus.FAILED: frozenset({JobStatus.RETRYING, JobStatus.RUNNING, JobStatus.PENDING, JobStatus.COMPLETED}),
+    JobStatus.COMPLETED: frozenset({JobStatus.RUNNING, JobStatus.PENDING}),  # only when its input or configuration changed
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineResult:
+    """How one pipeline of one job stands. `seconds` is decode and model time, not wall time; `digest` that of its rows."""
+
+    pipeline: str
+    config_hash: str
+    status: JobStatus
+    annotation_count: int | None = None
+    processing_time_seconds: float | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_message: str | None = None
+    failure_kind: str | None = None
+    warning: str | None = None  # e.g. frames lost within the allowance
+    digest: str | None = None  # canonical digest of its rows; the generation of its projected file
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """One video with one configuration, as asked for."""
+
+    job_id: str
+    video_path: Path
+    output_dir: Path
+    config: Mapping[str, Any]
+    video_id: str
+    status: JobStatus = JobStatus.PENDING
+    pipeline_results: Mapping[str, PipelineResult] = field(default_factory=dict)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    retry_count: int = 0
+    error_message: str | None = None
+    failure_kind: str | None = None
+    batch_id: str | None = None
+
+
+def job_status(results: Mapping[str, PipelineResult]) -> JobStatus:
+    """The state of a job from those of its pipelines: failed outranks running outranks pending."""
+    states = {result.status for result in results.values()}
+    if not states or states == {JobStatus.PENDING}:
+        return JobStatus.PENDING
+    if JobStatus.RUNNING in states or JobStatus.PENDING in states:
+        return JobStatus.RUNNING
+    return JobStatus.FAILED if JobStatus.FAILED in states else JobStatus.COMPLETED
+
+
+def job_error(results: Mapping[str, PipelineResult]) -> str | None:
+    """What a failed job says: each failed pipeline with its reason; one line."""
+    failed = [f"{name}: {result.error_message}" for name, result in sorted(results.items()) if result.status is JobStatus.FAILED]
+    return "; ".join(failed) or None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOutcome:
+    """One line of a report. `outcome` is completed, skipped (all was there already), failed or pending (stopped before)."""
+
+    video_id: str
+    path: str
+    outcome: str
+    error_message: str | None = None
+    failure_kind: str | None = None
+    warning: str | None = None
+    duplicates: tuple[str, ...] = ()  # further paths with the same content
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a run did, counted in videos."""
+
+    batch_id: str
+    outcomes: tuple[VideoOutcome, ...]
+    wall_s: float
+    frames_decoded: int = 0
+    video_s: float = 0.0  # seconds of video worked through in this run
+    passes: int = 0
+    stopped_by: str | None = None  # "SIGINT" or "SIGTERM"
+
+    def count(self, outcome: str) -> int:
+        return sum(1 for line in self.outcomes if line.outcome == outcome)
+
+    @property
+    def completed(self) -> int:
+        return self.count("completed")
+
+    @property
+    def skipped(self) -> int:
+        return self.count("skipped")
+
+    @property
+    def failed(self) -> int:
+        return self.count("failed")
+
+    @property
+    def pending(self) -> int:
+        return self.count("pending")
+
+    @property
+    def success_rate(self) -> float:
+        """Share of videos whose results are all there, 0..1."""
+        return (self.completed + self.skipped) / len(self.outcomes) if self.outcomes else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """Jobs of a store by state."""
+
+    pending: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    retrying: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.running + self.completed + self.failed + self.retrying

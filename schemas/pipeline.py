@@ -1,0 +1,45 @@
+"""Pipelines by name, and what a detector has to be."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Final, Protocol
+
+from schemas.errors import UnknownPipeline
+from schemas.frames import Detections, Pixels
+
+SCENE: Final = "scene_detection"
+PERSON: Final = "person_tracking"
+FACE: Final = "face_analysis"
+AUDIO: Final = "audio_processing"
+
+SHORT_NAMES: Final = {"scene": SCENE, "person": PERSON, "face": FACE, "audio": AUDIO}
+AVAILABLE: Final = (SCENE, PERSON)  # face_analysis and audio_processing have names but no code yet
+
+# A pipeline's version is part of its config_hash: raise it when the same settings would give other rows.
+VERSIONS: Final = {SCENE: "1", PERSON: "1"}
+
+
+def pipeline_named(name: str) -> str:
+    """The full name for a short or full pipeline name; raises `UnknownPipeline`."""
+    full = SHORT_NAMES.get(name.strip().lower(), name.strip().lower())
+    if full in AVAILABLE:
+        return full
+    shorts = [short for short, known in SHORT_NAMES.items() if known in AVAILABLE]
+    near = difflib.get_close_matches(name, shorts, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise UnknownPipeline(name, ", ".join(shorts) + hint)
+
+
+class Detector(Protocol):
+    """Stateless boxes from pictures: the same pixels give the same boxes whatever shares their batch."""
+
+    batch_size: int
+
+    def detect(self, pixels: Pixels) -> list[Detections]:
+        """Boxes for each picture of a batch.
+
+        `pixels` is batch_size x H x W x 3 uint8 RGB, padded by repeating the last picture; the answer has one entry per picture,
+        in pixels of the tensor.
+        """
+        ...

@@ -1,0 +1,55 @@
+"""What the coordinator knows of a run, frozen for the display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineProgress:
+    """Frames of one pipeline: `total` grows while probing goes on."""
+
+    frames_done: int = 0
+    frames_total: int = 0
+    videos_done: int = 0
+    videos_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment; seconds of video unless the name says otherwise."""
+
+    videos_total: int = 0
+    videos_done: int = 0
+    videos_skipped: int = 0
+    videos_failed: int = 0
+    probing: bool = True  # more videos may still be found
+    frames_done: int = 0
+    frames_total: int = 0
+    video_s_done: float = 0.0
+    video_s_total: float = 0.0
+    in_work: int = 0  # chunks
+    elapsed_s: float = 0.0  # wall, since the run began
+    working_s: float = 0.0  # wall, since the first chunk was started; 0 before that
+    pipelines: Mapping[str, PipelineProgress] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()  # one line each, newest last, the last few
+    failure_count: int = 0
+    stopping: bool = False
+
+    @property
+    def fps(self) -> float:
+        """Frames a second since work started."""
+        return self.frames_done / self.working_s if self.working_s > 0 else 0.0
+
+    @property
+    def realtime_factor(self) -> float:
+        """Seconds of video worked through in a second."""
+        return self.video_s_done / self.working_s if self.working_s > 0 else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the pace since work started, weighted by duration; None until something is done or while probing."""
+        if self.probing or self.realtime_factor <= 0:
+            return None
+        return max(0.0, self.video_s_total - self.video_s_done) / self.realtime_factor

@@ -1,0 +1,88 @@
+"""The one frozen configuration: sections by dotted key, and the hash of what can change a pipeline's result."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.annotation import canonical_json
+from schemas.pipeline import PERSON, SCENE, VERSIONS
+
+PRESETS: Final = ("auto", "embedded", "fast", "balanced", "high-quality")
+HASH_DIGITS: Final = 16
+
+Fraction01 = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineSettings(_Section):
+    """How work is cut and spread; never part of a config_hash."""
+
+    workers: Annotated[int, Field(ge=0, le=32, description="upper bound of chunks in work at once; 0: one per core")] = 0
+    chunk_seconds: Annotated[float, Field(gt=0, le=3600, description="target length of a chunk, seconds of video")] = 15.0
+    max_passes: Annotated[int, Field(ge=1, le=20, description="how often what is missing is tried in one run")] = 3
+    page_chunks: Annotated[int, Field(ge=1, le=10_000, description="largest number of chunks handed to Ray Data at once")] = 10_000
+
+
+class DecodeSettings(_Section):
+    """How pictures are read."""
+
+    backend: Annotated[Literal["pyav"], Field(description="the decoder")] = "pyav"
+    max_lost: Annotated[Fraction01, Field(description="share of frames that may be missing; at least one always may")] = 0.01
+
+
+class SceneSettings(_Section):
+    """PySceneDetect's ContentDetector and AdaptiveDetector, with its defaults."""
+
+    detector: Annotated[Literal["content", "adaptive"], Field(description="which of PySceneDetect's detectors")] = "content"
+    threshold: Annotated[float, Field(gt=0, description="content: score at which a frame begins a new scene")] = 27.0
+    adaptive_threshold: Annotated[float, Field(gt=0, description="adaptive: ratio to the scores around it")] = 3.0
+    min_content: Annotated[float, Field(ge=0, description="adaptive: least score of a cut")] = 15.0
+    window: Annotated[int, Field(ge=1, le=100, description="adaptive: frames looked at on each side")] = 2
+    min_scene_frames: Annotated[int, Field(ge=0, description="shorter scenes are merged with their neighbour")] = 15
+
+
+class PersonSettings(_Section):
+    """Person detection and ByteTrack."""
+
+    detector: Annotated[Literal["hog"], Field(description="set by the preset: hog is OpenCV's people detector")] = "hog"
+    sample_fps: Annotated[float, Field(gt=0, le=240, description="frames a second that are looked at")] = 5.0
+    input_pixels: Annotated[int, Field(ge=128, le=4096, description="longer side of the picture given to the detector")] = 640
+    min_confidence: Annotated[Fraction01, Field(description="weaker boxes are not kept at all")] = 0.1
+    track_high: Annotated[Fraction01, Field(description="ByteTrack: boxes of the first association")] = 0.25
+    track_low: Annotated[Fraction01, Field(description="ByteTrack: boxes of the second association")] = 0.1
+    track_new: Annotated[Fraction01, Field(description="ByteTrack: least confidence that begins a track")] = 0.25
+    track_match: Annotated[Fraction01, Field(description="ByteTrack: largest matching cost (1 - IoU x confidence)")] = 0.8
+    track_buffer_seconds: Annotated[float, Field(ge=0, le=60, description="ByteTrack: how long a lost track is remembered")] = 1.0
+    weights: Annotated[str | None, Field(description="model file of a neural detector")] = None
+
+
+class Settings(_Section):
+    """Everything a run can be told, resolved once at the edge."""
+
+    preset: Annotated[Literal["auto", "embedded", "fast", "balanced", "high-quality"], Field(description="which models")] = "auto"
+    engine: EngineSettings = EngineSettings()
+    decode: DecodeSettings = DecodeSettings()
+    scene: SceneSettings = SceneSettings()
+    person: PersonSettings = PersonSettings()
+
+
+def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
+    """What can change the result of `pipeline`, and nothing else: workers, chunk length and paths stay out."""
+    sections: dict[str, Any] = {"scene": settings.scene.model_dump(), "decode": {"backend": settings.decode.backend}}
+    if pipeline == PERSON:  # tracks are reset at cuts, so the scene settings count too
+        sections["person"] = settings.person.model_dump()
+    elif pipeline != SCENE:
+        raise ValueError(f"no configuration for {pipeline}")
+    return {"pipeline": pipeline, "version": VERSIONS[pipeline], **sections}
+
+
+def config_hash(settings: Settings, pipeline: str) -> str:
+    """First 16 hex digits of the sha256 of `pipeline_config`."""
+    return hashlib.sha256(canonical_json(pipeline_config(settings, pipeline)).encode()).hexdigest()[:HASH_DIGITS]

@@ -1,0 +1,176 @@
+"""What a store has to do. One contract suite holds every implementation to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.annotation import Annotation
+from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.job import BatchJob, JobStatus
+from schemas.video import Video
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One start of the engine on a store."""
+
+    batch_id: str
+    host: str
+    pid: int
+    config: Mapping[str, Any]  # the resolved configuration, as JSON
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one pipeline of one video ended. `annotations` replace every row the work key had; None keeps what the chunks stored."""
+
+    key: WorkKey
+    job_id: str
+    status: JobStatus  # COMPLETED or FAILED
+    annotations: tuple[Annotation, ...] | None = None
+    error_message: str | None = None
+    failure_kind: str | None = None
+    warning: str | None = None
+    keep_runs: bool = False  # keep rows of other configurations of this pipeline and video
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch as a checkpoint points to it."""
+
+    batch_id: str
+    epoch: int
+    inputs: tuple[str, ...]
+    config: Mapping[str, Any]
+    started_at: str
+    ended_at: str | None
+    outcome: str | None  # "completed", "failed", "stopped"; None: still running, or killed
+
+
+class StorageBackend(ABC):
+    """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
+
+    Every write of a run carries its epoch and raises `StaleEpoch` when a later run has begun, so a writer orphaned by `kill -9` cannot
+    touch what its successor does. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full disk raises `DiskFull`.
+    """
+
+    url: str
+
+    # The seed's five: also usable by hand, outside any run.
+
+    @abstractmethod
+    def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
+        """Replace a job's rows of one pipeline, mark it completed, and return the file or URL that holds them; empty is a result."""
+
+    @abstractmethod
+    def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:
+        """Rows of a job's pipeline as flat dicts (`Annotation.to_data`), ordered by type, frame, time and id; follows links."""
+
+    @abstractmethod
+    def annotation_exists(self, job_id: str, pipeline: str) -> bool:
+        """Whether the pipeline is complete for the job, empty or not; answered from an index, never by counting rows."""
+
+    @abstractmethod
+    def save_job_metadata(self, job: BatchJob) -> None:
+        """Insert or update a job and the state of its pipelines."""
+
+    @abstractmethod
+    def load_job_metadata(self, job_id: str) -> BatchJob:
+        """The job with its pipelines; raises `NotFound`."""
+
+    # Runs and epochs.
+
+    @abstractmethod
+    def open_run(self, run: RunInfo) -> int:
+        """Begin a run: returns its epoch, one more than any before it, and from now on refuses every older one."""
+
+    @abstractmethod
+    def close_run(self, epoch: int, outcome: str) -> None:
+        """Note how the run ended."""
+
+    @abstractmethod
+    def batches(self) -> list[StoredBatch]:
+        """Every run, newest first."""
+
+    # Videos, jobs, manifest.
+
+    @abstractmethod
+    def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
+        """What was probed before, by absolute path: the caller compares size and mtime before it trusts an entry."""
+
+    @abstractmethod
+    def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
+        """Full fingerprint of each of these video ids that is taken."""
+
+    @abstractmethod
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> None:
+        """Insert or refresh videos and jobs in one transaction.
+
+        A job that is there keeps its created_at, its retry_count and the pipelines that are complete; `BatchJob.status` and its
+        `pipeline_results` are taken over for the rest. A pipeline that another job of the same video completed with the same
+        config_hash is linked: its status becomes completed and `load_annotations` finds those rows.
+        """
+
+    @abstractmethod
+    def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        """Which of these are complete, by whatever job."""
+
+    @abstractmethod
+    def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
+        """Committed chunks of each key, ordered by start."""
+
+    @abstractmethod
+    def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
+        """One transaction: for each, delete the rows of its frames, insert its rows, upsert its manifest line.
+
+        Committing the same chunk again changes nothing. Returns the frames committed so far, lost ones included, of each key touched.
+        """
+
+    @abstractmethod
+    def numbers(self, key: WorkKey) -> Numbers:
+        """Payloads of all committed chunks of a key, joined in presentation order."""
+
+    @abstractmethod
+    def finish(self, epoch: int, outcome: Outcome) -> None:
+        """One transaction: replace the key's rows, drop its payloads if completed, and other configurations' rows unless `keep_runs`.
+
+        Sets the pipeline's and the job's status, count, digest and times; every other job linked to the same key follows.
+        """
+
+    @abstractmethod
+    def mark(self, epoch: int, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+        """Move these pipelines, and with them the job, to `pending` or `running`; complete ones stay."""
+
+    # Reading.
+
+    @abstractmethod
+    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> Iterator[BatchJob]:
+        """Jobs with their pipelines, ordered by creation, then id."""
+
+    @abstractmethod
+    def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
+        """Probed facts of videos by id; those never readable are left out."""
+
+    @abstractmethod
+    def annotations(self, key: WorkKey) -> list[Annotation]:
+        """Rows of one work key, ordered by type, frame, time, id."""
+
+    @abstractmethod
+    def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
+        """Every annotation, job and pipeline state as plain objects, without times, run ids, attempts or epochs: what a digest covers."""
+
+    @abstractmethod
+    def meta(self, name: str) -> str | None:
+        """A setting the store remembers, such as what preset auto was resolved to."""
+
+    @abstractmethod
+    def set_meta(self, epoch: int, name: str, value: str) -> None:
+        """Remember a setting."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections and handles."""

@@ -1,0 +1,108 @@
+"""What is known of a video before it is decoded: identity, picture, and the exact time of every frame."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import PurePath
+
+import numpy as np
+
+from schemas.frames import Ints
+
+STEM_LENGTH = 64  # characters of a file name's stem kept in a video_id
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIndex:
+    """When each frame is shown and where decoding may begin.
+
+    `pts` int64, presentation order, strictly increasing, in units of the stream's time base; `keyframes` int64, ordinals into `pts` of
+    the frames at which a decoder may be started (closed and open GOPs alike: frames shown before the keyframe belong to the chunk
+    before). `exact` is False where the container does not say (no timestamps, several packets a picture): then `pts` is only an
+    estimate, and the video is decoded in one sequence and counted. `missing` frames are promised by the header but have no packet.
+    """
+
+    pts: Ints
+    keyframes: Ints
+    exact: bool
+    missing: int = 0
+
+    def __post_init__(self) -> None:
+        if self.exact and len(self.pts) > 1 and bool((np.diff(self.pts) <= 0).any()):
+            raise ValueError("presentation times of an exact index must increase")
+        if self.missing < 0:
+            raise ValueError(f"missing frames cannot be {self.missing}")
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FrameIndex):
+            return NotImplemented
+        return (
+            self.exact == other.exact
+            and self.missing == other.missing
+            and np.array_equal(self.pts, other.pts)
+            and np.array_equal(self.keyframes, other.keyframes)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One content, under one of its paths.
+
+    `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90, 180, 270). A pts p is shown at
+    `(p - start_pts) * time_base` seconds; `end_pts` is when the last frame ends.
+    """
+
+    video_id: str
+    fingerprint: str  # sha256 of the content, hex; of the absolute path where no content can be read
+    path: str  # absolute
+    size_bytes: int
+    mtime_ns: int
+    container: str
+    codec: str
+    stream_index: int
+    time_base: Fraction
+    start_pts: int
+    end_pts: int
+    width: int
+    height: int
+    rotation: int
+    average_fps: Fraction
+    index: FrameIndex
+
+    def __post_init__(self) -> None:
+        if self.rotation not in (0, 90, 180, 270):
+            raise ValueError(f"rotation must be a quarter turn, got {self.rotation}")
+        if self.width <= 0 or self.height <= 0 or self.time_base <= 0 or self.end_pts <= self.start_pts:
+            raise ValueError(f"impossible video facts for {self.path}: {self.width}x{self.height}, [{self.start_pts}, {self.end_pts})")
+
+    @property
+    def frame_count(self) -> int:
+        """Frames the file promises: those with packets and those that are missing."""
+        return len(self.index) + self.index.missing
+
+    @property
+    def duration_s(self) -> float:
+        return float((self.end_pts - self.start_pts) * self.time_base)
+
+    def time_s(self, pts: int) -> float:
+        """Seconds from the first frame to `pts`."""
+        return float((pts - self.start_pts) * self.time_base)
+
+
+def safe_stem(path: str) -> str:
+    """A file's stem as it may stand in a folder name on any system: ASCII letters, digits, `.`, `_` and `-`."""
+    ascii_stem = unicodedata.normalize("NFKD", PurePath(path).stem).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:STEM_LENGTH] or "video"
+
+
+def video_id_for(path: str, fingerprint: str, *, digits: int = 8) -> str:
+    """`{stem}-{hex}`: the same for the same name and content anywhere; 16 digits where 8 are taken by another content."""
+    return f"{safe_stem(path)}-{fingerprint[:digits]}"

@@ -1,0 +1,47 @@
+"""What a run is asked to do, and what a dry run answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemas.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """Everything `vaengine run` was told, resolved: absolute paths, full pipeline names, presets applied to `settings`."""
+
+    inputs: tuple[str, ...]  # files, absolute, in order, each once
+    pipelines: tuple[str, ...]
+    settings: Settings
+    out: Path
+    store_url: str  # files:DIR or sqlite:///FILE, absolute
+    cluster: str = "local"  # "local", "auto" or an address
+    limit: int | None = None
+    files: bool = True  # write the JSON projections
+    keep_runs: bool = False
+    batch_id: str | None = None  # None: a new one
+    verbose: bool = False
+    presets: Mapping[str, str] = field(default_factory=dict)  # pipeline -> what its preset was resolved to
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """What a run would do. `decode_s` and `model_s` are estimates of core seconds from figures in docs/benchmarks.md."""
+
+    videos: int
+    skipped: int  # nothing left to do for them
+    unreadable: tuple[str, ...]  # one line each
+    chunks: int
+    frames: int
+    video_s: float
+    sampled_frames: int
+    decode_s: float
+    model_s: float
+    disk_bytes: int
+    workers: int
+    resources: str  # e.g. "2 CPUs, 0 GPUs: 2 decode slots, 2 vision actors"
+    feasible: bool
+    reason: str | None = None  # why not feasible
