@@ -39,7 +39,7 @@ class Annotation:
     pipeline: str
     config_hash: str
     annotation_type: str
-    timestamp_seconds: float | None
+    timestamp_seconds: float | None = None
     end_seconds: float | None = None
     frame_number: int | None = None
     person_id: str | None = None

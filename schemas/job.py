@@ -106,6 +106,7 @@ class BatchReport:
     video_s: float = 0.0  # seconds of video worked through in this run
     passes: int = 0
     stopped_by: str | None = None  # "SIGINT" or "SIGTERM"
+    halted: str | None = None  # why nothing more could be stored, one line
 
     def count(self, outcome: str) -> int:
         return sum(1 for line in self.outcomes if line.outcome == outcome)

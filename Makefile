@@ -1,0 +1,77 @@
+# On a machine with python3 (3.11 to 3.13) and make, any target alone does all the set-up it needs; a second run does none.
+
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+
+# Environment and checkout belong together: another lock, project file or folder means another set-up.
+KEY := $(shell (cat requirements.lock pyproject.toml; pwd) | cksum | cut -d' ' -f1)
+READY := .venv/.ready-$(KEY)
+
+# Without bytecode on disk every Ray worker compiles its imports again, and the first result comes 24 s later.
+unexport PYTHONDONTWRITEBYTECODE
+# Tests and results must not depend on what a developer's shell happens to export.
+unexport PYTHONPATH
+
+.PHONY: help setup demo test check format bench lock clean
+
+help:
+	@echo "make setup   the environment in .venv, from the hash-pinned lock"
+	@echo "make demo    render a clip, annotate it, show where the results are and one query"
+	@echo "make test    all tests                 make check   format, lint, types, layers"
+	@echo "make bench   measure, and write docs/benchmarks.md"
+	@echo "make lock    resolve requirements.lock again"
+
+setup: $(READY)
+	@echo "ready: .venv (vaengine is .venv/bin/vaengine)"
+
+$(READY):
+	@test -n "$(PYTHON)" || { echo "vaengine needs python3 3.11, 3.12 or 3.13; name one with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@set -e; uv=$$(command -v uv || echo $(BIN)/uv); \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+		if command -v uv >/dev/null; then uv venv --quiet --clear --python "$(PYTHON)" .venv; \
+		else $(PYTHON) -m venv --clear .venv || { echo "python3 has no venv module: install python3-venv, or uv" >&2; exit 1; }; fi; \
+	fi; \
+	if [ ! -x "$$uv" ]; then \
+		echo "setup: fetching uv, by its pinned hash"; \
+		awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > .venv/uv.lock; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock; \
+	fi; \
+	echo "setup: installing requirements.lock (about 8 GB; a minute or two on a good line)"; \
+	"$$uv" pip sync --quiet --python $(BIN)/python --compile-bytecode requirements.lock; \
+	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q vaengine actors schemas cluster bench tests
+	@$(BIN)/python -c 'import cv2' || { echo "OpenCV misses a system library; on Debian or Ubuntu: apt-get install libgl1 libglib2.0-0" >&2; exit 1; }
+	@rm -f .venv/.ready-* && touch $@
+
+demo_out/demo.mp4: vaengine/demo.py | $(READY)
+	$(BIN)/python -m vaengine.demo demo_out
+
+demo: demo_out/demo.mp4 $(READY)
+	$(BIN)/vaengine run demo_out/demo.mp4 --out demo_out --preset auto
+	@$(BIN)/python -m vaengine.demo demo_out --show
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m bench startup
+	$(BIN)/python -m bench overhead
+	$(BIN)/python -m bench report
+
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--group setup --group test --group check pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis

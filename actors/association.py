@@ -1,0 +1,158 @@
+"""Final rows of a video from its stored numbers alone: scenes, boxes with their persons, and tracks; the same whenever it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from actors.scenes import cuts, scene_ranges
+from actors.tracks import NO_TRACK, tracks
+from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, BBox, annotation_id
+from schemas.chunk import Numbers, WorkKey
+from schemas.frames import Ints
+from schemas.pipeline import PERSON, SCENE
+from schemas.settings import Settings
+from schemas.video import Video
+
+
+def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) -> tuple[Annotation, ...]:
+    """Every final row of one pipeline of one video, from the joined numbers of all its chunks.
+
+    `scene_detection`: a row per scene. `person_tracking`: a row per box, then a row per track with the mean confidence of its boxes and
+    no box of its own; no track crosses a cut. Attributes `frame_start`, `frame_end` are frame numbers [start, end). Raises ValueError
+    for another pipeline.
+    """
+    timeline = Timeline.of(video, numbers)
+    found = cuts(
+        numbers.scene_scores,
+        numbers.frame_numbers,
+        numbers.frame_pts,
+        time_base=video.time_base,
+        fps=video.average_fps,
+        settings=settings.scene,
+    )
+    scenes = scene_ranges(found, timeline.n_frames)
+    if key.pipeline == SCENE:
+        return tuple(_scene_rows(timeline, scenes, key))
+    if key.pipeline != PERSON:
+        raise ValueError(f"no association for {key.pipeline}")
+    sample_fps = min(settings.person.sample_fps, float(video.average_fps))
+    return _person_rows(timeline, numbers, tracks(numbers, found, settings.person, sample_fps), scenes, key)
+
+
+def provisional(numbers: Numbers, key: WorkKey, video: Video) -> tuple[Annotation, ...]:
+    """Boxes of one chunk before there are tracks and scenes; the final rows will have the same annotation ids."""
+    return tuple(_box_rows(Timeline.of(video, numbers), numbers, key))
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When frames are shown: `numbers`, ascending, and their `pts`, one to one; `end_pts` is the end of the last of all `n_frames`.
+
+    Where the index is exact it holds every frame, lost ones included; else the frames that were decoded.
+    """
+
+    video: Video
+    numbers: Ints
+    pts: Ints
+    n_frames: int
+    end_pts: int
+
+    @classmethod
+    def of(cls, video: Video, numbers: Numbers) -> Timeline:
+        if video.index.exact:
+            count = len(video.index)
+            return cls(video, np.arange(count), video.index.pts, count, video.end_pts)
+        if not len(numbers.frame_numbers):
+            return cls(video, numbers.frame_numbers, numbers.frame_pts, 0, video.start_pts)
+        step = round(1 / (video.average_fps * video.time_base))
+        if len(numbers.frame_pts) > 1:
+            step = int(np.median(np.diff(numbers.frame_pts)))
+        return cls(video, numbers.frame_numbers, numbers.frame_pts, int(numbers.frame_numbers[-1]) + 1, int(numbers.frame_pts[-1]) + step)
+
+    def start_s(self, frame: int) -> float:
+        """Seconds from the video's first frame to when `frame` is shown; the video's end for the frame after the last."""
+        place = int(np.searchsorted(self.numbers, frame))
+        return self.video.time_s(int(self.pts[place]) if place < len(self.pts) else self.end_pts)
+
+
+def _scene_rows(timeline: Timeline, scenes: list[tuple[int, int]], key: WorkKey) -> Iterator[Annotation]:
+    for number, (first, stop) in enumerate(scenes):
+        start_s, end_s = timeline.start_s(first), timeline.start_s(stop)
+        yield Annotation(
+            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, SCENE_TYPE, first, 0),
+            video_id=key.video_id,
+            pipeline=key.pipeline,
+            config_hash=key.config_hash,
+            annotation_type=SCENE_TYPE,
+            timestamp_seconds=start_s,
+            end_seconds=end_s,
+            frame_number=first,
+            scene_id=_scene_id(number),
+            attributes={"frame_start": first, "frame_end": stop, "duration_seconds": end_s - start_s},
+        )
+
+
+def _person_rows(
+    timeline: Timeline, numbers: Numbers, track_of: Ints, scenes: list[tuple[int, int]], key: WorkKey
+) -> tuple[Annotation, ...]:
+    scene_of = np.searchsorted([first for first, _ in scenes], numbers.box_frames, side="right") - 1
+    boxes = tuple(_box_rows(timeline, numbers, key, track_of, scene_of))
+    return boxes + tuple(_track_rows(timeline, boxes, track_of, key))
+
+
+def _box_rows(
+    timeline: Timeline, numbers: Numbers, key: WorkKey, track_of: Ints | None = None, scene_of: Ints | None = None
+) -> Iterator[Annotation]:
+    corners, confidence = numbers.xyxy.tolist(), numbers.confidence.tolist()
+    for i, (frame, ordinal) in enumerate(_ordinals(numbers.box_frames)):
+        left, top, right, bottom = corners[i]
+        yield Annotation(
+            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, PERSON_DETECTION, frame, ordinal),
+            video_id=key.video_id,
+            pipeline=key.pipeline,
+            config_hash=key.config_hash,
+            annotation_type=PERSON_DETECTION,
+            timestamp_seconds=timeline.start_s(frame),
+            frame_number=frame,
+            person_id=None if track_of is None else _person_id(int(track_of[i])),
+            scene_id=None if scene_of is None else _scene_id(int(scene_of[i])),
+            confidence=confidence[i],
+            bbox=BBox(left, top, right - left, bottom - top),
+        )
+
+
+def _track_rows(timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Ints, key: WorkKey) -> Iterator[Annotation]:
+    members = [[boxes[i] for i in np.flatnonzero(track_of == number)] for number in range(1, int(track_of.max(initial=0)) + 1)]
+    for mine, (first, ordinal) in zip(members, _ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True):
+        last = mine[-1].frame_number or 0
+        yield Annotation(
+            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, PERSON_TRACK, first, ordinal),
+            video_id=key.video_id,
+            pipeline=key.pipeline,
+            config_hash=key.config_hash,
+            annotation_type=PERSON_TRACK,
+            timestamp_seconds=timeline.start_s(first),
+            end_seconds=timeline.start_s(last + 1),
+            frame_number=first,
+            person_id=mine[0].person_id,
+            scene_id=mine[0].scene_id,
+            confidence=float(np.mean([box.confidence for box in mine])),
+            attributes={"boxes": len(mine), "frame_start": first, "frame_end": last + 1},
+        )
+
+
+def _ordinals(frames: Ints) -> Iterator[tuple[int, int]]:
+    """Each frame number with its rank among equal ones; `frames` ascend."""
+    firsts = np.searchsorted(frames, frames, side="left")
+    yield from zip(frames.tolist(), (np.arange(len(frames)) - firsts).tolist(), strict=True)
+
+
+def _scene_id(number: int) -> str:
+    return f"scene_{number + 1:04d}"
+
+
+def _person_id(track: int) -> str | None:
+    return None if track == NO_TRACK else f"person_{track:04d}"

@@ -1,0 +1,123 @@
+"""Frames of one chunk, exactly those and each once, bit for bit as a decode of the whole video gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from actors.frame_index import NO_PTS
+from actors.picture import DecodedFrame
+from actors.reel import Reel
+from schemas.chunk import ChunkSpec
+
+STARTS_BACK_S: Final = (0, 10)  # how much before the first frame to look for a keyframe: tried in turn, then the start of the file
+
+
+class ChunkDecoder:
+    """Iterates over the `DecodedFrame`s of a chunk in presentation order; `lost` and `notes` are complete afterwards.
+
+    The frame before the chunk comes first where `spec.overlap` is 1: the last one that can be decoded before it, or none. Damaged content
+    never raises; `Unreadable`, `NotAVideo` and `NoVideoStream` say that the file has gone or changed. Rule: seek to the keyframe that
+    governs the first frame, decode, keep what is shown in [start_pts, end_pts). Where the first frame does not come out of that, or damage
+    is met (which decoders conceal with pictures from before the keyframe), go on from a place further back, at last from the start, which
+    is a decode of the whole video and right by definition.
+    """
+
+    def __init__(self, spec: ChunkSpec, *, threads: int = 1) -> None:
+        self.spec = spec
+        self.notes: tuple[str, ...] = ()
+        self._threads = threads
+        self._seen: list[int] = []
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """Numbers of the chunk's frames that gave no picture; none are known where the index is not exact."""
+        if not len(self.spec.pts):
+            return ()
+        expected = np.arange(self.spec.first_frame, self.spec.first_frame + self.spec.frame_count)
+        return tuple(np.setdiff1d(expected, self._seen).tolist())
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        self._seen = []
+        with Reel(self.spec.path, self.spec.stream_index, threads=self._threads) as reel:
+            shown = self._chosen(reel) if len(self.spec.pts) else self._counted(reel)
+            for frame in shown:
+                if not frame.is_overlap:
+                    self._seen.append(frame.number)
+                yield frame
+            self.notes = reel.notes
+
+    def _counted(self, reel: Reel) -> Iterator[DecodedFrame]:
+        """Every picture of the stream, numbered as it comes; a time that is unknown or does not increase is estimated."""
+        step = max(1, (self.spec.end_pts - self.spec.start_pts) // self.spec.frame_count)
+        make = self._maker()
+        last = self.spec.start_pts - step
+        for number, image in enumerate(reel.from_start()):
+            last = image.pts if image.pts is not None and image.pts > last else last + step
+            yield make(number, last, image)
+
+    def _chosen(self, reel: Reel) -> Iterator[DecodedFrame]:
+        make = self._maker()
+        own = self.spec.pts[self.spec.overlap :]
+        before, following = None, 0
+        for image in self._undisturbed(reel):
+            pts = image.pts
+            if pts < self.spec.start_pts:
+                before = image
+                reel.forget_notes()
+                continue
+            if pts >= self.spec.end_pts:
+                break
+            if before is not None and self.spec.overlap:
+                yield make(self.spec.first_frame - 1, before.pts, before, is_overlap=True)
+                before = None
+            at = int(np.searchsorted(own, pts))
+            if at < following or at >= len(own) or own[at] != pts:
+                reel.note("picture out of order or at a time that no packet has")
+                continue
+            following = at + 1
+            yield make(self.spec.first_frame + at, pts, image)
+
+    def _undisturbed(self, reel: Reel) -> Iterator[Any]:
+        """Pictures in increasing order of time, the first one needed (overlap included) among them if it can be decoded at all."""
+        needed, reached = int(self.spec.pts[0]), NO_PTS
+        for attempt, pictures in enumerate(self._starts(reel)):
+            is_last = attempt == len(STARTS_BACK_S)
+            for image in pictures or ():
+                if image.pts is None or image.pts <= reached:
+                    continue
+                if not is_last and reel.is_disturbed and (attempt == 0 or reached < needed):
+                    break
+                if not is_last and reached < needed < image.pts:
+                    break
+                reached = image.pts
+                yield image
+            else:
+                if is_last or (pictures is not None and reached >= needed):
+                    return
+
+    def _starts(self, reel: Reel) -> Iterator[Iterator[Any] | None]:
+        """Ways to begin, each safer and dearer than the one before; None where one is impossible."""
+        needed, governing = int(self.spec.pts[0]), self.spec.seek_pts
+        for back_s in STARTS_BACK_S:
+            pts = None if governing is None else min(needed, governing) - round(back_s / self.spec.time_base)
+            yield None if pts is None or pts < self.spec.origin_pts else reel.from_keyframe(pts)
+        yield reel.from_start()
+
+    def _maker(self) -> Any:
+        from av.video.reformatter import VideoReformatter
+
+        spec, reformatter = self.spec, VideoReformatter()
+        native = (spec.height, spec.width) if spec.rotation % 180 else (spec.width, spec.height)
+
+        def make(number: int, pts: int, image: Any, *, is_overlap: bool = False) -> DecodedFrame:
+            return DecodedFrame(number, pts, is_overlap, spec.rotation, *native, image, reformatter)
+
+        return make
+
+
+def frames(spec: ChunkSpec, *, threads: int = 1) -> Iterator[DecodedFrame]:
+    """The frames of a chunk; use `ChunkDecoder` itself to learn which were lost."""
+    return iter(ChunkDecoder(spec, threads=threads))

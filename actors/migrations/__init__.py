@@ -1,0 +1,37 @@
+"""The history of the database tables, applied by Alembic from the installed package: no ini file, no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
+
+HEAD: Final = "0001"  # known without importing Alembic, so that opening a store that is up to date costs next to nothing
+
+
+def configuration(connection: Connection | None = None) -> Config:
+    """Alembic's configuration for these migrations, on an open connection if one is given."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    if connection is not None:
+        config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the tables to `HEAD` inside the transaction that is open on `connection`."""
+    from alembic import command
+
+    command.upgrade(configuration(connection), "head")
+
+
+def known(revision: str) -> bool:
+    """Whether a revision is part of this version's history; a store may come from a newer one."""
+    from alembic.script import ScriptDirectory
+
+    return revision in {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}

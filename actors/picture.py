@@ -1,0 +1,50 @@
+"""A decoded frame and the two ways it is looked at: as stored for scene numbers, and displayed and resized for models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from actors.orientation import upright
+from schemas.frames import Pixels
+
+# Averages all pixels that fall into one when shrinking, so small persons do not flicker; named with its rounding, since FFmpeg's
+# defaults differ between processors.
+MODEL_FILTER: Final = "AREA"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """One frame of a video: `number` counts from 0 in presentation order, `pts` is in units of the stream's time base.
+
+    `is_overlap` marks the frame before a chunk's first one; `number` is then what stood before it, even where frames in between are lost.
+    Pictures are converted when asked for, each time anew.
+    """
+
+    number: int
+    pts: int
+    is_overlap: bool
+    rotation: int
+    native_width: int
+    native_height: int
+    image: Any = field(repr=False)  # av.VideoFrame
+    _reformatter: Any = field(repr=False)  # shared by all frames of a chunk: one set of scaling tables
+
+    def bgr(self, *, is_upright: bool = False) -> Pixels:
+        """H x W x 3 uint8 BGR in native size, as stored: bit for bit what PySceneDetect's PyAV backend gives its detectors.
+
+        `is_upright` turns it as its OpenCV backend does. A picture whose size changes within the stream is brought to the native size.
+        """
+        picture: Pixels = self._converted("bgr24", self.native_width, self.native_height, "BILINEAR")
+        return upright(picture, self.rotation) if is_upright else picture
+
+    def rgb(self, width: int, height: int) -> Pixels:
+        """`height` x `width` x 3 uint8 RGB of the displayed picture: one conversion, then a quarter turn where there is a rotation."""
+        size = (height, width) if self.rotation % 180 else (width, height)
+        return upright(self._converted("rgb24", *size, MODEL_FILTER), self.rotation)
+
+    def _converted(self, pixel_format: str, width: int, height: int, interpolation: str) -> Pixels:
+        scaled = self._reformatter.reformat(self.image, width, height, pixel_format, interpolation=interpolation, threads=1)
+        return np.ascontiguousarray(scaled.to_ndarray())  # rows of odd sizes are padded

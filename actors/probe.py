@@ -1,0 +1,161 @@
+"""What a file is, from its header and its packets: identity, picture, and the exact time of every frame.
+
+Sizes are those of the stored picture after rotation; a sample aspect ratio other than 1 is not applied, so that a box lies on the very
+pixels that a decoder gives. Of several video streams the one that FFmpeg calls best is taken; cover art is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from actors.frame_index import PacketTable, frame_index, packet_table, usual_step
+from actors.keyframe import is_entry, rotation_of
+from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, Unreadable
+from schemas.video import Video, video_id_for
+
+if TYPE_CHECKING:
+    import av.container
+
+PLAYLISTS: Final = frozenset({"hls", "concat", "dash", "sdp", "rtsp", "imf"})  # they lead to other files: no content of their own
+INTERLACED: Final = range(2, 6)  # AVFieldOrder: TT, BB, TB, BT
+
+
+def fingerprint_of(path: str) -> str:
+    """sha256 (hex) of the content, read in pieces; raises `EmptyFile`, `Unreadable`."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # one call for kind, size and time
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file")
+        if status.st_size == 0:
+            raise EmptyFile(path)
+        with Path(path).open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise Unreadable(path, error.strerror or str(error)) from error
+
+
+def failed_identity(path: str) -> tuple[str, str]:
+    """Video id and fingerprint of a file that is no video: of its content if that can be read, else of its absolute path."""
+    absolute = os.path.abspath(path)  # noqa: PTH100  # a link keeps its own name
+    try:
+        fingerprint = fingerprint_of(absolute)
+    except (EmptyFile, Unreadable):
+        fingerprint = hashlib.sha256(os.fsencode(absolute)).hexdigest()
+    return video_id_for(absolute, fingerprint), fingerprint
+
+
+def probe(path: str, *, fingerprint: str | None = None) -> Video:
+    """Everything that is known of a video before it is decoded; reads the file once, twice where no `fingerprint` is given.
+
+    Decodes nothing but at most two keyframes (`actors.keyframe`). Raises `EmptyFile`, `Unreadable`, `NotAVideo`, `NoVideoStream`,
+    `NoFrames`.
+    """
+    absolute = os.path.abspath(path)  # noqa: PTH100
+    content = fingerprint or fingerprint_of(absolute)
+    with opened(absolute) as container:
+        return _video(container, absolute, content)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[av.container.InputContainer]:
+    """The file, demuxed, with no other file or network in reach; raises `EmptyFile`, `Unreadable`, `NotAVideo`.
+
+    FFmpeg's own log stays off, as PyAV leaves it. No stream may be touched after the container is closed: PyAV 18 reads freed memory then.
+    """
+    import av
+
+    try:
+        container = av.open(path, options={"protocol_whitelist": "file"})
+    except OSError as error:
+        raise Unreadable(path, error.strerror or str(error)) from error
+    except av.error.FFmpegError as error:
+        if os.path.getsize(path) == 0:  # noqa: PTH202
+            raise EmptyFile(path) from error
+        raise NotAVideo(path, error.strerror or str(error)) from error
+    with container:
+        if _formats(container) & PLAYLISTS:
+            raise NotAVideo(path, f"a {container.format.long_name} list of other files")
+        yield container
+
+
+def _video(container: av.container.InputContainer, path: str, fingerprint: str) -> Video:
+    from av.stream import Disposition
+
+    stream = container.streams.best("video")
+    if stream is None or stream.disposition & Disposition.attached_pic:
+        raise NoVideoStream(path)
+    table, keyframes = _packets(container, stream)
+    if not table.shown.any() or not stream.width or not stream.height:
+        raise NoFrames(path, "its video stream holds no packet" if not len(table) else "its video stream holds nothing to show")
+    rotation = rotation_of(stream, keyframes[0], _formats(container)) if keyframes else 0
+    if len(keyframes) > 1 and not is_entry(stream, keyframes[1]):
+        table = replace(table, keyframe=np.arange(len(table)) == 0)
+    step = usual_step(_rate(stream), stream.time_base)
+    index = frame_index(table, _formats(container), step=step, promised=_promised(stream, _formats(container)))
+    status = os.stat(path)  # noqa: PTH116
+    start, end = int(index.pts[0]), int(index.pts[-1]) + (table.last_duration or step)
+    width, height = (stream.height, stream.width) if rotation % 180 else (stream.width, stream.height)
+    return Video(
+        video_id=video_id_for(path, fingerprint),
+        fingerprint=fingerprint,
+        path=path,
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        container=container.format.name,
+        codec=stream.codec_context.codec.canonical_name,
+        stream_index=stream.index,
+        time_base=stream.time_base,
+        start_pts=start,
+        end_pts=end,
+        width=width,
+        height=height,
+        rotation=rotation,
+        average_fps=_rate(stream) or len(index) / ((end - start) * stream.time_base),
+        index=index,
+    )
+
+
+def _formats(container: Any) -> frozenset[str]:
+    return frozenset(container.format.name.split(","))
+
+
+def _packets(container: Any, stream: Any) -> tuple[PacketTable, list[Any]]:
+    """All packets as a table, and the packets of the first two keyframes."""
+    from av.error import FFmpegError
+
+    keyframes: list[Any] = []
+
+    def demuxed() -> Iterator[Any]:
+        try:
+            for packet in container.demux(stream):
+                if len(keyframes) < 2 and packet.size and packet.is_keyframe:
+                    keyframes.append(packet)
+                yield packet
+        except OSError as error:
+            raise Unreadable(container.name, error.strerror or str(error)) from error
+        except FFmpegError:
+            return  # the container ends in rubbish: what came before it is the video
+
+    codec = stream.codec_context.codec.canonical_name
+    table = packet_table(demuxed(), codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
+    return table, keyframes
+
+
+def _promised(stream: Any, formats: frozenset[str]) -> int:
+    """Shown frames of an mp4's sample table, edit list applied; 0 for other containers: their headers only estimate."""
+    return sum(not entry.is_discard for entry in stream.index_entries) if formats & {"mov", "mp4"} else 0
+
+
+def _rate(stream: Any) -> Fraction | None:
+    rate = stream.average_rate or stream.guessed_rate
+    return Fraction(rate) if rate else None

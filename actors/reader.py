@@ -1,0 +1,138 @@
+"""A chunk, decoded once for all pipelines: scene scores from native pictures, sampled pictures in pieces for the models."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from actors.decoder import ChunkDecoder
+from actors.picture import DecodedFrame
+from actors.pieces import ChunkEnd, Failure, FramesPiece
+from actors.sampling import Sampler, sampled_in
+from actors.scenes import ContentScorer
+from schemas.chunk import ChunkSpec
+from schemas.errors import VideoError
+from schemas.frames import FrameBatch, Pixels
+
+PIECE_FRAMES = 16  # pictures that travel together: 14.7 MB at 640 x 480, half a Ray Data block
+
+
+class RunWatch(Protocol):
+    """What a reader asks of the run."""
+
+    def started(self, chunk_id: str) -> bool: ...
+    def stopping(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Sampled pictures of a chunk that wait for their piece to fill."""
+
+    spec: ChunkSpec
+    pieces: int = 0
+    numbers: list[int] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    pixels: list[Pixels] = field(default_factory=list)
+
+    def add(self, number: int, time_s: float, pixels: Pixels) -> None:
+        self.numbers.append(number)
+        self.times_s.append(time_s)
+        self.pixels.append(pixels)
+
+    def take(self) -> FramesPiece:
+        height, width = self.pixels[0].shape[:2]
+        batch = FrameBatch(
+            np.array(self.numbers, np.int64),
+            np.array(self.times_s),
+            np.stack(self.pixels),
+            self.spec.width / width,
+            self.spec.height / height,
+        )
+        piece = FramesPiece(self.spec.chunk_id, self.spec.video_id, self.pieces, batch)
+        self.pieces, self.numbers, self.times_s, self.pixels = self.pieces + 1, [], [], []
+        return piece
+
+
+def read_chunk(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | ChunkEnd]:
+    """Pieces of sampled pictures, then the end of the chunk. Never raises: what went wrong is the end's `failure`.
+
+    The number of pieces depends on the chunk alone, so that Ray may replay the task.
+    """
+    if not watch.started(spec.chunk_id):
+        yield _end(spec, cancelled=True)
+        return
+    try:
+        yield from _read(spec, watch)
+    except VideoError as error:
+        yield _end(spec, failure=Failure(error.kind, str(error), transient=False))
+    except MemoryError as error:
+        yield _end(spec, failure=Failure("out_of_memory", f"{spec.path}: {error}", transient=True))
+    except Exception as error:  # noqa: BLE001 a raise would lose the whole Ray Data block, innocents included
+        traceback.print_exc()
+        yield _end(spec, failure=Failure("internal", f"{spec.path}: {error!r} in {_place(error)}", transient=False))
+
+
+def _read(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | ChunkEnd]:
+    clock = time.thread_time  # the generator is suspended while its pieces are taken: wall time would count that
+    began = clock()
+    decoder, scorer, gathered = ChunkDecoder(spec), ContentScorer(), _Gathered(spec)
+    takes = _sampler(spec)
+    numbers: list[int] = []
+    pts: list[int] = []
+    scores: list[float] = []
+    for frame in decoder:
+        score = scorer.score(frame.bgr())
+        if frame.is_overlap:
+            continue
+        numbers.append(frame.number)
+        pts.append(frame.pts)
+        scores.append(score)
+        if takes(frame) and spec.sampling is not None:
+            gathered.add(frame.number, _time_s(spec, frame.pts), frame.rgb(spec.sampling.width, spec.sampling.height))
+            if len(gathered.numbers) == PIECE_FRAMES:
+                yield gathered.take()
+        if watch.stopping():
+            yield _end(spec, pieces=gathered.pieces, cancelled=True)
+            return
+    if gathered.numbers:
+        yield gathered.take()
+    yield ChunkEnd(
+        spec,
+        gathered.pieces,
+        np.array(numbers, np.int64),
+        np.array(pts, np.int64),
+        np.array(scores, np.float64),
+        lost=decoder.lost,
+        notes=decoder.notes,
+        decode_s=clock() - began,
+    )
+
+
+def _sampler(spec: ChunkSpec) -> Callable[[DecodedFrame], bool]:
+    """Whether a frame goes to the models: from the index where it is exact, else frame by frame."""
+    if spec.sampling is None:
+        return lambda frame: False
+    if not len(spec.pts):
+        streaming = Sampler(spec.origin_pts, spec.time_base, spec.sampling.fps)
+        return lambda frame: streaming.takes(frame.pts)
+    mask = sampled_in(spec)
+    return lambda frame: bool(mask[frame.number - spec.first_frame])
+
+
+def _time_s(spec: ChunkSpec, pts: int) -> float:
+    return float((pts - spec.origin_pts) * spec.time_base)
+
+
+def _end(spec: ChunkSpec, *, pieces: int = 0, failure: Failure | None = None, cancelled: bool = False) -> ChunkEnd:
+    none = np.zeros(0, np.int64)
+    return ChunkEnd(spec, pieces, none, none, np.zeros(0), failure=failure, cancelled=cancelled)
+
+
+def _place(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.name} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"

@@ -1,0 +1,46 @@
+"""A store that lives in an actor, used as if it were here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from actors.stores import open_store
+from schemas.store import StorageBackend
+
+
+class StoreActor:
+    """The one writer of a run: a store of the given URL behind a single-threaded actor."""
+
+    def __init__(self, url: str) -> None:
+        self._store = open_store(url)
+
+    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Any method of the store; iterators are drained, since they cannot travel."""
+        answer = getattr(self._store, method)(*args, **kwargs)
+        return list(answer) if hasattr(answer, "__next__") else answer
+
+
+class _StoreClient:
+    def __init__(self, actor: Any, url: str) -> None:
+        self._actor, self.url = actor, url
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        if method.startswith("_"):
+            raise AttributeError(method)  # pickle asks for dunders before there is an actor
+        return lambda *args, **kwargs: _answer(self._actor.call.remote(method, *args, **kwargs))
+
+
+def _answer(reference: Any) -> Any:
+    """The result, or the store's own error instead of Ray's wrapper around it."""
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+
+
+def store_client(actor: Any, url: str) -> StorageBackend:
+    """A `StorageBackend` whose every method is a call to a running `StoreActor`."""
+    return cast(StorageBackend, _StoreClient(actor, url))

@@ -1,0 +1,226 @@
+"""Reading and writing values in database tables, on a connection whose transaction somebody else holds.
+
+Many keys are asked for in few statements, and rows go in by executemany; nothing here counts rows to learn whether they exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from actors.stores import rows
+from actors.stores.rows import Row
+from schemas import tables
+from schemas.annotation import Annotation
+from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.errors import NotFound
+from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.pipeline import VERSIONS
+from schemas.video import Video
+
+_PAGE: Final = 500  # values in one IN list; SQLite allows 999 in its oldest builds
+
+jobs, statuses, annotated, chunks = tables.jobs, tables.job_pipeline_status, tables.annotations, tables.chunks
+
+
+def paged(values: Iterable[str]) -> Iterator[list[str]]:
+    """Distinct values in lists short enough for one statement."""
+    distinct = list(dict.fromkeys(values))
+    return (distinct[start : start + _PAGE] for start in range(0, len(distinct), _PAGE))
+
+
+def put(connection: Connection, table: Table, new: Sequence[Row]) -> None:
+    """Insert rows, or update all other columns of those whose primary key is there."""
+    if not new:
+        return
+    statement = upsert(table)
+    key = [column.name for column in table.primary_key]
+    changes = {name: statement.excluded[name] for name in new[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), new)
+
+
+def pipeline_ids(connection: Connection, names: Iterable[str] = ()) -> dict[str, int]:
+    """Id of each pipeline by name; those of `names` that are new are added, which needs a writing transaction."""
+    table = tables.pipelines
+    found: dict[str, int] = {row.name: row.pipeline_id for row in connection.execute(select(table.c.name, table.c.pipeline_id))}
+    missing = [{"name": name, "version": VERSIONS.get(name, "0")} for name in sorted(set(names) - set(found))]
+    if not missing:
+        return found
+    connection.execute(insert(table), missing)
+    return pipeline_ids(connection)
+
+
+# Jobs.
+
+
+def jobs_where(connection: Connection, *conditions: ColumnElement[bool]) -> list[BatchJob]:
+    """Jobs with their pipelines, ordered by creation, then id."""
+    found = connection.execute(select(jobs).where(*conditions).order_by(jobs.c.created_at, jobs.c.job_id)).mappings().all()
+    query = select(statuses, tables.pipelines.c.name).join(tables.pipelines)
+    if conditions:
+        query = query.join(jobs, jobs.c.job_id == statuses.c.job_id).where(*conditions)
+    results: dict[str, dict[str, PipelineResult]] = defaultdict(dict)
+    for row in connection.execute(query.order_by(tables.pipelines.c.name)).mappings():
+        results[row["job_id"]][row["name"]] = rows.result_from(row["name"], row)
+    return [rows.job_from(row, results.get(row["job_id"], {})) for row in found]
+
+
+def jobs_by_id(connection: Connection, job_ids: Iterable[str]) -> dict[str, BatchJob]:
+    """Those of the jobs that there are."""
+    return {job.job_id: job for page in paged(job_ids) for job in jobs_where(connection, jobs.c.job_id.in_(page))}
+
+
+def job_by_id(connection: Connection, job_id: str, url: str) -> BatchJob:
+    """One job; raises `NotFound`."""
+    found = jobs_where(connection, jobs.c.job_id == job_id)
+    if not found:
+        raise NotFound(f"job {job_id}", url)
+    return found[0]
+
+
+def put_jobs(connection: Connection, changed: Sequence[BatchJob]) -> None:
+    """Insert or update jobs and the state of their pipelines."""
+    ids = pipeline_ids(connection, {name for job in changed for name in job.pipeline_results})
+    put(connection, jobs, [rows.job_row(job) for job in changed])
+    states = [
+        {"job_id": job.job_id, "pipeline_id": ids[name], **rows.status_row(result)}
+        for job in changed
+        for name, result in job.pipeline_results.items()
+    ]
+    put(connection, statuses, states)
+
+
+def drop_result(connection: Connection, job: BatchJob, pipeline_id: int, *, whole: bool) -> None:
+    """Remove one pipeline's state from a job, or the whole job."""
+    connection.execute(delete(statuses).where(statuses.c.job_id == job.job_id, statuses.c.pipeline_id == pipeline_id))
+    if whole:
+        connection.execute(delete(jobs).where(jobs.c.job_id == job.job_id))
+
+
+def complete(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
+    """Those of the keys that hold a complete result, by whatever job."""
+    wanted = set(keys)
+    query = select(jobs.c.video_id, tables.pipelines.c.name, statuses)
+    query = query.join(statuses, statuses.c.job_id == jobs.c.job_id).join(tables.pipelines)
+    query = query.where(statuses.c.status == JobStatus.COMPLETED.value, statuses.c.digest.is_not(None))
+    found = {}
+    for page in paged(key.video_id for key in wanted):
+        for row in connection.execute(query.where(jobs.c.video_id.in_(page))).mappings():
+            key = WorkKey(row["video_id"], row["name"], row["config_hash"] or "")
+            if key in wanted:
+                found[key] = rows.result_from(row["name"], row)
+    return found
+
+
+# Rows and chunks of one work key.
+
+
+def of_key(table: Table, key: WorkKey, pipeline_id: int) -> ColumnElement[bool]:
+    """The condition that picks what belongs to a work key."""
+    return and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id, table.c.config_hash == key.config_hash)
+
+
+def data_of(connection: Connection, key: WorkKey) -> list[dict[str, Any]]:
+    """Rows of a work key as flat dicts, in no particular order."""
+    pipeline_id = pipeline_ids(connection).get(key.pipeline, 0)
+    query = select(annotated.c.data).where(of_key(annotated, key, pipeline_id))
+    return [json.loads(data) for data in connection.execute(query).scalars()]
+
+
+def insert_rows(connection: Connection, new: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str) -> None:
+    """Add annotations; an id that is there already is refused."""
+    values = [rows.annotation_row(annotation, job_id, pipeline_id, created_at) for annotation in new]
+    if values:
+        connection.execute(insert(annotated), values)
+
+
+def replace_rows(connection: Connection, key: WorkKey, pipeline_id: int, new: Iterable[Annotation], job_id: str, created_at: str) -> None:
+    """Every row of a work key by new ones."""
+    connection.execute(delete(annotated).where(of_key(annotated, key, pipeline_id)))
+    insert_rows(connection, new, job_id, pipeline_id, created_at)
+
+
+def put_chunk(connection: Connection, commit: ChunkCommit, pipeline_id: int, created_at: str) -> None:
+    """Replace every chunk that shares a frame with this one, and their rows, by this one."""
+    line = commit.line
+    end = line.first_frame + line.frame_count
+    shared = and_(chunks.c.first_frame < end, chunks.c.first_frame + chunks.c.frame_count > line.first_frame)
+    same_start = chunks.c.first_frame == line.first_frame  # a chunk in which nothing was found has no frame to share
+    overlapping = and_(of_key(chunks, line.key, pipeline_id), or_(shared, same_start))
+    bounds = select(func.min(chunks.c.first_frame), func.max(chunks.c.first_frame + chunks.c.frame_count)).where(overlapping)
+    low, high = connection.execute(bounds).one()
+    first, last = min(line.first_frame, low or line.first_frame), max(end, high or end)
+    frames = annotated.c.frame_number
+    if low is not None:
+        connection.execute(delete(chunks).where(overlapping))
+    connection.execute(delete(annotated).where(of_key(annotated, line.key, pipeline_id), frames >= first, frames < last))
+    insert_rows(connection, commit.annotations, commit.job_id, pipeline_id, created_at)
+    key = {"video_id": line.key.video_id, "pipeline_id": pipeline_id, "config_hash": line.key.config_hash}
+    connection.execute(insert(chunks), [key | rows.line_row(line) | {"payload": commit.payload}])
+
+
+def frames_committed(connection: Connection, keys: Iterable[WorkKey], ids: Mapping[str, int]) -> dict[WorkKey, int]:
+    """Frames in the manifest lines of each key."""
+    total = select(func.coalesce(func.sum(chunks.c.frame_count), 0))
+    return {key: connection.execute(total.where(of_key(chunks, key, ids[key.pipeline]))).scalar_one() for key in keys}
+
+
+def lines_of(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
+    """Manifest lines of each key by start; a key without any has an empty list."""
+    found: dict[WorkKey, list[ManifestLine]] = {key: [] for key in keys}
+    columns = [column for column in chunks.c if column.name != "payload"]
+    query = select(*columns, tables.pipelines.c.name).join(tables.pipelines).order_by(chunks.c.video_id, chunks.c.first_frame)
+    for page in paged(key.video_id for key in found):
+        for row in connection.execute(query.where(chunks.c.video_id.in_(page))).mappings():
+            key = WorkKey(row["video_id"], row["name"], row["config_hash"])
+            if key in found:
+                found[key].append(rows.line_from(key, row))
+    return found
+
+
+def seconds_of(connection: Connection, key: WorkKey, pipeline_id: int) -> float:
+    """Decode and model time of the chunks of a key."""
+    return float(connection.execute(select(func.sum(chunks.c.seconds)).where(of_key(chunks, key, pipeline_id))).scalar() or 0.0)
+
+
+def drop_payloads(connection: Connection, key: WorkKey, pipeline_id: int) -> None:
+    """Forget the numbers of a key, keeping its manifest lines."""
+    connection.execute(update(chunks).where(of_key(chunks, key, pipeline_id), chunks.c.payload.is_not(None)).values(payload=None))
+
+
+def drop_other_configurations(connection: Connection, key: WorkKey, pipeline_id: int) -> None:
+    """Rows and chunks that other configurations of this pipeline left for this video."""
+    for table in (annotated, chunks):
+        same = and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id)
+        connection.execute(delete(table).where(same, table.c.config_hash != key.config_hash))
+
+
+# Videos.
+
+
+def put_videos(connection: Connection, videos: Sequence[Video]) -> None:
+    """Insert or refresh videos, and the paths they were found under."""
+    put(connection, tables.videos, [rows.video_row(video) for video in videos])
+    paths = [{"path": v.path, "video_id": v.video_id, "size_bytes": v.size_bytes, "mtime_ns": v.mtime_ns} for v in videos]
+    put(connection, tables.video_paths, paths)
+
+
+def videos_by_path(connection: Connection, paths: Iterable[str]) -> dict[str, Video]:
+    """What was probed, under each of these paths."""
+    known = tables.video_paths
+    columns = [column for column in tables.videos.c if column.name not in known.c or column.name == "video_id"]
+    query = select(*columns, known.c.path, known.c.size_bytes, known.c.mtime_ns).join(known)
+    found = (row for page in paged(paths) for row in connection.execute(query.where(known.c.path.in_(page))).mappings())
+    return {row["path"]: rows.video_from(row) for row in found}
+
+
+def videos_by_id(connection: Connection, video_ids: Iterable[str]) -> dict[str, Video]:
+    """Videos under the path they were last read from."""
+    query, ids = select(tables.videos), tables.videos.c.video_id
+    found = (row for page in paged(video_ids) for row in connection.execute(query.where(ids.in_(page))).mappings())
+    return {row["video_id"]: rows.video_from(row) for row in found}

@@ -1,0 +1,216 @@
+"""Values as rows and JSON objects, and back; shared by every store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from schemas.annotation import Annotation, annotation_id, canonical_json
+from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.settings import HASH_DIGITS
+from schemas.store import RunInfo, StoredBatch
+from schemas.video import FrameIndex, Video
+
+Row = dict[str, Any]
+Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
+
+_TIME: Final = "%Y-%m-%d %H:%M:%S"
+_INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
+_BOX: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
+_COLUMNS: Final = (
+    *("annotation_id", "annotation_type", "timestamp_seconds", "video_id", "person_id", "face_id", "speaker_id", "scene_id"),
+    *("confidence", "end_seconds", "frame_number", "config_hash"),
+)
+
+
+def time_text(at: datetime | None) -> str | None:
+    """UTC in SQLite's own form, so that comparisons with `datetime('now')` hold; a naive time is taken as UTC."""
+    if at is None:
+        return None
+    return (at if at.tzinfo is None else at.astimezone(UTC)).strftime(_TIME)
+
+
+def text_time(text: str | None) -> datetime | None:
+    """The reverse of `time_text`."""
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC) if text else None
+
+
+def annotation_row(annotation: Annotation, job_id: str, pipeline_id: int, created_at: str) -> Row:
+    """One row of table `annotations`: `data` is the whole annotation, the columns repeat what is in it."""
+    row: Row = {name: getattr(annotation, name) for name in _COLUMNS}
+    box = annotation.bbox
+    row |= dict(zip(_BOX, (box.x, box.y, box.width, box.height) if box else (None,) * 4, strict=True))
+    data = canonical_json(annotation.to_data())
+    return row | {"job_id": job_id, "pipeline_id": pipeline_id, "created_at": created_at, "data": data}
+
+
+def annotations_by_hand(key: WorkKey, given: Sequence[Mapping[str, Any]]) -> list[Annotation]:
+    """Flat dicts as a user writes them: what is missing of identity is filled in, so that they belong to `key`."""
+    made = []
+    for ordinal, data in enumerate(given):
+        kind, frame = data.get("annotation_type", key.pipeline), data.get("frame_number")
+        new_id = annotation_id(key.video_id, key.pipeline, key.config_hash, kind, -1 if frame is None else frame, ordinal)
+        whole = {"annotation_id": new_id, "annotation_type": kind, "timestamp_seconds": None} | dict(data) | asdict(key)
+        made.append(Annotation.from_data(whole))
+    return made
+
+
+def hash_by_hand(config: Mapping[str, Any]) -> str:
+    """Configuration hash of results that were saved by hand under a job that names none."""
+    return hashlib.sha256(canonical_json(config).encode()).hexdigest()[:HASH_DIGITS]
+
+
+def job_row(job: BatchJob) -> Row:
+    """One row of table `jobs`; also the head of a job's file."""
+    return {
+        "job_id": job.job_id,
+        "video_path": str(job.video_path),
+        "video_id": job.video_id,
+        "status": job.status.value,
+        "config": canonical_json(job.config),
+        "created_at": time_text(job.created_at),
+        "started_at": time_text(job.started_at),
+        "completed_at": time_text(job.completed_at),
+        "retry_count": job.retry_count,
+        "error_message": job.error_message,
+        "failure_kind": job.failure_kind,
+        "batch_id": job.batch_id,
+        "output_dir": str(job.output_dir),
+    }
+
+
+def status_row(result: PipelineResult) -> Row:
+    """One row of table `job_pipeline_status`, without its keys."""
+    row: Row = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "pipeline"}
+    return row | {
+        "status": result.status.value,
+        "started_at": time_text(result.started_at),
+        "completed_at": time_text(result.completed_at),
+    }
+
+
+def result_from(pipeline: str, row: Stored) -> PipelineResult:
+    """The reverse of `status_row`."""
+    values = {f.name: row[f.name] for f in fields(PipelineResult) if f.name != "pipeline"} | {
+        "config_hash": row["config_hash"] or "",
+        "status": JobStatus(row["status"]),
+        "started_at": text_time(row["started_at"]),
+        "completed_at": text_time(row["completed_at"]),
+    }
+    return PipelineResult(pipeline=pipeline, **values)
+
+
+def job_from(row: Stored, results: Mapping[str, PipelineResult]) -> BatchJob:
+    """The reverse of `job_row`."""
+    created = text_time(row["created_at"])
+    return BatchJob(
+        job_id=row["job_id"],
+        video_path=Path(row["video_path"]),
+        output_dir=Path(row["output_dir"] or "."),
+        config=json.loads(row["config"]),
+        video_id=row["video_id"],
+        status=JobStatus(row["status"]),
+        pipeline_results=results,
+        started_at=text_time(row["started_at"]),
+        completed_at=text_time(row["completed_at"]),
+        retry_count=row["retry_count"] or 0,
+        error_message=row["error_message"],
+        failure_kind=row["failure_kind"],
+        batch_id=row["batch_id"],
+        **({"created_at": created} if created else {}),
+    )
+
+
+def line_row(line: ManifestLine) -> Row:
+    """A manifest line without its key."""
+    row = {f.name: getattr(line, f.name) for f in fields(line) if f.name != "key"}
+    return row | {"lost": json.dumps(line.lost)}
+
+
+def line_from(key: WorkKey, row: Stored) -> ManifestLine:
+    """The reverse of `line_row`."""
+    values = {f.name: row[f.name] for f in fields(ManifestLine) if f.name != "key"} | {"lost": tuple(json.loads(row["lost"]))}
+    return ManifestLine(key=key, **values)
+
+
+def checked(commit: ChunkCommit) -> ChunkCommit:
+    """A commit whose rows belong to its key and its frames; raises ValueError, since others could not be replaced later."""
+    line = commit.line
+    frames = range(line.first_frame, line.first_frame + line.frame_count)
+    for row in commit.annotations:
+        if WorkKey(row.video_id, row.pipeline, row.config_hash) != line.key or row.frame_number not in frames:
+            raise ValueError(f"row {row.annotation_id} at frame {row.frame_number} is not of {line.key}, frames {frames}")
+    return commit
+
+
+def video_row(video: Video) -> Row:
+    """One row of table `videos`."""
+    row: Row = {f.name: getattr(video, f.name) for f in fields(video) if f.name != "index"}
+    return row | {
+        "time_base": str(video.time_base),
+        "average_fps": str(video.average_fps),
+        "frame_count": video.frame_count,
+        "duration_seconds": video.duration_s,
+        "frame_index": index_bytes(video.index),
+    }
+
+
+def video_from(row: Stored) -> Video:
+    """The reverse of `video_row`."""
+    values = {f.name: row[f.name] for f in fields(Video) if f.name != "index"}
+    exact = {name: Fraction(row[name]) for name in ("time_base", "average_fps")}
+    return Video(**(values | exact), index=index_from(row["frame_index"]))
+
+
+def index_bytes(index: FrameIndex) -> bytes:
+    """A frame index as differences, deflated: an hour at a constant rate takes less than a kilobyte."""
+    steps = [np.diff(numbers.astype("<i8"), prepend=0).tobytes() for numbers in (index.pts, index.keyframes)]
+    head = _INDEX_HEAD.pack(len(index.pts), len(index.keyframes), index.exact, index.missing)
+    return head + zlib.compress(b"".join(steps), 6)
+
+
+def index_from(data: bytes) -> FrameIndex:
+    """The reverse of `index_bytes`."""
+    frames, _, exact, missing = _INDEX_HEAD.unpack_from(data)
+    steps = np.frombuffer(zlib.decompress(data[_INDEX_HEAD.size :]), "<i8")
+    pts, keyframes = (np.cumsum(part).astype(np.int64) for part in (steps[:frames], steps[frames:]))
+    return FrameIndex(pts, keyframes, exact, missing)
+
+
+def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
+    """One row of table `runs`."""
+    config, inputs = canonical_json(run.config), json.dumps(run.inputs)
+    return {"epoch": epoch, "batch_id": run.batch_id, "host": run.host, "pid": run.pid, "config": config, "inputs": inputs} | {
+        "started_at": started_at,
+        "ended_at": None,
+        "outcome": None,
+    }
+
+
+def batch_from(row: Stored) -> StoredBatch:
+    """A row of table `runs` as what a checkpoint points to."""
+    return StoredBatch(
+        batch_id=row["batch_id"],
+        epoch=row["epoch"],
+        inputs=tuple(json.loads(row["inputs"])),
+        config=json.loads(row["config"]),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        outcome=row["outcome"],
+    )
+
+
+def in_order(lines: Iterable[ManifestLine]) -> list[ManifestLine]:
+    """Lines of one key by start."""
+    return sorted(lines, key=lambda line: line.first_frame)

@@ -1,0 +1,100 @@
+"""Names in a store of files.
+
+BASE/.store/{epoch, meta.json, runs/, paths/, scratch/}
+BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people open
+BASE/VIDEO/jobs/JOB.json                                                  every job of the video
+BASE/VIDEO/runs/CONFIG/PIPELINE.json                                      results of older configurations that were to be kept
+BASE/VIDEO/PIPELINE.CONFIG.partial.json                                   what a failed pipeline had
+BASE/VIDEO/.state/{video.json, PIPELINE@CONFIG/{state.json, *.chunk}}     the manifest
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from schemas.chunk import WorkKey
+
+
+def _name(text: str) -> str:
+    """Any text as one part of a path; ids that vaengine makes stay as they are."""
+    return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Every path of a store below `base`."""
+
+    base: Path
+
+    @property
+    def epoch(self) -> Path:
+        return self.base / ".store" / "epoch"
+
+    @property
+    def meta(self) -> Path:
+        return self.base / ".store" / "meta.json"
+
+    @property
+    def runs(self) -> Path:
+        return self.base / ".store" / "runs"
+
+    @property
+    def scratch(self) -> Path:
+        return self.base / ".store" / "scratch"
+
+    def run(self, epoch: int) -> Path:
+        return self.runs / f"{epoch:08d}.json"
+
+    def source(self, path: str) -> Path:
+        """The entry of one path that a video was found under."""
+        digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()
+        return self.base / ".store" / "paths" / digest[:2] / f"{digest[2:34]}.json"
+
+    def folder(self, video_id: str) -> Path:
+        return self.base / _name(video_id)
+
+    def video(self, video_id: str) -> Path:
+        return self.folder(video_id) / ".state" / "video.json"
+
+    def job(self, video_id: str, job_id: str) -> Path:
+        return self.folder(video_id) / "jobs" / f"{_name(job_id)}.json"
+
+    def newest_job(self, video_id: str) -> Path:
+        return self.folder(video_id) / "job_metadata.json"
+
+    def summary(self, video_id: str) -> Path:
+        return self.folder(video_id) / "batch_summary.json"
+
+    def jobs_of(self, video_id: str) -> list[Path]:
+        return sorted(self.folder(video_id).glob("jobs/*.json"))
+
+    def all_jobs(self) -> list[Path]:
+        return sorted(self.base.glob("*/jobs/*.json"))
+
+    def work(self, key: WorkKey) -> Path:
+        """Folder of the state and the chunks of one work key."""
+        return self.folder(key.video_id) / ".state" / f"{_name(key.pipeline)}@{_name(key.config_hash)}"
+
+    def state(self, key: WorkKey) -> Path:
+        return self.work(key) / "state.json"
+
+    def result(self, key: WorkKey) -> Path:
+        return self.folder(key.video_id) / f"{_name(key.pipeline)}.json"
+
+    def older_result(self, key: WorkKey) -> Path:
+        return self.folder(key.video_id) / "runs" / _name(key.config_hash) / f"{_name(key.pipeline)}.json"
+
+    def partial(self, key: WorkKey) -> Path:
+        return self.folder(key.video_id) / f"{_name(key.pipeline)}.{_name(key.config_hash)}.partial.json"
+
+    def keys_of(self, video_id: str) -> list[WorkKey]:
+        """Every work key of a video that there is anything of."""
+        names = [path.name.partition("@") for path in sorted(self.folder(video_id).glob(".state/*@*"))]
+        return [WorkKey(video_id, unquote(pipeline), unquote(config_hash)) for pipeline, _, config_hash in names]
+
+    def video_ids(self) -> Iterator[str]:
+        return (unquote(path.parent.name) for path in sorted(self.base.glob("*/jobs")))

@@ -1,0 +1,119 @@
+"""Persons over time: ultralytics' ByteTrack over stored boxes, one tracker for each scene, never a picture."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.chunk import Numbers
+from schemas.frames import Floats, Ints
+from schemas.settings import PersonSettings
+
+NO_TRACK = 0
+
+
+def quiet_ultralytics() -> None:
+    """Keep ultralytics from the network, from installing packages and from the user's files; to be called before its first import.
+
+    On import it resolves two public host names to see whether it is online (what its usage statistics, update and crash reports
+    hang on), and writes a settings file with a machine id. YOLO_OFFLINE ends the first; the second goes to a folder that is removed
+    when the process ends. Once it is imported the switches come too late, and this does nothing.
+    """
+    if "ultralytics" in sys.modules:
+        return
+    folder = tempfile.mkdtemp(prefix="vaengine-ultralytics-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=folder)
+
+
+def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:
+    """Track of each box, counted from 1 in order of first appearance; 0 for a box that belongs to none.
+
+    `cuts` are frame numbers that begin a scene: no track crosses them. `sample_fps` is the rate at which frames were really sampled, in
+    which a lost track's memory is counted. Every sampled frame is an update, with boxes or without. A track that ByteTrack confirms
+    at its second box has its first one too. Source: Zhang et al., ByteTrack, ECCV 2022, as in ultralytics.
+    """
+    raw = np.full(len(numbers.box_frames), NO_TRACK, np.int64)
+    last_id = 0
+    for scene in _scenes(numbers.sampled, cuts):
+        of_box = _tracked(_frames(numbers, scene), _tracker(settings, sample_fps))
+        for box, track_id in of_box.items():
+            raw[box] = last_id + track_id
+        last_id = int(raw.max(initial=last_id))
+    return _by_appearance(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Boxes:
+    """What BYTETracker asks of detections: `xywh` N x 4 centre and size, `conf` and `cls` N, and indexing by a mask."""
+
+    xywh: Floats
+    conf: Floats
+    cls: Floats
+
+    def __len__(self) -> int:
+        return len(self.conf)
+
+    def __getitem__(self, mask: npt.NDArray[np.bool_]) -> _Boxes:
+        return _Boxes(self.xywh[mask], self.conf[mask], self.cls[mask])
+
+
+def _tracker(settings: PersonSettings, sample_fps: float) -> Any:
+    quiet_ultralytics()
+    from ultralytics.trackers.byte_tracker import BYTETracker
+
+    return BYTETracker(
+        SimpleNamespace(
+            track_high_thresh=settings.track_high,
+            track_low_thresh=settings.track_low,
+            new_track_thresh=settings.track_new,
+            match_thresh=settings.track_match,
+            track_buffer=round(settings.track_buffer_seconds * sample_fps),
+            fuse_score=True,
+        )
+    )
+
+
+def _scenes(sampled: Ints, cuts: Sequence[int]) -> Iterator[Ints]:
+    """Sampled frame numbers of each scene that has any."""
+    borders = np.searchsorted(sampled, sorted(cuts))
+    yield from (scene for scene in np.split(sampled, borders) if len(scene))
+
+
+def _frames(numbers: Numbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
+    """For each of a scene's sampled frames the index of its first box, and its boxes."""
+    firsts, stops = (np.searchsorted(numbers.box_frames, scene, side) for side in ("left", "right"))
+    for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
+        corners = numbers.xyxy[first:stop]
+        centre, size = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
+        yield first, _Boxes(np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first))
+
+
+def _tracked(frames: Iterator[tuple[int, _Boxes]], tracker: Any) -> dict[int, int]:
+    """Track id of each box that one tracker, fed frame by frame, gave to a confirmed track."""
+    of_box: dict[int, int] = {}
+    confirmed: set[int] = set()
+    for first, boxes in frames:
+        tracker.update(boxes)
+        for track in tracker.tracked_stracks:
+            if track.frame_id == tracker.frame_id:
+                of_box[first + int(track.idx)] = track.track_id
+            if track.is_activated:
+                confirmed.add(track.track_id)
+    return {box: track_id for box, track_id in of_box.items() if track_id in confirmed}
+
+
+def _by_appearance(raw: Ints) -> Ints:
+    appeared = list(dict.fromkeys(raw[raw != NO_TRACK].tolist()))
+    number = {track_id: ordinal for ordinal, track_id in enumerate(appeared, start=1)}
+    return np.array([number.get(track_id, NO_TRACK) for track_id in raw.tolist()], np.int64)

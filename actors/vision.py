@@ -1,0 +1,66 @@
+"""The detector's surroundings: pictures of many videos in batches of one shape, and every answer back where its picture came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from schemas.frames import Detections, FrameBatch
+from schemas.pipeline import Detector
+from schemas.settings import PersonSettings
+
+Place = tuple[int, int]  # which batch, which of its frames
+
+
+def detector_named(settings: PersonSettings) -> Detector:
+    """The detector that the settings name."""
+    from actors.hog import HogPeople
+
+    return {"hog": HogPeople}[settings.detector](min_confidence=settings.min_confidence)
+
+
+class VisionActor:
+    """Runs one detector over pictures of any number of videos at once.
+
+    A detector only ever sees batches of its own size and of one picture size, so what it says of a picture cannot depend on how many
+    others there were.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect(self, batches: Sequence[FrameBatch]) -> list[list[Detections]]:
+        """For each batch one entry per frame: boxes in displayed pixels, cut off at the picture's borders.
+
+        Raises ValueError when the detector does not answer for each picture.
+        """
+        found = [[Detections.none()] * len(batch) for batch in batches]
+        for places in _same_shape(batches):
+            for first in range(0, len(places), self._detector.batch_size):
+                group = places[first : first + self._detector.batch_size]
+                for (batch, frame), boxes in zip(group, self._answers(batches, group), strict=True):
+                    found[batch][frame] = _displayed(boxes, batches[batch])
+        return found
+
+    def _answers(self, batches: Sequence[FrameBatch], group: list[Place]) -> list[Detections]:
+        """The detector's answers for up to `batch_size` pictures; those for the padding are dropped."""
+        padded = group + group[-1:] * (self._detector.batch_size - len(group))
+        answers = self._detector.detect(np.stack([batches[batch].pixels[frame] for batch, frame in padded]))
+        if len(answers) != len(padded):
+            raise ValueError(f"the detector gave {len(answers)} answers for {len(padded)} pictures")
+        return answers[: len(group)]
+
+
+def _same_shape(batches: Sequence[FrameBatch]) -> Iterator[list[Place]]:
+    """All places, in order, by the height and width of their pictures."""
+    by_shape: dict[tuple[int, ...], list[Place]] = {}
+    for number, batch in enumerate(batches):
+        by_shape.setdefault(batch.pixels.shape[1:3], []).extend((number, frame) for frame in range(len(batch)))
+    yield from by_shape.values()
+
+
+def _displayed(boxes: Detections, batch: FrameBatch) -> Detections:
+    height, width = batch.pixels.shape[1] * batch.scale_y, batch.pixels.shape[2] * batch.scale_x
+    scaled = boxes.scaled(batch.scale_x, batch.scale_y)
+    return Detections(scaled.xyxy.clip(0, [width, height, width, height]), scaled.confidence)

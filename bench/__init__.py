@@ -1,0 +1,1 @@
+"""What vaengine costs, measured: `python -m bench <case>`."""

@@ -1,0 +1,42 @@
+"""`python -m bench <case>`: measure, keep the result with the machine's facts, print it; `python -m bench report` writes the tables."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+
+CASES = ("startup", "overhead", "detection")
+
+
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("case", choices=[*CASES, "report"])
+    parser.add_argument("--rounds", type=int, default=3, help="how often each thing is measured, in turns")
+    parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    asked = parsed()
+    if asked.case == "report":
+        from bench.report import write_report
+
+        print(write_report(CASES))
+        return 0
+    from bench.machine import machine_facts
+    from bench.results import keep
+
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
+    facts = machine_facts()
+    measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds)
+    print(json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False))
+    if not asked.discard:
+        print(f"kept in {keep(asked.case, facts, measured)}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

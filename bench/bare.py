@@ -1,0 +1,105 @@
+"""The loop one would write by hand: the engine's decoder, detectors, sampling and association, and nothing else of it.
+
+No Ray, no store, no files, no resume, and a fault ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from schemas.chunk import ChunkSpec, Numbers
+from schemas.frames import Detections, Pixels
+from schemas.pipeline import AVAILABLE
+from schemas.settings import EngineSettings, Settings
+
+WHOLE = Settings(preset="embedded", engine=EngineSettings(chunk_seconds=3600))  # one chunk a video: nothing is decoded twice
+
+
+def warm(_: int = 0) -> None:
+    """Import what the loop needs, so that it is not timed."""
+    import actors.association
+    import actors.decoder
+    import actors.probe
+    import actors.scenes
+    import actors.vision  # noqa: F401
+
+
+def annotate(path: Path) -> int:
+    """Annotate one video with every pipeline; the number of rows."""
+    from actors.association import associate
+    from actors.probe import probe
+    from vaengine.plan import chunks_of, work_keys
+
+    video = probe(str(path))
+    keys = work_keys(video.video_id, AVAILABLE, WHOLE)
+    numbers = Numbers.joined(seen(spec) for spec in chunks_of(video, {key: [] for key in keys}, WHOLE))
+    return sum(len(associate(video, numbers, WHOLE, key)) for key in keys)
+
+
+def seen(spec: ChunkSpec) -> Numbers:
+    """Scores of all frames and boxes of the sampled ones; the chunk is a whole video, so no frame before it is read."""
+    from actors.decoder import frames
+    from actors.sampling import Sampler
+    from actors.scenes import ContentScorer
+
+    scorer = ContentScorer()
+    sampler = Sampler(spec.origin_pts, spec.time_base, spec.sampling.fps) if spec.sampling else None
+    shown: list[tuple[int, int, float]] = []
+    sampled: list[tuple[int, Pixels]] = []
+    for frame in frames(spec):
+        shown.append((frame.number, frame.pts, scorer.score(frame.bgr())))
+        if spec.sampling and sampler and sampler.takes(frame.pts):
+            sampled.append((frame.number, frame.rgb(spec.sampling.width, spec.sampling.height)))
+    return joined(shown, [number for number, _ in sampled], boxes(spec, [pixels for _, pixels in sampled]))
+
+
+def boxes(spec: ChunkSpec, pictures: Sequence[Pixels]) -> list[Detections]:
+    """Boxes of each picture in displayed pixels, detected in fixed batches padded by the last picture."""
+    from actors.vision import detector_named
+
+    detector = detector_named(WHOLE.person)
+    found: list[Detections] = []
+    for first in range(0, len(pictures), detector.batch_size):
+        batch = list(pictures[first : first + detector.batch_size])
+        padded = np.stack([*batch, *[batch[-1]] * (detector.batch_size - len(batch))])
+        height, width = padded.shape[1:3]
+        found += [seen.scaled(spec.width / width, spec.height / height) for seen in detector.detect(padded)[: len(batch)]]
+    return found
+
+
+def joined(shown: Sequence[tuple[int, int, float]], sampled: Sequence[int], found: Sequence[Detections]) -> Numbers:
+    """All of a video as the value that association takes; `shown` holds number, pts and score of every frame."""
+    numbers, pts, scores = zip(*shown, strict=True)
+    return Numbers(
+        frame_numbers=np.array(numbers, np.int64),
+        frame_pts=np.array(pts, np.int64),
+        scene_scores=np.array(scores, np.float64),
+        sampled=np.array(sampled, np.int64),
+        box_frames=np.repeat(np.array(sampled, np.int64), [len(one) for one in found]),
+        xyxy=np.concatenate([np.zeros((0, 4)), *(one.xyxy for one in found)]),
+        confidence=np.concatenate([np.zeros(0), *(one.confidence for one in found)]),
+    )
+
+
+def one_process(clips: Iterable[Path]) -> int:
+    """All clips, one after the other; the number of rows."""
+    return sum(annotate(clip) for clip in clips)
+
+
+class OneProcessPerCore:
+    """A pool that takes whole videos, warm before it is timed."""
+
+    def __init__(self, processes: int) -> None:
+        self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+        list(self._pool.map(warm, range(processes * 2)))
+
+    def __call__(self, clips: Iterable[Path]) -> int:
+        return sum(self._pool.map(annotate, clips))
+
+    def close(self) -> None:
+        self._pool.shutdown()

@@ -1,0 +1,60 @@
+"""How many of what fit on the machines there are: pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from cluster.inventory import Inventory
+from schemas.errors import PlanInfeasible
+
+SPARE_CPUS = 0.5  # driver, coordinator, finalizer and store ask Ray for no CPU but use some
+SLOTS_PER_CPU = 2  # more decoders than this only take memory: decoding is bound by the processor
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """`workers`: upper bound of chunks in work at once, 0 for one per CPU; `vision`: whether a model needs pictures."""
+
+    workers: int
+    vision: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Slots and what each asks of Ray. Shares of a CPU are for admission only: they bound how many start, not how fast one runs."""
+
+    decode_slots: int
+    vision_actors: int
+    cpus_each: float
+    gpus_each: float
+
+    def __str__(self) -> str:
+        vision = f", {self.vision_actors} vision actors" if self.vision_actors else ""
+        return f"{self.decode_slots} decode slots{vision}"
+
+
+def place(inventory: Inventory, demand: Demand) -> Placement:
+    """Fit `demand` on `inventory`; any 1 to 32 workers fit on any machine with a CPU. Raises `PlanInfeasible`."""
+    if inventory.cpus < 1:
+        raise PlanInfeasible(f"Ray offers {inventory.cpus:g} CPUs", "start the cluster with at least one")
+    wanted = demand.workers or math.floor(inventory.cpus)
+    decode = max(1, min(wanted, math.ceil(inventory.cpus * SLOTS_PER_CPU)))
+    vision = _vision_actors(inventory, decode) if demand.vision else 0
+    share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision))
+    gpus = min(1.0, inventory.gpus / vision) if vision and inventory.gpus else 0.0
+    return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus)
+
+
+def _vision_actors(inventory: Inventory, decode_slots: int) -> int:
+    """One per GPU; without one, one per CPU, since each runs single-threaded so that results do not depend on the thread count."""
+    return math.floor(inventory.gpus) or max(1, min(math.floor(inventory.cpus), decode_slots))
+
+
+def object_store_bytes(placement: Placement, block_bytes: int, memory_bytes: int, shm_free_bytes: int) -> int:
+    """Room for three blocks per slot and actor and a fifth more, within 30 % of memory and what /dev/shm has."""
+    blocks = 3 * (placement.decode_slots + placement.vision_actors) + 2
+    wanted = int(blocks * block_bytes * 1.2)
+    bound = min(int(memory_bytes * 0.3), int(shm_free_bytes * 0.9) if shm_free_bytes > 256 * MIB else int(memory_bytes * 0.3))
+    return max(128 * MIB, min(wanted, bound))

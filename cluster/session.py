@@ -1,0 +1,138 @@
+"""Connecting to Ray: the only place that calls `ray.init`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.inventory import Inventory, ray_inventory
+from schemas.errors import ClusterUnreachable
+
+REACH_SECONDS = 3.0  # how long an address may take to accept a connection
+RAY_PORT = 6379
+
+# Ray reads these when it is imported; nothing of ours phones home, and its own usage report is off.
+QUIET_RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DEDUP_LOGS": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection to Ray: `started` tells whether this process started the cluster."""
+
+    inventory: Inventory
+    started: bool
+    node_id: str  # of this machine: stores on its disk are written from here
+
+
+@contextlib.contextmanager
+def session(
+    address: str = "local",
+    *,
+    cpus: int | None = None,
+    object_store_bytes: int | None = None,
+    packages: Sequence[Path] = (),
+    verbose: bool = False,
+) -> Iterator[Session]:
+    """Ray for the length of a block.
+
+    `address`: "local" (a cluster started and ended here), "auto" (the one that runs on this machine) or HOST:PORT. Must be entered on
+    the main thread: a helper thread that ends takes the local cluster with it. A process already connected is joined, not disturbed.
+    `packages` are folders of code to send along; only a cluster that was not started here needs them. Raises `ClusterUnreachable`.
+
+    Ray is started from an empty directory: the driver's comes first on the workers' path, and a user's own `schemas/` would shadow ours.
+    """
+    quiet_ray(verbose=verbose)
+    import ray
+
+    if ray.is_initialized():
+        yield _session(started=False)
+        return
+    if address == "local":
+        init: dict[str, Any] = {"address": "local", "num_cpus": cpus, "object_store_memory": object_store_bytes}
+    else:
+        init = {"address": reachable(address), "runtime_env": {"py_modules": [str(folder) for folder in packages]}}
+    with tempfile.TemporaryDirectory(prefix="vaengine-", ignore_cleanup_errors=True) as empty:  # workers live in it until the end
+        with contextlib.chdir(empty):
+            _connect(address, init, verbose=verbose)
+        try:
+            yield _session(started=address == "local")
+        finally:
+            ray.shutdown()
+
+
+def quiet_ray(*, verbose: bool = False) -> None:
+    """Set the switches Ray reads from the environment; call before the first `import ray`. Values the user set stay."""
+    for name, value in QUIET_RAY.items():
+        if not verbose or name == "RAY_USAGE_STATS_ENABLED":
+            os.environ.setdefault(name, value)
+
+
+def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
+    import ray
+
+    level = logging.INFO if verbose else logging.ERROR
+    logging.getLogger("ray").setLevel(level)
+    try:
+        ray.init(
+            include_dashboard=False if address == "local" else None,
+            log_to_driver=verbose,
+            logging_level=level,
+            configure_logging=True,
+            **init,
+        )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise ClusterUnreachable(address, f"{error}; check `ray status`, or leave --cluster out to work on this machine") from error
+
+
+def _session(*, started: bool) -> Session:
+    import ray
+
+    return Session(ray_inventory(), started, ray.get_runtime_context().get_node_id())
+
+
+def reachable(address: str) -> str:
+    """The HOST:PORT that `address` stands for, once it accepts a connection; raises `ClusterUnreachable` within seconds.
+
+    Ray itself waits 20 s on a missing token and never says why.
+    """
+    target = _running_here() if address == "auto" else address.removeprefix("ray://")
+    host, _, port = target.partition(":")
+    try:
+        with socket.create_connection((host, int(port or RAY_PORT)), timeout=REACH_SECONDS):
+            pass
+    except (OSError, ValueError) as error:
+        raise ClusterUnreachable(
+            address, f"{target} does not answer ({error}); start one with `ray start --head`, or check the address"
+        ) from error
+    if os.environ.get("RAY_AUTH_MODE") == "token" and not _token_there():
+        raise ClusterUnreachable(address, "it asks for a token and there is none; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH")
+    return address if address.startswith("ray://") else target
+
+
+def _token_there() -> bool:
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH", str(Path.home() / ".ray" / "auth_token"))
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or Path(path).exists()
+
+
+def _running_here() -> str:
+    """Address of the cluster that runs on this machine, as `ray start` noted it."""
+    noted = os.environ.get("RAY_ADDRESS") or _noted_address()
+    if not noted:
+        raise ClusterUnreachable("auto", "no cluster runs on this machine; start one with `ray start --head`, or leave --cluster out")
+    return noted.removeprefix("ray://")
+
+
+def _noted_address() -> str | None:
+    note = Path(tempfile.gettempdir()) / "ray" / "ray_current_cluster"
+    return note.read_text().strip() if note.exists() else None

@@ -1,0 +1,190 @@
+"""Annotations of one pipeline of one video as one COCO-shaped document, and back without loss.
+
+Boxes are `[x, y, width, height]` in pixels, times are seconds. Beside COCO's own keys a document has `videos` and `tracks` (as TAO has
+them), and as its last key `generation`, the digest of the result, so that the end of a file tells whether it is whole and fresh.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Final
+
+import numpy as np
+
+from schemas.annotation import PERSON_TRACK, SCENE_TYPE, Annotation, BBox
+from schemas.pipeline import PERSON, SCENE
+from schemas.video import Video
+
+Record = dict[str, Any]
+
+TAIL_BYTES: Final = 200  # of a file are enough for `generation_of`
+
+_CATEGORIES: Final[Mapping[str, Record]] = {
+    SCENE: {"id": 1, "name": "scene", "supercategory": "video_segment"},
+    PERSON: {"id": 1, "name": "person", "supercategory": "person"},
+}
+_SAME: Final = ("annotation_id", "annotation_type", "video_id", "person_id", "face_id", "speaker_id", "scene_id", "frame_number")
+_GENERATION: Final = re.compile(rb'"generation":\s*"([^"\\]+)"\s*}\s*\Z')
+
+
+def reading_order(annotation: Annotation) -> tuple[Any, ...]:
+    """Sorting key of rows as stores return them: type, frame, time, id; no frame or no time comes first."""
+    frame, time_s = annotation.frame_number, annotation.timestamp_seconds
+    return (
+        annotation.annotation_type,
+        frame is not None,
+        frame or 0,
+        time_s is not None,
+        time_s or 0.0,
+        annotation.annotation_id,
+    )
+
+
+def document(pipeline: str, video: Video | None, annotations: Iterable[Annotation], *, info: Mapping[str, Any], generation: str) -> Record:
+    """The COCO-shaped document of one pipeline's result.
+
+    `info` is provenance: versions, model, configuration. `video` is None only for results saved by hand under a job whose video was never
+    probed. Raises ValueError for rows of another pipeline or of several configurations. Format: COCO (cocodataset.org, "Data format"),
+    `tracks` as in TAO (Dave et al. 2020).
+    """
+    rows = sorted(annotations, key=reading_order)
+    hashes = {row.config_hash for row in rows}
+    if len(hashes) > 1 or {row.pipeline for row in rows} - {pipeline}:
+        raise ValueError(f"a document holds one configuration of {pipeline}, got {sorted(hashes)}")
+    config_hash = hashes.pop() if hashes else info.get("config_hash", "")
+    numbers = _track_numbers(rows)
+    records = [_record(number, row, video, numbers) for number, row in enumerate(rows, start=1)]
+    return {
+        "info": {"description": f"{pipeline} by vaengine", **info, "pipeline": pipeline, "config_hash": config_hash},
+        "licenses": [],
+        "videos": [_video(video)] if video else [],
+        "images": _images(rows, video),
+        "annotations": [record for record in records if record["annotation_type"] != PERSON_TRACK],
+        "tracks": [record for record in records if record["annotation_type"] == PERSON_TRACK],
+        "categories": [_category(pipeline)],
+        "generation": generation,
+    }
+
+
+def annotations_of(document: Mapping[str, Any]) -> list[Annotation]:
+    """The annotations a document was made of, in reading order."""
+    info = document["info"]
+    records = [*document["annotations"], *document.get("tracks", ())]
+    return sorted((_annotation(record, info["pipeline"], info["config_hash"]) for record in records), key=reading_order)
+
+
+def to_bytes(document: Mapping[str, Any]) -> bytes:
+    """UTF-8 JSON with one record a line: readable, and a third smaller than indented."""
+    return ("{\n" + ",\n".join(f"{json.dumps(key)}: {_spelled(value)}" for key, value in document.items()) + "\n}\n").encode()
+
+
+def generation_of(tail: bytes) -> str | None:
+    """The generation at the end of a document's last bytes (`TAIL_BYTES`); None when it has been cut off."""
+    found = _GENERATION.search(tail)
+    return found.group(1).decode() if found else None
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False, allow_nan=False) for item in value) + "\n]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _video(video: Video) -> Record:
+    return {
+        "id": 1,
+        "video_id": video.video_id,
+        "file_name": PurePath(video.path).name,
+        "width": video.width,
+        "height": video.height,
+        "fps": float(video.average_fps),
+        "frame_count": video.frame_count,
+        "duration": video.duration_s,
+        "fingerprint": video.fingerprint,
+    }
+
+
+def _images(rows: Sequence[Annotation], video: Video | None) -> list[Record]:
+    """One image per frame that has a box; its id is the frame number plus one in every document of the video."""
+    times = {row.frame_number: row.timestamp_seconds for row in rows if row.bbox and row.frame_number is not None}
+    size = {"width": video.width, "height": video.height} if video else {}
+    video_id = rows[0].video_id if rows else ""
+    return [
+        {"id": frame + 1, **size, "file_name": f"{video_id}_frame_{frame:06d}.jpg", "video_id": video_id}
+        | {"frame_number": frame, "timestamp": time_s}
+        for frame, time_s in sorted(times.items())
+    ]
+
+
+def _category(pipeline: str) -> Record:
+    return dict(_CATEGORIES.get(pipeline, {"id": 1, "name": pipeline, "supercategory": "annotation"}))
+
+
+def _track_numbers(rows: Sequence[Annotation]) -> Mapping[str, int]:
+    """An integer for every person: the one its name ends in, or its rank where names end in none."""
+    people = sorted({row.person_id for row in rows if row.person_id is not None})
+    endings = {person: re.search(r"\d+\Z", person) for person in people}
+    numbers = {person: int(ending.group()) for person, ending in endings.items() if ending}
+    if len(set(numbers.values())) == len(people):
+        return numbers
+    return {person: rank for rank, person in enumerate(people, start=1)}
+
+
+def _record(number: int, row: Annotation, video: Video | None, numbers: Mapping[str, int]) -> Record:
+    box = row.bbox
+    framed = box is not None and row.frame_number is not None
+    record: Record = {
+        "id": number,
+        "image_id": (row.frame_number or 0) + 1 if framed else None,
+        "category_id": 1,
+        **_box(row, video),
+        "score": row.confidence,
+        "timestamp": row.timestamp_seconds,
+        **{name: value for name in _SAME if (value := getattr(row, name)) is not None},
+    }
+    if row.person_id is not None:
+        record["track_id"] = numbers[row.person_id]
+    if row.end_seconds is not None:
+        record |= _stretch(row, video)
+    if row.attributes:
+        record["attributes"] = dict(row.attributes)
+    return record
+
+
+def _box(row: Annotation, video: Video | None) -> Record:
+    """A scene gets the whole picture as its box, because readers of COCO expect one; `whole_frame` says so."""
+    if row.bbox is not None:
+        box = row.bbox
+        return {"bbox": [box.x, box.y, box.width, box.height], "area": box.width * box.height, "iscrowd": 0}
+    if row.annotation_type == SCENE_TYPE and video is not None:
+        size = [video.width, video.height]
+        return {"bbox": [0, 0, *size], "area": video.width * video.height, "iscrowd": 0, "whole_frame": True}
+    return {}
+
+
+def _stretch(row: Annotation, video: Video | None) -> Record:
+    """Times and frames `[start, end)`; `timestamp` of a stretch is its middle, as other tools write it."""
+    start_s, end_s = row.timestamp_seconds or 0.0, row.end_seconds or 0.0
+    record = {"timestamp": (start_s + end_s) / 2, "start_time": start_s, "end_time": end_s, "duration": end_s - start_s}
+    if row.frame_number is None or video is None or not video.index.exact:
+        return record
+    end_pts = round(end_s / float(video.time_base)) + video.start_pts
+    return record | {"frame_start": row.frame_number, "frame_end": int(np.searchsorted(video.index.pts, end_pts))}
+
+
+def _annotation(record: Mapping[str, Any], pipeline: str, config_hash: str) -> Annotation:
+    box = record.get("bbox")
+    same: dict[str, Any] = {name: record.get(name) for name in _SAME}
+    return Annotation(
+        pipeline=pipeline,
+        config_hash=config_hash,
+        timestamp_seconds=record.get("start_time", record["timestamp"]),
+        end_seconds=record.get("end_time"),
+        confidence=record["score"],
+        bbox=BBox(*box) if box and not record.get("whole_frame") else None,
+        attributes=record.get("attributes", {}),
+        **same,
+    )

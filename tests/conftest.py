@@ -1,0 +1,120 @@
+"""What every level of the suite shares: the folder of real clips, one Ray session, and a machine without a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from cluster.session import Session
+
+CHECKOUT = Path(__file__).parents[1]
+SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
+OFFLINE = Path(__file__).parent / "offline"  # put on PYTHONPATH: no process below may leave this machine
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_SKIPPED] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if SHARED.is_dir():
+        return
+    for item in items:
+        if item.get_closest_marker("shared"):
+            item.add_marker(pytest.mark.skip(reason=f"needs the folder {SHARED.name!r} beside the checkout (real clips, golden lists)"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("gpu"):
+        item.config.stash[_SKIPPED].append(item.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skip would hide a hole where everything is there to run every test."""
+    skipped = session.config.stash[_SKIPPED]
+    if IN_CI and SHARED.is_dir() and skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if IN_CI and SHARED.is_dir():
+        for nodeid in config.stash[_SKIPPED]:
+            terminalreporter.write_line(f"SKIPPED where nothing may be: {nodeid}", red=True)
+
+
+_SKIPPED: pytest.StashKey[list[str]] = pytest.StashKey()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own VAENGINE_* variables must not change a test."""
+    for name in [name for name in os.environ if name.startswith("VAENGINE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real clips; for tests marked `shared`."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder a session for clips that the suite renders."""
+    return tmp_path_factory.mktemp("clips")
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[Session]:
+    """Ray, started once for the whole suite, the way a run starts it."""
+    from cluster.session import session
+
+    with session(address="local") as running:
+        yield running
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Refuses every connection beyond this machine in this process; returns the attempts, newest last."""
+    from tests.offline.offline_guard import guarded
+
+    attempts: list[str] = []
+    for owner, attribute, replacement in guarded(attempts.append):
+        monkeypatch.setattr(owner, attribute, replacement)
+    return attempts
+
+
+@dataclass(frozen=True)
+class Offline:
+    """A machine without a network for subprocesses: start them with `environment`, then ask what they tried."""
+
+    environment: dict[str, str]
+    told: Path
+
+    def lines(self) -> list[str]:
+        return self.told.read_text(encoding="utf-8").splitlines() if self.told.exists() else []
+
+    def guarded_processes(self) -> int:
+        return sum(line.startswith("guard ") for line in self.lines())
+
+    def attempts(self) -> list[str]:
+        """Refused connections and look-ups of all processes, Ray's workers included."""
+        return [line for line in self.lines() if not line.startswith("guard ")]
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Offline:
+    """For subprocesses that may not leave this machine."""
+    told = tmp_path / "offline.txt"
+    paths = [str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return Offline({**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OFFLINE_TEST_ATTEMPTS": str(told)}, told)

@@ -1,0 +1,109 @@
+"""COCO-shaped documents: without loss, and recognisable from their end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import coco
+from schemas.annotation import Annotation, BBox
+from schemas.pipeline import PERSON, SCENE
+from tests.results import Clip
+
+CLIP = Clip()
+INFO = {"version": "0.1.0", "configuration": {"threshold": 27.0}}
+SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)
+
+numbers = st.floats(0, 1e6, allow_nan=False)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | numbers | st.text(), lambda inner: st.lists(inner, max_size=2), max_leaves=4
+)
+
+
+@st.composite
+def annotations(draw: st.DrawFn) -> Annotation:
+    start = draw(st.none() | numbers)
+    names = st.none() | st.sampled_from(["person_0001", "person_0003", "ann", ""])
+    return Annotation(
+        draw(st.uuids().map(str)),
+        CLIP.video_id,
+        PERSON,
+        "c1",
+        draw(st.sampled_from(["person_detection", "person_track", "scene", "face_detection"])),
+        start,
+        None if start is None else draw(st.none() | st.floats(start, start + 10)),
+        draw(st.none() | st.integers(0, 10**7)),
+        *(draw(names) for _ in range(4)),
+        draw(st.none() | st.floats(0, 1)),
+        draw(st.none() | st.builds(BBox, numbers, numbers, numbers, numbers)),
+        draw(st.dictionaries(st.text(min_size=1), values, max_size=2)),
+    )
+
+
+@given(st.lists(annotations(), max_size=6, unique_by=lambda row: row.annotation_id), st.booleans())
+def test_every_field_of_every_annotation_survives_the_document_and_its_bytes(rows, known):
+    document = coco.document(PERSON, CLIP.video if known else None, rows, info=INFO, generation="abc")
+    assert coco.annotations_of(json.loads(coco.to_bytes(document))) == sorted(rows, key=coco.reading_order)
+
+
+def test_a_document_has_cocos_keys_and_ends_with_its_generation():
+    document = coco.document(SCENE, CLIP.video, CLIP.scenes(SCENES, [40]), info=INFO, generation="f00d")
+    assert {"info", "licenses", "videos", "images", "annotations", "categories"} < set(document)
+    assert list(document)[-1] == "generation"
+    assert document["info"]["configuration"] == INFO["configuration"]
+    assert coco.generation_of(coco.to_bytes(document)[-coco.TAIL_BYTES :]) == "f00d"
+
+
+def test_a_document_that_was_cut_off_has_no_generation():
+    whole = coco.to_bytes(coco.document(SCENE, CLIP.video, CLIP.scenes(SCENES), info=INFO, generation="f00d"))
+    assert all(coco.generation_of(whole[:end][-coco.TAIL_BYTES :]) is None for end in range(len(whole) - 2))
+
+
+def test_a_scene_record_has_the_shape_other_tools_read():
+    document = coco.document(SCENE, CLIP.video, CLIP.scenes(SCENES, [40]), info=INFO, generation="g")
+    first, second = document["annotations"]
+    assert document["images"] == []
+    assert document["categories"] == [{"id": 1, "name": "scene", "supercategory": "video_segment"}]
+    expected = {"id": 1, "category_id": 1, "bbox": [0, 0, 640, 360], "area": 640 * 360, "iscrowd": 0, "video_id": CLIP.video_id}
+    assert first.items() >= expected.items()
+    assert (
+        first.items() >= {"start_time": 0.0, "end_time": 1.6, "duration": 1.6, "timestamp": 0.8, "frame_start": 0, "frame_end": 40}.items()
+    )
+    assert (second["frame_start"], second["frame_end"]) == (40, 100)
+
+
+def test_a_person_record_points_to_the_image_of_its_frame_and_to_its_track():
+    rows = [*CLIP.boxes(PERSONS, 7, 2, "person_0003", per_frame=1), CLIP.track(PERSONS, "person_0003")]
+    document = coco.document(PERSON, CLIP.video, rows, info=INFO, generation="g")
+    record = document["annotations"][0]
+    (image,) = [image for image in document["images"] if image["id"] == record["image_id"]]
+    assert (image["frame_number"], image["timestamp"], image["width"], image["height"]) == (7, 7 / 25, 640, 360)
+    assert record["bbox"] == [10.0, 7 / 3, 64.5, 128.0]
+    assert record["area"] == 64.5 * 128.0
+    assert (record["track_id"], record["person_id"], record["frame_number"], record["score"]) == (3, "person_0003", 7, 0.507)
+    (track,) = document["tracks"]
+    assert (track["track_id"], track["start_time"], track["end_time"]) == (3, 0.0, 4.0)
+    assert len(document["images"]) == 2
+
+
+def test_an_empty_result_is_a_document_too():
+    document = coco.document(PERSON, CLIP.video, [], info={**INFO, "config_hash": "c1"}, generation="g")
+    assert coco.annotations_of(document) == []
+    assert document["info"]["config_hash"] == "c1"
+    assert document["videos"][0]["frame_count"] == 100
+
+
+def test_persons_without_numbers_in_their_names_get_their_rank():
+    rows = [*CLIP.boxes(PERSONS, 0, 1, "mother", per_frame=1), *CLIP.boxes(PERSONS, 1, 1, "child", per_frame=1)]
+    document = coco.document(PERSON, CLIP.video, rows, info=INFO, generation="g")
+    assert [record["track_id"] for record in document["annotations"]] == [2, 1]
+
+
+def test_rows_of_several_configurations_are_refused():
+    (row,) = CLIP.scenes(SCENES)
+    with pytest.raises(ValueError, match="one configuration"):
+        coco.document(SCENE, CLIP.video, [row, replace(row, config_hash="c2")], info=INFO, generation="g")

@@ -1,0 +1,225 @@
+"""Settings from their layers, batch files, presets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import InvalidSetting, StoreUnreachable, UnknownPipeline, UnknownSetting, UsageError, WeightsMissing
+from schemas.pipeline import PERSON, SCENE
+from schemas.settings import Settings
+from vaengine import batchfile, presets
+from vaengine.configuration import KNOWN, assignments, configured, layer, nearest, row_table
+from vaengine.location import stored_at
+from vaengine.options import RunOptions, asked, pipelines_named
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"x")
+    return path
+
+
+def batch_yaml(folder: Path, text: str) -> Path:
+    path = folder / "batch.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_layers_every_setting_is_its_default() -> None:
+    found = configured()
+    assert found.settings == Settings()
+    assert {row.origin for row in found.rows()} == {"default"}
+
+
+def test_every_setting_has_a_description() -> None:
+    assert [key for key, known in KNOWN.items() if not known.description] == []
+
+
+def test_a_later_layer_outranks_an_earlier_one_and_says_where_it_comes_from() -> None:
+    found = configured(layer("preset x", {"scene.threshold": 1, "scene.window": 3}), assignments(["scene.threshold=30"]))
+    assert (found.settings.scene.threshold, found.settings.scene.window) == (30.0, 3)
+    assert found.origins["scene.threshold"] == "--set"
+    assert found.origins["scene.window"] == "preset x"
+    assert found.origins["scene.detector"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("scene.threshhold=3", "scene.threshold"),
+        ("threshold=3", "scene.threshold"),
+        ("workers=3", "engine.workers"),
+        ("person.sample-fps=3", "person.sample_fps"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(typed: str, key: str) -> None:
+    with pytest.raises(UnknownSetting, match=f"did you mean '{key}'"):
+        configured(assignments([typed]))
+
+
+@given(st.text(max_size=40))
+def test_the_nearest_key_is_always_a_known_one(text: str) -> None:
+    assert nearest(text, list(KNOWN)) in KNOWN
+
+
+@pytest.mark.parametrize("key", list(KNOWN))
+def test_a_known_key_is_its_own_nearest(key: str) -> None:
+    assert nearest(key, list(KNOWN)) == key
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("scene.threshold=-1", "it should be greater than 0"),
+        ("scene.threshold=.inf", "it should be a finite number"),
+        ("engine.workers=99", "less than or equal to 32"),
+        ("engine.workers=true", "it should be a finite number"),
+        ("engine.workers=many", "it should be a integer"),
+        ("scene.detector=fast", "'content' or 'adaptive'"),
+        ("scene=4", "it is a section"),
+        ("scene.threshold=[", "not a YAML value"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_key_value_and_what_it_takes(typed: str, says: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        configured(assignments([typed]))
+    message = str(caught.value)
+    assert typed.partition("=")[0] in message
+    assert says in message
+    assert "\n" not in message
+
+
+def test_set_without_an_equals_sign_says_how_it_is_written() -> None:
+    with pytest.raises(UsageError, match="KEY=VALUE"):
+        assignments(["scene.threshold"])
+
+
+@pytest.mark.parametrize(("typed", "value"), [("null", None), ("", None), ("m.pt", "m.pt"), ("'5'", "5")])
+def test_set_takes_yaml_scalars(typed: str, value: object) -> None:
+    assert configured(assignments([f"person.weights={typed}"])).settings.person.weights == value
+
+
+def test_a_batch_file_gives_each_key_its_line(tmp_path: Path) -> None:
+    path = batch_yaml(tmp_path, "inputs: [a, b]\nworkers: 4\nscene:\n  # why\n  threshold: 31\nengine.chunk_seconds: 3\n")
+    found = batchfile.read(path)
+    assert found.texts("inputs") == ("a", "b")
+    assert {key: given.origin.removeprefix(str(path)) for key, given in found.settings.items()} == {
+        "engine.workers": ":2",
+        "scene.threshold": ":5",
+        "engine.chunk_seconds": ":6",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("input: [a]", "did you mean 'inputs'"),
+        ("scene:\n  treshold: 3", "did you mean 'scene.threshold'"),
+        ("scene: 3", "it is a section"),
+        ("inputs: {a: 1}", "a path or a list of paths"),
+        ("limit: 0", "1 or more"),
+        ("files: 1", "true or false"),
+        ("a: [", r"batch.yaml:\d: not valid YAML"),
+        ("- a", "key: value"),
+        ("preset: auto\npreset: fast", "batch.yaml:2: preset is there twice"),
+        ("preset: !!python/object:os.system x", "not valid YAML"),
+    ],
+)
+def test_a_wrong_batch_file_says_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        batchfile.read(batch_yaml(tmp_path, text))
+
+
+def test_a_wrong_value_in_a_batch_file_names_its_line(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        batchfile.read(batch_yaml(tmp_path, "preset: auto\nscene:\n  threshold: high\n"))
+    assert any("batch.yaml:3" in note for note in caught.value.__notes__)
+
+
+def test_an_empty_batch_file_says_nothing(tmp_path: Path) -> None:
+    found = batchfile.read(batch_yaml(tmp_path, "# nothing yet\n"))
+    assert (dict(found.run), dict(found.settings)) == ({}, {})
+
+
+def test_a_missing_batch_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no\.yaml cannot be read"):
+        batchfile.read(tmp_path / "no.yaml")
+
+
+def test_auto_is_embedded_in_this_version_and_says_why() -> None:
+    found = presets.resolve("auto", (SCENE, PERSON))
+    assert found.presets == {SCENE: "embedded", PERSON: "embedded"}
+    assert "half of the people" in found.line
+    assert "no neural detectors" in found.line
+
+
+@pytest.mark.parametrize("name", presets.NEURAL)
+def test_a_neural_preset_that_was_named_is_refused_not_replaced(name: str) -> None:
+    with pytest.raises(WeightsMissing, match="neural detectors are not in this version"):
+        presets.resolve(name, (SCENE, PERSON))
+
+
+def test_every_key_a_preset_sets_is_a_setting() -> None:
+    for overlay in presets.OVERLAYS.values():
+        assert set(overlay) <= set(KNOWN)
+
+
+def test_the_command_line_outranks_the_batch_file(tmp_path: Path, clip: Path) -> None:
+    path = batch_yaml(tmp_path, f"inputs: {clip.name}\nworkers: 4\nlimit: 5\nout: there\nscene.threshold: 31\n")
+    from_file = asked(RunOptions(config=path)).request
+    assert from_file.inputs == (str(clip),)
+    assert (from_file.settings.engine.workers, from_file.limit, from_file.out) == (4, 5, tmp_path / "there")
+    told = asked(RunOptions(config=path, workers=2, limit=1, out=str(tmp_path / "here"), settings=("scene.threshold=32",))).request
+    assert (told.settings.engine.workers, told.limit, told.out) == (2, 1, tmp_path / "here")
+    assert told.settings.scene.threshold == 32.0
+
+
+def test_a_request_holds_absolute_paths_and_full_names(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    request = asked(RunOptions(paths=("clip.mp4",), out="o", pipelines="person,scene,scene")).request
+    assert request.inputs == (str(clip),)
+    assert request.out == tmp_path / "o"
+    assert request.store_url == f"sqlite:///{tmp_path}/o/batch_processing.db"
+    assert request.pipelines == (SCENE, PERSON)
+    assert request.presets == {SCENE: "embedded", PERSON: "embedded"}
+
+
+@pytest.mark.parametrize(("db", "url"), [("sqlite:///x.db", "sqlite:///{}/x.db"), ("files:tree", "files:{}/tree")])
+def test_the_store_of_a_batch_file_is_relative_to_it(tmp_path: Path, clip: Path, db: str, url: str) -> None:
+    path = batch_yaml(tmp_path, f"inputs: clip.mp4\ndb: {db}\n")
+    assert asked(RunOptions(config=path)).request.store_url == url.format(tmp_path)
+
+
+def test_postgresql_is_refused_without_showing_the_password(clip: Path) -> None:
+    with pytest.raises(StoreUnreachable) as caught:
+        asked(RunOptions(paths=(str(clip),), db="postgresql://me:secret@host/db"))
+    assert "secret" not in str(caught.value)
+
+
+def test_nothing_to_work_on_is_wrong_use() -> None:
+    with pytest.raises(UsageError, match="no input"):
+        asked(RunOptions())
+
+
+def test_an_unknown_pipeline_is_named() -> None:
+    with pytest.raises(UnknownPipeline, match="scen"):
+        pipelines_named("scen")
+
+
+def test_a_store_elsewhere_is_found_by_the_checkpoint_under_out(tmp_path: Path, clip: Path) -> None:
+    from vaengine.checkpoint import Checkpoint
+
+    request = asked(RunOptions(paths=(str(clip),), out=str(tmp_path / "o"), db=f"files:{tmp_path}/tree")).request
+    Checkpoint.of(request, "b1").write(request.out)
+    assert stored_at(None, str(tmp_path / "o")) == f"files:{tmp_path}/tree"
+
+
+def test_the_table_of_settings_shows_origins_only_when_asked() -> None:
+    rows = configured().rows()
+    assert row_table(rows, origin=False).titles == ("key", "value", "meaning")
+    assert row_table(rows, origin=True).titles == ("key", "value", "origin", "meaning")

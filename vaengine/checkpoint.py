@@ -1,0 +1,141 @@
+"""A checkpoint points to a batch: where its store is and what was asked. Progress always comes from the store itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from vaengine.request import RunRequest
+
+FORMAT: Final = 1
+FOLDER: Final = "checkpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A `RunRequest` as plain values; `store_url` holds no password, `config` is the resolved settings as JSON."""
+
+    batch_id: str
+    store_url: str
+    inputs: tuple[str, ...]
+    out: str
+    pipelines: tuple[str, ...]
+    config: Mapping[str, Any]
+    presets: Mapping[str, str]
+    cluster: str = "local"
+    limit: int | None = None
+    files: bool = True
+    keep_runs: bool = False
+
+    def __post_init__(self) -> None:
+        texts = (self.batch_id, self.store_url, self.out, self.cluster, *self.inputs, *self.pipelines)
+        if not all(isinstance(text, str) for text in texts) or not (self.batch_id and self.inputs and self.pipelines):
+            raise ValueError("it needs a batch, a store, inputs and pipelines")
+        if not isinstance(self.config, Mapping) or not isinstance(self.presets, Mapping):
+            raise ValueError("config and presets have to be objects")
+        if self.limit is not None and (isinstance(self.limit, bool) or not isinstance(self.limit, int)):
+            raise ValueError(f"limit has to be a number, not {self.limit!r}")
+
+    @classmethod
+    def of(cls, request: RunRequest, batch_id: str) -> Checkpoint:
+        """What a run would need to be started again under the same batch id."""
+        from actors.stores.address import without_password
+
+        return cls(
+            batch_id=batch_id,
+            store_url=without_password(request.store_url),
+            inputs=request.inputs,
+            out=str(request.out),
+            pipelines=request.pipelines,
+            config=request.settings.model_dump(mode="json"),
+            presets=dict(request.presets),
+            cluster=request.cluster,
+            limit=request.limit,
+            files=request.files,
+            keep_runs=request.keep_runs,
+        )
+
+    def request(self, *, verbose: bool = False) -> RunRequest:
+        """The same run again; raises `InvalidSetting` or `UnknownSetting` when the settings are not (or no longer) valid."""
+        from schemas.pipeline import pipeline_named
+        from vaengine.configuration import configured, flat, layer
+        from vaengine.request import RunRequest
+
+        return RunRequest(
+            inputs=self.inputs,
+            pipelines=tuple(pipeline_named(name) for name in self.pipelines),
+            settings=configured(layer(f"checkpoint {self.batch_id}", dict(flat(self.config)))).settings,
+            out=Path(self.out),
+            store_url=self.store_url,
+            cluster=self.cluster,
+            limit=self.limit,
+            files=self.files,
+            keep_runs=self.keep_runs,
+            batch_id=self.batch_id,
+            verbose=verbose,
+            presets=self.presets,
+        )
+
+    def to_data(self) -> dict[str, Any]:
+        """As a JSON object: what the file holds, and what a store may keep as the configuration of a run."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Checkpoint:
+        """The reverse of `to_data`; raises `ValueError` or `TypeError` for anything else."""
+        values = dict(data)
+        if values.pop("format", None) != FORMAT:
+            raise ValueError(f"it is not of format {FORMAT}")
+        if not isinstance(values.get("inputs"), list | tuple) or not isinstance(values.get("pipelines"), list | tuple):
+            raise ValueError("inputs and pipelines have to be lists")
+        return cls(**{**values, "inputs": tuple(values["inputs"]), "pipelines": tuple(values["pipelines"])})
+
+    def write(self, out: Path) -> Path:
+        """Put it under `out`, whole or not at all; raises what `write_atomic` raises."""
+        from actors.stores.atomic import storage_errors, write_atomic
+
+        path = path_in(out, self.batch_id)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(self.to_data(), indent=2).encode())
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """A checkpoint from its file; raises `NotFound` where there is none, `UsageError` where it is damaged."""
+        try:
+            data = json.loads(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"checkpoint {path.name}", path.parent) from error
+        except OSError as error:
+            raise UsageError(f"checkpoint {path} cannot be read: {error.strerror}; check its permissions") from error
+        except ValueError as error:
+            raise _damaged(path, error) from error
+        try:
+            if not isinstance(data, Mapping):
+                raise ValueError("it is not a JSON object")
+            return cls.from_data(data)
+        except (TypeError, ValueError) as error:
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UsageError:
+    cause = str(error).replace("Checkpoint.__init__() ", "")
+    return UsageError(f"checkpoint {path} is damaged ({cause}); run the original command again, which does only what is missing")
+
+
+def path_in(out: Path, batch_id: str) -> Path:
+    """Where the checkpoint of a batch is under `out`."""
+    return out / FOLDER / f"checkpoint_{batch_id}.json"
+
+
+def batch_ids(out: Path) -> list[str]:
+    """Batches with a checkpoint under `out`, newest first."""
+    found = sorted((out / FOLDER).glob("checkpoint_*.json"), key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+    return [path.stem.removeprefix("checkpoint_") for path in found]

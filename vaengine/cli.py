@@ -1,0 +1,276 @@
+"""The command: parse, call, print. Whatever is heavy is imported by the one command that needs it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from schemas.errors import NotFound, UsageError, VaengineError
+from vaengine.output import print_events, print_lines, print_table, say
+
+if TYPE_CHECKING:
+    from schemas.store import StorageBackend
+
+WRONG_USE: Final = 2
+# Typer's errors about the command line; the class is not exported under one name by all versions.
+CommandLineError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+app = typer.Typer(
+    name="vaengine",
+    help="Annotates folders of videos: scenes and tracked persons, exactly once, whatever happens on the way.",
+    epilog="Exit codes: 0 all done; 1 some work failed; 2 wrong use, nothing stored; 130, 143 stopped, what was done is kept.",
+    add_completion=False,
+    rich_markup_mode=None,  # plain help is half as slow to show, and `[default: ...]` is no markup
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Show settings, or check a batch file.")
+app.add_typer(config_app, name="config")
+
+Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Folder of the results.  [default: ./vaengine_out]")]
+Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="Store: sqlite:///FILE or files:DIR.  [default: in --out]")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ray's logs and bars, and tracebacks of errors.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Batch file in YAML; the command line outranks it.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; `vaengine config show` lists them.")]
+Preset = Annotated[str | None, typer.Option(metavar="NAME", help="auto, embedded, fast, balanced or high-quality.  [default: auto]")]
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    """Options before any command."""
+    if version:
+        from vaengine import __version__
+
+        typer.echo(f"vaengine {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_USE)
+
+
+@app.command()
+def run(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Videos, folders, globs in quotes, text lists of paths, or - for a list on standard input."),
+    ] = None,
+    out: Out = None,
+    db: Db = None,
+    pipelines: Annotated[str | None, typer.Option(metavar="NAMES", help="Such as scene,person.  [default: all]")] = None,
+    preset: Preset = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Short for --preset fast.")] = False,
+    high_quality: Annotated[bool, typer.Option("--high-quality", help="Short for --preset high-quality.")] = False,
+    config: Config = None,
+    settings: Set = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Chunks in work at once, 1 to 32; 0: one per core.")] = None,
+    cluster: Annotated[str | None, typer.Option(metavar="WHERE", help="local, auto or HOST:PORT of Ray.  [default: local]")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")] = False,
+    as_json: Json = False,
+    no_files: Annotated[bool, typer.Option("--no-files", help="Only the store, no JSON files beside it.")] = False,
+    keep_runs: Annotated[bool, typer.Option("--keep-runs", help="Keep results of other settings beside the new ones.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Annotate videos; the same command again does only what is missing."""
+    from vaengine.conduct import carry_out, foretell
+    from vaengine.options import RunOptions, asked
+    from vaengine.signals import Signals
+
+    options = RunOptions(
+        paths=tuple(paths or ()),
+        out=out,
+        db=db,
+        pipelines=pipelines,
+        preset=one_preset(preset, fast=fast, high_quality=high_quality),
+        config=config,
+        settings=tuple(settings or ()),
+        workers=workers,
+        cluster=cluster,
+        limit=limit,
+        files=False if no_files else None,
+        keep_runs=True if keep_runs else None,
+        verbose=verbose,
+    )
+    with Signals() as signals:
+        found = asked(options)
+        say(found.preset_line)
+        if dry_run:
+            raise typer.Exit(foretell(found.request, as_json=as_json))
+        raise typer.Exit(carry_out(found.request, signals, as_json=as_json))
+
+
+@app.command()
+def resume(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, or the path of its checkpoint_<batch>.json.")],
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Go on with a batch that was stopped, killed or had failures."""
+    from vaengine.conduct import carry_out
+    from vaengine.location import checkpoint_of
+    from vaengine.signals import Signals
+
+    with Signals() as signals:
+        request = checkpoint_of(batch, out, db).request(verbose=verbose)
+        presets = "; ".join(f"{pipeline} = {preset}" for pipeline, preset in request.presets.items())
+        say(f"batch {request.batch_id}: {len(request.inputs)} inputs as first asked; preset {request.settings.preset}: {presets}")
+        raise typer.Exit(carry_out(request, signals, as_json=as_json))
+
+
+@app.command()
+def status(
+    out: Out = None,
+    db: Db = None,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Rows of each table.")] = 20,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """What a store holds: jobs by state, batches, videos."""
+    from vaengine import overview
+
+    with closing(opened(out, db)) as store:
+        seen = overview.overview(store)
+    if as_json:
+        print_events(overview.status_events(seen))
+        return
+    print_lines(overview.summary_lines(seen))
+    print_table(overview.batch_table(seen, limit), overview.rest(len(seen.batches), limit, "batches"))
+    print_table(overview.video_table(seen, limit), overview.rest(len(seen.videos), limit, "videos"))
+
+
+@app.command()
+def errors(
+    out: Out = None,
+    db: Db = None,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Rows of the table.")] = 200,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """What failed in a store, and why."""
+    from vaengine import overview
+
+    with closing(opened(out, db)) as store:
+        found = overview.failures(store)
+    if as_json:
+        print_events(overview.failure_events(found))
+    elif not found:
+        typer.echo("no failures")
+    else:
+        print_table(overview.failure_table(found[:limit]), overview.rest(len(found), limit, "failures"))
+
+
+@config_app.command("show")
+def config_show(
+    origin: Annotated[bool, typer.Option("--origin", help="Also where each value comes from.")] = False,
+    config: Config = None,
+    settings: Set = None,
+    preset: Preset = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Every setting: key, value, what it means."""
+    from vaengine.configuration import row_events, row_table
+    from vaengine.options import RunOptions, batch_file, pipelines_named, resolved
+
+    file = batch_file(config)
+    options = RunOptions(settings=tuple(settings or ()), preset=preset)
+    rows = resolved(options, file, pipelines_named(",".join(file.texts("pipelines"))))[0].rows()
+    if as_json:
+        print_events(row_events(rows, origin=origin))
+    else:
+        print_table(row_table(rows, origin=origin))
+
+
+@config_app.command("check")
+def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file in YAML.")], verbose: Verbose = False) -> None:
+    """Check a batch file without running it."""
+    from vaengine.options import RunOptions, batch_file, pipelines_named, resolved
+
+    found = batch_file(file)
+    resolved(RunOptions(), found, pipelines_named(",".join(found.texts("pipelines"))))
+    typer.echo(f"{file}: {len(found.run) + len(found.settings)} keys, all known, all valid")
+
+
+@app.command()
+def doctor(
+    out: Out = None,
+    models: Annotated[Path | None, typer.Option(envvar="VAENGINE_MODELS", metavar="DIR", help="Folder of weights.")] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Is everything here that a run needs?"""
+    from vaengine import doctor as examination
+    from vaengine.location import DEFAULT_OUT
+
+    checks = []
+    for check in examination.examine(Path(out or DEFAULT_OUT).expanduser().absolute(), models):
+        checks.append(check)
+        if not as_json:
+            typer.echo(str(check))
+    if as_json:
+        print_events(examination.events(checks))
+    raise typer.Exit(examination.verdict(checks))
+
+
+def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | None:
+    """The preset that was named, in whichever way; raises `UsageError` for two."""
+    named = [name for name in (preset, "fast" if fast else None, "high-quality" if high_quality else None) if name]
+    if len(set(named)) > 1:
+        raise UsageError(f"--preset, --fast and --high-quality say different things ({', '.join(named)}): give one")
+    return named[0] if named else None
+
+
+def opened(out: str | None, db: str | None) -> StorageBackend:
+    """The store to read; raises `StoreUnreachable`."""
+    from actors.stores import open_store
+    from vaengine.location import stored_at
+
+    try:
+        return open_store(stored_at(db, out), read_only=True)
+    except NotFound as error:
+        error.add_note("(name the folder of the results with --out, or the store with --db)")
+        raise
+
+
+def main() -> None:
+    """The installed command."""
+    sys.exit(outcome(sys.argv[1:]))
+
+
+def outcome(arguments: list[str]) -> int:
+    """Exit code of a command line; whatever goes wrong is one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # file names may be any bytes
+    verbose = not {"-v", "--verbose"}.isdisjoint(arguments)
+    try:
+        code = app(args=arguments, prog_name="vaengine", standalone_mode=False)
+    except CommandLineError as error:
+        return _failed(_with_help(error), WRONG_USE)
+    except VaengineError as error:
+        if verbose:
+            traceback.print_exc()
+        return _failed(" ".join([str(error), *getattr(error, "__notes__", ())]), WRONG_USE if isinstance(error, UsageError) else 1)
+    except Exception as error:  # noqa: BLE001  the last door: what no one foresaw still ends in one line
+        if verbose:
+            traceback.print_exc()
+        return _failed(f"internal: {type(error).__name__}: {error}; run it again with -v for the details, and please report them", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(message: str, code: int) -> int:
+    say(f"error: {message}")
+    return code
+
+
+def _with_help(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()  # type: ignore[attr-defined]
+    return f"{message} `{context.command_path} --help` shows what there is." if context else message

@@ -1,0 +1,181 @@
+"""Settings from their layers: defaults, the preset, a batch file, the command line; each key knows where its value comes from."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from schemas.errors import InvalidSetting, UnknownSetting, UsageError
+from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from vaengine.output import Table
+
+DEFAULT: Final = "default"
+
+E = TypeVar("E", bound=UsageError)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that somebody asked for; `origin` is "--set", "batch.yaml:3", "preset embedded", ..."""
+
+    value: Any
+    origin: str
+
+
+Layer = Mapping[str, Given]  # by dotted key
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting as `vaengine config show` prints it."""
+
+    key: str
+    value: Any
+    description: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Settings that have been checked, and the origin of each dotted key."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def rows(self) -> list[Row]:
+        values = dict(flat(self.settings.model_dump()))
+        return [Row(key, values[key], known.description or "", self.origins[key]) for key, known in KNOWN.items()]
+
+
+def row_table(rows: Iterable[Row], *, origin: bool) -> Table:
+    """Settings as `vaengine config show` prints them."""
+    from vaengine.output import Table
+
+    titles = ("key", "value", *(["origin"] if origin else []), "meaning")
+    return Table(titles, tuple((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows))
+
+
+def row_events(rows: Iterable[Row], *, origin: bool) -> Iterator[dict[str, Any]]:
+    """Settings as JSON events."""
+    from vaengine.quantities import timestamp
+
+    for row in rows:
+        values = {key: value for key, value in asdict(row).items() if origin or key != "origin"}
+        yield {"event": "setting", "time": timestamp(), **values}
+
+
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, known in model.model_fields.items():
+        if isinstance(known.annotation, type) and issubclass(known.annotation, BaseModel):
+            yield from _fields(known.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", known
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys of nested sections."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+KNOWN: Final[Mapping[str, FieldInfo]] = dict(_fields(Settings))
+SECTIONS: Final = frozenset(key.partition(".")[0] for key in KNOWN if "." in key)
+
+
+def configured(*layers: Layer) -> Configuration:
+    """Settings from layers, the last one winning; raises `UnknownSetting` and `InvalidSetting` with the origin as a note."""
+    given: dict[str, Given] = {}
+    for layer in layers:
+        given.update(layer)
+    for key, value in given.items():
+        _check(key, value)
+    try:
+        settings = Settings.model_validate(_nested(given))
+    except ValidationError as error:
+        raise _invalid(error, given) from error
+    return Configuration(settings, {key: given[key].origin if key in given else DEFAULT for key in KNOWN})
+
+
+def layer(origin: str, values: Mapping[str, Any]) -> Layer:
+    """Values by dotted key, all of one origin."""
+    return {key: Given(value, origin) for key, value in values.items()}
+
+
+def assignments(texts: Iterable[str]) -> Layer:
+    """What `--set key=value` says; values are YAML scalars, so `5` is a number and `null` is none. Raises `UsageError`."""
+    return {key: Given(value, "--set") for key, value in map(_assignment, texts)}
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set takes KEY=VALUE, not {text!r}, for example --set scene.threshold=30")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InvalidSetting(key.strip(), value, "it is not a YAML value; put quotes around it") from error
+
+
+def unknown(key: str, origin: str, also: Sequence[str] = ()) -> UnknownSetting:
+    """The error for a key that nothing has, with the nearest one there is."""
+    return _noted(UnknownSetting(key, nearest(key, [*KNOWN, *also])), origin)
+
+
+def nearest(key: str, keys: Sequence[str]) -> str:
+    """The key most like `key`, whole or by its last part."""
+
+    def likeness(candidate: str) -> float:
+        whole = difflib.SequenceMatcher(None, key, candidate).ratio()
+        last = difflib.SequenceMatcher(None, key.rpartition(".")[2], candidate.rpartition(".")[2]).ratio()
+        return max(whole, 0.95 * last)
+
+    return max(keys, key=likeness)
+
+
+def _check(key: str, given: Given) -> None:
+    if key in SECTIONS:
+        first = next(known for known in KNOWN if known.startswith(f"{key}."))
+        raise _noted(InvalidSetting(key, given.value, f"it is a section; set what is in it, such as {first}"), given.origin)
+    if key not in KNOWN:
+        raise unknown(key, given.origin)
+    # pydantic would take true for 1; infinity and nan cannot be stored as JSON
+    endless = isinstance(given.value, float) and not math.isfinite(given.value)
+    if KNOWN[key].annotation in (int, float) and (isinstance(given.value, bool) or endless):
+        raise _noted(InvalidSetting(key, given.value, f"it should be a finite number ({KNOWN[key].description})"), given.origin)
+
+
+def _nested(given: Layer) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in given.items():
+        section, dot, name = key.partition(".")
+        if dot:
+            tree.setdefault(section, {})[name] = value.value
+        else:
+            tree[section] = value.value
+    return tree
+
+
+def _invalid(error: ValidationError, given: Layer) -> InvalidSetting:
+    """pydantic's first complaint as one line: key, value, what it takes."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    takes = first["msg"].replace("Input should be", "it should be").replace("valid ", "")
+    return _noted(InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description})"), given[key].origin)
+
+
+def _noted(error: E, origin: str) -> E:
+    error.add_note(f"(from {origin})")
+    return error

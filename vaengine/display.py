@@ -1,0 +1,232 @@
+"""What a run shows while it goes on: live bars on a terminal, plain lines elsewhere, JSON events for programs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
+
+from schemas.progress import PipelineProgress, Snapshot
+from vaengine.load import Load, LoadMeter
+from vaengine.output import print_event, write_line
+from vaengine.quantities import clock, counted, timestamp
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+
+PLAIN_SECONDS: Final = 5.0  # between two plain lines
+EVENT_SECONDS: Final = 2.0  # between two progress events
+LOAD_SECONDS: Final = 2.0  # between two measurements of the machine
+
+
+class Display(Protocol):
+    """Takes a snapshot about twice a second, between entering and leaving."""
+
+    def __call__(self, snapshot: Snapshot) -> None: ...
+    def __enter__(self) -> Display: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def display_for(*, as_json: bool, verbose: bool) -> Display:
+    """The display that fits where the output goes; verbose logs would tear live bars apart, so then there are plain lines."""
+    if as_json:
+        return Events(sys.stdout)
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal and not console.is_dumb_terminal and not verbose:
+        return Bars(console)
+    return Lines(sys.stderr)
+
+
+def videos_text(snapshot: Snapshot) -> str:
+    """`3 of 10 videos (2 skipped, 1 failed)`; `10+` while more may be found."""
+    total = f"{snapshot.videos_total:,}{'+' if snapshot.probing else ''}"
+    asides = [f"{number:,} {word}" for number, word in ((snapshot.videos_skipped, "skipped"), (snapshot.videos_failed, "failed")) if number]
+    return f"{snapshot.videos_done:,} of {total} videos" + (f" ({', '.join(asides)})" if asides else "")
+
+
+def pace_text(snapshot: Snapshot) -> str:
+    """Frames a second, seconds of video a second, and the time left; before work starts, what is being done instead."""
+    if snapshot.stopping:
+        return f"stopping: {counted(snapshot.in_work, 'chunk')} in work to finish (once more to stop at once)"
+    if snapshot.working_s <= 0:
+        return "reading headers, starting workers" if snapshot.probing else "starting workers"
+    eta = snapshot.eta_s
+    left = f"about {clock(eta)} left" if eta is not None else "time left not known yet"
+    return f"{snapshot.fps:.1f} frames/s · {snapshot.realtime_factor:.1f}x real time · {left}"
+
+
+def plain_line(snapshot: Snapshot, load: Load | None = None) -> str:
+    """The whole state on one line."""
+    frames = f"{snapshot.frames_done:,} of {snapshot.frames_total:,} frames"
+    parts = [f"[{clock(snapshot.elapsed_s)}] {videos_text(snapshot)}", frames, pace_text(snapshot)]
+    return " · ".join([*parts, str(load)] if load else parts)
+
+
+def progress_event(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as a JSON event."""
+    return {
+        "event": "progress",
+        "time": timestamp(),
+        "videos_total": snapshot.videos_total,
+        "videos_done": snapshot.videos_done,
+        "videos_skipped": snapshot.videos_skipped,
+        "videos_failed": snapshot.videos_failed,
+        "frames_done": snapshot.frames_done,
+        "frames_total": snapshot.frames_total,
+        "video_s_done": round(snapshot.video_s_done, 3),
+        "video_s_total": round(snapshot.video_s_total, 3),
+        "in_work": snapshot.in_work,
+        "elapsed_s": round(snapshot.elapsed_s, 3),
+        "fps": round(snapshot.fps, 3),
+        "realtime_factor": round(snapshot.realtime_factor, 3),
+        "eta_s": None if snapshot.eta_s is None else round(snapshot.eta_s, 1),
+        "failures": snapshot.failure_count,
+        "probing": snapshot.probing,
+        "stopping": snapshot.stopping,
+        "pipelines": {name: _pipeline_data(progress) for name, progress in snapshot.pipelines.items()},
+    }
+
+
+def _pipeline_data(progress: PipelineProgress) -> dict[str, int]:
+    return {
+        "frames_done": progress.frames_done,
+        "frames_total": progress.frames_total,
+        "videos_done": progress.videos_done,
+        "videos_failed": progress.videos_failed,
+    }
+
+
+def share(done: float, total: float) -> float:
+    """How much is done, 0..1; nothing to do yet is 0."""
+    return min(1.0, done / total) if total > 0 else 0.0
+
+
+@dataclass(slots=True)
+class Failures:
+    """Tells which failures of a snapshot have not been shown; a snapshot holds the last few only."""
+
+    shown: int = 0
+
+    def new(self, snapshot: Snapshot) -> list[str]:
+        count = snapshot.failure_count - self.shown
+        self.shown = snapshot.failure_count
+        if count <= 0:
+            return []
+        lines = list(snapshot.failures[-count:])
+        unseen = count - len(lines)
+        return [f"{counted(unseen, 'more failure')}: see `vaengine errors`", *lines] if unseen else lines
+
+
+@dataclass(slots=True)
+class Every:
+    """True at most once in `seconds`."""
+
+    seconds: float
+    now: Callable[[], float] = time.monotonic
+    last: float = field(default=float("-inf"))
+
+    def due(self) -> bool:
+        if self.now() - self.last < self.seconds:
+            return False
+        self.last = self.now()
+        return True
+
+
+class Lines:
+    """Plain lines: the state every few seconds, each failure at once, the last state at the end."""
+
+    def __init__(self, stream: TextIO, every: Every | None = None) -> None:
+        self._stream = stream
+        self._every = every or Every(PLAIN_SECONDS)
+        self._failures = Failures()
+        self._load = LoadMeter()
+        self._last: Snapshot | None = None
+        self._printed: Snapshot | None = None
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        self._last = snapshot
+        for failure in self._failures.new(snapshot):
+            write_line(f"failed: {failure}", self._stream)
+        if self._every.due():
+            self._print(snapshot)
+
+    def _print(self, snapshot: Snapshot) -> None:
+        self._printed = snapshot
+        write_line(plain_line(snapshot, self._load.read()), self._stream)
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._last is not None and self._last is not self._printed:
+            self._print(self._last)
+
+
+class Events:
+    """One JSON object a line: progress every few seconds, each failure at once."""
+
+    def __init__(self, stream: TextIO, every: Every | None = None) -> None:
+        self._stream = stream
+        self._every = every or Every(EVENT_SECONDS)
+        self._failures = Failures()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        for failure in self._failures.new(snapshot):
+            print_event({"event": "failure", "time": timestamp(), "message": failure}, self._stream)
+        if self._every.due():
+            print_event(progress_event(snapshot), self._stream)
+
+    def __enter__(self) -> Events:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stream.flush()
+
+
+class Bars:
+    """Live bars, redrawn with each snapshot: one per pipeline, one over all, the pace, the machine, the last failures."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.live import Live
+
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._every = Every(LOAD_SECONDS)
+        self._meter = LoadMeter()
+        self._load = self._meter.read()
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        if self._every.due():
+            self._load = self._meter.read()
+        self._live.update(drawing(snapshot, self._load), refresh=True)
+
+    def __enter__(self) -> Bars:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+
+def drawing(snapshot: Snapshot, load: Load) -> Group:
+    """A snapshot as rich draws it."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    bars = Table.grid(padding=(0, 1))
+    for name, progress in snapshot.pipelines.items():
+        done = share(progress.frames_done, progress.frames_total)
+        failed = f", {progress.videos_failed:,} failed" if progress.videos_failed else ""
+        text = f"{progress.frames_done:,}/{progress.frames_total:,} frames, {counted(progress.videos_done, 'video')}{failed}"
+        bars.add_row(name, ProgressBar(total=1.0, completed=done, width=30), Text(text))
+    overall = share(snapshot.video_s_done, snapshot.video_s_total)
+    bars.add_row("all", ProgressBar(total=1.0, completed=overall, width=30), Text(f"{overall:.0%}  {videos_text(snapshot)}"))
+    lines = [Text(f"[{clock(snapshot.elapsed_s)}] {pace_text(snapshot)}"), Text(str(load), style="dim")]
+    failures = [Text(f"failed: {line}", style="red", overflow="ellipsis", no_wrap=True) for line in snapshot.failures]
+    return Group(bars, *lines, *failures)

@@ -1,0 +1,268 @@
+"""`vaengine doctor`: is everything here that a run needs, and if not, what cures it. Starts no Ray and imports no model library."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import socket
+import sqlite3
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from vaengine.quantities import size, timestamp
+
+State = Literal["ok", "warn", "fail"]
+
+GIB: Final = 1024**3
+SHM_WANTED: Final = 1 * GIB
+DISK_WANTED: Final = 5 * GIB
+DISK_NEEDED: Final = GIB // 2
+HUB: Final = ("huggingface.co", 443)
+HUB_SECONDS: Final = 2.0
+NEEDED: Final = ("ray", "torch", "ultralytics", "scenedetect", "av", "sqlalchemy", "lap", "psutil")
+OPENCV_WHEELS: Final = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+ONNX_WHEELS: Final = ("onnxruntime", "onnxruntime-gpu")
+NETWORK_FILE_SYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "lustre", "beegfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's: `cure` says what to do unless the state is ok."""
+
+    name: str
+    state: State
+    found: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state:<4}  {self.name:<12}  {self.found}" + (f"  ->  {self.cure}" if self.cure else "")
+
+
+def examine(out: Path, models: Path | None = None) -> Iterator[Check]:
+    """Every check, in the order printed; `out` is where results would go, `models` a folder of weights."""
+    hub = _in_background(hub_answers)
+    yield python_check(sys.version_info[:3], platform.platform())
+    yield from (package_check(name, installed(name)) for name in NEEDED)
+    yield opencv_check({name: found for name in OPENCV_WHEELS if (found := installed(name))})
+    yield onnx_check({name: found for name in ONNX_WHEELS if (found := installed(name))})
+    yield bytecode_check(*bytecode_of("ray"))
+    yield gpu_check(gpu_names(), installed("torch") or "")
+    yield shm_check(_room(Path("/dev/shm")))
+    yield disk_check(out, shutil.disk_usage(existing(out)).free)
+    yield store_check(out, write_fault(existing(out)), file_system(existing(out)))
+    yield weights_check(models)
+    yield hub_check(hub())
+
+
+def python_check(found: tuple[int, ...], system: str) -> Check:
+    """The range that the wheels exist for."""
+    text = f"{'.'.join(map(str, found))} on {system}"
+    if not (3, 11) <= found[:2] < (3, 14):
+        return Check("Python", "fail", text, "use Python 3.11, 3.12 or 3.13")
+    if not system.startswith("Linux"):
+        return Check("Python", "warn", text, "only Linux is tested; a container or a Linux machine is the safe way")
+    return Check("Python", "ok", text)
+
+
+def package_check(name: str, found: str | None) -> Check:
+    """Whether a distribution is installed; which version, pip has seen to."""
+    return Check(name, "ok", found) if found else Check(name, "fail", "not installed", "run `make setup`, or install vaengine again")
+
+
+def opencv_check(wheels: dict[str, str]) -> Check:
+    """One wheel of version 4: 5 dropped the people detector, and two wheels write over each other's files."""
+    found = ", ".join(f"{name} {text}" for name, text in wheels.items())
+    if not wheels:
+        return package_check("opencv", None)
+    if any(int(text.split(".")[0]) >= 5 for text in wheels.values()):
+        return Check("opencv", "fail", found, 'version 5 has no HOG people detector: pip install "opencv-python<5"')
+    if len(wheels) > 1:
+        extra = " ".join(list(wheels)[1:])
+        return Check(
+            "opencv", "warn", found, f"they overwrite each other: pip uninstall {' '.join(wheels)}, then install one without {extra}"
+        )
+    return Check("opencv", "ok", found)
+
+
+def onnx_check(wheels: dict[str, str]) -> Check:
+    """The two wheels share one folder; whichever came last wins."""
+    found = ", ".join(f"{name} {text}" for name, text in wheels.items()) or "not installed (only faces need it)"
+    if len(wheels) > 1:
+        cure = "pip uninstall both, then install onnxruntime-gpu (with a GPU) or onnxruntime"
+        return Check("onnxruntime", "warn", found, cure)
+    return Check("onnxruntime", "ok", found)
+
+
+def bytecode_of(package: str) -> tuple[Path | None, int, int]:
+    """Folder of a package, compiled files and source files directly in it and its private part; the package is not imported."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None, 0, 0
+    folder = Path(spec.submodule_search_locations[0])
+    sources = [*folder.glob("*.py"), *folder.glob("_private/*.py")]
+    return folder, sum(Path(importlib.util.cache_from_source(str(source))).exists() for source in sources), len(sources)
+
+
+def bytecode_check(folder: Path | None, compiled: int, sources: int) -> Check:
+    """Uncompiled, every worker compiles Ray anew: the first result comes 24 s later."""
+    if folder is None:
+        return Check("bytecode", "warn", "no Ray to look at", "install ray first")
+    found = f"{compiled} of {sources} of Ray's files looked at are compiled"
+    if compiled < sources * 0.9:
+        return Check("bytecode", "warn", found, f"starts are slow: {Path(sys.executable).name} -m compileall -q -j 0 {folder.parent}")
+    return Check("bytecode", "ok", found)
+
+
+def gpu_names() -> list[str]:
+    """NVIDIA devices that the driver shows."""
+    from vaengine.load import gpu_handles
+
+    handles = gpu_handles()
+    if not handles:
+        return []
+    import pynvml
+
+    names = [pynvml.nvmlDeviceGetName(handle) for handle in handles]
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def gpu_check(names: list[str], torch: str) -> Check:
+    """No GPU is fine; a GPU that torch was not built for is not. torch says so in its version."""
+    if not names:
+        return Check("GPU", "ok", "none found: everything runs on the processor")
+    found = f"{', '.join(names)}; torch {torch}"
+    if torch.endswith("+cpu"):
+        return Check("GPU", "warn", found, "this torch is built without CUDA: install the CUDA build to use the GPU")
+    return Check("GPU", "ok", found)
+
+
+def shm_check(total: int | None) -> Check:
+    """Ray keeps frames in shared memory; containers often come with 64 MiB of it."""
+    if total is None:
+        return Check("/dev/shm", "ok", "not used on this system")
+    if total < SHM_WANTED:
+        return Check("/dev/shm", "warn", size(total), "Ray will use slow disk instead: start the container with --shm-size=2g")
+    return Check("/dev/shm", "ok", size(total))
+
+
+def disk_check(out: Path, free: int) -> Check:
+    """Room for results, in bytes."""
+    found = f"{size(free)} free for {out}"
+    if free < DISK_NEEDED:
+        return Check("disk", "fail", found, "free some space, or choose another --out")
+    if free < DISK_WANTED:
+        return Check("disk", "warn", found, f"large batches need more: {size(DISK_WANTED)} is comfortable")
+    return Check("disk", "ok", found)
+
+
+def store_check(out: Path, fault: str | None, kind: str) -> Check:
+    """Whether SQLite can write where the results would go."""
+    if fault:
+        return Check("store", "fail", f"cannot write under {out}: {fault}", "check the permissions, or choose another --out")
+    if kind in NETWORK_FILE_SYSTEMS:
+        cure = "locks over the network are slow or unsafe: put the store on a local disk with --db sqlite:///FILE"
+        return Check("store", "warn", f"writable, but {kind}", cure)
+    return Check("store", "ok", f"SQLite {sqlite3.sqlite_version} writes under {out}" + (f" ({kind})" if kind else ""))
+
+
+def weights_check(models: Path | None) -> Check:
+    """`embedded` needs none; a folder of models that was named has to be there."""
+    if models is None:
+        return Check("weights", "ok", "preset embedded needs none; VAENGINE_MODELS is not set")
+    if not models.is_dir():
+        return Check("weights", "fail", f"no folder {models}", "correct VAENGINE_MODELS, or unset it: preset embedded needs no weights")
+    count = sum(path.suffix in (".pt", ".onnx") for path in models.rglob("*"))
+    return Check("weights", "ok", f"{count} model files in {models}; this version uses none of them (preset embedded)")
+
+
+def hub_check(reached: bool) -> Check:
+    """Without the hub nothing is lost in this version."""
+    if reached:
+        return Check("hub", "ok", f"{HUB[0]} answers")
+    return Check(
+        "hub", "warn", f"{HUB[0]} does not answer in {HUB_SECONDS:.0f} s", "nothing can be downloaded; preset embedded needs nothing"
+    )
+
+
+def verdict(checks: list[Check]) -> int:
+    """Exit code: 1 if any check fails."""
+    return int(any(check.state == "fail" for check in checks))
+
+
+def events(checks: list[Check]) -> Iterator[dict[str, Any]]:
+    """Checks as JSON events, their number by state last."""
+    for check in checks:
+        yield {"event": "check", "time": timestamp(), **asdict(check)}
+    states = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
+    yield {"event": "summary", "time": timestamp(), **states}
+
+
+def installed(name: str) -> str | None:
+    """Version of an installed distribution."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def existing(path: Path) -> Path:
+    """The nearest folder above (or at) `path` that is there."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def write_fault(folder: Path) -> str | None:
+    """Why SQLite cannot write in `folder`; None when it can. Leaves nothing behind."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".vaengine-doctor-", dir=folder) as scratch:
+            connection = sqlite3.connect(Path(scratch) / "probe.db")
+            try:
+                connection.execute("CREATE TABLE probe (x)")
+                connection.commit()
+            finally:
+                connection.close()
+    except (OSError, sqlite3.Error) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None
+
+
+def file_system(folder: Path) -> str:
+    """Kind of the file system that holds `folder`, as Linux names it; empty where that cannot be told."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return ""
+    kinds = {fields[1]: fields[2] for line in mounts.read_text(errors="replace").splitlines() if len(fields := line.split()) > 2}
+    real = folder.resolve()
+    return next((kinds[str(parent)] for parent in (real, *real.parents) if str(parent) in kinds), "")
+
+
+def hub_answers() -> bool:
+    """Whether the hub of models accepts a connection."""
+    try:
+        with socket.create_connection(HUB, timeout=HUB_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _room(folder: Path) -> int | None:
+    return shutil.disk_usage(folder).total if folder.is_dir() else None
+
+
+def _in_background(question: Callable[[], bool]) -> Callable[[], bool]:
+    """Asks while other checks go on; no answer after `HUB_SECONDS` is a no, since a name look-up knows no time limit."""
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(question()), daemon=True)
+    thread.start()
+
+    def answer() -> bool:
+        thread.join(HUB_SECONDS)
+        return bool(answers and answers[0])
+
+    return answer

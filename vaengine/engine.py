@@ -1,0 +1,195 @@
+"""A batch from beginning to end: take the store, look at the inputs, work through what is missing, report."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from actors.coordinator import Finished
+from actors.finalizer import Finalizer
+from actors.stores import open_store
+from actors.stores.lock import hold
+from cluster.inventory import local_inventory, shared_memory_free_bytes
+from cluster.placement import Demand, object_store_bytes, place
+from cluster.session import Session, quiet_ray, reachable, session
+from schemas.chunk import ChunkSpec
+from schemas.job import BatchReport, VideoOutcome
+from schemas.pipeline import PERSON
+from schemas.progress import Snapshot
+from schemas.store import RunInfo, StorageBackend
+from vaengine.checkpoint import Checkpoint
+from vaengine.intake import Intake, Workload
+from vaengine.pipeline import BLOCK_BYTES
+from vaengine.probing import Probing
+from vaengine.projection import Projector
+from vaengine.request import PlanSummary, RunRequest
+from vaengine.shift import Controls, Shift
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a run did, as far as its report tells it."""
+
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    passes: int = 0
+    halted: str | None = None
+
+
+class Engine:
+    """One run of one request. Construct, `run` on the main thread, `stop` from a signal handler."""
+
+    def __init__(self, request: RunRequest, *, listener: Callable[[Snapshot], None] | None = None) -> None:
+        self.batch_id = request.batch_id or uuid.uuid4().hex[:12]
+        self._request = replace(request, batch_id=self.batch_id)
+        self._listener = listener or (lambda snapshot: None)
+        self._stopped_by: str | None = None
+
+    def stop(self, signal_name: str) -> None:
+        """Begin no further chunk; `run` returns once those in work are committed. Safe in a signal handler."""
+        self._stopped_by = self._stopped_by or signal_name
+
+    def plan(self) -> PlanSummary:
+        """What `run` would do, without Ray and without touching the store."""
+        from vaengine.forecast import forecast
+
+        return forecast(self._request)
+
+    def run(self) -> BatchReport:
+        """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing stored."""
+        began, request = time.monotonic(), self._request
+        if request.cluster == "local":
+            place(local_inventory(), self._demand())
+        else:
+            reachable(request.cluster)
+        request.out.mkdir(parents=True, exist_ok=True)
+        tally = _Tally()
+        with hold(request.store_url), contextlib.closing(open_store(request.store_url)) as store:
+            threading.Thread(target=_import_ray, args=(request.verbose,), daemon=True).start()
+            outcomes = self._run(store, tally)
+        return BatchReport(
+            batch_id=self.batch_id,
+            outcomes=outcomes,
+            wall_s=time.monotonic() - began,
+            frames_decoded=tally.snapshot.frames_done,
+            video_s=tally.snapshot.video_s_done,
+            passes=tally.passes,
+            stopped_by=self._stopped_by,
+            halted=tally.halted,
+        )
+
+    def _run(self, store: StorageBackend, tally: _Tally) -> tuple[VideoOutcome, ...]:
+        epoch = store.open_run(self._run_info())
+        Checkpoint.of(self._request, self.batch_id).write(self._request.out)
+        intake = Intake(self._request, self.batch_id)
+        with self._projecting() as projector, _probing(self._request, store) as probing:
+            engine = self._request.settings.engine
+            first = intake.take(probing.page(engine.page_chunks, engine.chunk_seconds), store, epoch)
+            if first.left.chunks or not probing.exhausted:
+                epoch = self._run_on_ray(store, epoch, intake, probing, first, projector, tally)
+            else:
+                self._finish_here(store, epoch, first, tally)
+            if projector:  # also mends what is missing or stale of videos that needed no work
+                projector.refresh(entry.job_id for entry in intake.entries.values())
+        outcomes = intake.outcomes(store)
+        store.close_run(epoch, _word_for(outcomes, stopped=bool(self._stopped_by or tally.halted)))
+        return outcomes
+
+    def _finish_here(self, store: StorageBackend, epoch: int, work: Workload, tally: _Tally) -> None:
+        """Nothing to decode: what is whole but not final is finished in this process, without Ray."""
+        finalizer = Finalizer(store, _Unwatched(), epoch, self._request.settings, keep_runs=self._request.keep_runs)
+        finalizer.expect(dict(work.jobs))
+        for key in work.left.to_finish:
+            finalizer.finish_now(key)
+        tally.snapshot = Snapshot(videos_total=len(work.jobs), videos_skipped=work.skipped, videos_failed=len(work.failures), probing=False)
+        self._listener(tally.snapshot)
+
+    def _run_on_ray(
+        self,
+        store: StorageBackend,
+        epoch: int,
+        intake: Intake,
+        probing: Probing,
+        first: Workload,
+        projector: Projector | None,
+        tally: _Tally,
+    ) -> int:
+        """Work on Ray; the epoch it ended with (another one where a crew was lost)."""
+
+        def refresh(ended: list[Finished]) -> None:
+            if projector:
+                projector.refresh({intake.entries[finished.key.video_id].job_id for finished in ended})
+
+        controls = Controls(lambda: self._stopped_by, self._listener, refresh, lambda: store.open_run(self._run_info()))
+        with self._session() as ray_session:
+            shift = Shift(self._request, ray_session, place(ray_session.inventory, self._demand()), intake, controls)
+            shift.work_through(first, probing, epoch)
+        tally.snapshot, tally.passes, tally.halted = shift.snapshot, shift.passes, shift.halted
+        return shift.epoch
+
+    def _session(self) -> contextlib.AbstractContextManager[Session]:
+        request = self._request
+        if request.cluster != "local":
+            return session(request.cluster, packages=_package_folders(), verbose=request.verbose)
+        here = local_inventory()
+        room = object_store_bytes(place(here, self._demand()), BLOCK_BYTES, here.memory_bytes, shared_memory_free_bytes())
+        return session(cpus=int(here.cpus), object_store_bytes=room, verbose=request.verbose)
+
+    @contextlib.contextmanager
+    def _projecting(self) -> Iterator[Projector | None]:
+        """Files beside a database; in a `files:` store they are the store."""
+        wanted = self._request.files and not self._request.store_url.startswith("files:")
+        projector = Projector(self._request.store_url, self._request.out) if wanted else None
+        yield projector
+        if projector:
+            projector.close()
+
+    def _demand(self) -> Demand:
+        return Demand(self._request.settings.engine.workers, PERSON in self._request.pipelines)
+
+    def _run_info(self) -> RunInfo:
+        return RunInfo(self.batch_id, socket.gethostname(), os.getpid(), self._request.settings.model_dump(), self._request.inputs)
+
+
+class _Unwatched:
+    """Progress that nobody watches."""
+
+    def committed(self, spec: ChunkSpec) -> None: ...
+    def left(self, chunk_id: str) -> None: ...
+    def finished(self, finished: Finished) -> None: ...
+
+    def halt(self, reason: str) -> None:
+        raise RuntimeError(reason)
+
+
+@contextlib.contextmanager
+def _probing(request: RunRequest, store: StorageBackend) -> Iterator[Probing]:
+    probing = Probing(request.inputs, store.known_videos(request.inputs))
+    try:
+        yield probing
+    finally:
+        probing.close()
+
+
+def _word_for(outcomes: tuple[VideoOutcome, ...], *, stopped: bool) -> str:
+    if stopped:
+        return "stopped"
+    return "failed" if any(line.outcome in ("failed", "pending") for line in outcomes) else "completed"
+
+
+def _import_ray(verbose: bool) -> None:
+    """Importing takes a second that probing does not need the interpreter for."""
+    quiet_ray(verbose=verbose)
+    importlib.import_module("ray.data")
+
+
+def _package_folders() -> list[Path]:
+    """The four packages as folders, to be sent to a cluster that this command did not start."""
+    return [Path(importlib.import_module(name).__path__[0]) for name in ("vaengine", "actors", "cluster", "schemas")]

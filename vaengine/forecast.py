@@ -1,0 +1,116 @@
+"""What a run would do: probe, plan and count, without Ray and without touching the store."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from actors.stores import open_store
+from cluster.inventory import local_inventory
+from cluster.placement import Demand, place
+from schemas.chunk import ChunkSpec, ManifestLine, WorkKey
+from schemas.errors import NotFound, PlanInfeasible
+from schemas.pipeline import PERSON
+from schemas.store import StorageBackend
+from schemas.video import Video
+from vaengine.plan import chunks_of, work_keys
+from vaengine.probing import Probing
+from vaengine.request import PlanSummary, RunRequest
+
+# Core seconds, measured on one core of a 2-core virtual machine (docs/benchmarks.md); a forecast within a factor of two, no promise.
+DECODE_S_PER_MEGAPIXEL = 0.011  # decode, conversion and scene score of one native frame
+HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized picture
+BYTES_PER_FRAME = 16  # manifest payload
+BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per sampled frame
+
+
+def forecast(request: RunRequest) -> PlanSummary:
+    """The plan of a run as figures; an infeasible one says why."""
+    videos, unreadable = _probed(request)
+    pending, skipped = _pending(request, videos)
+    chunks = [chunk for missing in pending for chunk in missing]
+    decode_s = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
+    sampled = sum(_sampled_frames(chunk) for chunk in chunks)
+    model_s = sum(_sampled_frames(c) * c.sampling.width * c.sampling.height for c in chunks if c.sampling) / 1e6 * HOG_S_PER_MEGAPIXEL
+    frames = sum(chunk.frame_count for chunk in chunks)
+    disk = frames * BYTES_PER_FRAME + sampled * 2 * BYTES_PER_BOX * (2 if request.files else 1)
+    resources, workers, reason = _resources(request, disk)
+    return PlanSummary(
+        videos=len(videos) + len(unreadable),
+        skipped=skipped,
+        unreadable=tuple(unreadable),
+        chunks=len(chunks),
+        frames=frames,
+        video_s=sum(chunk.duration_s for chunk in chunks),
+        sampled_frames=sampled,
+        decode_s=decode_s,
+        model_s=model_s,
+        disk_bytes=disk,
+        workers=workers,
+        resources=resources,
+        feasible=reason is None,
+        reason=reason,
+    )
+
+
+def _probed(request: RunRequest) -> tuple[dict[str, Video], list[str]]:
+    probing = Probing(request.inputs, {})
+    videos: dict[str, Video] = {}
+    unreadable: list[str] = []
+    while not probing.exhausted:
+        for one in probing.page(request.settings.engine.page_chunks, request.settings.engine.chunk_seconds):
+            if one.video:
+                videos[one.video_id] = one.video
+            else:
+                unreadable.append(str(one.error))
+    probing.close()
+    return videos, unreadable
+
+
+def _pending(request: RunRequest, videos: dict[str, Video]) -> tuple[list[list[ChunkSpec]], int]:
+    """Chunks still to do of each video that has any, and how many videos are complete."""
+    keys = {video_id: work_keys(video_id, request.pipelines, request.settings) for video_id in videos}
+    every = [key for video_keys in keys.values() for key in video_keys]
+    complete, manifest = _stored(request.store_url, every)
+    pending: list[list[ChunkSpec]] = []
+    skipped = 0
+    for video_id, video in videos.items():
+        wanted = {key: manifest.get(key, []) for key in keys[video_id] if key not in complete}
+        skipped += not wanted
+        if wanted:
+            pending.append(chunks_of(video, wanted, request.settings))
+    return pending, skipped
+
+
+def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, list[ManifestLine]]]:
+    try:
+        store: StorageBackend = open_store(url, read_only=True)
+    except NotFound:
+        return set(), {}
+    try:
+        return store.completed(keys), store.manifest(keys)
+    finally:
+        store.close()
+
+
+def _sampled_frames(chunk: ChunkSpec) -> int:
+    return min(chunk.frame_count, round(chunk.duration_s * float(chunk.sampling.fps))) if chunk.sampling else 0
+
+
+def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | None]:
+    if request.cluster != "local":
+        return f"cluster at {request.cluster}, asked when the run starts", request.settings.engine.workers, None
+    here = local_inventory()
+    try:
+        placement = place(here, Demand(request.settings.engine.workers, PERSON in request.pipelines))
+    except PlanInfeasible as error:
+        return str(here), 0, str(error)
+    free = shutil.disk_usage(_existing(request.out)).free
+    reason = (
+        None if disk_bytes < free else f"{request.out} has {free / 1e9:.1f} GB free and the results need about {disk_bytes / 1e9:.1f} GB"
+    )
+    return f"{here}: {placement}", placement.decode_slots, reason
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())

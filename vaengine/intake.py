@@ -1,0 +1,176 @@
+"""From probed files to jobs in the store and work to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from schemas.annotation import job_id_for
+from schemas.chunk import ChunkSpec, WorkKey
+from schemas.errors import VideoError
+from schemas.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
+from schemas.settings import pipeline_config
+from schemas.store import StorageBackend
+from schemas.video import Video, video_id_for
+from vaengine.plan import chunks_of, work_keys
+from vaengine.probing import Probed
+from vaengine.request import RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One video of this run, whatever became of it. `skipped`: everything was there already."""
+
+    video_id: str
+    path: str
+    job_id: str
+    keys: tuple[WorkKey, ...]
+    readable: bool
+    skipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of some videos: chunks to decode, and keys that are whole in the manifest but not final yet."""
+
+    chunks: Mapping[str, Sequence[ChunkSpec]]
+    to_finish: tuple[WorkKey, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.chunks or self.to_finish)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a page of probed files comes to. `jobs`: video -> job; `failures`: one line for each file that cannot be read."""
+
+    left: Left
+    jobs: Mapping[str, str]
+    skipped: int
+    failures: tuple[str, ...]
+
+
+class Intake:
+    """Registers jobs and tells what is left of them; remembers every video of the run for its report."""
+
+    def __init__(self, request: RunRequest, batch_id: str) -> None:
+        self._request, self._batch_id = request, batch_id
+        self.entries: dict[str, Entry] = {}
+        self._fingerprints: dict[str, str] = {}
+        self._duplicates: dict[str, list[str]] = {}
+
+    def take(self, probed: Sequence[Probed], store: StorageBackend, epoch: int) -> Workload:
+        """Give each file its identity, register its job, and find what no manifest line covers."""
+        fresh = self._fresh(probed, store)
+        keys = {one.video_id: work_keys(one.video_id, self._request.pipelines, self._request.settings) for one in fresh}
+        complete = store.completed([key for video_keys in keys.values() for key in video_keys])
+        entries = {one.video_id: _entry(one, keys[one.video_id], complete) for one in fresh}
+        self.entries |= entries
+        videos = {one.video_id: one.video for one in fresh if one.video}
+        jobs = [self._job(entries[one.video_id], complete, one.error) for one in fresh]
+        store.register(epoch, list(videos.values()), jobs)
+        return Workload(
+            left=self._left(entries.values(), videos, complete, store),
+            jobs={entry.video_id: entry.job_id for entry in entries.values()},
+            skipped=sum(entry.skipped for entry in entries.values()),
+            failures=tuple(str(one.error) for one in fresh if one.error),
+        )
+
+    def left(self, store: StorageBackend) -> Left:
+        """What the manifest still lacks of the whole run; pipelines that ended, either way, are left alone."""
+        entries = [entry for entry in self.entries.values() if entry.readable and not entry.skipped]
+        ended = {
+            WorkKey(job.video_id, result.pipeline, result.config_hash)
+            for job in store.jobs(batch_id=self._batch_id)
+            for result in job.pipeline_results.values()
+            if result.status in (JobStatus.COMPLETED, JobStatus.FAILED)
+        }
+        unfinished = [entry for entry in entries if not ended.issuperset(entry.keys)]
+        return self._left(unfinished, store.videos([entry.video_id for entry in unfinished]), ended, store)
+
+    def outcomes(self, store: StorageBackend) -> tuple[VideoOutcome, ...]:
+        """How every video of the run stands in the store, in the order they were found."""
+        jobs = {job.job_id: job for job in store.jobs(batch_id=self._batch_id)}
+        return tuple(
+            _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ()))) for entry in self.entries.values()
+        )
+
+    def _left(self, entries: Iterable[Entry], videos: Mapping[str, Video], ended: set[WorkKey], store: StorageBackend) -> Left:
+        wanted = {entry.video_id: [key for key in entry.keys if key not in ended] for entry in entries if entry.video_id in videos}
+        manifest = store.manifest([key for keys in wanted.values() for key in keys])
+        chunks = {
+            video_id: chunks_of(videos[video_id], {key: manifest.get(key, []) for key in keys}, self._request.settings)
+            for video_id, keys in wanted.items()
+            if keys
+        }
+        lacking = {key for missing in chunks.values() for chunk in missing for key in chunk.keys}
+        to_finish = tuple(key for keys in wanted.values() for key in keys if key not in lacking)
+        return Left({video_id: missing for video_id, missing in chunks.items() if missing}, to_finish)
+
+    def _fresh(self, probed: Sequence[Probed], store: StorageBackend) -> list[Probed]:
+        """Probed files under their final ids, further paths of a known content noted as duplicates of the first."""
+        taken = store.fingerprints([one.video_id for one in probed]) | self._fingerprints
+        fresh: list[Probed] = []
+        for found in probed:
+            one = _with_longer_id(found) if taken.get(found.video_id, found.fingerprint) != found.fingerprint else found
+            if one.video_id in self._fingerprints:
+                self._duplicates.setdefault(one.video_id, []).append(one.path)
+                continue
+            self._fingerprints[one.video_id] = taken[one.video_id] = one.fingerprint
+            fresh.append(one)
+        return fresh
+
+    def _job(self, entry: Entry, complete: set[WorkKey], error: VideoError | None) -> BatchJob:
+        return BatchJob(
+            job_id=entry.job_id,
+            video_path=Path(entry.path),
+            output_dir=self._request.out / entry.video_id,
+            config=job_config(self._request),
+            video_id=entry.video_id,
+            status=JobStatus.FAILED if error else JobStatus.COMPLETED if entry.skipped else JobStatus.RUNNING,
+            pipeline_results={key.pipeline: _result(key, complete, error) for key in entry.keys},
+            error_message=str(error) if error else None,
+            failure_kind=error.kind if error else None,
+            batch_id=self._batch_id,
+        )
+
+
+def _entry(one: Probed, keys: tuple[WorkKey, ...], complete: set[WorkKey]) -> Entry:
+    job_id = job_id_for(one.video_id, {key.pipeline: key.config_hash for key in keys})
+    return Entry(one.video_id, one.path, job_id, keys, one.video is not None, one.video is not None and complete.issuperset(keys))
+
+
+def _with_longer_id(one: Probed) -> Probed:
+    """16 digits where the first 8 belong to another content."""
+    longer = video_id_for(one.path, one.fingerprint, digits=16)
+    return replace(one, video_id=longer, video=replace(one.video, video_id=longer) if one.video else None)
+
+
+def _result(key: WorkKey, complete: set[WorkKey], error: VideoError | None) -> PipelineResult:
+    if error is not None:
+        return PipelineResult(key.pipeline, key.config_hash, JobStatus.FAILED, error_message=str(error), failure_kind=error.kind)
+    return PipelineResult(key.pipeline, key.config_hash, JobStatus.COMPLETED if key in complete else JobStatus.RUNNING)
+
+
+def _outcome(entry: Entry, job: BatchJob, duplicates: tuple[str, ...]) -> VideoOutcome:
+    ended = {JobStatus.COMPLETED: "completed", JobStatus.FAILED: "failed"}.get(job.status, "pending")
+    warnings = sorted({result.warning for result in job.pipeline_results.values() if result.warning})
+    return VideoOutcome(
+        video_id=entry.video_id,
+        path=entry.path,
+        outcome="skipped" if entry.skipped else ended,
+        error_message=job.error_message,
+        failure_kind=job.failure_kind,
+        warning="; ".join(warnings) or None,
+        duplicates=duplicates,
+    )
+
+
+def job_config(request: RunRequest) -> dict[str, Any]:
+    """What a job stores as its configuration: of each pipeline what can change its result, and the presets it was resolved from."""
+    configs = {pipeline: pipeline_config(request.settings, pipeline) for pipeline in sorted(request.pipelines)}
+    plain: dict[str, Any] = json.loads(json.dumps({"pipelines": configs, "presets": dict(request.presets)}))
+    return plain

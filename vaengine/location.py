@@ -1,0 +1,60 @@
+"""Where results are: the store under `--out` or at `--db`, and the checkpoint of a batch. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from actors.stores.address import Address
+from schemas.errors import NotFound, UsageError
+from vaengine.checkpoint import Checkpoint, batch_ids, path_in
+
+DEFAULT_OUT: Final = "vaengine_out"
+DATABASE: Final = "batch_processing.db"
+
+
+def store_url(db: str | None, out: Path) -> str:
+    """The absolute address of a store; SQLite under `out` unless told otherwise. Raises `StoreUnreachable`."""
+    return Address.parse(db or f"sqlite:///{out / DATABASE}").url
+
+
+def stored_at(db: str | None, out: str | None) -> str:
+    """Address of the store to read: `--db`, or the database under `--out`, or the one that the newest checkpoint there points to."""
+    folder = Path(out or DEFAULT_OUT).expanduser().absolute()
+    if db or (folder / DATABASE).exists():
+        return store_url(db, folder)
+    newest = next(iter(batch_ids(folder)), None)
+    return Checkpoint.read(path_in(folder, newest)).store_url if newest else store_url(None, folder)
+
+
+def checkpoint_of(batch: str, out: str | None, db: str | None) -> Checkpoint:
+    """The checkpoint that a path, a batch id, or the beginning of one means; raises `NotFound` or `UsageError`."""
+    if batch.endswith(".json") or os.sep in batch:
+        return Checkpoint.read(Path(batch).expanduser().absolute())
+    folders = list(_checkpoint_folders(out, db))
+    for folder in folders:
+        meant = _meant(batch, batch_ids(folder))
+        if meant:
+            return Checkpoint.read(path_in(folder, meant))
+    there = [known for folder in folders for known in batch_ids(folder)]
+    where = f"{folders[0]} (which has {', '.join(there[:5])})" if there else f"{folders[0]}; name the results' folder with --out"
+    raise NotFound(f"batch {batch}", where)
+
+
+def _checkpoint_folders(out: str | None, db: str | None) -> Iterator[Path]:
+    if out or not db:
+        yield Path(out or DEFAULT_OUT).expanduser().absolute()
+    if db:
+        address = Address.parse(db)
+        yield address.path if address.kind == "files" else address.path.parent
+
+
+def _meant(batch: str, known: list[str]) -> str | None:
+    if batch in known:
+        return batch
+    begun = [batch_id for batch_id in known if batch_id.startswith(batch)]
+    if len(begun) > 1:
+        raise UsageError(f"batch {batch} could be {', '.join(begun)}; give more of its id")
+    return begun[0] if begun else None

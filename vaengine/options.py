@@ -1,0 +1,117 @@
+"""From what the command line says to a request that can be run: every path absolute, every name known, the preset applied."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import UsageError
+from schemas.pipeline import AVAILABLE, pipeline_named
+from vaengine import batchfile, configuration, presets
+from vaengine.batchfile import BatchFile
+from vaengine.configuration import Configuration, Given, Layer
+from vaengine.inputs import video_paths
+from vaengine.location import DEFAULT_OUT, store_url
+from vaengine.request import RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `vaengine run` was told, as it was typed; None where nothing was said."""
+
+    paths: tuple[str, ...] = ()
+    out: str | None = None
+    db: str | None = None
+    pipelines: str | None = None
+    preset: str | None = None
+    config: Path | None = None
+    settings: tuple[str, ...] = ()
+    workers: int | None = None
+    cluster: str | None = None
+    limit: int | None = None
+    files: bool | None = None
+    keep_runs: bool | None = None
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, and the first line of output: what the preset came to and why."""
+
+    request: RunRequest
+    preset_line: str
+
+
+def asked(options: RunOptions) -> Asked:
+    """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot be run."""
+    file = batch_file(options.config)
+    pipelines = pipelines_named(options.pipelines or ",".join(file.texts("pipelines")))
+    settings, resolution = resolved(options, file, pipelines)
+    out = Path(options.out).expanduser().absolute() if options.out else out_of(file)
+    request = RunRequest(
+        inputs=tuple(str(path) for path in video_paths(options.paths or _file_inputs(file))),
+        pipelines=pipelines,
+        settings=settings.settings,
+        out=out,
+        store_url=store_url(options.db or _file_db(file), out),
+        cluster=options.cluster or file.text("cluster") or "local",
+        limit=options.limit or _value(file, "limit", None),
+        files=options.files if options.files is not None else _value(file, "files", True),
+        keep_runs=options.keep_runs if options.keep_runs is not None else _value(file, "keep_runs", False),
+        verbose=options.verbose,
+        presets=resolution.presets,
+    )
+    return Asked(request, resolution.line)
+
+
+def batch_file(path: Path | None) -> BatchFile:
+    """The batch file at `path`, or an empty one."""
+    return batchfile.read(path) if path else BatchFile(Path("batch.yaml"), {}, {})
+
+
+def resolved(options: RunOptions, file: BatchFile, pipelines: tuple[str, ...]) -> tuple[Configuration, presets.Resolution]:
+    """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own."""
+    told = {**configuration.assignments(options.settings), **_named_options(options)}
+    asked_for = configuration.configured(file.settings, told).settings.preset
+    resolution = presets.resolve(asked_for, pipelines)
+    overlay = configuration.layer(f"preset {next(iter(resolution.presets.values()))}", resolution.overlay)
+    return configuration.configured(overlay, file.settings, told), resolution
+
+
+def _named_options(options: RunOptions) -> Layer:
+    named = {"preset": Given(options.preset, "--preset"), "engine.workers": Given(options.workers, "--workers")}
+    return {key: given for key, given in named.items() if given.value is not None}
+
+
+def pipelines_named(text: str) -> tuple[str, ...]:
+    """Full names from `scene,person`, each once, in the order they are known; all of them for nothing. Raises `UnknownPipeline`."""
+    names = {pipeline_named(name) for name in text.split(",") if name.strip()}
+    return tuple(name for name in AVAILABLE if name in names) or AVAILABLE
+
+
+def out_of(file: BatchFile) -> Path:
+    """`out` of a batch file, relative to it, or the default below the working directory."""
+    text = file.text("out")
+    return Path(os.path.normpath(file.path.absolute().parent / Path(text).expanduser())) if text else Path(DEFAULT_OUT).absolute()
+
+
+def _value(file: BatchFile, key: str, default: Any) -> Any:
+    return file.run[key].value if key in file.run else default
+
+
+def _file_inputs(file: BatchFile) -> tuple[str, ...]:
+    inputs = file.texts("inputs")
+    if not inputs:
+        raise UsageError("no input: give a video file, a folder, a glob in quotes, or a text list (or `inputs:` in a batch file)")
+    return tuple(os.path.normpath(file.path.absolute().parent / Path(text).expanduser()) for text in inputs)
+
+
+def _file_db(file: BatchFile) -> str | None:
+    """`db` of a batch file with its path made relative to the file."""
+    scheme, colon, rest = (file.text("db") or "").partition(":")
+    slashes = "///" if rest.startswith("///") else ""
+    if not colon or (scheme == "sqlite") != bool(slashes):
+        return file.text("db")  # nothing to make absolute, or no address at all: the store says so
+    return f"{scheme}:{slashes}{file.path.absolute().parent / Path(rest.removeprefix(slashes)).expanduser()}"

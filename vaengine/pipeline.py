@@ -1,0 +1,80 @@
+"""The Ray Data graph: rows of work -> decode (tasks) -> see (actors) -> receipts. One Dataset is one pass."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import pickle
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from actors.stages import CrewNames, VisionStage, decode_stage
+from cluster.placement import Placement
+from schemas.settings import Settings
+from vaengine.plan import WorkItem
+
+MIB = 1024 * 1024
+BLOCK_BYTES = 32 * MIB  # two pieces of 640 x 480; Ray's own 128 MiB holds back the first rows and costs memory
+VISION_ROWS = 2  # rows a vision actor takes at once
+TASK_RETRIES = 2  # Ray's default for a task that kills its process is to retry it for ever
+NO_PROGRESS_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One Dataset: `items` of work on `placement`."""
+
+    items: Sequence[WorkItem]
+    placement: Placement
+    names: CrewNames
+    settings: Settings
+
+
+def run_pass(work: Pass, *, verbose: bool = False) -> None:
+    """Carry out one pass; returns when every item has been tried.
+
+    Says nothing about completeness: a Dataset that finished may have lost blocks. What is done is what the manifest holds.
+    """
+    import ray
+    from ray.data import ActorPoolStrategy, TaskPoolStrategy
+
+    _configure(verbose=verbose)
+    place = work.placement
+    to_models = any(chunk.sampling is not None for item in work.items for chunk in item.chunks)
+    rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
+    dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).flat_map(
+        functools.partial(decode_stage, names=work.names, to_models=to_models),
+        compute=TaskPoolStrategy(size=place.decode_slots),
+        num_cpus=place.cpus_each,
+        max_retries=TASK_RETRIES,
+    )
+    if to_models:
+        dataset = dataset.map_batches(
+            VisionStage,
+            fn_constructor_args=(work.names, work.settings),
+            batch_size=VISION_ROWS,
+            batch_format="numpy",
+            compute=ActorPoolStrategy(size=place.vision_actors, max_tasks_in_flight_per_actor=2),
+            num_cpus=place.cpus_each,
+            num_gpus=place.gpus_each or None,
+            max_task_retries=TASK_RETRIES,  # restarts stay unlimited: with 0 the pool of 2.60 is not refilled and the pass hangs
+        )
+    for _ in dataset.iter_batches(batch_size=None, prefetch_batches=0):
+        pass
+
+
+def _configure(*, verbose: bool) -> None:
+    import ray
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = verbose
+    context.max_errored_blocks = -1  # we do our own accounts; what is lost is in the next pass
+    context.target_max_block_size = BLOCK_BYTES
+    context.execution_options.preserve_order = False
+    context.execution_no_progress_timeout_s = NO_PROGRESS_SECONDS
+    context.print_on_execution_start = verbose
+    # Ray 2.60 deprecates passing `max_retries` on, and offers no other way to bound the retries of a task.
+    warnings.filterwarnings("ignore", message=".*ray_remote_args.*")
+    if not verbose:
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)

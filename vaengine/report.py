@@ -1,0 +1,164 @@
+"""The end of a run: what was completed, skipped and failed, why, where the results are, and how to go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.job import BatchReport, VideoOutcome
+from vaengine.output import Table
+from vaengine.quantities import clock, counted, size, timestamp
+
+if TYPE_CHECKING:
+    from vaengine.request import PlanSummary, RunRequest
+
+ROWS: Final = 40  # lines of the table; what matters most comes first
+ORDER: Final = ("failed", "pending", "completed", "skipped")
+STYLES: Final = {"failed": "red", "pending": "yellow", "completed": "green", "skipped": "dim"}
+
+
+def exit_code(report: BatchReport) -> int:
+    """0 when every result is there, 1 when some are not, 130 or 143 when a signal ended the run."""
+    from vaengine.signals import EXIT_CODES
+
+    if report.stopped_by is not None:
+        return EXIT_CODES[report.stopped_by]
+    return 1 if report.failed or report.pending or report.halted else 0
+
+
+def headline(report: BatchReport) -> str:
+    """The counts on one line."""
+    parts = [f"{report.completed:,} completed", f"{report.skipped:,} skipped", f"{report.failed:,} failed"]
+    left = [f"{report.pending:,} not begun or unfinished"] if report.pending else []
+    stopped = f", stopped by {report.stopped_by}" if report.stopped_by else ""
+    stopped += f"; ended early: {report.halted}" if report.halted else ""
+    return f"batch {report.batch_id}: {', '.join(parts + left)} of {counted(len(report.outcomes), 'video')}{stopped}"
+
+
+def effort(report: BatchReport) -> str:
+    """What was worked through, and how fast."""
+    pace = f" ({report.video_s / report.wall_s:.1f}x real time)" if report.wall_s > 0 and report.video_s > 0 else ""
+    return f"{counted(report.frames_decoded, 'frame')} decoded, {clock(report.video_s)} of video in {clock(report.wall_s)}{pace}"
+
+
+def notes(outcome: VideoOutcome) -> str:
+    """Why a video failed or what to know about it."""
+    twins = f"same content: {', '.join(outcome.duplicates)}" if outcome.duplicates else ""
+    reason = (outcome.error_message or "").removeprefix(f"{outcome.path}: ")  # the path has its own column
+    return "; ".join(filter(None, (reason, outcome.warning and f"warning: {outcome.warning}", twins)))
+
+
+def shown_first(report: BatchReport) -> list[VideoOutcome]:
+    """Outcomes by how much they matter: failures, unfinished ones, warnings, the rest; otherwise in their order."""
+    return sorted(report.outcomes, key=lambda outcome: (ORDER.index(outcome.outcome), not outcome.warning))
+
+
+def outcome_table(report: BatchReport) -> Table:
+    """The table of the report; `ROWS` lines at most."""
+    first = shown_first(report)[:ROWS]
+    rows = tuple((outcome.outcome, outcome.path, notes(outcome)) for outcome in first)
+    return Table(("outcome", "video", "notes"), rows, tuple(STYLES[outcome.outcome] for outcome in first))
+
+
+def more(report: BatchReport) -> str:
+    """What the table leaves out; empty when nothing."""
+    left = len(report.outcomes) - ROWS
+    return f"and {left:,} more: `vaengine status` and `vaengine errors` list them" if left > 0 else ""
+
+
+def places(request: RunRequest, batch_id: str) -> list[str]:
+    """Where the results are."""
+    files = [f"files    {request.out}{os.sep}VIDEO_ID{os.sep}"] if request.files else []
+    return [f"store    {request.store_url}", *files, f"report   {report_path(request.out, batch_id)}"]
+
+
+def next_steps(report: BatchReport, request: RunRequest) -> list[str]:
+    """Commands that go on from here."""
+    out = shlex.quote(str(request.out))
+    unfinished = report.failed or report.pending or report.stopped_by
+    steps = [f"vaengine resume {report.batch_id} --out {out}   # does only what is missing"] if unfinished else []
+    errors = [f"vaengine errors {_store_option(request)}"] if report.failed else []
+    return [*steps, *errors, f"vaengine status {_store_option(request)}"]
+
+
+def _store_option(request: RunRequest) -> str:
+    from vaengine.location import store_url
+
+    if request.store_url == store_url(None, request.out):
+        return f"--out {shlex.quote(str(request.out))}"
+    return f"--db {shlex.quote(request.store_url)}"
+
+
+def report_event(report: BatchReport) -> dict[str, Any]:
+    """The last JSON event of a run, counted in videos."""
+    return {
+        "event": "report",
+        "time": timestamp(),
+        "batch_id": report.batch_id,
+        "completed": report.completed,
+        "skipped": report.skipped,
+        "failed": report.failed,
+        "pending": report.pending,
+        "total": len(report.outcomes),
+        "success_rate": round(report.success_rate, 6),
+        "wall_s": round(report.wall_s, 3),
+        "frames_decoded": report.frames_decoded,
+        "video_s": round(report.video_s, 3),
+        "passes": report.passes,
+        "stopped_by": report.stopped_by,
+        "halted": report.halted,
+    }
+
+
+def video_events(report: BatchReport) -> Iterator[dict[str, Any]]:
+    """One JSON event per video."""
+    for outcome in report.outcomes:
+        yield {"event": "video", "time": timestamp(), **asdict(outcome)}
+
+
+def report_path(out: Path, batch_id: str) -> Path:
+    """Where the report of a batch is kept."""
+    return out / f"batch_report_{batch_id}.json"
+
+
+def report_data(report: BatchReport, presets: Mapping[str, str]) -> dict[str, Any]:
+    """The report as it is kept: the counts, then every video."""
+    counts = {key: value for key, value in report_event(report).items() if key not in ("event", "time")}
+    return {**counts, "written_at": timestamp(), "presets": dict(presets), "videos": [asdict(outcome) for outcome in report.outcomes]}
+
+
+def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> Path:
+    """Keep the report under `out`, whole or not at all; raises what `write_atomic` raises."""
+    from actors.stores.atomic import storage_errors, write_atomic
+
+    path = report_path(out, report.batch_id)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(errors="backslashreplace"))
+    return path
+
+
+def plan_lines(plan: PlanSummary) -> list[str]:
+    """What a dry run says."""
+    unreadable = [f"unreadable  {line}" for line in plan.unreadable]
+    feasible = "feasible    yes" if plan.feasible else f"feasible    no: {plan.reason}"
+    return [
+        f"videos      {plan.videos:,}, of which {plan.skipped:,} have nothing left to do and {len(plan.unreadable):,} cannot be read",
+        *unreadable,
+        f"work        {counted(plan.chunks, 'chunk')}, {counted(plan.frames, 'frame')} ({clock(plan.video_s)} of video), "
+        f"{plan.sampled_frames:,} looked at by models",
+        f"cost        about {clock(plan.decode_s)} of decoding and {clock(plan.model_s)} of models, in core time; {plan.workers} at once",
+        f"disk        about {size(plan.disk_bytes)}",
+        f"resources   {plan.resources}",
+        feasible,
+    ]
+
+
+def plan_event(plan: PlanSummary) -> dict[str, Any]:
+    """A dry run's answer as a JSON event."""
+    return {"event": "plan", "time": timestamp(), **asdict(plan)}
