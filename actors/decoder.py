@@ -47,7 +47,7 @@ class ChunkDecoder:
                 if not frame.is_overlap:
                     self._seen.append(frame.number)
                 yield frame
-            self.notes = reel.notes
+            self.notes = reel.notes(self.spec.start_pts, self.spec.end_pts)
 
     def _counted(self, reel: Reel) -> Iterator[DecodedFrame]:
         """Every picture of the stream, numbered as it comes; a time that is unknown or does not increase is estimated."""
@@ -66,7 +66,6 @@ class ChunkDecoder:
             pts = image.pts
             if pts < self.spec.start_pts:
                 before = image
-                reel.forget_notes()
                 continue
             if pts >= self.spec.end_pts:
                 break
@@ -75,7 +74,7 @@ class ChunkDecoder:
                 before = None
             at = int(np.searchsorted(own, pts))
             if at < following or at >= len(own) or own[at] != pts:
-                reel.note("picture out of order or at a time that no packet has")
+                reel.note("picture out of order or at a time that no packet has", pts)
                 continue
             following = at + 1
             yield make(self.spec.first_frame + at, pts, image)

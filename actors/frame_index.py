@@ -29,13 +29,14 @@ class PacketTable:
     """All packets of one stream in decoding order: `pts` int64 (`NO_PTS` where unknown), `keyframe` and `shown` bool, one entry each.
 
     `shown` is False for a packet that is decoded and never shown (before the start of an edit list, a hidden reference picture).
-    `last_duration` is that of the packet shown last, 0 if unknown.
+    `last_duration` is that of the packet shown last, `usual_duration` the middle one of all, 0 if unknown.
     """
 
     pts: Ints
     keyframe: Bools
     shown: Bools
     last_duration: int = 0
+    usual_duration: int = 0
     interlaced: bool = False
     packed: bool = False
 
@@ -48,7 +49,8 @@ def packet_table(packets: Iterable[Any], *, codec: str, interlaced: bool = False
     pts: list[int] = []
     keyframe: list[bool] = []
     shown: list[bool] = []
-    packed, latest, last_duration = False, NO_PTS, 0
+    durations: list[int] = []
+    packed, last = False, 0
     for packet in packets:
         if not packet.size:
             continue
@@ -58,9 +60,17 @@ def packet_table(packets: Iterable[Any], *, codec: str, interlaced: bool = False
         pts.append(when)
         keyframe.append(packet.is_keyframe and not packet.is_corrupt)
         shown.append(not packet.is_discard and not (codec == "vp8" and not bytes(packet)[0] & VP8_SHOW_FRAME))
-        if when >= latest:
-            latest, last_duration = when, packet.duration or 0
-    return PacketTable(np.array(pts, np.int64), np.array(keyframe, bool), np.array(shown, bool), last_duration, interlaced, packed)
+        durations.append(packet.duration or 0)
+        last = len(pts) - 1 if when >= pts[last] else last
+    return PacketTable(
+        np.array(pts, np.int64),
+        np.array(keyframe, bool),
+        np.array(shown, bool),
+        last_duration=durations[last] if durations else 0,
+        usual_duration=sorted(durations)[len(durations) // 2] if durations else 0,
+        interlaced=interlaced,
+        packed=packed,
+    )
 
 
 def inexact_because(table: PacketTable, containers: frozenset[str]) -> str | None:

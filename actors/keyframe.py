@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from actors.orientation import clockwise
+from actors.parameter_sets import header_parameters, sequence_parameters
 
 ORIENTED: Final = frozenset({"mov", "mp4", "matroska", "webm"})  # containers that can say which way up
 GRADUAL: Final = frozenset({"h264", "hevc", "vvc"})  # codings in which a "keyframe" may be the beginning of a gradual refresh
@@ -24,19 +25,40 @@ def decoded_alone(stream: Any, packet: Any) -> Any | None:
     return pictures[0] if pictures else None
 
 
-def rotation_of(stream: Any, packet: Any, containers: frozenset[str]) -> int:
-    """Degrees to turn the stream's pictures clockwise, from its first keyframe; 0 where that cannot be decoded."""
-    picture = decoded_alone(stream, packet) if containers & ORIENTED else None
-    return clockwise(picture.rotation) if picture is not None else 0
+class Entries:
+    """Judges whether decoding may begin at a stream's keyframes, from packets as they pass by and from one keyframe decoded alone.
 
-
-def is_entry(stream: Any, packet: Any) -> bool:
-    """Whether decoding may begin at a stream's keyframes, judged by one of them.
-
-    With H.264's intra refresh a stretch of pictures is refreshed strip by strip; the first of them is flagged as a keyframe, but pictures
-    are whole only at its end, and not always then.
+    It may not where coding parameters change on the way (`actors.parameter_sets`), nor with H.264's intra refresh: there a stretch of
+    pictures is refreshed strip by strip; the first of them is flagged as a keyframe, but pictures are whole only at its end, and not
+    always then.
     """
-    if stream.codec_context.codec.canonical_name not in GRADUAL:
-        return True
-    picture = decoded_alone(stream, packet)
-    return picture is not None and picture.pts == packet.pts
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._codec = stream.codec_context.codec.canonical_name
+        self._parameters, self._length_bytes = header_parameters(stream.codec_context.extradata)
+        self._keyframes: list[Any] = []  # the first two
+        self._header_changes = False
+
+    def seen(self, packet: Any) -> Any:
+        """The packet itself, once it has been looked at."""
+        if packet.is_keyframe:
+            if len(self._keyframes) < 2:
+                self._keyframes.append(packet)
+            if self._codec == "h264":
+                self._parameters |= sequence_parameters(bytes(packet), self._length_bytes)
+        self._header_changes |= packet.has_sidedata("new_extradata")
+        return packet
+
+    def rotation(self, containers: frozenset[str]) -> int:
+        """Degrees to turn the stream's pictures clockwise; 0 where its first keyframe cannot be decoded."""
+        picture = decoded_alone(self._stream, self._keyframes[0]) if self._keyframes and containers & ORIENTED else None
+        return clockwise(picture.rotation) if picture is not None else 0
+
+    def are_safe(self) -> bool:
+        if self._header_changes or (self._codec == "h264" and len(self._parameters) > 1):
+            return False
+        if self._codec not in GRADUAL or len(self._keyframes) < 2:
+            return True
+        picture = decoded_alone(self._stream, self._keyframes[1])
+        return picture is not None and picture.pts == self._keyframes[1].pts

@@ -10,9 +10,13 @@ import numpy as np
 from actors.orientation import upright
 from schemas.frames import Pixels
 
-# Averages all pixels that fall into one when shrinking, so small persons do not flicker; named with its rounding, since FFmpeg's
-# defaults differ between processors.
-MODEL_FILTER: Final = "AREA"
+SWS_BILINEAR: Final = 0x2  # libswscale/swscale.h
+SWS_AREA: Final = 0x20
+SWS_ACCURATE_RND: Final = 0x40000
+SWS_BITEXACT: Final = 0x80000
+NATIVE_FILTER: Final = SWS_BILINEAR  # PyAV's default, and so PySceneDetect's
+# Averages all pixels that fall into one, so that what is small does not flicker; rounded alike on every processor.
+MODEL_FILTER: Final = SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,10 @@ class DecodedFrame:
     def bgr(self, *, is_upright: bool = False) -> Pixels:
         """H x W x 3 uint8 BGR in native size, as stored: bit for bit what PySceneDetect's PyAV backend gives its detectors.
 
-        `is_upright` turns it as its OpenCV backend does. A picture whose size changes within the stream is brought to the native size.
+        `is_upright` turns it as its OpenCV backend does (equal bit for bit on 8-bit video). A picture whose size changes within the
+        stream is brought to the native size.
         """
-        picture: Pixels = self._converted("bgr24", self.native_width, self.native_height, "BILINEAR")
+        picture: Pixels = self._converted("bgr24", self.native_width, self.native_height, NATIVE_FILTER)
         return upright(picture, self.rotation) if is_upright else picture
 
     def rgb(self, width: int, height: int) -> Pixels:
@@ -45,6 +50,6 @@ class DecodedFrame:
         size = (height, width) if self.rotation % 180 else (width, height)
         return upright(self._converted("rgb24", *size, MODEL_FILTER), self.rotation)
 
-    def _converted(self, pixel_format: str, width: int, height: int, interpolation: str) -> Pixels:
+    def _converted(self, pixel_format: str, width: int, height: int, interpolation: int) -> Pixels:
         scaled = self._reformatter.reformat(self.image, width, height, pixel_format, interpolation=interpolation, threads=1)
         return np.ascontiguousarray(scaled.to_ndarray())  # rows of odd sizes are padded

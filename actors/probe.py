@@ -9,24 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from actors.frame_index import PacketTable, frame_index, packet_table, usual_step
-from actors.keyframe import is_entry, rotation_of
-from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, Unreadable
+from actors.container import demuxed, formats_of, opened
+from actors.frame_index import frame_index, packet_table, usual_step
+from actors.keyframe import Entries
+from schemas.errors import EmptyFile, NoFrames, NoVideoStream, Unreadable
 from schemas.video import Video, video_id_for
 
 if TYPE_CHECKING:
     import av.container
 
-PLAYLISTS: Final = frozenset({"hls", "concat", "dash", "sdp", "rtsp", "imf"})  # they lead to other files: no content of their own
 INTERLACED: Final = range(2, 6)  # AVFieldOrder: TT, BB, TB, BT
 
 
@@ -66,42 +63,25 @@ def probe(path: str, *, fingerprint: str | None = None) -> Video:
         return _video(container, absolute, content)
 
 
-@contextmanager
-def opened(path: str) -> Iterator[av.container.InputContainer]:
-    """The file, demuxed, with no other file or network in reach; raises `EmptyFile`, `Unreadable`, `NotAVideo`.
-
-    FFmpeg's own log stays off, as PyAV leaves it. No stream may be touched after the container is closed: PyAV 18 reads freed memory then.
-    """
-    import av
-
-    try:
-        container = av.open(path, options={"protocol_whitelist": "file"})
-    except OSError as error:
-        raise Unreadable(path, error.strerror or str(error)) from error
-    except av.error.FFmpegError as error:
-        if os.path.getsize(path) == 0:  # noqa: PTH202
-            raise EmptyFile(path) from error
-        raise NotAVideo(path, error.strerror or str(error)) from error
-    with container:
-        if _formats(container) & PLAYLISTS:
-            raise NotAVideo(path, f"a {container.format.long_name} list of other files")
-        yield container
-
-
 def _video(container: av.container.InputContainer, path: str, fingerprint: str) -> Video:
     from av.stream import Disposition
 
     stream = container.streams.best("video")
     if stream is None or stream.disposition & Disposition.attached_pic:
         raise NoVideoStream(path)
-    table, keyframes = _packets(container, stream)
+    formats = formats_of(container)
+    codec = stream.codec_context.codec.canonical_name
+    entries = Entries(stream)
+    packets = (entries.seen(packet) for packet in demuxed(container, stream))
+    table = packet_table(packets, codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
     if not table.shown.any() or not stream.width or not stream.height:
         raise NoFrames(path, "its video stream holds no packet" if not len(table) else "its video stream holds nothing to show")
-    rotation = rotation_of(stream, keyframes[0], _formats(container)) if keyframes else 0
-    if len(keyframes) > 1 and not is_entry(stream, keyframes[1]):
+    rotation = entries.rotation(formats)
+    if not entries.are_safe():
         table = replace(table, keyframe=np.arange(len(table)) == 0)
-    step = usual_step(_rate(stream), stream.time_base)
-    index = frame_index(table, _formats(container), step=step, promised=_promised(stream, _formats(container)))
+    rate = stream.average_rate or stream.guessed_rate
+    step = table.usual_duration or usual_step(rate, stream.time_base)
+    index = frame_index(table, formats, step=step, promised=_promised(stream, formats))
     status = os.stat(path)  # noqa: PTH116
     start, end = int(index.pts[0]), int(index.pts[-1]) + (table.last_duration or step)
     width, height = (stream.height, stream.width) if rotation % 180 else (stream.width, stream.height)
@@ -112,7 +92,7 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
         container=container.format.name,
-        codec=stream.codec_context.codec.canonical_name,
+        codec=codec,
         stream_index=stream.index,
         time_base=stream.time_base,
         start_pts=start,
@@ -120,42 +100,11 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
         width=width,
         height=height,
         rotation=rotation,
-        average_fps=_rate(stream) or len(index) / ((end - start) * stream.time_base),
+        average_fps=rate if rate and index.exact else 1 / (step * stream.time_base),  # a raw stream's rate is a guess
         index=index,
     )
-
-
-def _formats(container: Any) -> frozenset[str]:
-    return frozenset(container.format.name.split(","))
-
-
-def _packets(container: Any, stream: Any) -> tuple[PacketTable, list[Any]]:
-    """All packets as a table, and the packets of the first two keyframes."""
-    from av.error import FFmpegError
-
-    keyframes: list[Any] = []
-
-    def demuxed() -> Iterator[Any]:
-        try:
-            for packet in container.demux(stream):
-                if len(keyframes) < 2 and packet.size and packet.is_keyframe:
-                    keyframes.append(packet)
-                yield packet
-        except OSError as error:
-            raise Unreadable(container.name, error.strerror or str(error)) from error
-        except FFmpegError:
-            return  # the container ends in rubbish: what came before it is the video
-
-    codec = stream.codec_context.codec.canonical_name
-    table = packet_table(demuxed(), codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
-    return table, keyframes
 
 
 def _promised(stream: Any, formats: frozenset[str]) -> int:
     """Shown frames of an mp4's sample table, edit list applied; 0 for other containers: their headers only estimate."""
     return sum(not entry.is_discard for entry in stream.index_entries) if formats & {"mov", "mp4"} else 0
-
-
-def _rate(stream: Any) -> Fraction | None:
-    rate = stream.average_rate or stream.guessed_rate
-    return Fraction(rate) if rate else None

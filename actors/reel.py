@@ -8,11 +8,10 @@ from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any, Final
 
-from actors.probe import opened
-from schemas.errors import NoVideoStream, Unreadable
+from actors.container import demuxed, opened
+from schemas.errors import NoVideoStream
 
 MAX_NOTES: Final = 4  # lines of decoder complaints kept per chunk
-MAX_BROKEN_READS: Final = 64  # demuxer errors in a row before the rest of the file is given up
 HELD_BYTES: Final = 64 << 20  # packets kept back while looking for the last keyframe before a frame
 
 
@@ -27,8 +26,7 @@ class Reel:
         self._path = path
         self._stream_index = stream_index
         self._threads = threads
-        self._complaints: Counter[str] = Counter()
-        self.is_disturbed = False  # whether anything since the last start was damaged
+        self._complaints: list[tuple[int | None, str]] = []
         self._opened: AbstractContextManager[Any] | None = None
 
     def __enter__(self) -> Reel:
@@ -40,25 +38,25 @@ class Reel:
             self._opened.__exit__(None, None, None)
             self._opened = None
 
+    def notes(self, start: int, end: int) -> tuple[str, ...]:
+        """Distinct complaints about what is shown in [start, end) or at an unknown time: the most frequent ones, each with its count."""
+        counts = Counter(text for pts, text in self._complaints if pts is None or start <= pts < end)
+        return tuple(f"{text} ({count}x)" if count > 1 else text for text, count in counts.most_common(MAX_NOTES))
+
+    def note(self, complaint: str, pts: int | None = None) -> None:
+        self._complaints.append((pts, complaint))
+
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Distinct complaints of the demuxer and decoder, the most frequent ones, each with its count."""
-        return tuple(f"{text} ({count}x)" if count > 1 else text for text, count in self._complaints.most_common(MAX_NOTES))
-
-    def note(self, complaint: str) -> None:
-        self._complaints[complaint] += 1
-        self.is_disturbed = True
-
-    def forget_notes(self) -> None:
-        """Drop complaints about pictures that are not the caller's; `is_disturbed` stays."""
-        self._complaints.clear()
+    def is_disturbed(self) -> bool:
+        """Whether anything since the last start was damaged."""
+        return bool(self._complaints)
 
     def from_start(self) -> Iterator[Any]:
         """Every picture (`av.VideoFrame`) of the stream, in presentation order; the file is opened anew."""
         self.__exit__()
         self._open()
-        self._restarted()
-        return self._decoded(self._packets())
+        self._complaints.clear()
+        return self._decoded(demuxed(self._container, self._stream, self.note))
 
     def from_keyframe(self, pts: int, *, back: int = 0) -> Iterator[Any] | None:
         """Pictures from the last keyframe at or before `pts`, looked for from `back` units of the time base earlier on.
@@ -69,22 +67,18 @@ class Reel:
         """
         from av.error import FFmpegError
 
-        self._restarted()
+        self._complaints.clear()
         try:
             self._container.seek(pts - back, stream=self._stream, backward=True)
         except FFmpegError:
             return None
-        packets = self._packets()
+        packets = demuxed(self._container, self._stream, self.note)
         held = last_keyframe_before(packets, pts)
         if not held:
             return None
         keyframe, pictures = held[0].pts, self._decoded(_chained(held, packets))
         first = next((picture for picture in pictures if picture.pts is not None and picture.pts >= keyframe), None)
         return chain([first], pictures) if first is not None and first.pts == keyframe else None
-
-    def _restarted(self) -> None:
-        self._complaints.clear()
-        self.is_disturbed = False
 
     def _open(self) -> None:
         self._opened = opened(self._path)
@@ -94,27 +88,6 @@ class Reel:
         self._stream = self._container.streams[self._stream_index]
         self._stream.codec_context.thread_count = self._threads
         self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
-
-    def _packets(self) -> Iterator[Any]:
-        """The stream's packets; the empty ones that flush a decoder are left out."""
-        from av.error import EOFError as EndOfFile
-        from av.error import FFmpegError
-
-        broken = 0
-        while broken < MAX_BROKEN_READS:
-            try:
-                for packet in self._container.demux(self._stream):
-                    if packet.size:
-                        broken = 0
-                        yield packet
-                return
-            except EndOfFile:
-                return
-            except OSError as error:
-                raise Unreadable(self._path, error.strerror or str(error)) from error
-            except FFmpegError as error:  # the demuxer can go on behind the damage
-                broken += 1
-                self.note(f"container: {error.strerror}")
 
     def _decoded(self, packets: Iterable[Any]) -> Iterator[Any]:
         for packet in packets:
@@ -130,11 +103,11 @@ class Reel:
         except EndOfFile:
             return []
         except FFmpegError as error:
-            self.note(f"packet skipped: {error.strerror}")
+            self.note(f"packet skipped: {error.strerror}", packet and packet.pts)
             return []
         for picture in pictures:
             if picture.is_corrupt:
-                self.note("picture damaged, gaps concealed")
+                self.note("picture damaged, gaps concealed", picture.pts)
         return pictures
 
 

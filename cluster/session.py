@@ -22,7 +22,7 @@ RAY_PORT = 6379
 QUIET_RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_DEDUP_LOGS": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ side writes past every other setting to the terminal; -v brings it back
 }
 
 

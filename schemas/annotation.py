@@ -83,9 +83,12 @@ def job_id_for(video_id: str, config_hashes: Mapping[str, str]) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{video_id}/{pairs}"))
 
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)  # built once: hot
+
+
 def canonical_json(value: object) -> str:
     """One spelling per value: sorted keys, no spaces, shortest floats that read back the same."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def canonical_digest(rows: Iterable[Mapping[str, Any]]) -> str:

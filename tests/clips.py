@@ -15,6 +15,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from schemas.frames import Pixels
 
@@ -106,6 +107,7 @@ def counting(
     rotation: int = 0,
     cuts: Sequence[int] = (),
     exact: bool = True,
+    first_number: int = 0,
 ) -> Clip:
     """Pictures that carry their own numbers over a slowly moving texture, which changes altogether at `cuts`.
 
@@ -115,8 +117,12 @@ def counting(
     rate, start = Fraction(fps), Fraction(start_s)
     times = tuple(Fraction(t) / rate for t in (ticks if ticks is not None else range(frames)))
     shown = (height, width) if rotation % 180 else (width, height)
-    clip = Clip(folder, frames, rate, *shown, times, tuple(cuts), rotation, start, exact=exact)
-    return rendered(clip, coding or Coding(), lambda n: numbered(texture(n, width, height, scene_of(n, cuts)), n))
+    clip = Clip(folder, frames, rate, *shown, times, tuple(cuts), rotation, start, exact=exact, first_number=first_number)
+
+    def paint(n: int) -> Pixels:
+        return numbered(texture(n, width, height, scene_of(n, cuts)), n + first_number)
+
+    return rendered(clip, coding or Coding(), paint)
 
 
 def edit_list(folder: Path) -> Clip:
@@ -197,6 +203,8 @@ VARIANTS: Mapping[str, Callable[[Path], Clip]] = {
         f, frames=24, coding=Coding("libsvtav1", ".mkv", bframes=0, options=(("preset", "8"), ("crf", "20"), ("svtav1-params", "lp=1")))
     ),
     "gif": lambda f: counting(f, frames=20, fps=10, coding=Coding("gif", ".gif", gop=12, bframes=0, pix_fmt="gray")),
+    "h264_joined_ts": lambda f: joined_encodings(f, alike=True),
+    "h264_changing_parameters_ts": lambda f: joined_encodings(f, alike=False),
     "one_frame": lambda f: counting(f, frames=1),
     "raw_h264": lambda f: counting(f, coding=replace(h264("bframes=2"), suffix=".h264"), exact=False),
 }
@@ -240,6 +248,31 @@ def audio_only(folder: Path) -> Path:
     return path
 
 
+def cover_art(folder: Path) -> Path:
+    """A piece of music whose only picture is its cover."""
+    path = folder / "cover.m4a"
+    if not path.exists():
+        picture = av.VideoFrame.from_ndarray(calm(64, 64, 0), format="rgb24").reformat(format="yuvj420p")
+        with av.open(str(audio_only(folder))) as music, av.open(str(path), "w", format="mp4") as output:
+            sound = output.add_stream_from_template(music.streams.audio[0])
+            cover = output.add_stream("mjpeg", rate=1)
+            cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+            cover.disposition = Disposition.attached_pic
+            for packet in (*cover.encode(picture), *cover.encode(None)):
+                output.mux(packet)
+            for packet in music.demux(audio=0):
+                if packet.size:
+                    packet.stream = sound
+                    output.mux(packet)
+    return path
+
+
+def playlist(folder: Path) -> Path:
+    """A list of other files with a video's name: not followed."""
+    target = counting(folder, frames=3).path
+    return _written(folder / "list.mp4", f"ffconcat version 1.0\nfile {target.name}\n".encode())
+
+
 def zero_frames(folder: Path) -> Path:
     """A video stream with a header and not one packet."""
     path = folder / "zero_frames.mkv"
@@ -252,13 +285,13 @@ def zero_frames(folder: Path) -> Path:
 
 
 def truncated(folder: Path, *, share: float = 0.6) -> Clip:
-    """An mp4 whose header stands in front and whose end is cut off; `missing` is what the header promises in vain."""
+    """An mp4 whose header stands in front and whose end is cut off, in the middle of a packet; `missing` are the frames behind that one."""
     whole = counting(folder, frames=60, coding=replace(h264("bframes=0"), container=(("movflags", "faststart"),)))
     path = folder / "truncated.mp4"
     data = whole.path.read_bytes()
     _written(path, data[: int(len(data) * share)])
     with av.open(str(whole.path)) as container:
-        kept = sum((packet.pos or 0) + packet.size <= len(data) * share for packet in container.demux(video=0) if packet.size)
+        kept = sum((packet.pos or 0) < int(len(data) * share) for packet in container.demux(video=0) if packet.size)
     return replace(whole, path=path, missing=whole.frame_count - kept)
 
 
@@ -271,6 +304,21 @@ def bitflips(folder: Path, *, flips: int = 60) -> Path:
     return _written(folder / "bitflips.mp4", bytes(data))
 
 
+def joined_encodings(folder: Path, *, alike: bool) -> Clip:
+    """Three encodings one after the other in a transport stream; unless `alike` the second has other colours and the third names none."""
+    colours = ("bt709", "bt709", "bt709") if alike else ("bt709", "smpte170m", "")
+    parts = [
+        counting(folder, frames=24, start_s=2 * n, first_number=24 * n, coding=replace(h264(_coloured(colour)), suffix=".ts"))
+        for n, colour in enumerate(colours)
+    ]
+    path = _written(folder / f"joined_{'alike' if alike else 'changing'}.ts", b"".join(part.path.read_bytes() for part in parts))
+    return replace(parts[0], path=path, frame_count=72, times_s=tuple(Fraction(n, 12) for n in range(72)))
+
+
+def _coloured(colour: str) -> str:
+    return f"bframes=0:colorprim={colour}:transfer={colour}:colormatrix={colour}" if colour else "bframes=0"
+
+
 def two_video_streams(folder: Path) -> Clip:
     """A small stream first and a large one second: the large one is the best."""
     small, large = counting(folder, frames=24), counting(folder, frames=36, width=320, height=240)
@@ -278,6 +326,8 @@ def two_video_streams(folder: Path) -> Clip:
     if not path.exists():
         with av.open(str(path), "w") as output, av.open(str(small.path)) as first, av.open(str(large.path)) as second:
             streams = [output.add_stream_from_template(source.streams.video[0]) for source in (first, second)]
+            for stream in streams:
+                stream.disposition = Disposition.default
             for source, stream in zip((first, second), streams, strict=True):
                 for packet in source.demux(video=0):
                     if packet.size:

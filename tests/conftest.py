@@ -104,8 +104,9 @@ class Offline:
     def lines(self) -> list[str]:
         return self.told.read_text(encoding="utf-8").splitlines() if self.told.exists() else []
 
-    def guarded_processes(self) -> int:
-        return sum(line.startswith("guard ") for line in self.lines())
+    def guarded(self, program: str = "") -> int:
+        """Processes that started with the guard in place, of those whose command names `program`."""
+        return sum(line.startswith("guard ") and program in line for line in self.lines())
 
     def attempts(self) -> list[str]:
         """Refused connections and look-ups of all processes, Ray's workers included."""

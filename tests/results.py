@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,7 @@ class Clip:
     def scenes(self, key: WorkKey, cuts: Sequence[int] = ()) -> tuple[Annotation, ...]:
         """Scenes without a gap between these frames."""
         edges = [0, *cuts, self.frames]
-        spans = list(zip(edges[:-1], edges[1:], strict=True))
-        return tuple(self._scene(key, n, start, end) for n, (start, end) in enumerate(spans, start=1))
+        return tuple(self._scene(key, n, start, end) for n, (start, end) in enumerate(pairwise(edges), start=1))
 
     def _scene(self, key: WorkKey, number: int, start: int, end: int) -> Annotation:
         row_id = annotation_id(key.video_id, key.pipeline, key.config_hash, SCENE_TYPE, start, 0)

@@ -172,7 +172,7 @@ def _invalid(error: ValidationError, given: Layer) -> InvalidSetting:
     """pydantic's first complaint as one line: key, value, what it takes."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    takes = first["msg"].replace("Input should be", "it should be").replace("valid ", "")
+    takes = first["msg"].replace("Input should be", "it should be").replace("a valid integer", "an integer").replace("a valid ", "a ")
     return _noted(InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description})"), given[key].origin)
 
 

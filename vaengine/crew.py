@@ -57,6 +57,7 @@ class Crew:
     store: StorageBackend
     coordinator: CoordinatorClient
     finalizers: tuple[Any, ...]
+    actors: tuple[Any, ...]  # all of them
 
     def expect(self, jobs: Mapping[str, str]) -> None:
         """Tell every finalizer which job each video (key) belongs to."""
@@ -73,6 +74,13 @@ class Crew:
     def draining(self) -> list[Any]:
         """References that resolve when everything handed to the finalizers so far is done."""
         return [finalizer.drain.remote() for finalizer in self.finalizers]
+
+    def dismiss(self) -> None:
+        """End these actors; on a Ray that goes on running they would stay."""
+        import ray
+
+        for actor in self.actors:
+            ray.kill(actor)
 
 
 def start_crew(run: str, session: Session, url: str, epoch: int, settings: Settings, *, keep_runs: bool) -> Crew:
@@ -95,7 +103,7 @@ def start_crew(run: str, session: Session, url: str, epoch: int, settings: Setti
         .remote(names, url, epoch, settings, keep_runs=keep_runs)
         for number in range(names.finalizers)
     )
-    return Crew(names, store_client(store, url), CoordinatorClient(coordinator), finalizers)
+    return Crew(names, store_client(store, url), CoordinatorClient(coordinator), finalizers, (store, coordinator, *finalizers))
 
 
 def planned_frames(chunks: Sequence[ChunkSpec]) -> Mapping[WorkKey, int]:

@@ -133,7 +133,7 @@ def show_results(out: Path) -> str:
         titles = [title for title, *_ in answer.description]
         rows = [[f"{value:.2f}" if isinstance(value, float) else str(value) for value in row] for row in answer]
     lines = ["  ".join(f"{cell:>12}" for cell in row) for row in [titles, *rows]]
-    files = "\n".join(f"  {path}" for path in sorted(out.rglob("*.json")))
+    files = "\n".join(f"  {path}" for path in sorted(out.glob("*/*_*.json")))
     return f"Database:\n  {database}\nFiles:\n{files}\n\nEach scene and how many persons are in it:\n\n{QUESTION}\n" + "\n".join(lines)
 
 

@@ -87,6 +87,8 @@ class Engine:
 
     def _run(self, store: StorageBackend, tally: _Tally) -> tuple[VideoOutcome, ...]:
         epoch = store.open_run(self._run_info())
+        for pipeline, preset in self._request.presets.items():
+            store.set_meta(epoch, f"preset.{pipeline}", preset)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
         intake = Intake(self._request, self.batch_id)
         with self._projecting() as projector, _probing(self._request, store) as probing:

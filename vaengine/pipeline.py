@@ -45,7 +45,7 @@ def run_pass(work: Pass, *, verbose: bool = False) -> None:
     rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).flat_map(
         functools.partial(decode_stage, names=work.names, to_models=to_models),
-        compute=TaskPoolStrategy(size=place.decode_slots),
+        compute=TaskPoolStrategy(size=min(place.decode_slots, len(rows))),
         num_cpus=place.cpus_each,
         max_retries=TASK_RETRIES,
     )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 from schemas.errors import VideoError
@@ -48,36 +49,36 @@ def _unchanged(path: str, known: Video) -> bool:
 
 
 class Probing:
-    """Probes `paths` on helper threads from the moment it is made; pages come in the order of `paths` as far as they are ready."""
+    """Probes `paths` on helper threads from the moment it is made; what is ready is handed out in pages."""
 
     def __init__(self, paths: Sequence[str], known: Mapping[str, Video]) -> None:
         self._left = len(paths)
-        self._ready: queue.SimpleQueue[Probed | BaseException] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[tuple[int, Probed | BaseException]] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
         self._cancelled = threading.Event()
-        for path in paths:
-            self._pool.submit(self._probe, path, known.get(path))
+        for number, path in enumerate(paths):
+            self._pool.submit(self._probe, number, path, known.get(path))
 
-    def _probe(self, path: str, known: Video | None) -> None:
+    def _probe(self, number: int, path: str, known: Video | None) -> None:
         if self._cancelled.is_set():
             return
         try:
-            self._ready.put(probe_path(path, known))
+            self._ready.put((number, probe_path(path, known)))
         except BaseException as error:  # noqa: BLE001 handed to the thread that waits for the page, which raises it
-            self._ready.put(error)
+            self._ready.put((number, error))
 
     def page(self, most_chunks: int, chunk_s: float) -> list[Probed]:
         """Probed files for up to about `most_chunks` chunks: returns when that many are there, after 2 s with what there is, or at the end.
 
-        Empty only when there are no more.
+        Empty only when there are no more. In the order of `paths`, so that of two copies the first one named is the video.
         """
-        return list(self._collect(most_chunks, chunk_s))
+        return [probed for _, probed in sorted(self._collect(most_chunks, chunk_s), key=itemgetter(0))]
 
-    def _collect(self, most_chunks: int, chunk_s: float) -> Iterator[Probed]:
+    def _collect(self, most_chunks: int, chunk_s: float) -> Iterator[tuple[int, Probed]]:
         deadline, chunks, found = time.monotonic() + PAGE_SECONDS, 0.0, 0
         while self._left and chunks < most_chunks:
             try:
-                value = self._ready.get(timeout=max(0.0, deadline - time.monotonic()) if found else None)
+                number, value = self._ready.get(timeout=max(0.0, deadline - time.monotonic()) if found else None)
             except queue.Empty:
                 return
             if isinstance(value, BaseException):
@@ -85,7 +86,7 @@ class Probing:
             self._left -= 1
             found += 1
             chunks += max(1.0, value.video.duration_s / chunk_s) if value.video else 0.0
-            yield value
+            yield number, value
 
     @property
     def exhausted(self) -> bool:

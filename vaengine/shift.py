@@ -61,10 +61,14 @@ class Shift:
 
     def work_through(self, first: Workload, probing: Probing, epoch: int) -> None:
         """All pages, then further passes over what is missing, then an end for what still is."""
+        self._controls.listener(self.snapshot)  # at once: ray.init has just taken the SIGTERM handler, and a listener takes it back
         self._hire(epoch)
-        self._first_passes(first, probing)
-        self._further_passes()
-        self._conclude()
+        try:
+            self._first_passes(first, probing)
+            self._further_passes()
+            self._conclude()
+        finally:
+            self._crew_here.dismiss()
 
     def _first_passes(self, first: Workload, probing: Probing) -> None:
         engine = self._request.settings.engine
@@ -191,6 +195,7 @@ class Shift:
             log.warning("an actor of the crew died, a new crew takes over: %s", error)
             if self._running is not None:
                 self._running.join(CREW_LOST_SECONDS)  # its workers find their actors gone and give up one by one
+            self._crew_here.dismiss()
             self._hire(self._controls.new_epoch())
 
     @property

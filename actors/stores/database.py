@@ -68,6 +68,7 @@ class Database:
         connection.execute(f"PRAGMA synchronous={'NORMAL' if log else 'FULL'}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-65536")  # 64 MiB
+        connection.execute("PRAGMA wal_autocheckpoint=8192")  # pages, 32 MiB: every page is copied back once, not once per few commits
         return connection
 
     def close(self) -> None:

@@ -26,6 +26,8 @@ from schemas.video import Video
 _PAGE: Final = 500  # values in one IN list; SQLite allows 999 in its oldest builds
 
 jobs, statuses, annotated, chunks = tables.jobs, tables.job_pipeline_status, tables.annotations, tables.chunks
+_NAMES: Final = [column.name for column in annotated.c]
+_INSERT_ROW: Final = f"INSERT INTO annotations ({', '.join(_NAMES)}) VALUES (:{', :'.join(_NAMES)})"
 
 
 def paged(values: Iterable[str]) -> Iterator[list[str]]:
@@ -135,8 +137,8 @@ def data_of(connection: Connection, key: WorkKey) -> list[dict[str, Any]]:
 def insert_rows(connection: Connection, new: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str) -> None:
     """Add annotations; an id that is there already is refused."""
     values = [rows.annotation_row(annotation, job_id, pipeline_id, created_at) for annotation in new]
-    if values:
-        connection.execute(insert(annotated), values)
+    if values:  # straight to the driver: compiling the parameters of each row takes a fifth of the time otherwise
+        connection.exec_driver_sql(_INSERT_ROW, values)
 
 
 def replace_rows(connection: Connection, key: WorkKey, pipeline_id: int, new: Iterable[Annotation], job_id: str, created_at: str) -> None:

@@ -72,7 +72,7 @@ def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datet
     if status is JobStatus.PENDING:
         in_work = any(result.status is JobStatus.RUNNING for result in results.values())
         return replace(job, pipeline_results=results, status=job.status if in_work else JobStatus.PENDING)
-    again = failed_before(job) and job.status is not JobStatus.RETRYING
+    again = failed_before(job) and job.status not in IN_WORK
     return replace(
         job,
         pipeline_results=results,

@@ -413,6 +413,18 @@ def test_a_failed_job_that_is_tried_again_is_retrying_and_counted(store):
     assert (found.status, found.error_message, found.failure_kind, found.retry_count) == (JobStatus.COMPLETED, None, None, 1)
 
 
+def test_one_pipeline_that_fails_while_another_is_in_work_is_no_retry(store):
+    job = CLIP.job(SCENES, PERSONS)
+    epoch = started(store, job)
+    store.mark(epoch, job.job_id, [SCENE, PERSON], JobStatus.RUNNING)
+    store.finish(epoch, broken(job, SCENES))
+    store.mark(epoch, job.job_id, [PERSON], JobStatus.RUNNING)
+    found = store.load_job_metadata(job.job_id)
+    assert (found.status, found.retry_count) == (JobStatus.RUNNING, 0)
+    store.finish(epoch, done(job, PERSONS))
+    assert store.load_job_metadata(job.job_id).status is JobStatus.FAILED
+
+
 def test_complete_pipelines_are_not_marked(store):
     job = CLIP.job(SCENES, PERSONS)
     epoch = started(store, job)

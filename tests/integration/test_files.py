@@ -10,11 +10,12 @@ import pytest
 
 from actors.stores import atomic, work
 from actors.stores.files import FileStorageBackend
+from actors.stores.register import Register
 from schemas import coco
 from schemas.annotation import canonical_digest
 from schemas.errors import StoreUnreachable
 from schemas.job import JobStatus
-from schemas.pipeline import PERSON, SCENE
+from schemas.pipeline import PERSON, SCENE, VERSIONS
 from schemas.store import StorageBackend
 from tests.results import RUN, Clip, broken, done
 
@@ -63,7 +64,7 @@ def test_a_result_file_is_a_coco_document_with_its_provenance(tmp_path):
     finished(tmp_path)
     document = json.loads((tmp_path / CLIP.video_id / "person_tracking.json").read_text())
     assert document["info"]["configuration"] == JOB.config
-    assert document["info"]["pipeline_version"] == "1"
+    assert document["info"]["pipeline_version"] == VERSIONS[PERSON]
     assert len(document["images"]) == 100
     assert len(document["annotations"]) == 200
     assert coco.annotations_of(document) == FileStorageBackend(tmp_path, read_only=True).annotations(PERSONS)
@@ -105,7 +106,7 @@ def test_a_kill_between_any_two_writes_loses_nothing(tmp_path, monkeypatch):
     killed = 0
     for moment in range(1, 60):
         monkeypatch.setattr(work, "write_atomic", dying)
-        monkeypatch.setattr("actors.stores.files.write_atomic", dying)
+        monkeypatch.setattr("actors.stores.register.write_atomic", dying)
         countdown = moment
         try:
             reconciled(FileStorageBackend(tmp_path / str(moment)))
@@ -140,7 +141,7 @@ def test_a_kill_just_after_a_result_took_anothers_name_is_healed_by_the_next_run
     epoch = store.open_run(RUN)
     store.register(epoch, [], [job])
     with monkeypatch.context() as patch:
-        patch.setattr(FileStorageBackend, "_put_jobs", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(Register, "put_jobs", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             store.finish(epoch, done(job, key, CLIP.scenes(key)))
     assert store.completed([SCENES, key]) == {key}

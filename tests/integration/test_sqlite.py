@@ -216,9 +216,8 @@ def test_the_columns_repeat_what_data_holds(store, path):
     job = CLIP.job(PERSONS)
     store.register(store.open_run(RUN), [CLIP.video], [job])
     store.finish(1, done(job, PERSONS, [*CLIP.boxes(PERSONS, 3, 1, "person_0001"), CLIP.track(PERSONS, "person_0001")]))
-    names = (
-        "timestamp_seconds end_seconds frame_number person_id confidence bbox_x bbox_y bbox_width bbox_height video_id config_hash".split()
-    )
+    names = ["timestamp_seconds", "end_seconds", "frame_number", "person_id", "confidence", "video_id", "config_hash"]
+    names += [f"bbox_{side}" for side in ("x", "y", "width", "height")]
     for data, *columns in asked(path, f"SELECT data, {', '.join(names)} FROM annotations"):
         assert [json.loads(data).get(name) for name in names] == columns
 
@@ -346,8 +345,11 @@ def test_an_orphaned_writer_in_another_process_is_refused_once_a_new_run_has_beg
 def test_a_writer_waits_for_another_instead_of_failing(store, path):
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    code = f"from tests.results import RUN; from pathlib import Path; from actors.stores.sqlite import SQLiteStorageBackend as S; print(S(Path({str(path)!r})).open_run(RUN))"
-    waiting = subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    code = (
+        "import sys; from tests.results import RUN; from pathlib import Path; from actors.stores.sqlite import SQLiteStorageBackend as S;"
+    )
+    code += " print(S(Path(sys.argv[1])).open_run(RUN))"
+    waiting = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     time.sleep(1.5)
     assert waiting.poll() is None
     blocker.execute("COMMIT")
@@ -387,7 +389,7 @@ def test_a_store_of_a_newer_version_is_refused_with_the_cure(store, path):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     for read_only in (False, True):
-        with pytest.raises(StoreUnreachable, match="newer version of vaengine .* update vaengine"):
+        with pytest.raises(StoreUnreachable, match=r"newer version of vaengine .* update vaengine"):
             SQLiteStorageBackend(path, read_only=read_only)
 
 

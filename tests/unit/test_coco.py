@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import coco
@@ -44,6 +44,7 @@ def annotations(draw: st.DrawFn) -> Annotation:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(annotations(), max_size=6, unique_by=lambda row: row.annotation_id), st.booleans())
 def test_every_field_of_every_annotation_survives_the_document_and_its_bytes(rows, known):
     document = coco.document(PERSON, CLIP.video if known else None, rows, info=INFO, generation="abc")

@@ -79,7 +79,7 @@ def test_a_known_key_is_its_own_nearest(key: str) -> None:
         ("scene.threshold=.inf", "it should be a finite number"),
         ("engine.workers=99", "less than or equal to 32"),
         ("engine.workers=true", "it should be a finite number"),
-        ("engine.workers=many", "it should be a integer"),
+        ("engine.workers=many", "it should be an integer"),
         ("scene.detector=fast", "'content' or 'adaptive'"),
         ("scene=4", "it is a section"),
         ("scene.threshold=[", "not a YAML value"),

@@ -35,5 +35,5 @@ def test_a_subprocess_and_its_children_are_guarded_too(offline: Offline) -> None
     done = subprocess.run([sys.executable, "-c", parent], env=offline.environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "no network in this test" in done.stderr
-    assert offline.guarded_processes() == 2
+    assert offline.guarded() == 2
     assert [line.split(" by ")[0] for line in offline.attempts()] == ["resolve 'example.com'"]

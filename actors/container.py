@@ -1,0 +1,70 @@
+"""A media file, opened and taken apart into packets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.errors import EmptyFile, NoFrames, NotAVideo, Unreadable
+
+if TYPE_CHECKING:
+    import av.container
+
+PLAYLISTS: Final = frozenset({"hls", "concat", "dash", "sdp", "rtsp", "imf"})  # they lead to other files: no content of their own
+MAX_BROKEN_READS: Final = 64  # errors in a row before the rest of a file is given up
+
+
+@contextmanager
+def opened(path: str) -> Iterator[av.container.InputContainer]:
+    """The file, demuxed, with no other file or network in reach; raises `EmptyFile`, `Unreadable`, `NotAVideo`, `NoFrames`.
+
+    FFmpeg's own log stays off, as PyAV leaves it. No stream may be touched after the container is closed: PyAV 18 reads freed memory then.
+    """
+    import av
+
+    try:
+        container = av.open(path, options={"protocol_whitelist": "file"})
+    except OSError as error:
+        raise Unreadable(path, error.strerror or str(error)) from error
+    except av.error.EOFError as error:
+        raise NoFrames(path, "the file ends with its header") from error
+    except av.error.FFmpegError as error:
+        if os.path.getsize(path) == 0:  # noqa: PTH202
+            raise EmptyFile(path) from error
+        raise NotAVideo(path, error.strerror or str(error)) from error
+    with container:
+        if formats_of(container) & PLAYLISTS:
+            raise NotAVideo(path, f"a {container.format.long_name} list of other files")
+        yield container
+
+
+def formats_of(container: Any) -> frozenset[str]:
+    """Names of a container's format, such as mov and mp4."""
+    return frozenset(container.format.name.split(","))
+
+
+def demuxed(container: Any, stream: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[Any]:
+    """Packets of a stream from where the container stands, without the empty ones that flush a decoder.
+
+    Damage is skipped and told to `note`. Raises `Unreadable` when the operating system refuses.
+    """
+    from av.error import EOFError as EndOfFile
+    from av.error import FFmpegError
+
+    broken = 0
+    while broken < MAX_BROKEN_READS:
+        try:
+            for packet in container.demux(stream):
+                if packet.size:
+                    broken = 0
+                    yield packet
+            return
+        except EndOfFile:
+            return
+        except OSError as error:
+            raise Unreadable(container.name, error.strerror or str(error)) from error
+        except FFmpegError as error:  # the demuxer can go on behind the damage
+            broken += 1
+            note(f"container: {error.strerror}")

@@ -1,0 +1,110 @@
+"""Jobs and videos in a store of files.
+
+Their files are written without waiting for the disk: whatever a power cut takes, the same command registers again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from actors.stores import rows
+from actors.stores.atomic import read_object, write_atomic
+from actors.stores.documents import job_object, summary_object
+from actors.stores.transitions import now, superseded
+from actors.stores.tree import Tree
+from schemas.errors import NotFound
+from schemas.job import BatchJob
+from schemas.video import Video
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What is known of videos and jobs below one tree; the caller holds the store while it writes."""
+
+    tree: Tree
+    _video_of: dict[str, str] = field(default_factory=dict)  # job id -> video id, which never changes
+
+    def put(self, path: Path, value: Mapping[str, Any], *, durable: bool = False) -> None:
+        """Write a JSON object, unless it is there already: a second run over the same folder writes nothing."""
+        if read_object(path) == value:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = json.dumps(value, indent=1, ensure_ascii=False).encode(errors="surrogateescape")
+        write_atomic(path, data, scratch=self.tree.scratch, durable=durable)
+
+    def video(self, video_id: str) -> rows.Row | None:
+        """A video's facts as a row of table `videos`; None where it was never readable."""
+        found = read_object(self.tree.video(video_id))
+        return found and found | {"frame_index": base64.b64decode(found["frame_index"])}
+
+    def put_video(self, video: Video) -> None:
+        """Write a video's facts, and the path it was found under."""
+        row = rows.video_row(video)
+        entry = {name: row[name] for name in ("path", "video_id", "size_bytes", "mtime_ns")}
+        self.put(self.tree.video(video.video_id), row | {"frame_index": base64.b64encode(row["frame_index"]).decode()})
+        self.put(self.tree.source(video.path), entry)
+
+    def all_jobs(self) -> list[BatchJob]:
+        return [job for path in self.tree.all_jobs() if (job := job_in(path))]
+
+    def jobs_of(self, video_id: str) -> list[BatchJob]:
+        return [job for path in self.tree.jobs_of(video_id) if (job := job_in(path))]
+
+    def job_path(self, job_id: str) -> Path | None:
+        """Where a job is, as far as anyone has heard of it."""
+        if job_id not in self._video_of:
+            self._video_of.update({job.job_id: job.video_id for job in self.all_jobs()})
+        video_id = self._video_of.get(job_id)
+        return None if video_id is None else self.tree.job(video_id, job_id)
+
+    def job(self, job_id: str) -> BatchJob:
+        """One job; raises `NotFound`."""
+        path = self.job_path(job_id)
+        job = job_in(path) if path else None
+        if job is None:
+            raise NotFound(f"job {job_id}", f"files:{self.tree.base}")
+        return job
+
+    def put_jobs(self, jobs: Sequence[BatchJob]) -> None:
+        """Insert or update jobs; pipelines that a job does not name keep the state they had."""
+        for job in jobs:
+            path = self.tree.job(job.video_id, job.job_id)
+            value, before = job_object(job), read_object(path) or {}
+            self.put(path, value | {"pipelines": {**before.get("pipelines", {}), **value["pipelines"]}})
+            self._video_of[job.job_id] = job.video_id
+        for video_id in dict.fromkeys(job.video_id for job in jobs):
+            self._show(video_id)
+
+    def supersede(self, video_id: str, pipeline: str, config_hashes: set[str]) -> None:
+        """Take results of these configurations out of their jobs, and jobs of which nothing is left out of the store."""
+        for job in self.jobs_of(video_id) if config_hashes else ():
+            result = job.pipeline_results.get(pipeline)
+            if result is None or result.config_hash not in config_hashes:
+                continue
+            path = self.tree.job(video_id, job.job_id)
+            if rest := superseded(job, pipeline, now()):
+                self.put(path, job_object(rest))
+            else:
+                path.unlink()
+        if config_hashes:
+            self._show(video_id)
+
+    def _show(self, video_id: str) -> None:
+        """Write what people open about a video: its newest job, and a summary of it."""
+        newest = max(self.jobs_of(video_id), key=lambda job: (job.created_at, job.job_id))
+        self.put(self.tree.newest_job(video_id), job_object(newest))
+        self.put(self.tree.summary(video_id), summary_object(newest))
+
+
+def job_in(path: Path) -> BatchJob | None:
+    """The job in a file; None where there is none."""
+    found = read_object(path)
+    if found is None:
+        return None
+    results = {name: rows.result_from(name, state) for name, state in sorted(found["pipelines"].items())}
+    return rows.job_from(found | {"config": json.dumps(found["config"])}, results)

@@ -1,0 +1,115 @@
+"""`kill -9` at any moment, then the same command: the store ends up as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors.stores import open_store
+from schemas.store import RunInfo
+from tests import clips, commands, runs
+
+CHUNKS = "SELECT count(*) FROM chunks"
+DONE = "SELECT count(*) FROM job_pipeline_status WHERE status = 'completed'"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six short clips with persons and cuts, many chunks each."""
+    place = tmp_path_factory.mktemp("films")
+    for persons in (1, 2, 3):
+        clips.with_persons(place, frames=60 + persons, cuts=(30,), persons=persons)
+    for cuts in ((20, 45), (15, 30), (40,)):
+        clips.with_cuts(place, cuts=cuts)
+    return place
+
+
+def command(folder: Path, out: Path) -> tuple[str | Path, ...]:
+    return ("run", folder, "--out", out, "--preset", "embedded", "--set", "engine.chunk_seconds=1", "--workers", "2")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("undisturbed")
+    done = commands.finished(*command(folder, out))
+    assert done.returncode == 0, done.stderr
+    return runs.digest(runs.sqlite(out))
+
+
+def kill_when(process: object, db: Path, query: str, at_least: int) -> None:
+    """SIGKILL to the driver alone, the moment the store shows as much; nothing tells its workers."""
+    commands.wait_for(lambda: commands.counted(db, query) >= at_least, f"{at_least} of {query}")
+    os.kill(process.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    process.wait()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("query", "at_least"),
+    [("SELECT count(*) FROM jobs", 1), (CHUNKS, 1), (CHUNKS, 7), (DONE, 1), (DONE, 8)],
+    ids=["jobs known", "first chunk", "some chunks", "first pipeline done", "most done"],
+)
+def test_a_driver_killed_at_any_moment_leaves_a_store_that_the_same_command_completes(
+    query: str, at_least: int, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
+    process = commands.start(*command(folder, tmp_path))
+    kill_when(process, tmp_path / "batch_processing.db", query, at_least)
+    again = commands.finished(*command(folder, tmp_path))
+    assert again.returncode == 0, again.stderr
+    assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
+
+
+@pytest.mark.parametrize("role", ["FlatMap", "MapWorker", "StoreActor", "FinalizerActor", "Coordinator"])
+def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    process = commands.start(*command(folder, tmp_path))
+    db = tmp_path / "batch_processing.db"
+    commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
+    commands.wait_for(lambda: commands.worker_of(process.pid, role), role, seconds=20).kill()
+    process.communicate(timeout=commands.PATIENCE_S)
+    again = commands.finished(*command(folder, tmp_path))
+    assert again.returncode == 0, again.stderr
+    assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
+
+
+def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_the_store(folder: Path, tmp_path: Path) -> None:
+    """After `kill -9` of the driver its workers go on for some seconds; from the next epoch on the store refuses them."""
+    process = commands.start(*command(folder, tmp_path))
+    db = tmp_path / "batch_processing.db"
+    commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
+    orphans = commands.workers(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    store = open_store(runs.sqlite(tmp_path))
+    store.open_run(RunInfo("successor", "here", os.getpid(), {}, ()))
+    at_takeover = runs.digest(runs.sqlite(tmp_path)), commands.counted(db, CHUNKS)
+    assert any(orphan.is_running() for orphan in orphans), "the writer outlives its driver, else this shows nothing"
+    psutil.wait_procs(orphans, timeout=60)
+    assert (runs.digest(runs.sqlite(tmp_path)), commands.counted(db, CHUNKS)) == at_takeover
+    store.close()
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(
+    sent: signal.Signals, code: int, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
+    process = commands.start(*command(folder, tmp_path))
+    db = tmp_path / "batch_processing.db"
+    commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
+    if sent == signal.SIGINT:
+        os.killpg(process.pid, sent)  # a terminal sends Ctrl-C to the whole group
+    else:
+        process.send_signal(sent)  # service managers tell the main process
+    out, err = process.communicate(timeout=commands.PATIENCE_S)
+    assert process.returncode == code, err
+    assert "vaengine resume" in out + err
+    kept = commands.counted(db, CHUNKS)
+    assert kept >= 1
+    batch = next((tmp_path / "checkpoints").glob("checkpoint_*.json"))
+    again = commands.finished("resume", batch)
+    assert again.returncode == 0, again.stderr
+    assert runs.digest(runs.sqlite(tmp_path)) == undisturbed

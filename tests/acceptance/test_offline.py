@@ -1,0 +1,45 @@
+"""Nothing phones home: with every way out of the machine shut, the embedded path works, and nobody has tried the door."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Offline
+from vaengine.demo import SHOTS, render_demo_clip
+
+# A process of Ray's own asks, whatever its settings, whether it runs in a cloud, by that cloud's link-local address; it sends nothing.
+CLOUD_QUESTIONS = ("resolve '169.254.169.254'", "resolve 'metadata.google.internal'")
+COMMAND = Path(sys.executable).parent / "vaengine"
+
+
+@pytest.fixture(scope="module")
+def clip(clip_folder: Path) -> Path:
+    return render_demo_clip(clip_folder / "offline" / "short.mp4", [replace(shot, seconds=1.2) for shot in SHOTS[:2]])
+
+
+def is_cloud_question(attempt: str) -> bool:
+    return attempt.startswith(CLOUD_QUESTIONS) and "ray/dashboard/dashboard.py" in attempt
+
+
+@pytest.mark.timeout(280)
+def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries_to_leave_the_machine(
+    clip: Path, offline: Offline, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json"]
+    done = subprocess.run(words, env=offline.environment, capture_output=True, text=True, timeout=270, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert (report["event"], report["completed"], report["failed"]) == ("report", 1, 0)
+    assert [line for line in offline.attempts() if not is_cloud_question(line)] == []
+    assert offline.guarded("default_worker.py") >= 2, "Ray's workers did not inherit the guard"
+    with closing(sqlite3.connect(out / "batch_processing.db")) as store:
+        kinds = dict(store.execute("SELECT annotation_type, COUNT(*) FROM annotations GROUP BY 1"))
+    assert kinds["scene"] == 2
+    assert kinds["person_detection"] > 0

@@ -1,0 +1,219 @@
+"""Every decoder gives each frame of a chunk exactly once, in order, bit for bit as a decode of the whole video does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actors.decoder import ChunkDecoder
+from actors.picture import DecodedFrame
+from actors.probe import probe
+from schemas.errors import Unreadable
+from schemas.frames import Pixels
+from schemas.video import Video
+from tests import clips
+from vaengine.plan import chunk_spec
+
+BACKENDS = {"pyav": ChunkDecoder}  # a new one joins here
+
+pytestmark = [
+    pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS),
+]
+every_variant = pytest.mark.parametrize("variant", clips.VARIANTS)
+EXAMPLES = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+
+Shown = tuple[int, int, str]  # number, pts, digest of the native picture
+
+
+def digest(picture: Pixels) -> str:
+    return hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
+
+
+def plainly_decoded(path: str, stream_index: int) -> list[tuple[int | None, str]]:
+    """Presentation time and picture of every frame, by PyAV alone and nothing of this project."""
+    shown = []
+    with av.open(path) as container:
+        stream = container.streams[stream_index]
+        stream.thread_type = "NONE"
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        for packet in (*packets, None):
+            try:
+                pictures = stream.codec_context.decode(packet)
+            except av.error.FFmpegError:
+                continue
+            shown += [(picture.pts, digest(picture.to_ndarray(format="bgr24"))) for picture in pictures]
+    return shown
+
+
+def chunks(video: Video, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    return pairwise([0, *cuts, len(video.index)])
+
+
+def joined(backend: type[ChunkDecoder], video: Video, cuts: Sequence[int]) -> list[Shown]:
+    """What chunks between `cuts` give, one after the other, without their overlaps."""
+    return [
+        (frame.number, frame.pts, digest(frame.bgr()))
+        for first, stop in chunks(video, cuts)
+        for frame in backend(chunk_spec(video, first, stop, (), None))
+        if not frame.is_overlap
+    ]
+
+
+@cache
+def whole(backend: type[ChunkDecoder], path: str) -> tuple[Video, list[Shown]]:
+    video = probe(path)
+    return video, joined(backend, video, ())
+
+
+@every_variant
+def test_a_whole_video_gives_every_number_once_and_in_order(backend: type[ChunkDecoder], variant: str, clip_folder: Path) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    video = probe(str(clip.path))
+    decoder = backend(chunk_spec(video, 0, len(video.index), (), None))
+    frames = list(decoder)
+    assert [frame.number for frame in frames] == list(range(clip.frame_count))
+    assert [clips.number_of(frame.bgr()) for frame in frames] == clip.numbers
+    assert decoder.lost == ()
+    assert decoder.notes == ()
+
+
+@every_variant
+def test_frames_are_shown_when_they_were_meant_to_be(backend: type[ChunkDecoder], variant: str, clip_folder: Path) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    video, shown = whole(backend, str(clip.path))
+    tolerance_s = 1.0 / clip.fps / 2 if not clip.exact else video.time_base
+    assert all(
+        abs((pts - video.start_pts) * video.time_base - time_s) <= tolerance_s
+        for (_, pts, _), time_s in zip(shown, clip.times_s, strict=True)
+    )
+
+
+@every_variant
+def test_pictures_and_times_equal_those_of_an_independent_decode(backend: type[ChunkDecoder], variant: str, clip_folder: Path) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    video, shown = whole(backend, str(clip.path))
+    plain = plainly_decoded(video.path, video.stream_index)
+    assert [picture for _, _, picture in shown] == [picture for _, picture in plain]
+    if clip.exact:
+        assert [pts for _, pts, _ in shown] == [pts for pts, _ in plain]
+
+
+@every_variant
+def test_cutting_at_keyframes_changes_nothing(backend: type[ChunkDecoder], variant: str, clip_folder: Path) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    video, shown = whole(backend, str(clip.path))
+    assert joined(backend, video, video.index.keyframes[1:].tolist()) == shown
+
+
+@every_variant
+@EXAMPLES
+@given(data=st.data())
+def test_cutting_anywhere_changes_nothing(backend: type[ChunkDecoder], variant: str, clip_folder: Path, data: st.DataObject) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    video, shown = whole(backend, str(clip.path))
+    if not video.index.exact or len(video.index) < 2:
+        return  # one chunk by definition
+    cuts = data.draw(st.sets(st.integers(1, len(video.index) - 1), min_size=1, max_size=3))
+    assert joined(backend, video, sorted(cuts)) == shown
+
+
+@every_variant
+@EXAMPLES
+@given(data=st.data())
+def test_a_chunk_begins_with_the_frame_before_it(backend: type[ChunkDecoder], variant: str, clip_folder: Path, data: st.DataObject) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    video, shown = whole(backend, str(clip.path))
+    if not video.index.exact or len(video.index) < 2:
+        return
+    first = data.draw(st.integers(1, len(video.index) - 1))
+    frame = next(iter(backend(chunk_spec(video, first, len(video.index), (), None))))
+    assert frame.is_overlap
+    assert (frame.number, frame.pts, digest(frame.bgr())) == shown[first - 1]
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_model_pictures_are_upright_and_scene_pictures_as_stored(backend: type[ChunkDecoder], degrees: int, clip_folder: Path) -> None:
+    clip = clips.counting(clip_folder, frames=2, width=320, height=160, rotation=degrees)
+    video = probe(str(clip.path))
+    frame = next(iter(backend(chunk_spec(video, 0, 1, (), None))))
+    width, height = clip.width // 2, clip.height // 2
+    stored, displayed = frame.bgr(), frame.rgb(width, height)
+    assert stored.shape == (160, 320, 3)
+    assert displayed.shape == (height, width, 3)
+    turned_back = np.rot90(displayed, degrees // 90)[:, :, ::-1].astype(int)
+    halved = stored.reshape(80, 2, 160, 2, 3).mean(axis=(1, 3))
+    assert np.abs(turned_back - halved).mean() < 8  # a wrong turn or swapped colours give more than 30
+    assert np.array_equal(frame.bgr(is_upright=True), np.rot90(stored, -(degrees // 90)))
+
+
+def test_a_pictures_views_are_the_same_each_time(backend: type[ChunkDecoder], clip_folder: Path) -> None:
+    clip = clips.VARIANTS["h264_odd_size_444"](clip_folder)
+    frame = _frame(backend, clip, 7)
+    again = _frame(backend, clip, 7)
+    assert digest(frame.rgb(96, 54)) == digest(frame.rgb(96, 54)) == digest(again.rgb(96, 54))
+    assert frame.rgb(96, 54).flags.c_contiguous
+
+
+def test_more_threads_give_the_same_pictures(backend: type[ChunkDecoder], clip_folder: Path) -> None:
+    video, shown = whole(backend, str(clips.VARIANTS["h264_pyramid"](clip_folder).path))
+    threaded = backend(chunk_spec(video, 0, len(video.index), (), None), threads=2)
+    assert [digest(frame.bgr()) for frame in threaded] == [picture for _, _, picture in shown]
+
+
+def test_frames_that_gave_no_picture_are_lost_by_number(backend: type[ChunkDecoder], clip_folder: Path) -> None:
+    clip = clips.truncated(clip_folder)
+    video = probe(str(clip.path))
+    decoder = backend(chunk_spec(video, 0, len(video.index), (), None))
+    seen = [clips.number_of(frame.bgr()) for frame in decoder]
+    assert video.frame_count == clip.frame_count
+    assert seen + list(decoder.lost) == list(range(len(video.index)))
+    assert len(decoder.lost) == 1  # the packet that was cut through
+    assert "packet skipped" in " ".join(decoder.notes)
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_damage_does_not_end_a_chunk_and_looks_the_same_however_it_is_cut(
+    backend: type[ChunkDecoder], clip_folder: Path, data: st.DataObject
+) -> None:
+    video, shown = whole(backend, str(clips.bitflips(clip_folder)))
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(video.index) - 1), min_size=1, max_size=3)))
+    assert joined(backend, video, cuts) == shown
+
+
+def test_damage_is_told(backend: type[ChunkDecoder], clip_folder: Path) -> None:
+    video = probe(str(clips.bitflips(clip_folder)))
+    decoder = backend(chunk_spec(video, 0, len(video.index), (), None))
+    assert len(list(decoder)) + len(decoder.lost) == len(video.index)
+    assert 1 <= len(decoder.notes) <= 4
+
+
+def test_lost_frames_are_those_of_the_chunk_that_holds_them(backend: type[ChunkDecoder], clip_folder: Path) -> None:
+    video = probe(str(clips.truncated(clip_folder).path))
+    middle = len(video.index) // 2
+    first, second = (backend(chunk_spec(video, *stretch, (), None)) for stretch in chunks(video, [middle]))
+    assert (len(list(first)), first.lost) == (middle, ())
+    assert len(list(second)) == len(video.index) - middle  # overlap included, the cut packet lost
+    assert second.lost == (len(video.index) - 1,)
+
+
+def test_a_file_that_has_gone_is_unreadable(backend: type[ChunkDecoder], tmp_path: Path) -> None:
+    clip = clips.counting(tmp_path, frames=3)
+    video = probe(str(clip.path))
+    clip.path.unlink()
+    with pytest.raises(Unreadable, match=clip.path.name):
+        list(backend(chunk_spec(video, 0, 3, (), None)))
+
+
+def _frame(backend: type[ChunkDecoder], clip: clips.Clip, number: int) -> DecodedFrame:
+    video = probe(str(clip.path))
+    return next(frame for frame in backend(chunk_spec(video, number, number + 1, (), None)) if not frame.is_overlap)

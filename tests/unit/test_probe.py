@@ -1,0 +1,163 @@
+"""What a file is, before anything is decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from actors import probe as probing
+from actors.container import opened
+from actors.orientation import clockwise
+from actors.probe import failed_identity, fingerprint_of, probe
+from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, Unreadable, VideoError
+from tests import clips
+
+
+@pytest.mark.parametrize("variant", clips.VARIANTS)
+def test_facts_are_those_the_clip_was_made_with(variant: str, clip_folder: Path) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    video = probe(str(clip.path))
+    assert (video.frame_count, video.index.exact, video.index.missing) == (clip.frame_count, clip.exact, 0)
+    assert (video.width, video.height, video.rotation) == (clip.width, clip.height, clip.rotation)
+    assert video.end_pts > video.index.pts[-1]
+    assert video.index.keyframes[0] == 0
+
+
+def test_the_last_frame_ends_when_its_duration_is_over(clip_folder: Path) -> None:
+    video = probe(str(clips.counting(clip_folder, frames=24, fps=12).path))
+    assert video.duration_s == pytest.approx(2.0)
+    assert video.average_fps == Fraction(12)
+
+
+def test_a_late_start_is_zero_of_the_videos_time(clip_folder: Path) -> None:
+    video = probe(str(clips.VARIANTS["h264_late_start"](clip_folder).path))
+    assert video.start_pts * video.time_base == Fraction(5, 2)
+    assert video.time_s(video.start_pts) == 0.0
+
+
+def test_a_raw_streams_rate_is_that_of_its_packets(clip_folder: Path) -> None:
+    video = probe(str(clips.VARIANTS["raw_h264"](clip_folder).path))
+    assert (video.average_fps, video.duration_s) == (12, 4.0)
+
+
+def test_of_several_streams_the_best_is_taken(clip_folder: Path) -> None:
+    clip = clips.two_video_streams(clip_folder)
+    video = probe(str(clip.path))
+    assert (video.stream_index, video.frame_count, video.width) == (1, clip.frame_count, clip.width)
+
+
+def test_with_intra_refresh_only_the_first_keyframe_is_an_entry(clip_folder: Path) -> None:
+    video = probe(str(clips.VARIANTS["h264_intra_refresh_ts"](clip_folder).path))
+    assert video.index.exact
+    assert video.index.keyframes.tolist() == [0]
+
+
+def test_where_coding_parameters_change_only_the_first_keyframe_is_an_entry(clip_folder: Path) -> None:
+    steady, changing = clips.joined_encodings(clip_folder, alike=True), clips.joined_encodings(clip_folder, alike=False)
+    assert len(probe(str(steady.path)).index.keyframes) > 1
+    assert probe(str(changing.path)).index.keyframes.tolist() == [0]
+
+
+def test_frames_that_the_header_promises_in_vain_are_missing(clip_folder: Path) -> None:
+    clip = clips.truncated(clip_folder)
+    index = probe(str(clip.path)).index
+    assert (len(index), index.missing) == (clip.frame_count - clip.missing, clip.missing)
+    assert index.missing > 0
+
+
+def test_damage_without_loss_of_packets_leaves_the_index_exact(clip_folder: Path) -> None:
+    index = probe(str(clips.bitflips(clip_folder))).index
+    assert (len(index), index.missing, index.exact) == (60, 0, True)
+
+
+def test_identity_is_of_the_content_and_the_name(tmp_path: Path, clip_folder: Path) -> None:
+    data = clips.counting(clip_folder, frames=3).path.read_bytes()
+    (tmp_path / "a b.mp4").write_bytes(data)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a b.mp4").write_bytes(data)
+    one, two = probe(str(tmp_path / "a b.mp4")), probe(str(tmp_path / "other" / "a b.mp4"))
+    assert one.fingerprint == two.fingerprint == hashlib.sha256(data).hexdigest()
+    assert one.video_id == two.video_id == f"a_b-{one.fingerprint[:8]}"
+
+
+def test_a_known_fingerprint_is_not_computed_again(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = clips.counting(clip_folder, frames=3)
+    monkeypatch.setattr(probing, "fingerprint_of", lambda path: pytest.fail(f"read {path} again"))
+    assert probe(str(clip.path), fingerprint="ab" * 32).fingerprint == "ab" * 32
+
+
+def test_a_relative_path_becomes_absolute(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = clips.counting(clip_folder, frames=3)
+    monkeypatch.chdir(clip.path.parent)
+    assert probe(clip.path.name).path == str(clip.path)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (clips.empty, EmptyFile, "0 bytes"),
+        (clips.not_a_video, NotAVideo, "Invalid data"),
+        (clips.audio_only, NoVideoStream, "no video stream"),
+        (clips.cover_art, NoVideoStream, "no video stream"),
+        (clips.zero_frames, NoFrames, "ends with its header"),
+        (clips.playlist, NotAVideo, "not a video"),
+        (lambda folder: folder, Unreadable, "folder"),
+        (lambda folder: folder / "gone.mp4", Unreadable, "No such file"),
+    ],
+)
+def test_what_is_no_video_is_told_in_one_line(make: object, error: type[VideoError], words: str, tmp_path: Path) -> None:
+    path = make(tmp_path)  # type: ignore[operator]
+    with pytest.raises(error) as caught:
+        probe(str(path))
+    assert type(caught.value) is error
+    assert str(caught.value).startswith(str(path))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read_is_unreadable(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = clips.counting(clip_folder, frames=3)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(Unreadable, match="Permission denied"):
+        probe(str(clip.path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(Unreadable, match="no ordinary file"):
+        probe(str(tmp_path / "pipe.mp4"))
+
+
+def test_a_readable_file_that_is_no_video_is_known_by_its_content(tmp_path: Path) -> None:
+    path = clips.not_a_video(tmp_path)
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert failed_identity(str(path)) == (f"letter-{content[:8]}", content)
+    assert fingerprint_of(str(path)) == content
+
+
+@pytest.mark.parametrize("name", ["gone.mp4", "empty.mp4"])
+def test_a_file_without_content_is_known_by_its_path(name: str, tmp_path: Path) -> None:
+    clips.empty(tmp_path)
+    video_id, fingerprint = failed_identity(str(tmp_path / name))
+    assert fingerprint == hashlib.sha256(os.fsencode(tmp_path / name)).hexdigest()
+    assert video_id == f"{Path(name).stem}-{fingerprint[:8]}"
+
+
+def test_no_file_leads_to_another_one(tmp_path: Path, clip_folder: Path) -> None:
+    path = clips.playlist(tmp_path)
+    with pytest.raises(NotAVideo), opened(str(path)):
+        pass
+
+
+@pytest.mark.parametrize(("angle", "turn"), [(0, 0), (-90, 90), (90, 270), (180, 180), (-180, 180), (-89.6, 90), (360, 0)])
+def test_a_display_matrix_turns_the_other_way(angle: float, turn: int) -> None:
+    assert clockwise(angle) == turn

@@ -1,0 +1,168 @@
+"""The end of a run, and what a store holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas.job import BatchJob, BatchReport, JobStatus, PipelineResult, VideoOutcome
+from schemas.pipeline import PERSON, SCENE
+from schemas.settings import Settings
+from vaengine import overview, report
+from vaengine.output import Table
+from vaengine.request import PlanSummary, RunRequest
+
+OUTCOMES = (
+    VideoOutcome("a-1", "/v/a.mp4", "completed"),
+    VideoOutcome("b-2", "/v/b.mp4", "completed", warning="2 of 900 frames lost", duplicates=("/w/b.mp4",)),
+    VideoOutcome("c-3", "/v/c.mp4", "skipped"),
+    VideoOutcome("d-4", "/v/d.mp4", "failed", "/v/d.mp4: the file is empty", "empty_file"),
+    VideoOutcome("e-5", "/v/e.mp4", "pending"),
+)
+DONE = BatchReport("b1", OUTCOMES, wall_s=10.0, frames_decoded=1200, video_s=40.0, passes=1)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> RunRequest:
+    url = f"sqlite:///{tmp_path}/batch_processing.db"
+    return RunRequest(("/v/a.mp4",), (SCENE,), Settings(), tmp_path, url, presets={SCENE: "embedded"})
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "stopped_by", "halted", "code"),
+    [
+        (OUTCOMES[:3], None, None, 0),
+        ((), None, None, 0),
+        (OUTCOMES[:4], None, None, 1),
+        ((OUTCOMES[4],), None, None, 1),
+        (OUTCOMES, "SIGINT", None, 130),
+        (OUTCOMES[:3], "SIGTERM", None, 143),
+        (OUTCOMES[:3], None, "no room", 1),
+    ],
+)
+def test_the_exit_code_tells_how_it_ended(
+    outcomes: tuple[VideoOutcome, ...], stopped_by: str | None, halted: str | None, code: int
+) -> None:
+    assert report.exit_code(BatchReport("b", outcomes, 1.0, stopped_by=stopped_by, halted=halted)) == code
+
+
+def test_the_headline_counts_videos() -> None:
+    assert report.headline(DONE) == "batch b1: 2 completed, 1 skipped, 1 failed, 1 not begun or unfinished of 5 videos"
+    assert report.effort(DONE) == "1,200 frames decoded, 0:40 of video in 0:10 (4.0x real time)"
+
+
+def test_the_table_begins_with_what_went_wrong() -> None:
+    rows = report.outcome_table(DONE).rows
+    assert [row[0] for row in rows] == ["failed", "pending", "completed", "completed", "skipped"]
+    assert rows[0] == ("failed", "/v/d.mp4", "the file is empty")
+    assert rows[2][2] == "warning: 2 of 900 frames lost; same content: /w/b.mp4"
+
+
+def test_a_long_table_says_how_many_are_left_out() -> None:
+    many = BatchReport("b", tuple(VideoOutcome(f"v{n}", f"/v{n}", "skipped") for n in range(report.ROWS + 3)), 1.0)
+    assert len(report.outcome_table(many).rows) == report.ROWS
+    assert report.more(many).startswith("and 3 more")
+    assert report.more(DONE) == ""
+
+
+def test_next_steps_name_the_batch_and_quote_the_folder(asked: RunRequest, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    odd = replace(asked, out=tmp_path / "my results", store_url="files:/else where")
+    steps = report.next_steps(DONE, odd)
+    assert steps[0].startswith(f"vaengine resume b1 --out '{tmp_path}/my results'")
+    assert steps[1:] == ["vaengine errors --db 'files:/else where'", "vaengine status --db 'files:/else where'"]
+    assert report.next_steps(BatchReport("b", OUTCOMES[:1], 1.0), asked) == [f"vaengine status --out {tmp_path}"]
+
+
+def test_the_kept_report_holds_the_counts_and_every_video(asked: RunRequest, tmp_path: Path) -> None:
+    path = report.write_report(DONE, tmp_path / "new", asked.presets)
+    assert path.name == "batch_report_b1.json"
+    data = json.loads(path.read_bytes())
+    assert (data["completed"], data["skipped"], data["failed"], data["pending"]) == (2, 1, 1, 1)
+    assert data["presets"] == {SCENE: "embedded"}
+    assert [video["video_id"] for video in data["videos"]] == [outcome.video_id for outcome in OUTCOMES]
+
+
+def test_the_last_event_has_the_counts() -> None:
+    event = report.report_event(DONE)
+    assert {key: event[key] for key in ("event", "completed", "skipped", "failed")} == {
+        "event": "report",
+        "completed": 2,
+        "skipped": 1,
+        "failed": 1,
+    }
+    assert len(list(report.video_events(DONE))) == len(OUTCOMES)
+
+
+def test_a_plan_says_videos_cost_disk_and_feasibility() -> None:
+    plan = PlanSummary(5, 1, ("/v/d.mp4: empty",), 9, 2700, 90.0, 450, 30.0, 60.0, 2048, 2, "2 CPUs", feasible=False, reason="no CPU")
+    text = "\n".join(report.plan_lines(plan))
+    for part in ("5, of which 1", "/v/d.mp4: empty", "9 chunks, 2,700 frames (1:30 of video)", "0:30 of decoding", "2.0 KiB", "no: no CPU"):
+        assert part in text
+    assert json.loads(json.dumps(report.plan_event(plan)))["feasible"] is False
+
+
+def test_a_table_for_a_pipe_is_aligned_and_never_folded() -> None:
+    assert Table(("a", "title"), (("long cell", "x"), ("b", "[y]"))).lines() == ["a          title", "long cell  x", "b          [y]"]
+
+
+def test_a_table_refuses_a_row_that_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="2 cells"):
+        Table(("a", "b"), (("1",),))
+
+
+def job(number: int, status: JobStatus, **results: PipelineResult) -> BatchJob:
+    return BatchJob(f"j{number}", Path(f"/v/{number}.mp4"), Path("/o"), {}, f"v{number}", status, dict(results))
+
+
+JOBS = [
+    job(1, JobStatus.COMPLETED, **{SCENE: PipelineResult(SCENE, "c", JobStatus.COMPLETED, 3)}),
+    job(
+        2,
+        JobStatus.FAILED,
+        **{
+            SCENE: PipelineResult(SCENE, "c", JobStatus.COMPLETED, 4),
+            PERSON: PipelineResult(PERSON, "c", JobStatus.FAILED, error_message="/v/2.mp4: broken", failure_kind="truncated"),
+        },
+    ),
+]
+
+
+class Shelf:
+    """As much of a store as reading needs."""
+
+    url = "files:/o"
+
+    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> list[BatchJob]:
+        return [found for found in [*JOBS, BROKEN] if status in (None, found.status)]
+
+    def batches(self) -> list[object]:
+        return []
+
+
+BROKEN = BatchJob("j3", Path("/v/3.mp4"), Path("/o"), {}, "v3", JobStatus.FAILED, error_message="empty", failure_kind="empty_file")
+
+
+def test_the_overview_counts_jobs_and_pipelines_by_state() -> None:
+    seen = overview.overview(Shelf())  # type: ignore[arg-type]
+    assert seen.jobs == {"pending": 0, "running": 0, "completed": 1, "failed": 2, "retrying": 0}
+    assert seen.pipelines == {PERSON: {"failed": 1}, SCENE: {"completed": 2}}
+    assert overview.summary_lines(seen)[1].split() == ["jobs", "1", "completed,", "2", "failed"]
+    assert len(overview.video_table(seen, 1).rows) == 1
+    assert overview.rest(3, 1, "videos") == "and 2 more videos"
+    assert overview.rest(3, 3, "videos") == ""
+    last = list(overview.status_events(seen))[-1]
+    assert (last["event"], last["completed"], last["failed"], last["total"]) == ("report", 1, 2, 3)
+
+
+def test_errors_are_by_pipeline_and_a_video_that_never_began_is_one_too() -> None:
+    found = overview.failures(Shelf())  # type: ignore[arg-type]
+    assert found == [
+        overview.Failure("v2", "/v/2.mp4", PERSON, "truncated", "/v/2.mp4: broken"),
+        overview.Failure("v3", "/v/3.mp4", "", "empty_file", "empty"),
+    ]
+    assert overview.failure_table(found).rows[0] == ("/v/2.mp4", PERSON, "truncated", "broken")
+    assert list(overview.failure_events(found))[-1]["failed"] == 2
