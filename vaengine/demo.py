@@ -84,7 +84,10 @@ def pictures(shot: Shot) -> Iterator[Pixels]:
     """Frames of a shot, HEIGHT x WIDTH x 3 uint8 BGR."""
     import cv2
 
-    picture = cv2.imread(str(photograph(shot)), cv2.IMREAD_COLOR)
+    path = photograph(shot)
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise NotFound("a picture", path)
     for frame in range(shot.frame_count):
         yield seen(picture, shot.first.towards(shot.last, frame / (shot.frame_count - 1)))
 
@@ -133,7 +136,7 @@ def show_results(out: Path) -> str:
         titles = [title for title, *_ in answer.description]
         rows = [[f"{value:.2f}" if isinstance(value, float) else str(value) for value in row] for row in answer]
     lines = ["  ".join(f"{cell:>12}" for cell in row) for row in [titles, *rows]]
-    files = "\n".join(f"  {path}" for path in sorted(out.glob("*/*_*.json")))
+    files = "\n".join(f"  {path}" for path in sorted(out.glob("*-*/*.json")))
     return f"Database:\n  {database}\nFiles:\n{files}\n\nEach scene and how many persons are in it:\n\n{QUESTION}\n" + "\n".join(lines)
 
 

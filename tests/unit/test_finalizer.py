@@ -1,0 +1,156 @@
+"""The finalizer: pieces in any order and any number of times make each chunk once, and faults end where they belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from actors.coordinator import Finished
+from actors.finalizer import Finalizer, loss_verdict, numbers_of
+from actors.pieces import BoxesPiece, ChunkEnd, Failure
+from actors.stores import open_store
+from schemas.chunk import ChunkSpec, WorkKey
+from schemas.errors import DiskFull
+from schemas.frames import Detections
+from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.pipeline import PERSON, SCENE
+from schemas.settings import EngineSettings, Settings, config_hash
+from schemas.store import RunInfo, StorageBackend
+from schemas.video import Video
+from tests.unit import test_plan
+from vaengine.plan import chunks_of
+
+SETTINGS = Settings(engine=EngineSettings(chunk_seconds=1.0))
+KEYS = tuple(WorkKey("v", pipeline, config_hash(SETTINGS, pipeline)) for pipeline in (PERSON, SCENE))
+
+
+@dataclass
+class Heard:
+    """What the coordinator would have been told."""
+
+    committed_chunks: list[str] = field(default_factory=list)
+    left_chunks: list[str] = field(default_factory=list)
+    ended: list[Finished] = field(default_factory=list)
+    halts: list[str] = field(default_factory=list)
+
+    def committed(self, spec: ChunkSpec) -> None:
+        self.committed_chunks.append(spec.chunk_id)
+
+    def left(self, chunk_id: str) -> None:
+        self.left_chunks.append(chunk_id)
+
+    def finished(self, finished: Finished) -> None:
+        self.ended.append(finished)
+
+    def halt(self, reason: str) -> None:
+        self.halts.append(reason)
+
+
+@dataclass
+class Scene:
+    """A registered video in a store of files, a finalizer over it, and what its chunks come to."""
+
+    store: StorageBackend
+    finalizer: Finalizer
+    heard: Heard
+    chunks: list[ChunkSpec]
+
+    def status(self, pipeline: str) -> PipelineResult:
+        return self.store.load_job_metadata("job").pipeline_results[pipeline]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    clip: Video = test_plan.video(100, 25)
+    store = open_store(f"files:{tmp_path}")
+    epoch = store.open_run(RunInfo("batch", "here", 1, {}, ()))
+    results = {key.pipeline: PipelineResult(key.pipeline, key.config_hash, JobStatus.RUNNING) for key in KEYS}
+    store.register(epoch, [clip], [BatchJob("job", Path(clip.path), tmp_path, {}, "v", JobStatus.RUNNING, results)])
+    heard = Heard()
+    finalizer = Finalizer(store, heard, epoch, SETTINGS)
+    finalizer.expect({"v": "job"})
+    return Scene(store, finalizer, heard, chunks_of(clip, {key: [] for key in KEYS}, SETTINGS))
+
+
+def decoded(spec: ChunkSpec, **changed: object) -> list[BoxesPiece | ChunkEnd]:
+    """A chunk as it comes from the stages: two pieces, one box in each sampled frame, and its end."""
+    own = np.arange(spec.first_frame, spec.first_frame + spec.frame_count)
+    end = ChunkEnd(spec, 2, own, own * 512, np.zeros(len(own)))
+    one_box = Detections(np.array([[10.0, 20.0, 50.0, 120.0]]), np.array([0.9]))
+    pieces = [BoxesPiece(spec.chunk_id, "v", n, part, (one_box,) * len(part)) for n, part in enumerate(np.split(own[::5], [2]))]
+    return [*pieces, replace(end, **changed)]  # type: ignore[arg-type]
+
+
+def test_pieces_in_any_order_and_twice_over_make_every_chunk_once(scene: Scene) -> None:
+    values = [value for spec in scene.chunks for value in decoded(spec)] * 2
+    Random(7).shuffle(values)
+    scene.finalizer.take(values)
+    scene.finalizer.drain()
+    assert not any(result.error_message for result in scene.store.load_job_metadata("job").pipeline_results.values())
+    assert scene.status(PERSON).annotation_count == 20 + 1, "a box in each of 20 sampled frames, and their one track"
+    assert scene.status(SCENE).annotation_count == 1
+    assert sorted({finished.key for finished in scene.heard.ended}) == sorted(KEYS)
+
+
+def test_numbers_do_not_depend_on_the_order_of_pieces(scene: Scene) -> None:
+    *pieces, end = decoded(scene.chunks[0])
+    assert isinstance(end, ChunkEnd)
+    boxes = [piece for piece in pieces if isinstance(piece, BoxesPiece)]
+    assert numbers_of(end, boxes).box_frames.tolist() == [0, 5, 10, 15, 20]
+
+
+def test_a_model_failure_fails_its_pipeline_only(scene: Scene) -> None:
+    for number, spec in enumerate(scene.chunks):
+        first, *rest = decoded(spec)
+        assert isinstance(first, BoxesPiece)
+        failed = replace(first, detections=(), frame_numbers=first.frame_numbers[:0], failure=Failure("model", "it broke", False, PERSON))
+        scene.finalizer.take([failed if number == 1 else first, *rest])
+    scene.finalizer.drain()
+    assert (scene.status(PERSON).status, scene.status(PERSON).error_message) == (JobStatus.FAILED, "it broke")
+    assert scene.status(SCENE).status is JobStatus.COMPLETED
+
+
+def test_a_transient_failure_commits_nothing_and_leaves_the_chunk_for_another_pass(scene: Scene) -> None:
+    scene.finalizer.take(decoded(scene.chunks[0], failure=Failure("out_of_memory", "no room", True)))
+    assert scene.heard.left_chunks == [scene.chunks[0].chunk_id]
+    assert all(not lines for lines in scene.store.manifest(KEYS).values())
+
+
+def test_a_cancelled_chunk_commits_nothing(scene: Scene) -> None:
+    scene.finalizer.take(decoded(scene.chunks[0], cancelled=True, pieces=0))
+    assert scene.heard.left_chunks == [scene.chunks[0].chunk_id]
+    assert scene.heard.committed_chunks == []
+
+
+def test_a_full_disk_halts_the_run_with_its_reason(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise DiskFull("results", "no space left on device")
+
+    monkeypatch.setattr(scene.store, "commit_chunks", full)
+    scene.finalizer.take(decoded(scene.chunks[0]))
+    assert len(scene.heard.halts) == 1
+    assert "no space left" in scene.heard.halts[0]
+
+
+def test_a_superseded_finalizer_halts_and_changes_nothing(scene: Scene) -> None:
+    scene.store.open_run(RunInfo("successor", "here", 2, {}, ()))
+    scene.finalizer.take(decoded(scene.chunks[0]))
+    assert "epoch" in scene.heard.halts[0]
+    assert all(not lines for lines in scene.store.manifest(KEYS).values())
+
+
+@pytest.mark.parametrize(
+    ("lost", "missing", "max_lost", "warned", "failed"),
+    [(0, 0, 0.01, False, False), (1, 0, 0.0, True, False), (2, 0, 0.01, False, True), (1, 1, 0.02, True, False), (0, 40, 0.3, False, True)],
+)
+def test_lost_frames_warn_up_to_the_allowance_and_fail_beyond_it(
+    lost: int, missing: int, max_lost: float, warned: bool, failed: bool
+) -> None:
+    clip = test_plan.video(100 - missing, 25)
+    clip = replace(clip, index=replace(clip.index, missing=missing))
+    verdict = loss_verdict(clip, list(range(lost)), max_lost)
+    assert (verdict.warning is not None, verdict.error is not None) == (warned, failed)
