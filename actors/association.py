@@ -26,11 +26,11 @@ def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) 
     """
     timeline = Timeline.of(video, numbers)
     found = cuts(
-        numbers.scene_scores,
+        np.concatenate([np.zeros(1), numbers.scene_scores[:-1]])[: len(numbers.scene_scores)],  # against the frame before
         numbers.frame_numbers,
         numbers.frame_pts,
         time_base=video.time_base,
-        fps=video.average_fps,
+        fps=video.nominal_fps,
         settings=settings.scene,
     )
     scenes = scene_ranges(found, timeline.n_frames)
@@ -38,7 +38,7 @@ def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) 
         return tuple(_scene_rows(timeline, scenes, key))
     if key.pipeline != PERSON:
         raise ValueError(f"no association for {key.pipeline}")
-    sample_fps = min(settings.person.sample_fps, float(video.average_fps))
+    sample_fps = min(settings.person.sample_fps, float(video.nominal_fps))
     return _person_rows(timeline, numbers, tracks(numbers, found, settings.person, sample_fps), scenes, key)
 
 
@@ -67,7 +67,7 @@ class Timeline:
             return cls(video, np.arange(count), video.index.pts, count, video.end_pts)
         if not len(numbers.frame_numbers):
             return cls(video, numbers.frame_numbers, numbers.frame_pts, 0, video.start_pts)
-        step = round(1 / (video.average_fps * video.time_base))
+        step = round(1 / (video.nominal_fps * video.time_base))
         if len(numbers.frame_pts) > 1:
             step = int(np.median(np.diff(numbers.frame_pts)))
         return cls(video, numbers.frame_numbers, numbers.frame_pts, int(numbers.frame_numbers[-1]) + 1, int(numbers.frame_pts[-1]) + step)

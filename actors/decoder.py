@@ -18,8 +18,8 @@ STARTS_BACK_S: Final = (0, 10)  # how much before the first frame to look for a 
 class ChunkDecoder:
     """Iterates over the `DecodedFrame`s of a chunk in presentation order; `lost` and `notes` are complete afterwards.
 
-    The frame before the chunk comes first where `spec.overlap` is 1: the last one that can be decoded before it, or none. Damaged content
-    never raises; `Unreadable`, `NotAVideo` and `NoVideoStream` say that the file has gone or changed. Rule: seek to the keyframe that
+    The next frame that can be decoded comes last, as trailing, if there is one: scene scores compare with it. Damaged content never raises;
+    `Unreadable`, `NotAVideo` and `NoVideoStream` say that the file has gone or changed. Rule: seek to the keyframe that
     governs the first frame, decode, keep what is shown in [start_pts, end_pts). Where the first frame does not come out of that, or damage
     is met (which decoders conceal with pictures from before the keyframe), go on from a place further back, at last from the start, which
     is a decode of the whole video and right by definition.
@@ -44,7 +44,7 @@ class ChunkDecoder:
         with Reel(self.spec.path, self.spec.stream_index, threads=self._threads) as reel:
             shown = self._chosen(reel) if len(self.spec.pts) else self._counted(reel)
             for frame in shown:
-                if not frame.is_overlap:
+                if not frame.is_trailing:
                     self._seen.append(frame.number)
                 yield frame
             self.notes = reel.notes(self.spec.start_pts, self.spec.end_pts)
@@ -60,18 +60,14 @@ class ChunkDecoder:
 
     def _chosen(self, reel: Reel) -> Iterator[DecodedFrame]:
         make = self._maker()
-        own = self.spec.pts[self.spec.overlap :]
-        before, following = None, 0
+        own, following = self.spec.pts[self.spec.before :], 0
         for image in self._undisturbed(reel):
             pts = image.pts
             if pts < self.spec.start_pts:
-                before = image
                 continue
             if pts >= self.spec.end_pts:
+                yield make(self.spec.first_frame + self.spec.frame_count, pts, image, is_trailing=True)
                 break
-            if before is not None and self.spec.overlap:
-                yield make(self.spec.first_frame - 1, before.pts, before, is_overlap=True)
-                before = None
             at = int(np.searchsorted(own, pts))
             if at < following or at >= len(own) or own[at] != pts:
                 reel.note("picture out of order or at a time that no packet has", pts)
@@ -80,8 +76,8 @@ class ChunkDecoder:
             yield make(self.spec.first_frame + at, pts, image)
 
     def _undisturbed(self, reel: Reel) -> Iterator[Any]:
-        """Pictures in increasing order of time, the first one needed (overlap included) among them if it can be decoded at all."""
-        needed, reached = int(self.spec.pts[0]), NO_PTS
+        """Pictures in increasing order of time, the first one needed among them if it can be decoded at all."""
+        needed, reached = self.spec.start_pts, NO_PTS
         for attempt, pictures in enumerate(self._starts(reel)):
             is_last = attempt == len(STARTS_BACK_S)
             for image in pictures or ():
@@ -99,7 +95,7 @@ class ChunkDecoder:
 
     def _starts(self, reel: Reel) -> Iterator[Iterator[Any] | None]:
         """Ways to begin, each safer and dearer than the one before; None where one is impossible."""
-        needed, governing = int(self.spec.pts[0]), self.spec.seek_pts
+        needed, governing = self.spec.start_pts, self.spec.seek_pts
         for back_s in STARTS_BACK_S:
             pts = None if governing is None else min(needed, governing) - round(back_s / self.spec.time_base)
             yield None if pts is None or pts < self.spec.origin_pts else reel.from_keyframe(pts)
@@ -111,8 +107,8 @@ class ChunkDecoder:
         spec, reformatter = self.spec, VideoReformatter()
         native = (spec.height, spec.width) if spec.rotation % 180 else (spec.width, spec.height)
 
-        def make(number: int, pts: int, image: Any, *, is_overlap: bool = False) -> DecodedFrame:
-            return DecodedFrame(number, pts, is_overlap, spec.rotation, *native, image, reformatter)
+        def make(number: int, pts: int, image: Any, *, is_trailing: bool = False) -> DecodedFrame:
+            return DecodedFrame(number, pts, is_trailing, spec.rotation, *native, image, reformatter)
 
         return make
 

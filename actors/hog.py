@@ -24,7 +24,8 @@ LEAST_SCORE: Final = 0.5  # of the small window's SVM
 MOST_PROPOSALS: Final = 100
 OVERLAP: Final = 0.5  # IoU from which two boxes are one person
 
-SMALL_PERSON: Final = (0.7, 0.8)  # share of the 48 x 96 window that the person fills: width, height
+SMALL_WINDOW: Final = (48, 96)
+SMALL_PERSON: Final = (0.7, 0.8)  # share of the small window that the person fills: width, height
 LARGE_WINDOW: Final = (64, 128)
 LARGE_PERSON_HEIGHT: Final = 96  # pixels of a person in the 64 x 128 window, as INRIA's were cut
 PERSON_ASPECT: Final = 0.41
@@ -88,7 +89,7 @@ class HogPeople:
 
 
 def _small_detector(levels: int) -> cv2.HOGDescriptor:
-    window, block, stride, cell, bins = (48, 96), (16, 16), (8, 8), (8, 8), 9
+    window, block, stride, cell, bins = SMALL_WINDOW, (16, 16), (8, 8), (8, 8), 9
     aperture, sigma, norm, norm_threshold, gamma = 1, -1.0, cv2.HOGDescriptor_L2Hys, 0.2, False  # OpenCV's defaults
     detector = cv2.HOGDescriptor(window, block, stride, cell, bins, aperture, sigma, norm, norm_threshold, gamma, levels)
     detector.setSVMDetector(cv2.HOGDescriptor.getDaimlerPeopleDetector())
@@ -97,7 +98,10 @@ def _small_detector(levels: int) -> cv2.HOGDescriptor:
 
 def _windows(detector: cv2.HOGDescriptor, grey: Pixels, factor: float, step: float) -> Windows:
     """Every window above the threshold in the pyramid from `factor` down, shrunk to the person in it, in pixels of `grey`."""
-    scaled = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+    height, width = (round(side * factor) for side in grey.shape)
+    if width < SMALL_WINDOW[0] or height < SMALL_WINDOW[1]:  # OpenCV reads beyond such a picture and may take the process down
+        return np.zeros((0, 4)), np.zeros(0)
+    scaled = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
     windows, scores = detector.detectMultiScale(
         scaled, hitThreshold=LEAST_SCORE, winStride=STRIDE, padding=PADDING, scale=step, groupThreshold=0
     )

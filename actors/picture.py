@@ -23,13 +23,13 @@ MODEL_FILTER: Final = SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT
 class DecodedFrame:
     """One frame of a video: `number` counts from 0 in presentation order, `pts` is in units of the stream's time base.
 
-    `is_overlap` marks the frame before a chunk's first one; `number` is then what stood before it, even where frames in between are lost.
+    `is_trailing` marks the first frame shown after a chunk's last one; `number` is then the next, even where frames in between are lost.
     Pictures are converted when asked for, each time anew.
     """
 
     number: int
     pts: int
-    is_overlap: bool
+    is_trailing: bool
     rotation: int
     native_width: int
     native_height: int

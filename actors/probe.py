@@ -79,7 +79,7 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
     rotation = entries.rotation(formats)
     if not entries.are_safe():
         table = replace(table, keyframe=np.arange(len(table)) == 0)
-    rate = stream.average_rate or stream.guessed_rate
+    rate = stream.guessed_rate or stream.average_rate
     step = table.usual_duration or usual_step(rate, stream.time_base)
     index = frame_index(table, formats, step=step, promised=_promised(stream, formats))
     status = os.stat(path)  # noqa: PTH116
@@ -100,7 +100,7 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
         width=width,
         height=height,
         rotation=rotation,
-        average_fps=rate if rate and index.exact else 1 / (step * stream.time_base),  # a raw stream's rate is a guess
+        nominal_fps=rate if rate and index.exact else 1 / (step * stream.time_base),  # a raw stream's rate is a guess
         index=index,
     )
 

@@ -86,12 +86,11 @@ def _read(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | ChunkEnd]:
     pts: list[int] = []
     scores: list[float] = []
     for frame in decoder:
-        score = scorer.score(frame.bgr())
-        if frame.is_overlap:
-            continue
+        scores.append(scorer.score(frame.bgr()))
+        if frame.is_trailing:
+            break
         numbers.append(frame.number)
         pts.append(frame.pts)
-        scores.append(score)
         if takes(frame) and spec.sampling is not None:
             gathered.add(frame.number, _time_s(spec, frame.pts), frame.rgb(spec.sampling.width, spec.sampling.height))
             if len(gathered.numbers) == PIECE_FRAMES:
@@ -106,7 +105,7 @@ def _read(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | ChunkEnd]:
         gathered.pieces,
         np.array(numbers, np.int64),
         np.array(pts, np.int64),
-        np.array(scores, np.float64),
+        np.array([*scores[1:], 0.0][: len(numbers)], np.float64),  # of each frame against the next
         lost=decoder.lost,
         notes=decoder.notes,
         decode_s=clock() - began,

@@ -42,8 +42,8 @@ def sampled_in(spec: ChunkSpec) -> Bools:
     """The mask over the frames of a chunk with an exact index; all False where no model needs pictures."""
     if spec.sampling is None:
         return np.zeros(spec.frame_count, bool)
-    before = int(spec.pts[0]) if spec.overlap else None
-    own = spec.pts[spec.overlap :]
+    before = int(spec.pts[0]) if spec.before else None
+    own = spec.pts[spec.before :]
     return sampled(own, origin=spec.origin_pts, time_base=spec.time_base, fps=spec.sampling.fps, before=before)
 
 

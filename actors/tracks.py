@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
+import importlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,17 +22,17 @@ NO_TRACK = 0
 
 
 def quiet_ultralytics() -> None:
-    """Keep ultralytics from the network, from installing packages and from the user's files; to be called before its first import.
+    """Import ultralytics such that it keeps off the network, installs nothing and leaves the user's files alone.
 
-    On import it resolves two public host names to see whether it is online (what its usage statistics, update and crash reports
-    hang on), and writes a settings file with a machine id. YOLO_OFFLINE ends the first; the second goes to a folder that is removed
-    when the process ends. Once it is imported the switches come too late, and this does nothing.
+    On import it resolves two public host names to see whether it is online (what its usage statistics, update and crash reports hang
+    on), and writes a settings file with a machine id. YOLO_OFFLINE ends the first; the second goes to a folder that is gone when
+    this returns, since a killed worker could not clear it away later. Where it is imported already, nothing can be changed any more.
     """
     if "ultralytics" in sys.modules:
         return
-    folder = tempfile.mkdtemp(prefix="vaengine-ultralytics-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=folder)
+    with tempfile.TemporaryDirectory(prefix="vaengine-ultralytics-") as folder:
+        os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=folder)
+        importlib.import_module("ultralytics")
 
 
 def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:

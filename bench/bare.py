@@ -78,7 +78,7 @@ def joined(shown: Sequence[tuple[int, int, float]], sampled: Sequence[int], foun
     return Numbers(
         frame_numbers=np.array(numbers, np.int64),
         frame_pts=np.array(pts, np.int64),
-        scene_scores=np.array(scores, np.float64),
+        scene_scores=np.array([*scores[1:], 0.0], np.float64),  # of each frame against the next
         sampled=np.array(sampled, np.int64),
         box_frames=np.repeat(np.array(sampled, np.int64), [len(one) for one in found]),
         xyxy=np.concatenate([np.zeros((0, 4)), *(one.xyxy for one in found)]),

@@ -40,7 +40,7 @@ class Sampling:
 class ChunkSpec:
     """Frames `[first_frame, first_frame + frame_count)` of a video, shown in `[start_pts, end_pts)`; tiny, so it can be sent anywhere.
 
-    `pts` int64 holds the presentation time of every frame of the chunk, preceded by that of the frame before (`overlap` = 1) unless
+    `pts` int64 holds the presentation time of every frame of the chunk, preceded by that of the frame before (`before` = 1) unless
     the chunk begins the video. It is empty where the index is not exact: then the chunk is the whole video, counted as it is decoded.
     `seek_pts` is the governing keyframe, None to read from the start. `keys` are the pipelines that still need this stretch.
     """
@@ -59,7 +59,7 @@ class ChunkSpec:
     end_pts: int
     seek_pts: int | None
     pts: Ints
-    overlap: int
+    before: int
     keys: tuple[WorkKey, ...]
     sampling: Sampling | None  # None: no model needs pictures
     attempt: int = 1
@@ -67,8 +67,8 @@ class ChunkSpec:
     def __post_init__(self) -> None:
         if self.frame_count < 1 or self.end_pts <= self.start_pts:
             raise ValueError(f"a chunk needs frames: {self.frame_count} in [{self.start_pts}, {self.end_pts})")
-        if len(self.pts) not in (0, self.frame_count + self.overlap):
-            raise ValueError(f"{len(self.pts)} times for {self.frame_count} frames and an overlap of {self.overlap}")
+        if len(self.pts) not in (0, self.frame_count + self.before):
+            raise ValueError(f"{len(self.pts)} times for {self.frame_count} frames and {self.before} before them")
 
     @property
     def chunk_id(self) -> str:
@@ -84,8 +84,10 @@ class Numbers:
     """All that is kept of a stretch of frames once the pictures are gone; pieces in presentation order can be joined.
 
     `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame; the score is the content difference
-    from the frame before (0 for a video's first). `sampled` int64 are the frame numbers that a model has seen, boxes or none. `box_frames`
-    int64, `xyxy` N x 4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then by rank.
+    to the next frame that can be decoded (0 for a video's last): a chunk sees that one by reading on into a keyframe, where the frame
+    before its own first one would cost a whole GOP. `sampled` int64 are the frame numbers that a model has seen, boxes or none.
+    `box_frames` int64, `xyxy` N x 4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then
+    by rank.
     """
 
     frame_numbers: Ints

@@ -100,7 +100,7 @@ def _video(video: Video) -> Record:
         "file_name": PurePath(video.path).name,
         "width": video.width,
         "height": video.height,
-        "fps": float(video.average_fps),
+        "fps": float(video.nominal_fps),
         "frame_count": video.frame_count,
         "duration": video.duration_s,
         "fingerprint": video.fingerprint,

@@ -58,6 +58,7 @@ class Video:
 
     `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90, 180, 270). A pts p is shown at
     `(p - start_pts) * time_base` seconds; `end_pts` is when the last frame ends.
+    `nominal_fps` is FFmpeg's guess at the rate the video was meant to have, in which PySceneDetect counts; no time is computed from it.
     """
 
     video_id: str
@@ -74,7 +75,7 @@ class Video:
     width: int
     height: int
     rotation: int
-    average_fps: Fraction
+    nominal_fps: Fraction
     index: FrameIndex
 
     def __post_init__(self) -> None:

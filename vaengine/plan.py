@@ -90,7 +90,7 @@ def cut(video: Video, stretch: Stretch, chunk_s: float) -> list[tuple[int, int]]
 def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...], sampling: Sampling | None) -> ChunkSpec:
     """The chunk of frames `[first, stop)`."""
     pts, whole = video.index.pts, stop >= len(video.index)
-    overlap = 1 if first > 0 and video.index.exact else 0
+    before = 1 if first > 0 and video.index.exact else 0
     return ChunkSpec(
         video_id=video.video_id,
         path=video.path,
@@ -105,8 +105,8 @@ def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...], s
         start_pts=int(pts[first]) if video.index.exact else video.start_pts,
         end_pts=video.end_pts if whole else int(pts[stop]),
         seek_pts=_governing_keyframe(video, first),
-        pts=pts[first - overlap : stop] if video.index.exact else np.zeros(0, np.int64),
-        overlap=overlap,
+        pts=pts[first - before : stop] if video.index.exact else np.zeros(0, np.int64),
+        before=before,
         keys=keys,
         sampling=sampling if any(key.pipeline == PERSON for key in keys) else None,
     )

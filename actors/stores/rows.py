@@ -159,7 +159,7 @@ def video_row(video: Video) -> Row:
     row: Row = {f.name: getattr(video, f.name) for f in fields(video) if f.name != "index"}
     return row | {
         "time_base": str(video.time_base),
-        "average_fps": str(video.average_fps),
+        "nominal_fps": str(video.nominal_fps),
         "frame_count": video.frame_count,
         "duration_seconds": video.duration_s,
         "frame_index": index_bytes(video.index),
@@ -169,7 +169,7 @@ def video_row(video: Video) -> Row:
 def video_from(row: Stored) -> Video:
     """The reverse of `video_row`."""
     values = {f.name: row[f.name] for f in fields(Video) if f.name != "index"}
-    exact = {name: Fraction(row[name]) for name in ("time_base", "average_fps")}
+    exact = {name: Fraction(row[name]) for name in ("time_base", "nominal_fps")}
     return Video(**(values | exact), index=index_from(row["frame_index"]))
 
 

@@ -59,12 +59,12 @@ def chunks(video: Video, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def joined(backend: type[ChunkDecoder], video: Video, cuts: Sequence[int]) -> list[Shown]:
-    """What chunks between `cuts` give, one after the other, without their overlaps."""
+    """What chunks between `cuts` give, one after the other, without what trails."""
     return [
         (frame.number, frame.pts, digest(frame.bgr()))
         for first, stop in chunks(video, cuts)
         for frame in backend(chunk_spec(video, first, stop, (), None))
-        if not frame.is_overlap
+        if not frame.is_trailing
     ]
 
 
@@ -129,15 +129,15 @@ def test_cutting_anywhere_changes_nothing(backend: type[ChunkDecoder], variant: 
 @every_variant
 @EXAMPLES
 @given(data=st.data())
-def test_a_chunk_begins_with_the_frame_before_it(backend: type[ChunkDecoder], variant: str, clip_folder: Path, data: st.DataObject) -> None:
+def test_a_chunk_ends_with_the_frame_after_it(backend: type[ChunkDecoder], variant: str, clip_folder: Path, data: st.DataObject) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     video, shown = whole(backend, str(clip.path))
     if not video.index.exact or len(video.index) < 2:
         return
-    first = data.draw(st.integers(1, len(video.index) - 1))
-    frame = next(iter(backend(chunk_spec(video, first, len(video.index), (), None))))
-    assert frame.is_overlap
-    assert (frame.number, frame.pts, digest(frame.bgr())) == shown[first - 1]
+    stop = data.draw(st.integers(1, len(video.index) - 1))
+    *_, frame = backend(chunk_spec(video, 0, stop, (), None))
+    assert frame.is_trailing
+    assert (frame.number, frame.pts, digest(frame.bgr())) == shown[stop]
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
@@ -201,8 +201,8 @@ def test_lost_frames_are_those_of_the_chunk_that_holds_them(backend: type[ChunkD
     video = probe(str(clips.truncated(clip_folder).path))
     middle = len(video.index) // 2
     first, second = (backend(chunk_spec(video, *stretch, (), None)) for stretch in chunks(video, [middle]))
-    assert (len(list(first)), first.lost) == (middle, ())
-    assert len(list(second)) == len(video.index) - middle  # overlap included, the cut packet lost
+    assert (len(list(first)), first.lost) == (middle + 1, ())  # with the one that trails
+    assert len(list(second)) == len(video.index) - middle - 1
     assert second.lost == (len(video.index) - 1,)
 
 
@@ -216,4 +216,4 @@ def test_a_file_that_has_gone_is_unreadable(backend: type[ChunkDecoder], tmp_pat
 
 def _frame(backend: type[ChunkDecoder], clip: clips.Clip, number: int) -> DecodedFrame:
     video = probe(str(clip.path))
-    return next(frame for frame in backend(chunk_spec(video, number, number + 1, (), None)) if not frame.is_overlap)
+    return next(frame for frame in backend(chunk_spec(video, number, number + 1, (), None)) if not frame.is_trailing)

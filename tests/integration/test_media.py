@@ -93,8 +93,8 @@ def test_chunks_of_a_real_clip_hold_the_frames_of_an_independent_decode(path: Pa
     for first, stop in pairwise([0, *_cuts(video), len(video.index)]):
         decoder = ChunkDecoder(chunk_spec(video, first, stop, (), None))
         for frame in decoder:
-            if frame.is_overlap:
-                assert frame.pts == video.index.pts[first - 1]
+            if frame.is_trailing:
+                assert frame.pts == video.index.pts[stop]
                 assert digest(frame.bgr()) == times[frame.pts]
             else:
                 shown.append((frame.number, frame.pts, digest(frame.bgr())))
@@ -130,7 +130,7 @@ def test_a_broken_clip_gives_the_same_pictures_however_it_is_cut(name: str) -> N
         (frame.pts, digest(frame.bgr()))
         for stretch in ((0, middle), (middle, len(video.index)))
         for frame in ChunkDecoder(chunk_spec(video, *stretch, (), None))
-        if not frame.is_overlap
+        if not frame.is_trailing
     ]
     assert shown == plainly_decoded(path, video.stream_index)
 

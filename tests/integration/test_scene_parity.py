@@ -17,8 +17,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from actors.decoder import ChunkDecoder
+from actors.pieces import ChunkEnd
 from actors.probe import probe
+from actors.reader import read_chunk
 from actors.scenes import ContentScorer, cuts
 from schemas.pipeline import SCENE
 from schemas.settings import EngineSettings, SceneSettings, Settings
@@ -106,23 +107,38 @@ def test_stored_scores_give_the_cuts_of_pyscenedetect(judgement, path):
         assert found == verdict.cuts[detector]
 
 
+class Unstoppable:
+    def started(self, chunk_id):
+        return True
+
+    def stopping(self):
+        return False
+
+
 @cache
 def decoded(path, chunk_seconds):
-    """The probed video with number, pts and score of every frame, by way of chunks, the engine's decoder and overlap frames."""
+    """The probed video with number, pts and score of every frame, by way of chunks, the engine's reader."""
     settings = Settings(preset="embedded", engine=EngineSettings(chunk_seconds=chunk_seconds))
     video = probe(str(path))
     (key,) = work_keys(video.video_id, [SCENE], settings)
     shown = []
     for spec in chunks_of(video, {key: []}, settings):
-        scorer = ContentScorer()
-        scored = [(frame.number, frame.pts, scorer.score(frame.bgr()), frame.is_overlap) for frame in ChunkDecoder(spec)]
-        shown += [(number, pts, score) for number, pts, score, is_overlap in scored if not is_overlap]
+        (end,) = read_chunk(spec, Unstoppable())
+        assert isinstance(end, ChunkEnd)
+        shown += zip(end.frame_numbers.tolist(), end.frame_pts.tolist(), end.scene_scores.tolist(), strict=True)
     return video, *(np.array(column) for column in zip(*shown, strict=True))
 
 
 def cuts_by_the_engine(path, detector, chunk_seconds):
     video, numbers, pts, scores = decoded(path, chunk_seconds)
-    return cuts(scores, numbers, pts, time_base=video.time_base, fps=video.average_fps, settings=SceneSettings(detector=detector))
+    return cuts(
+        np.array([0.0, *scores[:-1]]),  # a chunk scores each frame against the next
+        numbers,
+        pts,
+        time_base=video.time_base,
+        fps=video.nominal_fps,
+        settings=SceneSettings(detector=detector),
+    )
 
 
 SEVERAL_STREAMS = ("video/torchcodec_nasa_13013.mp4",)

@@ -44,7 +44,7 @@ def video_of(pts, *, exact=True, end=None):
         width=640,
         height=360,
         rotation=0,
-        average_fps=Fraction(25),
+        nominal_fps=Fraction(25),
         index=FrameIndex(pts, np.zeros(1, np.int64), exact),
     )
 
@@ -62,7 +62,7 @@ def numbers_of(pts, *, cuts=(), lost=(), boxes=None):
     return Numbers(
         frame_numbers=decoded,
         frame_pts=np.asarray(pts)[decoded],
-        scene_scores=np.array([80.0 if frame in cuts else 1.0 for frame in decoded]),
+        scene_scores=np.array([80.0 if following in cuts else 1.0 for following in [*decoded[1:], -1]]),
         sampled=sampled,
         box_frames=np.repeat(sampled, [len(found) for found in per_frame]),
         xyxy=np.array([box for found in per_frame for box in found], float).reshape(-1, 4),

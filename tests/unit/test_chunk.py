@@ -28,7 +28,7 @@ def spec(**changed: Any) -> ChunkSpec:
         "end_pts": 13,
         "seek_pts": 0,
         "pts": np.array([9, 10, 11, 12]),
-        "overlap": 1,
+        "before": 1,
         "keys": (),
         "sampling": None,
     }
@@ -87,7 +87,7 @@ def test_a_chunk_is_named_by_its_stretch_and_knows_its_length() -> None:
     assert spec().duration_s == pytest.approx(0.12)
 
 
-@pytest.mark.parametrize("wrong", [{"frame_count": 0}, {"end_pts": 10}, {"pts": np.array([10, 11, 12])}, {"overlap": 0}])
+@pytest.mark.parametrize("wrong", [{"frame_count": 0}, {"end_pts": 10}, {"pts": np.array([10, 11, 12])}, {"before": 0}])
 def test_a_chunk_that_contradicts_itself_cannot_be_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"frames"):
         spec(**wrong)

@@ -50,8 +50,12 @@ def test_nobody_is_in_an_empty_picture(hog):
     assert len(hog.detect(np.full((1, 360, 640, 3), 90, np.uint8))[0]) == 0
 
 
-def test_a_picture_too_small_for_the_detector_is_an_empty_answer(hog):
-    assert len(hog.detect(np.full((1, 8, 8, 3), 90, np.uint8))[0]) == 0
+@pytest.mark.parametrize("size", [(8, 8), (1, 640), (640, 1), (30, 500), (500, 30), (62, 640), (66, 640), (640, 31), (640, 33)])
+def test_a_picture_of_any_size_has_an_answer(hog, size):
+    noise = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+    boxes = hog.detect(noise)[0]
+    assert (boxes.xyxy <= [size[1], size[0], size[1], size[0]]).all()
+    assert np.isfinite(boxes.confidence).all()
 
 
 def test_weak_boxes_are_left_out_below_the_least_confidence(hog, walk):

@@ -30,7 +30,7 @@ def test_facts_are_those_the_clip_was_made_with(variant: str, clip_folder: Path)
 def test_the_last_frame_ends_when_its_duration_is_over(clip_folder: Path) -> None:
     video = probe(str(clips.counting(clip_folder, frames=24, fps=12).path))
     assert video.duration_s == pytest.approx(2.0)
-    assert video.average_fps == Fraction(12)
+    assert video.nominal_fps == Fraction(12)
 
 
 def test_a_late_start_is_zero_of_the_videos_time(clip_folder: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_late_start_is_zero_of_the_videos_time(clip_folder: Path) -> None:
 
 def test_a_raw_streams_rate_is_that_of_its_packets(clip_folder: Path) -> None:
     video = probe(str(clips.VARIANTS["raw_h264"](clip_folder).path))
-    assert (video.average_fps, video.duration_s) == (12, 4.0)
+    assert (video.nominal_fps, video.duration_s) == (12, 4.0)
 
 
 def test_of_several_streams_the_best_is_taken(clip_folder: Path) -> None:

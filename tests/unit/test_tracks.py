@@ -136,7 +136,7 @@ def test_the_tracker_asks_nobody_on_the_network_and_leaves_nothing_behind(offlin
     if done.returncode:
         pytest.fail(done.stderr)
     assert done.stdout == ""
-    assert offline.guarded_processes() == 1
+    assert offline.guarded() == 1
     assert offline.attempts() == []
     assert list(home.rglob("*")) == []
     assert not [path for path in temporary.iterdir() if "ltralytics" in path.name]

@@ -30,7 +30,7 @@ def video(**changed: Any) -> Video:
         "width": 64,
         "height": 48,
         "rotation": 0,
-        "average_fps": Fraction(25),
+        "nominal_fps": Fraction(25),
         "index": FrameIndex(np.arange(25) * 512 + 512, np.array([0]), exact=True, missing=2),
     }
     return Video(**{**facts, **changed})

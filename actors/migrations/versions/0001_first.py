@@ -78,7 +78,7 @@ def upgrade() -> None:
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("rotation", sa.Integer(), nullable=False),
-        sa.Column("average_fps", sa.Text(), nullable=False),
+        sa.Column("nominal_fps", sa.Text(), nullable=False),
         sa.Column("frame_count", _BIG, nullable=False),
         sa.Column("duration_seconds", _REAL, nullable=False),
         sa.Column("frame_index", sa.LargeBinary(), nullable=False),
