@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def session(
     else:
         init = {"address": reachable(address), "runtime_env": {"py_modules": [str(folder) for folder in packages]}}
     with tempfile.TemporaryDirectory(prefix="vaengine-", ignore_cleanup_errors=True) as empty:  # workers live in it until the end
-        with contextlib.chdir(empty):
+        with contextlib.chdir(empty), contextlib.nullcontext() if verbose else _without_log_level_note():
             _connect(address, init, verbose=verbose)
         try:
             yield _session(started=address == "local")
@@ -93,6 +94,29 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterUnreachable(address, f"{error}; check `ray status`, or leave --cluster out to work on this machine") from error
+
+
+@contextlib.contextmanager
+def _without_log_level_note() -> Iterator[None]:
+    """Hold standard error back and hand it on without the line in which Ray says that its log level was set.
+
+    The C++ side writes it past Python, to descriptor 2, whenever RAY_BACKEND_LOG_LEVEL is set; without that variable it writes a warning
+    about every actor pool instead.
+    """
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            for line in held:
+                if b"RAY_BACKEND_LOG_LEVEL" not in line:
+                    os.write(2, line)
 
 
 def _session(*, started: bool) -> Session:

@@ -77,9 +77,12 @@ def job_status(results: Mapping[str, PipelineResult]) -> JobStatus:
 
 
 def job_error(results: Mapping[str, PipelineResult]) -> str | None:
-    """What a failed job says: each failed pipeline with its reason; one line."""
-    failed = [f"{name}: {result.error_message}" for name, result in sorted(results.items()) if result.status is JobStatus.FAILED]
-    return "; ".join(failed) or None
+    """What a failed job says: each reason once, with the pipelines it failed; one line."""
+    reasons: dict[str, list[str]] = {}
+    for name, result in sorted(results.items()):
+        if result.status is JobStatus.FAILED:
+            reasons.setdefault(result.error_message or "no reason was given", []).append(name)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items()) or None
 
 
 @dataclass(frozen=True, slots=True)
