@@ -63,6 +63,7 @@ class Finalizer:
         self._jobs: dict[str, str] = {}
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
+        self._warmed = False
         self._taking = threading.Lock()  # the actor has a second thread, for `drain`
         self._to_finish: queue.SimpleQueue[tuple[WorkKey, threading.Event]] = queue.SimpleQueue()
         threading.Thread(target=self._finish_forever, daemon=True).start()
@@ -141,10 +142,19 @@ class Finalizer:
             return
         totals = self._store.commit_chunks(self._epoch, [self._chunk_commit(end, pieces, key) for key in keys])
         self._progress.committed(end.spec)
+        self._warm_up(keys)
         frames = len(self._video(end.video_id).index)
         for key, total in totals.items():
             if total >= frames:
                 self.finish(key)
+
+    def _warm_up(self, keys: tuple[WorkKey, ...]) -> None:
+        """With the first boxes stored, load what tracks need, beside the work that still goes on."""
+        if not self._warmed and any(key.pipeline == PERSON for key in keys):
+            from actors.tracks import warm_up
+
+            self._warmed = True
+            threading.Thread(target=warm_up, daemon=True).start()
 
     def _chunk_commit(self, end: ChunkEnd, pieces: list[BoxesPiece], key: WorkKey) -> ChunkCommit:
         spec, numbers = end.spec, numbers_of(end, pieces if key.pipeline == PERSON else [])

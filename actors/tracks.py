@@ -35,6 +35,12 @@ def quiet_ultralytics() -> None:
         importlib.import_module("ultralytics")
 
 
+def warm_up() -> None:
+    """Import the tracker's library ahead of need: two seconds that a run would otherwise end with."""
+    quiet_ultralytics()
+    importlib.import_module("ultralytics.trackers.byte_tracker")
+
+
 def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:
     """Track of each box, counted from 1 in order of first appearance; 0 for a box that belongs to none.
 

@@ -1,6 +1,7 @@
 """vaengine annotates large video collections on Ray; this package is all that users import."""
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 for _sister in ("schemas", "actors", "cluster"):
     _found = importlib.import_module(_sister)
@@ -11,3 +12,39 @@ for _sister in ("schemas", "actors", "cluster"):
         )
 
 __version__ = "0.1.0"
+
+# Looked up when asked for: the command line must not pay for what it does not use.
+_HOMES = {
+    "BatchOrchestrator": "vaengine.orchestrator",
+    "BatchJob": "schemas.job",
+    "BatchReport": "schemas.job",
+    "BatchStatus": "schemas.job",
+    "JobStatus": "schemas.job",
+    "PipelineResult": "schemas.job",
+    "StorageBackend": "schemas.store",
+    "FileStorageBackend": "actors.stores.files",
+    "SQLiteStorageBackend": "actors.stores.sqlite",
+    "VaengineError": "schemas.errors",
+    "open_store": "actors.stores",
+}
+
+__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 strings all: the keys above
+
+if TYPE_CHECKING:
+    from actors.stores import open_store as open_store
+    from actors.stores.files import FileStorageBackend as FileStorageBackend
+    from actors.stores.sqlite import SQLiteStorageBackend as SQLiteStorageBackend
+    from schemas.errors import VaengineError as VaengineError
+    from schemas.job import BatchJob as BatchJob
+    from schemas.job import BatchReport as BatchReport
+    from schemas.job import BatchStatus as BatchStatus
+    from schemas.job import JobStatus as JobStatus
+    from schemas.job import PipelineResult as PipelineResult
+    from schemas.store import StorageBackend as StorageBackend
+    from vaengine.orchestrator import BatchOrchestrator as BatchOrchestrator
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vaengine' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -15,8 +15,8 @@ from schemas.settings import Settings
 from vaengine.plan import WorkItem
 
 MIB = 1024 * 1024
-BLOCK_BYTES = 32 * MIB  # two pieces of 640 x 480; Ray's own 128 MiB holds back the first rows and costs memory
-VISION_ROWS = 2  # rows a vision actor takes at once
+BLOCK_BYTES = 8 * MIB  # about one piece of pictures; with more, one vision actor is left with the tail while the others idle
+VISION_ROWS = 1  # rows a vision actor takes at once; a GPU wants more
 TASK_RETRIES = 2  # Ray's default for a task that kills its process is to retry it for ever
 NO_PROGRESS_SECONDS = 300
 

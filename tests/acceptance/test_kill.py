@@ -21,11 +21,11 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six short clips with persons and cuts, many chunks each."""
+    """Four short clips with persons and cuts, several chunks each."""
     place = tmp_path_factory.mktemp("films")
-    for persons in (1, 2, 3):
-        clips.with_persons(place, frames=60 + persons, cuts=(30,), persons=persons)
-    for cuts in ((20, 45), (15, 30), (40,)):
+    for persons in (1, 2):
+        clips.with_persons(place, frames=40 + persons, cuts=(20,), persons=persons)
+    for cuts in ((20, 45), (15, 30)):
         clips.with_cuts(place, cuts=cuts)
     return place
 
@@ -51,7 +51,7 @@ def kill_when(process: object, db: Path, query: str, at_least: int) -> None:
 
 @pytest.mark.parametrize(
     ("query", "at_least"),
-    [("SELECT count(*) FROM jobs", 1), (CHUNKS, 1), (CHUNKS, 7), (DONE, 1), (DONE, 8)],
+    [("SELECT count(*) FROM jobs", 1), (CHUNKS, 1), (CHUNKS, 6), (DONE, 1), (DONE, 6)],
     ids=["jobs known", "first chunk", "some chunks", "first pipeline done", "most done"],
 )
 def test_a_driver_killed_at_any_moment_leaves_a_store_that_the_same_command_completes(
@@ -68,8 +68,9 @@ def test_a_driver_killed_at_any_moment_leaves_a_store_that_the_same_command_comp
 def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
     process = commands.start(*command(folder, tmp_path))
     db = tmp_path / "batch_processing.db"
-    commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
-    commands.wait_for(lambda: commands.worker_of(process.pid, role), role, seconds=20).kill()
+    if role != "FlatMap":  # decoding may be over by then
+        commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
+    commands.wait_for(lambda: commands.worker_of(process.pid, role), role).kill()
     process.communicate(timeout=commands.PATIENCE_S)
     again = commands.finished(*command(folder, tmp_path))
     assert again.returncode == 0, again.stderr

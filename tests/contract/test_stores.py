@@ -598,11 +598,11 @@ def test_only_one_live_run_holds_a_store(url):
 
 def test_a_killed_holder_frees_the_store_and_its_children_do_not_hold_it(url):
     code = "import os, subprocess, sys, time; from actors.stores.lock import hold; h = hold(sys.argv[1]);"
-    code += " child = subprocess.Popen(['sleep', '60']); fork = os.fork();"
-    code += " print(child.pid, fork, flush=True) if fork else None; time.sleep(60)"
+    code += " child = subprocess.Popen(['sleep', '60']); heard, told = os.pipe(); fork = os.fork();"
+    code += " print(child.pid, fork, os.read(heard, 1), flush=True) if fork else os.write(told, b'x'); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
     assert holder.stdout is not None
-    children = [int(pid) for pid in holder.stdout.readline().split()]
+    children = [int(pid) for pid in holder.stdout.readline().split()[:2]]  # the fork has run its hooks by now
     try:
         with pytest.raises(StoreBusy, match=f"process {holder.pid}"):
             hold(url)

@@ -145,6 +145,21 @@ def test_work_lasts_from_the_first_chunk_begun_to_the_last_commit() -> None:
     assert stopwatch.working_s == pytest.approx(7.0)
 
 
+def test_the_steady_pace_leaves_out_how_the_first_frames_came() -> None:
+    stopwatch = Stopwatch()
+    for now, frames in ((10.0, 0), (30.0, 100), (40.0, 200), (50.0, 300), (60.0, 400)):
+        stopwatch(Snapshot(working_s=now - 9, frames_done=frames), now=now)
+    assert stopwatch.steady_s == pytest.approx(40.0)
+    assert stopwatch.working_s == pytest.approx(51.0)
+
+
+def test_one_commit_tells_no_pace() -> None:
+    stopwatch = Stopwatch()
+    stopwatch(Snapshot(working_s=1.0, frames_done=100), now=10.0)
+    with pytest.raises(ValueError, match="too few commits"):
+        _ = stopwatch.steady_s
+
+
 def test_a_run_without_work_has_no_working_time() -> None:
     stopwatch = Stopwatch()
     stopwatch(Snapshot(videos_skipped=1), now=100.0)
