@@ -82,14 +82,14 @@ def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_the_store
     process = commands.start(*command(folder, tmp_path))
     db = tmp_path / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
-    orphans = commands.workers(process.pid)
+    orphans = [found for role in ("StoreActor", "FinalizerActor", "MapWorker") if (found := commands.worker_of(process.pid, role))]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     store = open_store(runs.sqlite(tmp_path))
     store.open_run(RunInfo("successor", "here", os.getpid(), {}, ()))
     at_takeover = runs.digest(runs.sqlite(tmp_path)), commands.counted(db, CHUNKS)
     assert any(orphan.is_running() for orphan in orphans), "the writer outlives its driver, else this shows nothing"
-    psutil.wait_procs(orphans, timeout=60)
+    assert psutil.wait_procs(orphans, timeout=60)[1] == [], "they find out that their driver is gone"
     assert (runs.digest(runs.sqlite(tmp_path)), commands.counted(db, CHUNKS)) == at_takeover
     store.close()
 
