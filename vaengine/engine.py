@@ -48,7 +48,7 @@ class Engine:
 
     def __init__(self, request: RunRequest, *, listener: Callable[[Snapshot], None] | None = None) -> None:
         self.batch_id = request.batch_id or uuid.uuid4().hex[:12]
-        self._request = replace(request, batch_id=self.batch_id)
+        self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
         self._listener = listener or (lambda snapshot: None)
         self._stopped_by: str | None = None
 

@@ -19,7 +19,7 @@ class RunRequest:
     out: Path
     store_url: str  # files:DIR or sqlite:///FILE, absolute
     cluster: str = "local"  # "local", "auto" or an address
-    limit: int | None = None
+    limit: int | None = None  # only the first so many inputs
     files: bool = True  # write the JSON projections
     keep_runs: bool = False
     batch_id: str | None = None  # None: a new one

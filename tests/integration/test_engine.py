@@ -157,6 +157,11 @@ def test_videos_of_one_name_and_different_content_stay_apart_and_copies_are_one(
     assert (report.outcomes[0].path, report.outcomes[0].duplicates) == (str(places[0]), (str(places[2]),))
 
 
+def test_a_limit_takes_the_first_videos_only(folder: list[Path], tmp_path: Path) -> None:
+    report = runs.run(folder, tmp_path, pipelines=[SCENE], limit=1)
+    assert [line.path for line in report.outcomes] == [str(folder[0])]
+
+
 def test_a_video_without_persons_has_an_empty_result_that_is_a_result(clip_folder: Path, tmp_path: Path) -> None:
     still = clips.still(clip_folder).path
     assert runs.run([still], tmp_path, pipelines=[PERSON]).completed == 1
