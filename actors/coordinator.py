@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from actors.pieces import Failure
 from schemas.chunk import ChunkSpec, WorkKey
 from schemas.progress import PipelineProgress, Snapshot
 
@@ -48,6 +49,7 @@ class Coordinator:
         self._failures: deque[str] = deque(maxlen=FAILURES_SHOWN)
         self._finished: list[Finished] = []
         self._halted: str | None = None
+        self._reasons: dict[str, Failure] = {}
 
     def planned(self, videos: Sequence[PlannedVideo]) -> None:
         """More work was found."""
@@ -80,13 +82,20 @@ class Coordinator:
         self._in_work.add(chunk_id)
         return True
 
-    def left(self, chunk_id: str) -> None:
+    def left(self, chunk_id: str, failure: Failure | None = None) -> None:
         """A chunk was given up because the run is stopping, or failed in a way that another pass may cure."""
         self._in_work.discard(chunk_id)
+        if failure is not None:
+            self._reasons[chunk_id] = failure
+
+    def reasons(self) -> dict[str, Failure]:
+        """Why chunks were left, the last reason of each."""
+        return dict(self._reasons)
 
     def committed(self, spec: ChunkSpec) -> None:
         """A chunk is in the store."""
         self._in_work.discard(spec.chunk_id)
+        self._reasons.pop(spec.chunk_id, None)
         for key in spec.keys:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
@@ -121,6 +130,9 @@ class Coordinator:
 
     def halted(self) -> str | None:
         return self._halted
+
+    def ping(self) -> None:
+        """Answers as long as this process lives."""
 
     def stopping(self) -> bool:
         return self._snapshot.stopping

@@ -21,7 +21,7 @@ import numpy as np
 from actors.coordinator import Finished
 from actors.pieces import BoxesPiece, ChunkEnd, Failure
 from schemas.chunk import ChunkCommit, ChunkSpec, ManifestLine, Numbers, WorkKey
-from schemas.errors import DiskFull, StaleEpoch, StoreFailed, Truncated, VaengineError
+from schemas.errors import Truncated, VaengineError
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON
 from schemas.settings import Settings
@@ -37,7 +37,7 @@ class Progress(Protocol):
     """What the finalizer tells the coordinator."""
 
     def committed(self, spec: ChunkSpec) -> None: ...
-    def left(self, chunk_id: str) -> None: ...
+    def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
     def finished(self, finished: Finished) -> None: ...
     def halt(self, reason: str) -> None: ...
 
@@ -82,6 +82,9 @@ class Finalizer:
         """Make the rows of a key final; its manifest is known to be whole."""
         self._to_finish.put((key, threading.Event()))
 
+    def ping(self) -> None:
+        """Answers as long as this process lives."""
+
     def drain(self) -> None:
         """Return when everything handed to `finish` so far is done."""
         done = threading.Event()
@@ -109,27 +112,32 @@ class Finalizer:
             if error.__class__.__module__.startswith("ray."):
                 raise  # an actor of the crew is gone: the driver hires another
             traceback.print_exc()
-            for key in assembly.end.spec.keys if assembly.end else ():
+            spec = self._end_of(assembly).spec
+            self._progress.left(spec.chunk_id)
+            for key in spec.keys:
                 self._fail(key, Failure("internal", f"storing {key.video_id} failed: {error!r}", transient=False))
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Carry out `work`; a store that cannot take more halts the run, and so does a superseded epoch: its successor does the work."""
         try:
             work()
-        except (DiskFull, StoreFailed) as error:
-            self._progress.halt(str(error))
-        except StaleEpoch as error:
+        except VaengineError as error:
             log.warning("%s", error)
             self._progress.halt(str(error))
 
-    def _settle(self, assembly: _Assembly) -> None:
-        end = assembly.end
-        if end is None:
+    @staticmethod
+    def _end_of(assembly: _Assembly) -> ChunkEnd:
+        if assembly.end is None:
             raise AssertionError("only whole assemblies are settled")
+        return assembly.end
+
+    def _settle(self, assembly: _Assembly) -> None:
+        end = self._end_of(assembly)
         pieces = [assembly.boxes[number] for number in sorted(assembly.boxes)]
         failures = [failure for failure in (end.failure, *(piece.failure for piece in pieces)) if failure is not None]
-        if end.cancelled or any(failure.transient for failure in failures):
-            self._progress.left(end.spec.chunk_id)
+        transient = next((failure for failure in failures if failure.transient), None)
+        if end.cancelled or transient:
+            self._progress.left(end.spec.chunk_id, transient)
             return
         failed = {key: failure for key in end.spec.keys for failure in failures if failure.pipeline in (None, key.pipeline)}
         self._commit(end, pieces, tuple(key for key in end.spec.keys if key not in failed))
@@ -184,16 +192,22 @@ class Finalizer:
         self._progress.finished(Finished(key, failure.message))
 
     def _video(self, video_id: str) -> Video:
-        if video_id not in self._videos:
-            self._videos |= self._store.videos([video_id])
-        return self._videos[video_id]
+        video = self._videos.get(video_id)  # the other thread may drop it at any moment
+        if video is None:
+            video = self._videos[video_id] = self._store.videos([video_id])[video_id]
+        return video
 
     def _finish_forever(self) -> None:
         while True:
             key, done = self._to_finish.get()
-            if key.video_id:
-                self._guarded(functools.partial(self.finish_now, key))
-            done.set()
+            try:
+                if key.video_id:
+                    self._guarded(functools.partial(self.finish_now, key))
+            except Exception:  # noqa: BLE001 this thread must live, or `drain` waits for ever; the key stays missing and is done again
+                traceback.print_exc()
+                self._ended.discard(key)
+            finally:
+                done.set()
 
     def finish_now(self, key: WorkKey) -> None:
         """`finish`, on the caller's thread; once for each key."""
@@ -203,8 +217,7 @@ class Finalizer:
         outcome = self._outcome(key)
         self._store.finish(self._epoch, outcome)
         self._progress.finished(Finished(key, outcome.error_message))
-        if outcome.key.pipeline == PERSON:
-            self._videos.pop(key.video_id, None)  # an index is 16 bytes a frame; it is read again if needed
+        self._videos.pop(key.video_id, None)  # an index is 8 bytes a frame; it is read again if needed
 
     def _outcome(self, key: WorkKey) -> Outcome:
         """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too many frames are missing."""
@@ -214,8 +227,9 @@ class Finalizer:
         lines = self._store.manifest([key])[key]
         lost = [frame for line in lines for frame in line.lost]
         verdict = loss_verdict(video, lost, self._settings.decode.max_lost)
+        numbers = self._store.numbers(key)
         try:
-            annotations = associate(video, self._store.numbers(key), self._settings, key)
+            annotations = associate(video, numbers, self._settings, key)
         except Exception as error:  # noqa: BLE001 a fault in one video's association must not stop the others; it is stored as its reason
             traceback.print_exc()
             return Outcome(key, job_id, JobStatus.FAILED, error_message=f"association failed: {error!r}", failure_kind="internal")

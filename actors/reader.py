@@ -74,7 +74,9 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | Chunk
         yield _end(spec, failure=Failure("out_of_memory", f"{spec.path}: {error}", transient=True))
     except Exception as error:  # noqa: BLE001 a raise would lose the whole Ray Data block, innocents included
         traceback.print_exc()
-        yield _end(spec, failure=Failure("internal", f"{spec.path}: {error!r} in {_place(error)}", transient=False))
+        crew_lost = type(error).__module__.startswith("ray.")  # the coordinator died: nothing is wrong with this chunk
+        kind = "worker_lost" if crew_lost else "internal"
+        yield _end(spec, failure=Failure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost))
 
 
 def _read(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | ChunkEnd]:

@@ -15,6 +15,9 @@ class StoreActor:
     def __init__(self, url: str) -> None:
         self._store = open_store(url)
 
+    def ping(self) -> None:
+        """Answers as long as this process lives."""
+
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Any method of the store; iterators are drained, since they cannot travel."""
         answer = getattr(self._store, method)(*args, **kwargs)

@@ -75,6 +75,17 @@ class Crew:
         """References that resolve when everything handed to the finalizers so far is done."""
         return [finalizer.drain.remote() for finalizer in self.finalizers]
 
+    def alive(self, pings: list[Any]) -> list[Any]:
+        """Raises Ray's `RayActorError` once an actor has died; takes and returns the questions that wait for their answer.
+
+        Without it a dead store would be noticed at the end of the pass, everything decoded until then for nothing.
+        """
+        import ray
+
+        answered, waiting = ray.wait(pings, num_returns=len(pings), timeout=0) if pings else ([], [])
+        ray.get(answered)
+        return waiting or [actor.ping.remote() for actor in self.actors]
+
     def dismiss(self) -> None:
         """End these actors; on a Ray that goes on running they would stay."""
         import ray

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from actors.coordinator import Finished
 from actors.finalizer import Finalizer
+from actors.pieces import Failure
 from actors.stores import open_store
 from actors.stores.lock import hold
 from cluster.inventory import local_inventory, shared_memory_free_bytes
 from cluster.placement import Demand, object_store_bytes, place
 from cluster.session import Session, quiet_ray, reachable, session
 from schemas.chunk import ChunkSpec
+from schemas.errors import DiskFull, StoreFailed, VaengineError
 from schemas.job import BatchReport, VideoOutcome
 from schemas.pipeline import PERSON
 from schemas.progress import Snapshot
@@ -91,7 +93,7 @@ class Engine:
             store.set_meta(epoch, f"preset.{pipeline}", preset)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
         intake = Intake(self._request, self.batch_id)
-        with self._projecting() as projector, _probing(self._request, store) as probing:
+        with self._closing_on_error(store, epoch), self._projecting(tally) as projector, _probing(self._request, store) as probing:
             engine = self._request.settings.engine
             first = intake.take(probing.page(engine.page_chunks, engine.chunk_seconds), store, epoch)
             if first.left.chunks or not probing.exhausted:
@@ -101,8 +103,19 @@ class Engine:
             if projector:  # also mends what is missing or stale of videos that needed no work
                 projector.refresh(entry.job_id for entry in intake.entries.values())
         outcomes = intake.outcomes(store)
-        store.close_run(epoch, _word_for(outcomes, stopped=bool(self._stopped_by or tally.halted)))
+        with contextlib.suppress(DiskFull, StoreFailed) if tally.halted else contextlib.nullcontext():  # said already
+            store.close_run(epoch, _word_for(outcomes, stopped=bool(self._stopped_by or tally.halted)))
         return outcomes
+
+    @contextlib.contextmanager
+    def _closing_on_error(self, store: StorageBackend, epoch: int) -> Iterator[None]:
+        """A run that ends in an error, such as a Ray that does not start, is noted as stopped; the next takes up what it registered."""
+        try:
+            yield
+        except VaengineError:
+            with contextlib.suppress(VaengineError):  # the first error is the one to be told
+                store.close_run(epoch, "stopped")
+            raise
 
     def _finish_here(self, store: StorageBackend, epoch: int, work: Workload, tally: _Tally) -> None:
         """Nothing to decode: what is whole but not final is finished in this process, without Ray."""
@@ -145,13 +158,16 @@ class Engine:
         return session(cpus=int(here.cpus), object_store_bytes=room, verbose=request.verbose)
 
     @contextlib.contextmanager
-    def _projecting(self) -> Iterator[Projector | None]:
-        """Files beside a database; in a `files:` store they are the store."""
+    def _projecting(self, tally: _Tally) -> Iterator[Projector | None]:
+        """Files beside a database; in a `files:` store they are the store. A full disk here costs files only: the next run makes them."""
         wanted = self._request.files and not self._request.store_url.startswith("files:")
         projector = Projector(self._request.store_url, self._request.out) if wanted else None
         yield projector
         if projector:
-            projector.close()
+            try:
+                projector.close()
+            except VaengineError as error:
+                tally.halted = tally.halted or str(error)
 
     def _demand(self) -> Demand:
         return Demand(self._request.settings.engine.workers, PERSON in self._request.pipelines)
@@ -164,7 +180,7 @@ class _Unwatched:
     """Progress that nobody watches."""
 
     def committed(self, spec: ChunkSpec) -> None: ...
-    def left(self, chunk_id: str) -> None: ...
+    def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
     def finished(self, finished: Finished) -> None: ...
 
     def halt(self, reason: str) -> None:

@@ -64,14 +64,18 @@ class Intake:
 
     def take(self, probed: Sequence[Probed], store: StorageBackend, epoch: int) -> Workload:
         """Give each file its identity, register its job, and find what no manifest line covers."""
-        fresh = self._fresh(probed, store)
+        fresh, duplicates = self._fresh(probed, store)
         keys = {one.video_id: work_keys(one.video_id, self._request.pipelines, self._request.settings) for one in fresh}
         complete = store.completed([key for video_keys in keys.values() for key in video_keys])
         entries = {one.video_id: _entry(one, keys[one.video_id], complete) for one in fresh}
-        self.entries |= entries
         videos = {one.video_id: one.video for one in fresh if one.video}
         jobs = [self._job(entries[one.video_id], complete, one.error) for one in fresh]
         store.register(epoch, list(videos.values()), jobs)
+        # Noted only now: when the store dies while it registers, the same page is taken again.
+        self.entries |= entries
+        self._fingerprints |= {one.video_id: one.fingerprint for one in fresh}
+        for one in duplicates:
+            self._duplicates.setdefault(one.video_id, []).append(one.path)
         return Workload(
             left=self._left(entries.values(), videos, complete, store),
             jobs={entry.video_id: entry.job_id for entry in entries.values()},
@@ -110,18 +114,19 @@ class Intake:
         to_finish = tuple(key for keys in wanted.values() for key in keys if key not in lacking)
         return Left({video_id: missing for video_id, missing in chunks.items() if missing}, to_finish)
 
-    def _fresh(self, probed: Sequence[Probed], store: StorageBackend) -> list[Probed]:
-        """Probed files under their final ids, further paths of a known content noted as duplicates of the first."""
+    def _fresh(self, probed: Sequence[Probed], store: StorageBackend) -> tuple[list[Probed], list[Probed]]:
+        """Probed files under their final ids, and apart from them further paths of a known content."""
         taken = store.fingerprints([one.video_id for one in probed]) | self._fingerprints
-        fresh: list[Probed] = []
+        fresh: dict[str, Probed] = {}
+        duplicates: list[Probed] = []
         for found in probed:
             one = _with_longer_id(found) if taken.get(found.video_id, found.fingerprint) != found.fingerprint else found
-            if one.video_id in self._fingerprints:
-                self._duplicates.setdefault(one.video_id, []).append(one.path)
+            if one.video_id in self._fingerprints or one.video_id in fresh:
+                duplicates.append(one)
                 continue
-            self._fingerprints[one.video_id] = taken[one.video_id] = one.fingerprint
-            fresh.append(one)
-        return fresh
+            taken[one.video_id] = one.fingerprint
+            fresh[one.video_id] = one
+        return list(fresh.values()), duplicates
 
     def _job(self, entry: Entry, complete: set[WorkKey], error: VideoError | None) -> BatchJob:
         return BatchJob(

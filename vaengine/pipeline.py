@@ -18,7 +18,8 @@ MIB = 1024 * 1024
 BLOCK_BYTES = 8 * MIB  # about one piece of pictures; with more, one vision actor is left with the tail while the others idle
 VISION_ROWS = 1  # rows a vision actor takes at once; a GPU wants more
 TASK_RETRIES = 2  # Ray's default for a task that kills its process is to retry it for ever
-NO_PROGRESS_SECONDS = 300
+NO_PROGRESS_SECONDS = 300.0  # at least; Ray takes a pass for stuck when no block moves for so long
+SLOW_S_PER_MEGAPIXEL = 0.1  # ten times what decoding and scoring a frame was measured to cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def run_pass(work: Pass, *, verbose: bool = False) -> None:
     import ray
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
-    _configure(verbose=verbose)
+    _configure(no_progress_s=_patience_s(work.items), verbose=verbose)
     place = work.placement
     to_models = any(chunk.sampling is not None for item in work.items for chunk in item.chunks)
     rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
@@ -64,7 +65,13 @@ def run_pass(work: Pass, *, verbose: bool = False) -> None:
         pass
 
 
-def _configure(*, verbose: bool) -> None:
+def _patience_s(items: Sequence[WorkItem]) -> float:
+    """How long a decoder may be silent: a chunk for scenes alone yields one row, at its end."""
+    longest = max(sum(chunk.frame_count * chunk.width * chunk.height for chunk in item.chunks) for item in items)
+    return max(NO_PROGRESS_SECONDS, longest / 1e6 * SLOW_S_PER_MEGAPIXEL)
+
+
+def _configure(*, no_progress_s: float, verbose: bool) -> None:
     import ray
 
     context = ray.data.DataContext.get_current()
@@ -72,7 +79,7 @@ def _configure(*, verbose: bool) -> None:
     context.max_errored_blocks = -1  # we do our own accounts; what is lost is in the next pass
     context.target_max_block_size = BLOCK_BYTES
     context.execution_options.preserve_order = False
-    context.execution_no_progress_timeout_s = NO_PROGRESS_SECONDS
+    context.execution_no_progress_timeout_s = no_progress_s
     context.print_on_execution_start = verbose
     # Ray 2.60 deprecates passing `max_retries` on, and offers no other way to bound the retries of a task.
     warnings.filterwarnings("ignore", message=".*ray_remote_args.*")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
-from schemas.errors import VideoError
+from schemas.errors import Unreadable, VideoError
 from schemas.video import Video
 
 PAGE_SECONDS = 2.0  # how long the first page may wait to fill
@@ -37,6 +37,10 @@ def probe_path(path: str, known: Video | None) -> Probed:
         video = known if known is not None and _unchanged(path, known) else probe(path)
     except VideoError as error:
         return Probed(path, *failed_identity(path), error=error)
+    except OSError as error:  # it went away between two looks
+        return Probed(path, *failed_identity(path), error=Unreadable(path, error.strerror or str(error)))
+    except Exception as error:  # noqa: BLE001 a container nobody has seen yet fails its own job, not the run
+        return Probed(path, *failed_identity(path), error=VideoError(path, f"its header cannot be understood ({error!r})"))
     return Probed(path, video.video_id, video.fingerprint, replace(video, path=path))
 
 

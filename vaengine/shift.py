@@ -7,14 +7,17 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 from actors.coordinator import Finished, PlannedVideo
+from actors.pieces import Failure
 from cluster.placement import Placement
 from cluster.session import Session
 from schemas.chunk import ChunkSpec, WorkKey
-from schemas.errors import WorkerLost
+from schemas.errors import StoreFailed, WorkerLost
 from schemas.job import JobStatus
 from schemas.progress import Snapshot
 from schemas.store import Outcome
@@ -53,6 +56,7 @@ class Shift:
         self.epoch = 0
         self._jobs: dict[str, str] = {}
         self._running: threading.Thread | None = None
+        self._pings: list[Any] = []
         self._stop_deadline = 0.0
         self._trouble: str | None = None  # what Ray said when a pass broke
         self.snapshot = Snapshot()
@@ -77,16 +81,26 @@ class Shift:
             with self._surviving():
                 self._begin(work, last=probing.exhausted)
                 self._pass(work_items(work.left.chunks.values(), engine.chunk_seconds))
-            work = None
-            if not (probing.exhausted or self._over()):
-                with self._surviving():
-                    work = self._intake.take(probing.page(engine.page_chunks, engine.chunk_seconds), self._crew_here.store, self.epoch)
+            work = self._next_page(probing)
+
+    def _next_page(self, probing: Probing) -> Workload | None:
+        """The next page of work, None at the end; registered once more by the next crew where this one's store dies over it."""
+        if probing.exhausted or self._over():
+            return None
+        engine = self._request.settings.engine
+        page = probing.page(engine.page_chunks, engine.chunk_seconds)
+        for _ in range(2):
+            with self._surviving():
+                return self._intake.take(page, self._crew_here.store, self.epoch)
+        raise StoreFailed(self._request.store_url, self._trouble)
 
     def _further_passes(self) -> None:
         for attempt in range(2, self._request.settings.engine.max_passes + 1):
+            if self._over():
+                return
             with self._surviving():
                 left = self._left()
-                if not left or self._over():
+                if not left:
                     return
                 time.sleep(BACKOFF_SECONDS * 2 ** (attempt - 2) * random.uniform(0.8, 1.2))
                 self._crew_here.expect(self._jobs)
@@ -95,18 +109,26 @@ class Shift:
 
     def _conclude(self) -> None:
         """What is missing after the last pass failed with the worker that held it; after a stop it is pending."""
+        if self.halted:  # nothing more can be stored
+            return
         with self._surviving():
             left = self._left()
-            for key in sorted({key for chunk in _all(left) for key in chunk.keys} | set(left.to_finish)):
-                job_id = self._intake.entries[key.video_id].job_id
-                if self._over():
-                    self._crew_here.store.mark(self.epoch, job_id, [key.pipeline], JobStatus.PENDING)
-                else:
-                    self._crew_here.store.finish(self.epoch, self._lost(key, job_id, left))
+            keys = sorted({key for chunk in _all(left) for key in chunk.keys} | set(left.to_finish))
+            store, entries = self._crew_here.store, self._intake.entries
+            if self._over():
+                for video_id, own in groupby(keys, key=lambda key: key.video_id):
+                    store.mark(self.epoch, entries[video_id].job_id, [key.pipeline for key in own], JobStatus.PENDING)
+            else:
+                reasons = self._crew_here.coordinator.ask("reasons") if keys else {}
+                for key in keys:
+                    store.finish(self.epoch, self._lost(key, entries[key.video_id].job_id, left, reasons))
             self._tick()
 
-    def _lost(self, key: WorkKey, job_id: str, left: Left) -> Outcome:
+    def _lost(self, key: WorkKey, job_id: str, left: Left, reasons: Mapping[str, Failure]) -> Outcome:
+        """Failed for the reason a chunk was last left for, or with the worker that held it."""
         chunks = [chunk.chunk_id for chunk in left.chunks.get(key.video_id, ()) if key in chunk.keys]
+        if known := [reasons[chunk] for chunk in chunks if chunk in reasons]:
+            return Outcome(key, job_id, JobStatus.FAILED, error_message=known[0].message, failure_kind=known[0].kind)
         error = WorkerLost(", ".join(chunks[:3]) + (f" ({self._trouble})" if self._trouble else ""))
         return Outcome(key, job_id, JobStatus.FAILED, error_message=str(error), failure_kind=error.kind)
 
@@ -151,7 +173,7 @@ class Shift:
         try:
             run_pass(Pass(items, self._placement, self._crew_here.names, self._request.settings), verbose=self._request.verbose)
         except Exception as error:  # noqa: BLE001 a broken pass is not the end: the manifest says what is missing, the next pass does it
-            self._trouble = str(error).strip().splitlines()[-1][:300]
+            self._trouble = (str(error).strip() or repr(error)).splitlines()[-1][:300]
             log.warning("a pass broke: %s", error)
 
     def _drain(self) -> None:
@@ -166,6 +188,7 @@ class Shift:
     def _tick(self) -> None:
         """Pass on a stop, show how the run stands, have files written for what ended."""
         coordinator = self._crew_here.coordinator
+        self._pings = self._crew_here.alive(self._pings)
         if self._controls.stopped_by() and not self.snapshot.stopping:
             coordinator.stop()
         self.snapshot = coordinator.ask("snapshot")
@@ -205,7 +228,7 @@ class Shift:
         return self._crew
 
     def _hire(self, epoch: int) -> None:
-        self.epoch = epoch
+        self.epoch, self._pings = epoch, []
         run = f"vaengine-{self._request.batch_id}-{epoch}"
         self._crew = start_crew(
             run, self._session, self._request.store_url, epoch, self._request.settings, keep_runs=self._request.keep_runs

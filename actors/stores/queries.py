@@ -156,7 +156,7 @@ def put_chunk(connection: Connection, commit: ChunkCommit, pipeline_id: int, cre
     overlapping = and_(of_key(chunks, line.key, pipeline_id), or_(shared, same_start))
     bounds = select(func.min(chunks.c.first_frame), func.max(chunks.c.first_frame + chunks.c.frame_count)).where(overlapping)
     low, high = connection.execute(bounds).one()
-    first, last = min(line.first_frame, low or line.first_frame), max(end, high or end)
+    first, last = min(line.first_frame, line.first_frame if low is None else low), max(end, high or end)
     frames = annotated.c.frame_number
     if low is not None:
         connection.execute(delete(chunks).where(overlapping))

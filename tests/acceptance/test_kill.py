@@ -71,7 +71,8 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder:
     if role != "FlatMap":  # decoding may be over by then
         commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
     commands.wait_for(lambda: commands.worker_of(process.pid, role), role).kill()
-    process.communicate(timeout=commands.PATIENCE_S)
+    _, err = process.communicate(timeout=commands.PATIENCE_S)
+    assert process.returncode == 0, f"the run gets over it by itself: {err}"
     again = commands.finished(*command(folder, tmp_path))
     assert again.returncode == 0, again.stderr
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed

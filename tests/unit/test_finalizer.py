@@ -19,7 +19,7 @@ from schemas.frames import Detections
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import EngineSettings, Settings, config_hash
-from schemas.store import RunInfo, StorageBackend
+from schemas.store import Outcome, RunInfo, StorageBackend
 from schemas.video import Video
 from tests.unit import test_plan
 from vaengine.plan import chunks_of
@@ -40,7 +40,7 @@ class Heard:
     def committed(self, spec: ChunkSpec) -> None:
         self.committed_chunks.append(spec.chunk_id)
 
-    def left(self, chunk_id: str) -> None:
+    def left(self, chunk_id: str, failure: Failure | None = None) -> None:
         self.left_chunks.append(chunk_id)
 
     def finished(self, finished: Finished) -> None:
@@ -134,6 +134,25 @@ def test_a_full_disk_halts_the_run_with_its_reason(scene: Scene, monkeypatch: py
     scene.finalizer.take(decoded(scene.chunks[0]))
     assert len(scene.heard.halts) == 1
     assert "no space left" in scene.heard.halts[0]
+
+
+def test_an_unforeseen_error_while_finishing_neither_hangs_the_run_nor_ends_the_video(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, broken = scene.store.finish, [True]
+
+    def breaks_once(epoch: int, outcome: Outcome) -> None:
+        if broken.pop() if broken else False:
+            raise ConnectionError("the store's process died")
+        finish(epoch, outcome)
+
+    monkeypatch.setattr(scene.store, "finish", breaks_once)
+    scene.finalizer.take([value for spec in scene.chunks for value in decoded(spec)])
+    scene.finalizer.drain()
+    (missing,) = set(KEYS) - {finished.key for finished in scene.heard.ended}
+    scene.finalizer.finish(missing)
+    scene.finalizer.drain()
+    assert scene.status(missing.pipeline).status is JobStatus.COMPLETED
 
 
 def test_a_superseded_finalizer_halts_and_changes_nothing(scene: Scene) -> None:
