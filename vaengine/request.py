@@ -29,7 +29,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What a run would do. `decode_s` and `model_s` are estimates of core seconds from figures in docs/benchmarks.md."""
+    """What a run would do. `decode_s` and `model_s` are estimates of core seconds, see `vaengine/forecast.py`."""
 
     videos: int
     skipped: int  # nothing left to do for them
