@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,10 +12,14 @@ from actors.scenes import cuts, scene_ranges
 from actors.tracks import NO_TRACK, tracks
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, BBox, annotation_id
 from schemas.chunk import Numbers, WorkKey
-from schemas.frames import Ints
+from schemas.frames import Floats, Ints
 from schemas.pipeline import PERSON, SCENE
-from schemas.settings import Settings
+from schemas.settings import PersonSettings, SceneSettings, Settings
 from schemas.video import Video
+
+JUMP_FRAMES: Final = 5  # from one jump to the next
+SEEN: Final = 0.5
+GUESSED: Final = 0.1
 
 
 def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) -> tuple[Annotation, ...]:
@@ -25,21 +30,37 @@ def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) 
     for another pipeline.
     """
     timeline = Timeline.of(video, numbers)
-    found = cuts(
+    if key.pipeline == SCENE:
+        return tuple(_scene_rows(timeline, scene_ranges(_cuts(video, numbers, settings.scene), timeline.n_frames), key))
+    if key.pipeline != PERSON:
+        raise ValueError(f"no association for {key.pipeline}")
+    found = _cuts(video, numbers, settings.scene) if settings.person.reset_at_cuts else []
+    scenes = scene_ranges(found, timeline.n_frames) if settings.person.reset_at_cuts else None
+    resets = sorted({*found, *_jumps(video, numbers, settings.person)}) if settings.person.reset_at_cuts else []
+    sample_fps = min(settings.person.sample_fps, float(video.nominal_fps))
+    return _person_rows(timeline, numbers, tracks(numbers, resets, settings.person, sample_fps), scenes, key)
+
+
+def _jumps(video: Video, numbers: Numbers, person: PersonSettings) -> list[int]:
+    """Frames at which the picture changes at once, if not enough to begin a scene, as between two people before one wall.
+
+    A tracker follows boxes and takes the second for the first; a track that ends without need is the smaller fault.
+    """
+    sharp = SceneSettings(
+        detector="adaptive", adaptive_threshold=person.jump_ratio, min_content=person.jump_content, min_scene_frames=JUMP_FRAMES
+    )
+    return _cuts(video, numbers, sharp)
+
+
+def _cuts(video: Video, numbers: Numbers, scene: SceneSettings) -> list[int]:
+    return cuts(
         np.concatenate([np.zeros(1), numbers.scene_scores[:-1]])[: len(numbers.scene_scores)],  # against the frame before
         numbers.frame_numbers,
         numbers.frame_pts,
         time_base=video.time_base,
         fps=video.nominal_fps,
-        settings=settings.scene,
+        settings=scene,
     )
-    scenes = scene_ranges(found, timeline.n_frames)
-    if key.pipeline == SCENE:
-        return tuple(_scene_rows(timeline, scenes, key))
-    if key.pipeline != PERSON:
-        raise ValueError(f"no association for {key.pipeline}")
-    sample_fps = min(settings.person.sample_fps, float(video.nominal_fps))
-    return _person_rows(timeline, numbers, tracks(numbers, found, settings.person, sample_fps), scenes, key)
 
 
 def provisional(numbers: Numbers, key: WorkKey, video: Video) -> tuple[Annotation, ...]:
@@ -96,9 +117,9 @@ def _scene_rows(timeline: Timeline, scenes: list[tuple[int, int]], key: WorkKey)
 
 
 def _person_rows(
-    timeline: Timeline, numbers: Numbers, track_of: Ints, scenes: list[tuple[int, int]], key: WorkKey
+    timeline: Timeline, numbers: Numbers, track_of: Ints, scenes: list[tuple[int, int]] | None, key: WorkKey
 ) -> tuple[Annotation, ...]:
-    scene_of = np.searchsorted([first for first, _ in scenes], numbers.box_frames, side="right") - 1
+    scene_of = None if scenes is None else np.searchsorted([first for first, _ in scenes], numbers.box_frames, side="right") - 1
     boxes = tuple(_box_rows(timeline, numbers, key, track_of, scene_of))
     return boxes + tuple(_track_rows(timeline, boxes, track_of, key))
 
@@ -121,7 +142,21 @@ def _box_rows(
             scene_id=None if scene_of is None else _scene_id(int(scene_of[i])),
             confidence=confidence[i],
             bbox=BBox(left, top, right - left, bottom - top),
+            attributes=pose(numbers.keypoints[i]) if numbers.keypoints.size else {},
         )
+
+
+def pose(points: Floats) -> Mapping[str, Any]:
+    """K x 3 key points (x, y, score) as COCO has them: `keypoints` x, y, visibility one after the other, and `num_keypoints` labelled ones.
+
+    Visibility is 2 where the score is at least `SEEN`, 1 (labelled, not visible) at least `GUESSED`, else 0 with x and y 0, as the format
+    asks. `keypoint_scores`, not part of COCO, are the model's own. Source: cocodataset.org, "Data format", 2.
+    """
+    visibility = np.select([points[:, 2] >= SEEN, points[:, 2] >= GUESSED], [2, 1], 0)
+    flat = [
+        number for (x, y, _), v in zip(points.tolist(), visibility.tolist(), strict=True) for number in ((x, y, v) if v else (0.0, 0.0, 0))
+    ]
+    return {"keypoints": flat, "num_keypoints": int((visibility > 0).sum()), "keypoint_scores": points[:, 2].tolist()}
 
 
 def _track_rows(timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Ints, key: WorkKey) -> Iterator[Annotation]:

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from actors.decode_plan import missing_from, runs_of, wanted_in
 from actors.frame_index import NO_PTS
 from actors.picture import DecodedFrame
-from actors.reel import Reel
+from actors.reel import SEEK_BACK_S, Reel
 from schemas.chunk import ChunkSpec
 
-STARTS_BACK_S: Final = (0, 10)  # how much before the first frame to look for a keyframe: tried in turn, then the start of the file
+STARTS_BACK_S: Final = (0, SEEK_BACK_S)  # how much before the first frame to look for a keyframe: tried in turn, then the start of the file
 
 
 class ChunkDecoder:
@@ -23,6 +24,9 @@ class ChunkDecoder:
     governs the first frame, decode, keep what is shown in [start_pts, end_pts). Where the first frame does not come out of that, or damage
     is met (which decoders conceal with pictures from before the keyframe), go on from a place further back, at last from the start, which
     is a decode of the whole video and right by definition.
+
+    Where the chunk does not want `every_frame`, only sampled ones come, none trails, and what no sampled one needs is not decoded
+    (`actors.decode_plan`); where that meets with damage it is given up for the rule. An inexact index gives every frame all the same.
     """
 
     def __init__(self, spec: ChunkSpec, *, threads: int = 1) -> None:
@@ -33,21 +37,36 @@ class ChunkDecoder:
 
     @property
     def lost(self) -> tuple[int, ...]:
-        """Numbers of the chunk's frames that gave no picture; none are known where the index is not exact."""
-        if not len(self.spec.pts):
-            return ()
-        expected = np.arange(self.spec.first_frame, self.spec.first_frame + self.spec.frame_count)
-        return tuple(np.setdiff1d(expected, self._seen).tolist())
+        """Numbers of the frames that the chunk wants and that gave no picture; none are known where the index is not exact."""
+        return missing_from(self.spec, self._seen)
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         self._seen = []
         with Reel(self.spec.path, self.spec.stream_index, threads=self._threads) as reel:
-            shown = self._chosen(reel) if len(self.spec.pts) else self._counted(reel)
-            for frame in shown:
+            for frame in self._shown(reel):
                 if not frame.is_trailing:
                     self._seen.append(frame.number)
                 yield frame
             self.notes = reel.notes(self.spec.start_pts, self.spec.end_pts)
+
+    def _shown(self, reel: Reel) -> Iterator[DecodedFrame]:
+        if not len(self.spec.pts):
+            return self._counted(reel)
+        return self._chosen(reel) if self.spec.every_frame else self._sampled(reel)
+
+    def _sampled(self, reel: Reel) -> Iterator[DecodedFrame]:
+        """Sampled frames by the shortest way; from the first that does not come out of it, or from damage on, by the rule."""
+        spec, make = self.spec, self._maker()
+        own, wanted = spec.pts[spec.before :], wanted_in(spec)
+        left = (np.flatnonzero(wanted) + spec.first_frame).tolist()[::-1]
+        for image in reel.excerpts(runs_of(own, wanted, spec.keyframes, spec.seek_pts)):
+            due = int(own[left[-1] - spec.first_frame]) if left else NO_PTS
+            if not left or reel.is_disturbed or image.pts is None or image.pts > due:
+                break
+            if image.pts == due:
+                yield make(left.pop(), due, image)
+        if left:
+            yield from (frame for frame in self._chosen(reel) if frame.number in left and not frame.is_trailing)
 
     def _counted(self, reel: Reel) -> Iterator[DecodedFrame]:
         """Every picture of the stream, numbered as it comes; a time that is unknown or does not increase is estimated."""

@@ -13,7 +13,7 @@ import queue
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 import numpy as np
@@ -22,12 +22,14 @@ from actors.coordinator import Finished
 from actors.pieces import BoxesPiece, ChunkEnd, Failure
 from schemas.chunk import ChunkCommit, ChunkSpec, ManifestLine, Numbers, WorkKey
 from schemas.errors import Truncated, VaengineError
+from schemas.frames import Detections, joined
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON
 from schemas.settings import Settings
 from schemas.store import Outcome, StorageBackend
 from schemas.video import Video
 
+DETECTED = tuple(f.name for f in fields(Detections))
 LOST_SHOWN = 10  # frame numbers named in a warning
 
 log = logging.getLogger(__name__)
@@ -226,8 +228,8 @@ class Finalizer:
         video, job_id = self._video(key.video_id), self._jobs[key.video_id]
         lines = self._store.manifest([key])[key]
         lost = [frame for line in lines for frame in line.lost]
-        verdict = loss_verdict(video, lost, self._settings.decode.max_lost)
         numbers = self._store.numbers(key)
+        verdict = loss_verdict(video, lost, len(numbers.frame_numbers) + len(lost), self._settings.decode.max_lost)
         try:
             annotations = associate(video, numbers, self._settings, key)
         except Exception as error:  # noqa: BLE001 a fault in one video's association must not stop the others; it is stored as its reason
@@ -254,28 +256,31 @@ class LossVerdict:
     error: VaengineError | None = None
 
 
-def loss_verdict(video: Video, lost: list[int], max_lost: float) -> LossVerdict:
-    """Frames promised but absent: up to `max_lost` of all, and at least one, are a warning that lists them; more is `Truncated`."""
+def loss_verdict(video: Video, lost: list[int], wanted: int, max_lost: float) -> LossVerdict:
+    """Frames promised but absent: up to `max_lost` of all, and at least one, are a warning that lists them; more is `Truncated`.
+
+    `wanted` are those that were to be decoded: fewer than all where only sampled ones are.
+    """
     count = len(lost) + video.index.missing
+    promised = min(video.frame_count, wanted + video.index.missing)
     if not count:
         return LossVerdict()
-    if count > max(1, math.floor(max_lost * video.frame_count)) or count >= video.frame_count:
-        return LossVerdict(error=Truncated(video.path, count, video.frame_count))
+    if count > max(1, math.floor(max_lost * promised)) or count >= promised:
+        return LossVerdict(error=Truncated(video.path, count, promised))
     shown = ", ".join(str(frame) for frame in lost[:LOST_SHOWN]) + (", ..." if len(lost) > LOST_SHOWN else "")
     absent = f"; {video.index.missing} more are promised by the header but not in the file" if video.index.missing else ""
-    return LossVerdict(warning=f"{count} of {video.frame_count} frames lost: {shown or 'none by number'}{absent}")
+    return LossVerdict(warning=f"{count} of {promised} frames lost: {shown or 'none by number'}{absent}")
 
 
 def numbers_of(end: ChunkEnd, pieces: list[BoxesPiece]) -> Numbers:
     """A chunk's numbers, boxes ordered by frame and, within it, as the detector ranked them."""
     per_frame = [(int(frame), boxes) for piece in pieces for frame, boxes in zip(piece.frame_numbers, piece.detections, strict=True)]
-    sampled = np.array([frame for frame, _ in per_frame], np.int64)
+    sampled, none = np.array([frame for frame, _ in per_frame], np.int64), Detections.none()
     return Numbers(
         frame_numbers=end.frame_numbers,
         frame_pts=end.frame_pts,
         scene_scores=end.scene_scores,
         sampled=sampled,
         box_frames=np.repeat(sampled, [len(boxes) for _, boxes in per_frame]) if per_frame else sampled,
-        xyxy=np.concatenate([np.zeros((0, 4)), *(boxes.xyxy for _, boxes in per_frame)]),
-        confidence=np.concatenate([np.zeros(0), *(boxes.confidence for _, boxes in per_frame)]),
+        **{name: joined([getattr(none, name), *(getattr(boxes, name) for _, boxes in per_frame)]) for name in DETECTED},
     )

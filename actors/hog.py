@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from actors.overlap import groups, iou, strongest_first
 from schemas.frames import Detections, Floats, Pixels
 
 Windows = tuple[Floats, Floats]  # N x 4 boxes (left, top, right, bottom; pixels) and their N scores
@@ -50,11 +51,14 @@ class HogPeople:
         self._large = cv2.HOGDescriptor()
         self._large.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
 
-    def detect(self, pixels: Pixels) -> list[Detections]:
-        """Boxes of each B x H x W x 3 uint8 RGB picture; a picture equal to the one before, as in a padded batch, costs nothing."""
+    def bucket(self, height: int, width: int) -> tuple[int, int]:
+        return height, width
+
+    def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
+        """Boxes of each H x W x 3 uint8 RGB picture; a picture equal to the one before, as in a padded batch, costs nothing."""
         found: list[Detections] = []
-        for i, picture in enumerate(pixels):
-            same = i > 0 and np.array_equal(picture, pixels[i - 1])
+        for i, picture in enumerate(pictures):
+            same = i > 0 and np.array_equal(picture, pictures[i - 1])
             found.append(found[-1] if same else self._people(picture))
         return found
 
@@ -113,42 +117,20 @@ def _windows(detector: cv2.HOGDescriptor, grey: Pixels, factor: float, step: flo
 
 def _proposals(boxes: Floats, scores: Floats) -> Windows:
     """Windows that overlap, as one: their mean weighted by score; many windows are better evidence than one, so they count too."""
-    order = np.lexsort((*boxes.T, -scores))
+    order = strongest_first(boxes, scores)
     boxes, scores = boxes[order], scores[order]
-    groups = [group for _, group in _grouped(boxes)][:MOST_PROPOSALS]
-    weights = [np.maximum(scores[group] - LEAST_SCORE, 1e-3) for group in groups]
-    merged = [np.average(boxes[group], axis=0, weights=weight) for group, weight in zip(groups, weights, strict=True)]
-    evidence = [scores[group[0]] + SUPPORT_WEIGHT * np.log(weight.sum()) for group, weight in zip(groups, weights, strict=True)]
+    found = groups(iou(boxes, boxes) >= OVERLAP)[:MOST_PROPOSALS]
+    weights = [np.maximum(scores[group] - LEAST_SCORE, 1e-3) for group in found]
+    merged = [np.average(boxes[group], axis=0, weights=weight) for group, weight in zip(found, weights, strict=True)]
+    evidence = [scores[group[0]] + SUPPORT_WEIGHT * np.log(weight.sum()) for group, weight in zip(found, weights, strict=True)]
     return np.array(merged, float).reshape(-1, 4), np.array(evidence, float)
 
 
 def _strongest(boxes: Floats, scores: Floats) -> Windows:
     """Hard non-maximum suppression, the strongest first; equal scores are ordered by place."""
-    order = np.lexsort((*boxes.T, -scores))
-    kept = order[[leader for leader, _ in _grouped(boxes[order])]]
+    order = strongest_first(boxes, scores)
+    kept = order[[group[0] for group in groups(iou(boxes[order], boxes[order]) >= OVERLAP)]]
     return boxes[kept], scores[kept]
-
-
-def _grouped(boxes: Floats) -> list[tuple[int, npt.NDArray[np.int64]]]:
-    """Each box not yet taken leads a group of those that overlap it by `OVERLAP`, itself first; `boxes` come strongest first."""
-    overlaps = iou(boxes, boxes) >= OVERLAP
-    free, groups = np.ones(len(boxes), bool), []
-    for leader in range(len(boxes)):
-        if free[leader]:
-            rest = np.flatnonzero(overlaps[leader] & free)
-            groups.append((leader, np.concatenate([[leader], rest[rest != leader]])))
-            free[groups[-1][1]] = False
-    return groups
-
-
-def iou(left: Floats, right: Floats) -> Floats:
-    """Intersection over union of each of N x 4 with each of M x 4 boxes (left, top, right, bottom), as N x M; 0 for empty boxes."""
-    corners = np.minimum(left[:, None, 2:], right[None, :, 2:]) - np.maximum(left[:, None, :2], right[None, :, :2])
-    shared = corners.clip(0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1) for boxes in (left, right)]
-    union = areas[0][:, None] + areas[1][None, :] - shared
-    quotient: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return quotient
 
 
 def _clipped(boxes: Floats, picture: Pixels) -> Floats:

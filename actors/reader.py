@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from actors.decoder import ChunkDecoder
+from actors.backends import decoder_for
 from actors.picture import DecodedFrame
 from actors.pieces import ChunkEnd, Failure, FramesPiece
 from actors.sampling import Sampler, sampled_in
@@ -58,16 +58,16 @@ class _Gathered:
         return piece
 
 
-def read_chunk(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | ChunkEnd]:
+def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterator[FramesPiece | ChunkEnd]:
     """Pieces of sampled pictures, then the end of the chunk. Never raises: what went wrong is the end's `failure`.
 
-    The number of pieces depends on the chunk alone, so that Ray may replay the task.
+    `threads` are the decoder's. The number of pieces depends on the chunk alone, so that Ray may replay the task.
     """
     if not watch.started(spec.chunk_id):
         yield _end(spec, cancelled=True)
         return
     try:
-        yield from _read(spec, watch)
+        yield from _read(spec, watch, threads)
     except VideoError as error:
         yield _end(spec, failure=Failure(error.kind, str(error), transient=False))
     except MemoryError as error:
@@ -79,22 +79,22 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | Chunk
         yield _end(spec, failure=Failure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost))
 
 
-def _read(spec: ChunkSpec, watch: RunWatch) -> Iterator[FramesPiece | ChunkEnd]:
+def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesPiece | ChunkEnd]:
     clock = time.thread_time  # the generator is suspended while its pieces are taken: wall time would count that
     began = clock()
-    decoder, scorer, gathered = ChunkDecoder(spec), ContentScorer(), _Gathered(spec)
+    decoder, scorer, gathered = decoder_for(spec, threads=threads), ContentScorer(), _Gathered(spec)
     takes = _sampler(spec)
     numbers: list[int] = []
     pts: list[int] = []
     scores: list[float] = []
     for frame in decoder:
-        scores.append(scorer.score(frame.bgr()))
+        scores.append(scorer.score(frame.bgr()) if spec.every_frame else 0.0)
         if frame.is_trailing:
             break
         numbers.append(frame.number)
         pts.append(frame.pts)
         if takes(frame) and spec.sampling is not None:
-            gathered.add(frame.number, _time_s(spec, frame.pts), frame.rgb(spec.sampling.width, spec.sampling.height))
+            gathered.add(frame.number, _time_s(spec, frame.pts), frame.rgb(spec.sampling.width, spec.sampling.height, spec.sampling.filter))
             if len(gathered.numbers) == PIECE_FRAMES:
                 yield gathered.take()
         if watch.stopping():

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import chain
+from itertools import chain, dropwhile
 from typing import Any, Final
 
 from actors.container import demuxed, opened
+from actors.decode_plan import Run
 from schemas.errors import NoVideoStream
 
 MAX_NOTES: Final = 4  # lines of decoder complaints kept per chunk
 HELD_BYTES: Final = 64 << 20  # packets kept back while looking for the last keyframe before a frame
+SEEK_BACK_S: Final = 10  # how much before a keyframe to look for it where a seek right to it led past it
+# Codings whose decoders leave out a picture that no other refers to when told so, and give all others bit for bit (the contract suite).
+DROPPING: Final = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
 
 
 class Reel:
@@ -65,20 +69,72 @@ class Reel:
         streams is a guess by position in the file that mostly lands within a group of pictures, so packets are read, undecoded, up to the
         keyframe.
         """
+        self._complaints.clear()
+        self._stream.codec_context.skip_frame = "DEFAULT"
+        packets = self._packets_from(pts, back=back)
+        if packets is None:
+            return None
+        keyframe = next(packets)
+        return begun_at(keyframe.pts, self._decoded(chain([keyframe], packets)))
+
+    def excerpts(self, runs: Sequence[Run]) -> Iterator[Any]:
+        """Pictures of `runs` in presentation order, the wanted ones among them; the file is opened anew.
+
+        What is not wanted is left undecoded where nothing refers to it: the packets between runs, and within one the pictures that the
+        decoder may drop. Ends early where a run cannot be begun at its keyframe.
+        """
+        self.__exit__()
+        self._open()
+        self._complaints.clear()
+        ahead, packets = deque(runs), demuxed(self._container, self._stream, self.note)
+        while ahead:
+            run = ahead.popleft()
+            packets = self._led_to(run, packets)
+            pictures = self._excerpt(set(run.wanted), ahead, packets)
+            begun = pictures if run.entry_pts is None else begun_at(run.entry_pts, pictures)
+            if begun is None:
+                return
+            yield from begun
+
+    def _led_to(self, run: Run, packets: Iterator[Any]) -> Iterator[Any]:
+        """Packets from a run's keyframe on; none, or others, where it is not to be found."""
+        if run.entry_pts is None:
+            return packets
+        if run.seeks:
+            back = round(SEEK_BACK_S / self._stream.time_base)
+            return self._packets_from(run.entry_pts) or self._packets_from(run.entry_pts, back=back) or iter(())
+        return dropwhile(lambda packet: not (packet.is_keyframe and packet.pts == run.entry_pts), packets)
+
+    def _excerpt(self, wanted: set[int], ahead: deque[Run], packets: Iterator[Any]) -> Iterator[Any]:
+        """Pictures up to the last of the `wanted` (pts); a run `ahead` whose keyframe is passed on the way is taken along."""
+        for packet in packets:
+            if ahead and packet.is_keyframe and packet.pts == ahead[0].entry_pts:
+                wanted |= set(ahead.popleft().wanted)
+            self._drop_unless(wanted, packet)
+            yield from self._pictures(packet)
+            wanted.discard(packet.pts)
+            if not wanted:
+                break
+        yield from self._pictures(None)
+        self._stream.codec_context.flush_buffers()
+
+    def _drop_unless(self, wanted: Container[int], packet: Any) -> None:
+        """Tell the decoder whether it may leave this packet's picture out if no other refers to it."""
+        context = self._stream.codec_context
+        if context.codec.canonical_name in DROPPING:
+            context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+
+    def _packets_from(self, pts: int, *, back: int = 0) -> Iterator[Any] | None:
+        """Packets from the last keyframe at or before `pts` on; None where a seek does not lead there."""
         from av.error import FFmpegError
 
-        self._complaints.clear()
         try:
             self._container.seek(pts - back, stream=self._stream, backward=True)
         except FFmpegError:
             return None
         packets = demuxed(self._container, self._stream, self.note)
         held = last_keyframe_before(packets, pts)
-        if not held:
-            return None
-        keyframe, pictures = held[0].pts, self._decoded(_chained(held, packets))
-        first = next((picture for picture in pictures if picture.pts is not None and picture.pts >= keyframe), None)
-        return chain([first], pictures) if first is not None and first.pts == keyframe else None
+        return _chained(held, packets) if held else None
 
     def _open(self) -> None:
         self._opened = opened(self._path)
@@ -109,6 +165,12 @@ class Reel:
             if picture.is_corrupt:
                 self.note("picture damaged, gaps concealed", picture.pts)
         return pictures
+
+
+def begun_at(pts: int, pictures: Iterator[Any]) -> Iterator[Any] | None:
+    """Pictures from the one at `pts` on; None where the first of them that is not before it is another."""
+    first = next((picture for picture in pictures if picture.pts is not None and picture.pts >= pts), None)
+    return chain([first], pictures) if first is not None and first.pts == pts else None
 
 
 def last_keyframe_before(packets: Iterator[Any], pts: int) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import time
+import traceback
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 
 from actors.pieces import BoxesPiece, ChunkEnd, Failure, FramesPiece, Row, from_row, to_row
 from schemas.chunk import ChunkSpec
+from schemas.errors import VaengineError
 from schemas.pipeline import PERSON
 from schemas.settings import Settings
 
@@ -88,11 +90,12 @@ class Watch:
 def decode_stage(row: Mapping[str, Any], *, names: CrewNames, to_models: bool) -> Iterator[Row]:
     """All chunks of one work item as rows for the models; with no models, ends go to the finalizers at once and a receipt is returned."""
     from actors.reader import read_chunk
+    from actors.threads import settle
 
-    watch = Watch(names)
+    threads, watch = settle(1).decoder, Watch(names)
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
     for spec in chunks:
-        for value in read_chunk(spec, watch):
+        for value in read_chunk(spec, watch, threads=threads):
             if to_models:
                 yield to_row(value)
             elif isinstance(value, ChunkEnd):
@@ -101,13 +104,23 @@ def decode_stage(row: Mapping[str, Any], *, names: CrewNames, to_models: bool) -
 
 
 class VisionStage:
-    """Runs the models over rows of pictures and hands what they saw to the finalizers; the answer is a receipt for each row."""
+    """Runs the models over rows of pictures and hands what they saw to the finalizers; the answer is a receipt for each row.
+
+    A model that cannot be loaded is the reason that every piece fails with: raised in here, Ray would start the process for ever anew.
+    """
 
     def __init__(self, names: CrewNames, settings: Settings) -> None:
+        from actors.threads import settle
         from actors.vision import VisionActor, detector_named
 
-        self._vision = VisionActor(detector_named(settings.person))
+        threads = settle(1).model
         self._deliveries = Deliveries(names)
+        self._unfit: Exception | None = None
+        try:
+            self._vision = VisionActor(detector_named(settings, threads=threads))
+        except Exception as error:  # noqa: BLE001 told with every piece
+            traceback.print_exc()
+            self._unfit = error
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         values = [from_row({"meta": meta, "pixels": pixels}) for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)]
@@ -118,6 +131,8 @@ class VisionStage:
 
     def _seen(self, pieces: list[FramesPiece]) -> list[BoxesPiece]:
         """Boxes of each piece; when a batch fails, each piece is tried alone, so that only the culprit is blamed."""
+        if self._unfit is not None:
+            return [_blame(piece, self._unfit) for piece in pieces]
         if not pieces:
             return []
         began = time.thread_time()
@@ -134,8 +149,11 @@ class VisionStage:
 
 
 def _blame(piece: FramesPiece, error: Exception) -> BoxesPiece:
-    transient = isinstance(error, MemoryError)
-    failure = Failure("out_of_memory" if transient else "model", f"the model failed on {piece.chunk_id}: {error!r}", transient, PERSON)
+    if isinstance(error, VaengineError):
+        failure = Failure("model", str(error), transient=False, pipeline=PERSON)
+    else:
+        transient = isinstance(error, MemoryError) or "out of memory" in str(error)
+        failure = Failure("out_of_memory" if transient else "model", f"the model failed on {piece.chunk_id}: {error!r}", transient, PERSON)
     return BoxesPiece(piece.chunk_id, piece.video_id, piece.number, piece.frames.frame_numbers[:0], (), failure=failure)
 
 

@@ -1,4 +1,4 @@
-"""Persons over time: ultralytics' ByteTrack over stored boxes, one tracker for each scene, never a picture."""
+"""Persons over time: ultralytics' ByteTrack or BoT-SORT over stored boxes, one tracker for each scene, never a picture."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.chunk import Numbers
-from schemas.frames import Floats, Ints
+from schemas.frames import Floats, Floats32, Ints
 from schemas.settings import PersonSettings
 
 NO_TRACK = 0
+REID_IOU = 0.5  # looks count only for boxes that overlap the predicted one by as much; ultralytics' values for BoT-SORT
+REID_LIKENESS = 0.8
 
 
 def quiet_ultralytics() -> None:
@@ -38,7 +40,7 @@ def quiet_ultralytics() -> None:
 def warm_up() -> None:
     """Import the tracker's library ahead of need: two seconds that a run would otherwise end with."""
     quiet_ultralytics()
-    importlib.import_module("ultralytics.trackers.byte_tracker")
+    importlib.import_module("ultralytics.trackers.bot_sort")
 
 
 def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:
@@ -46,12 +48,14 @@ def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, samp
 
     `cuts` are frame numbers that begin a scene: no track crosses them. `sample_fps` is the rate at which frames were really sampled, in
     which a lost track's memory is counted. Every sampled frame is an update, with boxes or without. A track that ByteTrack confirms
-    at its second box has its first one too. Source: Zhang et al., ByteTrack, ECCV 2022, as in ultralytics.
+    at its second box has its first one too. Sources: Zhang et al., ByteTrack, ECCV 2022, and Aharon et al., BoT-SORT, 2022 (without its
+    compensation of camera motion), as in ultralytics.
     """
     raw = np.full(len(numbers.box_frames), NO_TRACK, np.int64)
     last_id = 0
+    looks = settings.reid and numbers.embeddings.size > 0
     for scene in _scenes(numbers.sampled, cuts):
-        of_box = _tracked(_frames(numbers, scene), _tracker(settings, sample_fps))
+        of_box = _tracked(_frames(numbers, scene), _tracker(settings, sample_fps, looks=looks))
         for box, track_id in of_box.items():
             raw[box] = last_id + track_id
         last_id = int(raw.max(initial=last_id))
@@ -60,24 +64,27 @@ def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, samp
 
 @dataclass(frozen=True, slots=True)
 class _Boxes:
-    """What BYTETracker asks of detections: `xywh` N x 4 centre and size, `conf` and `cls` N, and indexing by a mask."""
+    """What a tracker asks of detections: `xywh` N x 4 centre and size, `conf` and `cls` N, and indexing by a mask; `feats` N x D."""
 
     xywh: Floats
     conf: Floats
     cls: Floats
+    feats: Floats32
 
     def __len__(self) -> int:
         return len(self.conf)
 
     def __getitem__(self, mask: npt.NDArray[np.bool_]) -> _Boxes:
-        return _Boxes(self.xywh[mask], self.conf[mask], self.cls[mask])
+        return _Boxes(self.xywh[mask], self.conf[mask], self.cls[mask], self.feats[mask])
 
 
-def _tracker(settings: PersonSettings, sample_fps: float) -> Any:
+def _tracker(settings: PersonSettings, sample_fps: float, *, looks: bool) -> Any:
     quiet_ultralytics()
+    from ultralytics.trackers.bot_sort import BOTSORT
     from ultralytics.trackers.byte_tracker import BYTETracker
 
-    return BYTETracker(
+    kind = {"bytetrack": BYTETracker, "botsort": BOTSORT}[settings.tracker]
+    return kind(
         SimpleNamespace(
             track_high_thresh=settings.track_high,
             track_low_thresh=settings.track_low,
@@ -85,6 +92,12 @@ def _tracker(settings: PersonSettings, sample_fps: float) -> Any:
             match_thresh=settings.track_match,
             track_buffer=round(settings.track_buffer_seconds * sample_fps),
             fuse_score=True,
+            gmc_method="none",  # the camera's motion is seen in pictures, and there are none here
+            proximity_thresh=REID_IOU,
+            appearance_thresh=REID_LIKENESS,
+            with_reid=looks,
+            model="auto",  # embeddings are handed in
+            device="cpu",
         )
     )
 
@@ -101,7 +114,8 @@ def _frames(numbers: Numbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
     for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
         corners = numbers.xyxy[first:stop]
         centre, size = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
-        yield first, _Boxes(np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first))
+        looks = numbers.embeddings[first:stop] if numbers.embeddings.size else np.zeros((stop - first, 0), np.float32)
+        yield first, _Boxes(np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first), looks)
 
 
 def _tracked(frames: Iterator[tuple[int, _Boxes]], tracker: Any) -> dict[int, int]:
@@ -109,7 +123,7 @@ def _tracked(frames: Iterator[tuple[int, _Boxes]], tracker: Any) -> dict[int, in
     of_box: dict[int, int] = {}
     confirmed: set[int] = set()
     for first, boxes in frames:
-        tracker.update(boxes)
+        tracker.update(boxes, feats=boxes.feats if boxes.feats.size else None)
         for track in tracker.tracked_stracks:
             if track.frame_id == tracker.frame_id:
                 of_box[first + int(track.idx)] = track.track_id

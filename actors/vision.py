@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterable, Sequence
 
 from schemas.frames import Detections, FrameBatch
 from schemas.pipeline import Detector
-from schemas.settings import PersonSettings
+from schemas.settings import Settings
 
 Place = tuple[int, int]  # which batch, which of its frames
 
 
-def detector_named(settings: PersonSettings) -> Detector:
-    """The detector that the settings name."""
-    from actors.hog import HogPeople
+def detector_named(settings: Settings, *, threads: int = 1) -> Detector:
+    """The detector that resolved settings name, on `threads` of the processor; raises `UnsuitableWeights`."""
+    person = settings.person
+    if person.detector == "hog":
+        from actors.hog import HogPeople
 
-    return {"hog": HogPeople}[settings.detector](min_confidence=settings.min_confidence)
+        return HogPeople(min_confidence=person.min_confidence)
+    from actors.yolo import yolo
+
+    return yolo(person, settings.models, threads=threads)
 
 
 class VisionActor:
     """Runs one detector over pictures of any number of videos at once.
 
-    A detector only ever sees batches of its own size and of one picture size, so what it says of a picture cannot depend on how many
-    others there were.
+    A detector only ever sees batches of its own size and of one bucket, so what it says of a picture cannot depend on how many others
+    there were.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -36,7 +39,7 @@ class VisionActor:
         Raises ValueError when the detector does not answer for each picture.
         """
         found = [[Detections.none()] * len(batch) for batch in batches]
-        for places in _same_shape(batches):
+        for places in self._buckets(batches):
             for first in range(0, len(places), self._detector.batch_size):
                 group = places[first : first + self._detector.batch_size]
                 for (batch, frame), boxes in zip(group, self._answers(batches, group), strict=True):
@@ -46,21 +49,20 @@ class VisionActor:
     def _answers(self, batches: Sequence[FrameBatch], group: list[Place]) -> list[Detections]:
         """The detector's answers for up to `batch_size` pictures; those for the padding are dropped."""
         padded = group + group[-1:] * (self._detector.batch_size - len(group))
-        answers = self._detector.detect(np.stack([batches[batch].pixels[frame] for batch, frame in padded]))
+        answers = self._detector.detect([batches[batch].pixels[frame] for batch, frame in padded])
         if len(answers) != len(padded):
             raise ValueError(f"the detector gave {len(answers)} answers for {len(padded)} pictures")
         return answers[: len(group)]
 
-
-def _same_shape(batches: Sequence[FrameBatch]) -> Iterator[list[Place]]:
-    """All places, in order, by the height and width of their pictures."""
-    by_shape: dict[tuple[int, ...], list[Place]] = {}
-    for number, batch in enumerate(batches):
-        by_shape.setdefault(batch.pixels.shape[1:3], []).extend((number, frame) for frame in range(len(batch)))
-    yield from by_shape.values()
+    def _buckets(self, batches: Sequence[FrameBatch]) -> Iterable[list[Place]]:
+        """All places, in order, by the bucket of their pictures."""
+        by_bucket: dict[tuple[int, int], list[Place]] = {}
+        for number, batch in enumerate(batches):
+            height, width = batch.pixels.shape[1:3]
+            by_bucket.setdefault(self._detector.bucket(height, width), []).extend((number, frame) for frame in range(len(batch)))
+        return by_bucket.values()
 
 
 def _displayed(boxes: Detections, batch: FrameBatch) -> Detections:
     height, width = batch.pixels.shape[1] * batch.scale_y, batch.pixels.shape[2] * batch.scale_x
-    scaled = boxes.scaled(batch.scale_x, batch.scale_y)
-    return Detections(scaled.xyxy.clip(0, [width, height, width, height]), scaled.confidence)
+    return boxes.scaled(batch.scale_x, batch.scale_y).clipped(width, height)

@@ -8,15 +8,20 @@ import json
 import os
 import sys
 
-CASES = ("startup", "overhead", "detection")
+CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
+TOLD = ("tracking", "persons")  # cases that take settings
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("case", choices=[*CASES, "report"])
     parser.add_argument("--rounds", type=int, default=3, help="how often each thing is measured, in turns")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help=f"for {', '.join(TOLD)}")
     parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    if asked.settings and asked.case not in TOLD:
+        parser.error(f"{asked.case} takes no settings")
+    return asked
 
 
 def main() -> int:
@@ -31,7 +36,8 @@ def main() -> int:
 
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
     facts = machine_facts()
-    measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds)
+    given = [asked.settings] if asked.case in TOLD else []
+    measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds, *given)
     print(json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False))
     if not asked.discard:
         print(f"kept in {keep(asked.case, facts, measured)}", file=sys.stderr)

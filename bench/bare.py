@@ -41,7 +41,7 @@ def annotate(path: Path) -> int:
     return sum(len(associate(video, numbers, WHOLE, key)) for key in keys)
 
 
-def seen(spec: ChunkSpec) -> Numbers:
+def seen(spec: ChunkSpec, settings: Settings = WHOLE) -> Numbers:
     """Scores of all frames and boxes of the sampled ones; the chunk is a whole video, so no frame before it is read."""
     from actors.decoder import frames
     from actors.sampling import Sampler
@@ -54,21 +54,21 @@ def seen(spec: ChunkSpec) -> Numbers:
     for frame in frames(spec):
         shown.append((frame.number, frame.pts, scorer.score(frame.bgr())))
         if spec.sampling and sampler and sampler.takes(frame.pts):
-            sampled.append((frame.number, frame.rgb(spec.sampling.width, spec.sampling.height)))
-    return joined(shown, [number for number, _ in sampled], boxes(spec, [pixels for _, pixels in sampled]))
+            sampled.append((frame.number, frame.rgb(spec.sampling.width, spec.sampling.height, spec.sampling.filter)))
+    return joined(shown, [number for number, _ in sampled], boxes(spec, [pixels for _, pixels in sampled], settings))
 
 
-def boxes(spec: ChunkSpec, pictures: Sequence[Pixels]) -> list[Detections]:
+def boxes(spec: ChunkSpec, pictures: Sequence[Pixels], settings: Settings) -> list[Detections]:
     """Boxes of each picture in displayed pixels, detected in fixed batches padded by the last picture."""
     from actors.vision import detector_named
 
-    detector = detector_named(WHOLE.person)
+    detector = detector_named(settings)
     found: list[Detections] = []
     for first in range(0, len(pictures), detector.batch_size):
         batch = list(pictures[first : first + detector.batch_size])
-        padded = np.stack([*batch, *[batch[-1]] * (detector.batch_size - len(batch))])
-        height, width = padded.shape[1:3]
-        found += [seen.scaled(spec.width / width, spec.height / height) for seen in detector.detect(padded)[: len(batch)]]
+        padded = [*batch, *[batch[-1]] * (detector.batch_size - len(batch))]
+        height, width = batch[0].shape[:2]
+        found += [one.scaled(spec.width / width, spec.height / height) for one in detector.detect(padded)[: len(batch)]]
     return found
 
 

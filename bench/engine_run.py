@@ -1,11 +1,18 @@
-"""One run of the engine in a process of its own, told apart into start-up and work: `python -m bench.engine_run OUT CLIP...`."""
+"""One run of the engine in a process of its own, told apart into start-up and work: `python -m bench.engine_run OUT CLIP...`.
+
+`--set KEY=VALUE` and `--pipelines NAMES` are those of `vaengine run`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from schemas.progress import Snapshot
@@ -42,25 +49,60 @@ class Stopwatch:
     def steady_s(self) -> float:
         """Seconds that all frames take at the pace after the first quarter of them, the run's tail included.
 
-        Raises `ValueError` where there were too few commits to tell.
+        What other chunks had done by then counts for it, so it needs many more chunks than workers. Raises `ValueError` where there
+        were too few commits to tell.
         """
-        frames = max((frames for _, frames, _ in self.commits), default=0)
-        warm = next(((now, done) for now, done, _ in self.commits if done >= STEADY_SHARE * frames), None)
-        if warm is None or warm[1] >= frames:
+        if self._warm is None:
             raise ValueError("too few commits to tell the pace")
-        return (self.commits[-1][0] - warm[0]) / (frames - warm[1]) * frames
+        (warm, done), (last, frames, _) = self._warm, self.commits[-1]
+        return (last - warm) / (frames - done) * frames
+
+    @property
+    def tells_pace(self) -> bool:
+        return self._warm is not None
+
+    @property
+    def _warm(self) -> tuple[float, int] | None:
+        """Seconds and frames of the first commit after the first quarter, unless it is the last."""
+        frames = max((frames for _, frames, _ in self.commits), default=0)
+        return next(((now, done) for now, done, _ in self.commits if STEADY_SHARE * frames <= done < frames), None)
 
 
-def main(out: str, clips: list[str]) -> dict[str, Any]:
-    """Annotate `clips` with preset embedded into `out`, as `vaengine run` does."""
+def run(out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: str) -> dict[str, Any]:
+    """`main` in a process of its own, which the run's whole start-up is part of; raises `CalledProcessError` where it fails."""
+    words = [sys.executable, "-m", "bench.engine_run", str(out), *map(str, paths), "--pipelines", pipelines]
+    words += [word for setting in settings for word in ("--set", setting)]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def main(out: str, paths: Sequence[str], settings: Sequence[str] = (), pipelines: str | None = None) -> dict[str, Any]:
+    """Annotate `paths` into `out` as `vaengine run` does, with preset embedded unless `settings` name another."""
     from vaengine.engine import Engine
     from vaengine.options import RunOptions, asked
 
-    request = asked(RunOptions(paths=tuple(clips), out=out, preset="embedded")).request
+    options = RunOptions(paths=tuple(paths), out=out, pipelines=pipelines, settings=("preset=embedded", *settings))
     stopwatch = Stopwatch()
-    report = Engine(request, listener=stopwatch).run()
-    return {"working_s": stopwatch.working_s, "steady_s": stopwatch.steady_s, "wall_s": report.wall_s, "completed": report.completed}
+    report = Engine(asked(options).request, listener=stopwatch).run()
+    return {
+        "working_s": stopwatch.working_s,
+        **({"steady_s": stopwatch.steady_s} if stopwatch.tells_pace else {}),
+        "wall_s": report.wall_s,
+        "completed": report.completed,
+        "failed": report.failed,
+        "frames": report.frames_decoded,
+    }
+
+
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.engine_run", description=__doc__)
+    parser.add_argument("out")
+    parser.add_argument("paths", nargs="+")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--pipelines")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(sys.argv[1], sys.argv[2:])) + "\n")
+    sys.stdout.write(json.dumps(main(**vars(parsed()))) + "\n")

@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
 from schemas.annotation import Annotation
-from schemas.frames import Floats, Ints
+from schemas.frames import Floats, Floats32, Ints, joined
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,12 +29,14 @@ class Sampling:
     """Which frames travel to the models, and how large.
 
     A frame is sampled when it is the first shown in its interval of 1/`fps` seconds since the first frame. `width` x `height` is the size
-    of the tensor in pixels, chosen once per video so that every chunk agrees.
+    of the tensor in pixels, chosen once per video so that every chunk agrees. `filter` is how pictures are made smaller: `area` averages
+    all pixels that fall into one, `linear` reads four, as OpenCV does for the pictures that neural detectors are trained on.
     """
 
     fps: Fraction
     width: int
     height: int
+    filter: Literal["area", "linear"] = "area"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ class ChunkSpec:
 
     `pts` int64 holds the presentation time of every frame of the chunk, preceded by that of the frame before (`before` = 1) unless
     the chunk begins the video. It is empty where the index is not exact: then the chunk is the whole video, counted as it is decoded.
-    `seek_pts` is the governing keyframe, None to read from the start. `keys` are the pipelines that still need this stretch.
+    `seek_pts` is the governing keyframe, None to read from the start. `keys` are the pipelines that still need this stretch. Where not
+    `every_frame` only sampled ones are needed: no scene scores are made, and the others may be left undecoded. `keyframes` int64 are
+    the times of those within the chunk, after its first frame, at which decoding may begin anew; none: nowhere. `backend` decodes it.
     """
 
     video_id: str
@@ -63,6 +68,9 @@ class ChunkSpec:
     keys: tuple[WorkKey, ...]
     sampling: Sampling | None  # None: no model needs pictures
     attempt: int = 1
+    every_frame: bool = True
+    backend: Literal["pyav", "decord"] = "pyav"
+    keyframes: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         if self.frame_count < 1 or self.end_pts <= self.start_pts:
@@ -87,7 +95,7 @@ class Numbers:
     to the next frame that can be decoded (0 for a video's last): a chunk sees that one by reading on into a keyframe, where the frame
     before its own first one would cost a whole GOP. `sampled` int64 are the frame numbers that a model has seen, boxes or none.
     `box_frames` int64, `xyxy` N x 4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then
-    by rank.
+    by rank; so have `keypoints` N x K x 3 float64 (x, y, score) and `embeddings` N x D float32, K and D being 0 where nothing makes them.
     """
 
     frame_numbers: Ints
@@ -97,6 +105,8 @@ class Numbers:
     box_frames: Ints
     xyxy: Floats
     confidence: Floats
+    keypoints: Floats = field(default_factory=lambda: np.zeros((0, 0, 3)))
+    embeddings: Floats32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     @classmethod
     def none(cls) -> Numbers:
@@ -107,7 +117,7 @@ class Numbers:
     def joined(cls, pieces: Iterable[Numbers]) -> Numbers:
         """Pieces in presentation order as one."""
         columns = zip(*([getattr(piece, f.name) for f in fields(cls)] for piece in (cls.none(), *pieces)), strict=True)
-        return cls(*(np.concatenate(column) for column in columns))
+        return cls(*(joined(column) for column in columns))
 
     def to_bytes(self) -> bytes:
         """Compressed; the same numbers give the same bytes."""
@@ -118,7 +128,7 @@ class Numbers:
     @classmethod
     def from_bytes(cls, data: bytes) -> Numbers:
         with np.load(io.BytesIO(data)) as stored:
-            return cls(*(stored[f.name] for f in fields(cls)))
+            return cls(**{f.name: stored[f.name] for f in fields(cls) if f.name in stored})
 
     def checksum(self) -> str:
         """sha256 (hex) of every array's bytes, in order."""

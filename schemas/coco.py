@@ -26,6 +26,17 @@ _CATEGORIES: Final[Mapping[str, Record]] = {
     SCENE: {"id": 1, "name": "scene", "supercategory": "video_segment"},
     PERSON: {"id": 1, "name": "person", "supercategory": "person"},
 }
+# Order and bones of the 17 points of a person, counted from 1, as in COCO's own annotation files.
+KEYPOINTS: Final = (
+    "nose",
+    *(f"{side}_{part}" for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
+)
+SKELETON: Final = (
+    *((16, 14), (14, 12), (17, 15), (15, 13), (12, 13)),  # legs and hips
+    *((6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10), (9, 11)),  # trunk and arms
+    *((2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)),  # head
+)
+_POSE: Final = ("keypoints", "num_keypoints")  # COCO has them beside the box
 _SAME: Final = ("annotation_id", "annotation_type", "video_id", "person_id", "face_id", "speaker_id", "scene_id", "frame_number")
 _GENERATION: Final = re.compile(rb'"generation":\s*"([^"\\]+)"\s*}\s*\Z')
 
@@ -64,7 +75,7 @@ def document(pipeline: str, video: Video | None, annotations: Iterable[Annotatio
         "images": _images(rows, video),
         "annotations": [record for record in records if record["annotation_type"] != PERSON_TRACK],
         "tracks": [record for record in records if record["annotation_type"] == PERSON_TRACK],
-        "categories": [_category(pipeline)],
+        "categories": [_category(pipeline, has_pose=any("keypoints" in row.attributes for row in rows))],
         "generation": generation,
     }
 
@@ -119,8 +130,9 @@ def _images(rows: Sequence[Annotation], video: Video | None) -> list[Record]:
     ]
 
 
-def _category(pipeline: str) -> Record:
-    return dict(_CATEGORIES.get(pipeline, {"id": 1, "name": pipeline, "supercategory": "annotation"}))
+def _category(pipeline: str, *, has_pose: bool) -> Record:
+    known = _CATEGORIES.get(pipeline, {"id": 1, "name": pipeline, "supercategory": "annotation"})
+    return {**known, "keypoints": list(KEYPOINTS), "skeleton": [list(bone) for bone in SKELETON]} if has_pose else dict(known)
 
 
 def _track_numbers(rows: Sequence[Annotation]) -> Mapping[str, int]:
@@ -149,8 +161,9 @@ def _record(number: int, row: Annotation, video: Video | None, numbers: Mapping[
         record["track_id"] = numbers[row.person_id]
     if row.end_seconds is not None:
         record |= _stretch(row, video)
-    if row.attributes:
-        record["attributes"] = dict(row.attributes)
+    record |= {name: row.attributes[name] for name in _POSE if name in row.attributes}
+    if rest := {name: value for name, value in row.attributes.items() if name not in _POSE}:
+        record["attributes"] = rest
     return record
 
 
@@ -185,6 +198,6 @@ def _annotation(record: Mapping[str, Any], pipeline: str, config_hash: str) -> A
         end_seconds=record.get("end_time"),
         confidence=record["score"],
         bbox=BBox(*box) if box and not record.get("whole_frame") else None,
-        attributes=record.get("attributes", {}),
+        attributes={**record.get("attributes", {}), **{name: record[name] for name in _POSE if name in record}},
         **same,
     )

@@ -174,3 +174,85 @@ class StoreFailed(VaengineError):
     template = "store {0} failed: {1}; what was committed is kept, run the same command again"
     kind = "store"
     transient = True
+
+
+class UnknownModel(UsageError):
+    """Neither a preset with weights nor a file of the catalogue. Values: name, nearest known name."""
+
+    template = "unknown model {0!r}: did you mean {1!r}? `vaengine models list` lists them all"
+
+
+class ModelError(UsageError):
+    """A model file that cannot be had or used, which is known before the first frame. Values: name or path, detail."""
+
+    template = "{0}: {1}"
+    kind = "weights"
+
+
+class DownloadFailed(ModelError):
+    """A model file could not be fetched. Values: name, address, cause."""
+
+    template = (
+        "{0} could not be fetched from {1}: {2}; try again later, or put the file into a folder by other means and name that with --models"
+    )
+
+
+class FetchingForbidden(ModelError):
+    """The network may not be asked for a model that is not here. Values: name, folders looked into."""
+
+    template = "{0} is not in {1}, and VAENGINE_OFFLINE forbids fetching it: put the file there, or unset the variable"
+
+
+class NoRoomForModel(ModelError):
+    """The disk of the models' folder is too small. Values: path, detail."""
+
+    template = "no room for {0} ({1}): free some space, or choose another folder with --models"
+
+
+class FolderUnusable(ModelError):
+    """The models' folder cannot be written. Values: path, the operating system's reason."""
+
+    template = "{0} cannot be written ({1}): check the permissions, or choose another folder with --models"
+
+
+class WrongDigest(ModelError):
+    """A file of a known name with other content, left as it is. Values: path, its sha256, the one expected."""
+
+    template = (
+        "{0} has sha256 {1}, not {2}: move it away and `vaengine models pull` fetches the right one;"
+        " to use your own, say --set person.weights=PATH"
+    )
+
+
+class WrongDownload(ModelError):
+    """An address that sends another file than the catalogue knows; nothing of it is kept. Values: address, its sha256, the one expected."""
+
+    template = "{0} sent a file with sha256 {1}, not {2}: nothing was kept; check the mirror or the proxy on the way, then try again"
+
+
+class DamagedWeights(ModelError):
+    """A model file that cannot be read as what it is named. Values: path, detail."""
+
+    template = "{0} is not a sound model file: {1}; copy or fetch it again"
+
+
+class UnsuitableWeights(ModelError):
+    """A model file that is sound but of no use here. Values: path, detail."""
+
+    template = "{0} cannot be used: {1}; give a model of ultralytics that detects persons or their poses"
+
+
+class UnsafePickle(ModelError):
+    """A pickle that nobody vouches for: to load it is to run it. Values: path, its sha256."""
+
+    template = (
+        "{0} is a pickle of unknown origin (sha256 {1}) and could run any code when loaded: export it to ONNX or OpenVINO,"
+        " or, if you trust it, --set models.allow_pickle=true"
+    )
+
+
+class DecoderRefuses(VideoError):
+    """A decoder that the user named declares that it cannot read this file rightly. Values: path, decoder, reason."""
+
+    template = "{0}: {1} refuses it: {2}; use --set decode.backend=pyav"
+    kind = "decoder"

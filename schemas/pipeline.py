@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from schemas.errors import UnknownPipeline
@@ -32,14 +33,18 @@ def pipeline_named(name: str) -> str:
 
 
 class Detector(Protocol):
-    """Stateless boxes from pictures: the same pixels give the same boxes whatever shares their batch."""
+    """Stateless boxes from pictures: the same picture gives the same boxes whatever shares its batch."""
 
     batch_size: int
 
-    def detect(self, pixels: Pixels) -> list[Detections]:
-        """Boxes for each picture of a batch.
+    def bucket(self, height: int, width: int) -> tuple[int, int]:
+        """Pictures of one bucket can share a batch."""
+        ...
 
-        `pixels` is batch_size x H x W x 3 uint8 RGB, padded by repeating the last picture; the answer has one entry per picture,
-        in pixels of the tensor.
+    def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
+        """Boxes of each picture of a batch.
+
+        `pictures` are batch_size times H x W x 3 uint8 RGB of one bucket, padded by repeating the last picture; the answer has one entry
+        per picture, in its pixels.
         """
         ...

@@ -33,14 +33,16 @@ class EngineSettings(_Section):
 class DecodeSettings(_Section):
     """How pictures are read."""
 
-    backend: Annotated[Literal["pyav"], Field(description="the decoder")] = "pyav"
+    backend: Annotated[Literal["pyav", "decord"], Field(description="the decoder: pyav or decord")] = "pyav"
     max_lost: Annotated[Fraction01, Field(description="share of frames that may be missing; at least one always may")] = 0.01
 
 
 class SceneSettings(_Section):
     """PySceneDetect's ContentDetector and AdaptiveDetector, with its defaults."""
 
-    detector: Annotated[Literal["content", "adaptive"], Field(description="which of PySceneDetect's detectors")] = "content"
+    detector: Annotated[Literal["content", "adaptive"], Field(description="which of PySceneDetect's detectors: content or adaptive")] = (
+        "content"
+    )
     threshold: Annotated[float, Field(gt=0, description="content: score at which a frame begins a new scene")] = 27.0
     adaptive_threshold: Annotated[float, Field(gt=0, description="adaptive: ratio to the scores around it")] = 3.0
     min_content: Annotated[float, Field(ge=0, description="adaptive: least score of a cut")] = 15.0
@@ -49,18 +51,38 @@ class SceneSettings(_Section):
 
 
 class PersonSettings(_Section):
-    """Person detection and ByteTrack."""
+    """Person detection, its model, and the tracker."""
 
-    detector: Annotated[Literal["hog"], Field(description="set by the preset: hog is OpenCV's people detector")] = "hog"
+    detector: Annotated[Literal["hog", "yolo"], Field(description="set by the preset: hog (OpenCV's people detector) or yolo")] = "hog"
+    weights: Annotated[str | None, Field(description="model file of yolo: a name of `vaengine models list`, or a path")] = None
+    weights_sha256: Annotated[str | None, Field(description="digest of the weights; found out unless given, then held to")] = None
+    runtime: Annotated[
+        Literal["auto", "torch", "onnx", "openvino"], Field(description="what carries the model out: torch, onnx or openvino")
+    ] = "auto"
+    pose: Annotated[bool, Field(description="17 COCO key points for each box, from the preset's pose model")] = False
+    reid: Annotated[bool, Field(description="track by looks too: an embedding of each box, for tracker botsort")] = False
     sample_fps: Annotated[float, Field(gt=0, le=240, description="frames a second that are looked at")] = 5.0
     input_pixels: Annotated[int, Field(ge=128, le=4096, description="longer side of the picture given to the detector")] = 640
     min_confidence: Annotated[Fraction01, Field(description="weaker boxes are not kept at all")] = 0.1
-    track_high: Annotated[Fraction01, Field(description="ByteTrack: boxes of the first association")] = 0.25
-    track_low: Annotated[Fraction01, Field(description="ByteTrack: boxes of the second association")] = 0.1
-    track_new: Annotated[Fraction01, Field(description="ByteTrack: least confidence that begins a track")] = 0.25
-    track_match: Annotated[Fraction01, Field(description="ByteTrack: largest matching cost (1 - IoU x confidence)")] = 0.8
-    track_buffer_seconds: Annotated[float, Field(ge=0, le=60, description="ByteTrack: how long a lost track is remembered")] = 1.0
-    weights: Annotated[str | None, Field(description="model file of a neural detector")] = None
+    nms_iou: Annotated[Fraction01, Field(description="yolo: boxes that overlap a stronger one by more are dropped")] = 0.7
+    max_boxes: Annotated[int, Field(ge=1, le=3000, description="yolo: most boxes kept of one picture")] = 300
+    reset_at_cuts: Annotated[bool, Field(description="no track crosses a cut; false: recordings without cuts, decoded sparsely")] = True
+    jump_ratio: Annotated[float, Field(gt=0, description="tracks end too at a change that stands out so much from those around it")] = 5.0
+    jump_content: Annotated[float, Field(ge=0, description="and is at least so large, though it begins no scene")] = 10.0
+    tracker: Annotated[Literal["bytetrack", "botsort"], Field(description="how boxes become tracks: bytetrack or botsort")] = "bytetrack"
+    track_high: Annotated[Fraction01, Field(description="tracker: boxes of the first association")] = 0.25
+    track_low: Annotated[Fraction01, Field(description="tracker: boxes of the second association")] = 0.1
+    track_new: Annotated[Fraction01, Field(description="tracker: least confidence that begins a track")] = 0.25
+    track_match: Annotated[Fraction01, Field(description="tracker: largest matching cost (1 - IoU x confidence)")] = 0.8
+    track_buffer_seconds: Annotated[float, Field(ge=0, le=60, description="tracker: how long a lost track is remembered")] = 1.0
+
+
+class ModelSettings(_Section):
+    """Where model files are and what may be loaded; never part of a config_hash, their digests are."""
+
+    folder: Annotated[str | None, Field(description="folder of model files, before the user's own; --models")] = None
+    cache: Annotated[str | None, Field(description="folder where fetched and converted model files are kept")] = None
+    allow_pickle: Annotated[bool, Field(description="load pickles of unknown origin too: they can run any code")] = False
 
 
 class Settings(_Section):
@@ -71,13 +93,14 @@ class Settings(_Section):
     decode: DecodeSettings = DecodeSettings()
     scene: SceneSettings = SceneSettings()
     person: PersonSettings = PersonSettings()
+    models: ModelSettings = ModelSettings()
 
 
 def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
     """What can change the result of `pipeline`, and nothing else: workers, chunk length and paths stay out."""
     sections: dict[str, Any] = {"scene": settings.scene.model_dump(), "decode": {"backend": settings.decode.backend}}
     if pipeline == PERSON:  # tracks are reset at cuts, so the scene settings count too
-        sections["person"] = settings.person.model_dump()
+        sections["person"] = settings.person.model_dump(exclude={"weights"})  # wherever they are, their digest counts
     elif pipeline != SCENE:
         raise ValueError(f"no configuration for {pipeline}")
     return {"pipeline": pipeline, "version": VERSIONS[pipeline], **sections}

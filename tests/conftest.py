@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
 OFFLINE = Path(__file__).parent / "offline"  # put on PYTHONPATH: no process below may leave this machine
+IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -24,11 +25,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    gpu_tests = [item for item in items if item.get_closest_marker("gpu")]
+    if gpu_tests and not IN_GPU_JOB and not _has_gpu():
+        for item in gpu_tests:
+            item.add_marker(pytest.mark.skip(reason="needs a GPU; in a job that has one set GPU_JOB=1, and it fails rather than skips"))
     if SHARED.is_dir():
         return
     for item in items:
         if item.get_closest_marker("shared"):
             item.add_marker(pytest.mark.skip(reason=f"needs the folder {SHARED.name!r} beside the checkout (real clips, golden lists)"))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -56,10 +67,18 @@ _SKIPPED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's own VAENGINE_* variables must not change a test."""
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> None:
+    """The developer's own VAENGINE_* variables and weights must not change a test, and no test asks the network for any."""
     for name in [name for name in os.environ if name.startswith("VAENGINE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("VAENGINE_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(empty_cache))
+
+
+@pytest.fixture(scope="session")
+def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's cache, as on a new machine; converted models gather in it."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")

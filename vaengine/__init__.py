@@ -15,6 +15,11 @@ __version__ = "0.1.0"
 
 # Looked up when asked for: the command line must not pay for what it does not use.
 _HOMES = {
+    "annotate": "vaengine.api",
+    "annotate_all": "vaengine.api",
+    "load_annotations": "vaengine.api",
+    "Batch": "vaengine.batch",
+    "VideoAnnotations": "vaengine.annotations",
     "BatchOrchestrator": "vaengine.orchestrator",
     "BatchJob": "schemas.job",
     "BatchReport": "schemas.job",
@@ -24,7 +29,9 @@ _HOMES = {
     "StorageBackend": "schemas.store",
     "FileStorageBackend": "actors.stores.files",
     "SQLiteStorageBackend": "actors.stores.sqlite",
+    "UsageError": "schemas.errors",
     "VaengineError": "schemas.errors",
+    "VideoError": "schemas.errors",
     "open_store": "actors.stores",
 }
 
@@ -34,13 +41,20 @@ if TYPE_CHECKING:
     from actors.stores import open_store as open_store
     from actors.stores.files import FileStorageBackend as FileStorageBackend
     from actors.stores.sqlite import SQLiteStorageBackend as SQLiteStorageBackend
+    from schemas.errors import UsageError as UsageError
     from schemas.errors import VaengineError as VaengineError
+    from schemas.errors import VideoError as VideoError
     from schemas.job import BatchJob as BatchJob
     from schemas.job import BatchReport as BatchReport
     from schemas.job import BatchStatus as BatchStatus
     from schemas.job import JobStatus as JobStatus
     from schemas.job import PipelineResult as PipelineResult
     from schemas.store import StorageBackend as StorageBackend
+    from vaengine.annotations import VideoAnnotations as VideoAnnotations
+    from vaengine.api import annotate as annotate
+    from vaengine.api import annotate_all as annotate_all
+    from vaengine.api import load_annotations as load_annotations
+    from vaengine.batch import Batch as Batch
     from vaengine.orchestrator import BatchOrchestrator as BatchOrchestrator
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from schemas.errors import NotFound, UsageError, VaengineError
+from vaengine.cli_models import models_app
+from vaengine.cli_pictures import plot, render
 from vaengine.output import print_events, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -29,8 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Show settings, or check a batch file.")
+config_app = typer.Typer(help="Begin a batch file, check one, or show settings.")
 app.add_typer(config_app, name="config")
+app.add_typer(models_app, name="models")
 
 Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Folder of the results.  [default: ./vaengine_out]")]
 Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="Store: sqlite:///FILE or files:DIR.  [default: in --out]")]
@@ -39,6 +42,8 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ray's logs 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Batch file in YAML; the command line outranks it.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; `vaengine config show` lists them.")]
 Preset = Annotated[str | None, typer.Option(metavar="NAME", help="auto, embedded, fast, balanced or high-quality.  [default: auto]")]
+
+Models = Annotated[Path | None, typer.Option(envvar="VAENGINE_MODELS", metavar="DIR", help="Folder of weights, before the user's own.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -65,6 +70,7 @@ def run(
     preset: Preset = None,
     fast: Annotated[bool, typer.Option("--fast", help="Short for --preset fast.")] = False,
     high_quality: Annotated[bool, typer.Option("--high-quality", help="Short for --preset high-quality.")] = False,
+    models: Models = None,
     config: Config = None,
     settings: Set = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Chunks in work at once, 1 to 32; 0: one per core.")] = None,
@@ -94,10 +100,11 @@ def run(
         limit=limit,
         files=False if no_files else None,
         keep_runs=True if keep_runs else None,
+        models=models,
         verbose=verbose,
     )
     with Signals() as signals:
-        found = asked(options)
+        found = asked(options, fetch=not dry_run)
         say(found.preset_line)
         if dry_run:
             raise typer.Exit(foretell(found.request, as_json=as_json))
@@ -188,6 +195,19 @@ def config_show(
         print_table(row_table(rows, origin=origin))
 
 
+@config_app.command("init")
+def config_init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file to write.")] = Path("batch.yaml"),
+    preset: Preset = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write a first batch file with every setting explained."""
+    from vaengine.starter import starter, write_starter
+
+    write_starter(file, starter(file.name, preset or "auto"))
+    typer.echo(f"{file}: edit `inputs`, then `vaengine run --config {file}`")
+
+
 @config_app.command("check")
 def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file in YAML.")], verbose: Verbose = False) -> None:
     """Check a batch file without running it."""
@@ -201,7 +221,7 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batc
 @app.command()
 def doctor(
     out: Out = None,
-    models: Annotated[Path | None, typer.Option(envvar="VAENGINE_MODELS", metavar="DIR", help="Folder of weights.")] = None,
+    models: Models = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -217,6 +237,10 @@ def doctor(
     if as_json:
         print_events(examination.events(checks))
     raise typer.Exit(examination.verdict(checks))
+
+
+app.command()(render)
+app.command()(plot)
 
 
 def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import time
+from typing import TYPE_CHECKING, Final
 
+from schemas.errors import VaengineError
+from schemas.job import BatchJob, JobStatus
 from vaengine import report as reports
 from vaengine.output import print_event, print_events, print_lines, print_table
 
@@ -12,6 +16,9 @@ if TYPE_CHECKING:
     from schemas.progress import Snapshot
     from vaengine.request import RunRequest
     from vaengine.signals import Signals
+
+LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
+LOOK_SHARE: Final = 20  # a look that takes a second is followed by this many seconds of rest, however large the batch
 
 
 def carry_out(request: RunRequest, signals: Signals, *, as_json: bool) -> int:
@@ -24,13 +31,45 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool) -> int:
         def listen(snapshot: Snapshot) -> None:
             signals.rearm()  # ray.init took SIGTERM
             display(snapshot)
+            if as_json:
+                print_events(map(reports.finished_event, finishes.new(snapshot)))
 
         engine = Engine(request, listener=listen)
+        finishes = Finishes(request.store_url, engine.batch_id)
         signals.deliver_to(engine.stop)
         report = engine.run()
     tell(report, request, as_json=as_json)
     reports.write_report(report, request.out, request.presets)
     return reports.exit_code(report)
+
+
+class Finishes:
+    """Videos of a running batch as they end, each once: looked up in the store when the counts say that there are new ones."""
+
+    def __init__(self, store_url: str, batch_id: str) -> None:
+        self._store_url, self._batch_id = store_url, batch_id
+        self._told: set[str] = set()
+        self._next_look_s = 0.0
+
+    def new(self, snapshot: Snapshot) -> list[BatchJob]:
+        """Those that ended since the last look; none while it is too soon for another. The report tells of all of them anyway."""
+        began_s = time.monotonic()
+        if snapshot.videos_done + snapshot.videos_skipped + snapshot.videos_failed <= len(self._told) or began_s < self._next_look_s:
+            return []
+        found: list[BatchJob] = []
+        with contextlib.suppress(VaengineError):  # a store that cannot be read for a moment must not end the run
+            found = self._ended()
+        self._told.update(job.job_id for job in found)
+        now_s = time.monotonic()
+        self._next_look_s = now_s + max(LOOK_SECONDS, LOOK_SHARE * (now_s - began_s))
+        return found
+
+    def _ended(self) -> list[BatchJob]:
+        from actors.stores import open_store
+
+        with contextlib.closing(open_store(self._store_url, read_only=True)) as store:
+            jobs = store.jobs(batch_id=self._batch_id)
+            return [job for job in jobs if job.status in (JobStatus.COMPLETED, JobStatus.FAILED) and job.job_id not in self._told]
 
 
 def tell(report: BatchReport, request: RunRequest, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
@@ -82,6 +82,7 @@ def progress_event(snapshot: Snapshot) -> dict[str, Any]:
         "video_s_total": round(snapshot.video_s_total, 3),
         "in_work": snapshot.in_work,
         "elapsed_s": round(snapshot.elapsed_s, 3),
+        "working_s": round(snapshot.working_s, 3),
         "fps": round(snapshot.fps, 3),
         "realtime_factor": round(snapshot.realtime_factor, 3),
         "eta_s": None if snapshot.eta_s is None else round(snapshot.eta_s, 1),
@@ -90,6 +91,13 @@ def progress_event(snapshot: Snapshot) -> dict[str, Any]:
         "stopping": snapshot.stopping,
         "pipelines": {name: _pipeline_data(progress) for name, progress in snapshot.pipelines.items()},
     }
+
+
+def snapshot_of(event: Mapping[str, Any], failures: Sequence[str] = ()) -> Snapshot:
+    """The reverse of `progress_event`, to show a run in another process; `failures` are the lines of its failure events."""
+    counts = {name: value for name, value in event.items() if name in Snapshot.__dataclass_fields__}
+    pipelines = {name: PipelineProgress(**progress) for name, progress in event["pipelines"].items()}
+    return Snapshot(**{**counts, "pipelines": pipelines, "failures": tuple(failures), "failure_count": event["failures"]})
 
 
 def _pipeline_data(progress: PipelineProgress) -> dict[str, int]:
@@ -168,24 +176,31 @@ class Lines:
 
 
 class Events:
-    """One JSON object a line: progress every few seconds, each failure at once."""
+    """One JSON object a line: progress every few seconds, each failure at once, the last state at the end."""
 
     def __init__(self, stream: TextIO, every: Every | None = None) -> None:
         self._stream = stream
         self._every = every or Every(EVENT_SECONDS)
         self._failures = Failures()
+        self._untold: Snapshot | None = None
 
     def __call__(self, snapshot: Snapshot) -> None:
         for failure in self._failures.new(snapshot):
             print_event({"event": "failure", "time": timestamp(), "message": failure}, self._stream)
+        self._untold = snapshot
         if self._every.due():
-            print_event(progress_event(snapshot), self._stream)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._untold is not None:
+            print_event(progress_event(self._untold), self._stream)
+        self._untold = None
 
     def __enter__(self) -> Events:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stream.flush()
+        self._tell()
 
 
 class Bars:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import shutil
-import socket
 import sqlite3
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
+from vaengine.models.catalogue import PRESET_FILES, needed
+from vaengine.models.download import Source
+from vaengine.models.stock import standings
+from vaengine.models.transfer import reachable
+from vaengine.models.weights import Standing, folders_of
 from vaengine.quantities import size, timestamp
 
 State = Literal["ok", "warn", "fail"]
@@ -24,7 +30,6 @@ GIB: Final = 1024**3
 SHM_WANTED: Final = 1 * GIB
 DISK_WANTED: Final = 5 * GIB
 DISK_NEEDED: Final = GIB // 2
-HUB: Final = ("huggingface.co", 443)
 HUB_SECONDS: Final = 2.0
 NEEDED: Final = ("ray", "torch", "ultralytics", "scenedetect", "av", "sqlalchemy", "lap", "psutil")
 OPENCV_WHEELS: Final = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
@@ -45,9 +50,11 @@ class Check:
         return f"{self.state:<4}  {self.name:<12}  {self.found}" + (f"  ->  {self.cure}" if self.cure else "")
 
 
-def examine(out: Path, models: Path | None = None) -> Iterator[Check]:
+def examine(out: Path, models: Path | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Check]:
     """Every check, in the order printed; `out` is where results would go, `models` a folder of weights."""
-    hub = _in_background(hub_answers)
+    source = Source.of(environment)
+    hub = source.url(needed("fast"))
+    answer = _in_background(lambda: reachable(hub, HUB_SECONDS, offline=source.offline))
     yield python_check(sys.version_info[:3], platform.platform())
     yield from (package_check(name, installed(name)) for name in NEEDED)
     yield opencv_check({name: found for name in OPENCV_WHEELS if (found := installed(name))})
@@ -57,8 +64,8 @@ def examine(out: Path, models: Path | None = None) -> Iterator[Check]:
     yield shm_check(_room(Path("/dev/shm")))
     yield disk_check(out, shutil.disk_usage(existing(out)).free)
     yield store_check(out, write_fault(existing(out)), file_system(existing(out)))
-    yield weights_check(models)
-    yield hub_check(hub())
+    yield weights_check(models, standings(folders_of(models, environment)))
+    yield hub_check(urlsplit(hub).netloc, answer(), offline=source.offline)
 
 
 def python_check(found: tuple[int, ...], system: str) -> Check:
@@ -172,23 +179,28 @@ def store_check(out: Path, fault: str | None, kind: str) -> Check:
     return Check("store", "ok", f"SQLite {sqlite3.sqlite_version} writes under {out}" + (f" ({kind})" if kind else ""))
 
 
-def weights_check(models: Path | None) -> Check:
-    """`embedded` needs none; a folder of models that was named has to be there."""
-    if models is None:
-        return Check("weights", "ok", "preset embedded needs none; VAENGINE_MODELS is not set")
-    if not models.is_dir():
-        return Check("weights", "fail", f"no folder {models}", "correct VAENGINE_MODELS, or unset it: preset embedded needs no weights")
-    count = sum(path.suffix in (".pt", ".onnx") for path in models.rglob("*"))
-    return Check("weights", "ok", f"{count} model files in {models}; this version uses none of them (preset embedded)")
+def weights_check(named: Path | None, found: Sequence[Standing]) -> Check:
+    """Which neural presets have their weights here; `embedded` needs none, but a folder that was named has to be there."""
+    if named is not None and not named.is_dir():
+        cure = f"correct VAENGINE_MODELS, or fetch weights into it: vaengine models pull --models {named}"
+        return Check("weights", "fail", f"no folder {named}", cure)
+    faulty = [each for each in found if each.path and not each.usable]
+    if faulty:
+        return Check("weights", "fail", "; ".join(f"{each.path}: {each.state}" for each in faulty), "see `vaengine models check`")
+    here = {each.model.name for each in found if each.usable}
+    ready = [preset for preset, files in PRESET_FILES.items() if files["detect"] in here]
+    text = f"here for preset {', '.join(ready)}" if ready else "none of a neural preset is here (`vaengine models pull` fetches them)"
+    return Check("weights", "ok", f"{text}; preset embedded needs none")
 
 
-def hub_check(reached: bool) -> Check:
-    """Without the hub nothing is lost in this version."""
+def hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
+    """Without the hub only weights that are not here are missed."""
+    if offline:
+        return Check("hub", "ok", f"{host} is not asked: VAENGINE_OFFLINE is set")
     if reached:
-        return Check("hub", "ok", f"{HUB[0]} answers")
-    return Check(
-        "hub", "warn", f"{HUB[0]} does not answer in {HUB_SECONDS:.0f} s", "nothing can be downloaded; preset embedded needs nothing"
-    )
+        return Check("hub", "ok", f"{host} answers")
+    cure = "no weights can be fetched: preset embedded needs none, --models names a folder of weights, VAENGINE_MODELS_URL a mirror"
+    return Check("hub", "warn", f"{host} does not answer in {HUB_SECONDS:.0f} s", cure)
 
 
 def verdict(checks: list[Check]) -> int:
@@ -242,21 +254,12 @@ def file_system(folder: Path) -> str:
     return next((kinds[str(parent)] for parent in (real, *real.parents) if str(parent) in kinds), "")
 
 
-def hub_answers() -> bool:
-    """Whether the hub of models accepts a connection."""
-    try:
-        with socket.create_connection(HUB, timeout=HUB_SECONDS):
-            return True
-    except OSError:
-        return False
-
-
 def _room(folder: Path) -> int | None:
     return shutil.disk_usage(folder).total if folder.is_dir() else None
 
 
 def _in_background(question: Callable[[], bool]) -> Callable[[], bool]:
-    """Asks while other checks go on; no answer after `HUB_SECONDS` is a no, since a name look-up knows no time limit."""
+    """Asks while other checks go on; no answer after `HUB_SECONDS` more is a no."""
     answers: list[bool] = []
     thread = threading.Thread(target=lambda: answers.append(question()), daemon=True)
     thread.start()

@@ -28,12 +28,14 @@ from schemas.pipeline import PERSON
 from schemas.progress import Snapshot
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
+from vaengine.fitting import check_models
 from vaengine.intake import Intake, Workload
 from vaengine.pipeline import BLOCK_BYTES
 from vaengine.probing import Probing
 from vaengine.projection import Projector
 from vaengine.request import PlanSummary, RunRequest
 from vaengine.shift import Controls, Shift
+from vaengine.workshop import recordable
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class Engine:
     def run(self) -> BatchReport:
         """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing stored."""
         began, request = time.monotonic(), self._request
+        check_models(request.settings, request.pipelines)
         if request.cluster == "local":
             place(local_inventory(), self._demand())
         else:
@@ -89,8 +92,8 @@ class Engine:
 
     def _run(self, store: StorageBackend, tally: _Tally) -> tuple[VideoOutcome, ...]:
         epoch = store.open_run(self._run_info())
-        for pipeline, preset in self._request.presets.items():
-            store.set_meta(epoch, f"preset.{pipeline}", preset)
+        for name, value in recordable(self._request).items():
+            store.set_meta(epoch, name, value)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
         intake = Intake(self._request, self.batch_id)
         with self._closing_on_error(store, epoch), self._projecting(tally) as projector, _probing(self._request, store) as probing:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
 from actors.stores import open_store
 from cluster.inventory import local_inventory
 from cluster.placement import Demand, place
-from schemas.chunk import ChunkSpec, ManifestLine, WorkKey
+from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
 from schemas.errors import NotFound, PlanInfeasible
 from schemas.pipeline import PERSON
+from schemas.settings import PersonSettings
 from schemas.store import StorageBackend
 from schemas.video import Video
+from vaengine.models.catalogue import MODELS
 from vaengine.plan import chunks_of, work_keys
 from vaengine.probing import Probing
 from vaengine.request import PlanSummary, RunRequest
@@ -21,6 +24,7 @@ from vaengine.request import PlanSummary, RunRequest
 # people detector for 640 x 480. An order of magnitude, no promise.
 DECODE_S_PER_MEGAPIXEL = 0.011  # decode, conversion and scene score of one native frame
 HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized picture
+YOLO_S_PER_MEGAPIXEL = 0.04  # and for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
 BYTES_PER_FRAME = 16  # manifest payload
 BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per sampled frame
 
@@ -32,7 +36,7 @@ def forecast(request: RunRequest) -> PlanSummary:
     chunks = [chunk for missing in pending for chunk in missing]
     decode_s = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
     sampled = sum(_sampled_frames(chunk) for chunk in chunks)
-    model_s = sum(_sampled_frames(c) * c.sampling.width * c.sampling.height for c in chunks if c.sampling) / 1e6 * HOG_S_PER_MEGAPIXEL
+    model_s = sum(_sampled_frames(c) * _seen_pixels(c.sampling, request.settings.person) for c in chunks if c.sampling)
     frames = sum(chunk.frame_count for chunk in chunks)
     disk = frames * BYTES_PER_FRAME + sampled * 2 * BYTES_PER_BOX * (2 if request.files else 1)
     resources, workers, reason = _resources(request, disk)
@@ -45,7 +49,7 @@ def forecast(request: RunRequest) -> PlanSummary:
         video_s=sum(chunk.duration_s for chunk in chunks),
         sampled_frames=sampled,
         decode_s=decode_s,
-        model_s=model_s,
+        model_s=model_s / 1e6 * _model_cost(request.settings.person),
         disk_bytes=disk,
         workers=workers,
         resources=resources,
@@ -94,8 +98,23 @@ def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, 
         store.close()
 
 
+def _seen_pixels(sampling: Sampling, person: PersonSettings) -> float:
+    """Pixels of a picture as the detector sees it; YOLO models have small ones enlarged."""
+    enlarged = 1.0 if person.detector == "hog" else person.input_pixels / max(sampling.width, sampling.height)
+    return sampling.width * sampling.height * enlarged**2
+
+
+def _model_cost(person: PersonSettings) -> float:
+    """Core seconds for each megapixel."""
+    if person.detector == "hog" or person.weights is None:
+        return HOG_S_PER_MEGAPIXEL
+    known, path = MODELS.get(person.weights), Path(person.weights)
+    size_bytes = known.size_bytes if known else sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
+    return size_bytes / 1e6 * YOLO_S_PER_MEGAPIXEL
+
+
 def _sampled_frames(chunk: ChunkSpec) -> int:
-    return min(chunk.frame_count, round(chunk.duration_s * float(chunk.sampling.fps))) if chunk.sampling else 0
+    return min(chunk.frame_count, math.ceil(chunk.duration_s * float(chunk.sampling.fps))) if chunk.sampling else 0
 
 
 def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | None]:

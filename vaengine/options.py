@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from schemas.errors import UsageError
 from schemas.pipeline import AVAILABLE, pipeline_named
-from vaengine import batchfile, configuration, presets
+from vaengine import batchfile, configuration
 from vaengine.batchfile import BatchFile
 from vaengine.configuration import Configuration, Given, Layer
+from vaengine.fitting import fitted
 from vaengine.inputs import video_paths
 from vaengine.location import DEFAULT_OUT, store_url
+from vaengine.models import catalogue
+from vaengine.presets import Resolution
 from vaengine.request import RunRequest
+from vaengine.workshop import workshop
+
+PATHS: Final = ("person.weights", "models.folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class RunOptions:
     limit: int | None = None
     files: bool | None = None
     keep_runs: bool | None = None
+    models: Path | None = None
     verbose: bool = False
 
 
@@ -44,18 +51,23 @@ class Asked:
     preset_line: str
 
 
-def asked(options: RunOptions) -> Asked:
-    """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot be run."""
+def asked(options: RunOptions, *, fetch: bool = True) -> Asked:
+    """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot be run.
+
+    Weights that are not here are fetched, unless told otherwise as for a dry run.
+    """
     file = batch_file(options.config)
     pipelines = pipelines_named(options.pipelines or ",".join(file.texts("pipelines")))
-    settings, resolution = resolved(options, file, pipelines)
+    inputs = tuple(str(path) for path in video_paths(options.paths or _file_inputs(file)))
     out = Path(options.out).expanduser().absolute() if options.out else out_of(file)
+    url = store_url(options.db or _file_db(file), out)
+    settings, resolution = resolved(options, file, pipelines, store_url=url, fetch=fetch)
     request = RunRequest(
-        inputs=tuple(str(path) for path in video_paths(options.paths or _file_inputs(file))),
+        inputs=inputs,
         pipelines=pipelines,
         settings=settings.settings,
         out=out,
-        store_url=store_url(options.db or _file_db(file), out),
+        store_url=url,
         cluster=options.cluster or file.text("cluster") or "local",
         limit=options.limit or _value(file, "limit", None),
         files=options.files if options.files is not None else _value(file, "files", True),
@@ -71,17 +83,20 @@ def batch_file(path: Path | None) -> BatchFile:
     return batchfile.read(path) if path else BatchFile(Path("batch.yaml"), {}, {})
 
 
-def resolved(options: RunOptions, file: BatchFile, pipelines: tuple[str, ...]) -> tuple[Configuration, presets.Resolution]:
-    """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own."""
-    told = {**configuration.assignments(options.settings), **_named_options(options)}
-    asked_for = configuration.configured(file.settings, told).settings.preset
-    resolution = presets.resolve(asked_for, pipelines)
-    overlay = configuration.layer(f"preset {next(iter(resolution.presets.values()))}", resolution.overlay)
-    return configuration.configured(overlay, file.settings, told), resolution
+def resolved(
+    options: RunOptions, file: BatchFile, pipelines: tuple[str, ...], *, store_url: str | None = None, fetch: bool = False
+) -> tuple[Configuration, Resolution]:
+    """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own; fitted to this machine."""
+    told = {**_rooted(file), **configuration.assignments(options.settings), **_named_options(options)}
+    return fitted(told, pipelines, workshop(told, store_url, fetch=fetch))
 
 
 def _named_options(options: RunOptions) -> Layer:
-    named = {"preset": Given(options.preset, "--preset"), "engine.workers": Given(options.workers, "--workers")}
+    named = {
+        "preset": Given(options.preset, "--preset"),
+        "engine.workers": Given(options.workers, "--workers"),
+        "models.folder": Given(str(options.models.expanduser().absolute()) if options.models else None, "--models"),
+    }
     return {key: given for key, given in named.items() if given.value is not None}
 
 
@@ -95,6 +110,15 @@ def out_of(file: BatchFile) -> Path:
     """`out` of a batch file, relative to it, or the default below the working directory."""
     text = file.text("out")
     return Path(os.path.normpath(file.path.absolute().parent / Path(text).expanduser())) if text else Path(DEFAULT_OUT).absolute()
+
+
+def _rooted(file: BatchFile) -> Layer:
+    """A batch file's settings, paths among them relative to the file; a name of the catalogue is no path."""
+    told = dict(file.settings)
+    for key in PATHS:
+        if (given := told.get(key)) and isinstance(given.value, str) and given.value not in catalogue.MODELS:
+            told[key] = Given(os.path.normpath(file.path.absolute().parent / Path(given.value).expanduser()), given.origin)
+    return told
 
 
 def _value(file: BatchFile, key: str, default: Any) -> Any:

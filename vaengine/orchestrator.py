@@ -14,12 +14,13 @@ from schemas.pipeline import AVAILABLE, pipeline_named
 from schemas.progress import Snapshot
 from schemas.store import StorageBackend
 from vaengine.checkpoint import Checkpoint
-from vaengine.configuration import configured, flat, layer
+from vaengine.configuration import flat, layer
 from vaengine.engine import Engine
+from vaengine.fitting import fitted
 from vaengine.plan import work_keys
-from vaengine.presets import resolve
 from vaengine.probing import probe_path
 from vaengine.request import RunRequest
+from vaengine.workshop import workshop
 
 
 class BatchOrchestrator:
@@ -66,9 +67,8 @@ class BatchOrchestrator:
     def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
         pipelines = tuple(pipeline_named(name) for name in config.pop("pipelines", AVAILABLE))
         told = layer("config", dict(flat(config)))
-        resolution = resolve(configured(told).settings.preset, pipelines)
-        settings = configured(layer("preset", resolution.overlay), told).settings
-        return RunRequest((str(path),), pipelines, settings, self._out, self._store.url, presets=resolution.presets)
+        found, resolution = fitted(told, pipelines, workshop(told, self._store.url, fetch=True))
+        return RunRequest((str(path),), pipelines, found.settings, self._out, self._store.url, presets=resolution.presets)
 
     def _grouped(self, max_workers: int) -> list[RunRequest]:
         groups: dict[str, RunRequest] = {}

@@ -16,7 +16,8 @@ from vaengine.plan import WorkItem
 
 MIB = 1024 * 1024
 BLOCK_BYTES = 8 * MIB  # about one piece of pictures; with more, one vision actor is left with the tail while the others idle
-VISION_ROWS = 1  # rows a vision actor takes at once; a GPU wants more
+VISION_ROWS = 1  # rows of 8 pictures that a vision actor on a processor takes at once
+GPU_ROWS = 8  # two batches of 32: pieces of several videos share them
 TASK_RETRIES = 2  # Ray's default for a task that kills its process is to retry it for ever
 NO_PROGRESS_SECONDS = 300.0  # at least; Ray takes a pass for stuck when no block moves for so long
 SLOW_S_PER_MEGAPIXEL = 0.1  # ten times what decoding and scoring a frame was measured to cost
@@ -54,7 +55,7 @@ def run_pass(work: Pass, *, verbose: bool = False) -> None:
         dataset = dataset.map_batches(
             VisionStage,
             fn_constructor_args=(work.names, work.settings),
-            batch_size=VISION_ROWS,
+            batch_size=GPU_ROWS if place.gpus_each else VISION_ROWS,
             batch_format="numpy",
             compute=ActorPoolStrategy(size=place.vision_actors, max_tasks_in_flight_per_actor=2),
             num_cpus=place.cpus_each,

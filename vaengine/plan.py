@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise, zip_longest
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
 from schemas.pipeline import PERSON
 from schemas.settings import PersonSettings, Settings, config_hash
 from schemas.video import Video
+
+DEFAULTS: Final = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,10 @@ def work_keys(video_id: str, pipelines: Sequence[str], settings: Settings) -> tu
 
 
 def sampling_for(video: Video, person: PersonSettings) -> Sampling:
-    """Sampling rate and tensor size: the displayed picture, its longer side at most `input_pixels`, never enlarged."""
+    """Sampling rate, tensor size and filter: the displayed picture, its longer side at most `input_pixels`, never enlarged."""
     scale = min(1.0, person.input_pixels / max(video.width, video.height))
     width, height = (max(1, round(side * scale)) for side in (video.width, video.height))
-    return Sampling(Fraction(person.sample_fps).limit_denominator(1000), width, height)
+    return Sampling(Fraction(person.sample_fps).limit_denominator(1000), width, height, "area" if person.detector == "hog" else "linear")
 
 
 def missing(frames: int, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[Stretch]:
@@ -87,9 +90,16 @@ def cut(video: Video, stretch: Stretch, chunk_s: float) -> list[tuple[int, int]]
     return list(zip(cuts, [*cuts[1:], stretch.stop], strict=True))
 
 
-def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...], sampling: Sampling | None) -> ChunkSpec:
+def every_frame(keys: Sequence[WorkKey], person: PersonSettings) -> bool:
+    """Whether each frame has to be decoded: for scenes, and for persons unless their tracks may cross cuts."""
+    return person.reset_at_cuts or any(key.pipeline != PERSON for key in keys)
+
+
+def chunk_spec(
+    video: Video, first: int, stop: int, keys: tuple[WorkKey, ...], sampling: Sampling | None, *, settings: Settings = DEFAULTS
+) -> ChunkSpec:
     """The chunk of frames `[first, stop)`."""
-    pts, whole = video.index.pts, stop >= len(video.index)
+    pts, keyframes, whole = video.index.pts, video.index.keyframes, stop >= len(video.index)
     before = 1 if first > 0 and video.index.exact else 0
     return ChunkSpec(
         video_id=video.video_id,
@@ -109,6 +119,9 @@ def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...], s
         before=before,
         keys=keys,
         sampling=sampling if any(key.pipeline == PERSON for key in keys) else None,
+        every_frame=every_frame(keys, settings.person),
+        backend=settings.decode.backend,
+        keyframes=pts[keyframes[(keyframes > first) & (keyframes < stop)]],
     )
 
 
@@ -124,7 +137,7 @@ def chunks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]],
     """Chunks of one video that no manifest line covers yet."""
     sampling = sampling_for(video, settings.person)
     return [
-        chunk_spec(video, first, stop, stretch.keys, sampling)
+        chunk_spec(video, first, stop, stretch.keys, sampling, settings=settings)
         for stretch in missing(len(video.index), committed)
         for first, stop in cut(video, stretch, settings.engine.chunk_seconds)
     ]

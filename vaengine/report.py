@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.job import BatchReport, VideoOutcome
+from schemas.job import BatchJob, BatchReport, VideoOutcome
 from vaengine.output import Table
 from vaengine.quantities import clock, counted, size, timestamp
 
@@ -115,10 +115,36 @@ def report_event(report: BatchReport) -> dict[str, Any]:
     }
 
 
+def finished_event(job: BatchJob) -> dict[str, Any]:
+    """A video of which everything that was asked is in the store, or has failed; while the rest of the batch is still at work."""
+    return {
+        "event": "finished",
+        "time": timestamp(),
+        "video_id": job.video_id,
+        "path": str(job.video_path),
+        "job_id": job.job_id,
+        "outcome": job.status.value,
+        "error_message": job.error_message,
+        "failure_kind": job.failure_kind,
+    }
+
+
 def video_events(report: BatchReport) -> Iterator[dict[str, Any]]:
     """One JSON event per video."""
     for outcome in report.outcomes:
         yield {"event": "video", "time": timestamp(), **asdict(outcome)}
+
+
+def report_of(event: Mapping[str, Any], outcomes: Iterable[VideoOutcome]) -> BatchReport:
+    """The reverse of `report_event` and `video_events`."""
+    names = ("batch_id", "wall_s", "frames_decoded", "video_s", "passes", "stopped_by", "halted")
+    return BatchReport(outcomes=tuple(outcomes), **{name: event[name] for name in names})
+
+
+def outcome_of(event: Mapping[str, Any]) -> VideoOutcome:
+    """One of `video_events`, read back."""
+    values = {name: value for name, value in event.items() if name not in ("event", "time")}
+    return VideoOutcome(**{**values, "duplicates": tuple(event["duplicates"])})
 
 
 def report_path(out: Path, batch_id: str) -> Path:

@@ -43,3 +43,19 @@ def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries
         kinds = dict(store.execute("SELECT annotation_type, COUNT(*) FROM annotations GROUP BY 1"))
     assert kinds["scene"] == 2
     assert kinds["person_detection"] > 0
+
+
+@pytest.mark.shared
+@pytest.mark.timeout(280)
+def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(offline: Offline, shared: Path, tmp_path: Path) -> None:
+    out, weights = tmp_path / "out", shared / "models" / "yolo" / "yolo11n_dequantised.pt"
+    clip = shared / "media" / "video" / "grid" / "bbaf2n.mpg"
+    environment = {name: value for name, value in offline.environment.items() if name != "VAENGINE_OFFLINE"}
+    told = ["--set", f"person.weights={weights}", "--set", "models.allow_pickle=true"]
+    words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json", *told]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=270, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "yolo11n_dequantised.pt by onnx" in done.stderr.splitlines()[0]
+    assert [line for line in offline.attempts() if not is_cloud_question(line)] == []
+    with closing(sqlite3.connect(out / "batch_processing.db")) as store:
+        assert store.execute("SELECT COUNT(*) FROM annotations WHERE annotation_type = 'person_track'").fetchone() == (1,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.association import associate, provisional
+from actors.association import associate, pose, provisional
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, canonical_digest
 from schemas.chunk import Numbers, WorkKey
 from schemas.pipeline import AUDIO, PERSON, SCENE
@@ -187,3 +188,44 @@ def test_chunks_and_their_provisional_rows_lead_to_the_same_rows_wherever_the_vi
         assert canonical_digest(row.to_data() for row in joined) == canonical_digest(
             row.to_data() for row in rows_of(video, numbers, pipeline)
         )
+
+
+def test_a_track_ends_at_a_jump_that_begins_no_scene():
+    """Two people before one wall: too alike for a scene, and the picture changes at once all the same."""
+    video, boxes = video_of(steady(60)), {frame: [HERE] for frame in range(0, 60, 5)}
+    numbers = numbers_of(steady(60), boxes=boxes)
+    numbers.scene_scores[29] = 12.0  # of frame 29 against frame 30; 1.0 everywhere else
+    found = associate(video, numbers, WHOLE, key_of(PERSON))
+    tracks = [row for row in found if row.annotation_type == PERSON_TRACK]
+    assert [(row.attributes["frame_start"], row.attributes["frame_end"]) for row in tracks] == [(0, 26), (30, 56)]
+    assert {row.scene_id for row in found} == {"scene_0001"}
+
+
+@pytest.mark.parametrize(("score", "tracks"), [(9.0, 1), (12.0, 2)])
+def test_small_changes_and_steady_motion_end_no_track(score, tracks):
+    video, boxes = video_of(steady(60)), {frame: [HERE] for frame in range(0, 60, 5)}
+    numbers = numbers_of(steady(60), boxes=boxes)
+    numbers.scene_scores[29] = score
+    moving = replace(numbers, scene_scores=numbers.scene_scores + 10.0)
+    for those, expected in ((numbers, tracks), (moving, 1)):
+        found = associate(video, those, WHOLE, key_of(PERSON))
+        assert sum(row.annotation_type == PERSON_TRACK for row in found) == expected
+
+
+def test_where_there_are_no_cuts_by_setting_tracks_go_on_and_belong_to_no_scene():
+    settings = WHOLE.model_copy(update={"person": WHOLE.person.model_copy(update={"reset_at_cuts": False})})
+    video, boxes = video_of(steady(60)), {frame: [HERE] for frame in range(0, 60, 5)}
+    found = associate(video, numbers_of(steady(60), cuts=(30,), boxes=boxes), settings, key_of(PERSON))
+    assert sum(row.annotation_type == PERSON_TRACK for row in found) == 1
+    assert {row.scene_id for row in found} == {None}
+
+
+@given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 500), st.floats(0, 1)), min_size=17, max_size=17))
+def test_a_pose_is_in_coco_form(points):
+    found = pose(np.array(points))
+    flat = np.array(found["keypoints"], float).reshape(17, 3)
+    assert found["num_keypoints"] == (flat[:, 2] > 0).sum()
+    assert found["keypoint_scores"] == [score for _, _, score in points]
+    for (x, y, score), (stored_x, stored_y, visible) in zip(points, flat, strict=True):
+        assert visible == (2 if score >= 0.5 else 1 if score >= 0.1 else 0)
+        assert (stored_x, stored_y) == ((x, y) if visible else (0, 0))

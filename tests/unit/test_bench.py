@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import report, results
+from bench import engine_run, report, results
+from bench.__main__ import parsed
 from bench.engine_run import Stopwatch
 from bench.machine import machine_facts
 from bench.overhead import N_CLIPS, shots
@@ -156,6 +157,7 @@ def test_the_steady_pace_leaves_out_how_the_first_frames_came() -> None:
 def test_one_commit_tells_no_pace() -> None:
     stopwatch = Stopwatch()
     stopwatch(Snapshot(working_s=1.0, frames_done=100), now=10.0)
+    assert not stopwatch.tells_pace
     with pytest.raises(ValueError, match="too few commits"):
         _ = stopwatch.steady_s
 
@@ -169,3 +171,16 @@ def test_a_run_without_work_has_no_working_time() -> None:
 
 def test_no_two_clips_of_the_overhead_bench_have_the_same_pictures() -> None:
     assert len({tuple(shots(number)) for number in range(N_CLIPS)}) == N_CLIPS
+
+
+def test_only_cases_that_take_settings_are_given_some(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parsed(["tracking", "--set", "person.tracker=botsort", "--set", "a=b"]).settings == ["person.tracker=botsort", "a=b"]
+    with pytest.raises(SystemExit):
+        parsed(["startup", "--set", "person.tracker=botsort"])
+    assert "startup takes no settings" in capsys.readouterr().err
+
+
+def test_a_run_of_the_engine_is_told_its_settings_and_pipelines() -> None:
+    asked = engine_run.parsed(["out", "a.mp4", "b.mp4", "--pipelines", "person", "--set", "person.sample_fps=7", "--set", "preset=fast"])
+    assert (asked.out, asked.paths, asked.pipelines) == ("out", ["a.mp4", "b.mp4"], "person")
+    assert asked.settings == ["person.sample_fps=7", "preset=fast"]

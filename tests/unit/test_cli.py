@@ -29,6 +29,7 @@ class FakeEngine:
     def __init__(self, request: RunRequest, *, listener: Callable[[Snapshot], None] | None = None) -> None:
         self.requests.append(request)
         self._request, self._listener = request, listener
+        self.batch_id = request.batch_id or "b1"
 
     def run(self) -> BatchReport:
         if self.error:
@@ -78,7 +79,7 @@ def test_the_first_line_on_stderr_says_what_the_preset_came_to(engine: type[Fake
     cli.outcome(["run", "clip.mp4"])
     first = capsys.readouterr().err.splitlines()[0]
     assert first.startswith("preset auto: scene_detection = embedded")
-    assert "no neural detectors" in first
+    assert "no neural weights" in first
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import InvalidSetting, StoreUnreachable, UnknownPipeline, UnknownSetting, UsageError, WeightsMissing
+from schemas.errors import InvalidSetting, StoreUnreachable, UnknownPipeline, UnknownSetting, UsageError
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import Settings
-from vaengine import batchfile, presets
+from vaengine import batchfile
 from vaengine.configuration import KNOWN, assignments, configured, layer, nearest, row_table
 from vaengine.location import stored_at
 from vaengine.options import RunOptions, asked, pipelines_named
@@ -149,24 +149,6 @@ def test_an_empty_batch_file_says_nothing(tmp_path: Path) -> None:
 def test_a_missing_batch_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no\.yaml cannot be read"):
         batchfile.read(tmp_path / "no.yaml")
-
-
-def test_auto_is_embedded_in_this_version_and_says_why() -> None:
-    found = presets.resolve("auto", (SCENE, PERSON))
-    assert found.presets == {SCENE: "embedded", PERSON: "embedded"}
-    assert "half of the people" in found.line
-    assert "no neural detectors" in found.line
-
-
-@pytest.mark.parametrize("name", presets.NEURAL)
-def test_a_neural_preset_that_was_named_is_refused_not_replaced(name: str) -> None:
-    with pytest.raises(WeightsMissing, match="neural detectors are not in this version"):
-        presets.resolve(name, (SCENE, PERSON))
-
-
-def test_every_key_a_preset_sets_is_a_setting() -> None:
-    for overlay in presets.OVERLAYS.values():
-        assert set(overlay) <= set(KNOWN)
 
 
 def test_the_command_line_outranks_the_batch_file(tmp_path: Path, clip: Path) -> None:

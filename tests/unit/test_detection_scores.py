@@ -1,37 +1,56 @@
-"""The bench's scorer counts what it says."""
+"""What the detection bench says of boxes with and without tracks."""
 
 from __future__ import annotations
 
-from bench.detection import Person, scored
+import pytest
 
-LEFT, RIGHT = (0.0, 0.0, 10.0, 20.0), (50.0, 0.0, 60.0, 20.0)
-TRUTH = [Person(frame, who, box) for frame in range(3) for who, box in (("a", LEFT), ("b", RIGHT))]
-
-
-def test_the_truth_itself_scores_one():
-    data = scored(TRUTH, TRUTH).to_data()
-    assert data == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "mota": 1.0, "switches": 0}
+from bench.detection import alone, described, detected
+from bench.mot import Person, accuracy
+from bench.timing import Times
+from schemas.annotation import PERSON_DETECTION, Annotation, BBox, annotation_id
+from schemas.pipeline import PERSON
 
 
-def test_a_missed_person_costs_recall_and_a_box_that_is_nobody_costs_precision():
-    nobody = Person(1, "c", (200.0, 0.0, 210.0, 20.0))
-    data = scored(TRUTH, [*TRUTH[:3], nobody]).to_data()
-    assert (data["precision"], data["recall"], data["f1"]) == (0.75, 0.5, 0.6)
-    assert data["mota"] == 1 - 4 / 6
+def row(frame: int, ordinal: int, left: float, confidence: float, track: str | None = None) -> Annotation:
+    return Annotation(
+        annotation_id=annotation_id("clip-00000000", PERSON, "0" * 16, PERSON_DETECTION, frame, ordinal),
+        video_id="clip-00000000",
+        pipeline=PERSON,
+        config_hash="0" * 16,
+        annotation_type=PERSON_DETECTION,
+        timestamp_seconds=frame / 25,
+        frame_number=frame,
+        person_id=track,
+        confidence=confidence,
+        bbox=BBox(left, 0.0, 10.0, 20.0),
+    )
 
 
-def test_a_second_box_on_one_person_is_nobody():
-    assert scored(TRUTH[:1], [Person(0, "x", LEFT), Person(0, "y", LEFT)]).false == 1
+TRUTH = [Person(frame, "a", (0.0, 0.0, 10.0, 20.0)) for frame in range(4)]
 
 
-def test_a_box_that_overlaps_by_less_than_half_is_no_hit():
-    assert scored(TRUTH[:1], [Person(0, "a", (5.0, 0.0, 15.0, 20.0))]).found == 0
+def test_boxes_weaker_than_asked_are_left_out():
+    rows = [row(0, 0, 0.0, 0.5), row(0, 1, 50.0, 0.49)]
+    assert [person.box[0] for person in alone(rows, 0.5)] == [0.0]
 
 
-def test_two_people_who_swap_numbers_are_two_switches():
-    swapped = [Person(p.frame, {"a": "b", "b": "a"}[p.who] if p.frame == 2 else p.who, p.box) for p in TRUTH]
-    assert scored(TRUTH, swapped).switches == 2
+def test_boxes_without_tracks_are_judged_one_by_one():
+    rows = [row(0, 0, 0.0, 0.9), row(1, 0, 0.0, 0.9, "person_0001"), row(1, 1, 0.0, 0.9, "person_0001"), row(2, 0, 90.0, 0.9)]
+    data = detected(accuracy(TRUTH, alone(rows, 0.5)))
+    assert data == {"precision": 0.5, "recall": 0.5, "f1": 0.5}
 
 
-def test_nothing_found_scores_zero():
-    assert scored(TRUTH, []).to_data() == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "mota": 0.0, "switches": 0}
+def test_the_table_leaves_out_what_cannot_be_said_of_boxes_without_tracks():
+    scores = {"boxes of tracks": accuracy(TRUTH, TRUTH).to_data(), "confidence 0.5 and more": detected(accuracy(TRUTH, TRUTH))}
+    text = described({"people": 1, "boxes": 4, "tracks": 1, "accuracy": scores, "picture_seconds": Times((0.1,)).to_data()})
+    assert "| boxes of tracks | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 0 |" in text
+    assert "| confidence 0.5 and more | 1.00 | 1.00 | 1.00 |  |  |  |" in text
+
+
+def test_a_row_without_a_box_is_refused():
+    from dataclasses import replace
+
+    from bench.mot import as_person
+
+    with pytest.raises(ValueError, match="no box in a frame"):
+        as_person(replace(row(0, 0, 0.0, 0.9), bbox=None))

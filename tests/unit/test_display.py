@@ -11,11 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from schemas.job import BatchReport, VideoOutcome
 from schemas.pipeline import PERSON, SCENE
 from schemas.progress import PipelineProgress, Snapshot
-from vaengine.display import Bars, Events, Every, Failures, Lines, drawing, pace_text, plain_line, progress_event, share, videos_text
+from vaengine.display import (
+    Bars,
+    Events,
+    Every,
+    Failures,
+    Lines,
+    drawing,
+    pace_text,
+    plain_line,
+    progress_event,
+    share,
+    snapshot_of,
+    videos_text,
+)
 from vaengine.load import Load, LoadMeter
 from vaengine.quantities import clock, counted, size
+from vaengine.report import outcome_of, report_event, report_of, video_events
 
 LOAD = Load(cpu_percent=150.4, memory_used=3 * 1024**3, memory_total=8 * 1024**3, gpus=((40.0, 1024**3, 2 * 1024**3),))
 BUSY = Snapshot(
@@ -119,11 +134,33 @@ def test_events_are_one_json_object_a_line() -> None:
     assert all(event["time"].endswith("Z") for event in events)
 
 
+def test_the_last_state_is_told_once_however_soon_it_follows_another() -> None:
+    stream, now = io.StringIO(), Clock()
+    with Events(stream, Every(2.0, now)) as display:
+        for second in (0, 1, 2, 3):
+            now.now = second
+            display(replace(BUSY, elapsed_s=second, failure_count=0))
+    assert [json.loads(line)["elapsed_s"] for line in stream.getvalue().splitlines()] == [0, 2, 3]
+
+
 def test_a_progress_event_holds_the_pipelines() -> None:
     event = progress_event(BUSY)
     assert event["pipelines"][SCENE] == {"frames_done": 1200, "frames_total": 2700, "videos_done": 3, "videos_failed": 0}
     assert (event["eta_s"], event["failures"]) == (35.0, 1)
     json.dumps(event)
+
+
+def test_a_progress_event_read_back_shows_what_the_snapshot_shows() -> None:
+    event = json.loads(json.dumps(progress_event(BUSY)))
+    assert snapshot_of(event, BUSY.failures) == BUSY
+    assert plain_line(snapshot_of(event)) == plain_line(BUSY)
+
+
+def test_a_report_read_back_from_its_events_is_the_report() -> None:
+    outcomes = (VideoOutcome("a-1", "/a.mp4", "completed", duplicates=("/b.mp4",)), VideoOutcome("c-2", "/c.mp4", "failed", "why", "video"))
+    report = BatchReport("b1", outcomes, 12.5, 100, 4.0, 1, stopped_by="SIGINT")
+    events = [json.loads(json.dumps(event)) for event in (*video_events(report), report_event(report))]
+    assert report_of(events[-1], map(outcome_of, events[:-1])) == report
 
 
 def test_the_live_drawing_shows_every_pipeline_and_takes_brackets_literally() -> None:

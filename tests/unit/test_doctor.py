@@ -9,6 +9,10 @@ import pytest
 
 from vaengine import doctor
 from vaengine.doctor import GIB, Check
+from vaengine.models.catalogue import needed
+from vaengine.models.weights import Standing
+
+FAST = needed("fast")
 
 
 @pytest.mark.parametrize(
@@ -41,16 +45,25 @@ from vaengine.doctor import GIB, Check
         (doctor.store_check(Path("/o"), None, "ext4"), "ok"),
         (doctor.store_check(Path("/o"), None, "nfs4"), "warn"),
         (doctor.store_check(Path("/o"), "Permission denied", "ext4"), "fail"),
-        (doctor.weights_check(None), "ok"),
-        (doctor.weights_check(Path("/nowhere")), "fail"),
-        (doctor.hub_check(True), "ok"),
-        (doctor.hub_check(False), "warn"),
+        (doctor.weights_check(None, []), "ok"),
+        (doctor.weights_check(None, [Standing(FAST, None, "not here")]), "ok"),
+        (doctor.weights_check(Path("/"), [Standing(FAST, Path("/m/yolo11n.pt"), "ok")]), "ok"),
+        (doctor.weights_check(None, [Standing(FAST, Path("/m/yolo11n.pt"), "wrong digest", "why")]), "fail"),
+        (doctor.weights_check(Path("/nowhere"), []), "fail"),
+        (doctor.hub_check("mirror.example", True), "ok"),
+        (doctor.hub_check("mirror.example", False), "warn"),
+        (doctor.hub_check("mirror.example", False, offline=True), "ok"),
     ],
 )
 def test_a_check_is_ok_or_says_what_cures_it(check: Check, state: str) -> None:
     assert check.state == state
     assert bool(check.cure) == (state != "ok")
     assert "\n" not in str(check)
+
+
+def test_the_presets_whose_weights_are_here_are_named() -> None:
+    here = [Standing(FAST, Path("/m/yolo11n.pt"), "ok"), Standing(needed("balanced"), None, "not here")]
+    assert doctor.weights_check(None, here).found.startswith("here for preset fast;")
 
 
 def test_the_verdict_is_one_only_if_something_fails() -> None:
@@ -85,8 +98,28 @@ def test_the_folder_of_results_need_not_exist_yet(tmp_path: Path) -> None:
     assert doctor.existing(tmp_path / "a" / "b") == tmp_path
 
 
-def test_an_unreachable_hub_costs_no_more_than_its_limit(no_network: list[str], tmp_path: Path) -> None:
-    checks = {check.name: check for check in doctor.examine(tmp_path)}
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_an_unreachable_hub_is_a_warning(no_network: list[str], tmp_path: Path) -> None:
+    checks = {check.name: check for check in doctor.examine(tmp_path, environment={})}
     assert checks["hub"].state == "warn"
+    assert "github.com does not answer" in checks["hub"].found
+    assert [attempt for attempt in no_network if "github.com" in attempt]
     assert checks["store"].state == "ok"
     assert list(doctor.events(list(checks.values())))[-1]["warn"] >= 1
+
+
+def test_an_offline_machine_asks_nobody(no_network: list[str], tmp_path: Path) -> None:
+    checks = {check.name: check for check in doctor.examine(tmp_path, environment={"VAENGINE_OFFLINE": "1"})}
+    assert (checks["hub"].state, no_network) == ("ok", [])
+
+
+def test_the_mirror_is_asked_in_place_of_the_hub(no_network: list[str], tmp_path: Path) -> None:
+    checks = {check.name: check for check in doctor.examine(tmp_path, environment={"VAENGINE_MODELS_URL": "http://127.0.0.1:9/m"})}
+    assert "127.0.0.1:9" in checks["hub"].found
+    assert no_network == []

@@ -171,5 +171,5 @@ def test_lost_frames_warn_up_to_the_allowance_and_fail_beyond_it(
 ) -> None:
     clip = test_plan.video(100 - missing, 25)
     clip = replace(clip, index=replace(clip.index, missing=missing))
-    verdict = loss_verdict(clip, list(range(lost)), max_lost)
+    verdict = loss_verdict(clip, list(range(lost)), len(clip.index), max_lost)
     assert (verdict.warning is not None, verdict.error is not None) == (warned, failed)

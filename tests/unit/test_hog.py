@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.hog import HogPeople, iou
+from actors.hog import HogPeople
+from actors.overlap import iou
 from tests import clips
 
 

@@ -42,7 +42,7 @@ def test_a_scene_setting_changes_both_hashes_because_tracks_are_reset_at_cuts() 
     assert config_hash(other, PERSON) != config_hash(DEFAULT, PERSON)
 
 
-@pytest.mark.parametrize("field", sorted(type(DEFAULT.person).model_fields))
+@pytest.mark.parametrize("field", sorted({*type(DEFAULT.person).model_fields} - {"weights"}))  # their digest is
 def test_every_person_setting_is_part_of_the_configuration(field: str) -> None:
     assert field in pipeline_config(DEFAULT, PERSON)["person"]
 

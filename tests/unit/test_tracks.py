@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,3 +141,18 @@ def test_the_tracker_asks_nobody_on_the_network_and_leaves_nothing_behind(offlin
     assert offline.attempts() == []
     assert list(home.rglob("*")) == []
     assert not [path for path in temporary.iterdir() if "ltralytics" in path.name]
+
+
+def test_botsort_follows_people_too_and_never_over_a_cut():
+    walk = [[moved(RIGHT, -3 * n), moved(LEFT, 3 * n)] for n in range(6)]
+    bot = PersonSettings(tracker="botsort")
+    assert ids(walk, person=bot) == [1, 2] * 6
+    assert ids(walk, cuts=(15,), person=bot) == [1, 2] * 3 + [3, 4] * 3
+
+
+@pytest.mark.parametrize(("reid", "expected"), [(False, [1, 2, 1, 2]), (True, [1, 2, 2, 1])])
+def test_by_looks_two_people_who_change_places_keep_their_numbers(reid, expected):
+    """Two people side by side whose boxes swap between two pictures: only their embeddings say who is who."""
+    left, right = (20.0, 50.0, 80.0, 150.0), (40.0, 50.0, 100.0, 150.0)
+    numbers = replace(seen([[left, right], [left, right]]), embeddings=np.array([[1, 0], [0, 1], [0, 1], [1, 0]], np.float32))
+    assert tracks(numbers, (), PersonSettings(tracker="botsort", reid=reid), sample_fps=5.0).tolist() == expected

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actors.vision import VisionActor, detector_named
 from schemas.frames import Detections, FrameBatch
-from schemas.settings import PersonSettings
+from schemas.settings import Settings
 from tests import clips
 
 SHAPES = [(4, 6), (6, 4), (4, 4)]
@@ -18,14 +18,14 @@ SHAPES = [(4, 6), (6, 4), (4, 4)]
 class Reader:
     """Reads the number painted into each picture: `number % 3` boxes of that confidence (in 1/1024); refuses any batch but a full one."""
 
-    def __init__(self, batch_size=4, answers=None):
-        self.batch_size, self.seen, self.answers = batch_size, [], answers
+    def __init__(self, batch_size=4, answers=None, bucket=lambda height, width: (height, width)):
+        self.batch_size, self.seen, self.answers, self.bucket = batch_size, [], answers, bucket
 
-    def detect(self, pixels):
-        assert pixels.shape[0] == self.batch_size
-        assert pixels.dtype == np.uint8
-        self.seen.append(pixels.shape)
-        numbers = pixels[:, 0, 0, 0].astype(int) + 256 * pixels[:, 0, 0, 1].astype(int)
+    def detect(self, pictures):
+        assert len(pictures) == self.batch_size
+        assert len({self.bucket(*picture.shape[:2]) for picture in pictures}) == 1
+        self.seen.append([picture.shape[:2] for picture in pictures])
+        numbers = [int(picture[0, 0, 0]) + 256 * int(picture[0, 0, 1]) for picture in pictures]
         boxes = [
             Detections(np.array([[1.0, 1.0, 3.0, 2.0]] * (number % 3)).reshape(-1, 4), np.full(number % 3, number / 1024))
             for number in numbers
@@ -75,7 +75,14 @@ def test_how_a_video_is_grouped_into_batches_changes_nothing(numbers, batch_size
 def test_pictures_of_different_videos_and_one_size_share_batches_and_the_last_one_is_padded():
     reader = Reader(batch_size=4)
     VisionActor(reader).detect([batch_of([1, 2, 3]), batch_of([4, 5], (6, 4)), batch_of([6, 7])])
-    assert reader.seen == [(4, 4, 6, 3), (4, 4, 6, 3), (4, 6, 4, 3)]
+    assert reader.seen == [[(4, 6)] * 4, [(4, 6)] * 4, [(6, 4)] * 4]
+
+
+def test_pictures_of_different_sizes_share_a_batch_where_the_detector_takes_them_together():
+    reader = Reader(batch_size=4, bucket=lambda height, width: (8, 8))
+    found = VisionActor(reader).detect([batch_of([1, 2]), batch_of([4, 5], (6, 4))])
+    assert reader.seen == [[(4, 6), (4, 6), (6, 4), (6, 4)]]
+    assert [read(detections) for detections in found] == [expected([1, 2]), expected([4, 5])]
 
 
 def test_nothing_to_look_at_is_an_answer_without_calling_the_detector():
@@ -96,7 +103,10 @@ def test_boxes_do_not_leave_the_picture():
     class Beyond:
         batch_size = 1
 
-        def detect(self, pixels):
+        def bucket(self, height, width):
+            return height, width
+
+        def detect(self, pictures):
             return [Detections(np.array([[-3.0, -1.0, 99.0, 99.0]]), np.array([0.5]))]
 
     boxes = VisionActor(Beyond()).detect([batch_of([1], (4, 6), scale=10.0)])[0][0]
@@ -112,7 +122,7 @@ def test_the_embedded_detector_sees_the_same_in_a_picture_alone_and_among_others
     street = clips.photograph("ultralytics", "assets/bus.jpg")[200:840:2, 0:640:2]
     pictures = [np.ascontiguousarray(street[:, shift : shift + 240]) for shift in (0, 30, 60)]
     batches = [FrameBatch(np.arange(1), np.zeros(1), picture[None], 2.0, 2.0) for picture in pictures]
-    vision = VisionActor(detector_named(PersonSettings()))
+    vision = VisionActor(detector_named(Settings()))
     alone = [vision.detect([batch])[0][0] for batch in batches]
     together = vision.detect([batches[2], batches[0], batches[1]])
     assert sum(map(len, alone)) > 0

@@ -1,0 +1,119 @@
+"""A YOLO network carried out by torch: on a GPU in half precision, everything up to the last box on the device."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision.ops import batched_nms
+
+from actors.candidates import Anatomy, Limits
+from actors.microbatch import MicroBatch
+from actors.tracks import quiet_ultralytics
+from schemas.errors import UnsuitableWeights
+from schemas.frames import Detections, Pixels
+
+GPU_BATCH = 32
+CPU_BATCH = 4
+
+
+class WithLooks(torch.nn.Module):
+    """A YOLO network that also puts out what its head sees at each place: B x A x D float32, the means of groups of channels.
+
+    Weaker than a network trained to tell people apart, and free. Source: what ultralytics' trackers take with `model: auto`.
+    """
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.module = module
+        self._maps: list[Any] = []
+        module.model[-1].register_forward_pre_hook(self._remember)
+
+    def _remember(self, _head: Any, arguments: Any) -> None:
+        self._maps = list(arguments[0])
+
+    def forward(self, pictures: Any) -> tuple[Any, Any]:
+        """Raw predictions and embeddings."""
+        raw = _first(self.module(pictures))
+        width = min(level.shape[1] for level in self._maps)
+        places = [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, width, level.shape[1] // width) for level in self._maps]
+        return raw, torch.cat([place.mean(-1) for place in places], 1)
+
+
+class TorchNetwork:
+    """A checkpoint of ultralytics. Loading one runs code from it: who may be loaded has been decided before. Raises `UnsuitableWeights`."""
+
+    def __init__(self, path: str, limits: Limits, *, looks: bool = False, device: str | None = None) -> None:
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
+        module, self.anatomy = loaded(path)
+        module = WithLooks(module) if looks else module
+        self._module = module.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as documented
+        self._limits, self.batch_size = limits, GPU_BATCH if self._device.type == "cuda" else CPU_BATCH
+        self._micro = MicroBatch(self.batch_size)
+
+    def detect(self, pixels: Pixels) -> list[Detections]:
+        """People in each of `batch_size` x H x W x 3 uint8 RGB pictures; in smaller parts where the device's memory does not suffice."""
+        return self._micro.run(self._detect, pixels, out_of_memory=torch.OutOfMemoryError, relieve=_free_cache)
+
+    def _detect(self, pixels: Pixels) -> list[Detections]:
+        with torch.inference_mode():
+            pictures = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device, non_blocking=True)
+            tensor = pictures.permute(0, 3, 1, 2).to(self._dtype).div_(255)  # channels last already: no copy of the layout
+            output = self._module(tensor)
+            raw, looks = (output[0], output[1]) if isinstance(self._module, WithLooks) else (_first(output), None)
+            return self._people(raw, looks, len(pixels))
+
+    def _people(self, raw: Any, looks: Any, n: int) -> list[Detections]:
+        """`actors.candidates.people` in torch: all pictures of a batch in one suppression, and one copy from the device."""
+        import torch
+
+        person, classes = 4 + self.anatomy.person, self.anatomy.classes
+        picture, place = torch.nonzero(raw[:, person] > self._limits.min_confidence, as_tuple=True)
+        rows = raw[picture, :, place]
+        first = rows[:, 4 : 4 + classes].argmax(1) == self.anatomy.person
+        picture, place, rows = picture[first], place[first], rows[first].double()  # offsets of 32 pictures cost float32 its precision
+        half = rows[:, 2:4] / 2
+        boxes = torch.cat([rows[:, :2] - half, rows[:, :2] + half], 1)
+        kept = batched_nms(boxes, rows[:, person], picture, self._limits.nms_iou)
+        columns = [picture[kept, None].double(), boxes[kept], rows[kept, person, None], rows[kept, 4 + classes :]]
+        if looks is not None:
+            columns.append(looks[picture[kept], place[kept]].double())
+        return self._apart(torch.cat(columns, 1).cpu().numpy(), n)
+
+    def _apart(self, rows: Any, n: int) -> list[Detections]:
+        """Rows of picture, box, confidence, key points and embedding as one `Detections` per picture."""
+        points = 6 + 3 * self.anatomy.keypoints
+        found = Detections(
+            rows[:, 1:5], rows[:, 5], rows[:, 6:points].reshape(len(rows), self.anatomy.keypoints, 3), rows[:, points:].astype(np.float32)
+        )
+        return [found.chosen(np.flatnonzero(rows[:, 0] == number)[: self._limits.max_boxes]) for number in range(n)]
+
+
+def loaded(path: str) -> tuple[Any, Anatomy]:
+    """A checkpoint's network, fused, in evaluation mode and single precision, and how it is built; raises `UnsuitableWeights`."""
+    quiet_ultralytics()
+    from ultralytics.nn.tasks import load_checkpoint
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch, about how old checkpoints were written
+        try:
+            module = load_checkpoint(path)[0]
+        except Exception as error:  # whatever is in a pickle can raise whatever it likes
+            raise UnsuitableWeights(path, f"it cannot be loaded ({error!r})") from error
+    head = module.model[-1]
+    if getattr(head, "end2end", False):
+        raise UnsuitableWeights(path, "networks without non-maximum suppression are not supported")
+    metadata = {"names": module.names, "stride": int(module.stride.max()), "kpt_shape": getattr(module, "kpt_shape", None)}
+    return module.float().eval().fuse(verbose=False), Anatomy.of(path, metadata)
+
+
+def _first(output: Any) -> Any:
+    return output[0] if isinstance(output, (tuple, list)) else output
+
+
+def _free_cache() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,88 @@
+"""What the engine makes of one video, by its own parts in this process: no Ray, no store, and a fault ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from actors.pieces import BoxesPiece, ChunkEnd, FramesPiece
+from bench.library import WEIGHTS
+from schemas.annotation import Annotation
+from schemas.chunk import ChunkSpec, Numbers, WorkKey
+from schemas.pipeline import PERSON
+from schemas.settings import Settings
+from schemas.video import Video
+
+NEURAL = ("preset=fast", f"person.weights={WEIGHTS}", "models.allow_pickle=true")  # the library's own weights
+
+
+def told(assignments: Sequence[str], path: Path) -> Settings:
+    """Settings as `vaengine run PATH --pipelines person --set KEY=VALUE ...` resolves them; raises a `UsageError` as it does."""
+    from vaengine.options import RunOptions, asked
+
+    return asked(RunOptions(paths=(str(path),), pipelines="person", settings=tuple(assignments))).request.settings
+
+
+def person_rows(path: Path, settings: Settings) -> tuple[Annotation, ...]:
+    """Final rows of person_tracking."""
+    from actors.association import associate
+
+    video, key = work(path, settings)
+    return associate(video, person_numbers(path, settings), settings, key)
+
+
+def person_numbers(path: Path, settings: Settings) -> Numbers:
+    """Scores and boxes of a whole video."""
+    from actors.finalizer import numbers_of
+    from actors.vision import VisionActor, detector_named
+
+    vision = VisionActor(detector_named(settings))
+    joined: list[Numbers] = []
+    seen: list[BoxesPiece] = []
+    for value in read(path, settings):
+        if isinstance(value, FramesPiece):
+            (boxes,) = vision.detect([value.frames])
+            seen.append(BoxesPiece(value.chunk_id, value.video_id, value.number, value.frames.frame_numbers, tuple(boxes)))
+        else:
+            joined.append(numbers_of(value, seen))
+            seen = []
+    return Numbers.joined(joined)
+
+
+def read(path: Path, settings: Settings) -> Iterator[FramesPiece | ChunkEnd]:
+    """Pictures and ends of all chunks of a video, in order; raises `RuntimeError` where one cannot be read."""
+    from actors.reader import read_chunk
+
+    for spec in chunks(path, settings):
+        for value in read_chunk(spec, _Unwatched()):
+            if isinstance(value, ChunkEnd) and value.failure:
+                raise RuntimeError(value.failure.message)
+            yield value
+
+
+def chunks(path: Path, settings: Settings) -> list[ChunkSpec]:
+    """A whole video as a run cuts it for person_tracking."""
+    from vaengine.plan import chunks_of
+
+    video, key = work(path, settings)
+    return chunks_of(video, {key: []}, settings)
+
+
+def work(path: Path, settings: Settings) -> tuple[Video, WorkKey]:
+    """The video as it is probed, and the key of its person_tracking."""
+    from actors.probe import probe
+    from vaengine.plan import work_keys
+
+    video = probe(str(path))
+    (key,) = work_keys(video.video_id, [PERSON], settings)
+    return video, key
+
+
+class _Unwatched:
+    """A reader's line to nobody: begin, and never stop."""
+
+    def started(self, chunk_id: str) -> bool:
+        return True
+
+    def stopping(self) -> bool:
+        return False

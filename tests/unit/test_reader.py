@@ -1,0 +1,96 @@
+"""A chunk is read for the pipelines that need it: every frame scored, or only the sampled ones looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors.pieces import ChunkEnd, FramesPiece
+from actors.probe import probe
+from actors.reader import read_chunk
+from actors.sampling import sampled_in
+from schemas.chunk import ChunkSpec, Sampling
+from schemas.frames import Pixels
+from tests import clips
+from vaengine.plan import chunk_spec
+
+with_decord = pytest.mark.skipif(find_spec("decord") is None, reason="decord is made for x86-64 Linux only")
+
+
+class Unstoppable:
+    def started(self, chunk_id: str) -> bool:
+        return True
+
+    def stopping(self) -> bool:
+        return False
+
+
+def spec_of(clip: clips.Clip) -> ChunkSpec:
+    """All of a clip, sampled three times a second."""
+    video = probe(str(clip.path))
+    keyframes = video.index.pts[video.index.keyframes[1:]]
+    whole = chunk_spec(video, 0, len(video.index), (), None)
+    return replace(whole, sampling=Sampling(Fraction(3), 80, 60), keyframes=keyframes)
+
+
+def read(spec: ChunkSpec) -> tuple[dict[int, Pixels], ChunkEnd]:
+    """Sampled pictures by frame number, and the end."""
+    *pieces, end = read_chunk(spec, Unstoppable())
+    assert isinstance(end, ChunkEnd)
+    batches = [piece.frames for piece in pieces if isinstance(piece, FramesPiece)]
+    return {number: picture for batch in batches for number, picture in zip(batch.frame_numbers.tolist(), batch.pixels, strict=True)}, end
+
+
+def alike(one: dict[int, Pixels], other: dict[int, Pixels]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[number], other[number]) for number in one)
+
+
+@pytest.mark.parametrize("filter_", ["area", "linear"])
+def test_models_get_the_same_pictures_whether_every_frame_is_wanted_or_only_theirs(filter_: str, clip_folder: Path) -> None:
+    spec = spec_of(clips.VARIANTS["h264_pyramid"](clip_folder))
+    spec = replace(spec, sampling=replace(spec.sampling, filter=filter_))
+    pictures, end = read(spec)
+    fewer, its_end = read(replace(spec, every_frame=False))
+    assert alike(pictures, fewer)
+    assert its_end.frame_numbers.tolist() == list(fewer) == np.flatnonzero(sampled_in(spec)).tolist()
+    assert its_end.frame_pts.tolist() == end.frame_pts[its_end.frame_numbers].tolist()
+    assert its_end.scene_scores.tolist() == [0.0] * len(fewer)
+
+
+def test_the_filter_of_the_sampling_is_the_one_that_pictures_are_made_with(clip_folder: Path) -> None:
+    spec = spec_of(clips.VARIANTS["h264_closed_gop"](clip_folder))
+    area, linear = (read(replace(spec, sampling=replace(spec.sampling, filter=name)))[0] for name in ("area", "linear"))
+    assert not alike(area, linear)
+
+
+def test_without_an_exact_index_all_frames_are_counted_and_none_is_scored(clip_folder: Path) -> None:
+    spec = spec_of(clips.VARIANTS["raw_h264"](clip_folder))
+    pictures, end = read(spec)
+    fewer, its_end = read(replace(spec, every_frame=False))
+    assert alike(pictures, fewer)
+    assert its_end.frame_numbers.tolist() == end.frame_numbers.tolist()
+    assert not its_end.scene_scores.any()
+    assert end.scene_scores.any()
+
+
+@with_decord
+def test_decord_gives_the_scores_and_pictures_of_pyav(clip_folder: Path) -> None:
+    spec = spec_of(clips.VARIANTS["h264_closed_gop"](clip_folder))
+    pictures, end = read(replace(spec, sampling=replace(spec.sampling, filter="linear")))
+    others, its_end = read(replace(spec, sampling=replace(spec.sampling, filter="linear"), backend="decord"))
+    assert alike(pictures, others)
+    assert its_end.scene_scores.tolist() == end.scene_scores.tolist()
+
+
+@with_decord
+def test_what_a_decoder_refuses_fails_for_good_with_its_reason(clip_folder: Path) -> None:
+    (end,) = read_chunk(replace(spec_of(clips.VARIANTS["h264_ts"](clip_folder)), backend="decord"), Unstoppable())
+    assert isinstance(end, ChunkEnd)
+    assert end.failure is not None
+    assert (end.failure.kind, end.failure.transient) == ("decoder", False)
+    assert "decode.backend=pyav" in end.failure.message

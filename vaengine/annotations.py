@@ -1,0 +1,168 @@
+"""Everything that was found in one video, for Python: scenes, persons, tables, and a card for a notebook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, canonical_json
+from schemas.chunk import WorkKey
+from schemas.coco import annotations_of
+from schemas.errors import NotFound, UsageError
+from schemas.pipeline import SHORT_NAMES
+from vaengine.findings import Boxes, Moment, Person, Scene, VideoFacts, persons_of, scenes_of
+from vaengine.quantities import clock, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from schemas.job import PipelineResult
+    from schemas.store import StorageBackend
+
+WITHIN_SECONDS: Final = 0.2  # from one frame looked at to the next, at the default `person.sample_fps`
+
+# Columns of every table and their Arrow types: those of the SQL table `annotations`, with the pipeline's name for its number and without
+# what is about storage (job_id, created_at). `data` is the whole row as JSON, as it is there.
+COLUMNS: Final[Mapping[str, str]] = {
+    "annotation_id": "string",
+    "video_id": "string",
+    "pipeline": "string",
+    "config_hash": "string",
+    "annotation_type": "string",
+    "timestamp_seconds": "float64",
+    "end_seconds": "float64",
+    "frame_number": "int64",
+    "person_id": "string",
+    "face_id": "string",
+    "speaker_id": "string",
+    "scene_id": "string",
+    "confidence": "float64",
+    "bbox_x": "float64",
+    "bbox_y": "float64",
+    "bbox_width": "float64",
+    "bbox_height": "float64",
+    "data": "string",
+}
+
+
+@dataclass(frozen=True, repr=False)  # no slots: cached properties need a place
+class VideoAnnotations:
+    """The results of one video; `annotations` are its rows as stored, `warnings` tell of frames lost within what is allowed."""
+
+    video: VideoFacts
+    annotations: tuple[Annotation, ...]
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_store(cls, store: StorageBackend, video_id: str, results: Iterable[PipelineResult]) -> VideoAnnotations:
+        """The rows a store holds of some pipelines of a video; raises `NotFound` for one that could never be read."""
+        video = store.videos([video_id]).get(video_id)
+        if video is None:
+            raise NotFound(f"video {video_id}", store.url)
+        found = sorted(results, key=lambda result: result.pipeline)
+        rows = [row for result in found for row in store.annotations(WorkKey(video_id, result.pipeline, result.config_hash))]
+        return cls(VideoFacts.of(video), tuple(rows), _distinct(result.warning for result in found))
+
+    @classmethod
+    def from_coco(cls, *documents: Mapping[str, Any]) -> VideoAnnotations:
+        """From the COCO-shaped documents of one video; raises `UsageError` for those of several videos, or of none."""
+        videos = {record["video_id"]: record for document in documents for record in document["videos"]}
+        if len(videos) != 1:
+            raise UsageError(f"COCO documents of one video are needed; these are of {', '.join(videos) or 'none'}")
+        rows = [row for document in documents for row in annotations_of(document)]
+        facts = VideoFacts.of_record(next(iter(videos.values())))
+        return cls(facts, tuple(rows), _distinct(document["info"].get("warning") for document in documents))
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> VideoAnnotations:
+        """From the files in a video's folder under `--out`; raises `NotFound` where there are none, `UsageError` for a damaged one."""
+        paths = [path for name in sorted(SHORT_NAMES.values()) if (path := folder / f"{name}.json").is_file()]
+        if not paths:
+            raise NotFound("a result such as scene_detection.json", folder)
+        return cls.from_coco(*map(_document, paths))
+
+    @cached_property
+    def scenes(self) -> tuple[Scene, ...]:
+        """Scenes in order of time; none where scenes were not asked for."""
+        return tuple(scenes_of(self._of(SCENE_TYPE)))
+
+    @cached_property
+    def persons(self) -> tuple[Person, ...]:
+        """Tracked persons in the order of first sight; boxes in no track are in `boxes` only."""
+        return tuple(persons_of(self._of(PERSON_DETECTION, PERSON_TRACK)))
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        """Every box of a person, tracked or not."""
+        return Boxes.of(self._of(PERSON_DETECTION))
+
+    def at(self, time_s: float, *, within_s: float = WITHIN_SECONDS) -> Moment:
+        """The scene at `time_s`, and the boxes of the nearest frame that has any: at most `within_s` away and in that scene.
+
+        Only sampled frames have boxes (`person.sample_fps`); of two that are as near the earlier one counts.
+        """
+        scene = next((scene for scene in self.scenes if scene.start_s <= time_s < scene.end_s), None)
+        times_s, frames = self.boxes.times_s, self.boxes.frame_numbers
+        away_s = np.abs(times_s - time_s)
+        if scene is not None:
+            away_s[(times_s < scene.start_s) | (times_s >= scene.end_s)] = np.inf
+        near = bool(len(away_s)) and bool(away_s.min() <= within_s)
+        return Moment(time_s, scene, self.boxes[frames == frames[away_s.argmin()]] if near else self.boxes[:0])
+
+    def to_arrow(self, kind: str | None = None) -> pa.Table:
+        """One row per annotation, or per annotation of type `kind`; the columns, `COLUMNS`, and their types never vary."""
+        import pyarrow as pa
+
+        rows = self.annotations if kind is None else self._of(kind)
+        return pa.table({name: pa.array(_column(rows, name), getattr(pa, arrow_type)()) for name, arrow_type in COLUMNS.items()})
+
+    def to_pandas(self, kind: str | None = None) -> pd.DataFrame:
+        """`to_arrow` as a DataFrame; frame numbers are nullable integers, so that a row without one leaves them integers."""
+        import pandas as pd
+        import pyarrow as pa
+
+        return self.to_arrow(kind).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+
+    def _of(self, *kinds: str) -> tuple[Annotation, ...]:
+        return tuple(row for row in self.annotations if row.annotation_type in kinds)
+
+    @property
+    def counts(self) -> str:
+        """How much was found, in words."""
+        numbers = ((len(self.scenes), "scene"), (len(self.persons), "person"), (len(self.boxes), "detection"))
+        return ", ".join(counted(number, noun) for number, noun in numbers)
+
+    def __repr__(self) -> str:
+        return f"VideoAnnotations({self.video.video_id!r}, {clock(self.video.duration_s)}, {self.counts})"
+
+    def _repr_html_(self) -> str:
+        from vaengine.lanes import card
+
+        return card(self)
+
+
+def _distinct(warnings: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(warning for warning in warnings if warning))
+
+
+def _column(rows: Sequence[Annotation], name: str) -> list[Any]:
+    if name == "data":
+        return [canonical_json(row.to_data()) for row in rows]
+    if name.startswith("bbox_"):
+        return [row.bbox and getattr(row.bbox, name.removeprefix("bbox_")) for row in rows]
+    return [getattr(row, name) for row in rows]
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    try:
+        document: Mapping[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); the next run of `vaengine` makes it again") from error
+    return document

@@ -1,0 +1,130 @@
+"""The Python interface: annotate one video, annotate many while the results come in, read what is stored."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import NotFound, UsageError, VideoError
+from schemas.job import JobStatus, PipelineResult
+from vaengine.annotations import VideoAnnotations
+from vaengine.batch import Batch
+
+if TYPE_CHECKING:
+    from vaengine.request import RunRequest
+
+StrPath = str | os.PathLike[str]
+
+
+def annotate(
+    path: StrPath,
+    *,
+    pipelines: str | Sequence[str] | None = None,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    config: StrPath | None = None,
+    models: StrPath | None = None,
+    out: StrPath | None = None,
+    db: str | None = None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> VideoAnnotations:
+    """Annotate one video and return what was found; what the store has already is not made again.
+
+    The parameters are those of `vaengine run`: `pipelines` such as "scene" or ["scene", "person"], all by default; `settings` by dotted
+    key, or nested; `config` a batch file; `models` a folder of weights; `out` by default ./vaengine_out, as for the command, so that its
+    other commands see the same results. `progress` shows the display of the command on standard error.
+
+    Raises `UsageError` and its kin for what is known before the first frame, `VideoError` when the video failed, with its reason,
+    `VaengineError` when the run ended early. Ctrl-C stops the run and keeps what is done.
+    """
+    request = _request([path], pipelines, preset, settings, config, models, out, db, workers)
+    if len(request.inputs) > 1:
+        raise UsageError(f"{os.fspath(path)} leads to {len(request.inputs)} videos: annotate takes one, annotate_all takes many")
+    with Batch(request, progress=progress) as batch:
+        videos = list(batch)
+    if batch.failed:
+        raise VideoError(*batch.failed[0])
+    return videos[0]
+
+
+def annotate_all(
+    paths: StrPath | Iterable[StrPath],
+    *,
+    pipelines: str | Sequence[str] | None = None,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    config: StrPath | None = None,
+    models: StrPath | None = None,
+    out: StrPath | None = None,
+    db: str | None = None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> Batch:
+    """Start annotating many videos, and return the batch to iterate over.
+
+    `paths` are what `vaengine run` takes: files, folders, globs, text lists. The parameters are those of `annotate`. Raises `UsageError`
+    and its kin for wrong use, before anything is started.
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    return Batch(_request(given, pipelines, preset, settings, config, models, out, db, workers), progress=progress)
+
+
+def load_annotations(video: StrPath, *, out: StrPath | None = None, db: str | None = None) -> VideoAnnotations:
+    """What is stored of a video, without running anything.
+
+    `video` is its path, its video id, or a folder with its COCO-shaped files, which needs no store. Of each pipeline the newest result
+    counts, a complete one before one that failed half-way. Raises `NotFound`.
+    """
+    from actors.stores import open_store
+    from vaengine.location import stored_at
+
+    if Path(video).is_dir():
+        return VideoAnnotations.from_folder(Path(video))
+    url = stored_at(db, os.fspath(out) if out is not None else None)
+    with contextlib.closing(open_store(url, read_only=True)) as store:
+        path = str(Path(video).expanduser().absolute())
+        known = store.known_videos([path])
+        video_id = known[path].video_id if path in known else os.fspath(video)
+        results: dict[str, PipelineResult] = {}
+        for job in (job for job in store.jobs() if job.video_id == video_id):
+            results |= {
+                name: result for name, result in job.pipeline_results.items() if name not in results or result.status is JobStatus.COMPLETED
+            }
+        if not results:
+            raise NotFound(f"video {os.fspath(video)}", url)
+        return VideoAnnotations.from_store(store, video_id, results.values())
+
+
+def _request(
+    paths: Iterable[StrPath],
+    pipelines: str | Sequence[str] | None,
+    preset: str | None,
+    settings: Mapping[str, Any] | None,
+    config: StrPath | None,
+    models: StrPath | None,
+    out: StrPath | None,
+    db: str | None,
+    workers: int | None,
+) -> RunRequest:
+    """What `vaengine run` would make of the same; values of settings go through JSON, which is YAML too."""
+    from vaengine.configuration import flat
+    from vaengine.options import RunOptions, asked
+
+    told = flat(settings or {})
+    options = RunOptions(
+        paths=tuple(os.fspath(path) for path in paths),
+        out=None if out is None else os.fspath(out),
+        db=db,
+        pipelines=pipelines if pipelines is None or isinstance(pipelines, str) else ",".join(pipelines),
+        preset=preset,
+        config=None if config is None else Path(config),
+        models=None if models is None else Path(models),
+        settings=tuple(f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in told),
+        workers=workers,
+    )
+    return asked(options).request

@@ -1,0 +1,94 @@
+"""`vaengine models`: which weights there are, fetching them, checking them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaengine.output import print_event, print_events, print_lines, print_table, say
+
+models_app = typer.Typer(
+    help="List, fetch and check the weights of the presets.",
+    epilog="Environment: VAENGINE_MODELS_URL is the address of a mirror (files are URL/NAME); VAENGINE_OFFLINE=1 never asks the network.",
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--models",
+        envvar="VAENGINE_MODELS",
+        metavar="DIR",
+        help="Folder of weights, looked into before the user's cache; new ones go there.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")]
+
+
+@models_app.command("list")
+def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """What each preset needs, and whether it is here."""
+    from vaengine.models import stock
+    from vaengine.models.download import Source
+    from vaengine.models.weights import folders_of
+
+    folders = folders_of(models, os.environ)
+    found = stock.standings(folders)
+    if as_json:
+        print_events(stock.standing_events(found))
+    else:
+        print_table(stock.table(found), stock.footnote(folders, Source.of(os.environ)))
+
+
+@models_app.command("pull")
+def models_pull(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Presets or file names of `vaengine models list`.  [default: fast]")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every file that a preset may need.")] = False,
+    models: Folder = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fetch weights; what was cut goes on where it stopped."""
+    from vaengine.models import catalogue, stock
+    from vaengine.models.download import Source
+    from vaengine.models.weights import folders_of
+
+    wanted = tuple(catalogue.MODELS.values()) if every else catalogue.meant(names or ("fast",))
+    pulled = []
+    for each in stock.pull(wanted, folders_of(models, os.environ), Source.of(os.environ), stock.shown):
+        pulled.append(each)
+        if as_json:
+            print_event(stock.pulled_event(each))
+        elif each.path:
+            print_lines([str(each)])
+        else:
+            say(f"error: {each.error}")
+    if as_json:
+        print_event(stock.pull_report(pulled))
+    raise typer.Exit(int(any(each.error for each in pulled)))
+
+
+@models_app.command("check")
+def models_check(models: Folder = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Compare the checksum of every file that is here."""
+    from vaengine.models import stock
+    from vaengine.models.weights import folders_of
+
+    folders = folders_of(models, os.environ)
+    found = stock.copies(folders)
+    if as_json:
+        print_events(stock.standing_events(found))
+    elif found:
+        print_table(stock.table(found))
+    else:
+        print_lines([f"no file of the catalogue is in {', '.join(map(str, folders))}"])
+    wrong = [each for each in found if not each.usable]
+    for each in wrong:
+        say(f"error: {each.detail}")
+    raise typer.Exit(int(bool(wrong)))

@@ -1,0 +1,144 @@
+"""`vaengine render` and `vaengine plot`: results as people look at them. Parses, calls, prints the path that was written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from vaengine.location import DEFAULT_OUT
+from vaengine.output import print_lines, say
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from schemas.store import StorageBackend
+    from vaengine.pictures.render import RenderProgress
+
+LINE_SECONDS: Final = 5.0  # between two lines of progress where there is no terminal
+
+Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Folder of the results.  [default: ./vaengine_out]")]
+Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="Store: sqlite:///FILE or files:DIR.  [default: in --out]")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")]
+
+
+def render(
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="Video id, its beginning, a file's name or path.")],
+    out: Out = None,
+    db: Db = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help=".mp4 or .mkv.  [default: DIR/VIDEO_ID/annotated.mp4]")
+    ] = None,
+    force: Force = False,
+    start: Annotated[float | None, typer.Option(min=0.0, metavar="S", help="Begin so many seconds after the first frame.")] = None,
+    end: Annotated[float | None, typer.Option(min=0.0, metavar="S", help="End there.")] = None,
+    crf: Annotated[int, typer.Option(min=0, max=51, metavar="N", help="x264's quality: lower is better and larger.")] = 20,
+    no_audio: Annotated[bool, typer.Option("--no-audio", help="Leave the sound out.")] = False,
+    labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Ids and confidences at the boxes.")] = True,
+    verbose: Verbose = False,
+) -> None:
+    """A video with boxes, ids, poses and a timeline drawn in."""
+    from vaengine.cli import opened
+    from vaengine.lookup import results_of
+    from vaengine.pictures.render import RenderOptions
+    from vaengine.pictures.render import render as rendered
+    from vaengine.signals import Signals
+
+    options = RenderOptions(start, end, crf, with_sound=not no_audio, with_labels=labels)
+    with closing(opened(out, db)) as store:
+        results = results_of(store, video)
+    target = output or _folder(out) / results.video.video_id / f"annotated{_stretch(start, end)}.mp4"
+    with Signals(), _progress() as listener:
+        done = rendered(results, target, options, force=force, listener=listener)
+    say(f"{_pace(done)}, of which drawing took {1000 * done.draw_s / max(1, done.frames_done):.1f} ms a frame")
+    print_lines([str(target)])
+
+
+def plot(
+    named: Annotated[
+        str | None, typer.Argument(metavar="[VIDEO|BATCH]", help="As for render, or a batch.  [default: the whole store]")
+    ] = None,
+    out: Out = None,
+    db: Db = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help=".png or .svg.  [default: DIR/VIDEO_ID/timeline.png]")
+    ] = None,
+    force: Force = False,
+    picture_format: Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="png or svg.  [default: by the ending]")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Lanes of scenes and persons of a video, or an overview of a batch."""
+    from vaengine.cli import opened
+    from vaengine.pictures.plot import FORMATS, format_for, picture_bytes
+    from vaengine.pictures.target import check_target, whole_file
+
+    told = format_for(output or Path(f"plot.{FORMATS[0]}"), picture_format)
+    with closing(opened(out, db)) as store:
+        place, figure = _plotted(store, named)
+    target = output or _folder(out) / place.with_suffix(f".{told}")
+    check_target(target, force=force)
+    with whole_file(target) as file:
+        file.write(picture_bytes(figure, told))
+    print_lines([str(target)])
+
+
+def _plotted(store: StorageBackend, named: str | None) -> tuple[Path, Figure]:
+    """The plot of what is meant, and where it belongs among the results."""
+    from schemas.errors import NotFound
+    from vaengine.lookup import one_beginning_with, results_of
+    from vaengine.pictures.batch_plot import plot_batch
+    from vaengine.pictures.plot import plot_results
+
+    batches = [batch.batch_id for batch in store.batches()]
+    if named is None:
+        return Path("overview"), plot_batch(store)
+    if named not in batches:
+        try:
+            results = results_of(store, named)
+            return Path(results.video.video_id) / "timeline", plot_results(results)
+        except NotFound:
+            begun = one_beginning_with(named, batches, "batch")
+            if begun is None:
+                raise
+            named = begun
+    return Path(f"overview_{named}"), plot_batch(store, named)
+
+
+def _folder(out: str | None) -> Path:
+    return Path(out or DEFAULT_OUT).expanduser().absolute()
+
+
+def _stretch(start_s: float | None, end_s: float | None) -> str:
+    """What tells a stretch's file from that of the whole video: `_12-20.5`."""
+    return "" if start_s is None and end_s is None else f"_{start_s or 0:g}-{'end' if end_s is None else f'{end_s:g}'}"
+
+
+def _pace(progress: RenderProgress) -> str:
+    from vaengine.quantities import clock
+
+    frames = f"{progress.frames_done:,} of {progress.frames_total:,} frames in {clock(progress.elapsed_s)}"
+    return f"{frames} ({progress.frames_done / max(1e-9, progress.elapsed_s):.0f} a second)"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[RenderProgress], None]]:
+    """A bar on a terminal, else a line every few seconds; on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from vaengine.display import Every
+
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        every = Every(LINE_SECONDS, last=time.monotonic())
+        yield lambda progress: say(_pace(progress)) if every.due() else None
+        return
+    columns = (BarColumn(), TextColumn("{task.completed:,.0f}/{task.total:,.0f} frames"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("render", total=1)
+        yield lambda progress: bar.update(task, total=progress.frames_total, completed=progress.frames_done)

@@ -1,0 +1,171 @@
+"""What one finds in a video, as values: scenes, boxes, persons."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation
+from schemas.coco import reading_order
+from schemas.frames import Floats, Ints
+from schemas.video import Video
+
+KEYPOINTS: Final = 17  # of a person, in COCO's order
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """The video that was annotated; `width`, `height` in pixels as displayed, `path` only a file name where read from COCO files."""
+
+    video_id: str
+    path: str
+    width: int
+    height: int
+    fps: float
+    frame_count: int
+    duration_s: float
+
+    @classmethod
+    def of(cls, video: Video) -> VideoFacts:
+        """What a store knows, without its frame index."""
+        fps = float(video.nominal_fps)
+        return cls(video.video_id, video.path, video.width, video.height, fps, video.frame_count, video.duration_s)
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> VideoFacts:
+        """What an entry of `videos` in a COCO-shaped file says."""
+        size = record["width"], record["height"]
+        return cls(record["video_id"], record["file_name"], *size, record["fps"], record["frame_count"], record["duration"])
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A stretch between two cuts: seconds `[start_s, end_s)`, frames `[frame_start, frame_end)`; frames are None where none are stored."""
+
+    scene_id: str | None
+    start_s: float
+    end_s: float
+    frame_start: int | None
+    frame_end: int | None
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """N boxes in order of time, as read-only arrays.
+
+    `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in displayed pixels;
+    `confidence` N float64 in 0..1, NaN where none is stored; `person_ids` N, None for a box in no track. `keypoints` N x 17 x 3 float64
+    (x, y, COCO's visibility) and `keypoint_scores` N x 17 float64 are None where no box has any, and NaN for a box that has none among
+    others that do.
+    """
+
+    frame_numbers: Ints
+    times_s: Floats
+    xyxy: Floats
+    confidence: Floats
+    person_ids: npt.NDArray[np.object_]
+    keypoints: Floats | None = None
+    keypoint_scores: Floats | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[Annotation]) -> Boxes:
+        """From rows of any order; those without frame, time or box are left out."""
+        found = sorted((row for row in rows if row.bbox and None not in (row.frame_number, row.timestamp_seconds)), key=reading_order)
+        corners = [(box.x, box.y, box.x + box.width, box.y + box.height) for row in found if (box := row.bbox)]
+        return cls(
+            _frozen([row.frame_number for row in found], np.int64),
+            _frozen([row.timestamp_seconds for row in found], np.float64),
+            _frozen(np.reshape(corners, (-1, 4)), np.float64),
+            _frozen([row.confidence for row in found], np.float64),
+            _frozen([row.person_id for row in found], np.object_),
+            _attribute(found, "keypoints", (KEYPOINTS, 3)),
+            _attribute(found, "keypoint_scores", (KEYPOINTS,)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.frame_numbers)
+
+    def __getitem__(self, which: slice | Ints | npt.NDArray[np.bool_]) -> Boxes:
+        """Some of the boxes: a slice, positions, or a mask of N."""
+        arrays: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        chosen: dict[str, Any] = {name: None if array is None else _frozen(array[which], array.dtype) for name, array in arrays.items()}
+        return Boxes(**chosen)
+
+    def __repr__(self) -> str:
+        return f"Boxes({len(self)})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One track: seconds `[start_s, end_s)` from first to last sight, the mean `confidence` of its boxes, and the boxes."""
+
+    person_id: str
+    start_s: float
+    end_s: float
+    confidence: float | None
+    scene_id: str | None
+    boxes: Boxes
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+    @property
+    def keypoints(self) -> Floats | None:
+        """N x 17 x 3, one to one with `boxes`; None without any."""
+        return self.boxes.keypoints
+
+    def __repr__(self) -> str:
+        return f"Person({self.person_id!r}, {self.start_s:.2f} to {self.end_s:.2f} s, {self.boxes!r})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """What is there at one time: the scene, and the boxes of one frame close to it."""
+
+    time_s: float
+    scene: Scene | None
+    boxes: Boxes
+
+
+def scenes_of(rows: Sequence[Annotation]) -> Iterator[Scene]:
+    """Scenes from their rows, in order of time; a row without both its ends is none."""
+    for row in sorted(rows, key=reading_order):
+        if row.timestamp_seconds is not None and row.end_seconds is not None:
+            yield Scene(row.scene_id, row.timestamp_seconds, row.end_seconds, row.frame_number, row.attributes.get("frame_end"))
+
+
+def persons_of(rows: Sequence[Annotation]) -> Iterator[Person]:
+    """Persons in the order of their tracks, from the rows of tracks and boxes; boxes in no track are nobody's."""
+    own: dict[str | None, list[Annotation]] = defaultdict(list)
+    for row in rows:
+        if row.annotation_type == PERSON_DETECTION:
+            own[row.person_id].append(row)
+    for track in sorted((row for row in rows if row.annotation_type == PERSON_TRACK), key=reading_order):
+        person_id, start_s, end_s = track.person_id, track.timestamp_seconds, track.end_seconds
+        if person_id is not None and start_s is not None and end_s is not None:
+            yield Person(person_id, start_s, end_s, track.confidence, track.scene_id, Boxes.of(own[person_id]))
+
+
+def _attribute(rows: Sequence[Annotation], name: str, shape: tuple[int, ...]) -> Floats | None:
+    """N x shape; a row without the attribute is NaN, and no row with it is None."""
+    values = [row.attributes.get(name) for row in rows]
+    if all(value is None for value in values):
+        return None
+    array: Floats = _frozen([np.full(shape, np.nan) if value is None else np.reshape(value, shape) for value in values], np.float64)
+    return array
+
+
+def _frozen(values: Any, dtype: Any) -> Any:
+    array = np.array(values, dtype)
+    array.setflags(write=False)
+    return array

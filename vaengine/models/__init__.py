@@ -1,0 +1,1 @@
+"""Model files: which there are, where they are, fetching them, and what may be loaded."""

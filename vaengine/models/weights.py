@@ -1,0 +1,180 @@
+"""Where model files are, whether they are what they are named, and which of them may be loaded at all.
+
+A `.pt` file is a pickle: loading it runs whatever code it names. So only files whose digest the catalogue knows are loaded unasked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from schemas.errors import DamagedWeights, ModelError, UnsafePickle, WrongDigest
+from schemas.model import ModelFile
+from vaengine.models.catalogue import MODELS
+
+State = Literal["ok", "first use", "wrong digest", "damaged", "not here"]
+
+RECORDS: Final = "models.json"
+NOT_PICKLES: Final = (".onnx", ".safetensors")
+OPENVINO_FOLDER: Final = "_openvino_model"
+OPENVINO_PARTS: Final = (".bin", ".xml", ".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with one model file; `path` is None where it is not here, `detail` says what is wrong with it."""
+
+    model: ModelFile
+    path: Path | None
+    state: State
+    detail: str = ""
+
+    @property
+    def usable(self) -> bool:
+        return self.state in ("ok", "first use")
+
+
+def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where model files are looked for, best first: the folder that was named (else `VAENGINE_MODELS`), then the user's cache.
+
+    The first of them is where new files are put.
+    """
+    named = models or environment.get("VAENGINE_MODELS")
+    cache = Path(environment.get("XDG_CACHE_HOME") or "")
+    own = (cache if cache.is_absolute() else Path.home() / ".cache") / "vaengine" / "models"
+    return tuple(dict.fromkeys([Path(named).expanduser().absolute(), own] if named else [own]))
+
+
+def find(model: ModelFile, folders: Sequence[Path]) -> Path | None:
+    """The first file of that name, right or wrong; None where there is none."""
+    return next((path for folder in folders if (path := folder / model.name).is_file()), None)
+
+
+def check(path: Path, model: ModelFile) -> str:
+    """The digest of a file that should be `model`; raises `WrongDigest` and `DamagedWeights`.
+
+    Where the catalogue has no digest, the file is held to the one recorded when it was fetched, if it was.
+    """
+    found = digest_of(path)
+    expected = model.sha256 or recorded(path.parent).get(model.name)
+    if expected is not None and found != expected:
+        raise WrongDigest(str(path), found, expected)
+    return found
+
+
+def standing(model: ModelFile, folders: Sequence[Path]) -> Standing:
+    """Whether a model is in one of the folders, and sound."""
+    path = find(model, folders)
+    if path is None:
+        return Standing(model, None, "not here")
+    try:
+        check(path, model)
+    except WrongDigest as error:
+        return Standing(model, path, "wrong digest", str(error))
+    except ModelError as error:
+        return Standing(model, path, "damaged", str(error))
+    return Standing(model, path, "ok" if model.sha256 else "first use")
+
+
+def digest_of(path: Path) -> str:
+    """sha256 (hex) of a file's content, or of an OpenVINO folder's sorted names and contents; raises `DamagedWeights`.
+
+    A file is read once in a process as long as its size and time stay what they are.
+    """
+    if not path.is_dir():
+        return _file_digest(path)
+    total = hashlib.sha256()
+    for part in openvino_parts(path):
+        total.update(f"{part.name}\0{_file_digest(part)}\n".encode())
+    return total.hexdigest()
+
+
+def openvino_parts(folder: Path) -> list[Path]:
+    """The files of an OpenVINO model, sorted by name; raises `DamagedWeights` unless there is one `.xml` and one `.bin`."""
+    parts = sorted(path for path in folder.iterdir() if path.suffix in OPENVINO_PARTS)
+    kinds = [path.suffix for path in parts]
+    if not folder.name.endswith(OPENVINO_FOLDER) or kinds.count(".xml") != 1 or kinds.count(".bin") != 1:
+        raise DamagedWeights(str(folder), f"a folder of weights is named *{OPENVINO_FOLDER} and holds one .xml and one .bin")
+    return parts
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        facts = path.stat()
+        digest = _content_digest(path, facts.st_size, facts.st_mtime_ns)
+    except OSError as error:
+        raise DamagedWeights(str(path), error.strerror or str(error)) from error
+    if not facts.st_size:
+        raise DamagedWeights(str(path), "it is empty (0 bytes)")
+    return digest
+
+
+@functools.lru_cache(maxsize=256)
+def _content_digest(path: Path, _size_bytes: int, _mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether loading a file may run code in it: everything does but the formats that are known to hold numbers only."""
+    return not (path.is_dir() or path.suffix.lower() in NOT_PICKLES)
+
+
+def refuse_unknown_pickle(path: Path, *, allow_pickle: bool = False, catalogue: Iterable[ModelFile] = tuple(MODELS.values())) -> None:
+    """Raises `UnsafePickle` for a pickle that is neither in the catalogue nor one of its files that was recorded on first use.
+
+    Records of files that the catalogue does not name, or knows the digest of, count for nothing: a folder cannot vouch for itself.
+    """
+    if allow_pickle or not is_pickle(path):
+        return
+    digest = digest_of(path)
+    records = recorded(path.parent)
+    if digest not in {model.sha256 or records.get(model.name) for model in catalogue}:
+        raise UnsafePickle(str(path), digest)
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """Digests of the files in a folder that were trusted on first use, by name; raises `DamagedWeights` if they cannot be read."""
+    return {name: str(entry["sha256"]) for name, entry in _records(folder).items()}
+
+
+def record(folder: Path, model: ModelFile, digest: str, url: str) -> None:
+    """Remember what was fetched for a model without a published digest, so that it is held to it from now on."""
+    from actors.stores.atomic import write_atomic
+    from vaengine.quantities import timestamp
+
+    with _alone_in(folder):
+        entries = {**_records(folder), model.name: {"sha256": digest, "url": url, "fetched": timestamp()}}
+        write_atomic(folder / RECORDS, json.dumps(entries, indent=2, sort_keys=True).encode() + b"\n")
+
+
+def _records(folder: Path) -> dict[str, Any]:
+    path = folder / RECORDS
+    try:
+        entries = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise DamagedWeights(str(path), f"digests recorded on first use cannot be read from it ({error})") from error
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) and "sha256" in entry for entry in entries.values()):
+        raise DamagedWeights(str(path), "it should hold a sha256 for each file name")
+    return entries
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time changes the records of a folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

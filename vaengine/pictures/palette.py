@@ -1,0 +1,52 @@
+"""Colours that stay with a person, and can be told apart by colour-blind people."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Final
+
+# Okabe and Ito, Color Universal Design (2008), without black; ordered such that neighbours differ most.
+COLOURS: Final = ("#E69F00", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#CC79A7", "#0072B2")
+NO_TRACK: Final = "#A8A8A8"  # boxes that belong to nobody
+NAME_LENGTH: Final = 12
+_NUMBER: Final = re.compile(r"(\d+)$")
+
+
+def colour_of(person_id: str | None) -> str:
+    """`#RRGGBB`, the same for the same id everywhere; ids that count take turns, grey is for none."""
+    if person_id is None:
+        return NO_TRACK
+    number = _NUMBER.search(person_id)
+    place = int(number[1]) - 1 if number else zlib.crc32(person_id.encode())
+    return COLOURS[place % len(COLOURS)]
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is read more easily on a `#RRGGBB` colour (WCAG 2 relative luminance)."""
+    red, green, blue = (_linear(part / 255) for part in rgb(colour))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#FFFFFF"
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of `#RRGGBB`, 0..255 each."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def bgr(colour: str) -> tuple[int, int, int]:
+    """As OpenCV orders them."""
+    red, green, blue = rgb(colour)
+    return blue, green, red
+
+
+def short_name(identity: str) -> str:
+    """`P12` for `person_0012` and `4` for `scene_0004`; other ids as they are, cut where they are long."""
+    kind, _, number = identity.rpartition("_")
+    if number.isascii() and number.isdigit() and kind in ("person", "scene"):
+        return f"{'P' if kind == 'person' else ''}{int(number)}"
+    return identity if len(identity) <= NAME_LENGTH else f"{identity[: NAME_LENGTH - 1]}…"
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4

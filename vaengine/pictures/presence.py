@@ -1,0 +1,209 @@
+"""Who is in the picture when: between the frames that a detector has looked at, persons move in a straight line."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from typing import Final
+
+import numpy as np
+
+from schemas.annotation import PERSON_DETECTION, SCENE_TYPE, Annotation
+from schemas.frames import Floats
+from vaengine.pictures.palette import short_name
+
+JOINED_INTERVALS: Final = 2  # two boxes of a person further apart than this many sampling intervals are two appearances
+USUAL_FPS: Final = 5.0  # of sampling, where neither the configuration nor the rows tell
+BODY_POINTS: Final = 17  # of a pose in COCO order
+_EPSILON: Final = 1e-6  # of an interval: times are stored as floats
+_ROUNDING_S: Final = 0.001  # rows saved by hand may have rounded times; their frame numbers decide
+
+Corners = tuple[float, float, float, float]
+Stretch = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A person in one frame: `xyxy` in displayed pixels, `keypoints` 17 x 3 float64 (x, y, visibility) or None.
+
+    `is_detected` is False where the box was not found by a detector in this very frame, but lies between two that were.
+    """
+
+    frame: int
+    time_s: float
+    person_id: str | None
+    xyxy: Corners
+    confidence: float | None = None
+    keypoints: Floats | None = None
+    is_detected: bool = True
+
+    @classmethod
+    def of(cls, row: Annotation) -> Sighting:
+        """The box of one row; raises ValueError for a row without box, frame or time."""
+        if row.bbox is None or row.frame_number is None or row.timestamp_seconds is None:
+            raise ValueError(f"annotation {row.annotation_id} is no box in a frame")
+        box = row.bbox
+        corners = (box.x, box.y, box.x + box.width, box.y + box.height)
+        return cls(row.frame_number, row.timestamp_seconds, row.person_id, corners, row.confidence, _pose(row.attributes.get("keypoints")))
+
+    def towards(self, other: Sighting, frame: int, time_s: float) -> Sighting:
+        """Where the person is at `time_s` on the straight way to `other`; a key point is visible only if it is at both ends."""
+        way = other.time_s - self.time_s
+        share = min(1.0, max(0.0, (time_s - self.time_s) / way)) if way > 0 else 0.0
+        left, top, right, bottom = (a + (b - a) * share for a, b in zip(self.xyxy, other.xyxy, strict=True))
+        return replace(
+            self, frame=frame, time_s=time_s, xyxy=(left, top, right, bottom), keypoints=_between(self, other, share), is_detected=False
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Frames from `frame` on, shown in `[start_s, end_s)`."""
+
+    name: str
+    frame: int
+    start_s: float
+    end_s: float
+
+
+def scenes_of(annotations: Iterable[Annotation]) -> tuple[Scene, ...]:
+    """The scenes among these rows, in order."""
+    rows = (row for row in annotations if row.annotation_type == SCENE_TYPE)
+    found = [Scene(row.scene_id or "", row.frame_number or 0, row.timestamp_seconds or 0.0, row.end_seconds or 0.0) for row in rows]
+    return tuple(sorted(found, key=lambda scene: scene.frame))
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What is shown from a sighting on: the way to `next`, or the sighting standing still until `until_s` where there is none."""
+
+    first: Sighting
+    next: Sighting | None
+    until_s: float
+
+    @property
+    def end_s(self) -> float:
+        return self.next.time_s if self.next else self.until_s
+
+    def at(self, frame: int, time_s: float) -> Sighting | None:
+        if frame == self.first.frame:
+            return self.first
+        if self.next is not None:
+            return self.first.towards(self.next, frame, time_s) if frame < self.next.frame else None
+        return replace(self.first, frame=frame, time_s=time_s, is_detected=False) if time_s < self.until_s else None
+
+
+class Presence:
+    """Every box of a video, at any frame of it.
+
+    A sampling interval is 1/`sample_fps` seconds long. Two boxes of one person join when they lie at most two intervals apart and no scene
+    begins in between; what does not join stands still until its interval ends, so that a box does not flash up for one frame.
+    """
+
+    def __init__(self, sightings: Iterable[Sighting], scenes: Sequence[Scene] = (), sample_fps: float | None = None) -> None:
+        ordered = sorted(sightings, key=lambda seen: (seen.frame, seen.person_id or ""))
+        self.scenes = tuple(scenes)
+        self.persons = _by_person(ordered)
+        self.sample_fps = sample_fps or _usual_fps(self.persons)
+        self.looked_at = frozenset(seen.frame for seen in ordered)
+        self._cuts = [scene.frame for scene in scenes]
+        self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
+        self._starts = [span.first.time_s for span in self._spans]
+        self._longest_s = max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
+
+    @classmethod
+    def of(cls, annotations: Iterable[Annotation], sample_fps: float | None = None) -> Presence:
+        """From the rows of a video, of whatever types."""
+        rows = list(annotations)
+        boxes = (Sighting.of(row) for row in rows if row.annotation_type == PERSON_DETECTION and row.bbox is not None)
+        return cls(boxes, scenes_of(rows), sample_fps)
+
+    def at(self, frame: int, time_s: float) -> list[Sighting]:
+        """Everybody in a frame that is shown at `time_s`, those in no track first, so that they are drawn below."""
+        first, stop = bisect_left(self._starts, time_s - self._longest_s - _ROUNDING_S), bisect_right(self._starts, time_s + _ROUNDING_S)
+        spans = (span for span in self._spans[first:stop] if span.first.frame <= frame)
+        seen = (span.at(frame, time_s) for span in spans)
+        return sorted((one for one in seen if one is not None), key=lambda one: one.person_id or "")
+
+    def scene_at(self, frame: int) -> str | None:
+        """Name of the scene that a frame belongs to."""
+        place = bisect_right(self._cuts, frame) - 1
+        return short_name(self.scenes[place].name) if place >= 0 else None
+
+    def stretches(self) -> dict[str, list[Stretch]]:
+        """When each person is there, `[start_s, end_s)`, by order of first appearance."""
+        return {person: self._runs(seen) for person, seen in self.persons.items()}
+
+    def joins(self, before: Sighting, after: Sighting) -> bool:
+        """Whether a person is taken to have been there between two boxes."""
+        is_near = self._interval(after.time_s) - self._interval(before.time_s) <= JOINED_INTERVALS
+        return is_near and bisect_right(self._cuts, before.frame) == bisect_right(self._cuts, after.frame)
+
+    def _interval(self, time_s: float) -> int:
+        return math.floor(time_s * self.sample_fps + _EPSILON)
+
+    def _until_s(self, seen: Sighting) -> float:
+        """When the interval of a box ends, or its scene if that is sooner."""
+        end_s = (self._interval(seen.time_s) + 1) / self.sample_fps
+        following = bisect_right(self._cuts, seen.frame)
+        return min(end_s, self.scenes[following].start_s) if following < len(self.scenes) else end_s
+
+    def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_Span]:
+        for seen in ordered:
+            if seen.person_id is None:
+                yield _Span(seen, None, self._until_s(seen))
+        for mine in self.persons.values():
+            for before, after in pairwise([*mine, None]):
+                joined = after if after is not None and before is not None and self.joins(before, after) else None
+                if before is not None:
+                    yield _Span(before, joined, self._until_s(before))
+
+    def _runs(self, mine: Sequence[Sighting]) -> list[Stretch]:
+        borders = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(mine)) if not self.joins(a, b)), len(mine)]
+        return [(mine[first].time_s, self._until_s(mine[stop - 1])) for first, stop in pairwise(borders)]
+
+
+def _by_person(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
+    persons: dict[str, list[Sighting]] = {}
+    for seen in ordered:
+        if seen.person_id is not None:
+            mine = persons.setdefault(seen.person_id, [])
+            if not mine or mine[-1].frame != seen.frame:
+                mine.append(seen)
+    return persons
+
+
+def _usual_fps(persons: Mapping[str, Sequence[Sighting]]) -> float:
+    """The rate at which persons are mostly seen again."""
+    gaps = [after.time_s - before.time_s for mine in persons.values() for before, after in pairwise(mine)]
+    usual_s = float(np.median(gaps)) if gaps else 0.0
+    return 1 / usual_s if usual_s > 0 else USUAL_FPS
+
+
+def _pose(numbers: Sequence[float] | None) -> Floats | None:
+    if numbers is None or len(numbers) != BODY_POINTS * 3:
+        return None
+    return np.array(numbers, np.float64).reshape(BODY_POINTS, 3)
+
+
+def _between(before: Sighting, after: Sighting, share: float) -> Floats | None:
+    if before.keypoints is None or after.keypoints is None:
+        return None
+    pose: Floats = before.keypoints + (after.keypoints - before.keypoints) * share
+    pose[:, 2] = np.minimum(before.keypoints[:, 2], after.keypoints[:, 2])
+    return pose
+
+
+def counted_over(stretches: Mapping[str, Sequence[Stretch]]) -> list[tuple[float, int]]:
+    """How many persons are there from each moment on, at the moments at which that changes."""
+    steps = sorted(
+        [(start, 1) for own in stretches.values() for start, _ in own] + [(end, -1) for own in stretches.values() for _, end in own]
+    )
+    counts, present = [], 0
+    for time_s, changes in groupby(steps, key=lambda step: step[0]):
+        present += sum(change for _, change in changes)
+        counts.append((time_s, present))
+    return counts

@@ -1,0 +1,210 @@
+"""A video with what was found drawn into it: boxes, names, poses, and a timeline below the picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from actors.container import opened
+from actors.decoder import ChunkDecoder
+from actors.picture import DecodedFrame
+from schemas.errors import UsageError
+from schemas.frames import Pixels
+from schemas.video import Video
+from vaengine.lookup import VideoResults, check_unchanged
+from vaengine.pictures.overlay import Overlay
+from vaengine.pictures.presence import Presence, Sighting
+from vaengine.pictures.recording import Coding, Recording, check_encoder, format_of, recording
+from vaengine.pictures.target import check_target, whole_file
+from vaengine.pictures.timeline import Layout, Strip, within
+from vaengine.plan import chunk_spec
+from vaengine.quantities import clock, counted
+
+USUAL_CRF: Final = 20  # x264's constant rate factor: hardly to be told from the source
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What of a video is rendered, `[start_s, end_s)` in seconds since its first frame, and how; raises `UsageError`."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+    crf: int = USUAL_CRF
+    with_sound: bool = True
+    with_labels: bool = True
+
+    def __post_init__(self) -> None:
+        if self.start_s is not None and self.end_s is not None and self.start_s >= self.end_s:
+            raise UsageError(f"nothing lies between {self.start_s:g} s and {self.end_s:g} s: --start must come before --end")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderProgress:
+    """How far a rendering is; `draw_s` of its `elapsed_s` went into drawing."""
+
+    frames_done: int
+    frames_total: int
+    elapsed_s: float
+    draw_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Frames `[first, stop)` of a video, shown in `[start_s, end_s)`; pts in units of the video's time base."""
+
+    video: Video
+    first: int
+    stop: int
+    start_s: float
+    end_s: float
+
+    @classmethod
+    def of(cls, video: Video, start_s: float | None, end_s: float | None) -> Extent:
+        """The frames that begin in the stretch, all of them without one; raises `UsageError` if there are none."""
+        times = (video.index.pts - video.start_pts) * float(video.time_base)
+        first = 0 if start_s is None else int(np.searchsorted(times, start_s - 1e-9))
+        stop = len(times) if end_s is None else int(np.searchsorted(times, end_s - 1e-9))
+        if first >= stop:
+            raise UsageError(
+                f"{video.video_id} shows no frame in that stretch: it is {clock(video.duration_s)} long ({video.duration_s:.2f} s)"
+            )
+        end = video.duration_s if stop == len(times) else float(times[stop])
+        return cls(video, first, stop, float(times[first]), end)
+
+    @property
+    def is_whole(self) -> bool:
+        return self.first == 0 and self.stop == len(self.video.index)
+
+    def frames(self) -> Iterator[DecodedFrame]:
+        """Its frames, in order; a video whose index is not exact is decoded from its start and counted."""
+        first, stop = (self.first, self.stop) if self.video.index.exact else (0, len(self.video.index))
+        for frame in ChunkDecoder(chunk_spec(self.video, first, stop, (), None)):
+            is_after = not self.is_whole and frame.number >= self.stop
+            if frame.is_trailing or is_after:
+                return
+            if frame.number >= self.first:
+                yield frame
+
+    def duration(self, frame: DecodedFrame) -> int:
+        """How long a frame is shown."""
+        pts = self.video.index.pts
+        following = int(np.searchsorted(pts, frame.pts, side="right"))
+        return max(1, (int(pts[following]) if following < len(pts) else self.video.end_pts) - frame.pts)
+
+
+class Sheet:
+    """The picture that is drawn: the source's, made even by doubling its last row or column, and the timeline below."""
+
+    def __init__(self, extent: Extent, presence: Presence, *, with_labels: bool) -> None:
+        video, stretches = extent.video, within(presence.stretches(), extent.start_s, extent.end_s)
+        self._video, self._presence = video, presence
+        self._width, self._height = video.width + video.width % 2, video.height + video.height % 2
+        self._overlay = Overlay(video.width, video.height, with_labels=with_labels)
+        layout = Layout.of(self._width, self._height, stretches)
+        self._strip = Strip(layout, extent.start_s, extent.end_s, presence.scenes, stretches)
+        self._end_s = extent.end_s
+        self.pixels: Pixels = np.zeros((self._height + layout.height, self._width, 3), np.uint8)
+
+    def draw(self, picture: Pixels, number: int, time_s: float) -> Pixels:
+        """All of it for one frame; `picture` is H x W x 3 uint8 BGR, displayed. The array is used again for the next."""
+        height, width = picture.shape[:2]
+        seen = self._presence.at(number, time_s)
+        view = self.pixels[:height, :width]
+        view[:] = picture
+        self._overlay.draw(view, seen)
+        self.pixels[height : self._height, :width] = view[-1:]
+        self.pixels[: self._height, width : self._width] = self.pixels[: self._height, width - 1 : width]
+        self._strip.draw(self.pixels[self._height :], time_s, self._caption(number, time_s, seen), is_detected=self._looked_at(number))
+        return self.pixels
+
+    def _looked_at(self, number: int) -> bool:
+        return number in self._presence.looked_at
+
+    def _caption(self, number: int, time_s: float, seen: list[Sighting]) -> tuple[str, ...]:
+        persons = sum(one.person_id is not None for one in seen)
+        scene = self._presence.scene_at(number)
+        parts = (
+            f"{_time_code(time_s)} / {_time_code(self._end_s)}",
+            f"frame {number}",
+            scene and f"scene {scene}",
+            counted(persons, "person"),
+        )
+        return tuple(part for part in parts if part)
+
+
+def render(
+    results: VideoResults,
+    target: Path,
+    options: RenderOptions | None = None,
+    *,
+    force: bool = False,
+    listener: Callable[[RenderProgress], None] = lambda _: None,
+) -> RenderProgress:
+    """Write a video's results as a film of the same times, with its sound, to `target` (.mp4 or .mkv), whole or not at all.
+
+    Raises `UsageError` before anything is decoded: target or encoder unfit, the file changed, nothing in the stretch; `VideoError`s of the
+    decoder; `DiskFull`.
+    """
+    asked, video = options or RenderOptions(), results.video
+    file_format = format_of(target)
+    check_target(target, force=force, sources=(video.path,))
+    check_encoder()
+    check_unchanged(video)
+    extent = Extent.of(video, asked.start_s, asked.end_s)
+    sheet = Sheet(extent, Presence.of(results.annotations, results.sample_fps), with_labels=asked.with_labels)
+    with whole_file(target) as file, ExitStack() as held:
+        source = held.enter_context(opened(video.path))
+        coding = _coding(video, source, sheet, asked.crf)
+        film = held.enter_context(recording(file, file_format, coding))
+        sound = source.streams.best("audio", related=source.streams[video.stream_index]) if asked.with_sound else None
+        zero_s = _zero_s(extent, sound)
+        if sound is not None and sound.codec_context.sample_rate:
+            film.sound_from(source, sound, zero_s=zero_s, end_s=None if extent.stop == len(video.index) else _source_s(video, extent.end_s))
+        return _filmed(extent, sheet, film, zero_s, listener)
+
+
+def _filmed(extent: Extent, sheet: Sheet, film: Recording, zero_s: Fraction, listener: Callable[[RenderProgress], None]) -> RenderProgress:
+    video, began, draw_s, done = extent.video, time.perf_counter(), 0.0, 0
+    shift = round(zero_s / video.time_base)
+    for frame in extent.frames():
+        picture = frame.bgr(is_upright=True)
+        before = time.perf_counter()
+        drawn = sheet.draw(picture, frame.number, video.time_s(frame.pts))
+        draw_s += time.perf_counter() - before
+        film.add(drawn, frame.pts - shift, extent.duration(frame))
+        done += 1
+        listener(RenderProgress(done, extent.stop - extent.first, time.perf_counter() - began, draw_s))
+    return RenderProgress(done, extent.stop - extent.first, time.perf_counter() - began, draw_s)
+
+
+def _coding(video: Video, source: Any, sheet: Sheet, crf: int) -> Coding:
+    height, width = sheet.pixels.shape[:2]
+    aspect = source.streams[video.stream_index].sample_aspect_ratio or Fraction(1)
+    shown = 1 / aspect if video.rotation % 180 else aspect
+    return Coding(width, height, video.time_base, video.nominal_fps, crf, None if shown == 1 else shown)
+
+
+def _zero_s(extent: Extent, sound: Any) -> Fraction:
+    """The moment of the source's time that becomes 0: of a whole video when its sound begins, if that is before the first picture."""
+    first_s = _source_s(extent.video, extent.start_s)
+    if not extent.is_whole or sound is None or sound.start_time is None:
+        return first_s
+    return min(first_s, Fraction(sound.start_time * sound.time_base))
+
+
+def _source_s(video: Video, time_s: float) -> Fraction:
+    """A time since the first frame, as the source counts it: on the time base, exact."""
+    return (video.start_pts + round(time_s / float(video.time_base))) * video.time_base
+
+
+def _time_code(time_s: float) -> str:
+    """`0:07.42`; cut, not rounded, so that it never runs ahead."""
+    hundredths = int(time_s * 100 + 1e-6)
+    return f"{clock(hundredths // 100)}.{hundredths % 100:02d}"
