@@ -67,6 +67,10 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench startup
 	$(BIN)/python -m bench overhead
+	$(BIN)/python -m bench detection
+	$(BIN)/python -m bench tracking
+	$(BIN)/python -m bench persons
+	$(BIN)/python -m bench decode
 	$(BIN)/python -m bench report
 
 lock: $(READY)

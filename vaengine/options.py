@@ -58,6 +58,7 @@ def asked(options: RunOptions, *, fetch: bool = True) -> Asked:
     """
     file = batch_file(options.config)
     pipelines = pipelines_named(options.pipelines or ",".join(file.texts("pipelines")))
+    configuration.configured(_told(options, file))  # a misspelt key is told before anything is looked for or fetched
     inputs = tuple(str(path) for path in video_paths(options.paths or _file_inputs(file)))
     out = Path(options.out).expanduser().absolute() if options.out else out_of(file)
     url = store_url(options.db or _file_db(file), out)
@@ -87,8 +88,12 @@ def resolved(
     options: RunOptions, file: BatchFile, pipelines: tuple[str, ...], *, store_url: str | None = None, fetch: bool = False
 ) -> tuple[Configuration, Resolution]:
     """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own; fitted to this machine."""
-    told = {**_rooted(file), **configuration.assignments(options.settings), **_named_options(options)}
+    told = _told(options, file)
     return fitted(told, pipelines, workshop(told, store_url, fetch=fetch))
+
+
+def _told(options: RunOptions, file: BatchFile) -> Layer:
+    return {**_rooted(file), **configuration.assignments(options.settings), **_named_options(options)}
 
 
 def _named_options(options: RunOptions) -> Layer:
