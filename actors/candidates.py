@@ -30,16 +30,22 @@ class Anatomy:
     keypoints: int = 0
     shape: tuple[int, int] | None = None
     batch: int | None = None
+    looks: bool = False  # whether it puts out embeddings too
 
     @classmethod
-    def of(cls, path: str, metadata: Mapping[str, Any], *, shape: tuple[int, int] | None = None, batch: int | None = None) -> Anatomy:
+    def of(
+        cls, path: str, metadata: Mapping[str, Any], *, shape: tuple[int, int] | None = None, batch: int | None = None, looks: bool = False
+    ) -> Anatomy:
         """From what ultralytics writes beside its exports: `names`, `stride`, `kpt_shape`; raises `UnsuitableWeights`."""
         if "names" not in metadata:
             raise UnsuitableWeights(path, "it does not say what its classes are; it has to be a YOLO model of ultralytics")
-        names, points = _parsed(metadata["names"]), _parsed(metadata.get("kpt_shape") or (0, 3))
+        try:
+            names, points = _parsed(metadata["names"]), _parsed(metadata.get("kpt_shape") or (0, 3))
+        except (ValueError, SyntaxError) as error:
+            raise UnsuitableWeights(path, f"what it says of its classes cannot be read ({error})") from error
         if points[1] == ONLY_SHAPE:
             raise UnsuitableWeights(path, "its key points have no scores")
-        return cls(len(names), _person(path, names), int(_parsed(metadata.get("stride", 32))), int(points[0]), shape, batch)
+        return cls(len(names), _person(path, names), int(_parsed(metadata.get("stride", 32))), int(points[0]), shape, batch, looks)
 
     def checked(self, path: str, channels: int) -> None:
         """Raises `UnsuitableWeights` where the network's output has not the channels that this says."""

@@ -1,8 +1,12 @@
-"""A checkpoint as an ONNX file that takes pictures of any size, made once and kept: onnxruntime is faster and loads ten times as fast."""
+"""A checkpoint as an ONNX model that takes pictures of any size; `python -m actors.onnx_export WEIGHTS SHA256 TARGET [looks]`.
+
+A process of its own: whoever asks for it, a notebook perhaps, is spared torch, ultralytics and their memory.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -13,30 +17,23 @@ import torch
 from actors.onnx_network import LOOKS
 from actors.stores.atomic import write_atomic
 from actors.torch_network import WithLooks, loaded
+from schemas.errors import UnsuitableWeights, VaengineError
 
 OPSET: Final = 17
-RECIPE: Final = 1  # raise it when an export would come out otherwise
 EXAMPLE: Final = (1, 3, 256, 320)
 
 
-def exported(weights: str, sha256: str, folder: Path, *, looks: bool) -> Path:
-    """The ONNX file of a checkpoint in `folder`, made unless it is there; raises `UnsuitableWeights` and `DiskFull`."""
-    target = folder / f"{Path(weights).stem}-{sha256[:16]}{'-looks' if looks else ''}.{RECIPE}.onnx"
-    if not target.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(target, _onnx(weights, looks=looks))  # two actors may both make it: the same file twice
-    return target
-
-
-def _onnx(weights: str, *, looks: bool) -> bytes:
+def onnx_bytes(weights: str, sha256: str, *, looks: bool) -> bytes:
+    """A checkpoint converted; raises `UnsuitableWeights`, `WrongDigest`."""
     import onnx
 
-    module, anatomy = loaded(weights)
+    module, anatomy = loaded(weights, sha256)
     head = module.model[-1]
     head.export, head.dynamic, head.format = True, True, "onnx"
     names = {anatomy.person: "person"} | {number: f"class {number}" for number in range(anatomy.classes) if number != anatomy.person}
     model = onnx.load_from_string(_traced(WithLooks(module) if looks else module, looks=looks))
-    known = {"names": str(names), "stride": str(anatomy.stride), "kpt_shape": str((anatomy.keypoints, 3))}
+    task = "pose" if anatomy.keypoints else "detect"
+    known = {"names": str(names), "stride": str(anatomy.stride), "kpt_shape": str((anatomy.keypoints, 3)), "task": task}
     onnx.helper.set_model_props(model, known)
     data: bytes = model.SerializeToString()
     return data
@@ -59,3 +56,17 @@ def _traced(module: Any, *, looks: bool) -> bytes:
             dynamic_axes={"images": {0: "batch", 2: "height", 3: "width"}, **places},
         )
         return Path(path).read_bytes()
+
+
+def main(weights: str, sha256: str, target: str, *looks: str) -> None:
+    """Write the converted model, whole or not at all; what goes wrong is one line on standard error."""
+    try:
+        write_atomic(Path(target), onnx_bytes(weights, sha256, looks=bool(looks)))
+    except UnsuitableWeights as error:
+        sys.exit(str(error.args[1]))
+    except VaengineError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

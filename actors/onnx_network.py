@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from actors.candidates import Anatomy, Limits, people
+from actors.modelfile import sound_bytes
 from schemas.errors import UnsuitableWeights
 from schemas.frames import Detections, Pixels
 
@@ -16,17 +17,18 @@ LOOKS = "looks"  # name of the output that holds embeddings
 class OnnxNetwork:
     """One picture at a time: on a processor larger batches gain nothing (1, 4 and 8: 53, 52 and 52 ms a picture), and padding costs.
 
-    `threads` is fixed, since another number moves boxes by up to 0.007 pixels. Raises `UnsuitableWeights`.
+    `threads` is fixed, since another number moves boxes by up to 0.007 pixels. Raises `UnsuitableWeights`, `WrongDigest`.
     """
 
-    def __init__(self, path: str, limits: Limits, *, threads: int = 1) -> None:
+    def __init__(self, path: str, sha256: str | None, limits: Limits, *, threads: int = 1) -> None:
         import onnxruntime
 
+        data = sound_bytes(path, sha256)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3  # errors: the rest is about optimisations
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions are not exported, and what it takes for no model varies
             raise UnsuitableWeights(path, f"onnxruntime cannot load it ({str(error).splitlines()[0]})") from error
         self._limits, self._input = limits, self._session.get_inputs()[0]
@@ -52,7 +54,8 @@ def _anatomy(path: str, session: Any) -> Anatomy:
         raise UnsuitableWeights(path, f"it has {len(given)} outputs, {', '.join(output.name for output in given)}; a detector has one")
     batch, _, height, width = (side if isinstance(side, int) else None for side in taken.shape)
     metadata = session.get_modelmeta().custom_metadata_map
-    anatomy = Anatomy.of(path, metadata, shape=(height, width) if height and width else None, batch=batch)
+    shape = (height, width) if height and width else None
+    anatomy = Anatomy.of(path, metadata, shape=shape, batch=batch, looks=len(given) > 1)
     channels = given[0].shape[1] if len(given[0].shape) == 3 else 0
     if isinstance(channels, int):
         anatomy.checked(path, channels)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from actors.candidates import Anatomy, Limits, people
+from actors.modelfile import sound_folder
 from actors.onnx_network import as_tensor
 from schemas.errors import UnsuitableWeights
 from schemas.frames import Detections, Pixels
@@ -20,13 +21,13 @@ SAFE_INSTRUCTIONS: Final = "AVX512_CORE_VNNI"
 class OpenVinoNetwork:
     """A folder `*_openvino_model` as ultralytics exports it: NAME.xml, NAME.bin, metadata.yaml; raises `UnsuitableWeights`."""
 
-    def __init__(self, path: str, limits: Limits, *, threads: int = 1) -> None:
+    def __init__(self, path: str, sha256: str | None, limits: Limits, *, threads: int = 1) -> None:
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", SAFE_INSTRUCTIONS)
         try:
             import openvino
         except ImportError as error:
             raise UnsuitableWeights(path, "it needs OpenVINO, which is not installed (`pip install openvino`)") from error
-        model = openvino.Core().read_model(_network_file(path))
+        model = openvino.Core().read_model(_network_file(str(sound_folder(path, sha256))))
         self.anatomy, self._limits = _anatomy(path, model), limits
         self.batch_size = self.anatomy.batch or 1
         exact = {"INFERENCE_PRECISION_HINT": "f32"}  # never bfloat16, whatever the processor likes best

@@ -150,7 +150,7 @@ class VisionStage:
 
 def _blame(piece: FramesPiece, error: Exception) -> BoxesPiece:
     if isinstance(error, VaengineError):
-        failure = Failure("model", str(error), transient=False, pipeline=PERSON)
+        failure = Failure("model", str(error), error.transient, PERSON)
     else:
         transient = isinstance(error, MemoryError) or "out of memory" in str(error)
         failure = Failure("out_of_memory" if transient else "model", f"the model failed on {piece.chunk_id}: {error!r}", transient, PERSON)

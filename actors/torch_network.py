@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torchvision.ops import batched_nms
 
 from actors.candidates import Anatomy, Limits
 from actors.microbatch import MicroBatch
+from actors.modelfile import sound_bytes
 from actors.tracks import quiet_ultralytics
 from schemas.errors import UnsuitableWeights
 from schemas.frames import Detections, Pixels
@@ -43,14 +45,23 @@ class WithLooks(torch.nn.Module):
 
 
 class TorchNetwork:
-    """A checkpoint of ultralytics. Loading one runs code from it: who may be loaded has been decided before. Raises `UnsuitableWeights`."""
+    """A checkpoint of ultralytics. Loading one runs code from it: which may be loaded has been decided before.
 
-    def __init__(self, path: str, limits: Limits, *, looks: bool = False, device: str | None = None) -> None:
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
-        module, self.anatomy = loaded(path)
-        module = WithLooks(module) if looks else module
-        self._module = module.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as documented
+    `half` is for a GPU: float16 up to the head, whose boxes would otherwise lie on a grid of half a pixel and more. Raises
+    `UnsuitableWeights`, `WrongDigest`.
+    """
+
+    def __init__(self, path: str, sha256: str | None, limits: Limits, *, looks: bool = False, half: bool = False) -> None:
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if half and self._device.type == "cpu":
+            raise UnsuitableWeights(path, "half precision was settled on, and there is no GPU here")
+        self._dtype = torch.float16 if half else torch.float32
+        module, anatomy = loaded(path, sha256)
+        self.anatomy = replace(anatomy, looks=looks)
+        head = module.model[-1]
+        whole = WithLooks(module) if looks else module
+        self._module = whole.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as documented
+        head.float().register_forward_pre_hook(_single)
         self._limits, self.batch_size = limits, GPU_BATCH if self._device.type == "cuda" else CPU_BATCH
         self._micro = MicroBatch(self.batch_size)
 
@@ -92,22 +103,32 @@ class TorchNetwork:
         return [found.chosen(np.flatnonzero(rows[:, 0] == number)[: self._limits.max_boxes]) for number in range(n)]
 
 
-def loaded(path: str) -> tuple[Any, Anatomy]:
-    """A checkpoint's network, fused, in evaluation mode and single precision, and how it is built; raises `UnsuitableWeights`."""
-    quiet_ultralytics()
-    from ultralytics.nn.tasks import load_checkpoint
+def loaded(path: str, sha256: str | None) -> tuple[Any, Anatomy]:
+    """A checkpoint's network, fused, in evaluation mode and single precision, and how it is built.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch, about how old checkpoints were written
-        try:
-            module = load_checkpoint(path)[0]
-        except Exception as error:  # whatever is in a pickle can raise whatever it likes
-            raise UnsuitableWeights(path, f"it cannot be loaded ({error!r})") from error
-    head = module.model[-1]
+    Read here and not by the library, which may take another file of a like name, or ask the network for one. Raises `UnsuitableWeights`,
+    `WrongDigest`.
+    """
+    data = sound_bytes(path, sha256)
+    quiet_ultralytics()
+    try:
+        checkpoint = torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
+        module = (checkpoint.get("ema") or checkpoint["model"]).float().eval()
+        head = module.model[-1]
+        for layer in module.modules():
+            if isinstance(layer, torch.nn.Upsample):
+                layer.recompute_scale_factor = None  # checkpoints from before torch 1.11 lack it
+    except Exception as error:  # whatever is in a pickle can raise whatever it likes
+        raise UnsuitableWeights(path, f"it cannot be loaded ({error!r})") from error
     if getattr(head, "end2end", False):
         raise UnsuitableWeights(path, "networks without non-maximum suppression are not supported")
     metadata = {"names": module.names, "stride": int(module.stride.max()), "kpt_shape": getattr(module, "kpt_shape", None)}
-    return module.float().eval().fuse(verbose=False), Anatomy.of(path, metadata)
+    return module.fuse(verbose=False), Anatomy.of(path, metadata)
+
+
+def _single(_head: Any, arguments: Any) -> Any:
+    """Feature maps as the head wants them."""
+    return ([level.float() for level in arguments[0]],)
 
 
 def _first(output: Any) -> Any:

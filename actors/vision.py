@@ -20,7 +20,7 @@ def detector_named(settings: Settings, *, threads: int = 1) -> Detector:
         return HogPeople(min_confidence=person.min_confidence)
     from actors.yolo import yolo
 
-    return yolo(person, settings.models, threads=threads)
+    return yolo(settings, threads=threads)
 
 
 class VisionActor:

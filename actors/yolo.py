@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +11,7 @@ from actors.candidates import Anatomy, Limits
 from actors.letterbox import Letterbox
 from schemas.errors import UnsuitableWeights
 from schemas.frames import Detections, Pixels
-from schemas.settings import ModelSettings, PersonSettings
+from schemas.settings import Settings
 
 
 class Network(Protocol):
@@ -50,33 +48,25 @@ class YoloPeople:
         return Letterbox.tight(height, width, self._input_pixels, anatomy.stride)
 
 
-def yolo(person: PersonSettings, models: ModelSettings, *, threads: int = 1) -> YoloPeople:
-    """The detector of fitted settings: `weights` is a path, `runtime` not auto; raises `UnsuitableWeights`."""
-    if person.weights is None:
-        raise UnsuitableWeights("person.detector=yolo", "no weights are named")
-    network = _network(person, person.weights, models, threads)
-    if person.pose and not network.anatomy.keypoints:
-        raise UnsuitableWeights(person.weights, "person.pose asks for key points and it has none")
-    return YoloPeople(network, person.input_pixels)
+def yolo(settings: Settings, *, threads: int = 1) -> YoloPeople:
+    """The detector of fitted settings; raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`."""
+    return YoloPeople(network_of(settings, threads=threads), settings.person.input_pixels)
 
 
-def _network(person: PersonSettings, path: str, models: ModelSettings, threads: int) -> Network:
+def network_of(settings: Settings, *, threads: int = 1) -> Network:
+    """The network that fitted settings name: `models.network` is a file, `runtime` not auto."""
+    person, path, sha256 = settings.person, settings.models.network, settings.models.network_sha256
+    if path is None:
+        raise UnsuitableWeights("person.detector=yolo", "no model has been settled on")
     limits = Limits(person.min_confidence, person.nms_iou, person.max_boxes)
     if person.runtime == "openvino":
         from actors.openvino_network import OpenVinoNetwork
 
-        return OpenVinoNetwork(path, limits, threads=threads)
+        return OpenVinoNetwork(path, sha256, limits, threads=threads)
     if person.runtime == "torch":
         from actors.torch_network import TorchNetwork
 
-        return TorchNetwork(path, limits, looks=person.reid)
+        return TorchNetwork(path, sha256, limits, looks=person.reid, half=person.precision == "half")
     from actors.onnx_network import OnnxNetwork
 
-    return OnnxNetwork(path if path.endswith(".onnx") else _converted(path, person, models), limits, threads=threads)
-
-
-def _converted(path: str, person: PersonSettings, models: ModelSettings) -> str:
-    from actors.onnx_export import exported
-
-    folder = Path(models.cache) if models.cache else Path(tempfile.gettempdir()) / "vaengine-models"
-    return str(exported(path, person.weights_sha256 or "", folder / "converted", looks=person.reid))
+    return OnnxNetwork(path, sha256, limits, threads=threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,29 @@ def local_inventory() -> Inventory:
     import psutil
 
     cpus = len(psutil.Process().cpu_affinity() or [0])
-    return Inventory(1, float(cpus), float(len(list(Path("/proc/driver/nvidia/gpus").glob("*")))), psutil.virtual_memory().total, 0)
+    gpus = visible_gpus(_gpu_devices(Path("/dev")), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return Inventory(1, float(cpus), float(gpus), psutil.virtual_memory().total, 0)
+
+
+def visible_gpus(devices: int, visible: str | None) -> int:
+    """How many of a machine's GPUs CUDA shows to a process whose CUDA_VISIBLE_DEVICES is `visible`, None where it is not set.
+
+    GPUs are named by number or by the beginning of their UUID; the first name that means none hides itself and all behind it. Source: CUDA
+    C++ Programming Guide, "CUDA Environment Variables".
+    """
+    if visible is None:
+        return devices
+    shown: set[str] = set()
+    for name in (part.strip() for part in visible.split(",")):
+        if not (name.startswith(("GPU-", "MIG-")) or (name.isdecimal() and int(name) < devices)):
+            break
+        shown.add(name)
+    return min(devices, len(shown))
+
+
+def _gpu_devices(folder: Path) -> int:
+    """Device nodes of GPUs; a container has those it was given, while /proc tells it of all that the host has."""
+    return sum(1 for path in folder.glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name))
 
 
 def ray_inventory() -> Inventory:

@@ -15,10 +15,14 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`workers`: upper bound of chunks in work at once, 0 for one per CPU; `vision`: whether a model needs pictures."""
+    """`workers`: upper bound of chunks in work at once, 0 for one per CPU; `vision`: whether a model needs pictures.
+
+    `uses_gpu`: whether that model is carried out on GPUs where there are any; for others they are as good as not there.
+    """
 
     workers: int
     vision: bool
+    uses_gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,15 @@ def place(inventory: Inventory, demand: Demand) -> Placement:
         raise PlanInfeasible(f"Ray offers {inventory.cpus:g} CPUs", "start the cluster with at least one")
     wanted = demand.workers or math.floor(inventory.cpus)
     decode = max(1, min(wanted, math.ceil(inventory.cpus * SLOTS_PER_CPU)))
-    vision = _vision_actors(inventory, decode) if demand.vision else 0
+    gpus = inventory.gpus if demand.uses_gpu else 0.0
+    vision = _vision_actors(inventory.cpus, gpus, decode) if demand.vision else 0
     share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision))
-    gpus = min(1.0, inventory.gpus / vision) if vision and inventory.gpus else 0.0
-    return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus)
+    return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus_each=min(1.0, gpus / vision) if vision else 0.0)
 
 
-def _vision_actors(inventory: Inventory, decode_slots: int) -> int:
+def _vision_actors(cpus: float, gpus: float, decode_slots: int) -> int:
     """One per GPU; without one, one per CPU, since each runs single-threaded so that results do not depend on the thread count."""
-    return math.floor(inventory.gpus) or max(1, min(math.floor(inventory.cpus), decode_slots))
+    return math.floor(gpus) or max(1, min(math.floor(cpus), decode_slots))
 
 
 def object_store_bytes(placement: Placement, block_bytes: int, memory_bytes: int, shm_free_bytes: int) -> int:

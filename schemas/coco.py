@@ -75,7 +75,7 @@ def document(pipeline: str, video: Video | None, annotations: Iterable[Annotatio
         "images": _images(rows, video),
         "annotations": [record for record in records if record["annotation_type"] != PERSON_TRACK],
         "tracks": [record for record in records if record["annotation_type"] == PERSON_TRACK],
-        "categories": [_category(pipeline, has_pose=any("keypoints" in row.attributes for row in rows))],
+        "categories": [_category(pipeline, _most_points(rows))],
         "generation": generation,
     }
 
@@ -130,9 +130,17 @@ def _images(rows: Sequence[Annotation], video: Video | None) -> list[Record]:
     ]
 
 
-def _category(pipeline: str, *, has_pose: bool) -> Record:
-    known = _CATEGORIES.get(pipeline, {"id": 1, "name": pipeline, "supercategory": "annotation"})
-    return {**known, "keypoints": list(KEYPOINTS), "skeleton": [list(bone) for bone in SKELETON]} if has_pose else dict(known)
+def _most_points(rows: Sequence[Annotation]) -> int:
+    """Key points of a pose, x, y and visibility each; 0 where there are none."""
+    return max((len(row.attributes.get("keypoints") or ()) // 3 for row in rows), default=0)
+
+
+def _category(pipeline: str, points: int) -> Record:
+    """With the names of its key points; what a model of another number of points than a person's 17 means by them is not known."""
+    known = dict(_CATEGORIES.get(pipeline, {"id": 1, "name": pipeline, "supercategory": "annotation"}))
+    if points == len(KEYPOINTS):
+        return {**known, "keypoints": list(KEYPOINTS), "skeleton": [list(bone) for bone in SKELETON]}
+    return {**known, "keypoints": [f"point_{n}" for n in range(1, points + 1)], "skeleton": []} if points else known
 
 
 def _track_numbers(rows: Sequence[Annotation]) -> Mapping[str, int]:

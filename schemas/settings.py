@@ -59,7 +59,8 @@ class PersonSettings(_Section):
     runtime: Annotated[
         Literal["auto", "torch", "onnx", "openvino"], Field(description="what carries the model out: torch, onnx or openvino")
     ] = "auto"
-    pose: Annotated[bool, Field(description="17 COCO key points for each box, from the preset's pose model")] = False
+    precision: Annotated[Literal["auto", "single", "half"], Field(description="of torch: half on a GPU unless told otherwise")] = "auto"
+    pose: Annotated[bool, Field(description="key points for each box: 17 of COCO from the preset's pose model")] = False
     reid: Annotated[bool, Field(description="track by looks too: an embedding of each box, for tracker botsort")] = False
     sample_fps: Annotated[float, Field(gt=0, le=240, description="frames a second that are looked at")] = 5.0
     input_pixels: Annotated[int, Field(ge=128, le=4096, description="longer side of the picture given to the detector")] = 640
@@ -82,6 +83,8 @@ class ModelSettings(_Section):
 
     folder: Annotated[str | None, Field(description="folder of model files, before the user's own; --models")] = None
     cache: Annotated[str | None, Field(description="folder where fetched and converted model files are kept")] = None
+    network: Annotated[str | None, Field(description="found out: the file that workers load, the weights or what was made of them")] = None
+    network_sha256: Annotated[str | None, Field(description="found out: its digest, which workers hold it to")] = None
     allow_pickle: Annotated[bool, Field(description="load pickles of unknown origin too: they can run any code")] = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ from schemas.chunk import WorkKey
 from schemas.coco import annotations_of
 from schemas.errors import NotFound, UsageError
 from schemas.pipeline import SHORT_NAMES
+from schemas.provenance import Provenance, info_of, provenance_of
 from vaengine.findings import Boxes, Moment, Person, Scene, VideoFacts, persons_of, scenes_of
 from vaengine.quantities import clock, counted
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from schemas.job import PipelineResult
+    from schemas.job import BatchJob
     from schemas.store import StorageBackend
 
 WITHIN_SECONDS: Final = 0.2  # from one frame looked at to the next, at the default `person.sample_fps`
@@ -54,21 +55,29 @@ COLUMNS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, repr=False)  # no slots: cached properties need a place
 class VideoAnnotations:
-    """The results of one video; `annotations` are its rows as stored, `warnings` tell of frames lost within what is allowed."""
+    """The results of one video: `annotations` are its rows as stored, `warnings` tell of frames lost within what is allowed.
+
+    `provenance` tells of each pipeline what made its result, as far as it is known: see `schemas.provenance`.
+    """
 
     video: VideoFacts
     annotations: tuple[Annotation, ...]
     warnings: tuple[str, ...] = ()
+    provenance: Mapping[str, Provenance] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def from_store(cls, store: StorageBackend, video_id: str, results: Iterable[PipelineResult]) -> VideoAnnotations:
-        """The rows a store holds of some pipelines of a video; raises `NotFound` for one that could never be read."""
+    def from_store(cls, store: StorageBackend, video_id: str, jobs: Mapping[str, BatchJob]) -> VideoAnnotations:
+        """The rows a store holds of a video; `jobs` has for each pipeline the job that it was done for.
+
+        Raises `NotFound` for a video that could never be read.
+        """
         video = store.videos([video_id]).get(video_id)
         if video is None:
             raise NotFound(f"video {video_id}", store.url)
-        found = sorted(results, key=lambda result: result.pipeline)
+        found = [jobs[pipeline].pipeline_results[pipeline] for pipeline in sorted(jobs)]
         rows = [row for result in found for row in store.annotations(WorkKey(video_id, result.pipeline, result.config_hash))]
-        return cls(VideoFacts.of(video), tuple(rows), _distinct(result.warning for result in found))
+        made = {pipeline: provenance_of(pipeline, info_of(jobs[pipeline], pipeline)) for pipeline in sorted(jobs)}
+        return cls(VideoFacts.of(video), tuple(rows), _distinct(result.warning for result in found), made)
 
     @classmethod
     def from_coco(cls, *documents: Mapping[str, Any]) -> VideoAnnotations:
@@ -78,7 +87,9 @@ class VideoAnnotations:
             raise UsageError(f"COCO documents of one video are needed; these are of {', '.join(videos) or 'none'}")
         rows = [row for document in documents for row in annotations_of(document)]
         facts = VideoFacts.of_record(next(iter(videos.values())))
-        return cls(facts, tuple(rows), _distinct(document["info"].get("warning") for document in documents))
+        infos = [document["info"] for document in documents]
+        made = {info["pipeline"]: provenance_of(info["pipeline"], info) for info in infos}
+        return cls(facts, tuple(rows), _distinct(info.get("warning") for info in infos), made)
 
     @classmethod
     def from_folder(cls, folder: Path) -> VideoAnnotations:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import NotFound, UsageError, VideoError
-from schemas.job import JobStatus, PipelineResult
+from schemas.job import BatchJob, JobStatus
 from vaengine.annotations import VideoAnnotations
 from vaengine.batch import Batch
 
 if TYPE_CHECKING:
-    from vaengine.request import RunRequest
+    from vaengine.options import Asked
 
 StrPath = str | os.PathLike[str]
 
@@ -37,15 +37,15 @@ def annotate(
 
     The parameters are those of `vaengine run`: `pipelines` such as "scene" or ["scene", "person"], all by default; `settings` by dotted
     key, or nested; `config` a batch file; `models` a folder of weights; `out` by default ./vaengine_out, as for the command, so that its
-    other commands see the same results. `progress` shows the display of the command on standard error.
+    other commands see the same results. `progress` says what the preset came to, and shows the display of the command, on standard error.
 
     Raises `UsageError` and its kin for what is known before the first frame, `VideoError` when the video failed, with its reason,
     `VaengineError` when the run ended early. Ctrl-C stops the run and keeps what is done.
     """
-    request = _request([path], pipelines, preset, settings, config, models, out, db, workers)
-    if len(request.inputs) > 1:
-        raise UsageError(f"{os.fspath(path)} leads to {len(request.inputs)} videos: annotate takes one, annotate_all takes many")
-    with Batch(request, progress=progress) as batch:
+    asked = _asked([path], pipelines, preset, settings, config, models, out, db, workers)
+    if (count := len(asked.request.inputs)) > 1:
+        raise UsageError(f"{os.fspath(path)} leads to {count} videos: annotate takes one, annotate_all takes many")
+    with Batch(asked, progress=progress) as batch:
         videos = list(batch)
     if batch.failed:
         raise VideoError(*batch.failed[0])
@@ -71,7 +71,7 @@ def annotate_all(
     and its kin for wrong use, before anything is started.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    return Batch(_request(given, pipelines, preset, settings, config, models, out, db, workers), progress=progress)
+    return Batch(_asked(given, pipelines, preset, settings, config, models, out, db, workers), progress=progress)
 
 
 def load_annotations(video: StrPath, *, out: StrPath | None = None, db: str | None = None) -> VideoAnnotations:
@@ -90,17 +90,16 @@ def load_annotations(video: StrPath, *, out: StrPath | None = None, db: str | No
         path = str(Path(video).expanduser().absolute())
         known = store.known_videos([path])
         video_id = known[path].video_id if path in known else os.fspath(video)
-        results: dict[str, PipelineResult] = {}
+        jobs: dict[str, BatchJob] = {}
         for job in (job for job in store.jobs() if job.video_id == video_id):
-            results |= {
-                name: result for name, result in job.pipeline_results.items() if name not in results or result.status is JobStatus.COMPLETED
-            }
-        if not results:
+            results = job.pipeline_results.items()
+            jobs |= {name: job for name, result in results if name not in jobs or result.status is JobStatus.COMPLETED}
+        if not jobs:
             raise NotFound(f"video {os.fspath(video)}", url)
-        return VideoAnnotations.from_store(store, video_id, results.values())
+        return VideoAnnotations.from_store(store, video_id, jobs)
 
 
-def _request(
+def _asked(
     paths: Iterable[StrPath],
     pipelines: str | Sequence[str] | None,
     preset: str | None,
@@ -110,7 +109,7 @@ def _request(
     out: StrPath | None,
     db: str | None,
     workers: int | None,
-) -> RunRequest:
+) -> Asked:
     """What `vaengine run` would make of the same; values of settings go through JSON, which is YAML too."""
     from vaengine.configuration import flat
     from vaengine.options import RunOptions, asked
@@ -127,4 +126,4 @@ def _request(
         settings=tuple(f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in told),
         workers=workers,
     )
-    return asked(options).request
+    return asked(options)

@@ -12,10 +12,11 @@ from schemas.job import BatchReport, VideoOutcome
 from vaengine import report as reports
 from vaengine.annotations import VideoAnnotations
 from vaengine.background import BackgroundRun, Event, error_of
+from vaengine.output import say
 
 if TYPE_CHECKING:
     from schemas.store import StorageBackend
-    from vaengine.request import RunRequest
+    from vaengine.options import Asked
 
 FAILURES_SHOWN: Final = 5
 
@@ -35,10 +36,12 @@ class Batch(Iterator[VideoAnnotations]):
     `VaengineError`, after the last finished video, where the run ended early.
     """
 
-    def __init__(self, request: RunRequest, *, progress: bool = False) -> None:
-        self._request = request
+    def __init__(self, asked: Asked, *, progress: bool = False) -> None:
+        self._request, self._preset_line = asked.request, asked.preset_line
+        if progress:
+            say(asked.preset_line)
         self._progress = _Progress() if progress else None
-        self._run = BackgroundRun(request)
+        self._run = BackgroundRun(asked.request)
         self._ready: deque[str] = deque()  # job ids
         self._told: set[str] = set()  # video ids
         self._failed: list[FailedVideo] = []
@@ -46,6 +49,11 @@ class Batch(Iterator[VideoAnnotations]):
         self._report: BatchReport | None = None
         self._error: VaengineError | None = None
         self._ended = False
+
+    @property
+    def preset_line(self) -> str:
+        """What the preset came to and why, as the command says it first."""
+        return self._preset_line
 
     @property
     def failed(self) -> tuple[FailedVideo, ...]:
@@ -138,7 +146,7 @@ class Batch(Iterator[VideoAnnotations]):
     def _annotations(self, job_id: str) -> VideoAnnotations:
         with self._store() as store:
             job = store.load_job_metadata(job_id)
-            return VideoAnnotations.from_store(store, job.video_id, job.pipeline_results.values())
+            return VideoAnnotations.from_store(store, job.video_id, dict.fromkeys(job.pipeline_results, job))
 
     @contextlib.contextmanager
     def _store(self) -> Iterator[StorageBackend]:

@@ -31,11 +31,11 @@ from vaengine.checkpoint import Checkpoint
 from vaengine.fitting import check_models
 from vaengine.intake import Intake, Workload
 from vaengine.pipeline import BLOCK_BYTES
+from vaengine.plan import uses_gpu
 from vaengine.probing import Probing
 from vaengine.projection import Projector
 from vaengine.request import PlanSummary, RunRequest
 from vaengine.shift import Controls, Shift
-from vaengine.workshop import recordable
 
 
 @dataclass(slots=True)
@@ -92,8 +92,9 @@ class Engine:
 
     def _run(self, store: StorageBackend, tally: _Tally) -> tuple[VideoOutcome, ...]:
         epoch = store.open_run(self._run_info())
-        for name, value in recordable(self._request).items():
-            store.set_meta(epoch, name, value)
+        for name, value in self._request.record.items():
+            if store.meta(name) is None:  # what `auto` came to is decided once for a store
+                store.set_meta(epoch, name, value)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
         intake = Intake(self._request, self.batch_id)
         with self._closing_on_error(store, epoch), self._projecting(tally) as projector, _probing(self._request, store) as probing:
@@ -173,7 +174,8 @@ class Engine:
                 tally.halted = tally.halted or str(error)
 
     def _demand(self) -> Demand:
-        return Demand(self._request.settings.engine.workers, PERSON in self._request.pipelines)
+        settings, pipelines = self._request.settings, self._request.pipelines
+        return Demand(settings.engine.workers, PERSON in pipelines, uses_gpu(pipelines, settings.person))
 
     def _run_info(self) -> RunInfo:
         return RunInfo(self.batch_id, socket.gethostname(), os.getpid(), self._request.settings.model_dump(), self._request.inputs)

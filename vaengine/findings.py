@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,6 @@ from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation
 from schemas.coco import reading_order
 from schemas.frames import Floats, Ints
 from schemas.video import Video
-
-KEYPOINTS: Final = 17  # of a person, in COCO's order
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,9 @@ class Boxes:
     """N boxes in order of time, as read-only arrays.
 
     `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in displayed pixels;
-    `confidence` N float64 in 0..1, NaN where none is stored; `person_ids` N, None for a box in no track. `keypoints` N x 17 x 3 float64
-    (x, y, COCO's visibility) and `keypoint_scores` N x 17 float64 are None where no box has any, and NaN for a box that has none among
-    others that do.
+    `confidence` N float64 in 0..1, NaN where none is stored; `person_ids` N, None for a box in no track. `keypoints` N x K x 3 float64
+    (x, y, COCO's visibility) and `keypoint_scores` N x K float64 are None where no box has any, and NaN for a box that has none among
+    others that do; K is the model's number of points, 17 in COCO's order for the models that presets load.
     """
 
     frame_numbers: Ints
@@ -87,8 +85,8 @@ class Boxes:
             _frozen(np.reshape(corners, (-1, 4)), np.float64),
             _frozen([row.confidence for row in found], np.float64),
             _frozen([row.person_id for row in found], np.object_),
-            _attribute(found, "keypoints", (KEYPOINTS, 3)),
-            _attribute(found, "keypoint_scores", (KEYPOINTS,)),
+            _points(found, "keypoints", 3),
+            _points(found, "keypoint_scores"),
         )
 
     def __len__(self) -> int:
@@ -121,7 +119,7 @@ class Person:
 
     @property
     def keypoints(self) -> Floats | None:
-        """N x 17 x 3, one to one with `boxes`; None without any."""
+        """N x K x 3, one to one with `boxes`; None without any."""
         return self.boxes.keypoints
 
     def __repr__(self) -> str:
@@ -156,12 +154,15 @@ def persons_of(rows: Sequence[Annotation]) -> Iterator[Person]:
             yield Person(person_id, start_s, end_s, track.confidence, track.scene_id, Boxes.of(own[person_id]))
 
 
-def _attribute(rows: Sequence[Annotation], name: str, shape: tuple[int, ...]) -> Floats | None:
-    """N x shape; a row without the attribute is NaN, and no row with it is None."""
-    values = [row.attributes.get(name) for row in rows]
-    if all(value is None for value in values):
+def _points(rows: Sequence[Annotation], name: str, *shape: int) -> Floats | None:
+    """N x K x shape, K being the most points of any row; what a row lacks is NaN, and no row with any is None."""
+    if not any(row.attributes.get(name) for row in rows):
         return None
-    array: Floats = _frozen([np.full(shape, np.nan) if value is None else np.reshape(value, shape) for value in values], np.float64)
+    values = [np.reshape(row.attributes.get(name) or (), (-1, *shape)) for row in rows]
+    array: Floats = np.full((len(values), max(map(len, values)), *shape), np.nan)
+    for points, value in zip(array, values, strict=True):
+        points[: len(value)] = value
+    array.setflags(write=False)
     return array
 
 

@@ -16,7 +16,7 @@ from schemas.settings import PersonSettings
 from schemas.store import StorageBackend
 from schemas.video import Video
 from vaengine.models.catalogue import MODELS
-from vaengine.plan import chunks_of, work_keys
+from vaengine.plan import chunks_of, uses_gpu, work_keys
 from vaengine.probing import Probing
 from vaengine.request import PlanSummary, RunRequest
 
@@ -122,7 +122,8 @@ def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | No
         return f"cluster at {request.cluster}, asked when the run starts", request.settings.engine.workers, None
     here = local_inventory()
     try:
-        placement = place(here, Demand(request.settings.engine.workers, PERSON in request.pipelines))
+        settings, pipelines = request.settings, request.pipelines
+        placement = place(here, Demand(settings.engine.workers, PERSON in pipelines, uses_gpu(pipelines, settings.person)))
     except PlanInfeasible as error:
         return str(here), 0, str(error)
     free = shutil.disk_usage(_existing(request.out)).free

@@ -12,6 +12,7 @@ from schemas.annotation import job_id_for
 from schemas.chunk import ChunkSpec, WorkKey
 from schemas.errors import VideoError
 from schemas.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
+from schemas.pipeline import PERSON
 from schemas.settings import pipeline_config
 from schemas.store import StorageBackend
 from schemas.video import Video, video_id_for
@@ -175,7 +176,20 @@ def _outcome(entry: Entry, job: BatchJob, duplicates: tuple[str, ...]) -> VideoO
 
 
 def job_config(request: RunRequest) -> dict[str, Any]:
-    """What a job stores as its configuration: of each pipeline what can change its result, and the presets it was resolved from."""
+    """What a job stores as its configuration.
+
+    Of each pipeline what can change its result, and beside that what cannot: the presets it was resolved from, and of its model the file's
+    name and digest. Paths stay out.
+    """
     configs = {pipeline: pipeline_config(request.settings, pipeline) for pipeline in sorted(request.pipelines)}
-    plain: dict[str, Any] = json.loads(json.dumps({"pipelines": configs, "presets": dict(request.presets)}))
+    config = {"pipelines": configs, "presets": dict(request.presets), "models": _models(request)}
+    plain: dict[str, Any] = json.loads(json.dumps(config))
     return plain
+
+
+def _models(request: RunRequest) -> dict[str, dict[str, str | None]]:
+    """The model file of each pipeline that has one."""
+    person = request.settings.person
+    if PERSON not in request.pipelines or person.detector != "yolo" or person.weights is None:
+        return {}
+    return {PERSON: {"file": Path(person.weights).name, "sha256": person.weights_sha256}}

@@ -21,6 +21,7 @@ LANES: Final = 10  # of persons; those who do not fit are counted
 NARROWEST: Final = 3  # units; shorter scenes and tracks are drawn as wide, so that no length of video makes a page too heavy to show
 TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds between two times on the axis
 MOST_TICKS: Final = 8
+DIGITS: Final = 12  # of a digest that are shown
 
 # Middle tones, that stand out from white and from black; everything else is drawn in the colour of the text around it.
 COLOURS: Final = ("#3b82c4", "#d9772b", "#3f9c5a", "#c4527a", "#8a6fc9", "#a08a2a")
@@ -40,9 +41,17 @@ def card(found: VideoAnnotations) -> str:
         f'<div><b>{_text(PurePath(video.path).name)}</b> <code style="opacity:.7">{_text(video.video_id)}</code></div>',
         f'<div style="opacity:.8">{_text(" · ".join(facts))}</div>',
         *(f"<div>&#9888; {_text(warning)}</div>" for warning in found.warnings),
+        *(f'<div style="opacity:.6;font-size:11px">{_text(line)}</div>' for line in _origins(found)),
         drawing(found),
     ]
     return f'<div style="max-width:{WIDTH}px;font-family:system-ui,sans-serif;font-size:13px;line-height:1.5">{"".join(lines)}</div>'
+
+
+def _origins(found: VideoAnnotations) -> Iterator[str]:
+    """What made the results, a line for each pipeline: `person_tracking: fast, yolo, yolo11n.pt, 0ebbc80d4a76, onnx, bytetrack`."""
+    for pipeline, made in found.provenance.items():
+        if made:
+            yield f"{pipeline}: {', '.join(value[:DIGITS] if name == 'sha256' else value for name, value in made.items())}"
 
 
 def drawing(found: VideoAnnotations) -> str:

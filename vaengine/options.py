@@ -20,7 +20,7 @@ from vaengine.presets import Resolution
 from vaengine.request import RunRequest
 from vaengine.workshop import workshop
 
-PATHS: Final = ("person.weights", "models.folder")
+PATHS: Final = ("person.weights", "models.folder", "models.cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def asked(options: RunOptions, *, fetch: bool = True) -> Asked:
         keep_runs=options.keep_runs if options.keep_runs is not None else _value(file, "keep_runs", False),
         verbose=options.verbose,
         presets=resolution.presets,
+        record=resolution.record,
     )
     return Asked(request, resolution.line)
 

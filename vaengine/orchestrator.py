@@ -68,7 +68,9 @@ class BatchOrchestrator:
         pipelines = tuple(pipeline_named(name) for name in config.pop("pipelines", AVAILABLE))
         told = layer("config", dict(flat(config)))
         found, resolution = fitted(told, pipelines, workshop(told, self._store.url, fetch=True))
-        return RunRequest((str(path),), pipelines, found.settings, self._out, self._store.url, presets=resolution.presets)
+        return RunRequest(
+            (str(path),), pipelines, found.settings, self._out, self._store.url, presets=resolution.presets, record=resolution.record
+        )
 
     def _grouped(self, max_workers: int) -> list[RunRequest]:
         groups: dict[str, RunRequest] = {}

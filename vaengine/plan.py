@@ -95,6 +95,11 @@ def every_frame(keys: Sequence[WorkKey], person: PersonSettings) -> bool:
     return person.reset_at_cuts or any(key.pipeline != PERSON for key in keys)
 
 
+def uses_gpu(pipelines: Sequence[str], person: PersonSettings) -> bool:
+    """Whether a run's model is carried out on GPUs where there are any: OpenCV's detector, onnxruntime and OpenVINO stay on processors."""
+    return PERSON in pipelines and person.detector == "yolo" and person.runtime == "torch"
+
+
 def chunk_spec(
     video: Video, first: int, stop: int, keys: tuple[WorkKey, ...], sampling: Sampling | None, *, settings: Settings = DEFAULTS
 ) -> ChunkSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final
 
@@ -37,17 +37,23 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a preset came to. `presets` and `reasons` are by pipeline; `preset` names the overlay."""
+    """What a preset came to: `presets` by pipeline, `what` carries each out, `why` it was chosen, and what of it a store is to keep.
+
+    `record` holds meta values by name; it is empty where the user decided.
+    """
 
     asked: str
     preset: str
     presets: Mapping[str, str]
-    reasons: Mapping[str, str]
+    what: Mapping[str, str]
+    why: str
+    record: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
         """What was chosen and why, for the first line of output."""
-        chosen = (f"{pipeline} = {preset} ({self.reasons[pipeline]})" for pipeline, preset in self.presets.items())
+        whys = {PERSON: f"; {self.why}" if self.why else ""}
+        chosen = (f"{pipeline} = {preset} ({self.what[pipeline]}{whys.get(pipeline, '')})" for pipeline, preset in self.presets.items())
         return f"preset {self.asked}: {'; '.join(chosen)}"
 
 
@@ -62,15 +68,13 @@ def resolve(asked: str, pipelines: Sequence[str], around: Surroundings, *, weigh
     if weights and asked == EMBEDDED:
         raise InvalidSetting("person.weights", weights, "preset embedded takes none; leave it out, or name another preset")
     if asked != AUTO:
-        preset, reason = asked, "as asked"
+        preset, why = asked, "as asked"
     elif weights:
-        preset, reason = "fast", "person.weights names a model"
+        preset, why = "fast", "person.weights names a model"
     else:
-        preset, reason = _best(around) if PERSON in pipelines else (EMBEDDED, "")
-    what = {SCENE: SCENES, PERSON: HOG if preset == EMBEDDED else "YOLO"}
-    why = {SCENE: "", PERSON: f"; {reason}" if reason else ""}
-    reasons = {pipeline: what[pipeline] + why[pipeline] for pipeline in pipelines}
-    return Resolution(asked, preset, dict.fromkeys(pipelines, preset), reasons)
+        preset, why = _best(around) if PERSON in pipelines else (EMBEDDED, "")
+    what = {SCENE: SCENES, PERSON: HOG}
+    return Resolution(asked, preset, dict.fromkeys(pipelines, preset), {pipeline: what[pipeline] for pipeline in pipelines}, why)
 
 
 def _best(around: Surroundings) -> tuple[str, str]:

@@ -25,6 +25,7 @@ class RunRequest:
     batch_id: str | None = None  # None: a new one
     verbose: bool = False
     presets: Mapping[str, str] = field(default_factory=dict)  # pipeline -> what its preset was resolved to
+    record: Mapping[str, str] = field(default_factory=dict)  # meta values for the store, where it has none of the name yet
 
 
 @dataclass(frozen=True, slots=True)

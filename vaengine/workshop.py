@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from schemas.errors import UsageError
 from schemas.model import ModelFile
 from schemas.pipeline import PERSON
 from vaengine.configuration import Layer, configured
-from vaengine.fitting import Fetch, Workshop
+from vaengine.fitting import Fetch, Workshop, preset_key, runtime_key, task_asked
 from vaengine.models import catalogue
 from vaengine.models.download import Source, obtain
 from vaengine.models.transfer import reachable
 from vaengine.models.weights import folders_of, standing
 from vaengine.presets import AUTO, Surroundings
-from vaengine.request import RunRequest
 
 PROBE_SECONDS = 2.0
 
@@ -32,21 +33,11 @@ def workshop(told: Layer, store_url: str | None, *, fetch: bool) -> Workshop:
     begun: Callable[[str], str | None] = recorded(store_url) if store_url and settings.preset == AUTO else lambda name: None
     around = Surroundings(
         gpu=local_inventory().gpus > 0,
-        is_here=lambda preset: standing(catalogue.needed(preset), folders).usable,
-        can_fetch=lambda: reachable(source.url(catalogue.needed("fast")), PROBE_SECONDS, offline=source.offline),
+        is_here=lambda preset: standing(catalogue.needed(preset, task_asked(settings)), folders).usable,
+        can_fetch=lambda: _can_fetch(source.url(catalogue.needed("fast")), int(time.monotonic() // 60), offline=source.offline),
         recorded=begun(preset_key(PERSON)),
     )
     return Workshop(folders, folders[-1], around, _fetching(folders, source) if fetch else None, begun(runtime_key(PERSON)))
-
-
-def preset_key(pipeline: str) -> str:
-    """Under which a store keeps what `auto` came to."""
-    return f"preset.{pipeline}"
-
-
-def runtime_key(pipeline: str) -> str:
-    """Under which a store keeps what carries the model out."""
-    return f"runtime.{pipeline}"
 
 
 def recorded(store_url: str) -> Callable[[str], str | None]:
@@ -59,12 +50,10 @@ def recorded(store_url: str) -> Callable[[str], str | None]:
     return found.get
 
 
-def recordable(request: RunRequest) -> dict[str, str]:
-    """What a store keeps of how `auto` was resolved, so that it is resolved once; nothing where the user named a preset."""
-    if request.settings.preset != AUTO:
-        return {}
-    presets = {preset_key(pipeline): preset for pipeline, preset in request.presets.items()}
-    return presets | ({runtime_key(PERSON): request.settings.person.runtime} if PERSON in request.pipelines else {})
+@lru_cache(maxsize=16)
+def _can_fetch(url: str, _minute: int, *, offline: bool) -> bool:
+    """Asked at most once a minute: a thousand jobs of one program are one question."""
+    return reachable(url, PROBE_SECONDS, offline=offline)
 
 
 def _fetching(folders: tuple[Path, ...], source: Source) -> Fetch:

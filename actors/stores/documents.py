@@ -12,6 +12,7 @@ from schemas import coco
 from schemas.annotation import Annotation
 from schemas.job import BatchJob, PipelineResult
 from schemas.pipeline import VERSIONS
+from schemas.provenance import info_of
 from schemas.video import Video
 
 LIBRARIES: Final = ("vaengine", "ray", "av", "opencv-python", "scenedetect", "ultralytics", "numpy")
@@ -42,8 +43,7 @@ def pipeline_bytes(job: BatchJob, result: PipelineResult, video: Video | None, a
         "error_message": result.error_message,
         "job_id": job.job_id,
         "config_hash": result.config_hash,
-        "configuration": job.config.get("pipelines", {}).get(result.pipeline, job.config),
-        "preset": job.config.get("presets", {}).get(result.pipeline),
+        **info_of(job, result.pipeline),
     }
     return coco.to_bytes(coco.document(result.pipeline, video, annotations, info=info, generation=result.digest or ""))
 

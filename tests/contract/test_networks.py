@@ -14,11 +14,15 @@ import torch
 
 from actors.tracks import quiet_ultralytics
 from actors.vision import VisionActor, detector_named
-from actors.yolo import YoloPeople
-from schemas.errors import UnsuitableWeights
+from actors.yolo import YoloPeople, network_of
+from schemas.errors import DamagedWeights, UnsuitableWeights, WrongDigest
 from schemas.frames import Detections, FrameBatch
+from schemas.pipeline import PERSON
 from schemas.settings import ModelSettings, PersonSettings, Settings
 from tests.conftest import SHARED
+from vaengine.configuration import layer
+from vaengine.fitting import Workshop, fitted
+from vaengine.presets import Surroundings
 
 pytestmark = pytest.mark.shared
 
@@ -35,12 +39,12 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings_for(weights: str, runtime: str, folder: Path, **person) -> Settings:
-    path = SHARED / "models" / "yolo" / weights
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-    return Settings(
-        person=PersonSettings(detector="yolo", weights=str(path), weights_sha256=digest, runtime=runtime, **person),
-        models=ModelSettings(cache=str(folder)),
-    )
+    """As a run would have them."""
+    told = {"person.weights": str(SHARED / "models" / "yolo" / weights), "person.runtime": runtime, "models.allow_pickle": True}
+    surroundings = Surroundings(gpu=torch.cuda.is_available())
+    workshop = Workshop((folder,), folder, surroundings, fetch=lambda model: folder / model.name)
+    keyed = {f"person.{key}": value for key, value in person.items()}
+    return fitted(layer("test", {"preset": "fast", **told, **keyed}), (PERSON,), workshop)[0].settings
 
 
 @cache
@@ -96,7 +100,7 @@ def test_boxes_and_points_are_those_of_the_library(weights: str, clip: str, runt
 
 @every_runtime
 def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_folder: Path) -> None:
-    vision = VisionActor(detector_named(settings_for(DETECT, runtime, cache_folder, reid=True)))
+    vision = VisionActor(detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort")))
     street, talker = pictures(STREET), pictures(TALKER)
     alone = [vision.detect([as_batch([picture])])[0][0] for picture in street]
     mixed = vision.detect([as_batch(talker[:3]), as_batch(street[::-1]), as_batch(talker[3:])])[1][::-1]
@@ -106,7 +110,9 @@ def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_fold
 
 def test_both_runtimes_agree_on_looks(cache_folder: Path) -> None:
     found = [
-        VisionActor(detector_named(settings_for(DETECT, runtime, cache_folder, reid=True))).detect([as_batch(pictures(STREET)[:1])])[0][0]
+        VisionActor(detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort"))).detect(
+            [as_batch(pictures(STREET)[:1])]
+        )[0][0]
         for runtime in RUNTIMES
     ]
     assert found[0].embeddings == pytest.approx(found[1].embeddings, abs=1e-3)
@@ -124,18 +130,46 @@ def test_an_openvino_model_of_one_shape_finds_the_people_too(cache_folder: Path)
         assert max(near, default=0.0) < 20  # pixels: eight bits a weight are not thirty-two
 
 
-def test_key_points_that_a_model_has_not_are_refused(cache_folder: Path) -> None:
+def test_what_a_model_has_not_is_refused_before_the_first_frame(cache_folder: Path) -> None:
     with pytest.raises(UnsuitableWeights, match=r"person\.pose"):
-        detector_named(settings_for(DETECT, "onnx", cache_folder, pose=True))
+        settings_for(DETECT, "onnx", cache_folder, pose=True)
+    with pytest.raises(UnsuitableWeights, match=r"only a \.pt file"):
+        settings_for("yolo11n_int8_openvino_model", "openvino", cache_folder, reid=True, tracker="botsort")
 
 
-@pytest.mark.parametrize("runtime", ["torch", "onnx", "openvino"])
+@every_runtime
 def test_a_file_that_is_no_model_is_refused_in_one_line(runtime: str, tmp_path: Path) -> None:
-    path = tmp_path / "notes.onnx" if runtime == "onnx" else tmp_path / "notes.pt"
+    path = tmp_path / ("notes.onnx" if runtime == "onnx" else "notes.pt")
     path.write_text("not a model")
-    person = PersonSettings(detector="yolo", weights=str(path), weights_sha256="0" * 64, runtime=runtime)
     with pytest.raises(UnsuitableWeights, match=r"^[^\n]*notes[^\n]*$"):
-        detector_named(Settings(person=person, models=ModelSettings(cache=str(tmp_path))))
+        network_of(naming(path, runtime))
+
+
+@every_runtime
+def test_another_file_than_the_one_settled_on_is_never_loaded(runtime: str, cache_folder: Path, tmp_path: Path) -> None:
+    settled = settings_for(DETECT, runtime, cache_folder)
+    other = tmp_path / "other.pt"
+    other.write_bytes((SHARED / "models" / "yolo" / POSE).read_bytes())
+    swapped = settled.model_copy(update={"models": settled.models.model_copy(update={"network": str(other)})})
+    with pytest.raises(WrongDigest):
+        network_of(swapped)
+    other.unlink()
+    with pytest.raises(DamagedWeights, match="same place on every machine"):
+        network_of(swapped)
+
+
+@pytest.mark.parametrize("name", ["yolov5n.pt", "o'brien.pt"])
+def test_a_checkpoint_is_the_file_that_was_named_whatever_the_library_makes_of_names(name: str, cache_folder: Path, tmp_path: Path) -> None:
+    """ultralytics takes yolov5nu.pt for yolov5n.pt, drops apostrophes, and fetches what is not there."""
+    path = tmp_path / name
+    path.write_bytes((SHARED / "models" / "yolo" / DETECT).read_bytes())
+    (tmp_path / "yolov5nu.pt").write_bytes(b"another file")
+    assert network_of(naming(path, "torch")).anatomy.classes == 80
+
+
+def naming(path: Path, runtime: str) -> Settings:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Settings(person=PersonSettings(detector="yolo", runtime=runtime), models=ModelSettings(network=str(path), network_sha256=digest))
 
 
 def test_a_conversion_is_made_once(cache_folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,10 @@ from schemas.annotation import PERSON_DETECTION, PERSON_TRACK
 from schemas.pipeline import PERSON
 from tests import runs
 from tests.conftest import SHARED
+from vaengine.configuration import flat, layer
+from vaengine.engine import Engine
+from vaengine.fitting import Workshop, fitted
+from vaengine.presets import Surroundings
 
 pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.shared]
 
@@ -21,14 +24,12 @@ DETECT, POSE = MODELS / "yolo11n_dequantised.pt", MODELS / "yolov8n-pose_dequant
 
 
 def neural(cache: Path, weights: Path = DETECT, **told: Any) -> dict[str, Any]:
-    """Settings as `vaengine run` would fit them; small pictures, to be quick."""
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "0" * 64
-    fitted = {"detector": "yolo", "weights": str(weights), "weights_sha256": digest, "runtime": "onnx", "input_pixels": 320}
-    return {
-        "models__cache": str(cache),
-        **{f"person__{key}": value for key, value in fitted.items()},
-        **told,
-    }
+    """Settings as `vaengine run` would fit them, dots written as `__`; small pictures, to be quick."""
+    asked = {"preset": "fast", "person.weights": str(weights), "models.allow_pickle": True, "person.input_pixels": 320}
+    asked |= {key.replace("__", "."): value for key, value in told.items()}
+    workshop = Workshop((cache,), cache, Surroundings(), fetch=lambda model: cache / model.name)
+    found = dict(flat(fitted(layer("test", asked), (PERSON,), workshop)[0].settings.model_dump()))
+    return {key.replace(".", "__"): value for key, value in found.items() if key.startswith(("person.", "models."))}
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +93,16 @@ def test_a_recording_without_cuts_is_decoded_sparsely_and_gives_the_same_boxes(e
     assert found["sparse"] == found["full"]
 
 
-def test_a_model_that_does_not_load_is_the_reason_of_a_failed_job_and_scenes_are_kept(tmp_path: Path, empty_cache: Path) -> None:
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"no network at all")
-    told = neural(empty_cache, broken) | {"person__weights_sha256": hashlib.sha256(broken.read_bytes()).hexdigest()}
-    report = runs.run([VIDEO / "grid" / "bbaf2n.mpg"], tmp_path / "out", **told)
+def test_a_model_that_changes_under_a_run_is_the_reason_of_a_failed_job_and_scenes_are_kept(tmp_path: Path, empty_cache: Path) -> None:
+    """As when a training run writes over it: the workers hold it to the digest that was settled on."""
+    told = neural(empty_cache) | {"models__network_sha256": "0" * 64}
+    clip = VIDEO / "grid" / "bbaf2n.mpg"
+    engine = Engine(runs.request([clip], tmp_path, **told))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vaengine.engine.check_models", lambda settings, pipelines: None)
+        report = engine.run()
     assert (report.completed, report.failed) == (0, 1)
     (outcome,) = report.outcomes
     assert outcome.failure_kind == "model"
-    assert "broken.onnx cannot be used" in outcome.error_message
-    assert len(runs.rows(runs.sqlite(tmp_path / "out"), "scene_detection")["bbaf2n.mpg"]) == 1
+    assert "has sha256" in (outcome.error_message or "")
+    assert len(runs.rows(runs.sqlite(tmp_path), "scene_detection")["bbaf2n.mpg"]) == 1

@@ -131,6 +131,22 @@ def test_key_points_are_one_to_one_with_boxes_and_nan_where_a_box_has_none() -> 
     assert person.boxes.keypoint_scores[1].tolist() == scores
 
 
+@given(st.lists(st.none() | st.integers(0, 21), min_size=1, max_size=5))
+def test_a_pose_has_as_many_points_as_its_rows(counts: list[int | None]) -> None:
+    attributes = [{} if n is None else {"keypoints": [7.0] * 3 * n, "keypoint_scores": [0.5] * n} for n in counts]
+    boxes = Boxes.of([replace(BOXES[0], frame_number=n, attributes=own) for n, own in enumerate(attributes)])
+    most = max(n or 0 for n in counts)
+    if not most:
+        assert (boxes.keypoints, boxes.keypoint_scores) == (None, None)
+        return
+    assert boxes.keypoints is not None
+    assert boxes.keypoint_scores is not None
+    assert boxes.keypoints.shape == (len(counts), most, 3)
+    assert boxes.keypoint_scores.shape == (len(counts), most)
+    assert (~np.isnan(boxes.keypoints)).sum(axis=(1, 2)).tolist() == [3 * (n or 0) for n in counts]
+    assert not boxes.keypoints.flags.writeable
+
+
 def test_a_moment_has_its_scene_and_the_nearest_boxes_within_reach() -> None:
     moment = ALL.at(0.45)
     assert moment.scene == ALL.scenes[0]
@@ -181,13 +197,14 @@ def test_a_data_frame_can_be_asked_as_the_sql_table_can() -> None:
 
 
 def test_what_coco_files_hold_is_what_the_store_holds(tmp_path: Path) -> None:
-    info = {"warning": "1 of 100 frames lost: 7"}
+    info = {"warning": "1 of 100 frames lost: 7", "preset": "fast", "model": {"file": "yolo11n.pt", "sha256": "0ebb"}}
     for pipeline, own in ((SCENE, SCENES), (PERSON, (*BOXES, NOBODY, TRACK))):
         document = coco.document(pipeline, CLIP.video, own, info=info, generation="g")
         (tmp_path / f"{pipeline}.json").write_bytes(coco.to_bytes(document))
     read = VideoAnnotations.from_folder(tmp_path)
     assert sorted(read.annotations, key=coco.reading_order) == list(ALL.annotations)
     assert read.warnings == ("1 of 100 frames lost: 7",)
+    assert read.provenance[PERSON] == {"preset": "fast", "model": "yolo11n.pt", "sha256": "0ebb"}
     assert (read.video.video_id, read.video.frame_count, read.video.path) == (CLIP.video_id, 100, "garden.mp4")
 
 
@@ -214,12 +231,20 @@ def test_nothing_from_outside_becomes_markup(name: str, person: str) -> None:
     hostile = f'<img src=x onerror="alert(1)">&amp;\'{name}'
     facts = replace(FACTS, path=hostile, video_id=hostile)
     tracked, scene = replace(TRACK, person_id=hostile + person), replace(SCENES[0], scene_id=hostile)
-    html = VideoAnnotations(facts, (tracked, scene), (hostile,))._repr_html_()
+    html = VideoAnnotations(facts, (tracked, scene), (hostile,), {hostile: {"model": hostile}})._repr_html_()
     seen = Markup()
     seen.feed(html)
     assert {tag for tag, _ in seen.tags} <= {"div", "b", "code", "svg", "rect", "text", "title"}
     assert not [name for _, names in seen.tags for name in names if name.startswith("on") or name in ("src", "href")]
-    assert seen.text.count(hostile) >= 4, "and all of it can be read"
+    assert seen.text.count(hostile) >= 6, "and all of it can be read"
+
+
+def test_the_card_and_nothing_else_tells_what_made_the_results() -> None:
+    made = {PERSON: {"preset": "fast", "model": "yolo11n.pt", "sha256": "0ebbc80d4a7680d1"}, SCENE: {}}
+    annotated = replace(ALL, provenance=made)
+    assert f"{PERSON}: fast, yolo11n.pt, 0ebbc80d4a76<" in annotated._repr_html_()
+    assert f"{SCENE}:" not in annotated._repr_html_(), "of which nothing is known"
+    assert (repr(annotated), annotated.to_arrow()) == (repr(ALL), ALL.to_arrow())
 
 
 def test_a_file_name_that_is_no_text_can_be_shown() -> None:

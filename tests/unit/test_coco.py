@@ -108,3 +108,28 @@ def test_rows_of_several_configurations_are_refused():
     (row,) = CLIP.scenes(SCENES)
     with pytest.raises(ValueError, match="one configuration"):
         coco.document(SCENE, CLIP.video, [row, replace(row, config_hash="c2")], info=INFO, generation="g")
+
+
+def posed(points: int) -> Annotation:
+    attributes = {"keypoints": [1.0, 2.0, 2] * points, "num_keypoints": points, "keypoint_scores": [0.5] * points}
+    return replace(CLIP.boxes(PERSONS, 0, 1, per_frame=1)[0], attributes=attributes)
+
+
+def test_the_points_and_bones_of_a_person_are_named_as_coco_names_them():
+    (category,) = coco.document(PERSON, CLIP.video, [posed(17)], info=INFO, generation="g")["categories"]
+    assert (category["name"], category["keypoints"][0], category["keypoints"][16]) == ("person", "nose", "right_ankle")
+    assert len(category["skeleton"]) == 19
+
+
+@pytest.mark.parametrize("points", [1, 8, 16, 18, 21])
+def test_points_of_any_other_number_are_numbered_and_have_no_bones(points):
+    document = coco.document(PERSON, CLIP.video, [posed(points)], info=INFO, generation="g")
+    (category,) = document["categories"]
+    assert category["keypoints"] == [f"point_{n}" for n in range(1, points + 1)]
+    assert category["skeleton"] == []
+    assert coco.annotations_of(json.loads(coco.to_bytes(document))) == [posed(points)]
+
+
+def test_boxes_without_poses_have_a_category_without_points():
+    (category,) = coco.document(PERSON, CLIP.video, CLIP.boxes(PERSONS, 0, 1), info=INFO, generation="g")["categories"]
+    assert category == {"id": 1, "name": "person", "supercategory": "person"}

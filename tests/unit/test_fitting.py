@@ -76,8 +76,8 @@ def test_a_digest_that_was_given_is_held_to(weights: Path) -> None:
         fit(allowed(weights, **{"person.weights_sha256": "0" * 64}), workshop(weights.parent))
 
 
-def test_a_file_that_is_not_there_is_missing_weights(tmp_path: Path) -> None:
-    with pytest.raises(WeightsMissing, match=r"no file .*gone\.pt"):
+def test_a_file_that_is_not_there_is_named_with_what_the_catalogue_has(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no file .*gone\.pt.*yolo11n\.pt"):
         fit(allowed(tmp_path / "gone.pt"), workshop(tmp_path))
 
 
@@ -141,6 +141,49 @@ def test_a_decoder_that_is_not_installed_is_refused(tmp_path: Path, monkeypatch:
         fit({"decode.backend": "decord"}, workshop(tmp_path))
 
 
+@pytest.mark.parametrize("key", ["pose", "reid"])
+def test_what_the_embedded_detector_has_not_is_refused_not_left_out(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InvalidSetting, match="preset embedded has none"):
+        fit({"preset": "embedded", f"person.{key}": True, "person.tracker": "botsort"}, workshop(tmp_path))
+
+
+def test_looks_are_for_a_tracker_that_uses_them(weights: Path) -> None:
+    with pytest.raises(InvalidSetting, match="botsort only"):
+        fit(allowed(weights, **{"person.reid": True}), workshop(weights.parent))
+
+
+@pytest.mark.parametrize(("gpu", "precision"), [(True, "half"), (False, "single")])
+def test_half_precision_is_for_torch_on_a_gpu_and_part_of_what_identifies_a_result(weights: Path, gpu: bool, precision: str) -> None:
+    shop = workshop(weights.parent, around=Surroundings(gpu=gpu))
+    asked = {"person.runtime": "torch"}
+    settings = fit(allowed(weights, **asked), shop).settings
+    assert settings.person.precision == precision
+    single = fit(allowed(weights, **asked, **{"person.precision": "single"}), shop).settings
+    assert (config_hash(settings, PERSON) == config_hash(single, PERSON)) is not gpu
+    if not gpu:
+        with pytest.raises(InvalidSetting, match="torch on a GPU"):
+            fit(allowed(weights, **asked, **{"person.precision": "half"}), shop)
+
+
+def test_what_auto_came_to_is_recorded_only_where_the_user_had_no_say(weights: Path) -> None:
+    shop = workshop(weights.parent)
+    assert fitted(layer("test", {}), (SCENE, PERSON), shop)[1].record == {f"preset.{pipeline}": "embedded" for pipeline in (SCENE, PERSON)}
+    assert fitted(layer("test", allowed(weights)), (SCENE, PERSON), shop)[1].record == {}
+    assert fitted(layer("test", {"preset": "embedded"}), (SCENE, PERSON), shop)[1].record == {}
+
+
+def test_a_checkpoint_of_a_batch_is_no_way_around_the_refusal_of_pickles(weights: Path) -> None:
+    settings = fit(allowed(weights), workshop(weights.parent)).settings
+    forged = settings.model_copy(update={"models": settings.models.model_copy(update={"allow_pickle": False})})
+    with pytest.raises(UnsafePickle):
+        check_models(forged, (PERSON,))
+
+
+def test_the_detector_that_runs_is_the_one_that_is_told(tmp_path: Path) -> None:
+    line = fitted(layer("test", {"preset": "fast", "person.detector": "hog"}), (PERSON,), workshop(tmp_path))[1].line
+    assert "OpenCV's HOG" in line
+
+
 def test_without_persons_no_weights_are_looked_for(tmp_path: Path) -> None:
     assert fit({"preset": "fast"}, workshop(tmp_path), pipelines=(SCENE,)).settings.person.weights == "yolo11n.pt"
 
@@ -152,6 +195,6 @@ def test_a_file_that_changed_since_is_noticed_before_a_resumed_run(weights: Path
     with pytest.raises(WrongDigest):
         check_models(settings, (PERSON,))
     weights.unlink()
-    with pytest.raises(WeightsMissing, match="not there any more"):
+    with pytest.raises(ModelError, match="not there any more"):
         check_models(settings, (PERSON,))
     check_models(settings, (SCENE,))

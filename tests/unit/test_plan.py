@@ -6,11 +6,13 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.chunk import ManifestLine, WorkKey
-from schemas.settings import EngineSettings, Settings
+from schemas.pipeline import PERSON, SCENE
+from schemas.settings import EngineSettings, PersonSettings, Settings
 from schemas.video import FrameIndex, Video
 from vaengine import plan
 
@@ -82,3 +84,18 @@ def test_the_tensor_is_never_larger_than_the_picture():
     assert plan.sampling_for(video(10, 1), Settings().person).width == 640
     small = Settings().person.model_copy(update={"input_pixels": 320})
     assert (plan.sampling_for(video(10, 1), small).width, plan.sampling_for(video(10, 1), small).height) == (320, 180)
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "person", "used"),
+    [
+        ((SCENE, PERSON), PersonSettings(detector="yolo", runtime="torch"), True),
+        ((SCENE,), PersonSettings(detector="yolo", runtime="torch"), False),
+        ((PERSON,), PersonSettings(detector="hog", runtime="torch"), False),
+        ((PERSON,), PersonSettings(detector="yolo", runtime="onnx"), False),
+        ((PERSON,), PersonSettings(detector="yolo", runtime="openvino"), False),
+    ],
+    ids=["yolo by torch", "no persons", "hog", "onnx", "openvino"],
+)
+def test_only_a_network_carried_out_by_torch_uses_gpus(pipelines: tuple[str, ...], person: PersonSettings, used: bool) -> None:
+    assert plan.uses_gpu(pipelines, person) == used

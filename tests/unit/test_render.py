@@ -121,7 +121,7 @@ def test_a_key_point_in_between_is_visible_only_if_it_is_at_both_ends() -> None:
     assert before[3, 2] == 2, "what is stored is not touched"
 
 
-def test_rows_of_other_types_and_poses_of_another_length_are_passed_over() -> None:
+def test_rows_of_other_types_and_poses_of_no_whole_points_are_passed_over() -> None:
     box = BBox(1, 2, 3, 4)
     rows = [
         Annotation("a", "v", "p", "c", PERSON_DETECTION, 0.0, None, 0, "person_0001", bbox=box, attributes={"keypoints": [1.0] * 51}),
@@ -252,6 +252,20 @@ def test_points_that_are_not_visible_are_not_drawn() -> None:
     hidden = drawn(seen(0, x=10.0, keypoints=pose(0.0)), with_labels=False)
     assert (hidden == drawn(seen(0, x=10.0), with_labels=False)).all()
     assert drawn(seen(0, x=10.0, keypoints=pose()), with_labels=False).sum() > hidden.sum()
+
+
+@pytest.mark.parametrize("points", [1, 8, BODY_POINTS, 21, 33])
+def test_only_the_points_of_a_person_are_joined_by_bones(points: int) -> None:
+    numbers = np.tile(pose(), (2, 1))[:points]
+    bare, whole = (drawn(seen(0, x=10.0, keypoints=own), with_labels=False).sum() for own in (np.tile(pose(0.0), (2, 1))[:points], numbers))
+    vertices = drawn(seen(0, x=10.0, keypoints=numbers[:1]), with_labels=False).sum() - bare
+    assert whole > bare
+    assert (whole - bare > points * vertices) == (points == BODY_POINTS)
+
+
+def test_between_poses_of_different_numbers_of_points_there_is_none() -> None:
+    presence = Presence([seen(0, keypoints=pose()[:8]), seen(STEP, keypoints=pose())], sample_fps=SAMPLE_FPS)
+    assert [one.keypoints is None for frame in (0, 2) for one in at(presence, frame)] == [False, True]
 
 
 @pytest.mark.parametrize("x", [-30.0, 0.0, 300.0])

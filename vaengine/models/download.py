@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from actors.modelfile import digest_of
 from schemas.errors import DownloadFailed, FetchingForbidden, FolderUnusable, NoRoomForModel, UsageError, WrongDownload
 from schemas.model import ModelFile
 from vaengine.models import weights
@@ -186,7 +187,7 @@ class _Download:
             raise Refused("its digest is not known beforehand, so only https can be trusted")
 
     def _checked(self) -> str:
-        digest = weights.digest_of(self.part)
+        digest = digest_of(self.part)
         if self.model.sha256 not in (None, digest):
             self._discard()
             raise WrongDownload(self.url, digest, self.model.sha256)

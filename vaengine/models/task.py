@@ -102,7 +102,7 @@ def _split(argument: str) -> tuple[str, str]:
 def _openvino_task(folder: Path) -> Task:
     import yaml
 
-    from vaengine.models.weights import openvino_parts
+    from actors.modelfile import openvino_parts
 
     openvino_parts(folder)
     path = folder / "metadata.yaml"

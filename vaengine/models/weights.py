@@ -6,8 +6,6 @@ A `.pt` file is a pickle: loading it runs whatever code it names. So only files 
 from __future__ import annotations
 
 import fcntl
-import functools
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from actors.modelfile import digest_of
 from schemas.errors import DamagedWeights, ModelError, UnsafePickle, WrongDigest
 from schemas.model import ModelFile
 from vaengine.models.catalogue import MODELS
@@ -24,8 +23,6 @@ State = Literal["ok", "first use", "wrong digest", "damaged", "not here"]
 
 RECORDS: Final = "models.json"
 NOT_PICKLES: Final = (".onnx", ".safetensors")
-OPENVINO_FOLDER: Final = "_openvino_model"
-OPENVINO_PARTS: Final = (".bin", ".xml", ".yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,45 +79,6 @@ def standing(model: ModelFile, folders: Sequence[Path]) -> Standing:
     except ModelError as error:
         return Standing(model, path, "damaged", str(error))
     return Standing(model, path, "ok" if model.sha256 else "first use")
-
-
-def digest_of(path: Path) -> str:
-    """sha256 (hex) of a file's content, or of an OpenVINO folder's sorted names and contents; raises `DamagedWeights`.
-
-    A file is read once in a process as long as its size and time stay what they are.
-    """
-    if not path.is_dir():
-        return _file_digest(path)
-    total = hashlib.sha256()
-    for part in openvino_parts(path):
-        total.update(f"{part.name}\0{_file_digest(part)}\n".encode())
-    return total.hexdigest()
-
-
-def openvino_parts(folder: Path) -> list[Path]:
-    """The files of an OpenVINO model, sorted by name; raises `DamagedWeights` unless there is one `.xml` and one `.bin`."""
-    parts = sorted(path for path in folder.iterdir() if path.suffix in OPENVINO_PARTS)
-    kinds = [path.suffix for path in parts]
-    if not folder.name.endswith(OPENVINO_FOLDER) or kinds.count(".xml") != 1 or kinds.count(".bin") != 1:
-        raise DamagedWeights(str(folder), f"a folder of weights is named *{OPENVINO_FOLDER} and holds one .xml and one .bin")
-    return parts
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        facts = path.stat()
-        digest = _content_digest(path, facts.st_size, facts.st_mtime_ns)
-    except OSError as error:
-        raise DamagedWeights(str(path), error.strerror or str(error)) from error
-    if not facts.st_size:
-        raise DamagedWeights(str(path), "it is empty (0 bytes)")
-    return digest
-
-
-@functools.lru_cache(maxsize=256)
-def _content_digest(path: Path, _size_bytes: int, _mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_pickle(path: Path) -> bool:

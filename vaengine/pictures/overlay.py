@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.frames import Pixels
 from vaengine.pictures.palette import COLOURS, NO_TRACK, colour_of, ink_on, short_name
-from vaengine.pictures.presence import Sighting
+from vaengine.pictures.presence import BODY_POINTS, Sighting
 from vaengine.pictures.timeline import text_size
 
 _PALETTE: Final = (*COLOURS, NO_TRACK)
@@ -74,14 +74,15 @@ class Overlay:
             annotator.annotate(picture, _detections(seen), custom_color_lookup=_colours(seen))
 
     def _draw_pose(self, picture: Pixels, one: Sighting) -> None:
-        """Points that are not visible are left out, and so are the bones that lead there."""
+        """Points that are not visible are left out, and so are the bones that lead there; only a person's 17 points have known bones."""
         if one.keypoints is None:
             return
         import supervision as sv
 
         visible = one.keypoints[None, :, 2] > 0
         pose = sv.KeyPoints(xy=one.keypoints[None, :, :2].astype(np.float32), visible=visible)
-        self._edges[_PALETTE.index(colour_of(one.person_id))].annotate(picture, pose)
+        if len(one.keypoints) == BODY_POINTS:
+            self._edges[_PALETTE.index(colour_of(one.person_id))].annotate(picture, pose)
         self._vertices.annotate(picture, pose)
 
 

@@ -17,7 +17,7 @@ from vaengine.pictures.palette import short_name
 
 JOINED_INTERVALS: Final = 2  # two boxes of a person further apart than this many sampling intervals are two appearances
 USUAL_FPS: Final = 5.0  # of sampling, where neither the configuration nor the rows tell
-BODY_POINTS: Final = 17  # of a pose in COCO order
+BODY_POINTS: Final = 17  # of a person's pose in COCO's order; other models have other points
 _EPSILON: Final = 1e-6  # of an interval: times are stored as floats
 _ROUNDING_S: Final = 0.001  # rows saved by hand may have rounded times; their frame numbers decide
 
@@ -27,7 +27,7 @@ Stretch = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A person in one frame: `xyxy` in displayed pixels, `keypoints` 17 x 3 float64 (x, y, visibility) or None.
+    """A person in one frame: `xyxy` in displayed pixels, `keypoints` K x 3 float64 (x, y, visibility) or None.
 
     `is_detected` is False where the box was not found by a detector in this very frame, but lies between two that were.
     """
@@ -184,13 +184,12 @@ def _usual_fps(persons: Mapping[str, Sequence[Sighting]]) -> float:
 
 
 def _pose(numbers: Sequence[float] | None) -> Floats | None:
-    if numbers is None or len(numbers) != BODY_POINTS * 3:
-        return None
-    return np.array(numbers, np.float64).reshape(BODY_POINTS, 3)
+    """K x 3; None without any, and for numbers that are no threes."""
+    return np.array(numbers, np.float64).reshape(-1, 3) if numbers and len(numbers) % 3 == 0 else None
 
 
 def _between(before: Sighting, after: Sighting, share: float) -> Floats | None:
-    if before.keypoints is None or after.keypoints is None:
+    if before.keypoints is None or after.keypoints is None or before.keypoints.shape != after.keypoints.shape:
         return None
     pose: Floats = before.keypoints + (after.keypoints - before.keypoints) * share
     pose[:, 2] = np.minimum(before.keypoints[:, 2], after.keypoints[:, 2])

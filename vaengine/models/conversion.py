@@ -1,0 +1,54 @@
+"""Checkpoints as ONNX files, converted once and kept: onnxruntime is faster on a processor, and its workers need no torch."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import ModelError, UnsuitableWeights
+from vaengine.background import environment
+from vaengine.output import say
+
+RECIPE: Final = 2  # raise it when a conversion would come out otherwise
+
+
+def converted(weights: Path, sha256: str, cache: Path, *, looks: bool) -> Path:
+    """The ONNX file of a checkpoint that may be loaded, made unless it is in `cache`; one process makes it, others wait.
+
+    Raises `UnsuitableWeights` for a checkpoint that is no use, `ModelError` where the file cannot be kept.
+    """
+    folder = cache / "converted"
+    target = folder / f"{weights.stem}-{sha256[:16]}{'-looks' if looks else ''}.{RECIPE}.onnx"
+    if target.is_file():
+        return target
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder / f".{target.name}.lock"):
+            if not target.is_file():
+                say(f"converting {weights.name} for onnxruntime, once")
+                _convert(weights, sha256, target, looks=looks)
+    except OSError as error:
+        cure = "name another folder with --set models.cache=DIR"
+        raise ModelError(str(target), f"the converted model cannot be kept ({error.strerror or error}): {cure}") from error
+    return target
+
+
+def _convert(weights: Path, sha256: str, target: Path, *, looks: bool) -> None:
+    command = [sys.executable, "-P", "-m", "actors.onnx_export", str(weights), sha256, str(target), *(["looks"] if looks else [])]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode or not target.is_file():
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise UnsuitableWeights(str(weights), lines[-1] if lines else f"its conversion ended with exit code {done.returncode}")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time; the kernel frees the lock however its holder ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
