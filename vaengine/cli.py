@@ -13,7 +13,7 @@ import typer
 from schemas.errors import NotFound, UsageError, VaengineError
 from vaengine.cli_models import models_app
 from vaengine.cli_pictures import plot, render
-from vaengine.output import print_events, print_lines, print_table, say
+from vaengine.output import Once, print_events, print_lines, print_table, say
 
 if TYPE_CHECKING:
     from schemas.store import StorageBackend
@@ -104,8 +104,9 @@ def run(
         verbose=verbose,
     )
     with Signals() as signals:
-        found = asked(options, fetch=not dry_run)
-        say(found.preset_line)
+        announce = Once()  # the first line: before weights are fetched or converted, where that has to be
+        found = asked(options, fetch=not dry_run, announce=announce)
+        announce(found.preset_line)
         if dry_run:
             raise typer.Exit(foretell(found.request, as_json=as_json))
         raise typer.Exit(carry_out(found.request, signals, as_json=as_json))

@@ -17,10 +17,10 @@ from vaengine.configuration import Configuration, Layer, configured, layer
 from vaengine.models import catalogue, weights
 from vaengine.models.conversion import converted
 from vaengine.models.task import task_of
-from vaengine.presets import AUTO, HOG, NEURAL, Resolution, Surroundings, overlay, resolve
+from vaengine.presets import AUTO, NEURAL, Resolution, Surroundings, overlay, resolve
 
 Runtime = Literal["torch", "onnx", "openvino"]
-Fetch = Callable[[ModelFile], Path]
+Fetch = Callable[[ModelFile, Callable[[], None]], Path]  # the second is called once the file begins to come
 
 CHECKPOINT: Final = (".pt", ".pth")
 DECIDING: Final = ("person.weights", "person.detector", "person.runtime")  # whoever sets one decides instead of `auto`
@@ -30,7 +30,8 @@ DECIDING: Final = ("person.weights", "person.detector", "person.runtime")  # who
 class Workshop:
     """What models are fitted with: `folders` are looked through in turn, `fetch` gets what is in none of them (None: nothing is fetched).
 
-    `cache` is where converted models are kept; `recorded_runtime` is what carried the model out in this store before.
+    `cache` is where converted models are kept; `recorded_runtime` is what carried the model out in this store before; `announce` is told
+    what the preset came to before anything that takes long.
     """
 
     folders: tuple[Path, ...]
@@ -38,6 +39,7 @@ class Workshop:
     around: Surroundings
     fetch: Fetch | None = None
     recorded_runtime: str | None = None
+    announce: Callable[[str], None] = lambda line: None
 
 
 def fitted(told: Layer, pipelines: tuple[str, ...], workshop: Workshop) -> tuple[Configuration, Resolution]:
@@ -52,14 +54,21 @@ def fitted(told: Layer, pipelines: tuple[str, ...], workshop: Workshop) -> tuple
     configuration = configured(beneath, told)
     if PERSON not in pipelines:
         return configuration, resolution
-    if configuration.settings.person.detector == "yolo":
+    person = configuration.settings.person
+    if person.detector == "yolo":
+        resolution = replace(resolution, what={**resolution.what, PERSON: _model(person, workshop)})
         found = layer("found", _bound(configuration.settings, resolution, workshop))
         configuration = configured(beneath, told, found)
-    person = configuration.settings.person
     _refuse_what_is_not_there(configuration.settings)
-    model = HOG if person.detector == "hog" else f"{Path(person.weights or '').name} by {person.runtime}"
-    resolution = replace(resolution, what={**resolution.what, PERSON: model})
-    return configuration, replace(resolution, record=_record(told, resolution, person))
+    return configuration, replace(resolution, record=_record(told, resolution, configuration.settings.person))
+
+
+def _model(person: PersonSettings, workshop: Workshop) -> str:
+    """The model file and what carries it out, by its name alone."""
+    if person.weights is None:
+        raise InvalidSetting("person.weights", None, "detector yolo needs a model file")
+    path = Path(person.weights)
+    return f"{path.name} by {_carried(path, person, workshop)['person.runtime']}"
 
 
 def _record(told: Layer, resolution: Resolution, person: PersonSettings) -> Mapping[str, str]:
@@ -94,13 +103,10 @@ def task_asked(told: Settings) -> Task:
 
 def _bound(settings: Settings, resolution: Resolution, workshop: Workshop) -> Mapping[str, Any]:
     """The model file that the settings name, its digest, what carries it out, and the file that workers will load."""
-    person = settings.person
-    if person.weights is None:
-        raise InvalidSetting("person.weights", None, "detector yolo needs a model file")
-    path = _path(person.weights, resolution, workshop)
+    person, named = settings.person, settings.person.weights or ""
+    path = _path(named, resolution, workshop)
     if path is None:  # a dry run: what is not here yet counts by the digest it will have
-        carried = _carried(Path(person.weights), person, workshop)
-        return {"person.weights_sha256": catalogue.MODELS[person.weights].sha256, **carried}
+        return {"person.weights_sha256": catalogue.MODELS[named].sha256, **_carried(Path(named), person, workshop)}
     weights.refuse_unknown_pickle(path, allow_pickle=settings.models.allow_pickle)
     digest = digest_of(path)
     if person.weights_sha256 not in (None, digest):
@@ -109,7 +115,7 @@ def _bound(settings: Settings, resolution: Resolution, workshop: Workshop) -> Ma
     network = path
     if carried["person.runtime"] == "onnx" and path.suffix.lower() in CHECKPOINT and workshop.fetch is not None:
         cache = Path(settings.models.cache) if settings.models.cache else workshop.cache
-        network = converted(path, digest, cache, looks=person.reid)
+        network = converted(path, digest, cache, looks=person.reid, before=lambda: workshop.announce(resolution.line))
     return {
         "person.weights": str(path),
         "person.weights_sha256": digest,
@@ -143,7 +149,7 @@ def _path(named: str, resolution: Resolution, workshop: Workshop) -> Path | None
     if workshop.fetch is None:
         return None
     try:
-        return workshop.fetch(model)
+        return workshop.fetch(model, lambda: workshop.announce(resolution.line))
     except ModelError as error:
         if resolution.asked == AUTO:  # it was decided when the store was begun, or weights could be fetched a moment ago
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -51,10 +52,10 @@ class Asked:
     preset_line: str
 
 
-def asked(options: RunOptions, *, fetch: bool = True) -> Asked:
+def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], None] = lambda line: None) -> Asked:
     """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot be run.
 
-    Weights that are not here are fetched, unless told otherwise as for a dry run.
+    Weights that are not here are fetched, unless told otherwise as for a dry run; `announce` then hears first what the preset came to.
     """
     file = batch_file(options.config)
     pipelines = pipelines_named(options.pipelines or ",".join(file.texts("pipelines")))
@@ -62,7 +63,7 @@ def asked(options: RunOptions, *, fetch: bool = True) -> Asked:
     inputs = tuple(str(path) for path in video_paths(options.paths or _file_inputs(file)))
     out = Path(options.out).expanduser().absolute() if options.out else out_of(file)
     url = store_url(options.db or _file_db(file), out)
-    settings, resolution = resolved(options, file, pipelines, store_url=url, fetch=fetch)
+    settings, resolution = resolved(options, file, pipelines, store_url=url, fetch=fetch, announce=announce)
     request = RunRequest(
         inputs=inputs,
         pipelines=pipelines,
@@ -86,11 +87,17 @@ def batch_file(path: Path | None) -> BatchFile:
 
 
 def resolved(
-    options: RunOptions, file: BatchFile, pipelines: tuple[str, ...], *, store_url: str | None = None, fetch: bool = False
+    options: RunOptions,
+    file: BatchFile,
+    pipelines: tuple[str, ...],
+    *,
+    store_url: str | None = None,
+    fetch: bool = False,
+    announce: Callable[[str], None] = lambda line: None,
 ) -> tuple[Configuration, Resolution]:
     """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own; fitted to this machine."""
     told = _told(options, file)
-    return fitted(told, pipelines, workshop(told, store_url, fetch=fetch))
+    return fitted(told, pipelines, workshop(told, store_url, fetch=fetch, announce=announce))
 
 
 def _told(options: RunOptions, file: BatchFile) -> Layer:

@@ -14,6 +14,18 @@ def say(text: str) -> None:
     write_line(" ".join(text.split()), sys.stderr)
 
 
+class Once:
+    """Says the first of its lines and no other: whoever knows it first may tell it."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self, line: str) -> None:
+        if not self._said:
+            say(line)
+        self._said = True
+
+
 def write_line(line: str, stream: TextIO) -> None:
     """A line, at once."""
     stream.write(line + "\n")

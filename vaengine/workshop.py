@@ -23,7 +23,7 @@ from vaengine.presets import AUTO, Surroundings
 PROBE_SECONDS = 2.0
 
 
-def workshop(told: Layer, store_url: str | None, *, fetch: bool) -> Workshop:
+def workshop(told: Layer, store_url: str | None, *, fetch: bool, announce: Callable[[str], None] = lambda line: None) -> Workshop:
     """Folders, network, GPU, and what the store at `store_url` was begun with, if there is one; `fetch` allows to download weights."""
     from cluster.inventory import local_inventory
 
@@ -37,7 +37,7 @@ def workshop(told: Layer, store_url: str | None, *, fetch: bool) -> Workshop:
         can_fetch=lambda: _can_fetch(source.url(catalogue.needed("fast")), int(time.monotonic() // 60), offline=source.offline),
         recorded=begun(preset_key(PERSON)),
     )
-    return Workshop(folders, folders[-1], around, _fetching(folders, source) if fetch else None, begun(runtime_key(PERSON)))
+    return Workshop(folders, folders[-1], around, _fetching(folders, source) if fetch else None, begun(runtime_key(PERSON)), announce)
 
 
 def recorded(store_url: str) -> Callable[[str], str | None]:
@@ -57,10 +57,15 @@ def _can_fetch(url: str, _minute: int, *, offline: bool) -> bool:
 
 
 def _fetching(folders: tuple[Path, ...], source: Source) -> Fetch:
-    def fetch(model: ModelFile) -> Path:
+    def fetch(model: ModelFile, begun: Callable[[], None]) -> Path:
         from vaengine.models.stock import shown
 
         with shown(model) as progress:
-            return obtain(model, folders, source, progress)
+
+            def told(done: int, total: int) -> None:
+                begun()
+                progress(done, total)
+
+            return obtain(model, folders, source, told)
 
     return fetch

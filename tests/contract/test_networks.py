@@ -42,7 +42,7 @@ def settings_for(weights: str, runtime: str, folder: Path, **person) -> Settings
     """As a run would have them."""
     told = {"person.weights": str(SHARED / "models" / "yolo" / weights), "person.runtime": runtime, "models.allow_pickle": True}
     surroundings = Surroundings(gpu=torch.cuda.is_available())
-    workshop = Workshop((folder,), folder, surroundings, fetch=lambda model: folder / model.name)
+    workshop = Workshop((folder,), folder, surroundings, fetch=lambda model, begun: folder / model.name)
     keyed = {f"person.{key}": value for key, value in person.items()}
     return fitted(layer("test", {"preset": "fast", **told, **keyed}), (PERSON,), workshop)[0].settings
 

@@ -27,7 +27,7 @@ def neural(cache: Path, weights: Path = DETECT, **told: Any) -> dict[str, Any]:
     """Settings as `vaengine run` would fit them, dots written as `__`; small pictures, to be quick."""
     asked = {"preset": "fast", "person.weights": str(weights), "models.allow_pickle": True, "person.input_pixels": 320}
     asked |= {key.replace("__", "."): value for key, value in told.items()}
-    workshop = Workshop((cache,), cache, Surroundings(), fetch=lambda model: cache / model.name)
+    workshop = Workshop((cache,), cache, Surroundings(), fetch=lambda model, begun: cache / model.name)
     found = dict(flat(fitted(layer("test", asked), (PERSON,), workshop)[0].settings.model_dump()))
     return {key.replace(".", "__"): value for key, value in found.items() if key.startswith(("person.", "models."))}
 

@@ -201,3 +201,16 @@ def test_listing_loads_neither_ray_nor_a_model_library(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert done.stdout.splitlines()[-1] == "[]"
     assert "yolo11x-pose.pt" in done.stdout
+
+
+def test_a_run_says_what_the_preset_came_to_before_it_tells_of_fetching(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"not looked at")
+    assert cli.outcome(["run", str(clip), "--preset", "fast", "--out", str(tmp_path / "o")]) == 2, "small.pt is no model"
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("preset fast: ")
+    assert "small.pt by onnx" in lines[0]
+    assert lines[1].startswith("fetching small.pt")
+    assert lines[-1].startswith("error: ")

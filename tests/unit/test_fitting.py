@@ -91,7 +91,7 @@ def test_key_points_are_asked_of_a_model_that_has_them(weights: Path) -> None:
 def test_a_preset_fetches_its_model_and_with_pose_the_one_with_key_points(tmp_path: Path) -> None:
     fetched = []
 
-    def fetch(model):
+    def fetch(model, begun):
         fetched.append(model.name)
         raise ModelError(model.name, "no network in this test")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,15 +17,17 @@ from vaengine.output import say
 RECIPE: Final = 2  # raise it when a conversion would come out otherwise
 
 
-def converted(weights: Path, sha256: str, cache: Path, *, looks: bool) -> Path:
+def converted(weights: Path, sha256: str, cache: Path, *, looks: bool, before: Callable[[], None] = lambda: None) -> Path:
     """The ONNX file of a checkpoint that may be loaded, made unless it is in `cache`; one process makes it, others wait.
 
-    Raises `UnsuitableWeights` for a checkpoint that is no use, `ModelError` where the file cannot be kept.
+    `before` is called first where it has to be made, which takes some seconds. Raises `UnsuitableWeights` for a
+    checkpoint that is no use, `ModelError` where the file cannot be kept.
     """
     folder = cache / "converted"
     target = folder / f"{weights.stem}-{sha256[:16]}{'-looks' if looks else ''}.{RECIPE}.onnx"
     if target.is_file():
         return target
+    before()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".{target.name}.lock"):
