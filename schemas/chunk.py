@@ -139,21 +139,6 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkResult:
-    """Everything that came out of one chunk; nothing in `numbers` depends on where chunks were cut or what shared a batch.
-
-    `lost` are the frame numbers of the chunk that gave no picture; `notes` are decoder complaints worth showing, a line each.
-    """
-
-    spec: ChunkSpec
-    numbers: Numbers
-    lost: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    decode_s: float = 0.0
-    model_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class ManifestLine:
     """What the store remembers of one committed chunk of one pipeline; frames are `[first_frame, first_frame + frame_count)`."""
 

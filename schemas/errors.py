@@ -138,13 +138,6 @@ class Truncated(VideoError):
     kind = "truncated"
 
 
-class ModelFailed(VaengineError):
-    """A model raised on a batch. Values: pipeline, video_id, cause."""
-
-    template = "{0} failed on {1}: {2}"
-    kind = "model"
-
-
 class WorkerLost(VaengineError):
     """The process that held the work died. Values: what it held."""
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -209,8 +209,3 @@ def batch_from(row: Stored) -> StoredBatch:
         ended_at=row["ended_at"],
         outcome=row["outcome"],
     )
-
-
-def in_order(lines: Iterable[ManifestLine]) -> list[ManifestLine]:
-    """Lines of one key by start."""
-    return sorted(lines, key=lambda line: line.first_frame)
