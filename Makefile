@@ -71,6 +71,9 @@ bench: $(READY)
 	$(BIN)/python -m bench tracking
 	$(BIN)/python -m bench persons
 	$(BIN)/python -m bench decode
+	$(BIN)/python -m bench faces
+	$(BIN)/python -m bench voice
+	$(BIN)/python -m bench speech
 	$(BIN)/python -m bench report
 
 lock: $(READY)

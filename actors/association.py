@@ -13,7 +13,7 @@ from actors.tracks import NO_TRACK, tracks
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, BBox, annotation_id
 from schemas.chunk import Numbers, WorkKey
 from schemas.frames import Floats, Ints
-from schemas.pipeline import PERSON, SCENE
+from schemas.pipeline import FACE, PERSON, SCENE
 from schemas.settings import PersonSettings, SceneSettings, Settings
 from schemas.video import Video
 
@@ -64,7 +64,11 @@ def _cuts(video: Video, numbers: Numbers, scene: SceneSettings) -> list[int]:
 
 
 def provisional(numbers: Numbers, key: WorkKey, video: Video) -> tuple[Annotation, ...]:
-    """Boxes of one chunk before there are tracks and scenes; the final rows will have the same annotation ids."""
+    """Boxes of one chunk before there are tracks, scenes and identities; the final rows will have the same annotation ids."""
+    if key.pipeline == FACE:
+        from actors.face_association import face_rows
+
+        return tuple(face_rows(Timeline.of(video, numbers), numbers, key))
     return tuple(_box_rows(Timeline.of(video, numbers), numbers, key))
 
 
@@ -128,7 +132,7 @@ def _box_rows(
     timeline: Timeline, numbers: Numbers, key: WorkKey, track_of: Ints | None = None, scene_of: Ints | None = None
 ) -> Iterator[Annotation]:
     corners, confidence = numbers.xyxy.tolist(), numbers.confidence.tolist()
-    for i, (frame, ordinal) in enumerate(_ordinals(numbers.box_frames)):
+    for i, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
         left, top, right, bottom = corners[i]
         yield Annotation(
             annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, PERSON_DETECTION, frame, ordinal),
@@ -161,7 +165,7 @@ def pose(points: Floats) -> Mapping[str, Any]:
 
 def _track_rows(timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Ints, key: WorkKey) -> Iterator[Annotation]:
     members = [[boxes[i] for i in np.flatnonzero(track_of == number)] for number in range(1, int(track_of.max(initial=0)) + 1)]
-    for mine, (first, ordinal) in zip(members, _ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True):
+    for mine, (first, ordinal) in zip(members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True):
         last = mine[-1].frame_number or 0
         yield Annotation(
             annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, PERSON_TRACK, first, ordinal),
@@ -179,7 +183,7 @@ def _track_rows(timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Int
         )
 
 
-def _ordinals(frames: Ints) -> Iterator[tuple[int, int]]:
+def ordinals(frames: Ints) -> Iterator[tuple[int, int]]:
     """Each frame number with its rank among equal ones; `frames` ascend."""
     firsts = np.searchsorted(frames, frames, side="left")
     yield from zip(frames.tolist(), (np.arange(len(frames)) - firsts).tolist(), strict=True)

@@ -45,8 +45,8 @@ def formats_of(container: Any) -> frozenset[str]:
     return frozenset(container.format.name.split(","))
 
 
-def demuxed(container: Any, stream: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[Any]:
-    """Packets of a stream from where the container stands, without the empty ones that flush a decoder.
+def demuxed(container: Any, streams: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[Any]:
+    """Packets of a stream, or of several, from where the container stands, without the empty ones that flush a decoder.
 
     Damage is skipped and told to `note`. Raises `Unreadable` when the operating system refuses.
     """
@@ -56,7 +56,7 @@ def demuxed(container: Any, stream: Any, note: Callable[[str], None] = lambda _:
     broken = 0
     while broken < MAX_BROKEN_READS:
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux(streams):
                 if packet.size:
                     broken = 0
                     yield packet

@@ -13,18 +13,21 @@ from dataclasses import dataclass, replace
 from actors.pieces import Failure
 from schemas.chunk import ChunkSpec, WorkKey
 from schemas.progress import PipelineProgress, Snapshot
+from schemas.sound import SoundBlock
 
 FAILURES_SHOWN = 5  # the store has all of them
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedVideo:
-    """A video with work in this run: `frames` still to do of each pipeline; `decoded` frames and `video_s` seconds to read for them."""
+    """A video with work in this run: `frames` still to do of each pipeline (seconds of one that listens); `decoded` frames, `video_s`
+    seconds of pictures and `sound_s` of sound to read for them."""
 
     video_id: str
     frames: Mapping[WorkKey, int]
     decoded: int
     video_s: float
+    sound_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Coordinator:
         self._add(
             videos_total=len(videos),
             video_s_total=sum(video.video_s for video in videos),
+            sound_s_total=sum(video.sound_s for video in videos),
             frames_total=sum(video.decoded for video in videos),
         )
 
@@ -94,11 +98,20 @@ class Coordinator:
 
     def committed(self, spec: ChunkSpec) -> None:
         """A chunk is in the store."""
-        self._in_work.discard(spec.chunk_id)
-        self._reasons.pop(spec.chunk_id, None)
+        self._settled(spec.chunk_id)
         for key in spec.keys:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
+
+    def heard(self, block: SoundBlock) -> None:
+        """A block of sound is in the store."""
+        self._settled(block.chunk_id)
+        self._count(block.key.pipeline, frames_done=block.whole_seconds)
+        self._add(sound_s_done=block.duration_s)
+
+    def _settled(self, chunk_id: str) -> None:
+        self._in_work.discard(chunk_id)
+        self._reasons.pop(chunk_id, None)
 
     def finished(self, finished: Finished) -> None:
         """One pipeline of one video is complete or has failed."""

@@ -7,8 +7,8 @@ had not finished is finished again from the store.
 from __future__ import annotations
 
 import functools
+import hashlib
 import logging
-import math
 import queue
 import threading
 import traceback
@@ -18,19 +18,21 @@ from typing import Protocol
 
 import numpy as np
 
+from actors.conclusion import concluded
 from actors.coordinator import Finished
-from actors.pieces import BoxesPiece, ChunkEnd, Failure
+from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from schemas.chunk import ChunkCommit, ChunkSpec, ManifestLine, Numbers, WorkKey
-from schemas.errors import Truncated, VaengineError
+from schemas.errors import VaengineError
 from schemas.frames import Detections, joined
-from schemas.job import JobStatus
-from schemas.pipeline import PERSON
+from schemas.job import JobStatus, PipelineResult
+from schemas.pipeline import FACE, PERSON, SEEING
 from schemas.settings import Settings
+from schemas.sound import Heard, SoundBlock
 from schemas.store import Outcome, StorageBackend
 from schemas.video import Video
 
 DETECTED = tuple(f.name for f in fields(Detections))
-LOST_SHOWN = 10  # frame numbers named in a warning
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Progress(Protocol):
     """What the finalizer tells the coordinator."""
 
     def committed(self, spec: ChunkSpec) -> None: ...
+    def heard(self, block: SoundBlock) -> None: ...
     def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
     def finished(self, finished: Finished) -> None: ...
     def halt(self, reason: str) -> None: ...
@@ -65,6 +68,7 @@ class Finalizer:
         self._jobs: dict[str, str] = {}
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
+        self._faces_waiting: dict[str, WorkKey] = {}  # video -> its face_analysis, which names persons once they are tracked
         self._warmed = False
         self._taking = threading.Lock()  # the actor has a second thread, for `drain`
         self._to_finish: queue.SimpleQueue[tuple[WorkKey, threading.Event]] = queue.SimpleQueue()
@@ -74,11 +78,18 @@ class Finalizer:
         """Which job (value) each video (key) is worked on for."""
         self._jobs.update(jobs)
 
-    def take(self, values: list[BoxesPiece | ChunkEnd]) -> None:
+    def take(self, values: list[BoxesPiece | ChunkEnd | BlockEnd]) -> None:
         """Pieces and ends in any order, at least once each."""
         with self._taking:
             for value in values:
-                self._take(value)
+                if isinstance(value, BlockEnd):
+                    self._guarded(
+                        functools.partial(
+                            self._settle_or_fail, functools.partial(self._settle_block, value), value.block, (value.block.key,)
+                        )
+                    )
+                else:
+                    self._take(value)
 
     def finish(self, key: WorkKey) -> None:
         """Make the rows of a key final; its manifest is known to be whole."""
@@ -102,21 +113,21 @@ class Finalizer:
             assembly.boxes[value.number] = value
         if assembly.whole:
             del self._assemblies[chunk_id]
-            self._guarded(functools.partial(self._settle_or_fail, assembly))
+            spec = self._end_of(assembly).spec
+            self._guarded(functools.partial(self._settle_or_fail, functools.partial(self._settle, assembly), spec, spec.keys))
 
-    def _settle_or_fail(self, assembly: _Assembly) -> None:
+    def _settle_or_fail(self, settle: Callable[[], None], work: ChunkSpec | SoundBlock, keys: tuple[WorkKey, ...]) -> None:
         """A fault of our own in one chunk is stored as the reason its pipelines failed; it must not look like a lost worker."""
         try:
-            self._settle(assembly)
+            settle()
         except VaengineError:
             raise
         except Exception as error:
             if error.__class__.__module__.startswith("ray."):
                 raise  # an actor of the crew is gone: the driver hires another
             traceback.print_exc()
-            spec = self._end_of(assembly).spec
-            self._progress.left(spec.chunk_id)
-            for key in spec.keys:
+            self._progress.left(work.chunk_id)
+            for key in keys:
                 self._fail(key, Failure("internal", f"storing {key.video_id} failed: {error!r}", transient=False))
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -150,12 +161,25 @@ class Finalizer:
         if not keys:
             self._progress.left(end.spec.chunk_id)
             return
-        totals = self._store.commit_chunks(self._epoch, [self._chunk_commit(end, pieces, key) for key in keys])
+        self._commit_all([self._chunk_commit(end, pieces, key) for key in keys])
         self._progress.committed(end.spec)
         self._warm_up(keys)
-        frames = len(self._video(end.video_id).index)
-        for key, total in totals.items():
-            if total >= frames:
+
+    def _settle_block(self, end: BlockEnd) -> None:
+        block, failure = end.block, end.failure
+        if end.heard is not None:
+            self._commit_all([self._block_commit(block, end.heard, end.seconds)])
+            self._progress.heard(block)
+        elif failure is None or failure.transient:
+            self._progress.left(block.chunk_id, failure)
+        else:
+            self._progress.left(block.chunk_id)
+            self._fail(block.key, failure)
+
+    def _commit_all(self, commits: list[ChunkCommit]) -> None:
+        """Store chunks, and have those keys finished that are whole now."""
+        for key, total in self._store.commit_chunks(self._epoch, commits).items():
+            if total >= self._video(key.video_id).units(key.pipeline):
                 self.finish(key)
 
     def _warm_up(self, keys: tuple[WorkKey, ...]) -> None:
@@ -167,8 +191,9 @@ class Finalizer:
             threading.Thread(target=warm_up, daemon=True).start()
 
     def _chunk_commit(self, end: ChunkEnd, pieces: list[BoxesPiece], key: WorkKey) -> ChunkCommit:
-        spec, numbers = end.spec, numbers_of(end, pieces if key.pipeline == PERSON else [])
-        seconds = end.decode_s / len(spec.keys) + (sum(piece.model_s for piece in pieces) if key.pipeline == PERSON else 0.0)
+        own = [piece for piece in pieces if piece.pipeline == key.pipeline]
+        spec, numbers = end.spec, numbers_of(end, own)
+        seconds = end.decode_s / len(spec.keys) + sum(piece.model_s for piece in own)
         line = ManifestLine(
             key=key,
             start_pts=spec.start_pts,
@@ -182,8 +207,24 @@ class Finalizer:
         )
         from actors.association import provisional  # brings OpenCV along, which the driver that starts this class does not need
 
-        rows = provisional(numbers, key, self._video(end.video_id)) if key.pipeline == PERSON else ()
+        rows = provisional(numbers, key, self._video(end.video_id)) if key.pipeline in SEEING else ()
         return ChunkCommit(line, self._jobs[end.video_id], rows, numbers.to_bytes())
+
+    def _block_commit(self, block: SoundBlock, heard: Heard, seconds: float) -> ChunkCommit:
+        """A block of sound has no rows of its own: what was heard is put together once all of it has been."""
+        payload = heard.to_bytes()
+        line = ManifestLine(
+            key=block.key,
+            start_pts=block.first,
+            end_pts=block.stop,
+            first_frame=block.first,
+            frame_count=block.stop - block.first,
+            lost=(),
+            checksum=hashlib.sha256(payload).hexdigest(),
+            attempt=block.attempt,
+            seconds=seconds,
+        )
+        return ChunkCommit(line, self._jobs[block.key.video_id], (), payload)
 
     def _fail(self, key: WorkKey, failure: Failure) -> None:
         if key in self._ended:
@@ -192,6 +233,8 @@ class Finalizer:
         job_id = self._jobs[key.video_id]
         self._store.finish(self._epoch, Outcome(key, job_id, JobStatus.FAILED, error_message=failure.message, failure_kind=failure.kind))
         self._progress.finished(Finished(key, failure.message))
+        if faces := self._released_faces(key):
+            self.finish(faces)
 
     def _video(self, video_id: str) -> Video:
         video = self._videos.get(video_id)  # the other thread may drop it at any moment
@@ -212,64 +255,55 @@ class Finalizer:
                 done.set()
 
     def finish_now(self, key: WorkKey) -> None:
-        """`finish`, on the caller's thread; once for each key."""
+        """`finish`, on the caller's thread; once for each key. Faces wait until the persons they are linked to have ended."""
         if key in self._ended:
             return
+        persons = self._persons(key)
+        if persons is not None and persons.status not in ENDED:
+            self._faces_waiting[key.video_id] = key
+            return
         self._ended.add(key)
-        outcome = self._outcome(key)
+        outcome = self._outcome(key, persons)
         self._store.finish(self._epoch, outcome)
         self._progress.finished(Finished(key, outcome.error_message))
+        if faces := self._released_faces(key):
+            self.finish_now(faces)  # at once: `drain` waits for what is queued, not for what follows from it
         self._videos.pop(key.video_id, None)  # an index is 8 bytes a frame; it is read again if needed
 
-    def _outcome(self, key: WorkKey) -> Outcome:
-        """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too many frames are missing."""
-        from actors.association import associate
+    def _persons(self, key: WorkKey) -> PipelineResult | None:
+        """How the persons stand that faces of `key` are to be linked to; None where there are none to link."""
+        if key.pipeline != FACE or not self._settings.face.link_persons:
+            return None
+        return self._store.load_job_metadata(self._jobs[key.video_id]).pipeline_results.get(PERSON)
 
-        video, job_id = self._video(key.video_id), self._jobs[key.video_id]
-        lines = self._store.manifest([key])[key]
-        lost = [frame for line in lines for frame in line.lost]
-        numbers = self._store.numbers(key)
-        verdict = loss_verdict(video, lost, len(numbers.frame_numbers) + len(lost), self._settings.decode.max_lost)
+    def _released_faces(self, ended: WorkKey) -> WorkKey | None:
+        """The faces that waited for these persons, if any did."""
+        return self._faces_waiting.pop(ended.video_id, None) if ended.pipeline == PERSON else None
+
+    def _outcome(self, key: WorkKey, persons: PipelineResult | None) -> Outcome:
+        """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too much is missing."""
+        job_id = self._jobs[key.video_id]
         try:
-            annotations = associate(video, numbers, self._settings, key)
-        except Exception as error:  # noqa: BLE001 a fault in one video's association must not stop the others; it is stored as its reason
-            traceback.print_exc()
+            result = concluded(self._store, self._video(key.video_id), key, self._settings, persons)
+        except VaengineError:
+            raise  # of the store
+        except Exception as error:
+            if error.__class__.__module__.startswith("ray."):
+                raise
+            traceback.print_exc()  # a fault in one video's association must not stop the others; it is stored as its reason
             return Outcome(key, job_id, JobStatus.FAILED, error_message=f"association failed: {error!r}", failure_kind="internal")
-        loss = verdict.error
+        loss = result.verdict.error
         return Outcome(
             key,
             job_id,
             JobStatus.FAILED if loss else JobStatus.COMPLETED,
-            annotations,
+            result.rows,
             error_message=str(loss) if loss else None,
             failure_kind=loss.kind if loss else None,
-            warning=verdict.warning,
+            warning=result.verdict.warning,
             keep_runs=self._keep_runs,
+            embeddings=result.embeddings,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class LossVerdict:
-    """Whether lost frames are a warning or a failure."""
-
-    warning: str | None = None
-    error: VaengineError | None = None
-
-
-def loss_verdict(video: Video, lost: list[int], wanted: int, max_lost: float) -> LossVerdict:
-    """Frames promised but absent: up to `max_lost` of all, and at least one, are a warning that lists them; more is `Truncated`.
-
-    `wanted` are those that were to be decoded: fewer than all where only sampled ones are.
-    """
-    count = len(lost) + video.index.missing
-    promised = min(video.frame_count, wanted + video.index.missing)
-    if not count:
-        return LossVerdict()
-    if count > max(1, math.floor(max_lost * promised)) or count >= promised:
-        return LossVerdict(error=Truncated(video.path, count, promised))
-    shown = ", ".join(str(frame) for frame in lost[:LOST_SHOWN]) + (", ..." if len(lost) > LOST_SHOWN else "")
-    absent = f"; {video.index.missing} more are promised by the header but not in the file" if video.index.missing else ""
-    return LossVerdict(warning=f"{count} of {promised} frames lost: {shown or 'none by number'}{absent}")
 
 
 def numbers_of(end: ChunkEnd, pieces: list[BoxesPiece]) -> Numbers:

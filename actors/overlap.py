@@ -35,3 +35,13 @@ def groups(overlaps: npt.NDArray[np.bool_]) -> list[Ints]:
 def strongest_first(boxes: Floats, scores: Floats) -> Ints:
     """Order of N x 4 boxes by falling score; equal scores are ordered by place."""
     return np.lexsort((*boxes.T, -scores))
+
+
+def one_to_one(likeness: Floats) -> list[tuple[int, int]]:
+    """Pairs (row, column) of an N x M matrix, the most alike first, no row or column twice; what is -inf is never paired."""
+    left, found = likeness.copy(), []
+    while left.size and np.isfinite(left.max()):
+        row, column = (int(place) for place in np.unravel_index(int(left.argmax()), left.shape))
+        found.append((row, column))
+        left[row], left[:, column] = -np.inf, -np.inf
+    return found

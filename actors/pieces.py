@@ -11,6 +11,7 @@ import numpy as np
 
 from schemas.chunk import ChunkSpec
 from schemas.frames import Detections, Floats, FrameBatch, Ints
+from schemas.sound import Heard, SoundBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class FramesPiece:
-    """Some sampled pictures of a chunk; pieces are numbered from 0."""
+    """Some sampled pictures of a chunk for the model of one pipeline; all pieces of a chunk are numbered from 0."""
 
     chunk_id: str
     video_id: str
+    pipeline: str
     number: int
     frames: FrameBatch
 
@@ -39,6 +41,7 @@ class BoxesPiece:
 
     chunk_id: str
     video_id: str
+    pipeline: str
     number: int
     frame_numbers: Ints
     detections: tuple[Detections, ...]
@@ -67,6 +70,21 @@ class ChunkEnd:
     @property
     def video_id(self) -> str:
         return self.spec.video_id
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEnd:
+    """What was heard in a block of sound, or why nothing was. `cancelled`: left because the run stops."""
+
+    block: SoundBlock
+    heard: Heard | None = None
+    seconds: float = 0.0
+    failure: Failure | None = None
+    cancelled: bool = False
+
+    @property
+    def video_id(self) -> str:
+        return self.block.key.video_id
 
 
 Row = dict[str, Any]

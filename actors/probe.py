@@ -1,7 +1,8 @@
 """What a file is, from its header and its packets: identity, picture, and the exact time of every frame.
 
 Sizes are those of the stored picture after rotation; a sample aspect ratio other than 1 is not applied, so that a box lies on the very
-pixels that a decoder gives. Of several video streams the one that FFmpeg calls best is taken; cover art is none.
+pixels that a decoder gives. Of several video streams the one that FFmpeg calls best is taken, and the sound that goes with it; cover art is
+none, so a file may be of sound alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import os
 import stat
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +20,9 @@ import numpy as np
 from actors.container import demuxed, formats_of, opened
 from actors.frame_index import frame_index, packet_table, usual_step
 from actors.keyframe import Entries
+from actors.sound_probe import Ears
 from schemas.errors import EmptyFile, NoFrames, NoVideoStream, Unreadable
-from schemas.video import Video, video_id_for
+from schemas.video import FrameIndex, Video, video_id_for
 
 if TYPE_CHECKING:
     import av.container
@@ -67,13 +70,17 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
     from av.stream import Disposition
 
     stream = container.streams.best("video")
-    if stream is None or stream.disposition & Disposition.attached_pic:
-        raise NoVideoStream(path)
+    if stream is not None and stream.disposition & Disposition.attached_pic:
+        stream = None
+    ears = Ears.of(container, stream)
+    if stream is None:
+        return _sound_alone(container, path, fingerprint, ears)
     formats = formats_of(container)
     codec = stream.codec_context.codec.canonical_name
     entries = Entries(stream)
-    packets = (entries.seen(packet) for packet in demuxed(container, stream))
+    packets = (entries.seen(packet) for packet in ears.passing(demuxed(container, [stream, *ears.streams])))
     table = packet_table(packets, codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
+    sound = ears.sound(path, formats)
     if not table.shown.any() or not stream.width or not stream.height:
         raise NoFrames(path, "its video stream holds no packet" if not len(table) else "its video stream holds nothing to show")
     rotation = entries.rotation(formats)
@@ -82,15 +89,10 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
     rate = stream.guessed_rate or stream.average_rate
     step = table.usual_duration or usual_step(rate, stream.time_base)
     index = frame_index(table, formats, step=step, promised=_promised(stream, formats))
-    status = os.stat(path)  # noqa: PTH116
     start, end = int(index.pts[0]), int(index.pts[-1]) + (table.last_duration or step)
     width, height = (stream.height, stream.width) if rotation % 180 else (stream.width, stream.height)
     return Video(
-        video_id=video_id_for(path, fingerprint),
-        fingerprint=fingerprint,
-        path=path,
-        size_bytes=status.st_size,
-        mtime_ns=status.st_mtime_ns,
+        **_file_facts(path, fingerprint),
         container=container.format.name,
         codec=codec,
         stream_index=stream.index,
@@ -102,7 +104,43 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
         rotation=rotation,
         nominal_fps=rate if rate and index.exact else 1 / (step * stream.time_base),  # a raw stream's rate is a guess
         index=index,
+        sound=sound,
     )
+
+
+def _sound_alone(container: av.container.InputContainer, path: str, fingerprint: str, ears: Ears) -> Video:
+    """A file without pictures, cover art aside; raises `NoVideoStream` where there is no sound in it either."""
+    for packet in demuxed(container, ears.streams) if ears.streams else ():
+        ears.note(packet)
+    sound = ears.sound(path, formats_of(container))
+    if sound is None:
+        raise NoVideoStream(path)
+    return Video(
+        **_file_facts(path, fingerprint),
+        container=container.format.name,
+        codec="",
+        stream_index=-1,
+        time_base=sound.time_base,
+        start_pts=sound.start_pts,
+        end_pts=sound.end_pts,
+        width=0,
+        height=0,
+        rotation=0,
+        nominal_fps=Fraction(0),
+        index=FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True),
+        sound=sound,
+    )
+
+
+def _file_facts(path: str, fingerprint: str) -> dict[str, Any]:
+    status = os.stat(path)  # noqa: PTH116
+    return {
+        "video_id": video_id_for(path, fingerprint),
+        "fingerprint": fingerprint,
+        "path": path,
+        "size_bytes": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+    }
 
 
 def _promised(stream: Any, formats: frozenset[str]) -> int:

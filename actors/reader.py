@@ -1,4 +1,4 @@
-"""A chunk, decoded once for all pipelines: scene scores from native pictures, sampled pictures in pieces for the models."""
+"""A chunk, decoded once for all pipelines: scene scores from native pictures, sampled pictures in pieces for each model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy as np
 from actors.backends import decoder_for
 from actors.picture import DecodedFrame
 from actors.pieces import ChunkEnd, Failure, FramesPiece
-from actors.sampling import Sampler, sampled_in
+from actors.sampling import Sampler, sampled_by
 from actors.scenes import ContentScorer
-from schemas.chunk import ChunkSpec
+from schemas.chunk import ChunkSpec, Sampling
 from schemas.errors import VideoError
 from schemas.frames import FrameBatch, Pixels
 
 PIECE_FRAMES = 8  # pictures that travel together, 7.4 MB at 640 x 480: what a detector takes at once, and small enough to spread evenly
+PIECE_BYTES = 8 << 20  # fewer where they are larger
 
 
 class RunWatch(Protocol):
@@ -31,20 +33,31 @@ class RunWatch(Protocol):
 
 @dataclass(slots=True)
 class _Gathered:
-    """Sampled pictures of a chunk that wait for their piece to fill."""
+    """Sampled pictures of one sampling of a chunk that wait for their piece to fill; `takes` says which are sampled."""
 
     spec: ChunkSpec
-    pieces: int = 0
+    sampling: Sampling
+    takes: Callable[[DecodedFrame], bool]
     numbers: list[int] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
     pixels: list[Pixels] = field(default_factory=list)
 
-    def add(self, number: int, time_s: float, pixels: Pixels) -> None:
-        self.numbers.append(number)
-        self.times_s.append(time_s)
-        self.pixels.append(pixels)
+    @classmethod
+    def of(cls, spec: ChunkSpec, sampling: Sampling) -> _Gathered:
+        return cls(spec, sampling, _sampler(spec, sampling))
 
-    def take(self) -> FramesPiece:
+    def look_at(self, frame: DecodedFrame) -> None:
+        """Take the frame if it is sampled."""
+        if self.takes(frame):
+            self.numbers.append(frame.number)
+            self.times_s.append(_time_s(self.spec, frame.pts))
+            self.pixels.append(frame.rgb(self.sampling.width, self.sampling.height, self.sampling.filter))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.numbers) == max(1, min(PIECE_FRAMES, PIECE_BYTES // (3 * self.sampling.width * self.sampling.height)))
+
+    def piece(self, number: int) -> FramesPiece:
         height, width = self.pixels[0].shape[:2]
         batch = FrameBatch(
             np.array(self.numbers, np.int64),
@@ -53,9 +66,8 @@ class _Gathered:
             self.spec.width / width,
             self.spec.height / height,
         )
-        piece = FramesPiece(self.spec.chunk_id, self.spec.video_id, self.pieces, batch)
-        self.pieces, self.numbers, self.times_s, self.pixels = self.pieces + 1, [], [], []
-        return piece
+        self.numbers, self.times_s, self.pixels = [], [], []
+        return FramesPiece(self.spec.chunk_id, self.spec.video_id, self.sampling.pipeline, number, batch)
 
 
 def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterator[FramesPiece | ChunkEnd]:
@@ -82,8 +94,9 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
 def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesPiece | ChunkEnd]:
     clock = time.thread_time  # the generator is suspended while its pieces are taken: wall time would count that
     began = clock()
-    decoder, scorer, gathered = decoder_for(spec, threads=threads), ContentScorer(), _Gathered(spec)
-    takes = _sampler(spec)
+    decoder, scorer = decoder_for(spec, threads=threads), ContentScorer()
+    gathered = [_Gathered.of(spec, sampling) for sampling in spec.samplings]
+    number = count()
     numbers: list[int] = []
     pts: list[int] = []
     scores: list[float] = []
@@ -93,18 +106,19 @@ def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesPiec
             break
         numbers.append(frame.number)
         pts.append(frame.pts)
-        if takes(frame) and spec.sampling is not None:
-            gathered.add(frame.number, _time_s(spec, frame.pts), frame.rgb(spec.sampling.width, spec.sampling.height, spec.sampling.filter))
-            if len(gathered.numbers) == PIECE_FRAMES:
-                yield gathered.take()
+        for own in gathered:
+            own.look_at(frame)
+            if own.is_full:
+                yield own.piece(next(number))
         if watch.stopping():
-            yield _end(spec, pieces=gathered.pieces, cancelled=True)
+            yield _end(spec, pieces=next(number), cancelled=True)
             return
-    if gathered.numbers:
-        yield gathered.take()
+    for own in gathered:
+        if own.numbers:
+            yield own.piece(next(number))
     yield ChunkEnd(
         spec,
-        gathered.pieces,
+        next(number),
         np.array(numbers, np.int64),
         np.array(pts, np.int64),
         np.array([*scores[1:], 0.0][: len(numbers)], np.float64),  # of each frame against the next
@@ -114,14 +128,12 @@ def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesPiec
     )
 
 
-def _sampler(spec: ChunkSpec) -> Callable[[DecodedFrame], bool]:
-    """Whether a frame goes to the models: from the index where it is exact, else frame by frame."""
-    if spec.sampling is None:
-        return lambda frame: False
+def _sampler(spec: ChunkSpec, sampling: Sampling) -> Callable[[DecodedFrame], bool]:
+    """Whether a frame goes to a model: from the index where it is exact, else frame by frame."""
     if not len(spec.pts):
-        streaming = Sampler(spec.origin_pts, spec.time_base, spec.sampling.fps)
+        streaming = Sampler(spec.origin_pts, spec.time_base, sampling.fps)
         return lambda frame: streaming.takes(frame.pts)
-    mask = sampled_in(spec)
+    mask = sampled_by(spec, sampling)
     return lambda frame: bool(mask[frame.number - spec.first_frame])
 
 

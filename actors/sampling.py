@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from schemas.chunk import ChunkSpec
+from schemas.chunk import ChunkSpec, Sampling
 from schemas.frames import Ints
 
 Bools = npt.NDArray[np.bool_]
@@ -39,12 +39,18 @@ def sampled(pts: Ints, *, origin: int, time_base: Fraction, fps: Fraction, befor
 
 
 def sampled_in(spec: ChunkSpec) -> Bools:
-    """The mask over the frames of a chunk with an exact index; all False where no model needs pictures."""
-    if spec.sampling is None:
-        return np.zeros(spec.frame_count, bool)
+    """The mask over the frames of a chunk with an exact index: those that any model looks at."""
+    mask = np.zeros(spec.frame_count, bool)
+    for sampling in spec.samplings:
+        mask |= sampled_by(spec, sampling)
+    return mask
+
+
+def sampled_by(spec: ChunkSpec, sampling: Sampling) -> Bools:
+    """The mask of one of a chunk's samplings."""
     before = int(spec.pts[0]) if spec.before else None
     own = spec.pts[spec.before :]
-    return sampled(own, origin=spec.origin_pts, time_base=spec.time_base, fps=spec.sampling.fps, before=before)
+    return sampled(own, origin=spec.origin_pts, time_base=spec.time_base, fps=sampling.fps, before=before)
 
 
 @dataclass(slots=True)

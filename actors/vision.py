@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from schemas.frames import Detections, FrameBatch
-from schemas.pipeline import Detector
+from schemas.pipeline import FACE, PERSON, Detector
 from schemas.settings import Settings
 
 Place = tuple[int, int]  # which batch, which of its frames
 
 
-def detector_named(settings: Settings, *, threads: int = 1) -> Detector:
-    """The detector that resolved settings name, on `threads` of the processor; raises `UnsuitableWeights`."""
+def detector_named(settings: Settings, pipeline: str = PERSON, *, threads: int = 1) -> Detector:
+    """The detector that resolved settings name for a pipeline, on `threads` of the processor; raises `ModelError`s."""
+    if pipeline == FACE:
+        from actors.faces import face_detector
+
+        return face_detector(settings, threads=threads)
     person = settings.person
     if person.detector == "hog":
         from actors.hog import HogPeople

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
+CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode", "faces", "voice", "speech")
 TOLD = ("tracking", "persons")  # cases that take settings
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas.chunk import ChunkSpec, Numbers
 from schemas.frames import Detections, Pixels
-from schemas.pipeline import AVAILABLE
+from schemas.pipeline import PERSON, SCENE
 from schemas.settings import EngineSettings, Settings
 
 WHOLE = Settings(preset="embedded", engine=EngineSettings(chunk_seconds=3600))  # one chunk a video: nothing is decoded twice
@@ -36,7 +36,7 @@ def annotate(path: Path) -> int:
     from vaengine.plan import chunks_of, work_keys
 
     video = probe(str(path))
-    keys = work_keys(video.video_id, AVAILABLE, WHOLE)
+    keys = work_keys(video.video_id, (SCENE, PERSON), WHOLE)
     numbers = Numbers.joined(seen(spec) for spec in chunks_of(video, {key: [] for key in keys}, WHOLE))
     return sum(len(associate(video, numbers, WHOLE, key)) for key in keys)
 
@@ -48,13 +48,14 @@ def seen(spec: ChunkSpec, settings: Settings = WHOLE) -> Numbers:
     from actors.scenes import ContentScorer
 
     scorer = ContentScorer()
-    sampler = Sampler(spec.origin_pts, spec.time_base, spec.sampling.fps) if spec.sampling else None
+    sampling = next(iter(spec.samplings), None)
+    sampler = Sampler(spec.origin_pts, spec.time_base, sampling.fps) if sampling else None
     shown: list[tuple[int, int, float]] = []
     sampled: list[tuple[int, Pixels]] = []
     for frame in frames(spec):
         shown.append((frame.number, frame.pts, scorer.score(frame.bgr())))
-        if spec.sampling and sampler and sampler.takes(frame.pts):
-            sampled.append((frame.number, frame.rgb(spec.sampling.width, spec.sampling.height, spec.sampling.filter)))
+        if sampling and sampler and sampler.takes(frame.pts):
+            sampled.append((frame.number, frame.rgb(sampling.width, sampling.height, sampling.filter)))
     return joined(shown, [number for number, _ in sampled], boxes(spec, [pixels for _, pixels in sampled], settings))
 
 

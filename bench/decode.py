@@ -15,6 +15,7 @@ from bench.codings import FRAMES, Coding, codings, rendered
 from bench.report import table
 from bench.timing import Times, in_turns
 from schemas.chunk import ChunkSpec, Sampling
+from schemas.pipeline import PERSON
 from schemas.settings import Settings
 
 TITLE = "Decoding"
@@ -96,9 +97,9 @@ def spec_of(path: Path) -> ChunkSpec:
 
     video = probe(str(path))
     scale = MODEL_PIXELS / max(video.width, video.height)
-    sampling = Sampling(SAMPLE_FPS, round(video.width * scale), round(video.height * scale), "linear")
-    whole = chunk_spec(video, 0, len(video.index), (), None, settings=Settings())
-    return replace(whole, sampling=sampling, every_frame=True, keyframes=video.index.pts[video.index.keyframes[1:]])
+    sampling = Sampling(PERSON, SAMPLE_FPS, round(video.width * scale), round(video.height * scale), "linear")
+    whole = chunk_spec(video, 0, len(video.index), settings=Settings())
+    return replace(whole, samplings=(sampling,), every_frame=True, keyframes=video.index.pts[video.index.keyframes[1:]])
 
 
 def sample_numbers(spec: ChunkSpec) -> list[int]:
@@ -120,9 +121,7 @@ def samples(spec: ChunkSpec, threads: int) -> int:
     """Sampled frames as a model takes them."""
     from actors.backends import decoder_for
 
-    wanted, sampling = set(sample_numbers(spec)), spec.sampling
-    if sampling is None:
-        raise ValueError("nothing is sampled")
+    wanted, (sampling,) = set(sample_numbers(spec)), spec.samplings
     chosen = (frame for frame in decoder_for(spec, threads=threads) if frame.number in wanted)
     return sum(len(frame.rgb(sampling.width, sampling.height, sampling.filter)) > 0 for frame in chosen)
 

@@ -162,7 +162,7 @@ def difference(engine: Sequence[Person], library: Sequence[Person]) -> Differenc
 
 def _apart(engine: Sequence[Person], library: Sequence[Person]) -> list[float]:
     """The largest difference of a coordinate of each pair, in pixels."""
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+    from scipy.optimize import linear_sum_assignment
 
     from actors.overlap import iou
 

@@ -42,7 +42,7 @@ def person_numbers(path: Path, settings: Settings) -> Numbers:
     for value in read(path, settings):
         if isinstance(value, FramesPiece):
             (boxes,) = vision.detect([value.frames])
-            seen.append(BoxesPiece(value.chunk_id, value.video_id, value.number, value.frames.frame_numbers, tuple(boxes)))
+            seen.append(BoxesPiece(value.chunk_id, value.video_id, value.pipeline, value.number, value.frames.frame_numbers, tuple(boxes)))
         else:
             joined.append(numbers_of(value, seen))
             seen = []

@@ -17,12 +17,16 @@ MIB = 1024 * 1024
 class Demand:
     """`workers`: upper bound of chunks in work at once, 0 for one per CPU; `vision`: whether a model needs pictures.
 
-    `uses_gpu`: whether that model is carried out on GPUs where there are any; for others they are as good as not there.
+    `uses_gpu`: whether that model is carried out on GPUs where there are any; for others they are as good as not there. `hearing` and
+    `hears_on_gpu` say the same of models that listen; without `pictures` nothing is decoded but sound.
     """
 
     workers: int
     vision: bool
     uses_gpu: bool = False
+    hearing: bool = False
+    hears_on_gpu: bool = False
+    pictures: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,12 @@ class Placement:
     vision_actors: int
     cpus_each: float
     gpus_each: float
+    hearing_actors: int = 0
+    hearing_gpus_each: float = 0.0
 
     def __str__(self) -> str:
-        vision = f", {self.vision_actors} vision actors" if self.vision_actors else ""
-        return f"{self.decode_slots} decode slots{vision}"
+        actors = ((self.vision_actors, "vision"), (self.hearing_actors, "hearing"))
+        return ", ".join([f"{self.decode_slots} decode slots", *(f"{number} {kind} actors" for number, kind in actors if number)])
 
 
 def place(inventory: Inventory, demand: Demand) -> Placement:
@@ -47,13 +53,31 @@ def place(inventory: Inventory, demand: Demand) -> Placement:
     decode = max(1, min(wanted, math.ceil(inventory.cpus * SLOTS_PER_CPU)))
     gpus = inventory.gpus if demand.uses_gpu else 0.0
     vision = _vision_actors(inventory.cpus, gpus, decode) if demand.vision else 0
-    share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision))
-    return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus_each=min(1.0, gpus / vision) if vision else 0.0)
+    ears = _hearing_actors(inventory, demand, decode) if demand.hearing else 0
+    share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision + ears))
+    gpus_each, hearing_gpus_each = _gpu_shares(inventory.gpus, vision if gpus else 0, ears if demand.hears_on_gpu else 0)
+    return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus_each, ears, hearing_gpus_each)
 
 
 def _vision_actors(cpus: float, gpus: float, decode_slots: int) -> int:
     """One per GPU; without one, one per CPU, since each runs single-threaded so that results do not depend on the thread count."""
     return math.floor(gpus) or max(1, min(math.floor(cpus), decode_slots))
+
+
+def _hearing_actors(inventory: Inventory, demand: Demand, slots: int) -> int:
+    """One per GPU; without one, half of the CPUs beside pictures and all of them without any, as far as there are slots."""
+    if demand.hears_on_gpu and inventory.gpus >= 1:
+        return math.floor(inventory.gpus)
+    cpus = math.floor(inventory.cpus)
+    return max(1, min(slots, cpus // 2 if demand.pictures else cpus))
+
+
+def _gpu_shares(gpus: float, vision: int, ears: int) -> tuple[float, float]:
+    """What a vision and a hearing actor ask of a GPU; where there are both they share each GPU evenly."""
+    if not gpus or not vision + ears:
+        return 0.0, 0.0
+    share = 0.5 if vision and ears else 1.0
+    return (min(share, gpus / vision) if vision else 0.0), (min(share, gpus / ears) if ears else 0.0)
 
 
 def object_store_bytes(placement: Placement, block_bytes: int, memory_bytes: int, shm_free_bytes: int) -> int:

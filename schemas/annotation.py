@@ -14,6 +14,14 @@ NAMESPACE: Final = uuid.UUID("6f1d1c0e-6a55-5d2b-9c1e-0d4f3a6b7c81")  # of every
 SCENE_TYPE: Final = "scene"
 PERSON_DETECTION: Final = "person_detection"
 PERSON_TRACK: Final = "person_track"
+FACE_DETECTION: Final = "face_detection"
+FACE_IDENTITY: Final = "face_identity"
+SPEECH: Final = "speech"
+WORD: Final = "word"
+SPEAKER: Final = "speaker"
+AUDIO_EVENT: Final = "audio_event"
+VOICE_ACTIVITY: Final = "voice_activity"
+LOUDNESS: Final = "loudness"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,14 @@ class WorkKey:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Which frames travel to the models, and how large.
+    """Which frames travel to the model of a pipeline, and how large.
 
     A frame is sampled when it is the first shown in its interval of 1/`fps` seconds since the first frame. `width` x `height` is the size
     of the tensor in pixels, chosen once per video so that every chunk agrees. `filter` is how pictures are made smaller: `area` averages
     all pixels that fall into one, `linear` reads four, as OpenCV does for the pictures that neural detectors are trained on.
     """
 
+    pipeline: str
     fps: Fraction
     width: int
     height: int
@@ -66,7 +67,7 @@ class ChunkSpec:
     pts: Ints
     before: int
     keys: tuple[WorkKey, ...]
-    sampling: Sampling | None  # None: no model needs pictures
+    samplings: tuple[Sampling, ...]  # one for each pipeline whose model needs pictures
     attempt: int = 1
     every_frame: bool = True
     backend: Literal["pyav", "decord"] = "pyav"
@@ -95,7 +96,7 @@ class Numbers:
     to the next frame that can be decoded (0 for a video's last): a chunk sees that one by reading on into a keyframe, where the frame
     before its own first one would cost a whole GOP. `sampled` int64 are the frame numbers that a model has seen, boxes or none.
     `box_frames` int64, `xyxy` N x 4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then
-    by rank; so have `keypoints` N x K x 3 float64 (x, y, score) and `embeddings` N x D float32, K and D being 0 where nothing makes them.
+    by rank; so have `keypoints` N x K x 3 float64 (x, y, score), `embeddings` N x D float32 and `traits` N x T float64, as in `Detections`.
     """
 
     frame_numbers: Ints
@@ -107,6 +108,7 @@ class Numbers:
     confidence: Floats
     keypoints: Floats = field(default_factory=lambda: np.zeros((0, 0, 3)))
     embeddings: Floats32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    traits: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     @classmethod
     def none(cls) -> Numbers:
@@ -140,7 +142,10 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class ManifestLine:
-    """What the store remembers of one committed chunk of one pipeline; frames are `[first_frame, first_frame + frame_count)`."""
+    """What the store remembers of one committed chunk of one pipeline.
+
+    Frames are `[first_frame, first_frame + frame_count)`; of sound they are samples, at 16 kHz since its beginning.
+    """
 
     key: WorkKey
     start_pts: int
@@ -160,4 +165,4 @@ class ChunkCommit:
     line: ManifestLine
     job_id: str
     annotations: tuple[Annotation, ...] = field(repr=False)  # provisional rows, e.g. boxes without a track yet
-    payload: bytes = field(repr=False)  # Numbers.to_bytes()
+    payload: bytes = field(repr=False)  # Numbers.to_bytes() of pictures, Heard.to_bytes() of sound

@@ -1,7 +1,8 @@
 """Annotations of one pipeline of one video as one COCO-shaped document, and back without loss.
 
 Boxes are `[x, y, width, height]` in pixels, times are seconds. Beside COCO's own keys a document has `videos` and `tracks` (as TAO has
-them), and as its last key `generation`, the digest of the result, so that the end of a file tells whether it is whole and fresh.
+them). Its last keys are `files`, the sizes of those that lie beside it, where there are any, and `generation`, the digest of the result, so
+that the end of a file tells whether all of it is whole and fresh.
 """
 
 from __future__ import annotations
@@ -14,31 +15,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas.annotation import PERSON_TRACK, SCENE_TYPE, Annotation, BBox
-from schemas.pipeline import PERSON, SCENE
+from schemas.annotation import FACE_IDENTITY, PERSON_TRACK, SCENE_TYPE, Annotation, BBox
+from schemas.attributes import attributes_of, record_of
+from schemas.categories import Record, categories, numbered
+from schemas.pipeline import FACE
+from schemas.sound import Sound
 from schemas.video import Video
 
-Record = dict[str, Any]
+TAIL_BYTES: Final = 400  # of a file are enough for `generation_of` and `files_of`
 
-TAIL_BYTES: Final = 200  # of a file are enough for `generation_of`
-
-_CATEGORIES: Final[Mapping[str, Record]] = {
-    SCENE: {"id": 1, "name": "scene", "supercategory": "video_segment"},
-    PERSON: {"id": 1, "name": "person", "supercategory": "person"},
-}
-# Order and bones of the 17 points of a person, counted from 1, as in COCO's own annotation files.
-KEYPOINTS: Final = (
-    "nose",
-    *(f"{side}_{part}" for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
-)
-SKELETON: Final = (
-    *((16, 14), (14, 12), (17, 15), (15, 13), (12, 13)),  # legs and hips
-    *((6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10), (9, 11)),  # trunk and arms
-    *((2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)),  # head
-)
-_POSE: Final = ("keypoints", "num_keypoints")  # COCO has them beside the box
+_TRACKS: Final = (PERSON_TRACK, FACE_IDENTITY)
 _SAME: Final = ("annotation_id", "annotation_type", "video_id", "person_id", "face_id", "speaker_id", "scene_id", "frame_number")
 _GENERATION: Final = re.compile(rb'"generation":\s*"([^"\\]+)"\s*}\s*\Z')
+_FILES: Final = re.compile(rb'"files":\s*({[^{}]*}),\s*"generation"')
 
 
 def reading_order(annotation: Annotation) -> tuple[Any, ...]:
@@ -54,28 +43,40 @@ def reading_order(annotation: Annotation) -> tuple[Any, ...]:
     )
 
 
-def document(pipeline: str, video: Video | None, annotations: Iterable[Annotation], *, info: Mapping[str, Any], generation: str) -> Record:
+def document(
+    pipeline: str,
+    video: Video | None,
+    annotations: Iterable[Annotation],
+    *,
+    info: Mapping[str, Any],
+    generation: str,
+    files: Mapping[str, int] | None = None,
+) -> Record:
     """The COCO-shaped document of one pipeline's result.
 
-    `info` is provenance: versions, model, configuration. `video` is None only for results saved by hand under a job whose video was never
-    probed. Raises ValueError for rows of another pipeline or of several configurations. Format: COCO (cocodataset.org, "Data format"),
-    `tracks` as in TAO (Dave et al. 2020).
+    `info` is provenance: versions, model, configuration; `files` are names and sizes of the files that belong beside it. `video` is None
+    only for results saved by hand under a job whose video was never probed. Raises ValueError for rows of another pipeline or of several
+    configurations. Format: COCO (cocodataset.org, "Data format"), `tracks` as in TAO (Dave et al. 2020).
     """
     rows = sorted(annotations, key=reading_order)
     hashes = {row.config_hash for row in rows}
     if len(hashes) > 1 or {row.pipeline for row in rows} - {pipeline}:
         raise ValueError(f"a document holds one configuration of {pipeline}, got {sorted(hashes)}")
     config_hash = hashes.pop() if hashes else info.get("config_hash", "")
-    numbers = _track_numbers(rows)
-    records = [_record(number, row, video, numbers) for number, row in enumerate(rows, start=1)]
+    tracks, kinds = _track_numbers(pipeline, rows), numbered(pipeline, rows)
+    records = [
+        _record(number, row, video) | {"category_id": kinds.get(row.annotation_type, 1)} | _track(pipeline, row, tracks)
+        for number, row in enumerate(rows, start=1)
+    ]
     return {
         "info": {"description": f"{pipeline} by vaengine", **info, "pipeline": pipeline, "config_hash": config_hash},
         "licenses": [],
         "videos": [_video(video)] if video else [],
         "images": _images(rows, video),
-        "annotations": [record for record in records if record["annotation_type"] != PERSON_TRACK],
-        "tracks": [record for record in records if record["annotation_type"] == PERSON_TRACK],
-        "categories": [_category(pipeline, _most_points(rows))],
+        "annotations": [record for record in records if record["annotation_type"] not in _TRACKS],
+        "tracks": [record for record in records if record["annotation_type"] in _TRACKS],
+        "categories": categories(pipeline, rows),
+        **({"files": dict(files)} if files else {}),
         "generation": generation,
     }
 
@@ -98,6 +99,12 @@ def generation_of(tail: bytes) -> str | None:
     return found.group(1).decode() if found else None
 
 
+def files_of(tail: bytes) -> dict[str, int]:
+    """Names and sizes of the files that belong beside a document, from its last bytes (`TAIL_BYTES`); empty where there are none."""
+    found = _FILES.search(tail)
+    return json.loads(found.group(1)) if found else {}
+
+
 def _spelled(value: object) -> str:
     if isinstance(value, list) and value:
         return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False, allow_nan=False) for item in value) + "\n]"
@@ -115,6 +122,17 @@ def _video(video: Video) -> Record:
         "frame_count": video.frame_count,
         "duration": video.duration_s,
         "fingerprint": video.fingerprint,
+        "sound": _sound(video, video.sound) if video.sound else None,
+    }
+
+
+def _sound(video: Video, sound: Sound) -> Record:
+    return {
+        "codec": sound.codec,
+        "sample_rate": sound.sample_rate,
+        "channels": sound.channels,
+        "start_time": video.sound_start_s,
+        "duration": sound.duration_s,
     }
 
 
@@ -130,30 +148,27 @@ def _images(rows: Sequence[Annotation], video: Video | None) -> list[Record]:
     ]
 
 
-def _most_points(rows: Sequence[Annotation]) -> int:
-    """Key points of a pose, x, y and visibility each; 0 where there are none."""
-    return max((len(row.attributes.get("keypoints") or ()) // 3 for row in rows), default=0)
+def _tracked(pipeline: str, row: Annotation) -> str | None:
+    """Whose track a row belongs to: a person's, or among faces a face's."""
+    return row.face_id if pipeline == FACE else row.person_id
 
 
-def _category(pipeline: str, points: int) -> Record:
-    """With the names of its key points; what a model of another number of points than a person's 17 means by them is not known."""
-    known = dict(_CATEGORIES.get(pipeline, {"id": 1, "name": pipeline, "supercategory": "annotation"}))
-    if points == len(KEYPOINTS):
-        return {**known, "keypoints": list(KEYPOINTS), "skeleton": [list(bone) for bone in SKELETON]}
-    return {**known, "keypoints": [f"point_{n}" for n in range(1, points + 1)], "skeleton": []} if points else known
-
-
-def _track_numbers(rows: Sequence[Annotation]) -> Mapping[str, int]:
-    """An integer for every person: the one its name ends in, or its rank where names end in none."""
-    people = sorted({row.person_id for row in rows if row.person_id is not None})
-    endings = {person: re.search(r"\d+\Z", person) for person in people}
-    numbers = {person: int(ending.group()) for person, ending in endings.items() if ending}
-    if len(set(numbers.values())) == len(people):
+def _track_numbers(pipeline: str, rows: Sequence[Annotation]) -> Mapping[str, int]:
+    """An integer for every person or face: the one its name ends in, or its rank where names end in none."""
+    names = sorted({name for row in rows if (name := _tracked(pipeline, row)) is not None})
+    endings = {name: re.search(r"\d+\Z", name) for name in names}
+    numbers = {name: int(ending.group()) for name, ending in endings.items() if ending}
+    if len(set(numbers.values())) == len(names):
         return numbers
-    return {person: rank for rank, person in enumerate(people, start=1)}
+    return {name: rank for rank, name in enumerate(names, start=1)}
 
 
-def _record(number: int, row: Annotation, video: Video | None, numbers: Mapping[str, int]) -> Record:
+def _track(pipeline: str, row: Annotation, numbers: Mapping[str, int]) -> Record:
+    name = _tracked(pipeline, row)
+    return {} if name is None else {"track_id": numbers[name]}
+
+
+def _record(number: int, row: Annotation, video: Video | None) -> Record:
     box = row.bbox
     framed = box is not None and row.frame_number is not None
     record: Record = {
@@ -165,14 +180,9 @@ def _record(number: int, row: Annotation, video: Video | None, numbers: Mapping[
         "timestamp": row.timestamp_seconds,
         **{name: value for name in _SAME if (value := getattr(row, name)) is not None},
     }
-    if row.person_id is not None:
-        record["track_id"] = numbers[row.person_id]
     if row.end_seconds is not None:
         record |= _stretch(row, video)
-    record |= {name: row.attributes[name] for name in _POSE if name in row.attributes}
-    if rest := {name: value for name, value in row.attributes.items() if name not in _POSE}:
-        record["attributes"] = rest
-    return record
+    return record | record_of(row.annotation_type, row.attributes)
 
 
 def _box(row: Annotation, video: Video | None) -> Record:
@@ -206,6 +216,6 @@ def _annotation(record: Mapping[str, Any], pipeline: str, config_hash: str) -> A
         end_seconds=record.get("end_time"),
         confidence=record["score"],
         bbox=BBox(*box) if box and not record.get("whole_frame") else None,
-        attributes={**record.get("attributes", {}), **{name: record[name] for name in _POSE if name in record}},
+        attributes=attributes_of(record["annotation_type"], record),
         **same,
     )

@@ -110,7 +110,7 @@ class NotAVideo(VideoError):
 class NoVideoStream(VideoError):
     """A readable container without pictures. Values: path."""
 
-    template = "{0}: there is no video stream in it (sound only?); leave it out of the picture pipelines"
+    template = "{0}: there is no video stream in it; leave it out, or ask for audio too if there is sound in it"
     kind = "no_video_stream"
 
 
@@ -136,6 +136,16 @@ class Truncated(VideoError):
         " or allow the loss with --set decode.max_lost=FRACTION"
     )
     kind = "truncated"
+
+
+class SoundTruncated(VideoError):
+    """More of the sound is missing than `decode.max_lost` allows. Values: path, seconds lost, seconds promised."""
+
+    template = (
+        "{0}: {1} of {2} s of its sound are missing (truncated or damaged); what could be heard is kept: copy the file again,"
+        " or allow the loss with --set decode.max_lost=FRACTION"
+    )
+    kind = "sound_truncated"
 
 
 class WorkerLost(VaengineError):
@@ -213,7 +223,7 @@ class WrongDigest(ModelError):
 
     template = (
         "{0} has sha256 {1}, not {2}: move it away and `vaengine models pull` fetches the right one;"
-        " to use your own, say --set person.weights=PATH"
+        " to use your own, name its path, such as --set person.weights=PATH"
     )
 
 
@@ -233,6 +243,12 @@ class UnsuitableWeights(ModelError):
     """A model file that is sound but of no use here. Values: path, detail."""
 
     template = "{0} cannot be used: {1}; give a model of ultralytics that detects persons or their poses"
+
+
+class UnsuitablePack(ModelError):
+    """A pack of face models, or one of them, that is sound but of no use here. Values: path, detail."""
+
+    template = "{0} cannot be used: {1}; give a pack of InsightFace with a detector, such as buffalo_l"
 
 
 class UnsafePickle(ModelError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,19 +25,21 @@ def joined(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 class Detections:
     """Boxes of one picture: `xyxy` N x 4 float64 (left, top, right, bottom; pixels), `confidence` N float64 in 0..1.
 
-    `keypoints` N x K x 3 float64 are x and y in pixels and a score in 0..1; `embeddings` N x D float32 say how a person looks. K and D are
-    0 where the detector has none.
+    `keypoints` N x K x 3 float64 are x and y in pixels and a score in 0..1; `embeddings` N x D float32 say how a person looks; `traits` N x
+    T float64 are further numbers of each box whose meaning the detector's pipeline defines, NaN where one is not known. K, D and T are 0
+    where the detector has none.
     """
 
     xyxy: Floats
     confidence: Floats
     keypoints: Floats = field(default_factory=lambda: np.zeros((0, 0, 3)))
     embeddings: Floats32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    traits: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self) -> None:
         if self.xyxy.ndim != 2 or self.xyxy.shape[1] != 4 or len(self.xyxy) != len(self.confidence):
             raise ValueError(f"expected N x 4 boxes and N confidences, got {self.xyxy.shape} and {self.confidence.shape}")
-        for name in ("keypoints", "embeddings"):
+        for name in ("keypoints", "embeddings", "traits"):
             rows = getattr(self, name)
             if len(rows) != len(self):
                 if rows.shape[1]:
@@ -54,7 +56,7 @@ class Detections:
 
     def chosen(self, which: Ints) -> Detections:
         """Some of the boxes, in the order of the indexes."""
-        return Detections(self.xyxy[which], self.confidence[which], self.keypoints[which], self.embeddings[which])
+        return Detections(*(getattr(self, f.name)[which] for f in fields(self)))
 
     def moved(self, x: float, y: float) -> Detections:
         """The same boxes in a picture whose origin lies `x` pixels to the left of and `y` above this one's."""

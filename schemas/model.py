@@ -1,20 +1,28 @@
-"""A model file that presets may name: where it is fetched from, and what it has to be."""
+"""Models that presets may name: where each comes from, and what it has to be."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
-Task = Literal["detect", "pose"]
+Task = Literal["detect", "pose", "face"]
+Hearing = Literal["whisper", "align", "events", "speakers"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HUB_NAME = re.compile(rf"({_NAME.pattern}/)?{_NAME.pattern}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One file of weights. `sha256` is 64 hex digits, None where no published one is known; `licence` is an SPDX identifier."""
+    """One file of weights. `sha256` is 64 hex digits, None where no published one is known; `licence` is an SPDX identifier or in words.
+
+    `members` are the files of an archive with their digests; it is kept unpacked, in a folder of its name without the ending.
+    """
 
     name: str
     url: str
@@ -23,13 +31,50 @@ class ModelFile:
     licence: str
     task: Task
     what: str
+    members: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not all(_NAME.fullmatch(name) for name in (self.name, *self.members)):
             raise ValueError(f"a model's name is a plain file name, not {self.name!r}")
         if not self.url.startswith(("https://", "http://")):
             raise ValueError(f"{self.name} is fetched over https or http, not from {self.url!r}")
-        if self.sha256 is not None and not _DIGEST.fullmatch(self.sha256):
-            raise ValueError(f"the sha256 of {self.name} has 64 lower-case hex digits, not {self.sha256!r}")
+        if not all(_DIGEST.fullmatch(digest) for digest in (self.sha256, *self.members.values()) if digest is not None):
+            raise ValueError(f"the sha256 of {self.name} and what is in it has 64 lower-case hex digits, not {self.sha256!r}")
         if self.size_bytes < 1:
             raise ValueError(f"the size of {self.name} cannot be {self.size_bytes} bytes")
+
+    @property
+    def pack(self) -> str | None:
+        """The folder that an archive is kept in; None for a single file."""
+        return self.name.rpartition(".")[0] if self.members else None
+
+    @property
+    def held_to(self) -> str | None:
+        """The digest that is checked: the file's own; of an archive that of its members, as `actors.face_pack.pack_digest` has it."""
+        if not self.members:
+            return self.sha256
+        lines = (f"{name}\0{digest}\n" for name, digest in sorted(self.members.items()))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """One model of a hub of Hugging Face, a folder of files; `size_bytes` is about what comes over the network."""
+
+    name: str
+    task: Hearing
+    size_bytes: int
+    licence: str
+    what: str
+
+    def __post_init__(self) -> None:
+        if not _HUB_NAME.fullmatch(self.name) or self.size_bytes < 1:
+            raise ValueError(f"a hub's models are called OWNER/NAME, or by a name that Whisper's library knows: {self.name!r}")
+
+
+def model_name(named: str) -> str:
+    """The last part of a model's name, which stays what it is wherever the model was found: `OWNER/NAME`, a folder, a hub's snapshot."""
+    path = PurePosixPath(named)
+    if path.parent.name == "snapshots":  # .../models--OWNER--NAME/snapshots/REVISION
+        return path.parent.parent.name.rpartition("--")[2]
+    return path.name

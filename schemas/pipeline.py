@@ -15,10 +15,11 @@ FACE: Final = "face_analysis"
 AUDIO: Final = "audio_processing"
 
 SHORT_NAMES: Final = {"scene": SCENE, "person": PERSON, "face": FACE, "audio": AUDIO}
-AVAILABLE: Final = (SCENE, PERSON)  # face_analysis and audio_processing have names but no code yet
+AVAILABLE: Final = (SCENE, PERSON, FACE, AUDIO)
+SEEING: Final = (PERSON, FACE)  # their models look at sampled pictures
 
 # A pipeline's version is part of its config_hash: raise it when the same settings would give other rows.
-VERSIONS: Final = {SCENE: "1", PERSON: "1"}
+VERSIONS: Final = {SCENE: "1", PERSON: "1", FACE: "1", AUDIO: "1"}
 
 
 def pipeline_named(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PipelineProgress:
-    """Frames of one pipeline: `total` grows while probing goes on."""
+    """Frames of one pipeline, seconds of one that listens: `total` grows while probing goes on."""
 
     frames_done: int = 0
     frames_total: int = 0
@@ -29,6 +29,8 @@ class Snapshot:
     frames_total: int = 0
     video_s_done: float = 0.0
     video_s_total: float = 0.0
+    sound_s_done: float = 0.0
+    sound_s_total: float = 0.0
     in_work: int = 0  # chunks
     elapsed_s: float = 0.0  # wall, since the run began
     working_s: float = 0.0  # wall, since the first chunk was started; 0 before that
@@ -44,12 +46,18 @@ class Snapshot:
 
     @property
     def realtime_factor(self) -> float:
-        """Seconds of video worked through in a second."""
-        return self.video_s_done / self.working_s if self.working_s > 0 else 0.0
+        """Seconds of video worked through in a second; of sound where that is ahead or alone."""
+        return max(self.video_s_done, self.sound_s_done) / self.working_s if self.working_s > 0 else 0.0
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at the pace since work started, weighted by duration; None until something is done or while probing."""
-        if self.probing or self.realtime_factor <= 0:
-            return None
-        return max(0.0, self.video_s_total - self.video_s_done) / self.realtime_factor
+        """Seconds left at the pace since work started, weighted by duration; None until something of each kind is done or while probing."""
+        left = [self._left_s(self.video_s_done, self.video_s_total), self._left_s(self.sound_s_done, self.sound_s_total)]
+        known = [one for one in left if one is not None]
+        return None if self.probing or len(known) < len(left) or not self.realtime_factor else max(known)
+
+    def _left_s(self, done_s: float, total_s: float) -> float | None:
+        """Pictures and sound are worked on side by side, each at its own pace; 0 where there is nothing of a kind."""
+        if total_s <= 0:
+            return 0.0
+        return max(0.0, total_s - done_s) * self.working_s / done_s if done_s > 0 else None

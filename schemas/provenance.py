@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from schemas.job import BatchJob
-from schemas.pipeline import PERSON
+from schemas.pipeline import SHORT_NAMES
 
 Provenance = Mapping[str, str]
+
+_SECTIONS: Final = {pipeline: short for short, pipeline in SHORT_NAMES.items()}
+_DIGESTS: Final = ("weights_sha256", "pack_sha256", "model_sha256")
 
 
 def info_of(job: BatchJob, pipeline: str) -> dict[str, Any]:
@@ -21,17 +24,26 @@ def info_of(job: BatchJob, pipeline: str) -> dict[str, Any]:
 
 
 def provenance_of(pipeline: str, info: Mapping[str, Any]) -> Provenance:
-    """What is known of: `preset`, `detector`, `model` (a file's name), `sha256`, `runtime`, `precision`, `tracker`, in this order."""
-    configuration, model = _mapping(info.get("configuration")), _mapping(info.get("model"))
-    own = _mapping(configuration.get("person" if pipeline == PERSON else "scene"))
+    """What is known of: `preset`, `detector`, `model` (a file's, pack's or folder's name), `sha256`, `runtime`, `device`, `precision`,
+    `tracker`, `speakers` and `events` (the names of their models), in this order."""
+    model, own = _mapping(info.get("model")), own_settings(pipeline, info.get("configuration"))
     known = {
         "preset": info.get("preset"),
         "detector": own.get("detector"),
         "model": model.get("file"),
-        "sha256": model.get("sha256") or own.get("weights_sha256"),
-        **{name: own.get(name) for name in ("runtime", "precision", "tracker")},
+        "sha256": model.get("sha256") or next((own[name] for name in _DIGESTS if own.get(name)), None),
+        **{name: own.get(name) for name in ("runtime", "device")},
+        "precision": own.get("precision") or own.get("compute_type"),
+        "tracker": own.get("tracker"),
+        "speakers": own.get("speaker_model") if own.get("speakers") == "on" else None,
+        "events": own.get("events_model"),
     }
     return {name: str(value) for name, value in known.items() if value not in (None, "auto")}
+
+
+def own_settings(pipeline: str, configuration: object) -> Mapping[str, Any]:
+    """The section of a pipeline's own settings in its configuration; empty for jobs made by hand."""
+    return _mapping(_mapping(configuration).get(_SECTIONS.get(pipeline, pipeline)))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

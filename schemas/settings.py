@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.annotation import canonical_json
-from schemas.pipeline import PERSON, SCENE, VERSIONS
+from schemas.model import model_name
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE, VERSIONS
 
 PRESETS: Final = ("auto", "embedded", "fast", "balanced", "high-quality")
 HASH_DIGITS: Final = 16
@@ -78,6 +79,60 @@ class PersonSettings(_Section):
     track_buffer_seconds: Annotated[float, Field(ge=0, le=60, description="tracker: how long a lost track is remembered")] = 1.0
 
 
+class FaceSettings(_Section):
+    """Face detection, what is told of each face, and whose faces are one person's."""
+
+    detector: Annotated[
+        Literal["cascade", "scrfd"], Field(description="set by the preset: cascade (of OpenCV) or scrfd (of InsightFace)")
+    ] = "cascade"
+    pack: Annotated[str | None, Field(description="models of scrfd: a pack of InsightFace such as buffalo_l, or a folder")] = None
+    pack_sha256: Annotated[str | None, Field(description="digest of the pack; found out unless given, then held to")] = None
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="what carries the pack out: cpu, or cuda where there is a GPU")] = (
+        "auto"
+    )
+    sample_fps: Annotated[float, Field(gt=0, le=240, description="frames a second that are looked at")] = 2.0
+    input_pixels: Annotated[int, Field(ge=128, le=4096, description="longer side of the picture that faces are cut from")] = 1280
+    detect_pixels: Annotated[int, Field(ge=128, le=4096, description="scrfd: longer side of what faces are looked for in")] = 640
+    min_confidence: Annotated[Fraction01, Field(description="weaker boxes are not kept at all")] = 0.5
+    nms_iou: Annotated[Fraction01, Field(description="scrfd: boxes that overlap a stronger one by more are dropped")] = 0.4
+    same_person: Annotated[float, Field(ge=-1, le=1, description="cosine similarity from which faces are one person's")] = 0.45
+    link_persons: Annotated[bool, Field(description="say whose face it is, where person_tracking is asked for too")] = True
+
+
+def _switch(value: object) -> object:
+    """YAML reads on and off as true and false."""
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+class AudioSettings(_Section):
+    """Voice activity, speech, speakers and sound events."""
+
+    model: Annotated[str | None, Field(description="Whisper: a name such as small, or a folder in CTranslate2's form; none: no text")] = (
+        None
+    )
+    model_sha256: Annotated[str | None, Field(description="digest of the Whisper model; found out unless given, then held to")] = None
+    language: Annotated[str | None, Field(description="language spoken, such as en; none: found out")] = None
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="what carries models out: cpu, or cuda where there is a GPU")] = (
+        "auto"
+    )
+    compute_type: Annotated[
+        Literal["auto", "float32", "int8", "float16", "int8_float16"],
+        Field(description="numbers of Whisper; auto: int8 on cpu, float16 on cuda"),
+    ] = "auto"
+    beam_size: Annotated[int, Field(ge=1, le=20, description="Whisper: texts followed at once")] = 5
+    words: Annotated[bool, Field(description="times of words, by an alignment model of the language")] = True
+    align_model: Annotated[str | None, Field(description="alignment model: a name or a folder; none: the usual one of the language")] = None
+    speakers: Annotated[
+        Literal["auto", "on", "off"], BeforeValidator(_switch), Field(description="who speaks when: needs HF_TOKEN; auto: if it is there")
+    ] = "auto"
+    speaker_model: Annotated[str, Field(description="pyannote's pipeline: a name or a folder")] = "pyannote/speaker-diarization-community-1"
+    same_speaker: Annotated[float, Field(ge=-1, le=1, description="cosine similarity from which voices are one speaker's")] = 0.5
+    events_model: Annotated[str | None, Field(description="classifier of sound events: a name or a folder; none: no events")] = None
+    min_event: Annotated[Fraction01, Field(description="least confidence of a sound event")] = 0.3
+    voice_onset: Annotated[Fraction01, Field(description="voice activity begins at this score")] = 0.5
+    voice_offset: Annotated[Fraction01, Field(description="and ends below this one")] = 0.363
+
+
 class ModelSettings(_Section):
     """Where model files are and what may be loaded; never part of a config_hash, their digests are."""
 
@@ -96,17 +151,34 @@ class Settings(_Section):
     decode: DecodeSettings = DecodeSettings()
     scene: SceneSettings = SceneSettings()
     person: PersonSettings = PersonSettings()
+    face: FaceSettings = FaceSettings()
+    audio: AudioSettings = AudioSettings()
     models: ModelSettings = ModelSettings()
 
 
 def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
     """What can change the result of `pipeline`, and nothing else: workers, chunk length and paths stay out."""
-    sections: dict[str, Any] = {"scene": settings.scene.model_dump(), "decode": {"backend": settings.decode.backend}}
-    if pipeline == PERSON:  # tracks are reset at cuts, so the scene settings count too
-        sections["person"] = settings.person.model_dump(exclude={"weights"})  # wherever they are, their digest counts
-    elif pipeline != SCENE:
+    if pipeline not in VERSIONS:
         raise ValueError(f"no configuration for {pipeline}")
+    sections: dict[str, Any] = {}
+    if pipeline == AUDIO:
+        sections["audio"] = _audio_config(settings.audio)
+    else:
+        sections["decode"] = {"backend": settings.decode.backend}
+    if pipeline == FACE:
+        sections["face"] = settings.face.model_dump(exclude={"pack"})
+    if pipeline in (SCENE, PERSON) or (pipeline == FACE and settings.face.link_persons):  # tracks are reset at cuts, faces linked to tracks
+        sections["scene"] = settings.scene.model_dump()
+    if pipeline == PERSON or (pipeline == FACE and settings.face.link_persons):
+        sections["person"] = settings.person.model_dump(exclude={"weights"})
     return {"pipeline": pipeline, "version": VERSIONS[pipeline], **sections}
+
+
+def _audio_config(audio: AudioSettings) -> dict[str, Any]:
+    """Wherever the Whisper model is, its digest counts; of the others the last part of their names."""
+    named = {key: getattr(audio, key) for key in ("align_model", "speaker_model", "events_model")}
+    names = {key: model_name(name) if name else None for key, name in named.items()}
+    return {**audio.model_dump(exclude={"model"}), **names}
 
 
 def config_hash(settings: Settings, pipeline: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from schemas.annotation import Annotation
 from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.frames import Floats32
 from schemas.job import BatchJob, JobStatus
 from schemas.video import Video
 
@@ -24,6 +28,44 @@ class RunInfo:
     inputs: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """What makes rows comparable by looks or voice: `vectors` N x D float32 of length 1, one for each annotation id.
+
+    `model` names what made them: vectors of two models are never compared.
+    """
+
+    annotation_ids: tuple[str, ...]
+    vectors: Floats32
+    model: str
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or self.vectors.dtype != np.float32 or len(self.vectors) != len(self.annotation_ids):
+            raise ValueError(f"expected {len(self.annotation_ids)} x D float32, got {self.vectors.shape} {self.vectors.dtype}")
+
+    def rows(self) -> Iterator[tuple[str, bytes]]:
+        """Each annotation id with its vector as little-endian bytes."""
+        yield from ((one, vector.astype("<f4").tobytes()) for one, vector in zip(self.annotation_ids, self.vectors, strict=True))
+
+    def canonical(self) -> Iterator[Mapping[str, Any]]:
+        """What the digest of a store covers of them."""
+        for one, vector in self.rows():
+            yield {"embedding": one, "model": self.model, "sha256": hashlib.sha256(vector).hexdigest()}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One person of the collection in one video: `similarity` is the cosine to the identity's mean, `first_s` when first seen."""
+
+    identity_id: str
+    video_id: str
+    face_id: str
+    config_hash: str
+    model: str
+    similarity: float
+    first_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one pipeline of one video ended. `annotations` replace every row the work key had; None keeps what the chunks stored."""
@@ -36,6 +78,7 @@ class Outcome:
     failure_kind: str | None = None
     warning: str | None = None
     keep_runs: bool = False  # keep rows of other configurations of this pipeline and video
+    embeddings: Embeddings | None = None  # replaced together with the rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +174,12 @@ class StorageBackend(ABC):
         """
 
     @abstractmethod
+    def payloads(self, key: WorkKey) -> list[bytes]:
+        """Payloads of all committed chunks of a key, in order; none once it is complete."""
+
     def numbers(self, key: WorkKey) -> Numbers:
-        """Payloads of all committed chunks of a key, joined in presentation order."""
+        """Payloads of all committed chunks of a key of pictures, joined in presentation order."""
+        return Numbers.joined(map(Numbers.from_bytes, self.payloads(key)))
 
     @abstractmethod
     def finish(self, epoch: int, outcome: Outcome) -> None:
@@ -160,8 +207,23 @@ class StorageBackend(ABC):
         """Rows of one work key, ordered by type, frame, time, id."""
 
     @abstractmethod
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        """Embeddings of the rows of a work key, ordered by annotation id; None where it has none."""
+
+    @abstractmethod
+    def put_identities(self, identities: Sequence[Identity]) -> None:
+        """Replace the identities of the collection as a whole; they are derived from embeddings, so no digest covers them."""
+
+    @abstractmethod
+    def identities(self) -> list[Identity]:
+        """What was stored last, by identity, video and face."""
+
+    @abstractmethod
     def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
-        """Every annotation, job and pipeline state as plain objects, without times, run ids, attempts or epochs: what a digest covers."""
+        """Every annotation, embedding, job and pipeline state as plain objects: what a digest covers.
+
+        Times of storing, run ids, attempts and epochs are not among them.
+        """
 
     @abstractmethod
     def meta(self, name: str) -> str | None:

@@ -139,6 +139,7 @@ videos: Final = Table(
     Column("frame_count", _BIG, nullable=False),
     Column("duration_seconds", _REAL, nullable=False),
     Column("frame_index", LargeBinary, nullable=False),  # schemas.video.FrameIndex, compressed
+    Column("sound", Text),  # schemas.sound.Sound as JSON, "null" where there is none; NULL: a version that did not look
 )
 
 video_paths: Final = Table(
@@ -181,6 +182,32 @@ runs: Final = Table(
     Column("ended_at", Text),
     Column("outcome", Text),
     Index("idx_runs_batch", "batch_id"),
+)
+
+embeddings: Final = Table(
+    "embeddings",
+    metadata,
+    Column("annotation_id", Text, primary_key=True),
+    Column("video_id", Text, nullable=False),
+    Column("pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), nullable=False),
+    Column("config_hash", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False),  # float32, little-endian, of length 1
+    Index("idx_embeddings_work", "video_id", "pipeline_id", "config_hash"),
+)
+
+identities: Final = Table(
+    "identities",
+    metadata,
+    Column("identity_id", Text, primary_key=True),
+    Column("video_id", Text, primary_key=True),
+    Column("face_id", Text, primary_key=True),
+    Column("config_hash", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("similarity", _REAL, nullable=False),
+    Column("first_seconds", _REAL, nullable=False),
+    Column("created_at", Text, server_default=_NOW),
 )
 
 meta: Final = Table(

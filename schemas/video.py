@@ -11,6 +11,8 @@ from pathlib import PurePath
 import numpy as np
 
 from schemas.frames import Ints
+from schemas.pipeline import AUDIO
+from schemas.sound import Sound
 
 STEM_LENGTH = 64  # characters of a file name's stem kept in a video_id
 
@@ -59,6 +61,7 @@ class Video:
     `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90, 180, 270). A pts p is shown at
     `(p - start_pts) * time_base` seconds; `end_pts` is when the last frame ends.
     `nominal_fps` is FFmpeg's guess at the rate the video was meant to have, in which PySceneDetect counts; no time is computed from it.
+    A file of sound alone has an empty index, no size, and the time base, beginning and end of its sound.
     """
 
     video_id: str
@@ -77,12 +80,29 @@ class Video:
     rotation: int
     nominal_fps: Fraction
     index: FrameIndex
+    sound: Sound | None = None
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):
             raise ValueError(f"rotation must be a quarter turn, got {self.rotation}")
-        if self.width <= 0 or self.height <= 0 or self.time_base <= 0 or self.end_pts <= self.start_pts:
+        sizes = self.width > 0 and self.height > 0 if self.has_pictures else self.sound is not None
+        if not sizes or self.time_base <= 0 or self.end_pts <= self.start_pts:
             raise ValueError(f"impossible video facts for {self.path}: {self.width}x{self.height}, [{self.start_pts}, {self.end_pts})")
+
+    @property
+    def has_pictures(self) -> bool:
+        return len(self.index) > 0
+
+    @property
+    def sound_start_s(self) -> float:
+        """When the first sample of its sound is heard, in seconds since the first frame; below 0 where the sound begins earlier."""
+        return float(self.sound.start - self.start_pts * self.time_base) if self.sound else 0.0
+
+    def units(self, pipeline: str) -> int:
+        """How much there is to do for a pipeline: frames with packets, or samples at 16 kHz for one that listens."""
+        if pipeline == AUDIO:
+            return self.sound.samples if self.sound else 0
+        return len(self.index)
 
     @property
     def frame_count(self) -> int:

@@ -267,6 +267,11 @@ def cover_art(folder: Path) -> Path:
     return path
 
 
+def captions_only(folder: Path) -> Path:
+    """A readable container with neither picture nor sound."""
+    return _written(folder / "captions.srt", b"1\n00:00:01,000 --> 00:00:02,000\nGood morning\n\n")
+
+
 def playlist(folder: Path) -> Path:
     """A list of other files with a video's name: not followed."""
     target = counting(folder, frames=3).path
@@ -455,3 +460,73 @@ def _written(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+# Sound.
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """A file whose sound is silent but for short bursts; `at_s` are their beginnings, in seconds since its first sample.
+
+    The sound begins `starts_s` after the first picture, and lasts `seconds`.
+    """
+
+    path: Path
+    at_s: tuple[Fraction, ...]
+    seconds: int
+    starts_s: Fraction = Fraction(0)
+
+
+def clicking(
+    folder: Path,
+    *,
+    codec: str = "pcm_s16le",
+    suffix: str = ".wav",
+    rate: int = 48_000,
+    layout: str = "mono",
+    seconds: int = 25,
+    starts_s: Fraction | int | None = None,
+    front: bool = False,
+) -> Clicks:
+    """Bursts of 4 ms at known times, one of them across each multiple of 20 s; beside pictures where `starts_s` is given.
+
+    With `front` the header of an mp4 stands in front of the sound.
+    """
+    at_s = {Fraction(n * 2 + 1) + Fraction(n % 97, 97) for n in range(seconds // 2)} | {Fraction(at) for at in range(20, seconds, 20)}
+    name = f"clicks_{codec}_{rate}_{layout}_{seconds}s{'_front' * front}" + ("" if starts_s is None else f"_{float(starts_s)}s_late")
+    clicks = Clicks(folder / f"{name}{suffix}", tuple(sorted(at_s)), seconds, Fraction(starts_s or 0))
+    if not clicks.path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = clicks.path.with_name(f"partial_{clicks.path.name}")
+        options = {"movflags": "faststart"} if front and suffix == ".mp4" else {}
+        with av.open(str(partial), "w", container_options=options) as container:
+            pictures = container.add_stream("mpeg2video", rate=25) if starts_s is not None else None
+            sound = container.add_stream(codec, rate=rate, layout=layout)
+            if pictures is not None:
+                pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+            for tenth, frame in enumerate(_bursts(clicks, rate, layout)):
+                for number in range(*(round(at * 2.5) for at in (tenth, tenth + 1))) if pictures is not None else ():
+                    picture = av.VideoFrame.from_ndarray(calm(64, 48, 0), format="rgb24").reformat(format="yuv420p")
+                    picture.pts, picture.time_base = number, Fraction(1, 25)
+                    container.mux(pictures.encode(picture))
+                container.mux(sound.encode(frame))
+            for stream in (sound, *([pictures] if pictures is not None else [])):
+                container.mux(stream.encode(None))
+        partial.rename(clicks.path)
+    return clicks
+
+
+def _bursts(clicks: Clicks, rate: int, layout: str) -> Iterator[av.AudioFrame]:
+    """Frames of a tenth of a second, both channels alike."""
+    wave = np.zeros(clicks.seconds * rate, np.float32)
+    for at_s in clicks.at_s:
+        first = round(at_s * rate)
+        burst = np.sin(np.arange(rate // 250) * 2 * np.pi * 1000 / rate) * 0.7
+        wave[first : first + len(burst)] = burst
+    channels = len(av.AudioLayout(layout).channels)
+    for first in range(0, len(wave), rate // 10):
+        piece = wave[first : first + rate // 10]
+        frame = av.AudioFrame.from_ndarray(np.stack([piece] * channels), format="fltp", layout=layout)
+        frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), first + round(clicks.starts_s * rate)
+        yield frame

@@ -10,7 +10,7 @@ from actors.stores import open_store
 from schemas.annotation import Annotation, canonical_digest
 from schemas.chunk import WorkKey
 from schemas.job import BatchReport
-from schemas.pipeline import AVAILABLE
+from schemas.pipeline import PERSON, SCENE
 from schemas.settings import Settings
 from vaengine.configuration import configured, layer
 from vaengine.engine import Engine
@@ -26,7 +26,9 @@ def sqlite(out: Path) -> str:
     return f"sqlite:///{out / 'batch_processing.db'}"
 
 
-def request(paths: Sequence[Path], out: Path, *, pipelines: Sequence[str] = AVAILABLE, url: str | None = None, **told: Any) -> RunRequest:
+def request(
+    paths: Sequence[Path], out: Path, *, pipelines: Sequence[str] = (SCENE, PERSON), url: str | None = None, **told: Any
+) -> RunRequest:
     engine = {key: told.pop(key) for key in list(told) if "__" in key}
     return RunRequest(tuple(str(path) for path in paths), tuple(pipelines), settings(**engine), out, url or sqlite(out), **told)
 

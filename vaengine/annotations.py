@@ -1,4 +1,4 @@
-"""Everything that was found in one video, for Python: scenes, persons, tables, and a card for a notebook."""
+"""Everything that was found in one video, for Python: what is seen, what is heard, tables, and a card for a notebook."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, canonical_json
+from schemas.annotation import FACE_DETECTION, FACE_IDENTITY, PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, canonical_json
 from schemas.chunk import WorkKey
 from schemas.coco import annotations_of
 from schemas.errors import NotFound, UsageError
 from schemas.pipeline import SHORT_NAMES
 from schemas.provenance import Provenance, info_of, provenance_of
+from vaengine import sounds
+from vaengine.faces import FaceBoxes, FaceIdentity, identities_of
 from vaengine.findings import Boxes, Moment, Person, Scene, VideoFacts, persons_of, scenes_of
 from vaengine.quantities import clock, counted
 
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
     from schemas.job import BatchJob
     from schemas.store import StorageBackend
 
+Located = TypeVar("Located", Boxes, FaceBoxes)
+
 WITHIN_SECONDS: Final = 0.2  # from one frame looked at to the next, at the default `person.sample_fps`
+FACES_WITHIN_SECONDS: Final = 0.5  # the same at the default `face.sample_fps`
 
 # Columns of every table and their Arrow types: those of the SQL table `annotations`, with the pipeline's name for its number and without
 # what is about storage (job_id, created_at). `data` is the whole row as JSON, as it is there.
@@ -114,18 +119,58 @@ class VideoAnnotations:
         """Every box of a person, tracked or not."""
         return Boxes.of(self._of(PERSON_DETECTION))
 
-    def at(self, time_s: float, *, within_s: float = WITHIN_SECONDS) -> Moment:
-        """The scene at `time_s`, and the boxes of the nearest frame that has any: at most `within_s` away and in that scene.
+    @cached_property
+    def faces(self) -> tuple[FaceIdentity, ...]:
+        """Whose faces there are, in the order of first sight; none where no model tells faces apart, though `face_boxes` has them."""
+        return tuple(identities_of(self._of(FACE_DETECTION, FACE_IDENTITY)))
 
-        Only sampled frames have boxes (`person.sample_fps`); of two that are as near the earlier one counts.
+    @cached_property
+    def face_boxes(self) -> FaceBoxes:
+        """Every face, of an identity or not."""
+        return FaceBoxes.of(self._of(FACE_DETECTION))
+
+    @cached_property
+    def speech(self) -> tuple[sounds.Speech, ...]:
+        """What is said, in order of time, with its words."""
+        return tuple(sounds.speech_of(self.annotations))
+
+    @cached_property
+    def speakers(self) -> tuple[sounds.Turn, ...]:
+        """Who speaks when: turns in order of time."""
+        return tuple(sounds.turns_of(self.annotations))
+
+    @cached_property
+    def events(self) -> tuple[sounds.SoundEvent, ...]:
+        """Sounds that were recognised, in order of time."""
+        return tuple(sounds.events_of(self.annotations))
+
+    @cached_property
+    def voice(self) -> tuple[sounds.Voice, ...]:
+        """When anybody speaks, in order of time."""
+        return tuple(sounds.voice_of(self.annotations))
+
+    @cached_property
+    def loudness(self) -> sounds.Loudness:
+        """How loud it is, second by second."""
+        return sounds.Loudness.of(self.annotations)
+
+    def at(self, time_s: float, *, within_s: float | None = None) -> Moment:
+        """What is there at `time_s`: the scene, what is heard, and the boxes and faces of the nearest frames in that scene that have any.
+
+        These are at most `within_s` away, by default 0.2 s for boxes and 0.5 s for faces: only sampled frames have them
+        (`person.sample_fps`, `face.sample_fps`). Of two frames that are as near the earlier one counts.
         """
-        scene = next((scene for scene in self.scenes if scene.start_s <= time_s < scene.end_s), None)
-        times_s, frames = self.boxes.times_s, self.boxes.frame_numbers
-        away_s = np.abs(times_s - time_s)
-        if scene is not None:
-            away_s[(times_s < scene.start_s) | (times_s >= scene.end_s)] = np.inf
-        near = bool(len(away_s)) and bool(away_s.min() <= within_s)
-        return Moment(time_s, scene, self.boxes[frames == frames[away_s.argmin()]] if near else self.boxes[:0])
+        scene = next(iter(sounds.at(self.scenes, time_s)), None)
+        boxes_s, faces_s = (WITHIN_SECONDS, FACES_WITHIN_SECONDS) if within_s is None else (within_s, within_s)
+        return Moment(
+            time_s,
+            scene,
+            _nearest(self.boxes, time_s, boxes_s, scene),
+            _nearest(self.face_boxes, time_s, faces_s, scene),
+            sounds.at(self.speech, time_s),
+            tuple(dict.fromkeys(turn.speaker_id for turn in sounds.at(self.speakers, time_s))),
+            sounds.at(self.events, time_s),
+        )
 
     def to_arrow(self, kind: str | None = None) -> pa.Table:
         """One row per annotation, or per annotation of type `kind`; the columns, `COLUMNS`, and their types never vary."""
@@ -146,9 +191,18 @@ class VideoAnnotations:
 
     @property
     def counts(self) -> str:
-        """How much was found, in words."""
-        numbers = ((len(self.scenes), "scene"), (len(self.persons), "person"), (len(self.boxes), "detection"))
-        return ", ".join(counted(number, noun) for number, noun in numbers)
+        """How much was found, in words; of faces and sound only what there is."""
+        seen = ((len(self.scenes), "scene"), (len(self.persons), "person"), (len(self.boxes), "detection"))
+        more = (
+            (len(self.faces), "known face"),
+            (len(self.face_boxes), "face detection"),
+            (len(self.speech), "utterance"),
+            (0 if self.speech else len(self.voice), "voiced part"),
+            (len({turn.speaker_id for turn in self.speakers}), "speaker"),
+            (len(self.events), "sound event"),
+        )
+        numbers = [*(seen if self.video.has_pictures else ()), *((number, noun) for number, noun in more if number)]
+        return ", ".join(counted(number, noun) for number, noun in numbers) or "nothing recognised"
 
     def __repr__(self) -> str:
         return f"VideoAnnotations({self.video.video_id!r}, {clock(self.video.duration_s)}, {self.counts})"
@@ -157,6 +211,15 @@ class VideoAnnotations:
         from vaengine.lanes import card
 
         return card(self)
+
+
+def _nearest(boxes: Located, time_s: float, within_s: float, scene: Scene | None) -> Located:
+    """Those of the nearest frame that has any, within reach and in the scene."""
+    away_s = np.abs(boxes.times_s - time_s)
+    if scene is not None:
+        away_s[(boxes.times_s < scene.start_s) | (boxes.times_s >= scene.end_s)] = np.inf
+    near = bool(len(away_s)) and bool(away_s.min() <= within_s)
+    return boxes[boxes.frame_numbers == boxes.frame_numbers[away_s.argmin()]] if near else boxes[:0]
 
 
 def _distinct(warnings: Iterable[str | None]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from schemas.errors import NotFound, UsageError, VaengineError
+from vaengine.cli_identities import identities
 from vaengine.cli_models import models_app
 from vaengine.cli_pictures import plot, render
 from vaengine.output import Once, print_events, print_lines, print_table, say
@@ -24,7 +25,7 @@ CommandLineError: type[Exception] = next(kind for kind in typer.BadParameter.__m
 
 app = typer.Typer(
     name="vaengine",
-    help="Annotates folders of videos: scenes and tracked persons, exactly once, whatever happens on the way.",
+    help="Annotates folders of videos: scenes, persons, faces and sound, exactly once, whatever happens on the way.",
     epilog="Exit codes: 0 all done; 1 some work failed; 2 wrong use, nothing stored; 130, 143 stopped, what was done is kept.",
     add_completion=False,
     rich_markup_mode=None,  # plain help is half as slow to show, and `[default: ...]` is no markup
@@ -66,7 +67,7 @@ def run(
     ] = None,
     out: Out = None,
     db: Db = None,
-    pipelines: Annotated[str | None, typer.Option(metavar="NAMES", help="Such as scene,person.  [default: all]")] = None,
+    pipelines: Annotated[str | None, typer.Option(metavar="NAMES", help="Such as scene,person,face,audio.  [default: all]")] = None,
     preset: Preset = None,
     fast: Annotated[bool, typer.Option("--fast", help="Short for --preset fast.")] = False,
     high_quality: Annotated[bool, typer.Option("--high-quality", help="Short for --preset high-quality.")] = False,
@@ -240,6 +241,7 @@ def doctor(
     raise typer.Exit(examination.verdict(checks))
 
 
+app.command()(identities)
 app.command()(render)
 app.command()(plot)
 

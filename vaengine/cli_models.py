@@ -12,7 +12,10 @@ from vaengine.output import print_event, print_events, print_lines, print_table,
 
 models_app = typer.Typer(
     help="List, fetch and check the weights of the presets.",
-    epilog="Environment: VAENGINE_MODELS_URL is the address of a mirror (files are URL/NAME); VAENGINE_OFFLINE=1 never asks the network.",
+    epilog=(
+        "Environment: VAENGINE_MODELS_URL is the address of a mirror (files are URL/NAME), HF_ENDPOINT one of the hub that models of sound"
+        " come from, HF_TOKEN a token for those behind terms; VAENGINE_OFFLINE=1 never asks the network."
+    ),
     rich_markup_mode=None,
 )
 
@@ -31,13 +34,14 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks 
 
 @models_app.command("list")
 def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """What each preset needs, and whether it is here."""
+    """What each preset needs, under which licence, and whether it is here."""
     from vaengine.models import stock
     from vaengine.models.download import Source
+    from vaengine.models.hub import Hub
     from vaengine.models.weights import folders_of
 
     folders = folders_of(models, os.environ)
-    found = stock.standings(folders)
+    found = stock.standings(folders, Hub.of(folders, os.environ))
     if as_json:
         print_events(stock.standing_events(found))
     else:
@@ -47,9 +51,12 @@ def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose =
 @models_app.command("pull")
 def models_pull(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Presets or file names of `vaengine models list`.  [default: fast]")
+        list[str] | None, typer.Argument(metavar="NAME", help="Presets or models of `vaengine models list`.  [default: fast]")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every file that a preset may need.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every model that a preset may need.")] = False,
+    pipelines: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Of a preset, or of all, only what these need: scene, person, face, audio.")
+    ] = None,
     models: Folder = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -57,11 +64,14 @@ def models_pull(
     """Fetch weights; what was cut goes on where it stopped."""
     from vaengine.models import catalogue, stock
     from vaengine.models.download import Source
+    from vaengine.models.hub import Hub
     from vaengine.models.weights import folders_of
+    from vaengine.options import pipelines_named
 
-    wanted = tuple(catalogue.MODELS.values()) if every else catalogue.meant(names or ("fast",))
-    pulled = []
-    for each in stock.pull(wanted, folders_of(models, os.environ), Source.of(os.environ), stock.shown):
+    of = pipelines_named(pipelines or "")
+    wanted = catalogue.everything(of) if every else catalogue.meant(names or ("fast",), of)
+    folders, pulled = folders_of(models, os.environ), []
+    for each in stock.pull(wanted, folders, Source.of(os.environ), Hub.of(folders, os.environ), stock.shown):
         pulled.append(each)
         if as_json:
             print_event(stock.pulled_event(each))

@@ -40,16 +40,17 @@ def render(
     crf: Annotated[int, typer.Option(min=0, max=51, metavar="N", help="x264's quality: lower is better and larger.")] = 20,
     no_audio: Annotated[bool, typer.Option("--no-audio", help="Leave the sound out.")] = False,
     labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Ids and confidences at the boxes.")] = True,
+    subtitles: Annotated[bool, typer.Option("--subtitles/--no-subtitles", help="What is said, at the bottom of the picture.")] = True,
     verbose: Verbose = False,
 ) -> None:
-    """A video with boxes, ids, poses and a timeline drawn in."""
+    """A video with boxes, ids, poses, faces, subtitles and a timeline drawn in."""
     from vaengine.cli import opened
     from vaengine.lookup import results_of
     from vaengine.pictures.render import RenderOptions
     from vaengine.pictures.render import render as rendered
     from vaengine.signals import Signals
 
-    options = RenderOptions(start, end, crf, with_sound=not no_audio, with_labels=labels)
+    options = RenderOptions(start, end, crf, with_sound=not no_audio, with_labels=labels, with_subtitles=subtitles)
     with closing(opened(out, db)) as store:
         results = results_of(store, video)
     target = output or _folder(out) / results.video.video_id / f"annotated{_stretch(start, end)}.mp4"
@@ -72,7 +73,7 @@ def plot(
     picture_format: Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="png or svg.  [default: by the ending]")] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Lanes of scenes and persons of a video, or an overview of a batch."""
+    """Lanes of what is seen and heard in a video, or an overview of a batch."""
     from vaengine.cli import opened
     from vaengine.pictures.plot import FORMATS, format_for, picture_bytes
     from vaengine.pictures.target import check_target, whole_file

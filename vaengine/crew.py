@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors.coordinator import Coordinator
+from actors.coordinator import Coordinator, PlannedVideo
 from actors.finalizer import Finalizer
 from actors.stages import CrewNames
 from actors.store_client import StoreActor, store_client
 from cluster.session import Session
-from schemas.chunk import ChunkSpec, WorkKey
+from schemas.chunk import WorkKey
 from schemas.settings import Settings
 from schemas.store import StorageBackend
+from vaengine.intake import Left
 
 CPUS_PER_FINALIZER = 16  # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
 
@@ -117,10 +118,19 @@ def start_crew(run: str, session: Session, url: str, epoch: int, settings: Setti
     return Crew(names, store_client(store, url), CoordinatorClient(coordinator), finalizers, (store, coordinator, *finalizers))
 
 
-def planned_frames(chunks: Sequence[ChunkSpec]) -> Mapping[WorkKey, int]:
-    """Frames to do of each key."""
-    frames: dict[WorkKey, int] = {}
-    for chunk in chunks:
-        for key in chunk.keys:
-            frames[key] = frames.get(key, 0) + chunk.frame_count
-    return frames
+def planned(video_id: str, left: Left) -> PlannedVideo:
+    """What is to do of a video, for the display: frames of each key, seconds of one that listens, 0 of one that is only to be finished."""
+    chunks, blocks = left.chunks.get(video_id, ()), left.blocks.get(video_id, ())
+    frames: dict[WorkKey, int] = {key: 0 for key in left.to_finish if key.video_id == video_id}
+    for key, count in (
+        *((key, chunk.frame_count) for chunk in chunks for key in chunk.keys),
+        *((one.key, one.whole_seconds) for one in blocks),
+    ):
+        frames[key] = frames.get(key, 0) + count
+    return PlannedVideo(
+        video_id,
+        frames,
+        decoded=sum(chunk.frame_count for chunk in chunks),
+        video_s=sum(chunk.duration_s for chunk in chunks),
+        sound_s=sum(block.duration_s for block in blocks),
+    )

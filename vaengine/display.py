@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
+from schemas.pipeline import AUDIO
 from schemas.progress import PipelineProgress, Snapshot
 from vaengine.load import Load, LoadMeter
 from vaengine.output import print_event, write_line
@@ -63,7 +64,8 @@ def pace_text(snapshot: Snapshot) -> str:
 def plain_line(snapshot: Snapshot, load: Load | None = None) -> str:
     """The whole state on one line."""
     frames = f"{snapshot.frames_done:,} of {snapshot.frames_total:,} frames"
-    parts = [f"[{clock(snapshot.elapsed_s)}] {videos_text(snapshot)}", frames, pace_text(snapshot)]
+    sound = f"{clock(snapshot.sound_s_done)} of {clock(snapshot.sound_s_total)} of sound" if snapshot.sound_s_total else ""
+    parts = [f"[{clock(snapshot.elapsed_s)}] {videos_text(snapshot)}", frames, *filter(None, [sound]), pace_text(snapshot)]
     return " · ".join([*parts, str(load)] if load else parts)
 
 
@@ -80,6 +82,8 @@ def progress_event(snapshot: Snapshot) -> dict[str, Any]:
         "frames_total": snapshot.frames_total,
         "video_s_done": round(snapshot.video_s_done, 3),
         "video_s_total": round(snapshot.video_s_total, 3),
+        "sound_s_done": round(snapshot.sound_s_done, 3),
+        "sound_s_total": round(snapshot.sound_s_total, 3),
         "in_work": snapshot.in_work,
         "elapsed_s": round(snapshot.elapsed_s, 3),
         "working_s": round(snapshot.working_s, 3),
@@ -238,9 +242,11 @@ def drawing(snapshot: Snapshot, load: Load) -> Group:
     for name, progress in snapshot.pipelines.items():
         done = share(progress.frames_done, progress.frames_total)
         failed = f", {progress.videos_failed:,} failed" if progress.videos_failed else ""
-        text = f"{progress.frames_done:,}/{progress.frames_total:,} frames, {counted(progress.videos_done, 'video')}{failed}"
+        unit = "s" if name == AUDIO else "frames"
+        text = f"{progress.frames_done:,}/{progress.frames_total:,} {unit}, {counted(progress.videos_done, 'video')}{failed}"
         bars.add_row(name, ProgressBar(total=1.0, completed=done, width=30), Text(text))
-    overall = share(snapshot.video_s_done, snapshot.video_s_total)
+    done_s, total_s = snapshot.video_s_done + snapshot.sound_s_done, snapshot.video_s_total + snapshot.sound_s_total
+    overall = share(done_s, total_s)
     bars.add_row("all", ProgressBar(total=1.0, completed=overall, width=30), Text(f"{overall:.0%}  {videos_text(snapshot)}"))
     lines = [Text(f"[{clock(snapshot.elapsed_s)}] {pace_text(snapshot)}"), Text(str(load), style="dim")]
     failures = [Text(f"failed: {line}", style="red", overflow="ellipsis", no_wrap=True) for line in snapshot.failures]

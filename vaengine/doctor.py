@@ -10,62 +10,57 @@ import sqlite3
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from vaengine.models.catalogue import PRESET_FILES, needed
+from vaengine.checks import Check, installed, package_folder
+from vaengine.doctor_models import embedded_check, hub_check, sound_hub_check, token_check, weights_check
+from vaengine.models.catalogue import needed
 from vaengine.models.download import Source
+from vaengine.models.hub import Hub
 from vaengine.models.stock import standings
 from vaengine.models.transfer import reachable
-from vaengine.models.weights import Standing, folders_of
+from vaengine.models.weights import folders_of
+from vaengine.onnx_wheels import onnx_check, wheels
 from vaengine.quantities import size, timestamp
-
-State = Literal["ok", "warn", "fail"]
 
 GIB: Final = 1024**3
 SHM_WANTED: Final = 1 * GIB
 DISK_WANTED: Final = 5 * GIB
 DISK_NEEDED: Final = GIB // 2
 HUB_SECONDS: Final = 2.0
-NEEDED: Final = ("ray", "torch", "ultralytics", "scenedetect", "av", "sqlalchemy", "lap", "psutil")
+NEEDED: Final = ("ray", "torch", "ultralytics", "scenedetect", "av", "sqlalchemy", "lap", "psutil", "insightface", "whisperx")
 OPENCV_WHEELS: Final = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-ONNX_WHEELS: Final = ("onnxruntime", "onnxruntime-gpu")
+EMBEDDED_FILES: Final = (  # what preset embedded works with, from the wheels: for what, in which package, where in it
+    ("faces", "cv2", "data/haarcascade_frontalface_default.xml"),
+    ("voice", "whisperx", "assets/pytorch_model.bin"),
+)
 NETWORK_FILE_SYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "lustre", "beegfs")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor's: `cure` says what to do unless the state is ok."""
-
-    name: str
-    state: State
-    found: str
-    cure: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.state:<4}  {self.name:<12}  {self.found}" + (f"  ->  {self.cure}" if self.cure else "")
 
 
 def examine(out: Path, models: Path | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Check]:
     """Every check, in the order printed; `out` is where results would go, `models` a folder of weights."""
-    source = Source.of(environment)
-    hub = source.url(needed("fast"))
-    answer = _in_background(lambda: reachable(hub, HUB_SECONDS, offline=source.offline))
+    source, folders = Source.of(environment), folders_of(models, environment)
+    files, hub, gpus = source.url(needed("fast")), Hub.of(folders, environment), gpu_names()
+    answer = _in_background(lambda: reachable(files, HUB_SECONDS, offline=source.offline))
+    hub_answer = _in_background(lambda: reachable(hub.address, HUB_SECONDS, offline=hub.offline))
     yield python_check(sys.version_info[:3], platform.platform())
     yield from (package_check(name, installed(name)) for name in NEEDED)
     yield opencv_check({name: found for name in OPENCV_WHEELS if (found := installed(name))})
-    yield onnx_check({name: found for name in ONNX_WHEELS if (found := installed(name))})
+    yield onnx_check(wheels(), gpu=bool(gpus), cuda_12=installed("nvidia-cuda-runtime-cu12") is not None)
     yield bytecode_check(*bytecode_of("ray"))
-    yield gpu_check(gpu_names(), installed("torch") or "")
+    yield gpu_check(gpus, installed("torch") or "")
     yield shm_check(_room(Path("/dev/shm")))
     yield disk_check(out, shutil.disk_usage(existing(out)).free)
     yield store_check(out, write_fault(existing(out)), file_system(existing(out)))
-    yield weights_check(models, standings(folders_of(models, environment)))
-    yield hub_check(urlsplit(hub).netloc, answer(), offline=source.offline)
+    yield from (embedded_check(*each, package_folder(each[1])) for each in EMBEDDED_FILES)
+    yield weights_check(models, standings(folders, hub))
+    yield hub_check(urlsplit(files).netloc, answer(), offline=source.offline)
+    yield sound_hub_check(urlsplit(hub.address).netloc, hub_answer(), offline=hub.offline)
+    yield token_check(hub.has_token)
 
 
 def python_check(found: tuple[int, ...], system: str) -> Check:
@@ -98,21 +93,11 @@ def opencv_check(wheels: dict[str, str]) -> Check:
     return Check("opencv", "ok", found)
 
 
-def onnx_check(wheels: dict[str, str]) -> Check:
-    """The two wheels share one folder; whichever came last wins."""
-    found = ", ".join(f"{name} {text}" for name, text in wheels.items()) or "not installed (only faces need it)"
-    if len(wheels) > 1:
-        cure = "pip uninstall both, then install onnxruntime-gpu (with a GPU) or onnxruntime"
-        return Check("onnxruntime", "warn", found, cure)
-    return Check("onnxruntime", "ok", found)
-
-
 def bytecode_of(package: str) -> tuple[Path | None, int, int]:
     """Folder of a package, compiled files and source files directly in it and its private part; the package is not imported."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    folder = package_folder(package)
+    if folder is None:
         return None, 0, 0
-    folder = Path(spec.submodule_search_locations[0])
     sources = [*folder.glob("*.py"), *folder.glob("_private/*.py")]
     return folder, sum(Path(importlib.util.cache_from_source(str(source))).exists() for source in sources), len(sources)
 
@@ -179,30 +164,6 @@ def store_check(out: Path, fault: str | None, kind: str) -> Check:
     return Check("store", "ok", f"SQLite {sqlite3.sqlite_version} writes under {out}" + (f" ({kind})" if kind else ""))
 
 
-def weights_check(named: Path | None, found: Sequence[Standing]) -> Check:
-    """Which neural presets have their weights here; `embedded` needs none, but a folder that was named has to be there."""
-    if named is not None and not named.is_dir():
-        cure = f"correct VAENGINE_MODELS, or fetch weights into it: vaengine models pull --models {named}"
-        return Check("weights", "fail", f"no folder {named}", cure)
-    faulty = [each for each in found if each.path and not each.usable]
-    if faulty:
-        return Check("weights", "fail", "; ".join(f"{each.path}: {each.state}" for each in faulty), "see `vaengine models check`")
-    here = {each.model.name for each in found if each.usable}
-    ready = [preset for preset, files in PRESET_FILES.items() if files["detect"] in here]
-    text = f"here for preset {', '.join(ready)}" if ready else "none of a neural preset is here (`vaengine models pull` fetches them)"
-    return Check("weights", "ok", f"{text}; preset embedded needs none")
-
-
-def hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
-    """Without the hub only weights that are not here are missed."""
-    if offline:
-        return Check("hub", "ok", f"{host} is not asked: VAENGINE_OFFLINE is set")
-    if reached:
-        return Check("hub", "ok", f"{host} answers")
-    cure = "no weights can be fetched: preset embedded needs none, --models names a folder of weights, VAENGINE_MODELS_URL a mirror"
-    return Check("hub", "warn", f"{host} does not answer in {HUB_SECONDS:.0f} s", cure)
-
-
 def verdict(checks: list[Check]) -> int:
     """Exit code: 1 if any check fails."""
     return int(any(check.state == "fail" for check in checks))
@@ -214,14 +175,6 @@ def events(checks: list[Check]) -> Iterator[dict[str, Any]]:
         yield {"event": "check", "time": timestamp(), **asdict(check)}
     states = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
     yield {"event": "summary", "time": timestamp(), **states}
-
-
-def installed(name: str) -> str | None:
-    """Version of an installed distribution."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def existing(path: Path) -> Path:

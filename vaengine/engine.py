@@ -24,14 +24,14 @@ from cluster.session import Session, quiet_ray, reachable, session
 from schemas.chunk import ChunkSpec
 from schemas.errors import DiskFull, StoreFailed, VaengineError
 from schemas.job import BatchReport, VideoOutcome
-from schemas.pipeline import PERSON
 from schemas.progress import Snapshot
+from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
 from vaengine.fitting import check_models
 from vaengine.intake import Intake, Workload
 from vaengine.pipeline import BLOCK_BYTES
-from vaengine.plan import uses_gpu
+from vaengine.plan import demand_of
 from vaengine.probing import Probing
 from vaengine.projection import Projector
 from vaengine.request import PlanSummary, RunRequest
@@ -71,7 +71,7 @@ class Engine:
         began, request = time.monotonic(), self._request
         check_models(request.settings, request.pipelines)
         if request.cluster == "local":
-            place(local_inventory(), self._demand())
+            place(local_inventory(), self._demand)
         else:
             reachable(request.cluster)
         request.out.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ class Engine:
             outcomes=outcomes,
             wall_s=time.monotonic() - began,
             frames_decoded=tally.snapshot.frames_done,
-            video_s=tally.snapshot.video_s_done,
+            video_s=max(tally.snapshot.video_s_done, tally.snapshot.sound_s_done),
             passes=tally.passes,
             stopped_by=self._stopped_by,
             halted=tally.halted,
@@ -100,7 +100,7 @@ class Engine:
         with self._closing_on_error(store, epoch), self._projecting(tally) as projector, _probing(self._request, store) as probing:
             engine = self._request.settings.engine
             first = intake.take(probing.page(engine.page_chunks, engine.chunk_seconds), store, epoch)
-            if first.left.chunks or not probing.exhausted:
+            if first.left.has_work or not probing.exhausted:
                 epoch = self._run_on_ray(store, epoch, intake, probing, first, projector, tally)
             else:
                 self._finish_here(store, epoch, first, tally)
@@ -127,6 +127,7 @@ class Engine:
         finalizer.expect(dict(work.jobs))
         for key in work.left.to_finish:
             finalizer.finish_now(key)
+        finalizer.drain()  # faces that waited for persons
         tally.snapshot = Snapshot(videos_total=len(work.jobs), videos_skipped=work.skipped, videos_failed=len(work.failures), probing=False)
         self._listener(tally.snapshot)
 
@@ -148,7 +149,7 @@ class Engine:
 
         controls = Controls(lambda: self._stopped_by, self._listener, refresh, lambda: store.open_run(self._run_info()))
         with self._session() as ray_session:
-            shift = Shift(self._request, ray_session, place(ray_session.inventory, self._demand()), intake, controls)
+            shift = Shift(self._request, ray_session, place(ray_session.inventory, self._demand), intake, controls)
             shift.work_through(first, probing, epoch)
         tally.snapshot, tally.passes, tally.halted = shift.snapshot, shift.passes, shift.halted
         return shift.epoch
@@ -158,7 +159,7 @@ class Engine:
         if request.cluster != "local":
             return session(request.cluster, packages=_package_folders(), verbose=request.verbose)
         here = local_inventory()
-        room = object_store_bytes(place(here, self._demand()), BLOCK_BYTES, here.memory_bytes, shared_memory_free_bytes())
+        room = object_store_bytes(place(here, self._demand), BLOCK_BYTES, here.memory_bytes, shared_memory_free_bytes())
         return session(cpus=int(here.cpus), object_store_bytes=room, verbose=request.verbose)
 
     @contextlib.contextmanager
@@ -173,9 +174,9 @@ class Engine:
             except VaengineError as error:
                 tally.halted = tally.halted or str(error)
 
+    @property
     def _demand(self) -> Demand:
-        settings, pipelines = self._request.settings, self._request.pipelines
-        return Demand(settings.engine.workers, PERSON in pipelines, uses_gpu(pipelines, settings.person))
+        return demand_of(self._request.pipelines, self._request.settings)
 
     def _run_info(self) -> RunInfo:
         return RunInfo(self.batch_id, socket.gethostname(), os.getpid(), self._request.settings.model_dump(), self._request.inputs)
@@ -185,6 +186,7 @@ class _Unwatched:
     """Progress that nobody watches."""
 
     def committed(self, spec: ChunkSpec) -> None: ...
+    def heard(self, block: SoundBlock) -> None: ...
     def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
     def finished(self, finished: Finished) -> None: ...
 

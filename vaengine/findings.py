@@ -1,11 +1,11 @@
-"""What one finds in a video, as values: scenes, boxes, persons."""
+"""What is seen in a video, as values: scenes, persons and their boxes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,19 @@ from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation
 from schemas.coco import reading_order
 from schemas.frames import Floats, Ints
 from schemas.video import Video
+from vaengine.arrays import Arrays, frozen
+
+if TYPE_CHECKING:
+    from vaengine.faces import FaceBoxes
+    from vaengine.sounds import SoundEvent, Speech
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """The video that was annotated; `width`, `height` in pixels as displayed, `path` only a file name where read from COCO files."""
+    """The video that was annotated; `width`, `height` in pixels as displayed, `path` only a file name where read from COCO files.
+
+    A file of sound alone has no frames, and 0 for size and rate.
+    """
 
     video_id: str
     path: str
@@ -27,6 +35,10 @@ class VideoFacts:
     fps: float
     frame_count: int
     duration_s: float
+
+    @property
+    def has_pictures(self) -> bool:
+        return self.frame_count > 0
 
     @classmethod
     def of(cls, video: Video) -> VideoFacts:
@@ -56,8 +68,8 @@ class Scene:
         return self.end_s - self.start_s
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Boxes:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Boxes(Arrays):
     """N boxes in order of time, as read-only arrays.
 
     `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in displayed pixels;
@@ -77,29 +89,16 @@ class Boxes:
     @classmethod
     def of(cls, rows: Sequence[Annotation]) -> Boxes:
         """From rows of any order; those without frame, time or box are left out."""
-        found = sorted((row for row in rows if row.bbox and None not in (row.frame_number, row.timestamp_seconds)), key=reading_order)
-        corners = [(box.x, box.y, box.x + box.width, box.y + box.height) for row in found if (box := row.bbox)]
+        found = boxed(rows)
         return cls(
-            _frozen([row.frame_number for row in found], np.int64),
-            _frozen([row.timestamp_seconds for row in found], np.float64),
-            _frozen(np.reshape(corners, (-1, 4)), np.float64),
-            _frozen([row.confidence for row in found], np.float64),
-            _frozen([row.person_id for row in found], np.object_),
+            frozen([row.frame_number for row in found], np.int64),
+            frozen([row.timestamp_seconds for row in found], np.float64),
+            corners(found),
+            frozen([row.confidence for row in found], np.float64),
+            frozen([row.person_id for row in found], np.object_),
             _points(found, "keypoints", 3),
             _points(found, "keypoint_scores"),
         )
-
-    def __len__(self) -> int:
-        return len(self.frame_numbers)
-
-    def __getitem__(self, which: slice | Ints | npt.NDArray[np.bool_]) -> Boxes:
-        """Some of the boxes: a slice, positions, or a mask of N."""
-        arrays: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
-        chosen: dict[str, Any] = {name: None if array is None else _frozen(array[which], array.dtype) for name, array in arrays.items()}
-        return Boxes(**chosen)
-
-    def __repr__(self) -> str:
-        return f"Boxes({len(self)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,11 +127,18 @@ class Person:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """What is there at one time: the scene, and the boxes of one frame close to it."""
+    """What is there at one time: the scene, the boxes and the faces of frames close to it, and what is heard.
+
+    `speakers` are the ids of those whose turn it is.
+    """
 
     time_s: float
     scene: Scene | None
     boxes: Boxes
+    faces: FaceBoxes
+    speech: tuple[Speech, ...] = ()
+    speakers: tuple[str, ...] = ()
+    events: tuple[SoundEvent, ...] = ()
 
 
 def scenes_of(rows: Sequence[Annotation]) -> Iterator[Scene]:
@@ -154,6 +160,18 @@ def persons_of(rows: Sequence[Annotation]) -> Iterator[Person]:
             yield Person(person_id, start_s, end_s, track.confidence, track.scene_id, Boxes.of(own[person_id]))
 
 
+def boxed(rows: Sequence[Annotation]) -> list[Annotation]:
+    """Rows with frame, time and box, in reading order."""
+    return sorted((row for row in rows if row.bbox and None not in (row.frame_number, row.timestamp_seconds)), key=reading_order)
+
+
+def corners(rows: Sequence[Annotation]) -> Floats:
+    """N x 4 float64, left, top, right, bottom, of rows that have boxes."""
+    sides = [(box.x, box.y, box.x + box.width, box.y + box.height) for row in rows if (box := row.bbox)]
+    array: Floats = frozen(np.reshape(sides, (-1, 4)), np.float64)
+    return array
+
+
 def _points(rows: Sequence[Annotation], name: str, *shape: int) -> Floats | None:
     """N x K x shape, K being the most points of any row; what a row lacks is NaN, and no row with any is None."""
     if not any(row.attributes.get(name) for row in rows):
@@ -162,11 +180,5 @@ def _points(rows: Sequence[Annotation], name: str, *shape: int) -> Floats | None
     array: Floats = np.full((len(values), max(map(len, values)), *shape), np.nan)
     for points, value in zip(array, values, strict=True):
         points[: len(value)] = value
-    array.setflags(write=False)
-    return array
-
-
-def _frozen(values: Any, dtype: Any) -> Any:
-    array = np.array(values, dtype)
     array.setflags(write=False)
     return array

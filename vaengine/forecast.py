@@ -8,15 +8,16 @@ from pathlib import Path
 
 from actors.stores import open_store
 from cluster.inventory import local_inventory
-from cluster.placement import Demand, place
+from cluster.placement import place
 from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
 from schemas.errors import NotFound, PlanInfeasible
-from schemas.pipeline import PERSON
-from schemas.settings import PersonSettings
+from schemas.pipeline import FACE
+from schemas.settings import PersonSettings, Settings
+from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
 from schemas.video import Video
 from vaengine.models.catalogue import MODELS
-from vaengine.plan import chunks_of, uses_gpu, work_keys
+from vaengine.plan import blocks_of, chunks_of, demand_of, work_keys
 from vaengine.probing import Probing
 from vaengine.request import PlanSummary, RunRequest
 
@@ -25,6 +26,10 @@ from vaengine.request import PlanSummary, RunRequest
 DECODE_S_PER_MEGAPIXEL = 0.011  # decode, conversion and scene score of one native frame
 HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized picture
 YOLO_S_PER_MEGAPIXEL = 0.04  # and for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
+CASCADE_S_PER_MEGAPIXEL = 0.15  # at a guess
+SCRFD_S_PER_MEGAPIXEL = 0.06  # SCRFD-500M; larger packs take more
+VOICE_S_PER_S = 0.1  # voice activity
+WHISPER_S_PER_S = 0.5  # a small Whisper in whole numbers, at a guess
 BYTES_PER_FRAME = 16  # manifest payload
 BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per sampled frame
 
@@ -32,11 +37,12 @@ BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per 
 def forecast(request: RunRequest) -> PlanSummary:
     """The plan of a run as figures; an infeasible one says why."""
     videos, unreadable = _probed(request)
-    pending, skipped = _pending(request, videos)
-    chunks = [chunk for missing in pending for chunk in missing]
+    chunks, blocks, skipped = _pending(request, videos)
     decode_s = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
-    sampled = sum(_sampled_frames(chunk) for chunk in chunks)
-    model_s = sum(_sampled_frames(c) * _seen_pixels(c.sampling, request.settings.person) for c in chunks if c.sampling)
+    looks = [(sampling.pipeline, _sampled_frames(chunk, sampling), sampling) for chunk in chunks for sampling in chunk.samplings]
+    sampled = sum(frames for _, frames, _ in looks)
+    seen_s = sum(frames * _look_s(sampling, request.settings) for _, frames, sampling in looks)
+    sound_s = sum(block.duration_s for block in blocks)
     frames = sum(chunk.frame_count for chunk in chunks)
     disk = frames * BYTES_PER_FRAME + sampled * 2 * BYTES_PER_BOX * (2 if request.files else 1)
     resources, workers, reason = _resources(request, disk)
@@ -49,7 +55,8 @@ def forecast(request: RunRequest) -> PlanSummary:
         video_s=sum(chunk.duration_s for chunk in chunks),
         sampled_frames=sampled,
         decode_s=decode_s,
-        model_s=model_s / 1e6 * _model_cost(request.settings.person),
+        sound_s=sound_s,
+        model_s=seen_s + sound_s * _hearing_cost(request.settings),
         disk_bytes=disk,
         workers=workers,
         resources=resources,
@@ -72,19 +79,20 @@ def _probed(request: RunRequest) -> tuple[dict[str, Video], list[str]]:
     return videos, unreadable
 
 
-def _pending(request: RunRequest, videos: dict[str, Video]) -> tuple[list[list[ChunkSpec]], int]:
-    """Chunks still to do of each video that has any, and how many videos are complete."""
+def _pending(request: RunRequest, videos: dict[str, Video]) -> tuple[list[ChunkSpec], list[SoundBlock], int]:
+    """Chunks and blocks still to do, and how many videos are complete."""
     keys = {video_id: work_keys(video_id, request.pipelines, request.settings) for video_id in videos}
     every = [key for video_keys in keys.values() for key in video_keys]
     complete, manifest = _stored(request.store_url, every)
-    pending: list[list[ChunkSpec]] = []
+    chunks: list[ChunkSpec] = []
+    blocks: list[SoundBlock] = []
     skipped = 0
     for video_id, video in videos.items():
         wanted = {key: manifest.get(key, []) for key in keys[video_id] if key not in complete}
         skipped += not wanted
-        if wanted:
-            pending.append(chunks_of(video, wanted, request.settings))
-    return pending, skipped
+        chunks += chunks_of(video, wanted, request.settings) if wanted else []
+        blocks += blocks_of(video, wanted)
+    return chunks, blocks, skipped
 
 
 def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, list[ManifestLine]]]:
@@ -98,10 +106,19 @@ def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, 
         store.close()
 
 
-def _seen_pixels(sampling: Sampling, person: PersonSettings) -> float:
-    """Pixels of a picture as the detector sees it; YOLO models have small ones enlarged."""
-    enlarged = 1.0 if person.detector == "hog" else person.input_pixels / max(sampling.width, sampling.height)
-    return sampling.width * sampling.height * enlarged**2
+def _look_s(sampling: Sampling, settings: Settings) -> float:
+    """Core seconds for one picture as the detector sees it; YOLO models and SCRFD have small ones enlarged."""
+    face, person, longer = settings.face, settings.person, max(sampling.width, sampling.height)
+    megapixels = sampling.width * sampling.height / 1e6
+    if sampling.pipeline == FACE:
+        cascade = face.detector == "cascade"
+        return megapixels * (CASCADE_S_PER_MEGAPIXEL if cascade else (face.detect_pixels / longer) ** 2 * SCRFD_S_PER_MEGAPIXEL)
+    return megapixels * (1.0 if person.detector == "hog" else person.input_pixels / longer) ** 2 * _model_cost(person)
+
+
+def _hearing_cost(settings: Settings) -> float:
+    """Core seconds for a second of sound; what Whisper takes depends on the model more than on anything else."""
+    return VOICE_S_PER_S + (WHISPER_S_PER_S if settings.audio.model else 0.0)
 
 
 def _model_cost(person: PersonSettings) -> float:
@@ -113,8 +130,8 @@ def _model_cost(person: PersonSettings) -> float:
     return size_bytes / 1e6 * YOLO_S_PER_MEGAPIXEL
 
 
-def _sampled_frames(chunk: ChunkSpec) -> int:
-    return min(chunk.frame_count, math.ceil(chunk.duration_s * float(chunk.sampling.fps))) if chunk.sampling else 0
+def _sampled_frames(chunk: ChunkSpec, sampling: Sampling) -> int:
+    return min(chunk.frame_count, math.ceil(chunk.duration_s * float(sampling.fps)))
 
 
 def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | None]:
@@ -122,8 +139,7 @@ def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | No
         return f"cluster at {request.cluster}, asked when the run starts", request.settings.engine.workers, None
     here = local_inventory()
     try:
-        settings, pipelines = request.settings, request.pipelines
-        placement = place(here, Demand(settings.engine.workers, PERSON in pipelines, uses_gpu(pipelines, settings.person)))
+        placement = place(here, demand_of(request.pipelines, request.settings))
     except PlanInfeasible as error:
         return str(here), 0, str(error)
     free = shutil.disk_usage(_existing(request.out)).free

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from schemas.annotation import job_id_for
 from schemas.chunk import ChunkSpec, WorkKey
-from schemas.errors import VideoError
+from schemas.errors import NoVideoStream, VideoError
 from schemas.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
-from schemas.pipeline import PERSON
+from schemas.pipeline import AUDIO
 from schemas.settings import pipeline_config
+from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
 from schemas.video import Video, video_id_for
-from vaengine.plan import chunks_of, work_keys
+from vaengine.fitting import models_of
+from vaengine.plan import blocks_of, chunks_of, work_keys
 from vaengine.probing import Probed
 from vaengine.request import RunRequest
 
@@ -35,13 +37,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of some videos: chunks to decode, and keys that are whole in the manifest but not final yet."""
+    """What is left of some videos: chunks to decode, blocks to listen to, and keys that are whole in the manifest but not final yet."""
 
     chunks: Mapping[str, Sequence[ChunkSpec]]
     to_finish: tuple[WorkKey, ...]
+    blocks: Mapping[str, Sequence[SoundBlock]] = field(default_factory=dict)
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.chunks or self.blocks)
 
     def __bool__(self) -> bool:
-        return bool(self.chunks or self.to_finish)
+        return bool(self.has_work or self.to_finish)
+
+    @property
+    def all_chunks(self) -> list[ChunkSpec]:
+        return [chunk for chunks in self.chunks.values() for chunk in chunks]
+
+    @property
+    def all_blocks(self) -> list[SoundBlock]:
+        return [block for blocks in self.blocks.values() for block in blocks]
+
+    @property
+    def lacking(self) -> set[WorkKey]:
+        """Keys of which something is not in the manifest."""
+        return {key for chunk in self.all_chunks for key in chunk.keys} | {block.key for block in self.all_blocks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +85,7 @@ class Intake:
 
     def take(self, probed: Sequence[Probed], store: StorageBackend, epoch: int) -> Workload:
         """Give each file its identity, register its job, and find what no manifest line covers."""
-        fresh, duplicates = self._fresh(probed, store)
+        fresh, duplicates = self._fresh([_with_work(one, self._request.pipelines) for one in probed], store)
         keys = {one.video_id: work_keys(one.video_id, self._request.pipelines, self._request.settings) for one in fresh}
         complete = store.completed([key for video_keys in keys.values() for key in video_keys])
         entries = {one.video_id: _entry(one, keys[one.video_id], complete) for one in fresh}
@@ -106,14 +126,16 @@ class Intake:
     def _left(self, entries: Iterable[Entry], videos: Mapping[str, Video], ended: set[WorkKey], store: StorageBackend) -> Left:
         wanted = {entry.video_id: [key for key in entry.keys if key not in ended] for entry in entries if entry.video_id in videos}
         manifest = store.manifest([key for keys in wanted.values() for key in keys])
-        chunks = {
-            video_id: chunks_of(videos[video_id], {key: manifest.get(key, []) for key in keys}, self._request.settings)
-            for video_id, keys in wanted.items()
-            if keys
-        }
-        lacking = {key for missing in chunks.values() for chunk in missing for key in chunk.keys}
-        to_finish = tuple(key for keys in wanted.values() for key in keys if key not in lacking)
-        return Left({video_id: missing for video_id, missing in chunks.items() if missing}, to_finish)
+        chunks: dict[str, Sequence[ChunkSpec]] = {}
+        blocks: dict[str, Sequence[SoundBlock]] = {}
+        for video_id, keys in wanted.items():
+            committed = {key: manifest.get(key, []) for key in keys}
+            if missing := chunks_of(videos[video_id], committed, self._request.settings) if keys else []:
+                chunks[video_id] = missing
+            if unheard := blocks_of(videos[video_id], committed):
+                blocks[video_id] = unheard
+        lacking = Left(chunks, (), blocks).lacking
+        return Left(chunks, tuple(key for keys in wanted.values() for key in keys if key not in lacking), blocks)
 
     def _fresh(self, probed: Sequence[Probed], store: StorageBackend) -> tuple[list[Probed], list[Probed]]:
         """Probed files under their final ids, and apart from them further paths of a known content."""
@@ -142,6 +164,13 @@ class Intake:
             failure_kind=error.kind if error else None,
             batch_id=self._batch_id,
         )
+
+
+def _with_work(one: Probed, pipelines: Sequence[str]) -> Probed:
+    """A file of sound alone is none where nothing listens; beside a pipeline that does, those of pictures find nothing in it."""
+    if one.video is None or one.video.has_pictures or AUDIO in pipelines:
+        return one
+    return replace(one, video=None, error=NoVideoStream(one.path))
 
 
 def _entry(one: Probed, keys: tuple[WorkKey, ...], complete: set[WorkKey]) -> Entry:
@@ -182,14 +211,6 @@ def job_config(request: RunRequest) -> dict[str, Any]:
     name and digest. Paths stay out.
     """
     configs = {pipeline: pipeline_config(request.settings, pipeline) for pipeline in sorted(request.pipelines)}
-    config = {"pipelines": configs, "presets": dict(request.presets), "models": _models(request)}
+    config = {"pipelines": configs, "presets": dict(request.presets), "models": models_of(request.settings, request.pipelines)}
     plain: dict[str, Any] = json.loads(json.dumps(config))
     return plain
-
-
-def _models(request: RunRequest) -> dict[str, dict[str, str | None]]:
-    """The model file of each pipeline that has one."""
-    person = request.settings.person
-    if PERSON not in request.pipelines or person.detector != "yolo" or person.weights is None:
-        return {}
-    return {PERSON: {"file": Path(person.weights).name, "sha256": person.weights_sha256}}

@@ -1,4 +1,4 @@
-"""A video's scenes and tracks as lanes of an inline SVG, on a card for a notebook: no scripts, any theme."""
+"""What is in a video as lanes of an inline SVG, on a card for a notebook: no scripts, any theme."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import cycle
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from vaengine.bars import Bar, heard, no_closer
 from vaengine.quantities import clock, counted
 
 if TYPE_CHECKING:
     from vaengine.annotations import VideoAnnotations
+    from vaengine.faces import FaceIdentity
     from vaengine.findings import Person, Scene
+    from vaengine.sounds import Stretch
+
+    OneStretch = TypeVar("OneStretch", bound=Stretch)
 
 WIDTH: Final = 720  # units of the drawing, about pixels
 LANE: Final = 12
 GAP: Final = 3
 LANES: Final = 10  # of persons; those who do not fit are counted
+FACE_LANES: Final = 4
 NARROWEST: Final = 3  # units; shorter scenes and tracks are drawn as wide, so that no length of video makes a page too heavy to show
 TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds between two times on the axis
 MOST_TICKS: Final = 8
@@ -30,21 +36,21 @@ COLOURS: Final = ("#3b82c4", "#d9772b", "#3f9c5a", "#c4527a", "#8a6fc9", "#a08a2
 def card(found: VideoAnnotations) -> str:
     """HTML of one video: name, facts, lanes. Whatever comes from outside is escaped; the text takes the notebook's own colours."""
     video = found.video
-    facts = [
-        clock(video.duration_s),
-        counted(video.frame_count, "frame"),
-        f"{video.width} x {video.height}",
-        f"{video.fps:.4g} fps",
-        found.counts,
-    ]
     lines = [
         f'<div><b>{_text(PurePath(video.path).name)}</b> <code style="opacity:.7">{_text(video.video_id)}</code></div>',
-        f'<div style="opacity:.8">{_text(" · ".join(facts))}</div>',
+        f'<div style="opacity:.8">{_text(" · ".join((*_facts(found), found.counts)))}</div>',
         *(f"<div>&#9888; {_text(warning)}</div>" for warning in found.warnings),
         *(f'<div style="opacity:.6;font-size:11px">{_text(line)}</div>' for line in _origins(found)),
         drawing(found),
     ]
     return f'<div style="max-width:{WIDTH}px;font-family:system-ui,sans-serif;font-size:13px;line-height:1.5">{"".join(lines)}</div>'
+
+
+def _facts(found: VideoAnnotations) -> tuple[str, ...]:
+    video = found.video
+    if not video.has_pictures:
+        return clock(video.duration_s), "sound alone"
+    return clock(video.duration_s), counted(video.frame_count, "frame"), f"{video.width} x {video.height}", f"{video.fps:.4g} fps"
 
 
 def _origins(found: VideoAnnotations) -> Iterator[str]:
@@ -55,24 +61,20 @@ def _origins(found: VideoAnnotations) -> Iterator[str]:
 
 
 def drawing(found: VideoAnnotations) -> str:
-    """The lanes as SVG: scenes in turn darker and lighter, below them a bar per track, then the time."""
+    """The lanes as SVG: scenes in turn darker and lighter, a bar per track, faces and what is heard where there is any, then the time."""
     scale = WIDTH / max(found.video.duration_s, 1e-9)
-    packed = lanes(found.persons, NARROWEST / scale)
-    shown, hidden = packed[:LANES], sum(map(len, packed[LANES:]))
-    rows = (1 + len(shown)) * (LANE + GAP)
-    height = rows + (2 if hidden else 1) * (LANE + GAP)
-    more = f'<text x="0" y="{rows + LANE - 2}">and {counted(hidden, "more track")}</text>' if hidden else ""
-    parts = [*_scenes(found, scale), *_tracks(shown, scale), more, *_axis(found.video.duration_s, scale, height)]
+    parts, height = _stacked(_rows(found, NARROWEST / scale), scale)
+    axis = _axis(found.video.duration_s, scale, height + LANE + GAP)
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(found.counts)}" fill="currentColor" font-size="10"'
-        f' style="display:block;width:100%;margin-top:4px" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+        f'<svg viewBox="0 0 {WIDTH} {height + LANE + GAP}" role="img" aria-label="{_text(found.counts)}" fill="currentColor" font-size="10"'
+        f' style="display:block;width:100%;margin-top:4px" xmlns="http://www.w3.org/2000/svg">{"".join((*parts, *axis))}</svg>'
     )
 
 
-def lanes(persons: Iterable[Person], least_s: float = 0.0) -> list[list[Person]]:
+def lanes(persons: Iterable[OneStretch], least_s: float = 0.0) -> list[list[OneStretch]]:
     """Tracks in as few lanes as hold them without overlap, each taken to last `least_s` or longer: interval partitioning by start."""
-    packed: list[list[Person]] = []
-    for person in sorted(persons, key=lambda one: (one.start_s, one.person_id)):
+    packed: list[list[OneStretch]] = []
+    for person in sorted(persons, key=lambda one: (one.start_s, one.end_s)):
         lane = next((lane for lane in packed if max(lane[-1].end_s, lane[-1].start_s + least_s) <= person.start_s), None)
         if lane is None:
             packed.append([person])
@@ -81,24 +83,56 @@ def lanes(persons: Iterable[Person], least_s: float = 0.0) -> list[list[Person]]
     return packed
 
 
-def _scenes(found: VideoAnnotations, scale: float) -> Iterator[str]:
+def _rows(found: VideoAnnotations, least_s: float) -> Iterator[str | Sequence[Bar]]:
+    """Lanes of bars from the top, and lines of text between them."""
+    if found.video.has_pictures:
+        yield list(_scenes(found.scenes, least_s))
+        yield from _tracks(found.persons, least_s, LANES, "track")
+    if found.faces:
+        yield "faces"
+        yield from _tracks(found.faces, least_s, FACE_LANES, "face")
+    for name, bars in heard(found, _colour):
+        yield name
+        yield list(no_closer(bars, least_s))
+
+
+def _stacked(rows: Iterable[str | Sequence[Bar]], scale: float) -> tuple[list[str], int]:
+    """Their SVG, and how far down they reach."""
+    parts: list[str] = []
+    top = 0
+    for row in rows:
+        if isinstance(row, str):
+            parts.append(f'<text x="0" y="{top + LANE - 2}" fill-opacity=".7">{_text(row)}</text>')
+        else:
+            parts.extend(_bar(bar, top, scale) for bar in row)
+        top += LANE + GAP
+    return parts, top
+
+
+def _scenes(scenes: Sequence[Scene], least_s: float) -> Iterator[Bar]:
     """A bar per scene up to the next one that is drawn; scenes that begin too close behind one are part of its bar."""
-    drawn: list[Scene] = []
-    for scene in found.scenes:
-        if not drawn or (scene.start_s - drawn[-1].start_s) * scale >= NARROWEST:
-            drawn.append(scene)
-    ends_s = [*(scene.start_s for scene in drawn[1:]), *(scene.end_s for scene in found.scenes[-1:])]
+    drawn = list(no_closer(scenes, least_s))
+    ends_s = [*(scene.start_s for scene in drawn[1:]), *(scene.end_s for scene in scenes[-1:])]
     for scene, end_s, tone in zip(drawn, ends_s, cycle((0.22, 0.42))):
         name = f"{scene.scene_id or 'scene'}: {scene.start_s:.2f} to {scene.end_s:.2f} s"
-        yield _bar(scene.start_s * scale, 0, (end_s - scene.start_s) * scale, name, f'fill-opacity="{tone}"')
+        yield Bar(scene.start_s, end_s, name, f'fill-opacity="{tone}"')
 
 
-def _tracks(packed: Sequence[Sequence[Person]], scale: float) -> Iterator[str]:
-    for row, lane in enumerate(packed, start=1):
-        for person in lane:
-            name = f"{person.person_id}: {person.start_s:.2f} to {person.end_s:.2f} s, {counted(len(person.boxes), 'detection')}"
-            colour = COLOURS[sum(person.person_id.encode(errors="surrogatepass")) % len(COLOURS)]
-            yield _bar(person.start_s * scale, row * (LANE + GAP), person.duration_s * scale, name, f'fill="{colour}" rx="2"')
+def _tracks(tracks: Sequence[Person | FaceIdentity], least_s: float, most: int, noun: str) -> Iterator[str | Sequence[Bar]]:
+    packed = lanes(tracks, least_s)
+    yield from ([_track(one) for one in lane] for lane in packed[:most])
+    if hidden := sum(map(len, packed[most:])):
+        yield f"and {counted(hidden, f'more {noun}')}"
+
+
+def _track(one: Person | FaceIdentity) -> Bar:
+    identity = getattr(one, "face_id", None) or getattr(one, "person_id", None) or ""
+    name = f"{identity}: {one.start_s:.2f} to {one.end_s:.2f} s, {counted(len(one.boxes), 'detection')}"
+    return Bar(one.start_s, one.end_s, name, f'fill="{_colour(identity)}" rx="2"')
+
+
+def _colour(identity: str) -> str:
+    return COLOURS[sum(identity.encode(errors="surrogatepass")) % len(COLOURS)]
 
 
 def _text(text: str) -> str:
@@ -106,8 +140,11 @@ def _text(text: str) -> str:
     return escape(text.encode(errors="replace").decode())
 
 
-def _bar(left: float, top: float, width: float, name: str, style: str) -> str:
-    return f'<rect x="{left:.1f}" y="{top}" width="{max(width, NARROWEST):.1f}" height="{LANE}" {style}><title>{_text(name)}</title></rect>'
+def _bar(bar: Bar, top: int, scale: float) -> str:
+    left, right = (min(WIDTH, max(0.0, time_s * scale)) for time_s in (bar.start_s, bar.end_s))
+    left = min(left, WIDTH - NARROWEST)
+    width = max(right - left, NARROWEST)
+    return f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{LANE}" {bar.style}><title>{_text(bar.name)}</title></rect>'
 
 
 def _axis(duration_s: float, scale: float, height: float) -> Iterator[str]:

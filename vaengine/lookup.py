@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from schemas.annotation import Annotation
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.job import BatchJob, JobStatus, PipelineResult
-from schemas.pipeline import PERSON
+from schemas.pipeline import FACE, PERSON
+from schemas.provenance import info_of, own_settings, provenance_of
 from schemas.store import StorageBackend
 from schemas.video import Video
 
@@ -35,21 +36,32 @@ class VideoResults:
     @property
     def sample_fps(self) -> float | None:
         """How many frames a second the person detector really looked at; None where the configuration does not say."""
-        settings = _settings(self.jobs[PERSON], PERSON).get("person", {}) if PERSON in self.jobs else {}
-        asked = settings.get("sample_fps")
+        return self._looked(PERSON)
+
+    @property
+    def face_fps(self) -> float | None:
+        """The same of the face detector."""
+        return self._looked(FACE)
+
+    def _looked(self, pipeline: str) -> float | None:
+        if pipeline not in self.jobs or not self.video.has_pictures:
+            return None
+        asked = own_settings(pipeline, info_of(self.jobs[pipeline], pipeline)["configuration"]).get("sample_fps")
         return None if asked is None else min(float(asked), float(self.video.nominal_fps))
 
     @property
     def provenance(self) -> str:
-        """What made the results: `person_tracking: embedded, hog at 5 fps; ...`; what is not complete is marked."""
+        """What made the results: `person_tracking: fast, yolo at 5 fps, yolo11n.pt; ...`; what is not complete is marked."""
         return "; ".join(f"{name}: {self._origin(name)}" for name in sorted(self.pipelines))
 
     def _origin(self, pipeline: str) -> str:
-        settings = _settings(self.jobs[pipeline], pipeline).get("person" if pipeline == PERSON else "scene", {})
-        detector = settings.get("detector", "")
-        pace = f"{detector} at {self.sample_fps:g} fps".strip() if pipeline == PERSON and self.sample_fps else detector
-        status = self.pipelines[pipeline].status
-        parts = (self.jobs[pipeline].config.get("presets", {}).get(pipeline), pace, None if status is JobStatus.COMPLETED else f"{status}!")
+        made, fps, status = (
+            provenance_of(pipeline, info_of(self.jobs[pipeline], pipeline)),
+            self._looked(pipeline),
+            self.pipelines[pipeline].status,
+        )
+        pace = f"{made.get('detector', '')} at {fps:g} fps".strip() if fps else made.get("detector")
+        parts = (made.get("preset"), pace, made.get("model"), None if status is JobStatus.COMPLETED else f"{status}!")
         return ", ".join(part for part in parts if part) or self.pipelines[pipeline].config_hash
 
 
@@ -168,14 +180,6 @@ def _newest(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResul
     pairs = [(job, result) for job in jobs for result in job.pipeline_results.values()]
     pairs.sort(key=lambda pair: (pair[1].status is JobStatus.COMPLETED, pair[1].completed_at or _NEVER, _age(pair[0])))
     return {result.pipeline: (job, result) for job, result in pairs}
-
-
-def _settings(job: BatchJob, pipeline: str) -> Mapping[str, Any]:
-    """What the pipeline of a job was configured with; empty for jobs made by hand."""
-    settings: Mapping[str, Any] = (
-        job.config.get("pipelines", {}).get(pipeline, {}) if isinstance(job.config.get("pipelines"), Mapping) else {}
-    )
-    return settings
 
 
 def _age(job: BatchJob) -> datetime:

@@ -22,6 +22,7 @@ from vaengine.request import RunRequest
 from vaengine.workshop import workshop
 
 PATHS: Final = ("person.weights", "models.folder", "models.cache")
+NAMES_OR_PATHS: Final = ("face.pack", "audio.model", "audio.align_model", "audio.speaker_model", "audio.events_model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def resolved(
 ) -> tuple[Configuration, Resolution]:
     """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own; fitted to this machine."""
     told = _told(options, file)
-    return fitted(told, pipelines, workshop(told, store_url, fetch=fetch, announce=announce))
+    return fitted(told, pipelines, workshop(told, store_url, fetch=fetch, pipelines=pipelines, announce=announce))
 
 
 def _told(options: RunOptions, file: BatchFile) -> Layer:
@@ -126,12 +127,19 @@ def out_of(file: BatchFile) -> Path:
 
 
 def _rooted(file: BatchFile) -> Layer:
-    """A batch file's settings, paths among them relative to the file; a name of the catalogue is no path."""
-    told = dict(file.settings)
-    for key in PATHS:
-        if (given := told.get(key)) and isinstance(given.value, str) and given.value not in catalogue.MODELS:
-            told[key] = Given(os.path.normpath(file.path.absolute().parent / Path(given.value).expanduser()), given.origin)
+    """A batch file's settings, paths among them relative to the file; a name of the catalogue or the hub is no path."""
+    told, root = dict(file.settings), file.path.absolute().parent
+    for key in (*PATHS, *NAMES_OR_PATHS):
+        if (given := told.get(key)) and isinstance(given.value, str) and _is_path(key, given.value, root):
+            told[key] = Given(os.path.normpath(root / Path(given.value).expanduser()), given.origin)
     return told
+
+
+def _is_path(key: str, value: str, root: Path) -> bool:
+    """Whether a value is meant as a path: where names may stand too, one that looks like a path or is a folder beside the batch file."""
+    if key in PATHS:
+        return value not in catalogue.MODELS
+    return value.startswith(("/", ".", "~")) or (root / value).is_dir()
 
 
 def _value(file: BatchFile, key: str, default: Any) -> Any:

@@ -67,7 +67,7 @@ class BatchOrchestrator:
     def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
         pipelines = tuple(pipeline_named(name) for name in config.pop("pipelines", AVAILABLE))
         told = layer("config", dict(flat(config)))
-        found, resolution = fitted(told, pipelines, workshop(told, self._store.url, fetch=True))
+        found, resolution = fitted(told, pipelines, workshop(told, self._store.url, fetch=True, pipelines=pipelines))
         return RunRequest(
             (str(path),), pipelines, found.settings, self._out, self._store.url, presets=resolution.presets, record=resolution.record
         )

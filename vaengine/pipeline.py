@@ -43,7 +43,7 @@ def run_pass(work: Pass, *, verbose: bool = False) -> None:
 
     _configure(no_progress_s=_patience_s(work.items), verbose=verbose)
     place = work.placement
-    to_models = any(chunk.sampling is not None for item in work.items for chunk in item.chunks)
+    to_models = any(chunk.samplings for item in work.items for chunk in item.chunks)
     rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).flat_map(
         functools.partial(decode_stage, names=work.names, to_models=to_models),

@@ -10,9 +10,11 @@ from typing import Final
 
 import numpy as np
 
+from cluster.placement import Demand
 from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
-from schemas.pipeline import PERSON
+from schemas.pipeline import AUDIO, FACE, PERSON, SEEING
 from schemas.settings import PersonSettings, Settings, config_hash
+from schemas.sound import BLOCK_SAMPLES, BLOCK_SECONDS, SoundBlock
 from schemas.video import Video
 
 DEFAULTS: Final = Settings()
@@ -43,11 +45,13 @@ def work_keys(video_id: str, pipelines: Sequence[str], settings: Settings) -> tu
     return tuple(WorkKey(video_id, pipeline, config_hash(settings, pipeline)) for pipeline in sorted(pipelines))
 
 
-def sampling_for(video: Video, person: PersonSettings) -> Sampling:
+def sampling_for(video: Video, pipeline: str, settings: Settings) -> Sampling:
     """Sampling rate, tensor size and filter: the displayed picture, its longer side at most `input_pixels`, never enlarged."""
-    scale = min(1.0, person.input_pixels / max(video.width, video.height))
+    own = settings.face if pipeline == FACE else settings.person
+    scale = min(1.0, own.input_pixels / max(video.width, video.height))
     width, height = (max(1, round(side * scale)) for side in (video.width, video.height))
-    return Sampling(Fraction(person.sample_fps).limit_denominator(1000), width, height, "area" if person.detector == "hog" else "linear")
+    fps = Fraction(own.sample_fps).limit_denominator(1000)
+    return Sampling(pipeline, fps, width, height, "area" if own.detector == "hog" else "linear")
 
 
 def missing(frames: int, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[Stretch]:
@@ -91,19 +95,27 @@ def cut(video: Video, stretch: Stretch, chunk_s: float) -> list[tuple[int, int]]
 
 
 def every_frame(keys: Sequence[WorkKey], person: PersonSettings) -> bool:
-    """Whether each frame has to be decoded: for scenes, and for persons unless their tracks may cross cuts."""
-    return person.reset_at_cuts or any(key.pipeline != PERSON for key in keys)
+    """Whether each frame has to be decoded: for scenes, and for persons unless their tracks may cross cuts; faces want their own only."""
+    return not keys or any(key.pipeline not in SEEING or (key.pipeline == PERSON and person.reset_at_cuts) for key in keys)
 
 
-def uses_gpu(pipelines: Sequence[str], person: PersonSettings) -> bool:
-    """Whether a run's model is carried out on GPUs where there are any: OpenCV's detector, onnxruntime and OpenVINO stay on processors."""
-    return PERSON in pipelines and person.detector == "yolo" and person.runtime == "torch"
+def demand_of(pipelines: Sequence[str], settings: Settings) -> Demand:
+    """What a run asks of the machines: OpenCV's detectors, onnxruntime's YOLO and OpenVINO stay on processors."""
+    person, sees = settings.person, any(pipeline in SEEING for pipeline in pipelines)
+    torch = PERSON in pipelines and person.detector == "yolo" and person.runtime == "torch"
+    faces = FACE in pipelines and settings.face.device == "cuda"
+    return Demand(
+        settings.engine.workers,
+        vision=sees,
+        uses_gpu=torch or faces,
+        hearing=AUDIO in pipelines,
+        pictures=any(pipeline != AUDIO for pipeline in pipelines),
+        hears_on_gpu=AUDIO in pipelines and settings.audio.device == "cuda",
+    )
 
 
-def chunk_spec(
-    video: Video, first: int, stop: int, keys: tuple[WorkKey, ...], sampling: Sampling | None, *, settings: Settings = DEFAULTS
-) -> ChunkSpec:
-    """The chunk of frames `[first, stop)`."""
+def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...] = (), *, settings: Settings = DEFAULTS) -> ChunkSpec:
+    """The chunk of frames `[first, stop)`, sampled for those of the keys whose models look at pictures."""
     pts, keyframes, whole = video.index.pts, video.index.keyframes, stop >= len(video.index)
     before = 1 if first > 0 and video.index.exact else 0
     return ChunkSpec(
@@ -123,7 +135,7 @@ def chunk_spec(
         pts=pts[first - before : stop] if video.index.exact else np.zeros(0, np.int64),
         before=before,
         keys=keys,
-        sampling=sampling if any(key.pipeline == PERSON for key in keys) else None,
+        samplings=tuple(sampling_for(video, key.pipeline, settings) for key in keys if key.pipeline in SEEING),
         every_frame=every_frame(keys, settings.person),
         backend=settings.decode.backend,
         keyframes=pts[keyframes[(keyframes > first) & (keyframes < stop)]],
@@ -139,13 +151,37 @@ def _governing_keyframe(video: Video, frame: int) -> int | None:
 
 
 def chunks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings) -> list[ChunkSpec]:
-    """Chunks of one video that no manifest line covers yet."""
-    sampling = sampling_for(video, settings.person)
+    """Chunks of one video's pictures that no manifest line covers yet."""
+    pictures = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
     return [
-        chunk_spec(video, first, stop, stretch.keys, sampling, settings=settings)
-        for stretch in missing(len(video.index), committed)
+        chunk_spec(video, first, stop, stretch.keys, settings=settings)
+        for stretch in missing(len(video.index), pictures)
         for first, stop in cut(video, stretch, settings.engine.chunk_seconds)
     ]
+
+
+def blocks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[SoundBlock]:
+    """Blocks of one video's sound that no manifest line covers yet; their borders are always the same ones."""
+    if video.sound is None:
+        return []
+    samples = video.sound.samples
+    return [
+        SoundBlock(video.path, video.sound, key, first, min(samples, first + BLOCK_SAMPLES))
+        for key, lines in committed.items()
+        if key.pipeline == AUDIO
+        for first in range(0, samples, BLOCK_SAMPLES)
+        if not _covered(lines, first)
+    ]
+
+
+def block_groups(blocks: Iterable[SoundBlock], most: int) -> list[tuple[SoundBlock, ...]]:
+    """Blocks that are listened to at once: of several sounds, together about as long as `most` whole ones."""
+    groups: list[list[SoundBlock]] = []
+    for block in sorted(blocks, key=lambda block: -block.duration_s):
+        if not groups or sum(one.duration_s for one in groups[-1]) + block.duration_s > most * BLOCK_SECONDS:
+            groups.append([])
+        groups[-1].append(block)
+    return [tuple(group) for group in groups]
 
 
 def pack(chunks: Iterable[ChunkSpec], chunk_s: float) -> list[WorkItem]:

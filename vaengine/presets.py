@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from schemas.errors import InvalidSetting
-from schemas.pipeline import PERSON, SCENE
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.settings import PRESETS
 
 AUTO: Final = "auto"
@@ -18,82 +18,107 @@ WITHOUT_GPU: Final = ("fast",)
 
 SCENES: Final = "PySceneDetect, which needs no weights"
 HOG: Final = "OpenCV's HOG, real but weak: it finds perhaps half of the people"
+CASCADE: Final = "OpenCV's cascade: weak, no identities"
+VOICE: Final = "voice activity and loudness, no text"
+WITHOUT_WEIGHTS: Final = {SCENE: SCENES, PERSON: HOG, FACE: CASCADE, AUDIO: VOICE}
+SECTIONS: Final = {PERSON: "person.", FACE: "face.", AUDIO: "audio."}
+NAMING: Final = {PERSON: "person.weights", FACE: "face.pack", AUDIO: "audio.model"}  # whoever sets one asks for a neural preset
+
 NO_WEIGHTS: Final = "no neural weights are here or can be fetched: `vaengine models pull` where there is a network"
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What `auto` depends on: `recorded` is what it came to in this store before.
+    """What `auto` depends on: `recorded` is what it came to in this store before, by pipeline.
 
-    `is_here` says whether a preset's weights are on this machine, `can_fetch` whether they could be fetched; they are asked only where the
-    answer matters, since they may take two seconds.
+    `is_here` says whether the weights of a pipeline's preset are on this machine, `can_fetch` whether a pipeline's could be fetched; they
+    are asked only where the answer matters, since they may take two seconds.
     """
 
     gpu: bool = False
-    is_here: Callable[[str], bool] = lambda preset: False
-    can_fetch: Callable[[], bool] = lambda: False
-    recorded: str | None = None
+    is_here: Callable[[str, str], bool] = lambda pipeline, preset: False
+    can_fetch: Callable[[str], bool] = lambda pipeline: False
+    recorded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a preset came to: `presets` by pipeline, `what` carries each out, `why` it was chosen, and what of it a store is to keep.
+    """What a preset came to: `presets` by pipeline, `what` carries each out, `whys` it was chosen, and what of it a store is to keep.
 
-    `record` holds meta values by name; it is empty where the user decided.
+    `record` holds meta values by name, none of a pipeline where the user decided.
     """
 
     asked: str
-    preset: str
     presets: Mapping[str, str]
     what: Mapping[str, str]
-    why: str
+    whys: Mapping[str, str]
     record: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
-        """What was chosen and why, for the first line of output."""
-        whys = {PERSON: f"; {self.why}" if self.why else ""}
-        chosen = (f"{pipeline} = {preset} ({self.what[pipeline]}{whys.get(pipeline, '')})" for pipeline, preset in self.presets.items())
+        """What was chosen and why, for the first line of output; a reason that was given for one pipeline is not repeated."""
+        told: list[str] = []
+        chosen: list[str] = []
+        for pipeline, preset in self.presets.items():
+            why = self.whys.get(pipeline, "")
+            reasons = [self.what[pipeline], "likewise" if why in told else why]
+            chosen.append(f"{pipeline} = {preset} ({'; '.join(filter(None, reasons))})")
+            told += [why] if why else []
         return f"preset {self.asked}: {'; '.join(chosen)}"
 
 
-def resolve(asked: str, pipelines: Sequence[str], around: Surroundings, *, weights: str | None = None) -> Resolution:
+def resolve(asked: str, pipelines: Sequence[str], around: Surroundings, *, named: Mapping[str, str | None] | None = None) -> Resolution:
     """The models for each pipeline; a preset named by the user is never replaced by another.
 
-    `weights` is a model file that the user named, which makes `auto` neural. Raises `InvalidSetting` for a name that is none, and for
-    weights with a preset that has none.
+    `named` are models that the user named, by the key of `NAMING`: they make `auto` neural for their pipeline. Raises `InvalidSetting` for
+    a preset that is none, and for a model with a preset that has none.
     """
     if asked not in PRESETS:
         raise InvalidSetting("preset", asked, f"it is one of {', '.join(PRESETS)}")
-    if weights and asked == EMBEDDED:
-        raise InvalidSetting("person.weights", weights, "preset embedded takes none; leave it out, or name another preset")
+    keys = {key: value for key, value in (named or {}).items() if value}
+    if keys and asked == EMBEDDED:
+        raise InvalidSetting(*next(iter(keys.items())), "preset embedded takes none; leave it out, or name another preset")
+    chosen = {pipeline: _chosen(asked, pipeline, around, keys) for pipeline in pipelines}
+    return Resolution(
+        asked,
+        {pipeline: preset for pipeline, (preset, _) in chosen.items()},
+        {pipeline: WITHOUT_WEIGHTS[pipeline] for pipeline in pipelines},
+        {pipeline: why for pipeline, (_, why) in chosen.items()},
+    )
+
+
+def _chosen(asked: str, pipeline: str, around: Surroundings, named: Mapping[str, str]) -> tuple[str, str]:
+    """Preset and reason for one pipeline; scenes need no weights, whatever the preset."""
     if asked != AUTO:
-        preset, why = asked, "as asked"
-    elif weights:
-        preset, why = "fast", "person.weights names a model"
-    else:
-        preset, why = _best(around) if PERSON in pipelines else (EMBEDDED, "")
-    what = {SCENE: SCENES, PERSON: HOG}
-    return Resolution(asked, preset, dict.fromkeys(pipelines, preset), {pipeline: what[pipeline] for pipeline in pipelines}, why)
+        return asked, "" if pipeline == SCENE else "as asked"
+    if pipeline == SCENE:
+        return EMBEDDED, ""
+    key = NAMING[pipeline]
+    return ("fast", f"{key} names a model") if key in named else _best(pipeline, around)
 
 
-def _best(around: Surroundings) -> tuple[str, str]:
+def _best(pipeline: str, around: Surroundings) -> tuple[str, str]:
     """The best preset that can run here, and why; without a GPU never above `fast`."""
-    if around.recorded in (EMBEDDED, *NEURAL):
-        return around.recorded, "as this store was begun"
+    recorded = around.recorded.get(pipeline)
+    if recorded in (EMBEDDED, *NEURAL):
+        return recorded, "as this store was begun"
     for preset in reversed(NEURAL if around.gpu else WITHOUT_GPU):
-        if around.is_here(preset):
+        if around.is_here(pipeline, preset):
             return preset, "its weights are here"
-        if around.can_fetch():
+        if around.can_fetch(pipeline):
             return preset, "its weights can be fetched"
     return EMBEDDED, NO_WEIGHTS
 
 
-def overlay(preset: str) -> dict[str, Any]:
-    """Settings that a preset sets, by dotted key, beneath whatever a batch file or --set says: the packaged `overlays/NAME.yaml`."""
+def overlay(preset: str, pipeline: str | None = None) -> dict[str, Any]:
+    """Settings that a preset sets, by dotted key, beneath whatever a batch file or --set says: the packaged `overlays/NAME.yaml`.
+
+    Of one pipeline, or of all.
+    """
     import yaml
 
     from vaengine.configuration import flat
 
     text = files("vaengine").joinpath("overlays", f"{preset}.yaml").read_text(encoding="utf-8")
-    return dict(flat(yaml.safe_load(text)))
+    section = SECTIONS[pipeline] if pipeline else ""
+    return {key: value for key, value in flat(yaml.safe_load(text)) if key.startswith(section)}

@@ -1,4 +1,4 @@
-"""JSON files beside a database: projections of what the store holds, written when a pipeline ends and mended when a run ends."""
+"""Files beside a database: projections of what the store holds, written when a pipeline ends and mended when a run ends."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from actors.stores.atomic import storage_errors, write_atomic
-from actors.stores.documents import job_object, pipeline_bytes, summary_object
+from actors.stores.atomic import storage_errors, write_atomic, write_or_remove
+from actors.stores.documents import job_object, pipeline_bytes, sidecars, summary_object
 from schemas.chunk import WorkKey
-from schemas.coco import TAIL_BYTES, generation_of
+from schemas.coco import TAIL_BYTES, files_of, generation_of
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.store import StorageBackend
 
 
 def is_fresh(path: Path, generation: str) -> bool:
-    """Whether the file is whole and holds this generation; looks at its last bytes only."""
+    """Whether the file is whole, holds this generation, and has beside it what it names; looks at its last bytes only."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL_BYTES))
-            return generation_of(file.read()) == generation
+            tail = file.read()
+        return generation_of(tail) == generation and all(
+            path.with_name(name).stat().st_size == size for name, size in files_of(tail).items()
+        )
     except OSError:
         return False
 
@@ -45,6 +48,8 @@ def _project_pipeline(store: StorageBackend, job: BatchJob, result: PipelineResu
         return False
     video = store.videos([job.video_id]).get(job.video_id)
     annotations = store.annotations(WorkKey(job.video_id, result.pipeline, result.config_hash))
+    for name, data in sidecars(result.pipeline, video, annotations).items():  # before the file whose end says that all is there
+        write_or_remove(folder / name, data)
     write_atomic(path, pipeline_bytes(job, result, video, annotations))
     return True
 

@@ -177,7 +177,7 @@ def plan_lines(plan: PlanSummary) -> list[str]:
         f"videos      {plan.videos:,}, of which {plan.skipped:,} have nothing left to do and {len(plan.unreadable):,} cannot be read",
         *unreadable,
         f"work        {counted(plan.chunks, 'chunk')}, {counted(plan.frames, 'frame')} ({clock(plan.video_s)} of video), "
-        f"{plan.sampled_frames:,} looked at by models",
+        f"{plan.sampled_frames:,} looked at by models, {clock(plan.sound_s)} of sound",
         f"cost        about {clock(plan.decode_s)} of decoding and {clock(plan.model_s)} of models, in core time; {plan.workers} at once",
         f"disk        about {size(plan.disk_bytes)}",
         f"resources   {plan.resources}",

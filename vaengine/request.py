@@ -38,6 +38,7 @@ class PlanSummary:
     chunks: int
     frames: int
     video_s: float
+    sound_s: float
     sampled_frames: int
     decode_s: float
     model_s: float

@@ -8,23 +8,25 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from actors.coordinator import Finished, PlannedVideo
+from actors.coordinator import Finished
 from actors.pieces import Failure
 from cluster.placement import Placement
 from cluster.session import Session
-from schemas.chunk import ChunkSpec, WorkKey
+from schemas.chunk import WorkKey
 from schemas.errors import StoreFailed, WorkerLost
 from schemas.job import JobStatus
 from schemas.progress import Snapshot
+from schemas.sound import SoundBlock
 from schemas.store import Outcome
-from vaengine.crew import Crew, planned_frames, start_crew
+from vaengine.crew import Crew, planned, start_crew
 from vaengine.intake import Intake, Left, Workload
+from vaengine.listening import blocks_at_once, listen
 from vaengine.pipeline import Pass, run_pass
-from vaengine.plan import WorkItem, alone, work_items
+from vaengine.plan import WorkItem, alone, block_groups, work_items
 from vaengine.probing import Probing
 from vaengine.request import RunRequest
 
@@ -55,7 +57,7 @@ class Shift:
         self._crew: Crew | None = None
         self.epoch = 0
         self._jobs: dict[str, str] = {}
-        self._running: threading.Thread | None = None
+        self._running: list[threading.Thread] = []
         self._pings: list[Any] = []
         self._stop_deadline = 0.0
         self._trouble: str | None = None  # what Ray said when a pass broke
@@ -80,7 +82,8 @@ class Shift:
         while work is not None:
             with self._surviving():
                 self._begin(work, last=probing.exhausted)
-                self._pass(work_items(work.left.chunks.values(), engine.chunk_seconds))
+                groups = block_groups(work.left.all_blocks, blocks_at_once(self._placement))
+                self._pass(work_items(work.left.chunks.values(), engine.chunk_seconds), groups)
             work = self._next_page(probing)
 
     def _next_page(self, probing: Probing) -> Workload | None:
@@ -105,7 +108,7 @@ class Shift:
                 time.sleep(BACKOFF_SECONDS * 2 ** (attempt - 2) * random.uniform(0.8, 1.2))
                 self._crew_here.expect(self._jobs)
                 self._crew_here.finish(left.to_finish)
-                self._pass(alone(_all(left), attempt))
+                self._pass(alone(left.all_chunks, attempt), [(replace(block, attempt=attempt),) for block in left.all_blocks])
 
     def _conclude(self) -> None:
         """What is missing after the last pass failed with the worker that held it; after a stop it is pending."""
@@ -113,20 +116,29 @@ class Shift:
             return
         with self._surviving():
             left = self._left()
-            keys = sorted({key for chunk in _all(left) for key in chunk.keys} | set(left.to_finish))
             store, entries = self._crew_here.store, self._intake.entries
             if self._over():
+                keys = sorted(left.lacking | set(left.to_finish))
                 for video_id, own in groupby(keys, key=lambda key: key.video_id):
                     store.mark(self.epoch, entries[video_id].job_id, [key.pipeline for key in own], JobStatus.PENDING)
             else:
-                reasons = self._crew_here.coordinator.ask("reasons") if keys else {}
-                for key in keys:
-                    store.finish(self.epoch, self._lost(key, entries[key.video_id].job_id, left, reasons))
+                self._give_up(left, sorted(left.lacking))
+                self._crew_here.finish(left.to_finish)  # such as faces, which waited for persons
+                self._drain()
+                left = self._left()
+                self._give_up(left, sorted(left.lacking | set(left.to_finish)))
             self._tick()
+
+    def _give_up(self, left: Left, keys: list[WorkKey]) -> None:
+        reasons = self._crew_here.coordinator.ask("reasons") if keys else {}
+        for key in keys:
+            job_id = self._intake.entries[key.video_id].job_id
+            self._crew_here.store.finish(self.epoch, self._lost(key, job_id, left, reasons))
 
     def _lost(self, key: WorkKey, job_id: str, left: Left, reasons: Mapping[str, Failure]) -> Outcome:
         """Failed for the reason a chunk was last left for, or with the worker that held it."""
         chunks = [chunk.chunk_id for chunk in left.chunks.get(key.video_id, ()) if key in chunk.keys]
+        chunks += [block.chunk_id for block in left.blocks.get(key.video_id, ()) if key == block.key]
         if known := [reasons[chunk] for chunk in chunks if chunk in reasons]:
             return Outcome(key, job_id, JobStatus.FAILED, error_message=known[0].message, failure_kind=known[0].kind)
         error = WorkerLost(", ".join(chunks[:3]) + (f" ({self._trouble})" if self._trouble else ""))
@@ -139,39 +151,37 @@ class Shift:
         crew = self._crew_here
         self._jobs |= work.jobs
         crew.expect(work.jobs)
-        finishing = {key.video_id: {key: 0} for key in work.left.to_finish}
-        frames = {video_id: planned_frames(chunks) for video_id, chunks in work.left.chunks.items()}
-        crew.coordinator.planned(
-            [
-                PlannedVideo(
-                    video_id,
-                    {**finishing.get(video_id, {}), **frames.get(video_id, {})},
-                    sum(chunk.frame_count for chunk in work.left.chunks.get(video_id, ())),
-                    sum(chunk.duration_s for chunk in work.left.chunks.get(video_id, ())),
-                )
-                for video_id in finishing | frames
-            ]
-        )
+        videos = dict.fromkeys([key.video_id for key in work.left.to_finish] + [*work.left.chunks, *work.left.blocks])
+        crew.coordinator.planned([planned(video_id, work.left) for video_id in videos])
         crew.coordinator.settled(skipped=work.skipped, failures=work.failures)
         if last:
             crew.coordinator.probing_done()
         crew.finish(work.left.to_finish)
 
-    def _pass(self, items: list[WorkItem]) -> None:
-        """One Dataset on a helper thread, watched from this one; everything handed to the finalizers is done when it returns."""
+    def _pass(self, items: list[WorkItem], groups: list[tuple[SoundBlock, ...]]) -> None:
+        """Pictures as one Dataset, and sound beside it, on helper threads watched from this one.
+
+        Everything handed to the finalizers is done when it returns.
+        """
+        crew, verbose = self._crew_here, self._request.verbose
+        works: list[Callable[[], None]] = []
         if items:
-            self.passes += 1
-            self._running = threading.Thread(target=self._run_pass, args=(items,), name="pass", daemon=True)
-            self._running.start()
-            while self._running.is_alive() and not self._idle_after_stop():
-                self._running.join(TICK_SECONDS)
-                self._tick()
+            works.append(lambda: run_pass(Pass(items, self._placement, crew.names, self._request.settings), verbose=verbose))
+        if groups:
+            works.append(lambda: listen(groups, self._placement, crew.names, self._request.settings))
+        self.passes += bool(works)
+        self._running = [threading.Thread(target=self._run, args=(work,), name="pass", daemon=True) for work in works]
+        for thread in self._running:
+            thread.start()
+        while any(thread.is_alive() for thread in self._running) and not self._idle_after_stop():
+            max(self._running, key=threading.Thread.is_alive).join(TICK_SECONDS)
+            self._tick()
         self._drain()
         self._tick()
 
-    def _run_pass(self, items: list[WorkItem]) -> None:
+    def _run(self, work: Callable[[], None]) -> None:
         try:
-            run_pass(Pass(items, self._placement, self._crew_here.names, self._request.settings), verbose=self._request.verbose)
+            work()
         except Exception as error:  # noqa: BLE001 a broken pass is not the end: the manifest says what is missing, the next pass does it
             self._trouble = (str(error).strip() or repr(error)).splitlines()[-1][:300]
             log.warning("a pass broke: %s", error)
@@ -216,8 +226,8 @@ class Shift:
         except ray.exceptions.RayActorError as error:
             self._trouble = str(error).strip().splitlines()[0][:200]
             log.warning("an actor of the crew died, a new crew takes over: %s", error)
-            if self._running is not None:
-                self._running.join(CREW_LOST_SECONDS)  # its workers find their actors gone and give up one by one
+            for thread in self._running:
+                thread.join(CREW_LOST_SECONDS)  # its workers find their actors gone and give up one by one
             self._crew_here.dismiss()
             self._hire(self._controls.new_epoch())
 
@@ -233,7 +243,3 @@ class Shift:
         self._crew = start_crew(
             run, self._session, self._request.store_url, epoch, self._request.settings, keep_runs=self._request.keep_runs
         )
-
-
-def _all(left: Left) -> list[ChunkSpec]:
-    return [chunk for chunks in left.chunks.values() for chunk in chunks]

@@ -4,56 +4,96 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from schemas.errors import UsageError
 from schemas.model import ModelFile
-from schemas.pipeline import PERSON
+from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
+from schemas.settings import Settings
 from vaengine.configuration import Layer, configured
-from vaengine.fitting import Fetch, Workshop, preset_key, runtime_key, task_asked
+from vaengine.fit.person import task_asked
+from vaengine.fit.sound import SPEAKERS_KEY
+from vaengine.fit.workshop import Fetch, Workshop, runtime_key
+from vaengine.fitting import preset_key
 from vaengine.models import catalogue
 from vaengine.models.download import Source, obtain
+from vaengine.models.hub import Hub
 from vaengine.models.transfer import reachable
 from vaengine.models.weights import folders_of, standing
 from vaengine.presets import AUTO, Surroundings
 
-PROBE_SECONDS = 2.0
+PROBE_SECONDS: Final = 2.0
+NEURAL: Final = (PERSON, FACE, AUDIO)
 
 
-def workshop(told: Layer, store_url: str | None, *, fetch: bool, announce: Callable[[str], None] = lambda line: None) -> Workshop:
+def workshop(
+    told: Layer,
+    store_url: str | None,
+    *,
+    fetch: bool,
+    pipelines: Sequence[str] = AVAILABLE,
+    announce: Callable[[str], None] = lambda line: None,
+) -> Workshop:
     """Folders, network, GPU, and what the store at `store_url` was begun with, if there is one; `fetch` allows to download weights."""
     from cluster.inventory import local_inventory
 
     settings = configured(told).settings
     folders = folders_of(settings.models.folder, os.environ)
-    source = Source.of(os.environ)
+    source, hub = Source.of(os.environ), Hub.of(folders, os.environ)
     begun: Callable[[str], str | None] = recorded(store_url) if store_url and settings.preset == AUTO else lambda name: None
     around = Surroundings(
         gpu=local_inventory().gpus > 0,
-        is_here=lambda preset: standing(catalogue.needed(preset, task_asked(settings)), folders).usable,
-        can_fetch=lambda: _can_fetch(source.url(catalogue.needed("fast")), int(time.monotonic() // 60), offline=source.offline),
-        recorded=begun(preset_key(PERSON)),
+        is_here=lambda pipeline, preset: is_here(pipeline, preset, settings, folders, hub),
+        can_fetch=lambda pipeline: _can_fetch(pipeline, tuple(pipelines), source, hub),
+        recorded={pipeline: preset for pipeline in NEURAL if (preset := begun(preset_key(pipeline)))},
     )
-    return Workshop(folders, folders[-1], around, _fetching(folders, source) if fetch else None, begun(runtime_key(PERSON)), announce)
+    fetching = _fetching(folders, source) if fetch else None
+    return Workshop(folders, folders[-1], around, fetching, hub, begun, announce)
+
+
+def is_here(pipeline: str, preset: str, settings: Settings, folders: Sequence[Path], hub: Hub) -> bool:
+    """Whether all that a pipeline's preset loads is on this machine, and sound."""
+    if pipeline == AUDIO:
+        return all(hub.find(model.name, model.task) for model in catalogue.heard_by(preset))
+    task = "face" if pipeline == FACE else task_asked(settings)
+    return standing(catalogue.needed(preset, task), folders).usable
 
 
 def recorded(store_url: str) -> Callable[[str], str | None]:
     """What a store has recorded under a key; nothing where there is none yet, or it is of no use: whoever writes to it will say so."""
     from actors.stores import open_store
 
+    keys = [key(pipeline) for pipeline in NEURAL for key in (preset_key, runtime_key)]
     found: dict[str, str | None] = {}
     with suppress(UsageError), closing(open_store(store_url, read_only=True)) as store:
-        found = {key: store.meta(key) for key in (preset_key(PERSON), runtime_key(PERSON))}
+        found = {key: store.meta(key) for key in (*keys, SPEAKERS_KEY)}
     return found.get
 
 
+def _can_fetch(pipeline: str, pipelines: tuple[str, ...], source: Source, hub: Hub) -> bool:
+    """Whether a pipeline's weights can come; the places of all pipelines are asked at once, at most once a minute for a program's jobs."""
+    places = {}
+    if not source.offline:
+        places = dict.fromkeys((PERSON, FACE), source.url(catalogue.needed("fast")))
+    if not hub.offline:
+        places[AUDIO] = hub.address
+    asked = tuple(sorted({place for name, place in places.items() if name in pipelines}))
+    return places.get(pipeline) in _answering(asked, int(time.monotonic() // 60))
+
+
 @lru_cache(maxsize=16)
-def _can_fetch(url: str, _minute: int, *, offline: bool) -> bool:
-    """Asked at most once a minute: a thousand jobs of one program are one question."""
-    return reachable(url, PROBE_SECONDS, offline=offline)
+def _answering(urls: tuple[str, ...], _minute: int) -> frozenset[str]:
+    """Those of the addresses that answer within `PROBE_SECONDS`."""
+    if not urls:
+        return frozenset()
+    with ThreadPoolExecutor(len(urls)) as pool:
+        answers = pool.map(lambda url: reachable(url, PROBE_SECONDS), urls)
+        return frozenset(url for url, answers_it in zip(urls, answers, strict=True) if answers_it)
 
 
 def _fetching(folders: tuple[Path, ...], source: Source) -> Fetch:

@@ -56,6 +56,15 @@ def write_atomic(path: Path, data: bytes, *, scratch: Path | None = None, durabl
             sync_folder(path.parent)
 
 
+def write_or_remove(path: Path, data: bytes, *, scratch: Path | None = None) -> None:
+    """Replace `path` by `data`; nothing to hold is no file."""
+    if data:
+        write_atomic(path, data, scratch=scratch)
+        return
+    with storage_errors(path):
+        path.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from actors.stores import rows
-from schemas import coco
+from schemas import coco, subtitles
 from schemas.annotation import Annotation
 from schemas.job import BatchJob, PipelineResult
-from schemas.pipeline import VERSIONS
+from schemas.pipeline import AUDIO, VERSIONS
 from schemas.provenance import info_of
 from schemas.video import Video
 
-LIBRARIES: Final = ("vaengine", "ray", "av", "opencv-python", "scenedetect", "ultralytics", "numpy")
+LIBRARIES: Final = ("vaengine", "ray", "av", "opencv-python", "scenedetect", "ultralytics", "insightface", "whisperx", "numpy")
 
 
 @cache
@@ -30,8 +30,22 @@ def versions() -> Mapping[str, str]:
     return found
 
 
+def sidecars(pipeline: str, video: Video | None, annotations: Sequence[Annotation]) -> dict[str, bytes]:
+    """What lies beside a pipeline's file, by name: of sound what is said and who speaks when, as WebVTT, SubRip and RTTM; else nothing.
+
+    A file without content must not be there: whoever writes the others removes it.
+    """
+    if pipeline != AUDIO:
+        return {}
+    uri = video.video_id if video else next((row.video_id for row in annotations), pipeline)
+    texts = {"vtt": subtitles.webvtt(annotations), "srt": subtitles.srt(annotations), "rttm": subtitles.rttm(annotations, uri)}
+    return {f"{pipeline}.{ending}": text.encode(errors="replace") for ending, text in texts.items()}
+
+
 def pipeline_bytes(job: BatchJob, result: PipelineResult, video: Video | None, annotations: Iterable[Annotation]) -> bytes:
-    """A pipeline's file: COCO-shaped, its `info` telling where the rows come from, its last key their digest."""
+    """A pipeline's file: COCO-shaped, its `info` telling where the rows come from, its last keys what lies beside it and their digest."""
+    found = list(annotations)
+    files = {name: len(data) for name, data in sidecars(result.pipeline, video, found).items() if data}
     info = {
         "version": versions().get("vaengine"),
         "versions": dict(versions()),
@@ -45,7 +59,7 @@ def pipeline_bytes(job: BatchJob, result: PipelineResult, video: Video | None, a
         "config_hash": result.config_hash,
         **info_of(job, result.pipeline),
     }
-    return coco.to_bytes(coco.document(result.pipeline, video, annotations, info=info, generation=result.digest or ""))
+    return coco.to_bytes(coco.document(result.pipeline, video, found, info=info, generation=result.digest or "", files=files))
 
 
 def job_object(job: BatchJob) -> dict[str, Any]:

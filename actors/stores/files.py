@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from actors.stores import rows
-from actors.stores.atomic import read_object, storage_errors
-from actors.stores.documents import pipeline_bytes
+from actors.stores.atomic import read_object, storage_errors, write_or_remove
+from actors.stores.documents import pipeline_bytes, sidecars
 from actors.stores.register import Register, job_in
 from actors.stores.transitions import (
     canonical_states,
@@ -26,10 +26,10 @@ from actors.stores.transitions import (
 from actors.stores.tree import Tree
 from actors.stores.work import Work
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
 from schemas.job import BatchJob, JobStatus, PipelineResult
-from schemas.store import Outcome, RunInfo, StorageBackend, StoredBatch
+from schemas.store import Embeddings, Identity, Outcome, RunInfo, StorageBackend, StoredBatch
 from schemas.video import Video
 
 
@@ -119,7 +119,7 @@ class FileStorageBackend(StorageBackend):
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
         found = ((path, read_object(self._tree.source(path))) for path in dict.fromkeys(paths))
         known = ((path, entry, self._register.video(entry["video_id"])) for path, entry in found if entry)
-        return {path: rows.video_from(video | entry) for path, entry, video in known if video}
+        return {path: rows.video_from(video | entry) for path, entry, video in known if video and rows.sound_is_known(video)}
 
     def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
         found = ((video_id, self._register.video(video_id)) for video_id in dict.fromkeys(video_ids))
@@ -150,8 +150,8 @@ class FileStorageBackend(StorageBackend):
                     self._work(commit.line.key).commit(commit)
             return {key: self._work(key).frames_committed() for key in keys}
 
-    def numbers(self, key: WorkKey) -> Numbers:
-        return self._work(key).numbers()
+    def payloads(self, key: WorkKey) -> list[bytes]:
+        return self._work(key).payloads()
 
     def finish(self, epoch: int, outcome: Outcome) -> None:
         with self._write(epoch):
@@ -177,9 +177,22 @@ class FileStorageBackend(StorageBackend):
     def annotations(self, key: WorkKey) -> list[Annotation]:
         return self._work(key).annotations()
 
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        return self._work(key).embeddings()
+
+    def put_identities(self, identities: Sequence[Identity]) -> None:
+        with self._write(None):
+            self._register.put(self._tree.identities, {"identities": [rows.identity_row(one) for one in identities]}, durable=True)
+
+    def identities(self) -> list[Identity]:
+        found = (read_object(self._tree.identities) or {}).get("identities", ())
+        return sorted((rows.identity_from(row) for row in found), key=lambda one: (one.identity_id, one.video_id, one.face_id))
+
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         for video_id in self._tree.video_ids():
             for key in self._tree.keys_of(video_id):
+                if stored := self._work(key).embeddings():
+                    yield from stored.canonical()
                 yield from ({"annotation": row.to_data()} for row in self._work(key).annotations())
         for job in self.jobs():
             yield from canonical_states(job)
@@ -211,7 +224,11 @@ class FileStorageBackend(StorageBackend):
             for other in self._other_configurations(key):
                 other.set_aside()
         video = self.videos([job.video_id]).get(job.video_id)
-        path = work.conclude(result, pipeline_bytes(job, result, video, given), lines)
+        kept = outcome.embeddings if outcome.annotations is not None else work.embeddings()
+        if outcome.status is JobStatus.COMPLETED:
+            for name, data in sidecars(key.pipeline, video, given).items():
+                write_or_remove(self._tree.folder(key.video_id) / name, data, scratch=self._tree.scratch)
+        path = work.conclude(result, pipeline_bytes(job, result, video, given), lines, kept)
         linked = [
             other for other in self._register.jobs_of(key.video_id) if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key
         ]

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -21,6 +22,7 @@ from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import VERSIONS
+from schemas.store import Embeddings
 from schemas.video import Video
 
 _PAGE: Final = 500  # values in one IN list; SQLite allows 999 in its oldest builds
@@ -195,9 +197,30 @@ def drop_payloads(connection: Connection, key: WorkKey, pipeline_id: int) -> Non
     connection.execute(update(chunks).where(of_key(chunks, key, pipeline_id), chunks.c.payload.is_not(None)).values(payload=None))
 
 
+def replace_embeddings(connection: Connection, key: WorkKey, pipeline_id: int, new: Embeddings | None) -> None:
+    """Every embedding of a work key by new ones."""
+    connection.execute(delete(tables.embeddings).where(of_key(tables.embeddings, key, pipeline_id)))
+    if new is None or not new.annotation_ids:
+        return
+    of = {"video_id": key.video_id, "pipeline_id": pipeline_id, "config_hash": key.config_hash, "model": new.model}
+    values = [of | {"annotation_id": one, "dimension": new.vectors.shape[1], "vector": vector} for one, vector in new.rows()]
+    connection.execute(insert(tables.embeddings), values)
+
+
+def embeddings_of(connection: Connection, key: WorkKey) -> Embeddings | None:
+    """Embeddings of a work key by annotation id; None where it has none."""
+    table = tables.embeddings
+    query = select(table).where(of_key(table, key, pipeline_ids(connection).get(key.pipeline, 0))).order_by(table.c.annotation_id)
+    found = connection.execute(query).mappings().all()
+    if not found:
+        return None
+    vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
+    return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
+
+
 def drop_other_configurations(connection: Connection, key: WorkKey, pipeline_id: int) -> None:
-    """Rows and chunks that other configurations of this pipeline left for this video."""
-    for table in (annotated, chunks):
+    """Rows, embeddings and chunks that other configurations of this pipeline left for this video."""
+    for table in (annotated, chunks, tables.embeddings):
         same = and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id)
         connection.execute(delete(table).where(same, table.c.config_hash != key.config_hash))
 
@@ -218,7 +241,7 @@ def videos_by_path(connection: Connection, paths: Iterable[str]) -> dict[str, Vi
     columns = [column for column in tables.videos.c if column.name not in known.c or column.name == "video_id"]
     query = select(*columns, known.c.path, known.c.size_bytes, known.c.mtime_ns).join(known)
     found = (row for page in paged(paths) for row in connection.execute(query.where(known.c.path.in_(page))).mappings())
-    return {row["path"]: rows.video_from(row) for row in found}
+    return {row["path"]: rows.video_from(row) for row in found if rows.sound_is_known(row)}
 
 
 def videos_by_id(connection: Connection, video_ids: Iterable[str]) -> dict[str, Video]:

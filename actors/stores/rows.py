@@ -19,7 +19,8 @@ from schemas.annotation import Annotation, annotation_id, canonical_json
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.settings import HASH_DIGITS
-from schemas.store import RunInfo, StoredBatch
+from schemas.sound import Sound
+from schemas.store import Identity, RunInfo, StoredBatch
 from schemas.video import FrameIndex, Video
 
 Row = dict[str, Any]
@@ -156,21 +157,32 @@ def checked(commit: ChunkCommit) -> ChunkCommit:
 
 def video_row(video: Video) -> Row:
     """One row of table `videos`."""
-    row: Row = {f.name: getattr(video, f.name) for f in fields(video) if f.name != "index"}
+    row: Row = {f.name: getattr(video, f.name) for f in fields(video) if f.name not in ("index", "sound")}
     return row | {
         "time_base": str(video.time_base),
         "nominal_fps": str(video.nominal_fps),
         "frame_count": video.frame_count,
         "duration_seconds": video.duration_s,
         "frame_index": index_bytes(video.index),
+        "sound": json.dumps(video.sound and asdict(video.sound) | {"time_base": str(video.sound.time_base)}),
     }
 
 
 def video_from(row: Stored) -> Video:
     """The reverse of `video_row`."""
-    values = {f.name: row[f.name] for f in fields(Video) if f.name != "index"}
+    values = {f.name: row[f.name] for f in fields(Video) if f.name not in ("index", "sound")}
     exact = {name: Fraction(row[name]) for name in ("time_base", "nominal_fps")}
-    return Video(**(values | exact), index=index_from(row["frame_index"]))
+    return Video(**(values | exact), index=index_from(row["frame_index"]), sound=_sound_from(row.get("sound")))
+
+
+def _sound_from(text: str | None) -> Sound | None:
+    found = json.loads(text) if text else None
+    return found and Sound(**(found | {"time_base": Fraction(found["time_base"])}))
+
+
+def sound_is_known(row: Stored) -> bool:
+    """Whether a video was written by a version that looked for its sound; otherwise it has to be probed again."""
+    return row.get("sound") is not None
 
 
 def index_bytes(index: FrameIndex) -> bytes:
@@ -209,3 +221,14 @@ def batch_from(row: Stored) -> StoredBatch:
         ended_at=row["ended_at"],
         outcome=row["outcome"],
     )
+
+
+def identity_row(identity: Identity) -> Row:
+    """One row of table `identities`."""
+    row = asdict(identity)
+    return {("first_seconds" if name == "first_s" else name): value for name, value in row.items()}
+
+
+def identity_from(row: Stored) -> Identity:
+    """The reverse of `identity_row`."""
+    return Identity(**{f.name: row["first_seconds" if f.name == "first_s" else f.name] for f in fields(Identity)})

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from actors.stores import queries, rows
 from actors.stores.database import Database, current_epoch
@@ -24,10 +25,10 @@ from actors.stores.transitions import (
 )
 from schemas import tables
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.coco import reading_order
 from schemas.job import BatchJob, JobStatus
-from schemas.store import Outcome, RunInfo, StorageBackend, StoredBatch
+from schemas.store import Embeddings, Identity, Outcome, RunInfo, StorageBackend, StoredBatch
 from schemas.video import Video
 
 
@@ -123,12 +124,12 @@ class SQLiteStorageBackend(StorageBackend):
                     queries.put_chunk(connection, rows.checked(commit), ids[commit.line.key.pipeline], at)
             return queries.frames_committed(connection, keys, ids)
 
-    def numbers(self, key: WorkKey) -> Numbers:
+    def payloads(self, key: WorkKey) -> list[bytes]:
         with self._db.read() as connection:
             pipeline_id = queries.pipeline_ids(connection).get(key.pipeline, 0)
             query = select(tables.chunks.c.payload).where(queries.of_key(tables.chunks, key, pipeline_id))
             query = query.where(tables.chunks.c.payload.is_not(None)).order_by(tables.chunks.c.first_frame)
-            return Numbers.joined(Numbers.from_bytes(payload) for payload in connection.execute(query).scalars() if payload)
+            return [payload for payload in connection.execute(query).scalars() if payload]
 
     def finish(self, epoch: int, outcome: Outcome) -> None:
         with self._db.write(epoch) as connection:
@@ -143,6 +144,7 @@ class SQLiteStorageBackend(StorageBackend):
         else:
             data = [annotation.to_data() for annotation in outcome.annotations]
             queries.replace_rows(connection, key, pipeline_id, outcome.annotations, outcome.job_id, rows.time_text(at) or "")
+            queries.replace_embeddings(connection, key, pipeline_id, outcome.embeddings)
         result = result_of(outcome, data, queries.seconds_of(connection, key, pipeline_id), at)
         siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id)
         linked = [other for other in siblings if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key]
@@ -184,8 +186,26 @@ class SQLiteStorageBackend(StorageBackend):
         with self._db.read() as connection:
             return _annotations(connection, key)
 
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        with self._db.read() as connection:
+            return queries.embeddings_of(connection, key)
+
+    def put_identities(self, identities: Sequence[Identity]) -> None:
+        with self._db.write(None) as connection:
+            connection.execute(delete(tables.identities))
+            queries.put(connection, tables.identities, [rows.identity_row(one) for one in identities])
+
+    def identities(self) -> list[Identity]:
+        columns = tables.identities.c
+        query = select(tables.identities).order_by(columns.identity_id, columns.video_id, columns.face_id)
+        with self._db.read() as connection:
+            return [rows.identity_from(row) for row in connection.execute(query).mappings()]
+
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         with self._db.read() as connection:
+            table = tables.embeddings.c
+            for one, model, vector in connection.execute(select(table.annotation_id, table.model, table.vector)):
+                yield from Embeddings((one,), np.frombuffer(vector, "<f4").astype(np.float32)[None], model).canonical()
             for data in connection.execute(select(tables.annotations.c.data)).scalars():
                 yield {"annotation": json.loads(data)}
             for job in queries.jobs_where(connection):

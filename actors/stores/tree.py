@@ -5,7 +5,7 @@ BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what pe
 BASE/VIDEO/jobs/JOB.json                                                  every job of the video
 BASE/VIDEO/runs/CONFIG/PIPELINE.json                                      results of older configurations that were to be kept
 BASE/VIDEO/PIPELINE.CONFIG.partial.json                                   what a failed pipeline had
-BASE/VIDEO/.state/{video.json, PIPELINE@CONFIG/{state.json, *.chunk}}     the manifest
+BASE/VIDEO/.state/{video.json, PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}}     the manifest
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ class Tree:
     def scratch(self) -> Path:
         return self.base / ".store" / "scratch"
 
+    @property
+    def identities(self) -> Path:
+        return self.base / ".store" / "identities.json"
+
     def run(self, epoch: int) -> Path:
         return self.runs / f"{epoch:08d}.json"
 
@@ -84,6 +88,9 @@ class Tree:
 
     def result(self, key: WorkKey) -> Path:
         return self.folder(key.video_id) / f"{_name(key.pipeline)}.json"
+
+    def embeddings(self, key: WorkKey) -> Path:
+        return self.work(key) / "embeddings.npz"
 
     def older_result(self, key: WorkKey) -> Path:
         return self.folder(key.video_id) / "runs" / _name(key.config_hash) / f"{_name(key.pipeline)}.json"

@@ -6,6 +6,8 @@ was cut off or belongs to somebody else by now, does not count, and the work is 
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,14 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from actors.stores import rows
 from actors.stores.atomic import read_object, write_atomic
 from actors.stores.chunkfile import ChunkFile, chunk_bytes, chunk_files, chunk_name, live
 from actors.stores.tree import Tree
 from schemas import coco
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import JobStatus, PipelineResult
+from schemas.store import Embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,11 @@ class Work:
     def state(self) -> dict[str, Any] | None:
         """What was written when it ended, if its result file is still what it was then."""
         state = read_object(self.tree.state(self.key))
-        return state if state is not None and self._result_path(state) is not None else None
+        return state if state is not None and self._result_path(state) is not None and self._embeddings_are_whole(state) else None
+
+    def _embeddings_are_whole(self, state: Mapping[str, Any]) -> bool:
+        path, digest = self.tree.embeddings(self.key), state.get("embeddings")
+        return digest is None or (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest)
 
     def complete(self) -> PipelineResult | None:
         """The result, if it is complete and whole."""
@@ -81,10 +90,17 @@ class Work:
         unchanged = (row for row in kept if not any(row.frame_number in chunk.frames for chunk in later))
         return _in_order([*unchanged, *(row for chunk in later for row in chunk.annotations())])
 
-    def numbers(self) -> Numbers:
-        """Payloads joined in presentation order."""
-        chunks = [] if self.complete() else self.chunks()
-        return Numbers.joined(Numbers.from_bytes(chunk.payload()) for chunk in chunks)
+    def payloads(self) -> list[bytes]:
+        """Payloads in order; none once it is complete."""
+        return [] if self.complete() else [chunk.payload() for chunk in self.chunks()]
+
+    def embeddings(self) -> Embeddings | None:
+        """What was stored with the result, by annotation id."""
+        state = self.state()
+        if state is None or not state.get("embeddings"):
+            return None
+        with np.load(self.tree.embeddings(self.key)) as stored:
+            return Embeddings(tuple(stored["annotation_ids"].tolist()), stored["vectors"], str(stored["model"]))
 
     def commit(self, commit: ChunkCommit) -> None:
         """Write one chunk, then remove those it replaces; a kill between the two is healed by `live`."""
@@ -100,8 +116,8 @@ class Work:
             if chunk.overlaps(frames):
                 chunk.path.unlink()
 
-    def conclude(self, result: PipelineResult, document: bytes, lines: Sequence[ManifestLine]) -> Path:
-        """Write the result file, then the state that makes it count."""
+    def conclude(self, result: PipelineResult, document: bytes, lines: Sequence[ManifestLine], embeddings: Embeddings | None) -> Path:
+        """Write the result file and its embeddings, then the state that makes them count."""
         complete = result.status is JobStatus.COMPLETED
         path = self.tree.result(self.key) if complete else self.tree.partial(self.key)
         state = rows.status_row(result) | {
@@ -110,6 +126,10 @@ class Work:
             "absorbed": [chunk.path.name for chunk in self.chunks()],
         }
         self.tree.work(self.key).mkdir(parents=True, exist_ok=True)
+        if embeddings is not None:
+            data = embeddings_bytes(embeddings)
+            state["embeddings"] = hashlib.sha256(data).hexdigest()
+            write_atomic(self.tree.embeddings(self.key), data, scratch=self.tree.scratch)
         write_atomic(path, document, scratch=self.tree.scratch)
         write_atomic(self.tree.state(self.key), json.dumps(state, indent=1).encode(), scratch=self.tree.scratch)
         return path
@@ -139,6 +159,19 @@ class Work:
         self.tree.older_result(self.key).unlink(missing_ok=True)
         if self.tree.work(self.key).is_dir():
             shutil.rmtree(self.tree.work(self.key))
+
+
+def embeddings_bytes(embeddings: Embeddings) -> bytes:
+    """As an .npz file, by annotation id: `annotation_ids`, `vectors` N x D float32, `model`."""
+    order = np.argsort(embeddings.annotation_ids)
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        annotation_ids=np.array(embeddings.annotation_ids)[order],
+        vectors=embeddings.vectors[order],
+        model=np.array(embeddings.model),
+    )
+    return buffer.getvalue()
 
 
 def _in_order(found: Iterable[Annotation]) -> list[Annotation]:

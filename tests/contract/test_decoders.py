@@ -68,7 +68,7 @@ def plainly_decoded(path: str, stream_index: int) -> list[tuple[int | None, Pixe
 
 
 def frames(backend: Backend, video: Video) -> list[DecodedFrame]:
-    return list(backend(chunk_spec(video, 0, len(video.index), (), None)))
+    return list(backend(chunk_spec(video, 0, len(video.index))))
 
 
 def differs(one: Pixels, other: Pixels) -> float:
@@ -84,7 +84,7 @@ def joined(backend: Backend, video: Video, cuts: Sequence[int]) -> list[Shown]:
     return [
         (frame.number, frame.pts, digest(frame.bgr()))
         for first, stop in chunks(video, cuts)
-        for frame in backend(chunk_spec(video, first, stop, (), None))
+        for frame in backend(chunk_spec(video, first, stop))
         if not frame.is_trailing
     ]
 
@@ -99,7 +99,7 @@ def whole(backend: Backend, path: str) -> tuple[Video, list[Shown]]:
 def test_a_whole_video_gives_every_number_once_and_in_order(backend: Backend, variant: str, clip_folder: Path) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     video = probe(str(clip.path))
-    decoder = backend(chunk_spec(video, 0, len(video.index), (), None))
+    decoder = backend(chunk_spec(video, 0, len(video.index)))
     frames = list(decoder)
     assert [frame.number for frame in frames] == list(range(clip.frame_count))
     assert [clips.number_of(frame.bgr()) for frame in frames] == clip.numbers
@@ -160,7 +160,7 @@ def test_a_chunk_ends_with_the_frame_after_it(backend: Backend, variant: str, cl
     if not video.index.exact or len(video.index) < 2:
         return
     stop = data.draw(st.integers(1, len(video.index) - 1))
-    *_, frame = backend(chunk_spec(video, 0, stop, (), None))
+    *_, frame = backend(chunk_spec(video, 0, stop))
     assert frame.is_trailing
     assert (frame.number, frame.pts, digest(frame.bgr())) == shown[stop]
 
@@ -170,7 +170,7 @@ def test_a_chunk_ends_with_the_frame_after_it(backend: Backend, variant: str, cl
 def test_model_pictures_are_upright_and_scene_pictures_as_stored(backend: Backend, degrees: int, clip_folder: Path) -> None:
     clip = clips.counting(clip_folder, frames=2, width=320, height=160, rotation=degrees)
     video = probe(str(clip.path))
-    frame = next(iter(backend(chunk_spec(video, 0, 1, (), None))))
+    frame = next(iter(backend(chunk_spec(video, 0, 1))))
     width, height = clip.width // 2, clip.height // 2
     stored, displayed = frame.bgr(), frame.rgb(width, height)
     assert stored.shape == (160, 320, 3)
@@ -193,14 +193,14 @@ def test_a_pictures_views_are_the_same_each_time(backend: Backend, clip_folder: 
 @every_backend
 def test_more_threads_give_the_same_pictures(backend: Backend, clip_folder: Path) -> None:
     video, shown = whole(backend, str(clips.VARIANTS["h264_pyramid"](clip_folder).path))
-    threaded = backend(chunk_spec(video, 0, len(video.index), (), None), threads=2)
+    threaded = backend(chunk_spec(video, 0, len(video.index)), threads=2)
     assert [digest(frame.bgr()) for frame in threaded] == [picture for _, _, picture in shown]
 
 
 def test_frames_that_gave_no_picture_are_lost_by_number(clip_folder: Path) -> None:
     clip = clips.truncated(clip_folder)
     video = probe(str(clip.path))
-    decoder = ChunkDecoder(chunk_spec(video, 0, len(video.index), (), None))
+    decoder = ChunkDecoder(chunk_spec(video, 0, len(video.index)))
     seen = [clips.number_of(frame.bgr()) for frame in decoder]
     assert video.frame_count == clip.frame_count
     assert seen + list(decoder.lost) == list(range(len(video.index)))
@@ -218,7 +218,7 @@ def test_damage_does_not_end_a_chunk_and_looks_the_same_however_it_is_cut(clip_f
 
 def test_damage_is_told(clip_folder: Path) -> None:
     video = probe(str(clips.bitflips(clip_folder)))
-    decoder = ChunkDecoder(chunk_spec(video, 0, len(video.index), (), None))
+    decoder = ChunkDecoder(chunk_spec(video, 0, len(video.index)))
     assert len(list(decoder)) + len(decoder.lost) == len(video.index)
     assert 1 <= len(decoder.notes) <= 4
 
@@ -226,7 +226,7 @@ def test_damage_is_told(clip_folder: Path) -> None:
 def test_lost_frames_are_those_of_the_chunk_that_holds_them(clip_folder: Path) -> None:
     video = probe(str(clips.truncated(clip_folder).path))
     middle = len(video.index) // 2
-    first, second = (ChunkDecoder(chunk_spec(video, *stretch, (), None)) for stretch in chunks(video, [middle]))
+    first, second = (ChunkDecoder(chunk_spec(video, *stretch)) for stretch in chunks(video, [middle]))
     assert (len(list(first)), first.lost) == (middle + 1, ())  # with the one that trails
     assert len(list(second)) == len(video.index) - middle - 1
     assert second.lost == (len(video.index) - 1,)
@@ -238,9 +238,9 @@ def test_a_file_that_has_gone_is_unreadable(backend: Backend, tmp_path: Path) ->
     video = probe(str(clip.path))
     clip.path.unlink()
     with pytest.raises(Unreadable, match=clip.path.name):
-        list(backend(chunk_spec(video, 0, 3, (), None)))
+        list(backend(chunk_spec(video, 0, 3)))
 
 
 def _frame(backend: Backend, clip: clips.Clip, number: int) -> DecodedFrame:
     video = probe(str(clip.path))
-    return next(frame for frame in backend(chunk_spec(video, number, number + 1, (), None)) if not frame.is_trailing)
+    return next(frame for frame in backend(chunk_spec(video, number, number + 1)) if not frame.is_trailing)

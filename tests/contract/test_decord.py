@@ -27,7 +27,7 @@ OPENINGS = 100
 
 def by_decord(path: Path) -> ChunkSpec:
     video = probe(str(path))
-    return replace(chunk_spec(video, 0, len(video.index), (), None), backend="decord")
+    return replace(chunk_spec(video, 0, len(video.index)), backend="decord")
 
 
 def resident_bytes() -> int:

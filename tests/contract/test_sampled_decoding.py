@@ -19,6 +19,7 @@ from actors.probe import probe
 from actors.reel import Reel
 from actors.sampling import sampled_in
 from schemas.chunk import ChunkSpec, Sampling
+from schemas.pipeline import PERSON
 from schemas.video import Video
 from tests import clips
 from tests.contract.test_decoders import EXAMPLES, Backend, Shown, chunks, digest, every_case, whole
@@ -31,8 +32,8 @@ def sampled_specs(video: Video, cuts: list[int], fps: Fraction) -> Iterator[Chun
     """Chunks between `cuts` that want their sampled frames only."""
     for first, stop in chunks(video, cuts):
         inside = video.index.keyframes[(video.index.keyframes > first) & (video.index.keyframes < stop)]
-        spec = replace(chunk_spec(video, first, stop, (), None), every_frame=False, keyframes=video.index.pts[inside])
-        yield replace(spec, sampling=Sampling(fps, 64, 48))
+        spec = replace(chunk_spec(video, first, stop), every_frame=False, keyframes=video.index.pts[inside])
+        yield replace(spec, samplings=(Sampling(PERSON, fps, 64, 48),))
 
 
 def joined_samples(backend: Backend, specs: list[ChunkSpec]) -> list[Shown]:

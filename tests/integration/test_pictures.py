@@ -75,7 +75,7 @@ def _scene(video: Video, number: int, first: int, stop: int) -> Annotation:
 def pictures(path: Path) -> tuple[Video, list[Pixels]]:
     """Every displayed picture of a file."""
     video = probe(str(path))
-    frames = ChunkDecoder(chunk_spec(video, 0, len(video.index), (), None))
+    frames = ChunkDecoder(chunk_spec(video, 0, len(video.index)))
     return video, [frame.bgr(is_upright=True) for frame in frames if not frame.is_trailing]
 
 

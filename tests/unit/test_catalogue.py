@@ -9,25 +9,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UnknownModel
-from schemas.model import ModelFile
+from schemas.model import HubModel, ModelFile, model_name
+from schemas.pipeline import AUDIO, FACE, PERSON
 from schemas.settings import PRESETS
-from vaengine.models.catalogue import MODELS, PRESET_FILES, meant, needed, presets_of
+from vaengine.models.catalogue import (
+    HUB_MODELS,
+    MODELS,
+    PIPELINES,
+    PRESET_FILES,
+    PRESET_SOUND,
+    everything,
+    face_pack,
+    heard_by,
+    meant,
+    needed,
+    presets_of,
+)
 
 NANO = needed("fast")
 
 
-def test_every_neural_preset_has_a_detector_and_a_pose_model() -> None:
-    assert set(PRESET_FILES) == set(PRESETS) - {"auto", "embedded"}
-    for preset in PRESET_FILES:
-        assert needed(preset).task == "detect"
-        assert needed(preset, "pose").task == "pose"
+def test_every_neural_preset_has_a_model_for_each_task() -> None:
+    assert set(PRESET_FILES) == set(PRESET_SOUND) == set(PRESETS) - {"auto", "embedded"}
+    for preset, sound in PRESET_SOUND.items():
+        assert all(needed(preset, task).task == task for task in ("detect", "pose", "face"))
+        assert all(HUB_MODELS[name].task == task for task, name in sound.items())
+        assert {model.task for model in heard_by(preset)} == {"whisper", "events"}
 
 
-def test_every_file_has_its_own_published_digest_and_a_preset() -> None:
+def test_every_file_has_its_own_published_digest() -> None:
     digests = [model.sha256 for model in MODELS.values()]
-    assert len(set(digests)) == len(digests) == 6
+    assert len(set(digests)) == len(digests) == 11
     assert None not in digests
-    assert all(presets_of(model) for model in MODELS.values())
+
+
+def test_every_model_is_loaded_by_a_preset_but_for_packs_that_users_name() -> None:
+    assert [model.name for model in everything() if not presets_of(model)] == ["buffalo_m.zip", "buffalo_sc.zip", "antelopev2.zip"]
+
+
+def test_packs_of_faces_say_that_they_are_for_research_only() -> None:
+    packs = [model for model in MODELS.values() if model.pack]
+    assert {model.licence for model in packs} == {"non-commercial research"}
+    assert [model.pack for model in packs] == ["buffalo_s", "buffalo_l", "buffalo_m", "buffalo_sc", "antelopev2"]
+    assert face_pack("buffalo_l") is face_pack("buffalo_l.zip") is MODELS["buffalo_l.zip"]
+    assert face_pack("yolo11n.pt") is None
 
 
 def test_larger_presets_have_larger_files() -> None:
@@ -37,7 +62,15 @@ def test_larger_presets_have_larger_files() -> None:
 
 
 def test_names_of_presets_and_files_mean_each_file_once() -> None:
-    assert [model.name for model in meant(["fast", "yolo11n.pt", "yolo11x-pose"])] == ["yolo11n.pt", "yolo11x-pose.pt"]
+    of_preset = ["yolo11n.pt", "buffalo_s.zip", "small", "MIT/ast-finetuned-audioset-10-10-0.4593"]
+    found = meant(["fast", "yolo11n.pt", "yolo11x-pose", "buffalo_s"])
+    assert [model.name for model in found] == [*of_preset, "yolo11x-pose.pt"]
+
+
+@pytest.mark.parametrize(("pipeline", "names"), [(PERSON, ["yolo11n.pt"]), (FACE, ["buffalo_s.zip"])])
+def test_of_a_preset_one_pipelines_models_can_be_meant(pipeline: str, names: list[str]) -> None:
+    assert [model.name for model in meant(["fast"], (pipeline,))] == names
+    assert {PIPELINES[model.task] for model in everything((pipeline, AUDIO))} == {pipeline, AUDIO}
 
 
 @pytest.mark.parametrize(("typed", "known"), [("fats", "fast"), ("yolo11n-pos.pt", "yolo11n-pose.pt"), ("high_quality", "high-quality")])
@@ -55,6 +88,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(typed: str, known: str) ->
         {"url": "file:///etc/passwd"},
         {"sha256": "abc"},
         {"sha256": "A" * 64},
+        {"members": {"../evil.onnx": "a" * 64}},
+        {"members": {"good.onnx": "a"}},
         {"size_bytes": 0},
     ],
 )
@@ -71,3 +106,17 @@ def test_no_name_leads_out_of_the_folder_of_models(name: str) -> None:
         return
     assert "/" not in model.name
     assert model.name not in (".", "..")
+
+
+@pytest.mark.parametrize("name", ["", "a/b/c", "/a", "../a", "a b"])
+def test_an_impossible_name_of_the_hub_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="OWNER/NAME"):
+        HubModel(name, "whisper", 1, "MIT", "")
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["whisper-small", "Systran/whisper-small", "/m/Systran/whisper-small", "/c/hub/models--Systran--whisper-small/snapshots/0a1b"],
+)
+def test_a_model_keeps_its_name_wherever_it_was_found(named: str) -> None:
+    assert model_name(named) == "whisper-small"

@@ -30,7 +30,7 @@ def spec(**changed: Any) -> ChunkSpec:
         "pts": np.array([9, 10, 11, 12]),
         "before": 1,
         "keys": (),
-        "sampling": None,
+        "samplings": (),
     }
     return ChunkSpec(**{**facts, **changed})
 

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import DiskFull, StoreBusy
 from schemas.job import BatchReport, VideoOutcome
-from schemas.pipeline import PERSON, SCENE
+from schemas.pipeline import AVAILABLE, SCENE
 from schemas.progress import Snapshot
 from vaengine import cli
 from vaengine.request import PlanSummary, RunRequest
@@ -42,7 +42,7 @@ class FakeEngine:
         raise AssertionError(f"nobody sent {signal_name}")
 
     def plan(self) -> PlanSummary:
-        return PlanSummary(1, 0, (), 1, 25, 1.0, 5, 1.0, 1.0, 1024, 1, "1 CPU", feasible=self.error is None, reason="too small")
+        return PlanSummary(1, 0, (), 1, 25, 1.0, 1.0, 5, 1.0, 1.0, 1024, 1, "1 CPU", feasible=self.error is None, reason="too small")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_without_options_results_go_below_the_working_folder(engine: type[FakeEn
     (request,) = engine.requests
     assert request.out == tmp_path / "vaengine_out"
     assert request.store_url == f"sqlite:///{tmp_path}/vaengine_out/batch_processing.db"
-    assert (request.pipelines, request.files, request.limit) == ((SCENE, PERSON), True, None)
+    assert (request.pipelines, request.files, request.limit) == (AVAILABLE, True, None)
 
 
 def test_the_first_line_on_stderr_says_what_the_preset_came_to(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,6 +144,10 @@ def test_verbose_shows_where_it_went_wrong(engine: type[FakeEngine], capsys: pyt
         (["run", "gone.mp4"], "gone.mp4 does not exist"),
         (["run", "*.mkv"], "no video found in *.mkv"),
         (["run", "clip.mp4", "--fast"], "preset 'fast' cannot run person_tracking"),
+        (["run", "clip.mp4", "--fast", "--pipelines", "face"], "preset 'fast' cannot run face_analysis: buffalo_s.zip is not in"),
+        (["run", "clip.mp4", "--pipelines", "face", "--set", "face.pack=buffalo"], "the packs are buffalo_s, buffalo_l"),
+        (["run", "clip.mp4", "--pipelines", "face", "--set", "face.device=cuda"], "setting face.device cannot be 'cuda'"),
+        (["run", "clip.mp4", "--pipelines", "audio", "--set", "audio.speakers=on"], "set HF_TOKEN"),
         (["run", "clip.mp4", "--high-quality"], "preset 'high-quality'"),
         (["run", "clip.mp4", "--preset", "best"], "setting preset cannot be 'best'"),
         (["run", "clip.mp4", "--fast", "--high-quality"], "give one"),

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from schemas.model import ModelFile
+from schemas.errors import FetchingForbidden
+from schemas.model import HubModel, ModelFile
 from vaengine import cli
 from vaengine.models import catalogue
+from vaengine.models.hub import Hub
 
 CONTENTS = {"small.pt": b"small" * 100, "small-pose.pt": b"poses" * 100, "large.pt": b"large" * 1000, "large-pose.pt": b"more" * 1000}
 PRESETS = {
@@ -23,6 +25,17 @@ PRESETS = {
     "balanced": {"detect": "large.pt", "pose": "large-pose.pt"},
     "high-quality": {"detect": "large.pt", "pose": "large-pose.pt"},
 }
+
+
+SOUND = {preset: {"whisper": "tiny"} if preset == "fast" else {} for preset in PRESETS}
+FETCHED: dict[str, Path] = {}
+
+
+def obtain(hub: Hub, name: str, task: str) -> Path:
+    """A stand-in for the hub of models of sound."""
+    if hub.offline:
+        raise FetchingForbidden(name, "the hub's cache")
+    return FETCHED.setdefault(name, Path("/hub") / name)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -51,6 +64,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _small_catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(catalogue, "MODELS", {name: model(name, content) for name, content in CONTENTS.items()})
     monkeypatch.setattr(catalogue, "PRESET_FILES", PRESETS)
+    monkeypatch.setattr(catalogue, "PRESET_SOUND", SOUND)
+    monkeypatch.setattr(catalogue, "HUB_MODELS", {"tiny": HubModel("tiny", "whisper", 75_000_000, "MIT", "Whisper tiny")})
+    monkeypatch.setattr(Hub, "find", lambda hub, name, task: FETCHED.get(name))
+    monkeypatch.setattr(Hub, "obtain", obtain)
+    FETCHED.clear()
     monkeypatch.delenv("VAENGINE_OFFLINE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -86,8 +104,16 @@ def test_pull_fetches_what_preset_fast_needs(hub: Path, cache: Path, capsys: pyt
     assert cli.outcome(["models", "pull"]) == 0
     assert [path.name for path in cache.iterdir()] == ["small.pt"]
     out, err = capsys.readouterr()
-    assert out == f"fetched  small.pt  {cache / 'small.pt'}\n"
-    assert err == "fetching small.pt, 500 B\n"
+    assert out == f"fetched  small.pt  {cache / 'small.pt'}\nfetched  tiny  /hub/tiny\n"
+    assert err == "fetching small.pt, 500 B\nfetching tiny, about 71.5 MiB\n"
+
+
+@pytest.mark.parametrize(("pipelines", "fetched"), [("person", ["small.pt"]), ("audio", ["tiny"]), ("scene,face", [])])
+def test_only_what_some_pipelines_need_can_be_fetched(
+    hub: Path, events: Callable[[], list[dict[str, Any]]], pipelines: str, fetched: list[str]
+) -> None:
+    assert cli.outcome(["models", "pull", "--pipelines", pipelines, "--json"]) == 0
+    assert [event["file"] for event in events()[:-1]] == fetched
 
 
 def test_on_a_terminal_a_bar_is_drawn_on_standard_error_and_taken_away(
@@ -95,7 +121,7 @@ def test_on_a_terminal_a_bar_is_drawn_on_standard_error_and_taken_away(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert cli.outcome(["models", "pull"]) == 0
+    assert cli.outcome(["models", "pull", "--pipelines", "person"]) == 0
     out, err = capsys.readouterr()
     assert out == f"fetched  small.pt  {cache / 'small.pt'}\n"
     assert "500/500 bytes" in err
@@ -106,15 +132,15 @@ def test_what_is_here_is_not_fetched_again(hub: Path, cache: Path, capsys: pytes
     cli.outcome(["models", "pull"])
     (hub / "small.pt").unlink()
     assert cli.outcome(["models", "pull", "fast", "small.pt"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"here     small.pt  {cache / 'small.pt'}"
+    assert capsys.readouterr().out.splitlines()[-2:] == [f"here     small.pt  {cache / 'small.pt'}", "here     tiny  /hub/tiny"]
 
 
 def test_everything_goes_to_the_folder_that_is_named(hub: Path, tmp_path: Path, events: Callable[[], list[dict[str, Any]]]) -> None:
     assert cli.outcome(["models", "pull", "--all", "--models", str(tmp_path / "m"), "--json"]) == 0
     told = events()
-    assert [event["outcome"] for event in told[:-1]] == ["fetched"] * 4
+    assert [event["outcome"] for event in told[:-1]] == ["fetched"] * 5
     assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == CONTENTS
-    assert told[-1] | {"time": ""} == {"event": "report", "time": "", "completed": 4, "skipped": 0, "failed": 0}
+    assert told[-1] | {"time": ""} == {"event": "report", "time": "", "completed": 5, "skipped": 0, "failed": 0}
 
 
 def test_one_that_fails_does_not_keep_the_others_back(hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,7 +212,7 @@ def test_a_file_without_a_published_digest_is_listed_as_trusted_on_first_use(
     entry = ModelFile("new.pt", "https://models.example/new.pt", None, 3, "MIT", "detect", "")
     monkeypatch.setattr(catalogue, "MODELS", {"new.pt": entry})
     assert cli.outcome(["models", "list", "--json"]) == 0
-    assert [event.get("state") for event in events()] == ["first use", None]
+    assert [event.get("state") for event in events()] == ["first use", "not here", None]
 
 
 def test_listing_loads_neither_ray_nor_a_model_library(tmp_path: Path) -> None:
@@ -201,6 +227,8 @@ def test_listing_loads_neither_ray_nor_a_model_library(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert done.stdout.splitlines()[-1] == "[]"
     assert "yolo11x-pose.pt" in done.stdout
+    assert "non-commercial research" in done.stdout
+    assert "CC-BY-4.0, HF_TOKEN" in done.stdout
 
 
 def test_a_run_says_what_the_preset_came_to_before_it_tells_of_fetching(

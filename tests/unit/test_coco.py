@@ -11,44 +11,55 @@ from hypothesis import strategies as st
 
 from schemas import coco
 from schemas.annotation import Annotation, BBox
-from schemas.pipeline import PERSON, SCENE
+from schemas.categories import LANDMARKS
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from tests.results import Clip
+from tests.rows import Rows, sound_alone
 
 CLIP = Clip()
 INFO = {"version": "0.1.0", "configuration": {"threshold": 27.0}}
 SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)
+ROWS = Rows(CLIP.video_id)
 
 numbers = st.floats(0, 1e6, allow_nan=False)
+points = st.lists(st.tuples(numbers, numbers).map(list), max_size=5)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | numbers | st.text(), lambda inner: st.lists(inner, max_size=2), max_leaves=4
 )
+KINDS = ["person_detection", "person_track", "scene", "face_detection", "face_identity", "speech", "word", "audio_event", "applause"]
+SHOWN = ["keypoints", "num_keypoints", "age", "gender", "text", "language", "word", "label", "transcript"]
 
 
 @st.composite
-def annotations(draw: st.DrawFn) -> Annotation:
+def annotations(draw: st.DrawFn, pipeline: str) -> Annotation:
     start = draw(st.none() | numbers)
     names = st.none() | st.sampled_from(["person_0001", "person_0003", "ann", ""])
     return Annotation(
         draw(st.uuids().map(str)),
         CLIP.video_id,
-        PERSON,
+        pipeline,
         "c1",
-        draw(st.sampled_from(["person_detection", "person_track", "scene", "face_detection"])),
+        draw(st.sampled_from(KINDS)),
         start,
         None if start is None else draw(st.none() | st.floats(start, start + 10)),
         draw(st.none() | st.integers(0, 10**7)),
         *(draw(names) for _ in range(4)),
         draw(st.none() | st.floats(0, 1)),
         draw(st.none() | st.builds(BBox, numbers, numbers, numbers, numbers)),
-        draw(st.dictionaries(st.text(min_size=1), values, max_size=2)),
+        draw(
+            st.dictionaries(st.text(min_size=1), values, max_size=2)
+            | st.fixed_dictionaries({}, optional={"landmarks": points | values, **dict.fromkeys(SHOWN, values)})
+        ),
     )
 
 
 @settings(deadline=None)
-@given(st.lists(annotations(), max_size=6, unique_by=lambda row: row.annotation_id), st.booleans())
-def test_every_field_of_every_annotation_survives_the_document_and_its_bytes(rows, known):
-    document = coco.document(PERSON, CLIP.video if known else None, rows, info=INFO, generation="abc")
+@given(st.data(), st.sampled_from([PERSON, FACE, AUDIO]), st.sampled_from([CLIP.video, sound_alone(), None]))
+def test_every_field_of_every_annotation_survives_the_document_and_its_bytes(data, pipeline, video):
+    rows = data.draw(st.lists(annotations(pipeline), max_size=6, unique_by=lambda row: row.annotation_id))
+    document = coco.document(pipeline, video, rows, info=INFO, generation="abc")
     assert coco.annotations_of(json.loads(coco.to_bytes(document))) == sorted(rows, key=coco.reading_order)
+    assert {record["category_id"] for record in document["annotations"]} <= {category["id"] for category in document["categories"]}
 
 
 def test_a_document_has_cocos_keys_and_ends_with_its_generation():
@@ -133,3 +144,42 @@ def test_points_of_any_other_number_are_numbered_and_have_no_bones(points):
 def test_boxes_without_poses_have_a_category_without_points():
     (category,) = coco.document(PERSON, CLIP.video, CLIP.boxes(PERSONS, 0, 1), info=INFO, generation="g")["categories"]
     assert category == {"id": 1, "name": "person", "supercategory": "person"}
+
+
+def test_a_face_record_has_the_keys_other_tools_read_and_its_landmarks_as_key_points():
+    rows = [
+        ROWS.face(7, "face_0003", "person_0001", age=31.5, gender="female", yaw=-4.0),
+        ROWS.identity("face_0003", 7, 12, ["person_0001"]),
+    ]
+    document = coco.document(FACE, CLIP.video, rows, info=INFO, generation="g")
+    (record,), (track,) = document["annotations"], document["tracks"]
+    expected = {"category_id": 1, "face_id": "face_0003", "person_id": "person_0001", "track_id": 3, "frame_number": 7, "timestamp": 7 / 25}
+    assert record.items() >= {**expected, "age": 31.5, "gender": "female", "num_keypoints": 5, "bbox": [10.0, 20.0, 40.0, 50.0]}.items()
+    assert record["keypoints"][:6] == [20.0, 30.0, 2, 40.0, 30.0, 2]
+    assert record["attributes"]["yaw"] == -4.0
+    assert document["images"][0]["frame_number"] == 7
+    assert (track["track_id"], track["frame_start"], track["frame_end"], track["attributes"]["faces"]) == (3, 7, 12, 3)
+    assert document["categories"] == [{"id": 1, "name": "face", "supercategory": "person", "keypoints": list(LANDMARKS), "skeleton": []}]
+
+
+def test_sound_has_a_category_for_each_type_and_the_keys_other_tools_read():
+    document = coco.document(AUDIO, CLIP.video, ROWS.conversation(), info=INFO, generation="g")
+    names = {category["id"]: category["name"] for category in document["categories"]}
+    assert all(names[record["category_id"]] == record["annotation_type"] for record in document["annotations"])
+    assert {category["supercategory"] for category in document["categories"]} == {"sound"}
+    (speech,) = [record for record in document["annotations"] if record.get("transcript") == "Good morning."]
+    assert speech.items() >= {"language": "en", "start_time": -0.1, "end_time": 2.0, "duration": 2.1, "speaker_id": "speaker_0001"}.items()
+    assert (document["images"], document["tracks"]) == ([], [])
+
+
+def test_a_file_of_sound_alone_is_a_video_without_size_that_tells_its_sound():
+    (video,) = coco.document(AUDIO, sound_alone(), [], info=INFO, generation="g")["videos"]
+    assert (video["width"], video["height"], video["fps"], video["frame_count"], video["duration"]) == (0, 0, 0.0, 0, 10.0)
+    assert video["sound"] == {"codec": "pcm_s16le", "sample_rate": 16000, "channels": 1, "start_time": 0.0, "duration": 10.0}
+
+
+@given(st.dictionaries(st.sampled_from(["a.vtt", "audio_processing.srt", "b.rttm"]), st.integers(0, 10**12)))
+def test_the_end_of_a_document_tells_which_files_lie_beside_it(files):
+    data = coco.to_bytes(coco.document(AUDIO, CLIP.video, [], info=INFO, generation="f00d" * 16, files=files))
+    assert coco.files_of(data[-coco.TAIL_BYTES :]) == files
+    assert coco.generation_of(data[-coco.TAIL_BYTES :]) == "f00d" * 16

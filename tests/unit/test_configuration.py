@@ -15,6 +15,7 @@ from vaengine import batchfile
 from vaengine.configuration import KNOWN, assignments, configured, layer, nearest, row_table
 from vaengine.location import stored_at
 from vaengine.options import RunOptions, asked, pipelines_named
+from vaengine.options import _told as told_by
 
 
 @pytest.fixture
@@ -175,6 +176,24 @@ def test_a_request_holds_absolute_paths_and_full_names(tmp_path: Path, clip: Pat
 def test_the_store_of_a_batch_file_is_relative_to_it(tmp_path: Path, clip: Path, db: str, url: str) -> None:
     path = batch_yaml(tmp_path, f"inputs: clip.mp4\ndb: {db}\n")
     assert asked(RunOptions(config=path)).request.store_url == url.format(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path"),
+    [
+        ("face.pack", "buffalo_l", "buffalo_l"),
+        ("face.pack", "packs/mine", "{}/packs/mine"),
+        ("audio.model", "./gone", "{}/gone"),
+        ("audio.model", "large-v3", "large-v3"),
+        ("audio.events_model", "MIT/some-model", "MIT/some-model"),
+        ("person.weights", "yolo11n.pt", "yolo11n.pt"),
+        ("person.weights", "mine.pt", "{}/mine.pt"),
+    ],
+)
+def test_a_models_path_is_relative_to_the_batch_file_and_its_name_is_none(tmp_path: Path, key: str, value: str, path: str) -> None:
+    (tmp_path / "packs" / "mine").mkdir(parents=True)
+    told = told_by(RunOptions(), batchfile.read(batch_yaml(tmp_path, f"{key}: {value}\n")))
+    assert told[key].value == path.format(tmp_path)
 
 
 def test_postgresql_is_refused_without_showing_the_password(clip: Path) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vaengine import doctor
 from vaengine.doctor import GIB, Check
-from vaengine.models.catalogue import needed
+from vaengine.models.catalogue import heard_by, needed
 from vaengine.models.weights import Standing
+from vaengine.onnx_wheels import Wheel, onnx_check, wheels
 
+PLAIN, GPU = Wheel("onnxruntime", "1.26.0"), Wheel("onnxruntime-gpu", "1.26.0")
 FAST = needed("fast")
 
 
@@ -28,8 +33,16 @@ FAST = needed("fast")
         (doctor.opencv_check({"opencv-python": "4.12.0", "opencv-python-headless": "4.11.0"}), "warn"),
         (doctor.opencv_check({"opencv-python": "5.0.0"}), "fail"),
         (doctor.opencv_check({}), "fail"),
-        (doctor.onnx_check({}), "ok"),
-        (doctor.onnx_check({"onnxruntime": "1.2", "onnxruntime-gpu": "1.2"}), "warn"),
+        (onnx_check([], gpu=False), "fail"),
+        (onnx_check([PLAIN], gpu=False), "ok"),
+        (onnx_check([PLAIN], gpu=True), "warn"),
+        (onnx_check([replace(PLAIN, torn=("a.so",))], gpu=False), "fail"),
+        (onnx_check([GPU], gpu=True), "ok"),
+        (onnx_check([GPU], gpu=True, cuda_12=True), "ok"),
+        (onnx_check([replace(GPU, version="1.27.0")], gpu=True, cuda_12=True), "warn"),
+        (onnx_check([replace(GPU, version="1.27.0")], gpu=True, cuda_12=False), "ok"),
+        (onnx_check([replace(PLAIN, torn=("a.so",)), GPU], gpu=True), "warn"),
+        (onnx_check([replace(PLAIN, torn=("a.so",)), replace(GPU, torn=("b.so",))], gpu=True), "fail"),
         (doctor.bytecode_check(Path("/x/ray"), 60, 60), "ok"),
         (doctor.bytecode_check(Path("/x/ray"), 0, 60), "warn"),
         (doctor.bytecode_check(None, 0, 0), "warn"),
@@ -53,6 +66,13 @@ FAST = needed("fast")
         (doctor.hub_check("mirror.example", True), "ok"),
         (doctor.hub_check("mirror.example", False), "warn"),
         (doctor.hub_check("mirror.example", False, offline=True), "ok"),
+        (doctor.sound_hub_check("hub.example", True), "ok"),
+        (doctor.sound_hub_check("hub.example", False), "warn"),
+        (doctor.sound_hub_check("hub.example", False, offline=True), "ok"),
+        (doctor.token_check(True), "ok"),
+        (doctor.token_check(False), "ok"),
+        (doctor.embedded_check("faces", "cv2", "no_such_file", Path("/")), "fail"),
+        (doctor.embedded_check("faces", "cv2", "no_such_file", None), "fail"),
     ],
 )
 def test_a_check_is_ok_or_says_what_cures_it(check: Check, state: str) -> None:
@@ -63,7 +83,64 @@ def test_a_check_is_ok_or_says_what_cures_it(check: Check, state: str) -> None:
 
 def test_the_presets_whose_weights_are_here_are_named() -> None:
     here = [Standing(FAST, Path("/m/yolo11n.pt"), "ok"), Standing(needed("balanced"), None, "not here")]
-    assert doctor.weights_check(None, here).found.startswith("here for preset fast;")
+    assert doctor.weights_check(None, here).found.startswith("here for presets of person: fast; face: none; audio: none;")
+
+
+def test_of_sound_a_preset_is_ready_only_with_all_its_models() -> None:
+    whisper, events = heard_by("fast")
+    here = [Standing(whisper, Path("/h/small"), "first use"), Standing(events, None, "not here")]
+    assert "none of a neural preset" in doctor.weights_check(None, here).found
+    both = [here[0], Standing(events, Path("/h/ast"), "first use")]
+    assert "audio: fast;" in doctor.weights_check(None, both).found
+
+
+def test_the_cure_of_two_wheels_says_which_to_keep() -> None:
+    torn = [replace(PLAIN, torn=("a.so",)), GPU]
+    assert "the files are those of onnxruntime-gpu" in onnx_check(torn, gpu=True).found
+    assert onnx_check(torn, gpu=True).cure.endswith('pip install "onnxruntime-gpu>=1.21,<1.27"')
+    assert onnx_check(torn, gpu=False).cure.endswith("pip install onnxruntime")
+    assert "faces run on the processor" in onnx_check([PLAIN], gpu=True).found
+
+
+def fake_wheel(site: Path, name: str, version: str, listed: dict[str, bytes]) -> None:
+    """A wheel's own list of what it brought, as pip leaves it."""
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [
+        f"{file},sha256={base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b'=').decode()},{len(content)}"
+        for file, content in listed.items()
+    ]
+    (info / "RECORD").write_text("\n".join(lines))
+
+
+def test_files_that_another_wheel_wrote_over_are_found_without_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library, about = "onnxruntime/capi/pybind11_state.so", "onnxruntime/capi/build_and_package_info.py"
+    plain = {library: b"processor" * 9, about: b"name = 'onnxruntime'"}
+    gpu = {library: b"processor and GPU" * 9, about: b"name = 'onnxruntime_gpu'[:-4]"}
+    fake_wheel(tmp_path, "onnxruntime", "1.2.0", plain)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for file, content in plain.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes(content)
+    assert wheels() == [Wheel("onnxruntime", "1.2.0")]
+    fake_wheel(tmp_path, "onnxruntime-gpu", "1.2.0", gpu)
+    (tmp_path / library).write_bytes(gpu[library])
+    assert wheels() == [Wheel("onnxruntime", "1.2.0", ("pybind11_state.so",)), Wheel("onnxruntime-gpu", "1.2.0", (about[17:],))]
+    (tmp_path / about).write_bytes(gpu[about])
+    assert wheels()[1].torn == ()
+    assert onnx_check(wheels(), gpu=True).state == "warn"
+
+
+def test_the_wheel_that_is_installed_here_is_whole() -> None:
+    assert [wheel.torn for wheel in wheels()] == [()]
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
+def test_a_token_is_told_of_and_never_shown(no_network: list[str], tmp_path: Path, name: str) -> None:
+    checks = list(doctor.examine(tmp_path, environment={"VAENGINE_OFFLINE": "1", name: "hf_verysecret"}))
+    assert next(check for check in checks if check.name == "HF_TOKEN").found.startswith("set")
+    assert "verysecret" not in "".join(map(str, checks))
 
 
 def test_the_verdict_is_one_only_if_something_fails() -> None:
@@ -109,17 +186,19 @@ def test_an_unreachable_hub_is_a_warning(no_network: list[str], tmp_path: Path) 
     checks = {check.name: check for check in doctor.examine(tmp_path, environment={})}
     assert checks["hub"].state == "warn"
     assert "github.com does not answer" in checks["hub"].found
-    assert [attempt for attempt in no_network if "github.com" in attempt]
+    assert checks["sound hub"].state == "warn"
+    assert all([attempt for attempt in no_network if host in attempt] for host in ("github.com", "huggingface.co"))
     assert checks["store"].state == "ok"
     assert list(doctor.events(list(checks.values())))[-1]["warn"] >= 1
 
 
 def test_an_offline_machine_asks_nobody(no_network: list[str], tmp_path: Path) -> None:
     checks = {check.name: check for check in doctor.examine(tmp_path, environment={"VAENGINE_OFFLINE": "1"})}
-    assert (checks["hub"].state, no_network) == ("ok", [])
+    assert (checks["hub"].state, checks["sound hub"].state, no_network) == ("ok", "ok", [])
+    assert (checks["faces"].state, checks["voice"].state) == ("ok", "ok")
 
 
 def test_the_mirror_is_asked_in_place_of_the_hub(no_network: list[str], tmp_path: Path) -> None:
     checks = {check.name: check for check in doctor.examine(tmp_path, environment={"VAENGINE_MODELS_URL": "http://127.0.0.1:9/m"})}
     assert "127.0.0.1:9" in checks["hub"].found
-    assert no_network == []
+    assert not [attempt for attempt in no_network if "github.com" in attempt]

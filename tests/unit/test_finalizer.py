@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from actors.coordinator import Finished
-from actors.finalizer import Finalizer, loss_verdict, numbers_of
+from actors.finalizer import Finalizer, numbers_of
+from actors.loss import loss_verdict
 from actors.pieces import BoxesPiece, ChunkEnd, Failure
 from actors.stores import open_store
 from schemas.chunk import ChunkSpec, WorkKey
@@ -19,6 +20,7 @@ from schemas.frames import Detections
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import EngineSettings, Settings, config_hash
+from schemas.sound import SoundBlock
 from schemas.store import Outcome, RunInfo, StorageBackend
 from schemas.video import Video
 from tests.unit import test_plan
@@ -39,6 +41,9 @@ class Heard:
 
     def committed(self, spec: ChunkSpec) -> None:
         self.committed_chunks.append(spec.chunk_id)
+
+    def heard(self, block: SoundBlock) -> None:
+        self.committed_chunks.append(block.chunk_id)
 
     def left(self, chunk_id: str, failure: Failure | None = None) -> None:
         self.left_chunks.append(chunk_id)
@@ -81,7 +86,7 @@ def decoded(spec: ChunkSpec, **changed: object) -> list[BoxesPiece | ChunkEnd]:
     own = np.arange(spec.first_frame, spec.first_frame + spec.frame_count)
     end = ChunkEnd(spec, 2, own, own * 512, np.zeros(len(own)))
     one_box = Detections(np.array([[10.0, 20.0, 50.0, 120.0]]), np.array([0.9]))
-    pieces = [BoxesPiece(spec.chunk_id, "v", n, part, (one_box,) * len(part)) for n, part in enumerate(np.split(own[::5], [2]))]
+    pieces = [BoxesPiece(spec.chunk_id, "v", PERSON, n, part, (one_box,) * len(part)) for n, part in enumerate(np.split(own[::5], [2]))]
     return [*pieces, replace(end, **changed)]  # type: ignore[arg-type]
 
 

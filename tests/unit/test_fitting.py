@@ -126,7 +126,7 @@ def test_a_file_of_the_catalogues_name_with_other_content_is_refused(tmp_path: P
 def test_a_checkpoint_runs_on_the_gpu_by_torch_and_elsewhere_by_onnx_unless_the_store_was_begun_otherwise(
     weights: Path, name: str, gpu: bool, recorded: str | None, runtime: str
 ) -> None:
-    shop = workshop(weights.parent, around=Surroundings(gpu=gpu), recorded_runtime=recorded)
+    shop = workshop(weights.parent, around=Surroundings(gpu=gpu), recorded={"runtime.person_tracking": recorded}.get)
     assert fit(allowed(weights.parent / name), shop).settings.person.runtime == runtime
 
 
@@ -168,7 +168,7 @@ def test_half_precision_is_for_torch_on_a_gpu_and_part_of_what_identifies_a_resu
 def test_what_auto_came_to_is_recorded_only_where_the_user_had_no_say(weights: Path) -> None:
     shop = workshop(weights.parent)
     assert fitted(layer("test", {}), (SCENE, PERSON), shop)[1].record == {f"preset.{pipeline}": "embedded" for pipeline in (SCENE, PERSON)}
-    assert fitted(layer("test", allowed(weights)), (SCENE, PERSON), shop)[1].record == {}
+    assert fitted(layer("test", allowed(weights)), (SCENE, PERSON), shop)[1].record == {f"preset.{SCENE}": "embedded"}
     assert fitted(layer("test", {"preset": "embedded"}), (SCENE, PERSON), shop)[1].record == {}
 
 

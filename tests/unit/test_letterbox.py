@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.letterbox import GREY, Letterbox
+from actors.letterbox import BLACK, GREY, Letterbox
 from schemas.frames import Detections
 
 sides = st.integers(16, 2000)
@@ -38,6 +38,22 @@ def test_boxes_and_points_of_the_framed_picture_come_back_to_the_picture(height,
     back = box.undone(there)
     assert back.xyxy == pytest.approx(corners, abs=1e-6 * max(height, width))
     assert back.keypoints[:, 0, :2] == pytest.approx(corners[:, :2], abs=1e-6 * max(height, width))
+
+
+@given(sides, sides)
+def test_a_cornered_picture_is_as_large_as_fits_a_square_and_its_frame_as_small_as_its_stride_allows(height, width):
+    square, tight = (Letterbox.cornered(height, width, (640, 640), stride) for stride in (None, 32))
+    assert max(square.inner) == 640
+    assert square.inner == tight.inner == (max(1, min(640, 640 * height // width)), max(1, min(640, 640 * width // height)))
+    assert (square.top, square.left, square.outer) == (0, 0, (640, 640))
+    assert all(outer % 32 == 0 and 0 <= outer - inner < 32 for outer, inner in zip(tight.outer, tight.inner, strict=True))
+
+
+def test_around_a_cornered_picture_it_is_black():
+    framed = Letterbox.cornered(350, 640, (640, 640), 32).placed(np.full((350, 640, 3), 200, np.uint8))
+    assert framed.shape == (352, 640, 3)
+    assert (framed[350:] == BLACK).all()
+    assert (framed[:350] == 200).all()
 
 
 def test_what_lies_beyond_the_picture_is_cut_off():

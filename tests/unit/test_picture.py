@@ -18,7 +18,7 @@ from vaengine.plan import chunk_spec
 
 def decoder_of(clip: clips.Clip) -> ChunkDecoder:
     video = probe(str(clip.path))
-    return ChunkDecoder(chunk_spec(video, 0, len(video.index), (), None))
+    return ChunkDecoder(chunk_spec(video, 0, len(video.index)))
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_complete_video_has_nothing_left():
 
 def test_pictures_are_only_asked_for_where_a_model_needs_them():
     chunks = plan.chunks_of(video(100, 10), {SCENE_KEY: [], PERSON_KEY: [line(PERSON_KEY, 0, 50)]}, Settings())
-    assert [(c.first_frame, c.sampling is None) for c in chunks] == [(0, True), (50, False)]
+    assert [(c.first_frame, [sampling.pipeline for sampling in c.samplings]) for c in chunks] == [(0, []), (50, [PERSON])]
 
 
 def test_short_videos_share_an_item_and_long_ones_take_turns():
@@ -81,9 +81,9 @@ def test_short_videos_share_an_item_and_long_ones_take_turns():
 
 
 def test_the_tensor_is_never_larger_than_the_picture():
-    assert plan.sampling_for(video(10, 1), Settings().person).width == 640
-    small = Settings().person.model_copy(update={"input_pixels": 320})
-    assert (plan.sampling_for(video(10, 1), small).width, plan.sampling_for(video(10, 1), small).height) == (320, 180)
+    assert plan.sampling_for(video(10, 1), PERSON, Settings()).width == 640
+    small = plan.sampling_for(video(10, 1), PERSON, Settings(person=PersonSettings(input_pixels=320)))
+    assert (small.width, small.height) == (320, 180)
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_the_tensor_is_never_larger_than_the_picture():
     ids=["yolo by torch", "no persons", "hog", "onnx", "openvino"],
 )
 def test_only_a_network_carried_out_by_torch_uses_gpus(pipelines: tuple[str, ...], person: PersonSettings, used: bool) -> None:
-    assert plan.uses_gpu(pipelines, person) == used
+    assert plan.demand_of(pipelines, Settings(person=person)).uses_gpu == used

@@ -1,4 +1,4 @@
-"""What a preset comes to: as asked, or the best that this machine allows, once for each store."""
+"""What a preset comes to: as asked, or the best that this machine allows, pipeline by pipeline, once for each store."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import itertools
 import pytest
 
 from schemas.errors import InvalidSetting
-from schemas.pipeline import PERSON, SCENE
+from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON, SCENE
 from schemas.settings import PRESETS
 from vaengine.configuration import KNOWN, configured, layer
-from vaengine.presets import NEURAL, Surroundings, overlay, resolve
+from vaengine.models.catalogue import PRESET_FILES, PRESET_SOUND, face_pack
+from vaengine.presets import NEURAL, NO_WEIGHTS, Surroundings, overlay, resolve
 
 BOTH = (SCENE, PERSON)
+MODELLED = (PERSON, FACE, AUDIO)
 
 
-def around(*here, gpu=False, network=False, recorded=None):
-    return Surroundings(gpu, lambda preset: preset in here, lambda: network, recorded)
+def around(*here, gpu=False, network=False, recorded=None, pipelines=MODELLED):
+    """A machine with the weights of presets `here`, of some pipelines only."""
+    known = dict.fromkeys(pipelines, recorded) if recorded else {}
+    return Surroundings(gpu, lambda pipeline, preset: preset in here and pipeline in pipelines, lambda pipeline: network, known)
 
 
 @pytest.mark.parametrize(
@@ -32,24 +36,42 @@ def around(*here, gpu=False, network=False, recorded=None):
         (around(recorded="fast"), "fast", "as this store was begun"),
     ],
 )
-def test_auto_is_the_best_that_can_run_here_and_says_why(surroundings, preset, why):
-    found = resolve("auto", BOTH, surroundings)
-    assert found.presets == {SCENE: preset, PERSON: preset}
+@pytest.mark.parametrize("pipeline", MODELLED)
+def test_auto_is_the_best_that_can_run_here_and_says_why(surroundings, preset, why, pipeline):
+    found = resolve("auto", (SCENE, pipeline), surroundings)
+    assert found.presets == {SCENE: "embedded", pipeline: preset}
     assert why in found.line
+
+
+@pytest.mark.parametrize("here", MODELLED)
+def test_auto_decides_for_each_pipeline_by_itself(here):
+    found = resolve("auto", AVAILABLE, around("fast", pipelines=(here,)))
+    assert found.presets == {SCENE: "embedded", **dict.fromkeys(MODELLED, "embedded"), here: "fast"}
+
+
+def test_the_first_line_is_one_line_that_gives_a_reason_once_and_says_what_embedded_lacks():
+    line = resolve("auto", AVAILABLE, around()).line
+    assert line.startswith("preset auto: scene_detection = embedded (PySceneDetect, which needs no weights); person_tracking = embedded (")
+    assert "face_analysis = embedded (OpenCV's cascade: weak, no identities; likewise)" in line
+    assert "audio_processing = embedded (voice activity and loudness, no text; likewise)" in line
+    assert (line.count(NO_WEIGHTS), line.count("\n")) == (1, 0)
 
 
 @pytest.mark.parametrize(("asked", "network"), list(itertools.product([*NEURAL, "embedded"], [True, False])))
 def test_a_preset_that_was_named_is_never_replaced(asked, network):
-    assert resolve(asked, BOTH, around(network=network)).preset == asked
+    assert set(resolve(asked, AVAILABLE, around(network=network)).presets.values()) == {asked}
 
 
 def test_the_network_is_asked_only_where_it_matters():
     asked = []
-    surroundings = Surroundings(is_here=lambda preset: True, can_fetch=lambda: asked.append(1) or True)
+    surroundings = Surroundings(is_here=lambda pipeline, preset: True, can_fetch=lambda pipeline: asked.append(pipeline) or True)
     for preset in ("auto", "fast", "embedded"):
-        resolve(preset, BOTH, surroundings)
-    resolve("auto", (SCENE,), around())
+        resolve(preset, AVAILABLE, surroundings)
+    nothing_here = Surroundings(can_fetch=lambda pipeline: asked.append(pipeline) or True)
+    resolve("auto", (SCENE,), nothing_here)
     assert asked == []
+    resolve("auto", (SCENE, FACE), nothing_here)
+    assert asked == [FACE]
 
 
 def test_scenes_alone_need_no_weights():
@@ -58,10 +80,15 @@ def test_scenes_alone_need_no_weights():
     assert "needs no weights" in found.line
 
 
-def test_weights_that_were_named_make_auto_neural_and_contradict_embedded():
-    assert resolve("auto", BOTH, around(), weights="mine.pt").preset == "fast"
-    with pytest.raises(InvalidSetting, match="embedded takes none"):
-        resolve("embedded", BOTH, around(), weights="mine.pt")
+@pytest.mark.parametrize(
+    ("key", "model", "pipeline"), [("person.weights", "mine.pt", PERSON), ("face.pack", "mine", FACE), ("audio.model", "small", AUDIO)]
+)
+def test_a_model_that_was_named_makes_auto_neural_for_its_pipeline_and_contradicts_embedded(key, model, pipeline):
+    found = resolve("auto", AVAILABLE, around(recorded="embedded"), named={key: model})
+    assert found.presets == {**dict.fromkeys(AVAILABLE, "embedded"), pipeline: "fast"}
+    assert f"{key} names a model" in found.line
+    with pytest.raises(InvalidSetting, match=f"{key}.*embedded takes none"):
+        resolve("embedded", BOTH, around(), named={key: model})
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are():
@@ -72,6 +99,22 @@ def test_an_unknown_preset_is_refused_with_those_there_are():
 @pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset != "auto"])
 def test_every_packaged_overlay_holds_valid_settings(preset):
     values = overlay(preset)
-    assert values
     assert set(values) <= set(KNOWN)
-    assert configured(layer(preset, values)).settings.person.detector == ("hog" if preset == "embedded" else "yolo")
+    settings = configured(layer(preset, values)).settings
+    neural = preset != "embedded"
+    assert settings.person.detector == ("yolo" if neural else "hog")
+    assert settings.face.detector == ("scrfd" if neural else "cascade")
+    assert (settings.audio.model is not None, settings.audio.events_model is not None) == (neural, neural)
+
+
+@pytest.mark.parametrize("preset", NEURAL)
+def test_overlays_and_catalogue_name_the_same_models(preset):
+    values = overlay(preset)
+    assert face_pack(values["face.pack"]).name == PRESET_FILES[preset]["face"]
+    assert (values["audio.model"], values["audio.events_model"]) == (PRESET_SOUND[preset]["whisper"], PRESET_SOUND[preset]["events"])
+
+
+def test_an_overlay_can_be_had_for_one_pipeline():
+    parts = [overlay("fast", pipeline) for pipeline in MODELLED]
+    assert {key for part in parts for key in part} == set(overlay("fast"))
+    assert all(key.startswith("face.") for key in parts[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from actors import probe as probing
 from actors.container import opened
 from actors.orientation import clockwise
 from actors.probe import failed_identity, fingerprint_of, probe
-from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, Unreadable, VideoError
+from actors.sound_probe import wav_length_s
+from schemas.errors import EmptyFile, NoFrames, NotAVideo, Unreadable, VideoError
 from tests import clips
+from tests.conftest import SHARED
 
 
 @pytest.mark.parametrize("variant", clips.VARIANTS)
@@ -101,8 +104,6 @@ def test_a_relative_path_becomes_absolute(clip_folder: Path, monkeypatch: pytest
     [
         (clips.empty, EmptyFile, "0 bytes"),
         (clips.not_a_video, NotAVideo, "Invalid data"),
-        (clips.audio_only, NoVideoStream, "no video stream"),
-        (clips.cover_art, NoVideoStream, "no video stream"),
         (clips.zero_frames, NoFrames, "ends with its header"),
         (clips.playlist, NotAVideo, "not a video"),
         (lambda folder: folder, Unreadable, "folder"),
@@ -117,6 +118,71 @@ def test_what_is_no_video_is_told_in_one_line(make: object, error: type[VideoErr
     assert str(caught.value).startswith(str(path))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [clips.audio_only, clips.cover_art])
+def test_a_file_of_sound_alone_has_no_pictures_and_the_time_of_its_sound(make: Callable[[Path], Path], clip_folder: Path) -> None:
+    video = probe(str(make(clip_folder)))
+    assert video.sound is not None
+    assert (video.has_pictures, video.width, video.height, video.stream_index, video.codec) == (False, 0, 0, -1, "")
+    assert (video.start_pts, video.end_pts, video.time_base) == (video.sound.start_pts, video.sound.end_pts, video.sound.time_base)
+    assert (video.sound.sample_rate, video.sound.channels, video.sound_start_s) == (16_000, 2, 0.0)
+    assert video.index.exact
+    assert video.duration_s == pytest.approx(1.0, abs=0.07)
+
+
+def test_pictures_are_told_alike_with_and_without_sound_beside_them(clip_folder: Path) -> None:
+    video = probe(str(clips.clicking(clip_folder, codec="aac", suffix=".mp4", starts_s=0).path))
+    assert (len(video.index), video.duration_s, video.nominal_fps) == (625, 25.0, 25)
+
+
+def test_silence_that_settles_the_decoder_is_not_heard(clip_folder: Path) -> None:
+    sound = probe(str(clips.clicking(clip_folder, codec="aac", suffix=".mp4", starts_s=0).path)).sound
+    assert sound is not None
+    assert (sound.start, sound.duration_s) == (0, 25.0)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp4"])
+def test_sound_that_the_header_promises_in_vain_is_missing(suffix: str, clip_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(clips.clicking(clip_folder, suffix=suffix, front=True).path.read_bytes()[: 48_000 * 2 * 10])
+    sound = probe(str(path)).sound
+    assert sound is not None
+    assert sound.duration_s == pytest.approx(10, abs=0.1)
+    assert sound.duration_s + sound.missing_s == pytest.approx(25)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_a_wav_file_that_was_written_to_a_pipe_promises_nothing(size: int, clip_folder: Path, tmp_path: Path) -> None:
+    data = bytearray(clips.clicking(clip_folder).path.read_bytes())
+    at = data.find(b"data")
+    data[at + 4 : at + 8] = size.to_bytes(4, "little")
+    (tmp_path / "piped.wav").write_bytes(data)
+    assert wav_length_s(str(tmp_path / "piped.wav")) == 0
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "facts", "starts_s", "lasts_s", "missing_s"),
+    [
+        ("derived/h264_aac.ts", (1, "aac", 44100, 2), -0.0232, 6.037, 0.0),
+        ("derived/video_starts_late.mp4", (1, "aac", 44100, 2), -2.5, 6.0, 0.0),
+        ("derived/audio_8k_mono.wav", (0, "pcm_s16le", 8000, 1), 0.0, 11.0, 0.0),
+        ("derived/audio_only.webm", (0, "opus", 48000, 2), 0.0, 11.0, 0.0),
+        ("audio/fw_hotwords.mp3", (0, "mp3", 44100, 2), 0.0, 4.0, 0.0),
+        ("audio/jfk.flac", (0, "flac", 44100, 2), 0.0, 11.0, 0.0),
+        ("video/torchcodec_nasa_13013.mp4", (4, "aac", 16000, 2), 0.0, 13.056, 0.0),
+        ("video/pyfeat_face_noface.mov", (0, "aac", 44100, 2), 2.43, 3.9656, 0.0),
+        ("broken/truncated.wav", (0, "pcm_s16le", 16000, 1), 0.0, 9.998, 20.002),
+        ("broken/truncated_60pct_moov_first.mp4", (1, "aac", 44100, 2), 0.0, 2.717, 3.283),
+    ],
+)
+def test_facts_of_real_sound(name: str, facts: tuple[int, str, int, int], starts_s: float, lasts_s: float, missing_s: float) -> None:
+    video = probe(str(SHARED / "media" / name))
+    sound = video.sound
+    assert sound is not None
+    assert (sound.stream_index, sound.codec, sound.sample_rate, sound.channels) == facts
+    assert (video.sound_start_s, sound.duration_s, sound.missing_s) == pytest.approx((starts_s, lasts_s, missing_s), abs=0.001)
 
 
 def test_a_file_that_may_not_be_read_is_unreadable(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,3 +227,7 @@ def test_no_file_leads_to_another_one(tmp_path: Path, clip_folder: Path) -> None
 @pytest.mark.parametrize(("angle", "turn"), [(0, 0), (-90, 90), (90, 270), (180, 180), (-180, 180), (-89.6, 90), (360, 0)])
 def test_a_display_matrix_turns_the_other_way(angle: float, turn: int) -> None:
     assert clockwise(angle) == turn
+
+
+def test_a_video_without_sound_has_none(tmp_path: Path) -> None:
+    assert probe(str(clips.still(tmp_path).path)).sound is None

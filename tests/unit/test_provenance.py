@@ -10,9 +10,9 @@ import pytest
 
 from actors.stores.documents import pipeline_bytes
 from actors.stores.transitions import canonical_states
-from schemas.pipeline import PERSON, SCENE
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.provenance import info_of, provenance_of
-from schemas.settings import PersonSettings, Settings, config_hash
+from schemas.settings import AudioSettings, FaceSettings, PersonSettings, Settings, config_hash
 from tests.results import Clip
 from vaengine.intake import job_config
 from vaengine.request import RunRequest
@@ -83,3 +83,17 @@ def test_a_job_that_was_configured_by_hand_tells_what_it_has(config: dict[str, o
     info = info_of(replace(CLIP.job(PERSONS), config=config), PERSON)
     assert info == {"configuration": config, "preset": None, "model": None}
     assert provenance_of(PERSON, info) == {}
+
+
+def test_faces_tell_their_pack_and_sound_its_models() -> None:
+    settings = Settings(
+        face=FaceSettings(detector="scrfd", pack="/packs/buffalo_l", pack_sha256=DIGEST, device="cpu"),
+        audio=AudioSettings(model="/models/small", model_sha256=DIGEST, compute_type="int8", speakers="on", events_model="/models/ast"),
+    )
+    asked = RunRequest(("/clips/a.mp4",), (FACE, AUDIO), settings, Path("/out"), "files:/out", presets={FACE: "fast"})
+    job = replace(CLIP.job(CLIP.key(FACE), CLIP.key(AUDIO)), config=job_config(asked))
+    face, audio = (provenance_of(pipeline, info_of(job, pipeline)) for pipeline in (FACE, AUDIO))
+    assert face == {"preset": "fast", "detector": "scrfd", "model": "buffalo_l", "sha256": DIGEST, "device": "cpu"}
+    assert audio.items() >= {"model": "small", "sha256": DIGEST, "precision": "int8", "events": "ast"}.items()
+    assert audio["speakers"] == "speaker-diarization-community-1"
+    assert "/models" not in json.dumps(job.config)

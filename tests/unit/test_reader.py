@@ -16,6 +16,7 @@ from actors.reader import read_chunk
 from actors.sampling import sampled_in
 from schemas.chunk import ChunkSpec, Sampling
 from schemas.frames import Pixels
+from schemas.pipeline import FACE, PERSON
 from tests import clips
 from vaengine.plan import chunk_spec
 
@@ -34,8 +35,8 @@ def spec_of(clip: clips.Clip) -> ChunkSpec:
     """All of a clip, sampled three times a second."""
     video = probe(str(clip.path))
     keyframes = video.index.pts[video.index.keyframes[1:]]
-    whole = chunk_spec(video, 0, len(video.index), (), None)
-    return replace(whole, sampling=Sampling(Fraction(3), 80, 60), keyframes=keyframes)
+    whole = chunk_spec(video, 0, len(video.index))
+    return replace(whole, samplings=(Sampling(PERSON, Fraction(3), 80, 60),), keyframes=keyframes)
 
 
 def read(spec: ChunkSpec) -> tuple[dict[int, Pixels], ChunkEnd]:
@@ -53,7 +54,7 @@ def alike(one: dict[int, Pixels], other: dict[int, Pixels]) -> bool:
 @pytest.mark.parametrize("filter_", ["area", "linear"])
 def test_models_get_the_same_pictures_whether_every_frame_is_wanted_or_only_theirs(filter_: str, clip_folder: Path) -> None:
     spec = spec_of(clips.VARIANTS["h264_pyramid"](clip_folder))
-    spec = replace(spec, sampling=replace(spec.sampling, filter=filter_))
+    spec = replace(spec, samplings=(replace(spec.samplings[0], filter=filter_),))
     pictures, end = read(spec)
     fewer, its_end = read(replace(spec, every_frame=False))
     assert alike(pictures, fewer)
@@ -64,7 +65,7 @@ def test_models_get_the_same_pictures_whether_every_frame_is_wanted_or_only_thei
 
 def test_the_filter_of_the_sampling_is_the_one_that_pictures_are_made_with(clip_folder: Path) -> None:
     spec = spec_of(clips.VARIANTS["h264_closed_gop"](clip_folder))
-    area, linear = (read(replace(spec, sampling=replace(spec.sampling, filter=name)))[0] for name in ("area", "linear"))
+    area, linear = (read(replace(spec, samplings=(replace(spec.samplings[0], filter=name),)))[0] for name in ("area", "linear"))
     assert not alike(area, linear)
 
 
@@ -81,8 +82,8 @@ def test_without_an_exact_index_all_frames_are_counted_and_none_is_scored(clip_f
 @with_decord
 def test_decord_gives_the_scores_and_pictures_of_pyav(clip_folder: Path) -> None:
     spec = spec_of(clips.VARIANTS["h264_closed_gop"](clip_folder))
-    pictures, end = read(replace(spec, sampling=replace(spec.sampling, filter="linear")))
-    others, its_end = read(replace(spec, sampling=replace(spec.sampling, filter="linear"), backend="decord"))
+    pictures, end = read(replace(spec, samplings=(replace(spec.samplings[0], filter="linear"),)))
+    others, its_end = read(replace(spec, samplings=(replace(spec.samplings[0], filter="linear"),), backend="decord"))
     assert alike(pictures, others)
     assert its_end.scene_scores.tolist() == end.scene_scores.tolist()
 
@@ -94,3 +95,21 @@ def test_what_a_decoder_refuses_fails_for_good_with_its_reason(clip_folder: Path
     assert end.failure is not None
     assert (end.failure.kind, end.failure.transient) == ("decoder", False)
     assert "decode.backend=pyav" in end.failure.message
+
+
+def test_models_of_different_pace_and_size_share_one_decode_and_each_gets_its_own_pictures(clip_folder: Path) -> None:
+    spec = spec_of(clips.VARIANTS["h264_pyramid"](clip_folder))
+    faces = Sampling(FACE, Fraction(2), 160, 120)
+    *pieces, end = read_chunk(replace(spec, samplings=(*spec.samplings, faces)), Unstoppable())
+    assert isinstance(end, ChunkEnd)
+    assert sorted(piece.number for piece in pieces if isinstance(piece, FramesPiece)) == list(range(end.pieces))
+    for sampling in (*spec.samplings, faces):
+        alone, _ = read(replace(spec, samplings=(sampling,)))
+        own = [piece.frames for piece in pieces if isinstance(piece, FramesPiece) and piece.pipeline == sampling.pipeline]
+        assert alike(alone, {n: picture for batch in own for n, picture in zip(batch.frame_numbers.tolist(), batch.pixels, strict=True)})
+
+
+def test_large_pictures_travel_in_smaller_pieces(clip_folder: Path) -> None:
+    spec = spec_of(clips.VARIANTS["h264_pyramid"](clip_folder))
+    *pieces, _ = read_chunk(replace(spec, samplings=(Sampling(FACE, Fraction(12), 1280, 960),)), Unstoppable())
+    assert {len(piece.frames) for piece in pieces if isinstance(piece, FramesPiece)} == {2}

@@ -21,7 +21,8 @@ from vaengine.pictures.overlay import Overlay, label
 from vaengine.pictures.palette import COLOURS, NO_TRACK, bgr, colour_of, ink_on, short_name
 from vaengine.pictures.presence import BODY_POINTS, Presence, Scene, Sighting, counted_over
 from vaengine.pictures.recording import Coding, format_of
-from vaengine.pictures.render import Extent, RenderOptions, Sheet
+from vaengine.pictures.render import Extent, RenderOptions
+from vaengine.pictures.sheet import Scenery, Sheet
 from vaengine.pictures.target import check_target, whole_file
 from vaengine.pictures.timeline import Layout, Strip, packed, text_size, within
 
@@ -128,7 +129,7 @@ def test_rows_of_other_types_and_poses_of_no_whole_points_are_passed_over() -> N
         Annotation("b", "v", "p", "c", PERSON_DETECTION, 0.2, None, 5, "person_0001", bbox=box, attributes={"keypoints": [1.0] * 7}),
         Annotation("c", "v", "p", "c", "mood", 0.2),
     ]
-    first, second = Presence.of(rows, SAMPLE_FPS).persons["person_0001"]
+    first, second = Presence.of(rows, SAMPLE_FPS).tracks["person_0001"]
     assert first.keypoints is not None
     assert first.keypoints.shape == (BODY_POINTS, 3)
     assert second.keypoints is None
@@ -214,7 +215,16 @@ def test_a_label_can_be_read_on_its_colour(colour: str) -> None:
 
 @pytest.mark.parametrize(
     ("identity", "short"),
-    [("person_0012", "P12"), ("scene_0003", "3"), ("anna", "anna"), ("track_7", "track_7"), ("x" * 40, "x" * 11 + "…"), ("", "")],
+    [
+        ("person_0012", "P12"),
+        ("face_0003", "F3"),
+        ("speaker_0001", "S1"),
+        ("scene_0003", "3"),
+        ("anna", "anna"),
+        ("track_7", "track_7"),
+        ("x" * 40, "x" * 11 + "…"),
+        ("", ""),
+    ],
 )
 def test_ids_are_shown_short(identity: str, short: str) -> None:
     assert short_name(identity) == short
@@ -281,8 +291,7 @@ def test_a_label_names_the_person_and_how_sure_the_detector_was() -> None:
 
 
 def test_the_sheet_is_even_keeps_the_picture_and_uses_its_array_again() -> None:
-    odd = video(width=179, height=101)
-    sheet = Sheet(Extent.of(odd, None, None), Presence([]), with_labels=True)
+    sheet = Sheet(Scenery.of_rows(179, 101, []), 0.0, 4.0)
     picture = np.random.default_rng(1).integers(0, 255, (101, 179, 3), np.uint8)
     pixels = sheet.draw(picture, 0, 0.0)
     assert pixels is sheet.pixels

@@ -98,9 +98,17 @@ def test_the_last_event_has_the_counts() -> None:
 
 
 def test_a_plan_says_videos_cost_disk_and_feasibility() -> None:
-    plan = PlanSummary(5, 1, ("/v/d.mp4: empty",), 9, 2700, 90.0, 450, 30.0, 60.0, 2048, 2, "2 CPUs", feasible=False, reason="no CPU")
+    plan = PlanSummary(5, 1, ("/v/d.mp4: empty",), 9, 2700, 90.0, 75.0, 450, 30.0, 60.0, 2048, 2, "2 CPUs", feasible=False, reason="no CPU")
     text = "\n".join(report.plan_lines(plan))
-    for part in ("5, of which 1", "/v/d.mp4: empty", "9 chunks, 2,700 frames (1:30 of video)", "0:30 of decoding", "2.0 KiB", "no: no CPU"):
+    for part in (
+        "5, of which 1",
+        "/v/d.mp4: empty",
+        "9 chunks, 2,700 frames (1:30 of video)",
+        "1:15 of sound",
+        "0:30 of decoding",
+        "2.0 KiB",
+        "no: no CPU",
+    ):
         assert part in text
     assert json.loads(json.dumps(report.plan_event(plan)))["feasible"] is False
 

@@ -1,23 +1,55 @@
-"""The model files that presets name, each with the digest and size under which it was published.
+"""The models that presets name, files with the digest and size under which they were published.
 
 Every digest and size was found alike in at least two public projects that pin these files (manifests, checksum tables, Git LFS pointers).
-An entry without a digest is trusted on first use.
+An entry without a digest is trusted on first use. Models of a hub are held to the digest that was found before a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from schemas.errors import UnknownModel
-from schemas.model import ModelFile, Task
+from schemas.model import Hearing, HubModel, ModelFile, Task
+from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
 
 RELEASE: Final = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
+PACK_RELEASE: Final = "https://github.com/deepinsight/insightface/releases/download/v0.7"
 LICENCE: Final = "AGPL-3.0"
+PACK_LICENCE: Final = "non-commercial research"
+PIPELINES: Final[Mapping[Task | Hearing, str]] = {
+    "detect": PERSON,
+    "pose": PERSON,
+    "face": FACE,
+    **dict.fromkeys(("whisper", "align", "events", "speakers"), AUDIO),
+}
+
+# The files of InsightFace's packs, several of which are in more than one of them.
+DETECTORS: Final = {
+    "det_10g.onnx": "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+    "det_2.5g.onnx": "041f73f47371333d1d17a6fee6c8ab4e6aecabefe398ff32cca4e2d5eaee0af9",
+    "det_500m.onnx": "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a",
+    "scrfd_10g_bnkps.onnx": "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+}
+RECOGNISERS: Final = {
+    "w600k_r50.onnx": "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+    "w600k_mbf.onnx": "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+    "glintr100.onnx": "4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf",
+}
+ATTRIBUTES: Final = {
+    "1k3d68.onnx": "df5c06b8a0c12e422b2ed8947b8869faa4105387f199c477af038aa01f9a45cc",
+    "2d106det.onnx": "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf",
+    "genderage.onnx": "4fde69b1c810857b88c64a335084f1c3fe8f01246c9a191b48c7bb756d6652fb",
+}
 
 
 def _yolo(name: str, task: Task, size_bytes: int, sha256: str, what: str) -> ModelFile:
     return ModelFile(name, f"{RELEASE}/{name}", sha256, size_bytes, LICENCE, task, what)
+
+
+def _pack(name: str, size_bytes: int, sha256: str, detector: str, recogniser: str, attributes: Mapping[str, str], what: str) -> ModelFile:
+    members = {detector: DETECTORS[detector], recogniser: RECOGNISERS[recogniser], **attributes}
+    return ModelFile(name, f"{PACK_RELEASE}/{name}", sha256, size_bytes, PACK_LICENCE, "face", what, members)
 
 
 MODELS: Final[Mapping[str, ModelFile]] = {
@@ -65,15 +97,79 @@ MODELS: Final[Mapping[str, ModelFile]] = {
             "013c43543b0751b8918486ba96e01ee44a59040683a07f96cc22bcc2cb7785f8",
             "YOLO11 extra large: persons and their 17 COCO key points",
         ),
+        _pack(
+            "buffalo_s.zip",
+            127_607_557,
+            "d85a87f503f691807cd8bb97128bdf7a0660326cd9cd02657127fa978bab8b5e",
+            "det_500m.onnx",
+            "w600k_mbf.onnx",
+            ATTRIBUTES,
+            "InsightFace small: faces, embeddings, age, gender, pose of the head",
+        ),
+        _pack(
+            "buffalo_l.zip",
+            288_621_354,
+            "80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f",
+            "det_10g.onnx",
+            "w600k_r50.onnx",
+            ATTRIBUTES,
+            "InsightFace large: the same, better",
+        ),
+        _pack(
+            "buffalo_m.zip",
+            275_951_529,
+            "d98264bd8f2dc75cbc2ddce2a14e636e02bb857b3051c234b737bf3b614edca9",
+            "det_2.5g.onnx",
+            "w600k_r50.onnx",
+            ATTRIBUTES,
+            "InsightFace medium: a smaller detector",
+        ),
+        _pack(
+            "buffalo_sc.zip",
+            14_969_382,
+            "57d31b56b6ffa911c8a73cfc1707c73cab76efe7f13b675a05223bf42de47c72",
+            "det_500m.onnx",
+            "w600k_mbf.onnx",
+            {},
+            "InsightFace smallest: faces and embeddings only",
+        ),
+        _pack(
+            "antelopev2.zip",
+            360_662_982,
+            "8e182f14fc6e80b3bfa375b33eb6cff7ee05d8ef7633e738d1c89021dcf0c5c5",
+            "scrfd_10g_bnkps.onnx",
+            "glintr100.onnx",
+            ATTRIBUTES,
+            "InsightFace, trained on Glint360K",
+        ),
+    )
+}
+
+AUDIO_SET: Final = "MIT/ast-finetuned-audioset-10-10-0.4593"
+SPEAKERS: Final = "pyannote/speaker-diarization-community-1"
+HUB_MODELS: Final[Mapping[str, HubModel]] = {
+    model.name: model
+    for model in (
+        HubModel("small", "whisper", 486_000_000, "MIT", "Whisper small: speech in about 100 languages"),
+        HubModel("large-v3-turbo", "whisper", 1_620_000_000, "MIT", "Whisper large, with a small decoder"),
+        HubModel("large-v3", "whisper", 3_090_000_000, "MIT", "Whisper large"),
+        HubModel(AUDIO_SET, "events", 346_000_000, "BSD-3-Clause", "sound events: laughter, music, applause, ..."),
+        HubModel(SPEAKERS, "speakers", 34_000_000, "CC-BY-4.0, HF_TOKEN", "who speaks when"),
     )
 }
 
 # What a preset loads, by task; `pose` only where person.pose asks for key points.
 PRESET_FILES: Final[Mapping[str, Mapping[Task, str]]] = {
-    "fast": {"detect": "yolo11n.pt", "pose": "yolo11n-pose.pt"},
-    "balanced": {"detect": "yolo11m.pt", "pose": "yolo11m-pose.pt"},
-    "high-quality": {"detect": "yolo11x.pt", "pose": "yolo11x-pose.pt"},
+    "fast": {"detect": "yolo11n.pt", "pose": "yolo11n-pose.pt", "face": "buffalo_s.zip"},
+    "balanced": {"detect": "yolo11m.pt", "pose": "yolo11m-pose.pt", "face": "buffalo_l.zip"},
+    "high-quality": {"detect": "yolo11x.pt", "pose": "yolo11x-pose.pt", "face": "buffalo_l.zip"},
 }
+PRESET_SOUND: Final[Mapping[str, Mapping[Hearing, str]]] = {
+    "fast": {"whisper": "small", "events": AUDIO_SET, "speakers": SPEAKERS},
+    "balanced": {"whisper": "large-v3-turbo", "events": AUDIO_SET, "speakers": SPEAKERS},
+    "high-quality": {"whisper": "large-v3", "events": AUDIO_SET, "speakers": SPEAKERS},
+}
+ASIDE: Final = ("pose", "speakers")  # not part of what a preset means unless asked for by name
 
 
 def needed(preset: str, task: Task = "detect") -> ModelFile:
@@ -81,22 +177,41 @@ def needed(preset: str, task: Task = "detect") -> ModelFile:
     return MODELS[PRESET_FILES[preset][task]]
 
 
-def presets_of(model: ModelFile) -> tuple[str, ...]:
-    """The presets that load a file, smallest first."""
-    return tuple(preset for preset, files in PRESET_FILES.items() if model.name in files.values())
+def heard_by(preset: str) -> tuple[HubModel, ...]:
+    """The models of sound that a neural preset cannot do without."""
+    return tuple(HUB_MODELS[name] for task, name in PRESET_SOUND[preset].items() if task not in ASIDE)
 
 
-def meant(names: Iterable[str]) -> tuple[ModelFile, ...]:
-    """Files by preset or file name, each once, in the order named; a preset means its detector. Raises `UnknownModel`."""
-    return tuple(dict.fromkeys(_meant(name) for name in names))
+def face_pack(named: str) -> ModelFile | None:
+    """The pack of that name, `buffalo_l` or `buffalo_l.zip`."""
+    return next((model for model in MODELS.values() if model.pack and named in (model.pack, model.name)), None)
 
 
-def _meant(name: str) -> ModelFile:
+def _all() -> tuple[ModelFile | HubModel, ...]:
+    return (*MODELS.values(), *HUB_MODELS.values())
+
+
+def presets_of(model: ModelFile | HubModel) -> tuple[str, ...]:
+    """The presets that load a model, smallest first."""
+    return tuple(preset for preset in PRESET_FILES if model.name in (*PRESET_FILES[preset].values(), *PRESET_SOUND[preset].values()))
+
+
+def everything(pipelines: Container[str] = AVAILABLE) -> tuple[ModelFile | HubModel, ...]:
+    """All models of these pipelines."""
+    return tuple(model for model in _all() if PIPELINES[model.task] in pipelines)
+
+
+def meant(names: Iterable[str], pipelines: Container[str] = AVAILABLE) -> tuple[ModelFile | HubModel, ...]:
+    """Models by preset or name, each once, in the order named; a preset means those of `pipelines`. Raises `UnknownModel`."""
+    return tuple(dict.fromkeys(model for name in names for model in _meant(name, pipelines)))
+
+
+def _meant(name: str, pipelines: Container[str]) -> tuple[ModelFile | HubModel, ...]:
     if name in PRESET_FILES:
-        return needed(name)
-    for known in (name, f"{name}.pt"):
-        if known in MODELS:
-            return MODELS[known]
+        loaded = (model for model in _all() if model.task not in ASIDE and name in presets_of(model))
+        return tuple(model for model in loaded if PIPELINES[model.task] in pipelines)
+    if known := [model for model in _all() if model.name in (name, f"{name}.pt", f"{name}.zip")]:
+        return tuple(known)
     from vaengine.configuration import nearest
 
-    raise UnknownModel(name, nearest(name, [*PRESET_FILES, *MODELS]))
+    raise UnknownModel(name, nearest(name, [*PRESET_FILES, *MODELS, *HUB_MODELS]))

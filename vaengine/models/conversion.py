@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from schemas.errors import ModelError, UnsuitableWeights
 from vaengine.background import environment
+from vaengine.models.lock import alone
 from vaengine.output import say
 
 RECIPE: Final = 2  # raise it when a conversion would come out otherwise
@@ -30,7 +29,7 @@ def converted(weights: Path, sha256: str, cache: Path, *, looks: bool, before: C
     before()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / f".{target.name}.lock"):
+        with alone(folder / f".{target.name}.lock"):
             if not target.is_file():
                 say(f"converting {weights.name} for onnxruntime, once")
                 _convert(weights, sha256, target, looks=looks)
@@ -46,11 +45,3 @@ def _convert(weights: Path, sha256: str, target: Path, *, looks: bool) -> None:
     if done.returncode or not target.is_file():
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise UnsuitableWeights(str(weights), lines[-1] if lines else f"its conversion ended with exit code {done.returncode}")
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; the kernel frees the lock however its holder ends."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from actors.modelfile import digest_of
 from schemas.errors import DownloadFailed, FetchingForbidden, FolderUnusable, NoRoomForModel, UsageError, WrongDownload
 from schemas.model import ModelFile
-from vaengine.models import weights
+from vaengine.models import packs, weights
+from vaengine.models.lock import alone
 from vaengine.models.transfer import Answer, Part, Passing, Refused, asked
 from vaengine.quantities import counted, size
 
@@ -66,9 +67,24 @@ def obtain(model: ModelFile, folders: Sequence[Path], source: Source, progress: 
     """The path of a model: where it is found first, else fetched into the first folder. Raises what `weights.check` and `download` do."""
     path = weights.find(model, folders)
     if path is None:
-        return download(model, folders[0], source, progress)
+        return (download_pack if model.pack else download)(model, folders[0], source, progress)
     weights.check(path, model)
     return path
+
+
+def download_pack(model: ModelFile, folder: Path, source: Source, progress: Progress = unheard) -> Path:
+    """The folder of a pack in `folder`, unpacked from its archive, which does not stay. Raises what `download` and `packs.unpacked` do."""
+    if source.offline and not (folder / model.name).is_file():
+        raise FetchingForbidden(model.name, str(folder))
+    target = folder / str(model.pack)
+    with _own_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _own_faults(target), alone(folder / f".{model.name}.lock"):
+        if not any(target.glob("*.onnx")):  # nobody has made it while this process waited
+            archive = download(model, folder, source, progress)
+            packs.unpacked(archive, model, target)
+            archive.unlink()
+    return target
 
 
 def download(

@@ -1,4 +1,4 @@
-"""What `vaengine models` shows and does: every file that a preset may need, how it stands with it, and fetching what is not here."""
+"""What `vaengine models` shows and does: every model that a preset may need, how it stands with it, and fetching what is not here."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from schemas.errors import VaengineError
-from schemas.model import ModelFile
+from schemas.model import HubModel, ModelFile
 from vaengine.models import catalogue, weights
 from vaengine.models.download import Progress, Source, obtain
+from vaengine.models.hub import Hub
 from vaengine.models.weights import Standing, standing
 from vaengine.output import Table, say
 from vaengine.quantities import size, timestamp
 
 COLOURS: Final = {"ok": "green", "first use": "yellow", "wrong digest": "red", "damaged": "red"}
 
-Showing = Callable[[ModelFile], AbstractContextManager[Progress]]
+Model = ModelFile | HubModel
+Showing = Callable[[Model], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """How fetching one file ended; `path` is None and `error` says why where it failed."""
+    """How fetching one model ended; `path` is None and `error` says why where it failed."""
 
-    model: ModelFile
+    model: Model
     outcome: Literal["fetched", "here", "failed"]
     path: Path | None = None
     error: str = ""
@@ -35,9 +37,10 @@ class Pulled:
         return f"{self.outcome:<7}  {self.model.name}  {self.path}" if self.path else f"failed   {self.model.name}: {self.error}"
 
 
-def standings(folders: Sequence[Path]) -> list[Standing]:
-    """Every file of the catalogue, as the first folder that has it holds it."""
-    return [standing(model, folders) for model in catalogue.MODELS.values()]
+def standings(folders: Sequence[Path], hub: Hub) -> list[Standing]:
+    """Every model of the catalogue, as the first folder that has it holds it."""
+    files = [standing(model, folders) for model in catalogue.MODELS.values()]
+    return [*files, *(hub.standing(model) for model in catalogue.HUB_MODELS.values())]
 
 
 def copies(folders: Sequence[Path]) -> list[Standing]:
@@ -46,44 +49,52 @@ def copies(folders: Sequence[Path]) -> list[Standing]:
     return [found for found in every if found.path]
 
 
-def pull(models: Iterable[ModelFile], folders: Sequence[Path], source: Source, showing: Showing) -> Iterator[Pulled]:
-    """Fetch what is in no folder into the first, one after the other; one that fails does not keep the others back."""
+def pull(models: Iterable[Model], folders: Sequence[Path], source: Source, hub: Hub, showing: Showing) -> Iterator[Pulled]:
+    """Fetch what is nowhere here, one after the other; one that fails does not keep the others back.
+
+    Files go into the first folder, models of the hub into its cache.
+    """
     for model in models:
-        there = weights.find(model, folders)
+        there = weights.find(model, folders) if isinstance(model, ModelFile) else hub.find(model.name, model.task)
         try:
             with showing(model) as progress:
-                path = obtain(model, folders, source, progress)
+                path = obtain(model, folders, source, progress) if isinstance(model, ModelFile) else there or _fetched(model, hub, progress)
         except VaengineError as error:
             yield Pulled(model, "failed", error=str(error))
         else:
             yield Pulled(model, "here" if there else "fetched", path)
 
 
+def _fetched(model: HubModel, hub: Hub, progress: Progress) -> Path:
+    progress(0, model.size_bytes)
+    return hub.obtain(model.name, model.task)
+
+
 def table(found: Iterable[Standing]) -> Table:
-    """Files as a person reads them; `preset` names who loads them, and for what."""
+    """Models as a person reads them; `preset` names who loads them, and for what."""
     shown = list(found)
     rows = (
-        (each.state, each.model.name, ", ".join(_uses(each.model)), size(each.model.size_bytes), each.model.licence, str(each.path or ""))
+        (each.state, each.model.name, _uses(each.model), size(each.model.size_bytes), each.model.licence, str(each.path or ""))
         for each in shown
     )
-    titles = ("state", "file", "preset", "size", "licence", "where")
+    titles = ("state", "model", "preset", "size", "licence", "where")
     return Table(titles, tuple(rows), tuple(COLOURS.get(each.state, "") for each in shown))
 
 
-def _uses(model: ModelFile) -> tuple[str, ...]:
-    aside = " with person.pose" if model.task == "pose" else ""
-    return tuple(f"{preset}{aside}" for preset in catalogue.presets_of(model))
+def _uses(model: Model) -> str:
+    aside = {"pose": " with person.pose", "speakers": " with audio.speakers"}.get(model.task, "")
+    return ", ".join(catalogue.presets_of(model)) + aside
 
 
 def footnote(folders: Sequence[Path], source: Source) -> str:
-    """Where files are looked for and come from."""
+    """Where models are looked for and come from."""
     origin = "nothing is fetched: VAENGINE_OFFLINE" if source.offline else f"fetched from {source.mirror}" if source.mirror else ""
     places = ", then ".join(map(str, folders))
-    return "; ".join(filter(None, [f"looked for in {places}", origin]))
+    return "; ".join(filter(None, [f"looked for in {places}, and in the hub's cache", origin]))
 
 
 def standing_events(found: Sequence[Standing]) -> Iterator[dict[str, Any]]:
-    """Files as JSON events, the counts by state last."""
+    """Models as JSON events, the counts by state last."""
     now = timestamp()
     for each in found:
         yield {
@@ -100,38 +111,42 @@ def standing_events(found: Sequence[Standing]) -> Iterator[dict[str, Any]]:
 
 
 def pulled_event(pulled: Pulled) -> dict[str, Any]:
-    """One fetched file as a JSON event."""
+    """One fetched model as a JSON event."""
     path = str(pulled.path) if pulled.path else None
     return {"event": "model", "time": timestamp(), **_facts(pulled.model), "outcome": pulled.outcome, "path": path, "error": pulled.error}
 
 
 def pull_report(every: Iterable[Pulled]) -> dict[str, Any]:
-    """How many files were fetched, were here already, or failed."""
+    """How many models were fetched, were here already, or failed."""
     outcomes = Counter(pulled.outcome for pulled in every)
     counts = {"completed": outcomes["fetched"], "skipped": outcomes["here"], "failed": outcomes["failed"]}
     return {"event": "report", "time": timestamp(), **counts}
 
 
-def _facts(model: ModelFile) -> dict[str, Any]:
+def _facts(model: Model) -> dict[str, Any]:
+    source = {"sha256": model.sha256, "url": model.url} if isinstance(model, ModelFile) else {"sha256": None, "url": None}
     return {
         "file": model.name,
         "presets": list(catalogue.presets_of(model)),
+        "pipeline": catalogue.PIPELINES[model.task],
         "task": model.task,
         "what": model.what,
         "size_bytes": model.size_bytes,
         "licence": model.licence,
-        "sha256": model.sha256,
-        "url": model.url,
+        **source,
     }
 
 
 @contextmanager
-def shown(model: ModelFile) -> Iterator[Progress]:
-    """Progress of one file on standard error: a bar that goes when it is done on a terminal, one line elsewhere."""
+def shown(model: Model) -> Iterator[Progress]:
+    """Progress of one model on standard error: a bar that goes when it is done on a terminal, one line elsewhere.
+
+    The hub's library does not say how far it is, so its models have a line everywhere.
+    """
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not console.is_terminal or console.is_dumb_terminal or isinstance(model, HubModel):
         yield _line(model)
         return
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
@@ -143,12 +158,13 @@ def shown(model: ModelFile) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
 
-def _line(model: ModelFile) -> Progress:
+def _line(model: Model) -> Progress:
     told: list[int] = []
 
     def progress(done: int, total: int) -> None:
         if not told:
             told.append(done)
-            say(f"fetching {model.name}, {size(total)}" + (f", {size(done)} of it here already" if done else ""))
+            about = "" if isinstance(model, ModelFile) else "about "
+            say(f"fetching {model.name}, {about}{size(total)}" + (f", {size(done)} of it here already" if done else ""))
 
     return progress

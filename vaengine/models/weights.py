@@ -16,7 +16,8 @@ from typing import Any, Final, Literal
 
 from actors.modelfile import digest_of
 from schemas.errors import DamagedWeights, ModelError, UnsafePickle, WrongDigest
-from schemas.model import ModelFile
+from schemas.model import HubModel, ModelFile
+from vaengine.models import packs
 from vaengine.models.catalogue import MODELS
 
 State = Literal["ok", "first use", "wrong digest", "damaged", "not here"]
@@ -27,9 +28,9 @@ NOT_PICKLES: Final = (".onnx", ".safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How it stands with one model file; `path` is None where it is not here, `detail` says what is wrong with it."""
+    """How it stands with one model; `path` is None where it is not here, `detail` says what is wrong with it."""
 
-    model: ModelFile
+    model: ModelFile | HubModel
     path: Path | None
     state: State
     detail: str = ""
@@ -51,15 +52,19 @@ def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tup
 
 
 def find(model: ModelFile, folders: Sequence[Path]) -> Path | None:
-    """The first file of that name, right or wrong; None where there is none."""
+    """The first file of that name, or folder of that pack, right or wrong; None where there is none."""
+    if model.pack:
+        return packs.find(model.pack, folders)
     return next((path for folder in folders if (path := folder / model.name).is_file()), None)
 
 
 def check(path: Path, model: ModelFile) -> str:
-    """The digest of a file that should be `model`; raises `WrongDigest` and `DamagedWeights`.
+    """The digest of a file or pack that should be `model`; raises `WrongDigest` and `DamagedWeights`.
 
     Where the catalogue has no digest, the file is held to the one recorded when it was fetched, if it was.
     """
+    if model.pack and path.is_dir():
+        return packs.check(path, model)
     found = digest_of(path)
     expected = model.sha256 or recorded(path.parent).get(model.name)
     if expected is not None and found != expected:

@@ -17,7 +17,7 @@ from schemas.job import BatchJob, JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
 from vaengine.overview import failures
-from vaengine.pictures.plot import BLUE, DPI, GREY, WIDTH_IN, style
+from vaengine.pictures.figures import BLUE, DPI, GREY, WIDTH_IN, style
 from vaengine.quantities import counted
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Colours that stay with a person, and can be told apart by colour-blind people."""
+"""Colours that stay with a person, a face or a speaker, and can be told apart by colour-blind people."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from typing import Final
 # Okabe and Ito, Color Universal Design (2008), without black; ordered such that neighbours differ most.
 COLOURS: Final = ("#E69F00", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#CC79A7", "#0072B2")
 NO_TRACK: Final = "#A8A8A8"  # boxes that belong to nobody
+TONES: Final = ("#8FA3B8", "#C5D0DB", "#6E8299")  # slates, for what is nobody: scenes and sounds
 NAME_LENGTH: Final = 12
+_LETTERS: Final = {"person": "P", "face": "F", "speaker": "S", "scene": ""}
 _NUMBER: Final = re.compile(r"(\d+)$")
 
 
-def colour_of(person_id: str | None) -> str:
+def colour_of(identity: str | None) -> str:
     """`#RRGGBB`, the same for the same id everywhere; ids that count take turns, grey is for none."""
-    if person_id is None:
+    if not identity:
         return NO_TRACK
-    number = _NUMBER.search(person_id)
-    place = int(number[1]) - 1 if number else zlib.crc32(person_id.encode())
+    number = _NUMBER.search(identity)
+    place = int(number[1]) - 1 if number else zlib.crc32(identity.encode(errors="surrogatepass"))
     return COLOURS[place % len(COLOURS)]
+
+
+def tone_of(name: str) -> str:
+    """`#RRGGBB` of a sound, the same for the same name everywhere, and nobody's colour."""
+    return TONES[zlib.crc32(name.encode(errors="surrogatepass")) % len(TONES)]
 
 
 def ink_on(colour: str) -> str:
@@ -41,10 +48,10 @@ def bgr(colour: str) -> tuple[int, int, int]:
 
 
 def short_name(identity: str) -> str:
-    """`P12` for `person_0012` and `4` for `scene_0004`; other ids as they are, cut where they are long."""
+    """`P12` for `person_0012`, `F3` for `face_0003`, `S1` for `speaker_0001`, `4` for `scene_0004`; others as they are, cut where long."""
     kind, _, number = identity.rpartition("_")
-    if number.isascii() and number.isdigit() and kind in ("person", "scene"):
-        return f"{'P' if kind == 'person' else ''}{int(number)}"
+    if number.isascii() and number.isdigit() and kind in _LETTERS:
+        return f"{_LETTERS[kind]}{int(number)}"
     return identity if len(identity) <= NAME_LENGTH else f"{identity[: NAME_LENGTH - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""Plots of one video's results: scenes, a lane for each person, how many there are, and how sure the detector was.
+"""Plots of one video's results: scenes, a lane for each person and face, how many there are, how sure the detector was, and what is heard.
 
 Nothing here touches pyplot or its global state: every function makes a `Figure` of its own, which a notebook shows as it is.
 """
@@ -7,19 +7,35 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.annotation import Annotation
+from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, Annotation
 from schemas.errors import UsageError
 from schemas.frames import Floats
+from schemas.pipeline import AUDIO
 from vaengine.lookup import VideoResults
-from vaengine.pictures.palette import colour_of, ink_on, short_name
+from vaengine.pictures.figures import (
+    BINS,
+    BLUE,
+    DPI,
+    GREY,
+    LANE_IN,
+    WIDTH_IN,
+    Panel,
+    name_panel,
+    note_above,
+    say_if_empty,
+    style,
+    time_axis,
+    title_figure,
+)
+from vaengine.pictures.palette import TONES, colour_of, ink_on, short_name
 from vaengine.pictures.presence import Presence, Scene, Stretch, counted_over
+from vaengine.pictures.sound_lanes import heard_until_s, sound_panels
 from vaengine.pictures.timeline import packed
 from vaengine.quantities import clock, counted
 
@@ -28,72 +44,58 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS: Final = ("png", "svg")
-WIDTH_IN: Final = 12.0
-LANE_IN: Final = 0.17
 MOST_LANES: Final = 40  # more persons share lanes
+MOST_FACE_LANES: Final = 20
 MOST_BANDS: Final = 250  # more scenes are shown as cuts in a stretch of time
-BINS: Final = 240
-DPI: Final = 110
-SLATES: Final = ("#8FA3B8", "#C5D0DB")
-BLUE: Final = "#0072B2"
-GREY: Final = "#6B6B6B"
-_NO_STYLE: Final = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})  # what a session has chosen stays
-_STYLE: Final[dict[Any, Any]] = {
-    "svg.hashsalt": "vaengine",  # else ids in the file are random
-    "svg.fonttype": "path",  # the same letters on every machine
-    "font.family": "DejaVu Sans",  # ships with matplotlib
-    "font.size": 8.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.linewidth": 0.6,
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
-}
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """What every plot looks like, whatever the user's own settings; they are put back."""
-    import matplotlib as mpl
-
-    usual = {key: value for key, value in mpl.rcParamsDefault.items() if key not in _NO_STYLE}
-    with mpl.rc_context({**usual, **_STYLE}):
-        yield
 
 
 def plot_results(results: VideoResults) -> Figure:
     """What a store holds of one video, with its name, its length and what made the results in the title."""
     video = results.video
-    facts = f"{clock(video.duration_s)} · {float(video.nominal_fps):.4g} fps · {video.width} × {video.height} · {results.provenance}"
-    title = f"{Path(video.path).name}\n{facts}"
-    return plot_video(results.annotations, title=title, duration_s=video.duration_s, sample_fps=results.sample_fps)
+    picture = f"{float(video.nominal_fps):.4g} fps · {video.width} × {video.height}" if video.has_pictures else "sound alone"
+    title = f"{Path(video.path).name}\n{clock(video.duration_s)} · {picture} · {results.provenance}"
+    return plot_video(
+        results.annotations,
+        title=title,
+        duration_s=video.duration_s,
+        sample_fps=results.sample_fps,
+        face_fps=results.face_fps,
+        has_pictures=video.has_pictures,
+    )
 
 
 def plot_video(
-    annotations: Sequence[Annotation], *, title: str = "", duration_s: float | None = None, sample_fps: float | None = None
+    annotations: Sequence[Annotation],
+    *,
+    title: str = "",
+    duration_s: float | None = None,
+    sample_fps: float | None = None,
+    face_fps: float | None = None,
+    has_pictures: bool = True,
 ) -> Figure:
-    """Rows of one video over time. Where they are not given, `duration_s` is when the last row ends and `sample_fps` the usual gap's.
+    """Rows of one video over time. Where they are not given, `duration_s` is when the last row ends and the rates are the usual gap's.
 
-    The first line of `title` is printed large.
+    The first line of `title` is printed large. What there are no rows of is left out, but for scenes and persons of a video that
+    `has_pictures` and was not listened to alone.
     """
-    presence = Presence.of(annotations, sample_fps)
-    stretches = presence.stretches()
-    ends = chain((end for own in stretches.values() for _, end in own), (scene.end_s for scene in presence.scenes))
-    length_s = duration_s or max(ends, default=1.0)
-    lanes = packed(stretches, MOST_LANES)
-    heights = [0.45, max(0.6, len(lanes) * LANE_IN), 0.9, 0.9]
+    persons = Presence.of(annotations, sample_fps)
+    faces = Presence.of(annotations, face_fps, kind=FACE_DETECTION)
+    length_s = _length_s(annotations, persons, faces, duration_s)
+    is_seen = has_pictures and (not annotations or any(row.pipeline != AUDIO for row in annotations))
+    panels = [
+        *(_person_panels(annotations, persons, length_s) if is_seen else ()),
+        *_face_panels(faces, length_s),
+        *sound_panels(annotations, length_s, is_alone=not is_seen),
+    ]
     with style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(WIDTH_IN, sum(heights) + 1.7), layout="constrained", dpi=DPI)
-        scenes, persons, number, confidence = figure.subplots(4, 1, sharex=True, height_ratios=heights)
-        _draw_title(figure, title)
-        _draw_scenes(scenes, presence.scenes, length_s)
-        _draw_lanes(persons, lanes, stretches, length_s)
-        _draw_number(number, stretches, length_s)
-        _draw_confidence(confidence, annotations, length_s, presence.sample_fps)
-        _time_axis(confidence, length_s)
+        figure = Figure(figsize=(WIDTH_IN, sum(panel.height_in for panel in panels) + 1.7), layout="constrained", dpi=DPI)
+        grid = figure.subplots(len(panels), 1, sharex=True, height_ratios=[panel.height_in for panel in panels], squeeze=False)
+        title_figure(figure, title)
+        for axes, panel in zip(grid[:, 0], panels, strict=True):
+            panel.draw(axes)
+        time_axis(grid[-1, 0], length_s)
     return figure
 
 
@@ -114,33 +116,53 @@ def format_for(target: Path, asked: str | None) -> str:
     return told
 
 
-def _draw_title(figure: Figure, title: str) -> None:
-    name, _, facts = title.partition("\n")
-    if name:
-        figure.suptitle(name, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    if facts:
-        figure.get_axes()[0].set_title(facts, loc="left", fontsize=8.5, color=GREY)
+def _length_s(annotations: Sequence[Annotation], persons: Presence, faces: Presence, duration_s: float | None) -> float:
+    """How long the time axis is: as long as the video, and its sound where that goes on for much longer."""
+    stretches = chain(persons.stretches().values(), faces.stretches().values())
+    seen_s = duration_s or max(chain((end for own in stretches for _, end in own), (scene.end_s for scene in persons.scenes)), default=0.0)
+    heard_s = heard_until_s(annotations)
+    return heard_s if heard_s > 1.01 * seen_s + 1 else seen_s or 1.0
+
+
+def _person_panels(annotations: Sequence[Annotation], presence: Presence, length_s: float) -> Iterator[Panel]:
+    """Scenes, a lane for each person, how many there are, and how sure the detector was."""
+    stretches = presence.stretches()
+    lanes, name = packed(stretches, MOST_LANES), counted(len(stretches), "person")
+    boxes = [row for row in annotations if row.annotation_type == PERSON_DETECTION]
+    yield Panel(0.45, lambda axes: _draw_scenes(axes, presence.scenes, length_s))
+    yield Panel(max(0.6, len(lanes) * LANE_IN), lambda axes: _draw_lanes(axes, lanes, stretches, length_s, name))
+    yield Panel(0.9, lambda axes: _draw_number(axes, stretches, length_s))
+    yield Panel(0.9, lambda axes: _draw_confidence(axes, boxes, length_s, presence.sample_fps))
+
+
+def _face_panels(presence: Presence, length_s: float) -> Iterator[Panel]:
+    """A lane for each face that is told from others, or one for all where none is."""
+    known = presence.stretches()
+    stretches = known or presence.strangers()
+    lanes, name = packed(stretches, MOST_FACE_LANES), counted(len(known), "face") if known else "faces"
+    if lanes:
+        yield Panel(max(0.3, len(lanes) * LANE_IN), lambda axes: _draw_lanes(axes, lanes, stretches, length_s, name))
 
 
 def _draw_scenes(axes: Axes, scenes: Sequence[Scene], length_s: float) -> None:
-    axes.set_ylabel(counted(len(scenes), "scene"), rotation=0, ha="right", va="center")
+    name_panel(axes, counted(len(scenes), "scene"))
     axes.set_yticks([])
     if len(scenes) > MOST_BANDS:
         cuts, edges = np.histogram([scene.start_s for scene in scenes], bins=BINS, range=(0, length_s))
-        axes.stairs(cuts, edges, fill=True, color=SLATES[0])
+        axes.stairs(cuts, edges, fill=True, color=TONES[0])
         axes.set_yticks([0, int(cuts.max())])
         return
     axes.set_ylim(0, 1)
     for number, scene in enumerate(scenes):
-        axes.broken_barh([(scene.start_s, scene.end_s - scene.start_s)], (0, 1), facecolors=SLATES[number % 2])
+        axes.broken_barh([(scene.start_s, scene.end_s - scene.start_s)], (0, 1), facecolors=TONES[number % 2])
         name = short_name(scene.name)
         if (scene.end_s - scene.start_s) / length_s * WIDTH_IN * 0.85 > 0.09 * len(name) + 0.06:
             axes.text((scene.start_s + scene.end_s) / 2, 0.5, name, ha="center", va="center", fontsize=8)
-    _say_if_empty(axes, scenes, "no scenes stored")
+    say_if_empty(axes, scenes, "no scenes stored")
 
 
-def _draw_lanes(axes: Axes, lanes: Sequence[Sequence[str]], stretches: Mapping[str, Sequence[Stretch]], length_s: float) -> None:
-    axes.set_ylabel(counted(len(stretches), "person"), rotation=0, ha="right", va="center")
+def _draw_lanes(axes: Axes, lanes: Sequence[Sequence[str]], stretches: Mapping[str, Sequence[Stretch]], length_s: float, name: str) -> None:
+    name_panel(axes, name)
     axes.set_ylim(max(1, len(lanes)), 0)
     is_shared = any(len(persons) > 1 for persons in lanes)
     for lane, persons in enumerate(lanes):
@@ -156,7 +178,7 @@ def _draw_lanes(axes: Axes, lanes: Sequence[Sequence[str]], stretches: Mapping[s
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#E3E3E3", linewidth=0.5)
     axes.set_axisbelow(True)
-    _say_if_empty(axes, lanes, "no persons stored")
+    say_if_empty(axes, lanes, "no persons stored")
 
 
 def _name_bar(axes: Axes, person: str, bar: tuple[float, float], lane: int, length_s: float, taken: list[Stretch]) -> None:
@@ -178,7 +200,7 @@ def _draw_number(axes: Axes, stretches: Mapping[str, Sequence[Stretch]], length_
     axes.step(times, present, where="post", color=BLUE, linewidth=0.8)
     axes.set_ylim(0, max(1, *present) * 1.08)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
-    axes.set_ylabel("persons\nat once", rotation=0, ha="right", va="center")
+    name_panel(axes, "persons\nat once")
 
 
 def _readable(counts: Sequence[tuple[float, int]], length_s: float) -> tuple[Sequence[float], Sequence[int]]:
@@ -198,13 +220,13 @@ def _draw_confidence(axes: Axes, annotations: Sequence[Annotation], length_s: fl
     sure = np.array([row.confidence for row in boxes], np.float64)
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 1])
-    axes.set_ylabel("confidence\nof boxes", rotation=0, ha="right", va="center")
+    name_panel(axes, "confidence\nof boxes")
     if boxes:
         middle, low, median, high = _spread(times, sure, max(1 / sample_fps, length_s / BINS))
         axes.fill_between(middle, low, high, color=GREY, alpha=0.22, linewidth=0)
         axes.plot(middle, median, color=GREY, linewidth=0.9)
-        axes.text(1.0, 1.02, "median, 10 % to 90 %", transform=axes.transAxes, ha="right", va="bottom", fontsize=7, color=GREY)
-    _say_if_empty(axes, boxes, "no boxes stored")
+        note_above(axes, "median, 10 % to 90 %")
+    say_if_empty(axes, boxes, "no boxes stored")
 
 
 def _spread(times: Floats, values: Floats, width_s: float) -> tuple[Floats, Floats, Floats, Floats]:
@@ -216,18 +238,3 @@ def _spread(times: Floats, values: Floats, width_s: float) -> tuple[Floats, Floa
         spread[:, stretch] = np.percentile(values[place == stretch], (10, 50, 90))
     low, median, high = spread
     return middle, low, median, high
-
-
-def _time_axis(axes: Axes, length_s: float) -> None:
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
-
-    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-    step = next((step for step in steps if length_s / step <= 14), length_s / 10)
-    axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: clock(time_s) if step >= 1 else f"{time_s:.1f} s"))
-    axes.set_xlim(0, length_s)
-
-
-def _say_if_empty(axes: Axes, there: Sequence[Any], text: str) -> None:
-    if not there:
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)

@@ -1,4 +1,4 @@
-"""Who is in the picture when: between the frames that a detector has looked at, persons move in a straight line."""
+"""Who is in the picture when: between the frames that a detector has looked at, persons and faces move in a straight line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from schemas.annotation import PERSON_DETECTION, SCENE_TYPE, Annotation
+from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, SCENE_TYPE, Annotation
+from schemas.attributes import landmark_keypoints
 from schemas.frames import Floats
 from vaengine.pictures.palette import short_name
 
@@ -27,30 +28,36 @@ Stretch = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A person in one frame: `xyxy` in displayed pixels, `keypoints` K x 3 float64 (x, y, visibility) or None.
+    """A person or a face in one frame: `xyxy` in displayed pixels, `keypoints` K x 3 float64 (x, y, visibility) or None.
 
-    `is_detected` is False where the box was not found by a detector in this very frame, but lies between two that were.
+    `identity` is the id of the person or face, `linked` the person that a face belongs to; both None where not known. `is_detected` is
+    False where the box was not found by a detector in this very frame, but lies between two that were.
     """
 
     frame: int
     time_s: float
-    person_id: str | None
+    identity: str | None
     xyxy: Corners
     confidence: float | None = None
     keypoints: Floats | None = None
     is_detected: bool = True
+    linked: str | None = None
 
     @classmethod
     def of(cls, row: Annotation) -> Sighting:
-        """The box of one row; raises ValueError for a row without box, frame or time."""
+        """The box of one row, of a face that of its identity; raises ValueError for a row without box, frame or time."""
         if row.bbox is None or row.frame_number is None or row.timestamp_seconds is None:
             raise ValueError(f"annotation {row.annotation_id} is no box in a frame")
         box = row.bbox
         corners = (box.x, box.y, box.x + box.width, box.y + box.height)
-        return cls(row.frame_number, row.timestamp_seconds, row.person_id, corners, row.confidence, _pose(row.attributes.get("keypoints")))
+        seen = cls(row.frame_number, row.timestamp_seconds, row.person_id, corners, row.confidence)
+        if row.annotation_type == FACE_DETECTION:
+            points = landmark_keypoints(row.annotation_type, row.attributes)
+            return replace(seen, identity=row.face_id, linked=row.person_id, keypoints=_pose(points))
+        return replace(seen, keypoints=_pose(row.attributes.get("keypoints")))
 
     def towards(self, other: Sighting, frame: int, time_s: float) -> Sighting:
-        """Where the person is at `time_s` on the straight way to `other`; a key point is visible only if it is at both ends."""
+        """Where it is at `time_s` on the straight way to `other`; a key point is visible only if it is at both ends."""
         way = other.time_s - self.time_s
         share = min(1.0, max(0.0, (time_s - self.time_s) / way)) if way > 0 else 0.0
         left, top, right, bottom = (a + (b - a) * share for a, b in zip(self.xyxy, other.xyxy, strict=True))
@@ -97,17 +104,17 @@ class _Span:
 
 
 class Presence:
-    """Every box of a video, at any frame of it.
+    """Every box of a video's persons, or of its faces, at any frame of it.
 
-    A sampling interval is 1/`sample_fps` seconds long. Two boxes of one person join when they lie at most two intervals apart and no scene
-    begins in between; what does not join stands still until its interval ends, so that a box does not flash up for one frame.
+    A sampling interval is 1/`sample_fps` seconds long. Two boxes of one identity join when they lie at most two intervals apart and no
+    scene begins in between; what does not join stands still until its interval ends, so that a box does not flash up for one frame.
     """
 
     def __init__(self, sightings: Iterable[Sighting], scenes: Sequence[Scene] = (), sample_fps: float | None = None) -> None:
-        ordered = sorted(sightings, key=lambda seen: (seen.frame, seen.person_id or ""))
+        ordered = sorted(sightings, key=lambda seen: (seen.frame, seen.identity or ""))
         self.scenes = tuple(scenes)
-        self.persons = _by_person(ordered)
-        self.sample_fps = sample_fps or _usual_fps(self.persons)
+        self.tracks = _by_identity(ordered)
+        self.sample_fps = sample_fps or _usual_fps(self.tracks)
         self.looked_at = frozenset(seen.frame for seen in ordered)
         self._cuts = [scene.frame for scene in scenes]
         self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
@@ -115,10 +122,10 @@ class Presence:
         self._longest_s = max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
 
     @classmethod
-    def of(cls, annotations: Iterable[Annotation], sample_fps: float | None = None) -> Presence:
-        """From the rows of a video, of whatever types."""
+    def of(cls, annotations: Iterable[Annotation], sample_fps: float | None = None, *, kind: str = PERSON_DETECTION) -> Presence:
+        """From the rows of a video, of whatever types: its persons, or its faces where `kind` says so."""
         rows = list(annotations)
-        boxes = (Sighting.of(row) for row in rows if row.annotation_type == PERSON_DETECTION and row.bbox is not None)
+        boxes = (Sighting.of(row) for row in rows if row.annotation_type == kind and row.bbox is not None)
         return cls(boxes, scenes_of(rows), sample_fps)
 
     def at(self, frame: int, time_s: float) -> list[Sighting]:
@@ -126,7 +133,7 @@ class Presence:
         first, stop = bisect_left(self._starts, time_s - self._longest_s - _ROUNDING_S), bisect_right(self._starts, time_s + _ROUNDING_S)
         spans = (span for span in self._spans[first:stop] if span.first.frame <= frame)
         seen = (span.at(frame, time_s) for span in spans)
-        return sorted((one for one in seen if one is not None), key=lambda one: one.person_id or "")
+        return sorted((one for one in seen if one is not None), key=lambda one: one.identity or "")
 
     def scene_at(self, frame: int) -> str | None:
         """Name of the scene that a frame belongs to."""
@@ -134,11 +141,22 @@ class Presence:
         return short_name(self.scenes[place].name) if place >= 0 else None
 
     def stretches(self) -> dict[str, list[Stretch]]:
-        """When each person is there, `[start_s, end_s)`, by order of first appearance."""
-        return {person: self._runs(seen) for person, seen in self.persons.items()}
+        """When each of them is there, `[start_s, end_s)`, by order of first appearance."""
+        return {identity: self._runs(seen) for identity, seen in self.tracks.items()}
+
+    def strangers(self) -> dict[str, list[Stretch]]:
+        """When anybody without an identity is there, under one empty name; empty where nobody is."""
+        ends = sorted((span.first.time_s, span.end_s) for span in self._spans if span.first.identity is None)
+        merged: list[Stretch] = []
+        for start_s, end_s in ends:
+            if merged and start_s <= merged[-1][1] + _ROUNDING_S:
+                merged[-1] = (merged[-1][0], max(end_s, merged[-1][1]))
+            else:
+                merged.append((start_s, end_s))
+        return {"": merged} if merged else {}
 
     def joins(self, before: Sighting, after: Sighting) -> bool:
-        """Whether a person is taken to have been there between two boxes."""
+        """Whether somebody is taken to have been there between two boxes."""
         is_near = self._interval(after.time_s) - self._interval(before.time_s) <= JOINED_INTERVALS
         return is_near and bisect_right(self._cuts, before.frame) == bisect_right(self._cuts, after.frame)
 
@@ -153,9 +171,9 @@ class Presence:
 
     def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_Span]:
         for seen in ordered:
-            if seen.person_id is None:
+            if seen.identity is None:
                 yield _Span(seen, None, self._until_s(seen))
-        for mine in self.persons.values():
+        for mine in self.tracks.values():
             for before, after in pairwise([*mine, None]):
                 joined = after if after is not None and before is not None and self.joins(before, after) else None
                 if before is not None:
@@ -166,19 +184,19 @@ class Presence:
         return [(mine[first].time_s, self._until_s(mine[stop - 1])) for first, stop in pairwise(borders)]
 
 
-def _by_person(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
-    persons: dict[str, list[Sighting]] = {}
+def _by_identity(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
+    tracks: dict[str, list[Sighting]] = {}
     for seen in ordered:
-        if seen.person_id is not None:
-            mine = persons.setdefault(seen.person_id, [])
+        if seen.identity is not None:
+            mine = tracks.setdefault(seen.identity, [])
             if not mine or mine[-1].frame != seen.frame:
                 mine.append(seen)
-    return persons
+    return tracks
 
 
-def _usual_fps(persons: Mapping[str, Sequence[Sighting]]) -> float:
-    """The rate at which persons are mostly seen again."""
-    gaps = [after.time_s - before.time_s for mine in persons.values() for before, after in pairwise(mine)]
+def _usual_fps(tracks: Mapping[str, Sequence[Sighting]]) -> float:
+    """The rate at which they are mostly seen again."""
+    gaps = [after.time_s - before.time_s for mine in tracks.values() for before, after in pairwise(mine)]
     usual_s = float(np.median(gaps)) if gaps else 0.0
     return 1 / usual_s if usual_s > 0 else USUAL_FPS
 

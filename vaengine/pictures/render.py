@@ -1,4 +1,4 @@
-"""A video with what was found drawn into it: boxes, names, poses, and a timeline below the picture."""
+"""A video with what was found drawn into it: boxes, names, poses, faces, subtitles, and a timeline below the picture."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ from actors.container import opened
 from actors.decoder import ChunkDecoder
 from actors.picture import DecodedFrame
 from schemas.errors import UsageError
-from schemas.frames import Pixels
 from schemas.video import Video
 from vaengine.lookup import VideoResults, check_unchanged
-from vaengine.pictures.overlay import Overlay
-from vaengine.pictures.presence import Presence, Sighting
 from vaengine.pictures.recording import Coding, Recording, check_encoder, format_of, recording
+from vaengine.pictures.sheet import Scenery, Sheet
 from vaengine.pictures.target import check_target, whole_file
-from vaengine.pictures.timeline import Layout, Strip, within
 from vaengine.plan import chunk_spec
-from vaengine.quantities import clock, counted
+from vaengine.quantities import clock
 
 USUAL_CRF: Final = 20  # x264's constant rate factor: hardly to be told from the source
 
@@ -39,6 +36,7 @@ class RenderOptions:
     crf: int = USUAL_CRF
     with_sound: bool = True
     with_labels: bool = True
+    with_subtitles: bool = True
 
     def __post_init__(self) -> None:
         if self.start_s is not None and self.end_s is not None and self.start_s >= self.end_s:
@@ -85,7 +83,7 @@ class Extent:
     def frames(self) -> Iterator[DecodedFrame]:
         """Its frames, in order; a video whose index is not exact is decoded from its start and counted."""
         first, stop = (self.first, self.stop) if self.video.index.exact else (0, len(self.video.index))
-        for frame in ChunkDecoder(chunk_spec(self.video, first, stop, (), None)):
+        for frame in ChunkDecoder(chunk_spec(self.video, first, stop)):
             is_after = not self.is_whole and frame.number >= self.stop
             if frame.is_trailing or is_after:
                 return
@@ -99,46 +97,6 @@ class Extent:
         return max(1, (int(pts[following]) if following < len(pts) else self.video.end_pts) - frame.pts)
 
 
-class Sheet:
-    """The picture that is drawn: the source's, made even by doubling its last row or column, and the timeline below."""
-
-    def __init__(self, extent: Extent, presence: Presence, *, with_labels: bool) -> None:
-        video, stretches = extent.video, within(presence.stretches(), extent.start_s, extent.end_s)
-        self._video, self._presence = video, presence
-        self._width, self._height = video.width + video.width % 2, video.height + video.height % 2
-        self._overlay = Overlay(video.width, video.height, with_labels=with_labels)
-        layout = Layout.of(self._width, self._height, stretches)
-        self._strip = Strip(layout, extent.start_s, extent.end_s, presence.scenes, stretches)
-        self._end_s = extent.end_s
-        self.pixels: Pixels = np.zeros((self._height + layout.height, self._width, 3), np.uint8)
-
-    def draw(self, picture: Pixels, number: int, time_s: float) -> Pixels:
-        """All of it for one frame; `picture` is H x W x 3 uint8 BGR, displayed. The array is used again for the next."""
-        height, width = picture.shape[:2]
-        seen = self._presence.at(number, time_s)
-        view = self.pixels[:height, :width]
-        view[:] = picture
-        self._overlay.draw(view, seen)
-        self.pixels[height : self._height, :width] = view[-1:]
-        self.pixels[: self._height, width : self._width] = self.pixels[: self._height, width - 1 : width]
-        self._strip.draw(self.pixels[self._height :], time_s, self._caption(number, time_s, seen), is_detected=self._looked_at(number))
-        return self.pixels
-
-    def _looked_at(self, number: int) -> bool:
-        return number in self._presence.looked_at
-
-    def _caption(self, number: int, time_s: float, seen: list[Sighting]) -> tuple[str, ...]:
-        persons = sum(one.person_id is not None for one in seen)
-        scene = self._presence.scene_at(number)
-        parts = (
-            f"{_time_code(time_s)} / {_time_code(self._end_s)}",
-            f"frame {number}",
-            scene and f"scene {scene}",
-            counted(persons, "person"),
-        )
-        return tuple(part for part in parts if part)
-
-
 def render(
     results: VideoResults,
     target: Path,
@@ -149,16 +107,19 @@ def render(
 ) -> RenderProgress:
     """Write a video's results as a film of the same times, with its sound, to `target` (.mp4 or .mkv), whole or not at all.
 
-    Raises `UsageError` before anything is decoded: target or encoder unfit, the file changed, nothing in the stretch; `VideoError`s of the
-    decoder; `DiskFull`.
+    Raises `UsageError` before anything is decoded: no pictures, target or encoder unfit, the file changed, nothing in the stretch;
+    `VideoError`s of the decoder; `DiskFull`.
     """
     asked, video = options or RenderOptions(), results.video
     file_format = format_of(target)
+    if not video.has_pictures:
+        raise UsageError(f"{video.video_id} is sound alone, there is no picture to draw into: `vaengine plot` shows what was heard")
     check_target(target, force=force, sources=(video.path,))
     check_encoder()
     check_unchanged(video)
     extent = Extent.of(video, asked.start_s, asked.end_s)
-    sheet = Sheet(extent, Presence.of(results.annotations, results.sample_fps), with_labels=asked.with_labels)
+    stretch = (extent.start_s, extent.end_s)
+    sheet = Sheet(Scenery.of(results), *stretch, with_labels=asked.with_labels, with_subtitles=asked.with_subtitles)
     with whole_file(target) as file, ExitStack() as held:
         source = held.enter_context(opened(video.path))
         coding = _coding(video, source, sheet, asked.crf)
@@ -202,9 +163,3 @@ def _zero_s(extent: Extent, sound: Any) -> Fraction:
 def _source_s(video: Video, time_s: float) -> Fraction:
     """A time since the first frame, as the source counts it: on the time base, exact."""
     return (video.start_pts + round(time_s / float(video.time_base))) * video.time_base
-
-
-def _time_code(time_s: float) -> str:
-    """`0:07.42`; cut, not rounded, so that it never runs ahead."""
-    hundredths = int(time_s * 100 + 1e-6)
-    return f"{clock(hundredths // 100)}.{hundredths % 100:02d}"

@@ -1,4 +1,4 @@
-"""A strip below the picture: scenes as bands, persons as lanes, and a playhead; drawn once, but for what moves."""
+"""A strip below the picture: scenes as bands, persons as lanes, what is heard, and a playhead; drawn once, but for what moves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 
 from schemas.frames import Pixels
-from vaengine.pictures.palette import bgr, colour_of, short_name
+from vaengine.pictures.hearing import Mark
+from vaengine.pictures.palette import bgr, colour_of, ink_on, short_name
 from vaengine.pictures.presence import Scene, Stretch
 
 PAPER: Final = (34, 34, 34)  # BGR, as everything OpenCV draws
@@ -63,7 +64,7 @@ def text_size(width: int, height: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are in a strip of `width` x `height` pixels, from its top: a row of text, scenes, lanes `lane_height` apart."""
+    """Where things are in a strip of `width` x `height` pixels, from its top: a row of text, scenes, lanes `lane_height` apart, sounds."""
 
     width: int
     height: int
@@ -71,35 +72,50 @@ class Layout:
     band_height: int
     lane_height: int
     lanes: int
+    sound_height: int
+    sounds: int
     unit: float
 
     @classmethod
-    def of(cls, width: int, picture_height: int, stretches: Mapping[str, Sequence[Stretch]]) -> Layout:
-        """For a picture of this size: even height, lanes as tall as there is room for those that are needed."""
+    def of(cls, width: int, picture_height: int, stretches: Mapping[str, Sequence[Stretch]], sounds: int = 0) -> Layout:
+        """For a picture of this size: even height, lanes as tall as there is room for those that are needed, `sounds` rows below."""
         unit = text_size(width, picture_height)
         text, band, room = round(20 * unit), round(15 * unit), round(SHARE * picture_height)
         tallest, least = round(9 * unit), max(3, round(3 * unit))
         lanes = len(packed(stretches, max(1, room // least)))
         lane = max(least, min(tallest, room // lanes)) if lanes else 0
-        height = text + band + lanes * lane + round(4 * unit)
-        return cls(width, height + height % 2, text, band, lane, lanes, unit)
+        sound = round(13 * unit)
+        height = text + band + lanes * lane + sounds * sound + round(4 * unit)
+        return cls(width, height + height % 2, text, band, lane, lanes, sound, sounds, unit)
 
     @property
     def lanes_top(self) -> int:
         return self.text_height + self.band_height + round(2 * self.unit)
+
+    @property
+    def sounds_top(self) -> int:
+        return self.lanes_top + self.lanes * self.lane_height
 
 
 class Strip:
     """The timeline of `[start_s, end_s)`; `draw` copies the background and adds the playhead and a line of text."""
 
     def __init__(
-        self, layout: Layout, start_s: float, end_s: float, scenes: Sequence[Scene], stretches: Mapping[str, Sequence[Stretch]]
+        self,
+        layout: Layout,
+        start_s: float,
+        end_s: float,
+        scenes: Sequence[Scene],
+        stretches: Mapping[str, Sequence[Stretch]],
+        sounds: Sequence[Sequence[Mark]] = (),
     ) -> None:
         self.layout, self._start_s, self._length_s = layout, start_s, max(end_s - start_s, 1e-9)
         self.background: Pixels = np.empty((layout.height, layout.width, 3), np.uint8)
         self.background[:] = PAPER
         self._bands(scenes)
         self._lanes(stretches)
+        for row, marks in enumerate(sounds):
+            self._marks(marks, layout.sounds_top + row * layout.sound_height)
 
     def draw(self, canvas: Pixels, time_s: float, caption: Sequence[str], *, is_detected: bool) -> None:
         """Onto `canvas`, H x W x 3 uint8 BGR of the layout's size, with as many parts of the caption as fit.
@@ -135,9 +151,7 @@ class Strip:
                 continue
             left, right = self.x(scene.start_s), self._right(scene.end_s)
             self.background[top:bottom, left:right] = BANDS[number % 2]
-            name = short_name(scene.name)
-            if _text_width(name, self.layout.unit * 0.85) + 4 * self.layout.unit < right - left:
-                _write(self.background, name, left + round(3 * self.layout.unit), (top + bottom) // 2, INK, self.layout.unit * 0.85)
+            self._name(short_name(scene.name), left, right, (top + bottom) // 2, INK)
 
     def _lanes(self, stretches: Mapping[str, Sequence[Stretch]]) -> None:
         layout = self.layout
@@ -150,6 +164,22 @@ class Strip:
                 for start_s, end_s in stretches[person]:
                     left = self.x(start_s)
                     self.background[top:bottom, left : max(left + 1, self._right(end_s))] = bgr(colour_of(person))
+
+    def _marks(self, marks: Sequence[Mark], top: int) -> None:
+        bottom = top + self.layout.sound_height - max(1, round(2 * self.layout.unit))
+        self.background[top:bottom] = LANE_PAPER
+        for mark in marks:
+            if mark.end_s <= self._start_s or mark.start_s >= self._start_s + self._length_s:
+                continue
+            left, right = self.x(mark.start_s), max(self.x(mark.start_s) + 1, self._right(mark.end_s))
+            self.background[top:bottom, left:right] = bgr(mark.colour)
+            self._name(mark.name, left, right, (top + bottom) // 2, bgr(ink_on(mark.colour)))
+
+    def _name(self, name: str, left: int, right: int, middle: int, colour: tuple[int, int, int]) -> None:
+        """Written where it fits."""
+        unit = self.layout.unit
+        if _text_width(name, unit * 0.85) + 4 * unit < right - left:
+            _write(self.background, name, left + round(3 * unit), middle, colour, unit * 0.85)
 
     def _right(self, end_s: float) -> int:
         """The column behind a stretch's last one."""

@@ -1,0 +1,65 @@
+"""From a whole manifest to the result of a pipeline: final rows, what they lack, and the embeddings of some; by stored numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from actors.loss import LossVerdict, loss_verdict, sound_verdict
+from schemas.annotation import Annotation
+from schemas.chunk import WorkKey
+from schemas.job import JobStatus, PipelineResult
+from schemas.pipeline import AUDIO, FACE, PERSON
+from schemas.settings import Settings
+from schemas.sound import Heard
+from schemas.store import Embeddings, StorageBackend
+from schemas.video import Video
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a whole manifest came to: whether enough of it is there, every row, and the embeddings of some."""
+
+    verdict: LossVerdict
+    rows: tuple[Annotation, ...] = ()
+    embeddings: Embeddings | None = None
+
+
+def concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None) -> Conclusion:
+    """The result of a key whose manifest is whole; `persons` is the ended person_tracking that faces are linked to, if any.
+
+    A stream that the file does not have gives an empty result, with a warning: nothing is there to be found.
+    """
+    if key.pipeline == AUDIO:
+        return _heard(store, video, key, settings)
+    if not video.has_pictures:
+        return Conclusion(LossVerdict(warning="there is no picture in it"))
+    lost = [frame for line in store.manifest([key])[key] for frame in line.lost]
+    numbers = store.numbers(key)
+    verdict = loss_verdict(video, lost, len(numbers.frame_numbers) + len(lost), settings.decode.max_lost)
+    if key.pipeline == FACE:
+        from actors.face_association import faces_associated
+
+        return Conclusion(_told_of(persons, verdict), *faces_associated(video, numbers, _tracked(store, key, persons), settings, key))
+    from actors.association import associate
+
+    return Conclusion(verdict, associate(video, numbers, settings, key))
+
+
+def _heard(store: StorageBackend, video: Video, key: WorkKey, settings: Settings) -> Conclusion:
+    from actors.sound_rows import sound_rows
+
+    if video.sound is None:
+        return Conclusion(LossVerdict(warning="there is no sound in it"))
+    heard = Heard.joined(map(Heard.from_bytes, store.payloads(key)))
+    return Conclusion(sound_verdict(video, heard.lost, settings.decode.max_lost), sound_rows(video, heard, settings, key))
+
+
+def _tracked(store: StorageBackend, key: WorkKey, persons: PipelineResult | None) -> Sequence[Annotation]:
+    return store.annotations(WorkKey(key.video_id, PERSON, persons.config_hash)) if persons else ()
+
+
+def _told_of(persons: PipelineResult | None, verdict: LossVerdict) -> LossVerdict:
+    if persons is None or persons.status is JobStatus.COMPLETED:
+        return verdict
+    return verdict.noting("person_tracking failed: faces are linked to what it had at most")

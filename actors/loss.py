@@ -1,0 +1,53 @@
+"""How much of a video may be missing before its result is none: pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from schemas.errors import SoundTruncated, Truncated, VaengineError
+from schemas.sound import SAMPLE_RATE
+from schemas.video import Video
+
+LOST_SHOWN = 10  # frame numbers named in a warning
+LEAST_GAP_S = 0.05  # of sound, that is worth a word
+
+
+@dataclass(frozen=True, slots=True)
+class LossVerdict:
+    """Whether lost frames are a warning or a failure."""
+
+    warning: str | None = None
+    error: VaengineError | None = None
+
+    def noting(self, more: str) -> LossVerdict:
+        """With one more thing to know about the result."""
+        return replace(self, warning="; ".join(filter(None, (self.warning, more))))
+
+
+def loss_verdict(video: Video, lost: list[int], wanted: int, max_lost: float) -> LossVerdict:
+    """Frames promised but absent: up to `max_lost` of all, and at least one, are a warning that lists them; more is `Truncated`.
+
+    `wanted` are those that were to be decoded: fewer than all where only sampled ones are.
+    """
+    count = len(lost) + video.index.missing
+    promised = min(video.frame_count, wanted + video.index.missing)
+    if not count:
+        return LossVerdict()
+    if count > max(1, math.floor(max_lost * promised)) or count >= promised:
+        return LossVerdict(error=Truncated(video.path, count, promised))
+    shown = ", ".join(str(frame) for frame in lost[:LOST_SHOWN]) + (", ..." if len(lost) > LOST_SHOWN else "")
+    absent = f"; {video.index.missing} more are promised by the header but not in the file" if video.index.missing else ""
+    return LossVerdict(warning=f"{count} of {promised} frames lost: {shown or 'none by number'}{absent}")
+
+
+def sound_verdict(video: Video, lost: int, max_lost: float) -> LossVerdict:
+    """Sound promised but absent, `lost` samples and what the header speaks of beyond the last packet: as for frames, by its length."""
+    sound = video.sound
+    lost_s = lost / SAMPLE_RATE + (sound.missing_s if sound else 0.0)
+    promised_s = (sound.duration_s + sound.missing_s) if sound else 0.0
+    if lost_s < LEAST_GAP_S:
+        return LossVerdict()
+    if lost_s > max(1.0, max_lost * promised_s) or lost_s >= promised_s:
+        return LossVerdict(error=SoundTruncated(video.path, round(lost_s, 1), round(promised_s, 1)))
+    return LossVerdict(warning=f"{lost_s:.2f} of {promised_s:.1f} s of its sound are missing and were taken for silence")

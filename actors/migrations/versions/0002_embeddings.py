@@ -1,0 +1,46 @@
+"""Embeddings and identities; what is known of a video's sound."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+_REAL: sa.types.TypeEngine[float] = sa.REAL().with_variant(sa.Double(), "postgresql")
+
+
+def upgrade() -> None:
+    op.add_column("videos", sa.Column("sound", sa.Text(), nullable=True))
+    op.create_table(
+        "embeddings",
+        sa.Column("annotation_id", sa.Text(), nullable=False),
+        sa.Column("video_id", sa.Text(), nullable=False),
+        sa.Column("pipeline_id", sa.Integer(), nullable=False),
+        sa.Column("config_hash", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("dimension", sa.Integer(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["pipeline_id"], ["pipelines.pipeline_id"]),
+        sa.PrimaryKeyConstraint("annotation_id"),
+    )
+    op.create_index("idx_embeddings_work", "embeddings", ["video_id", "pipeline_id", "config_hash"], unique=False)
+    op.create_table(
+        "identities",
+        sa.Column("identity_id", sa.Text(), nullable=False),
+        sa.Column("video_id", sa.Text(), nullable=False),
+        sa.Column("face_id", sa.Text(), nullable=False),
+        sa.Column("config_hash", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("similarity", _REAL, nullable=False),
+        sa.Column("first_seconds", _REAL, nullable=False),
+        sa.Column("created_at", sa.Text(), server_default=sa.text("(datetime('now'))"), nullable=True),
+        sa.PrimaryKeyConstraint("identity_id", "video_id", "face_id"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("identities")
+    op.drop_table("embeddings")
+    op.drop_column("videos", "sound")

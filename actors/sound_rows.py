@@ -1,0 +1,130 @@
+"""Final rows of the sound of a video from what was heard in its blocks: voice, speech, words, speakers, events, loudness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from actors.identities import grouped
+from schemas.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation, annotation_id
+from schemas.chunk import WorkKey
+from schemas.frames import Ints
+from schemas.settings import Settings
+from schemas.sound import SAMPLE_RATE, Heard, Utterance, Word
+from schemas.video import Video
+
+
+def sound_rows(video: Video, heard: Heard, settings: Settings, key: WorkKey) -> tuple[Annotation, ...]:
+    """Every row of audio_processing: times are seconds since the first frame, below 0 where the sound begins earlier.
+
+    Voices of all blocks are grouped to speakers of the video, numbered by first turn; what is said belongs to who speaks most meanwhile.
+    """
+    rows = _Rows(key, video.sound_start_s)
+    turns = speaker_turns(heard, settings.audio.same_speaker)
+    return (
+        *_voice_rows(rows, heard, settings),
+        *_speech_rows(rows, heard.utterances, turns),
+        *(rows.row(SPEAKER, start, end, speaker_id=who) for start, end, who in turns),
+        *_event_rows(rows, heard),
+        *_loudness_rows(rows, heard),
+    )
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Makes rows of one key; sound has no frames, so an id counts samples, and rows of one type and beginning."""
+
+    key: WorkKey
+    offset_s: float
+    _taken: dict[tuple[str, int], Iterator[int]] = field(default_factory=dict)
+
+    def row(
+        self,
+        annotation_type: str,
+        start_s: float,
+        end_s: float,
+        *,
+        speaker_id: str | None = None,
+        confidence: float | None = None,
+        **attributes: Any,
+    ) -> Annotation:
+        key, sample = self.key, round(start_s * SAMPLE_RATE)
+        ordinal = next(self._taken.setdefault((annotation_type, sample), count()))
+        return Annotation(
+            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, annotation_type, sample, ordinal),
+            video_id=key.video_id,
+            pipeline=key.pipeline,
+            config_hash=key.config_hash,
+            annotation_type=annotation_type,
+            timestamp_seconds=self.offset_s + start_s,
+            end_seconds=self.offset_s + max(start_s, end_s),
+            speaker_id=speaker_id,
+            confidence=None if confidence is None else min(1.0, max(0.0, confidence)),
+            attributes=attributes,
+        )
+
+
+SpeakerTurn = tuple[float, float, str]
+
+
+def speaker_turns(heard: Heard, least: float) -> list[SpeakerTurn]:
+    """Turns `[start_s, end_s)` in order, with the video's speakers: voices alike by a cosine of `least` are one, two of a block never."""
+    if not heard.turns:
+        return []
+    labels = grouped(heard.speakers, least=least, apart=_of_one_block(heard.speaker_blocks))
+    ordered = sorted(heard.turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))
+    appeared = {label: number for number, label in enumerate(dict.fromkeys(int(labels[turn.speaker]) for turn in ordered), start=1)}
+    return [(turn.start_s, turn.end_s, f"speaker_{appeared[int(labels[turn.speaker])]:04d}") for turn in ordered]
+
+
+def _of_one_block(blocks: Ints) -> list[tuple[int, int]]:
+    """Pairs of voices that were told apart within a block."""
+    return [(one, other) for one in range(len(blocks)) for other in range(one + 1, len(blocks)) if blocks[one] == blocks[other]]
+
+
+def _voice_rows(rows: _Rows, heard: Heard, settings: Settings) -> Iterator[Annotation]:
+    from actors.voice import voiced  # brings the model's library along where nothing but its arithmetic is needed
+
+    audio = settings.audio
+    for start_s, end_s, confidence in voiced(heard.voice_frames, heard.voice, audio.voice_onset, audio.voice_offset):
+        yield rows.row(VOICE_ACTIVITY, start_s, end_s, confidence=confidence)
+
+
+def _speech_rows(rows: _Rows, utterances: Sequence[Utterance], turns: Sequence[SpeakerTurn]) -> Iterator[Annotation]:
+    for one in utterances:
+        speaker = who_speaks(one.start_s, one.end_s, turns)
+        yield rows.row(SPEECH, one.start_s, one.end_s, speaker_id=speaker, confidence=one.confidence, text=one.text, language=one.language)
+        for word in one.words:
+            if word.start_s is not None and word.end_s is not None:
+                yield _word_row(rows, word, word.start_s, word.end_s, turns)
+
+
+def _word_row(rows: _Rows, word: Word, start_s: float, end_s: float, turns: Sequence[SpeakerTurn]) -> Annotation:
+    return rows.row(WORD, start_s, end_s, speaker_id=who_speaks(start_s, end_s, turns), confidence=word.score, word=word.text)
+
+
+def who_speaks(start_s: float, end_s: float, turns: Sequence[SpeakerTurn]) -> str | None:
+    """The speaker who has most of `[start_s, end_s)`, the first of those who have as much; None where nobody has any."""
+    shares: dict[str, float] = {}
+    for begin, end, who in turns:
+        shared = min(end, end_s) - max(begin, start_s)
+        if shared > 0:
+            shares[who] = shares.get(who, 0.0) + shared
+    return max(shares, key=lambda who: shares[who], default=None)
+
+
+def _event_rows(rows: _Rows, heard: Heard) -> Iterator[Annotation]:
+    if not heard.events:
+        return
+    from actors.sound_events import merged_events
+
+    for event in merged_events(heard.events):
+        yield rows.row(AUDIO_EVENT, event.start_s, event.end_s, confidence=event.confidence, label=event.label)
+
+
+def _loudness_rows(rows: _Rows, heard: Heard) -> Iterator[Annotation]:
+    """One for each second; the last may be shorter."""
+    for second, rms, peak in zip(heard.seconds.tolist(), heard.rms_dbfs.tolist(), heard.peak_dbfs.tolist(), strict=True):
+        yield rows.row(LOUDNESS, float(second), float(second + 1), rms_dbfs=round(rms, 3), peak_dbfs=round(peak, 3))

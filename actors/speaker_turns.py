@@ -1,0 +1,64 @@
+"""Who speaks when, by a pipeline of pyannote run the way whisperX runs it.
+
+Source: Bredin, pyannote.audio 2.1 speaker diarization pipeline, Interspeech 2023.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actors.discretion import discreet
+from actors.hub import fetched
+from actors.speech_recognition import device_of
+from schemas.errors import DamagedWeights
+from schemas.frames import Floats32
+from schemas.settings import Settings
+from schemas.sound import Turn
+
+
+class SpeakerDiarizer:
+    """Turns of speakers in a block of sound, and a voice of each; speakers of different blocks are told apart by their voices alone.
+
+    Models behind terms are fetched with HF_TOKEN of the environment, which is neither kept nor shown. Raises `ModelError`s.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        folders = tuple(Path(folder).expanduser() for folder in [settings.models.folder] if folder)
+        self._pipeline = pipeline(fetched(settings.audio.speaker_model, kind="speakers", folders=folders), device_of(settings.audio.device))
+
+    def turns(self, samples: Floats32, start_s: float) -> tuple[tuple[Turn, ...], Floats32]:
+        """Turns in seconds since the first sample of the sound, in order of time, and M x D float32 embeddings of length 1.
+
+        A speaker of whom too little was heard for an embedding has zeros for it, which are like nobody's.
+        """
+        with discreet(alone=True):
+            found, voices = self._pipeline(np.ascontiguousarray(samples, np.float32), return_embeddings=True)
+        speakers = sorted(set(found["speaker"]))
+        turns = [
+            Turn(start_s + float(begin_s), start_s + float(end_s), speakers.index(speaker))
+            for begin_s, end_s, speaker in zip(found["start"], found["end"], found["speaker"], strict=True)
+        ]
+        return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))), _unit(voices, speakers)
+
+
+def pipeline(folder: Path, device: str) -> Any:
+    """whisperX's, of a model that is here; raises `DamagedWeights`."""
+    with discreet(alone=True):
+        from whisperx.diarize import DiarizationPipeline
+
+        try:
+            return DiarizationPipeline(str(folder), device=device)
+        except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
+            raise DamagedWeights(str(folder), f"pyannote cannot load it ({type(error).__name__}: {str(error).splitlines()[0]})") from error
+
+
+def _unit(voices: dict[str, list[float]] | None, speakers: list[str]) -> Floats32:
+    """M x D, in the order of `speakers`; M x 0 where the pipeline makes no embeddings."""
+    if voices is None:
+        return np.zeros((len(speakers), 0), np.float32)
+    rows = np.nan_to_num(np.array([voices[speaker] for speaker in speakers], np.float64)).reshape(len(speakers), -1)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True) if rows.size else 1.0
+    return np.divide(rows, lengths, out=np.zeros_like(rows), where=np.asarray(lengths) > 0).astype(np.float32)

@@ -1,0 +1,102 @@
+"""A store of the version before, with results in it, brought up to date when it is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from actors import migrations
+from actors.stores.sqlite import SQLiteStorageBackend
+from schemas.annotation import canonical_digest
+from schemas.errors import StoreUnreachable
+from schemas.pipeline import PERSON, SCENE
+from tests.results import RUN, Clip, done
+
+CLIP = Clip()
+SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)
+JOB = CLIP.job(SCENES, PERSONS)
+OLD_TABLES = ("runs", "pipelines", "jobs", "job_pipeline_status", "annotations", "videos", "video_paths", "chunks", "meta")
+
+
+def filled(path: Path) -> str:
+    """A store with a complete and an unfinished pipeline; its digest."""
+    with closing(SQLiteStorageBackend(path)) as store:
+        epoch = store.open_run(RUN)
+        store.register(epoch, [CLIP.video], [JOB])
+        store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[:2])
+        store.finish(epoch, done(JOB, SCENES, CLIP.scenes(SCENES, [40])))
+        store.set_meta(epoch, "preset", "embedded")
+        return canonical_digest(store.canonical_rows())
+
+
+def at_revision(path: Path, revision: str) -> None:
+    """An empty database as it was made when this revision was the newest."""
+    from alembic import command
+
+    with create_engine(f"sqlite:///{path}").connect() as connection, connection.begin():
+        command.upgrade(migrations.configuration(connection), revision)
+
+
+def columns(path: Path, table: str) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> tuple[Path, str]:
+    """A store at revision 0001 with the rows that another one has, and the digest of those."""
+    path, source = tmp_path / "old.db", tmp_path / "source.db"
+    digest = filled(source)
+    at_revision(path, "0001")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ATTACH ? AS source", (str(source),))
+        for table in OLD_TABLES:
+            names = ", ".join(columns(path, table))
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM source.{table}")
+    return path, digest
+
+
+def test_a_store_of_the_first_revision_keeps_every_row(before: tuple[Path, str]) -> None:
+    path, digest = before
+    assert "sound" not in columns(path, "videos")
+    with closing(SQLiteStorageBackend(path)) as store:
+        assert canonical_digest(store.canonical_rows()) == digest
+        assert store.completed([SCENES, PERSONS]) == {SCENES}
+        assert len(store.numbers(PERSONS).frame_numbers) == 50
+        assert store.meta("preset") == "embedded"
+        assert store.embeddings(PERSONS) is None
+        assert store.identities() == []
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrations.HEAD,)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_its_videos_are_probed_again_since_nobody_looked_for_their_sound(before: tuple[Path, str]) -> None:
+    with closing(SQLiteStorageBackend(before[0])) as store:
+        assert store.known_videos([CLIP.name]) == {}
+        assert store.videos([CLIP.video_id]) == {CLIP.video_id: CLIP.video}
+        assert store.fingerprints([CLIP.video_id]) == {CLIP.video_id: CLIP.fingerprint}
+        store.register(store.open_run(RUN), [CLIP.video], [JOB])
+        assert store.known_videos([CLIP.name]) == {CLIP.name: CLIP.video}
+
+
+def test_a_reader_leaves_it_as_it_is_and_says_what_brings_it_up_to_date(before: tuple[Path, str]) -> None:
+    with pytest.raises(StoreUnreachable, match="a run brings them up to date"):
+        SQLiteStorageBackend(before[0], read_only=True)
+    assert "sound" not in columns(before[0], "videos")
+
+
+def test_the_newest_revision_can_be_undone_with_rows_in_the_tables(tmp_path: Path) -> None:
+    from alembic import command
+
+    path = tmp_path / "new.db"
+    digest = filled(path)
+    with create_engine(f"sqlite:///{path}").connect() as connection, connection.begin():
+        command.downgrade(migrations.configuration(connection), "0001")
+    assert "sound" not in columns(path, "videos")
+    with closing(SQLiteStorageBackend(path)) as store:
+        assert canonical_digest(store.canonical_rows()) == digest

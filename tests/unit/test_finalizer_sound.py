@@ -1,0 +1,141 @@
+"""The finalizer over sound, and over faces that have to know who is tracked: each ends when it can, whatever comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actors.finalizer import Finalizer
+from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
+from actors.stores import open_store
+from schemas.annotation import FACE_DETECTION, LOUDNESS
+from schemas.chunk import WorkKey
+from schemas.frames import Detections
+from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.pipeline import AUDIO, FACE, PERSON
+from schemas.settings import Settings, config_hash
+from schemas.sound import SAMPLE_RATE, Heard, Sound, SoundBlock
+from schemas.store import RunInfo, StorageBackend
+from schemas.video import Video
+from tests.unit import test_plan
+from tests.unit.test_finalizer import Heard as Told
+from vaengine.plan import blocks_of, chunks_of
+
+SETTINGS = Settings()
+SOUND = Sound(1, "aac", 48000, 2, Fraction(1, 48000), 0, 48000 * 150)  # 150 s: two blocks
+Opened = Callable[..., tuple[StorageBackend, Finalizer, Told, Video]]
+
+
+def key(pipeline: str) -> WorkKey:
+    return WorkKey("v", pipeline, config_hash(SETTINGS, pipeline))
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    """A store with one registered video, and a finalizer over it."""
+
+    def make(*pipelines: str, sound: Sound | None = SOUND) -> tuple[StorageBackend, Finalizer, Told, Video]:
+        video = replace(test_plan.video(100, 25), sound=sound)
+        store = open_store(f"files:{tmp_path}")
+        epoch = store.open_run(RunInfo("batch", "here", 1, {}, ()))
+        results = {name: PipelineResult(name, key(name).config_hash, JobStatus.RUNNING) for name in pipelines}
+        store.register(epoch, [video], [BatchJob("job", Path(video.path), tmp_path, {}, "v", JobStatus.RUNNING, results)])
+        told = Told()
+        finalizer = Finalizer(store, told, epoch, SETTINGS)
+        finalizer.expect({"v": "job"})
+        return store, finalizer, told, video
+
+    return make
+
+
+def status(store: StorageBackend, pipeline: str) -> PipelineResult:
+    return store.load_job_metadata("job").pipeline_results[pipeline]
+
+
+def heard(block: SoundBlock, **told: Any) -> Heard:
+    seconds = np.arange(block.first // SAMPLE_RATE, -(-block.stop // SAMPLE_RATE))
+    level = np.full(len(seconds), -20.0, np.float32)
+    return Heard(np.zeros(0, np.int64), np.zeros(0, np.float32), seconds, level, level, **told)
+
+
+def test_sound_is_complete_once_all_its_blocks_are_in_whatever_their_order(opened: Opened) -> None:
+    store, finalizer, told, video = opened(AUDIO)
+    first, second = blocks_of(video, {key(AUDIO): []})
+    finalizer.take([BlockEnd(second, heard(second))])
+    finalizer.drain()
+    assert status(store, AUDIO).status is JobStatus.RUNNING
+    assert blocks_of(video, store.manifest([key(AUDIO)])) == [first]
+    finalizer.take([BlockEnd(first, heard(first)), BlockEnd(second, heard(second))])
+    finalizer.drain()
+    assert status(store, AUDIO).status is JobStatus.COMPLETED
+    rows = [row for row in store.annotations(key(AUDIO)) if row.annotation_type == LOUDNESS]
+    assert [row.timestamp_seconds for row in rows] == [float(second) for second in range(150)]
+    assert len(told.ended) == 1
+
+
+def test_a_block_that_is_left_stays_missing_and_one_that_fails_for_good_fails_the_sound(opened: Opened) -> None:
+    store, finalizer, told, video = opened(AUDIO)
+    first, second = blocks_of(video, {key(AUDIO): []})
+    finalizer.take([BlockEnd(first, cancelled=True), BlockEnd(second, failure=Failure("out_of_memory", "too much", transient=True))])
+    finalizer.drain()
+    assert told.left_chunks == [first.chunk_id, second.chunk_id]
+    assert len(blocks_of(video, store.manifest([key(AUDIO)]))) == 2
+    finalizer.take([BlockEnd(first, failure=Failure("unreadable", "/v.mp4: gone", transient=False))])
+    assert (status(store, AUDIO).status, status(store, AUDIO).error_message) == (JobStatus.FAILED, "/v.mp4: gone")
+
+
+@pytest.mark.parametrize(("lost_s", "ends"), [(0.01, "fine"), (0.9, "warning"), (20.0, "failed")])
+def test_missing_sound_is_told_and_too_much_of_it_is_a_failure(lost_s: float, ends: str, opened: Opened) -> None:
+    store, finalizer, _, video = opened(AUDIO)
+    first, second = blocks_of(video, {key(AUDIO): []})
+    finalizer.take([BlockEnd(first, heard(first, lost=round(lost_s * SAMPLE_RATE))), BlockEnd(second, heard(second))])
+    finalizer.drain()
+    result = status(store, AUDIO)
+    assert ("failed" if result.status is JobStatus.FAILED else "warning" if result.warning else "fine") == ends
+    assert result.annotation_count == 150, "what could be heard is kept"
+
+
+def test_a_video_without_sound_has_an_empty_result_that_says_so(opened: Opened) -> None:
+    store, finalizer, _, video = opened(AUDIO, sound=None)
+    assert blocks_of(video, {key(AUDIO): []}) == []
+    finalizer.finish_now(key(AUDIO))
+    assert (status(store, AUDIO).status, status(store, AUDIO).annotation_count) == (JobStatus.COMPLETED, 0)
+    assert status(store, AUDIO).warning == "there is no sound in it"
+
+
+def ends(video: Video, pipeline: str, failure: Failure | None = None) -> list[BoxesPiece | ChunkEnd]:
+    """The whole video as one pipeline alone would have it: a face in the head of a person, in each fifth frame."""
+    (spec,) = chunks_of(video, {key(pipeline): []}, SETTINGS)
+    own = np.arange(100)
+    box = {PERSON: [100.0, 50.0, 200.0, 350.0], FACE: [130.0, 60.0, 170.0, 110.0]}[pipeline]
+    seen = (Detections(np.array([box]), np.array([0.9])),) * 20
+    piece = BoxesPiece(spec.chunk_id, "v", pipeline, 0, own[::5], () if failure else seen, failure=failure)
+    return [piece, ChunkEnd(spec, 1, own, own * 512, np.zeros(100))]
+
+
+@pytest.mark.parametrize("order", [(PERSON, FACE), (FACE, PERSON)])
+def test_faces_are_linked_to_persons_whichever_is_found_first(order: tuple[str, str], opened: Opened) -> None:
+    store, finalizer, _, video = opened(PERSON, FACE)
+    for pipeline in order:
+        finalizer.take(list(ends(video, pipeline)))
+        finalizer.drain()
+    assert {status(store, pipeline).status for pipeline in order} == {JobStatus.COMPLETED}
+    faces = [row for row in store.annotations(key(FACE)) if row.annotation_type == FACE_DETECTION]
+    assert [row.person_id for row in faces] == ["person_0001"] * 20
+
+
+def test_faces_do_not_wait_for_persons_that_failed(opened: Opened) -> None:
+    store, finalizer, _, video = opened(PERSON, FACE)
+    finalizer.take(list(ends(video, FACE)))
+    finalizer.drain()
+    assert status(store, FACE).status is JobStatus.RUNNING
+    finalizer.take(list(ends(video, PERSON, Failure("model", "no such model", transient=False, pipeline=PERSON))))
+    finalizer.drain()
+    assert (status(store, PERSON).status, status(store, FACE).status) == (JobStatus.FAILED, JobStatus.COMPLETED)
+    assert "person_tracking failed" in (status(store, FACE).warning or "")

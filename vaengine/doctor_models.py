@@ -1,0 +1,69 @@
+"""The doctor's checks of models: which are here, and whether others could come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from schemas.pipeline import AUDIO, FACE, PERSON, SHORT_NAMES
+from vaengine.checks import Check
+from vaengine.models.catalogue import PRESET_FILES, meant
+from vaengine.models.weights import Standing
+
+TERMS: Final = "make one at the hub, accept the terms of pyannote/speaker-diarization-community-1, and set HF_TOKEN"
+
+
+def weights_check(named: Path | None, found: Sequence[Standing]) -> Check:
+    """For which neural presets each pipeline has its weights here; `embedded` needs none, but a folder that was named has to be there."""
+    if named is not None and not named.is_dir():
+        cure = f"correct VAENGINE_MODELS, or fetch weights into it: vaengine models pull --models {named}"
+        return Check("weights", "fail", f"no folder {named}", cure)
+    faulty = [each for each in found if each.path and not each.usable]
+    if faulty:
+        return Check("weights", "fail", "; ".join(f"{each.path}: {each.state}" for each in faulty), "see `vaengine models check`")
+    here = {each.model.name for each in found if each.usable}
+    ready = {short: _ready(pipeline, here) for short, pipeline in SHORT_NAMES.items() if pipeline in (PERSON, FACE, AUDIO)}
+    if not any(ready.values()):
+        return Check("weights", "ok", "none of a neural preset is here (`vaengine models pull` fetches them); preset embedded needs none")
+    texts = [f"{short}: {', '.join(presets) or 'none'}" for short, presets in ready.items()]
+    return Check("weights", "ok", f"here for presets of {'; '.join(texts)}; preset embedded needs none")
+
+
+def _ready(pipeline: str, here: set[str]) -> list[str]:
+    """The presets all of whose models of a pipeline are here."""
+    return [preset for preset in PRESET_FILES if here.issuperset(model.name for model in meant([preset], (pipeline,)))]
+
+
+def embedded_check(what: str, package: str, file: str, folder: Path | None) -> Check:
+    """Whether a model that comes in another package's wheel is there; preset embedded works with nothing else."""
+    if folder is not None and (folder / file).is_file():
+        return Check(what, "ok", f"preset embedded has {file.rpartition('/')[2]} of {package}")
+    return Check(what, "fail", f"{package} has no {file}", "install it again: preset embedded needs it")
+
+
+def hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
+    """Without the publishers of files only weights that are not here are missed."""
+    if offline:
+        return Check("hub", "ok", f"{host} is not asked: VAENGINE_OFFLINE is set")
+    if reached:
+        return Check("hub", "ok", f"{host} answers")
+    cure = "no weights can be fetched: preset embedded needs none, --models names a folder of weights, VAENGINE_MODELS_URL a mirror"
+    return Check("hub", "warn", f"{host} does not answer in 2 s", cure)
+
+
+def sound_hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
+    """The same for models of sound."""
+    if offline:
+        return Check("sound hub", "ok", f"{host} is not asked: VAENGINE_OFFLINE or HF_HUB_OFFLINE is set")
+    if reached:
+        return Check("sound hub", "ok", f"{host} answers")
+    cure = "no models of sound can be fetched: preset embedded needs none, --models names a folder of them, HF_ENDPOINT a mirror"
+    return Check("sound hub", "warn", f"{host} does not answer in 2 s", cure)
+
+
+def token_check(present: bool) -> Check:
+    """Whether models behind terms can be fetched; the token itself is nobody's business."""
+    if present:
+        return Check("HF_TOKEN", "ok", "set: speakers can be told apart")
+    return Check("HF_TOKEN", "ok", f"not set: speakers are told apart only where their model is here ({TERMS})")

@@ -1,0 +1,189 @@
+"""The models of sound: found or fetched from the hub before the run, so that workers ask nobody."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.errors import InvalidSetting, ModelError, WrongDigest
+from schemas.model import Hearing, model_name
+from schemas.pipeline import AUDIO
+from schemas.settings import AudioSettings, Settings
+from vaengine.fit.workshop import Decision, Order, Workshop, device, runtime_key
+from vaengine.models import catalogue
+from vaengine.presets import AUTO, VOICE
+
+DECIDING: Final = ("audio.model", "audio.device", "audio.compute_type", "audio.speakers", "audio.events_model")
+SPEAKERS_KEY: Final = f"speakers.{AUDIO}"
+COMPUTE_TYPES: Final = {"cpu": "int8", "cuda": "float16"}  # faster-whisper's usual ones
+ON_CUDA_ONLY: Final = ("float16", "int8_float16")
+
+
+def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
+    """Device, numbers, and what is listened for; `named` says that the Whisper model is the user's choice. Raises `InvalidSetting`."""
+    audio = settings.audio
+    events, without_events = _events(settings, shop, named)
+    speakers, without_speakers = _speakers(audio, shop)
+    neural = bool(audio.model or events or speakers == "on")
+    chosen = _device(audio, shop, neural=neural)
+    numbers = _compute_type(audio, chosen) if audio.model else "float32"
+    text = f"Whisper {model_name(audio.model)} in {numbers} on {chosen}" if audio.model else VOICE
+    what = ", ".join(filter(None, [text, without_speakers, without_events]))
+    found = {"audio.device": chosen, "audio.compute_type": numbers, "audio.speakers": speakers, "audio.events_model": events}
+    return Decision(found, what)
+
+
+def _device(audio: AudioSettings, shop: Workshop, *, neural: bool) -> str:
+    if neural:
+        return device("audio.device", audio.device, shop, _cuda_fault, shop.recorded(runtime_key(AUDIO)))
+    if audio.device == "cuda":
+        raise InvalidSetting("audio.device", "cuda", "voice activity runs on the processor; name a neural preset, such as --preset fast")
+    return "cpu"
+
+
+def _cuda_fault() -> str:
+    """What torch lacks for a GPU, which its version tells without loading it; empty where nothing."""
+    return "this torch is built without CUDA" if version("torch").endswith("+cpu") else ""
+
+
+def _compute_type(audio: AudioSettings, chosen: str) -> str:
+    if audio.compute_type == "auto":
+        return COMPUTE_TYPES[chosen]
+    if chosen == "cpu" and audio.compute_type in ON_CUDA_ONLY:
+        raise InvalidSetting("audio.compute_type", audio.compute_type, "only a GPU has it; int8 and float32 are for processors")
+    return audio.compute_type
+
+
+def _events(settings: Settings, shop: Workshop, named: bool) -> tuple[str | None, str]:
+    """The classifier of sound events, and what to say where `auto` does without one beside a Whisper model of the user's own."""
+    name = settings.audio.events_model
+    aside = named and settings.preset == AUTO and name == catalogue.AUDIO_SET
+    if not name or not aside or _can_be_had(name, "events", shop):
+        return name, ""
+    return None, f"no sound events: {name} is neither here nor can be fetched"
+
+
+def _speakers(audio: AudioSettings, shop: Workshop) -> tuple[str, str]:
+    """on or off, and what to say where `auto` does without; raises `InvalidSetting` where they were asked for and cannot be told apart."""
+    if audio.speakers == "off" or (audio.speakers == "auto" and not audio.model):
+        return "off", ""
+    recorded = shop.recorded(SPEAKERS_KEY) if audio.speakers == "auto" else None
+    if recorded == "off":
+        return "off", "no speakers, as this store was begun"
+    here = shop.hub.find(audio.speaker_model, "speakers") is not None
+    if here or (shop.hub.has_token and (audio.speakers == "on" or shop.around.can_fetch(AUDIO))):
+        return "on", ""
+    cure = f"set HF_TOKEN to a token of an account that has accepted the terms of {audio.speaker_model}"
+    if audio.speakers == "on" or recorded == "on":
+        raise InvalidSetting("audio.speakers", "on", f"its model is not here; {cure}, or name its folder with audio.speaker_model")
+    return "off", "no speakers: set HF_TOKEN" if not shop.hub.has_token else "no speakers: their model cannot be fetched"
+
+
+def _can_be_had(name: str, task: Hearing, shop: Workshop) -> bool:
+    return _as_folder(name) is not None or shop.hub.find(name, task) is not None or shop.around.can_fetch(AUDIO)
+
+
+def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
+    """The folders of all models that are listened with, and the Whisper model's digest."""
+    audio = settings.audio
+    found: dict[str, Any] = {}
+    if audio.speakers == "on":
+        found["audio.speaker_model"] = _folder(audio.speaker_model, "speakers", order)
+    if audio.events_model:
+        found["audio.events_model"] = _folder(audio.events_model, "events", order)
+    if audio.model and audio.words and audio.align_model:
+        found["audio.align_model"] = _folder(audio.align_model, "align", order)
+    elif audio.model and audio.words and audio.language and order.shop.fetch is not None and (usual := _usual_aligner(audio.language)):
+        _folder(usual, "align", order)  # workers find it in the hub's cache, by the language
+    if audio.model:
+        found |= _recogniser(audio, order)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _usual_aligner(language: str) -> str | None:
+    """The model of the hub that whisperX aligns a language with; None where it has none, or one that torchaudio fetches by itself."""
+    from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF
+
+    name: str | None = DEFAULT_ALIGN_MODELS_HF.get(language)
+    return name
+
+
+def _recogniser(audio: AudioSettings, order: Order) -> Mapping[str, Any]:
+    folder = _folder(str(audio.model), "whisper", order)
+    if folder is None:  # a dry run
+        return {}
+    digest = _digest(Path(folder))
+    if audio.model_sha256 not in (None, digest):
+        raise WrongDigest(folder, digest, audio.model_sha256)
+    return {"audio.model": folder, "audio.model_sha256": digest}
+
+
+def _digest(folder: Path) -> str:
+    from actors.speech_recognition import model_digest
+
+    return model_digest(folder)
+
+
+def _folder(named: str, task: Hearing, order: Order) -> str | None:
+    """Where a model is, fetched if need be; None where it would have to be fetched and nothing is. Raises `ModelError`."""
+    own = _as_folder(named)
+    found = own or order.shop.hub.find(named, task)
+    if found is not None:
+        return str(found.absolute())
+    if os.sep in named and named.startswith((os.sep, ".", "~")):
+        raise ModelError(named, "there is no such folder; name another, or a model of the hub")
+    if order.shop.fetch is None:
+        return None
+    try:
+        order.begin()
+        return str(order.shop.hub.obtain(named, task).absolute())
+    except ModelError as error:
+        raise order.missing(error) from error
+
+
+def _as_folder(named: str) -> Path | None:
+    path = Path(named).expanduser()
+    return path if path.is_dir() else None
+
+
+def examine(settings: Settings) -> None:
+    """Nothing: a model of speech takes long to load, and what it is for is not in doubt."""
+
+
+def check(settings: Settings) -> None:
+    """Before a run, a resumed one too: all models are there, Whisper's unchanged. Raises `ModelError`, `WrongDigest`."""
+    audio = settings.audio
+    for key, named in _in_use(audio).items():
+        if Path(named).is_absolute() and not Path(named).is_dir():
+            cure = f"put it back, or run the original command again with --set {key}=FOLDER: it does only what is missing"
+            raise ModelError(named, f"the model of sound that this batch was begun with is not there any more; {cure}")
+    if audio.model:
+        digest = _digest(Path(audio.model))
+        if digest != audio.model_sha256:
+            raise WrongDigest(audio.model, digest, audio.model_sha256)
+
+
+def _in_use(audio: AudioSettings) -> dict[str, str]:
+    """Models that are listened with, by the key that names them."""
+    named = {
+        "audio.model": audio.model,
+        "audio.events_model": audio.events_model,
+        "audio.align_model": audio.align_model if audio.model and audio.words else None,
+        "audio.speaker_model": audio.speaker_model if audio.speakers == "on" else None,
+    }
+    return {key: name for key, name in named.items() if name}
+
+
+def model(settings: Settings) -> dict[str, str | None] | None:
+    """Name and digest of the Whisper model, None where there is none."""
+    audio = settings.audio
+    return {"file": model_name(audio.model), "sha256": audio.model_sha256} if audio.model else None
+
+
+def carried(settings: Settings) -> Mapping[str, str]:
+    """What a store keeps of what was decided, by meta key."""
+    audio = settings.audio
+    return {runtime_key(AUDIO): audio.device, SPEAKERS_KEY: audio.speakers} if audio.model else {}

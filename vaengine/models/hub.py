@@ -1,0 +1,53 @@
+"""Models of sound, which come from the hub of Hugging Face: whether they are here, and fetching them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from schemas.model import Hearing, HubModel
+from vaengine.models.download import Source
+from vaengine.models.weights import Standing
+
+PUBLIC: Final = "https://huggingface.co"
+TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The hub as this machine sees it: `folders` are looked through before its cache; with a token models behind terms may come too."""
+
+    folders: tuple[Path, ...] = ()
+    offline: bool = True
+    has_token: bool = False
+    address: str = PUBLIC
+
+    @classmethod
+    def of(cls, folders: tuple[Path, ...], environment: Mapping[str, str]) -> Hub:
+        """As `VAENGINE_OFFLINE` and the hub's own variables say; no token is ever kept or shown."""
+        forbidden = environment.get("HF_HUB_OFFLINE", "").strip().upper() in ("1", "ON", "YES", "TRUE")
+        return cls(
+            folders,
+            offline=forbidden or Source.of(environment).offline,
+            has_token=any(environment.get(name) for name in TOKENS),
+            address=environment.get("HF_ENDPOINT") or PUBLIC,
+        )
+
+    def find(self, name: str, task: Hearing) -> Path | None:
+        """The folder of a model that is here."""
+        from actors.hub import is_here
+
+        return is_here(name, kind=task, folders=self.folders)
+
+    def obtain(self, name: str, task: Hearing) -> Path:
+        """The folder of a model, fetched into the hub's cache unless it is here; raises `ModelError`."""
+        from actors.hub import fetched
+
+        return fetched(name, kind=task, folders=self.folders, offline=self.offline)
+
+    def standing(self, model: HubModel) -> Standing:
+        """Whether a model is here; there is no published digest to hold it to."""
+        path = self.find(model.name, model.task)
+        return Standing(model, path, "first use" if path else "not here")

@@ -1,0 +1,61 @@
+"""Names at boxes, in the colours of whom they name, never out of the picture; by the supervision library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from schemas.frames import Pixels
+from vaengine.pictures.palette import COLOURS, NO_TRACK, colour_of, ink_on
+from vaengine.pictures.presence import Sighting
+
+PALETTE: Final = (*COLOURS, NO_TRACK)
+
+
+class Labels:
+    """Writes letters of a size, `unit` times those of a picture of 360 lines."""
+
+    def __init__(self, unit: float) -> None:
+        import supervision as sv
+
+        self._letters = scale, thickness, padding = 0.42 * unit, max(1, round(unit)), max(2, round(2.5 * unit))
+        self._annotator = sv.LabelAnnotator(
+            color=sv.ColorPalette.from_hex(list(PALETTE)),
+            text_color=sv.ColorPalette.from_hex([ink_on(colour) for colour in PALETTE]),
+            text_scale=scale,
+            text_thickness=thickness,
+            text_padding=padding,
+        )
+
+    def draw(self, picture: Pixels, texts: Sequence[str], seen: Sequence[Sighting], *, is_below: bool = False) -> None:
+        """Above their boxes, or below; pushed back into the picture, H x W x 3 uint8 BGR, where they would stand out of it."""
+        import supervision as sv
+
+        corners = np.array([one.xyxy for one in seen], np.float64)
+        widths, heights = np.array([self._size(text) for text in texts], np.float64).T
+        left = np.clip(corners[:, 0], 0, np.maximum(0, picture.shape[1] - 1 - widths))
+        bottom = np.clip(corners[:, 3] + heights if is_below else corners[:, 1], np.minimum(heights, picture.shape[0]), picture.shape[0])
+        anchors = sv.Detections(xyxy=np.stack([left, bottom, left + 1, bottom + 1], axis=1))
+        self._annotator.annotate(picture, anchors, list(texts), custom_color_lookup=colours_of(seen))
+
+    def _size(self, text: str) -> tuple[int, int]:
+        """Width and height of a label, padding included."""
+        import cv2
+
+        scale, thickness, padding = self._letters
+        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+        return width + 2 * padding, height + 2 * padding
+
+
+def detections(seen: Sequence[Sighting]) -> Any:
+    """Their boxes, as supervision takes them."""
+    import supervision as sv
+
+    return sv.Detections(xyxy=np.array([one.xyxy for one in seen], np.float64))
+
+
+def colours_of(seen: Sequence[Sighting]) -> Any:
+    """For each its place in `PALETTE`."""
+    return np.array([PALETTE.index(colour_of(one.identity)) for one in seen])
