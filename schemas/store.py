@@ -42,6 +42,10 @@ class Embeddings:
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.vectors.dtype != np.float32 or len(self.vectors) != len(self.annotation_ids):
             raise ValueError(f"expected {len(self.annotation_ids)} x D float32, got {self.vectors.shape} {self.vectors.dtype}")
+        if len(set(self.annotation_ids)) < len(self.annotation_ids):
+            raise ValueError("an annotation has one vector")
+        if not self.model or not np.isfinite(self.vectors).all():
+            raise ValueError(f"vectors are finite, and of a model that is named: {self.model!r}")
 
     def rows(self) -> Iterator[tuple[str, bytes]]:
         """Each annotation id with its vector as little-endian bytes."""
@@ -79,6 +83,11 @@ class Outcome:
     warning: str | None = None
     keep_runs: bool = False  # keep rows of other configurations of this pipeline and video
     embeddings: Embeddings | None = None  # replaced together with the rows
+
+    @property
+    def replaces_embeddings(self) -> bool:
+        """Whether those that are stored go: they stay only where the rows do and no new ones come."""
+        return self.annotations is not None or self.embeddings is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,17 @@ class Face:
 
 
 def faces_in(store: StorageBackend) -> list[Face]:
-    """Every identity that complete results hold an embedding of, by video and first sight."""
-    keys = {
-        WorkKey(job.video_id, FACE, result.config_hash)
-        for job in store.jobs()
-        if (result := job.pipeline_results.get(FACE)) and result.status is JobStatus.COMPLETED
-    }
-    found = (face for key in sorted(keys) for face in _faces_of(store, key))
+    """Every identity that the newest complete result of each video holds an embedding of, by video and first sight."""
+    found = (face for key in _newest(store) for face in _faces_of(store, key))
     return sorted(found, key=lambda face: (face.row.video_id, face.row.timestamp_seconds or 0.0, face.row.face_id or ""))
+
+
+def _newest(store: StorageBackend) -> Iterable[WorkKey]:
+    """One complete result a video: what older settings left there (`--keep-runs`) shows the same people once more."""
+    results = [(job.video_id, job.pipeline_results[FACE]) for job in store.jobs() if FACE in job.pipeline_results]
+    complete = [(video_id, result) for video_id, result in results if result.status is JobStatus.COMPLETED]
+    complete.sort(key=lambda one: (one[0], str(one[1].completed_at or ""), one[1].config_hash))
+    return {video_id: WorkKey(video_id, FACE, result.config_hash) for video_id, result in complete}.values()
 
 
 def _faces_of(store: StorageBackend, key: WorkKey) -> Iterator[Face]:
@@ -56,15 +59,31 @@ def identified(faces: Sequence[Face], least: float) -> list[Identity]:
     Faces are one person's from a mean cosine of `least` on; two of one video never, since they were told apart there, and two of different
     models never, since their vectors cannot be compared.
     """
-    groups: list[list[Face]] = []
-    for model in dict.fromkeys(face.model for face in faces):
-        own = [face for face in faces if face.model == model]
-        apart = [(i, j) for i, j in combinations(range(len(own)), 2) if own[i].row.video_id == own[j].row.video_id]
-        labels = grouped([face.vector for face in own], least=least, apart=apart)
-        groups += [[face for face, of in zip(own, labels.tolist(), strict=True) if of == label] for label in range(int(labels.max()) + 1)]
-    order = {id(face): place for place, face in enumerate(faces)}
-    groups.sort(key=lambda group: order[id(group[0])])
-    return [one for number, group in enumerate(groups, start=1) for one in _members(f"identity_{number:04d}", group)]
+    groups: dict[tuple[str, int], list[Face]] = {}
+    labels = _labels(faces, least)
+    for face, label in zip(faces, labels, strict=True):
+        groups.setdefault((face.model, label), []).append(face)
+    return [one for number, group in enumerate(groups.values(), start=1) for one in _members(f"identity_{number:04d}", group)]
+
+
+def _labels(faces: Sequence[Face], least: float) -> list[int]:
+    """Group of each face among those of its model."""
+    labels = [0] * len(faces)
+    for model in {face.model for face in faces}:
+        places = [place for place, face in enumerate(faces) if face.model == model]
+        vectors = np.stack([faces[place].vector for place in places])
+        found = grouped(vectors, least=least, apart=_of_one_video([faces[place].row.video_id for place in places]))
+        for place, label in zip(places, found.tolist(), strict=True):
+            labels[place] = label
+    return labels
+
+
+def _of_one_video(video_ids: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of places that hold the same video."""
+    places: dict[str, list[int]] = {}
+    for place, video_id in enumerate(video_ids):
+        places.setdefault(video_id, []).append(place)
+    return [pair for own in places.values() for pair in combinations(own, 2)]
 
 
 def _members(identity_id: str, group: Sequence[Face]) -> Iterator[Identity]:

@@ -224,7 +224,7 @@ class FileStorageBackend(StorageBackend):
             for other in self._other_configurations(key):
                 other.set_aside()
         video = self.videos([job.video_id]).get(job.video_id)
-        kept = outcome.embeddings if outcome.annotations is not None else work.embeddings()
+        kept = outcome.embeddings if outcome.replaces_embeddings else work.embeddings()
         if outcome.status is JobStatus.COMPLETED:
             for name, data in sidecars(key.pipeline, video, given).items():
                 write_or_remove(self._tree.folder(key.video_id) / name, data, scratch=self._tree.scratch)

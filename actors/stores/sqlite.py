@@ -144,6 +144,7 @@ class SQLiteStorageBackend(StorageBackend):
         else:
             data = [annotation.to_data() for annotation in outcome.annotations]
             queries.replace_rows(connection, key, pipeline_id, outcome.annotations, outcome.job_id, rows.time_text(at) or "")
+        if outcome.replaces_embeddings:
             queries.replace_embeddings(connection, key, pipeline_id, outcome.embeddings)
         result = result_of(outcome, data, queries.seconds_of(connection, key, pipeline_id), at)
         siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id)

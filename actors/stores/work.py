@@ -87,7 +87,8 @@ class Work:
         if state["status"] == JobStatus.COMPLETED.value:
             return kept
         later = [chunk for chunk in chunks if chunk.path.name not in state["absorbed"]]
-        unchanged = (row for row in kept if not any(row.frame_number in chunk.frames for chunk in later))
+        replaced = [chunk.frames for chunk in later]
+        unchanged = (row for row in kept if row.frame_number is None or not any(row.frame_number in frames for frames in replaced))
         return _in_order([*unchanged, *(row for chunk in later for row in chunk.annotations())])
 
     def payloads(self) -> list[bytes]:
@@ -126,7 +127,7 @@ class Work:
             "absorbed": [chunk.path.name for chunk in self.chunks()],
         }
         self.tree.work(self.key).mkdir(parents=True, exist_ok=True)
-        if embeddings is not None:
+        if embeddings is not None and embeddings.annotation_ids:
             data = embeddings_bytes(embeddings)
             state["embeddings"] = hashlib.sha256(data).hexdigest()
             write_atomic(self.tree.embeddings(self.key), data, scratch=self.tree.scratch)

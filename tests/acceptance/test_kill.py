@@ -31,7 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(folder: Path, out: Path) -> tuple[str | Path, ...]:
-    return ("run", folder, "--out", out, "--preset", "embedded", "--set", "engine.chunk_seconds=1", "--workers", "2")
+    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1", "--workers", "2")
+    return ("run", folder, "--out", out, "--preset", "embedded", *narrow)
 
 
 @pytest.fixture(scope="module")

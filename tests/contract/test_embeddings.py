@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from actors.stores import open_store
-from schemas.annotation import FACE_DETECTION, canonical_digest
+from schemas.annotation import FACE_DETECTION, WORD, Annotation, canonical_digest
 from schemas.chunk import WorkKey
 from schemas.job import JobStatus
 from schemas.pipeline import AUDIO, FACE
@@ -78,6 +79,23 @@ def test_a_result_without_embeddings_has_none(store: StorageBackend) -> None:
     assert store.embeddings(CLIP.key(FACE, "other")) is None
 
 
+def test_embeddings_may_come_with_rows_that_stay_and_stay_with_them(store: StorageBackend) -> None:
+    epoch, outcome = begun(store), faces()
+    store.finish(epoch, replace(outcome, embeddings=None))
+    store.finish(epoch, replace(outcome, annotations=None))
+    store.finish(epoch, replace(outcome, annotations=None, embeddings=None))
+    stored = store.embeddings(KEY)
+    assert stored is not None
+    assert outcome.embeddings is not None
+    assert dict(stored.rows()) == dict(outcome.embeddings.rows())
+
+
+def test_embeddings_of_nothing_are_none(store: StorageBackend) -> None:
+    nothing = Embeddings((), np.zeros((0, 6), np.float32), "pack@1234")
+    store.finish(begun(store), replace(faces(), annotations=(), embeddings=nothing))
+    assert store.embeddings(KEY) is None
+
+
 def test_the_digest_sees_one_flipped_bit_of_a_vector(store: StorageBackend) -> None:
     epoch, outcome = begun(store), faces()
     store.finish(epoch, outcome)
@@ -140,6 +158,22 @@ def test_payloads_of_sound_are_kept_in_order_until_it_is_complete(store: Storage
     assert store.payloads(key) == []
 
 
+def test_rows_without_a_frame_stay_when_a_block_is_committed_later_however_long_it_is(store: StorageBackend) -> None:
+    key = CLIP.key(AUDIO)
+    epoch, job_id = begun(store, key), CLIP.job(key).job_id
+    words = tuple(Annotation(f"word{n:02d}", *_of(key), WORD, n / 10, n / 10 + 0.1) for n in range(50))
+    store.finish(epoch, Outcome(key, job_id, JobStatus.FAILED, words))
+    commit = CLIP.commit(key, 0, rows=())
+    store.commit_chunks(epoch, [replace(commit, line=replace(commit.line, frame_count=1_920_000))])
+    started = time.process_time()
+    assert store.annotations(key) == list(words)
+    assert time.process_time() - started < 1
+
+
+def _of(key: WorkKey) -> tuple[str, str, str]:
+    return key.video_id, key.pipeline, key.config_hash
+
+
 def test_identities_are_replaced_as_a_whole_and_no_digest_covers_them(store: StorageBackend) -> None:
     begun(store)
     before = digest(store)
@@ -156,3 +190,9 @@ def test_vectors_that_are_no_floats_or_not_one_each_are_refused() -> None:
         Embeddings(("a",), np.zeros((1, 4)), "m")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="2 x D"):
         Embeddings(("a", "b"), np.zeros((1, 4), np.float32), "m")
+    with pytest.raises(ValueError, match="one vector"):
+        Embeddings(("a", "a"), np.zeros((2, 4), np.float32), "m")
+    with pytest.raises(ValueError, match="finite"):
+        Embeddings(("a",), np.full((1, 4), np.nan, np.float32), "m")
+    with pytest.raises(ValueError, match="named"):
+        Embeddings(("a",), np.zeros((1, 4), np.float32), "")

@@ -60,7 +60,7 @@ class Annotated:
 def annotated(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Annotated:
     """A clip with two scenes and two persons, annotated once."""
     clip, out = clips.with_persons(clip_folder, cuts=(24,), persons=2), tmp_path_factory.mktemp("api")
-    return Annotated(clip, out, vaengine.annotate(clip.path, preset="embedded", out=out))
+    return Annotated(clip, out, vaengine.annotate(clip.path, preset="embedded", pipelines="scene,person", out=out))
 
 
 def test_a_video_comes_back_with_its_scenes_and_persons(annotated: Annotated) -> None:
@@ -78,7 +78,7 @@ def test_what_comes_back_is_what_the_store_holds(annotated: Annotated) -> None:
 
 
 def test_the_same_call_again_decodes_nothing_and_returns_the_same(annotated: Annotated) -> None:
-    again = vaengine.annotate(annotated.clip.path, preset="embedded", out=annotated.out)
+    again = vaengine.annotate(annotated.clip.path, preset="embedded", pipelines="scene,person", out=annotated.out)
     newest = max(annotated.out.glob("batch_report_*.json"), key=lambda path: path.stat().st_mtime)
     report = json.loads(newest.read_bytes())
     assert (report["skipped"], report["completed"], report["frames_decoded"]) == (1, 0, 0)
@@ -133,17 +133,17 @@ def test_annotate_takes_one_video_and_names_what_takes_many(quick: Path, long: P
 def test_a_file_that_is_no_video_is_an_error_that_says_why(clip_folder: Path, tmp_path: Path) -> None:
     letter = clips.not_a_video(clip_folder)
     with pytest.raises(VideoError, match=rf"^{letter}: not a video") as caught:
-        vaengine.annotate(letter, out=tmp_path, preset="embedded")
+        vaengine.annotate(letter, out=tmp_path, preset="embedded", pipelines="scene,person")
     assert str(caught.value).count(str(letter)) == 1
 
 
 def test_an_error_of_the_run_is_raised_as_what_it_was_there(quick: Path, tmp_path: Path) -> None:
     with hold(runs.sqlite(tmp_path)), pytest.raises(StoreBusy, match=str(os.getpid())):
-        vaengine.annotate(quick, out=tmp_path, preset="embedded")
+        vaengine.annotate(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
 
 
 def test_a_run_that_is_killed_is_an_error_and_not_an_end(quick: Path, tmp_path: Path) -> None:
-    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded")
+    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
     os.kill(batch.pid, signal.SIGKILL)
     with pytest.raises(VaengineError, match="ended without a report: exit code -9"):
         list(batch)
@@ -153,7 +153,7 @@ def test_a_run_that_is_killed_is_an_error_and_not_an_end(quick: Path, tmp_path: 
 def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done(
     quick: Path, long: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
-    told = {"out": tmp_path, "preset": "embedded", "settings": SLOWLY}
+    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene,person", "settings": SLOWLY}
     batch = vaengine.annotate_all([quick, long], **told)
     first = next(batch)
     assert batch.report is None, "the run goes on"
@@ -181,7 +181,7 @@ SCRIPT = """
 import sys
 sys.path.append({checkout!r})
 import vaengine
-batch = vaengine.annotate_all({clips!r}, out={out!r}, preset="embedded", settings={settings!r})
+batch = vaengine.annotate_all({clips!r}, out={out!r}, preset="embedded", pipelines="scene,person", settings={settings!r})
 print(batch.pid, flush=True)
 for found in batch:
     print(found, flush=True)
@@ -214,7 +214,7 @@ def test_the_run_ends_with_its_parent_and_a_folder_named_as_one_of_ours_does_not
 
 
 def test_a_batch_that_nobody_holds_any_more_stops(quick: Path, tmp_path: Path) -> None:
-    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded")
+    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
     run = psutil.Process(batch.pid)
     del batch
     commands.wait_for(lambda: not run.is_running() or run.status() == psutil.STATUS_ZOMBIE, "the end of the run")

@@ -17,19 +17,19 @@ from tests.results import RUN, Clip
 from vaengine.cli import outcome
 
 
-def kept(folder: Path, name: str, *people: int, model: str = "pack@1") -> None:
+def kept(folder: Path, name: str, *people: int, model: str = "pack@1", config: str = "c1") -> None:
     """A video in which these persons are seen, one after the other."""
     clip = Clip(name=f"/clips/{name}.mp4", content=name[0])
-    key, store = clip.key(FACE), open_store(f"sqlite:///{folder / 'batch_processing.db'}")
+    key, store = clip.key(FACE, config), open_store(f"sqlite:///{folder / 'batch_processing.db'}")
     store.register(store.open_run(RUN), [clip.video], [clip.job(key)])
     rows = tuple(
-        Annotation(f"{name}{n}", clip.video_id, FACE, "c1", FACE_IDENTITY, float(n), n + 0.5, n, face_id=f"face_{n + 1:04d}")
+        Annotation(f"{name}{n}{config}", clip.video_id, FACE, config, FACE_IDENTITY, float(n), n + 0.5, n, face_id=f"face_{n + 1:04d}")
         for n in range(len(people))
     )
     vectors = np.eye(8, dtype=np.float32)[list(people)]
     embeddings = Embeddings(tuple(row.annotation_id for row in rows), vectors, model) if people else None
     epoch = store.open_run(RUN)
-    store.finish(epoch, Outcome(key, clip.job(key).job_id, JobStatus.COMPLETED, rows, embeddings=embeddings))
+    store.finish(epoch, Outcome(key, clip.job(key).job_id, JobStatus.COMPLETED, rows, keep_runs=True, embeddings=embeddings))
     store.close()
 
 
@@ -62,6 +62,16 @@ def test_a_person_seen_in_two_videos_is_one_and_numbers_follow_first_appearance(
 def test_two_of_one_video_stay_two_however_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept(tmp_path, "alpha", 3, 3)
     assert asked(tmp_path, capsys)[-1]["identities"] == 2
+
+
+def test_a_video_whose_older_results_were_kept_shows_its_people_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept(tmp_path, "alpha", 3, 5)
+    kept(tmp_path, "alpha", 5, 3, config="c2")
+    kept(tmp_path, "beta", 3)
+    *faces, report = asked(tmp_path, capsys)
+    assert (report["identities"], report["faces"]) == (2, 3)
+    assert [one["config_hash"] for one in faces] == ["c2", "c2", "c1"]
+    assert stored(tmp_path) == [("identity_0001", "a 1"), ("identity_0002", "a 2"), ("identity_0002", "b 1")]
 
 
 def test_faces_of_two_models_are_never_compared_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
