@@ -1,4 +1,4 @@
-"""Libraries of speech count their uses over the network and print much on import unless they are told not to."""
+"""Libraries of speech count their uses over the network and print much unless they are told not to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ TOLD: Final = {
     "PYANNOTE_METRICS_ENABLED": "0",
     "TOKENIZERS_PARALLELISM": "false",  # its threads are not ours to count
 }
-TALKATIVE: Final = ("whisperx", "faster_whisper", "pytorch_lightning", "lightning", "speechbrain", "transformers")
 
 
 @contextmanager
@@ -25,22 +24,29 @@ def discreet(*, alone: bool = False) -> Iterator[None]:
     Errors are raised all the same. What they are told about counting stays so in this process.
     """
     os.environ.update(TOLD)
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    hub = _told_hub()
-    before = hub.HF_HUB_OFFLINE
+    hub, hub_before, logs_before = _told_hub(), _told_hub().HF_HUB_OFFLINE, logging.root.manager.disable
+    _hush_whisperx()
     try:
-        hub.HF_HUB_OFFLINE = before or alone
+        hub.HF_HUB_OFFLINE = hub_before or alone
+        logging.disable(max(logs_before, logging.WARNING))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        hub.HF_HUB_OFFLINE = before
+        hub.HF_HUB_OFFLINE = hub_before
+        logging.disable(logs_before)
 
 
 def _told_hub() -> Any:
-    """The hub's library reads the environment once; whoever imported it may have done so before us."""
+    """What the hub's library has read from the environment, maybe before us: it does so once."""
     from huggingface_hub import constants
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
     return constants
+
+
+def _hush_whisperx() -> None:
+    """It writes its log to stdout, where results go, unless somebody else handles it."""
+    whisperx = logging.getLogger("whisperx")
+    if not whisperx.handlers:
+        whisperx.addHandler(logging.NullHandler())

@@ -23,6 +23,8 @@ SPEAKERS_FILE: Final = "config.yaml"
 WHISPER: Final = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
 TRANSFORMERS: Final = ("*config.json", "*_map.json", "added_tokens.json", "vocab.json", "tokenizer.json", "model*.safetensors*")
 PICKLE: Final = "pytorch_model.bin"  # where a model is not kept in a safer form
+PLDA: Final = "plda"  # the folder of a part that pipelines from before pyannote 4 do not name and get
+PLDA_OWNER: Final = "pyannote/speaker-diarization-community-1"
 NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
     "whisper": ("config.json", "model.bin", "tokenizer.json"),
     "align": ("config.json", "preprocessor_config.json", "vocab.json"),
@@ -100,11 +102,11 @@ def parts(folder: Path) -> list[str]:
     import yaml
 
     try:
-        told = yaml.safe_load((folder / SPEAKERS_FILE).read_text(encoding="utf-8"))
-        params = told["pipeline"]["params"]
+        params = yaml.safe_load((folder / SPEAKERS_FILE).read_text(encoding="utf-8"))["pipeline"]["params"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise DamagedWeights(str(folder / SPEAKERS_FILE), f"it names no pipeline ({error!r})") from error
-    return [part for key in ("segmentation", "embedding", "plda") if isinstance(part := params.get(key), str) and "/" in part]
+    told = [params.get("segmentation"), params.get("embedding"), params.get(PLDA, PLDA_OWNER)]
+    return [part for part in told if isinstance(part, str) and "/" in part]
 
 
 def _is_part_here(part: str, folder: Path) -> bool:
@@ -112,7 +114,7 @@ def _is_part_here(part: str, folder: Path) -> bool:
         below = folder / part.removeprefix("$model/").partition("@")[0]
         return below.is_dir() and any(below.iterdir())
     kept = _kept(part.partition("@")[0])
-    return kept is not None and (kept / PICKLE).is_file()
+    return kept is not None and ((kept / PICKLE).is_file() or (kept / PLDA).is_dir())
 
 
 def _has_safe_weights(folder: Path) -> bool:
@@ -150,7 +152,7 @@ def _fetched(name: str, kind: Kind) -> Path:
             folder = _snapshot(repository)
             for part in parts(folder):
                 if not part.startswith("$model/"):
-                    _snapshot(part.partition("@")[0], allow_patterns=[SPEAKERS_FILE, PICKLE])
+                    _snapshot(part.partition("@")[0], allow_patterns=[SPEAKERS_FILE, PICKLE, f"{PLDA}/*"])
         else:
             folder = _snapshot(repository, allow_patterns=list(WHISPER if kind == "whisper" else TRANSFORMERS))
             if kind != "whisper" and not _has_safe_weights(folder):

@@ -38,7 +38,7 @@ class SpeakerDiarizer:
             found, voices = self._pipeline(np.ascontiguousarray(samples, np.float32), return_embeddings=True)
         speakers = sorted(set(found["speaker"]))
         turns = [
-            Turn(start_s + float(begin_s), start_s + float(end_s), speakers.index(speaker))
+            Turn(round(start_s + begin_s, 3), round(start_s + end_s, 3), speakers.index(speaker))
             for begin_s, end_s, speaker in zip(found["start"], found["end"], found["speaker"], strict=True)
         ]
         return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))), _unit(voices, speakers)
@@ -57,8 +57,8 @@ def pipeline(folder: Path, device: str) -> Any:
 
 def _unit(voices: dict[str, list[float]] | None, speakers: list[str]) -> Floats32:
     """M x D, in the order of `speakers`; M x 0 where the pipeline makes no embeddings."""
-    if voices is None:
-        return np.zeros((len(speakers), 0), np.float32)
-    rows = np.nan_to_num(np.array([voices[speaker] for speaker in speakers], np.float64)).reshape(len(speakers), -1)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True) if rows.size else 1.0
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=np.asarray(lengths) > 0).astype(np.float32)
+    rows = np.zeros((len(speakers), 0))
+    if voices and speakers:
+        rows = np.nan_to_num(np.array([voices[speaker] for speaker in speakers], np.float64))
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0), np.float32)

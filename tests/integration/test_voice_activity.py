@@ -17,7 +17,7 @@ from actors.probe import probe
 from actors.sound_decoder import decoded
 from actors.speeches import stretches
 from actors.voice import FRAME_LENGTH, FRAME_SAMPLES, VoiceModel, reach, voiced
-from bench.voice import REFERENCES, error_rate
+from bench.voice import REFERENCES, error_rate, whisperx_input, whisperx_model
 from schemas.chunk import WorkKey
 from schemas.frames import Floats32, Ints
 from schemas.pipeline import AUDIO
@@ -60,16 +60,11 @@ def whole(name: str) -> tuple[Ints, Floats32]:
 @cache
 def whisperx_scores(name: str) -> Any:
     """whisperX's own scores of the same samples."""
-    import torch
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from whisperx.vads import Pyannote
-
-        path, sound = sound_of(name)
-        samples, _ = decoded(path, sound, 0, sound.samples)
-        theirs = Pyannote(torch.device("cpu"), vad_onset=SETTINGS.voice_onset, vad_offset=SETTINGS.voice_offset)
-        return theirs({"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE})
+        theirs = whisperx_model()
+    path, sound = sound_of(name)
+    return theirs(whisperx_input(decoded(path, sound, 0, sound.samples)[0]))
 
 
 @pytest.mark.parametrize("name", REFERENCES)
