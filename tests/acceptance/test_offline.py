@@ -51,7 +51,7 @@ def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(offline: 
     out, weights = tmp_path / "out", shared / "models" / "yolo" / "yolo11n_dequantised.pt"
     clip = shared / "media" / "video" / "grid" / "bbaf2n.mpg"
     environment = {name: value for name, value in offline.environment.items() if name != "VAENGINE_OFFLINE"}
-    told = ["--set", f"person.weights={weights}", "--set", "models.allow_pickle=true"]
+    told = ["--pipelines", "scene,person", "--set", f"person.weights={weights}", "--set", "models.allow_pickle=true"]
     words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json", *told]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=270, check=False)
     assert done.returncode == 0, done.stderr
