@@ -77,7 +77,7 @@ bench: $(READY)
 	$(BIN)/python -m bench report
 
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes \
 		--group setup --group test --group check pyproject.toml -o requirements.lock
 
 clean:

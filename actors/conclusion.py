@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actors.loss import LossVerdict, loss_verdict, sound_verdict
+from actors.sound_rows import sound_rows
 from schemas.annotation import Annotation
 from schemas.chunk import WorkKey
 from schemas.job import JobStatus, PipelineResult
@@ -47,8 +48,6 @@ def concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Setti
 
 
 def _heard(store: StorageBackend, video: Video, key: WorkKey, settings: Settings) -> Conclusion:
-    from actors.sound_rows import sound_rows
-
     if video.sound is None:
         return Conclusion(LossVerdict(warning="there is no sound in it"))
     heard = Heard.joined(map(Heard.from_bytes, store.payloads(key)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -59,8 +60,7 @@ def _together(of_face: Ints, frames: Ints) -> list[tuple[int, int]]:
     """Pairs of tracklets that share a frame."""
     pairs: set[tuple[int, int]] = set()
     for frame in np.unique(frames):
-        here = np.unique(of_face[frames == frame]).tolist()
-        pairs.update((one, other) for i, one in enumerate(here) for other in here[i + 1 :])
+        pairs.update(combinations(np.unique(of_face[frames == frame]).tolist(), 2))
     return sorted(pairs)
 
 

@@ -23,10 +23,14 @@ def persons_of_faces(frames: Ints, times_s: Floats, xyxy: Floats, tracked: Seque
     persons are paired one to one, those first that lie best at the head of a person.
     """
     ways = _ways(tracked)
+    persons = np.array(list(ways), np.object_)
+    ends_s = np.array([[way[0, 0], way[-1, 0]] for way in ways.values()]).reshape(-1, 2)
     found: list[str | None] = [None] * len(frames)
     for frame in np.unique(frames):
         faces = np.arange(*np.searchsorted(frames, [frame, frame + 1]))
-        here = {person: box for person, way in ways.items() if (box := _at(way, float(times_s[faces[0]]), sample_fps)) is not None}
+        time_s = float(times_s[faces[0]])
+        near = (ends_s[:, 0] - time_s <= 1.0 / sample_fps) & (time_s - ends_s[:, 1] <= 1.0 / sample_fps)  # few of a long video's persons
+        here = {person: box for person in persons[near] if (box := _at(ways[person], time_s, sample_fps)) is not None}
         if not here:
             continue
         names = sorted(here)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from actors.modelfile import digest_of, sound_bytes
 from schemas.errors import DamagedWeights, UnsuitablePack, WrongDigest
+from schemas.model import digest_of_parts
 
 DETECTION, RECOGNITION, GENDER_AGE, LANDMARKS = "detection", "recognition", "genderage", "landmark_3d_68"
 DETECTOR_OUTPUTS: Final = (9, 15)  # three or five levels, each with scores, boxes and key points
@@ -51,16 +52,17 @@ class FacePack:
         Raises `WrongDigest`, `DamagedWeights`, `UnsuitablePack`.
         """
         models: dict[str, FaceModel] = {}
-        total = hashlib.sha256()
+        digests: dict[str, str] = {}
         for path in model_files(Path(folder)):
             data = sound_bytes(str(path), None)
-            total.update(_line(path, hashlib.sha256(data).hexdigest()))
+            digests[path.name] = hashlib.sha256(data).hexdigest()
             graph = _parsed(str(path), data)
             part, side = _part(str(path), graph.graph)
             if part and part not in models:
                 models[part] = FaceModel(str(path), _free_batch(graph, part), side, *_normalisation(graph.graph, part))
-        if sha256 not in (None, total.hexdigest()):
-            raise WrongDigest(str(folder), total.hexdigest(), sha256)
+        total = digest_of_parts(digests.items())
+        if sha256 not in (None, total):
+            raise WrongDigest(str(folder), total, sha256)
         if DETECTION not in models:
             raise UnsuitablePack(str(folder), "none of its models detects faces")
         return cls(models[DETECTION], models.get(RECOGNITION), models.get(GENDER_AGE), models.get(LANDMARKS))
@@ -68,10 +70,7 @@ class FacePack:
 
 def pack_digest(folder: Path) -> str:
     """sha256 (hex) of a pack: of the sorted names of its `.onnx` files and their contents; raises `DamagedWeights`."""
-    total = hashlib.sha256()
-    for path in model_files(folder):
-        total.update(_line(path, digest_of(path)))
-    return total.hexdigest()
+    return digest_of_parts((path.name, digest_of(path)) for path in model_files(folder))
 
 
 def model_files(folder: Path) -> list[Path]:
@@ -80,10 +79,6 @@ def model_files(folder: Path) -> list[Path]:
     if not found:
         raise DamagedWeights(str(folder), f"a pack of face models is a folder with {MODEL_FILES} files in it")
     return found
-
-
-def _line(path: Path, sha256: str) -> bytes:
-    return f"{path.name}\0{sha256}\n".encode()
 
 
 def _parsed(path: str, data: bytes) -> Any:

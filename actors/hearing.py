@@ -21,8 +21,6 @@ from schemas.sound import SAMPLE_RATE, Event, Heard, SoundBlock, Speech, Turn, U
 class Recognizer(Protocol):
     """Text of stretches of speech: one utterance for each, in order, whatever shares its batch; without text where it hears none."""
 
-    batch_size: int
-
     def transcribe(self, speeches: Sequence[Speech]) -> list[Utterance]: ...
 
 
@@ -39,10 +37,9 @@ class Diarizer(Protocol):
 
 
 class Classifier(Protocol):
-    """Sound events in windows of `WINDOW_S` seconds, one every `HOP_S` since the first sample, in `samples` that begin at `start_s`."""
+    """Sound events in windows of `WINDOW_S` seconds, which are regular since the first sample, in `samples` that begin at `start_s`."""
 
     WINDOW_S: float
-    HOP_S: float
 
     def events(self, samples: Floats32, start_s: float) -> tuple[Event, ...]: ...
 

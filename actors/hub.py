@@ -11,12 +11,12 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from actors.discretion import discreet
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
-
-Kind = Literal["whisper", "align", "events", "speakers"]
+from schemas.model import Hearing
+from schemas.settings import Settings
 
 PUBLIC: Final = "https://huggingface.co"
 SPEAKERS_FILE: Final = "config.yaml"
@@ -25,7 +25,7 @@ TRANSFORMERS: Final = ("*config.json", "*_map.json", "added_tokens.json", "vocab
 PICKLE: Final = "pytorch_model.bin"  # where a model is not kept in a safer form
 PLDA: Final = "plda"  # the folder of a part that pipelines from before pyannote 4 do not name and get
 PLDA_OWNER: Final = "pyannote/speaker-diarization-community-1"
-NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
+NEEDED: Final[dict[Hearing, tuple[str, ...]]] = {
     "whisper": ("config.json", "model.bin", "tokenizer.json"),
     "align": ("config.json", "preprocessor_config.json", "vocab.json"),
     "events": ("config.json", "preprocessor_config.json"),
@@ -39,7 +39,7 @@ WHISPER_NAMES: Final = {  # those that do not follow from the name; source: fast
 }
 
 
-def fetched(name: str, *, kind: Kind, folders: Sequence[Path] = (), offline: bool = False) -> Path:
+def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), offline: bool = False) -> Path:
     """The folder of a model, fetched unless it is here; `name` is a folder, OWNER/NAME, or one that Whisper's library or torchaudio knows.
 
     `folders` are looked into first. Raises `FetchingForbidden`, `DownloadFailed`, `NoRoomForModel`, `ModelError`.
@@ -56,7 +56,7 @@ def fetched(name: str, *, kind: Kind, folders: Sequence[Path] = (), offline: boo
     return _fetched(name, kind)
 
 
-def is_here(name: str, *, kind: Kind, folders: Sequence[Path] = ()) -> Path | None:
+def is_here(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path | None:
     """The folder of a model that is whole and on this machine; None where it is not. The network is not asked."""
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
@@ -72,13 +72,18 @@ def is_here(name: str, *, kind: Kind, folders: Sequence[Path] = ()) -> Path | No
     return kept if kept is not None and is_whole(kept, kind) else None
 
 
+def own_folders(settings: Settings) -> tuple[Path, ...]:
+    """The user's folder of models, if there is one."""
+    return tuple(Path(folder).expanduser() for folder in [settings.models.folder] if folder)
+
+
 def is_offline() -> bool:
     """Whether VAENGINE_OFFLINE or HF_HUB_OFFLINE forbids asking the network."""
     told = (os.environ.get(name, "").strip().lower() for name in ("VAENGINE_OFFLINE", "HF_HUB_OFFLINE"))
     return any(value not in ("", "0", "false", "no", "off") for value in told)
 
 
-def repository_of(name: str, kind: Kind) -> str:
+def repository_of(name: str, kind: Hearing) -> str:
     """OWNER/NAME of a model; Whisper's short ones, such as small, are those of faster-whisper."""
     if kind != "whisper" or "/" in name:
         return name
@@ -88,7 +93,7 @@ def repository_of(name: str, kind: Kind) -> str:
     return WHISPER_NAMES.get(name, usual)
 
 
-def is_whole(folder: Path, kind: Kind) -> bool:
+def is_whole(folder: Path, kind: Hearing) -> bool:
     """Whether a folder holds all that is loaded of a model of its kind: fetching may have been broken off."""
     if not all((folder / file).is_file() for file in NEEDED[kind]):
         return False
@@ -145,7 +150,7 @@ def _snapshot(repository: str, **options: Any) -> Path:
         return Path(snapshot_download(repository, cache_dir=cache(), endpoint=address, token=token, **options))
 
 
-def _fetched(name: str, kind: Kind) -> Path:
+def _fetched(name: str, kind: Hearing) -> Path:
     repository, address = repository_of(name, kind), os.environ.get("HF_ENDPOINT") or PUBLIC
     with _told(name, f"{address}/{repository}"):
         if kind == "speakers":

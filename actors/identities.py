@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,14 @@ def grouped(
         heirs[items] = found
         owners = heirs[owners]
     return np.unique(owners, return_inverse=True)[1].astype(np.int64)
+
+
+def pairs_of_one(labels: Iterable[Hashable]) -> list[tuple[int, int]]:
+    """Pairs of places that hold the same label, such as the videos or blocks in which what is there was told apart."""
+    places: dict[Hashable, list[int]] = {}
+    for place, label in enumerate(labels):
+        places.setdefault(label, []).append(place)
+    return [pair for own in places.values() for pair in combinations(own, 2)]
 
 
 def _check(rows: Floats, masses: Floats, pairs: Ints) -> None:

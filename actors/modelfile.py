@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import DamagedWeights, WrongDigest
+from schemas.model import digest_of_parts
 
 OPENVINO_FOLDER: Final = "_openvino_model"
 OPENVINO_PARTS: Final = (".bin", ".xml", ".yaml")
@@ -40,10 +41,7 @@ def digest_of(path: Path) -> str:
     """
     if not path.is_dir():
         return _file_digest(path)
-    total = hashlib.sha256()
-    for part in openvino_parts(path):
-        total.update(f"{part.name}\0{_file_digest(part)}\n".encode())
-    return total.hexdigest()
+    return digest_of_parts((part.name, _file_digest(part)) for part in openvino_parts(path))
 
 
 def openvino_parts(folder: Path) -> list[Path]:

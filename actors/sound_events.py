@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from actors.discretion import discreet
-from actors.hub import fetched
+from actors.hub import fetched, own_folders
 from actors.speech_recognition import device_of
 from schemas.errors import DamagedWeights, ModelError
 from schemas.frames import Floats32
@@ -65,13 +65,12 @@ class EventClassifier:
         import torch
 
         torch.set_num_threads(threads)
-        folders = tuple(Path(folder).expanduser() for folder in [settings.models.folder] if folder)
         name = settings.audio.events_model
         if name is None:
             raise ModelError("audio.events_model", "no model has been settled on")
         self._device, self._least = device_of(settings.audio.device), settings.audio.min_event
         self._batch = BATCH[self._device]
-        self._extractor, self._network = _loaded(fetched(name, kind="events", folders=folders), self._device)
+        self._extractor, self._network = _loaded(fetched(name, kind="events", folders=own_folders(settings)), self._device)
         self._columns = columns(name, self._network.config.id2label)
 
     def events(self, samples: Floats32, start_s: float) -> tuple[Event, ...]:

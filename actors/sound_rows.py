@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from actors.identities import grouped
+from actors.identities import grouped, pairs_of_one
+from actors.sound_events import merged_events
+from actors.voice import voiced
 from schemas.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation, annotation_id
 from schemas.chunk import WorkKey
-from schemas.frames import Ints
 from schemas.settings import Settings
 from schemas.sound import SAMPLE_RATE, Heard, Utterance, Word
 from schemas.video import Video
@@ -73,36 +75,37 @@ def speaker_turns(heard: Heard, least: float) -> list[SpeakerTurn]:
     """Turns `[start_s, end_s)` in order, with the video's speakers: voices alike by a cosine of `least` are one, two of a block never."""
     if not heard.turns:
         return []
-    labels = grouped(heard.speakers, least=least, apart=_of_one_block(heard.speaker_blocks))
+    labels = grouped(heard.speakers, least=least, apart=pairs_of_one(heard.speaker_blocks.tolist()))
     ordered = sorted(heard.turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))
     appeared = {label: number for number, label in enumerate(dict.fromkeys(int(labels[turn.speaker]) for turn in ordered), start=1)}
     return [(turn.start_s, turn.end_s, f"speaker_{appeared[int(labels[turn.speaker])]:04d}") for turn in ordered]
 
 
-def _of_one_block(blocks: Ints) -> list[tuple[int, int]]:
-    """Pairs of voices that were told apart within a block."""
-    return [(one, other) for one in range(len(blocks)) for other in range(one + 1, len(blocks)) if blocks[one] == blocks[other]]
-
-
 def _voice_rows(rows: _Rows, heard: Heard, settings: Settings) -> Iterator[Annotation]:
-    from actors.voice import voiced  # brings the model's library along where nothing but its arithmetic is needed
-
     audio = settings.audio
     for start_s, end_s, confidence in voiced(heard.voice_frames, heard.voice, audio.voice_onset, audio.voice_offset):
         yield rows.row(VOICE_ACTIVITY, start_s, end_s, confidence=confidence)
 
 
 def _speech_rows(rows: _Rows, utterances: Sequence[Utterance], turns: Sequence[SpeakerTurn]) -> Iterator[Annotation]:
+    near = _near(turns)
     for one in utterances:
-        speaker = who_speaks(one.start_s, one.end_s, turns)
+        speaker = who_speaks(one.start_s, one.end_s, near(one.start_s, one.end_s))
         yield rows.row(SPEECH, one.start_s, one.end_s, speaker_id=speaker, confidence=one.confidence, text=one.text, language=one.language)
         for word in one.words:
             if word.start_s is not None and word.end_s is not None:
-                yield _word_row(rows, word, word.start_s, word.end_s, turns)
+                yield _word_row(rows, word, word.start_s, word.end_s, near(word.start_s, word.end_s))
 
 
 def _word_row(rows: _Rows, word: Word, start_s: float, end_s: float, turns: Sequence[SpeakerTurn]) -> Annotation:
     return rows.row(WORD, start_s, end_s, speaker_id=who_speaks(start_s, end_s, turns), confidence=word.score, word=word.text)
+
+
+def _near(turns: Sequence[SpeakerTurn]) -> Callable[[float, float], Sequence[SpeakerTurn]]:
+    """The few of very many turns, ordered by their beginnings, that can have a part of `[start_s, end_s)`."""
+    starts_s = [begin for begin, _, _ in turns]
+    longest_s = max((end - begin for begin, end, _ in turns), default=0.0)
+    return lambda start_s, end_s: turns[bisect_left(starts_s, start_s - longest_s) : bisect_left(starts_s, end_s)]
 
 
 def who_speaks(start_s: float, end_s: float, turns: Sequence[SpeakerTurn]) -> str | None:
@@ -116,10 +119,6 @@ def who_speaks(start_s: float, end_s: float, turns: Sequence[SpeakerTurn]) -> st
 
 
 def _event_rows(rows: _Rows, heard: Heard) -> Iterator[Annotation]:
-    if not heard.events:
-        return
-    from actors.sound_events import merged_events
-
     for event in merged_events(heard.events):
         yield rows.row(AUDIO_EVENT, event.start_s, event.end_s, confidence=event.confidence, label=event.label)
 

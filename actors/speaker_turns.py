@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from actors.discretion import discreet
-from actors.hub import fetched
+from actors.hub import fetched, own_folders
 from actors.speech_recognition import device_of
 from schemas.errors import DamagedWeights
 from schemas.frames import Floats32
@@ -26,8 +26,9 @@ class SpeakerDiarizer:
     """
 
     def __init__(self, settings: Settings) -> None:
-        folders = tuple(Path(folder).expanduser() for folder in [settings.models.folder] if folder)
-        self._pipeline = pipeline(fetched(settings.audio.speaker_model, kind="speakers", folders=folders), device_of(settings.audio.device))
+        self._pipeline = pipeline(
+            fetched(settings.audio.speaker_model, kind="speakers", folders=own_folders(settings)), device_of(settings.audio.device)
+        )
 
     def turns(self, samples: Floats32, start_s: float) -> tuple[tuple[Turn, ...], Floats32]:
         """Turns in seconds since the first sample of the sound, in order of time, and M x D float32 embeddings of length 1.

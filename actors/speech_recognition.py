@@ -5,7 +5,6 @@ Source: Radford et al., Robust speech recognition via large-scale weak supervisi
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from actors.discretion import discreet
+from actors.hub import NEEDED
 from actors.modelfile import digest_of
 from schemas.errors import DamagedWeights, InvalidSetting, ModelError, WrongDigest
 from schemas.frames import Floats32
+from schemas.model import digest_of_parts
 from schemas.settings import Settings
 from schemas.sound import SAMPLE_RATE, Speech, Utterance
 
@@ -25,7 +26,6 @@ COMPUTE_TYPE: Final = {"cpu": "int8", "cuda": "float16"}  # of auto: faster-whis
 WINDOW: Final = 30 * SAMPLE_RATE  # samples that Whisper hears at once
 MELS: Final = 80  # of models that do not say
 LOADED: Final = ("config.json", "model.bin", "preprocessor_config.json", "tokenizer.json", "vocabulary.json", "vocabulary.txt")
-NEEDED: Final = ("config.json", "model.bin", "tokenizer.json")
 
 
 class SpeechRecognizer:
@@ -161,14 +161,10 @@ def device_of(told: str) -> str:
 
 def model_digest(folder: Path) -> str:
     """sha256 (hex) of the sorted names and contents of what is loaded of a model; raises `DamagedWeights` where part of it is missing."""
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    missing = [name for name in NEEDED["whisper"] if not (folder / name).is_file()]
     if missing:
         raise DamagedWeights(str(folder), f"there is no {' and no '.join(missing)}; a Whisper model in CTranslate2's form has them")
-    total = hashlib.sha256()
-    for name in LOADED:
-        if (folder / name).is_file():
-            total.update(f"{name}\0{digest_of(folder / name)}\n".encode())
-    return total.hexdigest()
+    return digest_of_parts((name, digest_of(folder / name)) for name in LOADED if (folder / name).is_file())
 
 
 def _sound_folder(named: str | None, sha256: str | None) -> Path:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from actors.discretion import discreet
-from actors.hub import fetched, is_torchaudio
+from actors.hub import fetched, is_torchaudio, own_folders
 from actors.speech_recognition import device_of
 from schemas.errors import DamagedWeights
 from schemas.frames import Floats32
@@ -39,7 +39,7 @@ class WordAligner:
 
         torch.set_num_threads(threads)
         self._named, self._device = settings.audio.align_model, device_of(settings.audio.device)
-        self._folders = tuple(Path(folder).expanduser() for folder in [settings.models.folder] if folder)
+        self._folders = own_folders(settings)
         self._letters: dict[str, Letters | None] = {}
 
     def align(self, utterances: Sequence[Utterance], speeches: Sequence[Speech]) -> list[Utterance]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from actors.discretion import discreet
 from bench.report import spread, table
 from bench.timing import Times, in_turns, timed
 from schemas.frames import Floats32
 from schemas.settings import AudioSettings
+from schemas.sound import SAMPLE_RATE
 
 TITLE = "Voice activity"
 MEDIA = Path(__file__).parents[2] / "shared/media"
@@ -39,7 +40,7 @@ def measure(rounds: int) -> dict[str, Any]:
     return {
         "decode": decode_times(rounds),
         "errors": errors,
-        "sound_s": len(longest) / 16_000,
+        "sound_s": len(longest) / SAMPLE_RATE,
         "times": {who: one.to_data() for who, one in times.items()},
         "speed_over_whisperx": times[THEIRS].over(times[OURS]).to_data(),
     }
@@ -91,18 +92,18 @@ def stretches(model: Any, name: str) -> list[tuple[float, float]]:
 
 def whisperx_model() -> Any:
     """The library's own, kept from counting its uses over the network."""
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "false"
-    import torch
-    from whisperx.vads.pyannote import Pyannote
+    with discreet():
+        import torch
+        from whisperx.vads.pyannote import Pyannote
 
-    audio = AudioSettings()
-    return Pyannote(torch.device("cpu"), vad_onset=audio.voice_onset, vad_offset=audio.voice_offset)
+        audio = AudioSettings()
+        return Pyannote(torch.device("cpu"), vad_onset=audio.voice_onset, vad_offset=audio.voice_offset)
 
 
 def whisperx_input(samples: Floats32) -> dict[str, Any]:
     import torch
 
-    return {"waveform": torch.from_numpy(samples)[None], "sample_rate": 16_000}
+    return {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE}
 
 
 def whisperx_stretches(model: Any, name: str) -> list[tuple[float, float]]:

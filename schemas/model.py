@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
@@ -50,11 +50,10 @@ class ModelFile:
 
     @property
     def held_to(self) -> str | None:
-        """The digest that is checked: the file's own; of an archive that of its members, as `actors.face_pack.pack_digest` has it."""
+        """The digest that is checked: the file's own; of an archive that of its members."""
         if not self.members:
             return self.sha256
-        lines = (f"{name}\0{digest}\n" for name, digest in sorted(self.members.items()))
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return digest_of_parts(sorted(self.members.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,11 @@ class HubModel:
     def __post_init__(self) -> None:
         if not _HUB_NAME.fullmatch(self.name) or self.size_bytes < 1:
             raise ValueError(f"a hub's models are called OWNER/NAME, or by a name that Whisper's library knows: {self.name!r}")
+
+
+def digest_of_parts(parts: Iterable[tuple[str, str]]) -> str:
+    """sha256 (hex) of a model in several files: of their names and digests, in the order given."""
+    return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in parts).encode()).hexdigest()
 
 
 def model_name(named: str) -> str:

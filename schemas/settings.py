@@ -137,7 +137,7 @@ class ModelSettings(_Section):
     """Where model files are and what may be loaded; never part of a config_hash, their digests are."""
 
     folder: Annotated[str | None, Field(description="folder of model files, before the user's own; --models")] = None
-    cache: Annotated[str | None, Field(description="folder where fetched and converted model files are kept")] = None
+    cache: Annotated[str | None, Field(description="folder where converted model files are kept")] = None
     network: Annotated[str | None, Field(description="found out: the file that workers load, the weights or what was made of them")] = None
     network_sha256: Annotated[str | None, Field(description="found out: its digest, which workers hold it to")] = None
     allow_pickle: Annotated[bool, Field(description="load pickles of unknown origin too: they can run any code")] = False

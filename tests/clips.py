@@ -489,7 +489,7 @@ def clicking(
     starts_s: Fraction | int | None = None,
     front: bool = False,
 ) -> Clicks:
-    """Bursts of 4 ms at known times, one of them across each multiple of 20 s; beside pictures where `starts_s` is given.
+    """Bursts of 4 ms at known times, one of them at each multiple of 20 s; beside pictures where `starts_s` is given.
 
     With `front` the header of an mp4 stands in front of the sound.
     """

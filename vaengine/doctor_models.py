@@ -44,22 +44,22 @@ def embedded_check(what: str, package: str, file: str, folder: Path | None) -> C
 
 def hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
     """Without the publishers of files only weights that are not here are missed."""
-    if offline:
-        return Check("hub", "ok", f"{host} is not asked: VAENGINE_OFFLINE is set")
-    if reached:
-        return Check("hub", "ok", f"{host} answers")
     cure = "no weights can be fetched: preset embedded needs none, --models names a folder of weights, VAENGINE_MODELS_URL a mirror"
-    return Check("hub", "warn", f"{host} does not answer in 2 s", cure)
+    return _place_check("hub", host, reached, "VAENGINE_OFFLINE" if offline else None, cure)
 
 
 def sound_hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
     """The same for models of sound."""
-    if offline:
-        return Check("sound hub", "ok", f"{host} is not asked: VAENGINE_OFFLINE or HF_HUB_OFFLINE is set")
-    if reached:
-        return Check("sound hub", "ok", f"{host} answers")
     cure = "no models of sound can be fetched: preset embedded needs none, --models names a folder of them, HF_ENDPOINT a mirror"
-    return Check("sound hub", "warn", f"{host} does not answer in 2 s", cure)
+    return _place_check("sound hub", host, reached, "VAENGINE_OFFLINE or HF_HUB_OFFLINE" if offline else None, cure)
+
+
+def _place_check(what: str, host: str, reached: bool, forbidden_by: str | None, cure: str) -> Check:
+    if forbidden_by:
+        return Check(what, "ok", f"{host} is not asked: {forbidden_by} is set")
+    if reached:
+        return Check(what, "ok", f"{host} answers")
+    return Check(what, "warn", f"{host} does not answer in 2 s", cure)
 
 
 def token_check(present: bool) -> Check:

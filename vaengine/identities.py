@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from actors.identities import grouped
+from actors.identities import grouped, pairs_of_one
 from schemas.annotation import FACE_IDENTITY, Annotation
 from schemas.chunk import WorkKey
 from schemas.frames import Floats32
@@ -72,18 +71,10 @@ def _labels(faces: Sequence[Face], least: float) -> list[int]:
     for model in {face.model for face in faces}:
         places = [place for place, face in enumerate(faces) if face.model == model]
         vectors = np.stack([faces[place].vector for place in places])
-        found = grouped(vectors, least=least, apart=_of_one_video([faces[place].row.video_id for place in places]))
+        found = grouped(vectors, least=least, apart=pairs_of_one(faces[place].row.video_id for place in places))
         for place, label in zip(places, found.tolist(), strict=True):
             labels[place] = label
     return labels
-
-
-def _of_one_video(video_ids: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of places that hold the same video."""
-    places: dict[str, list[int]] = {}
-    for place, video_id in enumerate(video_ids):
-        places.setdefault(video_id, []).append(place)
-    return [pair for own in places.values() for pair in combinations(own, 2)]
 
 
 def _members(identity_id: str, group: Sequence[Face]) -> Iterator[Identity]:

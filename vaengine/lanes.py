@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from vaengine.bars import Bar, heard, no_closer
-from vaengine.quantities import clock, counted
+from vaengine.quantities import clock, counted, time_step_s
 
 if TYPE_CHECKING:
     from vaengine.annotations import VideoAnnotations
@@ -25,7 +25,6 @@ GAP: Final = 3
 LANES: Final = 10  # of persons; those who do not fit are counted
 FACE_LANES: Final = 4
 NARROWEST: Final = 3  # units; shorter scenes and tracks are drawn as wide, so that no length of video makes a page too heavy to show
-TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)  # seconds between two times on the axis
 MOST_TICKS: Final = 8
 DIGITS: Final = 12  # of a digest that are shown
 
@@ -148,7 +147,7 @@ def _bar(bar: Bar, top: int, scale: float) -> str:
 
 
 def _axis(duration_s: float, scale: float, height: float) -> Iterator[str]:
-    step = next((step for step in TICKS if duration_s / step <= MOST_TICKS), duration_s / MOST_TICKS or 1.0)
+    step = time_step_s(duration_s, MOST_TICKS) or duration_s / MOST_TICKS
     for number in range(int(duration_s / step) + 1):
         left = number * step * scale
         anchor = "start" if number == 0 else "end" if left > WIDTH - 20 else "middle"

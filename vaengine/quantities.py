@@ -5,9 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+TIME_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _MINUTE: Final = 60
 _HOUR: Final = 3600
+
+
+def time_step_s(length_s: float, most: int) -> float | None:
+    """Seconds between times on an axis, a number that is easy to count in, so that they are at most `most`; None where it is too long."""
+    return next((step for step in TIME_STEPS_S if length_s / step <= most), None)
 
 
 def clock(seconds: float) -> str:

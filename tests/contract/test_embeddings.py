@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +11,14 @@ import numpy as np
 import pytest
 
 from actors.stores import open_store
-from schemas.annotation import FACE_DETECTION, WORD, Annotation, canonical_digest
+from schemas.annotation import FACE_DETECTION, WORD, Annotation
 from schemas.chunk import WorkKey
 from schemas.job import JobStatus
 from schemas.pipeline import AUDIO, FACE
 from schemas.sound import Heard, Sound
 from schemas.store import Embeddings, Identity, Outcome, StorageBackend
 from schemas.video import FrameIndex, Video
-from tests.contract.test_stores import STORES
+from tests.contract.conftest import STORES, digest
 from tests.results import RUN, Clip
 
 CLIP = Clip()
@@ -30,22 +29,6 @@ ALONE = Video(
     index=FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True),
     sound=replace(SOUND, start_pts=0),
 )
-
-
-@pytest.fixture(params=STORES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return STORES[request.param](tmp_path / "store")
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[StorageBackend]:
-    opened = open_store(url)
-    yield opened
-    opened.close()
-
-
-def digest(store: StorageBackend) -> str:
-    return canonical_digest(store.canonical_rows())
 
 
 def faces(key: WorkKey = KEY, *, seed: int = 0, **told: object) -> Outcome:

@@ -1,4 +1,4 @@
-"""What every store does, whatever it is made of; a new one joins by a line in `STORES`."""
+"""What every store does, whatever it is made of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,30 +26,11 @@ from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreBusy, StoreUnrea
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
+from tests.contract.conftest import STORES, digest
 from tests.results import RUN, Clip, broken, done
 
-STORES: dict[str, Callable[[Path], str]] = {
-    "files": lambda folder: f"files:{folder}",
-    "sqlite": lambda folder: f"sqlite:///{folder}/batch_processing.db",
-}
 CLIP = Clip()
 SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)
-
-
-@pytest.fixture(params=STORES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return STORES[request.param](tmp_path / "store")
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[StorageBackend]:
-    opened = open_store(url)
-    yield opened
-    opened.close()
-
-
-def digest(store: StorageBackend) -> str:
-    return canonical_digest(store.canonical_rows())
 
 
 def state(store: StorageBackend, job_id: str) -> tuple[JobStatus, dict[str, JobStatus]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.hub import PLDA_OWNER, Kind, cache, fetched, is_here, is_offline, is_whole, repository_of
+from actors.hub import PLDA_OWNER, cache, fetched, is_here, is_offline, is_whole
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
+from schemas.model import Hearing
 from tests.hub import LocalHub, serving
 
 WHISPER = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json", "preprocessor_config.json")
@@ -23,8 +24,8 @@ def model(folder: Path, *files: str) -> Path:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    """A hub with nothing in it, and this process asking it as a user's would with HF_ENDPOINT."""
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: list[str]) -> Iterator[LocalHub]:
+    """A hub with nothing in it, and this process asking it and nobody else, as a user's would with HF_ENDPOINT."""
     monkeypatch.delenv("VAENGINE_OFFLINE")
     for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -33,6 +34,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     with serving(LocalHub()) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         yield hub
+    assert no_network == []
 
 
 def test_a_whisper_model_is_fetched_once_by_its_short_name_and_only_what_is_loaded_of_it(hub: LocalHub, tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_what_the_hub_is_told_of_us_is_not_for_counting(hub: LocalHub, tmp_path:
         ("a/other", "events", "what is there is no model for events"),
     ],
 )
-def test_what_cannot_be_had_is_told_in_one_line(hub: LocalHub, tmp_path: Path, name: str, kind: Kind, cause: str) -> None:
+def test_what_cannot_be_had_is_told_in_one_line(hub: LocalHub, tmp_path: Path, name: str, kind: Hearing, cause: str) -> None:
     hub.folders["a/other"] = model(tmp_path / "other", "README.md", "config.json")
     with pytest.raises(DownloadFailed, match=cause) as failed:
         fetched(name, kind=kind)
@@ -152,7 +154,7 @@ def test_without_leave_the_network_is_not_asked(hub: LocalHub, monkeypatch: pyte
     if variable:
         monkeypatch.setenv(variable, "1")
     assert is_offline() == (variable is not None)
-    asked: tuple[tuple[str, Kind], ...] = (("small", "whisper"), ("WAV2VEC2_ASR_BASE_960H", "align"))
+    asked: tuple[tuple[str, Hearing], ...] = (("small", "whisper"), ("WAV2VEC2_ASR_BASE_960H", "align"))
     for name, kind in asked:
         with pytest.raises(FetchingForbidden, match=f"{name} is not in .*{cache()}"):
             fetched(name, kind=kind, offline=variable is None)
@@ -167,12 +169,6 @@ def test_folders_of_the_users_come_first(hub: LocalHub, tmp_path: Path, place: s
     assert fetched("small", kind="whisper", folders=(broken, tmp_path / "own")) == whole
     assert fetched(str(whole), kind="whisper") == whole
     assert hub.requests == []
-
-
-def test_short_names_lead_where_faster_whisper_has_them_lead() -> None:
-    from faster_whisper.utils import _MODELS
-
-    assert {name: repository_of(name, "whisper") for name in _MODELS} == _MODELS
 
 
 def test_models_of_torchaudio_are_found_where_torch_keeps_them(hub: LocalHub, tmp_path: Path) -> None:

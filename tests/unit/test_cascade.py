@@ -11,7 +11,8 @@ import pytest
 
 from actors.cascade import LONGER_PIXELS, WINDOW, CascadeFaces
 from actors.faces import face_detector
-from schemas.settings import FaceSettings, Settings
+from vaengine.configuration import configured, layer
+from vaengine.presets import overlay
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def cascade():
 
 
 def test_it_is_what_the_embedded_preset_uses():
-    assert isinstance(face_detector(Settings(face=FaceSettings(detector="cascade"))), CascadeFaces)
+    assert isinstance(face_detector(configured(layer("embedded", overlay("embedded"))).settings), CascadeFaces)
 
 
 def test_faces_of_a_group_are_found_each_once_and_nothing_else(cascade, group):

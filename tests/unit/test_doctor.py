@@ -198,7 +198,8 @@ def test_an_offline_machine_asks_nobody(no_network: list[str], tmp_path: Path) -
     assert (checks["faces"].state, checks["voice"].state) == ("ok", "ok")
 
 
-def test_the_mirror_is_asked_in_place_of_the_hub(no_network: list[str], tmp_path: Path) -> None:
-    checks = {check.name: check for check in doctor.examine(tmp_path, environment={"VAENGINE_MODELS_URL": "http://127.0.0.1:9/m"})}
+def test_mirrors_are_asked_in_place_of_the_hubs(no_network: list[str], tmp_path: Path) -> None:
+    mirrors = {"VAENGINE_MODELS_URL": "http://127.0.0.1:9/m", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    checks = {check.name: check for check in doctor.examine(tmp_path, environment=mirrors)}
     assert "127.0.0.1:9" in checks["hub"].found
-    assert not [attempt for attempt in no_network if "github.com" in attempt]
+    assert no_network == []

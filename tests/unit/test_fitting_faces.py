@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from actors.face_pack import pack_digest
+from actors.faces import face_detector
 from schemas.errors import DamagedWeights, InvalidSetting, ModelError, UnsuitablePack, WeightsMissing, WrongDigest
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.settings import Settings, config_hash
@@ -173,7 +174,7 @@ def test_a_pack_that_changed_since_is_noticed_before_a_resumed_run(tmp_path: Pat
 
 @pytest.mark.shared
 def test_a_real_pack_is_found_by_its_name_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+    monkeypatch.setattr("actors.faces.face_detector", face_detector)
     settings, resolution = fit({"face.pack": "test_pack"}, SHARED / "models")
     assert settings.face.pack == str(SHARED / "models" / "insightface" / "models" / "test_pack")
     assert "test_pack by onnxruntime on cpu" in resolution.line

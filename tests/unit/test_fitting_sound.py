@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -51,9 +50,7 @@ def put(cache: Path, name: str) -> Path:
 @pytest.fixture(autouse=True)
 def _digests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The digest of a stand-in is its content."""
-    module = ModuleType("actors.speech_recognition")
-    module.model_digest = lambda folder: (folder / "model.bin").read_text()  # type: ignore[attr-defined]
-    monkeypatch.setitem(__import__("sys").modules, "actors.speech_recognition", module)
+    monkeypatch.setattr("vaengine.fit.sound.model_digest", lambda folder: (folder / "model.bin").read_text())
 
 
 @pytest.fixture
@@ -259,9 +256,7 @@ def test_without_sound_no_model_of_it_is_looked_for(hub: FakeHub) -> None:
 def test_the_alignment_model_of_a_language_that_was_told_is_fetched_before_the_run(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch, told: dict[str, object], fetched: list[str]
 ) -> None:
-    module = ModuleType("whisperx.alignment")
-    module.DEFAULT_ALIGN_MODELS_HF = {"xx": "aligner"}  # type: ignore[attr-defined]
-    monkeypatch.setitem(__import__("sys").modules, "whisperx.alignment", module)
+    monkeypatch.setattr("vaengine.fit.sound.usual_model", {"xx": "aligner"}.get)
     for name in ("small", AUDIO_SET):
         put(hub.cache, name)
     hub.has = ("aligner",)

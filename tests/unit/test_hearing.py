@@ -169,7 +169,9 @@ def test_speech_without_text_is_dropped(one: list[SoundBlock]) -> None:
 
 def test_words_are_those_of_their_utterance(one: list[SoundBlock]) -> None:
     (answer, *_) = listening(recognizer=Reader(), aligner=Spelling()).listen(one)
-    assert all(utterance.words[0].start_s == utterance.start_s for utterance in whole(answer).utterances)
+    utterances = whole(answer).utterances
+    assert utterances
+    assert all(utterance.words[0].start_s == utterance.start_s for utterance in utterances)
 
 
 def test_each_window_of_events_belongs_to_the_block_it_begins_in_and_hears_beyond_its_end(one: list[SoundBlock]) -> None:

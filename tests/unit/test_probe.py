@@ -15,7 +15,7 @@ from actors.container import opened
 from actors.orientation import clockwise
 from actors.probe import failed_identity, fingerprint_of, probe
 from actors.sound_probe import wav_length_s
-from schemas.errors import EmptyFile, NoFrames, NotAVideo, Unreadable, VideoError
+from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, Unreadable, VideoError
 from tests import clips
 from tests.conftest import SHARED
 
@@ -106,6 +106,7 @@ def test_a_relative_path_becomes_absolute(clip_folder: Path, monkeypatch: pytest
         (clips.not_a_video, NotAVideo, "Invalid data"),
         (clips.zero_frames, NoFrames, "ends with its header"),
         (clips.playlist, NotAVideo, "not a video"),
+        (clips.captions_only, NoVideoStream, "no video stream"),
         (lambda folder: folder, Unreadable, "folder"),
         (lambda folder: folder / "gone.mp4", Unreadable, "No such file"),
     ],

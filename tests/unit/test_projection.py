@@ -88,7 +88,7 @@ def test_the_document_that_says_that_all_is_there_is_written_last(
     with pytest.raises(DiskFull):
         heard(store, TALK, tmp_path)
     assert "audio_processing.json" not in names(tmp_path)
-    monkeypatch.undo()
+    monkeypatch.setattr(projection, "write_or_remove", write)
     assert project(store, tmp_path) == 1
     assert names(tmp_path) >= BESIDE
 

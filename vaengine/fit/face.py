@@ -12,7 +12,7 @@ from schemas.errors import InvalidSetting, ModelError, WrongDigest
 from schemas.pipeline import FACE
 from schemas.settings import Settings
 from vaengine.fit.workshop import Decision, Order, Workshop, device, runtime_key
-from vaengine.models import catalogue, packs, weights
+from vaengine.models import catalogue, packs
 from vaengine.presets import CASCADE
 
 DECIDING: Final = ("face.pack", "face.detector", "face.device")
@@ -63,18 +63,7 @@ def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
 def _folder(named: str, order: Order) -> Path | None:
     """Where a pack is, fetched if need be; None where it would have to be fetched and nothing is. Raises `ModelError`."""
     known = catalogue.face_pack(named)
-    if known is None:
-        return _own_folder(named, order.shop)
-    found = weights.find(known, order.shop.folders)
-    if found is not None:
-        weights.check(found, known)
-        return found
-    if order.shop.fetch is None:
-        return None
-    try:
-        return order.shop.fetch(known, order.begin)
-    except ModelError as error:
-        raise order.missing(error) from error
+    return order.had(known) if known else _own_folder(named, order.shop)
 
 
 def _own_folder(named: str, shop: Workshop) -> Path:

@@ -76,16 +76,7 @@ def _path(named: str, order: Order) -> Path | None:
         if not path.exists():
             raise ModelError(f"person.weights={named}", f"there is no file {path}, and the catalogue has {_known()}")
         return path
-    found = weights.find(model, order.shop.folders)
-    if found is not None:
-        weights.check(found, model)
-        return found
-    if order.shop.fetch is None:
-        return None
-    try:
-        return order.shop.fetch(model, order.begin)
-    except ModelError as error:
-        raise order.missing(error) from error
+    return order.had(model)
 
 
 def _known() -> str:

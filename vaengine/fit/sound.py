@@ -1,4 +1,4 @@
-"""The models of sound: found or fetched from the hub before the run, so that workers ask nobody."""
+"""The models of sound: found or fetched from the hub before the run, so that workers ask nobody for what can be known by then."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from actors.hub import is_torchaudio
+from actors.speech_recognition import COMPUTE_TYPE, model_digest
+from actors.word_alignment import usual_model
 from schemas.errors import InvalidSetting, ModelError, WrongDigest
 from schemas.model import Hearing, model_name
 from schemas.pipeline import AUDIO
@@ -18,7 +21,6 @@ from vaengine.presets import AUTO, VOICE
 
 DECIDING: Final = ("audio.model", "audio.device", "audio.compute_type", "audio.speakers", "audio.events_model")
 SPEAKERS_KEY: Final = f"speakers.{AUDIO}"
-COMPUTE_TYPES: Final = {"cpu": "int8", "cuda": "float16"}  # faster-whisper's usual ones
 ON_CUDA_ONLY: Final = ("float16", "int8_float16")
 
 
@@ -51,7 +53,7 @@ def _cuda_fault() -> str:
 
 def _compute_type(audio: AudioSettings, chosen: str) -> str:
     if audio.compute_type == "auto":
-        return COMPUTE_TYPES[chosen]
+        return COMPUTE_TYPE[chosen]
     if chosen == "cpu" and audio.compute_type in ON_CUDA_ONLY:
         raise InvalidSetting("audio.compute_type", audio.compute_type, "only a GPU has it; int8 and float32 are for processors")
     return audio.compute_type
@@ -104,27 +106,19 @@ def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
 
 
 def _usual_aligner(language: str) -> str | None:
-    """The model of the hub that whisperX aligns a language with; None where it has none, or one that torchaudio fetches by itself."""
-    from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF
-
-    name: str | None = DEFAULT_ALIGN_MODELS_HF.get(language)
-    return name
+    """The model of the hub that a language is aligned with; None where there is none, or one of torchaudio's, which workers fetch."""
+    name = usual_model(language)
+    return None if name is None or is_torchaudio(name) else name
 
 
 def _recogniser(audio: AudioSettings, order: Order) -> Mapping[str, Any]:
     folder = _folder(str(audio.model), "whisper", order)
     if folder is None:  # a dry run
         return {}
-    digest = _digest(Path(folder))
+    digest = model_digest(Path(folder))
     if audio.model_sha256 not in (None, digest):
         raise WrongDigest(folder, digest, audio.model_sha256)
     return {"audio.model": folder, "audio.model_sha256": digest}
-
-
-def _digest(folder: Path) -> str:
-    from actors.speech_recognition import model_digest
-
-    return model_digest(folder)
 
 
 def _folder(named: str, task: Hearing, order: Order) -> str | None:
@@ -161,7 +155,7 @@ def check(settings: Settings) -> None:
             cure = f"put it back, or run the original command again with --set {key}=FOLDER: it does only what is missing"
             raise ModelError(named, f"the model of sound that this batch was begun with is not there any more; {cure}")
     if audio.model:
-        digest = _digest(Path(audio.model))
+        digest = model_digest(Path(audio.model))
         if digest != audio.model_sha256:
             raise WrongDigest(audio.model, digest, audio.model_sha256)
 

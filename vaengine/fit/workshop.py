@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.errors import InvalidSetting, ModelError, UsageError, WeightsMissing
 from schemas.model import ModelFile
+from vaengine.models import weights
 from vaengine.models.hub import Hub
 from vaengine.presets import AUTO, Surroundings
 
@@ -49,6 +50,19 @@ class Order:
     preset: str
     shop: Workshop
     begin: Callable[[], None]
+
+    def had(self, model: ModelFile) -> Path | None:
+        """Where a file of the catalogue is, fetched if need be; None where it would have to be and nothing is. Raises `ModelError`."""
+        found = weights.find(model, self.shop.folders)
+        if found is not None:
+            weights.check(found, model)
+            return found
+        if self.shop.fetch is None:
+            return None
+        try:
+            return self.shop.fetch(model, self.begin)
+        except ModelError as error:
+            raise self.missing(error) from error
 
     def missing(self, error: ModelError) -> UsageError:
         """The error to raise where a model cannot be had: of a preset that the user named, that it cannot run."""

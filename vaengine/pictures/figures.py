@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from vaengine.quantities import clock
+from vaengine.quantities import clock, time_step_s
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ BINS: Final = 240
 DPI: Final = 110
 BLUE: Final = "#0072B2"
 GREY: Final = "#6B6B6B"
-_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+MOST_TIMES: Final = 14
 _NO_STYLE: Final = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})  # what a session has chosen stays
 _STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "vaengine",  # else ids in the file are random
@@ -80,11 +80,20 @@ def say_if_empty(axes: Axes, there: Sequence[Any], text: str) -> None:
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
+def lane_axis(axes: Axes, names: Sequence[str], lanes: int) -> None:
+    """Room for lanes from the top down, and the names of the first of them to their left."""
+    axes.set_ylim(max(1, lanes), 0)
+    axes.set_yticks([lane + 0.5 for lane in range(len(names))], list(names), fontsize=7)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#E3E3E3", linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
 def time_axis(axes: Axes, length_s: float) -> None:
     """Times below the last panel."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-    step = next((step for step in _STEPS_S if length_s / step <= 14), length_s / 10)
+    step = time_step_s(length_s, MOST_TIMES) or length_s / 10
     axes.xaxis.set_major_locator(MultipleLocator(step))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: clock(time_s) if step >= 1 else f"{time_s:.1f} s"))
     axes.set_xlim(0, length_s)

@@ -26,6 +26,7 @@ from vaengine.pictures.figures import (
     LANE_IN,
     WIDTH_IN,
     Panel,
+    lane_axis,
     name_panel,
     note_above,
     say_if_empty,
@@ -85,7 +86,7 @@ def plot_video(
     panels = [
         *(_person_panels(annotations, persons, length_s) if is_seen else ()),
         *_face_panels(faces, length_s),
-        *sound_panels(annotations, length_s, is_alone=not is_seen),
+        *sound_panels(annotations, is_alone=not is_seen),
     ]
     with style():
         from matplotlib.figure import Figure
@@ -163,8 +164,8 @@ def _draw_scenes(axes: Axes, scenes: Sequence[Scene], length_s: float) -> None:
 
 def _draw_lanes(axes: Axes, lanes: Sequence[Sequence[str]], stretches: Mapping[str, Sequence[Stretch]], length_s: float, name: str) -> None:
     name_panel(axes, name)
-    axes.set_ylim(max(1, len(lanes)), 0)
     is_shared = any(len(persons) > 1 for persons in lanes)
+    lane_axis(axes, [] if is_shared else [short_name(persons[0]) for persons in lanes], len(lanes))
     for lane, persons in enumerate(lanes):
         taken: list[Stretch] = []
         for person in persons:
@@ -173,11 +174,6 @@ def _draw_lanes(axes: Axes, lanes: Sequence[Sequence[str]], stretches: Mapping[s
             if is_shared:  # the one before may have the same colour
                 axes.vlines(bars[0][0], lane + 0.1, lane + 0.9, color="white", linewidth=0.6)
                 _name_bar(axes, person, max(bars, key=lambda bar: bar[1]), lane, length_s, taken)
-    named = [] if is_shared else [short_name(persons[0]) for persons in lanes]
-    axes.set_yticks(np.arange(len(named)) + 0.5, named, fontsize=7)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#E3E3E3", linewidth=0.5)
-    axes.set_axisbelow(True)
     say_if_empty(axes, lanes, "no persons stored")
 
 

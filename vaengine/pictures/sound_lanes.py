@@ -11,7 +11,7 @@ import numpy as np
 from schemas.annotation import Annotation
 from schemas.pipeline import AUDIO
 from schemas.subtitles import speaker_name
-from vaengine.pictures.figures import BLUE, GREY, LANE_IN, Panel, name_panel, note_above, say_if_empty
+from vaengine.pictures.figures import BLUE, GREY, LANE_IN, Panel, lane_axis, name_panel, note_above, say_if_empty
 from vaengine.pictures.palette import TONES, colour_of
 from vaengine.pictures.presence import Stretch
 from vaengine.quantities import counted
@@ -28,7 +28,7 @@ _MOST_LETTERS: Final = 22
 Lane = tuple[str, str, Sequence[Stretch]]  # its name, its colour, and when something is there
 
 
-def sound_panels(annotations: Sequence[Annotation], length_s: float, *, is_alone: bool) -> Iterator[Panel]:
+def sound_panels(annotations: Sequence[Annotation], *, is_alone: bool) -> Iterator[Panel]:
     """Panels of what there are rows of; where there are no others, one that says that there is nothing."""
     lanes, events, loudness = speech_lanes(annotations), list(events_of(annotations)), Loudness.of(annotations)
     if lanes or (is_alone and not events and not len(loudness)):
@@ -58,7 +58,7 @@ def speech_lanes(annotations: Sequence[Annotation]) -> list[Lane]:
 
 def _draw_speech(axes: Axes, lanes: Sequence[Lane]) -> None:
     name_panel(axes, "speech")
-    _draw_lanes(axes, [name for name, _, _ in lanes])
+    lane_axis(axes, [name for name, _, _ in lanes], len(lanes))
     for row, (_, colour, stretches) in enumerate(lanes):
         bars = [(start_s, end_s - start_s) for start_s, end_s in stretches]
         axes.broken_barh(bars, (row + 0.12, 0.76), facecolors=colour)
@@ -68,19 +68,11 @@ def _draw_speech(axes: Axes, lanes: Sequence[Lane]) -> None:
 def _draw_events(axes: Axes, labels: Mapping[str, Sequence[SoundEvent]], number: int) -> None:
     """The surer, the darker."""
     name_panel(axes, counted(number, "event"))
-    _draw_lanes(axes, [_cut(label) for label in labels])
+    lane_axis(axes, [_cut(label) for label in labels], len(labels))
     for row, events in enumerate(labels.values()):
         for event in events:
             alpha = 0.35 + 0.65 * (1.0 if event.confidence is None else event.confidence)
             axes.broken_barh([(event.start_s, event.end_s - event.start_s)], (row + 0.12, 0.76), facecolors=TONES[2], alpha=alpha)
-
-
-def _draw_lanes(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_ylim(max(1, len(names)), 0)
-    axes.set_yticks(np.arange(len(names)) + 0.5, list(names), fontsize=7)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#E3E3E3", linewidth=0.5)
-    axes.set_axisbelow(True)
 
 
 def _draw_loudness(axes: Axes, loudness: Loudness) -> None:

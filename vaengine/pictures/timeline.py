@@ -16,7 +16,6 @@ from vaengine.pictures.presence import Scene, Stretch
 PAPER: Final = (34, 34, 34)  # BGR, as everything OpenCV draws
 LANE_PAPER: Final = (48, 48, 48)
 INK: Final = (235, 235, 235)
-FAINT: Final = (150, 150, 150)
 BANDS: Final = ((112, 92, 74), (84, 66, 50))  # scenes in turn: two slates
 REFERENCE_SIDE: Final = 360  # shorter side, in pixels, of the picture whose text has scale 1
 GROWTH: Final = 0.8  # larger pictures are looked at from relatively further away
