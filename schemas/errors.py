@@ -163,6 +163,20 @@ class StaleEpoch(VaengineError):
     kind = "stale_epoch"
 
 
+class LeaseLost(VaengineError):
+    """A write for work that another run holds by now, or that nobody leased. Values: what it was for, epoch of the writer."""
+
+    template = "commit refused: run {1} does not hold {0}; another run does that work, or has done it"
+    kind = "lease_lost"
+
+
+class StaleAttempt(VaengineError):
+    """A late commit of a try after which the chunk was tried again. Values: chunk, number of the try, number of the newest."""
+
+    template = "commit refused: try {1} of {0} has been given up, try {2} took its place"
+    kind = "stale_attempt"
+
+
 class DiskFull(VaengineError):
     """The store's disk has no room. Values: path, detail."""
 
