@@ -27,8 +27,40 @@ class EngineSettings(_Section):
 
     workers: Annotated[int, Field(ge=0, le=32, description="upper bound of chunks in work at once; 0: one per core")] = 0
     chunk_seconds: Annotated[float, Field(gt=0, le=3600, description="target length of a chunk, seconds of video")] = 15.0
-    max_passes: Annotated[int, Field(ge=1, le=20, description="how often what is missing is tried in one run")] = 3
+    max_passes: Annotated[int, Field(ge=1, le=20, description="upper bound of recovery.attempts in one run")] = 3
     page_chunks: Annotated[int, Field(ge=1, le=10_000, description="largest number of chunks handed to Ray Data at once")] = 10_000
+
+
+Strategy = Literal["fixed", "linear", "exponential"]
+
+
+class KindRecovery(_Section):
+    """What differs for one kind of failure; none: as section `recovery` has it."""
+
+    strategy: Annotated[Strategy | None, Field(description="of this kind: fixed, linear or exponential; none: as recovery.strategy")] = None
+    delay_seconds: Annotated[float | None, Field(ge=0, le=3600, description="of this kind; none: as recovery.delay_seconds")] = None
+    max_delay_seconds: Annotated[float | None, Field(ge=0, le=86_400, description="of this kind; none: as recovery.max_delay_seconds")] = (
+        None
+    )
+    jitter: Annotated[float | None, Field(ge=0, le=1, description="of this kind; none: as recovery.jitter")] = None
+    attempts: Annotated[int | None, Field(ge=1, le=20, description="of this kind; none: as recovery.attempts")] = None
+
+
+class RecoverySettings(_Section):
+    """What is tried again, when and how often; never part of a config_hash."""
+
+    strategy: Annotated[Strategy, Field(description="how delays grow from try to try: fixed, linear or exponential")] = "exponential"
+    delay_seconds: Annotated[float, Field(ge=0, le=3600, description="delay before the second try of a chunk")] = 1.0
+    max_delay_seconds: Annotated[float, Field(ge=0, le=86_400, description="no delay is longer")] = 60.0
+    jitter: Annotated[Fraction01, Field(description="share by which chance makes a delay shorter or longer")] = 0.2
+    attempts: Annotated[int, Field(ge=1, le=20, description="most tries of one chunk, the first included")] = 3
+    job_attempts: Annotated[int, Field(ge=1, le=100_000, description="failed tries of all chunks of a job until it is given up")] = 20
+    alone_seconds: Annotated[float, Field(gt=0, le=86_400, description="time a chunk alone may take without a sign of progress")] = 300.0
+    alone_memory_mb: Annotated[int, Field(ge=256, le=1 << 24, description="resident memory of a process that holds one chunk alone")] = 4096
+    worker_lost: KindRecovery = KindRecovery()
+    out_of_memory: KindRecovery = KindRecovery()
+    timeout: KindRecovery = KindRecovery()
+    store: KindRecovery = KindRecovery()
 
 
 class DecodeSettings(_Section):
@@ -148,6 +180,7 @@ class Settings(_Section):
 
     preset: Annotated[Literal["auto", "embedded", "fast", "balanced", "high-quality"], Field(description="which models")] = "auto"
     engine: EngineSettings = EngineSettings()
+    recovery: RecoverySettings = RecoverySettings()
     decode: DecodeSettings = DecodeSettings()
     scene: SceneSettings = SceneSettings()
     person: PersonSettings = PersonSettings()

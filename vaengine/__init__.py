@@ -26,6 +26,8 @@ _HOMES = {
     "BatchStatus": "schemas.job",
     "JobStatus": "schemas.job",
     "PipelineResult": "schemas.job",
+    "FailureRecovery": "vaengine.recovery",
+    "RetryStrategy": "schemas.recovery",
     "StorageBackend": "schemas.store",
     "FileStorageBackend": "actors.stores.files",
     "SQLiteStorageBackend": "actors.stores.sqlite",
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from schemas.job import BatchStatus as BatchStatus
     from schemas.job import JobStatus as JobStatus
     from schemas.job import PipelineResult as PipelineResult
+    from schemas.recovery import RetryStrategy as RetryStrategy
     from schemas.store import StorageBackend as StorageBackend
     from vaengine.annotations import VideoAnnotations as VideoAnnotations
     from vaengine.api import annotate as annotate
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from vaengine.api import load_annotations as load_annotations
     from vaengine.batch import Batch as Batch
     from vaengine.orchestrator import BatchOrchestrator as BatchOrchestrator
+    from vaengine.recovery import FailureRecovery as FailureRecovery
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -90,7 +90,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 KNOWN: Final[Mapping[str, FieldInfo]] = dict(_fields(Settings))
-SECTIONS: Final = frozenset(key.partition(".")[0] for key in KNOWN if "." in key)
+SECTIONS: Final = frozenset(key[:dot] for key in KNOWN for dot, sign in enumerate(key) if sign == ".")
 
 
 def configured(*layers: Layer) -> Configuration:
@@ -153,18 +153,22 @@ def _check(key: str, given: Given) -> None:
         raise unknown(key, given.origin)
     # pydantic would take true for 1; infinity and nan cannot be stored as JSON
     endless = isinstance(given.value, float) and not math.isfinite(given.value)
-    if KNOWN[key].annotation in (int, float) and (isinstance(given.value, bool) or endless):
+    if _is_number(KNOWN[key].annotation) and (isinstance(given.value, bool) or endless):
         raise _noted(InvalidSetting(key, given.value, f"it should be a finite number ({KNOWN[key].description})"), given.origin)
+
+
+def _is_number(annotation: Any) -> bool:
+    return not {annotation, *get_args(annotation)}.isdisjoint({int, float})
 
 
 def _nested(given: Layer) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, value in given.items():
-        section, dot, name = key.partition(".")
-        if dot:
-            tree.setdefault(section, {})[name] = value.value
-        else:
-            tree[section] = value.value
+        *sections, name = key.split(".")
+        inner = tree
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[name] = value.value
     return tree
 
 

@@ -45,10 +45,11 @@ class BatchOrchestrator:
 
     def run_batch(self, max_workers: int = 4, *, listener: Callable[[Snapshot], None] | None = None) -> BatchReport:
         """Run every job added so far, those of one configuration together; results that are there already are not made again."""
-        if not self._jobs:
-            raise UsageError("no job has been added: call add_job(video_path, config) first")
-        reports = [Engine(request, listener=listener).run() for request in self._grouped(max_workers)]
-        return _joined(reports)
+        return _joined([Engine(request, listener=listener).run() for request in self._grouped(max_workers)])
+
+    def checkpoints(self, max_workers: int = 4) -> list[Path]:
+        """Write down the jobs added so far, one file for each configuration, without running them; each is for `resume_batch`."""
+        return [Checkpoint.of(request, Engine(request).batch_id).write(request.out) for request in self._grouped(max_workers)]
 
     def resume_batch(self, job_queue_path: str) -> BatchReport:
         """Go on with the batch that a `checkpoint_<batch>.json` points to."""
@@ -73,6 +74,8 @@ class BatchOrchestrator:
         )
 
     def _grouped(self, max_workers: int) -> list[RunRequest]:
+        if not self._jobs:
+            raise UsageError("no job has been added: call add_job(video_path, config) first")
         groups: dict[str, RunRequest] = {}
         for request in self._jobs.values():
             same = repr((request.pipelines, request.settings))

@@ -56,6 +56,7 @@ def test_a_later_layer_outranks_an_earlier_one_and_says_where_it_comes_from() ->
         ("threshold=3", "scene.threshold"),
         ("workers=3", "engine.workers"),
         ("person.sample-fps=3", "person.sample_fps"),
+        ("recovery.out_of_memory.atempts=3", "recovery.out_of_memory.attempts"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(typed: str, key: str) -> None:
@@ -83,6 +84,11 @@ def test_a_known_key_is_its_own_nearest(key: str) -> None:
         ("engine.workers=many", "it should be an integer"),
         ("scene.detector=fast", "'content' or 'adaptive'"),
         ("scene=4", "it is a section"),
+        ("recovery.store=4", "it is a section; set what is in it, such as recovery.store.strategy"),
+        ("recovery.store.attempts=0", "greater than or equal to 1"),
+        ("recovery.store.attempts=true", "it should be a finite number"),
+        ("recovery.store.delay_seconds=.inf", "it should be a finite number"),
+        ("recovery.store.strategy=often", "'fixed', 'linear' or 'exponential'"),
         ("scene.threshold=[", "not a YAML value"),
     ],
 )
@@ -122,6 +128,8 @@ def test_a_batch_file_gives_each_key_its_line(tmp_path: Path) -> None:
         ("input: [a]", "did you mean 'inputs'"),
         ("scene:\n  treshold: 3", "did you mean 'scene.threshold'"),
         ("scene: 3", "it is a section"),
+        ("recovery:\n  store: 3", "it is a section"),
+        ("recovery:\n  store:\n    tries: 3", "did you mean 'recovery.store"),
         ("inputs: {a: 1}", "a path or a list of paths"),
         ("limit: 0", "1 or more"),
         ("files: 1", "true or false"),
@@ -140,6 +148,22 @@ def test_a_wrong_value_in_a_batch_file_names_its_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting) as caught:
         batchfile.read(batch_yaml(tmp_path, "preset: auto\nscene:\n  threshold: high\n"))
     assert any("batch.yaml:3" in note for note in caught.value.__notes__)
+
+
+def test_a_section_within_a_section_is_set_by_key_and_in_a_batch_file(tmp_path: Path) -> None:
+    path = batch_yaml(tmp_path, "recovery:\n  attempts: 5\n  out_of_memory:\n    attempts: 2\n  timeout.strategy: fixed\n")
+    read = batchfile.read(path).settings
+    assert {key: given.origin.removeprefix(str(path)) for key, given in read.items()} == {
+        "recovery.attempts": ":2",
+        "recovery.out_of_memory.attempts": ":4",
+        "recovery.timeout.strategy": ":5",
+    }
+    found = configured(read, assignments(["recovery.out_of_memory.attempts=1", "recovery.store.jitter=0"]))
+    recovery = found.settings.recovery
+    assert (recovery.attempts, recovery.out_of_memory.attempts, recovery.timeout.strategy, recovery.store.jitter) == (5, 1, "fixed", 0.0)
+    assert found.origins["recovery.out_of_memory.attempts"] == "--set"
+    assert found.origins["recovery.worker_lost.attempts"] == "default"
+    assert {"recovery.out_of_memory.attempts", "recovery.alone_seconds"} <= {row.key for row in found.rows()}
 
 
 def test_an_empty_batch_file_says_nothing(tmp_path: Path) -> None:

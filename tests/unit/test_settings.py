@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.pipeline import PERSON, SCENE
-from schemas.settings import EngineSettings, Settings, config_hash, pipeline_config
+from schemas.pipeline import AVAILABLE, PERSON, SCENE
+from schemas.settings import EngineSettings, KindRecovery, RecoverySettings, Settings, config_hash, pipeline_config
 
 DEFAULT = Settings()
 engines = st.builds(
@@ -28,6 +28,12 @@ def changed(section: str, **values: Any) -> Settings:
 @pytest.mark.parametrize("pipeline", [SCENE, PERSON])
 def test_how_work_is_cut_and_spread_never_changes_a_hash(pipeline: str, engine: EngineSettings) -> None:
     assert config_hash(Settings(engine=engine), pipeline) == config_hash(DEFAULT, pipeline)
+
+
+@pytest.mark.parametrize("pipeline", AVAILABLE)
+def test_what_is_tried_again_never_changes_a_hash(pipeline: str) -> None:
+    patient = RecoverySettings(strategy="fixed", attempts=9, store=KindRecovery(attempts=1))
+    assert config_hash(Settings(recovery=patient), pipeline) == config_hash(DEFAULT, pipeline)
 
 
 def test_a_person_setting_changes_the_hash_of_persons_only() -> None:
