@@ -87,7 +87,10 @@ def job_error(results: Mapping[str, PipelineResult]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class VideoOutcome:
-    """One line of a report. `outcome` is completed, skipped (all was there already), failed or pending (stopped before)."""
+    """One line of a report. `outcome` is completed, skipped (all was there already), failed or pending (stopped before).
+
+    `video_id` is empty where the run was stopped before it looked at the file.
+    """
 
     video_id: str
     path: str

@@ -117,11 +117,13 @@ class Intake:
         return self._left(unfinished, store.videos([entry.video_id for entry in unfinished]), ended, store)
 
     def outcomes(self, store: StorageBackend) -> tuple[VideoOutcome, ...]:
-        """How every video of the run stands in the store, in the order they were found."""
+        """How every video of the run stands in the store, in the order they were found; those not looked at before a stop come last."""
         jobs = {job.job_id: job for job in store.jobs(batch_id=self._batch_id)}
-        return tuple(
+        known = tuple(
             _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ()))) for entry in self.entries.values()
         )
+        seen = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
+        return known + tuple(VideoOutcome("", path, "pending") for path in self._request.inputs if path not in seen)
 
     def _left(self, entries: Iterable[Entry], videos: Mapping[str, Video], ended: set[WorkKey], store: StorageBackend) -> Left:
         wanted = {entry.video_id: [key for key in entry.keys if key not in ended] for entry in entries if entry.video_id in videos}
