@@ -25,7 +25,7 @@ def opened(path: str) -> Iterator[av.container.InputContainer]:
     import av
 
     try:
-        container = av.open(path, options={"protocol_whitelist": "file"})
+        container = av.open(path, options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except OSError as error:
         raise Unreadable(path, error.strerror or str(error)) from error
     except av.error.EOFError as error:

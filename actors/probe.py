@@ -21,7 +21,7 @@ from actors.container import demuxed, formats_of, opened
 from actors.frame_index import frame_index, packet_table, usual_step
 from actors.keyframe import Entries
 from actors.sound_probe import Ears
-from schemas.errors import EmptyFile, NoFrames, NoVideoStream, Unreadable
+from schemas.errors import EmptyFile, NoFrames, NoVideoStream, UnknownCoding, Unreadable
 from schemas.video import FrameIndex, Video, video_id_for
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def probe(path: str, *, fingerprint: str | None = None) -> Video:
     """Everything that is known of a video before it is decoded; reads the file once, twice where no `fingerprint` is given.
 
     Decodes nothing but at most two keyframes (`actors.keyframe`). Raises `EmptyFile`, `Unreadable`, `NotAVideo`, `NoVideoStream`,
-    `NoFrames`.
+    `UnknownCoding`, `NoFrames`.
     """
     absolute = os.path.abspath(path)  # noqa: PTH100
     content = fingerprint or fingerprint_of(absolute)
@@ -75,6 +75,8 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
     ears = Ears.of(container, stream)
     if stream is None:
         return _sound_alone(container, path, fingerprint, ears)
+    if stream.codec_context is None:
+        raise UnknownCoding(path, "its pictures", "they are in a coding that is not known")
     formats = formats_of(container)
     codec = stream.codec_context.codec.canonical_name
     entries = Entries(stream)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.container import demuxed, formats_of, opened
-from schemas.errors import NoVideoStream
+from schemas.errors import NoVideoStream, UnknownCoding
 from schemas.frames import Floats32
 from schemas.sound import SAMPLE_RATE, Sound
 
@@ -24,6 +24,8 @@ MARGIN_S: Final = 0.1  # around what is wanted, for the filter of the resampler
 JITTER_S: Final = 0.02  # a frame so far from the end of the one before follows on it: times in milliseconds are not exact
 UNBROKEN: Final = frozenset({"mpegts", "mpeg"})  # broadcast streams send sound without a pause: a hole in it is a loss
 _SEGMENT: Final = SEGMENT_S * SAMPLE_RATE
+MOST_RATE: Final = 1_536_000  # samples a second; what claims more is a damaged header, and 20 s of it would take gigabytes
+UNPLACED: Final = " channels"  # how FFmpeg names a layout of which only the number is known
 GUESSED: Final = frozenset({"mp3", "aac"})  # raw streams, in which a seek guesses the time: their packets are read from the beginning
 
 
@@ -34,8 +36,10 @@ def decoded(path: str, sound: Sound, first: int, stop: int) -> tuple[Floats32, B
     are lost, and in broadcast streams the second. A segment of `SEGMENT_S` is decoded the same whatever is asked for, and begins at a
     native sample that falls on the 16 kHz grid: so the samples are bit for bit the same wherever the sound is cut. Channels are mixed and
     rates converted by libswresample.
-    Raises `Unreadable`, `NotAVideo`, `NoVideoStream` where the file has gone or changed.
+    Raises `Unreadable`, `NotAVideo`, `NoVideoStream` where the file has gone or changed, `UnknownCoding` at an impossible rate.
     """
+    if sound.sample_rate > MOST_RATE:
+        raise UnknownCoding(path, "its sound", f"its header claims {sound.sample_rate:,} samples a second")
     margin = math.ceil(MARGIN_S * SAMPLE_RATE)
     segments = range((first - margin) // _SEGMENT, -(-(stop + margin) // _SEGMENT))
     native, lost = _segments(path, sound, segments)
@@ -193,15 +197,15 @@ def _decode(track: _Track, decoder: Any, timed: list[tuple[int, int, Any]], soun
     following: int | None = None
     for at, after, packet in [*timed, (timed[-1][1], timed[-1][1], None)]:
         try:
-            frames = decoder.decode(packet)
+            heard = [(frame, mono.pieces(frame)) for frame in decoder.decode(packet)]
         except FFmpegError:
             track.damage(at, after, within)
-            frames = []
-        for frame in frames:
+            heard = []
+        for frame, pieces in heard:
             place = at if frame.pts is None else _place(frame.pts, frame.time_base, sound)
             if following is None or (frame.pts is not None and abs(place - following) > jitter):
                 following = place
-            for piece in mono.pieces(frame):
+            for piece in pieces:
                 track.put(following, piece, within)
                 following += len(piece)
 
@@ -214,9 +218,35 @@ class _Mono:
         self._resampler: Any = None
 
     def pieces(self, frame: Any) -> list[Floats32]:
+        """Raises `FFmpegError` where the frame cannot be mixed."""
+        from av.error import FFmpegError
+
+        try:
+            return self._mixed(frame)
+        except FFmpegError:
+            self._kind = ("", "", 0)  # a resampler that has failed once answers everything after it with nothing
+            if not frame.layout.name.endswith(UNPLACED):
+                raise
+        return self._mixed(_averaged(frame))
+
+    def _mixed(self, frame: Any) -> list[Floats32]:
         import av
 
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:
             self._kind, self._resampler = kind, av.AudioResampler("s32", "mono", self._rate)  # to integers the mix of channels never clips
         return [piece.to_ndarray()[0].astype(np.float32) / np.float32(1 << 31) for piece in self._resampler.resample(frame)]
+
+
+def _averaged(frame: Any) -> Any:
+    """The mean of its channels: of more than eight of which nobody says where they are libswresample makes nothing (microphone arrays)."""
+    import av
+
+    samples = frame.to_ndarray()
+    channels = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
+    mean = channels.mean(axis=0, dtype=np.float64)
+    if channels.dtype.kind != "f":
+        mean = (mean - 128 * (channels.dtype.kind == "u")) / (1 << 8 * channels.dtype.itemsize - 1)
+    mono = av.AudioFrame.from_ndarray(mean.astype(np.float32)[None], "flt", "mono")
+    mono.sample_rate, mono.pts, mono.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return mono

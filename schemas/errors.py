@@ -114,6 +114,13 @@ class NoVideoStream(VideoError):
     kind = "no_video_stream"
 
 
+class UnknownCoding(VideoError):
+    """A stream that no decoder here can read. Values: path, what of it ("its pictures"), why not."""
+
+    template = "{0}: {1} cannot be decoded here ({2}); convert the file, or leave it out"
+    kind = "unknown_coding"
+
+
 class NoFrames(VideoError):
     """A video stream that yields not one frame. Values: path, detail."""
 

@@ -27,7 +27,8 @@ TRANSIENT: Final[Mapping[str, str]] = {  # kind of failure -> section of `recove
 }
 PERMANENT: Final = frozenset({
     *("usage", "weights"),
-    *("video", "empty_file", "not_a_video", "no_video_stream", "no_frames", "unreadable", "truncated", "sound_truncated", "decoder"),
+    *("video", "empty_file", "not_a_video", "no_video_stream", "unknown_coding", "no_frames", "unreadable"),
+    *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt"),
     *("internal", "model"),
     *(POISONED, CANCELLED),

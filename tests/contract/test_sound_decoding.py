@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import av
 import numpy as np
 import pytest
 
+from actors import sound_decoder
 from actors.probe import probe
 from actors.sound_decoder import SEGMENT_S, decoded
-from schemas.errors import NotAVideo, NoVideoStream
+from schemas.errors import NotAVideo, NoVideoStream, UnknownCoding
 from schemas.frames import Floats32
 from schemas.sound import SAMPLE_RATE, Sound
 from tests import clips
@@ -184,6 +186,51 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     assert np.allclose(whole(path)[1], 3_000 / 32_768, atol=1e-6)
+
+
+def wav_of(path: Path, channels: Floats32, *, rate: int = SAMPLE_RATE) -> Path:
+    """A WAVE file as recorders write it: 16 bits, N x channels in -1..1, no word on where the channels are."""
+    data = (channels * 32_767).astype("<i2").tobytes()
+    count = channels.shape[1]
+    facts = (16, 1, count, rate, SAMPLE_RATE * 2 * count, 2 * count, 16)
+    header = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", *facts)
+    path.write_bytes(header + struct.pack("<4sI", b"data", len(data)) + data)
+    return path
+
+
+@pytest.mark.parametrize("count", [9, 17, 32])
+def test_many_channels_of_which_nobody_says_where_they_are_are_averaged(count: int, tmp_path: Path) -> None:
+    channels = np.zeros((SAMPLE_RATE, count), np.float32)
+    channels[:, 0], channels[:, -1] = 0.5, 0.25
+    path = wav_of(tmp_path / "array.wav", channels)
+    sound, samples = whole(path)
+    assert not decoded(str(path), sound, 0, sound.samples)[1].any()
+    assert np.allclose(samples, 0.75 / count, atol=1e-4)
+
+
+def test_frames_that_cannot_be_mixed_are_lost_and_those_after_them_are_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged packet may decode to as many channels as it likes."""
+    mixed, calls = sound_decoder._Mono._mixed, iter(range(1_000))
+
+    def refusing(self: Any, frame: Any) -> list[Floats32]:
+        if 3 <= next(calls) < 5:
+            raise av.error.ArgumentError(22, "Invalid argument")
+        return mixed(self, frame)
+
+    monkeypatch.setattr(sound_decoder._Mono, "_mixed", refusing)
+    path = wav_of(tmp_path / "tone.wav", np.full((SAMPLE_RATE, 1), 0.5, np.float32))
+    sound = sound_of(path)
+    samples, is_lost = decoded(str(path), sound, 0, sound.samples)
+    assert is_lost.any()
+    assert (samples[is_lost] == 0).all()
+    assert np.allclose(samples[~is_lost], 0.5, atol=1e-3)
+
+
+def test_an_impossible_rate_is_refused_by_name_and_takes_no_memory(tmp_path: Path) -> None:
+    path = wav_of(tmp_path / "fast.wav", np.zeros((SAMPLE_RATE, 1), np.float32), rate=0x40000000)
+    sound = sound_of(path)
+    with pytest.raises(UnknownCoding, match="1,073,741,824 samples a second"):
+        decoded(str(path), sound, 0, sound.samples)
 
 
 def test_a_file_that_has_changed_is_told(clip_folder: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from actors import probe as probing
@@ -15,7 +16,7 @@ from actors.container import opened
 from actors.orientation import clockwise
 from actors.probe import failed_identity, fingerprint_of, probe
 from actors.sound_probe import wav_length_s
-from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, Unreadable, VideoError
+from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, UnknownCoding, Unreadable, VideoError
 from tests import clips
 from tests.conftest import SHARED
 
@@ -119,6 +120,29 @@ def test_what_is_no_video_is_told_in_one_line(make: object, error: type[VideoErr
     assert str(caught.value).startswith(str(path))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_pictures_in_an_unknown_coding_are_told_so(clip_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new.mp4"
+    path.write_bytes(clips.counting(clip_folder, frames=3).path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
+    with pytest.raises(UnknownCoding, match="its pictures cannot be decoded here"):
+        probe(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_names_in_another_alphabet_than_the_containers_do_no_harm(suffix: str, tmp_path: Path) -> None:
+    """Cameras write titles and handlers in Latin-1, say, where UTF-8 should be."""
+    path, title = tmp_path / f"title{suffix}", "Caf-"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = title
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(stream.encode(None))
+    data = path.read_bytes()
+    assert title.encode() in data
+    path.write_bytes(data.replace(title.encode(), "Café".encode("latin-1")))
+    assert probe(str(path)).frame_count == 1
 
 
 @pytest.mark.parametrize("make", [clips.audio_only, clips.cover_art])
