@@ -63,6 +63,8 @@ def demuxed(container: Any, streams: Any, note: Callable[[str], None] = lambda _
             return
         except EndOfFile:
             return
+        except IndexError:  # PyAV 18 asks at the end for a stream that began to be sent on the way, and does not know it
+            return
         except OSError as error:
             raise Unreadable(container.name, error.strerror or str(error)) from error
         except FFmpegError as error:  # the demuxer can go on behind the damage

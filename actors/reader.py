@@ -78,17 +78,21 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
     if not watch.started(spec.chunk_id):
         yield _end(spec, cancelled=True)
         return
+    given = 0  # pieces on their way to a model when something goes wrong: the end waits for them
     try:
-        yield from _read(spec, watch, threads)
+        for value in _read(spec, watch, threads):
+            yield value
+            given += 1
     except VideoError as error:
-        yield _end(spec, failure=Failure(error.kind, str(error), transient=False))
+        yield _end(spec, pieces=given, failure=Failure(error.kind, str(error), transient=False))
     except MemoryError as error:
-        yield _end(spec, failure=Failure("out_of_memory", f"{spec.path}: {error}", transient=True))
+        yield _end(spec, pieces=given, failure=Failure("out_of_memory", f"{spec.path}: {error}", transient=True))
     except Exception as error:  # noqa: BLE001 a raise would lose the whole Ray Data block, innocents included
         traceback.print_exc()
         crew_lost = type(error).__module__.startswith("ray.")  # the coordinator died: nothing is wrong with this chunk
         kind = "worker_lost" if crew_lost else "internal"
-        yield _end(spec, failure=Failure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost))
+        failure = Failure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost)
+        yield _end(spec, pieces=given, failure=failure)
 
 
 def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesPiece | ChunkEnd]:

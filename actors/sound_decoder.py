@@ -225,7 +225,7 @@ class _Mono:
             return self._mixed(frame)
         except FFmpegError:
             self._kind = ("", "", 0)  # a resampler that has failed once answers everything after it with nothing
-            if not frame.layout.name.endswith(UNPLACED):
+            if frame.format.is_planar or not frame.layout.name.endswith(UNPLACED):
                 raise
         return self._mixed(_averaged(frame))
 
@@ -239,14 +239,16 @@ class _Mono:
 
 
 def _averaged(frame: Any) -> Any:
-    """The mean of its channels: of more than eight of which nobody says where they are libswresample makes nothing (microphone arrays)."""
+    """The mean of its channels: of more than eight of which nobody says where they are libswresample makes nothing (microphone arrays).
+
+    Only for samples that are not planar, as PCM's are: to look at eight planes or more ends the process (PyAV 18).
+    """
     import av
 
-    samples = frame.to_ndarray()
-    channels = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
-    mean = channels.mean(axis=0, dtype=np.float64)
-    if channels.dtype.kind != "f":
-        mean = (mean - 128 * (channels.dtype.kind == "u")) / (1 << 8 * channels.dtype.itemsize - 1)
+    samples = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+    mean = samples.mean(axis=1, dtype=np.float64)
+    if samples.dtype.kind != "f":
+        mean = (mean - 128 * (samples.dtype.kind == "u")) / (1 << 8 * samples.dtype.itemsize - 1)
     mono = av.AudioFrame.from_ndarray(mean.astype(np.float32)[None], "flt", "mono")
     mono.sample_rate, mono.pts, mono.time_base = frame.sample_rate, frame.pts, frame.time_base
     return mono

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from actors import reader
+from actors.picture import DecodedFrame
 from actors.pieces import ChunkEnd, FramesPiece
 from actors.probe import probe
 from actors.reader import read_chunk
 from actors.sampling import sampled_in
 from schemas.chunk import ChunkSpec, Sampling
+from schemas.errors import Unreadable
 from schemas.frames import Pixels
 from schemas.pipeline import FACE, PERSON
 from tests import clips
@@ -113,3 +118,39 @@ def test_large_pictures_travel_in_smaller_pieces(clip_folder: Path) -> None:
     spec = spec_of(clips.VARIANTS["h264_pyramid"](clip_folder))
     *pieces, _ = read_chunk(replace(spec, samplings=(Sampling(FACE, Fraction(12), 1280, 960),)), Unstoppable())
     assert {len(piece.frames) for piece in pieces if isinstance(piece, FramesPiece)} == {2}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "transient"),
+    [
+        (Unreadable("film.mp4", "Input/output error"), "unreadable", False),
+        (MemoryError("no room"), "out_of_memory", True),
+        (ValueError("a bug"), "internal", False),
+    ],
+    ids=["video", "memory", "bug"],
+)
+def test_what_goes_wrong_on_the_way_ends_the_chunk_after_the_pieces_already_given(
+    error: Exception, kind: str, transient: bool, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An end that forgot them would be settled before they come back from a model, and they would wait for another end for ever."""
+    decoder_for = reader.decoder_for
+
+    class Failing:
+        lost, notes = (), ()
+
+        def __init__(self, spec: ChunkSpec, **told: int) -> None:
+            self._frames = islice(decoder_for(spec, **told), 40)
+
+        def __iter__(self) -> Iterator[DecodedFrame]:
+            yield from self._frames
+            raise error
+
+    monkeypatch.setattr(reader, "decoder_for", Failing)
+    spec = spec_of(clips.VARIANTS["h264_pyramid"](clip_folder))
+    spec = replace(spec, samplings=(replace(spec.samplings[0], fps=Fraction(12)),))
+    *pieces, end = read_chunk(spec, Unstoppable())
+    assert isinstance(end, ChunkEnd)
+    assert [piece.number for piece in pieces if isinstance(piece, FramesPiece)] == list(range(40 // reader.PIECE_FRAMES))
+    assert end.pieces == len(pieces)
+    assert end.failure is not None
+    assert (end.failure.kind, end.failure.transient) == (kind, transient)
