@@ -202,7 +202,7 @@ def _decode(track: _Track, decoder: Any, timed: list[tuple[int, int, Any]], soun
             track.damage(at, after, within)
             heard = []
         for frame, pieces in heard:
-            place = at if frame.pts is None else _place(frame.pts, frame.time_base, sound)
+            place = at if frame.pts is None else _place(frame.pts, frame.time_base or sound.time_base, sound)  # none when flushed
             if following is None or (frame.pts is not None and abs(place - following) > jitter):
                 following = place
             for piece in pieces:
