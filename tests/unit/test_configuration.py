@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.errors import InvalidSetting, StoreUnreachable, UnknownPipeline, UnknownSetting, UsageError
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import Settings
+from tests.conftest import CHECKOUT
 from vaengine import batchfile
 from vaengine.configuration import KNOWN, assignments, configured, layer, nearest, row_table
 from vaengine.location import stored_at
@@ -164,6 +165,15 @@ def test_a_section_within_a_section_is_set_by_key_and_in_a_batch_file(tmp_path: 
     assert found.origins["recovery.out_of_memory.attempts"] == "--set"
     assert found.origins["recovery.worker_lost.attempts"] == "default"
     assert {"recovery.out_of_memory.attempts", "recovery.alone_seconds"} <= {row.key for row in found.rows()}
+
+
+def test_the_batch_file_of_the_documentation_is_valid_and_shows_the_defaults(tmp_path: Path) -> None:
+    text = (CHECKOUT / "docs" / "failures.md").read_text(encoding="utf-8")
+    told = batchfile.read(batch_yaml(tmp_path, text.partition("```yaml\n")[2].partition("```")[0])).settings
+    usual = {row.key: row.value for row in configured().rows()}
+    other = {key: given.value for key, given in told.items() if given.value != usual[key]}
+    assert other == {"recovery.out_of_memory.attempts": 2, "recovery.store.strategy": "linear", "recovery.store.attempts": 10}
+    assert {key for key in usual if key.startswith("recovery.") and key.count(".") == 1} <= set(told)
 
 
 def test_an_empty_batch_file_says_nothing(tmp_path: Path) -> None:
