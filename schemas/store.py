@@ -83,6 +83,7 @@ class Outcome:
     warning: str | None = None
     keep_runs: bool = False  # keep rows of other configurations of this pipeline and video
     embeddings: Embeddings | None = None  # replaced together with the rows
+    traceback: str | None = None  # for the job's log
 
     @property
     def replaces_embeddings(self) -> bool:
@@ -101,13 +102,20 @@ class StoredBatch:
     started_at: str
     ended_at: str | None
     outcome: str | None  # "completed", "failed", "stopped"; None: still running, or killed
+    host: str
+    pid: int
+    heartbeat_at: str | None  # None: of a version that had none
 
 
 class StorageBackend(ABC):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
-    Every write of a run carries its epoch and raises `StaleEpoch` when a later run has begun, so a writer orphaned by `kill -9` cannot
-    touch what its successor does. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full disk raises `DiskFull`.
+    Several runs may work on one store at once: each holds the leases of the work keys it works on, and of a key only its holder writes, so
+    a writer orphaned by `kill -9` cannot touch what its successor has taken over. A lease is its run's as long as that lives: one that has
+    ended, is gone from this machine, or gave no sign of life for a minute loses its leases to whoever asks.
+
+    Every write of a run carries its epoch and raises `StaleEpoch` where that run has ended or is unknown. An epoch of None is a person's
+    hand, which needs no lease. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full disk raises `DiskFull`.
     """
 
     url: str
@@ -134,15 +142,29 @@ class StorageBackend(ABC):
     def load_job_metadata(self, job_id: str) -> BatchJob:
         """The job with its pipelines; raises `NotFound`."""
 
-    # Runs and epochs.
+    # Runs and leases.
 
     @abstractmethod
     def open_run(self, run: RunInfo) -> int:
-        """Begin a run: returns its epoch, one more than any before it, and from now on refuses every older one."""
+        """Begin a run: returns its epoch, one more than any before it.
+
+        A process that begins its batch again, such as with a new crew, ends what it had begun before and takes over its leases.
+        """
 
     @abstractmethod
     def close_run(self, epoch: int, outcome: str) -> None:
-        """Note how the run ended."""
+        """Note how the run ended, and give back all its leases; changes nothing when it has ended already."""
+
+    @abstractmethod
+    def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        """Take those of these keys that are free or a dead run's; returns all of them that this run holds now.
+
+        Never leased: what is complete, what failed as poisoned or cancelled (`KEPT_FAILED`), and what only paused jobs ask for.
+        """
+
+    @abstractmethod
+    def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
+        """Give leases back; those of other runs stay."""
 
     @abstractmethod
     def batches(self) -> list[StoredBatch]:
@@ -159,12 +181,13 @@ class StorageBackend(ABC):
         """Full fingerprint of each of these video ids that is taken."""
 
     @abstractmethod
-    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> None:
-        """Insert or refresh videos and jobs in one transaction.
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
+        """Insert or refresh videos and jobs, and lease what is to do of them, in one transaction; returns what another live run holds.
 
-        A job that is there keeps its created_at, its retry_count and the pipelines that are complete; `BatchJob.status` and its
-        `pipeline_results` are taken over for the rest. A pipeline that another job of the same video completed with the same
-        config_hash is linked: its status becomes completed and `load_annotations` finds those rows.
+        A job that is there keeps its created_at, its retry_count, its control and the pipelines that are complete; `BatchJob.status` and
+        its `pipeline_results` are taken over for the rest. A pipeline that another job of the same video completed with the same
+        config_hash is linked: its status becomes completed and `load_annotations` finds those rows. One that failed as poisoned or
+        cancelled stays so, with its message; one that another live run holds keeps its state; those of a paused job are pending.
         """
 
     @abstractmethod
@@ -179,7 +202,11 @@ class StorageBackend(ABC):
     def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
         """One transaction: for each, delete the rows of its frames, insert its rows, upsert its manifest line.
 
-        Committing the same chunk again changes nothing. Returns the frames committed so far, lost ones included, of each key touched.
+        Committing the same chunk again changes nothing, nor does a late chunk of a key that is complete. Tries of these chunks that are
+        still leased end with it. Returns the frames committed so far, lost ones included, of each key touched.
+
+        Raises, with nothing written: `LeaseLost` where the run does not hold the key (of one that failed and that nobody holds since,
+        chunks that were in work are still kept); `StaleAttempt` where a chunk has been tried again since.
         """
 
     @abstractmethod
@@ -191,15 +218,20 @@ class StorageBackend(ABC):
         return Numbers.joined(map(Numbers.from_bytes, self.payloads(key)))
 
     @abstractmethod
-    def finish(self, epoch: int, outcome: Outcome) -> None:
+    def finish(self, epoch: int | None, outcome: Outcome) -> None:
         """One transaction: replace the key's rows, drop its payloads if completed, and other configurations' rows unless `keep_runs`.
 
-        Sets the pipeline's and the job's status, count, digest and times; every other job linked to the same key follows.
+        Sets the pipeline's and the job's status, count, digest and times; every other job linked to the same key follows. The key's lease
+        is given back. Other configurations that a live run holds are left to it. Changes nothing where the key is complete; otherwise
+        raises `LeaseLost` where the run does not hold it.
         """
 
     @abstractmethod
-    def mark(self, epoch: int, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
-        """Move these pipelines, and with them the job, to `pending` or `running`; complete ones stay."""
+    def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+        """Move these pipelines, and with them the job, to `pending` or `running`.
+
+        Complete ones and those that failed as poisoned or cancelled stay; raises `LeaseLost` where the run lacks one of the others.
+        """
 
     # Reading.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,9 @@ class Register:
 
     def jobs_of(self, video_id: str) -> list[BatchJob]:
         return [job for path in self.tree.jobs_of(video_id) if (job := job_in(path))]
+
+    def jobs_of_videos(self, video_ids: Iterable[str]) -> list[BatchJob]:
+        return [job for video_id in dict.fromkeys(video_ids) for job in self.jobs_of(video_id)]
 
     def job_path(self, job_id: str) -> Path | None:
         """Where a job is, as far as anyone has heard of it."""

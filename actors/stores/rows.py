@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.annotation import Annotation, annotation_id, canonical_json
+from schemas.attempt import Attempt, AttemptState, Control
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.settings import HASH_DIGITS
@@ -29,6 +30,7 @@ Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
 _BOX: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
+_TRY_TIMES: Final = ("started_at", "heartbeat_at")
 _COLUMNS: Final = (
     *("annotation_id", "annotation_type", "timestamp_seconds", "video_id", "person_id", "face_id", "speaker_id", "scene_id"),
     *("confidence", "end_seconds", "frame_number", "config_hash"),
@@ -88,6 +90,7 @@ def job_row(job: BatchJob) -> Row:
         "failure_kind": job.failure_kind,
         "batch_id": job.batch_id,
         "output_dir": str(job.output_dir),
+        "control": job.control and job.control.value,
     }
 
 
@@ -129,6 +132,7 @@ def job_from(row: Stored, results: Mapping[str, PipelineResult]) -> BatchJob:
         error_message=row["error_message"],
         failure_kind=row["failure_kind"],
         batch_id=row["batch_id"],
+        control=Control(row["control"]) if row.get("control") else None,  # a file of an older version has none
         **({"created_at": created} if created else {}),
     )
 
@@ -207,6 +211,8 @@ def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
         "started_at": started_at,
         "ended_at": None,
         "outcome": None,
+        "heartbeat_at": started_at,
+        "progress": None,
     }
 
 
@@ -220,7 +226,23 @@ def batch_from(row: Stored) -> StoredBatch:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         outcome=row["outcome"],
+        host=row["host"],
+        pid=row["pid"],
+        heartbeat_at=row.get("heartbeat_at"),
     )
+
+
+def attempt_row(attempt: Attempt) -> Row:
+    """One row of table `attempts`."""
+    row: Row = {f.name: getattr(attempt, f.name) for f in fields(attempt)}
+    times = {name: time_text(row[name]) for name in _TRY_TIMES}
+    return row | times | {"state": attempt.state.value}
+
+
+def attempt_from(row: Stored) -> Attempt:
+    """The reverse of `attempt_row`."""
+    values = {f.name: row[f.name] for f in fields(Attempt)} | {"state": AttemptState(row["state"])}
+    return Attempt(**(values | {name: text_time(row[name]) for name in _TRY_TIMES}))
 
 
 def identity_row(identity: Identity) -> Row:

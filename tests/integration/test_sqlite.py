@@ -308,36 +308,40 @@ def test_two_processes_may_make_the_same_store_at_once(tmp_path):
 
 # Other processes, other files.
 
-STALE = """
-import sys
+ORPHAN = """
+import os, socket, sys
+from dataclasses import replace
 from pathlib import Path
 from actors.stores.sqlite import SQLiteStorageBackend
-from schemas.errors import StaleEpoch
+from schemas.errors import LeaseLost
 from schemas.pipeline import PERSON
 from tests.results import RUN, Clip
 clip = Clip(); key = clip.key(PERSON); commits = clip.commits(key)
 store = SQLiteStorageBackend(Path(sys.argv[1]))
-epoch = store.open_run(RUN)
+epoch = store.open_run(replace(RUN, host=socket.gethostname(), pid=int(sys.argv[2])))
 store.register(epoch, [clip.video], [clip.job(key)])
 store.commit_chunks(epoch, commits[:1])
 print("committed", flush=True)
 sys.stdin.readline()
 try:
     store.commit_chunks(epoch, commits[1:])
-except StaleEpoch as refusal:
+except LeaseLost as refusal:
     print(refusal, flush=True)
 """
 
 
-def test_an_orphaned_writer_in_another_process_is_refused_once_a_new_run_has_begun(path):
+def test_an_orphaned_writer_in_another_process_is_refused_once_a_new_run_has_taken_its_work(path):
+    driver = subprocess.Popen([sys.executable, "-c", ""])
+    driver.wait()
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    orphan = subprocess.Popen([sys.executable, "-c", STALE, str(path)], cwd=CHECKOUT, text=True, **pipes)
+    orphan = subprocess.Popen([sys.executable, "-c", ORPHAN, str(path), str(driver.pid)], cwd=CHECKOUT, text=True, **pipes)
     assert orphan.stdout is not None
     assert orphan.stdout.readline() == "committed\n"
     store = SQLiteStorageBackend(path)
     epoch = store.open_run(RUN)
+    assert store.lease(epoch, [PERSONS]) == {PERSONS}
     said, _ = orphan.communicate("go on\n", timeout=60)
-    assert said == "commit refused: it comes from run epoch 1, the store is at 2\n"
+    assert said.startswith("commit refused: run 1 does not hold person_tracking of garden-aaaaaaaa")
     assert store.commit_chunks(epoch, CLIP.commits(PERSONS)[1:2]) == {PERSONS: 50}
     store.close()
 
