@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from schemas.annotation import Annotation
+from schemas.attempt import Attempt, Control, Event
 from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
 from schemas.frames import Floats32
 from schemas.job import BatchJob, JobStatus
@@ -170,6 +171,51 @@ class StorageBackend(ABC):
     def batches(self) -> list[StoredBatch]:
         """Every run, newest first."""
 
+    @abstractmethod
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
+        """A sign of life, with news of tries by (chunk_id, number) and, if given, of the run's progress (JSON); one transaction.
+
+        A try that has ended is never moved again: events may come late, repeated and out of order.
+        """
+
+    @abstractmethod
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        """Tries of these videos' chunks, by chunk and number."""
+
+    @abstractmethod
+    def progress(self, epoch: int) -> str | None:
+        """What a run last said of itself, JSON; also one that has ended."""
+
+    # What people ask for.
+
+    @abstractmethod
+    def request(self, job_ids: Sequence[str], control: Control | None) -> None:
+        """Ask the runs of these jobs to pause or to cancel; None: neither any longer. Raises `NotFound`."""
+
+    @abstractmethod
+    def controls(self) -> dict[str, Control]:
+        """What is asked of which job, where something is; cheap enough to be read every second."""
+
+    @abstractmethod
+    def cancel(self, epoch: int | None, job_id: str) -> None:
+        """Call a job off: pipelines that have not ended are failed as cancelled, what was committed stays, nothing is asked any longer.
+
+        The leases of their keys and the leased tries of the video go, so that late commits are refused. Other jobs linked to these keys
+        follow. Raises `NotFound`.
+        """
+
+    @abstractmethod
+    def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        """Have failed pipelines tried again, however they failed (of these names, None: of any); returns how many.
+
+        They are pending without a reason, the tries of their videos are forgotten, each job counts a retry, and nothing is asked of it any
+        longer. Other jobs linked to the same keys follow. Raises `NotFound`.
+        """
+
+    @abstractmethod
+    def events(self, job_id: str) -> list[Event]:
+        """What happened to a job, by time: what the store noted, and how tries of its video's chunks ended. Raises `NotFound`."""
+
     # Videos, jobs, manifest.
 
     @abstractmethod
@@ -236,8 +282,10 @@ class StorageBackend(ABC):
     # Reading.
 
     @abstractmethod
-    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> Iterator[BatchJob]:
-        """Jobs with their pipelines, ordered by creation, then id."""
+    def jobs(
+        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+    ) -> Iterator[BatchJob]:
+        """Jobs with their pipelines, ordered by creation, then id; of `job_ids` those that there are."""
 
     @abstractmethod
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
@@ -263,7 +311,7 @@ class StorageBackend(ABC):
     def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
         """Every annotation, embedding, job and pipeline state as plain objects: what a digest covers.
 
-        Times of storing, run ids, attempts and epochs are not among them.
+        Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among them.
         """
 
     @abstractmethod

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.stores import rows
+from actors.stores import log, rows
 from actors.stores.atomic import read_object, write_or_remove
 from actors.stores.documents import pipeline_bytes, sidecars
-from actors.stores.files_runs import FileRuns
+from actors.stores.files_requests import FileRequests
 from actors.stores.register import job_in
 from actors.stores.transitions import (
     canonical_states,
@@ -34,7 +34,7 @@ from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
 
 
-class FileStorageBackend(FileRuns):
+class FileStorageBackend(FileRequests):
     """A folder per video under `base_dir`, made if need be; `read_only` never creates or changes anything.
 
     Every file is replaced whole. Results and chunks are synced to the disk before they count; job and video files are not, since the same
@@ -93,7 +93,14 @@ class FileStorageBackend(FileRuns):
                 self._tidy(key, [other for other in self._other_configurations(key, epoch) if other.is_overwritten()])
             self._leases.take(epoch, {key for job in new for key in to_lease(job)} - elsewhere)
             self._leases.beat(epoch, at)
+            self._note_registered(epoch, [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED])
             return elsewhere
+
+    def _note_registered(self, epoch: int, jobs: Sequence[BatchJob]) -> None:
+        for job in jobs:
+            line = log.registration(job, epoch, now())
+            if not any((event.name, event.message) == (line.name, line.message) for event in self._logs.noted(job)):
+                self._logs.note(job, line)
 
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         return set(self._complete(keys))
@@ -143,8 +150,11 @@ class FileStorageBackend(FileRuns):
 
     # Reading.
 
-    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> Iterator[BatchJob]:
-        wanted = (job for job in self._register.all_jobs() if status in (None, job.status) and batch_id in (None, job.batch_id))
+    def jobs(
+        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+    ) -> Iterator[BatchJob]:
+        there = self._register.all_jobs() if job_ids is None else self._register.jobs(job_ids)
+        wanted = (job for job in there if status in (None, job.status) and batch_id in (None, job.batch_id))
         return iter(sorted(wanted, key=lambda job: (job.created_at, job.job_id)))
 
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
@@ -193,6 +203,8 @@ class FileStorageBackend(FileRuns):
             other for other in self._register.jobs_of(key.video_id) if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key
         ]
         self._register.put_jobs([finished(other, result, at) for other in linked])
+        for one in linked:
+            self._logs.note(one, log.end_of(one, result, outcome, at))
         if outcome.status is JobStatus.COMPLETED:
             self._tidy(key, [] if outcome.keep_runs else self._other_configurations(key, epoch))
         self._leases.drop([key])

@@ -13,11 +13,13 @@ from typing import Final
 from actors.stores import rows
 from actors.stores.atomic import read_object, storage_errors
 from actors.stores.lease_files import Leases
+from actors.stores.log_files import Logs
 from actors.stores.register import Register
 from actors.stores.transitions import held_back, now
 from actors.stores.tree import Tree
 from actors.stores.try_files import Tries
 from actors.stores.work import Work
+from schemas.attempt import Attempt
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
 from schemas.job import PipelineResult
@@ -34,7 +36,7 @@ class FileRuns(StorageBackend):
         self.url = f"files:{base}"
         self._tree, self._read_only = Tree(base), read_only
         self._register = Register(self._tree)
-        self._leases, self._tries = Leases(self._register), Tries(self._register)
+        self._leases, self._tries, self._logs = Leases(self._register), Tries(self._register), Logs(self._tree)
         if read_only and not self._tree.epoch.is_file():
             raise NotFound("store", self.url)
         if not read_only:
@@ -94,6 +96,18 @@ class FileRuns(StorageBackend):
     def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
         with self._write(epoch):
             self._leases.drop(keys, epoch=epoch)
+
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
+        with self._write(epoch):
+            self._leases.beat(epoch, now(), **({} if progress is None else {"progress": progress}))
+            self._tries.record(attempts)
+
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        found = (one for video_id in dict.fromkeys(video_ids) for one in self._tries.of(video_id))
+        return sorted(found, key=lambda one: (one.chunk_id, one.number))
+
+    def progress(self, epoch: int) -> str | None:
+        return self._leases.run(epoch).get("progress")
 
     def meta(self, name: str) -> str | None:
         return (read_object(self._tree.meta) or {}).get(name)

@@ -1,4 +1,4 @@
-"""Who holds which work key, and which try of a chunk is the newest, in database tables; the caller holds the transaction."""
+"""Runs and who holds which work key, in database tables; the caller holds the transaction."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from actors.stores import rows
 from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.queries import jobs_of_videos, paged, pipeline_ids, put
 from actors.stores.transitions import keeps_late_chunks, states_of
 from schemas import tables
-from schemas.attempt import AttemptState
-from schemas.chunk import ChunkCommit, WorkKey
-from schemas.errors import LeaseLost, StaleAttempt
+from schemas.chunk import WorkKey
+from schemas.errors import LeaseLost
 from schemas.store import RunInfo
 
-leases, runs, attempts = tables.leases, tables.runs, tables.attempts
+leases, runs = tables.leases, tables.runs
 _PULSE = (runs.c.epoch, runs.c.host, runs.c.pid, runs.c.heartbeat_at, runs.c.started_at, runs.c.ended_at)
 
 
@@ -116,25 +115,3 @@ def succeed(connection: Connection, run: RunInfo, epoch: int, at: datetime) -> N
 def beat(connection: Connection, epoch: int, at: datetime, **told: Any) -> None:
     """A sign of life of a run, and what else it says of itself."""
     connection.execute(update(runs).where(runs.c.epoch == epoch).values(heartbeat_at=rows.time_text(at), **told))
-
-
-# Tries.
-
-
-def require_newest(connection: Connection, commits: Iterable[ChunkCommit]) -> None:
-    """Raises `StaleAttempt` where a chunk has been tried again since the try that one of these comes from."""
-    tried = [commit for commit in commits if commit.chunk_id]
-    newest: dict[str, int] = {}
-    query = select(attempts.c.chunk_id, func.max(attempts.c.number).label("number")).group_by(attempts.c.chunk_id)
-    for page in paged(commit.chunk_id for commit in tried):
-        newest |= {row.chunk_id: row.number for row in connection.execute(query.where(attempts.c.chunk_id.in_(page)))}
-    for commit in tried:
-        if newest.get(commit.chunk_id, 0) > commit.line.attempt:
-            raise StaleAttempt(commit.chunk_id, commit.line.attempt, newest[commit.chunk_id])
-
-
-def end_leased(connection: Connection, commits: Iterable[ChunkCommit]) -> None:
-    """Forget the tries that these chunks were leased for: their manifest lines say all there is to say."""
-    for page in paged(commit.chunk_id for commit in commits if commit.chunk_id):
-        leased = and_(attempts.c.chunk_id.in_(page), attempts.c.state == AttemptState.LEASED.value)
-        connection.execute(delete(attempts).where(leased))

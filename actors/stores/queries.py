@@ -105,9 +105,10 @@ def put_jobs(connection: Connection, changed: Sequence[BatchJob]) -> None:
 
 
 def drop_result(connection: Connection, job: BatchJob, pipeline_id: int, *, whole: bool) -> None:
-    """Remove one pipeline's state from a job, or the whole job."""
+    """Remove one pipeline's state from a job, or the whole job with its log."""
     connection.execute(delete(statuses).where(statuses.c.job_id == job.job_id, statuses.c.pipeline_id == pipeline_id))
     if whole:
+        connection.execute(delete(tables.job_events).where(tables.job_events.c.job_id == job.job_id))
         connection.execute(delete(jobs).where(jobs.c.job_id == job.job_id))
 
 

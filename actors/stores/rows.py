@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.annotation import Annotation, annotation_id, canonical_json
-from schemas.attempt import Attempt, AttemptState, Control
+from schemas.attempt import Control
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.settings import HASH_DIGITS
@@ -30,7 +30,6 @@ Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
 _BOX: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
-_TRY_TIMES: Final = ("started_at", "heartbeat_at")
 _COLUMNS: Final = (
     *("annotation_id", "annotation_type", "timestamp_seconds", "video_id", "person_id", "face_id", "speaker_id", "scene_id"),
     *("confidence", "end_seconds", "frame_number", "config_hash"),
@@ -230,19 +229,6 @@ def batch_from(row: Stored) -> StoredBatch:
         pid=row["pid"],
         heartbeat_at=row.get("heartbeat_at"),
     )
-
-
-def attempt_row(attempt: Attempt) -> Row:
-    """One row of table `attempts`."""
-    row: Row = {f.name: getattr(attempt, f.name) for f in fields(attempt)}
-    times = {name: time_text(row[name]) for name in _TRY_TIMES}
-    return row | times | {"state": attempt.state.value}
-
-
-def attempt_from(row: Stored) -> Attempt:
-    """The reverse of `attempt_row`."""
-    values = {f.name: row[f.name] for f in fields(Attempt)} | {"state": AttemptState(row["state"])}
-    return Attempt(**(values | {name: text_time(row[name]) for name in _TRY_TIMES}))
 
 
 def identity_row(identity: Identity) -> Row:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from actors.stores import lease_queries, queries, rows
-from actors.stores.sqlite_runs import SQLiteRuns
+from actors.stores import lease_queries, log, log_queries, queries, rows
+from actors.stores.sqlite_requests import SQLiteRequests
 from actors.stores.transitions import (
     canonical_states,
     finished,
@@ -34,7 +34,7 @@ from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
 
 
-class SQLiteStorageBackend(SQLiteRuns):
+class SQLiteStorageBackend(SQLiteRequests):
     """Everything in one file at `db_path`, made if need be; `read_only` never creates or changes anything.
 
     Writers take turns (the engine drives one as one actor), any number of readers beside them. Raises `StoreUnreachable` when the file
@@ -92,7 +92,15 @@ class SQLiteStorageBackend(SQLiteRuns):
             queries.put_jobs(connection, new)
             lease_queries.take(connection, epoch, {key for job in new for key in to_lease(job)} - elsewhere)
             lease_queries.beat(connection, epoch, at)
+            self._note_registered(
+                connection, epoch, [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED]
+            )
             return elsewhere
+
+    def _note_registered(self, connection: Connection, epoch: int, jobs: Sequence[BatchJob]) -> None:
+        lines = {job.job_id: log.registration(job, epoch, now()) for job in jobs}
+        noted = log_queries.registered_by(connection, lines.keys(), f"run {epoch}")
+        log_queries.note(connection, (line for job_id, line in lines.items() if job_id not in noted))
 
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         with self._db.read() as connection:
@@ -109,11 +117,11 @@ class SQLiteStorageBackend(SQLiteRuns):
             done = queries.complete(connection, keys)  # a late repetition must not undo a finished result
             new = [commit for commit in commits if commit.line.key not in done]
             lease_queries.require_for_chunks(connection, epoch, [key for key in keys if key not in done])
-            lease_queries.require_newest(connection, new)
+            log_queries.require_newest(connection, new)
             at = rows.time_text(now()) or ""
             for commit in new:
                 queries.put_chunk(connection, rows.checked(commit), ids[commit.line.key.pipeline], at)
-            lease_queries.end_leased(connection, commits)
+            log_queries.end_leased(connection, commits)
             return queries.frames_committed(connection, keys, ids)
 
     def payloads(self, key: WorkKey) -> list[bytes]:
@@ -146,6 +154,7 @@ class SQLiteStorageBackend(SQLiteRuns):
         siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id)
         linked = [other for other in siblings if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key]
         queries.put_jobs(connection, [finished(other, result, at) for other in linked])
+        log_queries.note(connection, (log.end_of(other, result, outcome, at) for other in linked))
         if outcome.status is JobStatus.COMPLETED:
             queries.drop_payloads(connection, key, pipeline_id)
             if not outcome.keep_runs:
@@ -170,14 +179,20 @@ class SQLiteStorageBackend(SQLiteRuns):
                 lease_queries.require(connection, epoch, [keys[name] for name in pipelines if is_open(job.pipeline_results[name])])
             queries.put_jobs(connection, [marked(job, pipelines, status, now())])
 
-    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> Iterator[BatchJob]:
+    def jobs(
+        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+    ) -> Iterator[BatchJob]:
         conditions: list[ColumnElement[bool]] = []
         if status is not None:
             conditions.append(tables.jobs.c.status == status.value)
         if batch_id is not None:
             conditions.append(tables.jobs.c.batch_id == batch_id)
         with self._db.read() as connection:
-            return iter(queries.jobs_where(connection, *conditions))
+            if job_ids is None:
+                return iter(queries.jobs_where(connection, *conditions))
+            pages = queries.paged(job_ids)
+            found = [job for page in pages for job in queries.jobs_where(connection, tables.jobs.c.job_id.in_(page), *conditions)]
+            return iter(sorted(found, key=lambda job: (job.created_at, job.job_id)))
 
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
         with self._db.read() as connection:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
-from actors.stores import lease_queries, queries, rows
+from actors.stores import lease_queries, log_queries, queries, rows
 from actors.stores.database import Database, current_epoch
 from actors.stores.transitions import held_back, now
 from schemas import tables
+from schemas.attempt import Attempt
 from schemas.chunk import WorkKey
 from schemas.errors import StaleEpoch
 from schemas.store import RunInfo, StorageBackend, StoredBatch
@@ -55,6 +56,19 @@ class SQLiteRuns(StorageBackend):
     def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
         with self._db.write(epoch) as connection:
             lease_queries.drop(connection, keys, epoch=epoch)
+
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
+        with self._db.write(epoch) as connection:
+            lease_queries.beat(connection, epoch, now(), **({} if progress is None else {"progress": progress}))
+            log_queries.put_attempts(connection, attempts)
+
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        with self._db.read() as connection:
+            return log_queries.attempts_of(connection, video_ids)
+
+    def progress(self, epoch: int) -> str | None:
+        with self._db.read() as connection:
+            return connection.scalar(select(tables.runs.c.progress).where(tables.runs.c.epoch == epoch))
 
     def meta(self, name: str) -> str | None:
         with self._db.read() as connection:

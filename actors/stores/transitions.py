@@ -160,6 +160,11 @@ def _moved(result: PipelineResult, status: JobStatus, at: datetime) -> PipelineR
     return replace(result, status=status, started_at=started_at, completed_at=None, error_message=None, failure_kind=None, warning=None)
 
 
+def reset(result: PipelineResult) -> PipelineResult:
+    """A pipeline as if nobody had tried it."""
+    return PipelineResult(result.pipeline, result.config_hash, JobStatus.PENDING)
+
+
 def result_of(outcome: Outcome, rows: Sequence[Mapping[str, object]], seconds: float, at: datetime) -> PipelineResult:
     """What is remembered of a pipeline that ended with these rows."""
     return PipelineResult(

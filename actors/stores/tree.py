@@ -1,12 +1,12 @@
 """Names in a store of files.
 
-BASE/.store/{epoch, meta.json, runs/, paths/, scratch/}
+BASE/.store/{epoch, meta.json, controls.json, runs/, paths/, scratch/}
 BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and the work keys they hold
 BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people open
 BASE/VIDEO/jobs/JOB.json                                                  every job of the video
 BASE/VIDEO/runs/CONFIG/PIPELINE.json                                      results of older configurations that were to be kept
 BASE/VIDEO/PIPELINE.CONFIG.partial.json                                   what a failed pipeline had
-BASE/VIDEO/.state/{video.json, attempts.json, PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}}     the manifest
+BASE/VIDEO/.state/{video.json, attempts.json, logs/JOB.jsonl, PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}}     the manifest
 """
 
 from __future__ import annotations
@@ -61,6 +61,10 @@ class Tree:
         return self.runs / f"{epoch:08d}.json"
 
     @property
+    def controls(self) -> Path:
+        return self.base / ".store" / "controls.json"
+
+    @property
     def live(self) -> Path:
         return self.base / ".store" / "live"
 
@@ -85,6 +89,9 @@ class Tree:
 
     def attempts(self, video_id: str) -> Path:
         return self.folder(video_id) / ".state" / "attempts.json"
+
+    def log(self, video_id: str, job_id: str) -> Path:
+        return self.folder(video_id) / ".state" / "logs" / f"{_name(job_id)}.jsonl"
 
     def job(self, video_id: str, job_id: str) -> Path:
         return self.folder(video_id) / "jobs" / f"{_name(job_id)}.json"

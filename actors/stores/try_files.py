@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
-from actors.stores import rows
+from actors.stores import log_rows
 from actors.stores.atomic import read_object
 from actors.stores.register import Register
-from schemas.attempt import Attempt, AttemptState
+from schemas.attempt import LEGAL_MOVES, Attempt, AttemptState
 from schemas.chunk import ChunkCommit
 from schemas.errors import StaleAttempt
 
@@ -23,15 +23,30 @@ class Tries:
     def of(self, video_id: str) -> list[Attempt]:
         """Tries of a video's chunks, by chunk and number."""
         found = read_object(self.register.tree.attempts(video_id)) or {}
-        return [rows.attempt_from(row) for row in found.get("attempts", ())]
+        return [log_rows.attempt_from(row) for row in found.get("attempts", ())]
 
     def put(self, video_id: str, tries: Iterable[Attempt]) -> None:
         """Replace the tries of a video's chunks; none is no file."""
         path, ordered = self.register.tree.attempts(video_id), sorted(tries, key=lambda one: (one.chunk_id, one.number))
         if ordered:
-            self.register.put(path, {"attempts": [rows.attempt_row(one) for one in ordered]})
+            self.register.put(path, {"attempts": [log_rows.attempt_row(one) for one in ordered]})
         else:
             path.unlink(missing_ok=True)
+
+    def record(self, news: Iterable[Attempt]) -> None:
+        """News of tries: what has ended stays, and what an event does not tell stays too."""
+        by_video: dict[str, list[Attempt]] = defaultdict(list)
+        for one in news:
+            by_video[one.video_id].append(one)
+        for video_id, own in by_video.items():
+            known = {(one.chunk_id, one.number): one for one in self.of(video_id)}
+            for one in own:
+                known[one.chunk_id, one.number] = moved(known.get((one.chunk_id, one.number)), one)
+            self.put(video_id, known.values())
+
+    def forget(self, video_id: str, *, leased_only: bool) -> None:
+        """Drop tries of a video's chunks."""
+        self.put(video_id, [one for one in self.of(video_id) if leased_only and one.state is not AttemptState.LEASED])
 
     def require_newest(self, commits: Iterable[ChunkCommit]) -> None:
         """Raises `StaleAttempt` where a chunk has been tried again since the try that one of these comes from."""
@@ -50,6 +65,18 @@ class Tries:
             left = [one for one in tries if one.state is not AttemptState.LEASED or one.chunk_id not in committed]
             if len(left) < len(tries):
                 self.put(video_id, left)
+
+
+def moved(known: Attempt | None, news: Attempt) -> Attempt:
+    """A try after an event: what has ended stays, and what the event does not tell stays too."""
+    if known is None:
+        return news
+    if not LEGAL_MOVES[known.state]:
+        return known
+    told = {f.name: value for f in fields(Attempt) if (value := getattr(news, f.name)) is not None}
+    if known.heartbeat_at and news.heartbeat_at and news.heartbeat_at < known.heartbeat_at:
+        told["heartbeat_at"] = known.heartbeat_at
+    return replace(known, **told)
 
 
 def _by_video(commits: Iterable[ChunkCommit]) -> dict[str, list[ChunkCommit]]:

@@ -232,12 +232,22 @@ def test_the_columns_repeat_what_data_holds(store, path):
         ),
         ("SELECT first_frame FROM chunks WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?", "sqlite_autoindex_chunks_1"),
         ("SELECT digest FROM job_pipeline_status WHERE job_id = ? AND pipeline_id = ?", "sqlite_autoindex_job_pipeline_status_1"),
+        ("SELECT epoch FROM leases WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?", "sqlite_autoindex_leases_1"),
+        ("DELETE FROM leases WHERE epoch = ?", "idx_leases_epoch"),
+        ("SELECT max(number) FROM attempts WHERE chunk_id = ?", "sqlite_autoindex_attempts_1"),
+        ("SELECT * FROM attempts WHERE video_id = ?", "idx_attempts_video"),
+        ("SELECT * FROM job_events WHERE job_id = ? ORDER BY event_id", "idx_job_events_job"),
     ],
 )
 def test_what_is_asked_often_is_answered_from_an_index(store, path, sql, index):
     plan = asked(path, f"EXPLAIN QUERY PLAN {sql}", *["x"] * sql.count("?"))
     assert all("SCAN" not in step[3] for step in plan)
     assert any(index in step[3] for step in plan)
+
+
+def test_what_is_asked_of_jobs_is_read_from_an_index_of_those_alone(store, path):
+    ((*_, step),) = asked(path, "EXPLAIN QUERY PLAN SELECT job_id, control FROM jobs WHERE control IS NOT NULL")
+    assert step == "SCAN jobs USING INDEX idx_jobs_control"
 
 
 # Migrations.
