@@ -106,6 +106,7 @@ class StoredBatch:
     host: str
     pid: int
     heartbeat_at: str | None  # None: of a version that had none
+    alive: bool  # whether it was at work when the store was asked
 
 
 class StorageBackend(ABC):

@@ -13,6 +13,7 @@ from typing import Final
 from actors.stores import rows
 from actors.stores.atomic import read_object, storage_errors
 from actors.stores.lease_files import Leases
+from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.log_files import Logs
 from actors.stores.register import Register
 from actors.stores.transitions import held_back, now
@@ -81,8 +82,8 @@ class FileRuns(StorageBackend):
             self._leases.end(epoch, outcome, now())
 
     def batches(self) -> list[StoredBatch]:
-        runs = (self._leases.run(int(path.stem)) for path in sorted(self._tree.runs.glob("*.json"), reverse=True))
-        return [rows.batch_from(run) for run in runs if run]
+        at, runs = now(), (self._leases.run(int(path.stem)) for path in sorted(self._tree.runs.glob("*.json"), reverse=True))
+        return [rows.batch_from(run, alive=seen_alive(Pulse.of(run), at)) for run in runs if run]
 
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
         at = now()

@@ -11,8 +11,6 @@ from typing import Final
 import psutil
 
 from actors.stores.rows import Stored, text_time
-from actors.stores.transitions import now
-from schemas.store import StoredBatch
 
 LEASE_SECONDS: Final = 60  # without a sign of life a run on another machine is taken for dead
 
@@ -29,7 +27,7 @@ class Pulse:
     @classmethod
     def of(cls, run: Stored) -> Pulse:
         """From a row of table `runs`; one of a version without heartbeats was last heard of when it began."""
-        return cls(run["host"], run["pid"], text_time(run["heartbeat_at"] or run["started_at"]), run["ended_at"] is not None)
+        return cls(run["host"], run["pid"], text_time(run.get("heartbeat_at") or run["started_at"]), run["ended_at"] is not None)
 
 
 def is_alive(run: Pulse, at: datetime, *, host: str, process_exists: Callable[[int], bool]) -> bool:
@@ -42,12 +40,6 @@ def is_alive(run: Pulse, at: datetime, *, host: str, process_exists: Callable[[i
 def seen_alive(run: Pulse, at: datetime) -> bool:
     """`is_alive` as seen from here."""
     return is_alive(run, at, host=socket.gethostname(), process_exists=process_exists)
-
-
-def batch_is_alive(batch: StoredBatch) -> bool:
-    """Whether a batch is running now, as seen from here."""
-    beat_at = text_time(batch.heartbeat_at or batch.started_at)
-    return seen_alive(Pulse(batch.host, batch.pid, beat_at, batch.ended_at is not None), now())
 
 
 def process_exists(pid: int) -> bool:

@@ -215,7 +215,7 @@ def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
     }
 
 
-def batch_from(row: Stored) -> StoredBatch:
+def batch_from(row: Stored, *, alive: bool) -> StoredBatch:
     """A row of table `runs` as what a checkpoint points to."""
     return StoredBatch(
         batch_id=row["batch_id"],
@@ -228,6 +228,7 @@ def batch_from(row: Stored) -> StoredBatch:
         host=row["host"],
         pid=row["pid"],
         heartbeat_at=row.get("heartbeat_at"),
+        alive=alive,
     )
 
 

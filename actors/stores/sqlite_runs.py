@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 
 from actors.stores import lease_queries, log_queries, queries, rows
 from actors.stores.database import Database, current_epoch
+from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.transitions import held_back, now
 from schemas import tables
 from schemas.attempt import Attempt
@@ -39,9 +40,10 @@ class SQLiteRuns(StorageBackend):
             lease_queries.end_run(connection, epoch, outcome, now())
 
     def batches(self) -> list[StoredBatch]:
+        at = now()
         with self._db.read() as connection:
             found = connection.execute(select(tables.runs).order_by(tables.runs.c.epoch.desc())).mappings()
-            return [rows.batch_from(row) for row in found]
+            return [rows.batch_from(row, alive=seen_alive(Pulse.of(row), at)) for row in found]
 
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
         at = now()

@@ -265,6 +265,18 @@ def test_a_batch_says_where_it_runs_and_when_it_gave_its_last_sign_of_life(store
     assert store.batches()[0].heartbeat_at == "2026-03-04 05:06:14"
 
 
+def test_a_batch_tells_whether_it_is_running(store: StorageBackend, clock: Clock) -> None:
+    one = begun(store)
+    store.open_run(FARTHER)
+    clock.forward(40)
+    store.lease(one, [])
+    assert [batch.alive for batch in store.batches()] == [True, True]
+    clock.forward(40)
+    assert [batch.alive for batch in store.batches()] == [False, True]
+    store.close_run(one, "completed")
+    assert [batch.alive for batch in store.batches()] == [False, False]
+
+
 # Late and mistaken writes.
 
 

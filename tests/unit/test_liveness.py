@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actors.stores.liveness import LEASE_SECONDS, Pulse, batch_is_alive, is_alive, process_exists
-from schemas.store import StoredBatch
+from actors.stores.liveness import LEASE_SECONDS, Pulse, is_alive, process_exists
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 LONG = LEASE_SECONDS + 1
@@ -67,10 +66,3 @@ def test_a_process_exists_until_it_has_ended_even_if_nobody_has_taken_note() -> 
     assert not process_exists(child.pid), "ended, but not waited for"
     child.wait()
     assert not process_exists(child.pid)
-
-
-def test_a_batch_tells_whether_it_is_running() -> None:
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    batch = StoredBatch("b", 1, (), {}, now, None, None, "there", 7, now)
-    assert batch_is_alive(batch)
-    assert not batch_is_alive(StoredBatch("b", 1, (), {}, now, now, "completed", "there", 7, now))
