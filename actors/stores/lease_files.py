@@ -102,18 +102,19 @@ class Leases:
 
     def take(self, epoch: int, keys: Collection[WorkKey]) -> None:
         """Make the run the holder of these keys, whoever was before."""
-        self._drop(keys, [other for other in self.under_way() if other != epoch])
-        for key in keys:
-            self._lease(epoch, key).touch()
+        names = {self.register.tree.lease_name(key) for key in keys}
+        for other in (other for other in self.under_way() if other != epoch):
+            for lease in self._folder(other).iterdir():
+                if lease.name in names:
+                    lease.unlink()
+        for name in names:
+            (self._folder(epoch) / name).touch()
 
     def drop(self, keys: Collection[WorkKey], *, epoch: int | None = None) -> None:
         """Give these leases back, of `epoch` only if it is given."""
-        self._drop(keys, self.under_way() if epoch is None else [epoch])
-
-    def _drop(self, keys: Collection[WorkKey], epochs: Collection[int]) -> None:
-        for epoch in epochs:
+        for holder in self.under_way() if epoch is None else [epoch]:
             for key in keys:
-                self._lease(epoch, key).unlink(missing_ok=True)
+                self._lease(holder, key).unlink(missing_ok=True)
 
     def _folder(self, epoch: int) -> Path:
         return self.register.tree.epoch_folder(epoch)

@@ -199,6 +199,8 @@ def test_work_that_another_job_asks_for_too_is_not_held_back_by_a_paused_one(sto
     one = store.open_run(FAR)
     store.register(one, [CLIP.video], [CLIP.job(SCENES), JOB])
     assert store.lease(one, KEYS) == {SCENES}
+    store.release(one, KEYS)
+    assert store.lease(one, KEYS) == {SCENES}
 
 
 def test_a_file_that_cannot_be_read_is_nobodys_work(store: StorageBackend) -> None:
