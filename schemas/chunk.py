@@ -23,6 +23,9 @@ class WorkKey:
     pipeline: str
     config_hash: str
 
+    def __str__(self) -> str:
+        return f"{self.pipeline} of {self.video_id} ({self.config_hash})"
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -166,3 +169,4 @@ class ChunkCommit:
     job_id: str
     annotations: tuple[Annotation, ...] = field(repr=False)  # provisional rows, e.g. boxes without a track yet
     payload: bytes = field(repr=False)  # Numbers.to_bytes() of pictures, Heard.to_bytes() of sound
+    chunk_id: str = ""  # with `line.attempt` the token of the try it comes from; "": of none that anybody watches

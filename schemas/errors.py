@@ -164,9 +164,9 @@ class WorkerLost(VaengineError):
 
 
 class StaleEpoch(VaengineError):
-    """A commit from a run that has been superseded. Values: epoch of the writer, epoch of the store."""
+    """A write of a run that has ended, or that the store does not know. Values: epoch of the writer, epoch of the newest run."""
 
-    template = "commit refused: it comes from run epoch {0}, the store is at {1}"
+    template = "commit refused: run epoch {0} has ended or is unknown here, the store is at {1}"
     kind = "stale_epoch"
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from schemas.attempt import Control
+
 
 class JobStatus(StrEnum):
     """Where a job or a pipeline of a job stands; the store's CHECK lists the same words."""
@@ -64,6 +66,7 @@ class BatchJob:
     error_message: str | None = None
     failure_kind: str | None = None
     batch_id: str | None = None
+    control: Control | None = None  # what a person asks of it while it runs
 
 
 def job_status(results: Mapping[str, PipelineResult]) -> JobStatus:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from schemas.annotation import Annotation
+from schemas.attempt import Attempt, Control, Event
 from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
 from schemas.frames import Floats32
 from schemas.job import BatchJob, JobStatus
@@ -83,6 +84,7 @@ class Outcome:
     warning: str | None = None
     keep_runs: bool = False  # keep rows of other configurations of this pipeline and video
     embeddings: Embeddings | None = None  # replaced together with the rows
+    traceback: str | None = None  # for the job's log
 
     @property
     def replaces_embeddings(self) -> bool:
@@ -101,13 +103,21 @@ class StoredBatch:
     started_at: str
     ended_at: str | None
     outcome: str | None  # "completed", "failed", "stopped"; None: still running, or killed
+    host: str
+    pid: int
+    heartbeat_at: str | None  # None: of a version that had none
+    alive: bool  # whether it was at work when the store was asked
 
 
 class StorageBackend(ABC):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
-    Every write of a run carries its epoch and raises `StaleEpoch` when a later run has begun, so a writer orphaned by `kill -9` cannot
-    touch what its successor does. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full disk raises `DiskFull`.
+    Several runs may work on one store at once: each holds the leases of the work keys it works on, and of a key only its holder writes, so
+    a writer orphaned by `kill -9` cannot touch what its successor has taken over. A lease is its run's as long as that lives: one that has
+    ended, is gone from this machine, or gave no sign of life for a minute loses its leases to whoever asks.
+
+    Every write of a run carries its epoch and raises `StaleEpoch` where that run has ended or is unknown. An epoch of None is a person's
+    hand, which needs no lease. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full disk raises `DiskFull`.
     """
 
     url: str
@@ -134,19 +144,78 @@ class StorageBackend(ABC):
     def load_job_metadata(self, job_id: str) -> BatchJob:
         """The job with its pipelines; raises `NotFound`."""
 
-    # Runs and epochs.
+    # Runs and leases.
 
     @abstractmethod
     def open_run(self, run: RunInfo) -> int:
-        """Begin a run: returns its epoch, one more than any before it, and from now on refuses every older one."""
+        """Begin a run: returns its epoch, one more than any before it.
+
+        A process that begins its batch again, such as with a new crew, ends what it had begun before and takes over its leases.
+        """
 
     @abstractmethod
     def close_run(self, epoch: int, outcome: str) -> None:
-        """Note how the run ended."""
+        """Note how the run ended, and give back all its leases; changes nothing when it has ended already."""
+
+    @abstractmethod
+    def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        """Take those of these keys that are free or a dead run's; returns all of them that this run holds now.
+
+        Never leased: what is complete, what failed as poisoned or cancelled (`KEPT_FAILED`), and what only paused jobs ask for.
+        """
+
+    @abstractmethod
+    def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
+        """Give leases back; those of other runs stay."""
 
     @abstractmethod
     def batches(self) -> list[StoredBatch]:
         """Every run, newest first."""
+
+    @abstractmethod
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
+        """A sign of life, with news of tries by (chunk_id, number) and, if given, of the run's progress (JSON); one transaction.
+
+        A try that has ended is never moved again: events may come late, repeated and out of order.
+        """
+
+    @abstractmethod
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        """Tries of these videos' chunks, by chunk and number."""
+
+    @abstractmethod
+    def progress(self, epoch: int) -> str | None:
+        """What a run last said of itself, JSON; also one that has ended."""
+
+    # What people ask for.
+
+    @abstractmethod
+    def request(self, job_ids: Sequence[str], control: Control | None) -> None:
+        """Ask the runs of these jobs to pause or to cancel; None: neither any longer. Raises `NotFound`."""
+
+    @abstractmethod
+    def controls(self) -> dict[str, Control]:
+        """What is asked of which job, where something is; cheap enough to be read every second."""
+
+    @abstractmethod
+    def cancel(self, epoch: int | None, job_id: str) -> None:
+        """Call a job off: pipelines that have not ended are failed as cancelled, what was committed stays, nothing is asked any longer.
+
+        The leases of their keys and the leased tries of the video go, so that late commits are refused. Other jobs linked to these keys
+        follow. Raises `NotFound`.
+        """
+
+    @abstractmethod
+    def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        """Have failed pipelines tried again, however they failed (of these names, None: of any); returns how many.
+
+        They are pending without a reason, the tries of their videos are forgotten, each job counts a retry, and nothing is asked of it any
+        longer. Other jobs linked to the same keys follow. Raises `NotFound`.
+        """
+
+    @abstractmethod
+    def events(self, job_id: str) -> list[Event]:
+        """What happened to a job, by time: what the store noted, and how tries of its video's chunks ended. Raises `NotFound`."""
 
     # Videos, jobs, manifest.
 
@@ -159,12 +228,13 @@ class StorageBackend(ABC):
         """Full fingerprint of each of these video ids that is taken."""
 
     @abstractmethod
-    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> None:
-        """Insert or refresh videos and jobs in one transaction.
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
+        """Insert or refresh videos and jobs, and lease what is to do of them, in one transaction; returns what another live run holds.
 
-        A job that is there keeps its created_at, its retry_count and the pipelines that are complete; `BatchJob.status` and its
-        `pipeline_results` are taken over for the rest. A pipeline that another job of the same video completed with the same
-        config_hash is linked: its status becomes completed and `load_annotations` finds those rows.
+        A job that is there keeps its created_at, its retry_count, its control and the pipelines that are complete; `BatchJob.status` and
+        its `pipeline_results` are taken over for the rest. A pipeline that another job of the same video completed with the same
+        config_hash is linked: its status becomes completed and `load_annotations` finds those rows. One that failed as poisoned or
+        cancelled stays so, with its message; one that another live run holds keeps its state; those of a paused job are pending.
         """
 
     @abstractmethod
@@ -179,7 +249,11 @@ class StorageBackend(ABC):
     def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
         """One transaction: for each, delete the rows of its frames, insert its rows, upsert its manifest line.
 
-        Committing the same chunk again changes nothing. Returns the frames committed so far, lost ones included, of each key touched.
+        Committing the same chunk again changes nothing, nor does a late chunk of a key that is complete. Tries of these chunks that are
+        still leased end with it. Returns the frames committed so far, lost ones included, of each key touched.
+
+        Raises, with nothing written: `LeaseLost` where the run does not hold the key (of one that failed and that nobody holds since,
+        chunks that were in work are still kept); `StaleAttempt` where a chunk has been tried again since.
         """
 
     @abstractmethod
@@ -191,21 +265,28 @@ class StorageBackend(ABC):
         return Numbers.joined(map(Numbers.from_bytes, self.payloads(key)))
 
     @abstractmethod
-    def finish(self, epoch: int, outcome: Outcome) -> None:
+    def finish(self, epoch: int | None, outcome: Outcome) -> None:
         """One transaction: replace the key's rows, drop its payloads if completed, and other configurations' rows unless `keep_runs`.
 
-        Sets the pipeline's and the job's status, count, digest and times; every other job linked to the same key follows.
+        Sets the pipeline's and the job's status, count, digest and times; every other job linked to the same key follows. The key's lease
+        is given back. Other configurations that a live run holds are left to it. Changes nothing where the key is complete; otherwise
+        raises `LeaseLost` where the run does not hold it.
         """
 
     @abstractmethod
-    def mark(self, epoch: int, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
-        """Move these pipelines, and with them the job, to `pending` or `running`; complete ones stay."""
+    def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+        """Move these pipelines, and with them the job, to `pending` or `running`.
+
+        Complete ones and those that failed as poisoned or cancelled stay; raises `LeaseLost` where the run lacks one of the others.
+        """
 
     # Reading.
 
     @abstractmethod
-    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> Iterator[BatchJob]:
-        """Jobs with their pipelines, ordered by creation, then id."""
+    def jobs(
+        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+    ) -> Iterator[BatchJob]:
+        """Jobs with their pipelines, ordered by creation, then id; of `job_ids` those that there are."""
 
     @abstractmethod
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
@@ -231,7 +312,7 @@ class StorageBackend(ABC):
     def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
         """Every annotation, embedding, job and pipeline state as plain objects: what a digest covers.
 
-        Times of storing, run ids, attempts and epochs are not among them.
+        Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among them.
         """
 
     @abstractmethod

@@ -52,11 +52,14 @@ jobs: Final = Table(
     Column("failure_kind", Text),
     Column("batch_id", Text),
     Column("output_dir", Text),
+    Column("control", Text),  # schemas.attempt.Control: what a person asks of it while it runs
     CheckConstraint("status IN ('pending', 'running', 'completed', 'failed', 'retrying')"),
     Index("idx_jobs_status", "status"),
     Index("idx_jobs_created", "created_at"),
     Index("idx_jobs_video", "video_id"),
     Index("idx_jobs_batch", "batch_id"),
+    # every run asks each second whose jobs are to pause; hardly any is
+    Index("idx_jobs_control", "job_id", sqlite_where=text("control IS NOT NULL"), postgresql_where=text("control IS NOT NULL")),
 )
 
 pipelines: Final = Table(
@@ -181,7 +184,50 @@ runs: Final = Table(
     Column("started_at", Text, nullable=False),
     Column("ended_at", Text),
     Column("outcome", Text),
+    Column("heartbeat_at", Text),  # NULL: a version that had none
+    Column("progress", Text),  # what the run last said of itself, JSON
     Index("idx_runs_batch", "batch_id"),
+)
+
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("video_id", Text, primary_key=True),
+    Column("pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), primary_key=True, autoincrement=False),
+    Column("config_hash", Text, primary_key=True),
+    Column("epoch", Integer, ForeignKey("runs.epoch"), nullable=False),  # the one run that may write what belongs to this key
+    Index("idx_leases_epoch", "epoch"),
+)
+
+attempts: Final = Table(
+    "attempts",
+    metadata,
+    Column("chunk_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("video_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("worker", Text),
+    Column("started_at", Text),
+    Column("heartbeat_at", Text),
+    Column("pipeline", Text),
+    Column("failure_kind", Text),
+    Column("error_message", Text),
+    Column("traceback", Text),
+    CheckConstraint("state IN ('leased', 'failed', 'lost', 'killed')"),
+    Index("idx_attempts_video", "video_id"),
+)
+
+job_events: Final = Table(
+    "job_events",
+    metadata,
+    Column("event_id", Integer, primary_key=True),
+    Column("job_id", Text, ForeignKey("jobs.job_id"), nullable=False),
+    Column("at", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("pipeline", Text),
+    Column("message", Text),
+    Column("detail", Text),
+    Index("idx_job_events_job", "job_id"),
 )
 
 embeddings: Final = Table(

@@ -82,10 +82,10 @@ class Database:
 
     @contextmanager
     def write(self, epoch: int | None) -> Iterator[Connection]:
-        """One transaction, all or nothing; raises `StaleEpoch` unless `epoch` is the store's (None: by hand, outside any run)."""
+        """One transaction, all or nothing; raises `StaleEpoch` unless that run is under way (None: by hand, outside any run)."""
         with self._errors(), self._engine.connect().execution_options(vaengine_write=True) as connection, connection.begin():
-            if epoch is not None and (current := current_epoch(connection)) != epoch:
-                raise StaleEpoch(epoch, current)
+            if epoch is not None and not is_under_way(connection, epoch):
+                raise StaleEpoch(epoch, current_epoch(connection))
             yield connection
 
     def _migrate(self) -> None:
@@ -131,6 +131,12 @@ class Database:
 def current_epoch(connection: Connection) -> int:
     """Epoch of the newest run, 0 before the first."""
     return connection.scalar(select(func.max(tables.runs.c.epoch))) or 0
+
+
+def is_under_way(connection: Connection, epoch: int) -> bool:
+    """Whether a run was begun and has not ended."""
+    runs = tables.runs.c
+    return connection.scalar(select(runs.epoch).where(runs.epoch == epoch, runs.ended_at.is_(None))) is not None
 
 
 def _begin(connection: Connection) -> None:

@@ -2,69 +2,45 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actors.stores import rows
-from actors.stores.atomic import read_object, storage_errors, write_or_remove
+from actors.stores import log, rows
+from actors.stores.atomic import read_object, write_or_remove
 from actors.stores.documents import pipeline_bytes, sidecars
-from actors.stores.register import Register, job_in
+from actors.stores.files_requests import FileRequests
+from actors.stores.register import job_in
 from actors.stores.transitions import (
     canonical_states,
     finished,
+    is_open,
+    keeps_late_chunks,
     key_of,
     keys_of,
     marked,
     now,
     registered,
     result_of,
+    standing,
+    states_of,
+    to_lease,
 )
-from actors.stores.tree import Tree
 from actors.stores.work import Work
 from schemas.annotation import Annotation
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
-from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
-from schemas.job import BatchJob, JobStatus, PipelineResult
-from schemas.store import Embeddings, Identity, Outcome, RunInfo, StorageBackend, StoredBatch
+from schemas.job import BatchJob, JobStatus
+from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
 
 
-class FileStorageBackend(StorageBackend):
+class FileStorageBackend(FileRequests):
     """A folder per video under `base_dir`, made if need be; `read_only` never creates or changes anything.
 
     Every file is replaced whole. Results and chunks are synced to the disk before they count; job and video files are not, since the same
-    command registers them again. One writer at a time, any number of readers. Raises `StoreUnreachable` when the folder cannot be used,
-    `NotFound` when it is to be read and holds no store.
+    command registers them again. Writers take turns, any number of readers beside them. Raises `StoreUnreachable` when the folder cannot
+    be used, `NotFound` when it is to be read and holds no store.
     """
-
-    def __init__(self, base_dir: Path, *, read_only: bool = False) -> None:
-        base = Path(base_dir).absolute()
-        self.url = f"files:{base}"
-        self._tree, self._read_only = Tree(base), read_only
-        self._register = Register(self._tree)
-        if read_only and not self._tree.epoch.is_file():
-            raise NotFound("store", self.url)
-        if not read_only:
-            with storage_errors(base):
-                self._tree.scratch.mkdir(parents=True, exist_ok=True)
-                self._tree.runs.mkdir(exist_ok=True)
-                self._tree.epoch.touch()
-
-    @contextmanager
-    def _write(self, epoch: int | None) -> Iterator[int]:
-        """Hold the epoch file while something is written; raises `StaleEpoch` unless `epoch` is the store's (None: by hand)."""
-        if self._read_only:
-            raise StoreUnreachable(self.url, "it was opened for reading only")
-        with storage_errors(self._tree.base), self._tree.epoch.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            current = int(file.read() or 0)
-            if epoch is not None and epoch != current:
-                raise StaleEpoch(epoch, current)
-            yield current
 
     # The seed's five.
 
@@ -91,29 +67,6 @@ class FileStorageBackend(StorageBackend):
     def load_job_metadata(self, job_id: str) -> BatchJob:
         return self._register.job(job_id)
 
-    # Runs.
-
-    def open_run(self, run: RunInfo) -> int:
-        with self._write(None) as current:
-            epoch = current + 1
-            self._register.put(self._tree.run(epoch), rows.run_row(run, epoch, rows.time_text(now()) or ""), durable=True)
-            with self._tree.epoch.open("r+") as file:  # in place: replacing it would leave the lock on the old one
-                file.write(f"{epoch:012d}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            for leftover in self._tree.scratch.iterdir():
-                leftover.unlink()
-        return epoch
-
-    def close_run(self, epoch: int, outcome: str) -> None:
-        with self._write(epoch):
-            run = read_object(self._tree.run(epoch)) or {}
-            self._register.put(self._tree.run(epoch), run | {"ended_at": rows.time_text(now()), "outcome": outcome})
-
-    def batches(self) -> list[StoredBatch]:
-        runs = (read_object(path) for path in sorted(self._tree.runs.glob("*.json"), reverse=True))
-        return [rows.batch_from(run) for run in runs if run]
-
     # Videos, jobs, manifest.
 
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
@@ -125,14 +78,29 @@ class FileStorageBackend(StorageBackend):
         found = ((video_id, self._register.video(video_id)) for video_id in dict.fromkeys(video_ids))
         return {video_id: video["fingerprint"] for video_id, video in found if video}
 
-    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> None:
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
+        keys, at = [key for job in jobs for key in keys_of(job).values()], now()
         with self._write(epoch):
             for video in videos:
                 self._register.put_video(video)
-            complete = self._complete(key for job in jobs for key in keys_of(job).values())
-            self._register.put_jobs([registered(job, job_in(self._tree.job(job.video_id, job.job_id)), complete) for job in jobs])
+            there = self._register.jobs_of_videos(job.video_id for job in jobs)
+            complete = self._complete(keys)
+            elsewhere = self._leases.held_elsewhere(epoch, keys, at) - complete.keys()
+            known, stands = {job.job_id: job for job in there}, standing(there, complete, elsewhere)
+            new = [registered(job, known.get(job.job_id), stands) for job in jobs]
+            self._register.put_jobs(new)
             for key in complete:  # what a kill just after the result was written has left
-                self._tidy(key, [other for other in self._other_configurations(key) if other.is_overwritten()])
+                self._tidy(key, [other for other in self._other_configurations(key, epoch) if other.is_overwritten()])
+            self._leases.take(epoch, {key for job in new for key in to_lease(job)} - elsewhere)
+            self._leases.beat(epoch, at)
+            self._note_registered(epoch, [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED])
+            return elsewhere
+
+    def _note_registered(self, epoch: int, jobs: Sequence[BatchJob]) -> None:
+        for job in jobs:
+            line = log.registration(job, epoch, now())
+            if not any((event.name, event.message) == (line.name, line.message) for event in self._logs.noted(job)):
+                self._logs.note(job, line)
 
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         return set(self._complete(keys))
@@ -144,30 +112,49 @@ class FileStorageBackend(StorageBackend):
         keys = dict.fromkeys(commit.line.key for commit in commits)
         with self._write(epoch):
             done = self._complete(keys)  # a late repetition must not undo a finished result
+            new = [commit for commit in commits if commit.line.key not in done]
+            self._require_for_chunks(epoch, [key for key in keys if key not in done])
+            self._tries.require_newest(new)
             for commit in commits:
                 self._register.job(commit.job_id)
-                if commit.line.key not in done:
-                    self._work(commit.line.key).commit(commit)
+            for commit in new:
+                self._work(commit.line.key).commit(commit)
+            self._tries.end_leased(commits)
             return {key: self._work(key).frames_committed() for key in keys}
 
     def payloads(self, key: WorkKey) -> list[bytes]:
         return self._work(key).payloads()
 
-    def finish(self, epoch: int, outcome: Outcome) -> None:
-        with self._write(epoch):
-            self._finish(outcome)
+    def _require_for_chunks(self, epoch: int, keys: Sequence[WorkKey]) -> None:
+        """Raises `LeaseLost` unless the run holds every key, but for those that failed and that nobody holds since."""
+        unheld = [key for key in keys if not self._leases.holds(epoch, key)]
+        states = states_of(self._register.jobs_of_videos(key.video_id for key in unheld))
+        late = {key for key in unheld if self._leases.holder(key) is None and keeps_late_chunks(states.get(key))}
+        self._leases.require(epoch, [key for key in unheld if key not in late])
 
-    def mark(self, epoch: int, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+    def finish(self, epoch: int | None, outcome: Outcome) -> None:
+        with self._write(epoch):
+            if self._work(outcome.key).complete():
+                return
+            if epoch is not None:
+                self._leases.require(epoch, [outcome.key])
+            self._finish(outcome, epoch)
+
+    def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
         with self._write(epoch):
             job = self._register.job(job_id)
-            for pipeline in pipelines:
-                key_of(job, pipeline, self.url)
+            keys = {pipeline: key_of(job, pipeline, self.url) for pipeline in pipelines}
+            if epoch is not None:
+                self._leases.require(epoch, [keys[name] for name in pipelines if is_open(job.pipeline_results[name])])
             self._register.put_jobs([marked(job, pipelines, status, now())])
 
     # Reading.
 
-    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> Iterator[BatchJob]:
-        wanted = (job for job in self._register.all_jobs() if status in (None, job.status) and batch_id in (None, job.batch_id))
+    def jobs(
+        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+    ) -> Iterator[BatchJob]:
+        there = self._register.all_jobs() if job_ids is None else self._register.jobs(job_ids)
+        wanted = (job for job in there if status in (None, job.status) and batch_id in (None, job.batch_id))
         return iter(sorted(wanted, key=lambda job: (job.created_at, job.job_id)))
 
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
@@ -197,31 +184,14 @@ class FileStorageBackend(StorageBackend):
         for job in self.jobs():
             yield from canonical_states(job)
 
-    def meta(self, name: str) -> str | None:
-        return (read_object(self._tree.meta) or {}).get(name)
-
-    def set_meta(self, epoch: int, name: str, value: str) -> None:
-        with self._write(epoch):
-            self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {name: value}, durable=True)
-
-    def close(self) -> None:
-        """Nothing is held open between calls."""
-
-    def _work(self, key: WorkKey) -> Work:
-        return Work(self._tree, key)
-
-    def _complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
-        found = {key: self._work(key).complete() for key in keys}
-        return {key: result for key, result in found.items() if result}
-
-    def _finish(self, outcome: Outcome) -> Path:
+    def _finish(self, outcome: Outcome, epoch: int | None = None) -> Path:
         key, at, work = outcome.key, now(), self._work(outcome.key)
         job = self._register.job(outcome.job_id)
         given = work.annotations() if outcome.annotations is None else outcome.annotations
         lines = work.lines()
         result = result_of(outcome, [row.to_data() for row in given], sum(line.seconds for line in lines), at)
         if outcome.status is JobStatus.COMPLETED and outcome.keep_runs:
-            for other in self._other_configurations(key):
+            for other in self._other_configurations(key, epoch):
                 other.set_aside()
         video = self.videos([job.video_id]).get(job.video_id)
         kept = outcome.embeddings if outcome.replaces_embeddings else work.embeddings()
@@ -233,19 +203,25 @@ class FileStorageBackend(StorageBackend):
             other for other in self._register.jobs_of(key.video_id) if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key
         ]
         self._register.put_jobs([finished(other, result, at) for other in linked])
+        for one in linked:
+            self._logs.note(one, log.end_of(one, result, outcome, at))
         if outcome.status is JobStatus.COMPLETED:
-            self._tidy(key, [] if outcome.keep_runs else self._other_configurations(key))
+            self._tidy(key, [] if outcome.keep_runs else self._other_configurations(key, epoch))
+        self._leases.drop([key])
         return path
 
-    def _other_configurations(self, key: WorkKey) -> list[Work]:
-        """Work of the same pipeline and video that there is anything of, be it only a job that asks for it."""
+    def _other_configurations(self, key: WorkKey, epoch: int | None) -> list[Work]:
+        """Work of the same pipeline and video that no other live run is at, and that there is anything of, be it only a job."""
         asked = [other for job in self._register.jobs_of(key.video_id) for other in keys_of(job).values()]
         keys = dict.fromkeys([*self._tree.keys_of(key.video_id), *asked])
-        return [self._work(other) for other in keys if other.pipeline == key.pipeline and other != key]
+        others = [other for other in keys if other.pipeline == key.pipeline and other != key]
+        elsewhere = self._leases.held_elsewhere(epoch, others, now())
+        return [self._work(other) for other in others if other not in elsewhere]
 
     def _tidy(self, key: WorkKey, replaced: Sequence[Work]) -> None:
         """Take out of the store what a complete result has made superfluous: its chunks, and the configurations it replaced."""
         self._work(key).drop_chunks()
         for other in replaced:
             other.clear()
+        self._leases.drop([other.key for other in replaced])
         self._register.supersede(key.video_id, key.pipeline, {other.key.config_hash for other in replaced})

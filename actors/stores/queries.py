@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 import numpy as np
@@ -79,6 +79,11 @@ def jobs_by_id(connection: Connection, job_ids: Iterable[str]) -> dict[str, Batc
     return {job.job_id: job for page in paged(job_ids) for job in jobs_where(connection, jobs.c.job_id.in_(page))}
 
 
+def jobs_of_videos(connection: Connection, video_ids: Iterable[str]) -> list[BatchJob]:
+    """Every job of these videos."""
+    return [job for page in paged(video_ids) for job in jobs_where(connection, jobs.c.video_id.in_(page))]
+
+
 def job_by_id(connection: Connection, job_id: str, url: str) -> BatchJob:
     """One job; raises `NotFound`."""
     found = jobs_where(connection, jobs.c.job_id == job_id)
@@ -100,9 +105,10 @@ def put_jobs(connection: Connection, changed: Sequence[BatchJob]) -> None:
 
 
 def drop_result(connection: Connection, job: BatchJob, pipeline_id: int, *, whole: bool) -> None:
-    """Remove one pipeline's state from a job, or the whole job."""
+    """Remove one pipeline's state from a job, or the whole job with its log."""
     connection.execute(delete(statuses).where(statuses.c.job_id == job.job_id, statuses.c.pipeline_id == pipeline_id))
     if whole:
+        connection.execute(delete(tables.job_events).where(tables.job_events.c.job_id == job.job_id))
         connection.execute(delete(jobs).where(jobs.c.job_id == job.job_id))
 
 
@@ -218,11 +224,11 @@ def embeddings_of(connection: Connection, key: WorkKey) -> Embeddings | None:
     return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
 
 
-def drop_other_configurations(connection: Connection, key: WorkKey, pipeline_id: int) -> None:
-    """Rows, embeddings and chunks that other configurations of this pipeline left for this video."""
-    for table in (annotated, chunks, tables.embeddings):
+def drop_other_configurations(connection: Connection, key: WorkKey, pipeline_id: int, spared: Set[str]) -> None:
+    """Rows, embeddings, chunks and leases that other configurations of this pipeline, but the spared ones, left for this video."""
+    for table in (annotated, chunks, tables.embeddings, tables.leases):
         same = and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id)
-        connection.execute(delete(table).where(same, table.c.config_hash != key.config_hash))
+        connection.execute(delete(table).where(same, table.c.config_hash.not_in([key.config_hash, *spared])))
 
 
 # Videos.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from actors.stores.atomic import read_object, write_atomic
 from actors.stores.documents import job_object, summary_object
 from actors.stores.transitions import now, superseded
 from actors.stores.tree import Tree
+from schemas.attempt import Control
 from schemas.errors import NotFound
 from schemas.job import BatchJob
 from schemas.video import Video
@@ -55,12 +56,20 @@ class Register:
     def jobs_of(self, video_id: str) -> list[BatchJob]:
         return [job for path in self.tree.jobs_of(video_id) if (job := job_in(path))]
 
+    def jobs_of_videos(self, video_ids: Iterable[str]) -> list[BatchJob]:
+        return [job for video_id in dict.fromkeys(video_ids) for job in self.jobs_of(video_id)]
+
     def job_path(self, job_id: str) -> Path | None:
         """Where a job is, as far as anyone has heard of it."""
         if job_id not in self._video_of:
             self._video_of.update({job.job_id: job.video_id for job in self.all_jobs()})
         video_id = self._video_of.get(job_id)
         return None if video_id is None else self.tree.job(video_id, job_id)
+
+    def jobs(self, job_ids: Iterable[str]) -> list[BatchJob]:
+        """Those of the jobs that there are."""
+        paths = (self.job_path(job_id) for job_id in dict.fromkeys(job_ids))
+        return [job for path in paths if path and (job := job_in(path))]
 
     def job(self, job_id: str) -> BatchJob:
         """One job; raises `NotFound`."""
@@ -77,8 +86,19 @@ class Register:
             value, before = job_object(job), read_object(path) or {}
             self.put(path, value | {"pipelines": {**before.get("pipelines", {}), **value["pipelines"]}})
             self._video_of[job.job_id] = job.video_id
+        self._note_controls({job.job_id: job.control for job in jobs})
         for video_id in dict.fromkeys(job.video_id for job in jobs):
             self._show(video_id)
+
+    def controls(self) -> dict[str, Control]:
+        """What is asked of which job, where something is: their files repeated in one, so that it can be read every second."""
+        return {job_id: Control(control) for job_id, control in (read_object(self.tree.controls) or {}).items()}
+
+    def _note_controls(self, changed: Mapping[str, Control | None]) -> None:
+        before = self.controls()
+        after = {job_id: control for job_id, control in {**before, **changed}.items() if control is not None}
+        if after != before:
+            self.put(self.tree.controls, after)
 
     def supersede(self, video_id: str, pipeline: str, config_hashes: set[str]) -> None:
         """Take results of these configurations out of their jobs, and jobs of which nothing is left out of the store."""
@@ -91,6 +111,8 @@ class Register:
                 self.put(path, job_object(rest))
             else:
                 path.unlink()
+                self.tree.log(video_id, job.job_id).unlink(missing_ok=True)
+                self._note_controls({job.job_id: None})
         if config_hashes:
             self._show(video_id)
 

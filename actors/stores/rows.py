@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.annotation import Annotation, annotation_id, canonical_json
+from schemas.attempt import Control
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.settings import HASH_DIGITS
@@ -88,6 +89,7 @@ def job_row(job: BatchJob) -> Row:
         "failure_kind": job.failure_kind,
         "batch_id": job.batch_id,
         "output_dir": str(job.output_dir),
+        "control": job.control and job.control.value,
     }
 
 
@@ -129,6 +131,7 @@ def job_from(row: Stored, results: Mapping[str, PipelineResult]) -> BatchJob:
         error_message=row["error_message"],
         failure_kind=row["failure_kind"],
         batch_id=row["batch_id"],
+        control=Control(row["control"]) if row.get("control") else None,  # a file of an older version has none
         **({"created_at": created} if created else {}),
     )
 
@@ -207,10 +210,12 @@ def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
         "started_at": started_at,
         "ended_at": None,
         "outcome": None,
+        "heartbeat_at": started_at,
+        "progress": None,
     }
 
 
-def batch_from(row: Stored) -> StoredBatch:
+def batch_from(row: Stored, *, alive: bool) -> StoredBatch:
     """A row of table `runs` as what a checkpoint points to."""
     return StoredBatch(
         batch_id=row["batch_id"],
@@ -220,6 +225,10 @@ def batch_from(row: Stored) -> StoredBatch:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         outcome=row["outcome"],
+        host=row["host"],
+        pid=row["pid"],
+        heartbeat_at=row.get("heartbeat_at"),
+        alive=alive,
     )
 
 

@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select
 
-from actors.stores import queries, rows
-from actors.stores.database import Database, current_epoch
+from actors.stores import lease_queries, log, log_queries, queries, rows
+from actors.stores.sqlite_requests import SQLiteRequests
 from actors.stores.transitions import (
     canonical_states,
     finished,
+    is_open,
     key_of,
     keys_of,
     marked,
     now,
     registered,
     result_of,
+    standing,
     superseded,
+    to_lease,
 )
 from schemas import tables
 from schemas.annotation import Annotation
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.coco import reading_order
 from schemas.job import BatchJob, JobStatus
-from schemas.store import Embeddings, Identity, Outcome, RunInfo, StorageBackend, StoredBatch
+from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
 
 
-class SQLiteStorageBackend(StorageBackend):
+class SQLiteStorageBackend(SQLiteRequests):
     """Everything in one file at `db_path`, made if need be; `read_only` never creates or changes anything.
 
-    One writer at a time (the engine drives it as one actor), any number of readers beside it. Raises `StoreUnreachable` when the file
+    Writers take turns (the engine drives one as one actor), any number of readers beside them. Raises `StoreUnreachable` when the file
     cannot be used, `NotFound` when it is to be read and is not there.
     """
-
-    def __init__(self, db_path: Path, *, read_only: bool = False) -> None:
-        self._db = Database(Path(db_path).absolute(), read_only=read_only)
-        self.url = self._db.url
 
     def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
         with self._db.write(None) as connection:
@@ -71,22 +69,6 @@ class SQLiteStorageBackend(StorageBackend):
         with self._db.read() as connection:
             return queries.job_by_id(connection, job_id, self.url)
 
-    def open_run(self, run: RunInfo) -> int:
-        with self._db.write(None) as connection:
-            epoch = current_epoch(connection) + 1
-            connection.execute(insert(tables.runs), [rows.run_row(run, epoch, rows.time_text(now()) or "")])
-        return epoch
-
-    def close_run(self, epoch: int, outcome: str) -> None:
-        with self._db.write(epoch) as connection:
-            ended = update(tables.runs).where(tables.runs.c.epoch == epoch)
-            connection.execute(ended.values(ended_at=rows.time_text(now()), outcome=outcome))
-
-    def batches(self) -> list[StoredBatch]:
-        with self._db.read() as connection:
-            found = connection.execute(select(tables.runs).order_by(tables.runs.c.epoch.desc())).mappings()
-            return [rows.batch_from(row) for row in found]
-
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
         with self._db.read() as connection:
             return queries.videos_by_path(connection, paths)
@@ -98,12 +80,27 @@ class SQLiteStorageBackend(StorageBackend):
             pages = (connection.execute(query.where(columns.video_id.in_(page))) for page in queries.paged(video_ids))
             return {row.video_id: row.fingerprint for page in pages for row in page}
 
-    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> None:
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
+        keys, at = [key for job in jobs for key in keys_of(job).values()], now()
         with self._db.write(epoch) as connection:
             queries.put_videos(connection, videos)
-            known = queries.jobs_by_id(connection, (job.job_id for job in jobs))
-            complete = queries.complete(connection, (key for job in jobs for key in keys_of(job).values()))
-            queries.put_jobs(connection, [registered(job, known.get(job.job_id), complete) for job in jobs])
+            there = queries.jobs_of_videos(connection, (job.video_id for job in jobs))
+            complete = queries.complete(connection, keys)
+            elsewhere = lease_queries.held_elsewhere(connection, epoch, keys, at) - complete.keys()
+            known, stands = {job.job_id: job for job in there}, standing(there, complete, elsewhere)
+            new = [registered(job, known.get(job.job_id), stands) for job in jobs]
+            queries.put_jobs(connection, new)
+            lease_queries.take(connection, epoch, {key for job in new for key in to_lease(job)} - elsewhere)
+            lease_queries.beat(connection, epoch, at)
+            self._note_registered(
+                connection, epoch, [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED]
+            )
+            return elsewhere
+
+    def _note_registered(self, connection: Connection, epoch: int, jobs: Sequence[BatchJob]) -> None:
+        lines = {job.job_id: log.registration(job, epoch, now()) for job in jobs}
+        noted = log_queries.registered_by(connection, lines.keys(), f"run {epoch}")
+        log_queries.note(connection, (line for job_id, line in lines.items() if job_id not in noted))
 
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         with self._db.read() as connection:
@@ -118,10 +115,13 @@ class SQLiteStorageBackend(StorageBackend):
         with self._db.write(epoch) as connection:
             ids = queries.pipeline_ids(connection, {key.pipeline for key in keys})
             done = queries.complete(connection, keys)  # a late repetition must not undo a finished result
+            new = [commit for commit in commits if commit.line.key not in done]
+            lease_queries.require_for_chunks(connection, epoch, [key for key in keys if key not in done])
+            log_queries.require_newest(connection, new)
             at = rows.time_text(now()) or ""
-            for commit in commits:
-                if commit.line.key not in done:
-                    queries.put_chunk(connection, rows.checked(commit), ids[commit.line.key.pipeline], at)
+            for commit in new:
+                queries.put_chunk(connection, rows.checked(commit), ids[commit.line.key.pipeline], at)
+            log_queries.end_leased(connection, commits)
             return queries.frames_committed(connection, keys, ids)
 
     def payloads(self, key: WorkKey) -> list[bytes]:
@@ -131,11 +131,15 @@ class SQLiteStorageBackend(StorageBackend):
             query = query.where(tables.chunks.c.payload.is_not(None)).order_by(tables.chunks.c.first_frame)
             return [payload for payload in connection.execute(query).scalars() if payload]
 
-    def finish(self, epoch: int, outcome: Outcome) -> None:
+    def finish(self, epoch: int | None, outcome: Outcome) -> None:
         with self._db.write(epoch) as connection:
-            self._finish(connection, outcome)
+            if queries.complete(connection, [outcome.key]):
+                return
+            if epoch is not None:
+                lease_queries.require(connection, epoch, [outcome.key])
+            self._finish(connection, outcome, epoch)
 
-    def _finish(self, connection: Connection, outcome: Outcome) -> None:
+    def _finish(self, connection: Connection, outcome: Outcome, epoch: int | None = None) -> None:
         key, at = outcome.key, now()
         job = queries.job_by_id(connection, outcome.job_id, self.url)
         pipeline_id = queries.pipeline_ids(connection, [key.pipeline])[key.pipeline]
@@ -150,34 +154,45 @@ class SQLiteStorageBackend(StorageBackend):
         siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id)
         linked = [other for other in siblings if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key]
         queries.put_jobs(connection, [finished(other, result, at) for other in linked])
+        log_queries.note(connection, (log.end_of(other, result, outcome, at) for other in linked))
         if outcome.status is JobStatus.COMPLETED:
             queries.drop_payloads(connection, key, pipeline_id)
             if not outcome.keep_runs:
-                self._supersede(connection, key, pipeline_id, [other for other in siblings if other not in linked])
+                spared = lease_queries.configurations_elsewhere(connection, epoch, key, pipeline_id, at)
+                self._supersede(connection, key, pipeline_id, [other for other in siblings if other not in linked], spared)
+        lease_queries.drop(connection, [key])
 
-    def _supersede(self, connection: Connection, key: WorkKey, pipeline_id: int, others: Sequence[BatchJob]) -> None:
-        """Take what other configurations of this pipeline and video left out of the store, and out of their jobs."""
-        queries.drop_other_configurations(connection, key, pipeline_id)
-        for job in (job for job in others if key.pipeline in job.pipeline_results):
+    def _supersede(self, connection: Connection, key: WorkKey, pipeline_id: int, others: Sequence[BatchJob], spared: Set[str]) -> None:
+        """Take what other configurations of this pipeline and video, but the spared ones, left out of the store, and out of their jobs."""
+        queries.drop_other_configurations(connection, key, pipeline_id, spared)
+        asked = [job for job in others if key.pipeline in job.pipeline_results]
+        for job in (job for job in asked if job.pipeline_results[key.pipeline].config_hash not in spared):
             rest = superseded(job, key.pipeline, now())
             queries.drop_result(connection, job, pipeline_id, whole=rest is None)
             queries.put_jobs(connection, [rest] if rest else [])
 
-    def mark(self, epoch: int, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+    def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
         with self._db.write(epoch) as connection:
             job = queries.job_by_id(connection, job_id, self.url)
-            for pipeline in pipelines:
-                key_of(job, pipeline, self.url)
+            keys = {pipeline: key_of(job, pipeline, self.url) for pipeline in pipelines}
+            if epoch is not None:
+                lease_queries.require(connection, epoch, [keys[name] for name in pipelines if is_open(job.pipeline_results[name])])
             queries.put_jobs(connection, [marked(job, pipelines, status, now())])
 
-    def jobs(self, *, status: JobStatus | None = None, batch_id: str | None = None) -> Iterator[BatchJob]:
+    def jobs(
+        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+    ) -> Iterator[BatchJob]:
         conditions: list[ColumnElement[bool]] = []
         if status is not None:
             conditions.append(tables.jobs.c.status == status.value)
         if batch_id is not None:
             conditions.append(tables.jobs.c.batch_id == batch_id)
         with self._db.read() as connection:
-            return iter(queries.jobs_where(connection, *conditions))
+            if job_ids is None:
+                return iter(queries.jobs_where(connection, *conditions))
+            pages = queries.paged(job_ids)
+            found = [job for page in pages for job in queries.jobs_where(connection, tables.jobs.c.job_id.in_(page), *conditions)]
+            return iter(sorted(found, key=lambda job: (job.created_at, job.job_id)))
 
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
         with self._db.read() as connection:
@@ -211,17 +226,6 @@ class SQLiteStorageBackend(StorageBackend):
                 yield {"annotation": json.loads(data)}
             for job in queries.jobs_where(connection):
                 yield from canonical_states(job)
-
-    def meta(self, name: str) -> str | None:
-        with self._db.read() as connection:
-            return connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == name))
-
-    def set_meta(self, epoch: int, name: str, value: str) -> None:
-        with self._db.write(epoch) as connection:
-            queries.put(connection, tables.meta, [{"name": name, "value": value}])
-
-    def close(self) -> None:
-        self._db.close()
 
 
 def _annotations(connection: Connection, key: WorkKey) -> list[Annotation]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from schemas.annotation import canonical_digest
+from schemas.attempt import KEPT_FAILED, Control
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
 from schemas.store import Outcome
 
 IN_WORK = (JobStatus.RUNNING, JobStatus.RETRYING)
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
 def now() -> datetime:
@@ -38,33 +40,103 @@ def failed_before(job: BatchJob) -> bool:
     return job.status is JobStatus.FAILED or job.error_message is not None
 
 
-def registered(job: BatchJob, known: BatchJob | None, complete: Mapping[WorkKey, PipelineResult]) -> BatchJob:
-    """A job as it is to be stored: complete pipelines linked, its own past kept."""
-    results = {name: complete.get(key, job.pipeline_results[name]) for name, key in keys_of(job).items()}
-    done = bool(results) and all(result.status is JobStatus.COMPLETED for result in results.values())
+def is_kept(result: PipelineResult) -> bool:
+    """Whether a pipeline failed in a way that a further run leaves alone."""
+    return result.status is JobStatus.FAILED and result.failure_kind in KEPT_FAILED
+
+
+def is_open(result: PipelineResult) -> bool:
+    """Whether there is something left to do of a pipeline that a run may do."""
+    return result.status is not JobStatus.COMPLETED and not is_kept(result)
+
+
+def keeps_late_chunks(result: PipelineResult | None) -> bool:
+    """Whether a pipeline that nobody holds still takes chunks that were in work when it failed: a retry does only what is missing."""
+    return result is not None and result.status is JobStatus.FAILED and not is_kept(result)
+
+
+def states_of(jobs: Iterable[BatchJob]) -> dict[WorkKey, PipelineResult]:
+    """How each work key of these jobs stands; a failure that is kept outranks what another job says."""
+    found: dict[WorkKey, PipelineResult] = {}
+    for job in jobs:
+        for name, key in keys_of(job).items():
+            if key not in found or is_kept(job.pipeline_results[name]):
+                found[key] = job.pipeline_results[name]
+    return found
+
+
+def kept_failures(jobs: Iterable[BatchJob]) -> dict[WorkKey, PipelineResult]:
+    """Work keys that a further run leaves alone."""
+    return {key: result for key, result in states_of(jobs).items() if is_kept(result)}
+
+
+def held_back(jobs: Sequence[BatchJob]) -> set[WorkKey]:
+    """Work keys that nobody is to lease: their failure is kept, or only paused jobs ask for them."""
+    asked = {key for job in jobs if job.control is not Control.PAUSE for key in keys_of(job).values()}
+    paused = {key for job in jobs if job.control is Control.PAUSE for key in keys_of(job).values()}
+    return (paused - asked) | set(kept_failures(jobs))
+
+
+def standing(
+    there: Sequence[BatchJob], complete: Mapping[WorkKey, PipelineResult], elsewhere: Set[WorkKey]
+) -> dict[WorkKey, PipelineResult]:
+    """What no run changes by asking: complete results, failures that are kept, what another run is at work on."""
+    others = {key: result for key, result in states_of(there).items() if key in elsewhere}
+    return {**others, **kept_failures(there), **complete}
+
+
+def to_lease(job: BatchJob) -> set[WorkKey]:
+    """Work keys of a job, as it was registered, that its run is to hold."""
+    if job.control is Control.PAUSE:
+        return set()
+    return {key for name, key in keys_of(job).items() if job.pipeline_results[name].status not in ENDED}
+
+
+def registered(job: BatchJob, known: BatchJob | None, standing: Mapping[WorkKey, PipelineResult]) -> BatchJob:
+    """A job as it is to be stored: what stands already (`standing`) linked, its own past kept."""
+    results = {name: standing.get(key, job.pipeline_results[name]) for name, key in keys_of(job).items()}
     new = replace(job, pipeline_results=results)
     if known is not None:
-        new = _with_past(new, known)
-    if not done:
-        return new
-    ended = max((result.completed_at for result in results.values() if result.completed_at), default=None)
-    return replace(new, status=JobStatus.COMPLETED, completed_at=ended, error_message=None, failure_kind=None)
+        elsewhere = any(standing[key].status not in ENDED for key in keys_of(new).values() if key in standing)
+        new = _with_past(new, known, elsewhere=elsewhere)
+    if new.control is Control.PAUSE:
+        new = _waiting(new, standing)
+    states = {result.status for result in results.values()}
+    if states == {JobStatus.COMPLETED} or (states <= set(ENDED) and any(map(is_kept, results.values()))):
+        ended_at = max((result.completed_at for result in results.values() if result.completed_at), default=None)
+        return settled(replace(new, completed_at=None), ended_at)
+    return new
 
 
-def _with_past(job: BatchJob, known: BatchJob) -> BatchJob:
-    new = replace(job, created_at=known.created_at, started_at=known.started_at or job.started_at, retry_count=known.retry_count)
+def _with_past(job: BatchJob, known: BatchJob, *, elsewhere: bool) -> BatchJob:
+    """`elsewhere`: another run is at work on it, so it stays that run's."""
+    new = replace(
+        job,
+        created_at=known.created_at,
+        started_at=known.started_at or job.started_at,
+        retry_count=known.retry_count,
+        control=known.control,
+        status=known.status if elsewhere else job.status,
+        batch_id=known.batch_id if elsewhere else job.batch_id,
+    )
     if job.status is JobStatus.FAILED or not failed_before(known):
         return new
     return replace(new, error_message=known.error_message, failure_kind=known.failure_kind)
 
 
+def _waiting(job: BatchJob, standing: Mapping[WorkKey, PipelineResult]) -> BatchJob:
+    """A paused job: what nobody is at work on is pending."""
+    idle = {name for name, key in keys_of(job).items() if key not in standing and job.pipeline_results[name].status in IN_WORK}
+    results = {name: replace(result, status=JobStatus.PENDING) if name in idle else result for name, result in job.pipeline_results.items()}
+    in_work = any(result.status in IN_WORK for result in results.values())
+    return replace(job, pipeline_results=results, status=job.status if in_work or job.status not in IN_WORK else JobStatus.PENDING)
+
+
 def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datetime) -> BatchJob:
-    """The job after these pipelines moved to `pending` or `running`; complete ones stay. A failed job set running is retrying."""
+    """The job after these pipelines moved to `pending` or `running`; those that are not open stay. A failed job set running is retrying."""
     if status not in (JobStatus.PENDING, JobStatus.RUNNING):
         raise ValueError(f"pipelines are marked pending or running, never {status}")
-    open_results = {
-        name: result for name, result in job.pipeline_results.items() if name in pipelines and result.status is not JobStatus.COMPLETED
-    }
+    open_results = {name: result for name, result in job.pipeline_results.items() if name in pipelines and is_open(result)}
     if not open_results:
         return job
     moved = {name: _moved(result, status, at) for name, result in open_results.items()}
@@ -86,6 +158,11 @@ def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datet
 def _moved(result: PipelineResult, status: JobStatus, at: datetime) -> PipelineResult:
     started_at = at if status is JobStatus.RUNNING else result.started_at
     return replace(result, status=status, started_at=started_at, completed_at=None, error_message=None, failure_kind=None, warning=None)
+
+
+def reset(result: PipelineResult) -> PipelineResult:
+    """A pipeline as if nobody had tried it."""
+    return PipelineResult(result.pipeline, result.config_hash, JobStatus.PENDING)
 
 
 def result_of(outcome: Outcome, rows: Sequence[Mapping[str, object]], seconds: float, at: datetime) -> PipelineResult:
@@ -112,7 +189,7 @@ def finished(job: BatchJob, result: PipelineResult, at: datetime) -> BatchJob:
     return settled(replace(job, pipeline_results=results, completed_at=None), at)
 
 
-def settled(job: BatchJob, at: datetime) -> BatchJob:
+def settled(job: BatchJob, at: datetime | None) -> BatchJob:
     """The job with status, reason and end as its pipelines say."""
     status = job_status(job.pipeline_results)
     if status is JobStatus.RUNNING and job.status is JobStatus.RETRYING:

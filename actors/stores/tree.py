@@ -1,16 +1,18 @@
 """Names in a store of files.
 
-BASE/.store/{epoch, meta.json, runs/, paths/, scratch/}
+BASE/.store/{epoch, meta.json, controls.json, runs/, paths/, scratch/}
+BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and the work keys they hold
 BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people open
 BASE/VIDEO/jobs/JOB.json                                                  every job of the video
 BASE/VIDEO/runs/CONFIG/PIPELINE.json                                      results of older configurations that were to be kept
 BASE/VIDEO/PIPELINE.CONFIG.partial.json                                   what a failed pipeline had
-BASE/VIDEO/.state/{video.json, PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}}     the manifest
+BASE/VIDEO/.state/{video.json, attempts.json, logs/JOB.jsonl, PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}}     the manifest
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,11 @@ from schemas.chunk import WorkKey
 def _name(text: str) -> str:
     """Any text as one part of a path; ids that vaengine makes stay as they are."""
     return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
+
+
+def _digest(text: str) -> str:
+    """34 hex digits that stand for any text."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:34]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +60,38 @@ class Tree:
     def run(self, epoch: int) -> Path:
         return self.runs / f"{epoch:08d}.json"
 
+    @property
+    def controls(self) -> Path:
+        return self.base / ".store" / "controls.json"
+
+    @property
+    def live(self) -> Path:
+        return self.base / ".store" / "live"
+
+    def epoch_folder(self, epoch: int) -> Path:
+        """What there is of a run that has not ended."""
+        return self.live / f"{epoch:08d}"
+
+    def lease_name(self, key: WorkKey) -> str:
+        """The name that stands for a work key among what a run holds."""
+        return f"{_digest(json.dumps([key.video_id, key.pipeline, key.config_hash]))}.lease"
+
     def source(self, path: str) -> Path:
         """The entry of one path that a video was found under."""
-        digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()
-        return self.base / ".store" / "paths" / digest[:2] / f"{digest[2:34]}.json"
+        digest = _digest(path)
+        return self.base / ".store" / "paths" / digest[:2] / f"{digest[2:]}.json"
 
     def folder(self, video_id: str) -> Path:
         return self.base / _name(video_id)
 
     def video(self, video_id: str) -> Path:
         return self.folder(video_id) / ".state" / "video.json"
+
+    def attempts(self, video_id: str) -> Path:
+        return self.folder(video_id) / ".state" / "attempts.json"
+
+    def log(self, video_id: str, job_id: str) -> Path:
+        return self.folder(video_id) / ".state" / "logs" / f"{_name(job_id)}.jsonl"
 
     def job(self, video_id: str, job_id: str) -> Path:
         return self.folder(video_id) / "jobs" / f"{_name(job_id)}.json"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import psutil
 import pytest
 
 from actors.stores import open_store
+from schemas.chunk import WorkKey
 from schemas.store import RunInfo
 from tests import clips, commands, runs
 
@@ -79,8 +81,8 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder:
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
-def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_the_store(folder: Path, tmp_path: Path) -> None:
-    """After `kill -9` of the driver its workers go on for some seconds; from the next epoch on the store refuses them."""
+def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_over_its_work(folder: Path, tmp_path: Path) -> None:
+    """After `kill -9` of the driver its workers go on for some seconds; what another run has leased they no longer touch."""
     process = commands.start(*command(folder, tmp_path))
     db = tmp_path / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
@@ -88,7 +90,11 @@ def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_the_store
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     store = open_store(runs.sqlite(tmp_path))
-    store.open_run(RunInfo("successor", "here", os.getpid(), {}, ()))
+    epoch = store.open_run(RunInfo("successor", socket.gethostname(), os.getpid(), {}, ()))
+    jobs = list(store.jobs())
+    keys = {WorkKey(job.video_id, name, result.config_hash) for job in jobs for name, result in job.pipeline_results.items()}
+    unfinished = keys - store.completed(list(keys))
+    assert store.lease(epoch, list(unfinished)) == unfinished, "its driver is gone, so nobody waits for its heart to stop"
     at_takeover = runs.digest(runs.sqlite(tmp_path)), commands.counted(db, CHUNKS)
     assert any(orphan.is_running() for orphan in orphans), "the writer outlives its driver, else this shows nothing"
     assert psutil.wait_procs(orphans, timeout=60)[1] == [], "they find out that their driver is gone"

@@ -45,6 +45,12 @@ def begun(store: StorageBackend, *keys: WorkKey, video: Video = CLIP.video) -> i
     return epoch
 
 
+def ended_again(store: StorageBackend, epoch: int, outcome: Outcome) -> None:
+    """Failed with these rows and embeddings: a result that is complete no run replaces."""
+    store.lease(epoch, [outcome.key])
+    store.finish(epoch, replace(outcome, status=JobStatus.FAILED))
+
+
 def test_embeddings_come_back_bit_for_bit_by_annotation_id(store: StorageBackend) -> None:
     outcome = faces()
     store.finish(begun(store), outcome)
@@ -64,9 +70,9 @@ def test_a_result_without_embeddings_has_none(store: StorageBackend) -> None:
 
 def test_embeddings_may_come_with_rows_that_stay_and_stay_with_them(store: StorageBackend) -> None:
     epoch, outcome = begun(store), faces()
-    store.finish(epoch, replace(outcome, embeddings=None))
-    store.finish(epoch, replace(outcome, annotations=None))
-    store.finish(epoch, replace(outcome, annotations=None, embeddings=None))
+    ended_again(store, epoch, replace(outcome, embeddings=None))
+    ended_again(store, epoch, replace(outcome, annotations=None))
+    ended_again(store, epoch, replace(outcome, annotations=None, embeddings=None))
     stored = store.embeddings(KEY)
     assert stored is not None
     assert outcome.embeddings is not None
@@ -81,14 +87,14 @@ def test_embeddings_of_nothing_are_none(store: StorageBackend) -> None:
 
 def test_the_digest_sees_one_flipped_bit_of_a_vector(store: StorageBackend) -> None:
     epoch, outcome = begun(store), faces()
-    store.finish(epoch, outcome)
+    ended_again(store, epoch, outcome)
     before = digest(store)
     assert outcome.embeddings is not None
     flipped = outcome.embeddings.vectors.copy()
     flipped.view(np.uint32)[2, 3] ^= 1
-    store.finish(epoch, replace(outcome, embeddings=replace(outcome.embeddings, vectors=flipped)))
+    ended_again(store, epoch, replace(outcome, embeddings=replace(outcome.embeddings, vectors=flipped)))
     assert digest(store) != before
-    store.finish(epoch, outcome)
+    ended_again(store, epoch, outcome)
     assert digest(store) == before
 
 

@@ -107,21 +107,27 @@ def test_what_is_not_there_is_not_found(store):
 # Runs and epochs.
 
 
-def test_each_run_takes_the_next_epoch_and_refuses_the_older_ones(store):
+@pytest.mark.parametrize("end", ["closed", "begun again", "never begun"])
+def test_a_run_that_has_ended_or_is_unknown_writes_nothing(store, end):
     old = started(store, CLIP.job(SCENES))
-    new = store.open_run(replace(RUN, batch_id="batch-2"))
+    if end == "closed":
+        store.close_run(old, "stopped")
+    new = store.open_run(RUN if end == "begun again" else replace(RUN, batch_id="batch-2"))
     assert new == old + 1
+    if end == "never begun":
+        old = 99
     job = CLIP.job(SCENES)
     before = digest(store)
     for write in (
+        lambda: store.lease(old, [SCENES]),
+        lambda: store.release(old, [SCENES]),
         lambda: store.commit_chunks(old, CLIP.commits(SCENES)),
         lambda: store.finish(old, done(job, SCENES, CLIP.scenes(SCENES))),
         lambda: store.mark(old, job.job_id, [SCENE], JobStatus.RUNNING),
         lambda: store.register(old, [], [job]),
         lambda: store.set_meta(old, "preset", "embedded"),
-        lambda: store.close_run(old, "completed"),
     ):
-        with pytest.raises(StaleEpoch, match=f"run epoch {old}, the store is at {new}"):
+        with pytest.raises(StaleEpoch, match=f"run epoch {old} has ended or is unknown here, the store is at {new}"):
             write()
     assert digest(store) == before
     assert store.manifest([SCENES]) == {SCENES: []}
@@ -371,6 +377,7 @@ def test_a_failed_pipeline_keeps_its_numbers_so_that_a_retry_does_only_what_is_m
     assert len(store.manifest([PERSONS])[PERSONS]) == 3
     assert store.commit_chunks(epoch, commits[3:]) == {PERSONS: 100}
     assert len(store.annotations(PERSONS)) == 200
+    assert store.lease(epoch, [PERSONS]) == {PERSONS}
     assert len(store.numbers(PERSONS).frame_numbers) == 100
     store.finish(epoch, done(job, PERSONS, CLIP.boxes(PERSONS, 0, 100, "person_0002")))
     assert {row.person_id for row in store.annotations(PERSONS)} == {"person_0002"}

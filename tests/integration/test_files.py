@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -13,7 +17,7 @@ from actors.stores.files import FileStorageBackend
 from actors.stores.register import Register
 from schemas import coco
 from schemas.annotation import canonical_digest
-from schemas.errors import StoreUnreachable
+from schemas.errors import StaleEpoch, StoreUnreachable
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE, VERSIONS
 from schemas.store import StorageBackend
@@ -113,6 +117,8 @@ def test_a_kill_between_any_two_writes_loses_nothing(tmp_path, monkeypatch):
         except Killed:
             killed += 1
         monkeypatch.undo()
+        for leftover in (tmp_path / str(moment) / ".store" / "scratch").iterdir():
+            os.utime(leftover, (0, 0))  # a young one may be another run's
         assert reconciled(FileStorageBackend(tmp_path / str(moment))) == expected
         assert not list((tmp_path / str(moment) / ".store" / "scratch").iterdir())
         if killed < moment:
@@ -158,6 +164,7 @@ def test_what_a_failed_pipeline_had_lies_in_a_file_whose_name_says_so(tmp_path):
     store.finish(epoch, broken(JOB, PERSONS, CLIP.boxes(PERSONS, 0, 5)))
     partial = tmp_path / CLIP.video_id / "person_tracking.c1.partial.json"
     assert json.loads(partial.read_text())["info"]["error_message"] == "7 of 100 frames are missing"
+    store.lease(epoch, [PERSONS])
     store.finish(epoch, done(JOB, PERSONS, CLIP.boxes(PERSONS, 0, 5)))
     assert not partial.exists()
 
@@ -190,3 +197,60 @@ def test_an_id_made_by_hand_cannot_leave_the_store(tmp_path, name):
     store.save_annotations(name, SCENE, [{"timestamp_seconds": 1.0}])
     assert FileStorageBackend(tmp_path / "store", read_only=True).load_annotations(name, SCENE)[0]["video_id"] == name
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_store_of_a_version_without_leases_is_taken_up(tmp_path):
+    store = FileStorageBackend(tmp_path)
+    epoch = store.open_run(RUN)
+    store.register(epoch, [CLIP.video], [JOB])
+    store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[:2])
+    before = canonical_digest(store.canonical_rows())
+    rmtree(tmp_path / ".store" / "live")
+    for path, unknown in (
+        (tmp_path / ".store" / "runs" / "00000001.json", ("heartbeat_at", "progress")),
+        (tmp_path / CLIP.video_id / "jobs" / f"{JOB.job_id}.json", ("control",)),
+    ):
+        known = {name: value for name, value in json.loads(path.read_text()).items() if name not in unknown}
+        path.write_text(json.dumps(known))
+    again = FileStorageBackend(tmp_path)
+    assert canonical_digest(again.canonical_rows()) == before
+    assert (again.batches()[0].heartbeat_at, again.progress(1), again.controls(), again.attempts([CLIP.video_id])) == (None, None, {}, [])
+    with pytest.raises(StaleEpoch):
+        again.commit_chunks(1, CLIP.commits(PERSONS, job=JOB))
+    epoch = again.open_run(replace(RUN, batch_id="next"))
+    assert again.register(epoch, [CLIP.video], [JOB]) == set()
+    assert again.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[2:]) == {PERSONS: 100}
+
+
+def test_a_run_that_begins_leaves_alone_what_another_is_about_to_put_in_its_place(tmp_path):
+    store = FileStorageBackend(tmp_path)
+    scratch = tmp_path / ".store" / "scratch"
+    for name, age_s in (("young", 3000), ("old", 4000)):
+        (scratch / name).write_bytes(b"half")
+        os.utime(scratch / name, (time.time() - age_s,) * 2)
+    store.open_run(RUN)
+    assert [path.name for path in scratch.iterdir()] == ["young"]
+
+
+def test_a_line_of_a_log_that_was_cut_off_does_not_count_and_spoils_no_other(tmp_path):
+    store = FileStorageBackend(tmp_path)
+    epoch = store.open_run(RUN)
+    store.register(epoch, [CLIP.video], [JOB])
+    (path,) = tmp_path.glob("*/.state/logs/*.jsonl")
+    path.write_bytes(path.read_bytes() + b'\n{"job_id": "' + JOB.job_id[:7].encode())
+    store.finish(epoch, done(JOB, SCENES))
+    assert [event.name for event in store.events(JOB.job_id)] == ["registered", "completed"]
+
+
+def test_a_run_killed_while_it_ended_holds_nothing(tmp_path, monkeypatch):
+    store = FileStorageBackend(tmp_path)
+    epoch = store.open_run(RUN)
+    store.register(epoch, [CLIP.video], [JOB])
+    with monkeypatch.context() as patch:
+        patch.setattr("actors.stores.lease_files.shutil.rmtree", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            store.close_run(epoch, "completed")
+    assert store.batches()[0].outcome == "completed"
+    with pytest.raises(StaleEpoch):
+        store.lease(epoch, [SCENES])
+    assert store.lease(store.open_run(replace(RUN, batch_id="next")), [SCENES, PERSONS]) == {SCENES, PERSONS}

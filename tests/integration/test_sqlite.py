@@ -232,12 +232,22 @@ def test_the_columns_repeat_what_data_holds(store, path):
         ),
         ("SELECT first_frame FROM chunks WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?", "sqlite_autoindex_chunks_1"),
         ("SELECT digest FROM job_pipeline_status WHERE job_id = ? AND pipeline_id = ?", "sqlite_autoindex_job_pipeline_status_1"),
+        ("SELECT epoch FROM leases WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?", "sqlite_autoindex_leases_1"),
+        ("DELETE FROM leases WHERE epoch = ?", "idx_leases_epoch"),
+        ("SELECT max(number) FROM attempts WHERE chunk_id = ?", "sqlite_autoindex_attempts_1"),
+        ("SELECT * FROM attempts WHERE video_id = ?", "idx_attempts_video"),
+        ("SELECT * FROM job_events WHERE job_id = ? ORDER BY event_id", "idx_job_events_job"),
     ],
 )
 def test_what_is_asked_often_is_answered_from_an_index(store, path, sql, index):
     plan = asked(path, f"EXPLAIN QUERY PLAN {sql}", *["x"] * sql.count("?"))
     assert all("SCAN" not in step[3] for step in plan)
     assert any(index in step[3] for step in plan)
+
+
+def test_what_is_asked_of_jobs_is_read_from_an_index_of_those_alone(store, path):
+    ((*_, step),) = asked(path, "EXPLAIN QUERY PLAN SELECT job_id, control FROM jobs WHERE control IS NOT NULL")
+    assert step == "SCAN jobs USING INDEX idx_jobs_control"
 
 
 # Migrations.
@@ -308,36 +318,40 @@ def test_two_processes_may_make_the_same_store_at_once(tmp_path):
 
 # Other processes, other files.
 
-STALE = """
-import sys
+ORPHAN = """
+import os, socket, sys
+from dataclasses import replace
 from pathlib import Path
 from actors.stores.sqlite import SQLiteStorageBackend
-from schemas.errors import StaleEpoch
+from schemas.errors import LeaseLost
 from schemas.pipeline import PERSON
 from tests.results import RUN, Clip
 clip = Clip(); key = clip.key(PERSON); commits = clip.commits(key)
 store = SQLiteStorageBackend(Path(sys.argv[1]))
-epoch = store.open_run(RUN)
+epoch = store.open_run(replace(RUN, host=socket.gethostname(), pid=int(sys.argv[2])))
 store.register(epoch, [clip.video], [clip.job(key)])
 store.commit_chunks(epoch, commits[:1])
 print("committed", flush=True)
 sys.stdin.readline()
 try:
     store.commit_chunks(epoch, commits[1:])
-except StaleEpoch as refusal:
+except LeaseLost as refusal:
     print(refusal, flush=True)
 """
 
 
-def test_an_orphaned_writer_in_another_process_is_refused_once_a_new_run_has_begun(path):
+def test_an_orphaned_writer_in_another_process_is_refused_once_a_new_run_has_taken_its_work(path):
+    driver = subprocess.Popen([sys.executable, "-c", ""])
+    driver.wait()
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    orphan = subprocess.Popen([sys.executable, "-c", STALE, str(path)], cwd=CHECKOUT, text=True, **pipes)
+    orphan = subprocess.Popen([sys.executable, "-c", ORPHAN, str(path), str(driver.pid)], cwd=CHECKOUT, text=True, **pipes)
     assert orphan.stdout is not None
     assert orphan.stdout.readline() == "committed\n"
     store = SQLiteStorageBackend(path)
     epoch = store.open_run(RUN)
+    assert store.lease(epoch, [PERSONS]) == {PERSONS}
     said, _ = orphan.communicate("go on\n", timeout=60)
-    assert said == "commit refused: it comes from run epoch 1, the store is at 2\n"
+    assert said.startswith("commit refused: run 1 does not hold person_tracking of garden-aaaaaaaa")
     assert store.commit_chunks(epoch, CLIP.commits(PERSONS)[1:2]) == {PERSONS: 50}
     store.close()
 

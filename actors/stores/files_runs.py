@@ -1,0 +1,128 @@
+"""Runs of a store of files: their epochs, what they hold, what they say of themselves."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from actors.stores import rows
+from actors.stores.atomic import read_object, storage_errors
+from actors.stores.lease_files import Leases
+from actors.stores.liveness import Pulse, seen_alive
+from actors.stores.log_files import Logs
+from actors.stores.register import Register
+from actors.stores.transitions import held_back, now
+from actors.stores.tree import Tree
+from actors.stores.try_files import Tries
+from actors.stores.work import Work
+from schemas.attempt import Attempt
+from schemas.chunk import WorkKey
+from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
+from schemas.job import PipelineResult
+from schemas.store import RunInfo, StorageBackend, StoredBatch
+
+LEFTOVER_AGE: Final = timedelta(hours=1)  # a younger scratch file may be another run's, on its way to its place
+
+
+class FileRuns(StorageBackend):
+    """The part of the store that is about runs."""
+
+    def __init__(self, base_dir: Path, *, read_only: bool = False) -> None:
+        base = Path(base_dir).absolute()
+        self.url = f"files:{base}"
+        self._tree, self._read_only = Tree(base), read_only
+        self._register = Register(self._tree)
+        self._leases, self._tries, self._logs = Leases(self._register), Tries(self._register), Logs(self._tree)
+        if read_only and not self._tree.epoch.is_file():
+            raise NotFound("store", self.url)
+        if not read_only:
+            with storage_errors(base):
+                self._tree.scratch.mkdir(parents=True, exist_ok=True)
+                self._tree.runs.mkdir(exist_ok=True)
+                self._tree.epoch.touch()
+
+    @contextmanager
+    def _write(self, epoch: int | None) -> Iterator[int]:
+        """Hold the store while something is written; raises `StaleEpoch` unless the run is under way (None: by hand, outside any run).
+
+        Yields the epoch of the newest run, 0 before the first.
+        """
+        if self._read_only:
+            raise StoreUnreachable(self.url, "it was opened for reading only")
+        with storage_errors(self._tree.base), self._tree.epoch.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            newest = int(file.read() or 0)
+            if epoch is not None and not self._leases.is_under_way(epoch):
+                raise StaleEpoch(epoch, newest)
+            yield newest
+
+    def open_run(self, run: RunInfo) -> int:
+        at = now()
+        with self._write(None) as newest:
+            epoch = newest + 1
+            with self._tree.epoch.open("r+") as file:  # in place: replacing it would leave the lock on the old one
+                file.write(f"{epoch:012d}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            self._leases.begin(run, epoch, at)
+            for leftover in self._tree.scratch.iterdir():
+                if leftover.stat().st_mtime < (at - LEFTOVER_AGE).timestamp():
+                    leftover.unlink()
+        return epoch
+
+    def close_run(self, epoch: int, outcome: str) -> None:
+        with self._write(None) as newest:
+            if epoch > newest:
+                raise StaleEpoch(epoch, newest)
+            self._leases.end(epoch, outcome, now())
+
+    def batches(self) -> list[StoredBatch]:
+        at, runs = now(), (self._leases.run(int(path.stem)) for path in sorted(self._tree.runs.glob("*.json"), reverse=True))
+        return [rows.batch_from(run, alive=seen_alive(Pulse.of(run), at)) for run in runs if run]
+
+    def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        at = now()
+        with self._write(epoch):
+            there = self._register.jobs_of_videos(key.video_id for key in keys)
+            closed = self._complete(keys).keys() | held_back(there)
+            self._leases.take(epoch, set(keys) - closed - self._leases.held_elsewhere(epoch, keys, at))
+            self._leases.beat(epoch, at)
+            return {key for key in keys if self._leases.holds(epoch, key)}
+
+    def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
+        with self._write(epoch):
+            self._leases.drop(keys, epoch=epoch)
+
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
+        with self._write(epoch):
+            self._leases.beat(epoch, now(), **({} if progress is None else {"progress": progress}))
+            self._tries.record(attempts)
+
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        found = (one for video_id in dict.fromkeys(video_ids) for one in self._tries.of(video_id))
+        return sorted(found, key=lambda one: (one.chunk_id, one.number))
+
+    def progress(self, epoch: int) -> str | None:
+        return self._leases.run(epoch).get("progress")
+
+    def meta(self, name: str) -> str | None:
+        return (read_object(self._tree.meta) or {}).get(name)
+
+    def set_meta(self, epoch: int, name: str, value: str) -> None:
+        with self._write(epoch):
+            self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {name: value}, durable=True)
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    def _work(self, key: WorkKey) -> Work:
+        return Work(self._tree, key)
+
+    def _complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
+        found = {key: self._work(key).complete() for key in keys}
+        return {key: result for key, result in found.items() if result}

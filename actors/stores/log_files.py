@@ -1,0 +1,42 @@
+"""Logs of jobs in a store of files: one file for each job, to which lines are added."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from actors.stores import log_rows
+from actors.stores.tree import Tree
+from schemas.attempt import Event
+from schemas.job import BatchJob
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """The logs below one tree; the caller holds the store while it writes."""
+
+    tree: Tree
+
+    def note(self, job: BatchJob, *events: Event) -> None:
+        """Add lines to the log of a job."""
+        path = self.tree.log(job.video_id, job.job_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open(
+            "a", encoding="utf-8", errors="surrogateescape"
+        ) as file:  # each line begins anew, whatever a kill has left of the last
+            file.writelines(f"\n{json.dumps(log_rows.event_row(event), ensure_ascii=False)}" for event in events)
+
+    def noted(self, job: BatchJob) -> list[Event]:
+        """Lines of a job's log as they were added; one that was cut off does not count."""
+        path = self.tree.log(job.video_id, job.job_id)
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if path.is_file() else []
+        return [log_rows.event_from(row) for row in map(_object_in, lines) if row]
+
+
+def _object_in(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

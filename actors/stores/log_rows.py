@@ -1,0 +1,41 @@
+"""Tries and events as rows and JSON objects, and back; what is kept of either holds no secrets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any, Final
+
+from actors.stores.rows import Row, Stored, text_time, time_text
+from schemas.attempt import Attempt, AttemptState, Event
+from schemas.redaction import redacted
+
+_TIMES: Final = ("started_at", "heartbeat_at")
+
+
+def attempt_row(attempt: Attempt) -> Row:
+    """One row of table `attempts`."""
+    row: Row = {f.name: getattr(attempt, f.name) for f in fields(attempt)}
+    times = {name: time_text(row[name]) for name in _TIMES}
+    return row | times | {"state": attempt.state.value} | _without_secrets(row, "error_message", "traceback")
+
+
+def attempt_from(row: Stored) -> Attempt:
+    """The reverse of `attempt_row`."""
+    values = {f.name: row[f.name] for f in fields(Attempt)} | {"state": AttemptState(row["state"])}
+    return Attempt(**(values | {name: text_time(row[name]) for name in _TIMES}))
+
+
+def event_row(event: Event) -> Row:
+    """One row of table `job_events`, without its key."""
+    row = asdict(event)
+    return row | {"at": time_text(event.at)} | _without_secrets(row, "message", "detail")
+
+
+def event_from(row: Stored) -> Event:
+    """The reverse of `event_row`."""
+    values: dict[str, Any] = {f.name: row[f.name] for f in fields(Event)} | {"at": text_time(row["at"])}
+    return Event(**values)
+
+
+def _without_secrets(row: Stored, *names: str) -> Row:
+    return {name: row[name] and redacted(row[name]) for name in names}

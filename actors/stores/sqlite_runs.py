@@ -1,0 +1,84 @@
+"""Runs of a store in one SQLite file: their epochs, what they hold, what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import insert, select
+
+from actors.stores import lease_queries, log_queries, queries, rows
+from actors.stores.database import Database, current_epoch
+from actors.stores.liveness import Pulse, seen_alive
+from actors.stores.transitions import held_back, now
+from schemas import tables
+from schemas.attempt import Attempt
+from schemas.chunk import WorkKey
+from schemas.errors import StaleEpoch
+from schemas.store import RunInfo, StorageBackend, StoredBatch
+
+
+class SQLiteRuns(StorageBackend):
+    """The part of the store that is about runs."""
+
+    def __init__(self, db_path: Path, *, read_only: bool = False) -> None:
+        self._db = Database(Path(db_path).absolute(), read_only=read_only)
+        self.url = self._db.url
+
+    def open_run(self, run: RunInfo) -> int:
+        at = now()
+        with self._db.write(None) as connection:
+            epoch = current_epoch(connection) + 1
+            connection.execute(insert(tables.runs), [rows.run_row(run, epoch, rows.time_text(at) or "")])
+            lease_queries.succeed(connection, run, epoch, at)
+        return epoch
+
+    def close_run(self, epoch: int, outcome: str) -> None:
+        with self._db.write(None) as connection:
+            if epoch > current_epoch(connection):
+                raise StaleEpoch(epoch, current_epoch(connection))
+            lease_queries.end_run(connection, epoch, outcome, now())
+
+    def batches(self) -> list[StoredBatch]:
+        at = now()
+        with self._db.read() as connection:
+            found = connection.execute(select(tables.runs).order_by(tables.runs.c.epoch.desc())).mappings()
+            return [rows.batch_from(row, alive=seen_alive(Pulse.of(row), at)) for row in found]
+
+    def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        at = now()
+        with self._db.write(epoch) as connection:
+            there = queries.jobs_of_videos(connection, (key.video_id for key in keys))
+            closed = queries.complete(connection, keys).keys() | held_back(there)
+            free = set(keys) - closed - lease_queries.held_elsewhere(connection, epoch, keys, at)
+            lease_queries.take(connection, epoch, free)
+            lease_queries.beat(connection, epoch, at)
+            return {key for key, holder in lease_queries.holders(connection, keys).items() if holder == epoch}
+
+    def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
+        with self._db.write(epoch) as connection:
+            lease_queries.drop(connection, keys, epoch=epoch)
+
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
+        with self._db.write(epoch) as connection:
+            lease_queries.beat(connection, epoch, now(), **({} if progress is None else {"progress": progress}))
+            log_queries.put_attempts(connection, attempts)
+
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        with self._db.read() as connection:
+            return log_queries.attempts_of(connection, video_ids)
+
+    def progress(self, epoch: int) -> str | None:
+        with self._db.read() as connection:
+            return connection.scalar(select(tables.runs.c.progress).where(tables.runs.c.epoch == epoch))
+
+    def meta(self, name: str) -> str | None:
+        with self._db.read() as connection:
+            return connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == name))
+
+    def set_meta(self, epoch: int, name: str, value: str) -> None:
+        with self._db.write(epoch) as connection:
+            queries.put(connection, tables.meta, [{"name": name, "value": value}])
+
+    def close(self) -> None:
+        self._db.close()
