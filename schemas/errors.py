@@ -114,6 +114,13 @@ class NoVideoStream(VideoError):
     kind = "no_video_stream"
 
 
+class NoSoundStream(VideoError):
+    """A file that no longer has the sound that was found in it. Values: path."""
+
+    template = "{0}: the sound that was found in it is not there any more; the file has changed: run the same command again"
+    kind = "no_sound_stream"
+
+
 class NoFrames(VideoError):
     """A video stream that yields not one frame. Values: path, detail."""
 
