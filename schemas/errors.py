@@ -222,9 +222,9 @@ class DownloadFailed(ModelError):
 
 
 class FetchingForbidden(ModelError):
-    """The network may not be asked for a model that is not here. Values: name, folders looked into."""
+    """The network may not be asked for a model that is not here. Values: name, folders looked into, the variable that forbids it."""
 
-    template = "{0} is not in {1}, and VAENGINE_OFFLINE forbids fetching it: put the file there, or unset the variable"
+    template = "{0} is not in {1}, and {2} forbids fetching it: put it there, or unset the variable"
 
 
 class NoRoomForModel(ModelError):
