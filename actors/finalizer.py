@@ -290,8 +290,10 @@ class Finalizer:
         except Exception as error:
             if error.__class__.__module__.startswith("ray."):
                 raise
-            traceback.print_exc()  # a fault in one video's association must not stop the others; it is stored as its reason
-            return Outcome(key, job_id, JobStatus.FAILED, error_message=f"association failed: {error!r}", failure_kind="internal")
+            traceback.print_exc()  # a fault in what one video comes to must not stop the others; it is stored as its reason
+            return Outcome(
+                key, job_id, JobStatus.FAILED, error_message=f"concluding {key.pipeline} failed: {error!r}", failure_kind="internal"
+            )
         loss = result.verdict.error
         return Outcome(
             key,

@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from actors import bundles
+from actors.bundles import is_torchaudio
 from actors.discretion import discreet
+from actors.modelfile import folders_of
+from actors.offline import FOR_SOUND, forbidden_by
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
 from schemas.model import Hearing
 from schemas.settings import Settings
@@ -39,16 +43,19 @@ WHISPER_NAMES: Final = {  # those that do not follow from the name; source: fast
 }
 
 
-def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), offline: bool = False) -> Path:
+def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), forbidden: str | None = None) -> Path:
     """The folder of a model, fetched unless it is here; `name` is a folder, OWNER/NAME, or one that Whisper's library or torchaudio knows.
 
-    `folders` are looked into first. Raises `FetchingForbidden`, `DownloadFailed`, `NoRoomForModel`, `ModelError`.
+    `folders` are looked into first; of torchaudio's models it is a file. `forbidden` names what forbids fetching, besides the environment.
+    Raises `FetchingForbidden`, `DownloadFailed`, `NoRoomForModel`, `DamagedWeights` for a path that leads nowhere, `ModelError`.
     """
     here = is_here(name, kind=kind, folders=folders)
     if here is not None:
         return here
-    if offline or is_offline():
-        raise FetchingForbidden(name, " or ".join(map(str, (*folders, cache()))))
+    if Path(name).is_absolute():
+        raise DamagedWeights(name, "it is not there; it has to be at the same place on every machine")
+    if forbidding := forbidden or forbidden_by(os.environ, FOR_SOUND):
+        raise FetchingForbidden(name, looked_into(name, folders), forbidding)
     if is_torchaudio(name):
         return _fetched_bundle(name)
     if kind != "whisper" and "/" not in name:
@@ -58,11 +65,10 @@ def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), offline: 
 
 def is_here(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path | None:
     """The folder of a model that is whole and on this machine; None where it is not. The network is not asked."""
-    if Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
+    if named := as_path(name, kind):
+        return named
     if is_torchaudio(name):
-        file = _bundle_file(name)
-        return file if file.is_file() else None
+        return bundles.found(name, folders)
     repository = repository_of(name, kind)
     for folder in folders:
         for part in dict.fromkeys((name, name.rpartition("/")[2], repository, repository.rpartition("/")[2])):
@@ -72,15 +78,20 @@ def is_here(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path |
     return kept if kept is not None and is_whole(kept, kind) else None
 
 
+def as_path(name: str, kind: Hearing) -> Path | None:
+    """The folder that a name is, or the file of one of torchaudio's models; None where it is neither."""
+    path = Path(name).expanduser()
+    return path if path.is_dir() or (kind == "align" and path.is_file()) else None
+
+
+def looked_into(name: str, folders: Sequence[Path]) -> str:
+    """Where a model was looked for, in words."""
+    return " or ".join(map(str, (*folders, bundles.cache() if is_torchaudio(name) else cache())))
+
+
 def own_folders(settings: Settings) -> tuple[Path, ...]:
-    """The user's folder of models, if there is one."""
-    return tuple(Path(folder).expanduser() for folder in [settings.models.folder] if folder)
-
-
-def is_offline() -> bool:
-    """Whether VAENGINE_OFFLINE or HF_HUB_OFFLINE forbids asking the network."""
-    told = (os.environ.get(name, "").strip().lower() for name in ("VAENGINE_OFFLINE", "HF_HUB_OFFLINE"))
-    return any(value not in ("", "0", "false", "no", "off") for value in told)
+    """The folders of models as a run on this machine looks through them."""
+    return folders_of(settings.models.folder, os.environ)
 
 
 def repository_of(name: str, kind: Hearing) -> str:
@@ -193,30 +204,11 @@ def _line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def is_torchaudio(name: str) -> bool:
-    """Whether whisperX aligns by a model of this name that torchaudio brings, such as WAV2VEC2_ASR_BASE_960H."""
-    return name.isupper() and "/" not in name
-
-
-def _bundle_file(name: str) -> Path:
-    """Where torch's own hub keeps the weights; raises `ModelError` for a name that torchaudio does not know."""
-    import torch
-
-    return Path(torch.hub.get_dir()) / "checkpoints" / _bundle_path(name)
-
-
-def _bundle_path(name: str) -> str:
-    import torchaudio
-
-    if name not in torchaudio.pipelines.__all__:
-        raise ModelError(name, "torchaudio has no alignment model of this name")
-    return str(getattr(torchaudio.pipelines, name)._path)
-
-
 def _fetched_bundle(name: str) -> Path:
     import torch
 
-    file, address = _bundle_file(name), f"https://download.pytorch.org/torchaudio/models/{_bundle_path(name)}"
+    file = bundles.cache() / bundles.file_of(name)
+    address = f"{bundles.ADDRESS}/{file.name}"
     file.parent.mkdir(parents=True, exist_ok=True)
     with _told(name, address):
         torch.hub.download_url_to_file(address, str(file), progress=False)

@@ -1,9 +1,10 @@
-"""Model files by their content: whoever loads one loads the very bytes whose digest was checked."""
+"""Model files: the folders they are looked for in, and their content; whoever loads one loads the very bytes whose digest was checked."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,17 @@ from schemas.model import digest_of_parts
 
 OPENVINO_FOLDER: Final = "_openvino_model"
 OPENVINO_PARTS: Final = (".bin", ".xml", ".yaml")
+
+
+def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where model files are looked for, best first: the folder that was named (else `VAENGINE_MODELS`), then the user's cache.
+
+    The first of them is where new files are put.
+    """
+    named = models or environment.get("VAENGINE_MODELS")
+    cache = Path(environment.get("XDG_CACHE_HOME") or "")
+    own = (cache if cache.is_absolute() else Path.home() / ".cache") / "vaengine" / "models"
+    return tuple(dict.fromkeys([Path(named).expanduser().absolute(), own] if named else [own]))
 
 
 def sound_bytes(path: str, sha256: str | None) -> bytes:

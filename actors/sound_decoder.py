@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.container import demuxed, formats_of, opened
-from schemas.errors import NoVideoStream, UnknownCoding
+from schemas.errors import NoSoundStream, UnknownCoding
 from schemas.frames import Floats32
 from schemas.sound import SAMPLE_RATE, Sound
 
@@ -36,7 +36,7 @@ def decoded(path: str, sound: Sound, first: int, stop: int) -> tuple[Floats32, B
     are lost, and in broadcast streams the second. A segment of `SEGMENT_S` is decoded the same whatever is asked for, and begins at a
     native sample that falls on the 16 kHz grid: so the samples are bit for bit the same wherever the sound is cut. Channels are mixed and
     rates converted by libswresample.
-    Raises `Unreadable`, `NotAVideo`, `NoVideoStream` where the file has gone or changed, `UnknownCoding` at an impossible rate.
+    Raises `Unreadable`, `NotAVideo`, `NoSoundStream` where the file has gone or changed, `UnknownCoding` at an impossible rate.
     """
     if sound.sample_rate > MOST_RATE:
         raise UnknownCoding(path, "its sound", f"its header claims {sound.sample_rate:,} samples a second")
@@ -112,7 +112,7 @@ def _stream(container: Any, sound: Sound) -> Any:
     for stream in container.streams:
         stream.discard = Discard.default if stream.index == sound.stream_index else Discard.all
     if sound.stream_index >= len(container.streams) or container.streams[sound.stream_index].type != "audio":
-        raise NoVideoStream(container.name)
+        raise NoSoundStream(container.name)
     return container.streams[sound.stream_index]
 
 

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Final
 
 import numpy as np
 
+from actors.bundles import bundle_in
 from actors.discretion import discreet
-from actors.hub import fetched, is_torchaudio, own_folders
+from actors.hub import fetched, own_folders
 from actors.speech_recognition import device_of
 from schemas.errors import DamagedWeights
 from schemas.frames import Floats32
@@ -26,6 +28,7 @@ LEAST_SAMPLES: Final = 400  # of the models' first layer
 WITHOUT_SPACES: Final = ("ja", "zh")  # each character is a word
 BETWEEN: Final = "|"  # words, in the models' letters
 BLANKS: Final = ("[pad]", "<pad>")
+UNLOADABLE: Final = (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError)
 
 
 class WordAligner:
@@ -38,7 +41,7 @@ class WordAligner:
         import torch
 
         torch.set_num_threads(threads)
-        self._named, self._device = settings.audio.align_model, device_of(settings.audio.device)
+        self._named, self._device = settings.audio.align_model or settings.models.aligner, device_of(settings.audio.device)
         self._folders = own_folders(settings)
         self._letters: dict[str, Letters | None] = {}
 
@@ -56,7 +59,7 @@ class WordAligner:
 
     def _loaded(self, language: str) -> Letters | None:
         name = self._named or usual_model(language)
-        return letters_of(fetched(name, kind="align", folders=self._folders), name, language, self._device) if name else None
+        return letters_of(fetched(name, kind="align", folders=self._folders), language, self._device) if name else None
 
 
 def usual_model(language: str) -> str | None:
@@ -68,17 +71,29 @@ def usual_model(language: str) -> str | None:
     return name
 
 
-def letters_of(path: Path, name: str, language: str, device: str) -> Letters:
-    """A model that is here, loaded by whisperX; raises `DamagedWeights`."""
+def letters_of(path: Path, language: str, device: str) -> Letters:
+    """A model that is here: a folder of the hub's form, or a file of torchaudio's; raises `DamagedWeights`, `ModelError`."""
+    try:
+        network, numbers = (_from_file if path.is_file() else _from_folder)(path, language, device)
+    except UNLOADABLE as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DamagedWeights(str(path), f"it cannot be loaded to align words ({why})") from error
+    return Letters(network.eval(), numbers, path.is_dir(), language not in WITHOUT_SPACES, device)
+
+
+def _from_folder(path: Path, language: str, device: str) -> tuple[Any, dict[str, int]]:
     with discreet(alone=True):
         from whisperx.alignment import load_align_model
 
-        told = {"model_name": name, "model_dir": str(path.parent)} if is_torchaudio(name) else {"model_name": str(path)}
-        try:
-            model, about = load_align_model(language, device, **told, model_cache_only=True)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise DamagedWeights(str(path), f"whisperX cannot load it to align words ({str(error).splitlines()[0]})") from error
-    return Letters(model.eval(), about["dictionary"], about["type"] == "huggingface", language not in WITHOUT_SPACES, device)
+        network, about = load_align_model(language, device, model_name=str(path), model_cache_only=True)
+    return network, about["dictionary"]
+
+
+def _from_file(path: Path, _language: str, device: str) -> tuple[Any, dict[str, int]]:
+    """As whisperX does it, but that nothing in the file is run."""
+    bundle = bundle_in(path)
+    network = bundle.get_model(dl_kwargs={"model_dir": str(path.parent), "map_location": device, "weights_only": True})
+    return network.to(device), {letter.lower(): number for number, letter in enumerate(bundle.get_labels())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def speeches(clips: Sequence[SpokenClip]) -> list[Speech]:
 
 def transcribed(pipeline: Any, clips: Sequence[SpokenClip]) -> list[str]:
     """What whisperX's pipeline makes of each clip as one stretch."""
-    return [answer["text"][0].strip() for answer in pipeline([{"inputs": clip.samples} for clip in clips], batch_size=1)]
+    return [answer["text"][0].strip() for answer in pipeline([{"inputs": clip.samples} for clip in clips], batch_size=1, num_workers=0)]
 
 
 def described(measured: Mapping[str, Any]) -> str:

@@ -62,12 +62,6 @@ class StoreUnreachable(UsageError):
     template = "store {0} cannot be used: {1}"
 
 
-class StoreBusy(UsageError):
-    """Another live run holds the store. Values: url, holder (host and process)."""
-
-    template = "store {0} is in use by another run ({1}): wait for it, stop it, or give this run its own --out"
-
-
 class PlanInfeasible(UsageError):
     """The plan cannot be scheduled on the machines there are. Values: what does not fit, what to do."""
 
@@ -121,6 +115,13 @@ class UnknownCoding(VideoError):
     kind = "unknown_coding"
 
 
+class NoSoundStream(VideoError):
+    """A file that no longer has the sound that was found in it. Values: path."""
+
+    template = "{0}: the sound that was found in it is not there any more; the file has changed: run the same command again"
+    kind = "no_sound_stream"
+
+
 class NoFrames(VideoError):
     """A video stream that yields not one frame. Values: path, detail."""
 
@@ -168,6 +169,14 @@ class StaleEpoch(VaengineError):
 
     template = "commit refused: run epoch {0} has ended or is unknown here, the store is at {1}"
     kind = "stale_epoch"
+
+
+class NodeLost(VaengineError):
+    """The Ray of this machine, which the run had started, is gone with everything on it. Values: what ended."""
+
+    template = "{0} ended unexpectedly, and so did every worker; what was committed is kept, run the same command again"
+    kind = "node_lost"
+    transient = True
 
 
 class LeaseLost(VaengineError):
@@ -222,9 +231,9 @@ class DownloadFailed(ModelError):
 
 
 class FetchingForbidden(ModelError):
-    """The network may not be asked for a model that is not here. Values: name, folders looked into."""
+    """The network may not be asked for a model that is not here. Values: name, folders looked into, the variable that forbids it."""
 
-    template = "{0} is not in {1}, and VAENGINE_OFFLINE forbids fetching it: put the file there, or unset the variable"
+    template = "{0} is not in {1}, and {2} forbids fetching it: put it there, or unset the variable"
 
 
 class NoRoomForModel(ModelError):

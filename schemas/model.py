@@ -29,7 +29,7 @@ class ModelFile:
     sha256: str | None
     size_bytes: int
     licence: str
-    task: Task
+    task: Task | Hearing
     what: str
     members: Mapping[str, str] = field(default_factory=dict, hash=False)
 

@@ -172,6 +172,7 @@ class ModelSettings(_Section):
     cache: Annotated[str | None, Field(description="folder where converted model files are kept")] = None
     network: Annotated[str | None, Field(description="found out: the file that workers load, the weights or what was made of them")] = None
     network_sha256: Annotated[str | None, Field(description="found out: its digest, which workers hold it to")] = None
+    aligner: Annotated[str | None, Field(description="found out: the alignment model of audio.language that workers load")] = None
     allow_pickle: Annotated[bool, Field(description="load pickles of unknown origin too: they can run any code")] = False
 
 

@@ -13,6 +13,7 @@ import typer
 from schemas.errors import NotFound, UsageError, VaengineError
 from vaengine.cli_identities import identities
 from vaengine.cli_models import models_app
+from vaengine.cli_options import Db, Json, Out
 from vaengine.cli_pictures import plot, render
 from vaengine.output import Once, print_events, print_lines, print_table, say
 
@@ -36,9 +37,6 @@ config_app = typer.Typer(help="Begin a batch file, check one, or show settings."
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
 
-Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Folder of the results.  [default: ./vaengine_out]")]
-Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="Store: sqlite:///FILE or files:DIR.  [default: in --out]")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ray's logs and bars, and tracebacks of errors.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Batch file in YAML; the command line outranks it.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; `vaengine config show` lists them.")]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vaengine.cli_options import Json, Verbose
 from vaengine.output import print_event, print_events, print_lines, print_table, say
 
 models_app = typer.Typer(
@@ -28,17 +29,15 @@ Folder = Annotated[
         help="Folder of weights, looked into before the user's cache; new ones go there.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")]
 
 
 @models_app.command("list")
 def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """What each preset needs, under which licence, and whether it is here."""
+    from actors.modelfile import folders_of
     from vaengine.models import stock
     from vaengine.models.download import Source
     from vaengine.models.hub import Hub
-    from vaengine.models.weights import folders_of
 
     folders = folders_of(models, os.environ)
     found = stock.standings(folders, Hub.of(folders, os.environ))
@@ -62,10 +61,10 @@ def models_pull(
     verbose: Verbose = False,
 ) -> None:
     """Fetch weights; what was cut goes on where it stopped."""
+    from actors.modelfile import folders_of
     from vaengine.models import catalogue, stock
     from vaengine.models.download import Source
     from vaengine.models.hub import Hub
-    from vaengine.models.weights import folders_of
     from vaengine.options import pipelines_named
 
     of = pipelines_named(pipelines or "")
@@ -87,8 +86,8 @@ def models_pull(
 @models_app.command("check")
 def models_check(models: Folder = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Compare the checksum of every file that is here."""
+    from actors.modelfile import folders_of
     from vaengine.models import stock
-    from vaengine.models.weights import folders_of
 
     folders = folders_of(models, os.environ)
     found = stock.copies(folders)

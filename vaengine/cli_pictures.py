@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vaengine.cli_options import Db, Out, Verbose
 from vaengine.location import DEFAULT_OUT
 from vaengine.output import print_lines, say
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
 LINE_SECONDS: Final = 5.0  # between two lines of progress where there is no terminal
 
-Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="Folder of the results.  [default: ./vaengine_out]")]
-Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="Store: sqlite:///FILE or files:DIR.  [default: in --out]")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")]
 
 
 def render(

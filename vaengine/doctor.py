@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from actors.modelfile import folders_of
 from vaengine.checks import Check, installed, package_folder
 from vaengine.doctor_models import embedded_check, hub_check, sound_hub_check, token_check, weights_check
 from vaengine.models.catalogue import needed
@@ -23,7 +24,6 @@ from vaengine.models.download import Source
 from vaengine.models.hub import Hub
 from vaengine.models.stock import standings
 from vaengine.models.transfer import reachable
-from vaengine.models.weights import folders_of
 from vaengine.onnx_wheels import onnx_check, wheels
 from vaengine.quantities import size, timestamp
 
@@ -58,8 +58,8 @@ def examine(out: Path, models: Path | None = None, environment: Mapping[str, str
     yield store_check(out, write_fault(existing(out)), file_system(existing(out)))
     yield from (embedded_check(*each, package_folder(each[1])) for each in EMBEDDED_FILES)
     yield weights_check(models, standings(folders, hub))
-    yield hub_check(urlsplit(files).netloc, answer(), offline=source.offline)
-    yield sound_hub_check(urlsplit(hub.address).netloc, hub_answer(), offline=hub.offline)
+    yield hub_check(urlsplit(files).netloc, answer(), forbidden_by=source.forbidden_by)
+    yield sound_hub_check(urlsplit(hub.address).netloc, hub_answer(), forbidden_by=hub.forbidden_by)
     yield token_check(hub.has_token)
 
 

@@ -42,16 +42,16 @@ def embedded_check(what: str, package: str, file: str, folder: Path | None) -> C
     return Check(what, "fail", f"{package} has no {file}", "install it again: preset embedded needs it")
 
 
-def hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
+def hub_check(host: str, reached: bool, *, forbidden_by: str | None = None) -> Check:
     """Without the publishers of files only weights that are not here are missed."""
     cure = "no weights can be fetched: preset embedded needs none, --models names a folder of weights, VAENGINE_MODELS_URL a mirror"
-    return _place_check("hub", host, reached, "VAENGINE_OFFLINE" if offline else None, cure)
+    return _place_check("hub", host, reached, forbidden_by, cure)
 
 
-def sound_hub_check(host: str, reached: bool, *, offline: bool = False) -> Check:
+def sound_hub_check(host: str, reached: bool, *, forbidden_by: str | None = None) -> Check:
     """The same for models of sound."""
     cure = "no models of sound can be fetched: preset embedded needs none, --models names a folder of them, HF_ENDPOINT a mirror"
-    return _place_check("sound hub", host, reached, "VAENGINE_OFFLINE or HF_HUB_OFFLINE" if offline else None, cure)
+    return _place_check("sound hub", host, reached, forbidden_by, cure)
 
 
 def _place_check(what: str, host: str, reached: bool, forbidden_by: str | None, cure: str) -> Check:

@@ -14,6 +14,7 @@ from schemas.chunk import WorkKey
 from schemas.frames import Floats32
 from schemas.job import JobStatus
 from schemas.pipeline import FACE
+from schemas.settings import FaceSettings
 from schemas.store import Identity, StorageBackend
 from vaengine.output import Table
 from vaengine.quantities import clock, counted, timestamp
@@ -63,6 +64,12 @@ def identified(faces: Sequence[Face], least: float) -> list[Identity]:
     for face, label in zip(faces, labels, strict=True):
         groups.setdefault((face.model, label), []).append(face)
     return [one for number, group in enumerate(groups.values(), start=1) for one in _members(f"identity_{number:04d}", group)]
+
+
+def likeness_in(store: StorageBackend) -> float:
+    """From which cosine on the newest run took faces for one person's, the usual one where no run recorded any."""
+    recorded = (batch.config.get("face", {}).get("same_person") for batch in store.batches())
+    return next((float(least) for least in recorded if least is not None), FaceSettings().same_person)
 
 
 def _labels(faces: Sequence[Face], least: float) -> list[int]:

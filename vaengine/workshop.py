@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from actors.modelfile import folders_of
 from schemas.errors import UsageError
 from schemas.model import ModelFile
 from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
@@ -24,7 +25,7 @@ from vaengine.models import catalogue
 from vaengine.models.download import Source, obtain
 from vaengine.models.hub import Hub
 from vaengine.models.transfer import reachable
-from vaengine.models.weights import folders_of, standing
+from vaengine.models.weights import standing
 from vaengine.presets import AUTO, Surroundings
 
 PROBE_SECONDS: Final = 2.0

@@ -14,7 +14,7 @@ import pytest
 from actors import sound_decoder
 from actors.probe import probe
 from actors.sound_decoder import SEGMENT_S, decoded
-from schemas.errors import NotAVideo, NoVideoStream, UnknownCoding
+from schemas.errors import NoSoundStream, NotAVideo, UnknownCoding
 from schemas.frames import Floats32
 from schemas.sound import SAMPLE_RATE, Sound
 from tests import clips
@@ -248,7 +248,7 @@ def test_an_impossible_rate_is_refused_by_name_and_takes_no_memory(tmp_path: Pat
 def test_a_file_that_has_changed_is_told(clip_folder: Path, tmp_path: Path) -> None:
     clicks = clips.clicking(clip_folder, **CODINGS["aac_beside_pictures"])
     sound = sound_of(clicks.path)
-    with pytest.raises(NoVideoStream):
+    with pytest.raises(NoSoundStream, match="the sound that was found in it is not there any more"):
         decoded(str(clips.counting(clip_folder, frames=3).path), sound, 0, 100)
     with pytest.raises(NotAVideo):
         decoded(str(clips.not_a_video(tmp_path)), sound, 0, 100)

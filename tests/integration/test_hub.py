@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.hub import PLDA_OWNER, cache, fetched, is_here, is_offline, is_whole
+from actors import bundles
+from actors.hub import PLDA_OWNER, cache, fetched, is_here, is_whole
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
 from schemas.model import Hearing
 from tests.hub import LocalHub, serving
@@ -45,7 +46,7 @@ def test_a_whisper_model_is_fetched_once_by_its_short_name_and_only_what_is_load
     assert (folder / "model.bin").read_text() == "content of model.bin"
     assert folder.is_relative_to(tmp_path / "home")
     hub.requests.clear()
-    assert fetched("small", kind="whisper", offline=True) == is_here("small", kind="whisper") == folder
+    assert fetched("small", kind="whisper", forbidden="VAENGINE_OFFLINE") == is_here("small", kind="whisper") == folder
     assert hub.requests == []
 
 
@@ -153,11 +154,10 @@ def test_a_full_disk_is_told(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_leave_the_network_is_not_asked(hub: LocalHub, monkeypatch: pytest.MonkeyPatch, variable: str | None) -> None:
     if variable:
         monkeypatch.setenv(variable, "1")
-    assert is_offline() == (variable is not None)
-    asked: tuple[tuple[str, Hearing], ...] = (("small", "whisper"), ("WAV2VEC2_ASR_BASE_960H", "align"))
-    for name, kind in asked:
-        with pytest.raises(FetchingForbidden, match=f"{name} is not in .*{cache()}"):
-            fetched(name, kind=kind, offline=variable is None)
+    asked: tuple[tuple[str, Hearing, Path], ...] = (("small", "whisper", cache()), ("WAV2VEC2_ASR_BASE_960H", "align", bundles.cache()))
+    for name, kind, place in asked:
+        with pytest.raises(FetchingForbidden, match=f"{name} is not in .*{place}, and {variable or 'the caller'} forbids fetching it"):
+            fetched(name, kind=kind, forbidden=None if variable else "the caller")
     assert hub.requests == []
 
 
@@ -176,7 +176,15 @@ def test_models_of_torchaudio_are_found_where_torch_keeps_them(hub: LocalHub, tm
     kept = tmp_path / "torch" / "hub" / "checkpoints" / "wav2vec2_fairseq_base_ls960_asr_ls960.pth"
     model(kept.parent, kept.name)
     assert fetched("WAV2VEC2_ASR_BASE_960H", kind="align") == kept
+    own = tmp_path / "own" / kept.name
+    model(own.parent, own.name)
+    assert fetched("WAV2VEC2_ASR_BASE_960H", kind="align", folders=[own.parent]) == own, "a folder of the user's comes first"
+    assert fetched(str(own), kind="align") == own
     with pytest.raises(ModelError, match="torchaudio has no alignment model of this name"):
         fetched("WAV2VEC2_OF_NOBODY", kind="align")
+    with pytest.raises(ModelError, match="torchaudio has no alignment model of this name"):
+        fetched("WAV2VEC2_BASE", kind="align")  # it tells no letters
+    with pytest.raises(DamagedWeights, match="at the same place on every machine"):
+        fetched(str(tmp_path / "gone.pth"), kind="align")
     with pytest.raises(ModelError, match="called OWNER/NAME"):
         fetched("nobody", kind="align")

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.bundles import file_of
 from schemas.errors import UnknownModel
 from schemas.model import HubModel, ModelFile, model_name
 from schemas.pipeline import AUDIO, FACE, PERSON
 from schemas.settings import PRESETS
 from vaengine.models.catalogue import (
+    ALIGNERS,
     HUB_MODELS,
     MODELS,
     PIPELINES,
@@ -41,6 +43,16 @@ def test_every_file_has_its_own_published_digest() -> None:
     digests = [model.sha256 for model in MODELS.values()]
     assert len(set(digests)) == len(digests) == 11
     assert None not in digests
+
+
+def test_aligners_are_those_that_whisperx_takes_from_torchaudio_under_the_names_of_its_files() -> None:
+    from whisperx.alignment import DEFAULT_ALIGN_MODELS_TORCH
+
+    assert set(ALIGNERS) == set(DEFAULT_ALIGN_MODELS_TORCH.values())
+    assert {name: model.name for name, model in ALIGNERS.items()} == {name: file_of(name) for name in ALIGNERS}
+    english = ALIGNERS["WAV2VEC2_ASR_BASE_960H"]
+    assert meant(["WAV2VEC2_ASR_BASE_960H"]) == meant([english.name]) == (english,), "pulled by either name"
+    assert english not in everything(), "no preset needs it"
 
 
 def test_every_model_is_loaded_by_a_preset_but_for_packs_that_users_name() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,17 @@ import pytest
 
 from actors.stores import open_store
 from schemas.annotation import FACE_IDENTITY, Annotation
+from schemas.frames import Floats32
 from schemas.job import JobStatus
 from schemas.pipeline import FACE
 from schemas.store import Embeddings, Outcome
 from tests.results import RUN, Clip
 from vaengine.cli import outcome
 
+UNLIKE = np.eye(8, dtype=np.float32)
 
-def kept(folder: Path, name: str, *people: int, model: str = "pack@1", config: str = "c1") -> None:
+
+def kept(folder: Path, name: str, *people: int, model: str = "pack@1", config: str = "c1", vectors: Floats32 = UNLIKE) -> None:
     """A video in which these persons are seen, one after the other."""
     clip = Clip(name=f"/clips/{name}.mp4", content=name[0])
     key, store = clip.key(FACE, config), open_store(f"sqlite:///{folder / 'batch_processing.db'}")
@@ -26,8 +30,7 @@ def kept(folder: Path, name: str, *people: int, model: str = "pack@1", config: s
         Annotation(f"{name}{n}{config}", clip.video_id, FACE, config, FACE_IDENTITY, float(n), n + 0.5, n, face_id=f"face_{n + 1:04d}")
         for n in range(len(people))
     )
-    vectors = np.eye(8, dtype=np.float32)[list(people)]
-    embeddings = Embeddings(tuple(row.annotation_id for row in rows), vectors, model) if people else None
+    embeddings = Embeddings(tuple(row.annotation_id for row in rows), vectors[list(people)], model) if people else None
     epoch = store.open_run(RUN)
     store.finish(epoch, Outcome(key, clip.job(key).job_id, JobStatus.COMPLETED, rows, keep_runs=True, embeddings=embeddings))
     store.close()
@@ -90,6 +93,35 @@ def test_a_dry_run_stores_nothing_and_a_later_one_replaces_what_was_there(tmp_pa
     asked(tmp_path, capsys)
     asked(tmp_path, capsys, "--least", "0.9")
     assert len(stored(tmp_path)) == 1
+
+
+def alike(*, cosine: float) -> Floats32:
+    """Two faces that look so much alike."""
+    return np.array([[1.0, 0.0], [cosine, np.sqrt(1 - cosine**2)]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("told", "options", "persons"),
+    [
+        ([], [], 1),
+        ([None], [], 1),
+        ([0.7], [], 2),
+        ([0.3, 0.7], [], 2),
+        ([0.7, 0.3], [], 1),
+        ([0.7, None], [], 2),
+        ([0.7], ["--least", "0.5"], 1),
+    ],
+)
+def test_faces_are_alike_from_where_the_newest_run_said_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], told: list[float | None], options: list[str], persons: int
+) -> None:
+    for name, vector in zip(("alpha", "beta"), alike(cosine=0.5), strict=True):
+        kept(tmp_path, name, 0, vectors=vector[None])
+    store = open_store(f"sqlite:///{tmp_path / 'batch_processing.db'}")
+    for least in told:
+        store.open_run(replace(RUN, config={} if least is None else {"face": {"same_person": least}}))
+    store.close()
+    assert asked(tmp_path, capsys, *options)[-1]["identities"] == persons
 
 
 def test_a_store_without_embeddings_has_nobody_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

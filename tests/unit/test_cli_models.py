@@ -33,8 +33,8 @@ FETCHED: dict[str, Path] = {}
 
 def obtain(hub: Hub, name: str, task: str) -> Path:
     """A stand-in for the hub of models of sound."""
-    if hub.offline:
-        raise FetchingForbidden(name, "the hub's cache")
+    if hub.forbidden_by:
+        raise FetchingForbidden(name, "the hub's cache", hub.forbidden_by)
     return FETCHED.setdefault(name, Path("/hub") / name)
 
 
@@ -63,6 +63,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def _small_catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(catalogue, "MODELS", {name: model(name, content) for name, content in CONTENTS.items()})
+    monkeypatch.setattr(catalogue, "ALIGNERS", {})
     monkeypatch.setattr(catalogue, "PRESET_FILES", PRESETS)
     monkeypatch.setattr(catalogue, "PRESET_SOUND", SOUND)
     monkeypatch.setattr(catalogue, "HUB_MODELS", {"tiny": HubModel("tiny", "whisper", 75_000_000, "MIT", "Whisper tiny")})

@@ -362,14 +362,14 @@ def test_of_two_processes_that_want_a_file_at_once_one_fetches_it(hub: Hub, tmp_
 
 def test_offline_the_network_is_never_asked(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(FetchingForbidden, match=r"tiny\.pt is not in .*VAENGINE_OFFLINE"):
-        download(hub.model(), tmp_path, Source(offline=True))
+        download(hub.model(), tmp_path, Source(forbidden_by="VAENGINE_OFFLINE"))
     assert hub.asked == []
     assert not reachable(hub.url, offline=True)
 
 
 def test_offline_a_file_that_is_here_is_used(hub: Hub, tmp_path: Path) -> None:
     path = fetched(hub, tmp_path / "second")
-    assert obtain(hub.model(), (tmp_path / "first", tmp_path / "second"), Source(offline=True)) == path
+    assert obtain(hub.model(), (tmp_path / "first", tmp_path / "second"), Source(forbidden_by="VAENGINE_OFFLINE")) == path
 
 
 def test_what_is_in_no_folder_is_fetched_into_the_first(hub: Hub, tmp_path: Path) -> None:

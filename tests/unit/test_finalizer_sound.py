@@ -130,6 +130,19 @@ def test_faces_are_linked_to_persons_whichever_is_found_first(order: tuple[str, 
     assert [row.person_id for row in faces] == ["person_0001"] * 20
 
 
+@pytest.mark.parametrize("pipeline", [AUDIO, FACE])
+def test_a_fault_of_our_own_in_a_conclusion_says_which_pipeline_it_was_in(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, pipeline: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    store, finalizer, _, _ = opened(pipeline)
+    monkeypatch.setattr("actors.finalizer.concluded", broken)
+    finalizer.finish_now(key(pipeline))
+    assert status(store, pipeline).error_message == f"concluding {pipeline} failed: ZeroDivisionError('by nought')"
+
+
 def test_faces_do_not_wait_for_persons_that_failed(opened: Opened) -> None:
     store, finalizer, _, video = opened(PERSON, FACE)
     finalizer.take(list(ends(video, FACE)))

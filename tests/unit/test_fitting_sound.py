@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from schemas.errors import DownloadFailed, InvalidSetting, ModelError, WeightsMissing, WrongDigest
+from schemas.errors import DownloadFailed, FetchingForbidden, InvalidSetting, ModelError, WeightsMissing, WrongDigest
+from schemas.model import ModelFile
 from schemas.pipeline import AUDIO, SCENE
 from schemas.settings import Settings, config_hash
 from vaengine.configuration import layer
 from vaengine.fit import sound
 from vaengine.fitting import Workshop, check_models, fitted, models_of
-from vaengine.models.catalogue import AUDIO_SET, SPEAKERS
+from vaengine.models.catalogue import ALIGNERS, AUDIO_SET, SPEAKERS
 from vaengine.presets import Resolution, Surroundings
 
 TOKEN = "set HF_TOKEN"
+ENGLISH = "WAV2VEC2_ASR_BASE_960H"
+FILES = {name: model.name for name, model in ALIGNERS.items()}
 
 
 @dataclass
@@ -28,10 +31,11 @@ class FakeHub:
     has: tuple[str, ...] = ()
     has_token: bool = False
     asked: list[str] = field(default_factory=list)
+    forbidden_by: str | None = None
 
     def find(self, name: str, task: str) -> Path | None:
-        folder = self.cache / name
-        return folder if folder.is_dir() else None
+        folder = self.cache / FILES.get(name, name)
+        return folder if folder.exists() else None
 
     def obtain(self, name: str, task: str) -> Path:
         self.asked.append(name)
@@ -68,7 +72,7 @@ def fit(
     **shop: object,
 ) -> tuple[Settings, Resolution]:
     around = Surroundings(gpu=gpu, can_fetch=lambda pipeline: network)
-    fetch = None if shop.pop("dry", False) else lambda model, begin: hub.cache / model.name
+    fetch = None if shop.pop("dry", False) else shop.pop("fetch", lambda model, begin: hub.cache / model.name)
     folder = hub.cache.parent
     workshop = Workshop(**{"folders": (folder,), "cache": folder, "around": around, "fetch": fetch, "hub": hub, **shop})
     found, resolution = fitted(layer("test", told), pipelines, workshop)
@@ -260,5 +264,83 @@ def test_the_alignment_model_of_a_language_that_was_told_is_fetched_before_the_r
     for name in ("small", AUDIO_SET):
         put(hub.cache, name)
     hub.has = ("aligner",)
-    assert fit({"preset": "fast", **told}, hub)[0].audio.align_model is None
+    settings, _ = fit({"preset": "fast", **told}, hub)
     assert hub.asked == fetched
+    assert settings.models.aligner == (str(hub.cache / "aligner") if fetched else None), "workers load what the run has found"
+    assert settings.audio.align_model is None, "where a model is says nothing about what is heard"
+
+
+@pytest.fixture
+def spoken(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+    """All but an aligner is here; files of torchaudio's are held to no digest."""
+    for name in ("small", AUDIO_SET):
+        put(hub.cache, name)
+    monkeypatch.setattr(sound.catalogue, "ALIGNERS", {name: replace(model, sha256=None) for name, model in ALIGNERS.items()})
+    return hub
+
+
+def laid(folder: Path, name: str) -> Path:
+    path = folder / FILES[name]
+    path.write_text("weights")
+    return path
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", ENGLISH), ("de", "VOXPOPULI_ASR_BASE_10K_DE")])
+def test_an_aligner_of_torchaudios_that_is_here_is_bound_by_its_path_and_held_to_be_there(
+    spoken: FakeHub, language: str, name: str
+) -> None:
+    path = laid(spoken.cache, name)
+    settings, _ = fit({"preset": "fast", "audio.language": language}, spoken)
+    assert (settings.models.aligner, spoken.asked) == (str(path), [])
+    check_models(settings, (AUDIO,))
+    path.unlink()
+    with pytest.raises(ModelError, match=r"not there any more; put it back, or run the original command again: "):
+        check_models(settings, (AUDIO,))
+
+
+@pytest.mark.parametrize("variable", ["VAENGINE_OFFLINE", "HF_HUB_OFFLINE"])
+@pytest.mark.parametrize("told", [{"audio.language": "en"}, {"audio.align_model": ENGLISH}])
+def test_without_its_aligner_a_run_that_may_not_fetch_is_refused_before_its_first_frame(
+    spoken: FakeHub, told: dict[str, str], variable: str
+) -> None:
+    spoken.forbidden_by = variable
+    around = Surroundings(recorded={AUDIO: "fast"})
+    with pytest.raises(FetchingForbidden, match=f"{ENGLISH} is not in .* and {variable} forbids fetching it"):
+        fit(told, spoken, around=around)
+    with pytest.raises(WeightsMissing, match=f"'fast' cannot run audio_processing: {ENGLISH} is not in"):
+        fit({**told, "preset": "fast"}, spoken)
+
+
+@pytest.mark.parametrize(
+    ("told", "key"), [({"audio.language": "en"}, "models.aligner"), ({"audio.align_model": ENGLISH}, "audio.align_model")]
+)
+def test_an_aligner_of_torchaudios_is_fetched_by_our_own_hands_before_the_run(
+    spoken: FakeHub, tmp_path: Path, told: dict[str, str], key: str
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(model: ModelFile, begun: object) -> Path:
+        fetched.append(model.url)
+        return laid(tmp_path, ENGLISH)
+
+    settings, _ = fit({"preset": "fast", **told}, spoken, fetch=fetch)
+    section, name = key.split(".")
+    assert getattr(getattr(settings, section), name) == str(tmp_path / FILES[ENGLISH])
+    assert fetched == [f"https://download.pytorch.org/torchaudio/models/{FILES[ENGLISH]}"]
+    check_models(settings, (AUDIO,))
+
+
+def test_an_english_aligner_with_other_content_is_refused(hub: FakeHub) -> None:
+    for name in ("small", AUDIO_SET):
+        put(hub.cache, name)
+    laid(hub.cache, ENGLISH)
+    with pytest.raises(WrongDigest):
+        fit({"preset": "fast", "audio.language": "en"}, hub)
+
+
+def test_an_aligner_may_be_named_by_its_file_which_has_to_be_one_of_torchaudios(spoken: FakeHub, tmp_path: Path) -> None:
+    path = laid(tmp_path, ENGLISH)
+    assert fit({"preset": "fast", "audio.align_model": str(path)}, spoken)[0].audio.align_model == str(path)
+    other = path.rename(tmp_path / "other.pth")
+    with pytest.raises(ModelError, match="no alignment model of torchaudio's is in a file of this name"):
+        fit({"preset": "fast", "audio.align_model": str(other)}, spoken)

@@ -31,11 +31,11 @@ def test_a_folder_of_models_is_looked_through_for_the_whole_name_and_for_its_las
 
 
 def test_a_folder_that_is_named_is_taken_as_it_is(tmp_path: Path) -> None:
-    assert fetched(str(tmp_path), kind="events", offline=True) == tmp_path
+    assert fetched(str(tmp_path), kind="events", forbidden="VAENGINE_OFFLINE") == tmp_path
 
 
 def test_what_is_nowhere_is_not_asked_for_where_that_is_forbidden(tmp_path: Path, no_network: list[str]) -> None:
     assert is_here("small", kind="whisper", folders=[tmp_path]) is None
     with pytest.raises(FetchingForbidden, match="small is not in"):
-        fetched("small", kind="whisper", folders=[tmp_path], offline=True)
+        fetched("small", kind="whisper", folders=[tmp_path], forbidden="VAENGINE_OFFLINE")
     assert no_network == []

@@ -117,13 +117,13 @@ def test_an_archive_is_unpacked_into_the_first_folder_whatever_its_own_folders(
 def test_an_archive_put_there_by_hand_is_unpacked_without_asking_anybody(tmp_path: Path) -> None:
     data = archive(MEMBERS)
     (tmp_path / "small.zip").write_bytes(data)
-    assert obtain(model_of(data), (tmp_path,), Source(offline=True)) == tmp_path / "small"
+    assert obtain(model_of(data), (tmp_path,), Source(forbidden_by="VAENGINE_OFFLINE")) == tmp_path / "small"
     assert not (tmp_path / "small.zip").exists()
 
 
 def test_offline_a_pack_that_is_not_here_is_not_fetched(tmp_path: Path) -> None:
     with pytest.raises(FetchingForbidden, match=r"small\.zip"):
-        obtain(model_of(archive(MEMBERS)), (tmp_path / "a",), Source(offline=True))
+        obtain(model_of(archive(MEMBERS)), (tmp_path / "a",), Source(forbidden_by="VAENGINE_OFFLINE"))
     assert not (tmp_path / "a").exists()
 
 

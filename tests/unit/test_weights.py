@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.modelfile import digest_of
+from actors.modelfile import digest_of, folders_of
 from schemas.errors import DamagedWeights, UnsafePickle, UnsuitableWeights, WrongDigest
 from schemas.model import ModelFile
 from vaengine.models.task import global_names, task_of
-from vaengine.models.weights import check, find, folders_of, is_pickle, record, recorded, refuse_unknown_pickle, standing
+from vaengine.models.weights import check, find, is_pickle, record, recorded, refuse_unknown_pickle, standing
 
 CONTENT = b"weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.pipeline import AUDIO, FACE, PERSON
 from schemas.store import RunInfo
 from vaengine import workshop as workshops
 from vaengine.configuration import layer
+from vaengine.models.download import Source
 from vaengine.models.hub import Hub
 from vaengine.workshop import workshop
 
@@ -67,6 +70,15 @@ def test_offline_nobody_is_asked(asked: list[str], monkeypatch: pytest.MonkeyPat
     around = workshop(layer("test", {}), None, fetch=False).around
     assert [around.can_fetch(pipeline) for pipeline in (PERSON, FACE, AUDIO)] == [False, False, False]
     assert len(asked) == urls
+
+
+@given(value=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=6) | st.sampled_from(["0", "no", "OFF", "2", "Yes"]))
+@pytest.mark.parametrize("variable", ["VAENGINE_OFFLINE", "HF_HUB_OFFLINE"])
+def test_every_value_of_either_variable_is_read_alike_by_all_who_fetch(variable: str, value: str) -> None:
+    told = {variable: value}
+    says_no = value.strip().lower() not in ("", "0", "false", "no", "off")
+    assert Hub.of((), told).forbidden_by == (variable if says_no else None)
+    assert Source.of(told).forbidden_by == (variable if says_no and variable == "VAENGINE_OFFLINE" else None)
 
 
 @pytest.mark.parametrize("name", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])

@@ -8,15 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from actors.hub import is_torchaudio
+from actors.bundles import bundle_in
+from actors.hub import as_path, looked_into
 from actors.speech_recognition import COMPUTE_TYPE, model_digest
 from actors.word_alignment import usual_model
-from schemas.errors import InvalidSetting, ModelError, WrongDigest
-from schemas.model import Hearing, model_name
+from schemas.errors import FetchingForbidden, InvalidSetting, ModelError, WrongDigest
+from schemas.model import Hearing, ModelFile, model_name
 from schemas.pipeline import AUDIO
 from schemas.settings import AudioSettings, Settings
 from vaengine.fit.workshop import Decision, Order, Workshop, device, runtime_key
-from vaengine.models import catalogue
+from vaengine.models import catalogue, weights
 from vaengine.presets import AUTO, VOICE
 
 DECIDING: Final = ("audio.model", "audio.device", "audio.compute_type", "audio.speakers", "audio.events_model")
@@ -85,11 +86,11 @@ def _speakers(audio: AudioSettings, shop: Workshop) -> tuple[str, str]:
 
 
 def _can_be_had(name: str, task: Hearing, shop: Workshop) -> bool:
-    return _as_folder(name) is not None or shop.hub.find(name, task) is not None or shop.around.can_fetch(AUDIO)
+    return as_path(name, task) is not None or shop.hub.find(name, task) is not None or shop.around.can_fetch(AUDIO)
 
 
 def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
-    """The folders of all models that are listened with, and the Whisper model's digest."""
+    """Where all models that are listened with are, and the Whisper model's digest; of aligners that of the language told, if one was."""
     audio = settings.audio
     found: dict[str, Any] = {}
     if audio.speakers == "on":
@@ -97,18 +98,32 @@ def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
     if audio.events_model:
         found["audio.events_model"] = _folder(audio.events_model, "events", order)
     if audio.model and audio.words and audio.align_model:
-        found["audio.align_model"] = _folder(audio.align_model, "align", order)
-    elif audio.model and audio.words and audio.language and order.shop.fetch is not None and (usual := _usual_aligner(audio.language)):
-        _folder(usual, "align", order)  # workers find it in the hub's cache, by the language
+        found["audio.align_model"] = _aligner(audio.align_model, order)
+    elif audio.model and audio.words and audio.language and order.shop.fetch is not None and (usual := usual_model(audio.language)):
+        found["models.aligner"] = _aligner(usual, order)
     if audio.model:
         found |= _recogniser(audio, order)
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _usual_aligner(language: str) -> str | None:
-    """The model of the hub that a language is aligned with; None where there is none, or one of torchaudio's, which workers fetch."""
-    name = usual_model(language)
-    return None if name is None or is_torchaudio(name) else name
+def _aligner(named: str, order: Order) -> str | None:
+    """Where a model of letters is, as `_folder`; of torchaudio's, which are files, those of the catalogue are held to their digests."""
+    model = catalogue.ALIGNERS.get(named)
+    found = _held(named, model, order) if model else _folder(named, "align", order)
+    if found and Path(found).is_file():
+        bundle_in(Path(found))
+    return found
+
+
+def _held(named: str, model: ModelFile, order: Order) -> str | None:
+    path = order.shop.hub.find(named, "align")
+    if path is not None:
+        weights.check(path, model)
+    elif order.shop.fetch is not None and order.shop.hub.forbidden_by:  # which may be the hub's own variable
+        raise order.missing(FetchingForbidden(named, looked_into(named, order.shop.folders), order.shop.hub.forbidden_by))
+    else:
+        path = order.had(model)
+    return str(path.absolute()) if path else None
 
 
 def _recogniser(audio: AudioSettings, order: Order) -> Mapping[str, Any]:
@@ -123,8 +138,7 @@ def _recogniser(audio: AudioSettings, order: Order) -> Mapping[str, Any]:
 
 def _folder(named: str, task: Hearing, order: Order) -> str | None:
     """Where a model is, fetched if need be; None where it would have to be fetched and nothing is. Raises `ModelError`."""
-    own = _as_folder(named)
-    found = own or order.shop.hub.find(named, task)
+    found = as_path(named, task) or order.shop.hub.find(named, task)
     if found is not None:
         return str(found.absolute())
     if os.sep in named and named.startswith((os.sep, ".", "~")):
@@ -138,11 +152,6 @@ def _folder(named: str, task: Hearing, order: Order) -> str | None:
         raise order.missing(error) from error
 
 
-def _as_folder(named: str) -> Path | None:
-    path = Path(named).expanduser()
-    return path if path.is_dir() else None
-
-
 def examine(settings: Settings) -> None:
     """Nothing: a model of speech takes long to load, and what it is for is not in doubt."""
 
@@ -150,9 +159,10 @@ def examine(settings: Settings) -> None:
 def check(settings: Settings) -> None:
     """Before a run, a resumed one too: all models are there, Whisper's unchanged. Raises `ModelError`, `WrongDigest`."""
     audio = settings.audio
-    for key, named in _in_use(audio).items():
-        if Path(named).is_absolute() and not Path(named).is_dir():
-            cure = f"put it back, or run the original command again with --set {key}=FOLDER: it does only what is missing"
+    for key, named in _in_use(settings).items():
+        if Path(named).is_absolute() and not Path(named).exists():
+            differently = f" with --set {key}=FOLDER" if key.startswith("audio.") else ""
+            cure = f"put it back, or run the original command again{differently}: it does only what is missing"
             raise ModelError(named, f"the model of sound that this batch was begun with is not there any more; {cure}")
     if audio.model:
         digest = model_digest(Path(audio.model))
@@ -160,12 +170,14 @@ def check(settings: Settings) -> None:
             raise WrongDigest(audio.model, digest, audio.model_sha256)
 
 
-def _in_use(audio: AudioSettings) -> dict[str, str]:
+def _in_use(settings: Settings) -> dict[str, str]:
     """Models that are listened with, by the key that names them."""
+    audio = settings.audio
     named = {
         "audio.model": audio.model,
         "audio.events_model": audio.events_model,
         "audio.align_model": audio.align_model if audio.model and audio.words else None,
+        "models.aligner": settings.models.aligner if audio.model and audio.words else None,
         "audio.speaker_model": audio.speaker_model if audio.speakers == "on" else None,
     }
     return {key: name for key, name in named.items() if name}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
+from actors.bundles import ADDRESS
 from schemas.errors import UnknownModel
 from schemas.model import Hearing, HubModel, ModelFile, Task
 from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
@@ -145,6 +146,33 @@ MODELS: Final[Mapping[str, ModelFile]] = {
     )
 }
 
+
+def _aligner(file: str, size_bytes: int, sha256: str | None, licence: str, language: str) -> ModelFile:
+    return ModelFile(file, f"{ADDRESS}/{file}", sha256, size_bytes, licence, "align", f"times of {language} words")
+
+
+# What whisperX aligns these languages with, by torchaudio's names; of those of VoxPopuli no digest is published twice.
+ALIGNERS: Final[Mapping[str, ModelFile]] = {
+    "WAV2VEC2_ASR_BASE_960H": _aligner(
+        "wav2vec2_fairseq_base_ls960_asr_ls960.pth",
+        377_664_473,
+        "488fd4f16de84438ffc945334278c1b9fb9b7159a806c1080b16111a958c945d",
+        "MIT",
+        "English",
+    ),
+    **{
+        f"VOXPOPULI_ASR_BASE_10K_{code.upper()}": _aligner(
+            f"wav2vec2_voxpopuli_base_10k_asr_{code}.pt", size, None, "CC-BY-NC-4.0", language
+        )
+        for code, size, language in (
+            ("fr", 377_708_313, "French"),
+            ("de", 377_677_593, "German"),
+            ("es", 377_686_809, "Spanish"),
+            ("it", 377_689_881, "Italian"),
+        )
+    },
+}
+
 AUDIO_SET: Final = "MIT/ast-finetuned-audioset-10-10-0.4593"
 SPEAKERS: Final = "pyannote/speaker-diarization-community-1"
 HUB_MODELS: Final[Mapping[str, HubModel]] = {
@@ -187,6 +215,11 @@ def face_pack(named: str) -> ModelFile | None:
     return next((model for model in MODELS.values() if model.pack and named in (model.pack, model.name)), None)
 
 
+def files() -> tuple[ModelFile, ...]:
+    """Every file, those included that no preset needs."""
+    return (*MODELS.values(), *ALIGNERS.values())
+
+
 def _all() -> tuple[ModelFile | HubModel, ...]:
     return (*MODELS.values(), *HUB_MODELS.values())
 
@@ -210,8 +243,11 @@ def _meant(name: str, pipelines: Container[str]) -> tuple[ModelFile | HubModel, 
     if name in PRESET_FILES:
         loaded = (model for model in _all() if model.task not in ASIDE and name in presets_of(model))
         return tuple(model for model in loaded if PIPELINES[model.task] in pipelines)
-    if known := [model for model in _all() if model.name in (name, f"{name}.pt", f"{name}.zip")]:
+    if name in ALIGNERS:
+        return (ALIGNERS[name],)
+    every: tuple[ModelFile | HubModel, ...] = (*files(), *HUB_MODELS.values())
+    if known := [model for model in every if model.name in (name, f"{name}.pt", f"{name}.zip")]:
         return tuple(known)
     from vaengine.configuration import nearest
 
-    raise UnknownModel(name, nearest(name, [*PRESET_FILES, *MODELS, *HUB_MODELS]))
+    raise UnknownModel(name, nearest(name, [*PRESET_FILES, *MODELS, *HUB_MODELS, *ALIGNERS]))

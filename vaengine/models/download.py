@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from actors import offline
 from actors.modelfile import digest_of
 from schemas.errors import DownloadFailed, FetchingForbidden, FolderUnusable, NoRoomForModel, UsageError, WrongDownload
 from schemas.model import ModelFile
@@ -31,10 +32,10 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where files come from: their own addresses, or `mirror`/NAME; nowhere at all when `offline`."""
+    """Where files come from: their own addresses, or `mirror`/NAME; nowhere at all where a variable forbids it."""
 
     mirror: str | None = None
-    offline: bool = False
+    forbidden_by: str | None = None
 
     def __post_init__(self) -> None:
         if self.mirror and urlsplit(self.mirror).scheme not in ("https", "http"):
@@ -43,8 +44,11 @@ class Source:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Source:
         """As `VAENGINE_MODELS_URL` and `VAENGINE_OFFLINE` say; raises `UsageError`."""
-        offline = environment.get("VAENGINE_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
-        return cls(environment.get("VAENGINE_MODELS_URL") or None, offline)
+        return cls(environment.get("VAENGINE_MODELS_URL") or None, offline.forbidden_by(environment))
+
+    @property
+    def offline(self) -> bool:
+        return self.forbidden_by is not None
 
     def url(self, model: ModelFile) -> str:
         return f"{self.mirror.rstrip('/')}/{model.name}" if self.mirror else model.url
@@ -74,8 +78,8 @@ def obtain(model: ModelFile, folders: Sequence[Path], source: Source, progress: 
 
 def download_pack(model: ModelFile, folder: Path, source: Source, progress: Progress = unheard) -> Path:
     """The folder of a pack in `folder`, unpacked from its archive, which does not stay. Raises what `download` and `packs.unpacked` do."""
-    if source.offline and not (folder / model.name).is_file():
-        raise FetchingForbidden(model.name, str(folder))
+    if source.forbidden_by and not (folder / model.name).is_file():
+        raise FetchingForbidden(model.name, str(folder), source.forbidden_by)
     target = folder / str(model.pack)
     with _own_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,8 +107,8 @@ def download(
     if target.exists():
         weights.check(target, model)
         return target
-    if source.offline:
-        raise FetchingForbidden(model.name, str(folder))
+    if source.forbidden_by:
+        raise FetchingForbidden(model.name, str(folder), source.forbidden_by)
     with _own_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _held(_part_of(target)) as descriptor:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from actors import offline
 from schemas.model import Hearing, HubModel
-from vaengine.models.download import Source
 from vaengine.models.weights import Standing
 
 PUBLIC: Final = "https://huggingface.co"
@@ -17,23 +17,29 @@ TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """The hub as this machine sees it: `folders` are looked through before its cache; with a token models behind terms may come too."""
+    """The hub as this machine sees it: `folders` are looked through before its cache; with a token models behind terms may come too.
+
+    `forbidden_by` names the variable that forbids asking it.
+    """
 
     folders: tuple[Path, ...] = ()
-    offline: bool = True
+    forbidden_by: str | None = offline.OURS
     has_token: bool = False
     address: str = PUBLIC
 
     @classmethod
     def of(cls, folders: tuple[Path, ...], environment: Mapping[str, str]) -> Hub:
         """As `VAENGINE_OFFLINE` and the hub's own variables say; no token is ever kept or shown."""
-        forbidden = environment.get("HF_HUB_OFFLINE", "").strip().upper() in ("1", "ON", "YES", "TRUE")
         return cls(
             folders,
-            offline=forbidden or Source.of(environment).offline,
+            forbidden_by=offline.forbidden_by(environment, offline.FOR_SOUND),
             has_token=any(environment.get(name) for name in TOKENS),
             address=environment.get("HF_ENDPOINT") or PUBLIC,
         )
+
+    @property
+    def offline(self) -> bool:
+        return self.forbidden_by is not None
 
     def find(self, name: str, task: Hearing) -> Path | None:
         """The folder of a model that is here."""
@@ -45,7 +51,7 @@ class Hub:
         """The folder of a model, fetched into the hub's cache unless it is here; raises `ModelError`."""
         from actors.hub import fetched
 
-        return fetched(name, kind=task, folders=self.folders, offline=self.offline)
+        return fetched(name, kind=task, folders=self.folders, forbidden=self.forbidden_by)
 
     def standing(self, model: HubModel) -> Standing:
         """Whether a model is here; there is no published digest to hold it to."""

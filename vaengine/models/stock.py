@@ -39,13 +39,13 @@ class Pulled:
 
 def standings(folders: Sequence[Path], hub: Hub) -> list[Standing]:
     """Every model of the catalogue, as the first folder that has it holds it."""
-    files = [standing(model, folders) for model in catalogue.MODELS.values()]
+    files = [standing(model, folders) for model in catalogue.files()]
     return [*files, *(hub.standing(model) for model in catalogue.HUB_MODELS.values())]
 
 
 def copies(folders: Sequence[Path]) -> list[Standing]:
     """Every file of the catalogue that is in any of the folders, each copy by itself."""
-    every = (standing(model, (folder,)) for folder in folders for model in catalogue.MODELS.values())
+    every = (standing(model, (folder,)) for folder in folders for model in catalogue.files())
     return [found for found in every if found.path]
 
 
@@ -88,7 +88,7 @@ def _uses(model: Model) -> str:
 
 def footnote(folders: Sequence[Path], source: Source) -> str:
     """Where models are looked for and come from."""
-    origin = "nothing is fetched: VAENGINE_OFFLINE" if source.offline else f"fetched from {source.mirror}" if source.mirror else ""
+    origin = f"nothing is fetched: {source.forbidden_by}" if source.offline else f"fetched from {source.mirror}" if source.mirror else ""
     places = ", then ".join(map(str, folders))
     return "; ".join(filter(None, [f"looked for in {places}, and in the hub's cache", origin]))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,17 +38,6 @@ class Standing:
     @property
     def usable(self) -> bool:
         return self.state in ("ok", "first use")
-
-
-def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where model files are looked for, best first: the folder that was named (else `VAENGINE_MODELS`), then the user's cache.
-
-    The first of them is where new files are put.
-    """
-    named = models or environment.get("VAENGINE_MODELS")
-    cache = Path(environment.get("XDG_CACHE_HOME") or "")
-    own = (cache if cache.is_absolute() else Path.home() / ".cache") / "vaengine" / "models"
-    return tuple(dict.fromkeys([Path(named).expanduser().absolute(), own] if named else [own]))
 
 
 def find(model: ModelFile, folders: Sequence[Path]) -> Path | None:
