@@ -46,7 +46,7 @@ def quick(clip_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
-    return clips.counting(clip_folder, frames=600, width=320, height=240, coding=clips.h264("bframes=0")).path  # 50 chunks of a second
+    return clips.counting(clip_folder, frames=360, width=320, height=240, coding=clips.h264("bframes=0")).path  # 30 chunks of a second
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def test_a_run_that_is_killed_is_an_error_and_not_an_end(quick: Path, tmp_path: 
 def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done(
     quick: Path, long: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
-    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene,person", "settings": SLOWLY}
-    batch = vaengine.annotate_all([quick, long], **told)
+    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene,person"}
+    batch = vaengine.annotate_all([quick, long], **told, settings=SLOWLY)
     first = next(batch)
     assert batch.report is None, "the run goes on"
     processes = [psutil.Process(batch.pid), *commands.workers(batch.pid)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK
+from schemas.job import BatchReport
 from schemas.pipeline import PERSON, SCENE
 from tests import clips, runs
 
@@ -26,27 +28,41 @@ def folder(clip_folder: Path) -> list[Path]:
     ]
 
 
+@dataclass(frozen=True)
+class Plain:
+    """A run that nothing disturbed, what it said, and the digest of what it left."""
+
+    out: Path
+    report: BatchReport
+    digest: str
+
+
 @pytest.fixture(scope="module")
-def undisturbed(folder: list[Path], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The digest of a plain run."""
+def plain(folder: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Plain:
     out = tmp_path_factory.mktemp("undisturbed")
-    assert runs.run(folder, out).completed == len(folder)
-    return runs.digest(runs.sqlite(out))
+    report = runs.run(folder, out)
+    return Plain(out, report, runs.digest(runs.sqlite(out)))
 
 
-def test_the_scenes_of_a_clip_are_its_known_cuts_and_leave_no_gap(clip_folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(plain: Plain) -> str:
+    return plain.digest
+
+
+def test_all_videos_are_looked_at_in_one_pass(folder: list[Path], plain: Plain) -> None:
+    assert (plain.report.completed, plain.report.passes) == (len(folder), 1)
+
+
+def test_the_scenes_of_a_clip_are_its_known_cuts_and_leave_no_gap(clip_folder: Path, plain: Plain) -> None:
     clip = clips.with_cuts(clip_folder)
-    report = runs.run([clip.path], tmp_path, pipelines=[SCENE])
-    scenes = runs.rows(runs.sqlite(tmp_path), SCENE)[clip.path.name]
-    assert (report.completed, report.passes) == (1, 1)
+    scenes = runs.rows(runs.sqlite(plain.out), SCENE)[clip.path.name]
     assert [scene.frame_number for scene in scenes] == [0, *clip.cuts]
     assert [scene.attributes["frame_end"] for scene in scenes] == [*clip.cuts, clip.frame_count]
     assert [scene.end_seconds for scene in scenes[:-1]] == [scene.timestamp_seconds for scene in scenes[1:]]
 
 
-def test_persons_are_boxes_of_tracks_and_no_track_crosses_a_cut(folder: list[Path], tmp_path: Path) -> None:
-    runs.run(folder[1:2], tmp_path, pipelines=[PERSON])
-    rows = runs.rows(runs.sqlite(tmp_path), PERSON)[folder[1].name]
+def test_persons_are_boxes_of_tracks_and_no_track_crosses_a_cut(folder: list[Path], plain: Plain) -> None:
+    rows = runs.rows(runs.sqlite(plain.out), PERSON)[folder[1].name]
     tracks = [row for row in rows if row.annotation_type == PERSON_TRACK]
     boxes = [row for row in rows if row.annotation_type == PERSON_DETECTION]
     assert tracks, "the detector is weak, but not blind"
@@ -59,11 +75,9 @@ def test_persons_are_boxes_of_tracks_and_no_track_crosses_a_cut(folder: list[Pat
 @pytest.mark.parametrize(
     "told",
     [
-        {"engine__workers": 1},
-        {"engine__workers": 4},
-        {"engine__chunk_seconds": 0.5},
-        {"engine__chunk_seconds": 3600.0, "engine__workers": 2},
-        {"engine__page_chunks": 1},
+        {"engine__workers": 1, "engine__chunk_seconds": 3600.0},
+        {"engine__workers": 4, "engine__chunk_seconds": 0.5},
+        {"engine__workers": 2, "engine__page_chunks": 1},
     ],
     ids=str,
 )
@@ -78,11 +92,10 @@ def test_files_hold_what_sqlite_holds(folder: list[Path], undisturbed: str, tmp_
     assert runs.digest(url) == undisturbed
 
 
-def test_the_same_folder_again_decodes_nothing(folder: list[Path], undisturbed: str, tmp_path: Path) -> None:
-    runs.run(folder, tmp_path)
-    again = runs.run(folder, tmp_path)
+def test_the_same_folder_again_decodes_nothing(folder: list[Path], plain: Plain) -> None:
+    again = runs.run(folder, plain.out)
     assert (again.skipped, again.completed, again.frames_decoded, again.passes) == (len(folder), 0, 0, 0)
-    assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
+    assert runs.digest(runs.sqlite(plain.out)) == plain.digest
 
 
 def test_a_missing_or_stale_file_is_made_again_without_decoding(folder: list[Path], tmp_path: Path) -> None:
