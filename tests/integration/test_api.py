@@ -28,6 +28,7 @@ from vaengine.conduct import Finishes
 
 CHECKOUT = Path(__file__).parents[2]
 CHUNKS = "SELECT count(*) FROM chunks"
+JOBS = "SELECT count(*) FROM jobs"
 # One slot, many chunks, and a pass for each video: one is finished seconds before the next is begun.
 SLOWLY = {"engine": {"workers": 1, "chunk_seconds": 1.0, "page_chunks": 1}}
 
@@ -157,6 +158,7 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
     batch = vaengine.annotate_all([quick, long], **told, settings=SLOWLY)
     first = next(batch)
     assert batch.report is None, "the run goes on"
+    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", JOBS) == 2, "the long video to be taken up")
     processes = [psutil.Process(batch.pid), *commands.workers(batch.pid)]
     assert len(processes) > 1, "Ray is at work"
     batch.close()
