@@ -13,6 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests and results must not depend on what a developer's shell happens to export.
 unexport PYTHONPATH
 
+# A file of tests stays on one core, with what its tests share; the longest begin. ARGS="-n 0" for one after the other.
+SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .PHONY: help setup demo test check format bench lock clean
 
 help:
@@ -52,7 +55,7 @@ demo: demo_out/demo.mp4 $(READY)
 	@$(BIN)/python -m vaengine.demo demo_out --show
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

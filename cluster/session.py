@@ -19,9 +19,10 @@ from schemas.errors import ClusterUnreachable
 REACH_SECONDS = 3.0  # how long an address may take to accept a connection
 RAY_PORT = 6379
 
-# Ray reads these when it is imported; nothing of ours phones home, and its own usage report is off.
+# Ray reads these when it is imported. Nothing of ours phones home, and its own usage report is off; a pass that is left behind when a
+# session ends must not start another Ray, as its next call would.
+SETTLED_RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
 QUIET_RAY = {
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ side writes past every other setting to the terminal; -v brings it back
 }
@@ -72,11 +73,22 @@ def session(
             ray.shutdown()
 
 
+@contextlib.contextmanager
+def until_the_session_ends() -> Iterator[None]:
+    """For work on a helper thread that a stop may leave behind: the end of the session ends it too, and is no failure of it."""
+    import ray
+
+    try:
+        yield
+    except ray.exceptions.RaySystemError:
+        if ray.is_initialized():
+            raise
+
+
 def quiet_ray(*, verbose: bool = False) -> None:
     """Set the switches Ray reads from the environment; call before the first `import ray`. Values the user set stay."""
-    for name, value in QUIET_RAY.items():
-        if not verbose or name == "RAY_USAGE_STATS_ENABLED":
-            os.environ.setdefault(name, value)
+    for name, value in (SETTLED_RAY if verbose else SETTLED_RAY | QUIET_RAY).items():
+        os.environ.setdefault(name, value)
 
 
 def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,11 +20,41 @@ IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
+LEVELS = ("acceptance", "integration", "contract", "unit")  # the longest files first
+
+
+class Skips:
+    """A skip would hide a hole where everything is there to run every test: there it fails the session, on however many workers."""
+
+    def __init__(self) -> None:
+        self._nodeids: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail") and "gpu" not in report.keywords:
+            self._nodeids.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._nodeids and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for nodeid in self._nodeids:
+            terminalreporter.write_line(f"SKIPPED where nothing may be: {nodeid}", red=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_SKIPPED] = []
+    if IN_CI and SHARED.is_dir() and not _is_worker(config):  # workers report to the session that started them
+        config.pluginmanager.register(Skips())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _is_worker(config: pytest.Config) -> bool:
+    """Of pytest-xdist, which hands files out in the order in which they were collected."""
+    return hasattr(config, "workerinput")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _is_worker(config):
+        items.sort(key=_level)
     gpu_tests = [item for item in items if item.get_closest_marker("gpu")]
     if gpu_tests and not IN_GPU_JOB and not _has_gpu():
         for item in gpu_tests:
@@ -36,34 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"needs the folder {SHARED.name!r} beside the checkout (real clips, golden lists)"))
 
 
+def _level(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    return LEVELS.index(folder) if folder in LEVELS else len(LEVELS)
+
+
 def _has_gpu() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    outcome: Any = yield
-    report = outcome.get_result()
-    if report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("gpu"):
-        item.config.stash[_SKIPPED].append(item.nodeid)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A skip would hide a hole where everything is there to run every test."""
-    skipped = session.config.stash[_SKIPPED]
-    if IN_CI and SHARED.is_dir() and skipped and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if IN_CI and SHARED.is_dir():
-        for nodeid in config.stash[_SKIPPED]:
-            terminalreporter.write_line(f"SKIPPED where nothing may be: {nodeid}", red=True)
-
-
-_SKIPPED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 @pytest.fixture(autouse=True)

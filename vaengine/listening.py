@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from actors.stages import CrewNames, HearingStage
 from cluster.placement import Placement
+from cluster.session import until_the_session_ends
 from schemas.settings import Settings
 from schemas.sound import SoundBlock
 
@@ -24,6 +25,7 @@ def blocks_at_once(placement: Placement) -> int:
     return AT_ONCE_ON_GPU if placement.hearing_gpus_each else AT_ONCE
 
 
+@until_the_session_ends()
 def listen(groups: Sequence[tuple[SoundBlock, ...]], placement: Placement, names: CrewNames, settings: Settings) -> None:
     """Have every group listened to; returns when each has been tried.
 

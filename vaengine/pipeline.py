@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from actors.stages import CrewNames, VisionStage, decode_stage
 from cluster.placement import Placement
+from cluster.session import until_the_session_ends
 from schemas.settings import Settings
 from vaengine.plan import WorkItem
 
@@ -33,6 +34,7 @@ class Pass:
     settings: Settings
 
 
+@until_the_session_ends()
 def run_pass(work: Pass, *, verbose: bool = False) -> None:
     """Carry out one pass; returns when every item has been tried.
 

@@ -21,7 +21,8 @@ GRID = SHARED / "media" / "video" / "grid"
 def test_pictures_and_sound_of_each_video_are_decoded_once_for_all_pipelines(tmp_path: Path) -> None:
     videos = [*sorted(GRID.glob("*.mpg"))[:2], SHARED / "media" / "derived" / "h264_aac.mp4"]
     told = tmp_path / "decoded.txt"
-    environment = {**os.environ, "PYTHONPATH": str(COUNTING), "DECODED": str(told)}
+    paths = [str(COUNTING), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "DECODED": str(told)}
     done = commands.finished("run", *videos, "--out", tmp_path / "out", "--preset", "embedded", env=environment)
     assert done.returncode == 0, done.stderr
     lines = Counter(told.read_text().splitlines())

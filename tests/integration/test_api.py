@@ -28,6 +28,7 @@ from vaengine.conduct import Finishes
 
 CHECKOUT = Path(__file__).parents[2]
 CHUNKS = "SELECT count(*) FROM chunks"
+JOBS = "SELECT count(*) FROM jobs"
 # One slot, many chunks, and a pass for each video: one is finished seconds before the next is begun.
 SLOWLY = {"engine": {"workers": 1, "chunk_seconds": 1.0, "page_chunks": 1}}
 
@@ -46,7 +47,7 @@ def quick(clip_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
-    return clips.counting(clip_folder, frames=600, width=320, height=240, coding=clips.h264("bframes=0")).path  # 50 chunks of a second
+    return clips.counting(clip_folder, frames=360, width=320, height=240, coding=clips.h264("bframes=0")).path  # 30 chunks of a second
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,11 @@ def test_a_run_that_is_killed_is_an_error_and_not_an_end(quick: Path, tmp_path: 
 def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done(
     quick: Path, long: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
-    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene,person", "settings": SLOWLY}
-    batch = vaengine.annotate_all([quick, long], **told)
+    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene,person"}
+    batch = vaengine.annotate_all([quick, long], **told, settings=SLOWLY)
     first = next(batch)
     assert batch.report is None, "the run goes on"
+    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", JOBS) == 2, "the long video to be taken up")
     processes = [psutil.Process(batch.pid), *commands.workers(batch.pid)]
     assert len(processes) > 1, "Ray is at work"
     batch.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK
+from schemas.job import BatchReport
 from schemas.pipeline import PERSON, SCENE
 from tests import clips, runs
 
@@ -22,31 +25,63 @@ def folder(clip_folder: Path) -> list[Path]:
     return [
         clips.with_cuts(clip_folder).path,
         clips.with_persons(clip_folder, cuts=(24,), persons=2).path,
-        clips.counting(clip_folder, frames=120, coding=clips.h264("bframes=2", gop=12)).path,
+        clips.counting(clip_folder, frames=120, fps=24, coding=clips.h264("bframes=2", gop=12)).path,
     ]
 
 
+@dataclass(frozen=True)
+class Ran:
+    """A run that several tests begin with: what it said, and where it left its results."""
+
+    out: Path
+    report: BatchReport
+
+    def copied(self, folder: Path) -> Path:
+        """The results in another folder, for what would change them."""
+        return Path(shutil.copytree(self.out, folder, dirs_exist_ok=True))
+
+
 @pytest.fixture(scope="module")
-def undisturbed(folder: list[Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+def plain(folder: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Nothing disturbed it."""
+    out = tmp_path_factory.mktemp("plain")
+    return Ran(out, runs.run(folder, out))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(plain: Ran) -> str:
     """The digest of a plain run."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    assert runs.run(folder, out).completed == len(folder)
-    return runs.digest(runs.sqlite(out))
+    return runs.digest(runs.sqlite(plain.out))
 
 
-def test_the_scenes_of_a_clip_are_its_known_cuts_and_leave_no_gap(clip_folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def scenes(folder: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Of the first clip alone."""
+    out = tmp_path_factory.mktemp("scenes")
+    return Ran(out, runs.run(folder[:1], out, pipelines=[SCENE]))
+
+
+@pytest.fixture(scope="module")
+def cut_off(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Of a clip whose end is missing."""
+    out = tmp_path_factory.mktemp("cut_off")
+    return Ran(out, runs.run([clips.truncated(clip_folder).path], out))
+
+
+def test_all_videos_are_looked_at_in_one_pass(folder: list[Path], plain: Ran) -> None:
+    assert (plain.report.completed, plain.report.passes) == (len(folder), 1)
+
+
+def test_the_scenes_of_a_clip_are_its_known_cuts_and_leave_no_gap(clip_folder: Path, plain: Ran) -> None:
     clip = clips.with_cuts(clip_folder)
-    report = runs.run([clip.path], tmp_path, pipelines=[SCENE])
-    scenes = runs.rows(runs.sqlite(tmp_path), SCENE)[clip.path.name]
-    assert (report.completed, report.passes) == (1, 1)
+    scenes = runs.rows(runs.sqlite(plain.out), SCENE)[clip.path.name]
     assert [scene.frame_number for scene in scenes] == [0, *clip.cuts]
     assert [scene.attributes["frame_end"] for scene in scenes] == [*clip.cuts, clip.frame_count]
     assert [scene.end_seconds for scene in scenes[:-1]] == [scene.timestamp_seconds for scene in scenes[1:]]
 
 
-def test_persons_are_boxes_of_tracks_and_no_track_crosses_a_cut(folder: list[Path], tmp_path: Path) -> None:
-    runs.run(folder[1:2], tmp_path, pipelines=[PERSON])
-    rows = runs.rows(runs.sqlite(tmp_path), PERSON)[folder[1].name]
+def test_persons_are_boxes_of_tracks_and_no_track_crosses_a_cut(folder: list[Path], plain: Ran) -> None:
+    rows = runs.rows(runs.sqlite(plain.out), PERSON)[folder[1].name]
     tracks = [row for row in rows if row.annotation_type == PERSON_TRACK]
     boxes = [row for row in rows if row.annotation_type == PERSON_DETECTION]
     assert tracks, "the detector is weak, but not blind"
@@ -59,11 +94,9 @@ def test_persons_are_boxes_of_tracks_and_no_track_crosses_a_cut(folder: list[Pat
 @pytest.mark.parametrize(
     "told",
     [
-        {"engine__workers": 1},
-        {"engine__workers": 4},
-        {"engine__chunk_seconds": 0.5},
-        {"engine__chunk_seconds": 3600.0, "engine__workers": 2},
-        {"engine__page_chunks": 1},
+        {"engine__workers": 1, "engine__chunk_seconds": 3600.0},
+        {"engine__workers": 4, "engine__chunk_seconds": 0.5},
+        {"engine__workers": 2, "engine__page_chunks": 1},
     ],
     ids=str,
 )
@@ -78,16 +111,14 @@ def test_files_hold_what_sqlite_holds(folder: list[Path], undisturbed: str, tmp_
     assert runs.digest(url) == undisturbed
 
 
-def test_the_same_folder_again_decodes_nothing(folder: list[Path], undisturbed: str, tmp_path: Path) -> None:
-    runs.run(folder, tmp_path)
-    again = runs.run(folder, tmp_path)
+def test_the_same_folder_again_decodes_nothing(folder: list[Path], plain: Ran, undisturbed: str, tmp_path: Path) -> None:
+    again = runs.run(folder, plain.copied(tmp_path))
     assert (again.skipped, again.completed, again.frames_decoded, again.passes) == (len(folder), 0, 0, 0)
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
-def test_a_missing_or_stale_file_is_made_again_without_decoding(folder: list[Path], tmp_path: Path) -> None:
-    runs.run(folder[:1], tmp_path, pipelines=[SCENE])
-    projection = next(tmp_path.glob("*/scene_detection.json"))
+def test_a_missing_or_stale_file_is_made_again_without_decoding(folder: list[Path], scenes: Ran, tmp_path: Path) -> None:
+    projection = next(scenes.copied(tmp_path).glob("*/scene_detection.json"))
     whole = projection.read_bytes()
     for damage in (b"", whole[: len(whole) // 2], whole.replace(b'"generation":', b'"generation": "0", "x":')):
         projection.write_bytes(damage)
@@ -108,36 +139,33 @@ def test_bad_files_among_good_ones_fail_with_their_reason_and_cost_nothing_else(
         assert db.execute("SELECT count(*) FROM jobs WHERE status = 'failed' AND error_message IS NOT NULL").fetchone() == (len(bad),)
 
 
-def test_a_truncated_video_fails_and_keeps_what_could_be_read(clip_folder: Path, tmp_path: Path) -> None:
+def test_a_truncated_video_fails_and_keeps_what_could_be_read(clip_folder: Path, cut_off: Ran, tmp_path: Path) -> None:
     clip = clips.truncated(clip_folder)
-    report = runs.run([clip.path], tmp_path)
-    assert [line.failure_kind for line in report.outcomes] == ["truncated"]
-    assert runs.rows(runs.sqlite(tmp_path), SCENE)[clip.path.name]
-    again = runs.run([clip.path], tmp_path)
+    assert [line.failure_kind for line in cut_off.report.outcomes] == ["truncated"]
+    assert runs.rows(runs.sqlite(cut_off.out), SCENE)[clip.path.name]
+    again = runs.run([clip.path], cut_off.copied(tmp_path))
     assert (again.failed, again.frames_decoded) == (1, 0), "what is permanent is not decoded again"
 
 
-def test_the_allowed_loss_makes_a_truncated_video_complete_without_decoding_it_again(clip_folder: Path, tmp_path: Path) -> None:
-    clip = clips.truncated(clip_folder)
-    runs.run([clip.path], tmp_path)
-    report = runs.run([clip.path], tmp_path, decode__max_lost=1.0)
+def test_the_allowed_loss_makes_a_truncated_video_complete_without_decoding_it_again(
+    clip_folder: Path, cut_off: Ran, tmp_path: Path
+) -> None:
+    report = runs.run([clips.truncated(clip_folder).path], cut_off.copied(tmp_path), decode__max_lost=1.0)
     assert (report.completed, report.frames_decoded) == (1, 0)
     assert "lost" in (report.outcomes[0].warning or "")
 
 
-def test_a_result_another_job_holds_is_linked_not_made_again(folder: list[Path], undisturbed: str, tmp_path: Path) -> None:
-    scenes = runs.run(folder[:1], tmp_path, pipelines=[SCENE])
-    both = runs.run(folder[:1], tmp_path)
-    assert scenes.outcomes[0].video_id == both.outcomes[0].video_id
+def test_a_result_another_job_holds_is_linked_not_made_again(folder: list[Path], scenes: Ran, tmp_path: Path) -> None:
+    both = runs.run(folder[:1], scenes.copied(tmp_path))
+    assert scenes.report.outcomes[0].video_id == both.outcomes[0].video_id
     with closing(sqlite3.connect(tmp_path / "batch_processing.db")) as db:
         counted = db.execute("SELECT count(*), count(DISTINCT annotation_id) FROM annotations WHERE annotation_type = 'scene'").fetchone()
         assert counted == (3, 3)
         assert db.execute("SELECT count(*) FROM jobs WHERE status = 'completed'").fetchone() == (2,)
 
 
-def test_a_changed_configuration_replaces_the_rows_and_keep_runs_keeps_them(folder: list[Path], tmp_path: Path) -> None:
-    runs.run(folder[:1], tmp_path, pipelines=[SCENE])
-    runs.run(folder[:1], tmp_path, pipelines=[SCENE], scene__threshold=250.0)
+def test_a_changed_configuration_replaces_the_rows_and_keep_runs_keeps_them(folder: list[Path], scenes: Ran, tmp_path: Path) -> None:
+    runs.run(folder[:1], scenes.copied(tmp_path), pipelines=[SCENE], scene__threshold=250.0)
     with closing(sqlite3.connect(tmp_path / "batch_processing.db")) as db:
         assert db.execute("SELECT count(*) FROM annotations").fetchone() == (1,), "one scene at a threshold nothing reaches"
     runs.run(folder[:1], tmp_path, pipelines=[SCENE], keep_runs=True)
