@@ -1,6 +1,6 @@
 """The one actor that knows how a run stands: what is in work, what is done, what failed, whether to stop.
 
-It holds nothing that cannot be lost: progress that counts is in the store, and a coordinator that dies costs a display.
+What it knows is written to the store in batches; started again after its death, it goes on from there.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from actors.ledger import Call, Ledger, Worker
 from actors.pieces import Failure
+from schemas.attempt import Attempt, Token
 from schemas.chunk import ChunkSpec, WorkKey
 from schemas.progress import PipelineProgress, Snapshot
 from schemas.sound import SoundBlock
@@ -38,21 +41,43 @@ class Finished:
     error: str | None
 
 
-class Coordinator:
-    """Counts events and answers with frozen snapshots. O(1) for each event; runs as a named actor that asks for no CPU."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the driver is told at each look: `finished` is news, told once; `calls` is what workers are in the middle of."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    snapshot: Snapshot
+    halted: str | None
+    finished: tuple[Finished, ...]
+    calls: tuple[Call, ...]  # those silent for longest first
+    plan_lost: bool  # started again: it has to be told once more which videos are open
+
+
+class Coordinator:
+    """Counts events and answers with frozen values. O(1) for each event, which may come twice; runs as an actor that asks for no CPU.
+
+    `silent_s` as in `Ledger`; `known` is how the run stood when its last coordinator died.
+    """
+
+    def __init__(
+        self,
+        silent_s: float = float("inf"),
+        *,
+        known: Snapshot | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._clock = clock
-        self._began = clock()
-        self._working_since: float | None = None
-        self._snapshot = Snapshot()
+        self._began = clock() - (known.elapsed_s if known else 0.0)
+        self._working_since = clock() - known.working_s if known and known.working_s else None
+        self._snapshot = replace(known, in_work=0) if known else Snapshot()
+        self._plan_lost = known is not None
         self._open: dict[str, set[WorkKey]] = {}  # video -> pipelines not ended
         self._failed_videos: set[str] = set()
-        self._in_work: set[str] = set()
-        self._failures: deque[str] = deque(maxlen=FAILURES_SHOWN)
+        self._held: frozenset[str] = frozenset()
+        self._ledger = Ledger(silent_s, clock, now)
+        self._failures: deque[str] = deque(known.failures if known else (), maxlen=FAILURES_SHOWN)
         self._finished: list[Finished] = []
         self._halted: str | None = None
-        self._reasons: dict[str, Failure] = {}
 
     def planned(self, videos: Sequence[PlannedVideo]) -> None:
         """More work was found."""
@@ -67,6 +92,12 @@ class Coordinator:
             frames_total=sum(video.decoded for video in videos),
         )
 
+    def planned_before(self, keys: Sequence[WorkKey]) -> None:
+        """What is open of work that an earlier coordinator has counted."""
+        for key in keys:
+            self._open.setdefault(key.video_id, set()).add(key)
+        self._plan_lost = False
+
     def settled(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
         """Videos that need no work, or cannot be read at all (`failures`: one line each)."""
         self._add(videos_total=skipped + len(failures), videos_skipped=skipped, videos_failed=len(failures))
@@ -77,60 +108,68 @@ class Coordinator:
         """No more videos will be found."""
         self._snapshot = replace(self._snapshot, probing=False)
 
-    def started(self, chunk_id: str) -> bool:
-        """A chunk is being decoded; False tells the decoder to leave it."""
-        if self.stopping():
+    def started(self, token: Token, worker: Worker) -> bool:
+        """A try begins; False tells the worker to leave the chunk."""
+        if self.stopping() or token.video_id in self._held:
             return False
         if self._working_since is None:
             self._working_since = self._clock()
-        self._in_work.add(chunk_id)
+        self._ledger.lease(token, worker)
         return True
 
-    def left(self, chunk_id: str, failure: Failure | None = None) -> None:
-        """A chunk was given up because the run is stopping, or failed in a way that another pass may cure."""
-        self._in_work.discard(chunk_id)
-        if failure is not None:
-            self._reasons[chunk_id] = failure
+    def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None:
+        """A worker begins a call that may hang."""
+        self._ledger.busy(worker, chunk_ids, length_s)
 
-    def reasons(self) -> dict[str, Failure]:
-        """Why chunks were left, the last reason of each."""
-        return dict(self._reasons)
+    def idle(self, worker: Worker) -> None:
+        """Its call is over, or it waits for others."""
+        self._ledger.idle(worker)
+
+    def beat(self, worker: Worker, video_id: str) -> bool:
+        """A sign of life; True tells the worker to leave what it has of the video."""
+        self._ledger.beat(worker)
+        return self.stopping() or video_id in self._held
+
+    def hold(self, video_ids: Sequence[str]) -> None:
+        """Begin nothing more of exactly these videos, and leave what is in work."""
+        self._held = frozenset(video_ids)
+
+    def left(self, chunk_id: str, failure: Failure | None = None) -> None:
+        """A chunk was given up because the run is stopping, or failed in a way that another try may cure."""
+        if failure is None:
+            self._ledger.settle(chunk_id)
+        else:
+            self._ledger.fail(chunk_id, failure)
 
     def committed(self, spec: ChunkSpec) -> None:
         """A chunk is in the store."""
-        self._settled(spec.chunk_id)
+        self._ledger.settle(spec.chunk_id)
         for key in spec.keys:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
 
     def heard(self, block: SoundBlock) -> None:
         """A block of sound is in the store."""
-        self._settled(block.chunk_id)
+        self._ledger.settle(block.chunk_id)
         self._count(block.key.pipeline, frames_done=block.whole_seconds)
         self._add(sound_s_done=block.duration_s)
 
-    def _settled(self, chunk_id: str) -> None:
-        self._in_work.discard(chunk_id)
-        self._reasons.pop(chunk_id, None)
-
     def finished(self, finished: Finished) -> None:
-        """One pipeline of one video is complete or has failed."""
+        """One pipeline of one video is complete or has failed; told again, it is no news."""
         key, failed = finished.key, finished.error is not None
+        if key not in self._open.get(key.video_id, ()):
+            return
         self._finished.append(finished)
         self._count(key.pipeline, videos_done=int(not failed), videos_failed=int(failed))
         if failed:
             self._failed_videos.add(key.video_id)
             self._note_failure(f"{key.video_id} {key.pipeline}: {finished.error}")
-        waiting = self._open.get(key.video_id, set())
+        waiting = self._open[key.video_id]
         waiting.discard(key)
-        if not waiting and self._open.pop(key.video_id, None) is not None:
+        if not waiting:
+            del self._open[key.video_id]
             bad = key.video_id in self._failed_videos
             self._add(videos_done=int(not bad), videos_failed=int(bad))
-
-    def take_finished(self) -> list[Finished]:
-        """What ended since the last call."""
-        taken, self._finished = self._finished, []
-        return taken
 
     def stop(self) -> None:
         """Begin no further chunk."""
@@ -141,21 +180,31 @@ class Coordinator:
         self._halted = self._halted or reason
         self.stop()
 
-    def halted(self) -> str | None:
-        return self._halted
-
     def ping(self) -> None:
         """Answers as long as this process lives."""
 
     def stopping(self) -> bool:
         return self._snapshot.stopping
 
+    def standing(self) -> Standing:
+        """How the run stands, and what is new since the last call."""
+        finished, self._finished = tuple(self._finished), []
+        return Standing(self.snapshot(), self._halted, finished, tuple(self._ledger.calls()), self._plan_lost)
+
+    def batch(self) -> tuple[list[Attempt], Snapshot]:
+        """What is to be recorded: tries that began or failed since the last call, and the run at this moment."""
+        return self._ledger.changes(), self.snapshot()
+
+    def in_work(self) -> list[str]:
+        """Chunks that somebody holds, as far as anybody knows."""
+        return self._ledger.chunk_ids()
+
     def snapshot(self) -> Snapshot:
         """The run at this moment."""
         now = self._clock()
         return replace(
             self._snapshot,
-            in_work=len(self._in_work),
+            in_work=len(self._ledger),
             elapsed_s=now - self._began,
             working_s=now - self._working_since if self._working_since is not None else 0.0,
             failures=tuple(self._failures),

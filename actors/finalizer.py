@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from actors.conclusion import concluded
 from actors.coordinator import Finished
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from schemas.chunk import ChunkCommit, ChunkSpec, ManifestLine, Numbers, WorkKey
-from schemas.errors import VaengineError
+from schemas.errors import LeaseLost, StaleAttempt, VaengineError
 from schemas.frames import Detections, joined
 from schemas.job import JobStatus, PipelineResult
 from schemas.pipeline import FACE, PERSON, SEEING
@@ -49,8 +49,9 @@ class Progress(Protocol):
 
 @dataclass(slots=True)
 class _Assembly:
-    """A chunk whose pieces are still coming in, in any order, each perhaps more than once."""
+    """A try of a chunk whose pieces are still coming in, in any order, each perhaps more than once."""
 
+    attempt: int
     end: ChunkEnd | None = None
     boxes: dict[int, BoxesPiece] = field(default_factory=dict)
 
@@ -62,10 +63,19 @@ class _Assembly:
 class Finalizer:
     """Takes pieces and ends of chunks of its videos; commits whole chunks; finishes whole videos on a thread of its own."""
 
-    def __init__(self, store: StorageBackend, progress: Progress, epoch: int, settings: Settings, *, keep_runs: bool = False) -> None:
+    def __init__(
+        self,
+        store: StorageBackend,
+        progress: Progress,
+        epoch: int,
+        settings: Settings,
+        job_of: Callable[[str], str],
+        *,
+        keep_runs: bool = False,
+    ) -> None:
         self._store, self._progress, self._epoch, self._settings, self._keep_runs = store, progress, epoch, settings, keep_runs
+        self._job_of = job_of  # of a video
         self._assemblies: dict[str, _Assembly] = {}
-        self._jobs: dict[str, str] = {}
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
         self._faces_waiting: dict[str, WorkKey] = {}  # video -> its face_analysis, which names persons once they are tracked
@@ -73,10 +83,6 @@ class Finalizer:
         self._taking = threading.Lock()  # the actor has a second thread, for `drain`
         self._to_finish: queue.SimpleQueue[tuple[WorkKey, threading.Event]] = queue.SimpleQueue()
         threading.Thread(target=self._finish_forever, daemon=True).start()
-
-    def expect(self, jobs: dict[str, str]) -> None:
-        """Which job (value) each video (key) is worked on for."""
-        self._jobs.update(jobs)
 
     def take(self, values: list[BoxesPiece | ChunkEnd | BlockEnd]) -> None:
         """Pieces and ends in any order, at least once each."""
@@ -95,6 +101,10 @@ class Finalizer:
         """Make the rows of a key final; its manifest is known to be whole."""
         self._to_finish.put((key, threading.Event()))
 
+    def forget(self, keys: Sequence[WorkKey]) -> None:
+        """These are asked for again."""
+        self._ended.difference_update(keys)
+
     def ping(self) -> None:
         """Answers as long as this process lives."""
 
@@ -105,8 +115,12 @@ class Finalizer:
         done.wait()
 
     def _take(self, value: BoxesPiece | ChunkEnd) -> None:
-        chunk_id = value.spec.chunk_id if isinstance(value, ChunkEnd) else value.chunk_id
-        assembly = self._assemblies.setdefault(chunk_id, _Assembly())
+        chunk_id, attempt = (value.spec.chunk_id, value.spec.attempt) if isinstance(value, ChunkEnd) else (value.chunk_id, value.attempt)
+        assembly = self._assemblies.get(chunk_id)
+        if assembly is None or assembly.attempt < attempt:  # what an earlier try has left is of no use to this one
+            assembly = self._assemblies[chunk_id] = _Assembly(attempt)
+        if attempt < assembly.attempt:
+            return
         if isinstance(value, ChunkEnd):
             assembly.end = value
         else:
@@ -120,20 +134,25 @@ class Finalizer:
         """A fault of our own in one chunk is stored as the reason its pipelines failed; it must not look like a lost worker."""
         try:
             settle()
+        except (LeaseLost, StaleAttempt):
+            self._progress.left(work.chunk_id)
+            raise
         except VaengineError:
             raise
         except Exception as error:
             if error.__class__.__module__.startswith("ray."):
-                raise  # an actor of the crew is gone: the driver hires another
-            traceback.print_exc()
+                raise  # an actor of the crew is gone for good: the driver hires another
+            told = traceback.format_exc()
             self._progress.left(work.chunk_id)
             for key in keys:
-                self._fail(key, Failure("internal", f"storing {key.video_id} failed: {error!r}", transient=False))
+                self._fail(key, Failure("internal", f"storing {key.video_id} failed: {error!r}", transient=False, traceback=told))
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Carry out `work`; a store that cannot take more halts the run, and so does a superseded epoch: its successor does the work."""
+        """Carry out `work`; a store that cannot take more halts the run. Work that somebody else does by now is theirs."""
         try:
             work()
+        except (LeaseLost, StaleAttempt) as error:
+            log.info("%s", error)
         except VaengineError as error:
             log.warning("%s", error)
             self._progress.halt(str(error))
@@ -208,7 +227,7 @@ class Finalizer:
         from actors.association import provisional  # brings OpenCV along, which the driver that starts this class does not need
 
         rows = provisional(numbers, key, self._video(end.video_id)) if key.pipeline in SEEING else ()
-        return ChunkCommit(line, self._jobs[end.video_id], rows, numbers.to_bytes())
+        return ChunkCommit(line, self._job_of(end.video_id), rows, numbers.to_bytes(), spec.chunk_id)
 
     def _block_commit(self, block: SoundBlock, heard: Heard, seconds: float) -> ChunkCommit:
         """A block of sound has no rows of its own: what was heard is put together once all of it has been."""
@@ -224,14 +243,17 @@ class Finalizer:
             attempt=block.attempt,
             seconds=seconds,
         )
-        return ChunkCommit(line, self._jobs[block.key.video_id], (), payload)
+        return ChunkCommit(line, self._job_of(block.key.video_id), (), payload, block.chunk_id)
 
     def _fail(self, key: WorkKey, failure: Failure) -> None:
         if key in self._ended:
             return
         self._ended.add(key)
-        job_id = self._jobs[key.video_id]
-        self._store.finish(self._epoch, Outcome(key, job_id, JobStatus.FAILED, error_message=failure.message, failure_kind=failure.kind))
+        job_id = self._job_of(key.video_id)
+        self._store.finish(
+            self._epoch,
+            Outcome(key, job_id, JobStatus.FAILED, error_message=failure.message, failure_kind=failure.kind, traceback=failure.traceback),
+        )
         self._progress.finished(Finished(key, failure.message))
         if faces := self._released_faces(key):
             self.finish(faces)
@@ -274,7 +296,7 @@ class Finalizer:
         """How the persons stand that faces of `key` are to be linked to; None where there are none to link."""
         if key.pipeline != FACE or not self._settings.face.link_persons:
             return None
-        return self._store.load_job_metadata(self._jobs[key.video_id]).pipeline_results.get(PERSON)
+        return self._store.load_job_metadata(self._job_of(key.video_id)).pipeline_results.get(PERSON)
 
     def _released_faces(self, ended: WorkKey) -> WorkKey | None:
         """The faces that waited for these persons, if any did."""
@@ -282,7 +304,7 @@ class Finalizer:
 
     def _outcome(self, key: WorkKey, persons: PipelineResult | None) -> Outcome:
         """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too much is missing."""
-        job_id = self._jobs[key.video_id]
+        job_id = self._job_of(key.video_id)
         try:
             result = concluded(self._store, self._video(key.video_id), key, self._settings, persons)
         except VaengineError:
@@ -290,10 +312,8 @@ class Finalizer:
         except Exception as error:
             if error.__class__.__module__.startswith("ray."):
                 raise
-            traceback.print_exc()  # a fault in what one video comes to must not stop the others; it is stored as its reason
-            return Outcome(
-                key, job_id, JobStatus.FAILED, error_message=f"concluding {key.pipeline} failed: {error!r}", failure_kind="internal"
-            )
+            told = f"concluding {key.pipeline} failed: {error!r}"  # in this video; the others go on
+            return Outcome(key, job_id, JobStatus.FAILED, error_message=told, failure_kind="internal", traceback=traceback.format_exc())
         loss = result.verdict.error
         return Outcome(
             key,

@@ -22,6 +22,7 @@ class Failure:
     message: str
     transient: bool
     pipeline: str | None = None  # None: all of them
+    traceback: str | None = None  # for the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class FramesPiece:
     pipeline: str
     number: int
     frames: FrameBatch
+    attempt: int = 1  # of the chunk; pieces of two tries are never put together
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class BoxesPiece:
     detections: tuple[Detections, ...]
     model_s: float = 0.0
     failure: Failure | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

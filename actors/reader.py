@@ -27,7 +27,7 @@ PIECE_BYTES = 8 << 20  # fewer where they are larger
 class RunWatch(Protocol):
     """What a reader asks of the run."""
 
-    def started(self, chunk_id: str) -> bool: ...
+    def started(self) -> bool: ...
     def stopping(self) -> bool: ...
 
 
@@ -67,7 +67,7 @@ class _Gathered:
             self.spec.height / height,
         )
         self.numbers, self.times_s, self.pixels = [], [], []
-        return FramesPiece(self.spec.chunk_id, self.spec.video_id, self.sampling.pipeline, number, batch)
+        return FramesPiece(self.spec.chunk_id, self.spec.video_id, self.sampling.pipeline, number, batch, self.spec.attempt)
 
 
 def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterator[FramesPiece | ChunkEnd]:
@@ -75,7 +75,7 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
 
     `threads` are the decoder's. The number of pieces depends on the chunk alone, so that Ray may replay the task.
     """
-    if not watch.started(spec.chunk_id):
+    if not watch.started():
         yield _end(spec, cancelled=True)
         return
     given = 0  # pieces on their way to a model when something goes wrong: the end waits for them

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 from actors.stores import open_store
+from schemas.errors import DiskFull, StoreFailed
+from schemas.recovery import GiveUp, RetryPolicy
 from schemas.store import StorageBackend
 
 
 class StoreActor:
-    """The one writer of a run: a store of the given URL behind a single-threaded actor."""
+    """The one writer of a run: a store of the given URL behind a single-threaded actor. What the store refuses for the moment, such as for
+    being locked, is tried again as `policy` says before it is told."""
 
-    def __init__(self, url: str) -> None:
-        self._store = open_store(url)
+    def __init__(self, url: str, policy: RetryPolicy, wait: Callable[[float], None] = time.sleep) -> None:
+        self._store, self._policy, self._wait = open_store(url), policy, wait
 
     def ping(self) -> None:
         """Answers as long as this process lives."""
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Any method of the store; iterators are drained, since they cannot travel."""
-        answer = getattr(self._store, method)(*args, **kwargs)
-        return list(answer) if hasattr(answer, "__next__") else answer
+        attempt = 1
+        while True:
+            try:
+                answer = getattr(self._store, method)(*args, **kwargs)
+                return list(answer) if hasattr(answer, "__next__") else answer
+            except (StoreFailed, DiskFull) as error:
+                decision = self._policy.decide(error.kind, attempt, 0, random.random())
+                if isinstance(decision, GiveUp):
+                    raise
+                self._wait(decision.after_s)
+                attempt += 1
 
 
 class _StoreClient:

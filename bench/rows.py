@@ -81,7 +81,7 @@ def work(path: Path, settings: Settings) -> tuple[Video, WorkKey]:
 class _Unwatched:
     """A reader's line to nobody: begin, and never stop."""
 
-    def started(self, chunk_id: str) -> bool:
+    def started(self) -> bool:
         return True
 
     def stopping(self) -> bool:

@@ -8,13 +8,15 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from cluster.inventory import Inventory, ray_inventory
-from schemas.errors import ClusterUnreachable
+from schemas.errors import ClusterUnreachable, NodeLost
 
 REACH_SECONDS = 3.0  # how long an address may take to accept a connection
 RAY_PORT = 6379
@@ -27,6 +29,8 @@ QUIET_RAY = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ side writes past every other setting to the terminal; -v brings it back
 }
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -35,6 +39,16 @@ class Session:
     inventory: Inventory
     started: bool
     node_id: str  # of this machine: stores on its disk are written from here
+    raylet_pid: int | None = None  # of a cluster that was started here
+
+    @property
+    def has_node(self) -> bool:
+        return self.raylet_pid is None or _is_running(self.raylet_pid)
+
+    def require_node(self) -> None:
+        """Raises `NodeLost` where the node that was started here has ended; Ray itself would end this process some seconds later."""
+        if not self.has_node:
+            raise NodeLost(f"Ray's node (process {self.raylet_pid})")
 
 
 @contextlib.contextmanager
@@ -96,6 +110,7 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
 
     level = logging.INFO if verbose else logging.ERROR
     logging.getLogger("ray").setLevel(level)
+    _keep_off_standard_output()
     try:
         ray.init(
             include_dashboard=False if address == "local" else None,
@@ -106,6 +121,20 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterUnreachable(address, f"{error}; check `ray status`, or leave --cluster out to work on this machine") from error
+    except Exception as error:  # what Ray raises where the node it starts dies on the way has no type of its own
+        ray.shutdown()
+        raise NodeLost(f"Ray's node, while it was started ({str(error).splitlines()[0]}),") from error
+
+
+def _keep_off_standard_output() -> None:
+    """Have the node's errors, such as that a worker died, logged: Ray prints them among the results, and has no switch for that."""
+    from ray._private import worker
+
+    def log_them(told: Mapping[str, Any], **_: Any) -> None:
+        for line in told["lines"]:
+            log.info("%s", line)
+
+    worker.print_to_stdstream = log_them
 
 
 @contextlib.contextmanager
@@ -134,7 +163,18 @@ def _without_log_level_note() -> Iterator[None]:
 def _session(*, started: bool) -> Session:
     import ray
 
-    return Session(ray_inventory(), started, ray.get_runtime_context().get_node_id())
+    return Session(ray_inventory(), started, ray.get_runtime_context().get_node_id(), _own_raylet() if started else None)
+
+
+def _own_raylet() -> int | None:
+    return next((process.pid for process in psutil.Process().children(recursive=True) if process.name() == "raylet"), None)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def reachable(address: str) -> str:

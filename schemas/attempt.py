@@ -31,8 +31,17 @@ LEGAL_MOVES: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """What a worker holds a chunk by: a later try has a higher `number`, and from then on this one's commit is refused."""
+
+    chunk_id: str
+    video_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one chunk. `number` counts a chunk's tries from 1, over all runs; with it the chunk's id is the token of the lease.
+    """One try of one chunk. `number` counts a chunk's tries from 1, over all runs; together they are the `Token` of the lease.
 
     A committed chunk has no leased try: its manifest line says all there is to say. `worker` is "host:pid". Times are UTC.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
@@ -12,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from schemas.annotation import Annotation
+from schemas.attempt import Token
 from schemas.frames import Floats, Floats32, Ints, joined
 
 
@@ -25,6 +27,12 @@ class WorkKey:
 
     def __str__(self) -> str:
         return f"{self.pipeline} of {self.video_id} ({self.config_hash})"
+
+
+def scope(keys: Iterable[WorkKey]) -> str:
+    """A mark that tells the same stretch for other pipelines apart: what one of them did to a process is not held against others."""
+    named = ",".join(f"{key.pipeline}={key.config_hash}" for key in sorted(keys))
+    return f"~{zlib.crc32(named.encode()) & 0xFFFF:04x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,11 @@ class ChunkSpec:
 
     @property
     def chunk_id(self) -> str:
-        return f"{self.video_id}[{self.start_pts},{self.end_pts})"
+        return f"{self.video_id}[{self.start_pts},{self.end_pts}){scope(self.keys)}"
+
+    @property
+    def token(self) -> Token:
+        return Token(self.chunk_id, self.video_id, self.attempt)
 
     @property
     def duration_s(self) -> float:

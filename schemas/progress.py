@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Snapshot:
     failures: tuple[str, ...] = ()  # one line each, newest last, the last few
     failure_count: int = 0
     stopping: bool = False
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Snapshot:
+        """The reverse of `to_json`."""
+        told = json.loads(text)
+        pipelines = {name: PipelineProgress(**one) for name, one in told.pop("pipelines").items()}
+        return cls(**{**told, "pipelines": pipelines, "failures": tuple(told["failures"])})
 
     @property
     def fps(self) -> float:

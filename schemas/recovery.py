@@ -13,13 +13,14 @@ from schemas.errors import VaengineError
 from schemas.settings import KindRecovery, RecoverySettings
 
 OUT_OF_MEMORY: Final = "out_of_memory"
-SEGFAULT: Final = "segfault"
+CRASH: Final = "crash"
 TIMEOUT: Final = "timeout"
 WORKER_LOST: Final = "worker_lost"
 
 TRANSIENT: Final[Mapping[str, str]] = {  # kind of failure -> section of `recovery` with its overrides
     WORKER_LOST: "worker_lost",
-    SEGFAULT: "worker_lost",
+    "node_lost": "worker_lost",
+    CRASH: "worker_lost",
     OUT_OF_MEMORY: "out_of_memory",
     TIMEOUT: "timeout",
     "store": "store",
@@ -27,13 +28,13 @@ TRANSIENT: Final[Mapping[str, str]] = {  # kind of failure -> section of `recove
 }
 PERMANENT: Final = frozenset({
     *("usage", "weights"),
-    *("video", "empty_file", "not_a_video", "no_video_stream", "unknown_coding", "no_frames", "unreadable"),
+    *("video", "empty_file", "not_a_video", "no_video_stream", "no_sound_stream", "unknown_coding", "no_frames", "unreadable"),
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt"),
     *("internal", "model"),
     *(POISONED, CANCELLED),
 })  # fmt: skip
-BLAMED: Final = frozenset({SEGFAULT, TIMEOUT})  # the process ended, or had to be ended, because of the chunk that it held alone
+BLAMED: Final = frozenset({CRASH, TIMEOUT})  # the process ended, or had to be ended, because of the chunk that it held alone
 
 _MOST_DOUBLINGS: Final = 1000  # 2.0 ** 1024 is no float any more
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})

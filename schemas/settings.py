@@ -27,8 +27,9 @@ class EngineSettings(_Section):
 
     workers: Annotated[int, Field(ge=0, le=32, description="upper bound of chunks in work at once; 0: one per core")] = 0
     chunk_seconds: Annotated[float, Field(gt=0, le=3600, description="target length of a chunk, seconds of video")] = 15.0
-    max_passes: Annotated[int, Field(ge=1, le=20, description="upper bound of recovery.attempts in one run")] = 3
+    max_passes: Annotated[int, Field(ge=1, le=20, description="of older batch files, without effect: recovery.attempts")] = 3
     page_chunks: Annotated[int, Field(ge=1, le=10_000, description="largest number of chunks handed to Ray Data at once")] = 10_000
+    watchdog_seconds: Annotated[float, Field(gt=0, description="a run in which nothing moves for so long says what it waits for")] = 60.0
 
 
 Strategy = Literal["fixed", "linear", "exponential"]
@@ -55,8 +56,10 @@ class RecoverySettings(_Section):
     jitter: Annotated[Fraction01, Field(description="share by which chance makes a delay shorter or longer")] = 0.2
     attempts: Annotated[int, Field(ge=1, le=20, description="most tries of one chunk, the first included")] = 3
     job_attempts: Annotated[int, Field(ge=1, le=100_000, description="failed tries of all chunks of a job until it is given up")] = 20
-    alone_seconds: Annotated[float, Field(gt=0, le=86_400, description="time a chunk alone may take without a sign of progress")] = 300.0
-    alone_memory_mb: Annotated[int, Field(ge=256, le=1 << 24, description="resident memory of a process that holds one chunk alone")] = 4096
+    alone_seconds: Annotated[float, Field(gt=0, le=86_400, description="a process silent for so long in mid-work is ended")] = 300.0
+    alone_memory_mb: Annotated[
+        int, Field(ge=0, le=1 << 24, description="a process that takes more memory is ended; 0: half of the machine's")
+    ] = 0
     worker_lost: KindRecovery = KindRecovery()
     out_of_memory: KindRecovery = KindRecovery()
     timeout: KindRecovery = KindRecovery()

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas.chunk import WorkKey
+from schemas.attempt import Token
+from schemas.chunk import WorkKey, scope
 from schemas.frames import Floats32, Ints
 from schemas.frames import joined as joined_rows
 
@@ -78,7 +79,11 @@ class SoundBlock:
 
     @property
     def chunk_id(self) -> str:
-        return f"{self.key.video_id}#{self.first}-{self.stop}"
+        return f"{self.key.video_id}#{self.first}-{self.stop}{scope([self.key])}"
+
+    @property
+    def token(self) -> Token:
+        return Token(self.chunk_id, self.key.video_id, self.attempt)
 
     @property
     def duration_s(self) -> float:

@@ -37,7 +37,7 @@ SETTINGS: Final = {
 class Unwatched:
     """A run that nobody stops."""
 
-    def started(self, chunk_id: str) -> bool:
+    def started(self) -> bool:
         return True
 
     def stopping(self) -> bool:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from actors.coordinator import Coordinator, PlannedVideo
 from actors.finalizer import Finalizer
 from actors.stages import CrewNames
 from actors.store_client import StoreActor, store_client
 from cluster.session import Session
+from schemas.annotation import job_id_for
 from schemas.chunk import WorkKey
-from schemas.settings import Settings
+from schemas.progress import Snapshot
+from schemas.recovery import RetryPolicy
+from schemas.settings import Settings, config_hash
 from schemas.store import StorageBackend
 from vaengine.intake import Left
 
-CPUS_PER_FINALIZER = 16  # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
+CPUS_PER_FINALIZER: Final = 16  # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
 
 
 class CoordinatorClient:
@@ -40,14 +44,45 @@ def _sent(_reference: Any) -> None:
     """Nobody waits for an event: losing one costs a figure on the display, never a result."""
 
 
-class FinalizerActor(Finalizer):
-    """A finalizer that finds the store and the coordinator of its run by name."""
+class CoordinatorActor(Coordinator):
+    """A coordinator that goes on from what was recorded of it when Ray starts it anew."""
 
-    def __init__(self, names: CrewNames, url: str, epoch: int, settings: Settings, *, keep_runs: bool) -> None:
+    def __init__(self, names: CrewNames, url: str, epoch: int, silent_s: float) -> None:
         import ray
 
-        store = store_client(ray.get_actor(names.store), url)
-        super().__init__(store, CoordinatorClient(ray.get_actor(names.coordinator)), epoch, settings, keep_runs=keep_runs)
+        told = store_client(ray.get_actor(names.store), url).progress(epoch)
+        super().__init__(silent_s, known=Snapshot.from_json(told) if told else None)
+
+
+class FinalizerActor(Finalizer):
+    """A finalizer that finds the store and the coordinator of its run by name, at its first start as at any other."""
+
+    def __init__(self, names: CrewNames, work: CrewWork) -> None:
+        import ray
+
+        store = store_client(ray.get_actor(names.store), work.url)
+        coordinator = CoordinatorClient(ray.get_actor(names.coordinator))
+        super().__init__(store, coordinator, work.epoch, work.settings, job_finder(work.settings, work.pipelines), keep_runs=work.keep_runs)
+
+
+@dataclass(frozen=True, slots=True)
+class CrewWork:
+    """What a crew works on."""
+
+    url: str
+    epoch: int
+    settings: Settings
+    pipelines: tuple[str, ...]
+    keep_runs: bool
+
+
+def job_finder(settings: Settings, pipelines: Sequence[str]) -> functools.partial[str]:
+    """The job of a video, worked out: nobody has to be told, however often an actor is started again."""
+    return functools.partial(_job_of, config_hashes={pipeline: config_hash(settings, pipeline) for pipeline in pipelines})
+
+
+def _job_of(video_id: str, config_hashes: dict[str, str]) -> str:
+    return job_id_for(video_id, config_hashes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +95,26 @@ class Crew:
     finalizers: tuple[Any, ...]
     actors: tuple[Any, ...]  # all of them
 
-    def expect(self, jobs: Mapping[str, str]) -> None:
-        """Tell every finalizer which job each video (key) belongs to."""
-        import ray
-
-        ray.get([finalizer.expect.remote(dict(jobs)) for finalizer in self.finalizers])
-
     def finish(self, keys: Sequence[WorkKey]) -> None:
         """Have these keys finished from stored numbers."""
         import ray
 
         ray.get([self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys])
 
+    def forget(self, keys: Sequence[WorkKey]) -> None:
+        """These keys ended and are asked for again."""
+        import ray
+
+        ray.get([finalizer.forget.remote(list(keys)) for finalizer in self.finalizers])
+
     def draining(self) -> list[Any]:
         """References that resolve when everything handed to the finalizers so far is done."""
         return [finalizer.drain.remote() for finalizer in self.finalizers]
 
     def alive(self, pings: list[Any]) -> list[Any]:
-        """Raises Ray's `RayActorError` once an actor has died; takes and returns the questions that wait for their answer.
+        """Raises Ray's `RayActorError` once an actor is gone for good; takes and returns the questions that wait for their answer.
 
-        Without it a dead store would be noticed at the end of the pass, everything decoded until then for nothing.
+        Without it a store that cannot be started again would be noticed at the end of the pass, everything decoded until then for nothing.
         """
         import ray
 
@@ -95,27 +130,35 @@ class Crew:
             ray.kill(actor)
 
 
-def start_crew(run: str, session: Session, url: str, epoch: int, settings: Settings, *, keep_runs: bool) -> Crew:
+def start_crew(run: str, session: Session, work: CrewWork) -> Crew:
     """Start a run's actors, `num_cpus=0` all of them: a coordinator that asks for a CPU can deadlock a small machine.
 
-    All stay on this machine: the store's files are here, and a finalizer talks to nothing else. None is restarted by Ray: what one
-    held is decoded again in the next pass, from the manifest.
+    Ray starts each again that dies and repeats what it was asked; every call may be made twice. What a finalizer held is decoded again. The
+    store stays on this machine, where its files are; the others may be anywhere, and move when their node is lost.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(session.node_id, soft=False)
-    options: dict[str, Any] = {"num_cpus": 0, "scheduling_strategy": here}
+    options: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
     names = CrewNames(run, max(1, int(session.inventory.cpus // CPUS_PER_FINALIZER)))
-    store = ray.remote(StoreActor).options(name=names.store, **options).remote(url)
-    coordinator = ray.remote(Coordinator).options(name=names.coordinator, **options).remote()
+    store = (
+        ray.remote(StoreActor)
+        .options(name=names.store, scheduling_strategy=here, **options)
+        .remote(work.url, RetryPolicy.of(work.settings.recovery))
+    )
+    coordinator = (
+        ray.remote(CoordinatorActor)
+        .options(name=names.coordinator, **options)
+        .remote(names, work.url, work.epoch, work.settings.recovery.alone_seconds)
+    )
     finalizers = tuple(
         ray.remote(FinalizerActor)
-        .options(name=names.finalizer(number), max_concurrency=2, **options)  # `drain` waits while `take` goes on
-        .remote(names, url, epoch, settings, keep_runs=keep_runs)
+        .options(name=names.finalizer(number), max_concurrency=2, scheduling_strategy="SPREAD", **options)  # `drain` waits beside `take`
+        .remote(names, work)
         for number in range(names.finalizers)
     )
-    return Crew(names, store_client(store, url), CoordinatorClient(coordinator), finalizers, (store, coordinator, *finalizers))
+    return Crew(names, store_client(store, work.url), CoordinatorClient(coordinator), finalizers, (store, coordinator, *finalizers))
 
 
 def planned(video_id: str, left: Left) -> PlannedVideo:

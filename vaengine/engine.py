@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import socket
 import threading
@@ -12,30 +13,35 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from actors.coordinator import Finished
 from actors.finalizer import Finalizer
 from actors.pieces import Failure
 from actors.stores import open_store
-from actors.stores.lock import hold
 from cluster.inventory import local_inventory, shared_memory_free_bytes
 from cluster.placement import Demand, object_store_bytes, place
 from cluster.session import Session, quiet_ray, reachable, session
 from schemas.chunk import ChunkSpec
-from schemas.errors import DiskFull, StoreFailed, VaengineError
+from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
 from schemas.job import BatchReport, VideoOutcome
 from schemas.progress import Snapshot
 from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
+from vaengine.crew import job_finder
 from vaengine.fitting import check_models
-from vaengine.intake import Intake, Workload
+from vaengine.intake import Intake, Left, Workload
 from vaengine.pipeline import BLOCK_BYTES
 from vaengine.plan import demand_of
 from vaengine.probing import Probing
 from vaengine.projection import Projector
 from vaengine.request import PlanSummary, RunRequest
-from vaengine.shift import Controls, Shift
+from vaengine.shift import OTHERS_SECONDS, Controls, Shift
+
+MOST_NODES: Final = 4  # times that Ray may be started for one run on this machine
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -76,7 +82,7 @@ class Engine:
             reachable(request.cluster)
         request.out.mkdir(parents=True, exist_ok=True)
         tally = _Tally()
-        with hold(request.store_url), contextlib.closing(open_store(request.store_url)) as store:
+        with contextlib.closing(open_store(request.store_url)) as store:
             threading.Thread(target=_import_ray, args=(request.verbose,), daemon=True).start()
             outcomes = self._run(store, tally)
         return BatchReport(
@@ -100,6 +106,8 @@ class Engine:
         with self._closing_on_error(store, epoch), self._projecting(tally) as projector, _probing(self._request, store) as probing:
             engine = self._request.settings.engine
             first = intake.take(probing.page(engine.page_chunks, engine.chunk_seconds), store, epoch)
+            if probing.exhausted:
+                first = replace(first, left=self._after_others(first.left, intake, store, epoch))
             if first.left.has_work or not probing.exhausted:
                 epoch = self._run_on_ray(store, epoch, intake, probing, first, projector, tally)
             else:
@@ -110,6 +118,15 @@ class Engine:
         with contextlib.suppress(DiskFull, StoreFailed) if tally.halted else contextlib.nullcontext():  # said already
             store.close_run(epoch, _word_for(outcomes, stopped=bool(self._stopped_by or tally.halted)))
         return outcomes
+
+    def _after_others(self, left: Left, intake: Intake, store: StorageBackend, epoch: int) -> Left:
+        """What there is to do, once there is anything or nothing any more: other runs may hold it all, and waiting needs no Ray."""
+        while left.elsewhere and not left and not self._stopped_by:
+            time.sleep(OTHERS_SECONDS)
+            store.record(epoch, ())
+            self._listener(Snapshot(videos_total=len(intake.entries), probing=False))
+            left = intake.left(store, epoch)
+        return left
 
     @contextlib.contextmanager
     def _closing_on_error(self, store: StorageBackend, epoch: int) -> Iterator[None]:
@@ -123,12 +140,12 @@ class Engine:
 
     def _finish_here(self, store: StorageBackend, epoch: int, work: Workload, tally: _Tally) -> None:
         """Nothing to decode: what is whole but not final is finished in this process, without Ray."""
-        finalizer = Finalizer(store, _Unwatched(), epoch, self._request.settings, keep_runs=self._request.keep_runs)
-        finalizer.expect(dict(work.jobs))
+        job_of = job_finder(self._request.settings, self._request.pipelines)
+        finalizer = Finalizer(store, _Unwatched(), epoch, self._request.settings, job_of, keep_runs=self._request.keep_runs)
         for key in work.left.to_finish:
             finalizer.finish_now(key)
         finalizer.drain()  # faces that waited for persons
-        tally.snapshot = Snapshot(videos_total=len(work.jobs), videos_skipped=work.skipped, videos_failed=len(work.failures), probing=False)
+        tally.snapshot = Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures), probing=False)
         self._listener(tally.snapshot)
 
     def _run_on_ray(
@@ -148,10 +165,23 @@ class Engine:
                 projector.refresh({intake.entries[finished.key.video_id].job_id for finished in ended})
 
         controls = Controls(lambda: self._stopped_by, self._listener, refresh, lambda: store.open_run(self._run_info()))
+        for again in range(MOST_NODES):
+            try:
+                return self._shift(epoch, intake, probing, first, controls, tally)
+            except NodeLost as error:
+                if again == MOST_NODES - 1 or self._stopped_by:
+                    raise
+                log.warning("%s; Ray is started again", error)
+                epoch = store.open_run(self._run_info())
+                first = Workload(intake.left(store, epoch), 0, 0, ())
+        raise AssertionError("a node that is lost for the last time is an error")
+
+    def _shift(self, epoch: int, intake: Intake, probing: Probing, first: Workload, controls: Controls, tally: _Tally) -> int:
+        """One Ray session from its beginning to its end."""
         with self._session() as ray_session:
             shift = Shift(self._request, ray_session, place(ray_session.inventory, self._demand), intake, controls)
             shift.work_through(first, probing, epoch)
-        tally.snapshot, tally.passes, tally.halted = shift.snapshot, shift.passes, shift.halted
+        tally.snapshot, tally.passes, tally.halted = shift.snapshot, tally.passes + shift.passes, shift.halted
         return shift.epoch
 
     def _session(self) -> contextlib.AbstractContextManager[Session]:

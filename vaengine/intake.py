@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas.annotation import job_id_for
 from schemas.chunk import ChunkSpec, WorkKey
@@ -42,6 +42,7 @@ class Left:
     chunks: Mapping[str, Sequence[ChunkSpec]]
     to_finish: tuple[WorkKey, ...]
     blocks: Mapping[str, Sequence[SoundBlock]] = field(default_factory=dict)
+    elsewhere: frozenset[WorkKey] = frozenset()  # another run holds these
 
     @property
     def has_work(self) -> bool:
@@ -59,17 +60,43 @@ class Left:
         return [block for blocks in self.blocks.values() for block in blocks]
 
     @property
+    def works(self) -> list[ChunkSpec | SoundBlock]:
+        return [*self.all_chunks, *self.all_blocks]
+
+    @property
     def lacking(self) -> set[WorkKey]:
         """Keys of which something is not in the manifest."""
         return {key for chunk in self.all_chunks for key in chunk.keys} | {block.key for block in self.all_blocks}
 
+    @property
+    def signature(self) -> tuple[frozenset[str], frozenset[WorkKey]]:
+        """What is left, to be compared with what was left before."""
+        return frozenset(one.chunk_id for one in self.works), frozenset(self.to_finish)
+
+    @property
+    def video_ids(self) -> list[str]:
+        """Videos that something is left of."""
+        return list(dict.fromkeys([*(key.video_id for key in self.to_finish), *self.chunks, *self.blocks]))
+
+    def of(self, works: Collection[str]) -> Left:
+        """Only the chunks and blocks with these ids, and nothing to finish."""
+        return Left(_only(self.chunks, works), (), _only(self.blocks, works))
+
+
+W = TypeVar("W", ChunkSpec, SoundBlock)
+
+
+def _only(per_video: Mapping[str, Sequence[W]], ids: Collection[str]) -> dict[str, Sequence[W]]:
+    kept = {video_id: [one for one in works if one.chunk_id in ids] for video_id, works in per_video.items()}
+    return {video_id: works for video_id, works in kept.items() if works}
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What a page of probed files comes to. `jobs`: video -> job; `failures`: one line for each file that cannot be read."""
+    """What a page of probed files comes to: how many `videos`, and in `failures` one line for each file that cannot be read."""
 
     left: Left
-    jobs: Mapping[str, str]
+    videos: int
     skipped: int
     failures: tuple[str, ...]
 
@@ -98,35 +125,40 @@ class Intake:
         for one in duplicates:
             self._duplicates.setdefault(one.video_id, []).append(one.path)
         return Workload(
-            left=self._left(entries.values(), videos, complete, store),
-            jobs={entry.video_id: entry.job_id for entry in entries.values()},
+            left=self._left_of(entries.values(), store, epoch),
+            videos=len(entries),
             skipped=sum(entry.skipped for entry in entries.values()),
             failures=tuple(str(one.error) for one in fresh if one.error),
         )
 
-    def left(self, store: StorageBackend) -> Left:
-        """What the manifest still lacks of the whole run; pipelines that ended, either way, are left alone."""
-        entries = [entry for entry in self.entries.values() if entry.readable and not entry.skipped]
-        ended = {
-            WorkKey(job.video_id, result.pipeline, result.config_hash)
-            for job in store.jobs(batch_id=self._batch_id)
-            for result in job.pipeline_results.values()
-            if result.status in (JobStatus.COMPLETED, JobStatus.FAILED)
-        }
-        unfinished = [entry for entry in entries if not ended.issuperset(entry.keys)]
-        return self._left(unfinished, store.videos([entry.video_id for entry in unfinished]), ended, store)
+    def left(self, store: StorageBackend, epoch: int) -> Left:
+        """What the manifest still lacks of the whole run, with its leases taken; pipelines that ended, either way, are left alone."""
+        return self._left_of(self.entries.values(), store, epoch)
+
+    def _left_of(self, entries: Iterable[Entry], store: StorageBackend, epoch: int) -> Left:
+        open_keys = self._open_keys([entry for entry in entries if entry.readable and not entry.skipped], store)
+        held = store.lease(epoch, [key for keys in open_keys.values() for key in keys])
+        wanted = {video_id: [key for key in keys if key in held] for video_id, keys in open_keys.items()}
+        videos = store.videos([video_id for video_id, keys in wanted.items() if keys])
+        elsewhere = frozenset(key for keys in open_keys.values() for key in keys if key not in held)
+        return replace(self._lacking({video_id: wanted[video_id] for video_id in videos}, videos, store), elsewhere=elsewhere)
+
+    def _open_keys(self, entries: Sequence[Entry], store: StorageBackend) -> dict[str, list[WorkKey]]:
+        """Keys that neither ended nor wait for a person to ask for them again."""
+        jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in entries])}
+        active = [entry for entry in entries if entry.job_id in jobs and jobs[entry.job_id].control is None]
+        return {entry.video_id: [key for key in entry.keys if _is_open(jobs[entry.job_id], key)] for entry in active}
 
     def outcomes(self, store: StorageBackend) -> tuple[VideoOutcome, ...]:
         """How every video of the run stands in the store, in the order they were found; those not looked at before a stop come last."""
-        jobs = {job.job_id: job for job in store.jobs(batch_id=self._batch_id)}
+        jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in self.entries.values()])}
         known = tuple(
             _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ()))) for entry in self.entries.values()
         )
         seen = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
         return known + tuple(VideoOutcome("", path, "pending") for path in self._request.inputs if path not in seen)
 
-    def _left(self, entries: Iterable[Entry], videos: Mapping[str, Video], ended: set[WorkKey], store: StorageBackend) -> Left:
-        wanted = {entry.video_id: [key for key in entry.keys if key not in ended] for entry in entries if entry.video_id in videos}
+    def _lacking(self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: StorageBackend) -> Left:
         manifest = store.manifest([key for keys in wanted.values() for key in keys])
         chunks: dict[str, Sequence[ChunkSpec]] = {}
         blocks: dict[str, Sequence[SoundBlock]] = {}
@@ -178,6 +210,11 @@ def _with_work(one: Probed, pipelines: Sequence[str]) -> Probed:
 def _entry(one: Probed, keys: tuple[WorkKey, ...], complete: set[WorkKey]) -> Entry:
     job_id = job_id_for(one.video_id, {key.pipeline: key.config_hash for key in keys})
     return Entry(one.video_id, one.path, job_id, keys, one.video is not None, one.video is not None and complete.issuperset(keys))
+
+
+def _is_open(job: BatchJob, key: WorkKey) -> bool:
+    result = job.pipeline_results.get(key.pipeline)
+    return result is not None and result.status not in (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
 def _with_longer_id(one: Probed) -> Probed:

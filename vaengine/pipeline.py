@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 BLOCK_BYTES = 8 * MIB  # about one piece of pictures; with more, one vision actor is left with the tail while the others idle
 VISION_ROWS = 1  # rows of 8 pictures that a vision actor on a processor takes at once
 GPU_ROWS = 8  # two batches of 32: pieces of several videos share them
-TASK_RETRIES = 2  # Ray's default for a task that kills its process is to retry it for ever
+TASK_RETRIES = 0  # what is lost with its process is tried alone afterwards; Ray's default is to repeat a killer input for ever
 NO_PROGRESS_SECONDS = 300.0  # at least; Ray takes a pass for stuck when no block moves for so long
 SLOW_S_PER_MEGAPIXEL = 0.1  # ten times what decoding and scoring a frame was measured to cost
 

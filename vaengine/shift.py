@@ -1,39 +1,42 @@
-"""A crew at work: passes over pages of work, then over what is missing, until nothing is or the run stops."""
+"""A crew at work: what is fresh in passes, what is suspect alone, round after round until nothing is left or the run stops."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import groupby
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
-from actors.coordinator import Finished
-from actors.pieces import Failure
+from actors.coordinator import Finished, Standing
+from actors.limits import Limits, resident_bytes
 from cluster.placement import Placement
+from cluster.processes import end_process
 from cluster.session import Session
-from schemas.chunk import WorkKey
-from schemas.errors import StoreFailed, WorkerLost
-from schemas.job import JobStatus
+from schemas.errors import StoreFailed
 from schemas.progress import Snapshot
 from schemas.sound import SoundBlock
-from schemas.store import Outcome
-from vaengine.crew import Crew, planned, start_crew
+from vaengine.control import Obedience
+from vaengine.crew import Crew, CrewWork, planned, start_crew
 from vaengine.intake import Intake, Left, Workload
+from vaengine.isolation import Lane
 from vaengine.listening import blocks_at_once, listen
 from vaengine.pipeline import Pass, run_pass
-from vaengine.plan import WorkItem, alone, block_groups, work_items
+from vaengine.plan import WorkItem, block_groups, work_items
 from vaengine.probing import Probing
+from vaengine.recorder import Recorder
 from vaengine.request import RunRequest
+from vaengine.suspects import Suspect
+from vaengine.verdicts import Verdicts, spent_by_video, suspects_among
+from vaengine.watchdog import Watchdog
 
-TICK_SECONDS = 0.25
-STOP_SECONDS = 60.0  # how long chunks in work may take to end after a stop before they are given up
-CREW_LOST_SECONDS = 30.0  # how long a pass whose crew is gone may take to run dry
-BACKOFF_SECONDS = 1.0  # before the second pass; doubled for each further one, with jitter
+TICK_SECONDS: Final = 0.25
+STOP_SECONDS: Final = 60.0  # how long chunks in work may take to end after a stop before they are given up
+CREW_LOST_SECONDS: Final = 30.0  # how long a pass whose crew is gone may take to run dry
+OTHERS_SECONDS: Final = 1.0  # from one look at what another run holds to the next
+MOST_IDLE_ROUNDS: Final = 3  # rounds that change nothing before what they cannot do is given up
 
 log = logging.getLogger(__name__)
 
@@ -55,35 +58,37 @@ class Shift:
         self._request, self._session, self._placement = request, session, placement
         self._intake, self._controls = intake, controls
         self._crew: Crew | None = None
+        self._recorder: Recorder | None = None
         self.epoch = 0
-        self._jobs: dict[str, str] = {}
         self._running: list[threading.Thread] = []
         self._pings: list[Any] = []
         self._stop_deadline = 0.0
         self._trouble: str | None = None  # what Ray said when a pass broke
+        self._obedience = Obedience(intake)
+        self._limits = Limits.of(request.settings)
+        self._watchdog = Watchdog(request.settings.engine.watchdog_seconds)
         self.snapshot = Snapshot()
         self.passes = 0
         self.halted: str | None = None
 
     def work_through(self, first: Workload, probing: Probing, epoch: int) -> None:
-        """All pages, then further passes over what is missing, then an end for what still is."""
+        """All pages, then rounds over what is missing, then an end for what still is."""
         self._controls.listener(self.snapshot)  # at once: ray.init has just taken the SIGTERM handler, and a listener takes it back
         self._hire(epoch)
         try:
             self._first_passes(first, probing)
-            self._further_passes()
+            self._rounds()
             self._conclude()
         finally:
-            self._crew_here.dismiss()
+            self._dismiss()
 
     def _first_passes(self, first: Workload, probing: Probing) -> None:
-        engine = self._request.settings.engine
         work: Workload | None = first
         while work is not None:
             with self._surviving():
                 self._begin(work, last=probing.exhausted)
-                groups = block_groups(work.left.all_blocks, blocks_at_once(self._placement))
-                self._pass(work_items(work.left.chunks.values(), engine.chunk_seconds), groups)
+                fresh, _ = self._sorted(work.left)
+                self._pass(fresh)
             work = self._next_page(probing)
 
     def _next_page(self, probing: Probing) -> Workload | None:
@@ -97,78 +102,81 @@ class Shift:
                 return self._intake.take(page, self._crew_here.store, self.epoch)
         raise StoreFailed(self._request.store_url, self._trouble)
 
-    def _further_passes(self) -> None:
-        for attempt in range(2, self._request.settings.engine.max_passes + 1):
-            if self._over():
-                return
+    def _rounds(self) -> None:
+        """Until nothing is left, here or in the hands of another run; rounds that change nothing come to an end."""
+        idle, before = 0, None
+        while not self._over():
             with self._surviving():
                 left = self._left()
-                if not left:
+                if not left and not left.elsewhere:
                     return
-                time.sleep(BACKOFF_SECONDS * 2 ** (attempt - 2) * random.uniform(0.8, 1.2))
-                self._crew_here.expect(self._jobs)
-                self._crew_here.finish(left.to_finish)
-                self._pass(alone(left.all_chunks, attempt), [(replace(block, attempt=attempt),) for block in left.all_blocks])
+                now = left.signature
+                idle = idle + 1 if now == before and not left.elsewhere else 0
+                before = now
+                if idle >= MOST_IDLE_ROUNDS:
+                    self._verdicts().lost(left, self._trouble)
+                    return
+                self._round(left)
 
-    def _conclude(self) -> None:
-        """What is missing after the last pass failed with the worker that held it; after a stop it is pending."""
-        if self.halted:  # nothing more can be stored
-            return
-        with self._surviving():
-            left = self._left()
-            store, entries = self._crew_here.store, self._intake.entries
-            if self._over():
-                keys = sorted(left.lacking | set(left.to_finish))
-                for video_id, own in groupby(keys, key=lambda key: key.video_id):
-                    store.mark(self.epoch, entries[video_id].job_id, [key.pipeline for key in own], JobStatus.PENDING)
-            else:
-                self._give_up(left, sorted(left.lacking))
-                self._crew_here.finish(left.to_finish)  # such as faces, which waited for persons
-                self._drain()
-                left = self._left()
-                self._give_up(left, sorted(left.lacking | set(left.to_finish)))
+    def _round(self, left: Left) -> None:
+        """Fresh work in a pass, else suspects in the lane, else a moment for others to end what they hold."""
+        self._resume(left)
+        self._crew_here.finish(left.to_finish)
+        fresh, suspects = self._sorted(left)
+        if fresh.has_work:
+            self._pass(fresh)
+        elif suspects:
+            self._try_alone(suspects)
+        else:
+            self._drain()
+            time.sleep(OTHERS_SECONDS if left.elsewhere else TICK_SECONDS)
             self._tick()
 
-    def _give_up(self, left: Left, keys: list[WorkKey]) -> None:
-        reasons = self._crew_here.coordinator.ask("reasons") if keys else {}
-        for key in keys:
-            job_id = self._intake.entries[key.video_id].job_id
-            self._crew_here.store.finish(self.epoch, self._lost(key, job_id, left, reasons))
+    def _try_alone(self, suspects: list[Suspect]) -> None:
+        spent = spent_by_video(self._crew_here.store.attempts(list({suspect.work.token.video_id for suspect in suspects})))
+        Lane(self._placement, self._crew_here.names, self._request.settings, self._verdicts()).work_through(suspects, spent)
+        self._drain()
+        self._tick()
 
-    def _lost(self, key: WorkKey, job_id: str, left: Left, reasons: Mapping[str, Failure]) -> Outcome:
-        """Failed for the reason a chunk was last left for, or with the worker that held it."""
-        chunks = [chunk.chunk_id for chunk in left.chunks.get(key.video_id, ()) if key in chunk.keys]
-        chunks += [block.chunk_id for block in left.blocks.get(key.video_id, ()) if key == block.key]
-        if known := [reasons[chunk] for chunk in chunks if chunk in reasons]:
-            return Outcome(key, job_id, JobStatus.FAILED, error_message=known[0].message, failure_kind=known[0].kind)
-        error = WorkerLost(", ".join(chunks[:3]) + (f" ({self._trouble})" if self._trouble else ""))
-        return Outcome(key, job_id, JobStatus.FAILED, error_message=str(error), failure_kind=error.kind)
+    def _sorted(self, left: Left) -> tuple[Left, list[Suspect]]:
+        """What was never tried, and what was."""
+        if self._recorder is not None:
+            self._recorder.record()
+        suspects = suspects_among(left, self._crew_here.store, self.epoch)
+        ids = {suspect.work.chunk_id for suspect in suspects}
+        return left.of({one.chunk_id for one in left.works} - ids), suspects
+
+    def _conclude(self) -> None:
+        """After a stop, what is missing is pending and anybody's."""
+        if self.halted or not self._over():  # where nothing more can be stored, the next run finds out by itself
+            return
+        with self._surviving():
+            self._obedience.set_down(self._left(), self._crew_here.store, self.epoch)
+            self._tick()
 
     def _left(self) -> Left:
-        return self._intake.left(self._crew_here.store)
+        return self._intake.left(self._crew_here.store, self.epoch)
+
+    def _resume(self, left: Left) -> None:
+        """What ended and is asked for again may end again."""
+        if again := self._obedience.asked_again(left):
+            self._crew_here.forget(again)
+            self._crew_here.coordinator.planned_before(again)
 
     def _begin(self, work: Workload, *, last: bool) -> None:
         crew = self._crew_here
-        self._jobs |= work.jobs
-        crew.expect(work.jobs)
-        videos = dict.fromkeys([key.video_id for key in work.left.to_finish] + [*work.left.chunks, *work.left.blocks])
-        crew.coordinator.planned([planned(video_id, work.left) for video_id in videos])
+        crew.coordinator.planned([planned(video_id, work.left) for video_id in work.left.video_ids])
         crew.coordinator.settled(skipped=work.skipped, failures=work.failures)
         if last:
             crew.coordinator.probing_done()
         crew.finish(work.left.to_finish)
 
-    def _pass(self, items: list[WorkItem], groups: list[tuple[SoundBlock, ...]]) -> None:
+    def _pass(self, left: Left) -> None:
         """Pictures as one Dataset, and sound beside it, on helper threads watched from this one.
 
         Everything handed to the finalizers is done when it returns.
         """
-        crew, verbose = self._crew_here, self._request.verbose
-        works: list[Callable[[], None]] = []
-        if items:
-            works.append(lambda: run_pass(Pass(items, self._placement, crew.names, self._request.settings), verbose=verbose))
-        if groups:
-            works.append(lambda: listen(groups, self._placement, crew.names, self._request.settings))
+        works = self._works(left)
         self.passes += bool(works)
         self._running = [threading.Thread(target=self._run, args=(work,), name="pass", daemon=True) for work in works]
         for thread in self._running:
@@ -179,10 +187,21 @@ class Shift:
         self._drain()
         self._tick()
 
+    def _works(self, left: Left) -> list[Callable[[], None]]:
+        crew, request = self._crew_here, self._request
+        items: list[WorkItem] = work_items(left.chunks.values(), request.settings.engine.chunk_seconds)
+        groups: list[tuple[SoundBlock, ...]] = block_groups(left.all_blocks, blocks_at_once(self._placement))
+        works: list[Callable[[], None]] = []
+        if items:
+            works.append(lambda: run_pass(Pass(items, self._placement, crew.names, request.settings), verbose=request.verbose))
+        if groups:
+            works.append(lambda: listen(groups, self._placement, crew.names, request.settings))
+        return works
+
     def _run(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # noqa: BLE001 a broken pass is not the end: the manifest says what is missing, the next pass does it
+        except Exception as error:  # noqa: BLE001 a broken pass is not the end: the manifest says what is missing, the next round does it
             self._trouble = (str(error).strip() or repr(error)).splitlines()[-1][:300]
             log.warning("a pass broke: %s", error)
 
@@ -196,15 +215,32 @@ class Shift:
         ray.get(waiting)
 
     def _tick(self) -> None:
-        """Pass on a stop, show how the run stands, have files written for what ended."""
-        coordinator = self._crew_here.coordinator
-        self._pings = self._crew_here.alive(self._pings)
+        """Pass on a stop and what people ask, end what hangs, show how the run stands, have files written for what ended."""
+        self._session.require_node()
+        crew = self._crew_here
+        self._pings = crew.alive(self._pings)
         if self._controls.stopped_by() and not self.snapshot.stopping:
-            coordinator.stop()
-        self.snapshot = coordinator.ask("snapshot")
-        self.halted = self.halted or coordinator.ask("halted")
+            crew.coordinator.stop()
+        if self._recorder is not None:
+            self._obedience.obey(self._recorder.controls, crew, self.epoch)
+        standing: Standing = crew.coordinator.ask("standing")
+        self.snapshot, self.halted = standing.snapshot, self.halted or standing.halted
+        if standing.plan_lost:
+            left = self._left()
+            crew.coordinator.planned_before(sorted(left.lacking | set(left.to_finish)))
+        self._watchdog.look(standing)
+        self._end_what_hangs(standing)
         self._controls.listener(self.snapshot)
-        self._controls.ended(coordinator.ask("take_finished"))
+        self._controls.ended(list(standing.finished))
+
+    def _end_what_hangs(self, standing: Standing) -> None:
+        """Workers that are silent for too long, and those of this machine that take too much memory; what they held is suspect."""
+        for call in standing.calls:
+            here = call.worker.node_id == self._session.node_id
+            if call.stalled or (here and resident_bytes(call.worker.pid) > self._limits.memory_bytes):
+                log.warning("ended: %s", call)
+                self._crew_here.coordinator.idle(call.worker)
+                end_process(self._session, call.worker.node_id, call.worker.pid)
 
     def _over(self) -> bool:
         return bool(self._controls.stopped_by() or self.halted)
@@ -218,18 +254,22 @@ class Shift:
 
     @contextlib.contextmanager
     def _surviving(self) -> Iterator[None]:
-        """When an actor of the crew dies inside the block, a new crew takes over with a new epoch; what was held is missing and redone."""
+        """When an actor of the crew is gone for good, a new crew takes over with a new epoch; what was held is missing and redone."""
         import ray
 
         try:
             yield
         except ray.exceptions.RayActorError as error:
+            self._session.require_node()
             self._trouble = str(error).strip().splitlines()[0][:200]
-            log.warning("an actor of the crew died, a new crew takes over: %s", error)
+            log.warning("an actor of the crew is gone, a new crew takes over: %s", error)
             for thread in self._running:
                 thread.join(CREW_LOST_SECONDS)  # its workers find their actors gone and give up one by one
-            self._crew_here.dismiss()
+            self._dismiss()
             self._hire(self._controls.new_epoch())
+
+    def _verdicts(self) -> Verdicts:
+        return Verdicts(self._crew_here, self._intake, self.epoch, self._tick, self._over)
 
     @property
     def _crew_here(self) -> Crew:
@@ -239,7 +279,13 @@ class Shift:
 
     def _hire(self, epoch: int) -> None:
         self.epoch, self._pings = epoch, []
-        run = f"vaengine-{self._request.batch_id}-{epoch}"
-        self._crew = start_crew(
-            run, self._session, self._request.store_url, epoch, self._request.settings, keep_runs=self._request.keep_runs
-        )
+        request = self._request
+        work = CrewWork(request.store_url, epoch, request.settings, tuple(request.pipelines), keep_runs=request.keep_runs)
+        self._crew = start_crew(f"vaengine-{request.batch_id}-{epoch}", self._session, work)
+        self._recorder = Recorder(self._crew, epoch)
+
+    def _dismiss(self) -> None:
+        if self._recorder is not None:
+            self._recorder.close()
+        if self._session.has_node:
+            self._crew_here.dismiss()

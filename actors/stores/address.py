@@ -34,11 +34,6 @@ class Address:
     def url(self) -> str:
         return f"files:{self.path}" if self.kind == "files" else f"sqlite:///{self.path}"
 
-    @property
-    def lock_path(self) -> Path:
-        """The file a run locks for as long as it lives."""
-        return self.path / ".lock" if self.kind == "files" else self.path.with_name(self.path.name + ".lock")
-
 
 def without_password(url: str) -> str:
     """The URL as it may be shown."""

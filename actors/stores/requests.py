@@ -66,7 +66,9 @@ def reopened(jobs: Sequence[BatchJob], siblings: Iterable[BatchJob], pipelines: 
     others = [other for other in siblings if other.job_id not in named and not keys.isdisjoint(_failed(other, None))]
     changed = [_asked_again(job, keys, at) for job in jobs] + [_tried_again(other, keys, at) for other in others]
     own = {job.job_id: sorted(key.pipeline for key in _failed(job, pipelines)) for job in jobs}
-    events = [Event(job_id, at, "retry", None, ", ".join(names)) for job_id, names in own.items() if names]
+    paused = {job.job_id for job in jobs if job.control is not None}
+    told = {job_id: ", ".join(names) or "no longer held back" for job_id, names in own.items() if names or job_id in paused}
+    events = [Event(job_id, at, "retry", None, message) for job_id, message in told.items()]
     return Change(tuple(changed), tuple(events), forgotten=frozenset(key.video_id for key in keys)), sum(map(len, own.values()))
 
 

@@ -19,10 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.stores import open_store
-from actors.stores.lock import hold
 from schemas.annotation import canonical_digest
 from schemas.chunk import Numbers
-from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreBusy, StoreUnreachable
+from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreUnreachable
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
@@ -575,31 +574,6 @@ def test_a_full_disk_refuses_the_chunk_and_keeps_what_was_committed(store, tmp_p
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert digest(store) == before
     assert store.commit_chunks(epoch, [large]) == {PERSONS: 50}
-
-
-def test_only_one_live_run_holds_a_store(url):
-    with hold(url), pytest.raises(StoreBusy, match=f"process {os.getpid()}"):
-        hold(url)
-    hold(url).release()
-
-
-def test_a_killed_holder_frees_the_store_and_its_children_do_not_hold_it(url):
-    code = "import os, subprocess, sys, time; from actors.stores.lock import hold; h = hold(sys.argv[1]);"
-    code += " child = subprocess.Popen(['sleep', '60']); heard, told = os.pipe(); fork = os.fork();"
-    code += " print(child.pid, fork, os.read(heard, 1), flush=True) if fork else os.write(told, b'x'); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-    assert holder.stdout is not None
-    children = [int(pid) for pid in holder.stdout.readline().split()[:2]]  # the fork has run its hooks by now
-    try:
-        with pytest.raises(StoreBusy, match=f"process {holder.pid}"):
-            hold(url)
-        os.kill(holder.pid, signal.SIGKILL)
-        holder.wait()
-        hold(url).release()
-    finally:
-        for child in children:
-            os.kill(child, signal.SIGKILL)
-        holder.stdout.close()
 
 
 @pytest.mark.parametrize("address", ["nonsense", "mysql://host/db", "sqlite://", "files:", "sqlite:file.db"])

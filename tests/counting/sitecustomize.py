@@ -3,8 +3,6 @@
 Each decoded picture is a line `picture PATH` in the file that DECODED names, each stretch of sound `sound PATH FIRST STOP`.
 """
 
-import importlib.abc
-import importlib.machinery
 import os
 import sys
 from pathlib import Path
@@ -41,22 +39,8 @@ def counted_sound(module):
 WATCHED = {"actors.reel": counted_pictures, "actors.sound_decoder": counted_sound}
 
 
-class Watcher(importlib.abc.MetaPathFinder):
-    """Lets the usual finders find a watched module, and changes it once it is loaded."""
-
-    def find_spec(self, name, path=None, target=None):
-        if name not in WATCHED:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        execute = spec.loader.exec_module
-
-        def exec_module(module):
-            execute(module)
-            WATCHED[name](module)
-
-        spec.loader.exec_module = exec_module
-        return spec
-
-
 if "DECODED" in os.environ:
-    sys.meta_path.insert(0, Watcher())
+    sys.path.append(str(Path(__file__).parents[1] / "hooked"))
+    from import_hook import watch
+
+    watch(WATCHED)

@@ -17,8 +17,7 @@ import pytest
 
 import vaengine
 from actors.stores import open_store
-from actors.stores.lock import hold
-from schemas.errors import InvalidSetting, NotFound, NothingMatched, StoreBusy, UnknownPipeline, UnknownSetting
+from schemas.errors import InvalidSetting, NotFound, NothingMatched, StoreUnreachable, UnknownPipeline, UnknownSetting
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.progress import Snapshot
@@ -47,7 +46,7 @@ def quick(clip_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
-    return clips.counting(clip_folder, frames=360, width=320, height=240, coding=clips.h264("bframes=0")).path  # 30 chunks of a second
+    return clips.counting(clip_folder, frames=900, width=320, height=240, coding=clips.h264("bframes=0")).path  # 30 chunks of a second
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,8 @@ def test_a_file_that_is_no_video_is_an_error_that_says_why(clip_folder: Path, tm
 
 
 def test_an_error_of_the_run_is_raised_as_what_it_was_there(quick: Path, tmp_path: Path) -> None:
-    with hold(runs.sqlite(tmp_path)), pytest.raises(StoreBusy, match=str(os.getpid())):
+    (tmp_path / "batch_processing.db").write_bytes(b"no database at all, though as long as the header of one would be" * 20)
+    with pytest.raises(StoreUnreachable, match="it is not an SQLite database"):
         vaengine.annotate(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
 
 

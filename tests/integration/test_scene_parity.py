@@ -108,7 +108,7 @@ def test_stored_scores_give_the_cuts_of_pyscenedetect(judgement, path):
 
 
 class Unstoppable:
-    def started(self, chunk_id):
+    def started(self):
         return True
 
     def stopping(self):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.chunk import ChunkSpec, Numbers
+from schemas.chunk import ChunkSpec, Numbers, WorkKey
 from schemas.frames import Ints
 
 
@@ -82,8 +82,11 @@ def _scored(score: float) -> Numbers:
     return Numbers(np.array([0]), np.array([0]), np.array([score]), none.sampled, none.box_frames, none.xyxy, none.confidence)
 
 
-def test_a_chunk_is_named_by_its_stretch_and_knows_its_length() -> None:
-    assert spec().chunk_id == "clip-0011aabb[10,13)"
+def test_a_chunk_is_named_by_its_stretch_and_by_what_it_is_for_and_knows_its_length() -> None:
+    for_scenes = spec(keys=(WorkKey("clip-0011aabb", "scene_detection", "a"),))
+    assert spec().chunk_id.startswith("clip-0011aabb[10,13)~")
+    assert for_scenes.chunk_id.startswith("clip-0011aabb[10,13)~")
+    assert for_scenes.chunk_id != spec().chunk_id
     assert spec().duration_s == pytest.approx(0.12)
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from schemas.errors import DiskFull, StoreBusy
+from schemas.errors import DiskFull, StoreUnreachable
 from schemas.job import BatchReport, VideoOutcome
 from schemas.pipeline import AVAILABLE, SCENE
 from schemas.progress import Snapshot
@@ -115,7 +115,7 @@ def test_a_stopped_run_says_how_to_go_on(engine: type[FakeEngine], capsys: pytes
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (StoreBusy("sqlite:///x", "here, process 1"), 2, "error: store sqlite:///x is in use"),
+        (StoreUnreachable("sqlite:///x", "it is damaged"), 2, "error: store sqlite:///x cannot be used: it is damaged"),
         (DiskFull("/o", "No space left on device"), 1, "error: no room to write /o"),
         (ZeroDivisionError("x\ny"), 1, "error: internal: ZeroDivisionError: x y"),
     ],

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from actors.coordinator import Coordinator, Finished, PlannedVideo
+from actors.ledger import Worker
 from schemas.chunk import ChunkSpec, WorkKey
+from schemas.progress import Snapshot
 from schemas.settings import Settings
 from tests.unit.test_plan import PERSON_KEY, SCENE_KEY, video
 from vaengine.plan import chunks_of
+
+ANN = Worker("node", "here", 1)
 
 
 class Clock:
@@ -18,7 +22,7 @@ class Clock:
 
 def coordinator() -> tuple[Coordinator, Clock, list[ChunkSpec]]:
     clock = Clock()
-    one = Coordinator(clock)
+    one = Coordinator(clock=clock)
     settings = Settings().model_copy(update={"engine": Settings().engine.model_copy(update={"chunk_seconds": 1.0})})
     chunks = chunks_of(video(100, 25), {SCENE_KEY: [], PERSON_KEY: []}, settings)
     one.planned([PlannedVideo("v", {SCENE_KEY: 100, PERSON_KEY: 100}, 100, 4.0)])
@@ -30,7 +34,7 @@ def test_there_is_no_eta_before_work_has_started_and_been_committed() -> None:
     one.probing_done()
     clock.now = 50.0
     assert one.snapshot().eta_s is None
-    one.started(chunks[0].chunk_id)
+    one.started(chunks[0].token, ANN)
     assert one.snapshot().eta_s is None
 
 
@@ -38,7 +42,7 @@ def test_eta_is_weighted_by_duration_and_leaves_out_the_wait_before_the_first_ch
     one, clock, chunks = coordinator()
     one.probing_done()
     clock.now = 50.0
-    one.started(chunks[0].chunk_id)
+    one.started(chunks[0].token, ANN)
     clock.now = 52.0
     one.committed(chunks[0])
     snapshot = one.snapshot()
@@ -54,15 +58,15 @@ def test_a_video_is_done_when_each_of_its_pipelines_ended_and_failed_when_one_fa
     snapshot = one.snapshot()
     assert (snapshot.videos_done, snapshot.videos_failed, snapshot.failure_count) == (0, 1, 1)
     assert snapshot.failures == ("v person_tracking: the model failed",)
-    assert [finished.key for finished in one.take_finished()] == [SCENE_KEY, PERSON_KEY]
-    assert one.take_finished() == []
+    assert [finished.key for finished in one.standing().finished] == [SCENE_KEY, PERSON_KEY]
+    assert one.standing().finished == ()
 
 
 def test_after_a_stop_no_chunk_begins() -> None:
     one, _, chunks = coordinator()
-    assert one.started(chunks[0].chunk_id)
+    assert one.started(chunks[0].token, ANN)
     one.stop()
-    assert not one.started(chunks[1].chunk_id)
+    assert not one.started(chunks[1].token, ANN)
     assert one.snapshot().in_work == 1
     one.left(chunks[0].chunk_id)
     assert one.snapshot().in_work == 0
@@ -72,15 +76,53 @@ def test_a_halt_stops_and_keeps_its_first_reason() -> None:
     one, _, _ = coordinator()
     one.halt("no room")
     one.halt("something later")
-    assert (one.halted(), one.stopping()) == ("no room", True)
+    assert (one.standing().halted, one.stopping()) == ("no room", True)
 
 
 def test_memory_does_not_grow_with_events() -> None:
     one, _, chunks = coordinator()
-    for _ in range(1000):
-        one.started(chunks[0].chunk_id)
+    for number in range(1000):
+        key = WorkKey(f"other{number}", "scene_detection", "a")
+        one.planned([PlannedVideo(key.video_id, {key: 1}, 1, 1.0)])
+        one.started(chunks[0].token, ANN)
         one.committed(chunks[0])
-        one.finished(Finished(WorkKey("other", "scene_detection", "a"), "bad"))
-    one.take_finished()
-    assert len(one.snapshot().failures) <= 5
-    assert one.snapshot().failure_count == 1000
+        one.finished(Finished(key, "bad"))
+    assert len(one.standing().finished) == 1000
+    assert one.standing().finished == ()
+    assert one.batch()[0] == []
+    assert (len(one.snapshot().failures), one.snapshot().failure_count) == (5, 1000)
+
+
+def test_an_end_that_is_told_twice_is_counted_once() -> None:
+    one, _, _ = coordinator()
+    for _ in range(2):
+        one.finished(Finished(SCENE_KEY, "bad"))
+    assert (one.snapshot().failure_count, len(one.standing().finished)) == (1, 1)
+
+
+def test_of_a_held_video_nothing_begins_and_what_is_in_work_is_to_be_left() -> None:
+    one, _, chunks = coordinator()
+    assert one.started(chunks[0].token, ANN)
+    one.hold(["v"])
+    assert one.beat(ANN, "v")
+    assert not one.started(chunks[1].token, ANN)
+    one.hold([])
+    assert not one.beat(ANN, "v")
+    assert one.started(chunks[1].token, ANN)
+
+
+def test_started_again_it_goes_on_from_what_was_recorded_once_it_is_told_what_is_open() -> None:
+    one, clock, chunks = coordinator()
+    one.started(chunks[0].token, ANN)
+    clock.now = 2.0
+    one.committed(chunks[0])
+    one.finished(Finished(SCENE_KEY, None))
+    one.stop()
+    _, recorded = one.batch()
+    again = Coordinator(known=Snapshot.from_json(recorded.to_json()), clock=clock)
+    assert again.snapshot() == recorded
+    assert again.standing().plan_lost
+    again.planned_before([PERSON_KEY])
+    again.finished(Finished(PERSON_KEY, None))
+    assert not again.standing().plan_lost
+    assert again.snapshot().videos_done == 1

@@ -76,8 +76,7 @@ def scene(tmp_path: Path) -> Scene:
     results = {key.pipeline: PipelineResult(key.pipeline, key.config_hash, JobStatus.RUNNING) for key in KEYS}
     store.register(epoch, [clip], [BatchJob("job", Path(clip.path), tmp_path, {}, "v", JobStatus.RUNNING, results)])
     heard = Heard()
-    finalizer = Finalizer(store, heard, epoch, SETTINGS)
-    finalizer.expect({"v": "job"})
+    finalizer = Finalizer(store, heard, epoch, SETTINGS, lambda _: "job")
     return Scene(store, finalizer, heard, chunks_of(clip, {key: [] for key in KEYS}, SETTINGS))
 
 
@@ -86,7 +85,8 @@ def decoded(spec: ChunkSpec, **changed: object) -> list[BoxesPiece | ChunkEnd]:
     own = np.arange(spec.first_frame, spec.first_frame + spec.frame_count)
     end = ChunkEnd(spec, 2, own, own * 512, np.zeros(len(own)))
     one_box = Detections(np.array([[10.0, 20.0, 50.0, 120.0]]), np.array([0.9]))
-    pieces = [BoxesPiece(spec.chunk_id, "v", PERSON, n, part, (one_box,) * len(part)) for n, part in enumerate(np.split(own[::5], [2]))]
+    parts = enumerate(np.split(own[::5], [2]))
+    pieces = [BoxesPiece(spec.chunk_id, "v", PERSON, n, part, (one_box,) * len(part), attempt=spec.attempt) for n, part in parts]
     return [*pieces, replace(end, **changed)]  # type: ignore[arg-type]
 
 
@@ -99,6 +99,19 @@ def test_pieces_in_any_order_and_twice_over_make_every_chunk_once(scene: Scene) 
     assert scene.status(PERSON).annotation_count == 20 + 1, "a box in each of 20 sampled frames, and their one track"
     assert scene.status(SCENE).annotation_count == 1
     assert sorted({finished.key for finished in scene.heard.ended}) == sorted(KEYS)
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_what_an_earlier_try_has_left_is_not_put_together_with_a_later_one(first: int, scene: Scene) -> None:
+    """Whatever came through of a try that was given up, and whatever comes late, the later try is whole by itself and is committed."""
+    before, again = decoded(scene.chunks[0]), decoded(replace(scene.chunks[0], attempt=2))
+    scene.finalizer.take(before[first : first + 1])
+    scene.finalizer.take(again[:2])
+    scene.finalizer.take(before[first : first + 1])
+    assert scene.heard.committed_chunks == []
+    scene.finalizer.take(again[2:])
+    assert scene.heard.committed_chunks == [scene.chunks[0].chunk_id]
+    assert {line.attempt for lines in scene.store.manifest(KEYS).values() for line in lines} == {2}
 
 
 def test_numbers_do_not_depend_on_the_order_of_pieces(scene: Scene) -> None:
@@ -160,11 +173,11 @@ def test_an_unforeseen_error_while_finishing_neither_hangs_the_run_nor_ends_the_
     assert scene.status(missing.pipeline).status is JobStatus.COMPLETED
 
 
-def test_a_superseded_finalizer_halts_and_changes_nothing(scene: Scene) -> None:
+def test_work_that_another_run_holds_by_now_is_left_to_it_and_the_run_goes_on(scene: Scene) -> None:
     scene.store.release(1, KEYS)
     assert scene.store.lease(scene.store.open_run(RunInfo("successor", "here", 2, {}, ())), KEYS) == set(KEYS)
     scene.finalizer.take(decoded(scene.chunks[0]))
-    assert "run 1 does not hold" in scene.heard.halts[0]
+    assert (scene.heard.left_chunks, scene.heard.halts) == ([scene.chunks[0].chunk_id], [])
     assert all(not lines for lines in scene.store.manifest(KEYS).values())
 
 

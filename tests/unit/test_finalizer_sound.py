@@ -47,8 +47,7 @@ def opened(tmp_path: Path) -> Opened:
         results = {name: PipelineResult(name, key(name).config_hash, JobStatus.RUNNING) for name in pipelines}
         store.register(epoch, [video], [BatchJob("job", Path(video.path), tmp_path, {}, "v", JobStatus.RUNNING, results)])
         told = Told()
-        finalizer = Finalizer(store, told, epoch, SETTINGS)
-        finalizer.expect({"v": "job"})
+        finalizer = Finalizer(store, told, epoch, SETTINGS, lambda _: "job")
         return store, finalizer, told, video
 
     return make

@@ -29,7 +29,7 @@ with_decord = pytest.mark.skipif(find_spec("decord") is None, reason="decord is 
 
 
 class Unstoppable:
-    def started(self, chunk_id: str) -> bool:
+    def started(self) -> bool:
         return True
 
     def stopping(self) -> bool:

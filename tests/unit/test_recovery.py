@@ -26,7 +26,7 @@ def policy(**settings: object) -> RetryPolicy:
 
 
 def test_every_kind_of_failure_is_classified_once() -> None:
-    beside_the_tree = {"internal", "model", "segfault", "timeout", "out_of_memory", "worker_lost", "poisoned", "cancelled"}
+    beside_the_tree = {"internal", "model", "crash", "timeout", "out_of_memory", "worker_lost", "poisoned", "cancelled"}
     assert {kind.kind for kind in every_error()} | beside_the_tree == PERMANENT | TRANSIENT.keys()
     assert not PERMANENT & TRANSIENT.keys()
 
@@ -122,7 +122,7 @@ def test_a_kind_nobody_knows_is_given_up_under_its_name() -> None:
         ("disk_full", False, "disk_full"),
         ("out_of_memory", False, "out_of_memory"),
         ("out_of_memory", True, "poisoned"),
-        ("segfault", True, "poisoned"),
+        ("crash", True, "poisoned"),
         ("timeout", True, "poisoned"),
     ],
 )
@@ -139,9 +139,9 @@ def test_a_single_try_is_called_one() -> None:
 def test_a_job_that_has_used_up_its_budget_is_given_up_with_the_kind_of_its_last_failure() -> None:
     spent = policy(job_attempts=4)
     assert spent.decide("worker_lost", 1, 3, 0.5) == Retry(1.0)
-    assert spent.decide("segfault", 1, 4, 0.5, message="signal 11", killed=True) == GiveUp(
-        "given up with its job after 4 failed tries of its chunks (recovery.job_attempts=4), the last ended with segfault: signal 11",
-        "segfault",
+    assert spent.decide("crash", 1, 4, 0.5, message="signal 11", killed=True) == GiveUp(
+        "given up with its job after 4 failed tries of its chunks (recovery.job_attempts=4), the last ended with crash: signal 11",
+        "crash",
     )
 
 

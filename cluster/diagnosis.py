@@ -1,0 +1,64 @@
+"""What a cluster is short of: who waits for which resources, and who has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+SHOWN: Final = ("CPU", "GPU", "memory", "object_store_memory")
+GIB: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A moment of a cluster. `waiting`: what tasks and actors ask for, and how many do; `pending`: actors not started, by class."""
+
+    total: Mapping[str, float]
+    free: Mapping[str, float]
+    waiting: tuple[tuple[str, int], ...] = ()
+    pending: Mapping[str, int] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """As a person reads it; what to do is the last line."""
+        resources = ", ".join(
+            f"{_amount(name, self.free.get(name, 0.0))} of {_amount(name, self.total[name])} {name}" for name in self._known
+        )
+        lines = [f"free: {resources or 'nothing at all'}"]
+        lines += [f"actor {name}: {number} wait to be started" for name, number in sorted(self.pending.items())]
+        lines += [f"{number} wait for {bundle}" for bundle, number in self.waiting]
+        if self.waiting or self.pending:
+            lines.append("cure: fewer --workers, more CPUs or GPUs for the cluster, or end what else runs on it (`ray status` lists it)")
+        return lines
+
+    @property
+    def _known(self) -> list[str]:
+        return [name for name in SHOWN if name in self.total]
+
+
+def shortage() -> Shortage:
+    """The cluster this process is connected to, at this moment."""
+    import ray
+    from ray.autoscaler.v2.sdk import get_cluster_status
+
+    demands = get_cluster_status(ray.get_runtime_context().gcs_address).resource_demands.ray_task_actor_demand
+    waiting = tuple((_bundle(one.bundle), one.count) for demand in demands for one in demand.bundles_by_count)
+    return Shortage(ray.cluster_resources(), ray.available_resources(), waiting, _pending_actors())
+
+
+def _pending_actors() -> dict[str, int]:
+    from ray._private.state import actors  # the public state API asks the dashboard, which a local run does not start
+
+    states = actors().values()
+    return dict(Counter(one["ActorClassName"] for one in states if one["State"] in ("PENDING_CREATION", "DEPENDENCIES_UNREADY")))
+
+
+def _bundle(resources: Mapping[str, float]) -> str:
+    return (
+        " and ".join(f"{_amount(name, amount)} {name}" for name, amount in sorted(resources.items())) or "no resource (a start that hangs)"
+    )
+
+
+def _amount(name: str, amount: float) -> str:
+    return f"{amount / GIB:.1f} GiB" if "memory" in name else f"{amount:g}"

@@ -1,0 +1,106 @@
+"""A cluster of three nodes on this machine loses some of them in mid-run, and a local run its only one: the store ends up the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests import clips, commands, runs
+
+CHUNKS = "SELECT count(*) FROM chunks"
+STORE_BYTES = 100 << 20
+
+pytestmark = pytest.mark.timeout(500)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("films")
+    for persons in (1, 2):
+        clips.with_persons(place, frames=120 + persons, cuts=(20,), persons=persons)
+    return place
+
+
+def command(folder: Path, out: Path, *more: str) -> tuple[str | Path, ...]:
+    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1")
+    return ("run", folder, "--out", out, "--preset", "embedded", *narrow, *more)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("undisturbed")
+    done = commands.finished(*command(folder, out))
+    assert done.returncode == 0, done.stderr
+    return runs.digest(runs.sqlite(out))
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A head, where the command runs and the store is, and two nodes that may be lost; each has one CPU and a small object store."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False})
+    for _ in range(2):
+        made.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    made.wait_for_nodes()
+    yield made
+    made.shutdown()
+
+
+def raylet_of(node: Any) -> int:
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+def playing(node: Any, role: str) -> psutil.Process | None:
+    """A process of a node whose title names the role."""
+    return next((process for process in psutil.Process(raylet_of(node)).children() if role in title_of(process)), None)
+
+
+def title_of(process: psutil.Process) -> str:
+    """Empty for one that is just ending."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+def home_of(cluster: Any, role: str) -> Any:
+    nodes = [cluster.head_node, *cluster.worker_nodes]
+    return commands.wait_for(lambda: next((node for node in nodes if playing(node, role)), None), role)
+
+
+def away_from_the_driver(cluster: Any, role: str) -> Any:
+    """The node that plays a role; on the head, or where the driver and its store are, it is ended until it is played elsewhere."""
+    needed = (cluster.head_node, home_of(cluster, "ray::StoreActor"))
+    for _ in range(20):
+        home = home_of(cluster, role)
+        if home not in needed:
+            return home
+        victim = playing(home, role)
+        if victim is not None:
+            victim.kill()
+            victim.wait(10)
+    raise AssertionError(f"{role} never leaves the head and the driver's node")
+
+
+@pytest.mark.parametrize("role", ["ray::FinalizerActor", "ray::MapWorker"])
+def test_a_node_lost_in_mid_run_costs_nothing_but_time(role: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    process = commands.start(*command(folder, tmp_path, "--cluster", cluster.address))
+    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    cluster.remove_node(away_from_the_driver(cluster, role), allow_graceful=False)
+    out, err = process.communicate(timeout=commands.PATIENCE_S * 2)
+    assert process.returncode == 0, out + err
+    assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
+
+
+def test_a_local_run_that_loses_its_node_starts_another(folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    process = commands.start(*command(folder, tmp_path))
+    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    next(child for child in commands.workers(process.pid) if child.name() == "raylet").kill()
+    _, err = process.communicate(timeout=commands.PATIENCE_S)
+    assert process.returncode == 0, err
+    assert runs.digest(runs.sqlite(tmp_path)) == undisturbed

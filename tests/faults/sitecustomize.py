@@ -1,0 +1,85 @@
+"""Put this folder on PYTHONPATH and files attack the processes that read them, Ray's workers and cells included.
+
+A file named `segfault*`, `hang*`, `eat*`, `raise*`, `model-kill*` or `model-hang*` does what its name says each time it is decoded or
+looked at; each time is a line `NAME` in the file that FAULTS names. `once-*` does it the first time only.
+"""
+
+import ctypes
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def tell(name):
+    """One short append, which the system keeps whole even with many writers."""
+    with Path(os.environ["FAULTS"]).open("a", encoding="utf-8") as told:
+        told.write(f"{name}\n")
+
+
+def told_before(name):
+    told = Path(os.environ["FAULTS"])
+    return told.exists() and name in told.read_text(encoding="utf-8").split()
+
+
+def eat():
+    eaten = []
+    while True:
+        eaten.append(bytearray(b"x" * (64 << 20)))
+        time.sleep(0.05)
+
+
+def hang():
+    libc = ctypes.PyDLL(None)  # keeps the interpreter's lock: no thread of Python in this process can do anything any more
+    libc.sleep(10_000)
+
+
+def segfault():
+    ctypes.string_at(0)
+
+
+def misraise():
+    raise ZeroDivisionError("a fault of the decoder")
+
+
+DECODERS = {"segfault": segfault, "hang": hang, "eat": eat, "raise": misraise}
+MODELS = {"model-kill": os.abort, "model-hang": hang}
+
+
+def attack(name, faults):
+    bare = name.removeprefix("once-")
+    fault = next((fault for prefix, fault in sorted(faults.items(), reverse=True) if bare.startswith(prefix)), None)
+    if fault is None or (bare != name and told_before(name)):
+        return
+    tell(name)
+    fault()
+
+
+def attacked_decoder(module):
+    original = module.decoder_for
+
+    def decoder_for(spec, **told):
+        attack(
+            Path(spec.path).stem, {name: fault for name, fault in DECODERS.items() if not Path(spec.path).stem.startswith(f"{name}-model")}
+        )
+        return original(spec, **told)
+
+    module.decoder_for = decoder_for
+
+
+def attacked_model(module):
+    original = module.Sight._seen
+
+    def seen(self, pipeline, pieces):
+        for video_id in sorted({piece.video_id for piece in pieces}):
+            attack(video_id.rpartition("-")[0], MODELS)
+        return original(self, pipeline, pieces)
+
+    module.Sight._seen = seen
+
+
+if "FAULTS" in os.environ:
+    sys.path.append(str(Path(__file__).parents[1] / "hooked"))
+    from import_hook import watch
+
+    watch({"actors.reader": attacked_decoder, "actors.senses": attacked_model})

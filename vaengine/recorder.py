@@ -1,0 +1,57 @@
+"""Beside the run: its events go to the store in batches, with a sign of life, and what people ask of its jobs comes back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+from schemas.attempt import Attempt, Control
+from schemas.errors import VaengineError
+from vaengine.crew import Crew
+
+CLOSE_SECONDS: Final = 3.0
+RECORD_SECONDS: Final = 0.5  # from one batch to the next
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """A thread of the driver, since the main one may look at files for minutes; one for each crew."""
+
+    def __init__(self, crew: Crew, epoch: int) -> None:
+        self._crew, self._epoch = crew, epoch
+        self._pending: list[Attempt] = []
+        self._recording = threading.Lock()
+        self._ended = threading.Event()
+        self.controls: Mapping[str, Control] = {}  # by job
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def record(self) -> None:
+        """One transaction: the run lives, this is how far it is, and how its tries stand."""
+        with self._recording:
+            changes, snapshot = self._crew.coordinator.ask("batch")
+            self._pending += changes
+            self._crew.store.record(self._epoch, self._pending, snapshot.to_json())
+            self._pending = []
+        self.controls = self._crew.store.controls()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._thread.join(CLOSE_SECONDS)  # where Ray is gone it may wait for an answer for ever
+
+    def _run(self) -> None:
+        import ray
+
+        while not self._ended.wait(RECORD_SECONDS):
+            try:
+                self.record()
+            except VaengineError as error:
+                log.warning("%s", error)
+                self._crew.coordinator.halt(str(error))
+            except ray.exceptions.RayError as error:  # the crew is gone: the main thread finds out, and hires another with its own recorder
+                log.warning("nothing can be recorded: %s", error)
+                return
