@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from contextlib import closing
@@ -15,6 +16,7 @@ from vaengine.cli_identities import identities
 from vaengine.cli_models import models_app
 from vaengine.cli_options import Db, Json, Out
 from vaengine.cli_pictures import plot, render
+from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
 from vaengine.output import Once, print_events, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Begin a batch file, check one, or show settings.")
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
+app.add_typer(quarantine_app, name="quarantine")
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ray's logs and bars, and tracebacks of errors.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Batch file in YAML; the command line outranks it.")]
@@ -222,10 +225,14 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batc
 def doctor(
     out: Out = None,
     models: Models = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Remove what dead runs left, of this --out or --db and of this machine.")] = False,
+    db: Db = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Is everything here that a run needs?"""
+    if clean:
+        raise typer.Exit(cleaned(out, db, as_json=as_json))
     from vaengine import doctor as examination
     from vaengine.location import DEFAULT_OUT
 
@@ -239,7 +246,28 @@ def doctor(
     raise typer.Exit(examination.verdict(checks))
 
 
+def cleaned(out: str | None, db: str | None, *, as_json: bool) -> int:
+    """Remove what dead runs left; a store that is not there has nothing to clean."""
+    from actors.stores import open_store
+    from vaengine.cleaning import clean
+    from vaengine.location import stored_at
+
+    with contextlib.ExitStack() as opened_here:
+        store = None
+        with contextlib.suppress(NotFound):
+            opened(out, db).close()
+            store = opened_here.enter_context(closing(open_store(stored_at(db, out))))
+        lines = list(clean(store))
+    if as_json:
+        print_events({"event": "cleaned", "what": line} for line in lines)
+    else:
+        print_lines(lines or ["nothing to clean"])
+    return 0
+
+
 app.command()(identities)
+for command in (cancel, pause, retry, logs):
+    app.command()(command)
 app.command()(render)
 app.command()(plot)
 

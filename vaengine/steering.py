@@ -1,0 +1,145 @@
+"""Steering jobs from beside their run: call off, pause, ask for again, and read what happened to one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.attempt import POISONED, Control, Event
+from schemas.errors import NotFound, UsageError
+from schemas.job import BatchJob, JobStatus
+from schemas.store import StorageBackend
+from vaengine.output import Table
+from vaengine.quantities import timestamp
+
+OBEYED_SECONDS: Final = 5.0  # that a living run may take to carry out a request before it is done for it
+LOOK_SECONDS: Final = 0.2
+
+
+def chosen(store: StorageBackend, names: Sequence[str], *, every: bool = False) -> list[BatchJob]:
+    """Jobs by id (its beginning will do), video id or path; raises `NotFound` for a name that fits none, `UsageError` for no name."""
+    jobs = list(store.jobs())
+    if every:
+        return jobs
+    if not names:
+        raise UsageError("name a job, a video id or a path (`vaengine status` lists them), or give --all")
+    found = {job.job_id: job for name in names for job in _meant(jobs, name, store.url)}
+    return list(found.values())
+
+
+def _meant(jobs: Iterable[BatchJob], name: str, url: str) -> list[BatchJob]:
+    path = Path(name).expanduser().absolute()
+    found = [job for job in jobs if name == job.video_id or path == job.video_path or (len(name) >= 4 and job.job_id.startswith(name))]
+    if not found:
+        raise NotFound(f"job {name!r}", url)
+    return found
+
+
+def cancel(store: StorageBackend, jobs: Sequence[BatchJob], *, clock: Callable[[], float] = time.monotonic) -> list[BatchJob]:
+    """Call jobs off; returns those that had not ended. What they have is kept, the rest is failed as cancelled.
+
+    A living run is asked and carries it out at once; where none does, the jobs are ended here, and late commits refused.
+    """
+    ids = [job.job_id for job in jobs if job.status not in (JobStatus.COMPLETED, JobStatus.FAILED)]
+    store.request(ids, Control.CANCEL)
+    waiting, until = set(ids), clock() + OBEYED_SECONDS
+    while waiting and clock() < until and any(batch.alive for batch in store.batches()):
+        time.sleep(LOOK_SECONDS)
+        waiting &= store.controls().keys()
+    for job_id in sorted(waiting):
+        store.cancel(None, job_id)
+    return [job for job in jobs if job.job_id in set(ids)]
+
+
+def pause(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """Let nothing more be begun of jobs until they are asked for again; returns those that had not ended."""
+    open_jobs = [job for job in jobs if job.status not in (JobStatus.COMPLETED, JobStatus.FAILED)]
+    store.request([job.job_id for job in open_jobs], Control.PAUSE)
+    if not any(batch.alive for batch in store.batches()):
+        for job in open_jobs:
+            store.mark(None, job.job_id, list(job.pipeline_results), JobStatus.PENDING)
+    return open_jobs
+
+
+def retry(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """Ask again for what failed, was called off or is paused; returns the jobs concerned. A living run of theirs takes them up."""
+    again = [job for job in jobs if job.status is JobStatus.FAILED or job.control is not None]
+    store.reopen([job.job_id for job in again])
+    return again
+
+
+def quarantined(store: StorageBackend) -> list[tuple[BatchJob, str]]:
+    """Jobs with pipelines that were given up because something in the file ends the process that works on it."""
+    return [
+        (job, name)
+        for job in store.jobs(status=JobStatus.FAILED)
+        for name, result in sorted(job.pipeline_results.items())
+        if result.failure_kind == POISONED
+    ]
+
+
+def released(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """Let go of these out of quarantine: their poisoned pipelines are pending again."""
+    wanted = {job.job_id for job in jobs}
+    pipelines: dict[str, list[str]] = {}
+    for job, name in quarantined(store):
+        if job.job_id in wanted:
+            pipelines.setdefault(job.job_id, []).append(name)
+    for job_id, names in pipelines.items():
+        store.reopen([job_id], names)
+    return [job for job in jobs if job.job_id in pipelines]
+
+
+def how_it_goes_on(store: StorageBackend) -> str:
+    """What takes up jobs that were asked for again."""
+    if any(batch.alive for batch in store.batches()):
+        return "the run that is at work takes them up, if they are its own"
+    newest = next(iter(store.batches()), None)
+    return f"go on with: vaengine resume {newest.batch_id}" if newest else "run the same command again"
+
+
+def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:
+    """What is in quarantine, and why."""
+    rows = ((job.job_id[:8], str(job.video_path), name, job.pipeline_results[name].error_message or "") for job, name in found)
+    return Table(("job", "video", "pipeline", "why"), tuple(rows))
+
+
+def quarantine_events(found: Sequence[tuple[BatchJob, str]]) -> Iterator[dict[str, Any]]:
+    """The same as JSON events, their number last."""
+    now = timestamp()
+    for job, name in found:
+        why = job.pipeline_results[name].error_message
+        yield {"event": "quarantined", "time": now, "job_id": job.job_id, "path": str(job.video_path), "pipeline": name, "message": why}
+    yield {"event": "report", "time": now, "quarantined": len(found)}
+
+
+def job_events(what: str, jobs: Sequence[BatchJob]) -> Iterator[dict[str, Any]]:
+    """Jobs that something was asked of, as JSON events."""
+    now = timestamp()
+    for job in jobs:
+        yield {"event": what, "time": now, "job_id": job.job_id, "video_id": job.video_id, "path": str(job.video_path)}
+    yield {"event": "report", "time": now, what: len(jobs)}
+
+
+def log_of(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[Event]:
+    """What happened to jobs, in order."""
+    return sorted((event for job in jobs for event in store.events(job.job_id)), key=lambda event: event.at)
+
+
+def log_lines(events: Iterable[Event], *, details: bool) -> Iterator[str]:
+    """Events as text, tracebacks indented below theirs."""
+    for event in events:
+        pipeline = f" {event.pipeline}" if event.pipeline else ""
+        yield f"{event.at:%Y-%m-%d %H:%M:%S} {event.job_id[:8]} {event.name}{pipeline}: {event.message or ''}".rstrip(": ")
+        if details and event.detail:
+            yield from (f"    {line}" for line in event.detail.splitlines())
+
+
+def log_events(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+    """Events as JSON, one object each."""
+    for event in events:
+        told = asdict(event)
+        yield {"event": "log", "time": f"{told.pop('at'):%Y-%m-%dT%H:%M:%SZ}", **told}
