@@ -77,6 +77,9 @@ bench: $(READY)
 	$(BIN)/python -m bench faces
 	$(BIN)/python -m bench voice
 	$(BIN)/python -m bench speech
+	$(BIN)/python -m bench coordinator
+	$(BIN)/python -m bench chaos
+	$(BIN)/python -m bench memory
 	$(BIN)/python -m bench report
 
 lock: $(READY)

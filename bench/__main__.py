@@ -8,8 +8,10 @@ import json
 import os
 import sys
 
-CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode", "faces", "voice", "speech")
+PICTURES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
+CASES = (*PICTURES, "faces", "voice", "speech", "coordinator", "chaos", "memory")
 TOLD = ("tracking", "persons")  # cases that take settings
+BRIEF = ("chaos", "memory")  # cases that can be had in a few minutes
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -18,7 +20,10 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each thing is measured, in turns")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help=f"for {', '.join(TOLD)}")
     parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
+    parser.add_argument("--quick", action="store_true", help=f"a smaller version, for {', '.join(BRIEF)}; no file is kept")
     asked = parser.parse_args(arguments)
+    if asked.quick and asked.case not in BRIEF:
+        parser.error(f"{asked.case} has no quick version")
     if asked.settings and asked.case not in TOLD:
         parser.error(f"{asked.case} takes no settings")
     return asked
@@ -37,9 +42,10 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
     facts = machine_facts()
     given = [asked.settings] if asked.case in TOLD else []
-    measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds, *given)
+    told = {"quick": True} if asked.quick else {}
+    measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds, *given, **told)
     print(json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False))
-    if not asked.discard:
+    if not asked.discard and not asked.quick:
         print(f"kept in {keep(asked.case, facts, measured)}", file=sys.stderr)
     return 0
 
