@@ -46,7 +46,7 @@ def quick(clip_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
-    return clips.counting(clip_folder, frames=900, width=320, height=240, coding=clips.h264("bframes=0")).path  # 30 chunks of a second
+    return clips.counting(clip_folder, frames=360, width=320, height=240, coding=clips.h264("bframes=0")).path  # 30 chunks of a second
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,8 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
 
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts in the background deaf to it
 sys.path.append({checkout!r})
 import vaengine
 batch = vaengine.annotate_all({clips!r}, out={out!r}, preset="embedded", pipelines="scene,person", settings={settings!r})
