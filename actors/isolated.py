@@ -6,18 +6,13 @@ Whatever ends it, or keeps it busy for ever, is the doing of the chunk it holds.
 
 from __future__ import annotations
 
-import ctypes
-import faulthandler
-import os
-import resource
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Final
 
+from actors.child import allow_cpu, settle_in
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, FramesPiece
 from actors.reader import read_chunk
 from actors.senses import Ears, Sight
@@ -28,7 +23,6 @@ from schemas.settings import Settings
 from schemas.sound import SoundBlock
 
 BEAT_SECONDS: Final = 0.5
-_DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +96,12 @@ def serve(line: Connection) -> None:
             order: Order = line.recv()
         except EOFError:
             return
-        _allow_cpu(order.cpu_s)
+        allow_cpu(order.cpu_s)
         for value in bench.examine(order.work):
             line.send(value)
         line.send(Done())
 
 
-def _allow_cpu(seconds: float) -> None:
-    """From now on; the kernel ends the process beyond it, whatever it is busy with."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime + seconds) + 1, hard))
-
-
-def _die_with_parent() -> None:
-    """A process that hangs does not notice that nobody waits for it any more."""
-    if sys.platform == "linux":
-        libc: Any = ctypes.CDLL(None)
-        libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-
-
 def main(descriptor: int) -> None:
     """Serve the connection that was handed down as a file descriptor."""
-    _die_with_parent()
-    os.setpgid(0, 0)  # Ctrl-C in a terminal is the driver's to answer
-    faulthandler.enable()
-    serve(Connection(descriptor))
+    serve(settle_in(descriptor))

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
-from typing import IO, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
+from actors.child import Child
 from actors.isolated import Done, Order, Phase
 from actors.limits import MIB, Limits, resident_bytes
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
@@ -24,8 +18,6 @@ from schemas.sound import SoundBlock
 
 LOOK_SECONDS: Final = 0.2  # from one look at the process to the next
 CPU_SECONDS_PER_SECOND: Final = 60.0  # of a chunk's own length, on top of what any may take
-PROGRAM: Final = "import sys; from actors.isolated import main; main(int(sys.argv[1]))"  # with -m its values would be of `__main__`
-TOLD_BYTES: Final = 8000  # kept of what a process said last
 
 Value = BoxesPiece | ChunkEnd | BlockEnd
 
@@ -48,14 +40,11 @@ class Cell:
     """One process for chunks, started when it is needed and again after each that ends it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._limits = settings, Limits.of(settings)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._line: Connection | None = None
-        self._said: IO[bytes] | None = None
+        self._limits, self._child = Limits.of(settings), Child("actors.isolated", settings)
 
     def examine(self, work: ChunkSpec | SoundBlock, stopping: Callable[[], bool]) -> Trial:
         """Try one chunk; never raises for what the chunk does."""
-        line, process = self._open()
+        line = self._child.line()
         values: list[Value] = []
         phase: str | None = None
         heard_s = time.monotonic()
@@ -70,7 +59,7 @@ class Cell:
                         phase = told.pipeline
                     else:
                         values.append(told)
-                elif reason := self._excess(process, time.monotonic() - heard_s):
+                elif reason := self._excess(time.monotonic() - heard_s):
                     return self._ended(work, phase, reason)
                 if stopping():
                     self.close()
@@ -80,36 +69,11 @@ class Cell:
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        for handle in (self._line, self._said):
-            if handle is not None:
-                handle.close()
-        self._process = self._line = self._said = None
+        self._child.close()
 
-    def _open(self) -> tuple[Connection, subprocess.Popen[bytes]]:
-        if self._line is not None and self._process is not None and self._process.poll() is None:
-            return self._line, self._process
-        self.close()
-        ours, theirs = Pipe()
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=self._said,
-            stderr=self._said,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
-        theirs.close()
-        ours.send(self._settings)
-        self._line = ours
-        return ours, self._process
-
-    def _excess(self, process: subprocess.Popen[bytes], silent_s: float) -> Failure | None:
+    def _excess(self, silent_s: float) -> Failure | None:
         """What limit the process is beyond, if any."""
-        resident = resident_bytes(process.pid)
+        resident = resident_bytes(self._child.pid)
         if resident > self._limits.memory_bytes:
             return Failure("out_of_memory", f"{resident // MIB} MiB of memory taken (recovery.alone_memory_mb)", transient=True)
         if silent_s > self._limits.silent_s:
@@ -118,24 +82,9 @@ class Cell:
 
     def _ended(self, work: ChunkSpec | SoundBlock, phase: str | None, reason: Failure | None) -> Trial:
         """The process is ended for a reason, or has ended by itself; the chunk it held is to blame, unless somebody killed it."""
-        if self._process is None:
-            raise AssertionError("a process that ended was started")
-        if reason is not None:
-            self._process.kill()
-        code = self._process.wait()
-        reason = reason or _reason(code)
-        failure = Failure(
-            reason.kind, f"{work.chunk_id} alone: {reason.message}", transient=True, pipeline=phase, traceback=self._last_words()
-        )
-        self.close()
-        return Trial(work.chunk_id, failure=failure, to_blame=reason.kind != "worker_lost")
-
-    def _last_words(self) -> str | None:
-        if self._said is None:
-            return None
-        self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, self._said.tell() - TOLD_BYTES))
-        return self._said.read().decode(errors="replace").strip() or None
+        ended = self._child.end(reason)
+        failure = replace(ended, message=f"{work.chunk_id} alone: {ended.message}", pipeline=phase)
+        return Trial(work.chunk_id, failure=failure, to_blame=ended.kind != "worker_lost")
 
 
 def _told(chunk_id: str, values: list[Value]) -> Trial:
@@ -143,16 +92,6 @@ def _told(chunk_id: str, values: list[Value]) -> Trial:
     failures = [value.failure for value in values if value.failure is not None]
     transient = next((failure for failure in failures if failure.transient), None)
     return Trial(chunk_id, failure=transient) if transient else Trial(chunk_id, tuple(values))
-
-
-def _reason(code: int) -> Failure:
-    """Why a process ended that nobody here has ended; SIGKILL comes from elsewhere and proves nothing."""
-    if code == -signal.SIGKILL:
-        return Failure("worker_lost", "its process was killed (by the system for want of memory, or by somebody)", transient=True)
-    if code == -signal.SIGXCPU:
-        return Failure("timeout", "its process took more processor time than a chunk of its length may", transient=True)
-    told = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return Failure("crash", f"its process ended with {told}", transient=True)
 
 
 class IsolationStage:

@@ -129,6 +129,13 @@ class NoFrames(VideoError):
     kind = "no_frames"
 
 
+class EndsItsReader(VideoError):
+    """A file that ends the process that looks into it. Values: path, how the process ended."""
+
+    template = "{0}: whoever looks into it is ended by it ({1}); leave it out, or convert it elsewhere"
+    kind = "poisoned"
+
+
 class Unreadable(VideoError):
     """The operating system will not let the file be read. Values: path, its reason."""
 

@@ -37,7 +37,7 @@ class BatchOrchestrator:
         `config` holds settings by dotted key or nested, and `pipelines` (names, default all) and `preset`. Raises `UsageError`.
         """
         request = self._request(Path(video_path).absolute(), dict(config or {}))
-        probed = probe_path(request.inputs[0], None)
+        probed = probe_path(request.inputs[0])
         keys = work_keys(probed.video_id, request.pipelines, request.settings)
         job_id = job_id_for(probed.video_id, {key.pipeline: key.config_hash for key in keys})
         self._jobs[job_id] = request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -11,11 +12,14 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
-from schemas.errors import Unreadable, VideoError
+from actors.child import Child, allow_cpu, settle_in
+from schemas.errors import EndsItsReader, Unreadable, VideoError
 from schemas.video import Video
 
 PAGE_SECONDS = 2.0  # how long the first page may wait to fill
-PROBE_THREADS = 8  # reading and demuxing wait for the disk and release the interpreter
+MOST_PROBERS = 8  # processes that look into files; they wait for the disk more than for a processor
+CPU_SECONDS = 600.0  # that looking into one file may take; a whole index of hours takes a few
+TRIES = 3  # with a file whose prober was killed from elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,12 @@ class Probed:
     error: VideoError | None = None
 
 
-def probe_path(path: str, known: Video | None) -> Probed:
-    """`known` again if the file's size and time are unchanged, else a fresh look. Never raises for a fault of the file."""
+def probe_path(path: str) -> Probed:
+    """A look into a file, in this process. Never raises for a fault of the file."""
     from actors.probe import failed_identity, probe
 
     try:
-        video = known if known is not None and _unchanged(path, known) else probe(path)
+        video = probe(path)
     except VideoError as error:
         return Probed(path, *failed_identity(path), error=error)
     except OSError as error:  # it went away between two looks
@@ -52,14 +56,56 @@ def _unchanged(path: str, known: Video) -> bool:
     return (stat.st_size, stat.st_mtime_ns) == (known.size_bytes, known.mtime_ns)
 
 
+class Prober:
+    """Looks into files in a process of its own, one after the other: one that ends it costs itself and nothing else."""
+
+    def __init__(self) -> None:
+        self._child = Child("vaengine.probing")
+
+    def probe(self, path: str) -> Probed:
+        """As `probe_path`."""
+        for _ in range(TRIES):
+            try:
+                line = self._child.line()
+                line.send(path)
+                probed: Probed = line.recv()
+            except (EOFError, OSError):
+                ended = self._child.end(None)
+            else:
+                return probed
+            if ended.kind != "worker_lost":
+                break
+        from actors.probe import failed_identity
+
+        return Probed(path, *failed_identity(path), error=EndsItsReader(path, ended.message))
+
+    def close(self) -> None:
+        """End the process."""
+        self._child.close()
+
+
+def main(descriptor: int) -> None:
+    """The process of a `Prober`."""
+    line = settle_in(descriptor)
+    while True:
+        try:
+            path: str = line.recv()
+        except EOFError:
+            return
+        allow_cpu(CPU_SECONDS)
+        line.send(probe_path(path))
+
+
 class Probing:
-    """Probes `paths` on helper threads from the moment it is made; what is ready is handed out in pages."""
+    """Probes `paths` in processes of their own from the moment it is made; what is ready is handed out in pages."""
 
     def __init__(self, paths: Sequence[str], known: Mapping[str, Video]) -> None:
         self._left = len(paths)
         self._ready: queue.SimpleQueue[tuple[int, Probed | BaseException]] = queue.SimpleQueue()
-        self._pool = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+        self._pool = ThreadPoolExecutor(min(MOST_PROBERS, max(2, os.cpu_count() or 2)), thread_name_prefix="probe")
         self._cancelled = threading.Event()
+        self._own = threading.local()
+        self._probers: list[Prober] = []  # one for each thread that needed one
         for number, path in enumerate(paths):
             self._pool.submit(self._probe, number, path, known.get(path))
 
@@ -67,9 +113,19 @@ class Probing:
         if self._cancelled.is_set():
             return
         try:
-            self._ready.put((number, probe_path(path, known)))
+            self._ready.put((number, self._probed(path, known)))
         except BaseException as error:  # noqa: BLE001 handed to the thread that waits for the page, which raises it
             self._ready.put((number, error))
+
+    def _probed(self, path: str, known: Video | None) -> Probed:
+        """`known` again if the file's size and time are unchanged, else a fresh look."""
+        if known is not None and _unchanged(path, known):
+            return Probed(path, known.video_id, known.fingerprint, replace(known, path=path))
+        if not hasattr(self._own, "prober"):
+            self._own.prober = Prober()
+            self._probers.append(self._own.prober)
+        prober: Prober = self._own.prober
+        return prober.probe(path)
 
     def page(self, most_chunks: int, chunk_s: float) -> list[Probed]:
         """Probed files for up to about `most_chunks` chunks: returns when that many are there, after 2 s with what there is, or at the end.
@@ -101,3 +157,5 @@ class Probing:
         """Give up what has not been probed."""
         self._cancelled.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for prober in self._probers:
+            prober.close()

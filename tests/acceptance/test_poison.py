@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("films")
     innocents = [clips.with_persons(place, frames=20 + persons, cuts=(10,), persons=persons).path for persons in (1, 2)]
     innocents.append(clips.with_cuts(place, cuts=(20, 45)).path)
-    for number, name in enumerate([*CULPRITS, "raise", "once-segfault"]):
+    for number, name in enumerate([*CULPRITS, "raise", "probe-segfault", "once-segfault"]):
         shutil.copy(innocents[number % 2], place / f"{name}.mp4")
     return place
 
@@ -53,7 +53,7 @@ def poisoned(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run over all of them."""
     out = tmp_path_factory.mktemp("poisoned")
     report = run(folder, out)[-1]
-    assert (report["completed"], report["failed"]) == (4, len(CULPRITS) + 1)
+    assert (report["completed"], report["failed"]) == (4, len(CULPRITS) + 2)
     return out
 
 
@@ -66,7 +66,7 @@ def jobs(out: Path) -> dict[str, BatchJob]:
 
 
 def test_no_innocent_is_lost_and_none_differs_from_a_run_without_culprits(poisoned: Path, folder: Path, tmp_path: Path) -> None:
-    innocents = [path for path in folder.iterdir() if path.stem not in (*CULPRITS, "raise")]
+    innocents = [path for path in folder.iterdir() if path.stem not in (*CULPRITS, "raise", "probe-segfault")]
     done = commands.finished("run", *innocents, "--out", tmp_path, "--preset", "embedded", "--pipelines", "scene,person")
     assert done.returncode == 0, done.stderr
     for pipeline in (SCENE, PERSON):
@@ -81,6 +81,12 @@ def test_each_culprit_ran_at_most_three_times_and_is_quarantined_with_what_it_di
         assert {result.failure_kind for result in failed} == {POISONED}, name
         assert all(kind in (result.error_message or "") for result in failed), failed
         assert 1 < told[name] <= 3, told
+
+
+def test_a_file_that_ends_whoever_looks_into_it_costs_the_run_nothing_and_is_tried_once(poisoned: Path) -> None:
+    job = jobs(poisoned)["probe-segfault"]
+    assert (job.status, job.failure_kind, told_by(poisoned)["probe-segfault"]) == (JobStatus.FAILED, POISONED, 1)
+    assert "SIGSEGV" in (job.error_message or "")
 
 
 def test_a_model_that_ends_its_process_costs_its_own_pipeline_only(poisoned: Path) -> None:
@@ -112,7 +118,7 @@ def test_a_second_run_leaves_the_quarantined_alone_until_they_are_released(poiso
     shutil.copytree(poisoned, out)
     before = told_by(out)
     run(folder, out)
-    assert {name for name, times in (told_by(out) - before).items() if times} == {"raise"}
+    assert {name for name, times in (told_by(out) - before).items() if times} == {"raise", "probe-segfault"}
     listed = commands.finished("quarantine", "list", "--out", out)
     assert {name for name in CULPRITS if name in listed.stdout} == set(CULPRITS)
     released = commands.finished("quarantine", "release", jobs(out)["segfault"].video_id, "--out", out)

@@ -1,7 +1,7 @@
 """Put this folder on PYTHONPATH and files attack the processes that read them, Ray's workers and cells included.
 
-A file named `segfault*`, `hang*`, `eat*`, `raise*`, `model-kill*` or `model-hang*` does what its name says each time it is decoded or
-looked at; each time is a line `NAME` in the file that FAULTS names. `once-*` does it the first time only.
+A file named `segfault*`, `hang*`, `eat*`, `raise*`, `probe-segfault*`, `model-kill*` or `model-hang*` does what its name says each time it
+is decoded or looked at; each time is a line `NAME` in the file that FAULTS names. `once-*` does it the first time only.
 """
 
 import ctypes
@@ -43,6 +43,7 @@ def misraise():
 
 
 DECODERS = {"segfault": segfault, "hang": hang, "eat": eat, "raise": misraise}
+PROBES = {"probe-segfault": segfault}
 MODELS = {"model-kill": os.abort, "model-hang": hang}
 
 
@@ -67,6 +68,16 @@ def attacked_decoder(module):
     module.decoder_for = decoder_for
 
 
+def attacked_probe(module):
+    original = module.probe
+
+    def probe(path):
+        attack(Path(path).stem, PROBES)
+        return original(path)
+
+    module.probe = probe
+
+
 def attacked_model(module):
     original = module.Sight._seen
 
@@ -82,4 +93,4 @@ if "FAULTS" in os.environ:
     sys.path.append(str(Path(__file__).parents[1] / "hooked"))
     from import_hook import watch
 
-    watch({"actors.reader": attacked_decoder, "actors.senses": attacked_model})
+    watch({"actors.probe": attacked_probe, "actors.reader": attacked_decoder, "actors.senses": attacked_model})
