@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import IO, Any, Final
 
 from actors.pieces import Failure
+from schemas.errors import NotStarted
 
 TOLD_BYTES: Final = 8000  # kept of what a process said last
 _PROGRAM: Final = "import sys; from {module} import main; main(int(sys.argv[1]))"  # with -m its values would be of `__main__`
@@ -40,10 +41,15 @@ class Child:
         self._running: _Running | None = None
 
     def line(self) -> Connection:
-        """The connection to the process."""
+        """The connection to the process. Raises `NotStarted` where it ends before it takes orders: no order is to blame for that."""
         if self._running is None or self._running.process.poll() is not None:
             self.close()
             self._running = self._started()
+            try:
+                self._running.line.recv()
+            except (EOFError, OSError):
+                ended = self.end(None)
+                raise NotStarted(self._module, ended.message, (ended.traceback or "it said nothing").splitlines()[-1]) from None
         return self._running.line
 
     @property
@@ -77,7 +83,7 @@ class Child:
         ours, theirs = Pipe()
         said = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM.format(module=self._module), str(theirs.fileno())],
+            [sys.executable, "-P", "-c", _PROGRAM.format(module=self._module), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -116,7 +122,9 @@ def settle_in(descriptor: int) -> Connection:
         libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     os.setpgid(0, 0)
     faulthandler.enable()
-    return Connection(descriptor)
+    line = Connection(descriptor)
+    line.send("ready")
+    return line
 
 
 def allow_cpu(seconds: float) -> None:

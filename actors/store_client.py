@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
+from actors.answer import answer
 from actors.stores import open_store
 from schemas.errors import DiskFull, StoreFailed
 from schemas.recovery import GiveUp, RetryPolicy
@@ -39,25 +40,24 @@ class StoreActor:
 
 
 class _StoreClient:
-    def __init__(self, actor: Any, url: str) -> None:
-        self._actor, self.url = actor, url
+    def __init__(self, actor: Any, url: str, require: Callable[[], None] | None) -> None:
+        self._actor, self.url, self._require = actor, url, require
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method.startswith("_"):
             raise AttributeError(method)  # pickle asks for dunders before there is an actor
-        return lambda *args, **kwargs: _answer(self._actor.call.remote(method, *args, **kwargs))
+        return lambda *args, **kwargs: self._answer(self._actor.call.remote(method, *args, **kwargs))
+
+    def _answer(self, reference: Any) -> Any:
+        """The result, or the store's own error instead of Ray's wrapper around it."""
+        import ray
+
+        try:
+            return answer(reference, self._require)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
 
 
-def _answer(reference: Any) -> Any:
-    """The result, or the store's own error instead of Ray's wrapper around it."""
-    import ray
-
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-
-
-def store_client(actor: Any, url: str) -> StorageBackend:
-    """A `StorageBackend` whose every method is a call to a running `StoreActor`."""
-    return cast(StorageBackend, _StoreClient(actor, url))
+def store_client(actor: Any, url: str, require: Callable[[], None] | None = None) -> StorageBackend:
+    """A `StorageBackend` whose every method is a call to a running `StoreActor`; `require` as in `actors.answer`."""
+    return cast(StorageBackend, _StoreClient(actor, url, require))

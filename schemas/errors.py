@@ -171,6 +171,13 @@ class WorkerLost(VaengineError):
     transient = True
 
 
+class NotStarted(VaengineError):
+    """A process of ours ended before it took its first order. Values: its module, how it ended, the last line that it said."""
+
+    template = "a process of {0} does not start: {1} ({2}); look at the installation with `vaengine doctor`"
+    kind = "not_started"
+
+
 class StaleEpoch(VaengineError):
     """A write of a run that has ended, or that the store does not know. Values: epoch of the writer, epoch of the newest run."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from actors.answer import answer
 from actors.coordinator import Coordinator, PlannedVideo
 from actors.finalizer import Finalizer
 from actors.stages import CrewNames
@@ -24,10 +25,10 @@ CPUS_PER_FINALIZER: Final = 16  # decode slots one finalizer keeps up with many 
 
 
 class CoordinatorClient:
-    """The coordinator as its callers see it: events are sent and forgotten, questions are answered."""
+    """The coordinator as its callers see it: events are sent and forgotten, questions are answered. `require` as in `actors.answer`."""
 
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
+    def __init__(self, actor: Any, require: Callable[[], None] | None = None) -> None:
+        self._actor, self._require = actor, require
 
     def __getattr__(self, event: str) -> Any:
         if event.startswith("_"):
@@ -35,9 +36,7 @@ class CoordinatorClient:
         return lambda *args, **kwargs: _sent(getattr(self._actor, event).remote(*args, **kwargs))
 
     def ask(self, question: str, *args: Any) -> Any:
-        import ray
-
-        return ray.get(getattr(self._actor, question).remote(*args))
+        return answer(getattr(self._actor, question).remote(*args), self._require)
 
 
 def _sent(_reference: Any) -> None:
@@ -94,18 +93,15 @@ class Crew:
     coordinator: CoordinatorClient
     finalizers: tuple[Any, ...]
     actors: tuple[Any, ...]  # all of them
+    require: Callable[[], None]  # raises where the node they need is gone
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
         """Have these keys finished from stored numbers."""
-        import ray
-
-        ray.get([self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys])
+        answer([self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys], self.require)
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """These keys ended and are asked for again."""
-        import ray
-
-        ray.get([finalizer.forget.remote(list(keys)) for finalizer in self.finalizers])
+        answer([finalizer.forget.remote(list(keys)) for finalizer in self.finalizers], self.require)
 
     def draining(self) -> list[Any]:
         """References that resolve when everything handed to the finalizers so far is done."""
@@ -158,7 +154,14 @@ def start_crew(run: str, session: Session, work: CrewWork) -> Crew:
         .remote(names, work)
         for number in range(names.finalizers)
     )
-    return Crew(names, store_client(store, work.url), CoordinatorClient(coordinator), finalizers, (store, coordinator, *finalizers))
+    return Crew(
+        names,
+        store_client(store, work.url, session.require_node),
+        CoordinatorClient(coordinator, session.require_node),
+        finalizers,
+        (store, coordinator, *finalizers),
+        session.require_node,
+    )
 
 
 def planned(video_id: str, left: Left) -> PlannedVideo:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from schemas.attempt import Attempt, Control
-from schemas.errors import VaengineError
+from schemas.errors import NodeLost, VaengineError
 from vaengine.crew import Crew
 
 CLOSE_SECONDS: Final = 3.0
@@ -49,6 +49,8 @@ class Recorder:
         while not self._ended.wait(RECORD_SECONDS):
             try:
                 self.record()
+            except NodeLost:  # the main thread finds out as well
+                return
             except VaengineError as error:
                 log.warning("%s", error)
                 self._crew.coordinator.halt(str(error))
