@@ -16,6 +16,7 @@ from schemas.store import RunInfo
 from tests import clips, commands, runs
 
 CHUNKS = "SELECT count(*) FROM chunks"
+FAULTS = Path(__file__).parents[1] / "faults"
 DONE = "SELECT count(*) FROM job_pipeline_status WHERE status = 'completed'"
 
 pytestmark = pytest.mark.timeout(600)
@@ -78,6 +79,29 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder:
     assert process.returncode == 0, f"the run gets over it by itself: {err}"
     again = commands.finished(*command(folder, tmp_path))
     assert again.returncode == 0, again.stderr
+    assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
+
+
+LOSSES = {
+    "the store": [f"actors.store_client:StoreActor.call={call}" for call in ("register", "manifest", "commit_chunks", "record", "finish")],
+    "the finalizer": [f"actors.finalizer:Finalizer.{call}" for call in ("take", "finish_now", "drain")],
+    "who decodes and looks": ["actors.stages:Deliveries.deliver"],
+    "the coordinator": [f"actors.coordinator:Coordinator.{call}" for call in ("planned", "started", "committed", "batch", "standing")],
+}
+
+
+@pytest.mark.parametrize("calls", LOSSES.values(), ids=LOSSES.keys())
+def test_a_process_lost_before_and_after_each_thing_it_does_loses_and_doubles_nothing(
+    calls: list[str], folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
+    """After: what it was asked for is done and stored, and whoever asked has not heard so."""
+    told = tmp_path / "faults.txt"
+    env = {**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(told), "LOSSES": " ".join(calls)}
+    run = commands.finished(*command(folder, tmp_path), "--set", "engine.page_chunks=6", env=env)
+    assert run.returncode == 0, run.stderr
+    assert sorted(told.read_text().split()) == sorted(
+        f"{call.partition(':')[2]}:{when}" for call in calls for when in ("before", "after")
+    ), "each was lost, each once"
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 

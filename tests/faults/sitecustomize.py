@@ -2,6 +2,9 @@
 
 A file named `segfault*`, `hang*`, `eat*`, `raise*`, `probe-segfault*`, `model-kill*` or `model-hang*` does what its name says each time it
 is decoded or looked at; each time is a line `NAME` in the file that FAULTS names. `once-*` does it the first time only.
+
+LOSSES names calls as `MODULE:CLASS.METHOD` or `MODULE:CLASS.METHOD=FIRST_ARGUMENT`, with spaces between them: the process that gets such a
+call ends before it does anything, and the process that gets the next one ends after all is done and before it can say so.
 """
 
 import ctypes
@@ -89,8 +92,38 @@ def attacked_model(module):
     module.Sight._seen = seen
 
 
+def lossy(module, owner, method, argument):
+    """Have that call of a class lose its process, once before and once after."""
+    original = getattr(getattr(module, owner), method)
+    name = f"{owner}.{method}={argument}".removesuffix("=")
+
+    def call(self, *args, **told):
+        meant = not argument or args[0] == argument
+        if meant and not told_before(f"{name}:before"):
+            tell(f"{name}:before")
+            os._exit(9)
+        answer = original(self, *args, **told)
+        if meant and not told_before(f"{name}:after"):
+            tell(f"{name}:after")
+            os._exit(9)
+        return answer
+
+    setattr(getattr(module, owner), method, call)
+
+
+def all_lossy(losses):
+    """What to do with each module, by its name."""
+    planned = {}
+    for loss in losses:
+        name, _, rest = loss.partition(":")
+        call, _, argument = rest.partition("=")
+        planned.setdefault(name, []).append((*call.split("."), argument))
+    return {name: lambda module, calls=calls: [lossy(module, *call) for call in calls] for name, calls in planned.items()}
+
+
 if "FAULTS" in os.environ:
     sys.path.append(str(Path(__file__).parents[1] / "hooked"))
     from import_hook import watch
 
-    watch({"actors.probe": attacked_probe, "actors.reader": attacked_decoder, "actors.senses": attacked_model})
+    attacks = {"actors.probe": attacked_probe, "actors.reader": attacked_decoder, "actors.senses": attacked_model}
+    watch(attacks | all_lossy(os.environ.get("LOSSES", "").split()))
