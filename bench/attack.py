@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ DRIVER: Final = "driver"
 RAYLET: Final = "raylet"  # the node, and with it everything but the driver
 LOOK_SECONDS: Final = 0.05
 RUN_SECONDS: Final = 600.0
+HEALING_SECONDS: Final = 30.0  # after which a role is not needed any more
 FAULTS: Final = Path(__file__).parents[1] / "tests" / "faults"
 
 
@@ -92,19 +94,19 @@ class Attacked:
         self.began_s = time.perf_counter()
         driver = self.start()
         kills: list[Kill] = []
+        wound: _Wound | None = None  # nobody else is killed until this one has healed
         next_s = chance.uniform(0.5, 1.0) * every_s
-        while time.perf_counter() - self.began_s < RUN_SECONDS:
-            if self._ended() is not None:
-                if (code := self._ended()) != -9:
-                    return time.perf_counter() - self.began_s, int(code or 0), kills
+        while (now_s := time.perf_counter() - self.began_s) < RUN_SECONDS:
+            if (code := self._ended()) is not None:
+                if code != -signal.SIGKILL:
+                    return now_s, code, [*kills, wound.healed(None)] if wound else kills
                 driver = self.start()
-            if (
-                len(kills) < most
-                and time.perf_counter() - self.began_s > next_s
-                and (kill := self._kill(driver, _next(roles, kills), chance))
-            ):
-                kills.append(kill)
-                next_s = time.perf_counter() - self.began_s + chance.uniform(0.7, 1.3) * every_s
+            if wound:
+                if (back := wound.back(driver)) or now_s - wound.at_s > HEALING_SECONDS:
+                    kills.append(wound.healed(now_s if back else None))
+                    wound, next_s = None, now_s + chance.uniform(0.7, 1.3) * every_s
+            elif len(kills) < most and now_s > next_s:
+                wound = self._kill(driver, _next(roles, kills), chance)
             time.sleep(LOOK_SECONDS)
         raise RuntimeError(f"the batch does not end; killed so far: {kills}")
 
@@ -113,26 +115,34 @@ class Attacked:
             raise AssertionError("a batch is started before it is looked at")
         return self.process.poll()
 
-    def _kill(self, driver: int, roles: Sequence[str], chance: random.Random) -> Kill | None:
+    def _kill(self, driver: int, roles: Sequence[str], chance: random.Random) -> _Wound | None:
         """Kill one of those who play one of the roles at this moment; None where nobody does."""
         there = {role: found for role in roles if (found := players(driver, role))}
         if not there:
             return None
         role = chance.choice(sorted(there))
-        found = there[role]
-        victim = chance.choice(found)
+        watched = "vision actor" if role in (DRIVER, RAYLET) else role
+        before = frozenset(process.pid for process in players(driver, watched))
+        victim = chance.choice(there[role])
         at_s = time.perf_counter() - self.began_s
         victim.kill()
-        return Kill(role, at_s, None if role in (DRIVER, RAYLET) else self._back(driver, role, {process.pid for process in found}))
+        return _Wound(role, at_s, watched, before)
 
-    def _back(self, driver: int, role: str, before: set[int], most_s: float = 15.0) -> float | None:
-        """Seconds until another process plays the role."""
-        began_s = time.perf_counter()
-        while time.perf_counter() - began_s < most_s and self._ended() is None:
-            if any(process.pid not in before for process in players(driver, role)):
-                return time.perf_counter() - began_s
-            time.sleep(LOOK_SECONDS)
-        return None
+
+@dataclass(frozen=True, slots=True)
+class _Wound:
+    """A role that was killed and is not played again yet; a driver and a node are back when somebody looks at pictures again."""
+
+    role: str
+    at_s: float
+    watched: str
+    before: frozenset[int]
+
+    def back(self, driver: int) -> bool:
+        return any(process.pid not in self.before for process in players(driver, self.watched))
+
+    def healed(self, now_s: float | None) -> Kill:
+        return Kill(self.role, self.at_s, None if now_s is None else now_s - self.at_s)
 
 
 def _next(roles: Sequence[str], kills: Sequence[Kill]) -> Sequence[str]:
