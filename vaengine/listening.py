@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
@@ -15,6 +16,7 @@ from schemas.sound import SoundBlock
 
 AT_ONCE: Final = 1  # whole blocks that an actor listens to at once on a processor; short sounds share them
 AT_ONCE_ON_GPU: Final = 4  # so that batches of speech fill up across videos
+LOOK_SECONDS: Final = 0.5  # from one look at whether to go on to the next
 RESTARTS: Final = 8  # of one actor in a pass; what it held is tried alone in the next one
 
 log = logging.getLogger(__name__)
@@ -26,8 +28,10 @@ def blocks_at_once(placement: Placement) -> int:
 
 
 @until_the_session_ends()
-def listen(groups: Sequence[tuple[SoundBlock, ...]], placement: Placement, names: CrewNames, settings: Settings) -> None:
-    """Have every group listened to; returns when each has been tried.
+def listen(
+    groups: Sequence[tuple[SoundBlock, ...]], placement: Placement, names: CrewNames, settings: Settings, given_up: threading.Event
+) -> None:
+    """Have every group listened to; returns when each has been tried, or soon after `given_up` is set.
 
     A plain pool and no Dataset: sound needs no stage before it, and a Dataset would take 5 s to begin. A group whose actor dies is lost
     here and missing from the manifest; Ray starts the actor anew.
@@ -38,10 +42,10 @@ def listen(groups: Sequence[tuple[SoundBlock, ...]], placement: Placement, names
     actors = [_actor(placement, names, settings) for _ in range(min(placement.hearing_actors, len(groups)))]
     busy: dict[Any, Any] = {}
     try:
-        while waiting or busy:
+        while (waiting or busy) and not given_up.is_set():
             for actor in [one for one in actors if one not in busy.values()][: len(waiting)]:
                 busy[actor.hear.remote(waiting.popleft())] = actor
-            done, _ = ray.wait(list(busy), num_returns=1)
+            done, _ = ray.wait(list(busy), num_returns=1, timeout=LOOK_SECONDS)
             for reference in done:
                 _take(reference, busy.pop(reference), actors)
             if not actors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import pickle
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,15 +35,34 @@ class Pass:
     settings: Settings
 
 
+class _GivingUp:
+    """Looks in at each step of Ray Data's scheduling loop, and ends a pass that is given up; by reference, since contexts are pickled."""
+
+    given_up = threading.Event()
+
+    def on_execution_step(self, executor: object) -> None:
+        if _GivingUp.given_up.is_set():
+            raise GivenUp
+
+    def before_execution_starts(self, executor: object) -> None: ...
+    def after_execution_succeeds(self, executor: object) -> None: ...
+    def after_execution_fails(self, executor: object, error: Exception) -> None: ...
+
+
+class GivenUp(Exception):
+    """The pass ends because its session does."""
+
+
 @until_the_session_ends()
-def run_pass(work: Pass, *, verbose: bool = False) -> None:
-    """Carry out one pass; returns when every item has been tried.
+def run_pass(work: Pass, given_up: threading.Event, *, verbose: bool = False) -> None:
+    """Carry out one pass; returns when every item has been tried, and soon after `given_up` is set raises `GivenUp`.
 
     Says nothing about completeness: a Dataset that finished may have lost blocks. What is done is what the manifest holds.
     """
     import ray
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
+    _GivingUp.given_up = given_up
     _configure(no_progress_s=_patience_s(work.items), verbose=verbose)
     place = work.placement
     to_models = any(chunk.samplings for item in work.items for chunk in item.chunks)
@@ -82,6 +102,7 @@ def _configure(*, no_progress_s: float, verbose: bool) -> None:
     context.max_errored_blocks = -1  # we do our own accounts; what is lost is in the next pass
     context.target_max_block_size = BLOCK_BYTES
     context.execution_options.preserve_order = False
+    context.custom_execution_callback_classes = [_GivingUp]
     context.execution_no_progress_timeout_s = no_progress_s
     context.print_on_execution_start = verbose
     # Ray 2.60 deprecates passing `max_retries` on, and offers no other way to bound the retries of a task.

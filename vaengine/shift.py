@@ -23,7 +23,7 @@ from vaengine.crew import Crew, CrewWork, planned, start_crew
 from vaengine.intake import Intake, Left, Workload
 from vaengine.isolation import Lane
 from vaengine.listening import blocks_at_once, listen
-from vaengine.pipeline import Pass, run_pass
+from vaengine.pipeline import GivenUp, Pass, run_pass
 from vaengine.plan import WorkItem, block_groups, work_items
 from vaengine.probing import Probing
 from vaengine.recorder import Recorder
@@ -34,7 +34,7 @@ from vaengine.watchdog import Watchdog
 
 TICK_SECONDS: Final = 0.25
 STOP_SECONDS: Final = 60.0  # how long chunks in work may take to end after a stop before they are given up
-CREW_LOST_SECONDS: Final = 30.0  # how long a pass whose crew is gone may take to run dry
+GIVE_UP_SECONDS: Final = 10.0  # how long a pass may take to end once it is given up
 OTHERS_SECONDS: Final = 1.0  # from one look at what another run holds to the next
 MOST_IDLE_ROUNDS: Final = 3  # rounds that change nothing before what they cannot do is given up
 
@@ -61,6 +61,7 @@ class Shift:
         self._recorder: Recorder | None = None
         self.epoch = 0
         self._running: list[threading.Thread] = []
+        self._given_up = threading.Event()
         self._pings: list[Any] = []
         self._stop_deadline = 0.0
         self._trouble: str | None = None  # what Ray said when a pass broke
@@ -80,6 +81,7 @@ class Shift:
             self._rounds()
             self._conclude()
         finally:
+            self._give_up_passes()
             self._dismiss()
 
     def _first_passes(self, first: Workload, probing: Probing) -> None:
@@ -192,15 +194,18 @@ class Shift:
         items: list[WorkItem] = work_items(left.chunks.values(), request.settings.engine.chunk_seconds)
         groups: list[tuple[SoundBlock, ...]] = block_groups(left.all_blocks, blocks_at_once(self._placement))
         works: list[Callable[[], None]] = []
+        given_up = self._given_up = threading.Event()
         if items:
-            works.append(lambda: run_pass(Pass(items, self._placement, crew.names, request.settings), verbose=request.verbose))
+            works.append(lambda: run_pass(Pass(items, self._placement, crew.names, request.settings), given_up, verbose=request.verbose))
         if groups:
-            works.append(lambda: listen(groups, self._placement, crew.names, request.settings))
+            works.append(lambda: listen(groups, self._placement, crew.names, request.settings, given_up))
         return works
 
     def _run(self, work: Callable[[], None]) -> None:
         try:
             work()
+        except GivenUp:
+            log.info("a pass was given up")
         except Exception as error:  # noqa: BLE001 a broken pass is not the end: the manifest says what is missing, the next round does it
             self._trouble = (str(error).strip() or repr(error)).splitlines()[-1][:300]
             log.warning("a pass broke: %s", error)
@@ -263,10 +268,15 @@ class Shift:
             self._session.require_node()
             self._trouble = str(error).strip().splitlines()[0][:200]
             log.warning("an actor of the crew is gone, a new crew takes over: %s", error)
-            for thread in self._running:
-                thread.join(CREW_LOST_SECONDS)  # its workers find their actors gone and give up one by one
+            self._give_up_passes()
             self._dismiss()
             self._hire(self._controls.new_epoch())
+
+    def _give_up_passes(self) -> None:
+        """Have helper threads leave Ray: one that still calls it while the session ends has Ray end the whole process."""
+        self._given_up.set()
+        for thread in self._running:
+            thread.join(GIVE_UP_SECONDS)
 
     def _verdicts(self) -> Verdicts:
         return Verdicts(self._crew_here, self._intake, self.epoch, self._tick, self._over)

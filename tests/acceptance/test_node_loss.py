@@ -97,9 +97,14 @@ def test_a_node_lost_in_mid_run_costs_nothing_but_time(role: str, cluster: Any, 
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
-def test_a_local_run_that_loses_its_node_starts_another(folder: Path, undisturbed: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["at work", "on the way"])
+def test_a_local_run_that_loses_its_node_starts_another(when: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    """On the way: workers are being started, and threads that wait for them are inside Ray."""
     process = commands.start(*command(folder, tmp_path))
-    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    if when == "at work":
+        commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    else:
+        commands.wait_for(lambda: commands.worker_of(process.pid, "MapWorker"), "a vision actor")
     next(child for child in commands.workers(process.pid) if child.name() == "raylet").kill()
     _, err = process.communicate(timeout=commands.PATIENCE_S)
     assert process.returncode == 0, err
