@@ -18,6 +18,7 @@ from vaengine.cli_options import Db, Json, Out
 from vaengine.cli_pictures import plot, render
 from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
 from vaengine.output import Once, print_events, print_lines, print_table, say
+from vaengine.supervision import calls_for_it, supervised
 
 if TYPE_CHECKING:
     from schemas.store import StorageBackend
@@ -294,7 +295,8 @@ def opened(out: str | None, db: str | None) -> StorageBackend:
 
 def main() -> None:
     """The installed command."""
-    sys.exit(outcome(sys.argv[1:]))
+    code = supervised() if calls_for_it(sys.argv[1:]) else None
+    sys.exit(outcome(sys.argv[1:]) if code is None else code)
 
 
 def outcome(arguments: list[str]) -> int:

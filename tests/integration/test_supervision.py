@@ -1,0 +1,90 @@
+"""The process of a run may be lost at any moment, in ways that no code in it can notice: its parent starts it again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import commands
+from vaengine.supervision import MOST_STARTS, calls_for_it
+
+CHECKOUT = Path(__file__).parents[2]
+PROGRAM = """
+import os, pathlib, signal, sys, time
+from vaengine.supervision import supervised
+code = supervised()
+if code is not None:
+    sys.exit(code)
+starts = pathlib.Path(sys.argv[1])
+with starts.open("a") as told:
+    told.write(f"{os.getpid()}\\n")
+number = len(starts.read_text().split())
+"""
+ENDS = {
+    "in C++": "os._exit(1) if number < 3 else sys.exit(7)",
+    "by a crash": "os.kill(os.getpid(), signal.SIGSEGV) if number < 3 else sys.exit(7)",
+    "killed": "os.kill(os.getpid(), signal.SIGKILL) if number < 3 else sys.exit(7)",
+}
+
+
+def started(ending: str, starts: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM + ending, str(starts)]
+    return subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def told(starts: Path) -> list[int]:
+    return [int(line) for line in starts.read_text().split()] if starts.exists() else []
+
+
+@pytest.mark.parametrize("ending", ENDS.values(), ids=ENDS.keys())
+def test_a_process_that_is_lost_is_started_again_and_its_last_word_counts(ending: str, tmp_path: Path) -> None:
+    process = started(ending, tmp_path / "starts")
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, len(told(tmp_path / "starts"))) == (7, 3)
+    assert err.count("it is started again") == 2
+
+
+def test_one_that_is_lost_every_time_is_given_up(tmp_path: Path) -> None:
+    process = started("os.abort()", tmp_path / "starts")
+    process.communicate(timeout=60)
+    assert (process.returncode, len(told(tmp_path / "starts"))) == (128 + signal.SIGABRT, MOST_STARTS)
+
+
+@pytest.mark.parametrize("ending", ["sys.exit(1)", "raise SystemExit(3)", "1 / 0", ""])
+def test_an_end_of_its_own_is_the_end(ending: str, tmp_path: Path) -> None:
+    process = started(ending, tmp_path / "starts")
+    process.communicate(timeout=60)
+    assert process.returncode == {"raise SystemExit(3)": 3, "": 0}.get(ending, 1)
+    assert len(told(tmp_path / "starts")) == 1
+
+
+def test_a_signal_is_passed_on_once_and_ends_it_for_good(tmp_path: Path) -> None:
+    waits = "signal.signal(signal.SIGINT, lambda *_: os._exit(1)); starts.with_name('ready').touch(); time.sleep(100)"
+    process = started(waits, tmp_path / "starts")
+    commands.wait_for((tmp_path / "ready").exists, "the child")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    process.communicate(timeout=60)
+    assert (process.returncode, len(told(tmp_path / "starts"))) == (1, 1)
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    process = started("starts.with_name('ready').touch(); time.sleep(100)", tmp_path / "starts")
+    commands.wait_for((tmp_path / "ready").exists, "the child")
+    child = psutil.Process(told(tmp_path / "starts")[0])
+    process.kill()
+    process.communicate(timeout=60)
+    commands.wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end", seconds=20)
+
+
+def test_only_what_can_be_started_again_is() -> None:
+    assert calls_for_it(["run", "clips/"])
+    assert calls_for_it(["resume", "4711"])
+    assert not calls_for_it(["run", "-"])
+    assert not calls_for_it(["status"])
+    assert not calls_for_it([])
