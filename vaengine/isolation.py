@@ -55,7 +55,7 @@ class Lane:
         self._spent = dict(spent)
         for suspect in suspects:
             self._judge(suspect)
-        actors = [self._actor() for _ in range(min(self._size(), len(self._waiting)))]
+        actors = [self._actor() for _ in range(min(cells(self._placement), len(self._waiting)))]
         idle = list(actors)
         try:
             while (self._waiting or self._busy) and not self._verdicts.over():
@@ -115,6 +115,8 @@ class Lane:
 
     def _decision(self, suspect: Suspect) -> Decision:
         """What went down with a process of many is tried alone at once; after that the policy decides."""
+        if not suspect.tries:
+            return Retry(0.0)
         last = suspect.last
         if last.state not in COUNTED and suspect.lost < MOST_LOST:
             return Retry(0.0)
@@ -127,11 +129,6 @@ class Lane:
             killed=last.state is AttemptState.KILLED,
         )
 
-    def _size(self) -> int:
-        """As many cells as there would be models at work; beside nothing else, decoding and models share a cell."""
-        place = self._placement
-        return max(place.vision_actors, place.hearing_actors) or place.decode_slots
-
     def _actor(self) -> Any:
         import ray
 
@@ -139,6 +136,11 @@ class Lane:
         gpus = max(place.gpus_each, place.hearing_gpus_each)
         options: dict[str, Any] = {"num_cpus": place.cpus_each, "num_gpus": gpus or None, "max_restarts": -1, "max_task_retries": 0}
         return ray.remote(IsolationStage).options(**options).remote(self._names, self._settings)
+
+
+def cells(placement: Placement) -> int:
+    """As many as there would be models at work; beside nothing else, decoding and models share a cell."""
+    return max(placement.vision_actors, placement.hearing_actors) or placement.decode_slots
 
 
 def _ended(suspect: Suspect, trial: Trial, failure: Failure) -> Attempt:

@@ -21,14 +21,14 @@ from schemas.sound import SoundBlock
 from vaengine.control import Obedience
 from vaengine.crew import Crew, CrewWork, planned, start_crew
 from vaengine.intake import Intake, Left, Workload
-from vaengine.isolation import Lane
+from vaengine.isolation import Lane, cells
 from vaengine.listening import blocks_at_once, listen
 from vaengine.pipeline import GivenUp, Pass, run_pass
 from vaengine.plan import WorkItem, block_groups, work_items
 from vaengine.probing import Probing
 from vaengine.recorder import Recorder
 from vaengine.request import RunRequest
-from vaengine.suspects import Suspect
+from vaengine.suspects import Suspect, few
 from vaengine.verdicts import Verdicts, spent_by_video, suspects_among
 from vaengine.watchdog import Watchdog
 
@@ -121,14 +121,15 @@ class Shift:
                 self._round(left)
 
     def _round(self, left: Left) -> None:
-        """Fresh work in a pass, else suspects in the lane, else a moment for others to end what they hold."""
+        """Fresh work in a pass unless it is little, else that and suspects in the lane, else a moment for others to end what they hold."""
         self._resume(left)
         self._crew_here.finish(left.to_finish)
         fresh, suspects = self._sorted(left)
-        if fresh.has_work:
+        alone = [*few(fresh.works, cells(self._placement)), *suspects]
+        if fresh.has_work and len(alone) == len(suspects):
             self._pass(fresh)
-        elif suspects:
-            self._try_alone(suspects)
+        elif alone:
+            self._try_alone(alone)
         else:
             self._drain()
             time.sleep(OTHERS_SECONDS if left.elsewhere else TICK_SECONDS)

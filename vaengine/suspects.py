@@ -10,12 +10,13 @@ from schemas.chunk import ChunkSpec
 from schemas.sound import SoundBlock
 
 Work = ChunkSpec | SoundBlock
+FEW_PER_CELL = 2
 COUNTED = (AttemptState.FAILED, AttemptState.KILLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A chunk with tries behind it that gave no result; `tries` in order."""
+    """A chunk with tries behind it that gave no result, in order; without any it is only one that is tried beside them."""
 
     work: Work
     tries: tuple[Attempt, ...]
@@ -31,12 +32,12 @@ class Suspect:
 
     @property
     def last(self) -> Attempt:
-        """The try that says most: the last that failed, else the last one."""
+        """The try that says most, where there are any: the last that failed, else the last one."""
         return next((one for one in reversed(self.tries) if one.state in COUNTED), self.tries[-1])
 
     def again(self) -> Work:
         """The chunk as its next try."""
-        return replace(self.work, attempt=self.tries[-1].number + 1)
+        return replace(self.work, attempt=self.tries[-1].number + 1) if self.tries else self.work
 
     def after(self, attempt: Attempt) -> Suspect:
         """With one more try behind it."""
@@ -49,6 +50,14 @@ def by_chunk(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
     for one in sorted(attempts, key=lambda one: one.number):
         found.setdefault(one.chunk_id, []).append(one)
     return found
+
+
+def few(untried: Sequence[Work], cells: int) -> list[Suspect]:
+    """What a pass has left over, where it is too little for another one, which would take some 5 s to begin; none where it is not.
+
+    Such are chunks that waited in a process when that was lost.
+    """
+    return [Suspect(work, ()) for work in untried] if len(untried) <= FEW_PER_CELL * cells else []
 
 
 def suspect_of(work: Work, tried: Mapping[str, Sequence[Attempt]]) -> Suspect | None:

@@ -10,7 +10,7 @@ from schemas.attempt import Attempt, AttemptState
 from schemas.chunk import ChunkSpec
 from tests.unit.test_plan import PERSON_KEY, SCENE_KEY, video
 from vaengine.plan import chunk_spec
-from vaengine.suspects import by_chunk, suspect_of
+from vaengine.suspects import FEW_PER_CELL, by_chunk, few, suspect_of
 
 CHUNK: ChunkSpec = chunk_spec(video(100, 25), 0, 25, (PERSON_KEY, SCENE_KEY))
 LEASED, FAILED, LOST, KILLED = AttemptState.LEASED, AttemptState.FAILED, AttemptState.LOST, AttemptState.KILLED
@@ -52,3 +52,10 @@ def test_the_last_word_is_the_last_failure_not_the_last_loss() -> None:
     suspect = suspect_of(CHUNK, by_chunk(tries(KILLED, LOST)))
     assert suspect is not None
     assert suspect.last.state is KILLED
+
+
+def test_what_is_too_little_for_a_pass_is_tried_beside_suspects_as_its_first_try() -> None:
+    most = FEW_PER_CELL * 2
+    assert [one.again() for one in few([CHUNK] * most, cells=2)] == [CHUNK] * most
+    assert few([CHUNK] * (most + 1), cells=2) == []
+    assert few([], cells=2) == []
