@@ -31,7 +31,7 @@ PERMANENT: Final = frozenset({
     *("video", "empty_file", "not_a_video", "no_video_stream", "no_sound_stream", "unknown_coding", "no_frames", "unreadable"),
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt"),
-    *("internal", "model"),
+    *("internal", "model", "not_started"),
     *(POISONED, CANCELLED),
 })  # fmt: skip
 BLAMED: Final = frozenset({CRASH, TIMEOUT})  # the process ended, or had to be ended, because of the chunk that it held alone
