@@ -113,6 +113,22 @@ def ray_session() -> Iterator[Session]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    """URL of the suite's PostgreSQL server, which is started by the first test that asks and ends with this process."""
+    from tests.postgres import server_url
+
+    return server_url()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """URL of an empty PostgreSQL database of this test's own."""
+    from tests.postgres import fresh_database
+
+    return fresh_database()
+
+
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Refuses every connection beyond this machine in this process; returns the attempts, newest last."""

@@ -15,6 +15,7 @@ from typing import Final
 import psutil
 
 from schemas.store import StorageBackend
+from vaengine.postgres_cluster import LOCK
 from vaengine.quantities import size
 
 OLD_SECONDS: Final = 3600.0  # a younger folder may belong to a run that is just being started
@@ -51,11 +52,11 @@ def end_dead_runs(store: StorageBackend) -> Iterator[str]:
 
 
 def unused_folders(temporary: Path, *, now_s: float | None = None) -> list[Folder]:
-    """Folders of runs and of Ray sessions of which no process is left, older than an hour."""
+    """Folders of runs and of Ray sessions of which no process is left, older than an hour; a database that was stopped is none."""
     before = (time.time() if now_s is None else now_s) - OLD_SECONDS
     used = _in_use()
     sessions = [path for path in (temporary / "ray").glob("session_*") if _is_dead_session(path, used)]
-    own = [path for path in temporary.glob("vaengine-*") if str(path) not in used]
+    own = [path for path in temporary.glob("vaengine-*") if str(path) not in used and not (path / LOCK).exists()]
     found = [path for path in (*own, *sessions) if path.is_dir() and not path.is_symlink() and path.stat().st_mtime < before]
     return [Folder(path, sum(_sizes(path))) for path in sorted(found)]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from schemas.errors import NotFound, UsageError, VaengineError
+from vaengine.cli_db import db_app
 from vaengine.cli_identities import identities
 from vaengine.cli_models import models_app
 from vaengine.cli_options import Db, Json, Out
@@ -40,6 +41,7 @@ config_app = typer.Typer(help="Begin a batch file, check one, or show settings."
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(db_app, name="db")
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ray's logs and bars, and tracebacks of errors.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Batch file in YAML; the command line outranks it.")]

@@ -43,6 +43,8 @@ def test_what_is_young_or_in_use_or_nobody_of_ours_stays(tmp_path: Path, dead_pi
     made(tmp_path / "vaengine-young", old=False)
     made(tmp_path / "ray" / f"session_2026-01-01_00-00-00_000000_{os.getpid()}")
     made(tmp_path / "other")
+    (made(tmp_path / "vaengine-database") / "vaengine.lock").touch()
+    os.utime(tmp_path / "vaengine-database", (0, 0))
     used = made(tmp_path / "vaengine-used")
     with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], cwd=used, stdin=subprocess.PIPE) as process:
         assert list(clean(None, tmp_path)) == []
