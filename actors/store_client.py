@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from actors.answer import answer
 from actors.stores import open_store
+from actors.stores.address import without_password
 from schemas.errors import DiskFull, StoreFailed
 from schemas.recovery import GiveUp, RetryPolicy
 from schemas.store import StorageBackend
@@ -60,4 +61,4 @@ class _StoreClient:
 
 def store_client(actor: Any, url: str, require: Callable[[], None] | None = None) -> StorageBackend:
     """A `StorageBackend` whose every method is a call to a running `StoreActor`; `require` as in `actors.answer`."""
-    return cast(StorageBackend, _StoreClient(actor, url, require))
+    return cast(StorageBackend, _StoreClient(actor, without_password(url), require))

@@ -95,8 +95,20 @@ _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensu
 
 
 def canonical_json(value: object) -> str:
-    """One spelling per value: sorted keys, no spaces, shortest floats that read back the same."""
-    return _CANONICAL.encode(value)
+    """One spelling per value: sorted keys, no spaces, shortest floats that read back the same, and one zero.
+
+    A zero with a sign is equal to one without, and not every database keeps it.
+    """
+    text = _CANONICAL.encode(value)
+    return _CANONICAL.encode(_one_zero(value)) if "-0.0" in text else text
+
+
+def _one_zero(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _one_zero(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_one_zero(one) for one in value]
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def canonical_digest(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -251,6 +251,13 @@ class DiskFull(VaengineError):
     transient = True
 
 
+class Unstorable(VaengineError):
+    """A value that the store has no form for. Values: url, what it is."""
+
+    template = "store {0} cannot hold this: {1}; nothing of it was written, another store may hold it (files: or sqlite:///)"
+    kind = "unstorable"
+
+
 class StoreFailed(VaengineError):
     """The store refused a write for another reason. Values: url, detail."""
 

@@ -30,6 +30,7 @@ _HOMES = {
     "RetryStrategy": "schemas.recovery",
     "StorageBackend": "schemas.store",
     "FileStorageBackend": "actors.stores.files",
+    "PostgreSQLStorageBackend": "actors.stores.postgres",
     "SQLiteStorageBackend": "actors.stores.sqlite",
     "UsageError": "schemas.errors",
     "VaengineError": "schemas.errors",
@@ -42,6 +43,7 @@ __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 strings all: the keys above
 if TYPE_CHECKING:
     from actors.stores import open_store as open_store
     from actors.stores.files import FileStorageBackend as FileStorageBackend
+    from actors.stores.postgres import PostgreSQLStorageBackend as PostgreSQLStorageBackend
     from actors.stores.sqlite import SQLiteStorageBackend as SQLiteStorageBackend
     from schemas.errors import UsageError as UsageError
     from schemas.errors import VaengineError as VaengineError

@@ -42,7 +42,7 @@ def _count(value: Any) -> bool:
 RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "inputs": (_texts, "a path or a list of paths"),
     "out": (_text, "a folder"),
-    "db": (_text, "sqlite:///FILE or files:DIR"),
+    "db": (_text, "sqlite:///FILE, files:DIR or postgresql://USER@HOST/DATABASE"),
     "pipelines": (_texts, "names, such as [scene, person]"),
     "cluster": (_text, "local, auto or an address"),
     "limit": (_count, "a number of videos, 1 or more"),

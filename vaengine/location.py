@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ DATABASE: Final = "batch_processing.db"
 
 
 def store_url(db: str | None, out: Path) -> str:
-    """The absolute address of a store; SQLite under `out` unless told otherwise. Raises `StoreUnreachable`."""
+    """The whole address of a store; SQLite under `out` unless told otherwise. Raises `StoreUnreachable`."""
     return Address.parse(db or f"sqlite:///{out / DATABASE}").url
 
 
@@ -30,24 +31,30 @@ def stored_at(db: str | None, out: str | None) -> str:
 
 
 def checkpoint_of(batch: str, out: str | None, db: str | None) -> Checkpoint:
-    """The checkpoint that a path, a batch id, or the beginning of one means; raises `NotFound` or `UsageError`."""
+    """The checkpoint that a path, a batch id, or the beginning of one means, with the store at `db` if given: that of the checkpoint may
+    have moved, and holds no password. Raises `NotFound` or `UsageError`."""
+    found = Checkpoint.read(_checkpoint_path(batch, out, db))
+    return replace(found, store_url=Address.parse(db).url) if db else found
+
+
+def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
     if batch.endswith(".json") or os.sep in batch:
-        return Checkpoint.read(Path(batch).expanduser().absolute())
+        return Path(batch).expanduser().absolute()
     folders = list(_checkpoint_folders(out, db))
     for folder in folders:
         meant = _meant(batch, batch_ids(folder))
         if meant:
-            return Checkpoint.read(path_in(folder, meant))
+            return path_in(folder, meant)
     there = [known for folder in folders for known in batch_ids(folder)]
     where = f"{folders[0]} (which has {', '.join(there[:5])})" if there else f"{folders[0]}; name the results' folder with --out"
     raise NotFound(f"batch {batch}", where)
 
 
 def _checkpoint_folders(out: str | None, db: str | None) -> Iterator[Path]:
-    if out or not db:
+    address = Address.parse(db) if db else None
+    if out or address is None or address.kind == "postgresql":
         yield Path(out or DEFAULT_OUT).expanduser().absolute()
-    if db:
-        address = Address.parse(db)
+    if address is not None and address.kind != "postgresql":
         yield address.path if address.kind == "files" else address.path.parent
 
 

@@ -155,8 +155,8 @@ def _file_inputs(file: BatchFile) -> tuple[str, ...]:
 
 def _file_db(file: BatchFile) -> str | None:
     """`db` of a batch file with its path made relative to the file."""
-    scheme, colon, rest = (file.text("db") or "").partition(":")
+    scheme, _, rest = (file.text("db") or "").partition(":")
     slashes = "///" if rest.startswith("///") else ""
-    if not colon or (scheme == "sqlite") != bool(slashes):
+    if scheme not in ("files", "sqlite") or (scheme == "sqlite") != bool(slashes):
         return file.text("db")  # nothing to make absolute, or no address at all: the store says so
     return f"{scheme}:{slashes}{file.path.absolute().parent / Path(rest.removeprefix(slashes)).expanduser()}"

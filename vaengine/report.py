@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.stores.address import without_password
 from schemas.job import BatchJob, BatchReport, VideoOutcome
 from vaengine.output import Table
 from vaengine.quantities import clock, counted, size, timestamp
@@ -74,7 +75,7 @@ def more(report: BatchReport) -> str:
 def places(request: RunRequest, batch_id: str) -> list[str]:
     """Where the results are."""
     files = [f"files    {request.out}{os.sep}VIDEO_ID{os.sep}"] if request.files else []
-    return [f"store    {request.store_url}", *files, f"report   {report_path(request.out, batch_id)}"]
+    return [f"store    {without_password(request.store_url)}", *files, f"report   {report_path(request.out, batch_id)}"]
 
 
 def next_steps(report: BatchReport, request: RunRequest) -> list[str]:
@@ -91,7 +92,7 @@ def _store_option(request: RunRequest) -> str:
 
     if request.store_url == store_url(None, request.out):
         return f"--out {shlex.quote(str(request.out))}"
-    return f"--db {shlex.quote(request.store_url)}"
+    return f"--db {shlex.quote(without_password(request.store_url))}"
 
 
 def report_event(report: BatchReport) -> dict[str, Any]:

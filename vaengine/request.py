@@ -17,7 +17,7 @@ class RunRequest:
     pipelines: tuple[str, ...]
     settings: Settings
     out: Path
-    store_url: str  # files:DIR or sqlite:///FILE, absolute
+    store_url: str  # files:DIR or sqlite:///FILE, absolute, or postgresql://..., perhaps with a password
     cluster: str = "local"  # "local", "auto" or an address
     limit: int | None = None  # only the first so many inputs
     files: bool = True  # write the JSON projections

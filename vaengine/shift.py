@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from actors.coordinator import Finished, Standing
 from actors.limits import Limits, resident_bytes
+from actors.stores.address import without_password
 from cluster.placement import Placement
 from cluster.processes import end_process
 from cluster.session import Session
@@ -102,7 +103,7 @@ class Shift:
         for _ in range(2):
             with self._surviving():
                 return self._intake.take(page, self._crew_here.store, self.epoch)
-        raise StoreFailed(self._request.store_url, self._trouble)
+        raise StoreFailed(without_password(self._request.store_url), self._trouble)
 
     def _rounds(self) -> None:
         """Until nothing is left, here or in the hands of another run; rounds that change nothing come to an end."""

@@ -6,7 +6,7 @@ from schemas.store import StorageBackend
 
 
 def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
-    """The store at `files:DIR` or `sqlite:///FILE`, made if need be.
+    """The store at `files:DIR`, `sqlite:///FILE` or `postgresql://...`, made if need be.
 
     With `read_only` nothing is created or changed, and a missing store raises `NotFound`. Raises `StoreUnreachable` for an address that
     cannot be used, naming cause and cure.
@@ -18,6 +18,10 @@ def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
         from actors.stores.files import FileStorageBackend
 
         return FileStorageBackend(address.path, read_only=read_only)
+    if address.kind == "postgresql":
+        from actors.stores.postgres import PostgreSQLStorageBackend
+
+        return PostgreSQLStorageBackend(address.url, read_only=read_only)
     from actors.stores.sqlite import SQLiteStorageBackend
 
     return SQLiteStorageBackend(address.path, read_only=read_only)

@@ -1,4 +1,4 @@
-"""Addresses of stores: `files:DIR` and `sqlite:///FILE`."""
+"""Addresses of stores: `files:DIR`, `sqlite:///FILE` and `postgresql://...`."""
 
 from __future__ import annotations
 
@@ -8,35 +8,49 @@ from typing import Final, Literal
 
 from schemas.errors import StoreUnreachable
 
-FORMS: Final = "files:DIR or sqlite:///FILE"
+FORMS: Final = "files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+POSTGRES: Final = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a store is; `path` is absolute, a folder for files and a file for SQLite."""
+    """Where a store is: an absolute path, a folder for files and a file for SQLite, or the URL of a PostgreSQL database."""
 
-    kind: Literal["files", "sqlite"]
-    path: Path
+    kind: Literal["files", "sqlite", "postgresql"]
+    place: str
 
     @classmethod
     def parse(cls, url: str) -> Address:
         """The address a URL names; raises `StoreUnreachable` for any other form."""
         scheme, _, rest = url.partition(":")
         if scheme == "files" and rest:
-            return cls("files", Path(rest).expanduser().absolute())
+            return cls("files", _absolute(rest))
         if scheme == "sqlite" and rest.startswith("///") and len(rest) > len("///"):
-            return cls("sqlite", Path(rest.removeprefix("///")).expanduser().absolute())
-        if scheme.partition("+")[0] in ("postgresql", "postgres"):
-            raise StoreUnreachable(without_password(url), "PostgreSQL is not available yet in this version; use sqlite:/// or files:")
+            return cls("sqlite", _absolute(rest.removeprefix("///")))
+        if scheme.partition("+")[0] in POSTGRES and rest.startswith("//"):
+            return cls("postgresql", f"postgresql:{rest}")
         raise StoreUnreachable(without_password(url), f"a store is {FORMS}")
 
     @property
+    def path(self) -> Path:
+        """Where on the disk; raises ValueError for a server's."""
+        if self.kind == "postgresql":
+            raise ValueError("a database on a server has no path")
+        return Path(self.place)
+
+    @property
     def url(self) -> str:
-        return f"files:{self.path}" if self.kind == "files" else f"sqlite:///{self.path}"
+        return {"files": "files:", "sqlite": "sqlite:///", "postgresql": ""}[self.kind] + self.place
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """The URL as it may be shown: `USER:PASSWORD@` and `?password=` are where a password can be."""
     scheme, slashes, rest = url.partition("://")
     user, at, host = rest.rpartition("@")
-    return f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}"
+    place, mark, query = host.partition("?")
+    shown = "&".join(part for part in query.split("&") if not part.lower().startswith(("password=", "sslpassword=")))
+    return f"{scheme}{slashes}{user.partition(':')[0]}{at}{place}{mark if shown else ''}{shown}"

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, and_, case, delete, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from actors.stores import log_rows
+from actors.stores.dialect import upsert
 from actors.stores.log import REGISTERED
 from actors.stores.queries import paged
 from schemas import tables
@@ -43,7 +43,7 @@ def end_leased(connection: Connection, commits: Iterable[ChunkCommit]) -> None:
 
 def put_attempts(connection: Connection, new: Sequence[Attempt]) -> None:
     """News of tries: what has ended stays, and what an event does not tell stays too."""
-    statement, stored = upsert(attempts), attempts.c
+    statement, stored = upsert(connection, attempts), attempts.c
     told = statement.excluded
     changes = {name: func.coalesce(told[name], stored[name]) for name in _TOLD_LATER}
     beat_at = case(

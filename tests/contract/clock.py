@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-ASKED_BY = ("files", "files_runs", "sqlite", "sqlite_runs", "register", "files_requests", "sqlite_requests")
+ASKED_BY = ("files", "files_runs", "database_store", "database_runs", "register", "files_requests", "database_requests")
 
 
 class Clock:

@@ -10,11 +10,15 @@ import pytest
 from actors.stores import open_store
 from schemas.annotation import canonical_digest
 from schemas.store import StorageBackend
+from tests import postgres
 
 STORES: dict[str, Callable[[Path], str]] = {
     "files": lambda folder: f"files:{folder}",
     "sqlite": lambda folder: f"sqlite:///{folder}/batch_processing.db",
+    "postgresql": lambda folder: postgres.fresh_database(),
 }
+
+LOCAL = ["files", "sqlite"]  # on a disk of this machine
 
 
 @pytest.fixture(params=STORES)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from actors.stores import open_store
-from schemas.annotation import FACE_DETECTION, WORD, Annotation
+from schemas.annotation import FACE_DETECTION, WORD, Annotation, annotation_id
 from schemas.chunk import WorkKey
 from schemas.job import JobStatus
 from schemas.pipeline import AUDIO, FACE
@@ -150,7 +150,7 @@ def test_payloads_of_sound_are_kept_in_order_until_it_is_complete(store: Storage
 def test_rows_without_a_frame_stay_when_a_block_is_committed_later_however_long_it_is(store: StorageBackend) -> None:
     key = CLIP.key(AUDIO)
     epoch, job_id = begun(store, key), CLIP.job(key).job_id
-    words = tuple(Annotation(f"word{n:02d}", *_of(key), WORD, n / 10, n / 10 + 0.1) for n in range(50))
+    words = tuple(Annotation(annotation_id(*_of(key), WORD, -1, n), *_of(key), WORD, n / 10, n / 10 + 0.1) for n in range(50))
     store.finish(epoch, Outcome(key, job_id, JobStatus.FAILED, words))
     commit = CLIP.commit(key, 0, rows=())
     store.commit_chunks(epoch, [replace(commit, line=replace(commit.line, frame_count=1_920_000))])

@@ -435,7 +435,7 @@ def test_a_network_file_system_is_recognised_by_its_nearest_mount(path, answer):
 
 
 def test_without_the_log_a_store_works_the_same(path, monkeypatch):
-    monkeypatch.setattr("actors.stores.database.is_network", lambda _: True)
+    monkeypatch.setattr("actors.stores.sqlite_database.is_network", lambda _: True)
     store = SQLiteStorageBackend(path)
     store.register(store.open_run(RUN), [], [CLIP.job(PERSONS)])
     assert store.commit_chunks(1, CLIP.commits(PERSONS)) == {PERSONS: 100}

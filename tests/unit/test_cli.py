@@ -156,7 +156,7 @@ def test_verbose_shows_where_it_went_wrong(engine: type[FakeEngine], capsys: pyt
         (["run", "clip.mp4", "--workers", "33"], "setting engine.workers cannot be 33"),
         (["run", "clip.mp4", "--workers", "x"], "'--workers'"),
         (["run", "clip.mp4", "--limit", "0"], "'--limit'"),
-        (["run", "clip.mp4", "--db", "mysql://x"], "a store is files:DIR or sqlite:///FILE"),
+        (["run", "clip.mp4", "--db", "mysql://x"], "a store is files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE"),
         (["run", "clip.mp4", "--config", "no.yaml"], "no.yaml cannot be read"),
         (["run", "clip.mp4", "--fsat"], "No such option: --fsat"),
         (["rum"], "No such command 'rum'"),

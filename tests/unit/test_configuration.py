@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import InvalidSetting, StoreUnreachable, UnknownPipeline, UnknownSetting, UsageError
+from schemas.errors import InvalidSetting, UnknownPipeline, UnknownSetting, UsageError
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import Settings
 from tests.conftest import CHECKOUT
 from vaengine import batchfile
+from vaengine.checkpoint import Checkpoint
 from vaengine.configuration import KNOWN, assignments, configured, layer, nearest, row_table
 from vaengine.location import stored_at
 from vaengine.options import RunOptions, asked, pipelines_named
@@ -230,10 +231,10 @@ def test_a_models_path_is_relative_to_the_batch_file_and_its_name_is_none(tmp_pa
     assert told[key].value == path.format(tmp_path)
 
 
-def test_postgresql_is_refused_without_showing_the_password(clip: Path) -> None:
-    with pytest.raises(StoreUnreachable) as caught:
-        asked(RunOptions(paths=(str(clip),), db="postgresql://me:secret@host/db"))
-    assert "secret" not in str(caught.value)
+def test_a_postgresql_database_is_named_whole_and_kept_without_its_password(clip: Path) -> None:
+    request = asked(RunOptions(paths=(str(clip),), db="postgresql://me:secret@host/db?password=hidden&sslmode=require")).request
+    assert request.store_url == "postgresql://me:secret@host/db?password=hidden&sslmode=require"
+    assert Checkpoint.of(request, "b1").store_url == "postgresql://me@host/db?sslmode=require"
 
 
 def test_nothing_to_work_on_is_wrong_use() -> None:

@@ -1,9 +1,8 @@
-"""Runs of a store in one SQLite file: their epochs, what they hold, what they say of themselves."""
+"""Runs of a store in a database: their epochs, what they hold, what they say of themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import insert, select
 
@@ -18,12 +17,12 @@ from schemas.errors import StaleEpoch
 from schemas.store import RunInfo, StorageBackend, StoredBatch
 
 
-class SQLiteRuns(StorageBackend):
+class DatabaseRuns(StorageBackend):
     """The part of the store that is about runs."""
 
-    def __init__(self, db_path: Path, *, read_only: bool = False) -> None:
-        self._db = Database(Path(db_path).absolute(), read_only=read_only)
-        self.url = self._db.url
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self.url = database.url
 
     def open_run(self, run: RunInfo) -> int:
         at = now()
@@ -47,7 +46,7 @@ class SQLiteRuns(StorageBackend):
 
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
         at = now()
-        with self._db.write(epoch) as connection:
+        with self._db.write(epoch, {key.video_id for key in keys}) as connection:
             there = queries.jobs_of_videos(connection, (key.video_id for key in keys))
             closed = queries.complete(connection, keys).keys() | held_back(there)
             free = set(keys) - closed - lease_queries.held_elsewhere(connection, epoch, keys, at)
@@ -56,11 +55,11 @@ class SQLiteRuns(StorageBackend):
             return {key for key, holder in lease_queries.holders(connection, keys).items() if holder == epoch}
 
     def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
-        with self._db.write(epoch) as connection:
+        with self._db.write(epoch, {key.video_id for key in keys}) as connection:
             lease_queries.drop(connection, keys, epoch=epoch)
 
     def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
-        with self._db.write(epoch) as connection:
+        with self._db.write(epoch, {one.video_id for one in attempts}) as connection:
             lease_queries.beat(connection, epoch, now(), **({} if progress is None else {"progress": progress}))
             log_queries.put_attempts(connection, attempts)
 

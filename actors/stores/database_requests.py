@@ -1,4 +1,4 @@
-"""What people ask of jobs, and the logs of jobs, in one SQLite file."""
+"""What people ask of jobs, and the logs of jobs, in a database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from actors.stores import lease_queries, log, log_queries, queries, requests
-from actors.stores.sqlite_runs import SQLiteRuns
+from actors.stores.database_runs import DatabaseRuns
 from actors.stores.transitions import now
 from schemas import tables
 from schemas.attempt import Control, Event
@@ -15,7 +15,7 @@ from schemas.errors import NotFound
 from schemas.job import BatchJob
 
 
-class SQLiteRequests(SQLiteRuns):
+class DatabaseRequests(DatabaseRuns):
     """The part of the store that answers to people."""
 
     def request(self, job_ids: Sequence[str], control: Control | None) -> None:

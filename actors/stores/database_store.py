@@ -1,0 +1,228 @@
+"""A store in a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from actors.stores import lease_queries, log, log_queries, queries, rows
+from actors.stores.database_requests import DatabaseRequests
+from actors.stores.transitions import (
+    canonical_states,
+    finished,
+    is_open,
+    key_of,
+    keys_of,
+    marked,
+    now,
+    registered,
+    result_of,
+    standing,
+    superseded,
+    to_lease,
+)
+from schemas import tables
+from schemas.annotation import Annotation
+from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.coco import reading_order
+from schemas.job import BatchJob, JobStatus
+from schemas.store import Embeddings, Identity, Outcome
+from schemas.video import Video
+
+
+class DatabaseStorageBackend(DatabaseRequests):
+    """Everything in the tables of `schemas.tables`; which database they are in is a matter of `Database` and of `dialect` alone."""
+
+    def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
+        with self._db.write(None) as connection:
+            job = queries.job_by_id(connection, job_id, self.url)
+            known = job.pipeline_results.get(pipeline)
+            key = WorkKey(job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config))
+            made = tuple(rows.annotations_by_hand(key, annotations))
+            self._finish(connection, Outcome(key, job_id, JobStatus.COMPLETED, made))
+        return self.url
+
+    def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:
+        with self._db.read() as connection:
+            key = key_of(queries.job_by_id(connection, job_id, self.url), pipeline, self.url)
+            return [annotation.to_data() for annotation in _annotations(connection, key)]
+
+    def annotation_exists(self, job_id: str, pipeline: str) -> bool:
+        states, names = tables.job_pipeline_status.c, tables.pipelines.c
+        query = select(states.digest).join(tables.pipelines).where(states.job_id == job_id, names.name == pipeline)
+        with self._db.read() as connection:
+            return connection.scalar(query.where(states.status == JobStatus.COMPLETED.value)) is not None
+
+    def save_job_metadata(self, job: BatchJob) -> None:
+        with self._db.write(None) as connection:
+            queries.put_jobs(connection, [job])
+
+    def load_job_metadata(self, job_id: str) -> BatchJob:
+        with self._db.read() as connection:
+            return queries.job_by_id(connection, job_id, self.url)
+
+    def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
+        with self._db.read() as connection:
+            return queries.videos_by_path(connection, paths)
+
+    def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
+        columns = tables.videos.c
+        query = select(columns.video_id, columns.fingerprint)
+        with self._db.read() as connection:
+            pages = (connection.execute(query.where(columns.video_id.in_(page))) for page in queries.paged(video_ids))
+            return {row.video_id: row.fingerprint for page in pages for row in page}
+
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
+        keys, at = [key for job in jobs for key in keys_of(job).values()], now()
+        with self._db.write(epoch, {job.video_id for job in jobs} | {video.video_id for video in videos}) as connection:
+            queries.put_videos(connection, videos)
+            there = queries.jobs_of_videos(connection, (job.video_id for job in jobs))
+            complete = queries.complete(connection, keys)
+            elsewhere = lease_queries.held_elsewhere(connection, epoch, keys, at) - complete.keys()
+            known, stands = {job.job_id: job for job in there}, standing(there, complete, elsewhere)
+            new = [registered(job, known.get(job.job_id), stands) for job in jobs]
+            queries.put_jobs(connection, new)
+            lease_queries.take(connection, epoch, {key for job in new for key in to_lease(job)} - elsewhere)
+            lease_queries.beat(connection, epoch, at)
+            self._note_registered(
+                connection, epoch, [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED]
+            )
+            return elsewhere
+
+    def _note_registered(self, connection: Connection, epoch: int, jobs: Sequence[BatchJob]) -> None:
+        lines = {job.job_id: log.registration(job, epoch, now()) for job in jobs}
+        noted = log_queries.registered_by(connection, lines.keys(), f"run {epoch}")
+        log_queries.note(connection, (line for job_id, line in lines.items() if job_id not in noted))
+
+    def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        with self._db.read() as connection:
+            return set(queries.complete(connection, keys))
+
+    def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
+        with self._db.read() as connection:
+            return queries.lines_of(connection, keys)
+
+    def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
+        keys = dict.fromkeys(commit.line.key for commit in commits)
+        with self._db.write(epoch, {key.video_id for key in keys}) as connection:
+            ids = queries.pipeline_ids(connection, {key.pipeline for key in keys})
+            done = queries.complete(connection, keys)  # a late repetition must not undo a finished result
+            new = [commit for commit in commits if commit.line.key not in done]
+            lease_queries.require_for_chunks(connection, epoch, [key for key in keys if key not in done])
+            log_queries.require_newest(connection, new)
+            at = rows.time_text(now()) or ""
+            for commit in new:
+                queries.put_chunk(connection, rows.checked(commit), ids[commit.line.key.pipeline], at)
+            log_queries.end_leased(connection, commits)
+            return queries.frames_committed(connection, keys, ids)
+
+    def payloads(self, key: WorkKey) -> list[bytes]:
+        with self._db.read() as connection:
+            pipeline_id = queries.pipeline_ids(connection).get(key.pipeline, 0)
+            query = select(tables.chunks.c.payload).where(queries.of_key(tables.chunks, key, pipeline_id))
+            query = query.where(tables.chunks.c.payload.is_not(None)).order_by(tables.chunks.c.first_frame)
+            return [payload for payload in connection.execute(query).scalars() if payload]
+
+    def finish(self, epoch: int | None, outcome: Outcome) -> None:
+        with self._db.write(epoch, [outcome.key.video_id]) as connection:
+            if queries.complete(connection, [outcome.key]):
+                return
+            if epoch is not None:
+                lease_queries.require(connection, epoch, [outcome.key])
+            self._finish(connection, outcome, epoch)
+
+    def _finish(self, connection: Connection, outcome: Outcome, epoch: int | None = None) -> None:
+        key, at = outcome.key, now()
+        job = queries.job_by_id(connection, outcome.job_id, self.url)
+        pipeline_id = queries.pipeline_ids(connection, [key.pipeline])[key.pipeline]
+        if outcome.annotations is None:
+            data = queries.data_of(connection, key)
+        else:
+            data = [annotation.to_data() for annotation in outcome.annotations]
+            queries.replace_rows(connection, key, pipeline_id, outcome.annotations, outcome.job_id, rows.time_text(at) or "")
+        if outcome.replaces_embeddings:
+            queries.replace_embeddings(connection, key, pipeline_id, outcome.embeddings)
+        result = result_of(outcome, data, queries.seconds_of(connection, key, pipeline_id), at)
+        siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id)
+        linked = [other for other in siblings if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key]
+        queries.put_jobs(connection, [finished(other, result, at) for other in linked])
+        log_queries.note(connection, (log.end_of(other, result, outcome, at) for other in linked))
+        if outcome.status is JobStatus.COMPLETED:
+            queries.drop_payloads(connection, key, pipeline_id)
+            if not outcome.keep_runs:
+                spared = lease_queries.configurations_elsewhere(connection, epoch, key, pipeline_id, at)
+                self._supersede(connection, key, pipeline_id, [other for other in siblings if other not in linked], spared)
+        lease_queries.drop(connection, [key])
+
+    def _supersede(self, connection: Connection, key: WorkKey, pipeline_id: int, others: Sequence[BatchJob], spared: Set[str]) -> None:
+        """Take what other configurations of this pipeline and video, but the spared ones, left out of the store, and out of their jobs."""
+        queries.drop_other_configurations(connection, key, pipeline_id, spared)
+        asked = [job for job in others if key.pipeline in job.pipeline_results]
+        for job in (job for job in asked if job.pipeline_results[key.pipeline].config_hash not in spared):
+            rest = superseded(job, key.pipeline, now())
+            queries.drop_result(connection, job, pipeline_id, whole=rest is None)
+            queries.put_jobs(connection, [rest] if rest else [])
+
+    def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+        with self._db.write(epoch) as connection:
+            job = queries.job_by_id(connection, job_id, self.url)
+            keys = {pipeline: key_of(job, pipeline, self.url) for pipeline in pipelines}
+            if epoch is not None:
+                lease_queries.require(connection, epoch, [keys[name] for name in pipelines if is_open(job.pipeline_results[name])])
+            queries.put_jobs(connection, [marked(job, pipelines, status, now())])
+
+    def jobs(
+        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+    ) -> Iterator[BatchJob]:
+        conditions: list[ColumnElement[bool]] = []
+        if status is not None:
+            conditions.append(tables.jobs.c.status == status.value)
+        if batch_id is not None:
+            conditions.append(tables.jobs.c.batch_id == batch_id)
+        with self._db.read() as connection:
+            if job_ids is None:
+                return iter(queries.jobs_where(connection, *conditions))
+            pages = queries.paged(job_ids)
+            found = [job for page in pages for job in queries.jobs_where(connection, tables.jobs.c.job_id.in_(page), *conditions)]
+            return iter(sorted(found, key=lambda job: (job.created_at, job.job_id)))
+
+    def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
+        with self._db.read() as connection:
+            return queries.videos_by_id(connection, video_ids)
+
+    def annotations(self, key: WorkKey) -> list[Annotation]:
+        with self._db.read() as connection:
+            return _annotations(connection, key)
+
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        with self._db.read() as connection:
+            return queries.embeddings_of(connection, key)
+
+    def put_identities(self, identities: Sequence[Identity]) -> None:
+        with self._db.write(None) as connection:
+            connection.execute(delete(tables.identities))
+            queries.put(connection, tables.identities, [rows.identity_row(one) for one in identities])
+
+    def identities(self) -> list[Identity]:
+        columns = tables.identities.c
+        query = select(tables.identities).order_by(columns.identity_id, columns.video_id, columns.face_id)
+        with self._db.read() as connection:
+            return [rows.identity_from(row) for row in connection.execute(query).mappings()]
+
+    def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
+        with self._db.read() as connection:
+            table = tables.embeddings.c
+            for one, model, vector in connection.execute(select(table.annotation_id, table.model, table.vector)):
+                yield from Embeddings((one,), np.frombuffer(vector, "<f4").astype(np.float32)[None], model).canonical()
+            for data in connection.execute(select(tables.annotations.c.data)).scalars():
+                yield {"annotation": json.loads(data)}
+            for job in queries.jobs_where(connection):
+                yield from canonical_states(job)
+
+
+def _annotations(connection: Connection, key: WorkKey) -> list[Annotation]:
+    return sorted((Annotation.from_data(data) for data in queries.data_of(connection, key)), key=reading_order)

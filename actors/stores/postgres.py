@@ -1,0 +1,17 @@
+"""The store in a PostgreSQL database."""
+
+from __future__ import annotations
+
+from actors.stores.database_store import DatabaseStorageBackend
+from actors.stores.postgres_database import PostgresDatabase
+
+
+class PostgreSQLStorageBackend(DatabaseStorageBackend):
+    """Everything in the database that a `postgresql://` URL names; tables are made if need be, the database is not.
+
+    Any number of engines on any number of machines may write at once. `read_only` never creates or changes anything. Raises
+    `StoreUnreachable` when the server or the database cannot be used.
+    """
+
+    def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
+        super().__init__(PostgresDatabase(connection_string, read_only=read_only))

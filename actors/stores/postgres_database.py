@@ -1,0 +1,134 @@
+"""One PostgreSQL database: its connections, its locks, its transactions, and its refusals as our errors."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg.types.string import TextLoader
+from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+
+from actors.stores.address import without_password
+from actors.stores.database import Database
+from actors.stores.postgres_json import spelled
+from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, Unstorable, VaengineError
+
+CONNECT_SECONDS: Final = 10
+STATEMENT_SECONDS: Final = 600  # a statement that takes longer waits for something that does not come
+LOCK_SECONDS: Final = 120
+POOL_SIZE: Final = 4
+MOST_LOCKS: Final = 64  # of videos in one transaction: the server has room for so many from each connection
+
+_EVERYTHING: Final = 0x7661_0001  # classes of advisory locks, "va"
+_ONE_VIDEO: Final = 0x7661_0002
+
+_UNUSABLE: Final = {  # SQLSTATE, or the class of it -> what to do
+    "42501": "the role may not do that; a run needs one that may create tables and write, `GRANT ... TO` it",
+    "25006": "the database may only be read; check the role, or whether the server is a replica",
+}
+_REFUSED: Final = {  # what a server says before there is a SQLSTATE -> what to do
+    "does not exist": "make the database with `createdb`, the role with `createuser`, or check the URL",
+    "authentication failed": "check the password in the URL, in PGPASSWORD or in ~/.pgpass",
+    "no password supplied": "give the password in the URL, in PGPASSWORD or in ~/.pgpass",
+}
+
+
+class PostgresDatabase(Database):
+    """Transactions on one PostgreSQL database, which many engines on many machines may write at once.
+
+    What a transaction writes belongs to videos, and writers of the same video take turns by advisory locks that end with the transaction;
+    writers of different videos do not meet. What concerns all of them (a run that begins, a page of thousands of videos) locks everything.
+    So each transaction reads what is true until it ends, as SQLite's BEGIN IMMEDIATE has it, and none has to be tried again.
+    """
+
+    def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
+        self.url, self.read_only = without_password(connection_string), read_only
+        self._open = False
+        self._engine = self._connected(connection_string)
+        if read_only and self._is_empty():
+            raise NotFound("store", self.url)
+        self._migrate()
+        self._open = True
+
+    def _connected(self, connection_string: str) -> Engine:
+        options = {
+            "statement_timeout": STATEMENT_SECONDS * 1000,
+            "lock_timeout": LOCK_SECONDS * 1000,
+            "timezone": "UTC",
+            "default_transaction_read_only": "on" if self.read_only else "off",
+        }
+        try:
+            url = make_url(connection_string).set(drivername="postgresql+psycopg")
+        except exc.ArgumentError as error:
+            raise StoreUnreachable(self.url, f"{error}; it is postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from error
+        told = f"{url.query.get('options', '')} {' '.join(f'-c {name}={value}' for name, value in options.items())}".strip()
+        engine = create_engine(
+            url,
+            pool_size=POOL_SIZE,
+            json_serializer=spelled,
+            pool_pre_ping=True,  # a server that was started again is met by a new connection, not by an error
+            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "vaengine", "options": told},
+        )
+        event.listen(engine, "connect", _json_as_text)
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._errors(), self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+            yield connection
+
+    def _is_empty(self) -> bool:
+        with self.read() as connection:
+            return not self._table_names(connection)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return self._engine.connect()
+
+    def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
+        wanted = None if videos is None else sorted({_signed(zlib.crc32(video.encode())) for video in videos})  # sorted: no deadlock
+        if wanted is None or len(wanted) > MOST_LOCKS:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, 0)", (_EVERYTHING,))
+            return
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(%s, 0)", (_EVERYTHING,))
+        for video in wanted:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_ONE_VIDEO, video))
+
+    def _table_names(self, connection: Connection) -> set[str]:
+        return set(connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").scalars())
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            raise self._refusal(error.orig) from error
+        except psycopg.Error as error:  # COPY goes past SQLAlchemy
+            raise self._refusal(error) from error
+        except UnicodeEncodeError as error:
+            raise Unstorable(self.url, "text with a lone surrogate, such as of a file name that is not UTF-8") from error
+
+    def _refusal(self, error: BaseException | None) -> VaengineError:
+        state, told = getattr(error, "sqlstate", None) or "", (str(error).strip() or repr(error)).splitlines()[0]
+        if state == "53100":
+            return DiskFull(self.url, told)
+        if cure := _UNUSABLE.get(state) or _UNUSABLE.get(state[:2]):
+            return StoreUnreachable(self.url, f"{told}; {cure}")
+        if state.startswith("22") or (isinstance(error, psycopg.DataError) and not state):
+            return Unstorable(self.url, told)
+        if not self._open and isinstance(error, psycopg.OperationalError):
+            cures = (cure for words, cure in _REFUSED.items() if words in str(error))
+            return StoreUnreachable(self.url, f"{told}; {next(cures, 'is the server running, and is the address right?')}")
+        return StoreFailed(self.url, told)
+
+
+def _json_as_text(connection: psycopg.Connection[Any], record: object) -> None:
+    """JSON comes as it is kept, to be parsed by whoever needs it, like SQLite's."""
+    connection.adapters.register_loader("jsonb", TextLoader)
+
+
+def _signed(number: int) -> int:
+    """An unsigned 32-bit number as the signed one that PostgreSQL takes."""
+    return number - (1 << 32) if number >= 1 << 31 else number

@@ -1,0 +1,105 @@
+"""One SQLite file: its pragmas, its transactions, and its refusals as our errors."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.pool import QueuePool
+
+from actors.stores.atomic import storage_errors
+from actors.stores.database import Database
+from actors.stores.mounts import is_network
+from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, VaengineError
+
+BUSY_TIMEOUT_S: Final = 30.0
+
+_NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_UNUSABLE: Final = {
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; give another file, or move this one away",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a copy, or move it away and run again",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check the folder and its permissions",
+    sqlite3.SQLITE_READONLY: "the file or its folder cannot be written; check the permissions",
+    sqlite3.SQLITE_PERM: "access is denied; check the permissions",
+}
+
+
+class SQLiteDatabase(Database):
+    """Transactions on one SQLite file.
+
+    Writers begin with BEGIN IMMEDIATE, so that a transaction never fails half-way for want of the lock. With the write-ahead log
+    synchronous is NORMAL: a power cut may lose the last commits but never half of one, and a lost chunk, rows and manifest line alike, is
+    simply done again. Without the log (network file systems have no shared memory) it is FULL, which the rollback journal needs.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path, self.read_only = path, read_only
+        self.url = f"sqlite:///{path}"
+        if read_only and not path.is_file():
+            raise NotFound("store", self.url)
+        if not read_only:
+            with storage_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = self._connected()
+        self._migrate()
+
+    def _connected(self) -> Engine:
+        # A store on a read-only medium has no room for the log's side files; unchanged by anyone, it may be read without them.
+        sealed = self.read_only and not _writable(self.path.parent) and not self.path.with_name(self.path.name + "-wal").exists()
+        mode = ("ro&immutable=1" if sealed else "ro") if self.read_only else "rwc"
+        uri = f"{self.path.as_uri()}?mode={mode}"
+        engine = create_engine(self.url, creator=lambda: self._opened(uri), poolclass=QueuePool)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _opened(self, uri: str) -> Any:
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        log = not is_network(self.path)
+        if not self.read_only:
+            connection.execute(f"PRAGMA journal_mode={'WAL' if log else 'DELETE'}")
+        connection.execute(f"PRAGMA synchronous={'NORMAL' if log else 'FULL'}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-65536")  # 64 MiB
+        connection.execute("PRAGMA wal_autocheckpoint=8192")  # pages, 32 MiB: every page is copied back once, not once per few commits
+        return connection
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return self._engine.connect().execution_options(vaengine_write=True)
+
+    def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
+        """BEGIN IMMEDIATE has waited for the one lock that there is."""
+
+    def _table_names(self, connection: Connection) -> set[str]:
+        names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
+        return set(names) - {"sqlite_sequence"}
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            raise self._refusal(error.orig) from error
+        except sqlite3.Error as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: BaseException | None) -> VaengineError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+        if code in _NO_ROOM:
+            return DiskFull(str(self.path), str(error))
+        if code in _UNUSABLE:
+            return StoreUnreachable(self.url, _UNUSABLE[code])
+        return StoreFailed(self.url, str(error))
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("vaengine_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK)

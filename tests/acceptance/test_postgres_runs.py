@@ -1,0 +1,89 @@
+"""Runs into PostgreSQL: what SQLite would hold, from one engine or two, whoever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from tests import clips, commands, postgres, runs
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("films")
+    clips.with_persons(place, frames=60, cuts=(20,), persons=2)
+    clips.with_cuts(place, cuts=(20, 45))
+    return place
+
+
+@pytest.fixture
+def url() -> str:
+    return postgres.fresh_database()
+
+
+def command(folder: Path, out: Path, *more: str) -> tuple[str | Path, ...]:
+    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1", "--workers", "2")
+    return ("run", folder, "--out", out, "--preset", "embedded", *narrow, *more)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("undisturbed")
+    done = commands.finished(*command(folder, out))
+    assert done.returncode == 0, done.stderr
+    return runs.digest(runs.sqlite(out))
+
+
+def counted(url: str, table: str) -> int:
+    """Rows of a table that may not be there yet."""
+    with psycopg.connect(url) as connection:
+        there = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
+        found = connection.execute(f"SELECT count(*) FROM {table}").fetchone() if there and there[0] else None
+    return found[0] if found else 0
+
+
+def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(url: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    """The checkpoint holds no password, so the address is given again; nothing that is printed or kept shows it."""
+    process = commands.start(*command(folder, tmp_path, "--db", url))
+    commands.wait_for(lambda: counted(url, "chunks") >= 1, "a first chunk")
+    os.kill(process.pid, signal.SIGKILL)
+    said = "".join(process.communicate(timeout=commands.PATIENCE_S))
+    checkpoint = next((tmp_path / "checkpoints").glob("checkpoint_*.json"))
+    again = commands.finished("resume", checkpoint, "--db", url)
+    assert again.returncode == 0, again.stderr
+    assert runs.digest(url) == undisturbed
+    once_more = commands.finished(*command(folder, tmp_path, "--db", url, "--json"))
+    assert [json.loads(line) for line in once_more.stdout.splitlines()][-1]["skipped"] == 2
+    shown = said + again.stdout + again.stderr + once_more.stdout + once_more.stderr + checkpoint.read_text()
+    if password := urlsplit(url).password:
+        assert password not in shown
+        assert password not in "".join(path.read_text() for path in tmp_path.rglob("*.json"))
+
+
+def test_two_engines_share_the_work_in_one_database(url: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    both = [commands.start(*command(folder, tmp_path / name, "--db", url)) for name in ("one", "two")]
+    for process in both:
+        _, err = process.communicate(timeout=commands.PATIENCE_S * 2)
+        assert process.returncode == 0, err
+    assert runs.digest(url) == undisturbed
+
+
+def test_what_is_stored_is_read_by_every_command(url: str, folder: Path, tmp_path: Path) -> None:
+    assert commands.finished(*command(folder, tmp_path, "--db", url)).returncode == 0
+    status = commands.finished("status", "--db", url, "--json")
+    assert status.returncode == 0, status.stderr
+    assert commands.finished("errors", "--db", url).returncode == 0
+    retried = commands.finished("retry", "--all", "--db", url)
+    assert retried.returncode == 0, retried.stderr
+    name = next(folder.glob("*.mp4"))
+    logs = commands.finished("logs", name, "--db", url)
+    assert logs.returncode == 0, logs.stderr
+    assert "completed" in logs.stdout
