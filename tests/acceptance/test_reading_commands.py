@@ -107,7 +107,7 @@ def test_reading_changes_nothing(out: Path) -> None:
     ("arguments", "says"),
     [
         (["status", "--out", "elsewhere"], "--out"),
-        (["status", "--db", "postgresql://me:secret@host/db"], "PostgreSQL"),
+        (["status", "--db", "postgresql://me:secret@127.0.0.1:1/db"], "is the server running"),
         (["run", "nowhere.mp4"], "nowhere.mp4 does not exist"),
         (["run", "o", "--set", "scene.treshold=3"], "scene.threshold"),
         (["config", "show", "--set", "person.weights=gone.pt"], "gone.pt"),
