@@ -19,6 +19,7 @@ from typing import Any, Final
 
 SUPERVISED: Final = ("run", "resume")
 MOST_STARTS: Final = 4
+STOPPED: Final = (130, 143)  # by somebody who asked twice, of the child itself
 WATCHED: Final = (signal.SIGINT, signal.SIGTERM)
 
 _DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -43,7 +44,7 @@ def supervised() -> int | None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             return None
         ending = child.ending(told)
-        if ending.orderly or told or start == MOST_STARTS - 1:
+        if ending.orderly or told or ending.code in STOPPED or start == MOST_STARTS - 1:
             return ending.code
         print("the run's process is lost, probably with Ray's node; it is started again", file=sys.stderr, flush=True)  # noqa: T201 before any display
     raise AssertionError("the last start has an end")

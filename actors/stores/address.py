@@ -48,9 +48,12 @@ def _absolute(path: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown: `USER:PASSWORD@` and `?password=` are where a password can be."""
+    """The URL as it may be shown: `USER:PASSWORD@` and `?password=` are where a password can be, in that of a server alone."""
     scheme, slashes, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    place, mark, query = host.partition("?")
+    if scheme.partition("+")[0] in ("sqlite", "files") or not slashes:
+        return url
+    place, mark, query = rest.partition("?")
+    authority, slash, name = place.rpartition("/") if "/" in place else (place, "", "")
+    user, at, host = authority.rpartition("@")
     shown = "&".join(part for part in query.split("&") if not part.lower().startswith(("password=", "sslpassword=")))
-    return f"{scheme}{slashes}{user.partition(':')[0]}{at}{place}{mark if shown else ''}{shown}"
+    return f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}{slash}{name}{mark if shown else ''}{shown}"

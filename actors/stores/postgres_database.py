@@ -62,11 +62,12 @@ class PostgresDatabase(Database):
         }
         try:
             url = make_url(connection_string).set(drivername="postgresql+psycopg")
-        except exc.ArgumentError as error:
-            raise StoreUnreachable(self.url, f"{error}; it is postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from error
+        except (exc.ArgumentError, ValueError) as error:  # whose words may hold the password
+            raise StoreUnreachable(self.url, "it is no address of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from error
         told = f"{url.query.get('options', '')} {' '.join(f'-c {name}={value}' for name, value in options.items())}".strip()
         engine = create_engine(
             url,
+            isolation_level="READ COMMITTED",  # whatever the server's default: a snapshot from before one's turn would be stale
             pool_size=POOL_SIZE,
             json_serializer=spelled,
             pool_pre_ping=True,  # a server that was started again is met by a new connection, not by an error

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from actors.stores.address import without_password
 from schemas.errors import NotFound, UsageError
 from schemas.pipeline import SCENE
 from schemas.settings import SceneSettings, Settings
@@ -107,3 +108,16 @@ def test_a_batch_is_found_by_path_by_id_and_by_the_beginning_of_its_id(request_m
         checkpoint_of("ab", str(tmp_path), None)
     with pytest.raises(NotFound, match="abc1"):
         checkpoint_of("zz", str(tmp_path), None)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:secret@db/results", "postgresql://ann@db/results"),
+        ("postgresql://ann:s@e/cret@db:5432/results", "postgresql://ann@db:5432/results"),
+        ("postgresql://db:5432/results?user=ann&password=s@cret", "postgresql://db:5432/results?user=ann"),
+        ("sqlite:////data/a:b@c/x.db", "sqlite:////data/a:b@c/x.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password_and_otherwise_as_it_is(url: str, shown: str) -> None:
+    assert without_password(url) == shown
