@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import resource
@@ -13,14 +12,14 @@ import tempfile
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import IO, Any, Final
+from typing import IO, Final
 
+from actors.leash import end_with_parent
 from actors.pieces import Failure
 from schemas.errors import NotStarted
 
 TOLD_BYTES: Final = 8000  # kept of what a process said last
 _PROGRAM: Final = "import sys; from {module} import main; main(int(sys.argv[1]))"  # with -m its values would be of `__main__`
-_DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 @dataclass(slots=True)
@@ -117,9 +116,7 @@ def _last_words(said: IO[bytes]) -> str | None:
 
 def settle_in(descriptor: int) -> Connection:
     """Make this process a child: it ends with its parent, leaves Ctrl-C to it, and tells where it crashes. Returns its connection."""
-    if sys.platform == "linux":  # a process that hangs does not notice that nobody waits for it any more
-        libc: Any = ctypes.CDLL(None)
-        libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    end_with_parent()
     os.setpgid(0, 0)
     faulthandler.enable()
     line = Connection(descriptor)

@@ -15,7 +15,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-TIME_FORM: Final = "%Y-%m-%d %H:%M:%S"  # of SQLite's own datetime('now')
+from schemas.store import TIME_FORM
+
 POSTGRESQL: Final = "postgresql"
 
 WORDS: Final[TypeEngine[str]] = Text().with_variant(Text(collation="C"), POSTGRESQL)  # ordered by code point, as SQLite does

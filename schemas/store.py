@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
 from schemas.frames import Floats32
 from schemas.job import BatchJob, JobStatus
 from schemas.video import Video
+
+TIME_FORM: Final = "%Y-%m-%d %H:%M:%S"  # how stores write times, UTC: that of SQLite's own datetime('now')
 
 
 @dataclass(frozen=True, slots=True)

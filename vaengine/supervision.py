@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final
+from typing import Final
+
+from actors.leash import end_with_parent
 
 SUPERVISED: Final = ("run", "resume")
 MOST_STARTS: Final = 4
 STOPPED: Final = (130, 143)  # by somebody who asked twice, of the child itself
 WATCHED: Final = (signal.SIGINT, signal.SIGTERM)
 
-_DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 _SAID: Final = b"."  # what a child says at its orderly end
 
 
@@ -93,8 +93,7 @@ def _forked() -> _Child | None:
         os.close(say)
         return _Child(pid, hear)
     os.close(hear)
-    libc: Any = ctypes.CDLL(None)
-    libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:  # it was quicker
         os._exit(1)
     os.setpgid(0, 0)  # Ctrl-C in a terminal is the parent's, which passes it on: once, however it came

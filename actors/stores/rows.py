@@ -21,13 +21,12 @@ from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.settings import HASH_DIGITS
 from schemas.sound import Sound
-from schemas.store import Identity, RunInfo, StoredBatch
+from schemas.store import TIME_FORM, Identity, RunInfo, StoredBatch
 from schemas.video import FrameIndex, Video
 
 Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
-_TIME: Final = "%Y-%m-%d %H:%M:%S"
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
 _BOX: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
 _COLUMNS: Final = (
@@ -40,12 +39,12 @@ def time_text(at: datetime | None) -> str | None:
     """UTC in SQLite's own form, so that comparisons with `datetime('now')` hold; a naive time is taken as UTC."""
     if at is None:
         return None
-    return (at if at.tzinfo is None else at.astimezone(UTC)).strftime(_TIME)
+    return (at if at.tzinfo is None else at.astimezone(UTC)).strftime(TIME_FORM)
 
 
 def text_time(text: str | None) -> datetime | None:
     """The reverse of `time_text`."""
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC) if text else None
+    return datetime.strptime(text, TIME_FORM).replace(tzinfo=UTC) if text else None
 
 
 def annotation_row(annotation: Annotation, job_id: str, pipeline_id: int, created_at: str) -> Row:
