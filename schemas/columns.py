@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import REAL, BigInteger, Dialect, Double, Enum, Integer, Text
+from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -22,6 +23,9 @@ POSTGRESQL: Final = "postgresql"
 WORDS: Final[TypeEngine[str]] = Text().with_variant(Text(collation="C"), POSTGRESQL)  # ordered by code point, as SQLite does
 REAL_64: Final[TypeEngine[float]] = REAL().with_variant(Double(), POSTGRESQL)
 INTEGER_64: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's INTEGER has 64 bits
+
+
+_POSTGRES: Final[Dialect] = registry.load(POSTGRESQL)()
 
 
 class Moment(TypeDecorator[str]):
@@ -77,6 +81,11 @@ class Id(TypeDecorator[str]):
 def state(name: str, *values: str) -> TypeEngine[str]:
     """One of a few words: text with a CHECK in SQLite, an enum of this name in PostgreSQL."""
     return Text().with_variant(Enum(*values, name=name), POSTGRESQL)
+
+
+def in_postgresql(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What a column of this type is there."""
+    return kind.dialect_impl(_POSTGRES)
 
 
 def moment(text: str) -> datetime:

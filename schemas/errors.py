@@ -258,6 +258,33 @@ class Unstorable(VaengineError):
     kind = "unstorable"
 
 
+class BothChanged(UsageError):
+    """A unit that is in both stores, and neither as it was moved. Values: unit, source, destination."""
+
+    template = "{0} differs in {1} and {2}, which was not moved from there or has changed since as well: nothing of it was moved;"
+    template += " give an empty destination, or `vaengine db forget` it in the one whose results are not wanted"
+
+
+class SameStore(UsageError):
+    """A store that is to be moved into itself. Values: url."""
+
+    template = "{0} is both the source and the destination; give two stores"
+
+
+class Unfit(UsageError):
+    """Rows that the destination would refuse or change. Values: unit, destination, the first of them, how many more."""
+
+    template = "{0} cannot be moved to {1} unchanged: {2}{3}; what was moved before stays;"
+    template += " `--dry-run` lists every such row, `--on-invalid quarantine` leaves what they belong to out and moves the rest"
+
+
+class NotEqual(VaengineError):
+    """What was moved does not read as it was written. Values: section, what differs."""
+
+    template = "{0} is not equal in both stores: {1}; nothing of it was kept in the destination"
+    kind = "not_equal"
+
+
 class StoreFailed(VaengineError):
     """The store refused a write for another reason. Values: url, detail."""
 

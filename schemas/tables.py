@@ -247,3 +247,15 @@ meta: Final = Table(
     Column("name", WORDS, primary_key=True),
     Column("value", WORDS, nullable=False),
 )
+
+migration_ledger: Final = Table(  # what `vaengine migrate` brought here, section by section
+    "migration_ledger",
+    metadata,
+    Column("kind", WORDS, primary_key=True),  # actors.transfer.unit.Unit
+    Column("name", WORDS, primary_key=True),
+    Column("table_name", WORDS, primary_key=True),
+    Column("row_count", INTEGER_64, nullable=False),
+    Column("digest", WORDS, nullable=False),  # actors.transfer.seal.Seal
+    Column("source", WORDS, nullable=False),
+    Column("moved_at", Moment, nullable=False),
+)

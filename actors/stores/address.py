@@ -39,6 +39,11 @@ class Address:
         return Path(self.place)
 
     @property
+    def shown(self) -> str:
+        """The URL without a password."""
+        return without_password(self.url)
+
+    @property
     def url(self) -> str:
         return {"files": "files:", "sqlite": "sqlite:///", "postgresql": ""}[self.kind] + self.place
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from actors.stores import rows
-from actors.stores.atomic import read_object, storage_errors
+from actors.stores.atomic import read_object
+from actors.stores.hold import held, lay_out, note_epoch
 from actors.stores.lease_files import Leases
 from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.log_files import Logs
@@ -41,10 +40,7 @@ class FileRuns(StorageBackend):
         if read_only and not self._tree.epoch.is_file():
             raise NotFound("store", self.url)
         if not read_only:
-            with storage_errors(base):
-                self._tree.scratch.mkdir(parents=True, exist_ok=True)
-                self._tree.runs.mkdir(exist_ok=True)
-                self._tree.epoch.touch()
+            lay_out(self._tree)
 
     @contextmanager
     def _write(self, epoch: int | None) -> Iterator[int]:
@@ -54,9 +50,7 @@ class FileRuns(StorageBackend):
         """
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
-        with storage_errors(self._tree.base), self._tree.epoch.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            newest = int(file.read() or 0)
+        with held(self._tree) as newest:
             if epoch is not None and not self._leases.is_under_way(epoch):
                 raise StaleEpoch(epoch, newest)
             yield newest
@@ -65,10 +59,7 @@ class FileRuns(StorageBackend):
         at = now()
         with self._write(None) as newest:
             epoch = newest + 1
-            with self._tree.epoch.open("r+") as file:  # in place: replacing it would leave the lock on the old one
-                file.write(f"{epoch:012d}\n")
-                file.flush()
-                os.fsync(file.fileno())
+            note_epoch(self._tree, epoch)
             self._leases.begin(run, epoch, at)
             for leftover in self._tree.scratch.iterdir():
                 if leftover.stat().st_mtime < (at - LEFTOVER_AGE).timestamp():

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from actors.stores import log_rows
+from actors.stores import log_rows, rows
 from actors.stores.tree import Tree
 from schemas.attempt import Event
 from schemas.job import BatchJob
@@ -25,13 +25,18 @@ class Logs:
         with path.open(
             "a", encoding="utf-8", errors="surrogateescape"
         ) as file:  # each line begins anew, whatever a kill has left of the last
-            file.writelines(f"\n{json.dumps(log_rows.event_row(event), ensure_ascii=False)}" for event in events)
+            file.writelines(line_of(log_rows.event_row(event)) for event in events)
 
     def noted(self, job: BatchJob) -> list[Event]:
         """Lines of a job's log as they were added; one that was cut off does not count."""
         path = self.tree.log(job.video_id, job.job_id)
         lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if path.is_file() else []
         return [log_rows.event_from(row) for row in map(_object_in, lines) if row]
+
+
+def line_of(row: rows.Row) -> str:
+    """One line of a log."""
+    return f"\n{json.dumps(row, ensure_ascii=False)}"
 
 
 def _object_in(line: str) -> dict[str, Any] | None:

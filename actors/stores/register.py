@@ -86,15 +86,15 @@ class Register:
             value, before = job_object(job), read_object(path) or {}
             self.put(path, value | {"pipelines": {**before.get("pipelines", {}), **value["pipelines"]}})
             self._video_of[job.job_id] = job.video_id
-        self._note_controls({job.job_id: job.control for job in jobs})
+        self.note_controls({job.job_id: job.control for job in jobs})
         for video_id in dict.fromkeys(job.video_id for job in jobs):
-            self._show(video_id)
+            self.show(video_id)
 
     def controls(self) -> dict[str, Control]:
         """What is asked of which job, where something is: their files repeated in one, so that it can be read every second."""
         return {job_id: Control(control) for job_id, control in (read_object(self.tree.controls) or {}).items()}
 
-    def _note_controls(self, changed: Mapping[str, Control | None]) -> None:
+    def note_controls(self, changed: Mapping[str, Control | None]) -> None:
         before = self.controls()
         after = {job_id: control for job_id, control in {**before, **changed}.items() if control is not None}
         if after != before:
@@ -112,11 +112,11 @@ class Register:
             else:
                 path.unlink()
                 self.tree.log(video_id, job.job_id).unlink(missing_ok=True)
-                self._note_controls({job.job_id: None})
+                self.note_controls({job.job_id: None})
         if config_hashes:
-            self._show(video_id)
+            self.show(video_id)
 
-    def _show(self, video_id: str) -> None:
+    def show(self, video_id: str) -> None:
         """Write what people open about a video: its newest job, and a summary of it."""
         newest = max(self.jobs_of(video_id), key=lambda job: (job.created_at, job.job_id))
         self.put(self.tree.newest_job(video_id), job_object(newest))

@@ -1,6 +1,7 @@
 """Names in a store of files.
 
 BASE/.store/{epoch, meta.json, controls.json, runs/, paths/, scratch/}
+BASE/.store/ledger/UNIT.json                                              what was moved here from other stores
 BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and the work keys they hold
 BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people open
 BASE/VIDEO/jobs/JOB.json                                                  every job of the video
@@ -76,6 +77,14 @@ class Tree:
         """The name that stands for a work key among what a run holds."""
         return f"{_digest(json.dumps([key.video_id, key.pipeline, key.config_hash]))}.lease"
 
+    def ledger(self, unit: str) -> Path:
+        """What was noted when something was moved here from another store."""
+        return self.base / ".store" / "ledger" / f"{_digest(unit)}.json"
+
+    def sources(self) -> Iterator[Path]:
+        """The entry of every path that a video was found under."""
+        return self.base.glob(".store/paths/*/*.json")
+
     def source(self, path: str) -> Path:
         """The entry of one path that a video was found under."""
         digest = _digest(path)
@@ -134,3 +143,8 @@ class Tree:
 
     def video_ids(self) -> Iterator[str]:
         return (unquote(path.parent.name) for path in sorted(self.base.glob("*/jobs")))
+
+    def video_folders(self) -> list[str]:
+        """Ids of all videos that there is anything of, those without a job too."""
+        found = {path.parent.name for pattern in ("*/jobs", "*/.state") for path in self.base.glob(pattern)}
+        return sorted(map(unquote, found))

@@ -1,0 +1,143 @@
+"""A database, of either kind, as one side of a move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, Table, delete, exists, func, insert, literal, or_, select, union
+
+from actors.stores import queries, rows
+from actors.stores.bulk import add_rows
+from actors.stores.database import Database
+from actors.stores.transitions import now
+from actors.transfer.columns import OWNER, owned, travelling
+from actors.transfer.seal import Left, Seal
+from actors.transfer.side import Reader, Seals, Side, Writer
+from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, Kind, TravelRow, Unit
+from schemas import tables
+
+_PAGE: Final = 2_000  # rows in memory at once
+_WIDE: Final = (tables.annotations.name, tables.embeddings.name, tables.chunks.name)  # a video may have any number of these
+_NAMED: Final[dict[Kind, Any]] = {"batch": tables.runs.c.batch_id, "setting": tables.meta.c.name}
+ledger: Final = tables.migration_ledger
+
+
+class DatabaseSide(Side):
+    """Tables of this version in a database."""
+
+    left_out: Left = frozenset()
+
+    def __init__(self, database: Database, kind: Literal["sqlite", "postgresql"]) -> None:
+        self._db, self.url, self.kind = database, database.url, kind
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        with self._db.read() as connection:
+            yield DatabaseReader(connection)
+
+    @contextmanager
+    def writing(self, unit: Unit) -> Iterator[Writer]:
+        with self._db.write(None, [unit.name] if unit.kind == "video" else None) as connection:
+            yield DatabaseWriter(connection)
+
+    def settle(self) -> None:
+        with self._db.write(None) as connection:
+            connection.exec_driver_sql("ANALYZE")
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class DatabaseReader(Reader):
+    """One snapshot of a database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def units(self) -> list[Unit]:
+        return [
+            *(Unit("batch", name) for name in self._batches()),
+            *(Unit("setting", name) for name in self._connection.scalars(select(tables.meta.c.name).order_by(tables.meta.c.name))),
+            *(Unit("video", name) for name in self._videos()),
+            *([Unit("identities", "")] if self.holds(Unit("identities", "")) else []),
+        ]
+
+    def _batches(self) -> list[str]:
+        runs = tables.runs.c
+        return list(self._connection.scalars(select(runs.batch_id).group_by(runs.batch_id).order_by(func.min(runs.epoch))))
+
+    def _videos(self) -> list[str]:
+        """Every video that there is anything of, also where what it belongs to is gone."""
+        of = [table for table in Unit("video", "").tables if "video_id" in table.c]
+        return sorted(self._connection.scalars(union(*(select(table.c.video_id) for table in of))))
+
+    def holds(self, unit: Unit) -> bool:
+        of = [table for table in unit.tables if table not in (tables.job_pipeline_status, tables.job_events)]
+        there = or_(*(exists(select(literal(1)).select_from(table).where(owned(table))) for table in of))
+        return bool(self._connection.scalar(select(there), {OWNER: unit.name}))
+
+    def pipelines(self) -> list[str]:
+        return sorted(queries.pipeline_ids(self._connection))
+
+    def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
+        query = travelling(table, self._connection.dialect.name)
+        if table in _WIDE:
+            query = query.execution_options(yield_per=_PAGE)
+        yield from self._connection.execute(query, {OWNER: unit.name})
+
+    def ledger(self, unit: Unit) -> Seals:
+        query = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest).where(_entry(unit))
+        return {row.table_name: Seal(row.row_count, row.digest) for row in self._connection.execute(query)}
+
+
+class DatabaseWriter(DatabaseReader, Writer):
+    """One transaction."""
+
+    def clear(self, unit: Unit) -> None:
+        jobs = select(tables.jobs.c.job_id).where(owned(tables.jobs))
+        leases = tables.leases
+        if unit.kind == "video":
+            self._connection.execute(delete(leases).where(leases.c.video_id == unit.name))
+        if unit.kind == "batch":
+            epochs = select(tables.runs.c.epoch).where(owned(tables.runs))
+            self._connection.execute(delete(leases).where(leases.c.epoch.in_(epochs)), {OWNER: unit.name})
+        for table in reversed(unit.tables):
+            of_jobs = table in (tables.job_pipeline_status, tables.job_events)
+            self._connection.execute(delete(table).where(table.c.job_id.in_(jobs) if of_jobs else owned(table)), {OWNER: unit.name})
+
+    def fill(self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]]) -> None:
+        numbers: dict[str | None, int | None] = {None: None}
+        numbers.update(queries.pipeline_ids(self._connection, pipelines))
+        for name, found in sections:
+            self._add(LAYOUTS[name].table, LAYOUTS[name].names, found, numbers)
+
+    def _add(self, table: Table, names: tuple[str, ...], found: Iterable[TravelRow], numbers: Mapping[str | None, int | None]) -> None:
+        if table is tables.video_paths:
+            found = list(found)
+            self._free_paths([row[names.index("path")] for row in found])
+        if PIPELINE in names and "pipeline_id" in table.c:
+            at = names.index(PIPELINE)
+            found = ((*row[:at], numbers[row[at]], *row[at + 1 :]) for row in found)
+            names = tuple("pipeline_id" if name == PIPELINE else name for name in names)
+        if POSITION in names:
+            place = names.index(POSITION)
+            found = ((*row[:place], *row[place + 1 :]) for row in found)
+            names = (*names[:place], *names[place + 1 :])
+        add_rows(self._connection, table, names, found)
+
+    def _free_paths(self, paths: list[str]) -> None:
+        """A path leads to one video: what it led to before has another content now."""
+        for page in queries.paged(paths):
+            self._connection.execute(delete(tables.video_paths).where(tables.video_paths.c.path.in_(page)))
+
+    def note(self, unit: Unit, seals: Seals, source: str) -> None:
+        self._connection.execute(delete(ledger).where(_entry(unit)))
+        of = {"kind": unit.kind, "name": unit.name, "source": source, "moved_at": rows.time_text(now())}
+        entries = [of | {"table_name": table, "row_count": seal.rows, "digest": seal.digest} for table, seal in seals.items()]
+        self._connection.execute(insert(ledger), entries)
+
+
+def _entry(unit: Unit) -> Any:
+    return (ledger.c.kind == unit.kind) & (ledger.c.name == unit.name)

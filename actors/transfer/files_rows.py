@@ -1,0 +1,162 @@
+"""Rows of a store of files as they travel: what its files say, in the form of the tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import REAL
+
+from actors.stores import log_rows, rows
+from actors.stores.atomic import read_object
+from actors.stores.lease_files import Leases
+from actors.stores.log_files import Logs
+from actors.stores.register import Register, job_in
+from actors.stores.tree import Tree
+from actors.stores.work import Work
+from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TravelRow
+from schemas.annotation import canonical_json
+from schemas.chunk import WorkKey
+from schemas.job import BatchJob
+
+Stored = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FilesRows:
+    """Below one tree, table by table; `name` is that of a batch, a setting or a video."""
+
+    tree: Tree
+
+    def of(self, table: str, name: str) -> Iterator[TravelRow]:
+        """Rows of a table that belong to a unit of this name."""
+        layout, found = LAYOUTS[table], _READERS[table](self, name)
+        reals = layout.places(REAL)
+        for row in found:
+            values: list[Any] = [row.get(column) for column in layout.names]
+            for at in reals:  # JSON tells 1 from 1.0, tables do not
+                if values[at] is not None:
+                    values[at] = float(values[at])
+            yield tuple(values)
+
+    @cached_property
+    def pipelines(self) -> list[str]:
+        """Names of all pipelines that a job or a work key names."""
+        of_jobs = {name for path in self.tree.all_jobs() for name in (read_object(path) or {}).get("pipelines", ())}
+        return sorted(of_jobs | {key.pipeline for video in self.tree.video_folders() for key in self.tree.keys_of(video)})
+
+    @property
+    def _register(self) -> Register:
+        return Register(self.tree)
+
+    def runs(self, batch: str) -> Iterator[Stored]:
+        leases = Leases(self._register)
+        every = (leases.run(int(path.stem)) for path in sorted(self.tree.runs.glob("*.json")))
+        return (run for run in every if run.get("batch_id") == batch)
+
+    def meta(self, name: str) -> Iterator[Stored]:
+        value = (read_object(self.tree.meta) or {}).get(name)
+        return iter([] if value is None else [{"name": name, "value": value}])
+
+    def identities(self, _: str) -> Iterator[Stored]:
+        return iter((read_object(self.tree.identities) or {}).get("identities", ()))
+
+    def videos(self, video: str) -> Iterator[Stored]:
+        found = self._register.video(video)
+        return iter([found] if found else [])
+
+    def video_paths(self, video: str) -> Iterator[Stored]:
+        return iter(self._paths.get(video, ()))
+
+    @cached_property
+    def _paths(self) -> dict[str, list[Stored]]:
+        found: dict[str, list[Stored]] = {}
+        for entry in filter(None, map(read_object, self.tree.sources())):
+            found.setdefault(entry["video_id"], []).append(entry)
+        return found
+
+    def jobs(self, video: str) -> Iterator[Stored]:
+        return ({**job, "config": canonical_json(job["config"])} for job in self._job_objects(video))
+
+    def job_pipeline_status(self, video: str) -> Iterator[Stored]:
+        for job in self._job_objects(video):
+            for pipeline, state in sorted(job["pipelines"].items()):
+                yield {**state, "job_id": job["job_id"], PIPELINE: pipeline}
+
+    def _job_objects(self, video: str) -> Iterable[dict[str, Any]]:
+        return filter(None, map(read_object, self.tree.jobs_of(video)))
+
+    def chunks(self, video: str) -> Iterator[Stored]:
+        for work in self._works(video):
+            if work.complete():
+                yield from (_of_key(work.key) | rows.line_row(line) | {"payload": None} for line in work.lines())
+            else:
+                yield from (
+                    _of_key(work.key) | rows.line_row(chunk.line(work.key)) | {"payload": chunk.payload()} for chunk in work.chunks()
+                )
+
+    def annotations(self, video: str) -> Iterator[Stored]:
+        jobs = self._jobs(video)
+        for work in self._works(video):
+            job = _asking(jobs, work.key)
+            made = (rows.annotation_row(row, job.job_id if job else "", 0, "") for row in work.annotations())
+            yield from (row | {PIPELINE: work.key.pipeline, "created_at": _time_of(job, work.key)} for row in made)
+
+    def embeddings(self, video: str) -> Iterator[Stored]:
+        for work in self._works(video):
+            if stored := work.embeddings():
+                of = _of_key(work.key) | {"model": stored.model, "dimension": stored.vectors.shape[1]}
+                yield from (of | {"annotation_id": one, "vector": vector} for one, vector in stored.rows())
+
+    def attempts(self, video: str) -> Iterator[Stored]:
+        return iter((read_object(self.tree.attempts(video)) or {}).get("attempts", ()))
+
+    def job_events(self, video: str) -> Iterator[Stored]:
+        for job in self._jobs(video):
+            for position, event in enumerate(Logs(self.tree).noted(job), 1):
+                yield log_rows.event_row(event) | {POSITION: position}
+
+    def _works(self, video: str) -> list[Work]:
+        return [Work(self.tree, key) for key in self.tree.keys_of(video)]
+
+    def _jobs(self, video: str) -> list[BatchJob]:
+        return [job for path in self.tree.jobs_of(video) if (job := job_in(path))]
+
+
+_READERS: Final[dict[str, Callable[[FilesRows, str], Iterator[Stored]]]] = {name: getattr(FilesRows, name) for name in LAYOUTS}
+
+
+def batches_in(tree: Tree) -> list[str]:
+    """Ids of all batches, as they began."""
+    runs: Iterable[Path] = sorted(tree.runs.glob("*.json"))
+    return list(dict.fromkeys(run["batch_id"] for run in filter(None, map(read_object, runs))))
+
+
+def _of_key(key: WorkKey) -> dict[str, Any]:
+    return {"video_id": key.video_id, PIPELINE: key.pipeline, "config_hash": key.config_hash}
+
+
+def _asking(jobs: Iterable[BatchJob], key: WorkKey) -> BatchJob | None:
+    """The newest of the jobs that ask for a work key: files do not say which of them stored a row."""
+    asking = [
+        job for job in jobs if key.pipeline in job.pipeline_results and job.pipeline_results[key.pipeline].config_hash == key.config_hash
+    ]
+    return max(asking, key=lambda job: (job.created_at, job.job_id), default=None)
+
+
+def _time_of(job: BatchJob | None, key: WorkKey) -> str | None:
+    return None if job is None else rows.time_text(job.pipeline_results[key.pipeline].completed_at or job.created_at)
+
+
+def objects(table: str, found: Iterable[TravelRow]) -> list[dict[str, Any]]:
+    """The reverse: travelling rows by the names of their values."""
+    return [dict(zip(LAYOUTS[table].names, row, strict=True)) for row in found]
+
+
+def config_of(job: Stored) -> Any:
+    """A job's configuration, which its file holds as an object."""
+    return json.loads(job["config"])

@@ -1,0 +1,141 @@
+"""A store of files as one side of a move.
+
+Files have no transactions over several of them: the ledger says first that a unit is being moved here, and last that it was. What a kill
+has left between the two counts as nothing, and is moved again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from actors.stores import rows
+from actors.stores.atomic import read_object
+from actors.stores.hold import held, lay_out, note_epoch
+from actors.stores.register import Register
+from actors.stores.transitions import now
+from actors.stores.tree import Tree
+from actors.transfer.files_rows import FilesRows, batches_in, objects
+from actors.transfer.files_video import VideoFiles
+from actors.transfer.seal import Left, Seal
+from actors.transfer.side import Reader, Seals, Side, Writer
+from actors.transfer.unit import TravelRow, Unit
+from schemas.errors import NotFound, StoreUnreachable
+
+_BEGUN = "begun"
+
+
+class FilesSide(Side):
+    """A tree of files; it does not keep which job stored a row, nor when."""
+
+    kind = "files"
+    left_out: Left = frozenset({("annotations", "job_id"), ("annotations", "created_at"), ("identities", "created_at")})
+
+    def __init__(self, base: Path, *, read_only: bool) -> None:
+        self._tree, self._read_only, self.url = Tree(base), read_only, f"files:{base}"
+        if read_only and not self._tree.epoch.is_file():
+            raise NotFound("store", self.url)
+        if not read_only:
+            lay_out(self._tree)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """As of one moment unit by unit only where nobody writes meanwhile; what did not fit together reads as not equal."""
+        yield FilesReader(self._tree)
+
+    @contextmanager
+    def writing(self, unit: Unit) -> Iterator[Writer]:
+        if self._read_only:
+            raise StoreUnreachable(self.url, "it was opened for reading only")
+        with held(self._tree) as newest:
+            yield FilesWriter(self._tree, newest)
+
+    def settle(self) -> None:
+        """Files are found by their names."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class FilesReader(Reader):
+    """What the files say now."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree, self._rows = tree, FilesRows(tree)
+
+    def units(self) -> list[Unit]:
+        return [
+            *(Unit("batch", name) for name in batches_in(self._tree)),
+            *(Unit("setting", name) for name in sorted(read_object(self._tree.meta) or {})),
+            *(Unit("video", name) for name in self._tree.video_folders()),
+            *([Unit("identities", "")] if self._tree.identities.is_file() else []),
+        ]
+
+    def holds(self, unit: Unit) -> bool:
+        if _BEGUN in self._entry(unit):
+            return False
+        if unit.kind == "video":
+            return self._tree.folder(unit.name).is_dir()
+        return any(True for table in unit.tables for _ in self.rows(unit, table.name))
+
+    def pipelines(self) -> list[str]:
+        """Files name them; nothing numbers them but a database."""
+        return self._rows.pipelines
+
+    def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
+        return self._rows.of(table, unit.name)
+
+    def ledger(self, unit: Unit) -> Seals:
+        entry = self._entry(unit)
+        return {} if _BEGUN in entry else {table: Seal(*seal) for table, seal in entry.get("sections", {}).items()}
+
+    def _entry(self, unit: Unit) -> dict[str, Any]:
+        return read_object(self._tree.ledger(str(unit))) or {}
+
+
+class FilesWriter(FilesReader, Writer):
+    """While the store is held."""
+
+    def __init__(self, tree: Tree, newest: int) -> None:
+        super().__init__(tree)
+        self._newest, self._register = newest, Register(tree)
+
+    def clear(self, unit: Unit) -> None:
+        self._note(unit, {_BEGUN: True})
+        if unit.kind == "video":
+            for row in objects("video_paths", self.rows(unit, "video_paths")):
+                self._tree.source(row["path"]).unlink(missing_ok=True)
+            shutil.rmtree(self._tree.folder(unit.name), ignore_errors=False) if self._tree.folder(unit.name).is_dir() else None
+        for row in objects("runs", self.rows(unit, "runs")) if unit.kind == "batch" else ():
+            self._tree.run(row["epoch"]).unlink(missing_ok=True)
+        self._rows = FilesRows(self._tree)
+
+    def fill(self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]]) -> None:
+        """All rows of a unit are in memory at once: a file holds them all."""
+        self._note(unit, {_BEGUN: True})
+        found = {table: objects(table, part) for table, part in sections}
+        if unit.kind == "video":
+            if self._tree.folder(unit.name).is_dir():  # what a kill has left
+                shutil.rmtree(self._tree.folder(unit.name))
+            VideoFiles(self._register, unit.name).write(found)
+        for run in found.get("runs", ()):
+            self._register.put(self._tree.run(run["epoch"]), run, durable=True)
+            self._newest = max(self._newest, run["epoch"])
+            note_epoch(self._tree, self._newest)
+        for one in found.get("meta", ()):
+            self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {one["name"]: one["value"]}, durable=True)
+        if unit.kind == "identities":
+            self._register.put(self._tree.identities, {"identities": found["identities"]}, durable=True)
+        self._rows = FilesRows(self._tree)
+
+    def note(self, unit: Unit, seals: Seals, source: str) -> None:
+        sections = {table: [seal.rows, seal.digest] for table, seal in seals.items()}
+        self._note(unit, {"kind": unit.kind, "name": unit.name, "source": source, "moved_at": rows.time_text(now()), "sections": sections})
+
+    def _note(self, unit: Unit, entry: dict[str, Any]) -> None:
+        path = self._tree.ledger(str(unit))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._register.put(path, entry, durable=True)

@@ -1,0 +1,142 @@
+"""One video's rows as the files that a store of files keeps of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from actors.stores import rows
+from actors.stores.atomic import write_atomic, write_or_remove
+from actors.stores.documents import pipeline_bytes, sidecars
+from actors.stores.log_files import line_of
+from actors.stores.register import Register, job_in
+from actors.stores.work import Work
+from actors.transfer.unit import PIPELINE
+from schemas.annotation import Annotation
+from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.store import Embeddings
+
+Row = Mapping[str, Any]
+Sections = Mapping[str, Sequence[Row]]
+
+
+class VideoFiles:
+    """The files of one video of which nothing is there yet; the caller holds the store."""
+
+    def __init__(self, register: Register, video_id: str) -> None:
+        self._register, self._tree, self._video_id = register, register.tree, video_id
+
+    def write(self, found: Sections) -> None:
+        """Everything of the video, by table."""
+        self._facts(found)
+        self._jobs(found)
+        for key in _keys(found):
+            self._work(key, found)
+        self._log(found)
+        if found["jobs"]:
+            self._register.show(self._video_id)
+
+    def _facts(self, found: Sections) -> None:
+        for row in found["videos"]:
+            data = {**row, "frame_index": base64.b64encode(row["frame_index"]).decode()}
+            self._register.put(self._tree.video(self._video_id), data, durable=True)
+        for row in found["video_paths"]:
+            self._register.put(self._tree.source(row["path"]), row, durable=True)
+
+    def _jobs(self, found: Sections) -> None:
+        for job in found["jobs"]:
+            states = [row for row in found["job_pipeline_status"] if row["job_id"] == job["job_id"]]
+            told = {row[PIPELINE]: {name: row[name] for name in row if name not in ("job_id", PIPELINE)} for row in states}
+            path = self._tree.job(self._video_id, job["job_id"])
+            self._register.put(path, {**job, "config": json.loads(job["config"]), "pipelines": told}, durable=True)
+        self._register.note_controls({job["job_id"]: job["control"] for job in found["jobs"] if job["control"]})
+
+    def _log(self, found: Sections) -> None:
+        if tries := sorted(found["attempts"], key=lambda row: (row["chunk_id"], row["number"])):
+            self._register.put(self._tree.attempts(self._video_id), {"attempts": tries}, durable=True)
+        for job_id in dict.fromkeys(row["job_id"] for row in found["job_events"]):
+            own = sorted((row for row in found["job_events"] if row["job_id"] == job_id), key=lambda row: row["position"])
+            path = self._tree.log(self._video_id, job_id)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = "".join(line_of({name: row[name] for name in row if name != "position"}) for row in own)
+            write_atomic(path, text.encode(errors="surrogateescape"), scratch=self._tree.scratch)
+
+    def _work(self, key: WorkKey, found: Sections) -> None:
+        work, job = Work(self._tree, key), self._asking(key)
+        made = [Annotation.from_data(json.loads(row["data"])) for row in _of(found["annotations"], key)]
+        lines = {rows.line_from(key, row): row["payload"] for row in _of(found["chunks"], key)}
+        result = job and job.pipeline_results[key.pipeline]
+        complete = result is not None and result.status is JobStatus.COMPLETED
+        loose = {row.annotation_id for row in made}
+        for line, payload in {} if complete else sorted(lines.items(), key=lambda item: item[0].first_frame):
+            own = tuple(row for row in made if row.frame_number is not None and _within(line, row.frame_number))
+            loose -= {row.annotation_id for row in own}
+            work.commit(ChunkCommit(line, job.job_id if job else "", own, payload))
+        stored = _embeddings(_of(found["embeddings"], key))
+        if job and result and (complete or loose or stored or result.status is JobStatus.FAILED):
+            ended = result if complete else replace(result, status=JobStatus.FAILED, digest=result.digest or "")
+            self._conclude(work, job, ended, made, list(lines), stored)
+
+    def _conclude(
+        self,
+        work: Work,
+        job: BatchJob,
+        result: PipelineResult,
+        made: list[Annotation],
+        lines: list[ManifestLine],
+        stored: Embeddings | None,
+    ) -> None:
+        found = self._register.video(self._video_id)
+        video = rows.video_from(found) if found else None
+        if result.status is JobStatus.COMPLETED:
+            for other in (key for key in self._tree.keys_of(self._video_id) if key.pipeline == work.key.pipeline and key != work.key):
+                Work(self._tree, other).set_aside()
+            for name, data in sidecars(work.key.pipeline, video, made).items():
+                write_or_remove(self._tree.folder(self._video_id) / name, data, scratch=self._tree.scratch)
+        work.conclude(result, pipeline_bytes(job, result, video, made), sorted(lines, key=lambda line: line.first_frame), stored)
+
+    def _asking(self, key: WorkKey) -> BatchJob | None:
+        """The job that ended this key, or the newest that asks for it."""
+        jobs = [job for path in self._tree.jobs_of(self._video_id) if (job := job_in(path))]
+        asking = [
+            job
+            for job in jobs
+            if key.pipeline in job.pipeline_results and job.pipeline_results[key.pipeline].config_hash == key.config_hash
+        ]
+        return max(
+            asking, key=lambda job: (job.pipeline_results[key.pipeline].digest is not None, job.created_at, job.job_id), default=None
+        )
+
+
+def _keys(found: Sections) -> list[WorkKey]:
+    """Every work key that there is anything of; the one whose result has the plain name comes last."""
+    video_of = {row["job_id"]: row["video_id"] for row in found["jobs"]}
+    ended: dict[WorkKey, str] = {}
+    for row in found["job_pipeline_status"]:
+        key = WorkKey(video_of[row["job_id"]], row[PIPELINE], row["config_hash"] or "")
+        if row["status"] in (JobStatus.COMPLETED.value, JobStatus.FAILED.value):
+            ended[key] = max(ended.get(key, ""), row["completed_at"] or "")
+    for table in ("chunks", "annotations", "embeddings"):
+        ended |= {key: ended.get(key, "") for key in (WorkKey(r["video_id"], r[PIPELINE], r["config_hash"]) for r in found[table])}
+    return sorted(ended, key=lambda key: (ended[key], key))
+
+
+def _of(found: Sequence[Row], key: WorkKey) -> list[Row]:
+    return [row for row in found if (row[PIPELINE], row["config_hash"]) == (key.pipeline, key.config_hash)]
+
+
+def _within(line: ManifestLine, frame: int) -> bool:
+    return line.first_frame <= frame < line.first_frame + line.frame_count
+
+
+def _embeddings(found: Sequence[Row]) -> Embeddings | None:
+    if not found:
+        return None
+    vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
+    return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])

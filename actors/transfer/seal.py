@@ -1,0 +1,99 @@
+"""Digests of sections that are equal for equal rows, whichever store they are in and in whatever order they come.
+
+Each row is written by `marshal` (version 2: exact types, floats by their bits, nothing shared), with JSON parsed and its keys sorted, since
+`jsonb` keeps values but not their spelling. The digest of a section is the sum of its rows' BLAKE2b-256, so that neither side has to sort
+(AdHash: Bellare and Micciancio, "A new paradigm for collision-free hashing", 1997).
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+from actors.transfer.unit import LAYOUTS, Layout, TravelRow
+
+SIZE: Final = 32
+_MODULUS: Final = 1 << (8 * SIZE)
+_VERSION: Final = 2
+
+Left = frozenset[tuple[str, str]]  # (table, column) that a store does not keep
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """How many rows a section has, and the digest of them (hex)."""
+
+    rows: int
+    digest: str
+
+    @classmethod
+    def together(cls, seals: Iterable[Seal]) -> Seal:
+        """Of all their rows."""
+        found = list(seals)
+        return cls(sum(one.rows for one in found), _hex(sum(int(one.digest, 16) for one in found)))
+
+
+class Sealer:
+    """Takes rows of one table, tells their seal."""
+
+    def __init__(self, layout: Layout, left_out: Left = frozenset()) -> None:
+        names, json_places = layout.names, layout.json
+        self._kept = kept = tuple(at for at, name in enumerate(names) if (layout.table.name, name) not in left_out)
+        self._json, self._all = json_places, len(self._kept) == len(names)
+        self.names = tuple(names[at] for at in kept)  # of what is hashed
+        self._rows = self._sum = 0
+
+    def add(self, row: TravelRow) -> None:
+        """One more row."""
+        self._rows += 1
+        self._sum += int.from_bytes(blake2b(marshal.dumps(self.canonical(row), _VERSION), digest_size=SIZE).digest(), "little")
+
+    def canonical(self, row: TravelRow) -> TravelRow:
+        """The row as it is hashed."""
+        values = list(row)
+        for at in self._json:
+            if values[at] is not None:
+                values[at] = parsed(values[at])
+        return tuple(values) if self._all else tuple(values[at] for at in self._kept)
+
+    def passing(self, rows: Iterable[TravelRow]) -> Iterator[TravelRow]:
+        """The rows, each taken note of on its way."""
+        for row in rows:
+            self.add(row)
+            yield row
+
+    def seal(self) -> Seal:
+        return Seal(self._rows, _hex(self._sum))
+
+
+def _hex(total: int) -> str:
+    return f"{total % _MODULUS:0{2 * SIZE}x}"
+
+
+def seal_of(table: str, rows: Iterable[TravelRow], left_out: Left = frozenset()) -> Seal:
+    """The seal of these rows of a table."""
+    sealer = Sealer(LAYOUTS[table], left_out)
+    for row in rows:
+        sealer.add(row)
+    return sealer.seal()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(dict(pairs).items()))  # a name that comes twice counts once, as in `jsonb`
+
+
+_decoder: Final[Any] = json.JSONDecoder(object_pairs_hook=_object)
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = _decoder.scan_once
+
+
+def parsed(text: str) -> Any:
+    """JSON as values that are equal where `jsonb` has them equal. Raises ValueError for what is no JSON."""
+    try:
+        value, end = _scan(text, 0)  # what `decode` does, without looking for blanks around it
+    except StopIteration:
+        return _decoder.decode(text)
+    return value if end == len(text) else _decoder.decode(text)

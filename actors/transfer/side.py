@@ -1,0 +1,97 @@
+"""A store as one side of a move or a comparison."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal
+
+from actors.transfer.seal import Left, Seal
+from actors.transfer.unit import TravelRow, Unit
+
+Seals = Mapping[str, Seal]  # by table
+
+
+class Reader(ABC):
+    """What one side holds, as of one moment."""
+
+    @abstractmethod
+    def units(self) -> list[Unit]:
+        """Everything there is, in the order it is to be moved in: batches, settings, videos, identities."""
+
+    @abstractmethod
+    def holds(self, unit: Unit) -> bool:
+        """Whether there is anything of a unit; cheap."""
+
+    @abstractmethod
+    def pipelines(self) -> list[str]:
+        """Names of all pipelines that rows may be of."""
+
+    @abstractmethod
+    def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
+        """Rows of a section, a few at a time in memory."""
+
+    @abstractmethod
+    def ledger(self, unit: Unit) -> Seals:
+        """What was noted when the unit was last moved here; empty where it never was."""
+
+
+class Writer(Reader):
+    """One unit being moved here; nothing of it counts unless the end is reached."""
+
+    @abstractmethod
+    def clear(self, unit: Unit) -> None:
+        """Remove the unit."""
+
+    @abstractmethod
+    def fill(self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]]) -> None:
+        """Add rows of each table of a unit of which nothing is there; they are of some of these pipelines."""
+
+    @abstractmethod
+    def note(self, unit: Unit, seals: Seals, source: str) -> None:
+        """Enter what was moved, and where it came from, into the ledger."""
+
+
+class Side(ABC):
+    """One store; `left_out` is what it does not keep of what others do."""
+
+    url: str
+    kind: Literal["files", "sqlite", "postgresql"]
+    left_out: Left
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Reader]:
+        """Read what is there as of now, whatever others write meanwhile."""
+
+    @abstractmethod
+    def writing(self, unit: Unit) -> AbstractContextManager[Writer]:
+        """Write a unit that nobody else writes meanwhile; an exception leaves it as it was."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """What is done once when everything is there, such as counting anew what queries are planned by."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections."""
+
+
+def open_side(url: str, *, read_only: bool) -> Side:
+    """The store at an address; raises what `open_store` raises."""
+    from actors.stores.address import Address
+
+    address = Address.parse(url)
+    if address.kind == "files":
+        from actors.transfer.files_side import FilesSide
+
+        return FilesSide(address.path, read_only=read_only)
+    from actors.transfer.database_side import DatabaseSide
+
+    if address.kind == "postgresql":
+        from actors.stores.postgres_database import PostgresDatabase
+
+        return DatabaseSide(PostgresDatabase(address.url, read_only=read_only), "postgresql")
+    from actors.stores.sqlite_database import SQLiteDatabase
+
+    return DatabaseSide(SQLiteDatabase(address.path, read_only=read_only), "sqlite")

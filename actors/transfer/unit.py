@@ -1,0 +1,89 @@
+"""What a store is divided into where it is moved or compared: units that belong together, each with its sections, one for each table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import Table
+
+from schemas import tables
+from schemas.columns import Id, Json, Moment
+
+Kind = Literal["batch", "setting", "identities", "video"]
+TravelRow = tuple[Any, ...]  # values in the order of `Layout.names`: text, int, float, bytes or None, whichever store they are from
+
+# Parents first. Leases stay: they are of runs that work on the store they are in.
+TABLES: Final[dict[Kind, tuple[Table, ...]]] = {
+    "batch": (tables.runs,),
+    "setting": (tables.meta,),
+    "video": (
+        tables.videos,
+        tables.video_paths,
+        tables.jobs,
+        tables.job_pipeline_status,
+        tables.chunks,
+        tables.annotations,
+        tables.embeddings,
+        tables.attempts,
+        tables.job_events,
+    ),
+    "identities": (tables.identities,),
+}
+POSITION: Final = "position"  # of a line in its job's log, in place of the number that its table gives it
+PIPELINE: Final = "pipeline"  # by name, in place of the number that its table gives it
+_TRAVELLING: Final = {"pipeline_id": PIPELINE, "event_id": POSITION}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unit:
+    """What is moved whole or not at all: a video, a batch's runs, a setting, or all identities; `name` is its id."""
+
+    kind: Kind
+    name: str
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return TABLES[self.kind]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of one table travel: the names of their values, and which of those are JSON, ids and times."""
+
+    table: Table
+    names: tuple[str, ...]
+
+    def places(self, kind: type) -> tuple[int, ...]:
+        """Where values of columns of this type are."""
+        columns = self.table.c
+        return tuple(at for at, name in enumerate(self.names) if name in columns and isinstance(columns[name].type, kind))
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Where the values are that tell a row apart."""
+        names = [_TRAVELLING.get(column.name, column.name) for column in self.table.primary_key]
+        of_a_log = ["job_id"] if POSITION in self.names else []  # lines are counted in each log
+        return tuple(self.names.index(name) for name in [*of_a_log, *names])
+
+    @property
+    def json(self) -> tuple[int, ...]:
+        return self.places(Json)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return self.places(Id)
+
+    @property
+    def moments(self) -> tuple[int, ...]:
+        return self.places(Moment)
+
+
+def _layout(table: Table) -> Layout:
+    return Layout(table, tuple(_TRAVELLING.get(column.name, column.name) for column in table.c))
+
+
+LAYOUTS: Final[dict[str, Layout]] = {table.name: _layout(table) for each in TABLES.values() for table in each}

@@ -1,0 +1,162 @@
+"""Moving a store into another one, and proving that two stores hold the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from actors.stores.address import Address
+from actors.transfer.carrying import Carried, Passage
+from actors.transfer.comparing import Difference, compare
+from actors.transfer.hazards import Hazard, Inspector
+from actors.transfer.seal import Seal
+from actors.transfer.side import Seals, Side, open_side
+from actors.transfer.unit import Unit
+from schemas.errors import Unfit
+from vaengine.transfer_pool import Pair, each
+
+OnInvalid = Literal["fail", "quarantine"]
+MOST_DIFFERENCES: Final = 100  # sections that are told one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a move or a comparison is."""
+
+    done: int
+    units: int
+    rows: int
+
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What a move came to: units by what became of them, rows and digest by table, and what was left out."""
+
+    source: str
+    destination: str
+    steps: dict[str, int] = field(default_factory=dict)
+    moved_rows: int = 0
+    tables: dict[str, Seal] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    quarantined: dict[str, tuple[Hazard, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How two stores compare: units looked at, rows and digest of the first by table, sections that differ (`differing` in all)."""
+
+    first: str
+    second: str
+    units: int
+    tables: dict[str, Seal]
+    differing: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.differing
+
+
+def migrate(source: str, destination: str, on_invalid: OnInvalid, tell: Tell = lambda _: None) -> Migration:
+    """Move everything; what was moved before and is unchanged stays as it is.
+
+    Raises `Unfit` at the first unit that would not arrive as it is, unless such are to be left out (`quarantine`).
+    """
+    pair = Pair(source, destination, writes=True)
+    with pair.opened() as passage:
+        units = _units(passage.source)
+        tally = _Tally(len(units), tell)
+        runs, rest = ([unit for unit in units if (unit.kind == "batch") is first] for first in (True, False))
+        for carried in map(passage.carry, runs):  # as they began, since the newest counts
+            tally.add(_fit(carried, passage.destination, on_invalid))
+        for carried in each(pair, passage, rest, Passage.carry):
+            tally.add(_fit(carried, passage.destination, on_invalid))
+        found = tally.migration(passage)
+        if found.moved_rows:
+            passage.destination.settle()
+    return found
+
+
+def preflight(source: str, destination: str, tell: Tell = lambda _: None) -> tuple[dict[str, int], list[Hazard]]:
+    """Rows by table that would be moved, and all that would not arrive as it is; the destination is not opened at all."""
+    kind, hazards, counts = Address.parse(destination).kind, list[Hazard](), Counter[str]()
+    with closing(open_side(source, read_only=True)) as there:
+        units = _units(there)
+        for at, unit in enumerate(units, 1):
+            with there.reading() as reader:
+                for table in unit.tables:
+                    inspector = Inspector(table.name, kind)
+                    for row in reader.rows(unit, table.name):
+                        counts[table.name] += 1
+                        hazards += inspector.hazards(row)
+            tell(Progress(at, len(units), counts.total()))
+    return dict(counts), hazards
+
+
+def verify(first: str, second: str, tell: Tell = lambda _: None) -> Comparison:
+    """Compare everything that either holds, section by section."""
+    pair = Pair(first, second, writes=False)
+    with pair.opened() as passage:
+        units = sorted({*_units(passage.source), *_units(passage.destination)})
+        seals, differences, rows, differing = list[Seals](), list[Difference](), 0, 0
+        for done, compared in enumerate(each(pair, passage, units, compare), 1):
+            seals.append(compared.seals)
+            differing += len(compared.differences)
+            differences += compared.differences[: MOST_DIFFERENCES - len(differences)]
+            rows += sum(seal.rows for seal in compared.seals.values())
+            tell(Progress(done, len(units), rows))
+        told = tuple(sorted(differences, key=lambda one: (one.unit, one.table)))
+        return Comparison(passage.source.url, passage.destination.url, len(units), _by_table(seals), differing, told)
+
+
+def _units(side: Side) -> list[Unit]:
+    with side.reading() as reader:
+        return reader.units()
+
+
+def _by_table(found: Iterable[Seals]) -> dict[str, Seal]:
+    tables: dict[str, list[Seal]] = {}
+    for seals in found:
+        for table, seal in seals.items():
+            tables.setdefault(table, []).append(seal)
+    return {table: Seal.together(own) for table, own in tables.items()}
+
+
+def _fit(carried: Carried, destination: Side, on_invalid: OnInvalid) -> Carried:
+    if carried.step == "quarantined" and on_invalid == "fail":
+        more = len(carried.hazards) - 1
+        raise Unfit(str(carried.unit), destination.url, str(carried.hazards[0]), f" (and {more} more)" if more else "")
+    return carried
+
+
+class _Tally:
+    """Adds up what became of the units, and tells."""
+
+    def __init__(self, units: int, tell: Tell) -> None:
+        self._units, self._tell = units, tell
+        self._steps, self._rows, self._moved = Counter[str](), 0, 0
+        self._seals: list[Seals] = []
+        self._removed: list[str] = []
+        self._quarantined: dict[str, tuple[Hazard, ...]] = {}
+
+    def add(self, carried: Carried) -> None:
+        self._steps[carried.step] += 1
+        self._rows += carried.rows
+        self._moved += carried.rows if carried.step == "moved" else 0
+        self._seals.append(carried.seals)
+        if carried.step == "removed":
+            self._removed.append(str(carried.unit))
+        if carried.step == "quarantined":
+            self._quarantined[str(carried.unit)] = carried.hazards
+        self._tell(Progress(self._steps.total(), self._units, self._rows))
+
+    def migration(self, passage: Passage) -> Migration:
+        roots = _by_table(self._seals)
+        urls = passage.source.url, passage.destination.url
+        return Migration(*urls, dict(self._steps), self._moved, roots, tuple(self._removed), self._quarantined)
