@@ -271,6 +271,12 @@ class SameStore(UsageError):
     template = "{0} is both the source and the destination; give two stores"
 
 
+class StoreInUse(UsageError):
+    """A run is at work where something else wants to write. Values: url."""
+
+    template = "a run is at work on {0}: stop it first (Ctrl-C, or `vaengine pause`), then give the same command again"
+
+
 class Unfit(UsageError):
     """Rows that the destination would refuse or change. Values: unit, destination, the first of them, how many more."""
 

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from schemas.attempt import Attempt, AttemptState, Control
-from schemas.job import JobStatus
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
-from schemas.store import Embeddings, Identity, Outcome, StorageBackend
+from schemas.store import Embeddings, Identity, StorageBackend
 from tests.results import RUN, Clip, broken, done
 from tests.rows import Rows
 

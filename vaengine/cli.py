@@ -14,6 +14,7 @@ import typer
 from schemas.errors import NotFound, UsageError, VaengineError
 from vaengine.cli_db import db_app
 from vaengine.cli_identities import identities
+from vaengine.cli_migrate import migrate
 from vaengine.cli_models import models_app
 from vaengine.cli_options import Db, Json, Out
 from vaengine.cli_pictures import plot, render
@@ -271,6 +272,7 @@ def cleaned(out: str | None, db: str | None, *, as_json: bool) -> int:
 app.command()(identities)
 for command in (cancel, pause, retry, logs):
     app.command()(command)
+app.command()(migrate)
 app.command()(render)
 app.command()(plot)
 

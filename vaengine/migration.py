@@ -15,7 +15,7 @@ from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal
 from actors.transfer.side import Seals, Side, open_side
 from actors.transfer.unit import Unit
-from schemas.errors import Unfit
+from schemas.errors import StoreInUse, Unfit, UsageError
 from vaengine.transfer_pool import Pair, each
 
 OnInvalid = Literal["fail", "quarantine"]
@@ -45,6 +45,7 @@ class Migration:
     tables: dict[str, Seal] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     quarantined: dict[str, tuple[Hazard, ...]] = field(default_factory=dict)
+    source_in_use: bool = False  # what runs have written since is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +64,37 @@ class Comparison:
         return not self.differing
 
 
-def migrate(source: str, destination: str, on_invalid: OnInvalid, tell: Tell = lambda _: None) -> Migration:
+def on_invalid(text: str) -> OnInvalid:
+    """What was asked for; raises `UsageError`."""
+    if text == "fail":
+        return "fail"
+    if text == "quarantine":
+        return "quarantine"
+    raise UsageError(f"--on-invalid is fail or quarantine, not {text!r}")
+
+
+def shown(*urls: str) -> tuple[str, ...]:
+    """Addresses without their passwords."""
+    return tuple(Address.parse(url).shown for url in urls)
+
+
+def migrate(source: str, destination: str, unfit: OnInvalid, tell: Tell = lambda _: None) -> Migration:
     """Move everything; what was moved before and is unchanged stays as it is.
 
     Raises `Unfit` at the first unit that would not arrive as it is, unless such are to be left out (`quarantine`).
     """
     pair = Pair(source, destination, writes=True)
     with pair.opened() as passage:
-        units = _units(passage.source)
+        if _is_in_use(passage.destination):
+            raise StoreInUse(passage.destination.url)
+        in_use, units = _is_in_use(passage.source), _units(passage.source)
         tally = _Tally(len(units), tell)
         runs, rest = ([unit for unit in units if (unit.kind == "batch") is first] for first in (True, False))
         for carried in map(passage.carry, runs):  # as they began, since the newest counts
-            tally.add(_fit(carried, passage.destination, on_invalid))
+            tally.add(_fit(carried, passage.destination, unfit))
         for carried in each(pair, passage, rest, Passage.carry):
-            tally.add(_fit(carried, passage.destination, on_invalid))
-        found = tally.migration(passage)
+            tally.add(_fit(carried, passage.destination, unfit))
+        found = tally.migration(passage, source_in_use=in_use)
         if found.moved_rows:
             passage.destination.settle()
     return found
@@ -120,6 +137,11 @@ def _units(side: Side) -> list[Unit]:
         return reader.units()
 
 
+def _is_in_use(side: Side) -> bool:
+    with side.reading() as reader:
+        return reader.is_in_use()
+
+
 def _by_table(found: Iterable[Seals]) -> dict[str, Seal]:
     tables: dict[str, list[Seal]] = {}
     for seals in found:
@@ -128,8 +150,8 @@ def _by_table(found: Iterable[Seals]) -> dict[str, Seal]:
     return {table: Seal.together(own) for table, own in tables.items()}
 
 
-def _fit(carried: Carried, destination: Side, on_invalid: OnInvalid) -> Carried:
-    if carried.step == "quarantined" and on_invalid == "fail":
+def _fit(carried: Carried, destination: Side, unfit: OnInvalid) -> Carried:
+    if carried.step == "quarantined" and unfit == "fail":
         more = len(carried.hazards) - 1
         raise Unfit(str(carried.unit), destination.url, str(carried.hazards[0]), f" (and {more} more)" if more else "")
     return carried
@@ -156,7 +178,7 @@ class _Tally:
             self._quarantined[str(carried.unit)] = carried.hazards
         self._tell(Progress(self._steps.total(), self._units, self._rows))
 
-    def migration(self, passage: Passage) -> Migration:
+    def migration(self, passage: Passage, *, source_in_use: bool) -> Migration:
         roots = _by_table(self._seals)
         urls = passage.source.url, passage.destination.url
-        return Migration(*urls, dict(self._steps), self._moved, roots, tuple(self._removed), self._quarantined)
+        return Migration(*urls, dict(self._steps), self._moved, roots, tuple(self._removed), self._quarantined, source_in_use)

@@ -76,6 +76,10 @@ class Leases:
         """Every run that has not ended, dead or alive; also one that was killed while it ended."""
         return sorted(int(folder.name) for folder in self.register.tree.live.glob("*"))
 
+    def is_in_use(self, at: datetime) -> bool:
+        """Whether any run is at work."""
+        return any(self._alive(epoch, at) for epoch in self.under_way())
+
     def _alive(self, epoch: int, at: datetime) -> bool:
         pulse = read_object(self._pulse(epoch))
         return pulse is not None and seen_alive(Pulse.of(pulse), at)

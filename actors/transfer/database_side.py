@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Table, delete, exists, func, insert, literal, or_, select, union
 
-from actors.stores import queries, rows
+from actors.stores import lease_queries, queries, rows
 from actors.stores.bulk import add_rows
 from actors.stores.database import Database
 from actors.stores.transitions import now
@@ -72,6 +72,10 @@ class DatabaseReader(Reader):
         """Every video that there is anything of, also where what it belongs to is gone."""
         of = [table for table in Unit("video", "").tables if "video_id" in table.c]
         return sorted(self._connection.scalars(union(*(select(table.c.video_id) for table in of))))
+
+    def is_in_use(self) -> bool:
+        epochs = set(self._connection.scalars(select(tables.leases.c.epoch).distinct()))
+        return bool(lease_queries.live_epochs(self._connection, epochs, now()))
 
     def holds(self, unit: Unit) -> bool:
         of = [table for table in unit.tables if table not in (tables.job_pipeline_status, tables.job_events)]

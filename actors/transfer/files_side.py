@@ -15,6 +15,7 @@ from typing import Any
 from actors.stores import rows
 from actors.stores.atomic import read_object
 from actors.stores.hold import held, lay_out, note_epoch
+from actors.stores.lease_files import Leases
 from actors.stores.register import Register
 from actors.stores.transitions import now
 from actors.stores.tree import Tree
@@ -73,6 +74,9 @@ class FilesReader(Reader):
             *(Unit("video", name) for name in self._tree.video_folders()),
             *([Unit("identities", "")] if self._tree.identities.is_file() else []),
         ]
+
+    def is_in_use(self) -> bool:
+        return Leases(Register(self._tree)).is_in_use(now())
 
     def holds(self, unit: Unit) -> bool:
         if _BEGUN in self._entry(unit):

@@ -21,6 +21,10 @@ class Reader(ABC):
         """Everything there is, in the order it is to be moved in: batches, settings, videos, identities."""
 
     @abstractmethod
+    def is_in_use(self) -> bool:
+        """Whether a run is at work on it."""
+
+    @abstractmethod
     def holds(self, unit: Unit) -> bool:
         """Whether there is anything of a unit; cheap."""
 

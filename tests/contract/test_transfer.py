@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from actors.stores import open_store
+from actors.transfer.seal import Sealer
 from actors.transfer.side import open_side
-from actors.transfer.unit import LAYOUTS, Unit
-from tests import stored
+from actors.transfer.unit import LAYOUTS, TravelRow, Unit
+from schemas.errors import BothChanged, StoreInUse, Unfit
+from schemas.pipeline import SCENE
+from tests import postgres, stored
 from tests.contract.conftest import STORES, digest
-from vaengine.migration import migrate, preflight, verify
+from tests.results import RUN
+from vaengine.migration import Progress, migrate, preflight, verify
 
 PAIRS = [(source, destination) for source in STORES for destination in STORES]
 
@@ -62,3 +75,230 @@ def test_a_second_time_changes_nothing(sources, tmp_path, source, destination):
     assert again.steps == {"unchanged": first.steps["moved"]}
     assert again.moved_rows == 0
     assert sections(url) == before
+
+
+# What was interrupted.
+
+
+def dying_after_a_unit(source: str, destination: str, rows: int) -> None:
+    """Migrate until more rows than these are there."""
+
+    def tell(progress: Progress) -> None:
+        if progress.rows > rows:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    migrate(source, destination, "fail", tell)
+
+
+def dying_in_a_section(source: str, destination: str, rows: int) -> None:
+    """Migrate until this many rows have been read."""
+    left, add = iter(range(rows)), Sealer.add
+
+    def counted(self: Sealer, row: TravelRow) -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        add(self, row)
+
+    Sealer.add = counted
+    migrate(source, destination, "fail")
+
+
+def killed(dying: Callable[[str, str, int], None], source: str, destination: str, after: int) -> bool:
+    """Whether a migration in a process of its own was killed; False: it came to its end before."""
+    child = multiprocessing.get_context("fork").Process(target=dying, args=(source, destination, after))
+    child.start()
+    child.join()
+    assert child.exitcode in (0, -signal.SIGKILL)
+    return child.exitcode != 0
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_a_migration_killed_after_any_unit_goes_on(sources, tmp_path, destination):
+    source, url = sources["sqlite"], STORES[destination](tmp_path / "copy")
+    total = sum(len(rows) for rows in sections(source).values())
+    kills, rows = 0, 0
+    while killed(dying_after_a_unit, source, url, rows):
+        kills += 1
+        rows = sum(len(found) for found in sections(url).values())
+        assert rows < total or kills == len({unit for unit, _ in sections(source)})
+    assert kills >= 6
+    assert migrate(source, url, "fail").steps.keys() == {"unchanged"}
+    assert digest_of(url) == digest_of(source)
+    assert verify(source, url).equal
+
+
+@pytest.mark.parametrize("destination", STORES)
+@pytest.mark.parametrize("after", [3, 40, 90, 170])
+def test_a_migration_killed_in_the_middle_of_a_section_goes_on(sources, tmp_path, destination, after):
+    source, url = sources["sqlite"], STORES[destination](tmp_path / "copy")
+    assert killed(dying_in_a_section, source, url, after)
+    moved = migrate(source, url, "fail")
+    assert moved.moved_rows > 0
+    assert digest_of(url) == digest_of(source)
+    assert verify(source, url).equal
+
+
+# Who has changed what since.
+
+
+def rerun(url: str, pipeline: str = SCENE) -> None:
+    """A later run on a store finds something else in the garden."""
+    with closing(open_store(url)) as store:
+        job = next(job for job in store.jobs() if job.video_id == stored.GARDEN.video_id)
+        store.save_annotations(job.job_id, pipeline, [{"annotation_type": "scene", "timestamp_seconds": 3.0}])
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/own.db"
+    with closing(open_store(url)) as store:
+        stored.fill(store)
+    return url
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_what_the_source_has_changed_since_is_moved_again(own, tmp_path, destination):
+    url = STORES[destination](tmp_path / "copy")
+    migrate(own, url, "fail")
+    rerun(own)
+    assert migrate(own, url, "fail").steps == {"unchanged": 6, "moved": 1}
+    assert verify(own, url).equal
+    assert digest_of(url) == digest_of(own)
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_what_the_destination_has_changed_since_stays(own, tmp_path, destination):
+    url = STORES[destination](tmp_path / "copy")
+    migrate(own, url, "fail")
+    rerun(url)
+    after = digest_of(url)
+    assert migrate(own, url, "fail").moved_rows == 0
+    assert digest_of(url) == after
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_what_both_have_changed_is_refused_and_named(own, tmp_path, destination):
+    url = STORES[destination](tmp_path / "copy")
+    migrate(own, url, "fail")
+    rerun(url)
+    with closing(open_store(own)) as store:
+        store.reopen([job.job_id for job in store.jobs() if job.video_id == stored.GARDEN.video_id])
+        job = next(job for job in store.jobs() if job.video_id == stored.GARDEN.video_id)
+        store.save_annotations(job.job_id, SCENE, [{"annotation_type": "scene", "timestamp_seconds": 4.0}])
+    with pytest.raises(BothChanged, match=f"video {stored.GARDEN.video_id} differs in .*: nothing of it was moved"):
+        migrate(own, url, "fail")
+
+
+def test_what_was_taken_out_of_the_destination_is_not_brought_back(own, tmp_path):
+    """A participant who has withdrawn does not return with the next migration."""
+    url = postgres.fresh_database()
+    migrate(own, url, "fail")
+    unit = Unit("video", stored.GARDEN.video_id)
+    with closing(open_side(url, read_only=False)) as side, side.writing(unit) as writer:
+        writer.clear(unit)
+    moved = migrate(own, url, "fail")
+    assert moved.removed == (str(unit),)
+    assert [row for (found, _), rows in sections(url).items() if found == unit for row in rows] == []
+
+
+def test_a_destination_that_a_run_works_on_is_refused(own, tmp_path):
+    url = f"sqlite:///{tmp_path}/copy.db"
+    with closing(open_store(url)) as store:
+        epoch = store.open_run(replace(RUN, host=socket.gethostname(), pid=os.getpid()))
+        store.register(epoch, [stored.EMPTY.video], [stored.EMPTY.job(stored.EMPTY.key(SCENE))])
+        with pytest.raises(StoreInUse, match=r"a run is at work on sqlite:.*copy\.db: stop it first"):
+            migrate(own, url, "fail")
+
+
+# Proof.
+
+
+def statement(url: str, text: str) -> None:
+    """Something that only a fault would do to a store."""
+    path = url.removeprefix("sqlite:///")
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(text)
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute(text)
+
+
+FLIPPED = {
+    "sqlite": "CAST(substr(vector, 1, 3) || x'01' || substr(vector, 5) AS BLOB)",
+    "postgresql": "set_bit(vector, 30, 1 - get_bit(vector, 30))",
+}
+ALTERED = {"sqlite": "replace(data, 'DROP', 'DRoP')", "postgresql": "replace(data::text, 'DROP', 'DRoP')::jsonb"}
+FAULTS = {
+    "a bit of a vector": ("UPDATE embeddings SET vector = {flipped}", "embeddings", "vector is"),
+    "a digit of a box": ("UPDATE annotations SET bbox_x = bbox_x + 1e-12 WHERE bbox_x > 0", "annotations", "bbox_x is"),
+    "a row": ("DELETE FROM annotations WHERE annotation_type = 'speech'", "annotations", "is in the first alone"),
+    "a value in JSON": ("UPDATE annotations SET data = {json} WHERE annotation_type = 'speech'", "annotations", "data is"),
+    "a payload": ("UPDATE chunks SET payload = NULL WHERE payload IS NOT NULL", "chunks", "payload is"),
+    "a line of a log": ("DELETE FROM job_events WHERE event_id = (SELECT min(event_id) FROM job_events)", "job_events", "row"),
+    "a setting": ("UPDATE meta SET value = 'other'", "meta", "value is"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_one_fault_is_found_and_named(sources, tmp_path, kind, fault):
+    text, table, told = FAULTS[fault]
+    url = STORES[kind](tmp_path / "copy")
+    migrate(sources["sqlite"], url, "fail")
+    statement(url, text.format(flipped=FLIPPED[kind], json=ALTERED[kind]))
+    found = verify(sources["sqlite"], url)
+    assert not found.equal
+    assert {one.table for one in found.differences} == {table}
+    assert told in found.differences[0].first
+
+
+def test_a_file_cut_off_is_found(sources, tmp_path):
+    migrate(sources["sqlite"], f"files:{tmp_path}/copy", "fail")
+    result = next((tmp_path / "copy" / stored.GARDEN.video_id).glob("face_analysis.json"))
+    result.write_bytes(result.read_bytes()[:-10])
+    found = verify(sources["sqlite"], f"files:{tmp_path}/copy")
+    assert {"annotations", "embeddings"} <= {one.table for one in found.differences}
+
+
+# What would not arrive as it is.
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("data", '{"text": "a\\u0000b"}', "NUL character in JSON"),
+        ("data", '{"text": "\\ud800"}', "lone surrogate in JSON"),
+        ("data", '{"n": 1E22}', "would be kept as 10000000000000000000000"),
+        ("data", '{"n": -0.0}', "would be kept as 0"),
+        ("data", '{"n": NaN}', "NaN in JSON"),
+        ("annotation_id", "not-a-uuid", "is no UUID"),
+        ("person_id", "a\0b", "NUL character in text"),
+        ("created_at", "yesterday", "is no time"),
+        ("frame_number", "seven", "is no integer"),
+        ("confidence", "high", "is no floating-point number"),
+    ],
+)
+def test_what_postgresql_would_refuse_or_change_is_named_before_and_during(own, column, value, reason):
+    with closing(sqlite3.connect(own.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute(f"UPDATE annotations SET {column} = ? WHERE annotation_type = 'speech'", (value,))
+    url = postgres.fresh_database()
+    _, hazards = preflight(own, url)
+    assert [(one.table, one.column) for one in hazards] == [("annotations", column)]
+    assert reason in hazards[0].reason
+    with pytest.raises(Unfit, match=r"cannot be moved to .* unchanged") as refused:
+        migrate(own, url, "fail")
+    assert reason in str(refused.value)
+    left = migrate(own, url, "quarantine")
+    assert left.steps["quarantined"] == 1
+    assert list(left.quarantined) == [f"video {stored.KITCHEN.video_id}"]
+    assert {unit for unit, _ in sections(own)} - {unit for unit, _ in sections(url)} == {Unit("video", stored.KITCHEN.video_id)}
+
+
+def test_ten_megabytes_of_text_in_one_row_arrive(own):
+    long = json.dumps({"text": "ü😀'\\" * 2_500_000})
+    with closing(sqlite3.connect(own.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute("UPDATE annotations SET data = ? WHERE annotation_type = 'speech'", (long,))
+    url = postgres.fresh_database()
+    migrate(own, url, "fail")
+    assert verify(own, url).equal

@@ -1,0 +1,94 @@
+"""What a move or a comparison of stores came to: lines for people, one object for programs and for the report that is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from actors.stores.atomic import write_atomic
+from actors.transfer.hazards import Hazard
+from actors.transfer.seal import Seal
+from vaengine.migration import Comparison, Migration
+from vaengine.output import Table
+from vaengine.quantities import counted, timestamp
+
+EQUAL: Final = 0
+DIFFERENT: Final = 3
+QUARANTINED: Final = 4
+STEPS: Final = {
+    "moved": "moved",
+    "unchanged": "there already, unchanged since",
+    "noted": "there already, equal",
+    "removed": "removed there since, not brought back",
+    "quarantined": "left out",
+}
+SHOWN: Final = 20  # lines of a list; the report has them all
+
+
+def migration_lines(found: Migration) -> Iterator[str]:
+    """How a move ended."""
+    yield f"{found.source} -> {found.destination}"
+    yield from (f"{counted(found.steps[step], 'unit')} {told}" for step, told in STEPS.items() if step in found.steps)
+    yield f"{found.moved_rows:,} rows written, each read back and equal"
+    hazards = [str(hazard) for own in found.quarantined.values() for hazard in own]
+    yield from _some([f"left out: {hazard}" for hazard in hazards])
+    yield from _some([f"removed in the destination: {unit}" for unit in found.removed])
+    if found.source_in_use:
+        yield "a run was at work on the source: give the same command again when it has ended, it moves what is new"
+
+
+def comparison_lines(found: Comparison) -> Iterator[str]:
+    """How a comparison ended."""
+    yield from _some([f"differs: {one}" for one in found.differences], found.differing)
+    verdict = "equal" if found.equal else f"not equal: {counted(found.differing, 'section')} differ"
+    yield f"{verdict}: {found.first} and {found.second}, {counted(found.units, 'unit')}"
+
+
+def hazard_lines(hazards: Sequence[Hazard], rows: int, destination: str) -> Iterator[str]:
+    """What a look ahead found."""
+    yield from _some([str(hazard) for hazard in hazards])
+    told = f"{counted(len(hazards), 'value')} would not arrive unchanged" if hazards else "all would arrive unchanged"
+    yield f"{rows:,} rows for {destination}: {told}; nothing was written"
+
+
+def table(tables: Mapping[str, Seal]) -> Table:
+    """Rows and digest by table."""
+    return Table(("table", "rows", "digest"), tuple((name, f"{seal.rows:,}", seal.digest[:16]) for name, seal in tables.items()))
+
+
+def migration_event(found: Migration) -> dict[str, Any]:
+    """A move as one object."""
+    quarantined = {unit: [str(hazard) for hazard in hazards] for unit, hazards in found.quarantined.items()}
+    return {"event": "migration", "time": timestamp(), **asdict(found), "quarantined": quarantined}
+
+
+def comparison_event(found: Comparison) -> dict[str, Any]:
+    """A comparison as one object."""
+    told = {"equal": found.equal, "differences": [str(one) for one in found.differences]}
+    return {"event": "verification", "time": timestamp(), **asdict(found), **told}
+
+
+def hazard_event(hazards: Sequence[Hazard], rows: Mapping[str, int], source: str, destination: str) -> dict[str, Any]:
+    """A look ahead as one object."""
+    names = {"source": source, "destination": destination}
+    return {"event": "preflight", "time": timestamp(), **names, "rows": dict(rows), "hazards": [asdict(hazard) for hazard in hazards]}
+
+
+def migration_code(found: Migration) -> int:
+    """0 when everything is there, 4 when something was left out."""
+    return QUARANTINED if found.quarantined else EQUAL
+
+
+def write(event: Mapping[str, Any], path: Path) -> None:
+    """Keep a report, whole or not at all; raises what `write_atomic` raises."""
+    write_atomic(path.absolute(), json.dumps(event, indent=2, ensure_ascii=False).encode(errors="backslashreplace"))
+
+
+def _some(lines: Sequence[str], every: int | None = None) -> Iterator[str]:
+    yield from lines[:SHOWN]
+    left = (len(lines) if every is None else every) - SHOWN
+    if left > 0:
+        yield f"and {left:,} more"
