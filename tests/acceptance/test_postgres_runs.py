@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -74,6 +76,37 @@ def test_two_engines_share_the_work_in_one_database(url: str, folder: Path, undi
         _, err = process.communicate(timeout=commands.PATIENCE_S * 2)
         assert process.returncode == 0, err
     assert runs.digest(url) == undisturbed
+
+
+def test_a_batch_goes_over_to_postgresql_while_it_runs(url: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    """Moved once while it runs, once more when it was stopped, and gone on with on the new store."""
+    process = commands.start(*command(folder, tmp_path))
+    commands.wait_for(lambda: chunks_in(tmp_path) >= 1, "a first chunk")
+    first = commands.finished("migrate", runs.sqlite(tmp_path), url)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=commands.PATIENCE_S)
+    second = commands.finished("migrate", runs.sqlite(tmp_path), url, "--json")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert json.loads(second.stdout.splitlines()[-1])["source_in_use"] is False
+    assert commands.finished("db", "verify", runs.sqlite(tmp_path), url).returncode == 0
+    kept = runs.digest(runs.sqlite(tmp_path))
+    again = commands.finished("resume", next((tmp_path / "checkpoints").glob("checkpoint_*.json")), "--db", url)
+    assert again.returncode == 0, again.stderr
+    assert runs.digest(url) == undisturbed
+    assert runs.digest(runs.sqlite(tmp_path)) == kept
+    late = commands.finished("migrate", runs.sqlite(tmp_path), url)
+    assert "0 rows written" in late.stdout, "the old store is not put over the new one"
+    assert commands.finished("db", "verify", runs.sqlite(tmp_path), url).returncode == 3
+
+
+def chunks_in(out: Path) -> int:
+    """Committed chunks in the SQLite store of a run."""
+    store = out / "batch_processing.db"
+    if not store.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        there = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'chunks'").fetchone()[0]
+        return connection.execute("SELECT count(*) FROM chunks").fetchone()[0] if there else 0
 
 
 def test_what_is_stored_is_read_by_every_command(url: str, folder: Path, tmp_path: Path) -> None:

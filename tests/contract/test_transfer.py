@@ -210,6 +210,19 @@ def test_a_destination_that_a_run_works_on_is_refused(own, tmp_path):
             migrate(own, url, "fail")
 
 
+@pytest.mark.parametrize("source", STORES)
+def test_what_is_copied_while_a_run_writes_says_so(tmp_path, source):
+    url = STORES[source](tmp_path / "source")
+    with closing(open_store(url)) as store:
+        epoch = store.open_run(replace(RUN, host=socket.gethostname(), pid=os.getpid()))
+        store.register(epoch, [stored.EMPTY.video], [stored.EMPTY.job(stored.EMPTY.key(SCENE))])
+        assert migrate(url, f"sqlite:///{tmp_path}/copy.db", "fail").source_in_use
+        store.close_run(epoch, "stopped")
+    again = migrate(url, f"sqlite:///{tmp_path}/copy.db", "fail")
+    assert not again.source_in_use
+    assert verify(url, f"sqlite:///{tmp_path}/copy.db").equal
+
+
 # Proof.
 
 

@@ -1,0 +1,157 @@
+"""Digests that do not depend on order or spelling, what a store would change of a row, and what a move comes to in words."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.stores.postgres_json import spelled
+from actors.transfer.carrying import step_for
+from actors.transfer.hazards import Hazard, Inspector
+from actors.transfer.seal import Seal, parsed, seal_of
+from actors.transfer.unit import LAYOUTS, Unit
+from schemas.errors import Unfit, UsageError
+from vaengine import migration_report
+from vaengine.migration import Comparison, Migration, on_invalid
+
+META = LAYOUTS["meta"].names
+values = st.one_of(st.none(), st.text(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.binary())
+some_rows = st.lists(st.tuples(values, values), max_size=8)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+some_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(rows=some_rows, seed=st.integers())
+def test_a_seal_does_not_depend_on_the_order_of_rows(rows, seed):
+    shuffled = random.Random(seed).sample(rows, len(rows))
+    assert seal_of("meta", shuffled) == seal_of("meta", rows)
+
+
+@given(rows=some_rows, other=some_rows)
+def test_seals_of_parts_make_the_seal_of_the_whole(rows, other):
+    assert Seal.together([seal_of("meta", rows), seal_of("meta", other)]) == seal_of("meta", [*rows, *other])
+
+
+@given(rows=some_rows.filter(bool), at=st.integers(0), new=values)
+def test_a_changed_value_changes_the_seal(rows, at, new):
+    row = rows[at % len(rows)]
+    changed = [*rows[: at % len(rows)], (row[0], new), *rows[at % len(rows) + 1 :]]
+    same = type(row[1]) is type(new) and repr(row[1]) == repr(new)
+    assert (seal_of("meta", changed) == seal_of("meta", rows)) is same
+
+
+@given(value=some_json)
+def test_the_spelling_of_json_does_not_matter_but_its_values_do(value):
+    text = json.dumps(value)
+    assert repr(parsed(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))) == repr(parsed(text))
+    assert repr(parsed(json.dumps([value]))) != repr(parsed(text))
+
+
+def test_one_and_one_point_nothing_are_not_the_same():
+    assert seal_of("meta", [("a", 1)]) != seal_of("meta", [("a", 1.0)])
+    assert parsed('{"a": {}}') != parsed('{"a": []}')
+
+
+def test_what_is_no_json_cannot_be_sealed():
+    for text in ("", "{} {}", "{'a': 1}", "nothing"):
+        with pytest.raises(ValueError, match=r"Expecting|Extra data"):
+            parsed(text)
+
+
+USUAL = {"annotation_id": "00000000-0000-0000-0000-000000000000", "annotation_type": "speech", "data": "{}", "video_id": "v"}
+
+
+def annotation(**told):
+    """A row of annotations, by column."""
+    return tuple((USUAL | told).get(name) for name in LAYOUTS["annotations"].names)
+
+
+def as_jsonb_keeps(token):
+    """A number with a fraction or an exponent after PostgreSQL wrote it out as a decimal, which has no negative zero."""
+    number = Decimal(token)
+    return json.loads(f"{abs(number) if number == 0 else number:f}")
+
+
+@given(value=st.dictionaries(texts, some_json, max_size=3))
+def test_json_without_hazards_reads_the_same_from_jsonb(value):
+    text = json.dumps(value)
+    if not Inspector("annotations", "postgresql").hazards(annotation(data=text)):
+        assert repr(json.loads(spelled(text), parse_float=as_jsonb_keeps)) == repr(value)
+        assert "\\u0000" not in text
+
+
+@pytest.mark.parametrize(("destination", "reasons"), [("postgresql", 1), ("sqlite", 0), ("files", 0)])
+def test_only_postgresql_minds_a_nul(destination, reasons):
+    assert len(Inspector("annotations", destination).hazards(annotation(person_id="a\0b"))) == reasons
+
+
+@pytest.mark.parametrize("destination", ["postgresql", "sqlite", "files"])
+@pytest.mark.parametrize("bad", [{"confidence": float("nan")}, {"person_id": "\udc80"}, {"frame_number": 2**63}])
+def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
+    (found,) = Inspector("annotations", destination).hazards(annotation(**bad))
+    assert found.column in bad
+    assert str(found).startswith(f"annotations.{found.column} of ")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "noted", "there", "step"),
+    [
+        (2, 1, 1, "move"),  # the source alone has changed
+        (2, 1, 2, "note"),  # both have come to the same
+        (2, 0, 2, "note"),  # it was there before anything was moved
+        (2, 1, 3, "refuse"),  # both have changed
+        (2, 0, 3, "refuse"),  # never moved, and another one
+    ],
+)
+def test_what_the_destination_has_changed_is_never_overwritten(wanted, noted, there, step):
+    seals = [{}, *({"jobs": Seal(1, f"{n:064x}")} for n in (1, 2, 3))]
+    assert step_for(seals[wanted], seals[noted], seals[there]) == step
+
+
+HAZARD = Hazard("annotations", "'a'", "data", "a NUL character in JSON")
+
+
+def test_a_move_is_told_with_what_was_left_out():
+    found = Migration("a", "b", {"moved": 2, "quarantined": 1}, 7, {}, (), {"video v": (HAZARD,)}, source_in_use=True)
+    assert list(migration_report.migration_lines(found)) == [
+        "a -> b",
+        "2 units moved",
+        "1 unit left out",
+        "7 rows written, each read back and equal",
+        "left out: annotations.data of 'a': a NUL character in JSON",
+        "a run was at work on the source: give the same command again when it has ended, it moves what is new",
+    ]
+    assert migration_report.migration_code(found) == 4
+    assert json.dumps(migration_report.migration_event(found))
+
+
+def test_a_comparison_is_told_and_kept(tmp_path):
+    found = Comparison("a", "b", 3, {"jobs": Seal(1, "0" * 64)}, 0, ())
+    assert list(migration_report.comparison_lines(found)) == ["equal: a and b, 3 units"]
+    migration_report.write(migration_report.comparison_event(found), tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_bytes())["equal"] is True
+
+
+def test_what_cannot_be_moved_is_one_line_that_travels():
+    error = pickle.loads(pickle.dumps(Unfit("video v", "postgresql://h/d", str(HAZARD), "")))
+    assert str(error).startswith("video v cannot be moved to postgresql://h/d unchanged: annotations.data of 'a': a NUL character")
+    assert "--on-invalid quarantine" in str(error)
+
+
+def test_an_unknown_choice_is_refused():
+    with pytest.raises(UsageError, match="--on-invalid is fail or quarantine, not 'skip'"):
+        on_invalid("skip")
+
+
+def test_units_are_named_by_what_they_are():
+    assert [str(Unit("video", "v")), str(Unit("identities", ""))] == ["video v", "identities"]
