@@ -271,6 +271,13 @@ class SameStore(UsageError):
     template = "{0} is both the source and the destination; give two stores"
 
 
+class RunsClash(UsageError):
+    """Two stores number runs of different batches alike. Values: batch, destination, number."""
+
+    template = "the runs of {0} cannot be moved to {1}: run {2} there is of another batch; stores that were both run on are not merged,"
+    template += " give an empty destination"
+
+
 class StoreInUse(UsageError):
     """A run is at work where something else wants to write. Values: url."""
 

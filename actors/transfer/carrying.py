@@ -11,7 +11,7 @@ from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal, Sealer, seal_of
 from actors.transfer.side import Reader, Seals, Side, Writer
 from actors.transfer.unit import LAYOUTS, Unit
-from schemas.errors import BothChanged, NotEqual, StoreFailed, Unstorable
+from schemas.errors import BothChanged, NotEqual, RunsClash, StoreFailed, Unstorable
 
 Step = Literal["moved", "unchanged", "noted", "removed", "quarantined"]
 MOST_TOLD: Final = 20  # hazards of one unit
@@ -99,6 +99,10 @@ class Passage:
         return Carried(unit, "noted", wanted)
 
     def _move(self, unit: Unit, source: Reader, destination: Writer) -> Carried:
+        if unit.kind == "batch":
+            epochs = {row[LAYOUTS["runs"].names.index("epoch")] for row in source.rows(unit, "runs")}
+            for taken in sorted(destination.taken(epochs, unit.name)):
+                raise RunsClash(unit.name, self.destination.url, taken)
         sealers = {table.name: Sealer(LAYOUTS[table.name], self.left_out) for table in unit.tables}
         sections = ((name, sealer.passing(source.rows(unit, name))) for name, sealer in sealers.items())
         destination.fill(unit, source.pipelines(), sections)

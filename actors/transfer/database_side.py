@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
@@ -98,6 +98,10 @@ class DatabaseReader(Reader):
 
 class DatabaseWriter(DatabaseReader, Writer):
     """One transaction."""
+
+    def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
+        runs = tables.runs.c
+        return set(self._connection.scalars(select(runs.epoch).where(runs.epoch.in_(epochs), runs.batch_id != batch_id)))
 
     def clear(self, unit: Unit) -> None:
         jobs = select(tables.jobs.c.job_id).where(owned(tables.jobs))

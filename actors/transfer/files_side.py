@@ -7,7 +7,7 @@ has left between the two counts as nothing, and is moved again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,9 @@ class FilesWriter(FilesReader, Writer):
     def __init__(self, tree: Tree, newest: int) -> None:
         super().__init__(tree)
         self._newest, self._register = newest, Register(tree)
+
+    def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
+        return {epoch for epoch in epochs if (run := read_object(self._tree.run(epoch))) and run["batch_id"] != batch_id}
 
     def clear(self, unit: Unit) -> None:
         self._note(unit, {_BEGUN: True})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal
 
@@ -43,6 +43,10 @@ class Reader(ABC):
 
 class Writer(Reader):
     """One unit being moved here; nothing of it counts unless the end is reached."""
+
+    @abstractmethod
+    def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
+        """Those of these numbers of runs that another batch has here."""
 
     @abstractmethod
     def clear(self, unit: Unit) -> None:

@@ -20,7 +20,7 @@ from actors.stores import open_store
 from actors.transfer.seal import Sealer
 from actors.transfer.side import open_side
 from actors.transfer.unit import LAYOUTS, TravelRow, Unit
-from schemas.errors import BothChanged, StoreInUse, Unfit
+from schemas.errors import BothChanged, RunsClash, StoreInUse, Unfit
 from schemas.pipeline import SCENE
 from tests import postgres, stored
 from tests.contract.conftest import STORES, digest
@@ -208,6 +208,15 @@ def test_a_destination_that_a_run_works_on_is_refused(own, tmp_path):
         store.register(epoch, [stored.EMPTY.video], [stored.EMPTY.job(stored.EMPTY.key(SCENE))])
         with pytest.raises(StoreInUse, match=r"a run is at work on sqlite:.*copy\.db: stop it first"):
             migrate(own, url, "fail")
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_two_stores_that_were_both_run_on_are_not_merged(own, tmp_path, destination):
+    url = STORES[destination](tmp_path / "copy")
+    with closing(open_store(url)) as store:
+        store.close_run(store.open_run(replace(RUN, batch_id="another")), "completed")
+    with pytest.raises(RunsClash, match=r"the runs of batch-1 cannot be moved to .*: run 1 there is of another batch"):
+        migrate(own, url, "fail")
 
 
 @pytest.mark.parametrize("source", STORES)
