@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
@@ -18,12 +18,16 @@ def add_rows(connection: Connection, table: Table, names: Sequence[str], rows: I
 
     Raises psycopg's `DataError` for an id that is no UUID.
     """
+    pending = iter(rows)
+    first = next(pending, None)
+    if first is None:
+        return
+    pending = chain((first,), pending)
     if is_postgresql(connection):
         from actors.stores.postgres_copy import copy_rows
 
-        copy_rows(connection, table, names, rows)
+        copy_rows(connection, table, names, pending)
         return
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    pending = iter(rows)
     while page := [tuple(row) for row in islice(pending, PAGE)]:
         connection.exec_driver_sql(statement, page)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import marshal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -47,23 +48,20 @@ class Sealer:
         self.names = tuple(names[at] for at in kept)  # of what is hashed
         self._rows = self._sum = 0
 
-    def add(self, row: TravelRow) -> None:
-        """One more row."""
-        self._rows += 1
-        self._sum += int.from_bytes(blake2b(marshal.dumps(self.canonical(row), _VERSION), digest_size=SIZE).digest(), "little")
-
     def canonical(self, row: TravelRow) -> TravelRow:
         """The row as it is hashed."""
         values = list(row)
         for at in self._json:
             if values[at] is not None:
                 values[at] = parsed(values[at])
-        return tuple(values) if self._all else tuple(values[at] for at in self._kept)
+        return tuple(values) if self._all else tuple([values[at] for at in self._kept])
 
     def passing(self, rows: Iterable[TravelRow]) -> Iterator[TravelRow]:
-        """The rows, each taken note of on its way."""
+        """The rows, each taken note of on its way; this is what a move spends its time on, so names are looked up once."""
+        canonical, written, number = self.canonical, marshal.dumps, int.from_bytes
         for row in rows:
-            self.add(row)
+            self._rows += 1
+            self._sum += number(blake2b(written(canonical(row), _VERSION), digest_size=SIZE).digest(), "little")
             yield row
 
     def seal(self) -> Seal:
@@ -77,8 +75,7 @@ def _hex(total: int) -> str:
 def seal_of(table: str, rows: Iterable[TravelRow], left_out: Left = frozenset()) -> Seal:
     """The seal of these rows of a table."""
     sealer = Sealer(LAYOUTS[table], left_out)
-    for row in rows:
-        sealer.add(row)
+    deque(sealer.passing(rows), maxlen=0)
     return sealer.seal()
 
 
