@@ -15,6 +15,7 @@ from actors.stores.atomic import read_object, storage_errors
 from actors.stores.lease_files import Leases
 from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.log_files import Logs
+from actors.stores.refusals import encodable
 from actors.stores.register import Register
 from actors.stores.transitions import held_back, now
 from actors.stores.tree import Tree
@@ -54,7 +55,7 @@ class FileRuns(StorageBackend):
         """
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
-        with storage_errors(self._tree.base), self._tree.epoch.open() as file:
+        with storage_errors(self._tree.base), encodable(self.url), self._tree.epoch.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             newest = int(file.read() or 0)
             if epoch is not None and not self._leases.is_under_way(epoch):

@@ -44,6 +44,8 @@ class PostgresDatabase(Database):
     So each transaction reads what is true until it ends, as SQLite's BEGIN IMMEDIATE has it, and none has to be tried again.
     """
 
+    _driver_error = psycopg.Error  # COPY goes past SQLAlchemy
+
     def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
         self.url, self.read_only = without_password(connection_string), read_only
         self._open = False
@@ -99,17 +101,6 @@ class PostgresDatabase(Database):
 
     def _table_names(self, connection: Connection) -> set[str]:
         return set(connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").scalars())
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except exc.DBAPIError as error:
-            raise self._refusal(error.orig) from error
-        except psycopg.Error as error:  # COPY goes past SQLAlchemy
-            raise self._refusal(error) from error
-        except UnicodeEncodeError as error:
-            raise Unstorable(self.url, "text with a lone surrogate, such as of a file name that is not UTF-8") from error
 
     def _refusal(self, error: BaseException | None) -> VaengineError:
         state, told = getattr(error, "sqlstate", None) or "", (str(error).strip() or repr(error)).splitlines()[0]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from actors.stores import open_store
 from schemas.annotation import canonical_digest
 from schemas.chunk import Numbers
-from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreUnreachable
+from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreUnreachable, Unstorable
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
@@ -590,3 +590,12 @@ def test_a_place_that_is_no_folder_is_refused_with_cause_and_cure(tmp_path, back
     with pytest.raises(StoreUnreachable) as refusal:
         open_store(STORES[backend](tmp_path / "taken"))
     assert str(tmp_path / "taken") in str(refusal.value)
+
+
+# Text.
+
+def test_a_video_under_a_path_that_is_no_text_is_refused_in_one_line_and_leaves_nothing(url, store):
+    epoch, job = store.open_run(RUN), replace(CLIP.job(SCENES), video_path=Path("/clips/\ud800.mp4"))
+    with pytest.raises(Unstorable, match="cannot hold this: text with a lone surrogate"):
+        store.register(epoch, [], [job])
+    assert list(store.jobs()) == []
