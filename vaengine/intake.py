@@ -13,6 +13,7 @@ from schemas.chunk import ChunkSpec, WorkKey
 from schemas.errors import NoVideoStream, VideoError
 from schemas.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
 from schemas.pipeline import AUDIO
+from schemas.redaction import storable
 from schemas.settings import pipeline_config
 from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
@@ -156,7 +157,7 @@ class Intake:
             _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ()))) for entry in self.entries.values()
         )
         seen = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
-        return known + tuple(VideoOutcome("", path, "pending") for path in self._request.inputs if path not in seen)
+        return known + tuple(VideoOutcome("", path, "pending") for path in map(storable, self._request.inputs) if path not in seen)
 
     def _lacking(self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: StorageBackend) -> Left:
         manifest = store.manifest([key for keys in wanted.values() for key in keys])

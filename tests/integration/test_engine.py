@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -137,6 +138,19 @@ def test_bad_files_among_good_ones_fail_with_their_reason_and_cost_nothing_else(
     assert report.completed == len(folder)
     with closing(sqlite3.connect(tmp_path / "batch_processing.db")) as db:
         assert db.execute("SELECT count(*) FROM jobs WHERE status = 'failed' AND error_message IS NOT NULL").fetchone() == (len(bad),)
+
+
+@pytest.mark.parametrize("kind", ["files", "sqlite", "postgresql"])
+def test_a_file_whose_name_is_no_text_fails_alone_in_every_store(kind: str, folder: list[Path], tmp_path: Path, postgres_url: str) -> None:
+    named = {"files": f"files:{tmp_path}", "sqlite": runs.sqlite(tmp_path), "postgresql": postgres_url}
+    odd = tmp_path / "films" / os.fsdecode(b"caf\xe9.mp4")
+    odd.parent.mkdir()
+    shutil.copy(folder[0], odd)
+    report = runs.run([odd, folder[0]], tmp_path, pipelines=[SCENE], url=named[kind])
+    bad, good = report.outcomes
+    assert (bad.outcome, bad.failure_kind, bad.path) == ("failed", "file_name", str(odd.with_name("caf\ufffd.mp4")))
+    assert f"{bad.path}: its path is not UTF-8, which no store can hold; rename the file" in (bad.error_message or "")
+    assert (good.outcome, report.halted) == ("completed", None)
 
 
 def test_a_truncated_video_fails_and_keeps_what_could_be_read(clip_folder: Path, cut_off: Ran, tmp_path: Path) -> None:
