@@ -9,7 +9,6 @@ import os
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +37,7 @@ from vaengine.probing import Probing
 from vaengine.projection import Projector
 from vaengine.request import PlanSummary, RunRequest
 from vaengine.shift import OTHERS_SECONDS, Controls, Shift
+from vaengine.supervision import new_batch_id
 
 MOST_NODES: Final = 4  # times that Ray may be started for one run on this machine
 
@@ -57,7 +57,7 @@ class Engine:
     """One run of one request. Construct, `run` on the main thread, `stop` from a signal handler."""
 
     def __init__(self, request: RunRequest, *, listener: Callable[[Snapshot], None] | None = None) -> None:
-        self.batch_id = request.batch_id or uuid.uuid4().hex[:12]
+        self.batch_id = request.batch_id or new_batch_id()
         self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
         self._listener = listener or (lambda snapshot: None)
         self._stopped_by: str | None = None

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,16 @@ def test_the_same_folder_again_decodes_nothing(folder: list[Path], plain: Ran, u
     again = runs.run(folder, plain.copied(tmp_path))
     assert (again.skipped, again.completed, again.frames_decoded, again.passes) == (len(folder), 0, 0, 0)
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
+
+
+@pytest.mark.parametrize(("began", "outcome"), [("before", "completed"), ("after", "skipped")])
+def test_what_a_lost_process_of_the_same_command_has_done_is_not_told_as_skipped(
+    began: str, outcome: str, folder: list[Path], scenes: Ran, tmp_path: Path
+) -> None:
+    scenes.copied(tmp_path)
+    since = datetime.now(UTC) - timedelta(days=1 if began == "before" else 0)
+    report = runs.run(folder[:1], tmp_path, pipelines=[SCENE], batch_id=scenes.report.batch_id, since=since)
+    assert ([line.outcome for line in report.outcomes], report.frames_decoded) == ([outcome], 0)
 
 
 def test_a_missing_or_stale_file_is_made_again_without_decoding(folder: list[Path], scenes: Ran, tmp_path: Path) -> None:
