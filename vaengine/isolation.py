@@ -17,7 +17,7 @@ from actors.pieces import Failure
 from actors.stages import CrewNames
 from cluster.placement import Placement
 from schemas.attempt import Attempt, AttemptState
-from schemas.recovery import Decision, GiveUp, Retry, RetryPolicy
+from schemas.recovery import TRANSIENT, WORKER_LOST, Decision, GiveUp, Retry, RetryPolicy, kind_of
 from schemas.settings import Settings
 from vaengine.suspects import COUNTED, Suspect
 
@@ -90,10 +90,11 @@ class Lane:
 
         try:
             trial: Trial = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:  # the cell is there, and says what it could not do
+            trial = Trial(suspect.work.chunk_id, failure=_told(suspect, error))
         except ray.exceptions.RayError as error:  # the cell's node or actor is gone, which says nothing about the chunk
             log.warning("a cell is gone and is started again: %s", error)
-            lost = Failure("worker_lost", f"the process that watched {suspect.work.chunk_id} was lost", transient=True)
-            trial = Trial(suspect.work.chunk_id, failure=lost)
+            trial = Trial(suspect.work.chunk_id, failure=_lost(suspect))
         if trial.failure is not None:
             self._failed(suspect, trial, trial.failure)
 
@@ -121,7 +122,7 @@ class Lane:
         if last.state not in COUNTED and suspect.lost < MOST_LOST:
             return Retry(0.0)
         return self._policy.decide(
-            last.failure_kind or "worker_lost",
+            last.failure_kind or WORKER_LOST,
             max(suspect.spent, suspect.lost),
             self._spent.get(last.video_id, 0),
             random.random(),
@@ -143,9 +144,21 @@ def cells(placement: Placement) -> int:
     return max(placement.vision_actors, placement.hearing_actors) or placement.decode_slots
 
 
+def _lost(suspect: Suspect) -> Failure:
+    return Failure(WORKER_LOST, f"the process that watched {suspect.work.chunk_id} was lost", transient=True)
+
+
+def _told(suspect: Suspect, error: Any) -> Failure:
+    """What a cell raised, from Ray's wrapper around it: of its own kind, unless another actor's loss was behind it."""
+    kind, cause = kind_of(error), error.cause or error
+    if kind == WORKER_LOST:
+        return _lost(suspect)
+    return Failure(kind, " ".join(str(cause).split()) or repr(cause), transient=kind in TRANSIENT, traceback=str(error))
+
+
 def _ended(suspect: Suspect, trial: Trial, failure: Failure) -> Attempt:
     """The try as it is remembered."""
-    state = AttemptState.KILLED if trial.to_blame else AttemptState.LOST if failure.kind == "worker_lost" else AttemptState.FAILED
+    state = AttemptState.KILLED if trial.to_blame else AttemptState.LOST if failure.kind == WORKER_LOST else AttemptState.FAILED
     work = suspect.work
     leased = Attempt(work.chunk_id, work.token.video_id, work.attempt, AttemptState.LEASED, None, _now(), _now())
     return failed(leased, state, failure)
