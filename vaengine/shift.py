@@ -182,11 +182,12 @@ class Shift:
         """
         works = self._works(left)
         self.passes += bool(works)
-        self._running = [threading.Thread(target=self._run, args=(work,), name="pass", daemon=True) for work in works]
-        for thread in self._running:
+        begun = [threading.Thread(target=self._run, args=(work,), name="pass", daemon=True) for work in works]
+        self._running = [*filter(threading.Thread.is_alive, self._running), *begun]  # one that was given up may still be inside Ray
+        for thread in begun:
             thread.start()
-        while any(thread.is_alive() for thread in self._running) and not self._idle_after_stop():
-            max(self._running, key=threading.Thread.is_alive).join(TICK_SECONDS)
+        while any(thread.is_alive() for thread in begun) and not self._idle_after_stop():
+            max(begun, key=threading.Thread.is_alive).join(TICK_SECONDS)
             self._tick()
         self._drain()
         self._tick()
