@@ -40,7 +40,9 @@ class Verdicts(Protocol):
 class Lane:
     """A pool of cells, each an actor with a process of its own, of which each holds one chunk."""
 
-    def __init__(self, placement: Placement, names: CrewNames, settings: Settings, verdicts: Verdicts) -> None:
+    def __init__(self, placement: Placement, names: CrewNames, settings: Settings, verdicts: Verdicts, *, grace_s: float) -> None:
+        """`grace_s`: how long chunks in work may take to end after a stop."""
+        self._grace_s, self._deadline_s = grace_s, float("inf")
         self._placement, self._names, self._settings, self._verdicts = placement, names, settings, verdicts
         self._policy = RetryPolicy.of(settings.recovery)
         self._waiting: list[tuple[float, int, Suspect]] = []  # a heap: when it may be tried again, order, suspect
@@ -49,7 +51,10 @@ class Lane:
         self._spent: dict[str, int] = {}  # video -> tries that count
 
     def work_through(self, suspects: Sequence[Suspect], spent: dict[str, int]) -> None:
-        """Returns when each suspect is done or given up, or the run is over. `spent`: tries of each video that count so far."""
+        """Returns when each suspect is done or given up, or the run is over and what was in work has ended.
+
+        `spent`: tries of each video that count so far.
+        """
         import ray
 
         self._spent = dict(spent)
@@ -58,7 +63,7 @@ class Lane:
         actors = [self._actor() for _ in range(min(cells(self._placement), len(self._waiting)))]
         idle = list(actors)
         try:
-            while (self._waiting or self._busy) and not self._verdicts.over():
+            while self._goes_on():
                 self._hand_out(idle)
                 done, _ = ray.wait(list(self._busy), timeout=LOOK_SECONDS) if self._busy else (self._rest(), [])
                 for reference in done:
@@ -69,6 +74,14 @@ class Lane:
         finally:
             for actor in actors:
                 ray.kill(actor)
+
+    def _goes_on(self) -> bool:
+        """Whether there is anything to wait for; once the run is over only what is in work, and not for ever: what waits is dropped."""
+        if not self._verdicts.over():
+            return bool(self._waiting or self._busy)
+        self._waiting.clear()
+        self._deadline_s = min(self._deadline_s, time.monotonic() + self._grace_s)
+        return bool(self._busy) and time.monotonic() < self._deadline_s
 
     def _rest(self) -> list[Any]:
         """Nothing can be tried yet."""

@@ -138,7 +138,8 @@ class Shift:
 
     def _try_alone(self, suspects: list[Suspect]) -> None:
         spent = spent_by_video(self._crew_here.store.attempts(list({suspect.work.token.video_id for suspect in suspects})))
-        Lane(self._placement, self._crew_here.names, self._request.settings, self._verdicts()).work_through(suspects, spent)
+        lane = Lane(self._placement, self._crew_here.names, self._request.settings, self._verdicts(), grace_s=STOP_SECONDS)
+        lane.work_through(suspects, spent)
         self._drain()
         self._tick()
 

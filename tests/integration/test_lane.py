@@ -19,6 +19,7 @@ from schemas.errors import NotStarted
 from schemas.pipeline import SCENE
 from schemas.recovery import GiveUp
 from schemas.settings import Settings
+from tests import commands
 from tests.unit import test_plan
 from vaengine.isolation import Lane
 from vaengine.plan import chunks_of, demand_of, work_keys
@@ -65,10 +66,27 @@ class Unable:
         raise NotStarted("actors.isolated", "exit code 1", "ModuleNotFoundError: no module named av")
 
 
-def lane(cell: Callable[[], Any], told: Told) -> Lane:
+class Slow:
+    """A cell whose chunk is done once a file is there; it notes what it has begun and what it has done."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def examine(self, work: ChunkSpec) -> Trial:
+        self._note("begun")
+        commands.wait_for((self._folder / "go").exists, "leave to end")
+        self._note("done")
+        return Trial(work.chunk_id)
+
+    def _note(self, word: str) -> None:
+        with (self._folder / "notes").open("a") as notes:
+            notes.write(f"{word}\n")
+
+
+def lane(cell: Callable[[], Any], told: Told, grace_s: float = 60.0) -> Lane:
     """With one cell, made by `cell`."""
     placement = replace(place(local_inventory(), demand_of((SCENE,), SETTINGS)), vision_actors=1, hearing_actors=0)
-    made = Lane(placement, CrewNames("nobody", 1), SETTINGS, told)
+    made = Lane(placement, CrewNames("nobody", 1), SETTINGS, told, grace_s=grace_s)
     made._actor = cell  # type: ignore[method-assign]
     return made
 
@@ -83,3 +101,17 @@ def test_a_process_of_ours_that_does_not_start_is_told_as_that_and_not_tried_aga
     (decision,) = told.given_up
     assert decision.kind == "not_started"
     assert "a process of actors.isolated does not start: exit code 1 (ModuleNotFoundError: no module named av)" in decision.reason
+
+
+@pytest.mark.parametrize(("grace_s", "noted"), [(60.0, ["begun", "done"]), (0.0, ["begun"])])
+def test_after_a_stop_what_is_in_work_ends_within_the_grace_and_nothing_else_begins(
+    grace_s: float, noted: list[str], tmp_path: Path
+) -> None:
+    import ray
+
+    notes = tmp_path / "notes"
+    told = Told(is_over=notes.exists, ticks=lambda: (tmp_path / "go").touch() if grace_s and notes.exists() else None)
+    suspects = [Suspect(chunk(), ()), Suspect(replace(chunk(), start_pts=512), ())]
+    lane(lambda: ray.remote(Slow).options(num_cpus=0).remote(tmp_path), told, grace_s).work_through(suspects, {})
+    assert notes.read_text().split() == noted
+    assert [one.state for one in told.attempts] == [AttemptState.LEASED]
