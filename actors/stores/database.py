@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import ClassVar, Final
 
 from sqlalchemy import Connection, Engine, exc, func, select
 
 from actors import migrations
 from actors.stores.refusals import encodable
+from actors.stores.transitions import now
 from schemas import tables
 from schemas.errors import StaleEpoch, StoreUnreachable, VaengineError
 
@@ -45,6 +47,10 @@ class Database(ABC):
             if epoch is not None and not is_under_way(connection, epoch):
                 raise StaleEpoch(epoch, current_epoch(connection))
             yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """The time by which runs are alive or dead, UTC, in whole seconds: the same for every machine that writes this database."""
+        return now()
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:

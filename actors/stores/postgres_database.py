@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -82,6 +83,11 @@ class PostgresDatabase(Database):
     def read(self) -> Iterator[Connection]:
         with self._errors(), self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
             yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """By the server's clock, at this moment and not when the transaction began: it may have waited for its turn."""
+        at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return at.astimezone(UTC).replace(microsecond=0)
 
     def _is_empty(self) -> bool:
         with self.read() as connection:
