@@ -37,7 +37,6 @@ TICK_SECONDS: Final = 0.25
 STOP_SECONDS: Final = 60.0  # how long chunks in work may take to end after a stop before they are given up
 GIVE_UP_SECONDS: Final = 10.0  # how long a pass may take to end once it is given up
 OTHERS_SECONDS: Final = 1.0  # from one look at what another run holds to the next
-MOST_IDLE_ROUNDS: Final = 3  # rounds that change nothing before what they cannot do is given up
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +115,7 @@ class Shift:
                 now = left.signature
                 idle = idle + 1 if now == before and not left.elsewhere else 0
                 before = now
-                if idle >= MOST_IDLE_ROUNDS:
+                if idle >= self._request.settings.engine.max_passes:
                     self._verdicts().lost(left, self._trouble)
                     return
                 self._round(left)

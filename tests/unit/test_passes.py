@@ -6,10 +6,12 @@ import copy
 import pickle
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from schemas.chunk import WorkKey
 from schemas.pipeline import SCENE
 from tests import runs
 from vaengine.intake import Left
@@ -31,9 +33,9 @@ def test_a_pass_that_begins_neither_saves_one_that_is_given_up_nor_ends_with_it(
 class Calm(Shift):
     """A shift whose passes are `works`, with nobody to ask."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **told: Any) -> None:
         nobody: Any = None
-        super().__init__(runs.request([], folder, pipelines=[SCENE]), nobody, nobody, nobody, nobody)
+        super().__init__(runs.request([], folder, pipelines=[SCENE], **told), nobody, nobody, nobody, nobody)
         self.works: list[Any] = []
         self.idle = False
 
@@ -59,3 +61,31 @@ def test_a_pass_that_does_not_end_is_still_waited_for_after_another_has_begun(tm
     go.set()
     shift._give_up_passes()
     assert ended == ["the second", "the first"]
+
+
+class Stuck(Calm):
+    """A shift whose rounds change nothing."""
+
+    def __init__(self, folder: Path, **told: Any) -> None:
+        super().__init__(folder, **told)
+        self.rounds = 0
+        self.lost: list[Left] = []
+
+    def _over(self) -> bool:
+        return False
+
+    def _left(self) -> Left:
+        return Left({}, (WorkKey("v", SCENE, "c"),))
+
+    def _round(self, left: Left) -> None:
+        self.rounds += 1
+
+    def _verdicts(self) -> Any:
+        return SimpleNamespace(lost=lambda left, trouble: self.lost.append(left))
+
+
+@pytest.mark.parametrize("most", [1, 3, 7])
+def test_what_so_many_rounds_did_not_change_is_given_up(most: int, tmp_path: Path) -> None:
+    shift = Stuck(tmp_path, engine__max_passes=most)
+    shift._rounds()
+    assert (shift.rounds, shift.lost) == (most, [shift._left()])
