@@ -22,9 +22,10 @@ from cluster.inventory import local_inventory, shared_memory_free_bytes
 from cluster.placement import Demand, object_store_bytes, place
 from cluster.session import Session, quiet_ray, reachable, session
 from schemas.chunk import ChunkSpec
-from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
+from schemas.errors import DiskFull, NodeLost, StoreFailed, UsageError, VaengineError
 from schemas.job import BatchReport, VideoOutcome
 from schemas.progress import Snapshot
+from schemas.redaction import is_storable, storable
 from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
@@ -75,6 +76,8 @@ class Engine:
     def run(self) -> BatchReport:
         """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing stored."""
         began, request = time.monotonic(), self._request
+        if not is_storable(str(request.out)):
+            raise UsageError(f"{storable(str(request.out))} is not UTF-8, which no store can hold: choose another folder with --out")
         check_models(request.settings, request.pipelines)
         if request.cluster == "local":
             place(local_inventory(), self._demand)

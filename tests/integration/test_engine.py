@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK
+from schemas.errors import UsageError
 from schemas.job import BatchReport
 from schemas.pipeline import PERSON, SCENE
 from tests import clips, runs
@@ -162,6 +163,12 @@ def test_a_file_whose_name_is_no_text_fails_alone_in_every_store(kind: str, fold
     assert (bad.outcome, bad.failure_kind, bad.path) == ("failed", "file_name", str(odd.with_name("caf\ufffd.mp4")))
     assert f"{bad.path}: its path is not UTF-8, which no store can hold; rename the file" in (bad.error_message or "")
     assert (good.outcome, report.halted) == ("completed", None)
+
+
+def test_results_below_a_path_that_is_no_text_are_refused_before_anything_is_made(folder: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="caf\ufffd is not UTF-8, which no store can hold: choose another folder with --out"):
+        runs.run(folder, tmp_path / os.fsdecode(b"caf\xe9"), url=f"files:{tmp_path}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_truncated_video_fails_and_keeps_what_could_be_read(clip_folder: Path, cut_off: Ran, tmp_path: Path) -> None:
