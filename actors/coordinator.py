@@ -125,10 +125,14 @@ class Coordinator:
         """Its call is over, or it waits for others."""
         self._ledger.idle(worker)
 
-    def beat(self, worker: Worker, video_id: str) -> bool:
-        """A sign of life; True tells the worker to leave what it has of the video."""
+    def beat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
+        """A sign of life; True tells the worker to leave what it has of the video.
+
+        `to_its_end`: a stop lets it finish that first, unless nothing more can be stored.
+        """
         self._ledger.beat(worker)
-        return self.stopping() or video_id in self._held
+        stopped = self._halted is not None if to_its_end else self.stopping()
+        return stopped or video_id in self._held
 
     def hold(self, video_ids: Sequence[str]) -> None:
         """Begin nothing more of exactly these videos, and leave what is in work."""

@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from actors.conclusion import concluded
 from actors.coordinator import Finished
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from schemas.chunk import ChunkCommit, ChunkSpec, ManifestLine, Numbers, WorkKey
-from schemas.errors import LeaseLost, StaleAttempt, VaengineError
+from schemas.errors import LeaseLost, StaleAttempt, Unstorable, VaengineError
 from schemas.frames import Detections, joined
 from schemas.job import JobStatus, PipelineResult
 from schemas.pipeline import FACE, PERSON, SEEING
@@ -173,33 +173,46 @@ class Finalizer:
             return
         failed = {key: failure for key in end.spec.keys for failure in failures if failure.pipeline in (None, key.pipeline)}
         self._commit(end, pieces, tuple(key for key in end.spec.keys if key not in failed))
-        for key, failure in failed.items():
-            self._fail(key, failure)
+        self._fail_all(failed)
 
     def _commit(self, end: ChunkEnd, pieces: list[BoxesPiece], keys: tuple[WorkKey, ...]) -> None:
         if not keys:
             self._progress.left(end.spec.chunk_id)
             return
-        self._commit_all([self._chunk_commit(end, pieces, key) for key in keys])
-        self._progress.committed(end.spec)
+        refused = self._commit_all([self._chunk_commit(end, pieces, key) for key in keys])
+        if len(refused) < len(keys):
+            self._progress.committed(end.spec)
+        else:
+            self._progress.left(end.spec.chunk_id)
+        self._fail_all(refused)
         self._warm_up(keys)
 
     def _settle_block(self, end: BlockEnd) -> None:
         block, failure = end.block, end.failure
         if end.heard is not None:
-            self._commit_all([self._block_commit(block, end.heard, end.seconds)])
-            self._progress.heard(block)
+            if refused := self._commit_all([self._block_commit(block, end.heard, end.seconds)]):
+                self._progress.left(block.chunk_id)
+                self._fail_all(refused)
+            else:
+                self._progress.heard(block)
         elif failure is None or failure.transient:
             self._progress.left(block.chunk_id, failure)
         else:
             self._progress.left(block.chunk_id)
             self._fail(block.key, failure)
 
-    def _commit_all(self, commits: list[ChunkCommit]) -> None:
-        """Store chunks, and have those keys finished that are whole now."""
-        for key, total in self._store.commit_chunks(self._epoch, commits).items():
+    def _commit_all(self, commits: list[ChunkCommit]) -> dict[WorkKey, Failure]:
+        """Store chunks, and have those keys finished that are whole now; returns the keys of what the store has no form for."""
+        try:
+            totals = self._store.commit_chunks(self._epoch, commits)
+        except Unstorable as error:
+            if len(commits) == 1:
+                return {commits[0].line.key: _refusal(error)}
+            return {key: failure for commit in commits for key, failure in self._commit_all([commit]).items()}
+        for key, total in totals.items():
             if total >= self._video(key.video_id).units(key.pipeline):
                 self.finish(key)
+        return {}
 
     def _warm_up(self, keys: tuple[WorkKey, ...]) -> None:
         """With the first boxes stored, load what tracks need, beside the work that still goes on."""
@@ -245,18 +258,28 @@ class Finalizer:
         )
         return ChunkCommit(line, self._job_of(block.key.video_id), (), payload, block.chunk_id)
 
+    def _fail_all(self, failed: Mapping[WorkKey, Failure]) -> None:
+        for key, failure in failed.items():
+            self._fail(key, failure)
+
     def _fail(self, key: WorkKey, failure: Failure) -> None:
         if key in self._ended:
             return
         self._ended.add(key)
-        job_id = self._job_of(key.video_id)
-        self._store.finish(
-            self._epoch,
-            Outcome(key, job_id, JobStatus.FAILED, error_message=failure.message, failure_kind=failure.kind, traceback=failure.traceback),
-        )
+        self._store.finish(self._epoch, self._failed(key, failure))
         self._progress.finished(Finished(key, failure.message))
         if faces := self._released_faces(key):
             self.finish(faces)
+
+    def _failed(self, key: WorkKey, failure: Failure) -> Outcome:
+        return Outcome(
+            key,
+            self._job_of(key.video_id),
+            JobStatus.FAILED,
+            error_message=failure.message,
+            failure_kind=failure.kind,
+            traceback=failure.traceback,
+        )
 
     def _video(self, video_id: str) -> Video:
         video = self._videos.get(video_id)  # the other thread may drop it at any moment
@@ -285,12 +308,20 @@ class Finalizer:
             self._faces_waiting[key.video_id] = key
             return
         self._ended.add(key)
-        outcome = self._outcome(key, persons)
-        self._store.finish(self._epoch, outcome)
+        outcome = self._stored(self._outcome(key, persons))
         self._progress.finished(Finished(key, outcome.error_message))
         if faces := self._released_faces(key):
             self.finish_now(faces)  # at once: `drain` waits for what is queued, not for what follows from it
         self._videos.pop(key.video_id, None)  # an index is 8 bytes a frame; it is read again if needed
+
+    def _stored(self, outcome: Outcome) -> Outcome:
+        """The outcome as it is in the store now: failed, with what its chunks stored, where there is no form for its rows."""
+        try:
+            self._store.finish(self._epoch, outcome)
+        except Unstorable as error:
+            outcome = self._failed(outcome.key, _refusal(error))
+            self._store.finish(self._epoch, outcome)
+        return outcome
 
     def _persons(self, key: WorkKey) -> PipelineResult | None:
         """How the persons stand that faces of `key` are to be linked to; None where there are none to link."""
@@ -313,7 +344,7 @@ class Finalizer:
             if error.__class__.__module__.startswith("ray."):
                 raise
             told = f"concluding {key.pipeline} failed: {error!r}"  # in this video; the others go on
-            return Outcome(key, job_id, JobStatus.FAILED, error_message=told, failure_kind="internal", traceback=traceback.format_exc())
+            return self._failed(key, Failure("internal", told, transient=False, traceback=traceback.format_exc()))
         loss = result.verdict.error
         return Outcome(
             key,
@@ -326,6 +357,10 @@ class Finalizer:
             keep_runs=self._keep_runs,
             embeddings=result.embeddings,
         )
+
+
+def _refusal(error: Unstorable) -> Failure:
+    return Failure(error.kind, str(error), transient=False)
 
 
 def numbers_of(end: ChunkEnd, pieces: list[BoxesPiece]) -> Numbers:

@@ -98,7 +98,7 @@ class IsolationStage:
     """A cell beside others in a pool of actors: tries a chunk alone and hands what is final to the finalizer."""
 
     def __init__(self, names: CrewNames, settings: Settings) -> None:
-        self._deliveries, self._watch = Deliveries(names), Watch(names)
+        self._deliveries, self._watch = Deliveries(names), Watch(names, to_its_end=True)
         self._cell = Cell(settings)
 
     def examine(self, work: ChunkSpec | SoundBlock) -> Trial:

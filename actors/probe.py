@@ -50,8 +50,14 @@ def failed_identity(path: str) -> tuple[str, str]:
     try:
         fingerprint = fingerprint_of(absolute)
     except (EmptyFile, Unreadable):
-        fingerprint = hashlib.sha256(os.fsencode(absolute)).hexdigest()
+        return identity_of_path(absolute)
     return video_id_for(absolute, fingerprint), fingerprint
+
+
+def identity_of_path(path: str) -> tuple[str, str]:
+    """Video id and fingerprint of a file whose content is not looked at; `path` is absolute."""
+    fingerprint = hashlib.sha256(os.fsencode(path)).hexdigest()
+    return video_id_for(path, fingerprint), fingerprint
 
 
 def probe(path: str, *, fingerprint: str | None = None) -> Video:

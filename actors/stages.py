@@ -74,9 +74,11 @@ class Watch:
     A worker is `busy` from the start of a call that may hang to its end, `idle` while it only waits to hand something over.
     """
 
-    def __init__(self, names: CrewNames) -> None:
+    def __init__(self, names: CrewNames, *, to_its_end: bool = False) -> None:
+        """`to_its_end`: what is in work when a person stops the run is not left but finished."""
         import ray
 
+        self._to_its_end = to_its_end
         self._coordinator = ray.get_actor(names.coordinator)
         self._worker = Worker(ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid())
         self._asked_s = time.monotonic()
@@ -101,7 +103,7 @@ class Watch:
 
         if time.monotonic() - self._asked_s >= BEAT_SECONDS:
             self._asked_s = time.monotonic()
-            self._leave = bool(ray.get(self._coordinator.beat.remote(self._worker, video_id)))
+            self._leave = bool(ray.get(self._coordinator.beat.remote(self._worker, video_id, to_its_end=self._to_its_end)))
         return self._leave
 
 

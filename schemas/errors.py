@@ -179,6 +179,13 @@ class Unreadable(VideoError):
     kind = "unreadable"
 
 
+class NameUnstorable(VideoError):
+    """A file whose path is not UTF-8, so that no store can hold it. Values: path, with U+FFFD for what is not."""
+
+    template = "{0}: its path is not UTF-8, which no store can hold; rename the file, or the folder on its way that is not"
+    kind = "file_name"
+
+
 class Truncated(VideoError):
     """More frames are missing than `decode.max_lost` allows. Values: path, frames lost, frames promised."""
 

@@ -1,4 +1,4 @@
-"""Secrets taken out of text before it is kept or shown."""
+"""What is taken out of text before it is kept or shown: secrets, and characters that not every store has a form for."""
 
 from __future__ import annotations
 
@@ -16,6 +16,23 @@ _SECRETS: Final = tuple(
         r"(?P<shown>(?:token|password|passwd|secret|api_?key)=[\"']?)[^\s&;,\"']+",
     )
 )
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")  # NUL, and lone surrogates, as in file names that are not UTF-8
+
+
+def is_storable(text: str) -> bool:
+    """Whether every store can hold the text as it is."""
+    return _UNSTORABLE.search(text) is None
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for each NUL character and each lone surrogate: PostgreSQL has no form for them, SQLite not for the latter."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def keepable(text: str | None) -> str | None:
+    """Free text, such as of an error, as it is kept: without secrets, and such that every store can hold it."""
+    return text and storable(redacted(text))
 
 
 def redacted(text: str) -> str:

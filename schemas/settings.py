@@ -27,7 +27,7 @@ class EngineSettings(_Section):
 
     workers: Annotated[int, Field(ge=0, le=32, description="upper bound of chunks in work at once; 0: one per core")] = 0
     chunk_seconds: Annotated[float, Field(gt=0, le=3600, description="target length of a chunk, seconds of video")] = 15.0
-    max_passes: Annotated[int, Field(ge=1, le=20, description="of older batch files, without effect: recovery.attempts")] = 3
+    max_passes: Annotated[int, Field(ge=1, le=20, description="rounds over what is left that change nothing, until it is given up")] = 3
     page_chunks: Annotated[int, Field(ge=1, le=10_000, description="largest number of chunks handed to Ray Data at once")] = 10_000
     watchdog_seconds: Annotated[float, Field(gt=0, description="a run in which nothing moves for so long says what it waits for")] = 60.0
 

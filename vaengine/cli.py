@@ -20,7 +20,7 @@ from vaengine.cli_options import Db, Json, Out
 from vaengine.cli_pictures import plot, render
 from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
 from vaengine.output import Once, print_events, print_lines, print_table, say
-from vaengine.supervision import calls_for_it, supervised
+from vaengine.supervision import Beginning, calls_for_it, supervised
 
 if TYPE_CHECKING:
     from schemas.store import StorageBackend
@@ -66,6 +66,7 @@ def root(context: typer.Context, version: Annotated[bool, typer.Option("--versio
 
 @app.command()
 def run(
+    context: typer.Context,
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="PATH", help="Videos, folders, globs in quotes, text lists of paths, or - for a list on standard input."),
@@ -115,11 +116,12 @@ def run(
         announce(found.preset_line)
         if dry_run:
             raise typer.Exit(foretell(found.request, as_json=as_json))
-        raise typer.Exit(carry_out(found.request, signals, as_json=as_json))
+        raise typer.Exit(carry_out(found.request, signals, as_json=as_json, beginning=context.obj))
 
 
 @app.command()
 def resume(
+    context: typer.Context,
     batch: Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, or the path of its checkpoint_<batch>.json.")],
     out: Out = None,
     db: Db = None,
@@ -135,7 +137,7 @@ def resume(
         request = checkpoint_of(batch, out, db).request(verbose=verbose)
         presets = "; ".join(f"{pipeline} = {preset}" for pipeline, preset in request.presets.items())
         say(f"batch {request.batch_id}: {len(request.inputs)} inputs as first asked; preset {request.settings.preset}: {presets}")
-        raise typer.Exit(carry_out(request, signals, as_json=as_json))
+        raise typer.Exit(carry_out(request, signals, as_json=as_json, beginning=context.obj))
 
 
 @app.command()
@@ -299,18 +301,19 @@ def opened(out: str | None, db: str | None) -> StorageBackend:
 
 def main() -> None:
     """The installed command."""
+    beginning = Beginning.now()  # before any fork
     code = supervised() if calls_for_it(sys.argv[1:]) else None
-    sys.exit(outcome(sys.argv[1:]) if code is None else code)
+    sys.exit(outcome(sys.argv[1:], beginning) if code is None else code)
 
 
-def outcome(arguments: list[str]) -> int:
+def outcome(arguments: list[str], beginning: Beginning | None = None) -> int:
     """Exit code of a command line; whatever goes wrong is one line on standard error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names may be any bytes
     verbose = not {"-v", "--verbose"}.isdisjoint(arguments)
     try:
-        code = app(args=arguments, prog_name="vaengine", standalone_mode=False)
+        code = app(args=arguments, prog_name="vaengine", standalone_mode=False, obj=beginning)
     except CommandLineError as error:
         return _failed(_with_help(error), WRONG_USE)
     except VaengineError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from schemas.errors import VaengineError
@@ -16,16 +17,22 @@ if TYPE_CHECKING:
     from schemas.progress import Snapshot
     from vaengine.request import RunRequest
     from vaengine.signals import Signals
+    from vaengine.supervision import Beginning
 
 LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
 LOOK_SHARE: Final = 20  # a look that takes a second is followed by this many seconds of rest, however large the batch
 
 
-def carry_out(request: RunRequest, signals: Signals, *, as_json: bool) -> int:
-    """Run a request, show it, print and keep its report; returns the exit code. Raises what `Engine.run` raises."""
+def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning: Beginning | None = None) -> int:
+    """Run a request, show it, print and keep its report; returns the exit code. Raises what `Engine.run` raises.
+
+    `beginning` is that of the command, where a process of it may have worked before this one.
+    """
     from vaengine.display import display_for
     from vaengine.engine import Engine
 
+    if beginning is not None:
+        request = replace(request, batch_id=request.batch_id or beginning.batch_id, since=beginning.at)
     with display_for(as_json=as_json, verbose=request.verbose) as display:
 
         def listen(snapshot: Snapshot) -> None:

@@ -9,7 +9,6 @@ import os
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,9 +22,10 @@ from cluster.inventory import local_inventory, shared_memory_free_bytes
 from cluster.placement import Demand, object_store_bytes, place
 from cluster.session import Session, quiet_ray, reachable, session
 from schemas.chunk import ChunkSpec
-from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
+from schemas.errors import DiskFull, NodeLost, StoreFailed, UsageError, VaengineError
 from schemas.job import BatchReport, VideoOutcome
 from schemas.progress import Snapshot
+from schemas.redaction import is_storable, storable
 from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
@@ -38,6 +38,7 @@ from vaengine.probing import Probing
 from vaengine.projection import Projector
 from vaengine.request import PlanSummary, RunRequest
 from vaengine.shift import OTHERS_SECONDS, Controls, Shift
+from vaengine.supervision import new_batch_id
 
 MOST_NODES: Final = 4  # times that Ray may be started for one run on this machine
 
@@ -57,7 +58,7 @@ class Engine:
     """One run of one request. Construct, `run` on the main thread, `stop` from a signal handler."""
 
     def __init__(self, request: RunRequest, *, listener: Callable[[Snapshot], None] | None = None) -> None:
-        self.batch_id = request.batch_id or uuid.uuid4().hex[:12]
+        self.batch_id = request.batch_id or new_batch_id()
         self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
         self._listener = listener or (lambda snapshot: None)
         self._stopped_by: str | None = None
@@ -75,6 +76,8 @@ class Engine:
     def run(self) -> BatchReport:
         """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing stored."""
         began, request = time.monotonic(), self._request
+        if not is_storable(str(request.out)):
+            raise UsageError(f"{storable(str(request.out))} is not UTF-8, which no store can hold: choose another folder with --out")
         check_models(request.settings, request.pipelines)
         if request.cluster == "local":
             place(local_inventory(), self._demand)

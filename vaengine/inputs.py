@@ -119,6 +119,8 @@ def _lines(data: bytes, base: Path, source: str) -> Iterator[Named]:
 
 def _videos(named: Named, walk: Walk) -> Iterable[Path]:
     path = named.path
+    if "\0" in named.text:
+        raise named.fault("holds a NUL character, which no path does; save the list as UTF-8")
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:

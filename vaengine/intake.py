@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from schemas.chunk import ChunkSpec, WorkKey
 from schemas.errors import NoVideoStream, VideoError
 from schemas.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
 from schemas.pipeline import AUDIO
+from schemas.redaction import storable
 from schemas.settings import pipeline_config
 from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
@@ -25,7 +27,7 @@ from vaengine.request import RunRequest
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One video of this run, whatever became of it. `skipped`: everything was there already."""
+    """One video of this run, whatever became of it. `skipped`: everything was there already when this process looked."""
 
     video_id: str
     path: str
@@ -152,11 +154,12 @@ class Intake:
     def outcomes(self, store: StorageBackend) -> tuple[VideoOutcome, ...]:
         """How every video of the run stands in the store, in the order they were found; those not looked at before a stop come last."""
         jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in self.entries.values()])}
+        since = self._request.since
         known = tuple(
-            _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ()))) for entry in self.entries.values()
+            _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ())), since) for entry in self.entries.values()
         )
         seen = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
-        return known + tuple(VideoOutcome("", path, "pending") for path in self._request.inputs if path not in seen)
+        return known + tuple(VideoOutcome("", path, "pending") for path in map(storable, self._request.inputs) if path not in seen)
 
     def _lacking(self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: StorageBackend) -> Left:
         manifest = store.manifest([key for keys in wanted.values() for key in keys])
@@ -229,13 +232,15 @@ def _result(key: WorkKey, complete: set[WorkKey], error: VideoError | None) -> P
     return PipelineResult(key.pipeline, key.config_hash, JobStatus.COMPLETED if key in complete else JobStatus.RUNNING)
 
 
-def _outcome(entry: Entry, job: BatchJob, duplicates: tuple[str, ...]) -> VideoOutcome:
+def _outcome(entry: Entry, job: BatchJob, duplicates: tuple[str, ...], since: datetime | None) -> VideoOutcome:
+    """`since`: what ended later is this command's own, done by a process that was lost."""
+    own = since is not None and job.completed_at is not None and job.completed_at > since
     ended = {JobStatus.COMPLETED: "completed", JobStatus.FAILED: "failed"}.get(job.status, "pending")
     warnings = sorted({result.warning for result in job.pipeline_results.values() if result.warning})
     return VideoOutcome(
         video_id=entry.video_id,
         path=entry.path,
-        outcome="skipped" if entry.skipped else ended,
+        outcome="skipped" if entry.skipped and not own else ended,
         error_message=job.error_message,
         failure_kind=job.failure_kind,
         warning="; ".join(warnings) or None,

@@ -17,7 +17,7 @@ from actors.pieces import Failure
 from actors.stages import CrewNames
 from cluster.placement import Placement
 from schemas.attempt import Attempt, AttemptState
-from schemas.recovery import Decision, GiveUp, Retry, RetryPolicy
+from schemas.recovery import TRANSIENT, WORKER_LOST, Decision, GiveUp, Retry, RetryPolicy, kind_of
 from schemas.settings import Settings
 from vaengine.suspects import COUNTED, Suspect
 
@@ -40,7 +40,9 @@ class Verdicts(Protocol):
 class Lane:
     """A pool of cells, each an actor with a process of its own, of which each holds one chunk."""
 
-    def __init__(self, placement: Placement, names: CrewNames, settings: Settings, verdicts: Verdicts) -> None:
+    def __init__(self, placement: Placement, names: CrewNames, settings: Settings, verdicts: Verdicts, *, grace_s: float) -> None:
+        """`grace_s`: how long chunks in work may take to end after a stop."""
+        self._grace_s, self._deadline_s = grace_s, float("inf")
         self._placement, self._names, self._settings, self._verdicts = placement, names, settings, verdicts
         self._policy = RetryPolicy.of(settings.recovery)
         self._waiting: list[tuple[float, int, Suspect]] = []  # a heap: when it may be tried again, order, suspect
@@ -49,7 +51,10 @@ class Lane:
         self._spent: dict[str, int] = {}  # video -> tries that count
 
     def work_through(self, suspects: Sequence[Suspect], spent: dict[str, int]) -> None:
-        """Returns when each suspect is done or given up, or the run is over. `spent`: tries of each video that count so far."""
+        """Returns when each suspect is done or given up, or the run is over and what was in work has ended.
+
+        `spent`: tries of each video that count so far.
+        """
         import ray
 
         self._spent = dict(spent)
@@ -58,7 +63,7 @@ class Lane:
         actors = [self._actor() for _ in range(min(cells(self._placement), len(self._waiting)))]
         idle = list(actors)
         try:
-            while (self._waiting or self._busy) and not self._verdicts.over():
+            while self._goes_on():
                 self._hand_out(idle)
                 done, _ = ray.wait(list(self._busy), timeout=LOOK_SECONDS) if self._busy else (self._rest(), [])
                 for reference in done:
@@ -69,6 +74,14 @@ class Lane:
         finally:
             for actor in actors:
                 ray.kill(actor)
+
+    def _goes_on(self) -> bool:
+        """Whether there is anything to wait for; once the run is over only what is in work, and not for ever: what waits is dropped."""
+        if not self._verdicts.over():
+            return bool(self._waiting or self._busy)
+        self._waiting.clear()
+        self._deadline_s = min(self._deadline_s, time.monotonic() + self._grace_s)
+        return bool(self._busy) and time.monotonic() < self._deadline_s
 
     def _rest(self) -> list[Any]:
         """Nothing can be tried yet."""
@@ -90,10 +103,11 @@ class Lane:
 
         try:
             trial: Trial = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:  # the cell is there, and says what it could not do
+            trial = Trial(suspect.work.chunk_id, failure=_told(suspect, error))
         except ray.exceptions.RayError as error:  # the cell's node or actor is gone, which says nothing about the chunk
             log.warning("a cell is gone and is started again: %s", error)
-            lost = Failure("worker_lost", f"the process that watched {suspect.work.chunk_id} was lost", transient=True)
-            trial = Trial(suspect.work.chunk_id, failure=lost)
+            trial = Trial(suspect.work.chunk_id, failure=_lost(suspect))
         if trial.failure is not None:
             self._failed(suspect, trial, trial.failure)
 
@@ -121,7 +135,7 @@ class Lane:
         if last.state not in COUNTED and suspect.lost < MOST_LOST:
             return Retry(0.0)
         return self._policy.decide(
-            last.failure_kind or "worker_lost",
+            last.failure_kind or WORKER_LOST,
             max(suspect.spent, suspect.lost),
             self._spent.get(last.video_id, 0),
             random.random(),
@@ -143,9 +157,21 @@ def cells(placement: Placement) -> int:
     return max(placement.vision_actors, placement.hearing_actors) or placement.decode_slots
 
 
+def _lost(suspect: Suspect) -> Failure:
+    return Failure(WORKER_LOST, f"the process that watched {suspect.work.chunk_id} was lost", transient=True)
+
+
+def _told(suspect: Suspect, error: Any) -> Failure:
+    """What a cell raised, from Ray's wrapper around it: of its own kind, unless another actor's loss was behind it."""
+    kind, cause = kind_of(error), error.cause or error
+    if kind == WORKER_LOST:
+        return _lost(suspect)
+    return Failure(kind, " ".join(str(cause).split()) or repr(cause), transient=kind in TRANSIENT, traceback=str(error))
+
+
 def _ended(suspect: Suspect, trial: Trial, failure: Failure) -> Attempt:
     """The try as it is remembered."""
-    state = AttemptState.KILLED if trial.to_blame else AttemptState.LOST if failure.kind == "worker_lost" else AttemptState.FAILED
+    state = AttemptState.KILLED if trial.to_blame else AttemptState.LOST if failure.kind == WORKER_LOST else AttemptState.FAILED
     work = suspect.work
     leased = Attempt(work.chunk_id, work.token.video_id, work.attempt, AttemptState.LEASED, None, _now(), _now())
     return failed(leased, state, failure)

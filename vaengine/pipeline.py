@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import pickle
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Final
 
 from actors.stages import CrewNames, VisionStage, decode_stage
 from cluster.placement import Placement
@@ -35,13 +38,15 @@ class Pass:
     settings: Settings
 
 
-class _GivingUp:
-    """Looks in at each step of Ray Data's scheduling loop, and ends a pass that is given up; by reference, since contexts are pickled."""
+@dataclass(frozen=True, slots=True)
+class GivingUp:
+    """Looks in at each step of Ray Data's scheduling loop, and ends the pass of this number once it is given up."""
 
-    given_up = threading.Event()
+    number: int
 
     def on_execution_step(self, executor: object) -> None:
-        if _GivingUp.given_up.is_set():
+        given_up = _AT_WORK.get(self.number)
+        if given_up is not None and given_up.is_set():
             raise GivenUp
 
     def before_execution_starts(self, executor: object) -> None: ...
@@ -53,17 +58,39 @@ class GivenUp(Exception):
     """The pass ends because its session does."""
 
 
+_AT_WORK: Final[dict[int, threading.Event]] = {}  # what gives up a pass, by its number: an event can be neither pickled nor copied
+_NUMBERS: Final = itertools.count()
+
+
+@contextmanager
+def callback_of(given_up: threading.Event) -> Iterator[Callable[[], GivingUp]]:
+    """What Ray Data is to call for a callback of this pass alone; it may be pickled and copied, as contexts are."""
+    number = next(_NUMBERS)
+    _AT_WORK[number] = given_up
+    try:
+        yield functools.partial(GivingUp, number)
+    finally:
+        del _AT_WORK[number]
+
+
 @until_the_session_ends()
 def run_pass(work: Pass, given_up: threading.Event, *, verbose: bool = False) -> None:
     """Carry out one pass; returns when every item has been tried, and soon after `given_up` is set raises `GivenUp`.
 
     Says nothing about completeness: a Dataset that finished may have lost blocks. What is done is what the manifest holds.
     """
+    with callback_of(given_up) as callback:
+        _configure(callback, no_progress_s=_patience_s(work.items), verbose=verbose)
+        dataset = _dataset(work)
+        for _ in dataset.iter_batches(batch_size=None, prefetch_batches=0):
+            pass
+
+
+def _dataset(work: Pass) -> Any:
+    """What Ray Data is to do, as the context says at this moment."""
     import ray
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
-    _GivingUp.given_up = given_up
-    _configure(no_progress_s=_patience_s(work.items), verbose=verbose)
     place = work.placement
     to_models = any(chunk.samplings for item in work.items for chunk in item.chunks)
     rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
@@ -84,8 +111,7 @@ def run_pass(work: Pass, given_up: threading.Event, *, verbose: bool = False) ->
             num_gpus=place.gpus_each or None,
             max_task_retries=TASK_RETRIES,  # restarts stay unlimited: with 0 the pool of 2.60 is not refilled and the pass hangs
         )
-    for _ in dataset.iter_batches(batch_size=None, prefetch_batches=0):
-        pass
+    return dataset
 
 
 def _patience_s(items: Sequence[WorkItem]) -> float:
@@ -94,7 +120,7 @@ def _patience_s(items: Sequence[WorkItem]) -> float:
     return max(NO_PROGRESS_SECONDS, longest / 1e6 * SLOW_S_PER_MEGAPIXEL)
 
 
-def _configure(*, no_progress_s: float, verbose: bool) -> None:
+def _configure(callback: Callable[[], GivingUp], *, no_progress_s: float, verbose: bool) -> None:
     import ray
 
     context = ray.data.DataContext.get_current()
@@ -102,7 +128,7 @@ def _configure(*, no_progress_s: float, verbose: bool) -> None:
     context.max_errored_blocks = -1  # we do our own accounts; what is lost is in the next pass
     context.target_max_block_size = BLOCK_BYTES
     context.execution_options.preserve_order = False
-    context.custom_execution_callback_classes = [_GivingUp]
+    context.custom_execution_callback_classes = [callback]
     context.execution_no_progress_timeout_s = no_progress_s
     context.print_on_execution_start = verbose
     # Ray 2.60 deprecates passing `max_retries` on, and offers no other way to bound the retries of a task.

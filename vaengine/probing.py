@@ -13,7 +13,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from actors.child import Child, allow_cpu, settle_in
-from schemas.errors import EndsItsReader, Unreadable, VideoError
+from schemas.errors import EndsItsReader, NameUnstorable, Unreadable, VideoError
+from schemas.redaction import is_storable, storable
 from schemas.video import Video
 
 PAGE_SECONDS = 2.0  # how long the first page may wait to fill
@@ -34,9 +35,12 @@ class Probed:
 
 
 def probe_path(path: str) -> Probed:
-    """A look into a file, in this process. Never raises for a fault of the file."""
-    from actors.probe import failed_identity, probe
+    """A look into a file, in this process. Never raises for a fault of the file; one under a path that is not UTF-8 gets one that is."""
+    from actors.probe import failed_identity, identity_of_path, probe
 
+    if not is_storable(path):
+        shown = storable(path)
+        return Probed(shown, *identity_of_path(path), error=NameUnstorable(shown))
     try:
         video = probe(path)
     except VideoError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from schemas.settings import Settings
@@ -23,6 +24,7 @@ class RunRequest:
     files: bool = True  # write the JSON projections
     keep_runs: bool = False
     batch_id: str | None = None  # None: a new one
+    since: datetime | None = None  # when the command began; what ended later is its own, though a process of it was lost meanwhile
     verbose: bool = False
     presets: Mapping[str, str] = field(default_factory=dict)  # pipeline -> what its preset was resolved to
     record: Mapping[str, str] = field(default_factory=dict)  # meta values for the store, where it has none of the name yet

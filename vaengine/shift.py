@@ -37,7 +37,6 @@ TICK_SECONDS: Final = 0.25
 STOP_SECONDS: Final = 60.0  # how long chunks in work may take to end after a stop before they are given up
 GIVE_UP_SECONDS: Final = 10.0  # how long a pass may take to end once it is given up
 OTHERS_SECONDS: Final = 1.0  # from one look at what another run holds to the next
-MOST_IDLE_ROUNDS: Final = 3  # rounds that change nothing before what they cannot do is given up
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +115,7 @@ class Shift:
                 now = left.signature
                 idle = idle + 1 if now == before and not left.elsewhere else 0
                 before = now
-                if idle >= MOST_IDLE_ROUNDS:
+                if idle >= self._request.settings.engine.max_passes:
                     self._verdicts().lost(left, self._trouble)
                     return
                 self._round(left)
@@ -138,7 +137,8 @@ class Shift:
 
     def _try_alone(self, suspects: list[Suspect]) -> None:
         spent = spent_by_video(self._crew_here.store.attempts(list({suspect.work.token.video_id for suspect in suspects})))
-        Lane(self._placement, self._crew_here.names, self._request.settings, self._verdicts()).work_through(suspects, spent)
+        lane = Lane(self._placement, self._crew_here.names, self._request.settings, self._verdicts(), grace_s=STOP_SECONDS)
+        lane.work_through(suspects, spent)
         self._drain()
         self._tick()
 
@@ -182,11 +182,12 @@ class Shift:
         """
         works = self._works(left)
         self.passes += bool(works)
-        self._running = [threading.Thread(target=self._run, args=(work,), name="pass", daemon=True) for work in works]
-        for thread in self._running:
+        begun = [threading.Thread(target=self._run, args=(work,), name="pass", daemon=True) for work in works]
+        self._running = [*filter(threading.Thread.is_alive, self._running), *begun]  # one that was given up may still be inside Ray
+        for thread in begun:
             thread.start()
-        while any(thread.is_alive() for thread in self._running) and not self._idle_after_stop():
-            max(self._running, key=threading.Thread.is_alive).join(TICK_SECONDS)
+        while any(thread.is_alive() for thread in begun) and not self._idle_after_stop():
+            max(begun, key=threading.Thread.is_alive).join(TICK_SECONDS)
             self._tick()
         self._drain()
         self._tick()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Final
 
 EXIT_CODES: Final = {"SIGINT": 130, "SIGTERM": 143}  # 128 + the signal's number, as shells have it
+SAME_SECONDS: Final = 0.5  # within which a signal that comes twice was sent once: to a whole group, whose parent passes its own copy on
 
 
 class Signals:
@@ -19,7 +21,8 @@ class Signals:
     SIGTERM handler.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._received_s = clock, 0.0
         self.received: str | None = None
         self._stop: Callable[[str], None] | None = None
         self._before: dict[str, object] = {}
@@ -34,10 +37,12 @@ class Signals:
                 signal.signal(signal.Signals[name], self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
+        name, at_s = signal.Signals(number).name, self._clock()
+        if name == self.received and at_s - self._received_s < SAME_SECONDS:
+            return
         if self.received is not None:
             os._exit(EXIT_CODES[name])  # asked twice: no clean-up, whose hanging may be the very reason
-        self.received = name
+        self.received, self._received_s = name, at_s
         if self._stop is None:
             raise SystemExit(EXIT_CODES[name])
         self._stop(name)

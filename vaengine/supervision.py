@@ -11,8 +11,10 @@ import contextlib
 import os
 import signal
 import sys
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Final
 
@@ -24,6 +26,23 @@ STOPPED: Final = (130, 143)  # by somebody who asked twice, of the child itself
 WATCHED: Final = (signal.SIGINT, signal.SIGTERM)
 
 _SAID: Final = b"."  # what a child says at its orderly end
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """When a command began, and the id of a batch that is new with it: the same for each process that works on it, one after the other."""
+
+    batch_id: str
+    at: datetime
+
+    @classmethod
+    def now(cls) -> Beginning:
+        return cls(new_batch_id(), datetime.now(UTC))
+
+
+def new_batch_id() -> str:
+    """One that no store has yet."""
+    return uuid.uuid4().hex[:12]
 
 
 def calls_for_it(arguments: Sequence[str]) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final
+from datetime import datetime
+from typing import ClassVar, Final
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, exc, func, select
 
 from actors import migrations
+from actors.stores.refusals import encodable
+from actors.stores.transitions import now
 from schemas import tables
-from schemas.errors import StaleEpoch, StoreUnreachable
+from schemas.errors import StaleEpoch, StoreUnreachable, VaengineError
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
 
@@ -22,6 +25,7 @@ class Database(ABC):
     url: str
     read_only: bool
     _engine: Engine
+    _driver_error: ClassVar[type[Exception]]  # what the driver raises where it is asked without SQLAlchemy
 
     def close(self) -> None:
         self._engine.dispose()
@@ -44,6 +48,10 @@ class Database(ABC):
                 raise StaleEpoch(epoch, current_epoch(connection))
             yield connection
 
+    def now(self, connection: Connection) -> datetime:
+        """The time by which runs are alive or dead, UTC, in whole seconds: the same for every machine that writes this database."""
+        return now()
+
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:
         """A connection whose next transaction writes."""
@@ -52,9 +60,20 @@ class Database(ABC):
     def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
         """Wait until no other writer is at these videos, or at anything."""
 
-    @abstractmethod
-    def _errors(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         """The database's refusals become ours."""
+        try:
+            with encodable(self.url):
+                yield
+        except exc.DBAPIError as error:
+            raise self._refusal(error.orig) from error
+        except self._driver_error as error:
+            raise self._refusal(error) from error
+
+    @abstractmethod
+    def _refusal(self, error: BaseException | None) -> VaengineError:
+        """What an error of the driver's means."""
 
     @abstractmethod
     def _table_names(self, connection: Connection) -> set[str]:

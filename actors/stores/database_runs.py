@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from actors.stores import lease_queries, log_queries, queries, rows
 from actors.stores.database import Database, current_epoch
 from actors.stores.liveness import Pulse, seen_alive
-from actors.stores.transitions import held_back, now
+from actors.stores.transitions import held_back
 from schemas import tables
 from schemas.attempt import Attempt
 from schemas.chunk import WorkKey
@@ -25,8 +25,8 @@ class DatabaseRuns(StorageBackend):
         self.url = database.url
 
     def open_run(self, run: RunInfo) -> int:
-        at = now()
         with self._db.write(None) as connection:
+            at = self._db.now(connection)
             epoch = current_epoch(connection) + 1
             connection.execute(insert(tables.runs), [rows.run_row(run, epoch, rows.time_text(at) or "")])
             lease_queries.succeed(connection, run, epoch, at)
@@ -36,17 +36,17 @@ class DatabaseRuns(StorageBackend):
         with self._db.write(None) as connection:
             if epoch > current_epoch(connection):
                 raise StaleEpoch(epoch, current_epoch(connection))
-            lease_queries.end_run(connection, epoch, outcome, now())
+            lease_queries.end_run(connection, epoch, outcome, self._db.now(connection))
 
     def batches(self) -> list[StoredBatch]:
-        at = now()
         with self._db.read() as connection:
+            at = self._db.now(connection)
             found = connection.execute(select(tables.runs).order_by(tables.runs.c.epoch.desc())).mappings()
             return [rows.batch_from(row, alive=seen_alive(Pulse.of(row), at)) for row in found]
 
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
-        at = now()
         with self._db.write(epoch, {key.video_id for key in keys}) as connection:
+            at = self._db.now(connection)
             there = queries.jobs_of_videos(connection, (key.video_id for key in keys))
             closed = queries.complete(connection, keys).keys() | held_back(there)
             free = set(keys) - closed - lease_queries.held_elsewhere(connection, epoch, keys, at)
@@ -60,7 +60,7 @@ class DatabaseRuns(StorageBackend):
 
     def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
         with self._db.write(epoch, {one.video_id for one in attempts}) as connection:
-            lease_queries.beat(connection, epoch, now(), **({} if progress is None else {"progress": progress}))
+            lease_queries.beat(connection, epoch, self._db.now(connection), **({} if progress is None else {"progress": progress}))
             log_queries.put_attempts(connection, attempts)
 
     def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:

@@ -77,8 +77,9 @@ class DatabaseStorageBackend(DatabaseRequests):
             return {row.video_id: row.fingerprint for page in pages for row in page}
 
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
-        keys, at = [key for job in jobs for key in keys_of(job).values()], now()
+        keys = [key for job in jobs for key in keys_of(job).values()]
         with self._db.write(epoch, {job.video_id for job in jobs} | {video.video_id for video in videos}) as connection:
+            at = self._db.now(connection)
             queries.put_videos(connection, videos)
             there = queries.jobs_of_videos(connection, (job.video_id for job in jobs))
             complete = queries.complete(connection, keys)
@@ -154,7 +155,7 @@ class DatabaseStorageBackend(DatabaseRequests):
         if outcome.status is JobStatus.COMPLETED:
             queries.drop_payloads(connection, key, pipeline_id)
             if not outcome.keep_runs:
-                spared = lease_queries.configurations_elsewhere(connection, epoch, key, pipeline_id, at)
+                spared = lease_queries.configurations_elsewhere(connection, epoch, key, pipeline_id, self._db.now(connection))
                 self._supersede(connection, key, pipeline_id, [other for other in siblings if other not in linked], spared)
         lease_queries.drop(connection, [key])
 

@@ -14,6 +14,7 @@ from actors.stores.hold import held, lay_out, note_epoch
 from actors.stores.lease_files import Leases
 from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.log_files import Logs
+from actors.stores.refusals import encodable
 from actors.stores.register import Register
 from actors.stores.transitions import held_back, now
 from actors.stores.tree import Tree
@@ -50,7 +51,7 @@ class FileRuns(StorageBackend):
         """
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
-        with held(self._tree) as newest:
+        with held(self._tree) as newest, encodable(self.url):
             if epoch is not None and not self._leases.is_under_way(epoch):
                 raise StaleEpoch(epoch, newest)
             yield newest

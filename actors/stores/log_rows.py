@@ -1,4 +1,4 @@
-"""Tries and events as rows and JSON objects, and back; what is kept of either holds no secrets."""
+"""Tries and events as rows and JSON objects, and back; their free text is such as may be kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actors.stores.rows import Row, Stored, text_time, time_text
 from schemas.attempt import Attempt, AttemptState, Event
-from schemas.redaction import redacted
+from schemas.redaction import keepable
 
 _TIMES: Final = ("started_at", "heartbeat_at")
 
@@ -16,7 +16,7 @@ def attempt_row(attempt: Attempt) -> Row:
     """One row of table `attempts`."""
     row: Row = {f.name: getattr(attempt, f.name) for f in fields(attempt)}
     times = {name: time_text(row[name]) for name in _TIMES}
-    return row | times | {"state": attempt.state.value} | _without_secrets(row, "error_message", "traceback")
+    return row | times | {"state": attempt.state.value} | _free_text(row, "error_message", "traceback")
 
 
 def attempt_from(row: Stored) -> Attempt:
@@ -28,7 +28,7 @@ def attempt_from(row: Stored) -> Attempt:
 def event_row(event: Event) -> Row:
     """One row of table `job_events`, without its key."""
     row = asdict(event)
-    return row | {"at": time_text(event.at)} | _without_secrets(row, "message", "detail")
+    return row | {"at": time_text(event.at)} | _free_text(row, "message", "detail")
 
 
 def event_from(row: Stored) -> Event:
@@ -37,5 +37,5 @@ def event_from(row: Stored) -> Event:
     return Event(**values)
 
 
-def _without_secrets(row: Stored, *names: str) -> Row:
-    return {name: row[name] and redacted(row[name]) for name in names}
+def _free_text(row: Stored, *names: str) -> Row:
+    return {name: keepable(row[name]) for name in names}

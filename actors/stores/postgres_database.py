@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -44,6 +45,8 @@ class PostgresDatabase(Database):
     So each transaction reads what is true until it ends, as SQLite's BEGIN IMMEDIATE has it, and none has to be tried again.
     """
 
+    _driver_error = psycopg.Error  # COPY goes past SQLAlchemy
+
     def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
         self.url, self.read_only = without_password(connection_string), read_only
         self._open = False
@@ -81,6 +84,11 @@ class PostgresDatabase(Database):
         with self._errors(), self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
             yield connection
 
+    def now(self, connection: Connection) -> datetime:
+        """By the server's clock, at this moment and not when the transaction began: it may have waited for its turn."""
+        at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return at.astimezone(UTC).replace(microsecond=0)
+
     def _is_empty(self) -> bool:
         with self.read() as connection:
             return not self._table_names(connection)
@@ -99,17 +107,6 @@ class PostgresDatabase(Database):
 
     def _table_names(self, connection: Connection) -> set[str]:
         return set(connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").scalars())
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except exc.DBAPIError as error:
-            raise self._refusal(error.orig) from error
-        except psycopg.Error as error:  # COPY goes past SQLAlchemy
-            raise self._refusal(error) from error
-        except UnicodeEncodeError as error:
-            raise Unstorable(self.url, "text with a lone surrogate, such as of a file name that is not UTF-8") from error
 
     def _refusal(self, error: BaseException | None) -> VaengineError:
         state, told = getattr(error, "sqlstate", None) or "", (str(error).strip() or repr(error)).splitlines()[0]

@@ -23,6 +23,7 @@ from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import VERSIONS
+from schemas.redaction import is_storable
 from schemas.store import Embeddings
 from schemas.video import Video
 
@@ -242,11 +243,13 @@ def put_videos(connection: Connection, videos: Sequence[Video]) -> None:
 
 
 def videos_by_path(connection: Connection, paths: Iterable[str]) -> dict[str, Video]:
-    """What was probed, under each of these paths."""
+    """What was probed, under each of these paths; one that cannot be stored is not known."""
     known = tables.video_paths
     columns = [column for column in tables.videos.c if column.name not in known.c or column.name == "video_id"]
     query = select(*columns, known.c.path, known.c.size_bytes, known.c.mtime_ns).join(known)
-    found = (row for page in paged(paths) for row in connection.execute(query.where(known.c.path.in_(page))).mappings())
+    found = (
+        row for page in paged(filter(is_storable, paths)) for row in connection.execute(query.where(known.c.path.in_(page))).mappings()
+    )
     return {row["path"]: rows.video_from(row) for row in found if rows.sound_is_known(row)}
 
 

@@ -19,6 +19,7 @@ from schemas.annotation import Annotation, annotation_id, canonical_json
 from schemas.attempt import Control
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.redaction import keepable, storable
 from schemas.settings import HASH_DIGITS
 from schemas.sound import Sound
 from schemas.store import TIME_FORM, Identity, RunInfo, StoredBatch
@@ -84,7 +85,7 @@ def job_row(job: BatchJob) -> Row:
         "started_at": time_text(job.started_at),
         "completed_at": time_text(job.completed_at),
         "retry_count": job.retry_count,
-        "error_message": job.error_message,
+        "error_message": keepable(job.error_message),
         "failure_kind": job.failure_kind,
         "batch_id": job.batch_id,
         "output_dir": str(job.output_dir),
@@ -97,6 +98,8 @@ def status_row(result: PipelineResult) -> Row:
     row: Row = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "pipeline"}
     return row | {
         "status": result.status.value,
+        "error_message": keepable(result.error_message),
+        "warning": keepable(result.warning),
         "started_at": time_text(result.started_at),
         "completed_at": time_text(result.completed_at),
     }
@@ -204,7 +207,7 @@ def index_from(data: bytes) -> FrameIndex:
 
 def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
     """One row of table `runs`."""
-    config, inputs = canonical_json(run.config), json.dumps(run.inputs)
+    config, inputs = canonical_json(run.config), json.dumps([storable(one) for one in run.inputs])
     return {"epoch": epoch, "batch_id": run.batch_id, "host": run.host, "pid": run.pid, "config": config, "inputs": inputs} | {
         "started_at": started_at,
         "ended_at": None,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from actors.stores.atomic import storage_errors
@@ -36,6 +36,8 @@ class SQLiteDatabase(Database):
     synchronous is NORMAL: a power cut may lose the last commits but never half of one, and a lost chunk, rows and manifest line alike, is
     simply done again. Without the log (network file systems have no shared memory) it is FULL, which the rollback journal needs.
     """
+
+    _driver_error = sqlite3.Error
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path, self.read_only = path, read_only
@@ -77,15 +79,6 @@ class SQLiteDatabase(Database):
     def _table_names(self, connection: Connection) -> set[str]:
         names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
         return set(names) - {"sqlite_sequence"}
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except exc.DBAPIError as error:
-            raise self._refusal(error.orig) from error
-        except sqlite3.Error as error:
-            raise self._refusal(error) from error
 
     def _refusal(self, error: BaseException | None) -> VaengineError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one

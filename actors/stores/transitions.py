@@ -12,6 +12,7 @@ from schemas.attempt import KEPT_FAILED, Control
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
+from schemas.redaction import keepable
 from schemas.store import Outcome
 
 IN_WORK = (JobStatus.RUNNING, JobStatus.RETRYING)
@@ -174,9 +175,9 @@ def result_of(outcome: Outcome, rows: Sequence[Mapping[str, object]], seconds: f
         annotation_count=len(rows),
         processing_time_seconds=seconds,
         completed_at=at,
-        error_message=outcome.error_message,
+        error_message=keepable(outcome.error_message),
         failure_kind=outcome.failure_kind,
-        warning=outcome.warning,
+        warning=keepable(outcome.warning),
         digest=canonical_digest(rows),
     )
 

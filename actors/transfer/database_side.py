@@ -35,12 +35,12 @@ class DatabaseSide(Side):
     @contextmanager
     def reading(self) -> Iterator[Reader]:
         with self._db.read() as connection:
-            yield DatabaseReader(connection)
+            yield DatabaseReader(self._db, connection)
 
     @contextmanager
     def writing(self, unit: Unit) -> Iterator[Writer]:
         with self._db.write(None, [unit.name] if unit.kind == "video" else None) as connection:
-            yield DatabaseWriter(connection)
+            yield DatabaseWriter(self._db, connection)
 
     def settle(self) -> None:
         with self._db.write(None) as connection:
@@ -53,8 +53,8 @@ class DatabaseSide(Side):
 class DatabaseReader(Reader):
     """One snapshot of a database."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self._db, self._connection = database, connection
 
     def units(self) -> list[Unit]:
         return [
@@ -75,7 +75,7 @@ class DatabaseReader(Reader):
 
     def is_in_use(self) -> bool:
         epochs = set(self._connection.scalars(select(tables.leases.c.epoch).distinct()))
-        return bool(lease_queries.live_epochs(self._connection, epochs, now()))
+        return bool(lease_queries.live_epochs(self._connection, epochs, self._db.now(self._connection)))
 
     def holds(self, unit: Unit) -> bool:
         of = [table for table in unit.tables if table not in (tables.job_pipeline_status, tables.job_events)]

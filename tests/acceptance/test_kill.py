@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -126,17 +128,28 @@ def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_over_its_
     store.close()
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def to_a_terminals_group(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def to_the_main_process(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)  # as service managers may
+
+
+def to_both_processes(process: subprocess.Popen[str]) -> None:
+    """As `pkill -f` does, and service managers may; the main process passes its own on, too."""
+    for one in [*psutil.Process(process.pid).children(), process]:
+        one.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("send", "code"), [(to_a_terminals_group, 130), (to_the_main_process, 143), (to_both_processes, 143)])
 def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(
-    sent: signal.Signals, code: int, folder: Path, undisturbed: str, tmp_path: Path
+    send: Callable[[subprocess.Popen[str]], None], code: int, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
     process = commands.start(*command(folder, tmp_path))
     db = tmp_path / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
-    if sent == signal.SIGINT:
-        os.killpg(process.pid, sent)  # a terminal sends Ctrl-C to the whole group
-    else:
-        process.send_signal(sent)  # service managers tell the main process
+    send(process)
     out, err = process.communicate(timeout=commands.PATIENCE_S)
     assert process.returncode == code, err
     assert "vaengine resume" in out + err

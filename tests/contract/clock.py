@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-ASKED_BY = ("files", "files_runs", "database_store", "database_runs", "register", "files_requests", "database_requests")
+from actors.stores.postgres_database import PostgresDatabase
+
+ASKED_BY = ("files", "files_runs", "database_store", "database", "register", "files_requests", "database_requests")
 
 
 class Clock:
@@ -27,4 +29,5 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     moved = Clock()
     for module in ASKED_BY:
         monkeypatch.setattr(f"actors.stores.{module}.now", moved)
+    monkeypatch.setattr(PostgresDatabase, "now", lambda database, connection: moved())  # a server's clock is not for us to move
     return moved

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from hypothesis import strategies as st
 
 from actors.stores import open_store
 from schemas.annotation import canonical_digest
+from schemas.attempt import Attempt, AttemptState
 from schemas.chunk import Numbers
-from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreUnreachable
+from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreUnreachable, Unstorable
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
@@ -590,3 +592,40 @@ def test_a_place_that_is_no_folder_is_refused_with_cause_and_cure(tmp_path, back
     with pytest.raises(StoreUnreachable) as refusal:
         open_store(STORES[backend](tmp_path / "taken"))
     assert str(tmp_path / "taken") in str(refusal.value)
+
+
+# Text.
+
+HOSTILE = "it said \0 and \udce9 and \ud800, token=geheim"
+KEPT = "it said \ufffd and \ufffd and \ufffd, token=***"
+
+
+def test_what_failed_keeps_its_words_without_secrets_and_without_what_no_store_can_hold(store):
+    """So that the message of an error, or the last words of a process, never refuse to be stored."""
+    unread, job = replace(CLIP.job(SCENES, status=JobStatus.FAILED), error_message=HOSTILE), CLIP.job(SCENES, PERSONS)
+    epoch = started(store, job)
+    store.register(epoch, [], [replace(unread, job_id=str(uuid.UUID(int=1)))])
+    assert store.load_job_metadata(str(uuid.UUID(int=1))).error_message == KEPT
+    store.record(epoch, [Attempt("c", CLIP.video_id, 1, AttemptState.FAILED, error_message=HOSTILE, traceback=HOSTILE)])
+    store.finish(epoch, replace(broken(job, SCENES), error_message=HOSTILE, traceback=HOSTILE))
+    store.finish(epoch, replace(done(job, PERSONS), warning=HOSTILE))
+    found = store.load_job_metadata(job.job_id)
+    assert (found.pipeline_results[SCENE].error_message, found.pipeline_results[PERSON].warning) == (KEPT, KEPT)
+    assert KEPT in (found.error_message or "")
+    (one,) = store.attempts([CLIP.video_id])
+    assert (one.error_message, one.traceback) == (KEPT, KEPT)
+    assert KEPT in {event.detail for event in store.events(job.job_id)}
+
+
+def test_a_path_that_no_store_can_hold_is_not_known_and_does_not_keep_a_run_from_beginning(store):
+    path = os.fsdecode(b"/clips/caf\xe9.mp4")
+    store.open_run(replace(RUN, inputs=(path,)))
+    assert store.batches()[0].inputs == ("/clips/caf\ufffd.mp4",)
+    assert store.known_videos([path]) == {}
+
+
+def test_a_video_under_a_path_that_is_no_text_is_refused_in_one_line_and_leaves_nothing(url, store):
+    epoch, job = store.open_run(RUN), replace(CLIP.job(SCENES), video_path=Path("/clips/\ud800.mp4"))
+    with pytest.raises(Unstorable, match="cannot hold this: text with a lone surrogate"):
+        store.register(epoch, [], [job])
+    assert list(store.jobs()) == []

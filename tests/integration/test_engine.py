@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK
+from schemas.errors import UsageError
 from schemas.job import BatchReport
 from schemas.pipeline import PERSON, SCENE
 from tests import clips, runs
@@ -117,6 +120,16 @@ def test_the_same_folder_again_decodes_nothing(folder: list[Path], plain: Ran, u
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
+@pytest.mark.parametrize(("began", "outcome"), [("before", "completed"), ("after", "skipped")])
+def test_what_a_lost_process_of_the_same_command_has_done_is_not_told_as_skipped(
+    began: str, outcome: str, folder: list[Path], scenes: Ran, tmp_path: Path
+) -> None:
+    scenes.copied(tmp_path)
+    since = datetime.now(UTC) - timedelta(days=1 if began == "before" else 0)
+    report = runs.run(folder[:1], tmp_path, pipelines=[SCENE], batch_id=scenes.report.batch_id, since=since)
+    assert ([line.outcome for line in report.outcomes], report.frames_decoded) == ([outcome], 0)
+
+
 def test_a_missing_or_stale_file_is_made_again_without_decoding(folder: list[Path], scenes: Ran, tmp_path: Path) -> None:
     projection = next(scenes.copied(tmp_path).glob("*/scene_detection.json"))
     whole = projection.read_bytes()
@@ -137,6 +150,25 @@ def test_bad_files_among_good_ones_fail_with_their_reason_and_cost_nothing_else(
     assert report.completed == len(folder)
     with closing(sqlite3.connect(tmp_path / "batch_processing.db")) as db:
         assert db.execute("SELECT count(*) FROM jobs WHERE status = 'failed' AND error_message IS NOT NULL").fetchone() == (len(bad),)
+
+
+@pytest.mark.parametrize("kind", ["files", "sqlite", "postgresql"])
+def test_a_file_whose_name_is_no_text_fails_alone_in_every_store(kind: str, folder: list[Path], tmp_path: Path, postgres_url: str) -> None:
+    named = {"files": f"files:{tmp_path}", "sqlite": runs.sqlite(tmp_path), "postgresql": postgres_url}
+    odd = tmp_path / "films" / os.fsdecode(b"caf\xe9.mp4")
+    odd.parent.mkdir()
+    shutil.copy(folder[0], odd)
+    report = runs.run([odd, folder[0]], tmp_path, pipelines=[SCENE], url=named[kind])
+    bad, good = report.outcomes
+    assert (bad.outcome, bad.failure_kind, bad.path) == ("failed", "file_name", str(odd.with_name("caf\ufffd.mp4")))
+    assert f"{bad.path}: its path is not UTF-8, which no store can hold; rename the file" in (bad.error_message or "")
+    assert (good.outcome, report.halted) == ("completed", None)
+
+
+def test_results_below_a_path_that_is_no_text_are_refused_before_anything_is_made(folder: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="caf\ufffd is not UTF-8, which no store can hold: choose another folder with --out"):
+        runs.run(folder, tmp_path / os.fsdecode(b"caf\xe9"), url=f"files:{tmp_path}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_truncated_video_fails_and_keeps_what_could_be_read(clip_folder: Path, cut_off: Ran, tmp_path: Path) -> None:

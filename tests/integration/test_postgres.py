@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -219,6 +220,31 @@ def test_nothing_is_written_by_who_only_reads(url: str, store: StorageBackend) -
     filled(store)
     with closing(open_store(url, read_only=True)) as reader, pytest.raises(StoreUnreachable, match="read-only"):
         reader.open_run(RUN)
+
+
+# Clocks.
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, 3600])
+def test_a_machine_whose_clock_is_wrong_takes_no_work_from_a_live_run_and_loses_none(
+    ahead_s: float, url: str, store: StorageBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signs of life are told and judged by the server's clock."""
+    far = replace(RUN, batch_id="far", host="far", pid=1)
+    rightly = store.open_run(far)
+    assert store.register(rightly, [CLIP.video], [JOB]) == set()
+    for module in ("database", "database_store"):
+        monkeypatch.setattr(f"actors.stores.{module}.now", lambda: datetime.now(UTC) + timedelta(seconds=ahead_s))
+    with closing(open_store(url)) as wrong:
+        epoch = wrong.open_run(replace(far, batch_id="wrong", host="elsewhere"))
+        assert wrong.lease(epoch, [SCENES, PERSONS]) == set()
+        assert wrong.register(epoch, [CLIP.video], [JOB]) == {SCENES, PERSONS}
+        store.release(rightly, [SCENES])
+        assert wrong.lease(epoch, [SCENES]) == {SCENES}
+        wrong.record(epoch, [])
+        monkeypatch.undo()
+        assert store.lease(rightly, [SCENES, PERSONS]) == {PERSONS}
+        assert [batch.alive for batch in store.batches()] == [True, True]
 
 
 # Many at once.

@@ -50,6 +50,26 @@ def test_a_process_that_is_lost_is_started_again_and_its_last_word_counts(ending
     assert err.count("it is started again") == 2
 
 
+COMMAND = """
+import os, pathlib, sys
+from vaengine import cli
+batches = pathlib.Path(sys.argv.pop(1))
+def outcome(arguments, beginning):
+    with batches.open("a") as told:
+        told.write(f"{beginning.batch_id} {beginning.at.timestamp()}\\n")
+    return 7 if len(batches.read_text().splitlines()) == 3 else os._exit(1)
+cli.outcome = outcome
+cli.main()
+"""
+
+
+def test_every_process_of_a_command_works_on_the_same_batch(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", COMMAND, str(tmp_path / "batches"), "run", "clip.mp4"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60)
+    lines = (tmp_path / "batches").read_text().splitlines()
+    assert (done.returncode, len(lines), len(set(lines))) == (7, 3, 1), done.stderr
+
+
 def test_one_that_is_lost_every_time_is_given_up(tmp_path: Path) -> None:
     process = started("os.abort()", tmp_path / "starts")
     process.communicate(timeout=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ from schemas.pipeline import AVAILABLE, SCENE
 from schemas.progress import Snapshot
 from vaengine import cli
 from vaengine.request import PlanSummary, RunRequest
+from vaengine.supervision import Beginning
 
 
 class FakeEngine:
@@ -65,6 +67,16 @@ def test_a_run_asks_for_what_was_typed(engine: type[FakeEngine], tmp_path: Path)
     assert (request.out, request.pipelines, request.limit) == (tmp_path / "o", (SCENE,), 2)
     assert (request.files, request.keep_runs, request.cluster) == (False, True, "auto")
     assert (request.settings.engine.workers, request.settings.scene.threshold) == (3, 30.0)
+
+
+def test_a_command_that_is_started_again_goes_on_with_its_batch(engine: type[FakeEngine]) -> None:
+    from vaengine.checkpoint import Checkpoint
+
+    beginning = Beginning("b9", datetime(2026, 3, 4, tzinfo=UTC))
+    cli.outcome(["run", "clip.mp4", "--out", "o"], beginning)
+    Checkpoint.of(engine.requests[0], "b7").write(Path("o"))
+    cli.outcome(["resume", "b7", "--out", "o"], beginning)
+    assert [(request.batch_id, request.since) for request in engine.requests] == [("b9", beginning.at), ("b7", beginning.at)]
 
 
 def test_without_options_results_go_below_the_working_folder(engine: type[FakeEngine], tmp_path: Path) -> None:

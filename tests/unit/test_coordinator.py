@@ -111,6 +111,17 @@ def test_of_a_held_video_nothing_begins_and_what_is_in_work_is_to_be_left() -> N
     assert one.started(chunks[1].token, ANN)
 
 
+def test_who_finishes_what_it_has_leaves_it_only_where_that_is_of_no_use_any_more() -> None:
+    one = Coordinator()
+    one.stop()
+    assert (one.beat(ANN, "v"), one.beat(ANN, "v", to_its_end=True)) == (True, False)
+    one.hold(["v"])
+    assert one.beat(ANN, "v", to_its_end=True)
+    one.hold([])
+    one.halt("no room")
+    assert one.beat(ANN, "v", to_its_end=True)
+
+
 def test_started_again_it_goes_on_from_what_was_recorded_once_it_is_told_what_is_open() -> None:
     one, clock, chunks = coordinator()
     one.started(chunks[0].token, ANN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -14,8 +15,8 @@ from actors.finalizer import Finalizer, numbers_of
 from actors.loss import loss_verdict
 from actors.pieces import BoxesPiece, ChunkEnd, Failure
 from actors.stores import open_store
-from schemas.chunk import ChunkSpec, WorkKey
-from schemas.errors import DiskFull
+from schemas.chunk import ChunkCommit, ChunkSpec, WorkKey
+from schemas.errors import DiskFull, Unstorable
 from schemas.frames import Detections
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import PERSON, SCENE
@@ -152,6 +153,51 @@ def test_a_full_disk_halts_the_run_with_its_reason(scene: Scene, monkeypatch: py
     scene.finalizer.take(decoded(scene.chunks[0]))
     assert len(scene.heard.halts) == 1
     assert "no space left" in scene.heard.halts[0]
+
+
+def test_rows_that_the_store_has_no_form_for_fail_their_pipeline_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = scene.store.commit_chunks
+
+    def refuses_persons(epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
+        if any(one.line.key.pipeline == PERSON for one in commits):
+            raise Unstorable("postgresql://db", "a NUL character")
+        return commit(epoch, commits)
+
+    monkeypatch.setattr(scene.store, "commit_chunks", refuses_persons)
+    scene.finalizer.take([value for spec in scene.chunks for value in decoded(spec)])
+    scene.finalizer.drain()
+    person, cuts = scene.status(PERSON), scene.status(SCENE)
+    assert (person.status, person.failure_kind, cuts.status) == (JobStatus.FAILED, "unstorable", JobStatus.COMPLETED)
+    assert "postgresql://db cannot hold this: a NUL character" in (person.error_message or "")
+    assert (scene.heard.halts, len(scene.heard.committed_chunks)) == ([], len(scene.chunks))
+
+
+def test_of_a_chunk_of_which_nothing_can_be_stored_nobody_waits_for_the_rest(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> dict[WorkKey, int]:
+        raise Unstorable("postgresql://db", "a NUL character")
+
+    monkeypatch.setattr(scene.store, "commit_chunks", refuses)
+    scene.finalizer.take(decoded(scene.chunks[0]))
+    assert (scene.heard.committed_chunks, scene.heard.left_chunks) == ([], [scene.chunks[0].chunk_id])
+    assert {finished.key for finished in scene.heard.ended} == set(KEYS)
+
+
+def test_final_rows_that_the_store_has_no_form_for_fail_their_pipeline_and_keep_what_its_chunks_stored(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = scene.store.finish
+
+    def refuses_tracks(epoch: int, outcome: Outcome) -> None:
+        if outcome.key.pipeline == PERSON and outcome.annotations:
+            raise Unstorable("postgresql://db", "a NUL character")
+        finish(epoch, outcome)
+
+    monkeypatch.setattr(scene.store, "finish", refuses_tracks)
+    scene.finalizer.take([value for spec in scene.chunks for value in decoded(spec)])
+    scene.finalizer.drain()
+    person = scene.status(PERSON)
+    assert (person.status, person.failure_kind, person.annotation_count) == (JobStatus.FAILED, "unstorable", 20)
+    assert (scene.status(SCENE).status, scene.heard.halts) == (JobStatus.COMPLETED, [])
 
 
 def test_an_unforeseen_error_while_finishing_neither_hangs_the_run_nor_ends_the_video(

@@ -140,6 +140,12 @@ def test_a_list_may_hold_names_in_any_encoding() -> None:
     assert found("list.txt") == [name]
 
 
+def test_a_list_in_utf_16_is_told_with_list_and_line() -> None:
+    Path("list.txt").write_text("a.mp4", encoding="utf-16-le")
+    with pytest.raises(UsageError, match=r"list\.txt:1: .* holds a NUL character, which no path does; save the list as UTF-8"):
+        found("list.txt")
+
+
 def test_a_list_on_standard_input_is_relative_to_the_working_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     files("v/a.mp4")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"v/a.mp4\n")))

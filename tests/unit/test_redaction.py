@@ -1,4 +1,4 @@
-"""No secret reaches a log."""
+"""No secret reaches a log, and nothing that a store could not take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.redaction import redacted
+from schemas.redaction import is_storable, redacted, storable
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,12 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
 def test_blotting_out_again_changes_nothing(before: str, secret: str, after: str) -> None:
     once = redacted(before + secret + after)
     assert redacted(once) == once
+
+
+@given(st.text(st.characters(codec=None), max_size=50))
+def test_what_a_store_is_given_can_be_encoded_and_is_otherwise_what_it_was(text: str) -> None:
+    kept = storable(text)
+    assert "\0" not in kept.encode().decode()
+    assert len(kept) == len(text)
+    assert all(after in (before, "\ufffd") for before, after in zip(text, kept, strict=True))
+    assert (kept == text) == is_storable(text)
