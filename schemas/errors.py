@@ -292,9 +292,9 @@ class StoreInUse(UsageError):
 
 
 class Unfit(UsageError):
-    """Rows that the destination would refuse or change. Values: unit, destination, the first of them, how many more."""
+    """Rows that the destination would refuse or change. Values: unit, destination, what they are."""
 
-    template = "{0} cannot be moved to {1} unchanged: {2}{3}; what was moved before stays;"
+    template = "{0} cannot be moved to {1} unchanged: {2}; what was moved before stays;"
     template += " `--dry-run` lists every such row, `--on-invalid quarantine` leaves what they belong to out and moves the rest"
 
 
@@ -302,7 +302,6 @@ class NotEqual(VaengineError):
     """What was moved does not read as it was written. Values: section, what differs."""
 
     template = "{0} is not equal in both stores: {1}; nothing of it was kept in the destination"
-    kind = "not_equal"
 
 
 class StoreFailed(VaengineError):

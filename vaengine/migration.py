@@ -153,7 +153,7 @@ def _by_table(found: Iterable[Seals]) -> dict[str, Seal]:
 def _fit(carried: Carried, destination: Side, unfit: OnInvalid) -> Carried:
     if carried.step == "quarantined" and unfit == "fail":
         more = len(carried.hazards) - 1
-        raise Unfit(str(carried.unit), destination.url, str(carried.hazards[0]), f" (and {more} more)" if more else "")
+        raise Unfit(str(carried.unit), destination.url, f"{carried.hazards[0]}{f' (and {more} more)' if more else ''}")
     return carried
 
 

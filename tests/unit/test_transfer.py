@@ -143,7 +143,7 @@ def test_a_comparison_is_told_and_kept(tmp_path):
 
 
 def test_what_cannot_be_moved_is_one_line_that_travels():
-    error = pickle.loads(pickle.dumps(Unfit("video v", "postgresql://h/d", str(HAZARD), "")))
+    error = pickle.loads(pickle.dumps(Unfit("video v", "postgresql://h/d", str(HAZARD))))
     assert str(error).startswith("video v cannot be moved to postgresql://h/d unchanged: annotations.data of 'a': a NUL character")
     assert "--on-invalid quarantine" in str(error)
 
