@@ -302,6 +302,7 @@ class NotEqual(VaengineError):
     """What was moved does not read as it was written. Values: section, what differs."""
 
     template = "{0} is not equal in both stores: {1}; nothing of it was kept in the destination"
+    kind = "not_equal"
 
 
 class StoreFailed(VaengineError):

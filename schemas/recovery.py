@@ -30,7 +30,7 @@ PERMANENT: Final = frozenset({
     *("usage", "weights"),
     *("video", "empty_file", "not_a_video", "no_video_stream", "no_sound_stream", "unknown_coding", "no_frames", "unreadable", "file_name"),
     *("truncated", "sound_truncated", "decoder"),
-    *("stale_epoch", "lease_lost", "stale_attempt", "unstorable"),
+    *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
     *("internal", "model", "not_started"),
     *(POISONED, CANCELLED),
 })  # fmt: skip
