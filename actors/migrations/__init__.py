@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,17 @@ def upgrade(connection: Connection) -> None:
     from alembic import command
 
     command.upgrade(configuration(connection), "head")
+
+
+def statements(revision: str | None, dialect: str) -> str:
+    """The SQL that brings tables from a revision (None: from nothing) to `HEAD`, in one transaction."""
+    from alembic import command
+
+    config = configuration()
+    config.set_main_option("dialect", dialect)
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, f"{revision or 'base'}:head", sql=True)
+    return config.output_buffer.getvalue().strip()
 
 
 def known(revision: str) -> bool:
