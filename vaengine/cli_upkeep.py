@@ -20,7 +20,7 @@ def upgrade(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Bring a store's tables to this version; an SQLite file is first copied beside itself."""
+    """Bring tables to this version. An SQLite file is first copied beside itself."""
     from vaengine import upkeep
     from vaengine import upkeep_report as report
     from vaengine.location import stored_at
@@ -43,7 +43,7 @@ def upgrade(
 
 
 def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Revision of a store's tables and of this version; changes nothing."""
+    """Say of which version the tables are. Changes nothing."""
     from vaengine import upkeep
     from vaengine import upkeep_report as report
     from vaengine.location import stored_at
@@ -56,7 +56,7 @@ def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verb
 
 
 def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Look for damage and for what is nobody's; changes nothing. Exit code 0: none; 3: some."""
+    """Look for damage and for what is nobody's. Changes nothing; exit code 0: none, 3: some."""
     from vaengine import upkeep
     from vaengine import upkeep_report as report
     from vaengine.location import shown, stored_at
@@ -71,7 +71,7 @@ def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbos
 
 
 def stats(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """What a store holds and what it takes: tables, videos, jobs, annotations, embeddings."""
+    """Count what a store holds and takes. Tables, videos, jobs, annotations, embeddings."""
     from vaengine import upkeep
     from vaengine import upkeep_report as report
     from vaengine.location import shown, stored_at
@@ -87,7 +87,7 @@ def stats(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbos
 
 
 def vacuum(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Give the room of removed rows back, and renew the database's knowledge of its values."""
+    """Give back the room of removed rows. And renew what the database knows of its values."""
     from vaengine import upkeep
     from vaengine import upkeep_report as report
     from vaengine.location import stored_at
@@ -108,7 +108,7 @@ def backup(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Copy a store as it is at this moment, also while runs write to it."""
+    """Copy a store to a new file, also beside runs."""
     from vaengine import upkeep
     from vaengine import upkeep_report as report
     from vaengine.location import stored_at

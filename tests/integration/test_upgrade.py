@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -152,3 +153,22 @@ def test_an_empty_postgresql_database_gets_its_tables(capsys: pytest.CaptureFixt
     assert outcome(["db", "upgrade", "--db", url]) == 0
     assert f"tables none -> {migrations.HEAD}" in capsys.readouterr().out
     assert upkeep.standing(url).agrees
+
+
+def test_a_role_that_may_not_make_tables_hands_the_sql_to_one_that_may(capsys: pytest.CaptureFixture[str]) -> None:
+    url, role = postgres.fresh_database(), f"writer_{os.urandom(4).hex()}"
+    execute(url, f"CREATE ROLE {role} LOGIN PASSWORD 'p'")
+    try:
+        parts = urlsplit(url)
+        theirs = parts._replace(netloc=f"{role}:p@{parts.hostname}:{parts.port}").geturl()
+        assert outcome(["db", "upgrade", "--db", theirs]) == 2
+        assert "the role may not do that" in capsys.readouterr().err
+        assert outcome(["db", "upgrade", "--sql", "--db", theirs]) == 0
+        execute(url, capsys.readouterr().out)
+        execute(url, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+        execute(url, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        filled(theirs)
+        assert upkeep.standing(theirs).agrees
+        assert list(upkeep.check(theirs)) == []
+    finally:
+        execute(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
