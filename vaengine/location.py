@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from actors.stores.address import Address
+from actors.stores.address import Address, without_password
 from schemas.errors import NotFound, UsageError
 from vaengine.checkpoint import Checkpoint, batch_ids, path_in
 
@@ -28,6 +28,11 @@ def stored_at(db: str | None, out: str | None) -> str:
         return store_url(db, folder)
     newest = next(iter(batch_ids(folder)), None)
     return Checkpoint.read(path_in(folder, newest)).store_url if newest else store_url(None, folder)
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed, without a password."""
+    return without_password(url)
 
 
 def checkpoint_of(batch: str, out: str | None, db: str | None) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,8 +31,21 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(configuration(connection), "head")
 
 
+def statements(revision: str | None, dialect: str) -> str:
+    """The SQL that brings tables from a revision (None: from nothing) to `HEAD`, in one transaction."""
+    from alembic import command
+
+    config = configuration()
+    config.set_main_option("dialect", dialect)
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, f"{revision or 'base'}:head", sql=True)
+    return config.output_buffer.getvalue().strip()
+
+
 def known(revision: str) -> bool:
     """Whether a revision is part of this version's history; a store may come from a newer one."""
+    if revision == HEAD:
+        return True
     from alembic.script import ScriptDirectory
 
     return revision in {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}

@@ -7,7 +7,12 @@ from schemas.tables import metadata
 connection = context.config.attributes.get("connection")
 
 if context.is_offline_mode():
-    context.configure(dialect_name=context.config.get_main_option("dialect", "sqlite"), target_metadata=metadata, literal_binds=True)
+    context.configure(
+        dialect_name=context.config.get_main_option("dialect", "sqlite"),
+        target_metadata=metadata,
+        literal_binds=True,
+        transactional_ddl=True,
+    )
 else:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True)
 

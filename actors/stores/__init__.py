@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from schemas.errors import NotFound
 from schemas.store import StorageBackend
+
+if TYPE_CHECKING:
+    from actors.stores.database import Database
 
 
 def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
@@ -25,3 +31,24 @@ def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
     from actors.stores.sqlite import SQLiteStorageBackend
 
     return SQLiteStorageBackend(address.path, read_only=read_only)
+
+
+def database_at(url: str, *, read_only: bool = True) -> Database | None:
+    """The database at an address as it is found, whatever its tables are: nothing is brought up to date. None for a store of files.
+
+    Raises `NotFound` where there is no SQLite file, `StoreUnreachable`.
+    """
+    from actors.stores.address import Address
+
+    address = Address.parse(url)
+    if address.kind == "files":
+        return None
+    if address.kind == "postgresql":
+        from actors.stores.postgres_database import PostgresDatabase
+
+        return PostgresDatabase(address.url, read_only=read_only, as_found=True)
+    from actors.stores.sqlite_database import SQLiteDatabase
+
+    if not address.path.exists():
+        raise NotFound("store", address.url)
+    return SQLiteDatabase(address.path, read_only=read_only, as_found=True)

@@ -15,6 +15,7 @@ from schemas.errors import DiskFull, StoreFailed, StoreUnreachable
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of file systems without a second name for a file
 _NO_PLACE: Final = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
 
 
@@ -63,6 +64,24 @@ def write_or_remove(path: Path, data: bytes, *, scratch: Path | None = None) -> 
         return
     with storage_errors(path):
         path.unlink(missing_ok=True)
+
+
+def put_new(unfinished: Path, path: Path) -> None:
+    """Give a finished file its name, synced; raises FileExistsError where there is something of that name, which stays.
+
+    Afterwards `unfinished` may still be there, as another name of the same file.
+    """
+    with unfinished.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        os.link(unfinished, path)  # unlike a rename it never replaces anything
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        unfinished.rename(path)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

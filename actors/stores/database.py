@@ -14,13 +14,17 @@ from actors import migrations
 from actors.stores.refusals import encodable
 from actors.stores.transitions import now
 from schemas import tables
-from schemas.errors import StaleEpoch, StoreUnreachable, VaengineError
+from schemas.errors import NotFound, StaleEpoch, StoreUnreachable, VaengineError
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
+OLDER: Final = "its tables are older than this version; a run brings them up to date, and so does `vaengine db upgrade`"
 
 
 class Database(ABC):
-    """One database; `url` is how it may be shown, without a password."""
+    """One database; `url` is how it may be shown, without a password.
+
+    Its tables are brought to this version when it is opened, unless it is opened `as_found`: then they may be of any version, or none.
+    """
 
     url: str
     read_only: bool
@@ -51,6 +55,14 @@ class Database(ABC):
     def now(self, connection: Connection) -> datetime:
         """The time by which runs are alive or dead, UTC, in whole seconds: the same for every machine that writes this database."""
         return now()
+
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes that the tables take, with their indexes."""
+
+    @abstractmethod
+    def vacuum(self) -> tuple[str, ...]:
+        """Give back the room of removed rows, and tell the database anew how its values are spread; returns what it would not do."""
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:
@@ -86,13 +98,39 @@ class Database(ABC):
         if found == migrations.HEAD:
             return
         if self.read_only:
-            raise StoreUnreachable(self.url, self._reason(found) or "its tables are older than this version; a run brings them up to date")
+            raise StoreUnreachable(self.url, self._reason(found) or OLDER)
         with self.write(None) as connection:
             found = self._revision(connection)  # another process may have been first
             if found != migrations.HEAD:
                 if reason := self._reason(found):
                     raise StoreUnreachable(self.url, reason)
+                if found is not None:
+                    self._keep_before_upgrade(found)
                 migrations.upgrade(connection)
+
+    @abstractmethod
+    def _keep_before_upgrade(self, revision: str) -> None:
+        """Keep what is about to be upgraded from `revision`, where that is ours to do; nobody else writes meanwhile."""
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    def revision(self) -> str | None:
+        """The revision the tables are at: None in an empty database, `FOREIGN` where they are not ours."""
+        with self.read() as connection:
+            return self._revision(connection)
+
+    def require(self, *, older: bool = False) -> None:
+        """Raises `StoreUnreachable` unless the tables are ours and of this version, or of an `older` one where that will do; `NotFound`."""
+        found = self.revision()
+        if found is None:
+            raise NotFound("store", self.url)
+        if reason := self._reason(found):
+            raise StoreUnreachable(self.url, reason)
+        if found != migrations.HEAD and not older:
+            raise StoreUnreachable(self.url, OLDER)
 
     def _revision(self, connection: Connection) -> str | None:
         """The revision the tables are at; None in an empty database."""

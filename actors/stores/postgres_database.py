@@ -16,6 +16,7 @@ from actors.stores.address import without_password
 from actors.stores.database import Database
 from actors.stores.postgres_json import spelled
 from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, Unstorable, VaengineError
+from schemas.tables import metadata
 
 CONNECT_SECONDS: Final = 10
 STATEMENT_SECONDS: Final = 600  # a statement that takes longer waits for something that does not come
@@ -47,18 +48,19 @@ class PostgresDatabase(Database):
 
     _driver_error = psycopg.Error  # COPY goes past SQLAlchemy
 
-    def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
+    def __init__(self, connection_string: str, *, read_only: bool = False, as_found: bool = False) -> None:
         self.url, self.read_only = without_password(connection_string), read_only
         self._open = False
-        self._engine = self._connected(connection_string)
-        if read_only and self._is_empty():
+        self._engine = self._connected(connection_string, 0 if as_found else STATEMENT_SECONDS)  # whoever looks after it has time
+        if self._is_empty() and read_only and not as_found:
             raise NotFound("store", self.url)
-        self._migrate()
+        if not as_found:
+            self._migrate()
         self._open = True
 
-    def _connected(self, connection_string: str) -> Engine:
+    def _connected(self, connection_string: str, most_seconds: int) -> Engine:
         options = {
-            "statement_timeout": STATEMENT_SECONDS * 1000,
+            "statement_timeout": most_seconds * 1000,
             "lock_timeout": LOCK_SECONDS * 1000,
             "timezone": "UTC",
             "default_transaction_read_only": "on" if self.read_only else "off",
@@ -104,6 +106,31 @@ class PostgresDatabase(Database):
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(%s, 0)", (_EVERYTHING,))
         for video in wanted:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_ONE_VIDEO, video))
+
+    def size(self) -> int:
+        query = (
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+        )
+        with self.read() as connection:
+            return int(connection.exec_driver_sql(query).scalar() or 0)
+
+    def _keep_before_upgrade(self, revision: str) -> None:
+        """A server has backups of its own, and an upgrade is one transaction."""
+
+    def server_version(self) -> str:
+        """Such as 18.4."""
+        with self.read() as connection:
+            return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
+
+    def vacuum(self) -> tuple[str, ...]:
+        refused: list[str] = []
+        with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            own: Any = connection.connection.driver_connection
+            own.add_notice_handler(lambda told: refused.append(told.message_primary or "") if told.severity == "WARNING" else None)
+            names = ", ".join(sorted(metadata.tables.keys() & self._table_names(connection)))
+            connection.exec_driver_sql(f"VACUUM (ANALYZE) {names}")
+            connection.invalidate()  # its handler is not for others
+        return tuple(refused)
 
     def _table_names(self, connection: Connection) -> set[str]:
         return set(connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").scalars())

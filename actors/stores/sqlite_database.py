@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from actors import migrations
 from actors.stores.atomic import storage_errors
 from actors.stores.database import Database
 from actors.stores.mounts import is_network
-from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, VaengineError
+from actors.stores.sqlite_copy import copy_before, copy_database
+from schemas.errors import DiskFull, NotFound, StoreDamaged, StoreFailed, StoreUnreachable, VaengineError
+
+log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S: Final = 30.0
 
@@ -39,7 +44,7 @@ class SQLiteDatabase(Database):
 
     _driver_error = sqlite3.Error
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, as_found: bool = False) -> None:
         self.path, self.read_only = path, read_only
         self.url = f"sqlite:///{path}"
         if read_only and not path.is_file():
@@ -47,8 +52,18 @@ class SQLiteDatabase(Database):
         if not read_only:
             with storage_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
+        self._is_ours = False
         self._engine = self._connected()
-        self._migrate()
+        if not as_found:
+            self._claim()
+            self._migrate()
+
+    def _claim(self) -> None:
+        """Look whose file it is before anything of it is changed, be it only how it keeps its log; raises `StoreUnreachable`."""
+        if reason := self._reason(self.revision()):
+            raise StoreUnreachable(self.url, reason)
+        self._engine.dispose()
+        self._is_ours = True
 
     def _connected(self) -> Engine:
         # A store on a read-only medium has no room for the log's side files; unchanged by anyone, it may be read without them.
@@ -62,7 +77,7 @@ class SQLiteDatabase(Database):
     def _opened(self, uri: str) -> Any:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         log = not is_network(self.path)
-        if not self.read_only:
+        if self._is_ours and not self.read_only:
             connection.execute(f"PRAGMA journal_mode={'WAL' if log else 'DELETE'}")
         connection.execute(f"PRAGMA synchronous={'NORMAL' if log else 'FULL'}")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -76,6 +91,26 @@ class SQLiteDatabase(Database):
     def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
         """BEGIN IMMEDIATE has waited for the one lock that there is."""
 
+    def _keep_before_upgrade(self, revision: str) -> None:
+        """The write lock is held: the copy is what the upgrade begins with."""
+        kept = copy_before(self.path, migrations.HEAD)
+        log.warning("%s is upgraded from tables %s to %s; as it was it is kept in %s", self.url, revision, migrations.HEAD, kept)
+
+    def size(self) -> int:
+        return sum(path.stat().st_size for path in (self.path, self.path.with_name(f"{self.path.name}-wal")) if path.exists())
+
+    def copy_to(self, target: Path) -> int:
+        """Copy all of it, as it is at this moment, to a new file; returns that one's bytes."""
+        with self._errors():
+            return copy_database(self.path, target)
+
+    def vacuum(self) -> tuple[str, ...]:
+        """The write-ahead log is emptied last: a vacuum has put the whole database into it."""
+        with self._errors(), closing(self._engine.raw_connection()) as connection:
+            for statement in ("VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                connection.cursor().execute(statement).fetchall()
+        return ()
+
     def _table_names(self, connection: Connection) -> set[str]:
         names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
         return set(names) - {"sqlite_sequence"}
@@ -84,6 +119,8 @@ class SQLiteDatabase(Database):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
         if code in _NO_ROOM:
             return DiskFull(str(self.path), str(error))
+        if code == sqlite3.SQLITE_CORRUPT:
+            return StoreDamaged(self.url, _UNUSABLE[code])
         if code in _UNUSABLE:
             return StoreUnreachable(self.url, _UNUSABLE[code])
         return StoreFailed(self.url, str(error))
