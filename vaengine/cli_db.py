@@ -53,3 +53,6 @@ def db_stop(data: Data = None, as_json: Json = False, verbose: Verbose = False) 
         print_event(postgres_server.stopped_event(folder, pid))
     else:
         print_lines([f"stopped; its data stay in {folder}" if pid else f"no server of ours runs in {folder}"])
+
+
+from vaengine import cli_retention  # noqa: E402, F401  registers its commands

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -14,6 +14,13 @@ from schemas import tables
 from schemas.errors import StaleEpoch, StoreUnreachable
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
+
+
+class Wiped(NamedTuple):
+    """Whether nothing is left to be done here, and in words where bytes of what was deleted may still be."""
+
+    done: bool
+    told: str | None = None
 
 
 class Database(ABC):
@@ -43,6 +50,14 @@ class Database(ABC):
             if epoch is not None and not is_under_way(connection, epoch):
                 raise StaleEpoch(epoch, current_epoch(connection))
             yield connection
+
+    @abstractmethod
+    def overwrite(self, connection: Connection) -> None:
+        """Have what is deleted from here on overwritten as well, where the database can do so."""
+
+    @abstractmethod
+    def wipe(self) -> Wiped:
+        """Take what was deleted out of the database's own files, as far as that is anybody's here."""
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:
