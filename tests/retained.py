@@ -150,3 +150,9 @@ def consistent(store: StorageBackend) -> bool:
                 if (result.annotation_count, result.digest) != (len(data), canonical_digest(data)):
                     return False
     return True
+
+
+def holding(folder: Path, *texts: str) -> set[str]:
+    """Those of the texts that any file below holds."""
+    contents = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    return {text for text in texts if any(text.encode() in content for content in contents)}

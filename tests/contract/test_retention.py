@@ -25,8 +25,8 @@ from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.retention import FORGOTTEN, Criteria, PersonIn, Pruning, Removed
 from schemas.store import StorageBackend
 from tests.contract.conftest import STORES, digest
-from tests.results import RUN, Clip
-from tests.retained import AT, WORDS, consistent, identify, kept, others
+from tests.results import RUN, Clip, done
+from tests.retained import AT, WORDS, consistent, holding, identify, kept, others
 
 ALPHA, BETA, GAMMA = Clip("/clips/alpha.mp4", "a"), Clip("/clips/beta.mp4", "b"), Clip("/clips/gamma.mp4", "c")
 SEEN = (SCENE, PERSON, FACE)
@@ -414,19 +414,20 @@ def test_a_criterion_is_needed():
         PersonIn("video", "scene_0001")
 
 
-def holding(folder: Path, *texts: str) -> set[str]:
-    """Those of the texts that any file below holds."""
-    contents = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
-    return {text for text in texts if any(text.encode() in content for content in contents)}
-
-
 @pytest.mark.parametrize("kind", ["files", "sqlite"])
 def test_no_byte_of_a_forgotten_video_is_left_in_the_stores_own_files(tmp_path, kind):
     store = open_store(STORES[kind](tmp_path / "store"))
     whole(store, BETA)
     kept(store, ALPHA, ALPHA.key(AUDIO))
-    kept(store, ALPHA, ALPHA.key(PERSON), failed=True)
-    store.close_run(store.open_run(replace(RUN, inputs=(ALPHA.name,))), "completed")
+    kept(store, ALPHA, ALPHA.key(FACE), failed=True)
+    job, key = ALPHA.job(ALPHA.key(PERSON)), ALPHA.key(PERSON)
+    epoch = store.open_run(replace(RUN, inputs=(ALPHA.name,)))
+    store.register(epoch, [ALPHA.video], [job])
+    store.commit_chunks(epoch, ALPHA.commits(key))
+    store.close()  # an SQLite file has them now, no longer its log alone
+    store = open_store(STORES[kind](tmp_path / "store"))
+    store.finish(epoch, done(job, key))  # and has what these rows were in free pages
+    store.close_run(epoch, "completed")
     for clip in (BETA, ALPHA):
         store.reopen([job.job_id for job in store.jobs() if job.video_id == clip.video_id])
     traces = (ALPHA.name, ALPHA.video_id, ALPHA.fingerprint)
