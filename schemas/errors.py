@@ -135,6 +135,12 @@ class NotFound(UsageError):
     template = "{0} not found in {1}"
 
 
+class AtWork(UsageError):
+    """What is to be removed is in the hands of a live run. Values: what, the batch."""
+
+    template = "{0} is being worked on by batch {1}: stop that run or wait for its end; nothing was removed"
+
+
 class VideoError(VaengineError):
     """A fault of one input; the job fails with it, everything else goes on. Values: path, detail."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +15,7 @@ from schemas.attempt import Attempt, Control, Event
 from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
 from schemas.frames import Floats32
 from schemas.job import BatchJob, JobStatus
+from schemas.retention import Retention
 from schemas.video import Video
 
 TIME_FORM: Final = "%Y-%m-%d %H:%M:%S"  # how stores write times, UTC: that of SQLite's own datetime('now')
@@ -111,7 +112,7 @@ class StoredBatch:
     alive: bool  # whether it was at work when the store was asked
 
 
-class StorageBackend(ABC):
+class StorageBackend(Retention):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
     Several runs may work on one store at once: each holds the leases of the work keys it works on, and of a key only its holder writes, so

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from vaengine.cli_options import Json, Verbose
+from vaengine.cli_retention import COMMANDS as RETENTION
 from vaengine.cli_upkeep import COMMANDS as UPKEEP
 from vaengine.output import print_event, print_lines, say
 
@@ -56,5 +57,5 @@ def db_stop(data: Data = None, as_json: Json = False, verbose: Verbose = False) 
         print_lines([f"stopped; its data stay in {folder}" if pid else f"no server of ours runs in {folder}"])
 
 
-for command in UPKEEP:
+for command in (*UPKEEP, *RETENTION):
     db_app.command()(command)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from schemas.errors import UsageError
 
 TIME_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_DURATIONS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+_SIZES: Final = {"b": 1} | {f"{p}{unit}": base**n for unit, base in (("b", 1000), ("ib", 1024)) for n, p in enumerate("kmgt", start=1)}
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 
@@ -41,3 +47,21 @@ def counted(number: int, noun: str) -> str:
 def timestamp() -> str:
     """Now, UTC, as events carry it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def duration_of(text: str) -> timedelta:
+    """`90d`, `12h`, `2w`; raises `UsageError`."""
+    return timedelta(seconds=_quantity(text, _DURATIONS, "90d, 12h or 2w"))
+
+
+def bytes_in(text: str) -> int:
+    """`10GB` in thousands, `512MiB` in 1024s; raises `UsageError`."""
+    return int(_quantity(text, _SIZES, "10GB, 500MB or 2TiB"))
+
+
+def _quantity(text: str, units: dict[str, int], forms: str) -> float:
+    found = _QUANTITY.fullmatch(text.strip())
+    factor = units.get(found.group(2).lower()) if found else None
+    if found is None or factor is None:
+        raise UsageError(f"{text!r} is no quantity of the form {forms}")
+    return float(found.group(1)) * factor

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, exc, func, select
 
@@ -18,6 +18,13 @@ from schemas.errors import NotFound, StaleEpoch, StoreUnreachable, VaengineError
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
 OLDER: Final = "its tables are older than this version; a run brings them up to date, and so does `vaengine db upgrade`"
+
+
+class Wiped(NamedTuple):
+    """Whether nothing is left to be done here, and in words where bytes of what was deleted may still be."""
+
+    done: bool
+    told: str | None = None
 
 
 class Database(ABC):
@@ -63,6 +70,14 @@ class Database(ABC):
     @abstractmethod
     def vacuum(self) -> tuple[str, ...]:
         """Give back the room of removed rows, and tell the database anew how its values are spread; returns what it would not do."""
+
+    @abstractmethod
+    def overwrite(self, connection: Connection) -> None:
+        """Have what is deleted from here on overwritten as well, where the database can do so."""
+
+    @abstractmethod
+    def wipe(self) -> Wiped:
+        """Take what was deleted out of the database's own files, as far as that is anybody's here."""
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from actors.stores import lease_queries, log, log_queries, queries, rows
-from actors.stores.database_requests import DatabaseRequests
+from actors.stores.database_retention import DatabaseRetention
 from actors.stores.transitions import (
     canonical_states,
     finished,
@@ -34,7 +34,7 @@ from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
 
 
-class DatabaseStorageBackend(DatabaseRequests):
+class DatabaseStorageBackend(DatabaseRetention):
     """Everything in the tables of `schemas.tables`; which database they are in is a matter of `Database` and of `dialect` alone."""
 
     def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:

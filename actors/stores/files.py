@@ -9,7 +9,7 @@ from typing import Any
 from actors.stores import log, rows
 from actors.stores.atomic import read_object, write_or_remove
 from actors.stores.documents import pipeline_bytes, sidecars
-from actors.stores.files_requests import FileRequests
+from actors.stores.files_retention import FileRetention
 from actors.stores.register import job_in
 from actors.stores.transitions import (
     canonical_states,
@@ -34,7 +34,7 @@ from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
 
 
-class FileStorageBackend(FileRequests):
+class FileStorageBackend(FileRetention):
     """A folder per video under `base_dir`, made if need be; `read_only` never creates or changes anything.
 
     Every file is replaced whole. Results and chunks are synced to the disk before they count; job and video files are not, since the same

@@ -13,7 +13,7 @@ from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 
 from actors.stores.address import without_password
-from actors.stores.database import Database
+from actors.stores.database import Database, Wiped
 from actors.stores.postgres_json import spelled
 from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, Unstorable, VaengineError
 from schemas.tables import metadata
@@ -36,6 +36,9 @@ _REFUSED: Final = {  # what a server says before there is a SQLSTATE -> what to 
     "authentication failed": "check the password in the URL, in PGPASSWORD or in ~/.pgpass",
     "no password supplied": "give the password in the URL, in PGPASSWORD or in ~/.pgpass",
 }
+_UNWIPED: Final = (
+    "PostgreSQL keeps removed rows in its files until VACUUM, and in its write-ahead log, replicas and backups: ask its administrator"
+)
 
 
 class PostgresDatabase(Database):
@@ -94,6 +97,12 @@ class PostgresDatabase(Database):
     def _is_empty(self) -> bool:
         with self.read() as connection:
             return not self._table_names(connection)
+
+    def overwrite(self, connection: Connection) -> None:
+        """PostgreSQL has no such thing."""
+
+    def wipe(self) -> Wiped:
+        return Wiped(True, _UNWIPED)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._engine.connect()

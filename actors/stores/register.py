@@ -116,9 +116,26 @@ class Register:
         if config_hashes:
             self.show(video_id)
 
+    def drop_jobs(self, video_id: str, job_ids: Iterable[str]) -> None:
+        """Remove jobs of a video with their logs."""
+        gone = list(job_ids)
+        for job_id in gone:
+            self.tree.log(video_id, job_id).unlink(missing_ok=True)
+            self.tree.job(video_id, job_id).unlink(missing_ok=True)
+        self.note_controls(dict.fromkeys(gone))
+        self.show(video_id)
+
+    def forget_controls(self, job_ids: Iterable[str]) -> None:
+        """Nothing is asked of these jobs any longer."""
+        self.note_controls(dict.fromkeys(job_ids))
+
     def show(self, video_id: str) -> None:
-        """Write what people open about a video: its newest job, and a summary of it."""
-        newest = max(self.jobs_of(video_id), key=lambda job: (job.created_at, job.job_id))
+        """Write what people open about a video: its newest job, and a summary of it; without a job there is neither."""
+        newest = max(self.jobs_of(video_id), key=lambda job: (job.created_at, job.job_id), default=None)
+        if newest is None:
+            self.tree.newest_job(video_id).unlink(missing_ok=True)
+            self.tree.summary(video_id).unlink(missing_ok=True)
+            return
         self.put(self.tree.newest_job(video_id), job_object(newest))
         self.put(self.tree.summary(video_id), summary_object(newest))
 

@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from actors import migrations
 from actors.stores.atomic import storage_errors
-from actors.stores.database import Database
+from actors.stores.database import Database, Wiped
 from actors.stores.mounts import is_network
 from actors.stores.sqlite_copy import copy_before, copy_database
 from schemas.errors import DiskFull, NotFound, StoreDamaged, StoreFailed, StoreUnreachable, VaengineError
@@ -32,6 +32,7 @@ _UNUSABLE: Final = {
     sqlite3.SQLITE_READONLY: "the file or its folder cannot be written; check the permissions",
     sqlite3.SQLITE_PERM: "access is denied; check the permissions",
 }
+_UNWIPED: Final = "{0} could not be rewritten ({1}), so it may hold bytes of what was removed: say the same again"
 
 
 class SQLiteDatabase(Database):
@@ -84,6 +85,22 @@ class SQLiteDatabase(Database):
         connection.execute("PRAGMA cache_size=-65536")  # 64 MiB
         connection.execute("PRAGMA wal_autocheckpoint=8192")  # pages, 32 MiB: every page is copied back once, not once per few commits
         return connection
+
+    def overwrite(self, connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
+    def wipe(self) -> Wiped:
+        """Pages that earlier deletions have left, and slack within pages, go with VACUUM alone; the log is emptied after it."""
+        raw = self._engine.raw_connection()
+        try:
+            driver: Any = raw.driver_connection
+            driver.execute("VACUUM")
+            (is_read, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            return Wiped(False, _UNWIPED.format(self.path, error))
+        finally:
+            raw.close()
+        return Wiped(False, _UNWIPED.format(self.path, "somebody reads it")) if is_read else Wiped(True)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._engine.connect().execution_options(vaengine_write=True)

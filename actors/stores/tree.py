@@ -1,6 +1,6 @@
 """Names in a store of files.
 
-BASE/.store/{epoch, meta.json, controls.json, runs/, paths/, scratch/}
+BASE/.store/{epoch, meta.json, controls.json, runs/, paths/, scratch/, removal.json}
 BASE/.store/ledger/UNIT.json                                              what was moved here from other stores
 BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and the work keys they hold
 BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people open
@@ -58,6 +58,11 @@ class Tree:
     def identities(self) -> Path:
         return self.base / ".store" / "identities.json"
 
+    @property
+    def removal(self) -> Path:
+        """What is being removed, until all of it is gone."""
+        return self.base / ".store" / "removal.json"
+
     def run(self, epoch: int) -> Path:
         return self.runs / f"{epoch:08d}.json"
 
@@ -89,6 +94,11 @@ class Tree:
         """The entry of one path that a video was found under."""
         digest = _digest(path)
         return self.base / ".store" / "paths" / digest[:2] / f"{digest[2:]}.json"
+
+    def words(self) -> Iterator[Path]:
+        """Logs and tries of every video: what may name any file."""
+        yield from self.base.glob("*/.state/logs/*.jsonl")
+        yield from self.base.glob("*/.state/attempts.json")
 
     def folder(self, video_id: str) -> Path:
         return self.base / _name(video_id)

@@ -117,10 +117,18 @@ class Work:
             if chunk.overlaps(frames):
                 chunk.path.unlink()
 
-    def conclude(self, result: PipelineResult, document: bytes, lines: Sequence[ManifestLine], embeddings: Embeddings | None) -> Path:
-        """Write the result file and its embeddings, then the state that makes them count."""
+    def conclude(
+        self,
+        result: PipelineResult,
+        document: bytes,
+        lines: Sequence[ManifestLine],
+        embeddings: Embeddings | None,
+        *,
+        place: Path | None = None,
+    ) -> Path:
+        """Write the result file (at `place` if it is kept elsewhere) and its embeddings, then the state that makes them count."""
         complete = result.status is JobStatus.COMPLETED
-        path = self.tree.result(self.key) if complete else self.tree.partial(self.key)
+        path = place or (self.tree.result(self.key) if complete else self.tree.partial(self.key))
         state = rows.status_row(result) | {
             "size": len(document),
             "lines": [rows.line_row(line) for line in lines],
@@ -131,6 +139,8 @@ class Work:
             data = embeddings_bytes(embeddings)
             state["embeddings"] = hashlib.sha256(data).hexdigest()
             write_atomic(self.tree.embeddings(self.key), data, scratch=self.tree.scratch)
+        else:
+            self.tree.embeddings(self.key).unlink(missing_ok=True)
         write_atomic(path, document, scratch=self.tree.scratch)
         write_atomic(self.tree.state(self.key), json.dumps(state, indent=1).encode(), scratch=self.tree.scratch)
         return path
