@@ -252,7 +252,7 @@ migration_ledger: Final = Table(  # what `vaengine migrate` brought here, sectio
     "migration_ledger",
     metadata,
     Column("kind", WORDS, primary_key=True),  # actors.transfer.unit.Unit
-    Column("name", WORDS, primary_key=True),
+    Column("unit", WORDS, primary_key=True),  # a digest of its name: of who withdraws no name stays, and yet they are not brought back
     Column("table_name", WORDS, primary_key=True),
     Column("row_count", INTEGER_64, nullable=False),
     Column("digest", WORDS, nullable=False),  # actors.transfer.seal.Seal

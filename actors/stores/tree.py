@@ -84,7 +84,7 @@ class Tree:
 
     def ledger(self, unit: str) -> Path:
         """What was noted when something was moved here from another store."""
-        return self.base / ".store" / "ledger" / f"{_digest(unit)}.json"
+        return self.base / ".store" / "ledger" / f"{unit}.json"
 
     def sources(self) -> Iterator[Path]:
         """The entry of every path that a video was found under."""

@@ -142,10 +142,10 @@ class DatabaseWriter(DatabaseReader, Writer):
 
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         self._connection.execute(delete(ledger).where(_entry(unit)))
-        of = {"kind": unit.kind, "name": unit.name, "source": source, "moved_at": rows.time_text(now())}
+        of = {"kind": unit.kind, "unit": unit.digest, "source": source, "moved_at": rows.time_text(now())}
         entries = [of | {"table_name": table, "row_count": seal.rows, "digest": seal.digest} for table, seal in seals.items()]
         self._connection.execute(insert(ledger), entries)
 
 
 def _entry(unit: Unit) -> Any:
-    return (ledger.c.kind == unit.kind) & (ledger.c.name == unit.name)
+    return (ledger.c.kind == unit.kind) & (ledger.c.unit == unit.digest)

@@ -97,7 +97,7 @@ class FilesReader(Reader):
         return {} if _BEGUN in entry else {table: Seal(*seal) for table, seal in entry.get("sections", {}).items()}
 
     def _entry(self, unit: Unit) -> dict[str, Any]:
-        return read_object(self._tree.ledger(str(unit))) or {}
+        return read_object(self._tree.ledger(unit.digest)) or {}
 
 
 class FilesWriter(FilesReader, Writer):
@@ -140,9 +140,9 @@ class FilesWriter(FilesReader, Writer):
 
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         sections = {table: [seal.rows, seal.digest] for table, seal in seals.items()}
-        self._note(unit, {"kind": unit.kind, "name": unit.name, "source": source, "moved_at": rows.time_text(now()), "sections": sections})
+        self._note(unit, {"kind": unit.kind, "source": source, "moved_at": rows.time_text(now()), "sections": sections})
 
     def _note(self, unit: Unit, entry: dict[str, Any]) -> None:
-        path = self._tree.ledger(str(unit))
+        path = self._tree.ledger(unit.digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._register.put(path, entry, durable=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final, Literal
 
 from sqlalchemy import Table
@@ -45,6 +46,11 @@ class Unit:
     @property
     def tables(self) -> tuple[Table, ...]:
         return TABLES[self.kind]
+
+    @property
+    def digest(self) -> str:
+        """Stands for it in a ledger, where names of what is forgotten must not stay."""
+        return blake2b(str(self).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}".strip()

@@ -15,13 +15,13 @@ def upgrade() -> None:
     op.create_table(
         "migration_ledger",
         sa.Column("kind", WORDS, nullable=False),
-        sa.Column("name", WORDS, nullable=False),
+        sa.Column("unit", WORDS, nullable=False),
         sa.Column("table_name", WORDS, nullable=False),
         sa.Column("row_count", INTEGER_64, nullable=False),
         sa.Column("digest", WORDS, nullable=False),
         sa.Column("source", WORDS, nullable=False),
         sa.Column("moved_at", Moment(), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "name", "table_name"),
+        sa.PrimaryKeyConstraint("kind", "unit", "table_name"),
     )
 
 
