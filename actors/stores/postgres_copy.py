@@ -2,62 +2,66 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
-from psycopg.types.json import Jsonb
-from sqlalchemy import REAL, BigInteger, Connection, Integer, Text
+from sqlalchemy import REAL, BigInteger, Column, Connection, Integer, LargeBinary, Table, Text
 
 from actors.stores.postgres_json import spelled
-from schemas import tables
-from schemas.columns import Id, Json, Moment, moment
-
-_NAMES: Final = [column.name for column in tables.annotations.c]
-_COPY: Final = f"COPY annotations ({', '.join(_NAMES)}) FROM STDIN (FORMAT BINARY)"
+from schemas.columns import Id, Json, Moment
 
 
-def copy_annotations(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of table `annotations`, in the transaction that is open. Raises psycopg's `DataError` for an id that is no UUID."""
-    native = [_NATIVE.get(type(column.type), _as_it_is) for column in tables.annotations.c]
+def copy_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Rows with values for these columns, in the transaction that is open. Raises psycopg's `DataError` for an id that is no UUID."""
+    columns = [table.c[name] for name in names]
+    converted = [(at, _NATIVE[type(column.type)]) for at, column in enumerate(columns) if type(column.type) in _NATIVE]
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.set_types(_driver_types())
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types([_driver_type(column) for column in columns])
         for row in rows:
-            copy.write_row([convert(row[name]) for name, convert in zip(_NAMES, native, strict=True)])
+            values = list(row)
+            for at, convert in converted:
+                if values[at] is not None:
+                    values[at] = convert(values[at])
+            copy.write_row(values)
 
 
-def _driver_types() -> list[str]:
-    return [next(name for kind, name in _DRIVER_TYPES if isinstance(column.type, kind)) for column in tables.annotations.c]
+def _driver_type(column: Column[Any]) -> str:
+    return next(name for one, name in _DRIVER_TYPES if isinstance(column.type, one))
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _uuid(value: str | None) -> uuid.UUID | None:
+def _uuid(value: str) -> bytes:
     try:
-        return None if value is None else uuid.UUID(value)
+        found = bytes.fromhex(value.replace("-", ""))
     except ValueError:
-        raise psycopg.DataError(f"the id {value!r} is no UUID") from None
+        found = b""
+    if len(found) != _UUID_BYTES:
+        raise psycopg.DataError(f"the id {value!r} is no UUID")
+    return found
 
 
-def _json(value: str | None) -> Any:
-    return None if value is None else Jsonb(value, dumps=spelled)
+def _json(value: str) -> bytes:
+    return _JSONB_VERSION + spelled(value).encode()
 
 
-_NATIVE: Final[dict[type, Callable[[Any], Any]]] = {
-    Id: _uuid,
-    Json: _json,
-    Moment: lambda value: None if value is None else moment(value),
-}
+@lru_cache(maxsize=1024)
+def _moment(value: str) -> datetime:
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+_UUID_BYTES: Final = 16
+_JSONB_VERSION: Final = b"\x01"
+_NATIVE: Final[dict[type, Callable[[str], Any]]] = {Id: _uuid, Json: _json, Moment: _moment}
 _DRIVER_TYPES: Final = (
-    (Id, "uuid"),
-    (Json, "jsonb"),
+    (Id, "bytea"),  # binary forms are written here, since COPY asks for no types: 16 bytes, and text behind a version
+    (Json, "bytea"),
     (Moment, "timestamptz"),
     (BigInteger, "int8"),
     (Integer, "int4"),
     (REAL, "float8"),
-    (Text, "text"),
+    (LargeBinary, "bytea"),
+    (Text, "text"),  # an enum too: its binary form is its name
 )

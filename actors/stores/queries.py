@@ -14,7 +14,9 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, or_, select, update
 
 from actors.stores import rows
-from actors.stores.dialect import add_annotations, upsert
+from actors.stores.annotation_rows import COLUMNS, annotation_rows
+from actors.stores.bulk import add_rows
+from actors.stores.dialect import upsert
 from actors.stores.rows import Row
 from schemas import tables
 from schemas.annotation import Annotation
@@ -142,7 +144,7 @@ def data_of(connection: Connection, key: WorkKey) -> list[dict[str, Any]]:
 
 def insert_rows(connection: Connection, new: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str) -> None:
     """Add annotations; an id that is there already is refused."""
-    add_annotations(connection, [rows.annotation_row(annotation, job_id, pipeline_id, created_at) for annotation in new])
+    add_rows(connection, annotated, COLUMNS, annotation_rows(new, job_id, pipeline_id, created_at))
 
 
 def replace_rows(connection: Connection, key: WorkKey, pipeline_id: int, new: Iterable[Annotation], job_id: str, created_at: str) -> None:
