@@ -66,18 +66,23 @@ class Annotation:
 
     def to_data(self) -> dict[str, Any]:
         """The whole annotation as a flat JSON object: what column `data` holds; None is left out."""
-        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("bbox", "attributes")}
-        box = {f"bbox_{side}": getattr(self.bbox, side) for side in ("x", "y", "width", "height")} if self.bbox else {}
-        return {**self.attributes, **{k: v for k, v in columns.items() if v is not None}, **box}
+        data = {**self.attributes, **{name: value for name in _PLAIN if (value := getattr(self, name)) is not None}}
+        if box := self.bbox:
+            data |= {"bbox_x": box.x, "bbox_y": box.y, "bbox_width": box.width, "bbox_height": box.height}
+        return data
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Annotation:
         """The reverse of `to_data`; keys that are no column are attributes."""
         rest = dict(data)
         box = [rest.pop(f"bbox_{side}", None) for side in ("x", "y", "width", "height")]
-        columns = {f.name: rest.pop(f.name) for f in fields(cls) if f.name in rest}
+        columns = {name: rest.pop(name) for name in _FIELDS if name in rest}
         bbox = None if None in box else BBox(*(float(v) for v in box if v is not None))
         return cls(**columns, bbox=bbox, attributes=rest)
+
+
+_FIELDS: Final = tuple(f.name for f in fields(Annotation))
+_PLAIN: Final = tuple(name for name in _FIELDS if name not in ("bbox", "attributes"))
 
 
 def annotation_id(video_id: str, pipeline: str, config_hash: str, annotation_type: str, frame: int, ordinal: int) -> str:

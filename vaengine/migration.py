@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from actors.stores.address import Address
 from actors.transfer.carrying import Carried, Passage
-from actors.transfer.comparing import Difference, compare
+from actors.transfer.comparing import Difference, answered_otherwise, compare
 from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal
 from actors.transfer.side import Seals, Side, open_side
@@ -58,10 +58,12 @@ class Comparison:
     tables: dict[str, Seal]
     differing: int
     differences: tuple[Difference, ...]
+    questions: int = 0  # golden ones, asked of both where both are databases
+    otherwise: tuple[str, ...] = ()  # those that they answer otherwise
 
     @property
     def equal(self) -> bool:
-        return not self.differing
+        return not self.differing and not self.otherwise
 
 
 def on_invalid(text: str) -> OnInvalid:
@@ -129,7 +131,8 @@ def verify(first: str, second: str, tell: Tell = lambda _: None) -> Comparison:
             rows += sum(seal.rows for seal in compared.seals.values())
             tell(Progress(done, len(units), rows))
         told = tuple(sorted(differences, key=lambda one: (one.unit, one.table)))
-        return Comparison(passage.source.url, passage.destination.url, len(units), _by_table(seals), differing, told)
+        urls, asked = (passage.source.url, passage.destination.url), answered_otherwise(passage)
+        return Comparison(*urls, len(units), _by_table(seals), differing, told, *asked)
 
 
 def _units(side: Side) -> list[Unit]:

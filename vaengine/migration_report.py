@@ -43,8 +43,10 @@ def migration_lines(found: Migration) -> Iterator[str]:
 def comparison_lines(found: Comparison) -> Iterator[str]:
     """How a comparison ended."""
     yield from _some([f"differs: {one}" for one in found.differences], found.differing)
+    yield from (f"answered otherwise: {name}" for name in found.otherwise)
     verdict = "equal" if found.equal else f"not equal: {counted(found.differing, 'section')} differ"
-    yield f"{verdict}: {found.first} and {found.second}, {counted(found.units, 'unit')}"
+    asked = f", {counted(found.questions, 'question')} answered by both" if found.questions else ""
+    yield f"{verdict}: {found.first} and {found.second}, {counted(found.units, 'unit')}{asked}"
 
 
 def hazard_lines(hazards: Sequence[Hazard], rows: int, destination: str) -> Iterator[str]:

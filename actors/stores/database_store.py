@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from actors.stores import lease_queries, log, log_queries, queries, rows
+from actors.stores import lease_queries, log, log_queries, queries, questions, rows
 from actors.stores.database_retention import DatabaseRetention
 from actors.stores.transitions import (
     canonical_states,
@@ -29,6 +29,7 @@ from schemas import tables
 from schemas.annotation import Annotation
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.coco import reading_order
+from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus
 from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
@@ -213,6 +214,19 @@ class DatabaseStorageBackend(DatabaseRetention):
         query = select(tables.identities).order_by(columns.identity_id, columns.video_id, columns.face_id)
         with self._db.read() as connection:
             return [rows.identity_from(row) for row in connection.execute(query).mappings()]
+
+    def ask(self, name: str, **told: Any) -> list[rows.Row]:
+        """The answer to one of `questions`, by the name of its SQL file; raises `NotFound`, or TypeError where something is not told."""
+        with self._db.read() as connection:
+            try:
+                asked = questions.question(name, connection.dialect.name)
+            except KeyError as unknown:
+                raise NotFound(f"question {unknown.args[0]}", self.url) from None
+            if wrong := questions.parameters(asked) ^ told.keys():
+                raise TypeError(
+                    f"{name} takes {', '.join(sorted(questions.parameters(asked)))}; missing or too much: {', '.join(sorted(wrong))}"
+                )
+            return questions.answer(connection, asked, told)
 
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         with self._db.read() as connection:

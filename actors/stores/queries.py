@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, or_, select, update
 
 from actors.stores import rows
+from actors.stores.annotation_rows import COLUMNS, annotation_rows
 from actors.stores.bulk import add_rows
 from actors.stores.dialect import upsert
 from actors.stores.rows import Row
@@ -28,8 +29,6 @@ from schemas.store import Embeddings
 from schemas.video import Video
 
 _PAGE: Final = 500  # values in one IN list; SQLite allows 999 in its oldest builds
-
-_COLUMNS: Final = [column.name for column in tables.annotations.c]
 
 jobs, statuses, annotated, chunks = tables.jobs, tables.job_pipeline_status, tables.annotations, tables.chunks
 
@@ -146,8 +145,7 @@ def data_of(connection: Connection, key: WorkKey) -> list[dict[str, Any]]:
 
 def insert_rows(connection: Connection, new: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str) -> None:
     """Add annotations; an id that is there already is refused."""
-    made = (rows.annotation_row(annotation, job_id, pipeline_id, created_at) for annotation in new)
-    add_rows(connection, annotated, _COLUMNS, ([row[name] for name in _COLUMNS] for row in made))
+    add_rows(connection, annotated, COLUMNS, annotation_rows(new, job_id, pipeline_id, created_at))
 
 
 def replace_rows(connection: Connection, key: WorkKey, pipeline_id: int, new: Iterable[Annotation], job_id: str, created_at: str) -> None:

@@ -7,7 +7,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, astuple, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -29,11 +29,6 @@ Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
-_BOX: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
-_COLUMNS: Final = (
-    *("annotation_id", "annotation_type", "timestamp_seconds", "video_id", "person_id", "face_id", "speaker_id", "scene_id"),
-    *("confidence", "end_seconds", "frame_number", "config_hash"),
-)
 
 
 def time_text(at: datetime | None) -> str | None:
@@ -46,15 +41,6 @@ def time_text(at: datetime | None) -> str | None:
 def text_time(text: str | None) -> datetime | None:
     """The reverse of `time_text`."""
     return datetime.strptime(text, TIME_FORM).replace(tzinfo=UTC) if text else None
-
-
-def annotation_row(annotation: Annotation, job_id: str, pipeline_id: int, created_at: str) -> Row:
-    """One row of table `annotations`: `data` is the whole annotation, the columns repeat what is in it."""
-    row: Row = {name: getattr(annotation, name) for name in _COLUMNS}
-    box = annotation.bbox
-    row |= dict(zip(_BOX, (box.x, box.y, box.width, box.height) if box else (None,) * 4, strict=True))
-    data = canonical_json(annotation.to_data())
-    return row | {"job_id": job_id, "pipeline_id": pipeline_id, "created_at": created_at, "data": data}
 
 
 def annotations_by_hand(key: WorkKey, given: Sequence[Mapping[str, Any]]) -> list[Annotation]:
@@ -153,9 +139,9 @@ def line_from(key: WorkKey, row: Stored) -> ManifestLine:
 def checked(commit: ChunkCommit) -> ChunkCommit:
     """A commit whose rows belong to its key and its frames; raises ValueError, since others could not be replaced later."""
     line = commit.line
-    frames = range(line.first_frame, line.first_frame + line.frame_count)
+    key, frames = astuple(line.key), range(line.first_frame, line.first_frame + line.frame_count)
     for row in commit.annotations:
-        if WorkKey(row.video_id, row.pipeline, row.config_hash) != line.key or row.frame_number not in frames:
+        if (row.video_id, row.pipeline, row.config_hash) != key or row.frame_number not in frames:
             raise ValueError(f"row {row.annotation_id} at frame {row.frame_number} is not of {line.key}, frames {frames}")
     return commit
 

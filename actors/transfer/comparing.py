@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from actors.transfer.carrying import Passage
+from actors.transfer.golden import differing
 from actors.transfer.seal import Sealer
 from actors.transfer.side import Seals
 from actors.transfer.unit import LAYOUTS, TravelRow, Unit
@@ -48,6 +49,14 @@ def compare(passage: Passage, unit: Unit) -> Compared:
             first = _first(passage, table, source.rows(unit, table), destination.rows(unit, table))
             differences.append(Difference(unit, table, (here[table].rows, there[table].rows), first))
     return Compared(unit, here, tuple(differences))
+
+
+def answered_otherwise(passage: Passage) -> tuple[int, tuple[str, ...]]:
+    """How many golden questions were asked, and those that the two stores answer otherwise; none where one is of files."""
+    with passage.source.reading() as source, passage.destination.reading() as destination:
+        here = source.golden()
+        there = destination.golden(here[0]) if here else None
+    return (len(here[1]), tuple(differing(here[1], there[1]))) if here and there else (0, ())
 
 
 def _first(passage: Passage, table: str, here: Iterator[TravelRow], there: Iterator[TravelRow]) -> str:

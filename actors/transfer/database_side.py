@@ -12,6 +12,7 @@ from actors.stores import lease_queries, queries, rows
 from actors.stores.bulk import add_rows
 from actors.stores.database import Database
 from actors.stores.transitions import now
+from actors.transfer import golden
 from actors.transfer.columns import OWNER, owned, travelling
 from actors.transfer.seal import Left, Seal
 from actors.transfer.side import Reader, Seals, Side, Writer
@@ -90,6 +91,10 @@ class DatabaseReader(Reader):
         if table in _WIDE:
             query = query.execution_options(yield_per=_PAGE)
         yield from self._connection.execute(query, {OWNER: unit.name})
+
+    def golden(self, told: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Mapping[str, Mapping[str, Any]], golden.Answers]:
+        questions = told or golden.asked(self._connection)
+        return questions, golden.answers(self._connection, questions)
 
     def ledger(self, unit: Unit) -> Seals:
         query = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest).where(_entry(unit))

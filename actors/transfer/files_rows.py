@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import REAL
 
 from actors.stores import log_rows, rows
+from actors.stores.annotation_rows import COLUMNS, annotation_rows
 from actors.stores.atomic import read_object
 from actors.stores.lease_files import Leases
 from actors.stores.log_files import Logs
@@ -103,8 +104,8 @@ class FilesRows:
         jobs = self._jobs(video)
         for work in self._works(video):
             job = _asking(jobs, work.key)
-            made = (rows.annotation_row(row, job.job_id if job else "", 0, "") for row in work.annotations())
-            yield from (row | {PIPELINE: work.key.pipeline, "created_at": _time_of(job, work.key)} for row in made)
+            made = annotation_rows(work.annotations(), job.job_id if job else "", 0, _time_of(job, work.key) or "")
+            yield from (dict(zip(COLUMNS, row, strict=True)) | {PIPELINE: work.key.pipeline} for row in made)
 
     def embeddings(self, video: str) -> Iterator[Stored]:
         for work in self._works(video):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal
+from typing import Any, Literal
 
+from actors.transfer.golden import Answers
 from actors.transfer.seal import Left, Seal
 from actors.transfer.unit import TravelRow, Unit
 
@@ -35,6 +36,10 @@ class Reader(ABC):
     @abstractmethod
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
         """Rows of a section, a few at a time in memory."""
+
+    def golden(self, told: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Mapping[str, Mapping[str, Any]], Answers] | None:
+        """Golden questions as they were asked (None: of what is there) and their answers; None where questions cannot be asked."""
+        return None
 
     @abstractmethod
     def ledger(self, unit: Unit) -> Seals:

@@ -275,6 +275,20 @@ def test_one_fault_is_found_and_named(sources, tmp_path, kind, fault):
     assert told in found.differences[0].first
 
 
+def test_golden_questions_of_every_kind_have_the_same_answers(sources):
+    found = verify(sources["sqlite"], sources["postgresql"])
+    assert found.questions == 7
+    assert found.otherwise == ()
+    with closing(open_side(sources["postgresql"], read_only=True)) as side, side.reading() as reader:
+        _, answers = reader.golden()
+    assert {name for name, rows in answers.items() if rows} >= {
+        "confident_faces",
+        "faces_in_region",
+        "most_alike",
+        "pipeline_statistics",
+    }
+
+
 def test_a_file_cut_off_is_found(sources, tmp_path):
     migrate(sources["sqlite"], f"files:{tmp_path}/copy", "fail")
     result = next((tmp_path / "copy" / stored.GARDEN.video_id).glob("face_analysis.json"))

@@ -1,0 +1,5 @@
+-- Jobs of the last :hours hours that failed.
+SELECT job_id, video_path, error_message
+FROM jobs
+WHERE status = 'failed' AND created_at > datetime('now', '-' || :hours || ' hours')
+ORDER BY created_at, job_id
