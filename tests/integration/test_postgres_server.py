@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,9 +19,12 @@ import psutil
 import psycopg
 import pytest
 
-from schemas.errors import FolderClosed, ForeignFolder, PostgresFailed, PostgresVersion
+from actors.stores import open_store
+from schemas.errors import FolderClosed, ForeignFolder, PostgresFailed, PostgresVersion, StoreFailed
+from schemas.pipeline import PERSON
 from tests import commands, postgres
 from tests.conftest import CHECKOUT
+from tests.results import RUN, Clip
 from vaengine import postgres_programs, postgres_server
 from vaengine.checks import package_folder
 from vaengine.postgres_account import Account
@@ -287,3 +291,21 @@ def test_each_test_has_a_new_and_empty_database_on_one_server(postgres_server: s
     assert len({postgres_server, postgres_url, other}) == 3
     assert len({urlsplit(url).netloc for url in (postgres_server, postgres_url, other)}) == 1
     assert [asked(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") for url in (postgres_url, other)] == [0, 0]
+
+
+def test_a_store_outlives_a_restart_of_its_server_and_loses_nothing(folder: Path) -> None:
+    """Between two writes: while the server is away the store says so, and when it is back at the same address it goes on."""
+    clip = Clip()
+    key = clip.key(PERSON)
+    server = start(folder)
+    with closing(open_store(server.url)) as store:
+        epoch = store.open_run(RUN)
+        store.register(epoch, [clip.video], [clip.job(key)])
+        first, second, *_ = clip.commits(key)
+        store.commit_chunks(epoch, [first])
+        postgres_server.stop(folder)
+        with pytest.raises(StoreFailed, match="what was committed is kept"):
+            store.commit_chunks(epoch, [second])
+        assert start(folder).url == server.url
+        assert store.commit_chunks(epoch, [second]) == {key: 50}
+        assert len(store.annotations(key)) == 100
