@@ -16,6 +16,8 @@ from schemas.errors import BothChanged, NotEqual, RunsClash, StoreFailed, Unstor
 Step = Literal["moved", "unchanged", "noted", "removed", "quarantined"]
 MOST_TOLD: Final = 20  # hazards of one unit
 
+_TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, OverflowError)  # how a value that does not arrive may show
+
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -61,14 +63,7 @@ class Passage:
         try:
             with self.source.reading() as source, self.destination.writing(unit) as destination:
                 return self._carry(unit, source, destination)
-        except (
-            Unstorable,
-            NotEqual,
-            StoreFailed,
-            TypeError,
-            ValueError,
-            OverflowError,
-        ):
+        except _TELLING:
             hazards = tuple(islice(self.hazards(unit), MOST_TOLD))
             if not hazards:
                 raise
@@ -105,7 +100,7 @@ class Passage:
                 raise RunsClash(unit.name, self.destination.url, taken)
         sealers = {table.name: Sealer(LAYOUTS[table.name], self.left_out) for table in unit.tables}
         sections = ((name, sealer.passing(source.rows(unit, name))) for name, sealer in sealers.items())
-        destination.fill(unit, source.pipelines(), sections)
+        destination.fill(unit, source.pipelines(unit), sections)
         moved = {name: sealer.seal() for name, sealer in sealers.items()}
         for table, seal in self.seals(destination, unit).items():
             if seal != moved[table]:

@@ -16,12 +16,11 @@ from actors.transfer import golden
 from actors.transfer.columns import OWNER, owned, travelling
 from actors.transfer.seal import Left, Seal
 from actors.transfer.side import Reader, Seals, Side, Writer
-from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, Kind, TravelRow, Unit
+from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TravelRow, Unit
 from schemas import tables
 
 _PAGE: Final = 2_000  # rows in memory at once
 _WIDE: Final = (tables.annotations.name, tables.embeddings.name, tables.chunks.name)  # a video may have any number of these
-_NAMED: Final[dict[Kind, Any]] = {"batch": tables.runs.c.batch_id, "setting": tables.meta.c.name}
 ledger: Final = tables.migration_ledger
 
 
@@ -72,7 +71,7 @@ class DatabaseReader(Reader):
     def _videos(self) -> list[str]:
         """Every video that there is anything of, also where what it belongs to is gone."""
         of = [table for table in Unit("video", "").tables if "video_id" in table.c]
-        return sorted(self._connection.scalars(union(*(select(table.c.video_id) for table in of))))
+        return sorted(self._connection.scalars(union(*(select(table.c.video_id).distinct() for table in of))))
 
     def is_in_use(self) -> bool:
         epochs = set(self._connection.scalars(select(tables.leases.c.epoch).distinct()))
@@ -83,7 +82,7 @@ class DatabaseReader(Reader):
         there = or_(*(exists(select(literal(1)).select_from(table).where(owned(table))) for table in of))
         return bool(self._connection.scalar(select(there), {OWNER: unit.name}))
 
-    def pipelines(self) -> list[str]:
+    def pipelines(self, unit: Unit) -> list[str]:
         return sorted(queries.pipeline_ids(self._connection))
 
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,11 +28,35 @@ from schemas.job import BatchJob
 Stored = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+class Paths:
+    """The paths that each video was found under: their entries are named after the paths, so all are read, once."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    @cached_property
+    def _by_video(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for entry in filter(None, map(read_object, self._tree.sources())):
+            found[entry["video_id"]].add(entry["path"])
+        return found
+
+    def add(self, video: str, path: str) -> None:
+        """One more."""
+        self._by_video[video].add(path)
+
+    def of(self, video: str) -> list[dict[str, Any]]:
+        """The entries of a video, read now: a path may lead to another one meanwhile."""
+        found = (read_object(self._tree.source(path)) for path in sorted(self._by_video.get(video, ())))
+        return [entry for entry in found if entry and entry["video_id"] == video]
+
+
+@dataclass(frozen=True, slots=True)
 class FilesRows:
     """Below one tree, table by table; `name` is that of a batch, a setting or a video."""
 
     tree: Tree
+    paths: Paths
 
     def of(self, table: str, name: str) -> Iterator[TravelRow]:
         """Rows of a table that belong to a unit of this name."""
@@ -44,11 +69,10 @@ class FilesRows:
                     values[at] = float(values[at])
             yield tuple(values)
 
-    @cached_property
-    def pipelines(self) -> list[str]:
-        """Names of all pipelines that a job or a work key names."""
-        of_jobs = {name for path in self.tree.all_jobs() for name in (read_object(path) or {}).get("pipelines", ())}
-        return sorted(of_jobs | {key.pipeline for video in self.tree.video_folders() for key in self.tree.keys_of(video)})
+    def pipelines(self, video: str) -> list[str]:
+        """Names of all pipelines that a job or a work key of a video names."""
+        of_jobs = {name for job in self._job_objects(video) for name in job["pipelines"]}
+        return sorted(of_jobs | {key.pipeline for key in self.tree.keys_of(video)})
 
     @property
     def _register(self) -> Register:
@@ -71,14 +95,7 @@ class FilesRows:
         return iter([found] if found else [])
 
     def video_paths(self, video: str) -> Iterator[Stored]:
-        return iter(self._paths.get(video, ()))
-
-    @cached_property
-    def _paths(self) -> dict[str, list[Stored]]:
-        found: dict[str, list[Stored]] = {}
-        for entry in filter(None, map(read_object, self.tree.sources())):
-            found.setdefault(entry["video_id"], []).append(entry)
-        return found
+        return iter(self.paths.of(video))
 
     def jobs(self, video: str) -> Iterator[Stored]:
         return ({**job, "config": canonical_json(job["config"])} for job in self._job_objects(video))

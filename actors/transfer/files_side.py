@@ -19,7 +19,7 @@ from actors.stores.lease_files import Leases
 from actors.stores.register import Register
 from actors.stores.transitions import now
 from actors.stores.tree import Tree
-from actors.transfer.files_rows import FilesRows, batches_in, objects
+from actors.transfer.files_rows import FilesRows, Paths, batches_in, objects
 from actors.transfer.files_video import VideoFiles
 from actors.transfer.seal import Left, Seal
 from actors.transfer.side import Reader, Seals, Side, Writer
@@ -37,6 +37,7 @@ class FilesSide(Side):
 
     def __init__(self, base: Path, *, read_only: bool) -> None:
         self._tree, self._read_only, self.url = Tree(base), read_only, f"files:{base}"
+        self._paths = Paths(self._tree)
         if read_only and not self._tree.epoch.is_file():
             raise NotFound("store", self.url)
         if not read_only:
@@ -45,14 +46,19 @@ class FilesSide(Side):
     @contextmanager
     def reading(self) -> Iterator[Reader]:
         """As of one moment unit by unit only where nobody writes meanwhile; what did not fit together reads as not equal."""
-        yield FilesReader(self._tree)
+        yield FilesReader(self._tree, self._paths)
 
     @contextmanager
     def writing(self, unit: Unit) -> Iterator[Writer]:
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
         with held(self._tree) as newest:
-            yield FilesWriter(self._tree, newest)
+            writer = FilesWriter(self._tree, self._paths, newest)
+            try:
+                yield writer
+            except BaseException:
+                writer.undo(unit)
+                raise
 
     def settle(self) -> None:
         """Files are found by their names."""
@@ -64,8 +70,8 @@ class FilesSide(Side):
 class FilesReader(Reader):
     """What the files say now."""
 
-    def __init__(self, tree: Tree) -> None:
-        self._tree, self._rows = tree, FilesRows(tree)
+    def __init__(self, tree: Tree, paths: Paths) -> None:
+        self._tree, self._rows, self._paths = tree, FilesRows(tree, paths), paths
 
     def units(self) -> list[Unit]:
         return [
@@ -85,9 +91,8 @@ class FilesReader(Reader):
             return self._tree.folder(unit.name).is_dir()
         return any(True for table in unit.tables for _ in self.rows(unit, table.name))
 
-    def pipelines(self) -> list[str]:
-        """Files name them; nothing numbers them but a database."""
-        return self._rows.pipelines
+    def pipelines(self, unit: Unit) -> list[str]:
+        return self._rows.pipelines(unit.name) if unit.kind == "video" else []
 
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
         return self._rows.of(table, unit.name)
@@ -103,8 +108,8 @@ class FilesReader(Reader):
 class FilesWriter(FilesReader, Writer):
     """While the store is held."""
 
-    def __init__(self, tree: Tree, newest: int) -> None:
-        super().__init__(tree)
+    def __init__(self, tree: Tree, paths: Paths, newest: int) -> None:
+        super().__init__(tree, paths)
         self._newest, self._register = newest, Register(tree)
 
     def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
@@ -113,21 +118,31 @@ class FilesWriter(FilesReader, Writer):
     def clear(self, unit: Unit) -> None:
         self._note(unit, {_BEGUN: True})
         if unit.kind == "video":
-            for row in objects("video_paths", self.rows(unit, "video_paths")):
-                self._tree.source(row["path"]).unlink(missing_ok=True)
-            shutil.rmtree(self._tree.folder(unit.name), ignore_errors=False) if self._tree.folder(unit.name).is_dir() else None
+            self._remove(unit.name)
         for row in objects("runs", self.rows(unit, "runs")) if unit.kind == "batch" else ():
             self._tree.run(row["epoch"]).unlink(missing_ok=True)
-        self._rows = FilesRows(self._tree)
+
+    def undo(self, unit: Unit) -> None:
+        """After a failure nothing is left that looks like a result; whoever was moved here before is moved again."""
+        if _BEGUN in self._entry(unit):
+            self.clear(unit)
+            self._tree.ledger(unit.digest).unlink()
+
+    def _remove(self, video: str) -> None:
+        for entry in self._paths.of(video):
+            self._tree.source(entry["path"]).unlink(missing_ok=True)
+        if self._tree.folder(video).is_dir():
+            shutil.rmtree(self._tree.folder(video))
 
     def fill(self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]]) -> None:
         """All rows of a unit are in memory at once: a file holds them all."""
         self._note(unit, {_BEGUN: True})
         found = {table: objects(table, part) for table, part in sections}
         if unit.kind == "video":
-            if self._tree.folder(unit.name).is_dir():  # what a kill has left
-                shutil.rmtree(self._tree.folder(unit.name))
+            self._remove(unit.name)  # what a kill has left
             VideoFiles(self._register, unit.name).write(found)
+            for row in found["video_paths"]:
+                self._paths.add(unit.name, row["path"])
         for run in found.get("runs", ()):
             self._register.put(self._tree.run(run["epoch"]), run, durable=True)
             self._newest = max(self._newest, run["epoch"])
@@ -136,7 +151,6 @@ class FilesWriter(FilesReader, Writer):
             self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {one["name"]: one["value"]}, durable=True)
         if unit.kind == "identities":
             self._register.put(self._tree.identities, {"identities": found["identities"]}, durable=True)
-        self._rows = FilesRows(self._tree)
 
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         sections = {table: [seal.rows, seal.digest] for table, seal in seals.items()}

@@ -30,8 +30,8 @@ class Reader(ABC):
         """Whether there is anything of a unit; cheap."""
 
     @abstractmethod
-    def pipelines(self) -> list[str]:
-        """Names of all pipelines that rows may be of."""
+    def pipelines(self, unit: Unit) -> list[str]:
+        """Names of pipelines, among them all that the rows of a unit are of."""
 
     @abstractmethod
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:

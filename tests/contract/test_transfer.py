@@ -331,6 +331,18 @@ def test_what_postgresql_would_refuse_or_change_is_named_before_and_during(own, 
     assert {unit for unit, _ in sections(own)} - {unit for unit, _ in sections(url)} == {Unit("video", stored.KITCHEN.video_id)}
 
 
+def test_what_files_cannot_hold_leaves_nothing_there(own, tmp_path):
+    """A column that says something else than the annotation it repeats has no place in a file."""
+    statement(own, "UPDATE annotations SET frame_number = 'seven' WHERE annotation_type = 'speech'")
+    for _ in range(2):
+        left = migrate(own, f"files:{tmp_path}/copy", "quarantine")
+        assert list(left.quarantined) == [f"video {stored.KITCHEN.video_id}"]
+        assert not (tmp_path / "copy" / stored.KITCHEN.video_id).exists()
+    statement(own, "UPDATE annotations SET frame_number = NULL WHERE annotation_type = 'speech'")
+    assert migrate(own, f"files:{tmp_path}/copy", "fail").steps == {"unchanged": 6, "moved": 1}
+    assert verify(own, f"files:{tmp_path}/copy").equal
+
+
 def test_ten_megabytes_of_text_in_one_row_arrive(own):
     long = json.dumps({"text": "ü😀'\\" * 2_500_000})
     with closing(sqlite3.connect(own.removeprefix("sqlite:///"))) as connection, connection:
