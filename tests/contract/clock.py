@@ -24,10 +24,15 @@ class Clock:
         self.at += timedelta(seconds=seconds)
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def moved_by_hand(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that every store goes by from here on."""
     moved = Clock()
     for module in ASKED_BY:
         monkeypatch.setattr(f"actors.stores.{module}.now", moved)
     monkeypatch.setattr(PostgresDatabase, "now", lambda database, connection: moved())  # a server's clock is not for us to move
     return moved
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return moved_by_hand(monkeypatch)

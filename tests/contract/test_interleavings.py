@@ -20,7 +20,7 @@ from schemas.errors import LeaseLost, StaleAttempt, StaleEpoch
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import Outcome, RunInfo, StorageBackend
-from tests.contract.clock import ASKED_BY, Clock
+from tests.contract.clock import Clock, moved_by_hand
 from tests.contract.conftest import STORES, digest
 from tests.results import Clip, broken, done
 
@@ -207,9 +207,7 @@ def undisturbed(backend: str) -> str:
 
 @pytest.mark.parametrize("backend", STORES)
 def test_no_chunk_is_lost_and_none_committed_twice_under_any_interleaving(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
-    for module in ASKED_BY:
-        monkeypatch.setattr(f"actors.stores.{module}.now", clock)
+    clock = moved_by_hand(monkeypatch)
     machine = type("TwoRunsHere", (TwoRuns,), {"backend": backend, "clock": clock})
     run_state_machine_as_test(
         machine,
