@@ -327,7 +327,8 @@ def test_the_digest_does_not_cover_logs(store: StorageBackend) -> None:
 def test_jobs_are_found_by_their_ids_however_many(store: StorageBackend) -> None:
     clips = [Clip(f"/clips/{number}.mp4", format(number % 16, "x"), frames=25) for number in range(1200)]
     epoch = store.open_run(RUN)
-    store.register(epoch, [], [clip.job() for clip in clips])
+    made = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)  # all at once, so that their order is that of their ids
+    store.register(epoch, [], [replace(clip.job(), created_at=made) for clip in clips])
     store.finish(epoch, done(clips[7].job(), clips[7].key()))
     ids = [clip.job().job_id for clip in clips]
     assert [job.job_id for job in store.jobs(job_ids=[*ids[:1100], ids[0], "nobody"])] == sorted(ids[:1100])

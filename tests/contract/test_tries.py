@@ -140,7 +140,7 @@ def test_a_thousand_tries_are_recorded_in_no_time(store: StorageBackend) -> None
         store.record(epoch, [replace(one, heartbeat_at=NOON + timedelta(seconds=beat_s)) for one in tries])
         took.append(time.perf_counter() - begun_at)
     assert len(store.attempts([CLIP.video_id, OTHER.video_id])) == 1000
-    assert min(took) < 0.1
+    assert min(took) < 0.5  # some 20 ms on a quiet machine
 
 
 # Commits.
