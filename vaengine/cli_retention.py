@@ -66,7 +66,8 @@ def forget(
 
     with closing(_opened(out, db, dry_run=dry_run)) as store:
         if not dry_run:
-            print_lines(retention.left_lines(store.finish_removal()))  # of one that was killed: the name may mean nothing any longer
+            for line in retention.left_lines(store.finish_removal()):  # of one that was killed: the name may mean nothing any longer
+                say(line)
         what = retention.meant(store, named)
         if not dry_run:
             _ask(f"remove {what}, for good?", yes=yes)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from actors.stores.address import Address
 from actors.stores.pruning import ended_at, pruning_of
+from actors.stores.sqlite_copy import copies_before
 from actors.stores.transitions import now
 from schemas.errors import NotFound, UsageError
 from schemas.job import JobStatus
@@ -125,13 +127,20 @@ def forget(store: StorageBackend, what: Forgetting, out: Path | None, *, dry_run
     gone = expected if dry_run else _from_store(store, what, dry_run=False)
     if not dry_run:
         around.project_again(store, videos)
-    return Removed.joined([gone, beside, Removed(left=_unreached(what))])
+    return Removed.joined([gone, beside, Removed(left=(*_copies(store), *_unreached(what)))])
 
 
 def _from_store(store: StorageBackend, what: Forgetting, *, dry_run: bool) -> Removed:
     if what.video_id:
         return store.forget_video(what.video_id, dry_run=dry_run)
     return store.forget_persons(what.persons, dry_run=dry_run)
+
+
+def _copies(store: StorageBackend) -> list[str]:
+    """Copies that upgrades of an SQLite file have left beside it hold all that it held then."""
+    address = Address.parse(store.url)
+    kept = copies_before(address.path) if address.kind == "sqlite" else []
+    return [f"{path}, a copy from before an upgrade, holds what was there then: remove it once the upgrade is trusted" for path in kept]
 
 
 def _unreached(what: Forgetting) -> tuple[str, ...]:

@@ -62,6 +62,11 @@ def faults_told(connection: sqlite3.Connection) -> list[str]:
     return [line for (line,) in connection.execute("PRAGMA integrity_check") if line != SOUND]
 
 
+def copies_before(source: Path) -> list[Path]:
+    """What upgrades of a database have kept of it."""
+    return sorted(source.parent.glob(f"{escape(source.stem)}.before-*"))
+
+
 def copy_before(source: Path, revision: str) -> Path:
     """Keep a database that is about to be upgraded to `revision` beside itself; returns where.
 

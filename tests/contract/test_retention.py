@@ -424,9 +424,7 @@ def test_no_byte_of_a_forgotten_video_is_left_in_the_stores_own_files(tmp_path, 
     epoch = store.open_run(replace(RUN, inputs=(ALPHA.name,)))
     store.register(epoch, [ALPHA.video], [job])
     store.commit_chunks(epoch, ALPHA.commits(key))
-    store.close()  # an SQLite file has them now, no longer its log alone
-    store = open_store(STORES[kind](tmp_path / "store"))
-    store.finish(epoch, done(job, key))  # and has what these rows were in free pages
+    store.finish(epoch, done(job, key))
     store.close_run(epoch, "completed")
     for clip in (BETA, ALPHA):
         store.reopen([job.job_id for job in store.jobs() if job.video_id == clip.video_id])
@@ -444,6 +442,21 @@ def test_no_byte_of_what_somebody_said_is_left_in_the_stores_own_files(tmp_path,
     whole(store, ALPHA)
     store.forget_persons([PersonIn(ALPHA.video_id, "speaker_0001")])
     assert holding(tmp_path, f"{WORDS} 1", f"{WORDS} 2", "speaker_0001") == {f"{WORDS} 2"}
+    store.close()
+
+
+def test_what_earlier_deletions_have_left_in_an_sqlite_file_goes_with_the_next_removal(tmp_path):
+    store = open_store(STORES["sqlite"](tmp_path / "store"))
+    whole(store, ALPHA)
+    with contextlib.closing(sqlite3.connect(tmp_path / "store" / "batch_processing.db", isolation_level=None)) as careless:
+        careless.execute("PRAGMA secure_delete=OFF")  # the default of most builds
+        careless.executemany("INSERT INTO meta VALUES (?, ?)", ((str(n), f"of old {n} {'.' * 900}") for n in range(50)))
+        careless.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        careless.execute("DELETE FROM meta")
+        careless.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert holding(tmp_path, "of old 7 ") == {"of old 7 "}
+    store.forget_video(ALPHA.video_id)
+    assert holding(tmp_path, "of old 7 ") == set()
     store.close()
 
 

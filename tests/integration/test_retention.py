@@ -12,6 +12,7 @@ import pytest
 
 from actors.stores import open_store
 from actors.stores.sqlite import SQLiteStorageBackend
+from actors.stores.sqlite_copy import copy_before
 from schemas.job import BatchReport, VideoOutcome
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.retention import FORGOTTEN
@@ -249,6 +250,28 @@ def test_a_video_that_lies_among_the_results_is_not_touched(tmp_path: Path) -> N
         store.close_run(epoch, "completed")
     assert outcome(["db", "forget", clip.video_id, "--out", str(place.out), "--yes"]) == 0
     assert [path for path in (place.out / clip.video_id).rglob("*") if path.is_file()] == [inside]
+
+
+def test_copies_that_upgrades_have_left_beside_an_sqlite_file_are_told_and_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = Place(tmp_path, URLS["sqlite"](tmp_path))
+    copy = copy_before(place.out / "batch_processing.db", "0009")
+    assert outcome(["db", "forget", "alpha.mp4", "--out", str(place.out), "--yes"]) == 0
+    assert f"not reached: {copy}, a copy from before an upgrade" in capsys.readouterr().out
+    assert holding(copy.parent, place.id("alpha")) == {place.id("alpha")}
+
+
+def test_standard_output_is_json_alone_while_an_earlier_removal_waits_for_a_run_to_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(tmp_path, URLS["sqlite"](tmp_path))
+    with place.store() as store:
+        store.open_run(replace(RUN, batch_id="live", inputs=()))
+    for name in ("alpha.mp4", "beta.mp4"):
+        capsys.readouterr()
+        assert outcome(["db", "forget", name, "--out", str(place.out), "--yes", "--json"]) == 0
+    told = capsys.readouterr()
+    assert {json.loads(line)["event"] for line in told.out.splitlines()} == {"removed", "not_reached", "report"}
+    assert "in use by a run" in told.err
 
 
 def test_logs_of_workers_that_name_the_video_are_told(tmp_path: Path) -> None:
