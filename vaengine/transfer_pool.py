@@ -58,6 +58,7 @@ def each(pair: Pair, passage: Passage, units: Sequence[Unit], task: Task[Outcome
         yield from (task(passage, unit) for unit in units)
         return
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imported once for all of them
     with ProcessPoolExecutor(processes, context, _open, (pair,)) as pool:
         try:
             yield from _as_they_end(pool, units, task, processes * AT_ONCE)

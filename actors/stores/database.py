@@ -72,6 +72,18 @@ class Database(ABC):
         """Give back the room of removed rows, and tell the database anew how its values are spread; returns what it would not do."""
 
     @abstractmethod
+    def put_off(self) -> None:
+        """Where no annotation is there yet, have them indexed and checked once at the end rather than one by one, as far as that helps."""
+
+    @abstractmethod
+    def complete(self) -> None:
+        """Have back what `put_off` has left out, also where the move that did so was killed; else nothing happens."""
+
+    @abstractmethod
+    def hurry(self, connection: Connection) -> None:
+        """Have a power cut take this transaction back, whole, unless a later one has reached the disk."""
+
+    @abstractmethod
     def overwrite(self, connection: Connection) -> None:
         """Have what is deleted from here on overwritten as well, where the database can do so."""
 

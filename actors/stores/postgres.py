@@ -14,4 +14,7 @@ class PostgreSQLStorageBackend(DatabaseStorageBackend):
     """
 
     def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
-        super().__init__(PostgresDatabase(connection_string, read_only=read_only))
+        database = PostgresDatabase(connection_string, read_only=read_only)
+        if not read_only:
+            database.complete()
+        super().__init__(database)

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
-from psycopg.types.string import TextLoader
+from psycopg.types.string import BytesBinaryDumper, TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 
+from actors.stores import postgres_load
 from actors.stores.address import without_password
 from actors.stores.database import Database, Wiped
 from actors.stores.postgres_json import spelled
@@ -82,6 +83,7 @@ class PostgresDatabase(Database):
             connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "vaengine", "options": told},
         )
         event.listen(engine, "connect", _json_as_text)
+        event.listen(engine, "connect", _bytes_as_they_are)
         return engine
 
     @contextmanager
@@ -97,6 +99,20 @@ class PostgresDatabase(Database):
     def _is_empty(self) -> bool:
         with self.read() as connection:
             return not self._table_names(connection)
+
+    def put_off(self) -> None:
+        with self.write(None) as connection:
+            postgres_load.put_off(connection)
+
+    def complete(self) -> None:
+        with self.read() as connection:
+            if postgres_load.is_complete(connection):
+                return  # without waiting for anybody
+        with self.write(None) as connection:
+            postgres_load.complete(connection)
+
+    def hurry(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     def overwrite(self, connection: Connection) -> None:
         """PostgreSQL has no such thing."""
@@ -161,6 +177,11 @@ class PostgresDatabase(Database):
 def _json_as_text(connection: psycopg.Connection[Any], record: object) -> None:
     """JSON comes as it is kept, to be parsed by whoever needs it, like SQLite's."""
     connection.adapters.register_loader("jsonb", TextLoader)
+
+
+def _bytes_as_they_are(connection: psycopg.Connection[Any], record: object) -> None:
+    """Of two dumpers that psycopg has for `bytea` the last registered is taken, which is for the DB-API's `Binary` and slower."""
+    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
 
 
 def _signed(number: int) -> int:

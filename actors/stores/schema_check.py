@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 
 from actors.stores.dialect import is_postgresql
 from actors.stores.finding import Finding
-from schemas.tables import metadata
+from schemas.tables import annotations, metadata
 
 CURE = "undo the change, or copy the results into a new store"
+CURE_OF_PUT_OFF = "a run adds it, and so does `vaengine db upgrade`"  # as a move that was killed leaves it
 
 
 def differences(connection: Connection) -> Iterator[Finding]:
@@ -27,7 +28,8 @@ def differences(connection: Connection) -> Iterator[Finding]:
     for change in _flat(compare_metadata(context, metadata)):
         if not _is_a_key_without_null(change):
             kind = "missing" if change[0] in ("add_table", "add_column") else "schema"
-            yield Finding(kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", CURE)
+            cure = CURE_OF_PUT_OFF if _may_be_put_off(change) and is_postgresql(connection) else CURE
+            yield Finding(kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", cure)
 
 
 def _is_ours(thing: Any, name: str | None, kind: str, reflected: bool, counterpart: Any) -> bool:
@@ -42,6 +44,10 @@ def _flat(changes: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 def _is_a_key_without_null(change: tuple[Any, ...]) -> bool:
     """PostgreSQL adds NOT NULL to every column of a primary key; `schemas.tables` leaves it out as the seed does."""
     return change[0] == "modify_nullable" and change[3] in metadata.tables[change[2]].primary_key.columns
+
+
+def _may_be_put_off(change: tuple[Any, ...]) -> bool:
+    return change[0] in ("add_index", "add_fk") and change[1].table.name == annotations.name
 
 
 def _table_of(change: tuple[Any, ...]) -> str:

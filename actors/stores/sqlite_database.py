@@ -86,6 +86,15 @@ class SQLiteDatabase(Database):
         connection.execute("PRAGMA wal_autocheckpoint=8192")  # pages, 32 MiB: every page is copied back once, not once per few commits
         return connection
 
+    def put_off(self) -> None:
+        """One writer, and keys that cannot be dropped: little would be won."""
+
+    def complete(self) -> None:
+        """Nothing was put off."""
+
+    def hurry(self, connection: Connection) -> None:
+        """With the write-ahead log it is so anyway."""
+
     def overwrite(self, connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
 

@@ -1,13 +1,19 @@
-"""Rows of database tables as they travel, in SQL: times, ids, JSON and states as text, numbers of pipelines and log lines replaced."""
+"""Rows of database tables as they travel, in SQL: times, ids, JSON and states as text, numbers of pipelines and log lines replaced.
+
+They are read by the drivers themselves, past SQLAlchemy, which takes as long for a row as all the rest of a move does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Enum, Select, Table, Text, bindparam, cast, func, literal, select, type_coerce
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Enum, Table, Text, bindparam, cast, func, literal, select, type_coerce
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from actors.transfer.unit import LAYOUTS, POSITION
+from actors.stores.dialect import is_postgresql
+from actors.transfer.unit import LAYOUTS, POSITION, TravelRow
 from schemas import tables
 from schemas.columns import POSTGRESQL, Id, Json, Moment, in_postgresql
 
@@ -16,17 +22,34 @@ _TIME: Final = "YYYY-MM-DD HH24:MI:SS"  # schemas.store.TIME_FORM, as PostgreSQL
 _OWNERS: Final = {"runs": "batch_id", "meta": "name"}  # the column that says which unit a row is of, where it is not `video_id`
 
 
+_PAGE: Final = 1_000  # rows that PostgreSQL hands over at once
+
+
+def travelling(connection: Connection, table: str, owner: str) -> Iterator[TravelRow]:
+    """All rows of a table that belong to a unit, a few at a time in memory; nothing else is asked of the connection meanwhile."""
+    statement = _statement(table, connection.dialect)
+    told = {**statement.params, OWNER: owner}
+    driver: Any = connection.connection.driver_connection
+    if is_postgresql(connection):
+        with driver.cursor() as cursor:
+            yield from cursor.stream(statement.string, told, size=_PAGE)
+    else:
+        yield from driver.execute(statement.string, [told[name] for name in statement.positiontup or ()])
+
+
 @cache
-def travelling(table: str, dialect: str) -> Select[Any]:
-    """All rows of a table that belong to the unit named by parameter `owner`."""
+def _statement(table: str, dialect: Dialect) -> SQLCompiler:
     of = LAYOUTS[table].table
-    query = select(*(_travelling(column, dialect).label(name) for column, name in zip(of.c, LAYOUTS[table].names, strict=True)))
+    columns = zip(of.c, LAYOUTS[table].names, strict=True)
+    query = select(*(_travelling(column, dialect.name).label(name) for column, name in columns))
     source: Any = of
     if "pipeline_id" in of.c:
         source = source.outerjoin(tables.pipelines, tables.pipelines.c.pipeline_id == of.c.pipeline_id)
     if of in (tables.job_pipeline_status, tables.job_events):
         source = source.join(tables.jobs, tables.jobs.c.job_id == of.c.job_id)
-    return query.select_from(source).where(owned(of)).order_by(*_order(of))
+    compiled = query.select_from(source).where(owned(of)).order_by(*_order(of)).compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    return compiled
 
 
 def owned(table: Table) -> ColumnElement[bool]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Table, delete, exists, func, insert, literal, or_, select, union
+from sqlalchemy import Connection, Select, Table, bindparam, delete, exists, func, insert, literal, or_, select, union
 
 from actors.stores import lease_queries, queries, rows
 from actors.stores.bulk import add_rows
@@ -16,12 +17,20 @@ from actors.transfer import golden
 from actors.transfer.columns import OWNER, owned, travelling
 from actors.transfer.seal import Left, Seal
 from actors.transfer.side import Reader, Seals, Side, Writer
-from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TravelRow, Unit
+from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TABLES, Kind, TravelRow, Unit
 from schemas import tables
 
-_PAGE: Final = 2_000  # rows in memory at once
-_WIDE: Final = (tables.annotations.name, tables.embeddings.name, tables.chunks.name)  # a video may have any number of these
 ledger: Final = tables.migration_ledger
+_ENTRY: Final = (ledger.c.kind == bindparam("kind_is"), ledger.c.unit == bindparam("unit_is"))
+_NOTED: Final = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest).where(*_ENTRY)
+_NOTED_NO_LONGER: Final = delete(ledger).where(*_ENTRY)
+
+
+@cache
+def _is_there(kind: Kind) -> Select[tuple[bool]]:
+    """Whether any table has a row of the unit named by parameter `owner`."""
+    of = [table for table in TABLES[kind] if table not in (tables.job_pipeline_status, tables.job_events)]
+    return select(or_(*(exists(select(literal(1)).select_from(table).where(owned(table))) for table in of)))
 
 
 class DatabaseSide(Side):
@@ -40,7 +49,16 @@ class DatabaseSide(Side):
     @contextmanager
     def writing(self, unit: Unit) -> Iterator[Writer]:
         with self._db.write(None, [unit.name] if unit.kind == "video" else None) as connection:
+            self._db.hurry(connection)
             yield DatabaseWriter(self._db, connection)
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        self._db.put_off()
+        try:
+            yield
+        finally:
+            self._db.complete()
 
     def settle(self) -> None:
         with self._db.write(None) as connection:
@@ -78,26 +96,21 @@ class DatabaseReader(Reader):
         return bool(lease_queries.live_epochs(self._connection, epochs, self._db.now(self._connection)))
 
     def holds(self, unit: Unit) -> bool:
-        of = [table for table in unit.tables if table not in (tables.job_pipeline_status, tables.job_events)]
-        there = or_(*(exists(select(literal(1)).select_from(table).where(owned(table))) for table in of))
-        return bool(self._connection.scalar(select(there), {OWNER: unit.name}))
+        return bool(self._connection.scalar(_is_there(unit.kind), {OWNER: unit.name}))
 
     def pipelines(self, unit: Unit) -> list[str]:
         return sorted(queries.pipeline_ids(self._connection))
 
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
-        query = travelling(table, self._connection.dialect.name)
-        if table in _WIDE:
-            query = query.execution_options(yield_per=_PAGE)
-        yield from self._connection.execute(query, {OWNER: unit.name})
+        return travelling(self._connection, table, unit.name)
 
     def golden(self, told: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Mapping[str, Mapping[str, Any]], golden.Answers]:
         questions = told or golden.asked(self._connection)
         return questions, golden.answers(self._connection, questions)
 
     def ledger(self, unit: Unit) -> Seals:
-        query = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest).where(_entry(unit))
-        return {row.table_name: Seal(row.row_count, row.digest) for row in self._connection.execute(query)}
+        found = self._connection.execute(_NOTED, {"kind_is": unit.kind, "unit_is": unit.digest})
+        return {table: Seal(rows, digest) for table, rows, digest in found}
 
 
 class DatabaseWriter(DatabaseReader, Writer):
@@ -145,11 +158,7 @@ class DatabaseWriter(DatabaseReader, Writer):
             self._connection.execute(delete(tables.video_paths).where(tables.video_paths.c.path.in_(page)))
 
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
-        self._connection.execute(delete(ledger).where(_entry(unit)))
+        self._connection.execute(_NOTED_NO_LONGER, {"kind_is": unit.kind, "unit_is": unit.digest})
         of = {"kind": unit.kind, "unit": unit.digest, "source": source, "moved_at": rows.time_text(now())}
         entries = [of | {"table_name": table, "row_count": seal.rows, "digest": seal.digest} for table, seal in seals.items()]
         self._connection.execute(insert(ledger), entries)
-
-
-def _entry(unit: Unit) -> Any:
-    return (ledger.c.kind == unit.kind) & (ledger.c.unit == unit.digest)

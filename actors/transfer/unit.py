@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
@@ -56,7 +57,7 @@ class Unit:
         return f"{self.kind} {self.name}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """How the rows of one table travel: the names of their values, and which of those are JSON, ids and times."""
 
@@ -68,22 +69,22 @@ class Layout:
         columns = self.table.c
         return tuple(at for at, name in enumerate(self.names) if name in columns and isinstance(columns[name].type, kind))
 
-    @property
+    @cached_property
     def key(self) -> tuple[int, ...]:
         """Where the values are that tell a row apart."""
         names = [_TRAVELLING.get(column.name, column.name) for column in self.table.primary_key]
         of_a_log = ["job_id"] if POSITION in self.names else []  # lines are counted in each log
         return tuple(self.names.index(name) for name in [*of_a_log, *names])
 
-    @property
+    @cached_property
     def json(self) -> tuple[int, ...]:
         return self.places(Json)
 
-    @property
+    @cached_property
     def ids(self) -> tuple[int, ...]:
         return self.places(Id)
 
-    @property
+    @cached_property
     def moments(self) -> tuple[int, ...]:
         return self.places(Moment)
 
