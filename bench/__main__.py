@@ -11,6 +11,7 @@ import sys
 PICTURES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
 CASES = (*PICTURES, "faces", "voice", "speech", "coordinator", "store", "chaos", "memory")
 TOLD = ("tracking", "persons")  # cases that take settings
+ROWS = 5_000  # of one video of its collection
 BRIEF = ("store", "chaos", "memory")  # cases that can be had in a few minutes
 
 
@@ -21,9 +22,12 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help=f"for {', '.join(TOLD)}")
     parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
     parser.add_argument("--quick", action="store_true", help=f"a smaller version, for {', '.join(BRIEF)}; no file is kept")
+    parser.add_argument("--rows", type=int, help="of the collection that `store` moves, in place of a million; no file is kept")
     asked = parser.parse_args(arguments)
     if asked.quick and asked.case not in BRIEF:
         parser.error(f"{asked.case} has no quick version")
+    if asked.rows is not None and (asked.case != "store" or asked.rows < ROWS):
+        parser.error(f"--rows is for store, {ROWS:,} and more")
     if asked.settings and asked.case not in TOLD:
         parser.error(f"{asked.case} takes no settings")
     return asked
@@ -42,10 +46,10 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
     facts = machine_facts()
     given = [asked.settings] if asked.case in TOLD else []
-    told = {"quick": True} if asked.quick else {}
+    told = ({"quick": True} if asked.quick else {}) | ({"rows": asked.rows} if asked.rows else {})
     measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds, *given, **told)
     print(json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False))
-    if not asked.discard and not asked.quick:
+    if not (asked.discard or asked.quick or asked.rows):
         print(f"kept in {keep(asked.case, facts, measured)}", file=sys.stderr)
     return 0
 

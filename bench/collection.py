@@ -1,4 +1,4 @@
-"""A made-up collection of any size, as annotations of a thousand rows a video: boxes, tracks, faces, sounds, loudness, scenes."""
+"""A made-up collection of any size, as annotations of five thousand rows a video: boxes, tracks, faces, sounds, loudness, scenes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.store import Outcome, RunInfo, StorageBackend
 from schemas.video import FrameIndex, Video
 
-ROWS: Final = 1_000  # of each video
+ROWS: Final = 5_000  # of each video: three persons in every frame of a minute, and what else there is to be found
 FRAMES: Final = 1_500
 CONFIG: Final = "0123456789abcdef"
 PIPELINES: Final = (SCENE, PERSON, FACE, AUDIO)
@@ -59,14 +59,14 @@ def found(number: int) -> dict[str, tuple[Annotation, ...]]:
     """What each pipeline finds in a video."""
     own = video(number).video_id
     tracks = tuple(_span(own, PERSON, PERSON_TRACK, at, 2.0 * at, 2.0 * at + 7, person_id=f"person_{at:04d}") for at in range(20))
-    faces = tuple(_box(number, FACE, FACE_DETECTION, at * 5, 0) for at in range(200))
+    faces = tuple(_box(number, FACE, FACE_DETECTION, at * 3, 0) for at in range(400))
     events = tuple(
         _span(own, AUDIO, AUDIO_EVENT, at, 5.0 * at, 5.0 * at + 2, attributes={"label": "Laughter" if (at + number) % 40 == 0 else "Music"})
         for at in range(10)
     )
     loud = tuple(_span(own, AUDIO, LOUDNESS, at, float(at), at + 1.0, attributes={"rms_dbfs": -10.0 - at % 30}) for at in range(60))
     scenes = tuple(_span(own, SCENE, SCENE_TYPE, at, 6.0 * at, 6.0 * at + 6, scene_id=f"scene_{at:04d}") for at in range(10))
-    return {SCENE: scenes, PERSON: (*boxes(number, 700), *tracks), FACE: faces, AUDIO: (*events, *loud)}
+    return {SCENE: scenes, PERSON: (*boxes(number, 3 * FRAMES), *tracks), FACE: faces, AUDIO: (*events, *loud)}
 
 
 def commit(number: int, rows: tuple[Annotation, ...], first: int, count: int) -> ChunkCommit:

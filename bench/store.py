@@ -39,13 +39,13 @@ QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def measure(rounds: int, quick: bool = False) -> dict[str, Any]:
-    """Ingest in turns with the floors, then a collection: stored, moved, compared, weighed, asked."""
+def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[str, Any]:
+    """Ingest in turns with the floors, then a collection of so many rows: stored, moved, compared, weighed, asked."""
     ingested, many = (BRIEF_INGESTED, BRIEF) if quick else (INGESTED, MANY)
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name, server() as databases:
         folder = Path(name)
         ingest = _ingest(folder, databases, ingested, rounds)
-        return {"ingest": ingest, "collection": _collection(folder, databases, many)}
+        return {"ingest": ingest, "collection": _collection(folder, databases, rows or many)}
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import ClassVar, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, exc, func, select
+from sqlalchemy import Connection, Engine, bindparam, exc, func, select
 
 from actors import migrations
 from actors.stores.refusals import encodable
@@ -18,6 +18,9 @@ from schemas.errors import NotFound, StaleEpoch, StoreUnreachable, VaengineError
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
 OLDER: Final = "its tables are older than this version; a run brings them up to date, and so does `vaengine db upgrade`"
+
+
+_UNDER_WAY: Final = select(tables.runs.c.epoch).where(tables.runs.c.epoch == bindparam("epoch"), tables.runs.c.ended_at.is_(None))
 
 
 class Wiped(NamedTuple):
@@ -182,5 +185,4 @@ def current_epoch(connection: Connection) -> int:
 
 def is_under_way(connection: Connection, epoch: int) -> bool:
     """Whether a run was begun and has not ended."""
-    runs = tables.runs.c
-    return connection.scalar(select(runs.epoch).where(runs.epoch == epoch, runs.ended_at.is_(None))) is not None
+    return connection.scalar(_UNDER_WAY, {"epoch": epoch}) is not None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from actors.stores import lease_queries, log, log_queries, queries, questions, rows
+from actors.stores import chunk_queries, lease_queries, log, log_queries, queries, questions, rows
 from actors.stores.database_retention import DatabaseRetention
 from actors.stores.transitions import (
     canonical_states,
@@ -106,7 +106,7 @@ class DatabaseStorageBackend(DatabaseRetention):
 
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
         with self._db.read() as connection:
-            return queries.lines_of(connection, keys)
+            return chunk_queries.lines_of(connection, keys)
 
     def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
         keys = dict.fromkeys(commit.line.key for commit in commits)
@@ -118,9 +118,9 @@ class DatabaseStorageBackend(DatabaseRetention):
             log_queries.require_newest(connection, new)
             at = rows.time_text(now()) or ""
             for commit in new:
-                queries.put_chunk(connection, rows.checked(commit), ids[commit.line.key.pipeline], at)
+                chunk_queries.put_chunk(connection, rows.checked(commit), ids[commit.line.key.pipeline], at)
             log_queries.end_leased(connection, commits)
-            return queries.frames_committed(connection, keys, ids)
+            return chunk_queries.frames_committed(connection, keys, ids)
 
     def payloads(self, key: WorkKey) -> list[bytes]:
         with self._db.read() as connection:
@@ -148,13 +148,13 @@ class DatabaseStorageBackend(DatabaseRetention):
             queries.replace_rows(connection, key, pipeline_id, outcome.annotations, outcome.job_id, rows.time_text(at) or "")
         if outcome.replaces_embeddings:
             queries.replace_embeddings(connection, key, pipeline_id, outcome.embeddings)
-        result = result_of(outcome, data, queries.seconds_of(connection, key, pipeline_id), at)
+        result = result_of(outcome, data, chunk_queries.seconds_of(connection, key, pipeline_id), at)
         siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id)
         linked = [other for other in siblings if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key]
         queries.put_jobs(connection, [finished(other, result, at) for other in linked])
         log_queries.note(connection, (log.end_of(other, result, outcome, at) for other in linked))
         if outcome.status is JobStatus.COMPLETED:
-            queries.drop_payloads(connection, key, pipeline_id)
+            chunk_queries.drop_payloads(connection, key, pipeline_id)
             if not outcome.keep_runs:
                 spared = lease_queries.configurations_elsewhere(connection, epoch, key, pipeline_id, self._db.now(connection))
                 self._supersede(connection, key, pipeline_id, [other for other in siblings if other not in linked], spared)

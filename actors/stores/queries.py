@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, select
 
 from actors.stores import rows
 from actors.stores.annotation_rows import COLUMNS, annotation_rows
@@ -20,7 +20,7 @@ from actors.stores.dialect import upsert
 from actors.stores.rows import Row
 from schemas import tables
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import VERSIONS
@@ -116,19 +116,25 @@ def drop_result(connection: Connection, job: BatchJob, pipeline_id: int, *, whol
 def complete(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
     """Those of the keys that hold a complete result, by whatever job."""
     wanted = set(keys)
-    query = select(jobs.c.video_id, tables.pipelines.c.name, statuses)
-    query = query.join(statuses, statuses.c.job_id == jobs.c.job_id).join(tables.pipelines)
-    query = query.where(statuses.c.status == JobStatus.COMPLETED.value, statuses.c.digest.is_not(None))
     found = {}
     for page in paged(key.video_id for key in wanted):
-        for row in connection.execute(query.where(jobs.c.video_id.in_(page))).mappings():
+        for row in connection.execute(_COMPLETE, {"video_ids": page}).mappings():
             key = WorkKey(row["video_id"], row["name"], row["config_hash"] or "")
             if key in wanted:
                 found[key] = rows.result_from(row["name"], row)
     return found
 
 
-# Rows and chunks of one work key.
+_COMPLETE: Final = (
+    select(jobs.c.video_id, tables.pipelines.c.name, statuses)
+    .join(statuses, statuses.c.job_id == jobs.c.job_id)
+    .join(tables.pipelines)
+    .where(statuses.c.status == JobStatus.COMPLETED.value, statuses.c.digest.is_not(None))
+    .where(jobs.c.video_id.in_(bindparam("video_ids", expanding=True)))
+)
+
+
+# Rows of one work key.
 
 
 def of_key(table: Table, key: WorkKey, pipeline_id: int) -> ColumnElement[bool]:
@@ -152,54 +158,6 @@ def replace_rows(connection: Connection, key: WorkKey, pipeline_id: int, new: It
     """Every row of a work key by new ones."""
     connection.execute(delete(annotated).where(of_key(annotated, key, pipeline_id)))
     insert_rows(connection, new, job_id, pipeline_id, created_at)
-
-
-def put_chunk(connection: Connection, commit: ChunkCommit, pipeline_id: int, created_at: str) -> None:
-    """Replace every chunk that shares a frame with this one, and their rows, by this one."""
-    line = commit.line
-    end = line.first_frame + line.frame_count
-    shared = and_(chunks.c.first_frame < end, chunks.c.first_frame + chunks.c.frame_count > line.first_frame)
-    same_start = chunks.c.first_frame == line.first_frame  # a chunk in which nothing was found has no frame to share
-    overlapping = and_(of_key(chunks, line.key, pipeline_id), or_(shared, same_start))
-    bounds = select(func.min(chunks.c.first_frame), func.max(chunks.c.first_frame + chunks.c.frame_count)).where(overlapping)
-    low, high = connection.execute(bounds).one()
-    first, last = min(line.first_frame, line.first_frame if low is None else low), max(end, high or end)
-    frames = annotated.c.frame_number
-    if low is not None:
-        connection.execute(delete(chunks).where(overlapping))
-    connection.execute(delete(annotated).where(of_key(annotated, line.key, pipeline_id), frames >= first, frames < last))
-    insert_rows(connection, commit.annotations, commit.job_id, pipeline_id, created_at)
-    key = {"video_id": line.key.video_id, "pipeline_id": pipeline_id, "config_hash": line.key.config_hash}
-    connection.execute(insert(chunks), [key | rows.line_row(line) | {"payload": commit.payload}])
-
-
-def frames_committed(connection: Connection, keys: Iterable[WorkKey], ids: Mapping[str, int]) -> dict[WorkKey, int]:
-    """Frames in the manifest lines of each key."""
-    total = select(func.coalesce(func.sum(chunks.c.frame_count), 0))
-    return {key: connection.execute(total.where(of_key(chunks, key, ids[key.pipeline]))).scalar_one() for key in keys}
-
-
-def lines_of(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
-    """Manifest lines of each key by start; a key without any has an empty list."""
-    found: dict[WorkKey, list[ManifestLine]] = {key: [] for key in keys}
-    columns = [column for column in chunks.c if column.name != "payload"]
-    query = select(*columns, tables.pipelines.c.name).join(tables.pipelines).order_by(chunks.c.video_id, chunks.c.first_frame)
-    for page in paged(key.video_id for key in found):
-        for row in connection.execute(query.where(chunks.c.video_id.in_(page))).mappings():
-            key = WorkKey(row["video_id"], row["name"], row["config_hash"])
-            if key in found:
-                found[key].append(rows.line_from(key, row))
-    return found
-
-
-def seconds_of(connection: Connection, key: WorkKey, pipeline_id: int) -> float:
-    """Decode and model time of the chunks of a key."""
-    return float(connection.execute(select(func.sum(chunks.c.seconds)).where(of_key(chunks, key, pipeline_id))).scalar() or 0.0)
-
-
-def drop_payloads(connection: Connection, key: WorkKey, pipeline_id: int) -> None:
-    """Forget the numbers of a key, keeping its manifest lines."""
-    connection.execute(update(chunks).where(of_key(chunks, key, pipeline_id), chunks.c.payload.is_not(None)).values(payload=None))
 
 
 def replace_embeddings(connection: Connection, key: WorkKey, pipeline_id: int, new: Embeddings | None) -> None:

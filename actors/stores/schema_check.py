@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from actors.stores.dialect import is_postgresql
 from actors.stores.finding import Finding
-from schemas.tables import annotations, metadata
+from schemas import tables
 
 CURE = "undo the change, or copy the results into a new store"
 CURE_OF_PUT_OFF = "a run adds it, and so does `vaengine db upgrade`"  # as a move that was killed leaves it
@@ -25,7 +25,7 @@ def differences(connection: Connection) -> Iterator[Finding]:
 
     options = {"compare_type": True, "compare_server_default": not is_postgresql(connection), "include_object": _is_ours}
     context = MigrationContext.configure(connection, opts=options)
-    for change in _flat(compare_metadata(context, metadata)):
+    for change in _flat(compare_metadata(context, tables.metadata)):
         if not _is_a_key_without_null(change):
             kind = "missing" if change[0] in ("add_table", "add_column") else "schema"
             cure = CURE_OF_PUT_OFF if _may_be_put_off(change) and is_postgresql(connection) else CURE
@@ -43,11 +43,11 @@ def _flat(changes: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 def _is_a_key_without_null(change: tuple[Any, ...]) -> bool:
     """PostgreSQL adds NOT NULL to every column of a primary key; `schemas.tables` leaves it out as the seed does."""
-    return change[0] == "modify_nullable" and change[3] in metadata.tables[change[2]].primary_key.columns
+    return change[0] == "modify_nullable" and change[3] in tables.metadata.tables[change[2]].primary_key.columns
 
 
 def _may_be_put_off(change: tuple[Any, ...]) -> bool:
-    return change[0] in ("add_index", "add_fk") and change[1].table.name == annotations.name
+    return change[0] in ("add_index", "add_fk") and change[1].table.name == tables.annotations.name
 
 
 def _table_of(change: tuple[Any, ...]) -> str:
