@@ -18,16 +18,18 @@ from schemas.errors import LeaseLost
 from schemas.store import RunInfo
 
 leases, runs = tables.leases, tables.runs
+_LEASES = (
+    select(leases, tables.pipelines.c.name).join(tables.pipelines).where(leases.c.video_id.in_(bindparam("video_ids", expanding=True)))
+)
 _PULSE = (runs.c.epoch, runs.c.host, runs.c.pid, runs.c.heartbeat_at, runs.c.started_at, runs.c.ended_at)
 
 
 def holders(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, int]:
     """Epoch that each of these keys is leased to, whether that run lives or not."""
     wanted = set(keys)
-    query = select(leases, tables.pipelines.c.name).join(tables.pipelines)
     found = {}
     for page in paged(key.video_id for key in wanted):
-        for row in connection.execute(query.where(leases.c.video_id.in_(page))):
+        for row in connection.execute(_LEASES, {"video_ids": page}):
             key = WorkKey(row.video_id, row.name, row.config_hash)
             if key in wanted:
                 found[key] = int(row.epoch)
