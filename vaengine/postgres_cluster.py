@@ -34,6 +34,10 @@ PIDS: Final = "postmaster.pid"  # PostgreSQL's own, in the data
 NO_PROCESS: Final = b"2147483647"  # beyond what any system numbers
 LOG: Final = "log"
 NAME: Final = "vaengine"  # of the user and of the database
+# On one line, as `postgres --single` takes it.
+WITH_PGVECTOR: Final = (
+    "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN CREATE EXTENSION vector; END IF; END $$\n"
+)
 BUILTIN_LOCALE: Final = 17  # the first version with one of its own
 
 # Text is ordered by code point, as in SQLite; upper and lower case are known beyond ASCII where PostgreSQL itself knows them.
@@ -107,6 +111,7 @@ class Cluster:
         self.run(programs, "initdb", "-D", str(making), *access, *locale, *(() if durable else ("--no-sync",)))
         single = ("--single", "-D", str(making), "-c", "exit_on_error=true", *(() if durable else ("-F",)))
         self.run(programs, "postgres", *single, "postgres", typed=f"CREATE DATABASE {NAME}\n")
+        self.run(programs, "postgres", *single, NAME, typed=WITH_PGVECTOR)
         making.rename(self.data)
         _sync(self.folder)
 

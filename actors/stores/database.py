@@ -80,7 +80,7 @@ class Database(ABC):
 
     @abstractmethod
     def complete(self) -> None:
-        """Have back what `put_off` has left out, also where the move that did so was killed; else nothing happens."""
+        """Have back what `put_off` has left out, also where the move that did so was killed, and what else the database can keep for us."""
 
     @abstractmethod
     def hurry(self, connection: Connection) -> None:

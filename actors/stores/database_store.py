@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from actors.stores import chunk_queries, lease_queries, log, log_queries, queries, questions, rows
+from actors.stores import chunk_queries, lease_queries, likeness, log, log_queries, queries, questions, rows
 from actors.stores.database_retention import DatabaseRetention
 from actors.stores.transitions import (
     canonical_states,
@@ -218,10 +218,12 @@ class DatabaseStorageBackend(DatabaseRetention):
     def ask(self, name: str, **told: Any) -> list[rows.Row]:
         """The answer to one of `questions`, by the name of its SQL file; raises `NotFound`, or TypeError where something is not told."""
         with self._db.read() as connection:
+            if name == likeness.QUESTION:  # of which databases without pgvector know nothing
+                return likeness.most_alike(connection, **told)
             try:
                 asked = questions.question(name, connection.dialect.name)
             except KeyError as unknown:
-                raise NotFound(f"question {unknown.args[0]}", self.url) from None
+                raise NotFound(f"question {unknown.args[0]}, {likeness.QUESTION}", self.url) from None
             if wrong := questions.parameters(asked) ^ told.keys():
                 raise TypeError(
                     f"{name} takes {', '.join(sorted(questions.parameters(asked)))}; missing or too much: {', '.join(sorted(wrong))}"

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.types.string import BytesBinaryDumper, TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 
-from actors.stores import postgres_load
+from actors.stores import pgvector, postgres_load
 from actors.stores.address import without_password
 from actors.stores.database import Database, Wiped
 from actors.stores.postgres_json import spelled
@@ -106,10 +106,11 @@ class PostgresDatabase(Database):
 
     def complete(self) -> None:
         with self.read() as connection:
-            if postgres_load.is_complete(connection):
+            if postgres_load.is_complete(connection) and not pgvector.is_due(connection):
                 return  # without waiting for anybody
         with self.write(None) as connection:
             postgres_load.complete(connection)
+            pgvector.complete(connection)
 
     def hurry(self, connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")

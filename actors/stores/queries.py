@@ -9,14 +9,15 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, select
 
-from actors.stores import rows
+from actors.stores import pgvector, rows
 from actors.stores.annotation_rows import COLUMNS, annotation_rows
 from actors.stores.bulk import add_rows
-from actors.stores.dialect import upsert
+from actors.stores.dialect import is_postgresql, upsert
 from actors.stores.rows import Row
 from schemas import tables
 from schemas.annotation import Annotation
@@ -168,6 +169,8 @@ def replace_embeddings(connection: Connection, key: WorkKey, pipeline_id: int, n
     of = {"video_id": key.video_id, "pipeline_id": pipeline_id, "config_hash": key.config_hash, "model": new.model}
     values = [of | {"annotation_id": one, "dimension": new.vectors.shape[1], "vector": vector} for one, vector in new.rows()]
     connection.execute(insert(tables.embeddings), values)
+    if is_postgresql(connection):
+        pgvector.add(connection, ((UUID(one).bytes, new.model, new.vectors.shape[1], vector) for one, vector in new.rows()))
 
 
 def embeddings_of(connection: Connection, key: WorkKey) -> Embeddings | None:

@@ -20,7 +20,7 @@ _ENDING: Final = ".sql"
 
 @functools.cache
 def question(name: str, dialect: str) -> TextClause:
-    """The SQL of a question for a database, `sqlite` or `postgresql`; raises KeyError with the names that there are."""
+    """The SQL of a question for `sqlite`, `postgresql` or `pgvector`; raises KeyError with the names that there are."""
     for folder in _folders(dialect):
         found = folder.joinpath(name + _ENDING)
         if name.isidentifier() and found.is_file():

@@ -23,13 +23,22 @@ def differences(connection: Connection) -> Iterator[Finding]:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    options = {"compare_type": True, "compare_server_default": not is_postgresql(connection), "include_object": _is_ours}
+    options = {
+        "compare_type": True,
+        "compare_server_default": not is_postgresql(connection),
+        "include_name": _is_named_like_ours,
+        "include_object": _is_ours,
+    }
     context = MigrationContext.configure(connection, opts=options)
     for change in _flat(compare_metadata(context, tables.metadata)):
         if not _is_a_key_without_null(change):
             kind = "missing" if change[0] in ("add_table", "add_column") else "schema"
             cure = CURE_OF_PUT_OFF if _may_be_put_off(change) and is_postgresql(connection) else CURE
             yield Finding(kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", cure)
+
+
+def _is_named_like_ours(name: str | None, kind: str, parents: object) -> bool:
+    return kind != "table" or name in tables.metadata.tables
 
 
 def _is_ours(thing: Any, name: str | None, kind: str, reflected: bool, counterpart: Any) -> bool:

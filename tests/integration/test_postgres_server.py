@@ -68,6 +68,11 @@ def test_the_first_start_makes_a_server_that_takes_connections_at_its_url(folder
     assert asked(server.url, "SELECT string_agg(word, '' ORDER BY word) FROM (VALUES ('b'), ('B'), ('ä')) AS words (word)") == "Bbä"
 
 
+def test_its_database_has_pgvector_where_the_programs_have_it(folder: Path) -> None:
+    without = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector' AND installed_version IS NULL"
+    assert asked(start(folder).url, without) == 0
+
+
 def test_a_second_start_finds_it_and_changes_nothing(folder: Path) -> None:
     first, second = start(folder), start(folder)
     assert (first.started, second.started) == (True, False)
