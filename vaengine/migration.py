@@ -92,11 +92,10 @@ def migrate(source: str, destination: str, unfit: OnInvalid, tell: Tell = lambda
         in_use, units = _is_in_use(passage.source), _units(passage.source)
         tally = _Tally(len(units), tell)
         runs, rest = ([unit for unit in units if (unit.kind == "batch") is first] for first in (True, False))
-        with passage.destination.receiving():
-            for carried in map(passage.carry, runs):  # as they began, since the newest counts
-                tally.add(_fit(carried, passage.destination, unfit))
-            for carried in each(pair, passage, rest, Passage.carry):
-                tally.add(_fit(carried, passage.destination, unfit))
+        for carried in map(passage.carry, runs):  # as they began, since the newest counts
+            tally.add(_fit(carried, passage.destination, unfit))
+        for carried in each(pair, passage, rest, Passage.carry):
+            tally.add(_fit(carried, passage.destination, unfit))
         found = tally.migration(passage, source_in_use=in_use)
         if found.moved_rows:
             passage.destination.settle()

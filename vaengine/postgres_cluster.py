@@ -36,7 +36,8 @@ LOG: Final = "log"
 NAME: Final = "vaengine"  # of the user and of the database
 # On one line, as `postgres --single` takes it.
 WITH_PGVECTOR: Final = (
-    "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN CREATE EXTENSION vector; END IF; END $$\n"
+    "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN CREATE EXTENSION vector; END IF; "
+    "EXCEPTION WHEN OTHERS THEN RAISE WARNING '%', SQLERRM; END $$\n"  # nothing needs it
 )
 BUILTIN_LOCALE: Final = 17  # the first version with one of its own
 

@@ -28,7 +28,6 @@ STOP_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.02
 TRIES: Final = 4  # a port may be taken meanwhile, and what a killed server left needs a moment to go
 PAUSE_SECONDS: Final = 0.25
-ROOMY: Final = ("max_wal_size=4GB",)  # much is stored at once: each checkpoint has every page go to the log as a whole once more
 THROWN_AWAY: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 BACKGROUND: Final = '"$@" >>"$0" 2>&1 & echo $!'  # no child of ours: it outlives us, and nobody has to wait for it
 
@@ -139,7 +138,7 @@ def _free(port: int) -> int:
 
 def _launched(cluster: Cluster, programs: Programs, port: int, *, durable: bool) -> int:
     """Process id of a server that was just set off, in a session of its own: no terminal's Ctrl-C ends it."""
-    settings = (f"port={port}", f"listen_addresses={HOST}", "unix_socket_directories=", *ROOMY, *(() if durable else THROWN_AWAY))
+    settings = (f"port={port}", f"listen_addresses={HOST}", "unix_socket_directories=", *(() if durable else THROWN_AWAY))
     command = [str(programs.folder / "postgres"), "-D", str(cluster.data)]
     for setting in settings:
         command += ["-c", setting]

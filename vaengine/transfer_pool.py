@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, TypeVar
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final, TypeVar
 
+from actors.child import Child
 from actors.stores.address import Address
 from actors.transfer.carrying import Passage
 from actors.transfer.side import open_side
 from actors.transfer.unit import Unit
-from schemas.errors import SameStore
+from schemas.errors import SameStore, StoreFailed
 
 Outcome = TypeVar("Outcome")
 Task = Callable[[Passage, Unit], Outcome]
 MOST_PROCESSES: Final = 4  # beyond that it is the disk or the server that takes the time
 WORTH_IT: Final = 16  # units; to start a process takes longer than a few
-AT_ONCE: Final = 4  # units waiting for each process
+AT_ONCE: Final = 2  # units for each process: it need not wait for the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +52,43 @@ class Pair:
 
 
 def each(pair: Pair, passage: Passage, units: Sequence[Unit], task: Task[Outcome]) -> Iterator[Outcome]:
-    """What comes of each unit, as they are ready; `passage` is the pair's, opened in this process."""
+    """What comes of each unit, as they are ready; `passage` is the pair's, opened in this process.
+
+    Processes end at once where the caller goes no further: what they had not committed is taken back by the stores. Raises what the task
+    raises there, and `StoreFailed` where a process was lost.
+    """
     processes = min(pair.processes, len(units))
     if processes < 2 or len(units) < WORTH_IT:
         yield from (task(passage, unit) for unit in units)
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # imported once for all of them
-    with ProcessPoolExecutor(processes, context, _open, (pair,)) as pool:
-        try:
-            yield from _as_they_end(pool, units, task, processes * AT_ONCE)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with ExitStack() as crew:
+        children = [crew.enter_context(closing(Child("vaengine.transfer_worker", pair))) for _ in range(processes)]
+        yield from _as_they_end(children, passage, units, task)
 
 
-def _as_they_end(pool: ProcessPoolExecutor, units: Sequence[Unit], task: Task[Outcome], at_once: int) -> Iterator[Outcome]:
+def _as_they_end(children: Sequence[Child], passage: Passage, units: Sequence[Unit], task: Task[Outcome]) -> Iterator[Outcome]:
+    working = {child.line(): child for child in children}
     waiting = iter(units)
-    pending: set[Future[Outcome]] = {pool.submit(_do, task, unit) for unit in islice(waiting, at_once)}
-    while pending:
-        ended, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in ended:
-            yield future.result()
-        pending |= {pool.submit(_do, task, unit) for unit in islice(waiting, len(ended))}
+    for line in working:
+        for unit in islice(waiting, AT_ONCE):
+            line.send((task, unit))
+    left = len(units)
+    while left:
+        for line in [line for line in wait(list(working)) if isinstance(line, Connection)]:  # all are: mypy does not know
+            outcome = _answer(line, working[line], passage)
+            left -= 1
+            for unit in islice(waiting, 1):
+                line.send((task, unit))
+            yield outcome
 
 
-_held: Final = ExitStack()  # of a process of the pool: what it has opened, until it ends
-_opened: Final[list[Passage]] = []  # one, for all its units
-
-
-def _open(pair: Pair) -> None:
-    _opened.append(_held.enter_context(pair.opened()))
-
-
-def _do(task: Task[Outcome], unit: Unit) -> Outcome:
-    return task(_opened[0], unit)
+def _answer(line: Connection, child: Child, passage: Passage) -> Any:
+    try:
+        outcome, error = line.recv()
+    except (EOFError, OSError):
+        ended = child.end(None)
+        words = ": ".join((ended.message, *(ended.traceback or "").splitlines()[-1:]))
+        raise StoreFailed(passage.destination.url, f"a unit was not done, {words}") from None
+    if error is not None:
+        raise error
+    return outcome

@@ -19,7 +19,6 @@ from schemas.errors import NotFound, StaleEpoch, StoreUnreachable, VaengineError
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
 OLDER: Final = "its tables are older than this version; a run brings them up to date, and so does `vaengine db upgrade`"
 
-
 _UNDER_WAY: Final = select(tables.runs.c.epoch).where(tables.runs.c.epoch == bindparam("epoch"), tables.runs.c.ended_at.is_(None))
 
 
@@ -75,16 +74,16 @@ class Database(ABC):
         """Give back the room of removed rows, and tell the database anew how its values are spread; returns what it would not do."""
 
     @abstractmethod
-    def put_off(self) -> None:
-        """Where no annotation is there yet, have them indexed and checked once at the end rather than one by one, as far as that helps."""
+    def unhurried(self, connection: Connection) -> None:
+        """Let this transaction end without waiting for the disk: a power cut may take it back, whole, until a later one has waited."""
 
     @abstractmethod
-    def complete(self) -> None:
-        """Have back what `put_off` has left out, also where the move that did so was killed, and what else the database can keep for us."""
+    def unchecked(self, connection: Connection) -> AbstractContextManager[bool]:
+        """Rows that refer to others are not looked up meanwhile, where that can be had; yields whether so: then the caller sees to it."""
 
     @abstractmethod
-    def hurry(self, connection: Connection) -> None:
-        """Have a power cut take this transaction back, whole, unless a later one has reached the disk."""
+    def fill_vectors(self) -> None:
+        """Have what the database compares embeddings by hold all of them, where it has such a thing."""
 
     @abstractmethod
     def overwrite(self, connection: Connection) -> None:

@@ -5,6 +5,7 @@ PostgreSQL answers by itself where pgvector is present; otherwise vectors are re
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -33,22 +34,25 @@ def most_alike(connection: Connection, annotation_id: str, count: int = COUNT) -
     if is_postgresql(connection) and own.dimension <= pgvector.MOST_DIMENSIONS and pgvector.is_whole(connection):
         asked = questions.question(QUESTION, FOLDER)
         return questions.answer(connection, asked, {"annotation_id": annotation_id, "count": count})
-    return _compared_here(connection, own, count)
+    return compared_here(connection, own, count)
 
 
-def _compared_here(connection: Connection, own: Any, count: int) -> list[Row]:
+def compared_here(connection: Connection, own: Any, count: int) -> list[Row]:
+    """The nearest to a row of table `embeddings`, by numpy."""
     columns = (_embeddings.c.annotation_id, _embeddings.c.video_id, _embeddings.c.vector)
     others = select(*columns).where(_embeddings.c.model == own.model, _embeddings.c.dimension == own.dimension)
     others = others.where(_embeddings.c.annotation_id != own.annotation_id)
     best: list[tuple[float, str, str]] = []
     for page in connection.execute(others.execution_options(yield_per=_PAGE)).partitions():
-        near = _cosines([row.vector for row in page], own.vector)
-        best = sorted([*best, *((-cosine, row.annotation_id, row.video_id) for cosine, row in zip(near, page, strict=True))])[:count]
+        near = zip(_cosines([row.vector for row in page], own.vector), page, strict=True)
+        known = [(-cosine, row.annotation_id, row.video_id) for cosine, row in near if not isnan(cosine)]
+        best = sorted([*best, *known])[:count]
     return [{"annotation_id": one, "video_id": video_id, "cosine": -cosine} for cosine, one, video_id in best]
 
 
 def _cosines(vectors: list[bytes], own: bytes) -> list[float]:
     wanted = np.frombuffer(own, "<f4").astype(np.float64)
     many = np.stack([np.frombuffer(vector, "<f4") for vector in vectors]).astype(np.float64)
-    found: list[Any] = (many @ wanted / (np.linalg.norm(many, axis=1) * np.linalg.norm(wanted))).tolist()
+    with np.errstate(invalid="ignore"):  # a vector of length 0 is like none
+        found: list[float] = (many @ wanted / (np.linalg.norm(many, axis=1) * np.linalg.norm(wanted))).tolist()
     return found

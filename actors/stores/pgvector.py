@@ -1,26 +1,35 @@
 """Embeddings once more in pgvector's own type, in PostgreSQL databases that have the extension, so that the server compares them itself.
 
-The table lies beside ours and holds nothing that `embeddings` does not: it is made and filled by whoever opens the store for writing, its
-rows go with theirs, and where it is not there, or not whole, nobody needs it.
+The table lies beside ours and holds nothing that `embeddings` does not: it is made and filled by whoever may when the store is opened for
+writing, its rows go with theirs, and where it is not there, not whole or not to be read, nobody needs it.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from psycopg import sql
 from sqlalchemy import Connection
 
 TABLE: Final = "embedding_vectors"
 MOST_DIMENSIONS: Final = 16_000  # of pgvector's type
 _PAGE: Final = 1_000
 
-_IS_HERE: Final = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AND to_regtype('vector') IS NOT NULL"
-_IS_MADE: Final = "SELECT to_regclass(%(name)s) IS NOT NULL"
-_MAY_MAKE: Final = "SELECT has_schema_privilege(current_schema(), 'CREATE') AND has_table_privilege('embeddings', 'REFERENCES')"
-_MAY_ADD: Final = f"SELECT has_table_privilege('{TABLE}', 'INSERT')"
+_STANDING: Final = f"""
+SELECT
+    EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AND to_regtype('vector') IS NOT NULL,
+    EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('{TABLE}') AND attname = 'vector' AND atttypid = to_regtype('vector') AND NOT attisdropped
+    ),
+    has_table_privilege(to_regclass('{TABLE}'), 'SELECT'),
+    has_table_privilege(to_regclass('{TABLE}'), 'INSERT'),
+    has_schema_privilege(current_schema(), 'CREATE')
+        AND (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('embeddings'))
+"""
 _MADE: Final = f"""
 CREATE TABLE {TABLE} (
     annotation_id uuid PRIMARY KEY REFERENCES embeddings (annotation_id) ON DELETE CASCADE,
@@ -28,6 +37,10 @@ CREATE TABLE {TABLE} (
     dimension integer NOT NULL,
     vector vector NOT NULL
 )
+"""
+_GRANTS: Final = """
+SELECT grantee, privilege_type FROM information_schema.role_table_grants
+WHERE table_schema = current_schema() AND table_name = 'embeddings' AND grantee <> grantor
 """
 _MISSING: Final = f"""
 FROM embeddings LEFT JOIN {TABLE} USING (annotation_id)
@@ -38,40 +51,64 @@ _COPY: Final = f"COPY {TABLE} (annotation_id, model, dimension, vector) FROM STD
 Told = tuple[bytes, str, int, bytes]  # id, model, dimension, and the vector as little-endian float32
 
 
-def is_made(connection: Connection) -> bool:
-    """Whether there is such a table."""
-    return bool(connection.exec_driver_sql(_IS_MADE, {"name": TABLE}).scalar())
+class Standing(NamedTuple):
+    """Whether there is the extension, and the table with a column of its type; whether the role may read it, add to it, make it."""
+
+    is_here: bool
+    is_made: bool
+    may_read: bool | None  # None: there is no table
+    may_add: bool | None
+    may_make: bool | None
+
+
+def standing(connection: Connection) -> Standing:
+    """How things are for the role of this connection."""
+    return Standing(*connection.exec_driver_sql(_STANDING).one())
 
 
 def is_whole(connection: Connection) -> bool:
-    """Whether it has every embedding."""
-    return is_made(connection) and not connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 {_MISSING})").scalar()
+    """Whether every embedding can be read from it."""
+    now = standing(connection)
+    return bool(now.is_made and now.may_read) and not _lacks(connection)
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether the extension is here, and something is to be made or added for it."""
-    return bool(connection.exec_driver_sql(_IS_HERE).scalar()) and not is_whole(connection)
+    """Whether it is to be made, or something to be added, by a role that may."""
+    now = standing(connection)
+    if not now.is_made:
+        return bool(now.is_here and now.may_make)
+    return bool(now.may_read and now.may_add) and _lacks(connection)
+
+
+def _lacks(connection: Connection) -> bool:
+    return bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 {_MISSING})").scalar())
 
 
 def complete(connection: Connection) -> None:
-    """Make the table and add what it lacks, as far as the role may."""
+    """Make the table where it is due, to be used by whoever may use `embeddings`, and add what it lacks."""
     if not is_due(connection):
         return
-    if not is_made(connection):
-        if not connection.exec_driver_sql(_MAY_MAKE).scalar():
-            return
-        connection.exec_driver_sql(_MADE)
     driver: Any = connection.connection.driver_connection
+    if not standing(connection).is_made:
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {TABLE}")  # the extension was dropped, and its column with it
+        connection.exec_driver_sql(_MADE)
+        for role, privilege in connection.exec_driver_sql(_GRANTS).all():
+            to = sql.SQL("PUBLIC") if role == "PUBLIC" else sql.Identifier(role)
+            driver.execute(sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privilege), sql.Identifier(TABLE), to))
     with driver.cursor("missing") as missing:
         missing.execute(f"SELECT annotation_id, embeddings.model, embeddings.dimension, embeddings.vector {_MISSING}")
         while page := missing.fetchmany(_PAGE):
-            add(connection, ((row[0].bytes, *row[1:]) for row in page))
+            _copied(connection, ((row[0].bytes, *row[1:]) for row in page))
 
 
 def add(connection: Connection, new: Iterable[Told]) -> None:
     """Add vectors of embeddings that are there, where the table is and the role may."""
-    if not is_made(connection) or not connection.exec_driver_sql(_MAY_ADD).scalar():
-        return
+    now = standing(connection)
+    if now.is_made and now.may_add:
+        _copied(connection, new)
+
+
+def _copied(connection: Connection, new: Iterable[Told]) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(["bytea", "text", "int4", "bytea"])  # binary forms are written here

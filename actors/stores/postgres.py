@@ -15,6 +15,6 @@ class PostgreSQLStorageBackend(DatabaseStorageBackend):
 
     def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
         database = PostgresDatabase(connection_string, read_only=read_only)
-        if not read_only:
-            database.complete()
         super().__init__(database)
+        if not read_only:
+            database.fill_vectors()

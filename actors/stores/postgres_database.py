@@ -12,7 +12,7 @@ import psycopg
 from psycopg.types.string import BytesBinaryDumper, TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 
-from actors.stores import pgvector, postgres_load
+from actors.stores import pgvector
 from actors.stores.address import without_password
 from actors.stores.database import Database, Wiped
 from actors.stores.postgres_json import spelled
@@ -100,20 +100,25 @@ class PostgresDatabase(Database):
         with self.read() as connection:
             return not self._table_names(connection)
 
-    def put_off(self) -> None:
-        with self.write(None) as connection:
-            postgres_load.put_off(connection)
+    def unhurried(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
-    def complete(self) -> None:
+    @contextmanager
+    def unchecked(self, connection: Connection) -> Iterator[bool]:
+        """Only a superuser may do so; others have each row looked up, which takes half as long as to store it."""
+        may = connection.exec_driver_sql("SELECT current_setting('is_superuser')").scalar() == "on"
+        if may:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        yield may
+        if may:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = origin")
+
+    def fill_vectors(self) -> None:
         with self.read() as connection:
-            if postgres_load.is_complete(connection) and not pgvector.is_due(connection):
+            if not pgvector.is_due(connection):
                 return  # without waiting for anybody
         with self.write(None) as connection:
-            postgres_load.complete(connection)
             pgvector.complete(connection)
-
-    def hurry(self, connection: Connection) -> None:
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     def overwrite(self, connection: Connection) -> None:
         """PostgreSQL has no such thing."""
@@ -153,7 +158,7 @@ class PostgresDatabase(Database):
         with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             own: Any = connection.connection.driver_connection
             own.add_notice_handler(lambda told: refused.append(told.message_primary or "") if told.severity == "WARNING" else None)
-            names = ", ".join(sorted(metadata.tables.keys() & self._table_names(connection)))
+            names = ", ".join(sorted({*metadata.tables, pgvector.TABLE} & self._table_names(connection)))
             connection.exec_driver_sql(f"VACUUM (ANALYZE) {names}")
             connection.invalidate()  # its handler is not for others
         return tuple(refused)

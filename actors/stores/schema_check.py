@@ -12,7 +12,6 @@ from actors.stores.finding import Finding
 from schemas import tables
 
 CURE = "undo the change, or copy the results into a new store"
-CURE_OF_PUT_OFF = "a run adds it, and so does `vaengine db upgrade`"  # as a move that was killed leaves it
 
 
 def differences(connection: Connection) -> Iterator[Finding]:
@@ -33,8 +32,7 @@ def differences(connection: Connection) -> Iterator[Finding]:
     for change in _flat(compare_metadata(context, tables.metadata)):
         if not _is_a_key_without_null(change):
             kind = "missing" if change[0] in ("add_table", "add_column") else "schema"
-            cure = CURE_OF_PUT_OFF if _may_be_put_off(change) and is_postgresql(connection) else CURE
-            yield Finding(kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", cure)
+            yield Finding(kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", CURE)
 
 
 def _is_named_like_ours(name: str | None, kind: str, parents: object) -> bool:
@@ -53,10 +51,6 @@ def _flat(changes: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 def _is_a_key_without_null(change: tuple[Any, ...]) -> bool:
     """PostgreSQL adds NOT NULL to every column of a primary key; `schemas.tables` leaves it out as the seed does."""
     return change[0] == "modify_nullable" and change[3] in tables.metadata.tables[change[2]].primary_key.columns
-
-
-def _may_be_put_off(change: tuple[Any, ...]) -> bool:
-    return change[0] in ("add_index", "add_fk") and change[1].table.name == tables.annotations.name
 
 
 def _table_of(change: tuple[Any, ...]) -> str:

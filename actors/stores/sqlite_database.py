@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,14 +86,15 @@ class SQLiteDatabase(Database):
         connection.execute("PRAGMA wal_autocheckpoint=8192")  # pages, 32 MiB: every page is copied back once, not once per few commits
         return connection
 
-    def put_off(self) -> None:
-        """One writer, and keys that cannot be dropped: little would be won."""
-
-    def complete(self) -> None:
-        """Nothing was put off."""
-
-    def hurry(self, connection: Connection) -> None:
+    def unhurried(self, connection: Connection) -> None:
         """With the write-ahead log it is so anyway."""
+
+    def unchecked(self, connection: Connection) -> AbstractContextManager[bool]:
+        """That cannot be had within a transaction, and SQLite looks up fast."""
+        return nullcontext(False)
+
+    def fill_vectors(self) -> None:
+        """SQLite has none."""
 
     def overwrite(self, connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA secure_delete=ON")

@@ -5,7 +5,8 @@ They are read by the drivers themselves, past SQLAlchemy, which takes as long fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from functools import cache
 from typing import Any, Final
 
@@ -22,19 +23,24 @@ _TIME: Final = "YYYY-MM-DD HH24:MI:SS"  # schemas.store.TIME_FORM, as PostgreSQL
 _OWNERS: Final = {"runs": "batch_id", "meta": "name"}  # the column that says which unit a row is of, where it is not `video_id`
 
 
-_PAGE: Final = 1_000  # rows that PostgreSQL hands over at once
+_PAGE: Final = 2_000  # rows in memory at once, of PostgreSQL
+_WIDE: Final = (tables.annotations.name, tables.embeddings.name, tables.chunks.name)  # a video may have any number of these
 
 
-def travelling(connection: Connection, table: str, owner: str) -> Iterator[TravelRow]:
+def travelling(connection: Connection, table: str, owner: str) -> Generator[TravelRow]:
     """All rows of a table that belong to a unit, a few at a time in memory; nothing else is asked of the connection meanwhile."""
     statement = _statement(table, connection.dialect)
     told = {**statement.params, OWNER: owner}
     driver: Any = connection.connection.driver_connection
     if is_postgresql(connection):
-        with driver.cursor() as cursor:
-            yield from cursor.stream(statement.string, told, size=_PAGE)
+        # Not psycopg's `stream`, which holds the connection's lock as long as a reader that has failed is still on some traceback.
+        with driver.cursor(table) if table in _WIDE else driver.cursor() as cursor:  # one with a name stays on the server
+            cursor.execute(statement.string, told)
+            while page := cursor.fetchmany(_PAGE):
+                yield from page
     else:
-        yield from driver.execute(statement.string, [told[name] for name in statement.positiontup or ()])
+        with closing(driver.execute(statement.string, [told[name] for name in statement.positiontup or ()])) as cursor:
+            yield from cursor
 
 
 @cache

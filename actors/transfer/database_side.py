@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, exists, func, insert, literal, or_, select, union
+from sqlalchemy import Connection, Select, Table, bindparam, delete, exists, func, insert, literal, or_, select, union, update
 
 from actors.stores import lease_queries, queries, rows
 from actors.stores.bulk import add_rows
@@ -19,11 +19,20 @@ from actors.transfer.seal import Left, Seal
 from actors.transfer.side import Reader, Seals, Side, Writer
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TABLES, Kind, TravelRow, Unit
 from schemas import tables
+from schemas.errors import StoreFailed
 
 ledger: Final = tables.migration_ledger
 _ENTRY: Final = (ledger.c.kind == bindparam("kind_is"), ledger.c.unit == bindparam("unit_is"))
 _NOTED: Final = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest).where(*_ENTRY)
 _NOTED_NO_LONGER: Final = delete(ledger).where(*_ENTRY)
+_TOUCHED: Final = update(ledger).where(ledger.c.unit == select(ledger.c.unit).limit(1).scalar_subquery()).values(source=ledger.c.source)
+_OF_NO_JOB: Final = (
+    select(tables.annotations.c.job_id)
+    .outerjoin(tables.jobs, tables.jobs.c.job_id == tables.annotations.c.job_id)
+    .where(tables.annotations.c.video_id == bindparam(OWNER))
+    .where(tables.annotations.c.job_id.is_not(None), tables.jobs.c.job_id.is_(None))
+    .limit(1)
+)
 
 
 @cache
@@ -43,25 +52,20 @@ class DatabaseSide(Side):
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
-        with self._db.read() as connection:
-            yield DatabaseReader(self._db, connection)
+        with self._db.read() as connection, closing(DatabaseReader(self._db, connection)) as reader:
+            yield reader
 
     @contextmanager
     def writing(self, unit: Unit) -> Iterator[Writer]:
         with self._db.write(None, [unit.name] if unit.kind == "video" else None) as connection:
-            self._db.hurry(connection)
-            yield DatabaseWriter(self._db, connection)
-
-    @contextmanager
-    def receiving(self) -> Iterator[None]:
-        self._db.put_off()
-        try:
-            yield
-        finally:
-            self._db.complete()
+            self._db.unhurried(connection)
+            with closing(DatabaseWriter(self._db, connection)) as writer:
+                yield writer
 
     def settle(self) -> None:
+        self._db.fill_vectors()
         with self._db.write(None) as connection:
+            connection.execute(_TOUCHED)  # its end waits for the disk, and so for all that came before
             connection.exec_driver_sql("ANALYZE")
 
     def close(self) -> None:
@@ -73,6 +77,12 @@ class DatabaseReader(Reader):
 
     def __init__(self, database: Database, connection: Connection) -> None:
         self._db, self._connection = database, connection
+        self._reading: Generator[TravelRow] | None = None
+
+    def close(self) -> None:
+        """Be done with rows that were not read to their end, as where an error came between, while the transaction is there."""
+        if self._reading is not None:
+            self._reading.close()
 
     def units(self) -> list[Unit]:
         return [
@@ -102,7 +112,9 @@ class DatabaseReader(Reader):
         return sorted(queries.pipeline_ids(self._connection))
 
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
-        return travelling(self._connection, table, unit.name)
+        self.close()
+        self._reading = travelling(self._connection, table, unit.name)
+        return self._reading
 
     def golden(self, told: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Mapping[str, Mapping[str, Any]], golden.Answers]:
         questions = told or golden.asked(self._connection)
@@ -136,7 +148,21 @@ class DatabaseWriter(DatabaseReader, Writer):
         numbers: dict[str | None, int | None] = {None: None}
         numbers.update(queries.pipeline_ids(self._connection, pipelines))
         for name, found in sections:
-            self._add(LAYOUTS[name].table, LAYOUTS[name].names, found, numbers)
+            table, names = LAYOUTS[name].table, LAYOUTS[name].names
+            if table is not tables.annotations:
+                self._add(table, names, found, numbers)
+                continue
+            with self._db.unchecked(self._connection) as unchecked:
+                self._add(table, names, found, numbers)
+            if unchecked:
+                self._require_jobs(unit)
+
+    def _require_jobs(self, unit: Unit) -> None:
+        """What a foreign key would, at once for all rows; nobody else writes jobs of this video meanwhile."""
+        if missing := self._connection.scalar(_OF_NO_JOB, {OWNER: unit.name}):
+            raise StoreFailed(
+                self._db.url, f"rows of {unit} are of job {missing}, which is not there; `vaengine db check` tells of such rows"
+            )
 
     def _add(self, table: Table, names: tuple[str, ...], found: Iterable[TravelRow], numbers: Mapping[str | None, int | None]) -> None:
         if table is tables.video_paths:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,6 @@ class FilesSide(Side):
             except BaseException:
                 writer.undo(unit)
                 raise
-
-    def receiving(self) -> AbstractContextManager[None]:
-        """Each file is checked as it is written."""
-        return nullcontext()
 
     def settle(self) -> None:
         """Files are found by their names."""

@@ -9,16 +9,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import Connection, select
 
-from actors.stores import questions
+from actors.stores import likeness, questions
 from schemas import tables
 from schemas.annotation import PERSON_TRACK
 
-LIKE: Final = "most_alike"
 NEAREST: Final = 10
-MOST_VECTORS: Final = 20_000  # looked at for likeness
 EQUAL_TO: Final = 1e-9  # relative: the two add up in other orders
 
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -42,7 +39,7 @@ def answers(connection: Connection, told: Mapping[str, Mapping[str, Any]]) -> An
     """What a database says to these questions, and which embeddings are most alike to the first there is."""
     dialect = connection.dialect.name
     found = {name: questions.answer(connection, questions.question(name, dialect), values) for name, values in told.items()}
-    return {**found, LIKE: _most_alike(connection)}
+    return {**found, likeness.QUESTION: _most_alike(connection)}
 
 
 def differing(one: Answers, other: Answers) -> list[str]:
@@ -63,14 +60,6 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _most_alike(connection: Connection) -> list[dict[str, Any]]:
-    """Ids of the nearest to the first vector by cosine, and how near; exact, among those of its model."""
-    table = tables.embeddings.c
-    query = select(table.annotation_id, table.model, table.dimension, table.vector).order_by(table.annotation_id).limit(MOST_VECTORS)
-    found = connection.execute(query).all()
-    own = [row for row in found if (row.model, row.dimension) == (found[0].model, found[0].dimension)]
-    if not own:
-        return []
-    vectors = np.stack([np.frombuffer(row.vector, "<f4") for row in own]).astype(np.float64)
-    near = vectors @ vectors[0]
-    order = np.argsort(-near, kind="stable")[:NEAREST]
-    return [{"annotation_id": own[at].annotation_id, "cosine": float(near[at])} for at in order]
+    """The nearest to the first embedding there is."""
+    first = connection.execute(select(tables.embeddings).order_by(tables.embeddings.c.annotation_id).limit(1)).one_or_none()
+    return likeness.compared_here(connection, first, NEAREST) if first else []

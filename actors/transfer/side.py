@@ -82,10 +82,6 @@ class Side(ABC):
         """Write a unit that nobody else writes meanwhile; an exception leaves it as it was."""
 
     @abstractmethod
-    def receiving(self) -> AbstractContextManager[None]:
-        """Much is to be written: what can be checked once for all of it is checked at the end, however that comes."""
-
-    @abstractmethod
     def settle(self) -> None:
         """What is done once when everything is there, such as counting anew what queries are planned by."""
 

@@ -35,14 +35,14 @@ def ids(clip: Clip) -> list[str]:
     return [annotation_id(clip.video_id, FACE, "c1", "face_detection", -1, at) for at in range(FACES)]
 
 
-def keep(store: DatabaseStorageBackend, number: int) -> None:
+def keep(store: DatabaseStorageBackend, number: int, vectors: np.ndarray | None = None) -> None:
     """A run that finds faces in a clip."""
     clip, made = CLIPS[number], Rows(CLIPS[number].video_id)
     rows = [replace(made.face(at), annotation_id=one) for at, one in enumerate(ids(clip))]
     key = clip.key(FACE, "c1")
     job, epoch = clip.job(key), store.open_run(RUN)
     store.register(epoch, [clip.video], [job])
-    embeddings = Embeddings(tuple(ids(clip)), OF_CLIP[number], MODELS[number])
+    embeddings = Embeddings(tuple(ids(clip)), OF_CLIP[number] if vectors is None else vectors, MODELS[number])
     store.finish(epoch, Outcome(key, job.job_id, JobStatus.COMPLETED, tuple(rows), embeddings=embeddings))
     store.close_run(epoch, "completed")
 
@@ -101,7 +101,7 @@ def vectors_in(url: str) -> int:
 
 def server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may be compared here."""
-    monkeypatch.setattr(likeness, "_compared_here", None)
+    monkeypatch.setattr(likeness, "compared_here", None)
 
 
 @pytest.mark.parametrize("count", [1, 7, 1000])
@@ -175,19 +175,77 @@ def test_where_a_vector_is_missing_all_are_compared_here(url: str) -> None:
         assert asked(store, ids(CLIPS[0])[0], count=1)[0][0] == nearest[0][0]
 
 
-def test_a_role_that_may_not_write_to_it_stores_embeddings_all_the_same(url: str) -> None:
+@pytest.fixture
+def role() -> Iterator[tuple[str, str, str]]:
+    """A database without pgvector, a role that may write what is there, and the URL by which that role sees it."""
+    url = postgres.fresh_database()
     open_store(url).close()
-    role, parts = f"shy_{urlsplit(url).path[1:]}", urlsplit(url)
+    name, parts = f"writer_{urlsplit(url).path[1:]}", urlsplit(url)
+    told(
+        url,
+        f"CREATE ROLE {name} LOGIN PASSWORD 'secret'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}",
+    )
+    yield url, name, parts._replace(netloc=f"{name}:secret@{parts.netloc.rpartition('@')[2]}").geturl()
+    told(url, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+def told(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
-        connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
-        connection.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
-        connection.execute(f"REVOKE INSERT ON {pgvector.TABLE} FROM {role}")
-    try:
-        with closing(open_store(parts._replace(netloc=f"{role}:secret@{parts.netloc.rpartition('@')[2]}").geturl())) as store:
-            keep(store, 0)
-            assert len(asked(store, ids(CLIPS[0])[0], count=5)) == 5
-    finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"DROP OWNED BY {role}")
-            connection.execute(f"DROP ROLE {role}")
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_who_may_use_embeddings_may_use_what_is_made_of_them(role: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, _, as_writer = role
+    with_pgvector(url)
+    open_store(url).close()
+    server_alone(monkeypatch)
+    with closing(open_store(as_writer)) as store:
+        keep(store, 0)
+        assert len(asked(store, ids(CLIPS[0])[0], count=5)) == 5
+
+
+@pytest.mark.parametrize("refused", ["INSERT", "SELECT", "ALL"])
+def test_a_role_that_may_not_use_it_stores_and_asks_all_the_same(role: tuple[str, str, str], refused: str) -> None:
+    url, name, as_writer = role
+    with_pgvector(url)
+    open_store(url).close()
+    told(url, f"REVOKE {refused} ON {pgvector.TABLE} FROM {name}")
+    with closing(open_store(as_writer)) as store:
+        keep(store, 0)
+        assert len(asked(store, ids(CLIPS[0])[0], count=5)) == 5
+
+
+def test_a_role_that_does_not_own_the_tables_makes_none(role: tuple[str, str, str]) -> None:
+    url, name, as_writer = role
+    with_pgvector(url)
+    told(url, f"GRANT ALL ON SCHEMA public TO {name}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+    with closing(open_store(as_writer)) as store:
+        keep(store, 0)
+    open_store(url).close()
+    assert vectors_in(url) == FACES
+
+
+def test_an_extension_that_is_dropped_and_had_again_is_filled_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store(url).close()
+    told(url, "DROP EXTENSION vector CASCADE")
+    with closing(open_store(url)) as store:
+        keep(store, 0)
+        assert len(asked(store, ids(CLIPS[0])[0], count=5)) == 5
+    told(url, "CREATE EXTENSION vector")
+    open_store(url).close()
+    server_alone(monkeypatch)
+    with closing(open_store(url)) as store:
+        assert len(asked(store, ids(CLIPS[0])[0], count=5)) == 5
+
+
+def test_a_vector_of_length_0_is_like_none(store: DatabaseStorageBackend) -> None:
+    with_nothing = OF_CLIP[0].copy()
+    with_nothing[5] = 0
+    store.forget_video(CLIPS[0].video_id)
+    keep(store, 0, with_nothing)
+    found = asked(store, ids(CLIPS[0])[0], count=1000)
+    assert len(found) == 2 * FACES - 2
+    assert ids(CLIPS[0])[5] not in dict(found)
