@@ -34,6 +34,9 @@ PIDS: Final = "postmaster.pid"  # PostgreSQL's own, in the data
 NO_PROCESS: Final = b"2147483647"  # beyond what any system numbers
 LOG: Final = "log"
 NAME: Final = "vaengine"  # of the user and of the database
+TAKES_SETTINGS: Final = 16  # the first version whose `initdb` does
+ROOMY: Final = ("--set", "max_wal_size=4GB")  # much is stored at once: each checkpoint has every page go to the log as a whole once more
+
 # On one line, as `postgres --single` takes it.
 WITH_PGVECTOR: Final = (
     "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN CREATE EXTENSION vector; END IF; "
@@ -109,7 +112,8 @@ class Cluster:
         secret.write_text(secrets.token_urlsafe(24))
         access = (f"--username={NAME}", "--auth=scram-sha-256", f"--pwfile={secret}")
         locale = (*LOCALE, *CASES) if int(programs.major) >= BUILTIN_LOCALE else LOCALE
-        self.run(programs, "initdb", "-D", str(making), *access, *locale, *(() if durable else ("--no-sync",)))
+        settings = ROOMY if int(programs.major) >= TAKES_SETTINGS else ()
+        self.run(programs, "initdb", "-D", str(making), *access, *locale, *settings, *(() if durable else ("--no-sync",)))
         single = ("--single", "-D", str(making), "-c", "exit_on_error=true", *(() if durable else ("-F",)))
         self.run(programs, "postgres", *single, "postgres", typed=f"CREATE DATABASE {NAME}\n")
         self.run(programs, "postgres", *single, NAME, typed=WITH_PGVECTOR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -71,15 +71,20 @@ def _as_they_end(children: Sequence[Child], passage: Passage, units: Sequence[Un
     waiting = iter(units)
     for line in working:
         for unit in islice(waiting, AT_ONCE):
-            line.send((task, unit))
+            _order(line, task, unit)
     left = len(units)
     while left:
         for line in [line for line in wait(list(working)) if isinstance(line, Connection)]:  # all are: mypy does not know
             outcome = _answer(line, working[line], passage)
             left -= 1
             for unit in islice(waiting, 1):
-                line.send((task, unit))
+                _order(line, task, unit)
             yield outcome
+
+
+def _order(line: Connection, task: Task[Outcome], unit: Unit) -> None:
+    with suppress(BrokenPipeError):  # a process that is lost is told where its answer is waited for
+        line.send((task, unit))
 
 
 def _answer(line: Connection, child: Child, passage: Passage) -> Any:
