@@ -11,7 +11,6 @@ import sys
 PICTURES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
 CASES = (*PICTURES, "faces", "voice", "speech", "coordinator", "store", "chaos", "memory")
 TOLD = ("tracking", "persons")  # cases that take settings
-ROWS = 5_000  # of one video of its collection
 BRIEF = ("store", "chaos", "memory")  # cases that can be had in a few minutes
 
 
@@ -26,8 +25,11 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     asked = parser.parse_args(arguments)
     if asked.quick and asked.case not in BRIEF:
         parser.error(f"{asked.case} has no quick version")
-    if asked.rows is not None and (asked.case != "store" or asked.rows < ROWS):
-        parser.error(f"--rows is for store, {ROWS:,} and more")
+    if asked.rows is not None:
+        from bench.collection import ROWS
+
+        if asked.case != "store" or asked.rows < ROWS:
+            parser.error(f"--rows is for store, {ROWS:,} and more")
     if asked.settings and asked.case not in TOLD:
         parser.error(f"{asked.case} takes no settings")
     return asked

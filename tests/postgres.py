@@ -13,6 +13,8 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,6 +37,20 @@ def fresh_database() -> str:
     if PROVIDED in OUTSIDE:
         atexit.register(_execute, server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
+@contextmanager
+def writer_of(url: str) -> Iterator[tuple[str, str]]:
+    """A role that may write what is in a database and owns nothing of it, and the URL by which that role sees it."""
+    role, parts = f"writer_{urlsplit(url).path[1:]}", urlsplit(url)
+    _execute(url, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    _execute(url, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+    _execute(url, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    try:
+        yield role, parts._replace(netloc=f"{role}:secret@{parts.netloc.rpartition('@')[2]}").geturl()
+    finally:
+        _execute(url, f"DROP OWNED BY {role}")
+        _execute(url, f"DROP ROLE {role}")
 
 
 @functools.cache

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
+from actors.stores import open_store
 from schemas.attempt import Attempt, AttemptState, Control
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.store import Embeddings, Identity, StorageBackend
@@ -16,6 +18,13 @@ from tests.rows import Rows
 GARDEN, KITCHEN, EMPTY = Clip("/clips/garden.mp4", "a"), Clip("/clips/küche 'süd'.mp4", "b"), Clip("/clips/empty.mp4", "c")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOSTILE = "'; DROP TABLE jobs; -- \"\\ 😀 \u202eמימין\t\n 1e22 \\u0041"
+
+
+def filled(url: str) -> str:
+    """Fill the store at an address, which is returned."""
+    with closing(open_store(url)) as store:
+        fill(store)
+    return url
 
 
 def fill(store: StorageBackend) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, or_, select, update
 
 from actors.stores import rows
-from actors.stores.queries import insert_rows, of_key, paged
+from actors.stores.queries import insert_rows, key_row, of_key, paged
 from schemas import tables
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 
@@ -44,7 +44,7 @@ _FRAMES: Final = select(func.coalesce(func.sum(chunks.c.frame_count), 0)).where(
 def put_chunk(connection: Connection, commit: ChunkCommit, pipeline_id: int, created_at: str) -> None:
     """Replace every chunk that shares a frame with this one, and their rows, by this one."""
     line = commit.line
-    key = {"video_id": line.key.video_id, "pipeline_id": pipeline_id, "config_hash": line.key.config_hash}
+    key = key_row(line.key, pipeline_id)
     frames = {"first": line.first_frame, "stop": line.first_frame + line.frame_count}
     low, high = connection.execute(_SHARED_FRAMES, key | frames).one()
     if low is not None:
@@ -57,8 +57,7 @@ def put_chunk(connection: Connection, commit: ChunkCommit, pipeline_id: int, cre
 
 def frames_committed(connection: Connection, keys: Iterable[WorkKey], ids: Mapping[str, int]) -> dict[WorkKey, int]:
     """Frames in the manifest lines of each key."""
-    told = {key: {"video_id": key.video_id, "pipeline_id": ids[key.pipeline], "config_hash": key.config_hash} for key in keys}
-    return {key: connection.execute(_FRAMES, one).scalar_one() for key, one in told.items()}
+    return {key: connection.execute(_FRAMES, key_row(key, ids[key.pipeline])).scalar_one() for key in keys}
 
 
 def lines_of(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:

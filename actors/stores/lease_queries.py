@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, selec
 
 from actors.stores import rows
 from actors.stores.liveness import Pulse, seen_alive
-from actors.stores.queries import jobs_of_videos, paged, pipeline_ids, put
+from actors.stores.queries import jobs_of_videos, key_row, paged, pipeline_ids, put
 from actors.stores.transitions import keeps_late_chunks, states_of
 from schemas import tables
 from schemas.chunk import WorkKey
@@ -79,8 +79,7 @@ def require_for_chunks(connection: Connection, epoch: int, keys: Collection[Work
 def take(connection: Connection, epoch: int, keys: Collection[WorkKey]) -> None:
     """Make the run the holder of these keys, whoever was before."""
     ids = pipeline_ids(connection, {key.pipeline for key in keys})
-    values = [{"video_id": key.video_id, "pipeline_id": ids[key.pipeline], "config_hash": key.config_hash, "epoch": epoch} for key in keys]
-    put(connection, leases, values)
+    put(connection, leases, [key_row(key, ids[key.pipeline]) | {"epoch": epoch} for key in keys])
 
 
 def drop(connection: Connection, keys: Collection[WorkKey], *, epoch: int | None = None) -> None:

@@ -143,6 +143,11 @@ def of_key(table: Table, key: WorkKey, pipeline_id: int) -> ColumnElement[bool]:
     return and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id, table.c.config_hash == key.config_hash)
 
 
+def key_row(key: WorkKey, pipeline_id: int) -> Row:
+    """A work key as the columns that hold it."""
+    return {"video_id": key.video_id, "pipeline_id": pipeline_id, "config_hash": key.config_hash}
+
+
 def data_of(connection: Connection, key: WorkKey) -> list[dict[str, Any]]:
     """Rows of a work key as flat dicts, in no particular order."""
     pipeline_id = pipeline_ids(connection).get(key.pipeline, 0)
@@ -166,7 +171,7 @@ def replace_embeddings(connection: Connection, key: WorkKey, pipeline_id: int, n
     connection.execute(delete(tables.embeddings).where(of_key(tables.embeddings, key, pipeline_id)))
     if new is None or not new.annotation_ids:
         return
-    of = {"video_id": key.video_id, "pipeline_id": pipeline_id, "config_hash": key.config_hash, "model": new.model}
+    of = key_row(key, pipeline_id) | {"model": new.model}
     values = [of | {"annotation_id": one, "dimension": new.vectors.shape[1], "vector": vector} for one, vector in new.rows()]
     connection.execute(insert(tables.embeddings), values)
     if is_postgresql(connection):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, Enum, Table, Text, bindparam, cast, func, literal, select, type_coerce
@@ -43,7 +43,7 @@ def travelling(connection: Connection, table: str, owner: str) -> Generator[Trav
             yield from cursor
 
 
-@cache
+@lru_cache(maxsize=2 * len(LAYOUTS))  # for both sides of a move; each connection pool has a dialect of its own
 def _statement(table: str, dialect: Dialect) -> SQLCompiler:
     of = LAYOUTS[table].table
     columns = zip(of.c, LAYOUTS[table].names, strict=True)

@@ -33,11 +33,7 @@ PAIRS = [(source, destination) for source in STORES for destination in STORES]
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A full store of each kind; nothing writes to them."""
-    urls = {name: make(tmp_path_factory.mktemp(name) / "source") for name, make in STORES.items()}
-    for url in urls.values():
-        with closing(open_store(url)) as store:
-            stored.fill(store)
-    return urls
+    return {name: stored.filled(make(tmp_path_factory.mktemp(name) / "source")) for name, make in STORES.items()}
 
 
 def digest_of(url: str) -> str:
@@ -150,10 +146,7 @@ def rerun(url: str, pipeline: str = SCENE) -> None:
 
 @pytest.fixture
 def own(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path}/own.db"
-    with closing(open_store(url)) as store:
-        stored.fill(store)
-    return url
+    return stored.filled(f"sqlite:///{tmp_path}/own.db")
 
 
 @pytest.mark.parametrize("destination", STORES)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import psycopg
@@ -180,15 +179,8 @@ def role() -> Iterator[tuple[str, str, str]]:
     """A database without pgvector, a role that may write what is there, and the URL by which that role sees it."""
     url = postgres.fresh_database()
     open_store(url).close()
-    name, parts = f"writer_{urlsplit(url).path[1:]}", urlsplit(url)
-    told(
-        url,
-        f"CREATE ROLE {name} LOGIN PASSWORD 'secret'",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
-        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}",
-    )
-    yield url, name, parts._replace(netloc=f"{name}:secret@{parts.netloc.rpartition('@')[2]}").geturl()
-    told(url, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+    with postgres.writer_of(url) as (name, as_writer):
+        yield url, name, as_writer
 
 
 def told(url: str, *statements: str) -> None:

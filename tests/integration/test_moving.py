@@ -6,10 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
-import psycopg
 import pytest
 
 from actors.stores import open_store
@@ -26,10 +24,7 @@ from vaengine.upkeep import check
 
 @pytest.fixture
 def source(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'source.db'}"
-    with closing(open_store(url)) as store:
-        stored.fill(store)
-    return url
+    return stored.filled(f"sqlite:///{tmp_path / 'source.db'}")
 
 
 def spoiled(source: str, statement: str) -> None:
@@ -45,15 +40,8 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "superuser":
         yield whole
         return
-    role, parts = f"writer_{urlsplit(whole).path[1:]}", urlsplit(whole)
-    with psycopg.connect(whole, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
-        connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
-        connection.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
-    yield parts._replace(netloc=f"{role}:secret@{parts.netloc.rpartition('@')[2]}").geturl()
-    with psycopg.connect(whole, autocommit=True) as connection:
-        connection.execute(f"DROP OWNED BY {role}")
-        connection.execute(f"DROP ROLE {role}")
+    with postgres.writer_of(whole) as (_, as_writer):
+        yield as_writer
 
 
 def test_any_role_that_may_write_can_be_moved_to(source: str, url: str) -> None:
