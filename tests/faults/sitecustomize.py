@@ -1,7 +1,8 @@
 """Put this folder on PYTHONPATH and files attack the processes that read them, Ray's workers and cells included.
 
 A file named `segfault*`, `hang*`, `eat*`, `raise*`, `probe-segfault*`, `model-kill*` or `model-hang*` does what its name says each time it
-is decoded or looked at; each time is a line `NAME` in the file that FAULTS names. `once-*` does it the first time only.
+is decoded or looked at; each time is a line `NAME` in the file that FAULTS names. `once-*` does it the first time only. What follows the
+first frames of a file named `wait*` is decoded once a line in the file that FAULTS names says `go`.
 
 LOSSES names calls as `MODULE:CLASS.METHOD` or `MODULE:CLASS.METHOD=FIRST_ARGUMENT`, with spaces between them: the process that gets such a
 call ends before it does anything, and the process that gets the next one ends after all is done and before it can say so.
@@ -37,6 +38,11 @@ def hang():
     libc.sleep(10_000)
 
 
+def wait(spec):
+    while spec.first_frame >= WAITING_FROM and not told_before("go"):
+        time.sleep(0.05)
+
+
 def segfault():
     ctypes.string_at(0)
 
@@ -47,6 +53,7 @@ def misraise():
 
 DECODERS = {"segfault": segfault, "hang": hang, "eat": eat, "raise": misraise}
 PROBES = {"probe-segfault": segfault}
+WAITING_FROM = 30
 MODELS = {"model-kill": os.abort, "model-hang": hang}
 
 
@@ -63,6 +70,8 @@ def attacked_decoder(module):
     original = module.decoder_for
 
     def decoder_for(spec, **told):
+        if Path(spec.path).stem.startswith("wait"):
+            wait(spec)
         attack(
             Path(spec.path).stem, {name: fault for name, fault in DECODERS.items() if not Path(spec.path).stem.startswith(f"{name}-model")}
         )
