@@ -1,6 +1,19 @@
-"""`python -m vaengine` is the command."""
+"""The command, also as `python -m vaengine`. It is loaded here, so that Ctrl-C while that goes on is no traceback either."""
 
-from vaengine.cli import main
+import sys
+
+STOPPED = 130  # by Ctrl-C, as shells have it
+
+
+def main() -> None:
+    """The installed command."""
+    try:
+        from vaengine.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+
 
 if __name__ == "__main__":
     main()

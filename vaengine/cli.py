@@ -243,7 +243,7 @@ def doctor(
     from vaengine.location import DEFAULT_OUT
 
     checks = []
-    for check in examination.examine(Path(out or DEFAULT_OUT).expanduser().absolute(), models):
+    for check in examination.examine(Path(out or DEFAULT_OUT).expanduser().absolute(), models, db=db):
         checks.append(check)
         if not as_json:
             typer.echo(str(check))

@@ -6,9 +6,7 @@ import importlib.util
 import os
 import platform
 import shutil
-import sqlite3
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -17,14 +15,18 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from actors.modelfile import folders_of
+from actors.stores.address import Address
+from vaengine import postgres_programs
 from vaengine.checks import Check, installed, package_folder
 from vaengine.doctor_models import embedded_check, hub_check, sound_hub_check, token_check, weights_check
+from vaengine.doctor_stores import existing, programs_check, store_check
 from vaengine.models.catalogue import needed
 from vaengine.models.download import Source
 from vaengine.models.hub import Hub
 from vaengine.models.stock import standings
 from vaengine.models.transfer import reachable
 from vaengine.onnx_wheels import onnx_check, wheels
+from vaengine.postgres_account import Account
 from vaengine.quantities import size, timestamp
 
 GIB: Final = 1024**3
@@ -38,11 +40,14 @@ EMBEDDED_FILES: Final = (  # what preset embedded works with, from the wheels: f
     ("faces", "cv2", "data/haarcascade_frontalface_default.xml"),
     ("voice", "whisperx", "assets/pytorch_model.bin"),
 )
-NETWORK_FILE_SYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "lustre", "beegfs")
 
 
-def examine(out: Path, models: Path | None = None, environment: Mapping[str, str] = os.environ) -> Iterator[Check]:
-    """Every check, in the order printed; `out` is where results would go, `models` a folder of weights."""
+def examine(out: Path, models: Path | None = None, environment: Mapping[str, str] = os.environ, db: str | None = None) -> Iterator[Check]:
+    """Every check, in the order printed; `out` and `db` are where results would go, `models` a folder of weights.
+
+    Raises `StoreUnreachable` for what is no address of a store.
+    """
+    address = Address.parse(db) if db else None
     source, folders = Source.of(environment), folders_of(models, environment)
     files, hub, gpus = source.url(needed("fast")), Hub.of(folders, environment), gpu_names()
     answer = _in_background(lambda: reachable(files, HUB_SECONDS, offline=source.offline))
@@ -55,7 +60,8 @@ def examine(out: Path, models: Path | None = None, environment: Mapping[str, str
     yield gpu_check(gpus, installed("torch") or "")
     yield shm_check(_room(Path("/dev/shm")))
     yield disk_check(out, shutil.disk_usage(existing(out)).free)
-    yield store_check(out, write_fault(existing(out)), file_system(existing(out)))
+    yield store_check(address, out)
+    yield programs_check(next(postgres_programs.found(environment, Account.here()), None))
     yield from (embedded_check(*each, package_folder(each[1])) for each in EMBEDDED_FILES)
     yield weights_check(models, standings(folders, hub))
     yield hub_check(urlsplit(files).netloc, answer(), forbidden_by=source.forbidden_by)
@@ -154,16 +160,6 @@ def disk_check(out: Path, free: int) -> Check:
     return Check("disk", "ok", found)
 
 
-def store_check(out: Path, fault: str | None, kind: str) -> Check:
-    """Whether SQLite can write where the results would go."""
-    if fault:
-        return Check("store", "fail", f"cannot write under {out}: {fault}", "check the permissions, or choose another --out")
-    if kind in NETWORK_FILE_SYSTEMS:
-        cure = "locks over the network are slow or unsafe: put the store on a local disk with --db sqlite:///FILE"
-        return Check("store", "warn", f"writable, but {kind}", cure)
-    return Check("store", "ok", f"SQLite {sqlite3.sqlite_version} writes under {out}" + (f" ({kind})" if kind else ""))
-
-
 def verdict(checks: list[Check]) -> int:
     """Exit code: 1 if any check fails."""
     return int(any(check.state == "fail" for check in checks))
@@ -175,36 +171,6 @@ def events(checks: list[Check]) -> Iterator[dict[str, Any]]:
         yield {"event": "check", "time": timestamp(), **asdict(check)}
     states = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
     yield {"event": "summary", "time": timestamp(), **states}
-
-
-def existing(path: Path) -> Path:
-    """The nearest folder above (or at) `path` that is there."""
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
-
-
-def write_fault(folder: Path) -> str | None:
-    """Why SQLite cannot write in `folder`; None when it can. Leaves nothing behind."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=".vaengine-doctor-", dir=folder) as scratch:
-            connection = sqlite3.connect(Path(scratch) / "probe.db")
-            try:
-                connection.execute("CREATE TABLE probe (x)")
-                connection.commit()
-            finally:
-                connection.close()
-    except (OSError, sqlite3.Error) as error:
-        return getattr(error, "strerror", None) or str(error)
-    return None
-
-
-def file_system(folder: Path) -> str:
-    """Kind of the file system that holds `folder`, as Linux names it; empty where that cannot be told."""
-    mounts = Path("/proc/self/mounts")
-    if not mounts.exists():
-        return ""
-    kinds = {fields[1]: fields[2] for line in mounts.read_text(errors="replace").splitlines() if len(fields := line.split()) > 2}
-    real = folder.resolve()
-    return next((kinds[str(parent)] for parent in (real, *real.parents) if str(parent) in kinds), "")
 
 
 def _room(folder: Path) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from actors.stores.database_store import DatabaseStorageBackend
 from actors.stores.postgres_database import PostgresDatabase
 
@@ -15,6 +17,9 @@ class PostgreSQLStorageBackend(DatabaseStorageBackend):
 
     def __init__(self, connection_string: str, *, read_only: bool = False) -> None:
         database = PostgresDatabase(connection_string, read_only=read_only)
+        with ExitStack() as opening:
+            opening.callback(database.close)
+            if not read_only:
+                database.fill_vectors()
+            opening.pop_all()
         super().__init__(database)
-        if not read_only:
-            database.fill_vectors()

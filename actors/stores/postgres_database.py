@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -37,6 +37,12 @@ _REFUSED: Final = {  # what a server says before there is a SQLSTATE -> what to 
     "authentication failed": "check the password in the URL, in PGPASSWORD or in ~/.pgpass",
     "no password supplied": "give the password in the URL, in PGPASSWORD or in ~/.pgpass",
 }
+_MAY_WRITE: Final = """
+SELECT NOT pg_is_in_recovery() AND CASE
+    WHEN to_regclass('annotations') IS NULL THEN has_schema_privilege(current_schema(), 'CREATE')
+    ELSE has_table_privilege(to_regclass('annotations'), 'INSERT')
+END
+"""
 _UNWIPED: Final = (
     "PostgreSQL keeps removed rows in its files until VACUUM, and in its write-ahead log, replicas and backups: ask its administrator"
 )
@@ -56,10 +62,13 @@ class PostgresDatabase(Database):
         self.url, self.read_only = without_password(connection_string), read_only
         self._open = False
         self._engine = self._connected(connection_string, 0 if as_found else STATEMENT_SECONDS)  # whoever looks after it has time
-        if self._is_empty() and read_only and not as_found:
-            raise NotFound("store", self.url)
-        if not as_found:
-            self._migrate()
+        with ExitStack() as opening:
+            opening.callback(self.close)
+            if self._is_empty() and read_only and not as_found:
+                raise NotFound("store", self.url)
+            if not as_found:
+                self._migrate()
+            opening.pop_all()
         self._open = True
 
     def _connected(self, connection_string: str, most_seconds: int) -> Engine:
@@ -152,6 +161,11 @@ class PostgresDatabase(Database):
         """Such as 18.4."""
         with self.read() as connection:
             return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
+
+    def may_write(self) -> bool:
+        """Whether the role may add to the tables, or make them where there are none."""
+        with self.read() as connection:
+            return bool(connection.exec_driver_sql(_MAY_WRITE).scalar())
 
     def vacuum(self) -> tuple[str, ...]:
         refused: list[str] = []

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from vaengine import doctor
+from vaengine import doctor, doctor_stores
 from vaengine.doctor import GIB, Check
 from vaengine.models.catalogue import heard_by, needed
 from vaengine.models.weights import Standing
 from vaengine.onnx_wheels import Wheel, onnx_check, wheels
+from vaengine.postgres_programs import Programs
 
 PLAIN, GPU = Wheel("onnxruntime", "1.26.0"), Wheel("onnxruntime-gpu", "1.26.0")
 FAST = needed("fast")
@@ -55,9 +56,13 @@ FAST = needed("fast")
         (doctor.disk_check(Path("/o"), 100 * GIB), "ok"),
         (doctor.disk_check(Path("/o"), 2 * GIB), "warn"),
         (doctor.disk_check(Path("/o"), 1024), "fail"),
-        (doctor.store_check(Path("/o"), None, "ext4"), "ok"),
-        (doctor.store_check(Path("/o"), None, "nfs4"), "warn"),
-        (doctor.store_check(Path("/o"), "Permission denied", "ext4"), "fail"),
+        (doctor_stores.folder_check(Path("/o"), None, "ext4"), "ok"),
+        (doctor_stores.folder_check(Path("/o"), None, "nfs4"), "warn"),
+        (doctor_stores.folder_check(Path("/o"), "Permission denied", "ext4"), "fail"),
+        (doctor_stores.access_check("a database", may_write=True), "ok"),
+        (doctor_stores.access_check("a database", may_write=False), "warn"),
+        (doctor_stores.programs_check(None), "ok"),
+        (doctor_stores.programs_check(Programs(Path("/usr/lib/postgresql/17/bin"), "17.2")), "ok"),
         (doctor.weights_check(None, []), "ok"),
         (doctor.weights_check(None, [Standing(FAST, None, "not here")]), "ok"),
         (doctor.weights_check(Path("/"), [Standing(FAST, Path("/m/yolo11n.pt"), "ok")]), "ok"),
@@ -163,16 +168,16 @@ def test_compiled_files_are_counted_without_importing_the_package(tmp_path: Path
 
 
 def test_trying_to_write_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert doctor.write_fault(tmp_path) is None
+    assert doctor_stores.write_fault(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_says_why() -> None:
-    assert doctor.write_fault(Path("/proc")) is not None
+    assert doctor_stores.write_fault(Path("/proc")) is not None
 
 
 def test_the_folder_of_results_need_not_exist_yet(tmp_path: Path) -> None:
-    assert doctor.existing(tmp_path / "a" / "b") == tmp_path
+    assert doctor_stores.existing(tmp_path / "a" / "b") == tmp_path
 
 
 @pytest.fixture(autouse=True)
