@@ -7,31 +7,27 @@ had not finished is finished again from the store.
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
 import queue
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import Protocol
 
-import numpy as np
-
+from actors.assembly import Assemblies, WholeChunk
+from actors.commits import block_commit, chunk_commit
 from actors.conclusion import concluded
 from actors.coordinator import Finished
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
-from schemas.chunk import ChunkCommit, ChunkSpec, ManifestLine, Numbers, WorkKey
+from schemas.chunk import ChunkCommit, ChunkSpec, WorkKey
 from schemas.errors import LeaseLost, StaleAttempt, Unstorable, VaengineError
-from schemas.frames import Detections, joined
 from schemas.job import JobStatus, PipelineResult
-from schemas.pipeline import FACE, PERSON, SEEING
+from schemas.pipeline import FACE, PERSON
 from schemas.settings import Settings
-from schemas.sound import Heard, SoundBlock
+from schemas.sound import SoundBlock
 from schemas.store import Outcome, StorageBackend
 from schemas.video import Video
 
-DETECTED = tuple(f.name for f in fields(Detections))
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
 log = logging.getLogger(__name__)
@@ -45,19 +41,6 @@ class Progress(Protocol):
     def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
     def finished(self, finished: Finished) -> None: ...
     def halt(self, reason: str) -> None: ...
-
-
-@dataclass(slots=True)
-class _Assembly:
-    """A try of a chunk whose pieces are still coming in, in any order, each perhaps more than once."""
-
-    attempt: int
-    end: ChunkEnd | None = None
-    boxes: dict[int, BoxesPiece] = field(default_factory=dict)
-
-    @property
-    def whole(self) -> bool:
-        return self.end is not None and len(self.boxes) >= self.end.pieces
 
 
 class Finalizer:
@@ -75,7 +58,7 @@ class Finalizer:
     ) -> None:
         self._store, self._progress, self._epoch, self._settings, self._keep_runs = store, progress, epoch, settings, keep_runs
         self._job_of = job_of  # of a video
-        self._assemblies: dict[str, _Assembly] = {}
+        self._assemblies = Assemblies()
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
         self._faces_waiting: dict[str, WorkKey] = {}  # video -> its face_analysis, which names persons once they are tracked
@@ -89,13 +72,9 @@ class Finalizer:
         with self._taking:
             for value in values:
                 if isinstance(value, BlockEnd):
-                    self._guarded(
-                        functools.partial(
-                            self._settle_or_fail, functools.partial(self._settle_block, value), value.block, (value.block.key,)
-                        )
-                    )
-                else:
-                    self._take(value)
+                    self._safely(functools.partial(self._settle_block, value), value.block, (value.block.key,))
+                elif chunk := self._assemblies.add(value):
+                    self._safely(functools.partial(self._settle, chunk), chunk.end.spec, chunk.end.spec.keys)
 
     def finish(self, key: WorkKey) -> None:
         """Make the rows of a key final; its manifest is known to be whole."""
@@ -114,21 +93,8 @@ class Finalizer:
         self._to_finish.put((WorkKey("", "", ""), done))
         done.wait()
 
-    def _take(self, value: BoxesPiece | ChunkEnd) -> None:
-        chunk_id, attempt = (value.spec.chunk_id, value.spec.attempt) if isinstance(value, ChunkEnd) else (value.chunk_id, value.attempt)
-        assembly = self._assemblies.get(chunk_id)
-        if assembly is None or assembly.attempt < attempt:  # what an earlier try has left is of no use to this one
-            assembly = self._assemblies[chunk_id] = _Assembly(attempt)
-        if attempt < assembly.attempt:
-            return
-        if isinstance(value, ChunkEnd):
-            assembly.end = value
-        else:
-            assembly.boxes[value.number] = value
-        if assembly.whole:
-            del self._assemblies[chunk_id]
-            spec = self._end_of(assembly).spec
-            self._guarded(functools.partial(self._settle_or_fail, functools.partial(self._settle, assembly), spec, spec.keys))
+    def _safely(self, settle: Callable[[], None], work: ChunkSpec | SoundBlock, keys: tuple[WorkKey, ...]) -> None:
+        self._guarded(functools.partial(self._settle_or_fail, settle, work, keys))
 
     def _settle_or_fail(self, settle: Callable[[], None], work: ChunkSpec | SoundBlock, keys: tuple[WorkKey, ...]) -> None:
         """A fault of our own in one chunk is stored as the reason its pipelines failed; it must not look like a lost worker."""
@@ -157,40 +123,32 @@ class Finalizer:
             log.warning("%s", error)
             self._progress.halt(str(error))
 
-    @staticmethod
-    def _end_of(assembly: _Assembly) -> ChunkEnd:
-        if assembly.end is None:
-            raise AssertionError("only whole assemblies are settled")
-        return assembly.end
-
-    def _settle(self, assembly: _Assembly) -> None:
-        end = self._end_of(assembly)
-        pieces = [assembly.boxes[number] for number in sorted(assembly.boxes)]
-        failures = [failure for failure in (end.failure, *(piece.failure for piece in pieces)) if failure is not None]
-        transient = next((failure for failure in failures if failure.transient), None)
-        if end.cancelled or transient:
-            self._progress.left(end.spec.chunk_id, transient)
+    def _settle(self, chunk: WholeChunk) -> None:
+        spec, transient = chunk.end.spec, chunk.transient
+        if chunk.end.cancelled or transient:
+            self._progress.left(spec.chunk_id, transient)
             return
-        failed = {key: failure for key in end.spec.keys for failure in failures if failure.pipeline in (None, key.pipeline)}
-        self._commit(end, pieces, tuple(key for key in end.spec.keys if key not in failed))
+        failed = chunk.failed
+        self._commit(chunk, [key for key in spec.keys if key not in failed])
         self._fail_all(failed)
 
-    def _commit(self, end: ChunkEnd, pieces: list[BoxesPiece], keys: tuple[WorkKey, ...]) -> None:
+    def _commit(self, chunk: WholeChunk, keys: Sequence[WorkKey]) -> None:
+        spec = chunk.end.spec
         if not keys:
-            self._progress.left(end.spec.chunk_id)
+            self._progress.left(spec.chunk_id)
             return
-        refused = self._commit_all([self._chunk_commit(end, pieces, key) for key in keys])
+        refused = self._commit_all([chunk_commit(chunk, key, self._video(key.video_id), self._job_of(key.video_id)) for key in keys])
         if len(refused) < len(keys):
-            self._progress.committed(end.spec)
+            self._progress.committed(spec)
         else:
-            self._progress.left(end.spec.chunk_id)
+            self._progress.left(spec.chunk_id)
         self._fail_all(refused)
         self._warm_up(keys)
 
     def _settle_block(self, end: BlockEnd) -> None:
         block, failure = end.block, end.failure
         if end.heard is not None:
-            if refused := self._commit_all([self._block_commit(block, end.heard, end.seconds)]):
+            if refused := self._commit_all([block_commit(block, end.heard, end.seconds, self._job_of(block.key.video_id))]):
                 self._progress.left(block.chunk_id)
                 self._fail_all(refused)
             else:
@@ -214,49 +172,13 @@ class Finalizer:
                 self.finish(key)
         return {}
 
-    def _warm_up(self, keys: tuple[WorkKey, ...]) -> None:
+    def _warm_up(self, keys: Sequence[WorkKey]) -> None:
         """With the first boxes stored, load what tracks need, beside the work that still goes on."""
         if not self._warmed and any(key.pipeline == PERSON for key in keys):
             from actors.tracks import warm_up
 
             self._warmed = True
             threading.Thread(target=warm_up, daemon=True).start()
-
-    def _chunk_commit(self, end: ChunkEnd, pieces: list[BoxesPiece], key: WorkKey) -> ChunkCommit:
-        own = [piece for piece in pieces if piece.pipeline == key.pipeline]
-        spec, numbers = end.spec, numbers_of(end, own)
-        seconds = end.decode_s / len(spec.keys) + sum(piece.model_s for piece in own)
-        line = ManifestLine(
-            key=key,
-            start_pts=spec.start_pts,
-            end_pts=spec.end_pts,
-            first_frame=spec.first_frame,
-            frame_count=spec.frame_count,
-            lost=end.lost,
-            checksum=numbers.checksum(),
-            attempt=spec.attempt,
-            seconds=seconds,
-        )
-        from actors.association import provisional  # brings OpenCV along, which the driver that starts this class does not need
-
-        rows = provisional(numbers, key, self._video(end.video_id)) if key.pipeline in SEEING else ()
-        return ChunkCommit(line, self._job_of(end.video_id), rows, numbers.to_bytes(), spec.chunk_id)
-
-    def _block_commit(self, block: SoundBlock, heard: Heard, seconds: float) -> ChunkCommit:
-        """A block of sound has no rows of its own: what was heard is put together once all of it has been."""
-        payload = heard.to_bytes()
-        line = ManifestLine(
-            key=block.key,
-            start_pts=block.first,
-            end_pts=block.stop,
-            first_frame=block.first,
-            frame_count=block.stop - block.first,
-            lost=(),
-            checksum=hashlib.sha256(payload).hexdigest(),
-            attempt=block.attempt,
-            seconds=seconds,
-        )
-        return ChunkCommit(line, self._job_of(block.key.video_id), (), payload, block.chunk_id)
 
     def _fail_all(self, failed: Mapping[WorkKey, Failure]) -> None:
         for key, failure in failed.items():
@@ -361,17 +283,3 @@ class Finalizer:
 
 def _refusal(error: Unstorable) -> Failure:
     return Failure(error.kind, str(error), transient=False)
-
-
-def numbers_of(end: ChunkEnd, pieces: list[BoxesPiece]) -> Numbers:
-    """A chunk's numbers, boxes ordered by frame and, within it, as the detector ranked them."""
-    per_frame = [(int(frame), boxes) for piece in pieces for frame, boxes in zip(piece.frame_numbers, piece.detections, strict=True)]
-    sampled, none = np.array([frame for frame, _ in per_frame], np.int64), Detections.none()
-    return Numbers(
-        frame_numbers=end.frame_numbers,
-        frame_pts=end.frame_pts,
-        scene_scores=end.scene_scores,
-        sampled=sampled,
-        box_frames=np.repeat(sampled, [len(boxes) for _, boxes in per_frame]) if per_frame else sampled,
-        **{name: joined([getattr(none, name), *(getattr(boxes, name) for _, boxes in per_frame)]) for name in DETECTED},
-    )

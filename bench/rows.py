@@ -33,7 +33,7 @@ def person_rows(path: Path, settings: Settings) -> tuple[Annotation, ...]:
 
 def person_numbers(path: Path, settings: Settings) -> Numbers:
     """Scores and boxes of a whole video."""
-    from actors.finalizer import numbers_of
+    from actors.commits import numbers_of
     from actors.vision import VisionActor, detector_named
 
     vision = VisionActor(detector_named(settings))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.finalizer import numbers_of
+from actors.commits import numbers_of
 from actors.isolation import Cell, Trial
 from actors.pieces import BoxesPiece, ChunkEnd, FramesPiece
 from actors.probe import probe

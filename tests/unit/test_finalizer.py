@@ -10,8 +10,9 @@ from random import Random
 import numpy as np
 import pytest
 
+from actors.commits import numbers_of
 from actors.coordinator import Finished
-from actors.finalizer import Finalizer, numbers_of
+from actors.finalizer import Finalizer
 from actors.loss import loss_verdict
 from actors.pieces import BoxesPiece, ChunkEnd, Failure
 from actors.stores import open_store
