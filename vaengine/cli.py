@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import traceback
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from schemas.errors import NotFound, UsageError, VaengineError
+from schemas.errors import UsageError, VaengineError
+from vaengine.cli_config import config_app
 from vaengine.cli_db import db_app
+from vaengine.cli_doctor import doctor
 from vaengine.cli_identities import identities
 from vaengine.cli_migrate import migrate
 from vaengine.cli_models import models_app
-from vaengine.cli_options import Db, Json, Out
+from vaengine.cli_options import Config, Db, Json, Models, Out, Preset, Set
 from vaengine.cli_pictures import plot, render
 from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
 from vaengine.output import Once, print_events, print_lines, print_table, say
 from vaengine.supervision import Beginning, calls_for_it, supervised
-
-if TYPE_CHECKING:
-    from schemas.store import StorageBackend
 
 WRONG_USE: Final = 2
 # Typer's errors about the command line; the class is not exported under one name by all versions.
@@ -38,18 +35,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Begin a batch file, check one, or show settings.")
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(db_app, name="db")
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ray's logs and bars, and tracebacks of errors.")]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Batch file in YAML; the command line outranks it.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; `vaengine config show` lists them.")]
-Preset = Annotated[str | None, typer.Option(metavar="NAME", help="auto, embedded, fast, balanced or high-quality.  [default: auto]")]
-
-Models = Annotated[Path | None, typer.Option(envvar="VAENGINE_MODELS", metavar="DIR", help="Folder of weights, before the user's own.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -150,6 +141,7 @@ def status(
 ) -> None:
     """What a store holds: jobs by state, batches, videos."""
     from vaengine import overview
+    from vaengine.location import opened
 
     with closing(opened(out, db)) as store:
         seen = overview.overview(store)
@@ -171,6 +163,7 @@ def errors(
 ) -> None:
     """What failed in a store, and why."""
     from vaengine import overview
+    from vaengine.location import opened
 
     with closing(opened(out, db)) as store:
         found = overview.failures(store)
@@ -182,95 +175,7 @@ def errors(
         print_table(overview.failure_table(found[:limit]), overview.rest(len(found), limit, "failures"))
 
 
-@config_app.command("show")
-def config_show(
-    origin: Annotated[bool, typer.Option("--origin", help="Also where each value comes from.")] = False,
-    config: Config = None,
-    settings: Set = None,
-    preset: Preset = None,
-    as_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Every setting: key, value, what it means."""
-    from vaengine.configuration import row_events, row_table
-    from vaengine.options import RunOptions, batch_file, pipelines_named, resolved
-
-    file = batch_file(config)
-    options = RunOptions(settings=tuple(settings or ()), preset=preset)
-    rows = resolved(options, file, pipelines_named(",".join(file.texts("pipelines"))))[0].rows()
-    if as_json:
-        print_events(row_events(rows, origin=origin))
-    else:
-        print_table(row_table(rows, origin=origin))
-
-
-@config_app.command("init")
-def config_init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file to write.")] = Path("batch.yaml"),
-    preset: Preset = None,
-    verbose: Verbose = False,
-) -> None:
-    """Write a first batch file with every setting explained."""
-    from vaengine.starter import starter, write_starter
-
-    write_starter(file, starter(file.name, preset or "auto"))
-    typer.echo(f"{file}: edit `inputs`, then `vaengine run --config {file}`")
-
-
-@config_app.command("check")
-def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file in YAML.")], verbose: Verbose = False) -> None:
-    """Check a batch file without running it."""
-    from vaengine.options import RunOptions, batch_file, pipelines_named, resolved
-
-    found = batch_file(file)
-    resolved(RunOptions(), found, pipelines_named(",".join(found.texts("pipelines"))))
-    typer.echo(f"{file}: {len(found.run) + len(found.settings)} keys, all known, all valid")
-
-
-@app.command()
-def doctor(
-    out: Out = None,
-    models: Models = None,
-    clean: Annotated[bool, typer.Option("--clean", help="Remove what dead runs left, of this --out or --db and of this machine.")] = False,
-    db: Db = None,
-    as_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Is everything here that a run needs?"""
-    if clean:
-        raise typer.Exit(cleaned(out, db, as_json=as_json))
-    from vaengine import doctor as examination
-    from vaengine.location import DEFAULT_OUT
-
-    checks = []
-    for check in examination.examine(Path(out or DEFAULT_OUT).expanduser().absolute(), models, db=db):
-        checks.append(check)
-        if not as_json:
-            typer.echo(str(check))
-    if as_json:
-        print_events(examination.events(checks))
-    raise typer.Exit(examination.verdict(checks))
-
-
-def cleaned(out: str | None, db: str | None, *, as_json: bool) -> int:
-    """Remove what dead runs left; a store that is not there has nothing to clean."""
-    from actors.stores import open_store
-    from vaengine.cleaning import clean
-    from vaengine.location import stored_at
-
-    with contextlib.ExitStack() as opened_here:
-        store = None
-        with contextlib.suppress(NotFound):
-            opened(out, db).close()
-            store = opened_here.enter_context(closing(open_store(stored_at(db, out))))
-        lines = list(clean(store))
-    if as_json:
-        print_events({"event": "cleaned", "what": line} for line in lines)
-    else:
-        print_lines(lines or ["nothing to clean"])
-    return 0
-
-
+app.command()(doctor)
 app.command()(identities)
 for command in (cancel, pause, retry, logs):
     app.command()(command)
@@ -285,18 +190,6 @@ def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | N
     if len(set(named)) > 1:
         raise UsageError(f"--preset, --fast and --high-quality say different things ({', '.join(named)}): give one")
     return named[0] if named else None
-
-
-def opened(out: str | None, db: str | None) -> StorageBackend:
-    """The store to read; raises `StoreUnreachable`."""
-    from actors.stores import open_store
-    from vaengine.location import stored_at
-
-    try:
-        return open_store(stored_at(db, out), read_only=True)
-    except NotFound as error:
-        error.add_note("(name the folder of the results with --out, or the store with --db)")
-        raise
 
 
 def main() -> None:

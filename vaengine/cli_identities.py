@@ -29,9 +29,8 @@ def identities(
 ) -> None:
     """Group the faces of all videos to persons, and store who is who."""
     from actors.stores import open_store
-    from vaengine.cli import opened
     from vaengine.identities import faces_in, identified, identity_events, identity_table, likeness_in, summary
-    from vaengine.location import stored_at
+    from vaengine.location import opened, stored_at
 
     with closing(opened(out, db)) as store:
         found = identified(faces_in(store), likeness_in(store) if least is None else least)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,3 +13,7 @@ Db = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Batch file in YAML; the command line outranks it.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; `vaengine config show` lists them.")]
+Preset = Annotated[str | None, typer.Option(metavar="NAME", help="auto, embedded, fast, balanced or high-quality.  [default: auto]")]
+Models = Annotated[Path | None, typer.Option(envvar="VAENGINE_MODELS", metavar="DIR", help="Folder of weights, before the user's own.")]

@@ -42,7 +42,7 @@ def render(
     verbose: Verbose = False,
 ) -> None:
     """A video with boxes, ids, poses, faces, subtitles and a timeline drawn in."""
-    from vaengine.cli import opened
+    from vaengine.location import opened
     from vaengine.lookup import results_of
     from vaengine.pictures.render import RenderOptions
     from vaengine.pictures.render import render as rendered
@@ -72,7 +72,7 @@ def plot(
     verbose: Verbose = False,
 ) -> None:
     """Lanes of what is seen and heard in a video, or an overview of a batch."""
-    from vaengine.cli import opened
+    from vaengine.location import opened
     from vaengine.pictures.plot import FORMATS, format_for, picture_bytes
     from vaengine.pictures.target import check_target, whole_file
 

@@ -77,8 +77,7 @@ def forget(
 def _opened(out: str | None, db: str | None, *, dry_run: bool) -> StorageBackend:
     """The store that is meant, which must not be made."""
     from actors.stores import open_store
-    from vaengine.cli import opened
-    from vaengine.location import stored_at
+    from vaengine.location import opened, stored_at
 
     store = opened(out, db)
     if dry_run:

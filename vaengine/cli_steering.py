@@ -46,7 +46,7 @@ def retry(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None,
 def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """What is in quarantine, and why."""
     from vaengine import steering
-    from vaengine.cli import opened
+    from vaengine.location import opened
 
     with closing(opened(out, db)) as store:
         found = steering.quarantined(store)
@@ -71,7 +71,7 @@ def quarantine_release(
 def logs(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """What happened to jobs: when they began, each try that failed, how they ended."""
     from vaengine import steering
-    from vaengine.cli import opened
+    from vaengine.location import opened
 
     with closing(opened(out, db)) as store:
         found = steering.log_of(store, steering.chosen(store, jobs or (), every=every))
@@ -95,8 +95,7 @@ def _steer(
     """Open the store for writing, have `act` done to the jobs that are meant, and tell which it concerned."""
     from actors.stores import open_store
     from vaengine import steering
-    from vaengine.cli import opened
-    from vaengine.location import stored_at
+    from vaengine.location import opened, stored_at
 
     opened(out, db).close()  # one that is not there must not be made
     with closing(open_store(stored_at(db, out))) as store:

@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from actors.stores.address import Address, without_password
 from schemas.errors import NotFound, UsageError
 from vaengine.checkpoint import Checkpoint, batch_ids, path_in
+
+if TYPE_CHECKING:
+    from schemas.store import StorageBackend
 
 DEFAULT_OUT: Final = "vaengine_out"
 DATABASE: Final = "batch_processing.db"
@@ -28,6 +31,17 @@ def stored_at(db: str | None, out: str | None) -> str:
         return store_url(db, folder)
     newest = next(iter(batch_ids(folder)), None)
     return Checkpoint.read(path_in(folder, newest)).store_url if newest else store_url(None, folder)
+
+
+def opened(out: str | None, db: str | None) -> StorageBackend:
+    """The store to read; raises `StoreUnreachable`."""
+    from actors.stores import open_store
+
+    try:
+        return open_store(stored_at(db, out), read_only=True)
+    except NotFound as error:
+        error.add_note("(name the folder of the results with --out, or the store with --db)")
+        raise
 
 
 def shown(url: str) -> str:
