@@ -294,20 +294,13 @@ class BothChanged(UsageError):
     """A unit that is in both stores, and neither as it was moved. Values: unit, source, destination."""
 
     template = "{0} differs in {1} and {2}, which was not moved from there or has changed since as well: nothing of it was moved;"
-    template += " give an empty destination, or `vaengine db forget` it in the one whose results are not wanted"
+    template += " give an empty destination, or `vaengine db forget` it in the source, if what is there is not wanted"
 
 
 class SameStore(UsageError):
     """A store that is to be moved into itself. Values: url."""
 
     template = "{0} is both the source and the destination; give two stores"
-
-
-class RunsClash(UsageError):
-    """Two stores number runs of different batches alike. Values: batch, destination, number."""
-
-    template = "the runs of {0} cannot be moved to {1}: run {2} there is of another batch; stores that were both run on are not merged,"
-    template += " give an empty destination"
 
 
 class StoreInUse(UsageError):

@@ -57,6 +57,7 @@ def migrate(
 def db_verify(
     first: Annotated[str, typer.Argument(metavar="A", help=f"One store: {FORMS}.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    within: Annotated[bool, typer.Option("--within", help="B may hold more: is all that A holds in it?")] = False,
     report: Report = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -66,7 +67,7 @@ def db_verify(
     from vaengine.transfer_display import shown
 
     with shown("comparing", as_json=as_json) as tell:
-        found = migration.verify(first, second, tell)
+        found = migration.verify(first, second, tell, within=within)
     event = migration_report.comparison_event(found)
     if as_json:
         print_event(event)

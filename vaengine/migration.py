@@ -43,6 +43,7 @@ class Migration:
     steps: dict[str, int] = field(default_factory=dict)
     moved_rows: int = 0
     tables: dict[str, Seal] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     quarantined: dict[str, tuple[Hazard, ...]] = field(default_factory=dict)
     source_in_use: bool = False  # what runs have written since is not there
@@ -118,11 +119,11 @@ def preflight(source: str, destination: str, tell: Tell = lambda _: None) -> tup
     return dict(counts), hazards
 
 
-def verify(first: str, second: str, tell: Tell = lambda _: None) -> Comparison:
-    """Compare everything that either holds, section by section."""
+def verify(first: str, second: str, tell: Tell = lambda _: None, *, within: bool = False) -> Comparison:
+    """Compare everything that either holds, section by section; `within`: everything that the first holds."""
     pair = Pair(first, second, writes=False)
     with pair.opened() as passage:
-        units = sorted({*_units(passage.source), *_units(passage.destination)})
+        units = sorted({*_units(passage.source), *([] if within else _units(passage.destination))})
         seals, differences, rows, differing = list[Seals](), list[Difference](), 0, 0
         for done, compared in enumerate(each(pair, passage, units, compare), 1):
             seals.append(compared.seals)
@@ -131,7 +132,7 @@ def verify(first: str, second: str, tell: Tell = lambda _: None) -> Comparison:
             rows += sum(seal.rows for seal in compared.seals.values())
             tell(Progress(done, len(units), rows))
         told = tuple(sorted(differences, key=lambda one: (one.unit, one.table)))
-        urls, asked = (passage.source.url, passage.destination.url), answered_otherwise(passage)
+        urls, asked = (passage.source.url, passage.destination.url), (0, ()) if within else answered_otherwise(passage)
         return Comparison(*urls, len(units), _by_table(seals), differing, told, *asked)
 
 
@@ -167,6 +168,7 @@ class _Tally:
         self._units, self._tell = units, tell
         self._steps, self._rows, self._moved = Counter[str](), 0, 0
         self._seals: list[Seals] = []
+        self._kept: list[str] = []
         self._removed: list[str] = []
         self._quarantined: dict[str, tuple[Hazard, ...]] = {}
 
@@ -175,6 +177,8 @@ class _Tally:
         self._rows += carried.rows
         self._moved += carried.rows if carried.step == "moved" else 0
         self._seals.append(carried.seals)
+        if carried.step == "kept":
+            self._kept.append(str(carried.unit))
         if carried.step == "removed":
             self._removed.append(str(carried.unit))
         if carried.step == "quarantined":
@@ -184,4 +188,5 @@ class _Tally:
     def migration(self, passage: Passage, *, source_in_use: bool) -> Migration:
         roots = _by_table(self._seals)
         urls = passage.source.url, passage.destination.url
-        return Migration(*urls, dict(self._steps), self._moved, roots, tuple(self._removed), self._quarantined, source_in_use)
+        stays = tuple(self._kept), tuple(self._removed)
+        return Migration(*urls, dict(self._steps), self._moved, roots, *stays, self._quarantined, source_in_use)

@@ -22,6 +22,7 @@ STEPS: Final = {
     "moved": "moved",
     "unchanged": "there already, unchanged since",
     "noted": "there already, equal",
+    "kept": "another there, which stays",
     "removed": "removed there since, not brought back",
     "quarantined": "left out",
 }
@@ -35,6 +36,7 @@ def migration_lines(found: Migration) -> Iterator[str]:
     yield f"{found.moved_rows:,} rows written, each read back and equal"
     hazards = [str(hazard) for own in found.quarantined.values() for hazard in own]
     yield from _some([f"left out: {hazard}" for hazard in hazards])
+    yield from _some([f"stays as it is in the destination: {unit}" for unit in found.kept])
     yield from _some([f"removed in the destination: {unit}" for unit in found.removed])
     if found.source_in_use:
         yield "a run was at work on the source: give the same command again when it has ended, it moves what is new"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Literal
@@ -10,11 +10,12 @@ from typing import Final, Literal
 from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal, Sealer, seal_of
 from actors.transfer.side import Reader, Seals, Side, Writer
-from actors.transfer.unit import LAYOUTS, Unit
-from schemas.errors import BothChanged, NotEqual, RunsClash, StoreFailed, Unstorable
+from actors.transfer.unit import LAYOUTS, Kind, Unit
+from schemas.errors import BothChanged, NotEqual, StoreFailed, Unstorable
 
-Step = Literal["moved", "unchanged", "noted", "removed", "quarantined"]
+Step = Literal["moved", "unchanged", "noted", "kept", "removed", "quarantined"]
 MOST_TOLD: Final = 20  # hazards of one unit
+OF_THE_STORE: Final = ("setting", "identities")
 
 _TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, OverflowError)  # how a value that does not arrive may show
 
@@ -23,8 +24,8 @@ _TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, Ove
 class Carried:
     """What became of one unit, and its rows by table.
 
-    `noted`: it was there, and equal; `removed`: taken out of the destination since it was moved, and not brought back; `quarantined`:
-    left in the source, for its hazards.
+    `noted`: it was there, and equal; `kept`: another is there, which stays; `removed`: taken out of the destination since it was moved,
+    and not brought back; `quarantined`: left in the source, for its hazards.
     """
 
     unit: Unit
@@ -37,14 +38,23 @@ class Carried:
         return sum(seal.rows for seal in self.seals.values())
 
 
-def step_for(wanted: Seals, noted: Seals, there: Seals) -> Literal["move", "note", "refuse"]:
+def step_for(kind: Kind, wanted: Seals, noted: Seals, there: Seals) -> Literal["move", "note", "keep", "refuse"]:
     """What to do with a unit that both hold and whose seals in the source are not those in the ledger.
 
-    What the destination has changed since it was moved is newer than the source, unless that has changed too.
+    `noted` are those of the last move from this source, empty where there was none: what came from elsewhere is not overwritten. What the
+    destination has changed since is newer than the source, unless that has changed too. Of what is about all that a store holds, and so
+    each has its own, that of the destination stays.
     """
     if there == wanted:
         return "note"
-    return "move" if noted and there == noted else "refuse"
+    if noted and there == noted:
+        return "move"
+    return "keep" if kind in OF_THE_STORE else "refuse"
+
+
+def numbered(own: Sequence[int], taken: Collection[int], newest: int) -> list[int]:
+    """Numbers under which the runs of a batch are kept in a store: their own, or the next ones where another batch has any of those."""
+    return list(range(newest + 1, newest + 1 + len(own))) if taken else list(own)
 
 
 class Passage:
@@ -80,13 +90,16 @@ class Passage:
     def _carry(self, unit: Unit, source: Reader, destination: Writer) -> Carried:
         noted = destination.ledger(unit)
         if not destination.holds(unit):
-            return Carried(unit, "removed") if noted else self._move(unit, source, destination)
+            return Carried(unit, "removed") if noted.seals else self._move(unit, source, destination)
         wanted = self.seals(source, unit)
-        if wanted == noted:
-            return Carried(unit, "unchanged", noted)
-        step = step_for(wanted, noted, self.seals(destination, unit))
+        if wanted == noted.seals:
+            return Carried(unit, "unchanged", wanted)
+        from_here = noted.seals if noted.source == self.source.url else {}
+        step = step_for(unit.kind, wanted, from_here, self.seals(destination, unit))
         if step == "refuse":
             raise BothChanged(str(unit), self.source.url, self.destination.url)
+        if step == "keep":
+            return Carried(unit, "kept")
         if step == "move":
             destination.clear(unit)
             return self._move(unit, source, destination)
@@ -94,19 +107,22 @@ class Passage:
         return Carried(unit, "noted", wanted)
 
     def _move(self, unit: Unit, source: Reader, destination: Writer) -> Carried:
-        if unit.kind == "batch":
-            epochs = {row[LAYOUTS["runs"].names.index("epoch")] for row in source.rows(unit, "runs")}
-            for taken in sorted(destination.taken(epochs, unit.name)):
-                raise RunsClash(unit.name, self.destination.url, taken)
         sealers = {table.name: Sealer(LAYOUTS[table.name], self.left_out) for table in unit.tables}
         sections = ((name, sealer.passing(source.rows(unit, name))) for name, sealer in sealers.items())
-        destination.fill(unit, source.pipelines(unit), sections)
+        destination.fill(unit, source.pipelines(unit), sections, self._epochs(unit, source, destination))
         moved = {name: sealer.seal() for name, sealer in sealers.items()}
         for table, seal in self.seals(destination, unit).items():
             if seal != moved[table]:
                 raise NotEqual(f"{table} of {unit}", f"{moved[table].rows} rows were written, and {seal.rows} read back as others")
         destination.note(unit, moved, self.source.url)
         return Carried(unit, "moved", moved)
+
+    @staticmethod
+    def _epochs(unit: Unit, source: Reader, destination: Writer) -> list[int]:
+        if unit.kind != "batch":
+            return []
+        own = source.epochs(unit.name)
+        return numbered(own, destination.taken(own, unit.name), destination.newest())
 
     def seals(self, reader: Reader, unit: Unit) -> dict[str, Seal]:
         """The seal of each section of a unit, as far as both stores keep it."""

@@ -20,6 +20,7 @@ from schemas.columns import POSTGRESQL, Id, Json, Moment, in_postgresql
 
 OWNER: Final = "owner"  # the parameter that names the unit
 _TIME: Final = "YYYY-MM-DD HH24:MI:SS"  # schemas.store.TIME_FORM, as PostgreSQL writes it
+_COUNTED: Final = {tables.job_events.c.event_id: tables.job_events.c.job_id, tables.runs.c.epoch: tables.runs.c.batch_id}  # within what
 _OWNERS: Final = {"runs": "batch_id", "meta": "name"}  # the column that says which unit a row is of, where it is not `video_id`
 
 
@@ -75,8 +76,8 @@ def _order(table: Table) -> tuple[ColumnElement[Any], ...]:
 def _travelling(column: Column[Any], dialect: str) -> ColumnElement[Any]:
     if column.name == "pipeline_id":
         return tables.pipelines.c.name
-    if column.name == "event_id":
-        return func.row_number().over(partition_by=column.table.c.job_id, order_by=column).label(POSITION)
+    if column in _COUNTED:
+        return func.row_number().over(partition_by=_COUNTED[column], order_by=column).label(POSITION)
     if not isinstance(column.type, (Id, Json, Moment)) and not isinstance(in_postgresql(column.type), Enum):
         return column
     if dialect != POSTGRESQL:

@@ -11,19 +11,19 @@ from sqlalchemy import Connection, Select, Table, bindparam, delete, exists, fun
 
 from actors.stores import lease_queries, queries, rows
 from actors.stores.bulk import add_rows
-from actors.stores.database import Database
+from actors.stores.database import Database, current_epoch
 from actors.stores.transitions import now
 from actors.transfer import golden
 from actors.transfer.columns import OWNER, owned, travelling
 from actors.transfer.seal import Left, Seal
-from actors.transfer.side import Reader, Seals, Side, Writer
+from actors.transfer.side import Noted, Reader, Seals, Side, Writer
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TABLES, Kind, TravelRow, Unit
 from schemas import tables
 from schemas.errors import StoreFailed
 
 ledger: Final = tables.migration_ledger
 _ENTRY: Final = (ledger.c.kind == bindparam("kind_is"), ledger.c.unit == bindparam("unit_is"))
-_NOTED: Final = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest).where(*_ENTRY)
+_NOTED: Final = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest, ledger.c.source).where(*_ENTRY)
 _NOTED_NO_LONGER: Final = delete(ledger).where(*_ENTRY)
 _TOUCHED: Final = update(ledger).where(ledger.c.unit == select(ledger.c.unit).limit(1).scalar_subquery()).values(source=ledger.c.source)
 _OF_NO_JOB: Final = (
@@ -108,6 +108,10 @@ class DatabaseReader(Reader):
     def holds(self, unit: Unit) -> bool:
         return bool(self._connection.scalar(_is_there(unit.kind), {OWNER: unit.name}))
 
+    def epochs(self, batch_id: str) -> list[int]:
+        runs = tables.runs.c
+        return list(self._connection.scalars(select(runs.epoch).where(runs.batch_id == batch_id).order_by(runs.epoch)))
+
     def pipelines(self, unit: Unit) -> list[str]:
         return sorted(queries.pipeline_ids(self._connection))
 
@@ -120,9 +124,9 @@ class DatabaseReader(Reader):
         questions = told or golden.asked(self._connection)
         return questions, golden.answers(self._connection, questions)
 
-    def ledger(self, unit: Unit) -> Seals:
-        found = self._connection.execute(_NOTED, {"kind_is": unit.kind, "unit_is": unit.digest})
-        return {table: Seal(rows, digest) for table, rows, digest in found}
+    def ledger(self, unit: Unit) -> Noted:
+        found = self._connection.execute(_NOTED, {"kind_is": unit.kind, "unit_is": unit.digest}).all()
+        return Noted({one.table_name: Seal(one.row_count, one.digest) for one in found}, found[0].source if found else "")
 
 
 class DatabaseWriter(DatabaseReader, Writer):
@@ -131,6 +135,9 @@ class DatabaseWriter(DatabaseReader, Writer):
     def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
         runs = tables.runs.c
         return set(self._connection.scalars(select(runs.epoch).where(runs.epoch.in_(epochs), runs.batch_id != batch_id)))
+
+    def newest(self) -> int:
+        return current_epoch(self._connection)
 
     def clear(self, unit: Unit) -> None:
         jobs = select(tables.jobs.c.job_id).where(owned(tables.jobs))
@@ -144,18 +151,27 @@ class DatabaseWriter(DatabaseReader, Writer):
             of_jobs = table in (tables.job_pipeline_status, tables.job_events)
             self._connection.execute(delete(table).where(table.c.job_id.in_(jobs) if of_jobs else owned(table)), {OWNER: unit.name})
 
-    def fill(self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]]) -> None:
+    def fill(
+        self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int] = ()
+    ) -> None:
         numbers: dict[str | None, int | None] = {None: None}
         numbers.update(queries.pipeline_ids(self._connection, pipelines))
         for name, found in sections:
             table, names = LAYOUTS[name].table, LAYOUTS[name].names
-            if table is not tables.annotations:
+            if table is tables.runs:
+                self._add_runs(names, found, epochs)
+            elif table is tables.annotations:
+                with self._db.unchecked(self._connection) as unchecked:
+                    self._add(table, names, found, numbers)
+                if unchecked:
+                    self._require_jobs(unit)
+            else:
                 self._add(table, names, found, numbers)
-                continue
-            with self._db.unchecked(self._connection) as unchecked:
-                self._add(table, names, found, numbers)
-            if unchecked:
-                self._require_jobs(unit)
+
+    def _add_runs(self, names: tuple[str, ...], found: Iterable[TravelRow], epochs: Sequence[int]) -> None:
+        place = names.index(POSITION)
+        columns = (*names[:place], "epoch", *names[place + 1 :])
+        add_rows(self._connection, tables.runs, columns, ((*row[:place], epochs[row[place] - 1], *row[place + 1 :]) for row in found))
 
     def _require_jobs(self, unit: Unit) -> None:
         """What a foreign key would, at once for all rows; nobody else writes jobs of this video meanwhile."""

@@ -81,7 +81,7 @@ class FilesRows:
     def runs(self, batch: str) -> Iterator[Stored]:
         leases = Leases(self._register)
         every = (leases.run(int(path.stem)) for path in sorted(self.tree.runs.glob("*.json")))
-        return (run for run in every if run.get("batch_id") == batch)
+        return ({**run, POSITION: n} for n, run in enumerate((run for run in every if run.get("batch_id") == batch), 1))
 
     def meta(self, name: str) -> Iterator[Stored]:
         value = (read_object(self.tree.meta) or {}).get(name)

@@ -22,8 +22,8 @@ from actors.stores.tree import Tree
 from actors.transfer.files_rows import FilesRows, Paths, batches_in, objects
 from actors.transfer.files_video import VideoFiles
 from actors.transfer.seal import Left, Seal
-from actors.transfer.side import Reader, Seals, Side, Writer
-from actors.transfer.unit import TravelRow, Unit
+from actors.transfer.side import Noted, Reader, Seals, Side, Writer
+from actors.transfer.unit import POSITION, TravelRow, Unit
 from schemas.errors import NotFound, StoreUnreachable
 
 _BEGUN = "begun"
@@ -91,15 +91,20 @@ class FilesReader(Reader):
             return self._tree.folder(unit.name).is_dir()
         return any(True for table in unit.tables for _ in self.rows(unit, table.name))
 
+    def epochs(self, batch_id: str) -> list[int]:
+        return [run["epoch"] for run in self._rows.runs(batch_id)]
+
     def pipelines(self, unit: Unit) -> list[str]:
         return self._rows.pipelines(unit.name) if unit.kind == "video" else []
 
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
         return self._rows.of(table, unit.name)
 
-    def ledger(self, unit: Unit) -> Seals:
+    def ledger(self, unit: Unit) -> Noted:
         entry = self._entry(unit)
-        return {} if _BEGUN in entry else {table: Seal(*seal) for table, seal in entry.get("sections", {}).items()}
+        if _BEGUN in entry:
+            return Noted()
+        return Noted({table: Seal(*seal) for table, seal in entry.get("sections", {}).items()}, entry.get("source", ""))
 
     def _entry(self, unit: Unit) -> dict[str, Any]:
         return read_object(self._tree.ledger(unit.digest)) or {}
@@ -115,12 +120,15 @@ class FilesWriter(FilesReader, Writer):
     def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
         return {epoch for epoch in epochs if (run := read_object(self._tree.run(epoch))) and run["batch_id"] != batch_id}
 
+    def newest(self) -> int:
+        return self._newest
+
     def clear(self, unit: Unit) -> None:
         self._note(unit, {_BEGUN: True})
         if unit.kind == "video":
             self._remove(unit.name)
-        for row in objects("runs", self.rows(unit, "runs")) if unit.kind == "batch" else ():
-            self._tree.run(row["epoch"]).unlink(missing_ok=True)
+        for epoch in self.epochs(unit.name) if unit.kind == "batch" else ():
+            self._tree.run(epoch).unlink(missing_ok=True)
 
     def undo(self, unit: Unit) -> None:
         """After a failure nothing is left that looks like a result; whoever was moved here before is moved again."""
@@ -134,7 +142,9 @@ class FilesWriter(FilesReader, Writer):
         if self._tree.folder(video).is_dir():
             shutil.rmtree(self._tree.folder(video))
 
-    def fill(self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]]) -> None:
+    def fill(
+        self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int] = ()
+    ) -> None:
         """All rows of a unit are in memory at once: a file holds them all."""
         self._note(unit, {_BEGUN: True})
         found = {table: objects(table, part) for table, part in sections}
@@ -144,8 +154,9 @@ class FilesWriter(FilesReader, Writer):
             for row in found["video_paths"]:
                 self._paths.add(unit.name, row["path"])
         for run in found.get("runs", ()):
-            self._register.put(self._tree.run(run["epoch"]), run, durable=True)
-            self._newest = max(self._newest, run["epoch"])
+            epoch = epochs[run.pop(POSITION) - 1]
+            self._register.put(self._tree.run(epoch), run | {"epoch": epoch}, durable=True)
+            self._newest = max(self._newest, epoch)
             note_epoch(self._tree, self._newest)
         for one in found.get("meta", ()):
             self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {one["name"]: one["value"]}, durable=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from actors.transfer.golden import Answers
@@ -12,6 +13,14 @@ from actors.transfer.seal import Left, Seal
 from actors.transfer.unit import TravelRow, Unit
 
 Seals = Mapping[str, Seal]  # by table
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An entry of a ledger: the seals of a unit as it was moved, empty where it never was, and the store that it came from."""
+
+    seals: Seals = field(default_factory=dict)
+    source: str = ""
 
 
 class Reader(ABC):
@@ -30,6 +39,10 @@ class Reader(ABC):
         """Whether there is anything of a unit; cheap."""
 
     @abstractmethod
+    def epochs(self, batch_id: str) -> list[int]:
+        """Numbers of the runs of a batch, as they began."""
+
+    @abstractmethod
     def pipelines(self, unit: Unit) -> list[str]:
         """Names of pipelines, among them all that the rows of a unit are of."""
 
@@ -42,8 +55,8 @@ class Reader(ABC):
         return None
 
     @abstractmethod
-    def ledger(self, unit: Unit) -> Seals:
-        """What was noted when the unit was last moved here; empty where it never was."""
+    def ledger(self, unit: Unit) -> Noted:
+        """What was noted when the unit was last moved here."""
 
 
 class Writer(Reader):
@@ -54,12 +67,18 @@ class Writer(Reader):
         """Those of these numbers of runs that another batch has here."""
 
     @abstractmethod
+    def newest(self) -> int:
+        """The highest number of a run here, 0 where there is none."""
+
+    @abstractmethod
     def clear(self, unit: Unit) -> None:
         """Remove the unit."""
 
     @abstractmethod
-    def fill(self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]]) -> None:
-        """Add rows of each table of a unit of which nothing is there; they are of some of these pipelines."""
+    def fill(
+        self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int] = ()
+    ) -> None:
+        """Add rows of each table of a unit of which nothing is there; they are of some of these pipelines, its runs get these numbers."""
 
     @abstractmethod
     def note(self, unit: Unit, seals: Seals, source: str) -> None:

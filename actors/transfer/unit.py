@@ -32,9 +32,9 @@ TABLES: Final[dict[Kind, tuple[Table, ...]]] = {
     ),
     "identities": (tables.identities,),
 }
-POSITION: Final = "position"  # of a line in its job's log, in place of the number that its table gives it
+POSITION: Final = "position"  # of a line in its job's log, of a run in its batch, in place of the number that its table gives it
 PIPELINE: Final = "pipeline"  # by name, in place of the number that its table gives it
-_TRAVELLING: Final = {"pipeline_id": PIPELINE, "event_id": POSITION}
+_TRAVELLING: Final = {"pipeline_id": PIPELINE, "event_id": POSITION, "epoch": POSITION}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,7 +73,7 @@ class Layout:
     def key(self) -> tuple[int, ...]:
         """Where the values are that tell a row apart."""
         names = [_TRAVELLING.get(column.name, column.name) for column in self.table.primary_key]
-        of_a_log = ["job_id"] if POSITION in self.names else []  # lines are counted in each log
+        of_a_log = ["job_id"] if self.table is tables.job_events else []  # lines are counted in each log
         return tuple(self.names.index(name) for name in [*of_a_log, *names])
 
     @cached_property

@@ -20,11 +20,12 @@ from actors.stores import open_store
 from actors.transfer.seal import Sealer
 from actors.transfer.side import open_side
 from actors.transfer.unit import LAYOUTS, TravelRow, Unit
-from schemas.errors import BothChanged, RunsClash, StoreInUse, Unfit
+from schemas.errors import BothChanged, StoreInUse, Unfit
 from schemas.pipeline import SCENE
+from schemas.store import Identity
 from tests import postgres, stored
 from tests.contract.conftest import STORES, digest
-from tests.results import RUN
+from tests.results import RUN, Clip, done
 from vaengine.migration import Progress, migrate, preflight, verify
 
 PAIRS = [(source, destination) for source in STORES for destination in STORES]
@@ -203,13 +204,48 @@ def test_a_destination_that_a_run_works_on_is_refused(own, tmp_path):
             migrate(own, url, "fail")
 
 
-@pytest.mark.parametrize("destination", STORES)
-def test_two_stores_that_were_both_run_on_are_not_merged(own, tmp_path, destination):
-    url = STORES[destination](tmp_path / "copy")
+def run_elsewhere(url: str, clip: Clip) -> str:
+    """Make a store with runs, a video, a setting and identities of its own, as on the next desk; its address is returned."""
     with closing(open_store(url)) as store:
-        store.close_run(store.open_run(replace(RUN, batch_id="another")), "completed")
-    with pytest.raises(RunsClash, match=r"the runs of batch-1 cannot be moved to .*: run 1 there is of another batch"):
-        migrate(own, url, "fail")
+        for batch in ("another", "another", "a third"):
+            store.close_run(store.open_run(replace(RUN, batch_id=batch)), "completed")
+        epoch, job = store.open_run(replace(RUN, batch_id="another")), clip.job(clip.key(SCENE))
+        store.register(epoch, [clip.video], [job])
+        store.commit_chunks(epoch, clip.commits(clip.key(SCENE), job=job))
+        store.finish(epoch, done(job, clip.key(SCENE), clip.scenes(clip.key(SCENE), [20])))
+        store.set_meta(epoch, "preset", "of the other")
+        store.close_run(epoch, "completed")
+        store.put_identities([Identity("person_0001", clip.video_id, "face_0001", "c2", "arcface", 0.5, 1.0)])
+    return url
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_stores_that_were_both_run_on_are_merged(own, tmp_path, destination):
+    """Runs whose numbers are taken get new ones; what is of a whole store stays as it is in the destination, and is told."""
+    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", Clip("/clips/attic.mp4", "d")), STORES[destination](tmp_path / "both")
+    migrate(own, url, "fail")
+    for moved in (migrate(other, url, "fail"), migrate(other, url, "fail")):
+        assert moved.kept == ("setting preset", "identities")
+    assert verify(own, url, within=True).equal
+    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {"setting preset", "identities"}
+    assert not verify(own, url).equal
+    assert migrate(own, url, "fail").moved_rows == 0
+    with closing(open_side(url, read_only=True)) as side, side.reading() as reader:
+        epochs = {batch: reader.epochs(batch) for batch in ("batch-1", "batch-2", "another", "a third")}
+    assert epochs == {"batch-1": [1], "batch-2": [2], "another": [3, 4, 5], "a third": [6]}
+    with closing(open_store(url)) as store:
+        assert store.open_run(RUN) == 7
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_a_video_that_came_from_one_store_is_not_overwritten_by_what_another_has_of_it(own, tmp_path, destination):
+    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", stored.GARDEN), STORES[destination](tmp_path / "both")
+    migrate(own, url, "fail")
+    before = digest_of(url)
+    with pytest.raises(BothChanged, match=f"video {stored.GARDEN.video_id} differs in"):
+        migrate(other, url, "fail")
+    assert digest_of(url) == before
+    assert migrate(own, url, "fail").moved_rows == 0
 
 
 @pytest.mark.parametrize("source", STORES)

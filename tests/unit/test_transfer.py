@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.stores.postgres_json import spelled
-from actors.transfer.carrying import step_for
+from actors.transfer.carrying import numbered, step_for
 from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal, respelled, seal_of
 from actors.transfer.unit import LAYOUTS, Unit
@@ -111,18 +111,28 @@ def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "noted", "there", "step"),
+    ("wanted", "noted", "there", "step", "of_the_store"),
     [
-        (2, 1, 1, "move"),  # the source alone has changed
-        (2, 1, 2, "note"),  # both have come to the same
-        (2, 0, 2, "note"),  # it was there before anything was moved
-        (2, 1, 3, "refuse"),  # both have changed
-        (2, 0, 3, "refuse"),  # never moved, and another one
+        (2, 1, 1, "move", "move"),  # the source alone has changed
+        (2, 1, 2, "note", "note"),  # both have come to the same
+        (2, 0, 2, "note", "note"),  # it was there before anything was moved
+        (2, 1, 3, "refuse", "keep"),  # both have changed
+        (2, 0, 3, "refuse", "keep"),  # never moved, and another one
     ],
 )
-def test_what_the_destination_has_changed_is_never_overwritten(wanted, noted, there, step):
+def test_what_the_destination_has_changed_is_never_overwritten(wanted, noted, there, step, of_the_store):
     seals = [{}, *({"jobs": Seal(1, f"{n:064x}")} for n in (1, 2, 3))]
-    assert step_for(seals[wanted], seals[noted], seals[there]) == step
+    told = seals[wanted], seals[noted], seals[there]
+    assert [step_for(kind, *told) for kind in ("video", "batch")] == [step, step]
+    assert [step_for(kind, *told) for kind in ("setting", "identities")] == [of_the_store, of_the_store]
+
+
+@given(st.sets(st.integers(1, 20), min_size=1).map(sorted), st.sets(st.integers(1, 20)))
+def test_runs_keep_their_numbers_unless_another_batch_has_one_and_never_share_any(own, others):
+    kept = numbered(own, others & {*own}, max(others, default=0))
+    assert len(kept) == len(own)
+    assert kept == sorted(set(kept) - others)
+    assert others & {*own} or kept == own
 
 
 HAZARD = Hazard("annotations", "'a'", "data", "a NUL character in JSON")
