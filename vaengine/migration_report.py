@@ -22,7 +22,7 @@ STEPS: Final = {
     "moved": "moved",
     "unchanged": "there already, unchanged since",
     "noted": "there already, equal",
-    "kept": "another there, which stays",
+    "kept": "there already and different, left as it is",
     "removed": "removed there since, not brought back",
     "quarantined": "left out",
 }

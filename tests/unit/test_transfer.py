@@ -139,13 +139,16 @@ HAZARD = Hazard("annotations", "'a'", "data", "a NUL character in JSON")
 
 
 def test_a_move_is_told_with_what_was_left_out():
-    found = Migration("a", "b", {"moved": 2, "quarantined": 1}, 7, {}, (), {"video v": (HAZARD,)}, source_in_use=True)
+    steps = {"moved": 2, "kept": 1, "quarantined": 1}
+    found = Migration("a", "b", steps, 7, kept=("identities",), quarantined={"video v": (HAZARD,)}, source_in_use=True)
     assert list(migration_report.migration_lines(found)) == [
         "a -> b",
         "2 units moved",
+        "1 unit there already and different, left as it is",
         "1 unit left out",
         "7 rows written, each read back and equal",
         "left out: annotations.data of 'a': a NUL character in JSON",
+        "stays as it is in the destination: identities",
         "a run was at work on the source: give the same command again when it has ended, it moves what is new",
     ]
     assert migration_report.migration_code(found) == 4
