@@ -290,13 +290,6 @@ class Unstorable(VaengineError):
     kind = "unstorable"
 
 
-class BothChanged(UsageError):
-    """A unit that is in both stores, and neither as it was moved. Values: unit, source, destination."""
-
-    template = "{0} differs in {1} and {2}, which was not moved from there or has changed since as well: nothing of it was moved;"
-    template += " give an empty destination, or `vaengine db forget` it in the source, if what is there is not wanted"
-
-
 class SameStore(UsageError):
     """A store that is to be moved into itself. Values: url."""
 

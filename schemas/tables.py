@@ -241,6 +241,10 @@ identities: Final = Table(
     Column("created_at", Moment, server_default=utc_now()),
 )
 
+STORE_ID: Final = "store_id"  # rows of `meta` about the database itself, which go nowhere else
+REMOVAL: Final = "removal"
+OF_ITSELF: Final = (STORE_ID, REMOVAL)
+
 meta: Final = Table(
     "meta",
     metadata,
@@ -256,6 +260,6 @@ migration_ledger: Final = Table(  # what `vaengine migrate` brought here, sectio
     Column("table_name", WORDS, primary_key=True),
     Column("row_count", INTEGER_64, nullable=False),
     Column("digest", WORDS, nullable=False),  # actors.transfer.seal.Seal
-    Column("source", WORDS, nullable=False),
+    Column("source", WORDS, nullable=False),  # the id of the store that it came from
     Column("moved_at", Moment, nullable=False),
 )

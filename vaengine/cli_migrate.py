@@ -37,7 +37,7 @@ def migrate(
             rows, hazards = migration.preflight(source, destination, tell)
         event = migration_report.hazard_event(hazards, rows, *migration.shown(source, destination))
         lines = migration_report.hazard_lines(hazards, sum(rows.values()), migration.shown(source, destination)[1])
-        code = migration_report.QUARANTINED if hazards else migration_report.EQUAL
+        code = migration_report.LEFT_OUT if hazards else migration_report.EQUAL
     else:
         with shown("moving", as_json=as_json) as tell:
             found = migration.migrate(source, destination, chosen, tell)
@@ -57,7 +57,7 @@ def migrate(
 def db_verify(
     first: Annotated[str, typer.Argument(metavar="A", help=f"One store: {FORMS}.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
-    within: Annotated[bool, typer.Option("--within", help="B may hold more: is all that A holds in it?")] = False,
+    within: Annotated[bool, typer.Option("--within", help="B may hold more videos and batches: are those of A in it?")] = False,
     report: Report = None,
     as_json: Json = False,
     verbose: Verbose = False,

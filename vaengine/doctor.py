@@ -19,7 +19,7 @@ from actors.stores.address import Address
 from vaengine import postgres_programs
 from vaengine.checks import Check, installed, package_folder
 from vaengine.doctor_models import embedded_check, hub_check, sound_hub_check, token_check, weights_check
-from vaengine.doctor_stores import existing, programs_check, store_check
+from vaengine.doctor_stores import existing, programs_check, store_check, store_folder
 from vaengine.models.catalogue import needed
 from vaengine.models.download import Source
 from vaengine.models.hub import Hub
@@ -59,7 +59,8 @@ def examine(out: Path, models: Path | None = None, environment: Mapping[str, str
     yield bytecode_check(*bytecode_of("ray"))
     yield gpu_check(gpus, installed("torch") or "")
     yield shm_check(_room(Path("/dev/shm")))
-    yield disk_check(out, shutil.disk_usage(existing(out)).free)
+    folder = store_folder(address, out)
+    yield disk_check(folder, shutil.disk_usage(existing(folder)).free)
     yield store_check(address, out)
     yield programs_check(next(postgres_programs.found(environment, Account.here()), None))
     yield from (embedded_check(*each, package_folder(each[1])) for each in EMBEDDED_FILES)

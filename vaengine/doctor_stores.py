@@ -19,42 +19,73 @@ NETWORK_FILE_SYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fu
 def store_check(address: Address | None, out: Path) -> Check:
     """Whether a run could keep its results at an address, or under `out` where there is none."""
     if address is not None and address.kind == "postgresql":
-        return database_check(address.url)
-    folder = out if address is None else address.path if address.kind == "files" else address.path.parent
-    return folder_check(folder, write_fault(existing(folder)), file_system(existing(folder)))
+        return postgres_check(address.url)
+    folder = store_folder(address, out)
+    if fault := _fault(address) or write_fault(existing(folder)):
+        return Check(
+            "store", "fail", f"{address.shown if address else out} cannot be written: {fault}", "check it, or choose another place"
+        )
+    kind = file_system(existing(folder))
+    return folder_check(folder, "files" if address and address.kind == "files" else f"SQLite {sqlite3.sqlite_version}", kind)
 
 
-def folder_check(folder: Path, fault: str | None, kind: str) -> Check:
-    """Whether SQLite can write where the results would go."""
-    if fault:
-        return Check("store", "fail", f"cannot write under {folder}: {fault}", "check the permissions, or choose another --out")
-    if kind in NETWORK_FILE_SYSTEMS:
+def store_folder(address: Address | None, out: Path) -> Path:
+    """The folder on a disk of this machine that takes the results: `out` too where the store is elsewhere."""
+    if address is None or address.kind == "postgresql":
+        return out
+    return address.path if address.kind == "files" else address.path.parent
+
+
+def _fault(address: Address | None) -> str | None:
+    """What is wrong with the store that an address on a disk has already; None where nothing is, or there is none yet."""
+    if address is None or not address.path.exists():
+        return None
+    if address.kind == "files":
+        return None if address.path.is_dir() else "it is no folder"
+    if not address.path.is_file():
+        return "it is no file"
+    from actors.stores.sqlite_database import SQLiteDatabase
+
+    try:
+        with closing(SQLiteDatabase(address.path, read_only=True, as_found=True)) as database:
+            if database.revision() is not None:
+                database.require(older=True)
+    except VaengineError as error:
+        return str(error)
+    return None
+
+
+def folder_check(folder: Path, what: str, file_system: str) -> Check:
+    """A folder that can be written: good, unless it is somewhere else."""
+    if file_system in NETWORK_FILE_SYSTEMS:
         cure = "locks over the network are slow or unsafe: put the store on a local disk with --db sqlite:///FILE"
-        return Check("store", "warn", f"writable, but {kind}", cure)
-    return Check("store", "ok", f"SQLite {sqlite3.sqlite_version} writes under {folder}" + (f" ({kind})" if kind else ""))
+        return Check("store", "warn", f"writable, but {file_system}", cure)
+    return Check("store", "ok", f"{what} under {folder}, which can be written" + (f" ({file_system})" if file_system else ""))
 
 
-def database_check(url: str) -> Check:
-    """Whether a PostgreSQL database is there, of which version, and what the role may do; nothing in it is changed."""
+def postgres_check(url: str) -> Check:
+    """Whether a PostgreSQL database is there, of which version it and its tables are, what the role may do; nothing in it is changed."""
+    from actors.migrations import HEAD
     from actors.stores import pgvector
     from actors.stores.postgres_database import PostgresDatabase
 
     try:
         with closing(PostgresDatabase(url, read_only=True, as_found=True)) as database:
-            is_empty = database.revision() is None
-            if not is_empty:
+            revision = database.revision()
+            if revision is not None:
                 database.require(older=True)
             with database.read() as connection:
                 vectors = "with" if pgvector.standing(connection).is_here else "without"
-            told = f"PostgreSQL {database.server_version()} {vectors} pgvector at {database.url}" + (", empty" if is_empty else "")
-            return access_check(told, may_write=database.may_write())
+            tables = "no tables yet" if revision is None else f"tables {revision}"
+            told = f"PostgreSQL {database.server_version()} {vectors} pgvector, {tables}, at {database.url}"
+            return access_check(told, may_write=database.may_write(alter=revision != HEAD))
     except VaengineError as error:
         found, _, cure = str(error).rpartition("; ")
         return Check("store", "fail", found or cure, cure if found else "")
 
 
 def access_check(database: str, *, may_write: bool) -> Check:
-    """A role that may only read can look at results, and run nothing."""
+    """A role that may not write all tables, or not bring them up to date, can look at results, and run nothing."""
     if may_write:
         return Check("store", "ok", database)
     return Check("store", "warn", f"{database}, which this role may only read", "a run needs one that may create tables and write")

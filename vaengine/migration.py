@@ -44,6 +44,7 @@ class Migration:
     moved_rows: int = 0
     tables: dict[str, Seal] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     quarantined: dict[str, tuple[Hazard, ...]] = field(default_factory=dict)
     source_in_use: bool = False  # what runs have written since is not there
@@ -59,6 +60,7 @@ class Comparison:
     tables: dict[str, Seal]
     differing: int
     differences: tuple[Difference, ...]
+    within: bool = False  # only what the first holds was looked at
     questions: int = 0  # golden ones, asked of both where both are databases
     otherwise: tuple[str, ...] = ()  # those that they answer otherwise
 
@@ -133,7 +135,7 @@ def verify(first: str, second: str, tell: Tell = lambda _: None, *, within: bool
             tell(Progress(done, len(units), rows))
         told = tuple(sorted(differences, key=lambda one: (one.unit, one.table)))
         urls, asked = (passage.source.url, passage.destination.url), (0, ()) if within else answered_otherwise(passage)
-        return Comparison(*urls, len(units), _by_table(seals), differing, told, *asked)
+        return Comparison(*urls, len(units), _by_table(seals), differing, told, within, *asked)
 
 
 def _units(side: Side) -> list[Unit]:
@@ -168,8 +170,7 @@ class _Tally:
         self._units, self._tell = units, tell
         self._steps, self._rows, self._moved = Counter[str](), 0, 0
         self._seals: list[Seals] = []
-        self._kept: list[str] = []
-        self._removed: list[str] = []
+        self._named: dict[str, list[str]] = {"kept": [], "refused": [], "removed": []}
         self._quarantined: dict[str, tuple[Hazard, ...]] = {}
 
     def add(self, carried: Carried) -> None:
@@ -177,10 +178,8 @@ class _Tally:
         self._rows += carried.rows
         self._moved += carried.rows if carried.step == "moved" else 0
         self._seals.append(carried.seals)
-        if carried.step == "kept":
-            self._kept.append(str(carried.unit))
-        if carried.step == "removed":
-            self._removed.append(str(carried.unit))
+        if carried.step in self._named:
+            self._named[carried.step].append(str(carried.unit))
         if carried.step == "quarantined":
             self._quarantined[str(carried.unit)] = carried.hazards
         self._tell(Progress(self._steps.total(), self._units, self._rows))
@@ -188,5 +187,5 @@ class _Tally:
     def migration(self, passage: Passage, *, source_in_use: bool) -> Migration:
         roots = _by_table(self._seals)
         urls = passage.source.url, passage.destination.url
-        stays = tuple(self._kept), tuple(self._removed)
-        return Migration(*urls, dict(self._steps), self._moved, roots, *stays, self._quarantined, source_in_use)
+        kept, refused, removed = (tuple(self._named[step]) for step in ("kept", "refused", "removed"))
+        return Migration(*urls, dict(self._steps), self._moved, roots, kept, refused, removed, self._quarantined, source_in_use)

@@ -17,12 +17,13 @@ from vaengine.quantities import counted, timestamp
 
 EQUAL: Final = 0
 DIFFERENT: Final = 3
-QUARANTINED: Final = 4
+LEFT_OUT: Final = 4
 STEPS: Final = {
     "moved": "moved",
     "unchanged": "there already, unchanged since",
     "noted": "there already, equal",
     "kept": "there already and different, left as it is",
+    "refused": "there already with other results, not moved",
     "removed": "removed there since, not brought back",
     "quarantined": "left out",
 }
@@ -37,6 +38,9 @@ def migration_lines(found: Migration) -> Iterator[str]:
     hazards = [str(hazard) for own in found.quarantined.values() for hazard in own]
     yield from _some([f"left out: {hazard}" for hazard in hazards])
     yield from _some([f"stays as it is in the destination: {unit}" for unit in found.kept])
+    yield from _some([f"not moved: {unit}, of which the destination has results of its own" for unit in found.refused])
+    if found.refused:
+        yield f"where those of {found.source} are not wanted, `vaengine db forget` them there; where they are, move elsewhere"
     yield from _some([f"removed in the destination: {unit}" for unit in found.removed])
     if found.source_in_use:
         yield "a run was at work on the source: give the same command again when it has ended, it moves what is new"
@@ -46,7 +50,8 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
     """How a comparison ended."""
     yield from _some([f"differs: {one}" for one in found.differences], found.differing)
     yield from (f"answered otherwise: {name}" for name in found.otherwise)
-    verdict = "equal" if found.equal else f"not equal: {counted(found.differing, 'section')} differ"
+    same = "all of the first is in the second" if found.within else "equal"
+    verdict = same if found.equal else f"not equal: {counted(found.differing, 'section')} differ"
     asked = f", {counted(found.questions, 'question')} answered by both" if found.questions else ""
     yield f"{verdict}: {found.first} and {found.second}, {counted(found.units, 'unit')}{asked}"
 
@@ -83,7 +88,7 @@ def hazard_event(hazards: Sequence[Hazard], rows: Mapping[str, int], source: str
 
 def migration_code(found: Migration) -> int:
     """0 when everything is there, 4 when something was left out."""
-    return QUARANTINED if found.quarantined else EQUAL
+    return LEFT_OUT if found.quarantined or found.refused else EQUAL
 
 
 def write(event: Mapping[str, Any], path: Path) -> None:

@@ -21,7 +21,7 @@ from schemas.chunk import WorkKey
 from schemas.job import BatchJob
 from schemas.retention import PersonIn, Pruning, Removed, Stock
 
-_UNFINISHED = {"name": "removal", "value": "the database's files still hold bytes of it"}  # a row of table `meta`
+_UNFINISHED = {"name": tables.REMOVAL, "value": "the database's files still hold bytes of it"}  # a row of table `meta`
 
 
 class DatabaseRetention(DatabaseRequests):

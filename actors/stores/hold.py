@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from actors.stores.atomic import storage_errors
+from actors.stores.atomic import storage_errors, write_atomic
 from actors.stores.tree import Tree
 
 
@@ -17,6 +18,10 @@ def lay_out(tree: Tree) -> None:
         tree.scratch.mkdir(parents=True, exist_ok=True)
         tree.runs.mkdir(exist_ok=True)
         tree.epoch.touch()
+    if not tree.store_id.exists():
+        with held(tree):
+            if not tree.store_id.exists():  # another process may have been first
+                write_atomic(tree.store_id, uuid.uuid4().hex.encode())
 
 
 @contextmanager

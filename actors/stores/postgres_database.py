@@ -38,10 +38,17 @@ _REFUSED: Final = {  # what a server says before there is a SQLSTATE -> what to 
     "no password supplied": "give the password in the URL, in PGPASSWORD or in ~/.pgpass",
 }
 _MAY_WRITE: Final = """
-SELECT NOT pg_is_in_recovery() AND CASE
-    WHEN to_regclass('annotations') IS NULL THEN has_schema_privilege(current_schema(), 'CREATE')
-    ELSE has_table_privilege(to_regclass('annotations'), 'INSERT')
-END
+SELECT NOT pg_is_in_recovery() AND coalesce(
+    (
+        SELECT bool_and(
+            has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
+            AND (NOT %(alter)s OR pg_has_role(relowner, 'USAGE'))
+        )
+        FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname = ANY(%(names)s)
+    ),
+    has_schema_privilege(current_schema(), 'CREATE')
+)
 """
 _UNWIPED: Final = (
     "PostgreSQL keeps removed rows in its files until VACUUM, and in its write-ahead log, replicas and backups: ask its administrator"
@@ -162,10 +169,10 @@ class PostgresDatabase(Database):
         with self.read() as connection:
             return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
 
-    def may_write(self) -> bool:
-        """Whether the role may add to the tables, or make them where there are none."""
+    def may_write(self, *, alter: bool) -> bool:
+        """Whether the role may write all tables, and `alter` them where that is needed too; or make them where there are none."""
         with self.read() as connection:
-            return bool(connection.exec_driver_sql(_MAY_WRITE).scalar())
+            return bool(connection.exec_driver_sql(_MAY_WRITE, {"names": list(metadata.tables), "alter": alter}).scalar())
 
     def vacuum(self) -> tuple[str, ...]:
         refused: list[str] = []

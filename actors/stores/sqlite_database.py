@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,9 +55,12 @@ class SQLiteDatabase(Database):
                 path.parent.mkdir(parents=True, exist_ok=True)
         self._is_ours = False
         self._engine = self._connected()
-        if not as_found:
-            self._claim()
-            self._migrate()
+        with ExitStack() as opening:
+            opening.callback(self.close)
+            if not as_found:
+                self._claim()
+                self._migrate()
+            opening.pop_all()
 
     def _claim(self) -> None:
         """Look whose file it is before anything of it is changed, be it only how it keeps its log; raises `StoreUnreachable`."""

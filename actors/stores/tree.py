@@ -1,6 +1,6 @@
 """Names in a store of files.
 
-BASE/.store/{epoch, meta.json, controls.json, runs/, paths/, scratch/, removal.json}
+BASE/.store/{epoch, store_id, meta.json, controls.json, runs/, paths/, scratch/, removal.json}
 BASE/.store/ledger/UNIT.json                                              what was moved here from other stores
 BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and the work keys they hold
 BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people open
@@ -41,6 +41,10 @@ class Tree:
     @property
     def epoch(self) -> Path:
         return self.base / ".store" / "epoch"
+
+    @property
+    def store_id(self) -> Path:
+        return self.base / ".store" / "store_id"
 
     @property
     def meta(self) -> Path:

@@ -11,11 +11,12 @@ from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal, Sealer, seal_of
 from actors.transfer.side import Reader, Seals, Side, Writer
 from actors.transfer.unit import LAYOUTS, Kind, Unit
-from schemas.errors import BothChanged, NotEqual, StoreFailed, Unstorable
+from schemas import tables
+from schemas.errors import NotEqual, StoreFailed, Unstorable
 
-Step = Literal["moved", "unchanged", "noted", "kept", "removed", "quarantined"]
+Step = Literal["moved", "unchanged", "noted", "kept", "refused", "removed", "quarantined"]
 MOST_TOLD: Final = 20  # hazards of one unit
-OF_THE_STORE: Final = ("setting", "identities")
+NO_RESULTS: Final = ("batch", "setting", "identities")  # history, and what is about all that a store holds: each store has its own
 
 _TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, OverflowError)  # how a value that does not arrive may show
 
@@ -24,8 +25,9 @@ _TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, Ove
 class Carried:
     """What became of one unit, and its rows by table.
 
-    `noted`: it was there, and equal; `kept`: another is there, which stays; `removed`: taken out of the destination since it was moved,
-    and not brought back; `quarantined`: left in the source, for its hazards.
+    `noted`: it was there, and equal; `kept`: another is there, which stays; `refused`: another is there, whose results are neither given
+    up nor mixed with these; `removed`: taken out of the destination since it was moved, and not brought back; `quarantined`: left in the
+    source, for its hazards.
     """
 
     unit: Unit
@@ -42,14 +44,14 @@ def step_for(kind: Kind, wanted: Seals, noted: Seals, there: Seals) -> Literal["
     """What to do with a unit that both hold and whose seals in the source are not those in the ledger.
 
     `noted` are those of the last move from this source, empty where there was none: what came from elsewhere is not overwritten. What the
-    destination has changed since is newer than the source, unless that has changed too. Of what is about all that a store holds, and so
-    each has its own, that of the destination stays.
+    destination has changed since is newer than the source, unless that has changed too. Paths do not count there: each leads to one video,
+    so another one that was moved may have taken it.
     """
     if there == wanted:
         return "note"
-    if noted and there == noted:
+    if noted and all(there[table] == seal for table, seal in noted.items() if table != tables.video_paths.name):
         return "move"
-    return "keep" if kind in OF_THE_STORE else "refuse"
+    return "keep" if kind in NO_RESULTS else "refuse"
 
 
 def numbered(own: Sequence[int], taken: Collection[int], newest: int) -> list[int]:
@@ -68,7 +70,7 @@ class Passage:
         """Move a unit unless that was done before, in one transaction of the destination.
 
         What would not arrive as it is shows by the proof that follows each move, or by the destination's refusal, and is looked for then.
-        Raises `BothChanged` where something would be lost, `NotEqual` where what was written does not read as it was.
+        Raises `NotEqual` where what was written does not read as it was.
         """
         try:
             with self.source.reading() as source, self.destination.writing(unit) as destination:
@@ -94,16 +96,16 @@ class Passage:
         wanted = self.seals(source, unit)
         if wanted == noted.seals:
             return Carried(unit, "unchanged", wanted)
-        from_here = noted.seals if noted.source == self.source.url else {}
+        from_here = noted.seals if noted.source == self.source.store_id else {}
         step = step_for(unit.kind, wanted, from_here, self.seals(destination, unit))
         if step == "refuse":
-            raise BothChanged(str(unit), self.source.url, self.destination.url)
+            return Carried(unit, "refused")
         if step == "keep":
             return Carried(unit, "kept")
         if step == "move":
             destination.clear(unit)
             return self._move(unit, source, destination)
-        destination.note(unit, wanted, self.source.url)
+        destination.note(unit, wanted, noted.source or self.source.store_id)
         return Carried(unit, "noted", wanted)
 
     def _move(self, unit: Unit, source: Reader, destination: Writer) -> Carried:
@@ -114,7 +116,7 @@ class Passage:
         for table, seal in self.seals(destination, unit).items():
             if seal != moved[table]:
                 raise NotEqual(f"{table} of {unit}", f"{moved[table].rows} rows were written, and {seal.rows} read back as others")
-        destination.note(unit, moved, self.source.url)
+        destination.note(unit, moved, self.source.store_id)
         return Carried(unit, "moved", moved)
 
     @staticmethod

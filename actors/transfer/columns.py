@@ -69,7 +69,9 @@ def owned(table: Table) -> ColumnElement[bool]:
 
 
 def _order(table: Table) -> tuple[ColumnElement[Any], ...]:
-    """By time, as its index has them: rows that are asked for together then lie together in the new store as well."""
+    """Annotations by time, as their index has them: rows that are asked for together then lie together in the new store as well."""
+    if table is tables.runs:
+        return (table.c.epoch,)
     return (table.c.timestamp_seconds,) if table is tables.annotations else ()
 
 

@@ -26,6 +26,8 @@ _ENTRY: Final = (ledger.c.kind == bindparam("kind_is"), ledger.c.unit == bindpar
 _NOTED: Final = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest, ledger.c.source).where(*_ENTRY)
 _NOTED_NO_LONGER: Final = delete(ledger).where(*_ENTRY)
 _TOUCHED: Final = update(ledger).where(ledger.c.unit == select(ledger.c.unit).limit(1).scalar_subquery()).values(source=ledger.c.source)
+_SETTINGS: Final = select(tables.meta.c.name).where(tables.meta.c.name.not_in(tables.OF_ITSELF)).order_by(tables.meta.c.name)
+_STORE_ID: Final = select(tables.meta.c.value).where(tables.meta.c.name == tables.STORE_ID)
 _OF_NO_JOB: Final = (
     select(tables.annotations.c.job_id)
     .outerjoin(tables.jobs, tables.jobs.c.job_id == tables.annotations.c.job_id)
@@ -49,6 +51,8 @@ class DatabaseSide(Side):
 
     def __init__(self, database: Database, kind: Literal["sqlite", "postgresql"]) -> None:
         self._db, self.url, self.kind = database, database.url, kind
+        with database.read() as connection:
+            self.store_id = connection.execute(_STORE_ID).scalar_one()
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
@@ -87,7 +91,7 @@ class DatabaseReader(Reader):
     def units(self) -> list[Unit]:
         return [
             *(Unit("batch", name) for name in self._batches()),
-            *(Unit("setting", name) for name in self._connection.scalars(select(tables.meta.c.name).order_by(tables.meta.c.name))),
+            *(Unit("setting", name) for name in self._connection.scalars(_SETTINGS)),
             *(Unit("video", name) for name in self._videos()),
             *([Unit("identities", "")] if self.holds(Unit("identities", "")) else []),
         ]
@@ -171,7 +175,8 @@ class DatabaseWriter(DatabaseReader, Writer):
     def _add_runs(self, names: tuple[str, ...], found: Iterable[TravelRow], epochs: Sequence[int]) -> None:
         place = names.index(POSITION)
         columns = (*names[:place], "epoch", *names[place + 1 :])
-        add_rows(self._connection, tables.runs, columns, ((*row[:place], epochs[row[place] - 1], *row[place + 1 :]) for row in found))
+        numbered = ((*row[:place], epoch, *row[place + 1 :]) for epoch, row in zip(epochs, found, strict=False))  # one may have begun since
+        add_rows(self._connection, tables.runs, columns, numbered)
 
     def _require_jobs(self, unit: Unit) -> None:
         """What a foreign key would, at once for all rows; nobody else writes jobs of this video meanwhile."""

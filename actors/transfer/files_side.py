@@ -42,6 +42,8 @@ class FilesSide(Side):
             raise NotFound("store", self.url)
         if not read_only:
             lay_out(self._tree)
+        # A store that no run of this version has written has none.
+        self.store_id = self._tree.store_id.read_text() if self._tree.store_id.exists() else self.url
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
@@ -147,21 +149,30 @@ class FilesWriter(FilesReader, Writer):
     ) -> None:
         """All rows of a unit are in memory at once: a file holds them all."""
         self._note(unit, {_BEGUN: True})
+        if unit.kind == "batch":
+            self._put_runs(unit.name, sections, epochs)
+            return
         found = {table: objects(table, part) for table, part in sections}
         if unit.kind == "video":
             self._remove(unit.name)  # what a kill has left
             VideoFiles(self._register, unit.name).write(found)
             for row in found["video_paths"]:
                 self._paths.add(unit.name, row["path"])
-        for run in found.get("runs", ()):
-            epoch = epochs[run.pop(POSITION) - 1]
-            self._register.put(self._tree.run(epoch), run | {"epoch": epoch}, durable=True)
-            self._newest = max(self._newest, epoch)
-            note_epoch(self._tree, self._newest)
         for one in found.get("meta", ()):
             self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {one["name"]: one["value"]}, durable=True)
         if unit.kind == "identities":
             self._register.put(self._tree.identities, {"identities": found["identities"]}, durable=True)
+
+    def _put_runs(self, batch_id: str, sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int]) -> None:
+        for epoch in self.epochs(batch_id):
+            self._tree.run(epoch).unlink()  # what a kill has left
+        for table, part in sections:
+            for epoch, row in zip(epochs, part, strict=False):  # one may have begun since they were counted
+                (run,) = objects(table, [row])
+                del run[POSITION]
+                self._register.put(self._tree.run(epoch), run | {"epoch": epoch}, durable=True)
+                self._newest = max(self._newest, epoch)
+                note_epoch(self._tree, self._newest)
 
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         sections = {table: [seal.rows, seal.digest] for table, seal in seals.items()}

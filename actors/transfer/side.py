@@ -17,7 +17,7 @@ Seals = Mapping[str, Seal]  # by table
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """An entry of a ledger: the seals of a unit as it was moved, empty where it never was, and the store that it came from."""
+    """An entry of a ledger: the seals of a unit as it was moved, empty where it never was, and the id of the store that it came from."""
 
     seals: Seals = field(default_factory=dict)
     source: str = ""
@@ -86,9 +86,10 @@ class Writer(Reader):
 
 
 class Side(ABC):
-    """One store; `left_out` is what it does not keep of what others do."""
+    """One store: `store_id` is its own wherever it lies, `left_out` what it does not keep of what others do."""
 
     url: str
+    store_id: str
     kind: Literal["files", "sqlite", "postgresql"]
     left_out: Left
 

@@ -17,10 +17,12 @@ import psycopg
 import pytest
 
 from actors.stores import open_store
+from actors.stores.register import Register
+from actors.transfer import files_side
 from actors.transfer.seal import Sealer
 from actors.transfer.side import open_side
 from actors.transfer.unit import LAYOUTS, TravelRow, Unit
-from schemas.errors import BothChanged, StoreInUse, Unfit
+from schemas.errors import StoreInUse, Unfit
 from schemas.pipeline import SCENE
 from schemas.store import Identity
 from tests import postgres, stored
@@ -28,6 +30,7 @@ from tests.contract.conftest import STORES, digest
 from tests.results import RUN, Clip, done
 from vaengine.migration import Progress, migrate, preflight, verify
 
+ATTIC = Clip("/clips/attic.mp4", "d")
 PAIRS = [(source, destination) for source in STORES for destination in STORES]
 
 
@@ -100,6 +103,23 @@ def dying_in_a_section(source: str, destination: str, rows: int) -> None:
     migrate(source, destination, "fail")
 
 
+def dying_at_a_write(source: str, destination: str, after: int) -> None:
+    """Migrate until so many files have been written."""
+    left = iter(range(after))
+
+    def counted(write: Callable[..., None]) -> Callable[..., None]:
+        def written(*given: object, **told: object) -> None:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            write(*given, **told)
+
+        return written
+
+    Register.put = counted(Register.put)
+    files_side.note_epoch = counted(files_side.note_epoch)
+    migrate(source, destination, "fail")
+
+
 def killed(dying: Callable[[str, str, int], None], source: str, destination: str, after: int) -> bool:
     """Whether a migration in a process of its own was killed; False: it came to its end before."""
     child = multiprocessing.get_context("fork").Process(target=dying, args=(source, destination, after))
@@ -133,6 +153,18 @@ def test_a_migration_killed_in_the_middle_of_a_section_goes_on(sources, tmp_path
     assert moved.moved_rows > 0
     assert digest_of(url) == digest_of(source)
     assert verify(source, url).equal
+
+
+def test_a_migration_into_files_killed_at_any_write_goes_on_also_where_runs_get_new_numbers(own, tmp_path):
+    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", ATTIC), f"files:{tmp_path}/both"
+    migrate(own, url, "fail")
+    after = 0
+    while killed(dying_at_a_write, other, url, after):
+        after += 1
+    assert after > 8
+    assert migrate(other, url, "fail").moved_rows == 0
+    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {"setting preset", "identities"}
+    assert verify(own, url, within=True).equal
 
 
 # Who has changed what since.
@@ -179,8 +211,10 @@ def test_what_both_have_changed_is_refused_and_named(own, tmp_path, destination)
         store.reopen([job.job_id for job in store.jobs() if job.video_id == stored.GARDEN.video_id])
         job = next(job for job in store.jobs() if job.video_id == stored.GARDEN.video_id)
         store.save_annotations(job.job_id, SCENE, [{"annotation_type": "scene", "timestamp_seconds": 4.0}])
-    with pytest.raises(BothChanged, match=f"video {stored.GARDEN.video_id} differs in .*: nothing of it was moved"):
-        migrate(own, url, "fail")
+    before = digest_of(url)
+    moved = migrate(own, url, "fail")
+    assert moved.refused == (f"video {stored.GARDEN.video_id}",)
+    assert digest_of(url) == before
 
 
 def test_what_was_taken_out_of_the_destination_is_not_brought_back(own, tmp_path):
@@ -222,7 +256,7 @@ def run_elsewhere(url: str, clip: Clip) -> str:
 @pytest.mark.parametrize("destination", STORES)
 def test_stores_that_were_both_run_on_are_merged(own, tmp_path, destination):
     """Runs whose numbers are taken get new ones; what is of a whole store stays as it is in the destination, and is told."""
-    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", Clip("/clips/attic.mp4", "d")), STORES[destination](tmp_path / "both")
+    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", ATTIC), STORES[destination](tmp_path / "both")
     migrate(own, url, "fail")
     for moved in (migrate(other, url, "fail"), migrate(other, url, "fail")):
         assert moved.kept == ("setting preset", "identities")
@@ -242,10 +276,36 @@ def test_a_video_that_came_from_one_store_is_not_overwritten_by_what_another_has
     other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", stored.GARDEN), STORES[destination](tmp_path / "both")
     migrate(own, url, "fail")
     before = digest_of(url)
-    with pytest.raises(BothChanged, match=f"video {stored.GARDEN.video_id} differs in"):
-        migrate(other, url, "fail")
+    for _ in range(2):
+        moved = migrate(other, url, "fail")
+        assert moved.refused == (f"video {stored.GARDEN.video_id}",)
+        assert digest_of(url) == before
+        assert migrate(own, url, "fail").moved_rows == 0
+
+
+def test_a_store_is_known_by_what_it_is_and_not_by_its_address(own, tmp_path):
+    """On the next desk another one may have the same path, and one that was moved away is still the same."""
+    url, home = postgres.fresh_database(), Path(own.removeprefix("sqlite:///"))
+    migrate(own, url, "fail")
+    before, away = digest_of(url), home.rename(tmp_path / "away.db")
+    run_elsewhere(own, stored.GARDEN)
+    assert migrate(own, url, "fail").refused == (f"video {stored.GARDEN.video_id}",)
     assert digest_of(url) == before
-    assert migrate(own, url, "fail").moved_rows == 0
+    rerun(f"sqlite:///{away}")
+    assert migrate(f"sqlite:///{away}", url, "fail").steps["moved"] == 1
+    assert digest_of(url) == digest_of(f"sqlite:///{away}")
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_a_path_under_which_two_stores_have_different_videos_keeps_neither_from_being_moved_again(own, tmp_path, destination):
+    same_path = Clip(stored.GARDEN.name, "e")
+    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", same_path), STORES[destination](tmp_path / "both")
+    migrate(own, url, "fail")
+    migrate(other, url, "fail")
+    rerun(own)
+    moved = migrate(own, url, "fail")
+    assert (moved.steps["moved"], moved.refused) == (1, ())
+    assert {one.table for one in verify(own, url, within=True).differences} <= {"video_paths", "meta", "identities"}
 
 
 @pytest.mark.parametrize("source", STORES)

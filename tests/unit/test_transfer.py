@@ -111,7 +111,7 @@ def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "noted", "there", "step", "of_the_store"),
+    ("wanted", "noted", "there", "step", "no_results"),
     [
         (2, 1, 1, "move", "move"),  # the source alone has changed
         (2, 1, 2, "note", "note"),  # both have come to the same
@@ -120,11 +120,16 @@ def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
         (2, 0, 3, "refuse", "keep"),  # never moved, and another one
     ],
 )
-def test_what_the_destination_has_changed_is_never_overwritten(wanted, noted, there, step, of_the_store):
+def test_what_the_destination_has_changed_is_never_overwritten(wanted, noted, there, step, no_results):
     seals = [{}, *({"jobs": Seal(1, f"{n:064x}")} for n in (1, 2, 3))]
     told = seals[wanted], seals[noted], seals[there]
-    assert [step_for(kind, *told) for kind in ("video", "batch")] == [step, step]
-    assert [step_for(kind, *told) for kind in ("setting", "identities")] == [of_the_store, of_the_store]
+    assert step_for("video", *told) == step
+    assert {step_for(kind, *told) for kind in ("batch", "setting", "identities")} == {no_results}
+
+
+def test_a_path_that_leads_to_another_video_meanwhile_is_no_change_of_the_first():
+    one, other = ({"jobs": Seal(1, "a"), "video_paths": Seal(1, digest)} for digest in ("b", "c"))
+    assert step_for("video", {"jobs": Seal(2, "d"), "video_paths": Seal(1, "b")}, one, other) == "move"
 
 
 @given(st.sets(st.integers(1, 20), min_size=1).map(sorted), st.sets(st.integers(1, 20)))
@@ -139,16 +144,20 @@ HAZARD = Hazard("annotations", "'a'", "data", "a NUL character in JSON")
 
 
 def test_a_move_is_told_with_what_was_left_out():
-    steps = {"moved": 2, "kept": 1, "quarantined": 1}
-    found = Migration("a", "b", steps, 7, kept=("identities",), quarantined={"video v": (HAZARD,)}, source_in_use=True)
+    steps = {"moved": 2, "kept": 1, "refused": 1, "quarantined": 1}
+    told = {"kept": ("identities",), "refused": ("video w",), "quarantined": {"video v": (HAZARD,)}}
+    found = Migration("a", "b", steps, 7, **told, source_in_use=True)
     assert list(migration_report.migration_lines(found)) == [
         "a -> b",
         "2 units moved",
         "1 unit there already and different, left as it is",
+        "1 unit there already with other results, not moved",
         "1 unit left out",
         "7 rows written, each read back and equal",
         "left out: annotations.data of 'a': a NUL character in JSON",
         "stays as it is in the destination: identities",
+        "not moved: video w, of which the destination has results of its own",
+        "where those of a are not wanted, `vaengine db forget` them there; where they are, move elsewhere",
         "a run was at work on the source: give the same command again when it has ended, it moves what is new",
     ]
     assert migration_report.migration_code(found) == 4
