@@ -142,20 +142,27 @@ def to_both_processes(process: subprocess.Popen[str]) -> None:
         one.send_signal(signal.SIGTERM)
 
 
-@pytest.mark.parametrize(("send", "code"), [(to_a_terminals_group, 130), (to_the_main_process, 143), (to_both_processes, 143)])
-def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(
-    send: Callable[[subprocess.Popen[str]], None], code: int, folder: Path, undisturbed: str, tmp_path: Path
-) -> None:
-    process = commands.start(*command(folder, tmp_path))
-    db = tmp_path / "batch_processing.db"
+def stopped(send: Callable[[subprocess.Popen[str]], None], folder: Path, out: Path) -> int:
+    """Exit code of a run that gets a signal once something is stored; what is stored stays, and it says how to go on."""
+    process = commands.start(*command(folder, out))
+    db = out / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
     send(process)
-    out, err = process.communicate(timeout=commands.PATIENCE_S)
-    assert process.returncode == code, err
-    assert "vaengine resume" in out + err
-    kept = commands.counted(db, CHUNKS)
-    assert kept >= 1
-    batch = next((tmp_path / "checkpoints").glob("checkpoint_*.json"))
-    again = commands.finished("resume", batch)
+    told = "".join(process.communicate(timeout=commands.PATIENCE_S))
+    assert "vaengine resume" in told
+    assert commands.counted(db, CHUNKS) >= 1
+    return process.returncode
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_batch_can_be_resumed(folder: Path, undisturbed: str, tmp_path: Path) -> None:
+    assert stopped(to_a_terminals_group, folder, tmp_path) == 130
+    again = commands.finished("resume", next((tmp_path / "checkpoints").glob("checkpoint_*.json")))
     assert again.returncode == 0, again.stderr
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
+
+
+@pytest.mark.parametrize("send", [to_the_main_process, to_both_processes])
+def test_sigterm_keeps_what_is_done_and_says_how_to_go_on(
+    send: Callable[[subprocess.Popen[str]], None], folder: Path, tmp_path: Path
+) -> None:
+    assert stopped(send, folder, tmp_path) == 143

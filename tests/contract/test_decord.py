@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -95,7 +95,7 @@ def test_opening_many_files_leaves_no_memory_and_no_files_behind(clip_folder: Pa
             list(islice(decoder_for(spec), 3))
         return resident_bytes(), len(list(Path("/proc/self/fd").iterdir()))
 
-    memory, files = opened(20)
-    later_memory, later_files = opened(OPENINGS)
-    assert later_files == files
-    assert later_memory - memory < OPENINGS * 64 * 1024  # a picture of this clip, kept each time, has 58 KB
+    seen = [opened(20), *(opened(OPENINGS) for _ in range(3))]
+    assert len({files for _, files in seen}) == 1
+    grown = [later - earlier for (earlier, _), (later, _) in pairwise(seen)]
+    assert min(grown) < OPENINGS * 32 * 1024, "a picture of this clip, kept each time, has 58 KB; what the allocator keeps, it keeps once"
