@@ -22,6 +22,7 @@ STEPS: Final = {
     "moved": "moved",
     "unchanged": "there already, unchanged since",
     "noted": "there already, equal",
+    "same": "there already, with the same results of another run",
     "kept": "there already and different, left as it is",
     "refused": "there already with other results, not moved",
     "removed": "removed there since, not brought back",

@@ -8,14 +8,21 @@ from itertools import islice
 from typing import Final, Literal
 
 from actors.transfer.hazards import Hazard, Inspector
-from actors.transfer.seal import Seal, Sealer, seal_of
+from actors.transfer.seal import Left, Seal, Sealer, seal_of
 from actors.transfer.side import Reader, Seals, Side, Writer
 from actors.transfer.unit import LAYOUTS, Kind, Unit
 from schemas import tables
 from schemas.errors import NotEqual, StoreFailed, Unstorable
 
-Step = Literal["moved", "unchanged", "noted", "kept", "refused", "removed", "quarantined"]
+Step = Literal["moved", "unchanged", "noted", "same", "kept", "refused", "removed", "quarantined"]
 MOST_TOLD: Final = 20  # hazards of one unit
+RESULTS: Final = (tables.job_pipeline_status.name, tables.annotations.name, tables.embeddings.name)
+WHEN_AND_BY_WHOM: Final[Left] = frozenset(
+    [
+        *((tables.annotations.name, column) for column in ("job_id", "created_at")),
+        *((tables.job_pipeline_status.name, column) for column in ("started_at", "completed_at", "processing_time_seconds")),
+    ]
+)
 NO_RESULTS: Final = ("batch", "setting", "identities")  # history, and what is about all that a store holds: each store has its own
 
 _TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, OverflowError)  # how a value that does not arrive may show
@@ -25,9 +32,9 @@ _TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, Ove
 class Carried:
     """What became of one unit, and its rows by table.
 
-    `noted`: it was there, and equal; `kept`: another is there, which stays; `refused`: another is there, whose results are neither given
-    up nor mixed with these; `removed`: taken out of the destination since it was moved, and not brought back; `quarantined`: left in the
-    source, for its hazards.
+    `noted`: it was there, and equal; `same`: a video's results are there, equal, though made at another time; `kept`: another is there,
+    which stays; `refused`: another is there, whose results are neither given up nor mixed with these; `removed`: taken out of the
+    destination since it was moved, and not brought back; `quarantined`: left in the source, for its hazards.
     """
 
     unit: Unit
@@ -99,7 +106,7 @@ class Passage:
         from_here = noted.seals if noted.source == self.source.store_id else {}
         step = step_for(unit.kind, wanted, from_here, self.seals(destination, unit))
         if step == "refuse":
-            return Carried(unit, "refused")
+            return Carried(unit, "same" if self._same_results(unit, source, destination) else "refused")
         if step == "keep":
             return Carried(unit, "kept")
         if step == "move":
@@ -129,3 +136,7 @@ class Passage:
     def seals(self, reader: Reader, unit: Unit) -> dict[str, Seal]:
         """The seal of each section of a unit, as far as both stores keep it."""
         return {table.name: seal_of(table.name, reader.rows(unit, table.name), self.left_out) for table in unit.tables}
+
+    def _same_results(self, unit: Unit, source: Reader, destination: Reader) -> bool:
+        left = self.left_out | WHEN_AND_BY_WHOM
+        return all(seal_of(name, source.rows(unit, name), left) == seal_of(name, destination.rows(unit, name), left) for name in RESULTS)

@@ -283,6 +283,22 @@ def test_a_video_that_came_from_one_store_is_not_overwritten_by_what_another_has
         assert migrate(own, url, "fail").moved_rows == 0
 
 
+@pytest.mark.parametrize("destination", STORES)
+def test_a_video_that_two_stores_have_the_same_results_of_is_not_missed(tmp_path, destination):
+    """Run on each desk, at another time and in another order, and nothing else is different."""
+    desks = [run_elsewhere(f"sqlite:///{tmp_path}/{name}.db", stored.GARDEN) for name in ("first", "second")]
+    statement(desks[1], "UPDATE runs SET batch_id = 'of the second ' || batch_id")
+    for column in ("started_at", "completed_at"):
+        statement(desks[1], f"UPDATE job_pipeline_status SET {column} = '2026-11-27 08:00:00'")
+    statement(desks[1], "UPDATE annotations SET created_at = '2026-11-27 08:00:00'")
+    url = STORES[destination](tmp_path / "both")
+    migrate(desks[0], url, "fail")
+    before = digest_of(url)
+    moved = migrate(desks[1], url, "fail")
+    assert (moved.steps["same"], moved.refused) == (1, ())
+    assert digest_of(url) == before
+
+
 def test_a_store_is_known_by_what_it_is_and_not_by_its_address(own, tmp_path):
     """On the next desk another one may have the same path, and one that was moved away is still the same."""
     url, home = postgres.fresh_database(), Path(own.removeprefix("sqlite:///"))
