@@ -88,7 +88,12 @@ def access_check(database: str, *, may_write: bool) -> Check:
     """A role that may not write all tables, or not bring them up to date, can look at results, and run nothing."""
     if may_write:
         return Check("store", "ok", database)
-    return Check("store", "warn", f"{database}, which this role may only read", "a run needs one that may create tables and write")
+    return Check(
+        "store",
+        "warn",
+        f"{database}, which this role may only read, or not bring up to date",
+        "a run needs one that may create tables and write",
+    )
 
 
 def programs_check(programs: Programs | None) -> Check:

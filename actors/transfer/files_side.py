@@ -129,8 +129,8 @@ class FilesWriter(FilesReader, Writer):
         self._note(unit, {_BEGUN: True})
         if unit.kind == "video":
             self._remove(unit.name)
-        for epoch in self.epochs(unit.name) if unit.kind == "batch" else ():
-            self._tree.run(epoch).unlink(missing_ok=True)
+        if unit.kind == "batch":
+            self._remove_runs(unit.name)
 
     def undo(self, unit: Unit) -> None:
         """After a failure nothing is left that looks like a result; whoever was moved here before is moved again."""
@@ -143,6 +143,10 @@ class FilesWriter(FilesReader, Writer):
             self._tree.source(entry["path"]).unlink(missing_ok=True)
         if self._tree.folder(video).is_dir():
             shutil.rmtree(self._tree.folder(video))
+
+    def _remove_runs(self, batch_id: str) -> None:
+        for epoch in self.epochs(batch_id):
+            self._tree.run(epoch).unlink(missing_ok=True)
 
     def fill(
         self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int] = ()
@@ -164,8 +168,7 @@ class FilesWriter(FilesReader, Writer):
             self._register.put(self._tree.identities, {"identities": found["identities"]}, durable=True)
 
     def _put_runs(self, batch_id: str, sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int]) -> None:
-        for epoch in self.epochs(batch_id):
-            self._tree.run(epoch).unlink()  # what a kill has left
+        self._remove_runs(batch_id)  # what a kill has left
         for table, part in sections:
             for epoch, row in zip(epochs, part, strict=False):  # one may have begun since they were counted
                 (run,) = objects(table, [row])

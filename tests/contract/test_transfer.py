@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from actors.stores import open_store
@@ -27,6 +26,7 @@ from schemas.pipeline import SCENE
 from schemas.store import Identity
 from tests import postgres, stored
 from tests.contract.conftest import STORES, digest
+from tests.kept import execute
 from tests.results import RUN, Clip, done
 from vaengine.migration import Progress, migrate, preflight, verify
 
@@ -287,10 +287,10 @@ def test_a_video_that_came_from_one_store_is_not_overwritten_by_what_another_has
 def test_a_video_that_two_stores_have_the_same_results_of_is_not_missed(tmp_path, destination):
     """Run on each desk, at another time and in another order, and nothing else is different."""
     desks = [run_elsewhere(f"sqlite:///{tmp_path}/{name}.db", stored.GARDEN) for name in ("first", "second")]
-    statement(desks[1], "UPDATE runs SET batch_id = 'of the second ' || batch_id")
+    execute(desks[1], "UPDATE runs SET batch_id = 'of the second ' || batch_id")
     for column in ("started_at", "completed_at"):
-        statement(desks[1], f"UPDATE job_pipeline_status SET {column} = '2026-11-27 08:00:00'")
-    statement(desks[1], "UPDATE annotations SET created_at = '2026-11-27 08:00:00'")
+        execute(desks[1], f"UPDATE job_pipeline_status SET {column} = '2026-11-27 08:00:00'")
+    execute(desks[1], "UPDATE annotations SET created_at = '2026-11-27 08:00:00'")
     url = STORES[destination](tmp_path / "both")
     migrate(desks[0], url, "fail")
     before = digest_of(url)
@@ -340,17 +340,6 @@ def test_what_is_copied_while_a_run_writes_says_so(tmp_path, source):
 # Proof.
 
 
-def statement(url: str, text: str) -> None:
-    """Something that only a fault would do to a store."""
-    path = url.removeprefix("sqlite:///")
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute(text)
-    else:
-        with psycopg.connect(url) as connection:
-            connection.execute(text)
-
-
 FLIPPED = {
     "sqlite": "CAST(substr(vector, 1, 3) || x'01' || substr(vector, 5) AS BLOB)",
     "postgresql": "set_bit(vector, 30, 1 - get_bit(vector, 30))",
@@ -373,7 +362,7 @@ def test_one_fault_is_found_and_named(sources, tmp_path, kind, fault):
     text, table, told = FAULTS[fault]
     url = STORES[kind](tmp_path / "copy")
     migrate(sources["sqlite"], url, "fail")
-    statement(url, text.format(flipped=FLIPPED[kind], json=ALTERED[kind]))
+    execute(url, text.format(flipped=FLIPPED[kind], json=ALTERED[kind]))
     found = verify(sources["sqlite"], url)
     assert not found.equal
     assert {one.table for one in found.differences} == {table}
@@ -438,12 +427,12 @@ def test_what_postgresql_would_refuse_or_change_is_named_before_and_during(own, 
 
 def test_what_files_cannot_hold_leaves_nothing_there(own, tmp_path):
     """A column that says something else than the annotation it repeats has no place in a file."""
-    statement(own, "UPDATE annotations SET frame_number = 'seven' WHERE annotation_type = 'speech'")
+    execute(own, "UPDATE annotations SET frame_number = 'seven' WHERE annotation_type = 'speech'")
     for _ in range(2):
         left = migrate(own, f"files:{tmp_path}/copy", "quarantine")
         assert list(left.quarantined) == [f"video {stored.KITCHEN.video_id}"]
         assert not (tmp_path / "copy" / stored.KITCHEN.video_id).exists()
-    statement(own, "UPDATE annotations SET frame_number = NULL WHERE annotation_type = 'speech'")
+    execute(own, "UPDATE annotations SET frame_number = NULL WHERE annotation_type = 'speech'")
     assert migrate(own, f"files:{tmp_path}/copy", "fail").steps == {"unchanged": 6, "moved": 1}
     assert verify(own, f"files:{tmp_path}/copy").equal
 

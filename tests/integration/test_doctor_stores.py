@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from actors.migrations import HEAD
 from actors.stores import open_store
 from actors.stores.address import Address
 from tests import postgres
+from tests.kept import execute
 from vaengine.doctor_stores import postgres_check, store_check
 
 
 @pytest.fixture
 def url() -> str:
     return postgres.fresh_database()
-
-
-def told(url: str, *statements: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
 
 
 def test_an_empty_database_is_good_and_stays_empty(url: str) -> None:
@@ -38,10 +30,10 @@ def test_a_store_is_good_for_whoever_may_write_it_and_for_others_only_to_look_at
     assert postgres_check(url).state == "ok"
     with postgres.writer_of(url) as (role, as_role):
         assert postgres_check(as_role).state == "ok"
-        told(url, "UPDATE alembic_version SET version_num = '0004'")
+        execute(url, "UPDATE alembic_version SET version_num = '0004'")
         assert postgres_check(as_role).state == "warn", "tables that are older are altered by whoever owns them"
         assert postgres_check(url).state == "ok"
-        told(url, f"UPDATE alembic_version SET version_num = '{HEAD}'", f"REVOKE DELETE ON chunks FROM {role}")
+        execute(url, f"UPDATE alembic_version SET version_num = '{HEAD}'", f"REVOKE DELETE ON chunks FROM {role}")
         assert (found := postgres_check(as_role)).state == "warn"
         assert "only read" in found.found
         assert found.cure
@@ -57,7 +49,7 @@ def test_an_empty_database_in_which_a_role_may_make_no_tables_is_told(url: str) 
 )
 def test_tables_of_a_newer_version_or_of_somebody_else_are_no_place_for_a_run(url: str, found: str, says: str) -> None:
     open_store(url).close()
-    told(url, found)
+    execute(url, found)
     check = postgres_check(url)
     assert check.state == "fail"
     assert says in str(check)
@@ -83,8 +75,7 @@ def test_what_is_no_store_or_one_of_a_newer_version_is_told(tmp_path: Path) -> N
     text, database = tmp_path / "notes.txt", tmp_path / "store.db"
     text.write_text("no database, whatever its length " * 100)
     open_store(f"sqlite:///{database}").close()
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    execute(f"sqlite:///{database}", "UPDATE alembic_version SET version_num = '9999'")
     for url, says in (
         (f"sqlite:///{text}", "not an SQLite database"),
         (f"sqlite:///{tmp_path}", "no file"),

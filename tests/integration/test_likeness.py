@@ -18,6 +18,7 @@ from schemas.job import JobStatus
 from schemas.pipeline import FACE
 from schemas.store import Embeddings, Outcome
 from tests import postgres
+from tests.kept import execute
 from tests.results import RUN, Clip
 from tests.rows import Rows
 from vaengine.migration import migrate, verify
@@ -183,12 +184,6 @@ def role() -> Iterator[tuple[str, str, str]]:
         yield url, name, as_writer
 
 
-def told(url: str, *statements: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
 def test_who_may_use_embeddings_may_use_what_is_made_of_them(role: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     url, _, as_writer = role
     with_pgvector(url)
@@ -204,7 +199,7 @@ def test_a_role_that_may_not_use_it_stores_and_asks_all_the_same(role: tuple[str
     url, name, as_writer = role
     with_pgvector(url)
     open_store(url).close()
-    told(url, f"REVOKE {refused} ON {pgvector.TABLE} FROM {name}")
+    execute(url, f"REVOKE {refused} ON {pgvector.TABLE} FROM {name}")
     with closing(open_store(as_writer)) as store:
         keep(store, 0)
         assert len(asked(store, ids(CLIPS[0])[0], count=5)) == 5
@@ -213,7 +208,7 @@ def test_a_role_that_may_not_use_it_stores_and_asks_all_the_same(role: tuple[str
 def test_a_role_that_does_not_own_the_tables_makes_none(role: tuple[str, str, str]) -> None:
     url, name, as_writer = role
     with_pgvector(url)
-    told(url, f"GRANT ALL ON SCHEMA public TO {name}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+    execute(url, f"GRANT ALL ON SCHEMA public TO {name}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
     with closing(open_store(as_writer)) as store:
         keep(store, 0)
     open_store(url).close()
@@ -222,11 +217,11 @@ def test_a_role_that_does_not_own_the_tables_makes_none(role: tuple[str, str, st
 
 def test_an_extension_that_is_dropped_and_had_again_is_filled_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     open_store(url).close()
-    told(url, "DROP EXTENSION vector CASCADE")
+    execute(url, "DROP EXTENSION vector CASCADE")
     with closing(open_store(url)) as store:
         keep(store, 0)
         assert len(asked(store, ids(CLIPS[0])[0], count=5)) == 5
-    told(url, "CREATE EXTENSION vector")
+    execute(url, "CREATE EXTENSION vector")
     open_store(url).close()
     server_alone(monkeypatch)
     with closing(open_store(url)) as store:
