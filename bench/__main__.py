@@ -21,7 +21,9 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help=f"for {', '.join(TOLD)}")
     parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
     parser.add_argument("--quick", action="store_true", help=f"a smaller version, for {', '.join(BRIEF)}; no file is kept")
-    parser.add_argument("--rows", type=int, help="of the collection that `store` moves, in place of a million; no file is kept")
+    parser.add_argument(
+        "--rows", type=int, help="of the collection that `store` moves, in place of a million; kept under a name of its own"
+    )
     asked = parser.parse_args(arguments)
     if asked.quick and asked.case not in BRIEF:
         parser.error(f"{asked.case} has no quick version")
@@ -51,8 +53,9 @@ def main() -> int:
     told = ({"quick": True} if asked.quick else {}) | ({"rows": asked.rows} if asked.rows else {})
     measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds, *given, **told)
     print(json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False))
-    if not (asked.discard or asked.quick or asked.rows):
-        print(f"kept in {keep(asked.case, facts, measured)}", file=sys.stderr)
+    if not (asked.discard or asked.quick):
+        case = f"{asked.case}_{asked.rows}" if asked.rows else asked.case  # the report is of the usual size
+        print(f"kept in {keep(case, facts, measured)}", file=sys.stderr)
     return 0
 
 

@@ -36,7 +36,7 @@ def travelling(connection: Connection, table: str, owner: str) -> Generator[Trav
     if is_postgresql(connection):
         # Not psycopg's `stream`, which holds the connection's lock as long as a reader that has failed is still on some traceback.
         with driver.cursor(table) if table in _WIDE else driver.cursor() as cursor:  # one with a name stays on the server
-            cursor.execute(statement.string, told)
+            cursor.execute(statement.string, told, binary=True)  # numbers need not be written and read as text
             while page := cursor.fetchmany(_PAGE):
                 yield from page
     else:

@@ -7,12 +7,13 @@ WITH track AS MATERIALIZED (
   SELECT video_id, timestamp_seconds, json_extract(data, '$.rms_dbfs') AS rms_dbfs
   FROM annotations
   WHERE annotation_type = 'loudness'
-), crowded AS MATERIALIZED (
+), crowded AS MATERIALIZED ( -- with + the index by time is not taken, which leads to every row of a video: one by pipeline is
   SELECT scene.video_id, scene.scene_id, scene.timestamp_seconds, scene.end_seconds, COUNT(DISTINCT track.person_id) AS persons
   FROM annotations AS scene
   JOIN track ON track.video_id = scene.video_id
-            AND track.timestamp_seconds < scene.end_seconds AND track.end_seconds > scene.timestamp_seconds
+            AND track.timestamp_seconds < scene.end_seconds AND track.end_seconds > +scene.timestamp_seconds
   WHERE scene.annotation_type = 'scene'
+    AND scene.pipeline_id = (SELECT pipeline_id FROM pipelines WHERE name = 'scene_detection')
   GROUP BY scene.video_id, scene.scene_id, scene.timestamp_seconds, scene.end_seconds
   HAVING COUNT(DISTINCT track.person_id) > :persons
 )
