@@ -1,7 +1,7 @@
 """Digests of sections that are equal for equal rows, whichever store they are in and in whatever order they come.
 
-Each row is written by `marshal` (version 2: exact types, floats by their bits, nothing shared), with JSON spelled in one way, since `jsonb`
-keeps values but not their spelling. The digest of a section is the sum of its rows' BLAKE2b-256, so that neither side has to sort
+Each row is packed as MessagePack (exact types, floats by their bits), JSON as what it says with keys in order, since `jsonb` keeps values
+but not their spelling. The digest of a section is the sum of its rows' BLAKE2b-256, so that neither side has to sort
 (AdHash: Bellare and Micciancio, "A new paradigm for collision-free hashing", 1997).
 """
 
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -50,8 +50,19 @@ class Sealer:
         self.names = tuple(names[at] for at in kept)  # of what is hashed
         self._rows = self._sum = 0
 
-    def canonical(self, row: TravelRow) -> TravelRow:
+    def packed(self, row: TravelRow) -> bytes:
         """The row as it is hashed."""
+        values = list(row)
+        for at in self._json:
+            if values[at] is not None:
+                values[at] = (_said(values[at]),)  # a NULL is not JSON's null
+        try:
+            return _pack(values if self._all else [values[at] for at in self._kept])
+        except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits and lone surrogates, which MessagePack has not
+            return marshal.dumps(self.canonical(row), _VERSION)
+
+    def canonical(self, row: TravelRow) -> TravelRow:
+        """The row with JSON spelled in one way, to be looked at."""
         values = list(row)
         for at in self._json:
             if values[at] is not None:
@@ -60,10 +71,10 @@ class Sealer:
 
     def passing(self, rows: Iterable[TravelRow]) -> Iterator[TravelRow]:
         """The rows, each taken note of on its way; this is what a move spends its time on, so names are looked up once."""
-        canonical, written, number = self.canonical, marshal.dumps, int.from_bytes
+        packed, number = self.packed, int.from_bytes
         for row in rows:
             self._rows += 1
-            self._sum += number(blake2b(written(canonical(row), _VERSION), digest_size=SIZE).digest(), "little")
+            self._sum += number(blake2b(packed(row), digest_size=SIZE).digest(), "little")
             yield row
 
     def seal(self) -> Seal:
@@ -83,11 +94,19 @@ def seal_of(table: str, rows: Iterable[TravelRow], left_out: Left = frozenset())
 
 _read: Final = msgspec.json.Decoder().decode  # of a name that comes twice it takes the last, as `jsonb` does
 _spell: Final = msgspec.json.Encoder(order="deterministic").encode
+_pack: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+def _said(text: str) -> Any:
+    try:
+        return _read(text)
+    except ValueError:  # NaN, infinities and lone surrogates, which Python's own module takes
+        return json.loads(text)
 
 
 def respelled(text: str) -> str:
     """JSON that is the same text where `jsonb` has it equal, and another where not. Raises ValueError for what is no JSON."""
     try:
         return _spell(_read(text)).decode()
-    except ValueError:  # NaN, infinities and lone surrogates, which Python's own module takes
+    except ValueError:  # as above
         return json.dumps(json.loads(text), sort_keys=True)

@@ -92,14 +92,14 @@ def dying_after_a_unit(source: str, destination: str, rows: int) -> None:
 
 def dying_in_a_section(source: str, destination: str, rows: int) -> None:
     """Migrate until this many rows have been read."""
-    left, canonical = iter(range(rows)), Sealer.canonical
+    left, packed = iter(range(rows)), Sealer.packed
 
-    def counted(self: Sealer, row: TravelRow) -> TravelRow:
+    def counted(self: Sealer, row: TravelRow) -> bytes:
         if next(left, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
-        return canonical(self, row)
+        return packed(self, row)
 
-    Sealer.canonical = counted
+    Sealer.packed = counted
     migrate(source, destination, "fail")
 
 

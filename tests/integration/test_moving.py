@@ -78,15 +78,15 @@ def test_an_error_on_one_side_is_told_and_leaves_the_other_free(
     """A reader that is not read to its end must not hold its connection for as long as the error is looked at."""
     url, back = postgres.fresh_database(), f"sqlite:///{tmp_path / 'back.db'}"
     migrate(source, url, "fail")
-    left, canonical = iter(range(after)), Sealer.canonical
+    left, packed = iter(range(after)), Sealer.packed
 
-    def breaking(self: Sealer, row: TravelRow) -> TravelRow:
+    def breaking(self: Sealer, row: TravelRow) -> bytes:
         if next(left, None) is None:
             raise Broken
-        return canonical(self, row)
+        return packed(self, row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Sealer, "canonical", breaking)
+        patch.setattr(Sealer, "packed", breaking)
         with pytest.raises(Broken):
             migrate(url, back, "fail")
     assert verify(source, url).equal

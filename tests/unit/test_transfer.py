@@ -57,6 +57,33 @@ def test_the_spelling_of_json_does_not_matter_but_its_values_do(value):
     assert json.dumps(json.loads(respelled(text)), sort_keys=True) == json.dumps(value, sort_keys=True)
 
 
+def sealed(text):
+    """The seal of an annotation with this JSON."""
+    return seal_of("annotations", [annotation(data=text)])
+
+
+@given(value=some_json, other=some_json)
+def test_json_is_sealed_by_what_it_says(value, other):
+    spelled_otherwise = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    assert sealed(spelled_otherwise) == sealed(json.dumps(value))
+    assert (sealed(json.dumps(other)) == sealed(json.dumps(value))) is (repr_sorted(other) == repr_sorted(value))
+
+
+def repr_sorted(value):
+    return json.dumps(value, sort_keys=True)
+
+
+@pytest.mark.parametrize("one", ['{"b": NaN, "a": "\\ud800"}', str(10**30), '["\\udc80", 18446744073709551616]', "[Infinity]"])
+def test_what_messagepack_has_not_is_sealed_all_the_same(one):
+    assert sealed(one) == sealed(json.dumps(json.loads(one), indent=1, sort_keys=True))
+    assert sealed(one) != sealed(one.replace("1", "2").replace("NaN", "1").replace("ud800", "ud801").replace("-", "").replace("I", "-I"))
+    assert seal_of("meta", [("\udc80", 2**70)]) != seal_of("meta", [("\udc81", 2**70)])
+
+
+def test_no_json_is_not_json_null():
+    assert seal_of("annotations", [annotation(data=None)]) != sealed("null")
+
+
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"b": "\\ud800", "a": -Infinity}', "1e400"])
 def test_what_python_alone_takes_for_json_is_not_taken_for_something_else(text):
     """msgspec would write a NaN as null."""
