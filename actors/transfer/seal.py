@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import marshal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -52,21 +52,17 @@ class Sealer:
 
     def packed(self, row: TravelRow) -> bytes:
         """The row as it is hashed."""
-        values = list(row)
-        for at in self._json:
-            if values[at] is not None:
-                values[at] = (_said(values[at]),)  # a NULL is not JSON's null
         try:
-            return _pack(values if self._all else [values[at] for at in self._kept])
+            return _pack(self.canonical(row, _said))
         except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits and lone surrogates, which MessagePack has not
             return marshal.dumps(self.canonical(row), _VERSION)
 
-    def canonical(self, row: TravelRow) -> TravelRow:
-        """The row with JSON spelled in one way, to be looked at."""
-        values = list(row)
+    def canonical(self, row: TravelRow, read: Callable[[str], Any] | None = None) -> TravelRow:
+        """The row with JSON in one spelling, or as what `read` makes of it."""
+        values, read = list(row), read or respelled
         for at in self._json:
             if values[at] is not None:
-                values[at] = respelled(values[at])
+                values[at] = read(values[at])
         return tuple(values) if self._all else tuple([values[at] for at in self._kept])
 
     def passing(self, rows: Iterable[TravelRow]) -> Iterator[TravelRow]:
@@ -93,20 +89,18 @@ def seal_of(table: str, rows: Iterable[TravelRow], left_out: Left = frozenset())
 
 
 _read: Final = msgspec.json.Decoder().decode  # of a name that comes twice it takes the last, as `jsonb` does
-_spell: Final = msgspec.json.Encoder(order="deterministic").encode
 _pack: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
-def _said(text: str) -> Any:
+def _said(text: str) -> tuple[Any]:
+    """What JSON says, in a tuple, so that its null is not the column's NULL. Raises ValueError for what is no JSON."""
     try:
-        return _read(text)
+        return (_read(text),)
     except ValueError:  # NaN, infinities and lone surrogates, which Python's own module takes
-        return json.loads(text)
+        return (json.loads(text),)
 
 
 def respelled(text: str) -> str:
     """JSON that is the same text where `jsonb` has it equal, and another where not. Raises ValueError for what is no JSON."""
-    try:
-        return _spell(_read(text)).decode()
-    except ValueError:  # as above
-        return json.dumps(json.loads(text), sort_keys=True)
+    (said,) = _said(text)
+    return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

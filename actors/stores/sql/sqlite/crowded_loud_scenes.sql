@@ -7,7 +7,8 @@ WITH track AS MATERIALIZED (
   SELECT video_id, timestamp_seconds, json_extract(data, '$.rms_dbfs') AS rms_dbfs
   FROM annotations
   WHERE annotation_type = 'loudness'
-), crowded AS MATERIALIZED ( -- with + the index by time is not taken, which leads to every row of a video: one by pipeline is
+), crowded AS MATERIALIZED (
+  -- the + keeps SQLite off the index by time, which has every row of a video, so that it takes the one by pipeline
   SELECT scene.video_id, scene.scene_id, scene.timestamp_seconds, scene.end_seconds, COUNT(DISTINCT track.person_id) AS persons
   FROM annotations AS scene
   JOIN track ON track.video_id = scene.video_id
