@@ -35,7 +35,9 @@ NO_PROCESS: Final = b"2147483647"  # beyond what any system numbers
 LOG: Final = "log"
 NAME: Final = "vaengine"  # of the user and of the database
 TAKES_SETTINGS: Final = 16  # the first version whose `initdb` does
-ROOMY: Final = ("--set", "max_wal_size=4GB")  # much is stored at once: each checkpoint has every page go to the log as a whole once more
+# Much is stored at once: each checkpoint has every page go to the log as a whole once more, and each new piece of the log is written twice
+# where it is filled with zeros first.
+ROOMY: Final = ("--set", "max_wal_size=4GB", "--set", "wal_init_zero=off")
 
 # On one line, as `postgres --single` takes it.
 WITH_PGVECTOR: Final = (

@@ -81,6 +81,10 @@ class Database(ABC):
     def unchecked(self, connection: Connection) -> AbstractContextManager[bool]:
         """Rows that refer to others are not looked up meanwhile, where that can be had; yields whether so: then the caller sees to it."""
 
+    def analyze(self, connection: Connection) -> None:
+        """Have the planner know what is in the tables now."""
+        connection.exec_driver_sql("ANALYZE")
+
     @abstractmethod
     def fill_vectors(self) -> None:
         """Have what the database compares embeddings by hold all of them, where it has such a thing."""

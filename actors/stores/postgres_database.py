@@ -83,6 +83,7 @@ class PostgresDatabase(Database):
             "statement_timeout": most_seconds * 1000,
             "lock_timeout": LOCK_SECONDS * 1000,
             "timezone": "UTC",
+            "datestyle": "ISO",
             "default_transaction_read_only": "on" if self.read_only else "off",
         }
         try:
@@ -122,12 +123,18 @@ class PostgresDatabase(Database):
     @contextmanager
     def unchecked(self, connection: Connection) -> Iterator[bool]:
         """Only a superuser may do so; others have each row looked up, which takes half as long as to store it."""
-        may = connection.exec_driver_sql("SELECT current_setting('is_superuser')").scalar() == "on"
+        may = _is_superuser(connection)
         if may:
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         yield may
         if may:
             connection.exec_driver_sql("SET LOCAL session_replication_role = origin")
+
+    def analyze(self, connection: Connection) -> None:
+        """An autovacuum that is at one of the tables gives way, which takes a second for a role that may not say otherwise."""
+        if _is_superuser(connection):
+            connection.exec_driver_sql("SET LOCAL deadlock_timeout = '10ms'")  # after this, whoever waits for an autovacuum ends it
+        super().analyze(connection)
 
     def fill_vectors(self) -> None:
         with self.read() as connection:
@@ -209,6 +216,12 @@ def _json_as_text(connection: psycopg.Connection[Any], record: object) -> None:
 def _bytes_as_they_are(connection: psycopg.Connection[Any], record: object) -> None:
     """Of two dumpers that psycopg has for `bytea` the last registered is taken, which is for the DB-API's `Binary` and slower."""
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+
+
+def _is_superuser(connection: Connection) -> bool:
+    """As the server has told with the connection; behind a pooler that keeps it to itself nobody is one."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.info.parameter_status("is_superuser") == "on")
 
 
 def _signed(number: int) -> int:

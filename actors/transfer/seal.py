@@ -57,13 +57,13 @@ class Sealer:
         except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits and lone surrogates, which MessagePack has not
             return marshal.dumps(self.canonical(row), _VERSION)
 
-    def canonical(self, row: TravelRow, read: Callable[[str], Any] | None = None) -> TravelRow:
+    def canonical(self, row: TravelRow, read: Callable[[str], Any] | None = None) -> list[Any]:
         """The row with JSON in one spelling, or as what `read` makes of it."""
         values, read = list(row), read or respelled
         for at in self._json:
             if values[at] is not None:
                 values[at] = read(values[at])
-        return tuple(values) if self._all else tuple([values[at] for at in self._kept])
+        return values if self._all else [values[at] for at in self._kept]
 
     def passing(self, rows: Iterable[TravelRow]) -> Iterator[TravelRow]:
         """The rows, each taken note of on its way; this is what a move spends its time on, so names are looked up once."""

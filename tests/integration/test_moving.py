@@ -8,10 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from actors.stores import open_store
 from actors.stores.postgres_database import PostgresDatabase
+from actors.transfer import columns
 from actors.transfer.seal import Sealer
 from actors.transfer.side import open_side
 from actors.transfer.unit import TravelRow
@@ -50,11 +52,34 @@ def test_any_role_that_may_write_can_be_moved_to(source: str, url: str) -> None:
     assert list(check(url)) == []
 
 
+def test_a_database_that_writes_dates_in_another_form_and_zone_tells_the_same_times(source: str) -> None:
+    url = postgres.fresh_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("datestyle TO 'German'", "timezone TO 'Asia/Tokyo'"):
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting}")
+    assert migrate(source, url, "fail").moved_rows
+    assert verify(source, url).equal
+
+
+@pytest.mark.parametrize("page", [1, 7])
+def test_rows_are_read_back_whole_however_few_are_in_memory_at_once(source: str, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    url = postgres.fresh_database()
+    monkeypatch.setattr(columns, "_PAGE", page)
+    assert migrate(source, url, "fail").moved_rows
+    assert verify(source, url).equal
+
+
 def test_only_a_superuser_has_rows_not_looked_up_one_by_one(url: str) -> None:
     with closing(PostgresDatabase(url)) as database, database.write(None) as connection, database.unchecked(connection) as unchecked:
         assert unchecked is ("writer" not in url)
         role = connection.exec_driver_sql("SHOW session_replication_role").scalar()
         assert role == ("replica" if unchecked else "origin")
+
+
+def test_an_autovacuum_is_not_waited_for_by_who_may_say_so(url: str) -> None:
+    with closing(PostgresDatabase(url)) as database, database.write(None) as connection:
+        database.analyze(connection)
+        assert connection.exec_driver_sql("SHOW deadlock_timeout").scalar() == ("1s" if "writer" in url else "10ms")
 
 
 def test_rows_of_a_job_that_is_not_there_are_refused_and_the_rest_stays_of_use(source: str, url: str) -> None:
