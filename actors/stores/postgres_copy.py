@@ -17,7 +17,7 @@ from schemas.columns import Id, Json, Moment
 def copy_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Rows with values for these columns, in the transaction that is open. Raises psycopg's `DataError` for an id that is no UUID."""
     columns = [table.c[name] for name in names]
-    converted = [(at, _converter(column)) for at, column in enumerate(columns) if type(column.type) in _NATIVE]
+    converted = [(at, _NATIVE[type(column.type)]) for at, column in enumerate(columns) if type(column.type) in _NATIVE]
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types([_driver_type(column) for column in columns])
@@ -27,10 +27,6 @@ def copy_rows(connection: Connection, table: Table, names: Sequence[str], rows: 
                 if values[at] is not None:
                     values[at] = convert(values[at])
             copy.write_row(values)
-
-
-def _converter(column: Column[Any]) -> Callable[[str], Any]:
-    return _another_uuid if column.foreign_keys and isinstance(column.type, Id) else _NATIVE[type(column.type)]
 
 
 def _driver_type(column: Column[Any]) -> str:
@@ -45,9 +41,6 @@ def _uuid(value: str) -> bytes:
     if len(found) != _UUID_BYTES:
         raise psycopg.DataError(f"the id {value!r} is no UUID")
     return found
-
-
-_another_uuid: Final = lru_cache(maxsize=1024)(_uuid)  # of something that many rows belong to
 
 
 def _json(value: str) -> bytes:

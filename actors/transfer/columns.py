@@ -37,10 +37,8 @@ def travelling(connection: Connection, table: str, owner: str) -> Generator[Trav
         # Not psycopg's `stream`, which holds the connection's lock as long as a reader that has failed is still on some traceback.
         with driver.cursor(table) if table in _WIDE else driver.cursor() as cursor:  # one with a name stays on the server
             cursor.execute(statement.string, told, binary=True)  # numbers need not be written and read as text
-            page = cursor.fetchmany(_PAGE)
-            while page:
+            while page := cursor.fetchmany(_PAGE):
                 yield from page
-                page = cursor.fetchmany(_PAGE) if len(page) == _PAGE else ()
     else:
         with closing(driver.execute(statement.string, [told[name] for name in statement.positiontup or ()])) as cursor:
             yield from cursor

@@ -191,7 +191,7 @@ class DatabaseWriter(DatabaseReader, Writer):
             self._free_paths([row[names.index("path")] for row in found])
         if PIPELINE in names and "pipeline_id" in table.c:
             at = names.index(PIPELINE)
-            found = _numbered(found, at, numbers)
+            found = ((*row[:at], numbers[row[at]], *row[at + 1 :]) for row in found)
             names = tuple("pipeline_id" if name == PIPELINE else name for name in names)
         if POSITION in names:
             place = names.index(POSITION)
@@ -209,11 +209,3 @@ class DatabaseWriter(DatabaseReader, Writer):
         of = {"kind": unit.kind, "unit": unit.digest, "source": source, "moved_at": rows.time_text(now())}
         entries = [of | {"table_name": table, "row_count": seal.rows, "digest": seal.digest} for table, seal in seals.items()]
         self._connection.execute(insert(ledger), entries)
-
-
-def _numbered(rows: Iterable[TravelRow], at: int, numbers: Mapping[str | None, int | None]) -> Iterator[TravelRow]:
-    """Rows with a number in place of the name there."""
-    for row in rows:
-        values = list(row)
-        values[at] = numbers[values[at]]
-        yield tuple(values)

@@ -76,7 +76,7 @@ def test_only_a_superuser_has_rows_not_looked_up_one_by_one(url: str) -> None:
         assert role == ("replica" if unchecked else "origin")
 
 
-def test_an_autovacuum_is_not_waited_for_by_who_may_say_so(url: str) -> None:
+def test_who_may_say_so_has_the_server_end_an_autovacuum_that_is_in_the_way_at_once(url: str) -> None:
     with closing(PostgresDatabase(url)) as database, database.write(None) as connection:
         database.analyze(connection)
         assert connection.exec_driver_sql("SHOW deadlock_timeout").scalar() == ("1s" if "writer" in url else "10ms")
