@@ -19,8 +19,9 @@ HEAD_SHARE: Final = 0.6  # of a person's height, from the top, within which the 
 def persons_of_faces(frames: Ints, times_s: Floats, xyxy: Floats, tracked: Sequence[Annotation], sample_fps: float) -> list[str | None]:
     """The person of each of N faces, None where there is none.
 
-    `frames` N, ascending, `times_s` N seconds, `xyxy` N x 4; `tracked` are rows of persons sampled at `sample_fps`. In each frame faces and
-    persons are paired one to one, those first that lie best at the head of a person.
+    `frames` N, ascending, `times_s` N seconds, `xyxy` N x 4; `tracked` are rows of persons sampled at `sample_fps`. A person is there
+    from the first box of the track to the last one, so no face is linked across a cut. In each frame faces and persons are paired one
+    to one, those first that lie best at the head of a person.
     """
     ways = _ways(tracked)
     persons = np.array(list(ways), np.object_)
@@ -29,8 +30,8 @@ def persons_of_faces(frames: Ints, times_s: Floats, xyxy: Floats, tracked: Seque
     for frame in np.unique(frames):
         faces = np.arange(*np.searchsorted(frames, [frame, frame + 1]))
         time_s = float(times_s[faces[0]])
-        near = (ends_s[:, 0] - time_s <= 1.0 / sample_fps) & (time_s - ends_s[:, 1] <= 1.0 / sample_fps)  # few of a long video's persons
-        here = {person: box for person in persons[near] if (box := _at(ways[person], time_s, sample_fps)) is not None}
+        there = (ends_s[:, 0] <= time_s) & (time_s <= ends_s[:, 1])  # few of a long video's persons
+        here = {person: box for person in persons[there] if (box := _at(ways[person], time_s, sample_fps)) is not None}
         if not here:
             continue
         names = sorted(here)
@@ -51,19 +52,17 @@ def _ways(tracked: Sequence[Annotation]) -> Mapping[str, Floats]:
 
 
 def _at(way: Floats, time_s: float, sample_fps: float) -> Floats | None:
-    """Where a person is: between two boxes on the straight line, beyond the first or last one for up to one sampling interval."""
+    """Where a person is at a moment of the track: between two boxes on the straight line; None in a gap that is too long for that."""
     after = int(np.searchsorted(way[:, 0], time_s))
-    if after < len(way) and way[after, 0] == time_s:
+    if way[after, 0] == time_s:
         box: Floats = way[after, 1:]
         return box
-    if 0 < after < len(way):
-        before_s, after_s = way[after - 1, 0], way[after, 0]
-        if after_s - before_s <= (GAP_INTERVALS + 0.5) / sample_fps:
-            share = (time_s - before_s) / (after_s - before_s)
-            between: Floats = way[after - 1, 1:] * (1 - share) + way[after, 1:] * share
-            return between
-    near = [place for place in (after - 1, after) if 0 <= place < len(way) and abs(way[place, 0] - time_s) <= 1.0 / sample_fps]
-    return way[near[0], 1:] if near else None
+    before_s, after_s = way[after - 1, 0], way[after, 0]
+    if after_s - before_s > (GAP_INTERVALS + 0.5) / sample_fps:
+        return None
+    share = (time_s - before_s) / (after_s - before_s)
+    between: Floats = way[after - 1, 1:] * (1 - share) + way[after, 1:] * share
+    return between
 
 
 def _fit(face: Floats, person: Floats) -> float:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.association import provisional
 from actors.face_association import faces_associated, identities_of, told_traits
@@ -130,6 +132,23 @@ def test_a_person_gone_for_seconds_has_no_face_meanwhile() -> None:
     numbers = seen((5, 125, 3))
     tracked = [person("p", 0.0, 100), person("p", 4.0, 100)]
     assert persons_of_faces(numbers.box_frames, np.full(1, 2.0), numbers.xyxy, tracked, 5.0) == [None]
+
+
+def test_a_face_after_a_cut_is_never_linked_to_the_person_before_it() -> None:
+    numbers = seen((5, 125, 3))
+    before = [person("before", 1.6, 100), person("before", 1.8, 100)]
+    assert persons_of_faces(numbers.box_frames, np.full(1, 2.0), numbers.xyxy, before, 5.0) == [None]
+    after = person("after", 2.0, 85)  # the face lies better in the middle of who was there before
+    assert persons_of_faces(numbers.box_frames, np.full(1, 2.0), numbers.xyxy, [*before, after], 5.0) == ["after"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), max_size=20), st.integers(0, 40))
+def test_a_face_is_linked_only_to_a_track_that_is_there_at_that_moment(boxes: list[tuple[str, int]], tick: int) -> None:
+    numbers, time_s = seen((1, 125, 3)), tick / 10
+    tracked = [person(name, at / 10, 100) for name, at in sorted(set(boxes))]
+    (linked,) = persons_of_faces(numbers.box_frames, np.full(1, time_s), numbers.xyxy, tracked, 5.0)
+    own_s = [row.timestamp_seconds or 0.0 for row in tracked if row.person_id == linked]
+    assert linked is None or min(own_s) <= time_s <= max(own_s)
 
 
 def test_traits_that_are_not_known_are_left_out() -> None:
