@@ -20,6 +20,7 @@ from actors.modelfile import folders_of
 from actors.offline import FOR_SOUND, forbidden_by
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
 from schemas.model import Hearing
+from schemas.paths import absolute_path
 from schemas.settings import Settings
 
 PUBLIC: Final = "https://huggingface.co"
@@ -80,7 +81,7 @@ def is_here(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path |
 
 def as_path(name: str, kind: Hearing) -> Path | None:
     """The folder that a name is, or the file of one of torchaudio's models; None where it is neither."""
-    path = Path(name).expanduser()
+    path = absolute_path(name)
     return path if path.is_dir() or (kind == "align" and path.is_file()) else None
 
 
@@ -140,7 +141,7 @@ def _has_safe_weights(folder: Path) -> bool:
 def cache() -> Path:
     """Where the hub's library keeps what was fetched."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    return absolute_path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
 
 
 def _kept(repository: str) -> Path | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from schemas.errors import DamagedWeights, WrongDigest
 from schemas.model import digest_of_parts
+from schemas.paths import absolute_path
 
 OPENVINO_FOLDER: Final = "_openvino_model"
 OPENVINO_PARTS: Final = (".bin", ".xml", ".yaml")
@@ -23,7 +24,7 @@ def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tup
     named = models or environment.get("VAENGINE_MODELS")
     cache = Path(environment.get("XDG_CACHE_HOME") or "")
     own = (cache if cache.is_absolute() else Path.home() / ".cache") / "vaengine" / "models"
-    return tuple(dict.fromkeys([Path(named).expanduser().absolute(), own] if named else [own]))
+    return tuple(dict.fromkeys([absolute_path(named), own] if named else [own]))
 
 
 def sound_bytes(path: str, sha256: str | None) -> bytes:

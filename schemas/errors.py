@@ -39,9 +39,21 @@ class InvalidSetting(UsageError):
 
 
 class NothingMatched(UsageError):
-    """No input path led to a single video. Values: the inputs as given."""
+    """No input path led to a single video. Values: the inputs as given, and in brackets what else is there, or nothing."""
 
-    template = "no video found in {0}: give a video file, a folder, a glob in quotes, or a text file that lists paths"
+    template = "no video found in {0}{1}: give a video file, a folder, a glob in quotes, or a text file that lists paths"
+
+
+class OutputUnusable(UsageError):
+    """The folder of the results is not there and cannot be made, or cannot be written to. Values: path, cause."""
+
+    template = "results cannot be written to {0}: {1}; choose another folder with --out"
+
+
+class TempFolderTooLong(UsageError):
+    """Sockets of Ray would have too long a path. Values: name of the environment variable, its value, bytes that it may have."""
+
+    template = "{0}={1} is too long for the sockets of Ray, whose folder may have {2} bytes: set RAY_TMPDIR=/tmp"
 
 
 class UnknownPipeline(UsageError):

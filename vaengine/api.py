@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.errors import NotFound, UsageError, VideoError
 from schemas.job import BatchJob, JobStatus
+from schemas.paths import absolute_path
 from vaengine.annotations import VideoAnnotations
 from vaengine.batch import Batch
 
@@ -87,7 +88,7 @@ def load_annotations(video: StrPath, *, out: StrPath | None = None, db: str | No
         return VideoAnnotations.from_folder(Path(video))
     url = stored_at(db, os.fspath(out) if out is not None else None)
     with contextlib.closing(open_store(url, read_only=True)) as store:
-        path = str(Path(video).expanduser().absolute())
+        path = str(absolute_path(video))
         known = store.known_videos([path])
         video_id = known[path].video_id if path in known else os.fspath(video)
         jobs: dict[str, BatchJob] = {}

@@ -48,6 +48,7 @@ RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "limit": (_count, "a number of videos, 1 or more"),
     "files": (_flag, "true or false"),
     "keep_runs": (_flag, "true or false"),
+    "all_media": (_flag, "true or false"),
 }
 ALIASES: Final = {"workers": "engine.workers"}
 

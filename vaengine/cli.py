@@ -78,6 +78,7 @@ def run(
     as_json: Json = False,
     no_files: Annotated[bool, typer.Option("--no-files", help="Only the store, no JSON files beside it.")] = False,
     keep_runs: Annotated[bool, typer.Option("--keep-runs", help="Keep results of other settings beside the new ones.")] = False,
+    all_media: Annotated[bool, typer.Option("--all-media", help="Of folders take sound too, and media under any name.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Annotate videos; the same command again does only what is missing."""
@@ -98,6 +99,7 @@ def run(
         limit=limit,
         files=False if no_files else None,
         keep_runs=True if keep_runs else None,
+        all_media=True if all_media else None,
         models=models,
         verbose=verbose,
     )

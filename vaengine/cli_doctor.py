@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from schemas.errors import NotFound
+from schemas.paths import absolute_path
 from vaengine.cli_options import Db, Json, Models, Out, Verbose
 from vaengine.output import print_events, print_lines
 
@@ -29,7 +29,7 @@ def doctor(
     from vaengine.location import DEFAULT_OUT
 
     checks = []
-    for check in examination.examine(Path(out or DEFAULT_OUT).expanduser().absolute(), models, db=db):
+    for check in examination.examine(absolute_path(out or DEFAULT_OUT), models, db=db):
         checks.append(check)
         if not as_json:
             typer.echo(str(check))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from schemas.paths import absolute_path
 from vaengine.cli_options import Db, Out, Verbose
 from vaengine.location import DEFAULT_OUT
 from vaengine.output import print_lines, say
@@ -109,7 +110,7 @@ def _plotted(store: StorageBackend, named: str | None) -> tuple[Path, Figure]:
 
 
 def _folder(out: str | None) -> Path:
-    return Path(out or DEFAULT_OUT).expanduser().absolute()
+    return absolute_path(out or DEFAULT_OUT)
 
 
 def _stretch(start_s: float | None, end_s: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.paths import absolute_path
 from vaengine.cli_options import Db, Json, Out, Verbose
 from vaengine.location import DEFAULT_OUT
 from vaengine.output import print_events, print_lines, print_table, say
@@ -87,7 +88,7 @@ def _opened(out: str | None, db: str | None, *, dry_run: bool) -> StorageBackend
 
 
 def _folder(out: str | None, db: str | None) -> Path | None:
-    return Path(out or DEFAULT_OUT).expanduser().absolute() if out or not db else None
+    return absolute_path(out or DEFAULT_OUT) if out or not db else None
 
 
 def _ask(question: str, *, yes: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from schemas.errors import VaengineError
 from schemas.job import BatchJob, JobStatus
 from vaengine import report as reports
+from vaengine.inputs import left_alone_text
 from vaengine.output import print_event, print_events, print_lines, print_table
 
 if TYPE_CHECKING:
@@ -83,10 +84,11 @@ def tell(report: BatchReport, request: RunRequest, *, as_json: bool) -> None:
     """The end of a run on standard output."""
     if as_json:
         print_events(reports.video_events(report))
-        print_event(reports.report_event(report))
+        print_event({**reports.report_event(report), "left_alone": dict(request.left_alone)})
         return
     print_table(reports.outcome_table(report), reports.more(report))
-    print_lines(["", reports.headline(report), reports.effort(report), ""])
+    left_alone = filter(None, [left_alone_text(request.left_alone)])
+    print_lines(["", reports.headline(report), reports.effort(report), *left_alone, ""])
     print_lines(reports.places(request, report.batch_id))
     print_lines(["", "next:", *(f"  {step}" for step in reports.next_steps(report, request))])
 
@@ -97,7 +99,7 @@ def foretell(request: RunRequest, *, as_json: bool) -> int:
 
     plan = Engine(request).plan()
     if as_json:
-        print_event(reports.plan_event(plan))
+        print_event({**reports.plan_event(plan), "left_alone": dict(request.left_alone)})
     else:
-        print_lines(reports.plan_lines(plan))
+        print_lines([*reports.plan_lines(plan), *filter(None, [left_alone_text(request.left_alone)])])
     return 0 if plan.feasible else 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 from schemas.pipeline import AUDIO
 from schemas.progress import PipelineProgress, Snapshot
 from vaengine.load import Load, LoadMeter
-from vaengine.output import print_event, write_line
+from vaengine.output import in_one_cell, print_event, write_line
 from vaengine.quantities import clock, counted, timestamp
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Lines:
     def __call__(self, snapshot: Snapshot) -> None:
         self._last = snapshot
         for failure in self._failures.new(snapshot):
-            write_line(f"failed: {failure}", self._stream)
+            write_line(f"failed: {in_one_cell(failure)}", self._stream)
         if self._every.due():
             self._print(snapshot)
 
@@ -249,5 +249,5 @@ def drawing(snapshot: Snapshot, load: Load) -> Group:
     overall = share(done_s, total_s)
     bars.add_row("all", ProgressBar(total=1.0, completed=overall, width=30), Text(f"{overall:.0%}  {videos_text(snapshot)}"))
     lines = [Text(f"[{clock(snapshot.elapsed_s)}] {pace_text(snapshot)}"), Text(str(load), style="dim")]
-    failures = [Text(f"failed: {line}", style="red", overflow="ellipsis", no_wrap=True) for line in snapshot.failures]
+    failures = [Text(f"failed: {in_one_cell(line)}", style="red", overflow="ellipsis", no_wrap=True) for line in snapshot.failures]
     return Group(bars, *lines, *failures)

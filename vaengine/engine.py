@@ -21,17 +21,18 @@ from actors.stores import open_store
 from cluster.inventory import local_inventory, shared_memory_free_bytes
 from cluster.placement import Demand, object_store_bytes, place
 from cluster.session import Session, quiet_ray, reachable, session
+from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec
-from schemas.errors import DiskFull, NodeLost, StoreFailed, UsageError, VaengineError
+from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
 from schemas.job import BatchReport, VideoOutcome
 from schemas.progress import Snapshot
-from schemas.redaction import is_storable, storable
 from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
 from vaengine.crew import job_finder
 from vaengine.fitting import check_models
 from vaengine.intake import Intake, Left, Workload
+from vaengine.output_folder import make_output_folder, require_output_folder
 from vaengine.pipeline import BLOCK_BYTES
 from vaengine.plan import demand_of
 from vaengine.probing import Probing
@@ -76,14 +77,14 @@ class Engine:
     def run(self) -> BatchReport:
         """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing stored."""
         began, request = time.monotonic(), self._request
-        if not is_storable(str(request.out)):
-            raise UsageError(f"{storable(str(request.out))} is not UTF-8, which no store can hold: choose another folder with --out")
+        require_output_folder(request.out)
         check_models(request.settings, request.pipelines)
         if request.cluster == "local":
+            require_short_temp_folder()
             place(local_inventory(), self._demand)
         else:
             reachable(request.cluster)
-        request.out.mkdir(parents=True, exist_ok=True)
+        make_output_folder(request.out)
         tally = _Tally()
         with contextlib.closing(open_store(request.store_url)) as store:
             threading.Thread(target=_import_ray, args=(request.verbose,), daemon=True).start()

@@ -9,16 +9,19 @@ from pathlib import Path
 from actors.stores import open_store
 from cluster.inventory import local_inventory
 from cluster.placement import place
+from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
-from schemas.errors import NotFound, PlanInfeasible
+from schemas.errors import NotFound, OutputUnusable, PlanInfeasible, TempFolderTooLong
 from schemas.pipeline import FACE
 from schemas.settings import PersonSettings, Settings
 from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
 from schemas.video import Video
 from vaengine.models.catalogue import MODELS
+from vaengine.output_folder import require_output_folder
 from vaengine.plan import blocks_of, chunks_of, demand_of, work_keys
 from vaengine.probing import Probing
+from vaengine.quantities import size
 from vaengine.request import PlanSummary, RunRequest
 
 # Core seconds on a 2-core virtual machine: 9.1 s of decoders over 0.8 gigapixels of three clips, their imports included, and 76 ms of the
@@ -135,17 +138,20 @@ def _sampled_frames(chunk: ChunkSpec, sampling: Sampling) -> int:
 
 
 def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | None]:
+    try:
+        require_output_folder(request.out)
+    except OutputUnusable as error:
+        return "not asked", 0, str(error)
     if request.cluster != "local":
         return f"cluster at {request.cluster}, asked when the run starts", request.settings.engine.workers, None
     here = local_inventory()
     try:
+        require_short_temp_folder()
         placement = place(here, demand_of(request.pipelines, request.settings))
-    except PlanInfeasible as error:
+    except (PlanInfeasible, TempFolderTooLong) as error:
         return str(here), 0, str(error)
     free = shutil.disk_usage(_existing(request.out)).free
-    reason = (
-        None if disk_bytes < free else f"{request.out} has {free / 1e9:.1f} GB free and the results need about {disk_bytes / 1e9:.1f} GB"
-    )
+    reason = None if disk_bytes < free else f"{request.out} has {size(free)} free and the results need about {size(disk_bytes)}"
     return f"{here}: {placement}", placement.decode_slots, reason
 
 

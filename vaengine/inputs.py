@@ -8,23 +8,23 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from schemas.errors import NothingMatched, UsageError
+from schemas.paths import absolute_path
+from vaengine.media_kinds import OWN_FILES, SOUND_SUFFIXES, is_media, is_system_folder, is_video_name, suffix_of
+from vaengine.quantities import counted
 
-_SUFFIXES: Final = (
-    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts"
-    " .mxf .ogv .rm .rmvb .ts .vob .webm .wmv .y4m"
-)
-VIDEO_SUFFIXES: Final = frozenset(_SUFFIXES.split())
 LIST_SUFFIXES: Final = (".txt", ".lst")
 STDIN: Final = "-"
+KINDS_SHOWN: Final = 6
 RESULT_FOLDER: Final = re.compile(r"-[0-9a-f]{8,16}$")  # how the name of a video_id, and so of its folder under --out, ends
-TEXT_SNIFF_BYTES: Final = 512
+URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 log = logging.getLogger("vaengine")
 
@@ -39,20 +39,57 @@ class Named:
 
     @property
     def path(self) -> Path:
-        return Path(os.path.normpath(self.base / Path(self.text).expanduser()))
+        return absolute_path(self.text, self.base)
 
     def fault(self, cause: str) -> UsageError:
         return UsageError(f"{self.source}: {self.path} {cause}" if self.source else f"{self.text} {cause}")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which files of a folder are taken: videos always, `sound` files, or `everything` that holds either, whatever its name."""
+
+    sound: bool = False
+    everything: bool = False
+
+    def takes(self, path: Path) -> bool:
+        """Whether a file of a folder is taken. A broken link is, so that the report names it; pipes, which would block, are not."""
+        if not (path.is_file() or path.is_symlink()):
+            return False
+        if self.everything:
+            return is_media(path)
+        return is_video_name(path) or (self.sound and suffix_of(path) in SOUND_SUFFIXES)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """`paths` are absolute, each file once; `left_alone` counts the other files of the folders searched, by extension ("" for none)."""
+
+    paths: tuple[Path, ...]
+    left_alone: Mapping[str, int]
 
 
 @dataclass(slots=True)
 class Walk:
     """A search over several inputs that enters every real folder once, so links that lead in a circle end it."""
 
+    selection: Selection = Selection()
     entered: set[str] = field(default_factory=set)
+    left_alone: set[str] = field(default_factory=set)  # real paths
+
+    def taken(self, folder: Path) -> Iterator[Path]:
+        """Files below `folder` that are taken; the others are counted."""
+        for path in self.files(folder):
+            if self.selection.takes(path):
+                yield path
+            elif path.is_file() and not OWN_FILES.fullmatch(path.name):
+                self.left_alone.add(os.path.realpath(path))
 
     def files(self, folder: Path) -> Iterator[Path]:
-        """Every file below `folder`, by name, a folder's own files before its subfolders'; hidden ones and our own results left out."""
+        """Every file below `folder`, by name, a folder's own files before its subfolders'.
+
+        Hidden ones are left out, folders that a system keeps for itself, and our own results.
+        """
         real = os.path.realpath(folder)
         if real in self.entered:
             return
@@ -60,7 +97,7 @@ class Walk:
         entries = sorted((entry for entry in os.scandir(folder) if not entry.name.startswith(".")), key=lambda entry: entry.name)
         yield from (folder / entry.name for entry in entries if not entry.is_dir())
         for entry in entries:
-            if entry.is_dir() and not _holds_results(Path(entry.path)):
+            if entry.is_dir() and not is_system_folder(entry.name) and not _holds_results(Path(entry.path)):
                 yield from self._subfolder(folder / entry.name)
 
     def _subfolder(self, folder: Path) -> Iterator[Path]:
@@ -70,14 +107,14 @@ class Walk:
             log.warning("folder %s is left out: %s", folder, error.strerror)
 
 
-def video_paths(inputs: Sequence[str]) -> list[Path]:
-    """The videos that `inputs` lead to: absolute, each file once, in the order given and by name within a folder.
+def find_files(inputs: Sequence[str], selection: Selection | None = None) -> FoundFiles:
+    """The files that `inputs` lead to, in the order given and by name within a folder.
 
-    An input is a file (any extension), a folder (searched recursively for `VIDEO_SUFFIXES` in any letter case), a glob (`**` crosses
-    folders), a text list (`.txt`, `.lst`, or `-` for standard input: a path a line, relative to the list; `#` begins a comment line).
-    Raises `UsageError` for a named path that is not there, `NothingMatched` when nothing at all was found.
+    An input is a file (any extension), a folder (searched recursively for names of videos in any letter case, or for what `selection`
+    takes), a glob (`**` crosses folders), a text list (`.txt`, `.lst`, or `-` for standard input: a path a line, relative to the list;
+    `#` begins a comment line). Raises `UsageError` for a named path that is not there, `NothingMatched` when nothing at all was found.
     """
-    walk = Walk()
+    walk = Walk(selection or Selection())
     found: dict[str, Path] = {}
     for named in _named(inputs):
         paths = list(_videos(named, walk))
@@ -85,9 +122,25 @@ def video_paths(inputs: Sequence[str]) -> list[Path]:
             log.warning("%s matches nothing", named.text)
         for path in paths:
             found.setdefault(os.path.realpath(path), path)
+    left_alone = Counter(suffix_of(Path(real)) for real in sorted(walk.left_alone - found.keys()))
     if not found:
-        raise NothingMatched(", ".join(inputs))
-    return list(found.values())
+        raise NothingMatched(", ".join(inputs), f" ({left_alone_text(left_alone)})" if left_alone else "")
+    return FoundFiles(tuple(found.values()), dict(left_alone.most_common()))
+
+
+def video_paths(inputs: Sequence[str]) -> list[Path]:
+    """The videos that `inputs` lead to, as `find_files` finds them."""
+    return list(find_files(inputs).paths)
+
+
+def left_alone_text(left_alone: Mapping[str, int]) -> str:
+    """`3 other files left alone: 2 .insv, 1 .wav; name them, or use --all-media`; empty for none."""
+    if not left_alone:
+        return ""
+    kinds = [f"{count:,} {suffix or 'without an extension'}" for suffix, count in list(left_alone.items())[:KINDS_SHOWN]]
+    more = sum(list(left_alone.values())[KINDS_SHOWN:])
+    total = counted(sum(left_alone.values()), "other file")
+    return f"{total} left alone: {', '.join([*kinds, *([f'{more:,} more'] if more else [])])}; name them, or use --all-media"
 
 
 def _named(inputs: Sequence[str]) -> Iterator[Named]:
@@ -126,6 +179,8 @@ def _videos(named: Named, walk: Walk) -> Iterable[Path]:
     except FileNotFoundError as error:
         if glob.has_magic(named.text):
             return _matches(path, walk)
+        if url := URL.match(named.text):
+            raise named.fault(f"is a URL, and {url[0]} is not read: download the file, and give its path") from error
         raise named.fault("does not exist; check the spelling, and put a glob in quotes") from error
     except OSError as error:
         raise named.fault(f"cannot be read: {error.strerror}; check the path and its permissions") from error
@@ -138,7 +193,7 @@ def _videos(named: Named, walk: Walk) -> Iterable[Path]:
 
 def _named_folder(named: Named, walk: Walk) -> list[Path]:
     try:
-        return [path for path in walk.files(named.path) if _is_video(path)]
+        return list(walk.taken(named.path))
     except OSError as error:
         raise named.fault(f"cannot be read: {error.strerror}; check its permissions") from error
 
@@ -148,8 +203,8 @@ def _matches(pattern: Path, walk: Walk) -> Iterator[Path]:
     meant = bool(pattern.suffix) and not glob.has_magic(pattern.suffix)
     for path in _glob(pattern):
         if path.is_dir():
-            yield from (inner for inner in walk.files(path) if _is_video(inner))
-        elif meant or _is_video(path):
+            yield from walk.taken(path)
+        elif meant or walk.selection.takes(path):
             yield path
 
 
@@ -176,24 +231,6 @@ def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     if pattern[0] == "**":
         return any(fits(parts[skipped:], pattern[1:]) for skipped in range(len(parts) + 1))
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and fits(parts[1:], pattern[1:])
-
-
-def _is_video(path: Path) -> bool:
-    """Known by its name; a broken link counts, so that the report names it; pipes and sockets, which would block, do not."""
-    suffix = path.suffix.lower()
-    if suffix not in VIDEO_SUFFIXES or not (path.is_file() or path.is_symlink()):
-        return False
-    return suffix != ".ts" or not _is_text(path)
-
-
-def _is_text(path: Path) -> bool:
-    """TypeScript shares its extension with MPEG transport streams."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(TEXT_SNIFF_BYTES)
-    except OSError:
-        return False  # unreadable: the report will say so
-    return bool(head) and all(byte >= 0x20 or byte in b"\t\n\r\f" for byte in head)
 
 
 def _holds_results(folder: Path) -> bool:

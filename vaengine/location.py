@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from actors.stores.address import Address, without_password
 from schemas.errors import NotFound, UsageError
+from schemas.paths import absolute_path
 from vaengine.checkpoint import Checkpoint, batch_ids, path_in
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def store_url(db: str | None, out: Path) -> str:
 
 def stored_at(db: str | None, out: str | None) -> str:
     """Address of the store to read: `--db`, or the database under `--out`, or the one that the newest checkpoint there points to."""
-    folder = Path(out or DEFAULT_OUT).expanduser().absolute()
+    folder = absolute_path(out or DEFAULT_OUT)
     if db or (folder / DATABASE).exists():
         return store_url(db, folder)
     newest = next(iter(batch_ids(folder)), None)
@@ -58,7 +59,7 @@ def checkpoint_of(batch: str, out: str | None, db: str | None) -> Checkpoint:
 
 def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
     if batch.endswith(".json") or os.sep in batch:
-        return Path(batch).expanduser().absolute()
+        return absolute_path(batch)
     folders = list(_checkpoint_folders(out, db))
     for folder in folders:
         meant = _meant(batch, batch_ids(folder))
@@ -72,7 +73,7 @@ def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
 def _checkpoint_folders(out: str | None, db: str | None) -> Iterator[Path]:
     address = Address.parse(db) if db else None
     if out or address is None or address.kind == "postgresql":
-        yield Path(out or DEFAULT_OUT).expanduser().absolute()
+        yield absolute_path(out or DEFAULT_OUT)
     if address is not None and address.kind != "postgresql":
         yield address.path if address.kind == "files" else address.path.parent
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from schemas.errors import UsageError
-from schemas.pipeline import AVAILABLE, pipeline_named
+from schemas.paths import absolute_path
+from schemas.pipeline import AUDIO, AVAILABLE, pipeline_named
 from vaengine import batchfile, configuration
 from vaengine.batchfile import BatchFile
 from vaengine.configuration import Configuration, Given, Layer
 from vaengine.fitting import fitted
-from vaengine.inputs import video_paths
+from vaengine.inputs import Selection, find_files
 from vaengine.location import DEFAULT_OUT, store_url
 from vaengine.models import catalogue
 from vaengine.presets import Resolution
@@ -41,6 +41,7 @@ class RunOptions:
     limit: int | None = None
     files: bool | None = None
     keep_runs: bool | None = None
+    all_media: bool | None = None
     models: Path | None = None
     verbose: bool = False
 
@@ -61,12 +62,14 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], 
     file = batch_file(options.config)
     pipelines = pipelines_named(options.pipelines or ",".join(file.texts("pipelines")))
     configuration.configured(_told(options, file))  # a misspelt key is told before anything is looked for or fetched
-    inputs = tuple(str(path) for path in video_paths(options.paths or _file_inputs(file)))
-    out = Path(options.out).expanduser().absolute() if options.out else out_of(file)
+    every = options.all_media if options.all_media is not None else _value(file, "all_media", False)
+    found = find_files(options.paths or _file_inputs(file), Selection(sound=pipelines == (AUDIO,), everything=every))
+    out = absolute_path(options.out) if options.out else out_of(file)
     url = store_url(options.db or _file_db(file), out)
     settings, resolution = resolved(options, file, pipelines, store_url=url, fetch=fetch, announce=announce)
     request = RunRequest(
-        inputs=inputs,
+        inputs=tuple(map(str, found.paths)),
+        left_alone=found.left_alone,
         pipelines=pipelines,
         settings=settings.settings,
         out=out,
@@ -109,7 +112,7 @@ def _named_options(options: RunOptions) -> Layer:
     named = {
         "preset": Given(options.preset, "--preset"),
         "engine.workers": Given(options.workers, "--workers"),
-        "models.folder": Given(str(options.models.expanduser().absolute()) if options.models else None, "--models"),
+        "models.folder": Given(str(absolute_path(options.models)) if options.models else None, "--models"),
     }
     return {key: given for key, given in named.items() if given.value is not None}
 
@@ -123,7 +126,7 @@ def pipelines_named(text: str) -> tuple[str, ...]:
 def out_of(file: BatchFile) -> Path:
     """`out` of a batch file, relative to it, or the default below the working directory."""
     text = file.text("out")
-    return Path(os.path.normpath(file.path.absolute().parent / Path(text).expanduser())) if text else Path(DEFAULT_OUT).absolute()
+    return absolute_path(text, file.path.absolute().parent) if text else Path(DEFAULT_OUT).absolute()
 
 
 def _rooted(file: BatchFile) -> Layer:
@@ -131,7 +134,7 @@ def _rooted(file: BatchFile) -> Layer:
     told, root = dict(file.settings), file.path.absolute().parent
     for key in (*PATHS, *NAMES_OR_PATHS):
         if (given := told.get(key)) and isinstance(given.value, str) and _is_path(key, given.value, root):
-            told[key] = Given(os.path.normpath(root / Path(given.value).expanduser()), given.origin)
+            told[key] = Given(str(absolute_path(given.value, root)), given.origin)
     return told
 
 
@@ -150,7 +153,7 @@ def _file_inputs(file: BatchFile) -> tuple[str, ...]:
     inputs = file.texts("inputs")
     if not inputs:
         raise UsageError("no input: give a video file, a folder, a glob in quotes, or a text list (or `inputs:` in a batch file)")
-    return tuple(os.path.normpath(file.path.absolute().parent / Path(text).expanduser()) for text in inputs)
+    return tuple(str(absolute_path(text, file.path.absolute().parent)) for text in inputs)
 
 
 def _file_db(file: BatchFile) -> str | None:
@@ -159,4 +162,4 @@ def _file_db(file: BatchFile) -> str | None:
     slashes = "///" if rest.startswith("///") else ""
     if scheme not in ("files", "sqlite") or (scheme == "sqlite") != bool(slashes):
         return file.text("db")  # nothing to make absolute, or no address at all: the store says so
-    return f"{scheme}:{slashes}{file.path.absolute().parent / Path(rest.removeprefix(slashes)).expanduser()}"
+    return f"{scheme}:{slashes}{absolute_path(rest.removeprefix(slashes), file.path.absolute().parent)}"

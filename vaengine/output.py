@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
+
+# Names of files may hold them: control characters, which a terminal obeys, and marks that turn the direction of text around.
+_OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text with an escape such as \\x1b for each character that a terminal would obey rather than show; tabs and line feeds stay."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def in_one_cell(text: str) -> str:
+    """As `printable`, on one line."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def say(text: str) -> None:
     """One line on standard error."""
-    write_line(" ".join(text.split()), sys.stderr)
+    write_line(printable(" ".join(text.split())), sys.stderr)
 
 
 class Once:
@@ -35,7 +49,7 @@ def write_line(line: str, stream: TextIO) -> None:
 def print_lines(lines: Iterable[str]) -> None:
     """Lines on standard output, empty ones too."""
     for line in lines:
-        write_line(line, sys.stdout)
+        write_line(printable(line), sys.stdout)
 
 
 def print_event(event: dict[str, Any], stream: TextIO | None = None) -> None:
@@ -60,6 +74,7 @@ class Table:
     def __post_init__(self) -> None:
         if any(len(row) != len(self.titles) for row in self.rows):
             raise ValueError(f"every row needs {len(self.titles)} cells")
+        object.__setattr__(self, "rows", tuple(tuple(map(in_one_cell, row)) for row in self.rows))
 
     def lines(self) -> list[str]:
         """As aligned columns, never folded: for files and pipes."""

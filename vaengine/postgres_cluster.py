@@ -23,6 +23,7 @@ from typing import Any, Final
 import psutil
 
 from schemas.errors import FolderClosed, ForeignFolder, PostgresFailed
+from schemas.paths import absolute_path
 from vaengine.postgres_account import NOBODY, ROOT, Account, owner
 from vaengine.postgres_programs import Programs
 
@@ -64,7 +65,7 @@ class Cluster:
 
         What root does in a folder that others can write to, they can turn to other files.
         """
-        place = folder.expanduser().resolve()
+        place = absolute_path(folder).resolve()
         if os.geteuid() == ROOT and place.exists() and place.stat().st_uid != ROOT:
             raise PostgresFailed(str(place), f"it belongs to {owner(place)}: run this as that user, or choose another with --data")
         return cls(place, Account.here())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import PostgresMissing, PostgresVersion
+from schemas.paths import absolute_path
 from vaengine.checks import package_folder
 from vaengine.postgres_account import NOBODY, Account
 
@@ -86,7 +87,7 @@ def found(environment: Mapping[str, str], account: Account) -> Iterator[Programs
 def folders(environment: Mapping[str, str], wheel: Path | None, root: Path = Path("/")) -> list[Path]:
     """Where to look: in the folder that was named alone, or in the wheel, the system's places and PATH, newest versions first."""
     if named := environment.get(VARIABLE):
-        return [Path(named).expanduser().absolute()]
+        return [absolute_path(named)]
     on_path = shutil.which("postgres", path=environment.get("PATH", ""))
     places = [
         *newest_first(wheel.glob("pginstall*/bin") if wheel else ()),

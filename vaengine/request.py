@@ -27,6 +27,7 @@ class RunRequest:
     since: datetime | None = None  # when the command began; what ended later is its own, though a process of it was lost meanwhile
     verbose: bool = False
     presets: Mapping[str, str] = field(default_factory=dict)  # pipeline -> what its preset was resolved to
+    left_alone: Mapping[str, int] = field(default_factory=dict)  # files of the folders searched that are no input, by extension
     record: Mapping[str, str] = field(default_factory=dict)  # meta values for the store, where it has none of the name yet
 
 

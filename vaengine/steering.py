@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from schemas.attempt import POISONED, Control, Event
 from schemas.errors import NotFound, UsageError
 from schemas.job import BatchJob, JobStatus
+from schemas.paths import absolute_path
 from schemas.store import StorageBackend
 from vaengine.output import Table
 from vaengine.quantities import timestamp
@@ -31,7 +31,7 @@ def chosen(store: StorageBackend, names: Sequence[str], *, every: bool = False) 
 
 
 def _meant(jobs: Iterable[BatchJob], name: str, url: str) -> list[BatchJob]:
-    path = Path(name).expanduser().absolute()
+    path = absolute_path(name)
     found = [job for job in jobs if name == job.video_id or path == job.video_path or (len(name) >= 4 and job.job_id.startswith(name))]
     if not found:
         raise NotFound(f"job {name!r}", url)

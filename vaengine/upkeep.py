@@ -13,6 +13,7 @@ from actors import migrations
 from actors.stores import database_at, open_store
 from actors.stores.address import Address
 from schemas.errors import BackupFailed, UsageError
+from schemas.paths import absolute_path
 
 if TYPE_CHECKING:
     from actors.stores.census import Census
@@ -157,7 +158,7 @@ def backup(url: str, destination: Path) -> Backup:
 
     Raises `BackupFailed` where that file cannot be made, `NotFound` or `StoreUnreachable` where there is no store.
     """
-    target = destination.expanduser().absolute()
+    target = absolute_path(destination)
     _refuse_place(target)
     address, database = Address.parse(url), database_at(url)
     if database is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from schemas.errors import StoreUnreachable
+from schemas.paths import absolute_path
 
 FORMS: Final = "files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 POSTGRES: Final = ("postgresql", "postgres")
@@ -49,7 +50,7 @@ class Address:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return str(absolute_path(path))
 
 
 def without_password(url: str) -> str:

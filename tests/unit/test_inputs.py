@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import NothingMatched, UsageError
-from vaengine.inputs import fits, video_paths
+from vaengine.inputs import FoundFiles, Selection, find_files, fits, left_alone_text, video_paths
 
 
 @pytest.fixture(autouse=True)
@@ -190,3 +190,67 @@ def test_two_stars_fit_every_path(parts: list[str]) -> None:
     assert fits(parts, ["**"])
     assert fits([*parts, "x"], ["**", "x"])
     assert fits(parts, parts)
+
+
+def search(*inputs: str, **selection: bool) -> tuple[list[str], FoundFiles]:
+    there = find_files(inputs, Selection(**selection))
+    return [os.path.relpath(path) for path in there.paths], there
+
+
+def test_files_that_are_passed_over_are_counted_by_kind() -> None:
+    files("v/a.mp4", "v/b.wav", "v/deep/c.wav", "v/notes.txt", "v/README", "v/.hidden", "v/batch_processing.db")
+    taken, there = search("v")
+    assert taken == ["v/a.mp4"]
+    assert there.left_alone == {".wav": 2, "": 1, ".txt": 1}
+    assert left_alone_text(there.left_alone) == (
+        "4 other files left alone: 2 .wav, 1 without an extension, 1 .txt; name them, or use --all-media"
+    )
+
+
+def test_a_file_that_is_named_too_is_not_left_alone() -> None:
+    files("v/a.mp4", "v/b.wav")
+    taken, there = search("v", "v/b.wav")
+    assert (taken, there.left_alone) == (["v/a.mp4", "v/b.wav"], {})
+
+
+def test_many_kinds_are_summed_up() -> None:
+    assert left_alone_text({f".k{number}": 10 - number for number in range(9)}).count(",") == 7
+    assert "9 more; name them" in left_alone_text({f".k{number}": 10 - number for number in range(9)})
+    assert left_alone_text({}) == ""
+
+
+def test_sound_of_a_folder_is_taken_where_only_sound_is_asked_for() -> None:
+    files("v/a.mp4", "v/b.WAV", "v/notes.txt")
+    taken, there = search("v", sound=True)
+    assert (taken, there.left_alone) == (["v/a.mp4", "v/b.WAV"], {".txt": 1})
+
+
+def test_all_media_takes_sound_and_media_under_any_name_and_nothing_else() -> None:
+    files("v/a.mp4", "v/b.wav", "v/notes.txt", "v/c.jpg")
+    files("v/0001", content=b"\x00\x00\x00\x18ftypisom")
+    taken, there = search("v", everything=True)
+    assert (taken, there.left_alone) == (["v/0001", "v/a.mp4", "v/b.wav"], {".jpg": 1, ".txt": 1})
+
+
+def test_what_a_folder_without_videos_has_instead_is_told() -> None:
+    files("v/b.wav")
+    with pytest.raises(NothingMatched, match=r"no video found in v \(1 other file left alone: 1 \.wav; name them, or use --all-media\)"):
+        found("v")
+
+
+def test_trash_and_thumbnails_of_a_drive_are_not_entered() -> None:
+    files("v/a.mp4", "v/$RECYCLE.BIN/b.mp4", "v/@eaDir/a.mp4/c.mp4", "v/.Trash-1000/files/d.mp4", "v/lost+found/e.mp4")
+    assert found("v") == ["v/a.mp4"]
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a.mp4", "s3://bucket/a.mp4", "rtsp://camera/1"])
+def test_a_url_is_told_to_be_one(url: str) -> None:
+    with pytest.raises(UsageError, match=r"is a URL, and .*:// is not read: download the file, and give its path"):
+        found(url)
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_name_where_there_is_no_such_user() -> None:
+    files("~nobody-of-this-name.mp4")
+    assert found("~nobody-of-this-name.mp4") == ["~nobody-of-this-name.mp4"]
+    with pytest.raises(UsageError, match=r"~nobody-else/a\.mp4 does not exist"):
+        found("~nobody-else/a.mp4")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from actors.face_pack import pack_digest
 from schemas.errors import InvalidSetting, ModelError, WrongDigest
+from schemas.paths import absolute_path
 from schemas.pipeline import FACE
 from schemas.settings import Settings
 from vaengine.fit.workshop import Decision, Order, Workshop, device, runtime_key
@@ -69,7 +70,7 @@ def _folder(named: str, order: Order) -> Path | None:
 def _own_folder(named: str, shop: Workshop) -> Path:
     """A pack that is not in the catalogue: by name in the folders of models, else a folder itself."""
     found = None if os.sep in named else packs.find(named, shop.folders)
-    folder = found or Path(named).expanduser().absolute()
+    folder = found or absolute_path(named)
     if not folder.is_dir():
         places = ", ".join(map(str, shop.folders))
         raise ModelError(

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from actors.modelfile import OPENVINO_FOLDER, digest_of
 from schemas.errors import InvalidSetting, ModelError, UnsuitableWeights, WrongDigest
 from schemas.model import Task
+from schemas.paths import absolute_path
 from schemas.pipeline import PERSON
 from schemas.settings import PersonSettings, Settings
 from vaengine.fit.workshop import Decision, Order, Workshop, runtime_key
@@ -72,7 +73,7 @@ def _path(named: str, order: Order) -> Path | None:
     """Where the named file is, fetched if need be; None where it would have to be fetched and nothing is. Raises `ModelError`."""
     model = catalogue.MODELS.get(named)
     if model is None:
-        path = Path(named).expanduser().absolute()
+        path = absolute_path(named)
         if not path.exists():
             raise ModelError(f"person.weights={named}", f"there is no file {path}, and the catalogue has {_known()}")
         return path
