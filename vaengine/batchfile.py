@@ -131,4 +131,4 @@ def _source(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not a text file in UTF-8 ({error.reason})") from error
     except OSError as error:
-        raise UsageError(f"batch file {path} cannot be read: {error.strerror}; check the path given to --config") from error
+        raise UsageError(f"batch file {path} cannot be read: {error.strerror}; check its path") from error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import closing
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -23,6 +26,12 @@ from vaengine.output import Once, print_events, print_lines, print_table, say
 from vaengine.supervision import Beginning, calls_for_it, supervised
 
 WRONG_USE: Final = 2
+OTHER_NAMES: Final = {  # of other tools
+    **dict.fromkeys(("annotate", "process", "predict", "start"), "run"),
+    **dict.fromkeys(("ls", "list"), "status"),
+    "continue": "resume",
+    "stop": "cancel",
+}
 # Typer's errors about the command line; the class is not exported under one name by all versions.
 CommandLineError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
@@ -230,4 +239,15 @@ def _failed(message: str, code: int) -> int:
 def _with_help(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     message = error.format_message()  # type: ignore[attr-defined]
-    return f"{message} `{context.command_path} --help` shows what there is." if context else message
+    return f"{message}{_nearest_command(error)} `{context.command_path} --help` shows what there is." if context else message
+
+
+def _nearest_command(error: Exception) -> str:
+    """` Did you mean 'run'?` after an unknown command, by its spelling or by what other tools call it."""
+    unknown = re.fullmatch(r"No such command '(.+)'\.", error.format_message())  # type: ignore[attr-defined]
+    known: Mapping[str, Any] = getattr(error.ctx.command, "commands", {}) if unknown else {}  # type: ignore[attr-defined]
+    if unknown is None:
+        return ""
+    near = [*(name for name in [OTHER_NAMES.get(unknown[1])] if name in known), *difflib.get_close_matches(unknown[1], known, n=1)]
+    meant = next(iter(near), None)
+    return f" Did you mean {meant!r}?" if meant else ""

@@ -51,8 +51,12 @@ def config_init(
 @config_app.command("check")
 def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file in YAML.")], verbose: Verbose = False) -> None:
     """Check a batch file without running it."""
-    from vaengine.options import RunOptions, batch_file, pipelines_named, resolved
+    from vaengine import options
+    from vaengine.inputs import find_files
+    from vaengine.quantities import counted
 
-    found = batch_file(file)
-    resolved(RunOptions(), found, pipelines_named(",".join(found.texts("pipelines"))))
-    typer.echo(f"{file}: {len(found.run) + len(found.settings)} keys, all known, all valid")
+    found = options.batch_file(file)
+    options.resolved(options.RunOptions(), found, options.pipelines_named(",".join(found.texts("pipelines"))))
+    if inputs := options.file_inputs(found):
+        find_files(inputs)
+    typer.echo(f"{file}: {counted(len(found.run) + len(found.settings), 'key')}, all known, all valid")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from schemas.job import BatchJob
     from schemas.store import StorageBackend
 
-Jobs = Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Job ids (their beginning will do), video ids or paths.")]
+Jobs = Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Ids of jobs or videos (their beginning will do), names or paths.")]
 All = Annotated[bool, typer.Option("--all", help="Every job of the store.")]
 
 quarantine_app = typer.Typer(help="What was given up because it ends the process that works on it.")
@@ -99,10 +99,13 @@ def _steer(
 
     opened(out, db).close()  # one that is not there must not be made
     with closing(open_store(stored_at(db, out))) as store:
-        concerned = act(store, steering.chosen(store, names or (), every=every))
+        named = steering.chosen(store, names or (), every=every)
+        concerned = act(store, named)
         next_step = steering.how_it_goes_on(store) if goes_on and concerned else None
     if as_json:
         print_events(steering.job_events(word, concerned))
         return
     print_lines(f"{word}: {job.video_path} ({job.job_id[:8]})" for job in concerned)
+    if names:
+        print_lines(steering.not_concerned(word, named, concerned))
     say(next_step or f"{len(concerned)} {'job' if len(concerned) == 1 else 'jobs'} {word}")

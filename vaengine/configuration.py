@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
@@ -130,8 +131,9 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def unknown(key: str, origin: str, also: Sequence[str] = ()) -> UnknownSetting:
-    """The error for a key that nothing has, with the nearest one there is."""
-    return _noted(UnknownSetting(key, nearest(key, [*KNOWN, *also])), origin)
+    """The error for a key that nothing has, with the nearest one there is; a key without a dot may be meant as a section."""
+    sections = [] if "." in key else sorted(SECTIONS)
+    return _noted(UnknownSetting(key, nearest(key, [*sections, *KNOWN, *also])), origin)
 
 
 def nearest(key: str, keys: Sequence[str]) -> str:
@@ -177,7 +179,15 @@ def _invalid(error: ValidationError, given: Layer) -> InvalidSetting:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     takes = first["msg"].replace("Input should be", "it should be").replace("a valid integer", "an integer").replace("a valid ", "a ")
-    return _noted(InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description})"), given[key].origin)
+    near = _nearest_choice(first, given[key].value)
+    return _noted(InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description}){near}"), given[key].origin)
+
+
+def _nearest_choice(complaint: Mapping[str, Any], value: object) -> str:
+    """`; did you mean 'fast'?` where a word is nearly one of those that a setting takes."""
+    choices = re.findall(r"'([^']+)'", str(complaint.get("ctx", {}).get("expected", "")))
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _noted(error: E, origin: str) -> E:

@@ -63,7 +63,7 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], 
     pipelines = pipelines_named(options.pipelines or ",".join(file.texts("pipelines")))
     configuration.configured(_told(options, file))  # a misspelt key is told before anything is looked for or fetched
     every = options.all_media if options.all_media is not None else _value(file, "all_media", False)
-    found = find_files(options.paths or _file_inputs(file), Selection(sound=pipelines == (AUDIO,), everything=every))
+    found = find_files(_inputs(options, file), Selection(sound=pipelines == (AUDIO,), everything=every))
     out = absolute_path(options.out) if options.out else out_of(file)
     url = store_url(options.db or _file_db(file), out)
     settings, resolution = resolved(options, file, pipelines, store_url=url, fetch=fetch, announce=announce)
@@ -149,11 +149,16 @@ def _value(file: BatchFile, key: str, default: Any) -> Any:
     return file.run[key].value if key in file.run else default
 
 
-def _file_inputs(file: BatchFile) -> tuple[str, ...]:
-    inputs = file.texts("inputs")
+def file_inputs(file: BatchFile) -> tuple[str, ...]:
+    """Inputs of a batch file, relative to it; none where it names none."""
+    return tuple(str(absolute_path(text, file.path.absolute().parent)) for text in file.texts("inputs"))
+
+
+def _inputs(options: RunOptions, file: BatchFile) -> tuple[str, ...]:
+    inputs = options.paths or file_inputs(file)
     if not inputs:
         raise UsageError("no input: give a video file, a folder, a glob in quotes, or a text list (or `inputs:` in a batch file)")
-    return tuple(str(absolute_path(text, file.path.absolute().parent)) for text in inputs)
+    return inputs
 
 
 def _file_db(file: BatchFile) -> str | None:

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from schemas.attempt import POISONED, Control, Event
-from schemas.errors import NotFound, UsageError
+from schemas.errors import UsageError
 from schemas.job import BatchJob, JobStatus
-from schemas.paths import absolute_path
 from schemas.store import StorageBackend
+from vaengine.lookup import jobs_of
 from vaengine.output import Table
 from vaengine.quantities import timestamp
 
@@ -19,23 +19,40 @@ OBEYED_SECONDS: Final = 5.0  # that a living run may take to carry out a request
 LOOK_SECONDS: Final = 0.2
 
 
+LEAST_ID: Final = 4  # letters of a job's id that are taken for its beginning
+WHY_NOT: Final = {
+    "cancelled": "only jobs that have not ended can be cancelled",
+    "paused": "only jobs that have not ended can be paused",
+    "retried": "only jobs that failed, were cancelled or are paused can be retried",
+    "released": "nothing of it is in quarantine",
+}
+
+
 def chosen(store: StorageBackend, names: Sequence[str], *, every: bool = False) -> list[BatchJob]:
-    """Jobs by id (its beginning will do), video id or path; raises `NotFound` for a name that fits none, `UsageError` for no name."""
+    """Jobs by id (its beginning will do), or all of the video that a name means, as `lookup.jobs_of` finds it.
+
+    Raises `NotFound` for a name that fits none, `UsageError` for no name and for one that fits several videos.
+    """
     jobs = list(store.jobs())
     if every:
         return jobs
     if not names:
         raise UsageError("name a job, a video id or a path (`vaengine status` lists them), or give --all")
-    found = {job.job_id: job for name in names for job in _meant(jobs, name, store.url)}
+    found = {job.job_id: job for name in names for job in _meant(store, jobs, name)}
     return list(found.values())
 
 
-def _meant(jobs: Iterable[BatchJob], name: str, url: str) -> list[BatchJob]:
-    path = absolute_path(name)
-    found = [job for job in jobs if name == job.video_id or path == job.video_path or (len(name) >= 4 and job.job_id.startswith(name))]
-    if not found:
-        raise NotFound(f"job {name!r}", url)
-    return found
+def _meant(store: StorageBackend, jobs: Iterable[BatchJob], name: str) -> list[BatchJob]:
+    by_id = [job for job in jobs if len(name) >= LEAST_ID and job.job_id.startswith(name)]
+    return by_id or jobs_of(store, name)
+
+
+def not_concerned(word: str, jobs: Sequence[BatchJob], concerned: Sequence[BatchJob]) -> Iterator[str]:
+    """A line for each job that was named and of which nothing was to be done, and why."""
+    ids = {job.job_id for job in concerned}
+    for job in jobs:
+        if job.job_id not in ids:
+            yield f"not {word}: {job.video_path} ({job.job_id[:8]}) is {job.status.value}, and {WHY_NOT[word]}"
 
 
 def cancel(store: StorageBackend, jobs: Sequence[BatchJob], *, clock: Callable[[], float] = time.monotonic) -> list[BatchJob]:
