@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 import traceback
-from collections.abc import Mapping
 from contextlib import closing
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -243,11 +241,7 @@ def _with_help(error: Exception) -> str:
 
 
 def _nearest_command(error: Exception) -> str:
-    """` Did you mean 'run'?` after an unknown command, by its spelling or by what other tools call it."""
+    """` Did you mean 'run'?` after a command that other tools have; typer itself suggests what is spelt alike."""
     unknown = re.fullmatch(r"No such command '(.+)'\.", error.format_message())  # type: ignore[attr-defined]
-    known: Mapping[str, Any] = getattr(error.ctx.command, "commands", {}) if unknown else {}  # type: ignore[attr-defined]
-    if unknown is None:
-        return ""
-    near = [*(name for name in [OTHER_NAMES.get(unknown[1])] if name in known), *difflib.get_close_matches(unknown[1], known, n=1)]
-    meant = next(iter(near), None)
+    meant = OTHER_NAMES.get(unknown[1]) if unknown else None
     return f" Did you mean {meant!r}?" if meant else ""
