@@ -153,6 +153,14 @@ class AtWork(UsageError):
     template = "{0} is being worked on by batch {1}: stop that run or wait for its end; nothing was removed"
 
 
+class LeadsOut(UsageError):
+    """A link among results to a place outside of them, which may be another's. Values: link, where it leads, the folder of the results."""
+
+    template = (
+        "{0} is a link to {1}, outside of {2}: nothing there is changed; put a folder in the link's place, then give the command again"
+    )
+
+
 class VideoError(VaengineError):
     """A fault of one input; the job fails with it, everything else goes on. Values: path, detail."""
 

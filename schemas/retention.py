@@ -88,10 +88,11 @@ class PersonIn:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What went, counted by table or kind of file, and in words what could not be reached."""
+    """What went, counted by table or kind of file, in words what could not be reached, and files around the store by their folder."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     left: tuple[str, ...] = ()
+    folders: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -100,12 +101,13 @@ class Removed:
     @classmethod
     def joined(cls, parts: Iterable[Removed]) -> Removed:
         """All of them as one; what was left is told once."""
-        counts: Counter[str] = Counter()
+        counts, folders = Counter[str](), Counter[str]()
         left: dict[str, None] = {}
         for part in parts:
             counts.update(part.counts)
+            folders.update(part.folders)
             left |= dict.fromkeys(part.left)
-        return cls(dict(sorted(counts.items())), tuple(left))
+        return cls(dict(sorted(counts.items())), tuple(left), dict(sorted(folders.items())))
 
 
 class Retention(ABC):

@@ -30,13 +30,18 @@ STOP_S: Final = 30.0
 LEASH: Final = 'cat; kill -QUIT "$1" 2>/dev/null; while kill -0 "$1" 2>/dev/null; do sleep 0.02; done; rm -rf "$0"'
 
 
-def fresh_database() -> str:
+def fresh_database(template: str = "template1") -> str:
     """URL of an empty database that nobody else uses; it goes with the server, or at the end where that is somebody else's."""
     server, name = server_url(), f"vaengine_test_{secrets.token_hex(6)}"
-    _execute(server, f"CREATE DATABASE {name}")
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     if PROVIDED in OUTSIDE:
         atexit.register(_execute, server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
+def copy_of(url: str) -> str:
+    """URL of a database that holds what another one does, to which nobody is connected."""
+    return fresh_database(urlsplit(url).path[1:])
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,6 +96,16 @@ class Checkpoint:
             raise ValueError("inputs and pipelines have to be lists")
         return cls(**{**values, "inputs": tuple(values["inputs"]), "pipelines": tuple(values["pipelines"])})
 
+    def found_at(self, path: Path) -> Checkpoint:
+        """The same for the folder of results that the file lies in, with the store that was in the old folder.
+
+        Whoever copies or moves a folder of results means the one they name: what the checkpoint remembers may be the original.
+        """
+        folder, old = path.absolute().parent, Path(self.out)
+        if folder.name != FOLDER or folder.parent.resolve() == old.resolve():
+            return self
+        return replace(self, out=str(folder.parent), store_url=_moved(self.store_url, old, folder.parent))
+
     def write(self, out: Path) -> Path:
         """Put it under `out`, whole or not at all; raises what `write_atomic` raises."""
         from actors.stores.atomic import storage_errors, write_atomic
@@ -108,7 +118,7 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
-        """A checkpoint from its file; raises `NotFound` where there is none, `UsageError` where it is damaged."""
+        """A checkpoint from its file, for the folder it lies in; raises `NotFound` for none, `UsageError` for a damaged one."""
         try:
             data = json.loads(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -120,9 +130,19 @@ class Checkpoint:
         try:
             if not isinstance(data, Mapping):
                 raise ValueError("it is not a JSON object")
-            return cls.from_data(data)
+            return cls.from_data(data).found_at(path)
         except (TypeError, ValueError) as error:
             raise _damaged(path, error) from error
+
+
+def _moved(url: str, old: Path, new: Path) -> str:
+    """The address of a store that lay below one folder and now lies below another; any other address stays as it is."""
+    from actors.stores.address import Address
+
+    address = Address.parse(url)
+    if address.kind == "postgresql" or not address.path.resolve().is_relative_to(old.resolve()):
+        return url
+    return Address(address.kind, str(new / address.path.resolve().relative_to(old.resolve()))).url
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:

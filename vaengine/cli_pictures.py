@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from schemas.paths import absolute_path
 from vaengine.cli_options import Db, Out, Verbose
-from vaengine.location import DEFAULT_OUT
 from vaengine.output import print_lines, say
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ def render(
     options = RenderOptions(start, end, crf, with_sound=not no_audio, with_labels=labels, with_subtitles=subtitles)
     with closing(opened(out, db)) as store:
         results = results_of(store, video)
-    target = output or _folder(out) / results.video.video_id / f"annotated{_stretch(start, end)}.mp4"
+    target = output or _placed(out, db, Path(results.video.video_id) / f"annotated{_stretch(start, end)}.mp4")
     with Signals(), _progress() as listener:
         done = rendered(results, target, options, force=force, listener=listener)
     say(f"{_pace(done)}, of which drawing took {1000 * done.draw_s / max(1, done.frames_done):.1f} ms a frame")
@@ -80,7 +78,7 @@ def plot(
     told = format_for(output or Path(f"plot.{FORMATS[0]}"), picture_format)
     with closing(opened(out, db)) as store:
         place, figure = _plotted(store, named)
-    target = output or _folder(out) / place.with_suffix(f".{told}")
+    target = output or _placed(out, db, place.with_suffix(f".{told}"))
     check_target(target, force=force)
     with whole_file(target) as file:
         file.write(picture_bytes(figure, told))
@@ -109,8 +107,15 @@ def _plotted(store: StorageBackend, named: str | None) -> tuple[Path, Figure]:
     return Path(f"overview_{named}"), plot_batch(store, named)
 
 
-def _folder(out: str | None) -> Path:
-    return absolute_path(out or DEFAULT_OUT)
+def _placed(out: str | None, db: str | None, place: Path) -> Path:
+    """Where a picture belongs among the results; raises `LeadsOut` where a link would have it written elsewhere."""
+    from actors.stores.removal import require_inside
+    from vaengine.location import results_folder
+
+    folder = results_folder(out, db)
+    target = folder / place
+    require_inside(target.parent, folder)
+    return target
 
 
 def _stretch(start_s: float | None, end_s: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,6 @@ import typer
 
 from schemas.paths import absolute_path
 from vaengine.cli_options import Db, Json, Out, Verbose
-from vaengine.location import DEFAULT_OUT
 from vaengine.output import print_events, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from schemas.store import StorageBackend
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
+Also = Annotated[
+    list[str] | None, typer.Option("--also", metavar="DIR", help="A further folder of results whose files go too; may be given again.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")]
 
 
@@ -28,6 +31,7 @@ def prune(
     older_than: Annotated[str | None, typer.Option(metavar="AGE", help="Jobs that ended so long ago, such as 90d.")] = None,
     statuses: Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", help="Jobs of this status, such as failed.")] = None,
     to_size: Annotated[str | None, typer.Option(metavar="SIZE", help="The oldest, until the store holds less, such as 10GB.")] = None,
+    also: Also = None,
     dry_run: DryRun = False,
     as_json: Json = False,
     yes: Yes = False,
@@ -38,17 +42,19 @@ def prune(
 
     criteria = retention.criteria_of(older_than, statuses or (), to_size)
     with closing(_opened(out, db, dry_run=dry_run)) as store:
-        pruning = retention.decided(store, criteria)
+        pruning, named = retention.decided(store, criteria), _named(out, db, also)
+        around, plan = retention.pruning_plan(store, pruning, named)
         if as_json:
-            print_events(retention.pruning_events(pruning))
+            print_events(retention.pruning_events(pruning, around))
         else:
-            print_table(retention.pruning_table(pruning))
+            print_table(retention.pruning_table(pruning, around))
         if dry_run:
+            _tell_left(plan.removed, as_json=as_json)
             say(f"would remove {retention.pruning_line(pruning)}")
             return
         if pruning.jobs or pruning.epochs:
-            _ask(f"remove {retention.pruning_line(pruning)}?", yes=yes)
-        _tell(retention.prune(store, pruning, _folder(out, db)), as_json=as_json, dry_run=False)
+            _ask(lambda: retention.pruning_question(store, pruning, around), yes=yes)
+        _tell(retention.prune(store, pruning, named), as_json=as_json, dry_run=False)
 
 
 def forget(
@@ -57,6 +63,7 @@ def forget(
     ],
     out: Out = None,
     db: Db = None,
+    also: Also = None,
     dry_run: DryRun = False,
     as_json: Json = False,
     yes: Yes = False,
@@ -69,10 +76,10 @@ def forget(
         if not dry_run:
             for line in retention.left_lines(store.finish_removal()):  # of one that was killed: the name may mean nothing any longer
                 say(line)
-        what = retention.meant(store, named)
+        what, folders = retention.meant(store, named), _named(out, db, also)
         if not dry_run:
-            _ask(f"remove {what}, for good?", yes=yes)
-        _tell(retention.forget(store, what, _folder(out, db), dry_run=dry_run), as_json=as_json, dry_run=dry_run)
+            _ask(lambda: retention.forgetting_question(store, what, retention.forget(store, what, folders, dry_run=True)), yes=yes)
+        _tell(retention.forget(store, what, folders, dry_run=dry_run), as_json=as_json, dry_run=dry_run)
 
 
 def _opened(out: str | None, db: str | None, *, dry_run: bool) -> StorageBackend:
@@ -87,11 +94,19 @@ def _opened(out: str | None, db: str | None, *, dry_run: bool) -> StorageBackend
     return open_store(stored_at(db, out))
 
 
-def _folder(out: str | None, db: str | None) -> Path | None:
-    return absolute_path(out or DEFAULT_OUT) if out or not db else None
+def _named(out: str | None, db: str | None, also: list[str] | None) -> tuple[Path, ...]:
+    """The folders whose files may be touched; raises `UsageError` where a further one is not there."""
+    from schemas.errors import UsageError
+    from vaengine.location import named_folders
+
+    further = [absolute_path(folder) for folder in also or ()]
+    for folder in further:
+        if not folder.is_dir():
+            raise UsageError(f"--also {folder} is no folder: name one of results, as --out does")
+    return (*named_folders(out, db), *further)
 
 
-def _ask(question: str, *, yes: bool) -> None:
+def _ask(question: Callable[[], str], *, yes: bool) -> None:
     """Once, on a terminal; raises `UsageError` where nobody can be asked."""
     from schemas.errors import UsageError
 
@@ -99,7 +114,7 @@ def _ask(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError("nothing was removed: say --yes where nobody can be asked (--dry-run tells what would go)")
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(question(), err=True):
         say("nothing was removed")
         raise typer.Exit(1)
 
@@ -111,8 +126,18 @@ def _tell(removed: Removed, *, as_json: bool, dry_run: bool) -> None:
         print_events(retention.removed_events(removed, dry_run=dry_run))
         return
     print_table(retention.removed_table(removed))
+    print_lines(retention.folder_lines(removed, dry_run=dry_run))
     print_lines(retention.left_lines(removed))
     say(retention.removed_line(removed, dry_run=dry_run))
+
+
+def _tell_left(removed: Removed, *, as_json: bool) -> None:
+    from vaengine import retention
+
+    if as_json:
+        print_events(retention.left_events(removed))
+    else:
+        print_lines(retention.left_lines(removed))
 
 
 COMMANDS = (prune, forget)

@@ -27,11 +27,48 @@ def store_url(db: str | None, out: Path) -> str:
 
 def stored_at(db: str | None, out: str | None) -> str:
     """Address of the store to read: `--db`, or the database under `--out`, or the one that the newest checkpoint there points to."""
-    folder = absolute_path(out or DEFAULT_OUT)
+    folder = _absolute(out)
     if db or (folder / DATABASE).exists():
         return store_url(db, folder)
     newest = next(iter(batch_ids(folder)), None)
     return Checkpoint.read(path_in(folder, newest)).store_url if newest else store_url(None, folder)
+
+
+def named_folders(out: str | None, db: str | None) -> tuple[Path, ...]:
+    """The folders of results that options name: `--out`, and the one that `--db` is the store of; the default where neither is given."""
+    named = [_absolute(out)] if out or not db else []
+    own = folder_of(db) if db else None
+    return tuple(dict.fromkeys([*named, *([own] if own else [])]))
+
+
+def results_folder(out: str | None, db: str | None) -> Path:
+    """Where files among the results belong: under `--out`, else in the default folder.
+
+    Where that has a store of its own and `--db` is that of another folder, as of a copy, they belong there: one store's files never
+    replace another's.
+    """
+    folder, own = _absolute(out), folder_of(db) if db and not out else None
+    return own if own and any(url != store_url(db, folder) for url in stores_in(folder)) else folder
+
+
+def folder_of(db: str) -> Path | None:
+    """The folder whose own store is at this address, as the command makes it there; None for any other."""
+    address = Address.parse(db)
+    if address.kind == "files":
+        return address.path
+    return address.path.parent if address.kind == "sqlite" and address.path.name == DATABASE else None
+
+
+def stores_in(folder: Path) -> Iterator[str]:
+    """Addresses of stores that lie in a folder of results itself."""
+    if (folder / DATABASE).exists():
+        yield store_url(None, folder)
+    if (folder / ".store" / "epoch").exists():
+        yield store_url(f"files:{folder}", folder)
+
+
+def _absolute(out: str | None) -> Path:
+    return absolute_path(out or DEFAULT_OUT)
 
 
 def opened(out: str | None, db: str | None) -> StorageBackend:
@@ -73,7 +110,7 @@ def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
 def _checkpoint_folders(out: str | None, db: str | None) -> Iterator[Path]:
     address = Address.parse(db) if db else None
     if out or address is None or address.kind == "postgresql":
-        yield absolute_path(out or DEFAULT_OUT)
+        yield _absolute(out)
     if address is not None and address.kind != "postgresql":
         yield address.path if address.kind == "files" else address.path.parent
 

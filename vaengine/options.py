@@ -15,7 +15,7 @@ from vaengine.batchfile import BatchFile
 from vaengine.configuration import Configuration, Given, Layer
 from vaengine.fitting import fitted
 from vaengine.inputs import Selection, find_files
-from vaengine.location import DEFAULT_OUT, store_url
+from vaengine.location import DEFAULT_OUT, results_folder, store_url
 from vaengine.models import catalogue
 from vaengine.presets import Resolution
 from vaengine.request import RunRequest
@@ -64,8 +64,9 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], 
     configuration.configured(_told(options, file))  # a misspelt key is told before anything is looked for or fetched
     every = options.all_media if options.all_media is not None else _value(file, "all_media", False)
     found = find_files(_inputs(options, file), Selection(sound=pipelines == (AUDIO,), everything=every))
-    out = absolute_path(options.out) if options.out else out_of(file)
-    url = store_url(options.db or _file_db(file), out)
+    db = options.db or _file_db(file)
+    out = out_of(file) if file.text("out") and not options.out else results_folder(options.out, db)
+    url = store_url(db, out)
     settings, resolution = resolved(options, file, pipelines, store_url=url, fetch=fetch, announce=announce)
     request = RunRequest(
         inputs=tuple(map(str, found.paths)),

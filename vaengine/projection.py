@@ -11,6 +11,7 @@ from typing import Any
 
 from actors.stores.atomic import storage_errors, write_atomic, write_or_remove
 from actors.stores.documents import job_object, pipeline_bytes, sidecars, summary_object
+from actors.stores.removal import require_inside
 from schemas.chunk import WorkKey
 from schemas.coco import TAIL_BYTES, files_of, generation_of
 from schemas.job import BatchJob, JobStatus, PipelineResult
@@ -32,8 +33,9 @@ def is_fresh(path: Path, generation: str) -> bool:
 
 
 def project_job(store: StorageBackend, job: BatchJob, out: Path) -> int:
-    """Bring all files of a job up to date; the number of pipeline files written. Raises `DiskFull` and its like."""
+    """Bring all files of a job up to date; the number of pipeline files written. Raises `DiskFull` and its like, and `LeadsOut`."""
     folder = out / job.video_id
+    require_inside(folder, out)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     written = sum(_project_pipeline(store, job, result, folder) for result in job.pipeline_results.values())

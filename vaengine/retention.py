@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from actors.stores.address import Address
 from actors.stores.pruning import ended_at, pruning_of
+from actors.stores.removal import files_in
 from actors.stores.sqlite_copy import copies_before
 from actors.stores.transitions import now
 from schemas.errors import NotFound, UsageError
@@ -17,10 +19,11 @@ from schemas.job import JobStatus
 from schemas.retention import Criteria, PersonIn, Pruning, Removed
 from schemas.store import StorageBackend
 from vaengine import traces
+from vaengine.location import shown
 from vaengine.lookup import jobs_of
 from vaengine.output import Table
 from vaengine.quantities import bytes_in, counted, duration_of, size, timestamp
-from vaengine.surroundings import Surroundings
+from vaengine.surroundings import Plan, Surroundings
 
 _PERSON: Final = re.compile(r"(?P<video>.+):(?P<label>(?:person|face|speaker)_\w+)")
 _IDENTITY: Final = re.compile(r"identity_\d+")
@@ -52,19 +55,37 @@ def decided(store: StorageBackend, criteria: Criteria) -> Pruning:
     return pruning_of(store.stock(), criteria, now())
 
 
-def prune(store: StorageBackend, pruning: Pruning, out: Path | None) -> Removed:
+def pruning_plan(store: StorageBackend, pruning: Pruning, named: Sequence[Path]) -> tuple[Surroundings, Plan]:
+    """What goes with it from the folders around the store, of which those that were named may be touched."""
+    gone, videos = {job.job_id for job in pruning.jobs}, {job.video_id for job in pruning.jobs}
+    staying = [job for job in store.jobs() if job.video_id in videos and job.job_id not in gone]
+    around = Surroundings.of(store, pruning.jobs, named)
+    return around, traces.prune(around, pruning.jobs, staying)
+
+
+def prune(store: StorageBackend, pruning: Pruning, named: Sequence[Path]) -> Removed:
     """Have it go, with the files beside a database: those first, so that a kill in between is made good by saying it again."""
-    around = Surroundings.of(store, pruning.jobs, out)
-    beside = around.drop_projections(store, pruning.jobs)
+    around, plan = pruning_plan(store, pruning, named)
+    plan.carry_out()
+    traces.drop_empty_folders(around, pruning.jobs)
     gone = store.prune(pruning)
     around.project_again(store, dict.fromkeys(job.video_id for job in pruning.jobs))
-    return Removed.joined([beside, gone])
+    return Removed.joined([plan.removed, gone])
 
 
-def pruning_table(pruning: Pruning) -> Table:
-    """A line for each job that goes."""
-    lines = ((f"{ended_at(job):%Y-%m-%d %H:%M}", str(job.status), str(job.video_path), job.job_id[:_WITH_ID]) for job in pruning.jobs)
-    return Table(("ended", "status", "video", "job"), tuple(lines))
+def pruning_table(pruning: Pruning, around: Surroundings) -> Table:
+    """A line for each job that goes, with the folders that lose files by it."""
+    lines = (
+        (
+            f"{ended_at(job):%Y-%m-%d %H:%M}",
+            str(job.status),
+            str(job.video_path),
+            job.job_id[:_WITH_ID],
+            ", ".join(map(str, around.folders(job.video_id))),
+        )
+        for job in pruning.jobs
+    )
+    return Table(("ended", "status", "video", "job", "folder"), tuple(lines))
 
 
 def pruning_line(pruning: Pruning) -> str:
@@ -75,12 +96,27 @@ def pruning_line(pruning: Pruning) -> str:
     )
 
 
-def pruning_events(pruning: Pruning) -> Iterator[dict[str, Any]]:
+def pruning_question(store: StorageBackend, pruning: Pruning, around: Surroundings) -> str:
+    """What is asked before it goes."""
+    folders = [folder for video_id in dict.fromkeys(job.video_id for job in pruning.jobs) for folder in around.folders(video_id)]
+    return f"remove {pruning_line(pruning)}, from {' and '.join([shown(store.url), *_places(folders)])}?"
+
+
+def _places(folders: Sequence[Path]) -> list[str]:
+    """Folders of videos, told by what they are in where that is shorter."""
+    by_out = Counter(folder.parent for folder in folders)
+    return [
+        f"{counted(n, 'folder')} in {out}" if n > 1 else str(next(one for one in folders if one.parent == out)) for out, n in by_out.items()
+    ]
+
+
+def pruning_events(pruning: Pruning, around: Surroundings) -> Iterator[dict[str, Any]]:
     """The same as JSON events: each job and run that goes."""
     at = timestamp()
     for job in pruning.jobs:
         told = {"job_id": job.job_id, "video_id": job.video_id, "path": str(job.video_path), "status": job.status.value}
-        yield {"event": "job", "time": at, **told, "ended_at": ended_at(job).isoformat()}
+        folders = [str(folder) for folder in around.folders(job.video_id)]
+        yield {"event": "job", "time": at, **told, "ended_at": ended_at(job).isoformat(), "folders": folders}
     for epoch in pruning.epochs:
         yield {"event": "run", "time": at, "epoch": epoch}
 
@@ -113,27 +149,49 @@ def meant(store: StorageBackend, named: str) -> Forgetting:
     return Forgetting(named, video_id=jobs_of(store, named)[0].video_id)
 
 
-def forget(store: StorageBackend, what: Forgetting, out: Path | None, *, dry_run: bool = False) -> Removed:
-    """Have it go from the files around the store, then from the store; raises `AtWork`, and `NotFound` where a person has no row there."""
+def forget(store: StorageBackend, what: Forgetting, named: Sequence[Path], *, dry_run: bool = False) -> Removed:
+    """Have it go from the named folders around the store, then from the store; what lies elsewhere is told.
+
+    Raises `AtWork`, `LeadsOut`, and `NotFound` where a person has no row there.
+    """
     expected = _from_store(store, what, dry_run=True)  # refuses before any file goes
     if what.persons and not expected.total:
         raise NotFound(what.named, store.url)
     videos = (what.video_id,) if what.video_id else tuple(dict.fromkeys(person.video_id for person in what.persons))
-    around = Surroundings.of(store, [job for job in store.jobs() if job.video_id in videos], out)
+    around = Surroundings.of(store, [job for job in store.jobs() if job.video_id in videos], named)
+    paths = store.paths_of(what.video_id) if what.video_id else ()
+    plan = traces.forget_video(around, what.video_id, paths) if what.video_id else traces.forget_persons(around, what.persons)
+    if dry_run:
+        return _told(store, what, [expected, _own(around, what, paths), plan.removed])
+    own = _own(around, what, paths)
+    plan.carry_out()
     if what.video_id:
-        beside = traces.forget_video(around, what.video_id, store.paths_of(what.video_id), dry_run=dry_run)
-    else:
-        beside = traces.forget_persons(around, what.persons, dry_run=dry_run)
-    gone = expected if dry_run else _from_store(store, what, dry_run=False)
-    if not dry_run:
-        around.project_again(store, videos)
-    return Removed.joined([gone, beside, Removed(left=(*_copies(store), *_unreached(what)))])
+        traces.drop_folders(around, what.video_id, paths)
+    gone = _from_store(store, what, dry_run=False)
+    around.project_again(store, videos)
+    return _told(store, what, [gone, own, plan.removed])
+
+
+def _told(store: StorageBackend, what: Forgetting, parts: Sequence[Removed]) -> Removed:
+    return Removed.joined([*parts, Removed(left=(*_copies(store), *_unreached(what)))])
+
+
+def _own(around: Surroundings, what: Forgetting, paths: Sequence[str]) -> Removed:
+    """The folder that a store of files removes itself, which counts its files."""
+    files = len(list(files_in(around.own / what.video_id, paths))) if around.own and what.video_id else 0
+    return Removed(folders={str(around.own / str(what.video_id)): files} if around.own and files else {})
 
 
 def _from_store(store: StorageBackend, what: Forgetting, *, dry_run: bool) -> Removed:
     if what.video_id:
         return store.forget_video(what.video_id, dry_run=dry_run)
     return store.forget_persons(what.persons, dry_run=dry_run)
+
+
+def forgetting_question(store: StorageBackend, what: Forgetting, expected: Removed) -> str:
+    """What is asked before it goes; `expected` is what a dry run found."""
+    folders = (f"{folder} ({counted(count, 'file')})" for folder, count in expected.folders.items())
+    return f"remove {what}, for good, from {' and '.join([shown(store.url), *folders])}?"
 
 
 def _copies(store: StorageBackend) -> list[str]:
@@ -162,6 +220,12 @@ def removed_line(removed: Removed, *, dry_run: bool) -> str:
     return f"{'would remove' if dry_run else 'removed'} {removed.total:,} rows and files"
 
 
+def folder_lines(removed: Removed, *, dry_run: bool) -> list[str]:
+    """The folders around the store that lose files, a line each."""
+    word = "would change" if dry_run else "changed"
+    return [f"{word}: {folder} ({counted(count, 'file')})" for folder, count in removed.folders.items()]
+
+
 def left_lines(removed: Removed) -> list[str]:
     """What could not be reached, a line each."""
     return [f"not reached: {line}" for line in removed.left]
@@ -172,6 +236,11 @@ def removed_events(removed: Removed, *, dry_run: bool) -> Iterator[dict[str, Any
     at = timestamp()
     for kind, count in removed.counts.items():
         yield {"event": "removed", "time": at, "kind": kind, "count": count}
+    yield from left_events(removed)
+    yield {"event": "report", "time": at, "dry_run": dry_run, "removed": removed.total, "folders": dict(removed.folders)}
+
+
+def left_events(removed: Removed) -> Iterator[dict[str, Any]]:
+    """What could not be reached, as JSON events."""
     for line in removed.left:
-        yield {"event": "not_reached", "time": at, "what": line}
-    yield {"event": "report", "time": at, "dry_run": dry_run, "removed": removed.total}
+        yield {"event": "not_reached", "time": timestamp(), "what": line}

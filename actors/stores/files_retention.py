@@ -16,7 +16,7 @@ from actors.stores.atomic import read_object, write_atomic
 from actors.stores.file_removal import Removal
 from actors.stores.files_requests import FileRequests
 from actors.stores.pruning import Going, batch_at, held_jobs
-from actors.stores.removal import removed, require_idle
+from actors.stores.removal import removed, require_all_inside, require_idle
 from actors.stores.transitions import keys_of, now
 from actors.stores.withdrawal import Withdrawal, withdrawal_of
 from schemas.chunk import WorkKey
@@ -49,6 +49,8 @@ class FileRetention(FileRequests):
     def prune(self, pruning: Pruning) -> Removed:
         with self._write(None):
             self._carried_to_its_end()
+            for video_id in dict.fromkeys(job.video_id for job in pruning.jobs):
+                self._require_inside(video_id)
             there = self._register.jobs_of_videos(job.video_id for job in pruning.jobs)
             going = Going.of(pruning, there, self._held(there))
             gone = {job.job_id for job in going.jobs}
@@ -76,6 +78,7 @@ class FileRetention(FileRequests):
             return removed(self._ordered(order), (_DISKS,))
 
     def _video_order(self, video_id: str) -> Order:
+        self._require_inside(video_id)
         jobs, paths = self._register.jobs_of(video_id), self.paths_of(video_id)
         require_idle(video_id, batch_at(jobs, self._held(jobs), self.batches(), paths))
         asked = [key for job in jobs for key in keys_of(job).values()]
@@ -96,7 +99,12 @@ class FileRetention(FileRequests):
         told = [line for _, one in found for line in one.told(redone.intersection(one.redone))]
         return removed(counts, (*dict.fromkeys(told), _DISKS))
 
+    def _require_inside(self, video_id: str) -> None:
+        """Raises `LeadsOut` where the video's folder is not in the store itself."""
+        require_all_inside(self._tree.folder(video_id), self._tree.base)
+
     def _withdrawal(self, person: PersonIn) -> Withdrawal:
+        self._require_inside(person.video_id)
         jobs = self._register.jobs_of(person.video_id)
         require_idle(person.video_id, batch_at(jobs, self._held(jobs), self.batches(), self.paths_of(person.video_id)))
         return withdrawal_of(person, jobs, cache(lambda key: self._work(key).annotations()))

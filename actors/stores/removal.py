@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.errors import AtWork
+from schemas.errors import AtWork, LeadsOut
 from schemas.retention import FORGOTTEN, Removed
 
 _PICTURES: Final = (".mp4", ".mkv", ".png", ".svg", ".jpg")
@@ -59,9 +60,33 @@ def remove_folder(folder: Path, kept: Collection[str] = ()) -> None:
             path.rmdir()
 
 
+def leads_out(path: Path, base: Path) -> bool:
+    """Whether links on the way to a path lead out of a folder."""
+    return not path.resolve().is_relative_to(base.resolve())
+
+
+def require_inside(path: Path, base: Path) -> None:
+    """Raises `LeadsOut` where links on the way to a path lead out of `base`: what is there may be another's."""
+    if leads_out(path, base):
+        raise LeadsOut(str(path), str(path.resolve()), str(base))
+
+
+def require_all_inside(folder: Path, base: Path) -> None:
+    """`require_inside` for a folder with all folders in it."""
+    require_inside(folder, base)
+    for place, names, _ in os.walk(folder):
+        for name in names:
+            require_inside(Path(place) / name, base)
+
+
 def counted_files(paths: Iterable[Path]) -> Counter[str]:
     """Files by what they hold."""
-    return Counter(_KINDS.get(path.suffix, "jobs" if path.parent.name == "jobs" else "files") for path in paths)
+    return Counter(map(kind_of, paths))
+
+
+def kind_of(path: Path) -> str:
+    """What a file holds."""
+    return _KINDS.get(path.suffix, "jobs" if path.parent.name == "jobs" else "files")
 
 
 def require_idle(what: str, batch_id: str | None) -> None:

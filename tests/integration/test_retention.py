@@ -10,79 +10,17 @@ from typing import Any
 
 import pytest
 
-from actors.stores import open_store
 from actors.stores.sqlite import SQLiteStorageBackend
 from actors.stores.sqlite_copy import copy_before
-from schemas.job import BatchReport, VideoOutcome
-from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
+from schemas.job import VideoOutcome
+from schemas.pipeline import AUDIO, FACE, PERSON
 from schemas.retention import FORGOTTEN
 from schemas.store import StorageBackend
-from tests import postgres
-from tests.results import RUN, Clip
-from tests.retained import WORDS, consistent, holding, identify, kept
+from tests.place import URLS, Place
+from tests.results import RUN
+from tests.retained import WORDS, consistent, holding
 from vaengine import cli_retention, traces
-from vaengine.checkpoint import FORMAT
 from vaengine.cli import outcome
-from vaengine.projection import project_job
-from vaengine.report import write_report
-
-ALL = (SCENE, PERSON, FACE, AUDIO)
-
-
-class Place:
-    """A folder of videos and one of results, as runs over them leave these."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url, self.out = folder, url, folder / "out"
-        self.videos = folder / "videos"
-        self.videos.mkdir()
-        self.clips = {name: Clip(str(self.videos / f"{name}.mp4"), content) for name, content in zip(("alpha", "beta"), "ab", strict=True)}
-        for clip in self.clips.values():
-            Path(clip.name).write_bytes(b"not looked into")
-        with self.store() as store:
-            for days, clip in enumerate(self.clips.values(), start=9000):
-                job = kept(store, clip, *(clip.key(name) for name in ALL), days=days, out=self.out)
-                if not url.startswith("files:"):
-                    project_job(store, job, self.out)
-                for name in ("annotated.mp4", "timeline.png"):
-                    (self.out / clip.video_id / name).write_bytes(b"a picture")
-            identify(store, *(("identity_0007", clip, "face_0001") for clip in self.clips.values()))
-            paths = tuple(clip.name for clip in self.clips.values())
-            store.close_run(store.open_run(replace(RUN, inputs=paths)), "completed")
-        self._told_of_batches(paths)
-
-    def _told_of_batches(self, paths: tuple[str, ...]) -> None:
-        outcomes = tuple(VideoOutcome(clip.video_id, clip.name, "completed") for clip in self.clips.values())
-        write_report(BatchReport("batch-1", outcomes, 1.0), self.out, {})
-        (self.out / "checkpoints").mkdir()
-        shared = {"format": FORMAT, "batch_id": "b", "store_url": "files:x", "out": "x", "pipelines": [SCENE], "config": {}, "presets": {}}
-        for name, inputs in (("batch-1", paths), ("batch-2", paths[:1])):
-            (self.out / "checkpoints" / f"checkpoint_{name}.json").write_text(json.dumps({**shared, "inputs": inputs}))
-        (self.out / "overview.png").write_bytes(b"names of videos, drawn")
-
-    def store(self) -> Any:
-        return _closing(open_store(self.url))
-
-    def id(self, name: str) -> str:
-        return self.clips[name].video_id
-
-
-class _closing:  # noqa: N801  reads as contextlib's
-    def __init__(self, store: StorageBackend) -> None:
-        self._store = store
-
-    def __enter__(self) -> StorageBackend:
-        return self._store
-
-    def __exit__(self, *_: object) -> None:
-        self._store.close()
-
-
-URLS: dict[str, Callable[[Path], str]] = {
-    "files": lambda folder: f"files:{folder / 'out'}",
-    "sqlite": lambda folder: f"sqlite:///{folder / 'out' / 'batch_processing.db'}",
-    "postgresql": lambda folder: postgres.fresh_database(),
-}
 
 
 @pytest.fixture(params=URLS)
@@ -99,7 +37,7 @@ def asked(place: Place, capsys: pytest.CaptureFixture[str]) -> Asked:
 
     def ask(*words: str, code: int = 0) -> list[dict[str, Any]]:
         capsys.readouterr()
-        assert outcome(["db", *words, "--db", place.url, "--json"]) == code
+        assert outcome(["db", *words, "--db", place.url, "--out", str(place.out), "--json"]) == code
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return ask
