@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from schemas.errors import NotFound, UsageError
 from schemas.pipeline import SCENE
 from schemas.settings import SceneSettings, Settings
 from vaengine.checkpoint import Checkpoint, batch_ids, path_in
-from vaengine.location import checkpoint_of
+from vaengine.location import checkpoint_of, results_folder, stored_at
 from vaengine.request import RunRequest
 
 
@@ -41,9 +43,60 @@ def test_what_is_written_is_read_as_the_same_request(request_made: RunRequest, t
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
-def test_a_password_never_reaches_the_file(request_made: RunRequest) -> None:
-    from dataclasses import replace
+@pytest.mark.parametrize(
+    ("store", "meant"),
+    [
+        ("sqlite:///{old}/batch_processing.db", "sqlite:///{new}/batch_processing.db"),
+        ("files:{old}", "files:{new}"),
+        ("files:{old}/below", "files:{new}/below"),
+        ("sqlite:///{old}.db", "sqlite:///{old}.db"),
+        ("postgresql://ann@db/results", "postgresql://ann@db/results"),
+    ],
+)
+def test_a_checkpoint_in_a_copied_folder_is_of_that_folder_and_of_the_store_in_it(
+    request_made: RunRequest, tmp_path: Path, store: str, meant: str
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    asked = replace(request_made, out=old, store_url=store.format(old=old))
+    path = Checkpoint.of(asked, "b1").write(old)
+    shutil.copytree(old, new)
+    moved = replace(asked, out=new, store_url=meant.format(old=old, new=new))
+    assert Checkpoint.read(path_in(new, "b1")).request() == moved
+    assert checkpoint_of("b1", str(new), None).request() == moved
+    assert stored_at(None, str(new)) == moved.store_url
+    assert Checkpoint.read(path).request() == asked
+    assert checkpoint_of("b1", str(new), "postgresql://ann@db/other").request() == replace(moved, store_url="postgresql://ann@db/other")
 
+
+def test_a_checkpoint_that_lies_alone_is_of_the_folder_that_it_names(request_made: RunRequest, tmp_path: Path) -> None:
+    path = Checkpoint.of(request_made, "b1").write(tmp_path)
+    assert Checkpoint.read(Path(shutil.copy(path, tmp_path / "alone.json"))).request() == request_made
+
+
+@pytest.mark.parametrize(
+    ("out", "db", "folder"),
+    [
+        (None, None, "vaengine_out"),
+        ("o", "sqlite:///copy/batch_processing.db", "o"),
+        (None, "sqlite:///copy/batch_processing.db", "copy"),
+        (None, "files:copy", "copy"),
+        (None, "sqlite:///vaengine_out/batch_processing.db", "vaengine_out"),
+        (None, "sqlite:///copy/other.db", "vaengine_out"),
+        (None, "postgresql://ann@db/results", "vaengine_out"),
+    ],
+)
+def test_one_stores_files_do_not_go_among_those_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str | None, db: str | None, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vaengine_out").mkdir()
+    unused = results_folder(out, db)
+    (tmp_path / "vaengine_out" / "batch_processing.db").touch()
+    assert results_folder(out, db) == tmp_path / folder
+    assert unused == tmp_path / (out or "vaengine_out")
+
+
+def test_a_password_never_reaches_the_file(request_made: RunRequest) -> None:
     point = Checkpoint.of(replace(request_made, store_url="postgresql://me:secret@host/db"), "b1")
     assert "secret" not in json.dumps(point.to_data())
 
