@@ -23,6 +23,9 @@ def migrate(
     destination: Destination,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look for what would not arrive unchanged; write nothing.")] = False,
     on_invalid: Annotated[str, typer.Option("--on-invalid", metavar="fail|quarantine", help="Stop at it, or leave it out.")] = "fail",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite-differing", help="Move again what DST has otherwise, whoever changed it there.")
+    ] = False,
     report: Report = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -35,12 +38,14 @@ def migrate(
     if dry_run:
         with shown("looking", as_json=as_json) as tell:
             rows, hazards = migration.preflight(source, destination, tell)
-        event = migration_report.hazard_event(hazards, rows, *migration.shown(source, destination))
-        lines = migration_report.hazard_lines(hazards, sum(rows.values()), migration.shown(source, destination)[1])
+            lost = migration.differing(source, destination, tell) if overwrite else ()
+        first, second = migration.shown(source, destination)
+        event = migration_report.hazard_event(hazards, rows, first, second, lost)
+        lines = migration_report.hazard_lines(hazards, sum(rows.values()), second, lost)
         code = migration_report.LEFT_OUT if hazards else migration_report.EQUAL
     else:
         with shown("moving", as_json=as_json) as tell:
-            found = migration.migrate(source, destination, chosen, tell)
+            found = migration.migrate(source, destination, chosen, tell, overwrite=overwrite)
         event, lines = migration_report.migration_event(found), migration_report.migration_lines(found)
         code = migration_report.migration_code(found)
     if as_json:

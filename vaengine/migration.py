@@ -15,10 +15,11 @@ from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal
 from actors.transfer.side import Seals, Side, open_side
 from actors.transfer.unit import Unit
-from schemas.errors import StoreInUse, Unfit, UsageError
+from schemas.errors import NotFound, StoreInUse, Unfit, UsageError
 from vaengine.transfer_pool import Pair, each
 
 OnInvalid = Literal["fail", "quarantine"]
+_NAMED: Final = ("overwritten", "kept", "refused", "removed")  # steps whose units are told one by one
 MOST_DIFFERENCES: Final = 100  # sections that are told one by one
 
 
@@ -43,6 +44,7 @@ class Migration:
     steps: dict[str, int] = field(default_factory=dict)
     moved_rows: int = 0
     tables: dict[str, Seal] = field(default_factory=dict)
+    overwritten: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -52,7 +54,11 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two stores compare: units looked at, rows and digest of the first by table, sections that differ (`differing` in all)."""
+    """How two stores compare: units looked at, rows and digest of the first by table, sections that differ (`differing` in all).
+
+    `lacking` is how many units of the first the second has not or has otherwise, `removed` those of them that were taken out of it since
+    they were moved there; `beyond` is how many it alone has.
+    """
 
     first: str
     second: str
@@ -63,6 +69,9 @@ class Comparison:
     within: bool = False  # only what the first holds was looked at
     questions: int = 0  # golden ones, asked of both where both are databases
     otherwise: tuple[str, ...] = ()  # those that they answer otherwise
+    lacking: int = 0
+    beyond: int = 0
+    removed: int = 0
 
     @property
     def equal(self) -> bool:
@@ -83,12 +92,14 @@ def shown(*urls: str) -> tuple[str, ...]:
     return tuple(Address.parse(url).shown for url in urls)
 
 
-def migrate(source: str, destination: str, unfit: OnInvalid, tell: Tell = lambda _: None) -> Migration:
+def migrate(source: str, destination: str, unfit: OnInvalid, tell: Tell = lambda _: None, *, overwrite: bool = False) -> Migration:
     """Move everything; what was moved before and is unchanged stays as it is.
 
-    Raises `Unfit` at the first unit that would not arrive as it is, unless such are to be left out (`quarantine`).
+    With `overwrite` units that both hold and that differ are moved again, whoever changed them; what only the destination holds stays,
+    and so does what was removed there. Raises `Unfit` at the first unit that would not arrive as it is, unless such are to be left out
+    (`quarantine`).
     """
-    pair = Pair(source, destination, writes=True)
+    pair = Pair(source, destination, writes=True, overwrites=overwrite)
     with pair.opened() as passage:
         if _is_in_use(passage.destination):
             raise StoreInUse(passage.destination.url)
@@ -121,21 +132,46 @@ def preflight(source: str, destination: str, tell: Tell = lambda _: None) -> tup
     return dict(counts), hazards
 
 
+def differing(source: str, destination: str, tell: Tell = lambda _: None) -> tuple[str, ...]:
+    """Units that both hold and that differ, so that a move with `overwrite` would replace them; both stores are only read."""
+    pair = Pair(source, destination, writes=False)
+    try:
+        with pair.opened() as passage:
+            both = sorted({*_units(passage.source)} & {*_units(passage.destination)})
+            found, rows = list[Unit](), 0
+            for done, compared in enumerate(each(pair, passage, both, compare), 1):
+                found += [compared.unit] if compared.differences else []
+                rows += sum(seal.rows for seal in compared.seals.values())
+                tell(Progress(done, len(both), rows))
+            return tuple(map(str, sorted(found)))
+    except NotFound:  # a destination that is yet to be made
+        return ()
+
+
 def verify(first: str, second: str, tell: Tell = lambda _: None, *, within: bool = False) -> Comparison:
     """Compare everything that either holds, section by section; `within`: everything that the first holds."""
     pair = Pair(first, second, writes=False)
     with pair.opened() as passage:
-        units = sorted({*_units(passage.source), *([] if within else _units(passage.destination))})
-        seals, differences, rows, differing = list[Seals](), list[Difference](), 0, 0
+        here, there = set(_units(passage.source)), set(_units(passage.destination))
+        units = sorted(here if within else here | there)
+        seals, differences, rows, found, lacking = list[Seals](), list[Difference](), 0, 0, 0
         for done, compared in enumerate(each(pair, passage, units, compare), 1):
             seals.append(compared.seals)
-            differing += len(compared.differences)
+            found += len(compared.differences)
+            lacking += bool(compared.differences) and compared.unit in here
             differences += compared.differences[: MOST_DIFFERENCES - len(differences)]
             rows += sum(seal.rows for seal in compared.seals.values())
             tell(Progress(done, len(units), rows))
         told = tuple(sorted(differences, key=lambda one: (one.unit, one.table)))
         urls, asked = (passage.source.url, passage.destination.url), (0, ()) if within else answered_otherwise(passage)
-        return Comparison(*urls, len(units), _by_table(seals), differing, told, within, *asked)
+        beyond, removed = 0 if within else len(there - here), _moved_once(passage.destination, here - there)
+        return Comparison(*urls, len(units), _by_table(seals), found, told, within, *asked, lacking, beyond, removed)
+
+
+def _moved_once(side: Side, units: Iterable[Unit]) -> int:
+    """How many of these units, which a store does not hold, it did hold once."""
+    with side.reading() as reader:
+        return sum(bool(reader.ledger(unit).seals) for unit in units)
 
 
 def _units(side: Side) -> list[Unit]:
@@ -170,13 +206,13 @@ class _Tally:
         self._units, self._tell = units, tell
         self._steps, self._rows, self._moved = Counter[str](), 0, 0
         self._seals: list[Seals] = []
-        self._named: dict[str, list[str]] = {"kept": [], "refused": [], "removed": []}
+        self._named: dict[str, list[str]] = {step: [] for step in _NAMED}
         self._quarantined: dict[str, tuple[Hazard, ...]] = {}
 
     def add(self, carried: Carried) -> None:
         self._steps[carried.step] += 1
         self._rows += carried.rows
-        self._moved += carried.rows if carried.step == "moved" else 0
+        self._moved += carried.rows if carried.step in ("moved", "overwritten") else 0
         self._seals.append(carried.seals)
         if carried.step in self._named:
             self._named[carried.step].append(str(carried.unit))
@@ -187,5 +223,16 @@ class _Tally:
     def migration(self, passage: Passage, *, source_in_use: bool) -> Migration:
         roots = _by_table(self._seals)
         urls = passage.source.url, passage.destination.url
-        kept, refused, removed = (tuple(self._named[step]) for step in ("kept", "refused", "removed"))
-        return Migration(*urls, dict(self._steps), self._moved, roots, kept, refused, removed, self._quarantined, source_in_use)
+        named = {step: tuple(units) for step, units in self._named.items()}
+        return Migration(
+            *urls,
+            steps=dict(self._steps),
+            moved_rows=self._moved,
+            tables=roots,
+            overwritten=named["overwritten"],
+            kept=named["kept"],
+            refused=named["refused"],
+            removed=named["removed"],
+            quarantined=self._quarantined,
+            source_in_use=source_in_use,
+        )

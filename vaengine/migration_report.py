@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ DIFFERENT: Final = 3
 LEFT_OUT: Final = 4
 STEPS: Final = {
     "moved": "moved",
+    "overwritten": "there already and different, overwritten",
     "unchanged": "there already, unchanged since",
     "noted": "there already, equal",
     "same": "there already, with the same results of another run",
@@ -38,10 +40,13 @@ def migration_lines(found: Migration) -> Iterator[str]:
     yield f"{found.moved_rows:,} rows written, each read back and equal"
     hazards = [str(hazard) for own in found.quarantined.values() for hazard in own]
     yield from _some([f"left out: {hazard}" for hazard in hazards])
+    yield from _some([f"overwritten: {unit}, which the destination had otherwise" for unit in found.overwritten])
     yield from _some([f"stays as it is in the destination: {unit}" for unit in found.kept])
     yield from _some([f"not moved: {unit}, of which the destination has results of its own" for unit in found.refused])
+    if found.kept or found.refused:
+        yield f"where {found.source} is right, {_overwriting(found.source, found.destination)} moves them again"
     if found.refused:
-        yield f"where those of {found.source} are not wanted, `vaengine db forget` them there; where they are, move elsewhere"
+        yield f"where those of {found.source} are not wanted, `vaengine db forget` them there; where both are, move elsewhere"
     yield from _some([f"removed in the destination: {unit}" for unit in found.removed])
     if found.source_in_use:
         yield "a run was at work on the source: give the same command again when it has ended, it moves what is new"
@@ -55,11 +60,32 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
     verdict = same if found.equal else f"not equal: {counted(found.differing, 'section')} differ"
     asked = f", {counted(found.questions, 'question')} answered by both" if found.questions else ""
     yield f"{verdict}: {found.first} and {found.second}, {counted(found.units, 'unit')}{asked}"
+    if not found.equal:
+        yield mending(found)
 
 
-def hazard_lines(hazards: Sequence[Hazard], rows: int, destination: str) -> Iterator[str]:
-    """What a look ahead found."""
+def mending(found: Comparison) -> str:
+    """How two stores that differ become equal."""
+    stays = f"; {counted(found.beyond, 'unit')} that only {found.second} has would stay" if found.beyond else ""
+    gone = f"; {counted(found.removed, 'unit')} removed from {found.second} would not return" if found.removed else ""
+    if found.lacking > found.removed:
+        return f"where {found.first} is right, {_overwriting(found.first, found.second)} moves again what differs{stays}{gone}"
+    if found.removed:
+        return f"what {found.second} lacks was removed there: `vaengine db forget` it in {found.first} too, or move that into a new store"
+    if found.beyond:
+        command = shlex.join(["vaengine", "migrate", found.second, found.first])
+        return f"{found.second} has all that {found.first} has, and more: `{command}` moves the rest"
+    return "the rows are the same, their answers are not: `vaengine db check` looks for what is wrong in each"
+
+
+def _overwriting(source: str, destination: str) -> str:
+    return f"`{shlex.join(['vaengine', 'migrate', source, destination, '--overwrite-differing'])}`"
+
+
+def hazard_lines(hazards: Sequence[Hazard], rows: int, destination: str, overwritten: Sequence[str] = ()) -> Iterator[str]:
+    """What a look ahead found; `overwritten` are the units that would be."""
     yield from _some([str(hazard) for hazard in hazards])
+    yield from (f"would be overwritten: {unit}, which {destination} has otherwise" for unit in overwritten)
     told = f"{counted(len(hazards), 'value')} would not arrive unchanged" if hazards else "all would arrive unchanged"
     yield f"{rows:,} rows for {destination}: {told}; nothing was written"
 
@@ -78,13 +104,17 @@ def migration_event(found: Migration) -> dict[str, Any]:
 def comparison_event(found: Comparison) -> dict[str, Any]:
     """A comparison as one object."""
     told = {"equal": found.equal, "differences": [str(one) for one in found.differences]}
+    if not found.equal:
+        told["mending"] = mending(found)
     return {"event": "verification", "time": timestamp(), **asdict(found), **told}
 
 
-def hazard_event(hazards: Sequence[Hazard], rows: Mapping[str, int], source: str, destination: str) -> dict[str, Any]:
+def hazard_event(
+    hazards: Sequence[Hazard], rows: Mapping[str, int], source: str, destination: str, overwritten: Sequence[str] = ()
+) -> dict[str, Any]:
     """A look ahead as one object."""
-    names = {"source": source, "destination": destination}
-    return {"event": "preflight", "time": timestamp(), **names, "rows": dict(rows), "hazards": [asdict(hazard) for hazard in hazards]}
+    told = {"source": source, "destination": destination, "rows": dict(rows), "overwritten": list(overwritten)}
+    return {"event": "preflight", "time": timestamp(), **told, "hazards": [asdict(hazard) for hazard in hazards]}
 
 
 def migration_code(found: Migration) -> int:

@@ -26,11 +26,12 @@ AT_ONCE: Final = 2  # units for each process: it need not wait for the next
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two stores by their addresses, and whether the second is to be written; raises `SameStore`."""
+    """Two stores by their addresses, whether the second is to be written, and whether what it has otherwise too; raises `SameStore`."""
 
     source: str
     destination: str
     writes: bool
+    overwrites: bool = False
 
     def __post_init__(self) -> None:
         if Address.parse(self.source) == Address.parse(self.destination):
@@ -42,7 +43,7 @@ class Pair:
         with ExitStack() as both:
             source = both.enter_context(closing(open_side(self.source, read_only=True)))
             destination = both.enter_context(closing(open_side(self.destination, read_only=not self.writes)))
-            yield Passage(source, destination)
+            yield Passage(source, destination, overwrites=self.overwrites)
 
     @property
     def processes(self) -> int:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Literal
 
 from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Left, Seal, Sealer, seal_of
-from actors.transfer.side import Reader, Seals, Side, Writer
+from actors.transfer.side import Noted, Reader, Seals, Side, Writer
 from actors.transfer.unit import LAYOUTS, Kind, Unit
 from schemas import tables
 from schemas.errors import NotEqual, StoreFailed, Unstorable
 
-Step = Literal["moved", "unchanged", "noted", "same", "kept", "refused", "removed", "quarantined"]
+Step = Literal["moved", "overwritten", "unchanged", "noted", "same", "kept", "refused", "removed", "quarantined"]
 MOST_TOLD: Final = 20  # hazards of one unit
 RESULTS: Final = (tables.job_pipeline_status.name, tables.annotations.name, tables.embeddings.name)
 WHEN_AND_BY_WHOM: Final[Left] = frozenset(
@@ -32,9 +32,10 @@ _TELLING: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, Ove
 class Carried:
     """What became of one unit, and its rows by table.
 
-    `noted`: it was there, and equal; `same`: a video's results are there, equal, though made at another time; `kept`: another is there,
-    which stays; `refused`: another is there, whose results are neither given up nor mixed with these; `removed`: taken out of the
-    destination since it was moved, and not brought back; `quarantined`: left in the source, for its hazards.
+    `overwritten`: moved into the place of another, as was asked for; `noted`: it was there, and equal; `same`: a video's results are
+    there, equal, though made at another time; `kept`: another is there, which stays; `refused`: another is there, whose results are
+    neither given up nor mixed with these; `removed`: taken out of the destination since it was moved, and not brought back;
+    `quarantined`: left in the source, for its hazards.
     """
 
     unit: Unit
@@ -56,9 +57,14 @@ def step_for(kind: Kind, wanted: Seals, noted: Seals, there: Seals) -> Literal["
     """
     if there == wanted:
         return "note"
-    if noted and all(there[table] == seal for table, seal in noted.items() if table != tables.video_paths.name):
+    if noted and is_as_noted(noted, there):
         return "move"
     return "keep" if kind in NO_RESULTS else "refuse"
+
+
+def is_as_noted(noted: Seals, there: Seals) -> bool:
+    """Whether a unit is as it was moved, but for its paths."""
+    return all(there[table] == seal for table, seal in noted.items() if table != tables.video_paths.name)
 
 
 def numbered(own: Sequence[int], taken: Collection[int], newest: int) -> list[int]:
@@ -67,10 +73,10 @@ def numbered(own: Sequence[int], taken: Collection[int], newest: int) -> list[in
 
 
 class Passage:
-    """From one store to another."""
+    """From one store to another; with `overwrites` what the destination has otherwise is replaced, whoever changed it."""
 
-    def __init__(self, source: Side, destination: Side) -> None:
-        self.source, self.destination = source, destination
+    def __init__(self, source: Side, destination: Side, *, overwrites: bool = False) -> None:
+        self.source, self.destination, self.overwrites = source, destination, overwrites
         self.left_out = source.left_out | destination.left_out
 
     def carry(self, unit: Unit) -> Carried:
@@ -91,29 +97,43 @@ class Passage:
     def hazards(self, unit: Unit) -> Iterator[Hazard]:
         """What of a unit would not arrive in the destination as it is."""
         with self.source.reading() as source:
-            for table in unit.tables:
-                inspector = Inspector(table.name, self.destination.kind)
-                for row in source.rows(unit, table.name):
-                    yield from inspector.hazards(row)
+            yield from self._hazards(unit, source)
+
+    def _hazards(self, unit: Unit, source: Reader) -> Iterator[Hazard]:
+        for table in unit.tables:
+            inspector = Inspector(table.name, self.destination.kind)
+            for row in source.rows(unit, table.name):
+                yield from inspector.hazards(row)
 
     def _carry(self, unit: Unit, source: Reader, destination: Writer) -> Carried:
         noted = destination.ledger(unit)
         if not destination.holds(unit):
             return Carried(unit, "removed") if noted.seals else self._move(unit, source, destination)
-        wanted = self.seals(source, unit)
+        wanted, there = self.seals(source, unit), self.seals(destination, unit)
+        if there == wanted:
+            return self._equal(unit, wanted, noted, destination)
+        if self.overwrites:
+            return self._replaced(unit, source, destination, "overwritten")
         if wanted == noted.seals:
-            return Carried(unit, "unchanged", wanted)
+            return Carried(unit, "unchanged", wanted) if is_as_noted(noted.seals, there) else Carried(unit, "kept")
         from_here = noted.seals if noted.source == self.source.store_id else {}
-        step = step_for(unit.kind, wanted, from_here, self.seals(destination, unit))
+        step = step_for(unit.kind, wanted, from_here, there)
         if step == "refuse":
             return Carried(unit, "same" if self._same_results(unit, source, destination) else "refused")
-        if step == "keep":
-            return Carried(unit, "kept")
-        if step == "move":
-            destination.clear(unit)
-            return self._move(unit, source, destination)
+        return Carried(unit, "kept") if step == "keep" else self._replaced(unit, source, destination, "moved")
+
+    def _equal(self, unit: Unit, wanted: Seals, noted: Noted, destination: Writer) -> Carried:
+        if wanted == noted.seals:
+            return Carried(unit, "unchanged", wanted)
         destination.note(unit, wanted, noted.source or self.source.store_id)
         return Carried(unit, "noted", wanted)
+
+    def _replaced(self, unit: Unit, source: Reader, destination: Writer, step: Step) -> Carried:
+        """Move a unit into the place of what is there, which stays where it would not arrive: files cannot be had again once they went."""
+        if hazards := tuple(islice(self._hazards(unit, source), MOST_TOLD)):
+            return Carried(unit, "quarantined", hazards=hazards)
+        destination.clear(unit)
+        return replace(self._move(unit, source, destination), step=step)
 
     def _move(self, unit: Unit, source: Reader, destination: Writer) -> Carried:
         sealers = {table.name: Sealer(LAYOUTS[table.name], self.left_out) for table in unit.tables}

@@ -6,17 +6,17 @@ has left between the two counts as nothing, and is moved again.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from actors.stores import rows
 from actors.stores.atomic import read_object
 from actors.stores.hold import held, lay_out, note_epoch
 from actors.stores.lease_files import Leases
 from actors.stores.register import Register
+from actors.stores.removal import files_in, remove_folder, require_all_inside
 from actors.stores.transitions import now
 from actors.stores.tree import Tree
 from actors.transfer.files_rows import FilesRows, Paths, batches_in, objects
@@ -27,6 +27,7 @@ from actors.transfer.unit import POSITION, TravelRow, Unit
 from schemas.errors import NotFound, StoreUnreachable
 
 _BEGUN = "begun"
+_RESULTS: Final = (".json", ".vtt", ".srt", ".rttm")
 
 
 class FilesSide(Side):
@@ -90,7 +91,7 @@ class FilesReader(Reader):
         if _BEGUN in self._entry(unit):
             return False
         if unit.kind == "video":
-            return self._tree.folder(unit.name).is_dir()
+            return any((self._tree.folder(unit.name) / name).is_dir() for name in (".state", "jobs"))
         return any(True for table in unit.tables for _ in self.rows(unit, table.name))
 
     def epochs(self, batch_id: str) -> list[int]:
@@ -141,8 +142,9 @@ class FilesWriter(FilesReader, Writer):
     def _remove(self, video: str) -> None:
         for entry in self._paths.of(video):
             self._tree.source(entry["path"]).unlink(missing_ok=True)
-        if self._tree.folder(video).is_dir():
-            shutil.rmtree(self._tree.folder(video))
+        folder = self._tree.folder(video)
+        require_all_inside(folder, self._tree.base)
+        remove_folder(folder, {str(path) for path in files_in(folder) if not _is_of_the_store(path, folder)})
 
     def _remove_runs(self, batch_id: str) -> None:
         for epoch in self.epochs(batch_id):
@@ -185,3 +187,9 @@ class FilesWriter(FilesReader, Writer):
         path = self._tree.ledger(unit.digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._register.put(path, entry, durable=True)
+
+
+def _is_of_the_store(path: Path, folder: Path) -> bool:
+    """Whether a file in a video's folder is the store's: pictures that somebody has had made, and anything else, are not."""
+    place, *below = path.relative_to(folder).parts
+    return place in (".state", "jobs", "runs") if below else path.suffix in _RESULTS

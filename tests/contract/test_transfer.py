@@ -28,7 +28,8 @@ from tests import postgres, stored
 from tests.contract.conftest import STORES, digest
 from tests.kept import execute
 from tests.results import RUN, Clip, done
-from vaengine.migration import Progress, migrate, preflight, verify
+from vaengine.cli import outcome
+from vaengine.migration import Progress, differing, migrate, preflight, verify
 
 ATTIC = Clip("/clips/attic.mp4", "d")
 PAIRS = [(source, destination) for source in STORES for destination in STORES]
@@ -389,6 +390,137 @@ def test_a_file_cut_off_is_found(sources, tmp_path):
     result.write_bytes(result.read_bytes()[:-10])
     found = verify(sources["sqlite"], f"files:{tmp_path}/copy")
     assert {"annotations", "embeddings"} <= {one.table for one in found.differences}
+
+
+# What differs is mended.
+
+DAMAGED = ("setting preset", f"video {stored.GARDEN.video_id}", f"video {stored.KITCHEN.video_id}")
+
+
+def damage(url: str) -> None:
+    """Change a setting, an annotation, and a chunk that is in work."""
+    if not url.startswith("files:"):
+        kind = url.partition(":")[0]
+        execute(url, "UPDATE annotations SET bbox_x = bbox_x + 1e-12 WHERE bbox_x > 0", "UPDATE meta SET value = 'x' WHERE name = 'preset'")
+        execute(url, FAULTS["a payload"][0], FAULTS["a value in JSON"][0].format(json=ALTERED[kind]))
+        return
+    base = Path(url.removeprefix("files:"))
+    (chunk, *_) = sorted((base / stored.KITCHEN.video_id).glob(".state/*/*.chunk"))
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    result = base / stored.GARDEN.video_id / "face_analysis.json"
+    result.write_bytes(result.read_bytes().replace(b"face_0001", b"face_0009"))
+    (base / ".store" / "meta.json").write_text('{"preset": "x"}')
+
+
+@pytest.mark.parametrize(("source", "destination"), PAIRS)
+def test_what_differs_is_moved_again_where_that_is_asked_for_and_left_where_not(sources, tmp_path, source, destination):
+    url = STORES[destination](tmp_path / "copy")
+    migrate(sources[source], url, "fail")
+    damage(url)
+    assert {str(one.unit) for one in verify(sources[source], url).differences} == set(DAMAGED)
+    before = sections(url)
+    left = migrate(sources[source], url, "fail")
+    assert (left.moved_rows, sorted(left.kept), left.overwritten) == (0, sorted(DAMAGED), ())
+    assert differing(sources[source], url) == DAMAGED
+    assert sections(url) == before
+    mended = migrate(sources[source], url, "fail", overwrite=True)
+    assert (mended.steps, sorted(mended.overwritten)) == ({"unchanged": 4, "overwritten": 3}, sorted(DAMAGED))
+    assert mended.moved_rows > 0
+    assert verify(sources[source], url).equal
+    assert digest_of(url) == digest_of(sources[source])
+    assert migrate(sources[source], url, "fail", overwrite=True).steps == {"unchanged": 7}
+    assert differing(sources[source], url) == ()
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_what_a_later_run_of_the_destination_made_is_named_and_overwritten_only_where_that_is_asked_for(sources, tmp_path, destination):
+    url, unit = STORES[destination](tmp_path / "copy"), f"video {stored.GARDEN.video_id}"
+    migrate(sources["sqlite"], url, "fail")
+    rerun(url)
+    after = digest_of(url)
+    assert unit in migrate(sources["sqlite"], url, "fail").kept
+    assert digest_of(url) == after
+    assert unit in migrate(sources["sqlite"], url, "fail", overwrite=True).overwritten
+    assert verify(sources["sqlite"], url).equal
+    assert migrate(sources["sqlite"], url, "fail", overwrite=True).moved_rows == 0
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_what_only_the_destination_has_stays_where_the_rest_is_overwritten(own, tmp_path, destination):
+    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", ATTIC), STORES[destination](tmp_path / "both")
+    migrate(own, url, "fail")
+    migrate(other, url, "fail")
+    rerun(url)
+    assert migrate(own, url, "fail", overwrite=True).overwritten == (f"video {stored.GARDEN.video_id}",)
+    assert verify(own, url, within=True).equal
+    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {"setting preset", "identities"}
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_what_came_from_another_store_is_overwritten_only_where_that_is_asked_for(own, tmp_path, destination):
+    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", stored.GARDEN), STORES[destination](tmp_path / "both")
+    migrate(own, url, "fail")
+    assert f"video {stored.GARDEN.video_id}" in migrate(other, url, "fail", overwrite=True).overwritten
+    assert verify(other, url, within=True).equal
+    assert migrate(other, url, "fail", overwrite=True).moved_rows == 0
+
+
+@pytest.mark.parametrize("destination", STORES)
+def test_a_video_that_was_forgotten_there_does_not_return_with_what_is_overwritten(sources, tmp_path, destination):
+    url, unit = STORES[destination](tmp_path / "copy"), f"video {stored.EMPTY.video_id}"
+    migrate(sources["sqlite"], url, "fail")
+    with closing(open_store(url)) as store:
+        store.forget_video(stored.EMPTY.video_id)
+    moved = migrate(sources["sqlite"], url, "fail", overwrite=True)
+    assert moved.removed == (unit,)
+    found = verify(sources["sqlite"], url)
+    assert {str(one.unit) for one in found.differences} == {unit}
+    assert (found.lacking, found.removed, found.beyond) == (1, 1, 0)
+
+
+def test_pictures_in_a_store_of_files_stay_where_results_are_overwritten(own, tmp_path):
+    url, folder = f"files:{tmp_path}/copy", tmp_path / "copy" / stored.GARDEN.video_id
+    migrate(own, url, "fail")
+    (folder / "annotated.mp4").write_bytes(b"a picture")
+    rerun(url)
+    migrate(own, url, "fail", overwrite=True)
+    rerun(own)
+    assert migrate(own, url, "fail").steps["moved"] == 1
+    assert (folder / "annotated.mp4").read_bytes() == b"a picture"
+    assert verify(own, url).equal
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_would_not_arrive_takes_the_place_of_nothing(own, tmp_path, overwrite):
+    url = f"files:{tmp_path}/copy"
+    migrate(own, url, "fail")
+    before = digest_of(url)
+    execute(own, "UPDATE annotations SET frame_number = 'seven' WHERE annotation_type = 'speech'")
+    left = migrate(own, url, "quarantine", overwrite=overwrite)
+    assert list(left.quarantined) == [f"video {stored.KITCHEN.video_id}"]
+    assert digest_of(url) == before
+
+
+def test_a_dry_run_lists_what_would_be_overwritten_and_verify_names_the_command(own, tmp_path, capsys):
+    url = f"sqlite:///{tmp_path}/copy.db"
+    migrate(own, url, "fail")
+    damage(url)
+    before = sections(url)
+    assert outcome(["migrate", own, url, "--dry-run", "--overwrite-differing"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "overwritten" in line] == [
+        f"would be overwritten: {one}, which {url} has otherwise" for one in DAMAGED
+    ]
+    assert outcome(["migrate", own, f"files:{tmp_path}/new", "--dry-run", "--overwrite-differing"]) == 0
+    assert not (tmp_path / "new").exists()
+    assert sections(url) == before
+    capsys.readouterr()
+    assert outcome(["db", "verify", own, url]) == 3
+    last = capsys.readouterr().out.splitlines()[-1]
+    command = f"vaengine migrate {own} {url} --overwrite-differing"
+    assert f"`{command}`" in last
+    assert outcome(command.split()[1:]) == 0
+    assert outcome(["db", "verify", own, url]) == 0
 
 
 # What would not arrive as it is.

@@ -192,11 +192,44 @@ def test_a_move_is_told_with_what_was_left_out():
         "left out: annotations.data of 'a': a NUL character in JSON",
         "stays as it is in the destination: identities",
         "not moved: video w, of which the destination has results of its own",
-        "where those of a are not wanted, `vaengine db forget` them there; where they are, move elsewhere",
+        "where a is right, `vaengine migrate a b --overwrite-differing` moves them again",
+        "where those of a are not wanted, `vaengine db forget` them there; where both are, move elsewhere",
         "a run was at work on the source: give the same command again when it has ended, it moves what is new",
     ]
     assert migration_report.migration_code(found) == 4
     assert json.dumps(migration_report.migration_event(found))
+
+
+def test_what_was_overwritten_is_named():
+    found = Migration("a", "b", {"overwritten": 1, "unchanged": 2}, 3, overwritten=("video v",))
+    assert list(migration_report.migration_lines(found)) == [
+        "a -> b",
+        "1 unit there already and different, overwritten",
+        "2 units there already, unchanged since",
+        "3 rows written, each read back and equal",
+        "overwritten: video v, which the destination had otherwise",
+    ]
+    assert migration_report.migration_event(found)["overwritten"] == ("video v",)
+    assert migration_report.migration_code(found) == 0
+
+
+@pytest.mark.parametrize(
+    ("lacking", "beyond", "removed", "told"),
+    [
+        (1, 0, 0, "where files:a b is right, `vaengine migrate 'files:a b' c --overwrite-differing` moves again what differs"),
+        (1, 2, 0, "moves again what differs; 2 units that only c has would stay"),
+        (3, 0, 2, "moves again what differs; 2 units removed from c would not return"),
+        (2, 0, 2, "what c lacks was removed there: `vaengine db forget` it in files:a b too, or move that into a new store"),
+        (0, 2, 0, "c has all that files:a b has, and more: `vaengine migrate c 'files:a b'` moves the rest"),
+        (0, 0, 0, "`vaengine db check` looks for what is wrong in each"),
+    ],
+)
+def test_the_last_line_of_a_comparison_names_the_command_that_mends_it(lacking, beyond, removed, told):
+    counts = {"lacking": lacking, "beyond": beyond, "removed": removed}
+    found = Comparison("files:a b", "c", 3, {}, lacking + beyond, (), otherwise=("most_alike",), **counts)
+    (*_, last) = migration_report.comparison_lines(found)
+    assert last.endswith(told)
+    assert migration_report.comparison_event(found)["mending"] == last
 
 
 def test_a_comparison_is_told_and_kept(tmp_path):
