@@ -16,6 +16,13 @@ _SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
     AUDIO_EVENT: {"label": "label"},
 }
 
+# Keys that any record may have, whatever its type.
+_RECORD: Final = (
+    *("id", "image_id", "category_id", "bbox", "area", "iscrowd", "whole_frame", "score", "track_id"),
+    *("timestamp", "start_time", "end_time", "duration", "frame_start", "frame_end", "frame_number"),
+    *("annotation_id", "annotation_type", "video_id", "person_id", "face_id", "speaker_id", "scene_id"),
+)
+
 
 def record_of(kind: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """What a record of annotation type `kind` has of its attributes beside box and times; those without a place there are in `attributes`.
@@ -35,6 +42,11 @@ def attributes_of(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """The reverse of `record_of`."""
     rest: Mapping[str, Any] = record.get("attributes", {})
     return {**rest, **{name: record[key] for name, key in _moved(kind, rest).items() if key in record}}
+
+
+def record_keys(kind: str) -> tuple[str, ...]:
+    """Every key that a record of annotation type `kind` may have."""
+    return (*_RECORD, *dict.fromkeys([*_POSE.values(), *_SHOWN.get(kind, {}).values(), "attributes"]))
 
 
 def landmark_keypoints(kind: str, attributes: Mapping[str, Any]) -> list[float]:

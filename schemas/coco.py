@@ -85,7 +85,7 @@ def annotations_of(document: Mapping[str, Any]) -> list[Annotation]:
     """The annotations a document was made of, in reading order."""
     info = document["info"]
     records = [*document["annotations"], *document.get("tracks", ())]
-    return sorted((_annotation(record, info["pipeline"], info["config_hash"]) for record in records), key=reading_order)
+    return sorted((annotation_of(record, info["pipeline"], info["config_hash"]) for record in records), key=reading_order)
 
 
 def to_bytes(document: Mapping[str, Any]) -> bytes:
@@ -206,7 +206,8 @@ def _stretch(row: Annotation, video: Video | None) -> Record:
     return record | {"frame_start": row.frame_number, "frame_end": int(np.searchsorted(video.index.pts, end_pts))}
 
 
-def _annotation(record: Mapping[str, Any], pipeline: str, config_hash: str) -> Annotation:
+def annotation_of(record: Mapping[str, Any], pipeline: str, config_hash: str) -> Annotation:
+    """The annotation that one record of a document was made of."""
     box = record.get("bbox")
     same: dict[str, Any] = {name: record.get(name) for name in _SAME}
     return Annotation(

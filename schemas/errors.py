@@ -141,6 +141,12 @@ class PostgresFailed(UsageError):
     template = "the PostgreSQL server in {0} cannot be used: {1}"
 
 
+class InvalidAnnotation(UsageError):
+    """An annotation that is given to be saved and that no store can keep. Values: which one, cause and cure."""
+
+    template = "annotation {0} cannot be saved: {1}"
+
+
 class NotFound(UsageError):
     """A batch, job or checkpoint that the store does not hold. Values: what, where."""
 

@@ -116,6 +116,8 @@ class BatchReport:
     passes: int = 0
     stopped_by: str | None = None  # "SIGINT" or "SIGTERM"
     halted: str | None = None  # why nothing more could be stored, one line
+    started_at: datetime | None = None  # UTC
+    ended_at: datetime | None = None
 
     def count(self, outcome: str) -> int:
         return sum(1 for line in self.outcomes if line.outcome == outcome)

@@ -123,7 +123,12 @@ class StorageBackend(Retention):
     hand, which needs no lease. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full disk raises `DiskFull`.
     """
 
-    url: str
+    url: str  # as it may be shown: without a password
+
+    @property
+    def connection_url(self) -> str:
+        """The address that opens the same store in another process, its password included: for runs, never to be shown or kept."""
+        return self.url
 
     # The seed's five: also usable by hand, outside any run.
 

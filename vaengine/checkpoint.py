@@ -19,7 +19,10 @@ FOLDER: Final = "checkpoints"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A `RunRequest` as plain values; `store_url` holds no password, `config` is the resolved settings as JSON."""
+    """A `RunRequest` as plain values; `store_url` holds no password, `config` is the resolved settings as JSON.
+
+    `others` are the batch's further configurations, as checkpoints that have no others.
+    """
 
     batch_id: str
     store_url: str
@@ -32,6 +35,7 @@ class Checkpoint:
     limit: int | None = None
     files: bool = True
     keep_runs: bool = False
+    others: tuple[Checkpoint, ...] = ()
 
     def __post_init__(self) -> None:
         texts = (self.batch_id, self.store_url, self.out, self.cluster, *self.inputs, *self.pipelines)
@@ -59,6 +63,7 @@ class Checkpoint:
             limit=request.limit,
             files=request.files,
             keep_runs=request.keep_runs,
+            others=tuple(cls.of(other, batch_id) for other in request.others),
         )
 
     def request(self, *, verbose: bool = False) -> RunRequest:
@@ -80,11 +85,13 @@ class Checkpoint:
             batch_id=self.batch_id,
             verbose=verbose,
             presets=self.presets,
+            others=tuple(other.request(verbose=verbose) for other in self.others),
         )
 
     def to_data(self) -> dict[str, Any]:
         """As a JSON object: what the file holds, and what a store may keep as the configuration of a run."""
-        return {"format": FORMAT, **asdict(self)}
+        values = {"format": FORMAT, **asdict(self)}
+        return values if self.others else {name: value for name, value in values.items() if name != "others"}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Checkpoint:
@@ -94,7 +101,12 @@ class Checkpoint:
             raise ValueError(f"it is not of format {FORMAT}")
         if not isinstance(values.get("inputs"), list | tuple) or not isinstance(values.get("pipelines"), list | tuple):
             raise ValueError("inputs and pipelines have to be lists")
-        return cls(**{**values, "inputs": tuple(values["inputs"]), "pipelines": tuple(values["pipelines"])})
+        others = tuple(cls.from_data({"format": FORMAT, **other}) for other in values.pop("others", ()))
+        return cls(**{**values, "inputs": tuple(values["inputs"]), "pipelines": tuple(values["pipelines"]), "others": others})
+
+    def at(self, store_url: str) -> Checkpoint:
+        """The same batch in the store at another address."""
+        return replace(self, store_url=store_url, others=tuple(other.at(store_url) for other in self.others))
 
     def found_at(self, path: Path) -> Checkpoint:
         """The same for the folder of results that the file lies in, with the store that was in the old folder.

@@ -136,7 +136,7 @@ def resume(
     with Signals() as signals:
         request = checkpoint_of(batch, out, db).request(verbose=verbose)
         presets = "; ".join(f"{pipeline} = {preset}" for pipeline, preset in request.presets.items())
-        say(f"batch {request.batch_id}: {len(request.inputs)} inputs as first asked; preset {request.settings.preset}: {presets}")
+        say(f"batch {request.batch_id}: {len(request.batch_inputs)} inputs as first asked; preset {request.settings.preset}: {presets}")
         raise typer.Exit(carry_out(request, signals, as_json=as_json, beginning=context.obj))
 
 

@@ -29,23 +29,29 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
 
     `beginning` is that of the command, where a process of it may have worked before this one.
     """
+    from vaengine.batch_parts import run_in_turn
     from vaengine.display import display_for
     from vaengine.engine import Engine
 
     if beginning is not None:
         request = replace(request, batch_id=request.batch_id or beginning.batch_id, since=beginning.at)
+    finishes: Finishes | None = None
     with display_for(as_json=as_json, verbose=request.verbose) as display:
 
         def listen(snapshot: Snapshot) -> None:
             signals.rearm()  # ray.init took SIGTERM
             display(snapshot)
-            if as_json:
+            if as_json and finishes:
                 print_events(map(reports.finished_event, finishes.new(snapshot)))
 
-        engine = Engine(request, listener=listen)
-        finishes = Finishes(request.store_url, engine.batch_id)
-        signals.deliver_to(engine.stop)
-        report = engine.run()
+        def run(part: RunRequest) -> BatchReport:
+            nonlocal finishes
+            engine = Engine(part, listener=listen)
+            finishes = finishes or Finishes(part.store_url, engine.batch_id)
+            signals.deliver_to(engine.stop)
+            return engine.run()
+
+        report = run_in_turn(request, run)
     tell(report, request, as_json=as_json)
     reports.write_report(report, request.out, request.presets)
     return reports.exit_code(report)

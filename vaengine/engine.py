@@ -213,7 +213,9 @@ class Engine:
         return demand_of(self._request.pipelines, self._request.settings)
 
     def _run_info(self) -> RunInfo:
-        return RunInfo(self.batch_id, socket.gethostname(), os.getpid(), self._request.settings.model_dump(), self._request.inputs)
+        request = self._request
+        part = {"part": list(request.part)} if request.others else {}
+        return RunInfo(self.batch_id, socket.gethostname(), os.getpid(), request.settings.model_dump() | part, request.batch_inputs)
 
 
 class _Unwatched:

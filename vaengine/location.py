@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -91,7 +90,7 @@ def checkpoint_of(batch: str, out: str | None, db: str | None) -> Checkpoint:
     """The checkpoint that a path, a batch id, or the beginning of one means, with the store at `db` if given: that of the checkpoint may
     have moved, and holds no password. Raises `NotFound` or `UsageError`."""
     found = Checkpoint.read(_checkpoint_path(batch, out, db))
-    return replace(found, store_url=Address.parse(db).url) if db else found
+    return found.at(Address.parse(db).url) if db else found
 
 
 def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:

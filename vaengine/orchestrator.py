@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from actors.stores.address import Address
 from schemas.annotation import job_id_for
-from schemas.errors import UsageError
+from schemas.errors import InvalidSetting, UsageError
 from schemas.job import BatchReport, BatchStatus, JobStatus
-from schemas.pipeline import AVAILABLE, pipeline_named
+from schemas.pipeline import AVAILABLE
 from schemas.progress import Snapshot
+from schemas.settings import Settings
 from schemas.store import StorageBackend
+from vaengine.batch_parts import run_in_turn
 from vaengine.checkpoint import Checkpoint
-from vaengine.configuration import flat, layer
+from vaengine.configuration import configured, flat, layer
 from vaengine.engine import Engine
 from vaengine.fitting import fitted
+from vaengine.inputs import video_paths
+from vaengine.location import DEFAULT_OUT
+from vaengine.options import pipelines_named
 from vaengine.plan import work_keys
 from vaengine.probing import probe_path
 from vaengine.request import RunRequest
+from vaengine.supervision import new_batch_id
 from vaengine.workshop import workshop
+
+StrPath = str | os.PathLike[str]
 
 
 class BatchOrchestrator:
-    """Collects jobs and runs them on the engine that `vaengine run` uses; `storage_backend` says where results go."""
+    """Collects jobs and runs them on the engine that `vaengine run` uses; `storage_backend` says where results go.
+
+    Files are written to `out`: by default the folder of the store, and for a database on a server ./vaengine_out, as for the command.
+    """
 
     def __init__(self, storage_backend: StorageBackend, *, out: Path | None = None) -> None:
         self._store = storage_backend
-        self._out = (out or _folder_of(storage_backend.url)).absolute()
+        self._out = (out or _folder_of(storage_backend.url)).expanduser().absolute()
         self._jobs: dict[str, RunRequest] = {}  # job -> what is asked for this one video
 
-    def add_job(self, video_path: str, config: Mapping[str, Any] | None = None) -> str:
+    def add_job(self, video_path: StrPath, config: Mapping[str, Any] | None = None) -> str:
         """Ask for a video; the job id is the same for the same content and configuration, on any machine.
 
-        `config` holds settings by dotted key or nested, and `pipelines` (names, default all) and `preset`. Raises `UsageError`.
+        `config` holds settings by dotted key or nested, and `pipelines` (names, default all) and `preset`. Raises `UsageError`: for a
+        path that is missing, or that leads to several videos, in the words of the command.
         """
-        request = self._request(Path(video_path).absolute(), dict(config or {}))
+        request = self._request(_one_video(video_path), dict(config or {}))
         probed = probe_path(request.inputs[0])
         keys = work_keys(probed.video_id, request.pipelines, request.settings)
         job_id = job_id_for(probed.video_id, {key.pipeline: key.config_hash for key in keys})
@@ -44,16 +58,25 @@ class BatchOrchestrator:
         return job_id
 
     def run_batch(self, max_workers: int = 4, *, listener: Callable[[Snapshot], None] | None = None) -> BatchReport:
-        """Run every job added so far, those of one configuration together; results that are there already are not made again."""
-        return _joined([Engine(request, listener=listener).run() for request in self._grouped(max_workers)])
+        """Run every job added so far, those of one configuration together; results that are there already are not made again.
+
+        `max_workers` is the upper bound of chunks in work at once, 1 to 32. All configurations are one batch, with one id and one
+        checkpoint. Raises `UsageError` and its kin.
+        """
+        return run_in_turn(self._batch(max_workers), lambda part: Engine(part, listener=listener).run())
 
     def checkpoints(self, max_workers: int = 4) -> list[Path]:
-        """Write down the jobs added so far, one file for each configuration, without running them; each is for `resume_batch`."""
-        return [Checkpoint.of(request, Engine(request).batch_id).write(request.out) for request in self._grouped(max_workers)]
+        """Write down the jobs added so far without running them, whatever their configurations: one file, for `resume_batch`."""
+        request = self._batch(max_workers)
+        return [Checkpoint.of(request, str(request.batch_id)).write(request.out)]
 
-    def resume_batch(self, job_queue_path: str) -> BatchReport:
-        """Go on with the batch that a `checkpoint_<batch>.json` points to."""
-        return Engine(Checkpoint.read(Path(job_queue_path)).request()).run()
+    def resume_batch(self, job_queue_path: StrPath) -> BatchReport:
+        """Go on with the batch that a `checkpoint_<batch>.json` points to: every job of it, into this orchestrator's store.
+
+        A checkpoint holds no password; that of the store is used. Raises `NotFound`, or `UsageError` where the file is damaged.
+        """
+        checkpoint = Checkpoint.read(Path(job_queue_path).expanduser()).at(self._store.connection_url)
+        return run_in_turn(checkpoint.request(), lambda part: Engine(part).run())
 
     def get_status(self) -> BatchStatus:
         """Jobs of the store by state; jobs added and not yet run count as pending."""
@@ -66,41 +89,55 @@ class BatchOrchestrator:
         return BatchStatus(**{status.value: count for status, count in counts.items()})
 
     def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
-        pipelines = tuple(pipeline_named(name) for name in config.pop("pipelines", AVAILABLE))
+        pipelines = _pipelines(config.pop("pipelines", AVAILABLE))
         told = layer("config", dict(flat(config)))
-        found, resolution = fitted(told, pipelines, workshop(told, self._store.url, fetch=True, pipelines=pipelines))
-        return RunRequest(
-            (str(path),), pipelines, found.settings, self._out, self._store.url, presets=resolution.presets, record=resolution.record
-        )
+        configured(told)  # a misspelt key is told before anything is looked for or fetched
+        url = self._store.connection_url
+        found, resolution = fitted(told, pipelines, workshop(told, url, fetch=True, pipelines=pipelines))
+        return RunRequest((str(path),), pipelines, found.settings, self._out, url, presets=resolution.presets, record=resolution.record)
 
-    def _grouped(self, max_workers: int) -> list[RunRequest]:
+    def _batch(self, max_workers: int) -> RunRequest:
+        """All jobs as one request: the first configuration, with the others beside it."""
+        workers = _checked_workers(max_workers)
         if not self._jobs:
             raise UsageError("no job has been added: call add_job(video_path, config) first")
         groups: dict[str, RunRequest] = {}
         for request in self._jobs.values():
             same = repr((request.pipelines, request.settings))
             inputs = (*groups[same].inputs, *request.inputs) if same in groups else request.inputs
-            engine = request.settings.engine.model_copy(update={"workers": max_workers})
-            groups[same] = replace(request, inputs=inputs, settings=request.settings.model_copy(update={"engine": engine}))
-        return list(groups.values())
+            groups[same] = replace(request, inputs=inputs, settings=_with_workers(request.settings, workers))
+        first, *others = groups.values()
+        return replace(first, others=tuple(others), batch_id=new_batch_id())
+
+
+def _one_video(video_path: StrPath) -> Path:
+    """The video that a path leads to; raises `UsageError`, as the command does."""
+    found = video_paths([os.fspath(video_path)])
+    if len(found) > 1:
+        raise UsageError(f"{os.fspath(video_path)} leads to {len(found)} videos: add_job takes one, call it for each of them")
+    return found[0]
+
+
+def _pipelines(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Full names of pipelines, given as a list or as the command takes them; all of them for none."""
+    return pipelines_named(names if isinstance(names, str) else ",".join(names))
+
+
+def _checked_workers(max_workers: int) -> int:
+    """Raises `InvalidSetting` for what is no number from 1 to 32; 0, which is one per core for the command, is none either."""
+    found = configured(layer("max_workers", {"engine.workers": max_workers})).settings.engine.workers
+    if found < 1:
+        raise InvalidSetting("engine.workers", max_workers, "max_workers takes a number from 1 to 32")
+    return found
+
+
+def _with_workers(settings: Settings, workers: int) -> Settings:
+    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"workers": workers})})
 
 
 def _folder_of(url: str) -> Path:
-    kind, _, place = url.partition(":")
-    return Path(place) if kind == "files" else Path(place.removeprefix("///")).parent
-
-
-def _joined(reports: list[BatchReport]) -> BatchReport:
-    first, *others = reports
-    for report in others:
-        first = replace(
-            first,
-            outcomes=first.outcomes + report.outcomes,
-            wall_s=first.wall_s + report.wall_s,
-            frames_decoded=first.frames_decoded + report.frames_decoded,
-            video_s=first.video_s + report.video_s,
-            passes=first.passes + report.passes,
-            stopped_by=first.stopped_by or report.stopped_by,
-            halted=first.halted or report.halted,
-        )
-    return first
+    """Where files are written unless told: beside a store on this machine's disk; a URL's host and database are no folders."""
+    address = Address.parse(url)
+    if address.kind == "postgresql":
+        return Path(DEFAULT_OUT)
+    return address.path if address.kind == "files" else address.path.parent

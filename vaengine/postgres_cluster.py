@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import psutil
 
+from actors.stores.own_server import PASSWORD, PIDS, USER
 from schemas.errors import FolderClosed, ForeignFolder, PostgresFailed
 from schemas.paths import absolute_path
 from vaengine.postgres_account import NOBODY, ROOT, Account, owner
@@ -29,12 +30,10 @@ from vaengine.postgres_programs import Programs
 
 LOCK: Final = "vaengine.lock"
 CLUSTER: Final = "data"
-PASSWORD: Final = "password"
 PORT: Final = "port"
-PIDS: Final = "postmaster.pid"  # PostgreSQL's own, in the data
 NO_PROCESS: Final = b"2147483647"  # beyond what any system numbers
 LOG: Final = "log"
-NAME: Final = "vaengine"  # of the user and of the database
+NAME: Final = USER  # also of the database
 TAKES_SETTINGS: Final = 16  # the first version whose `initdb` does
 # Much is stored at once: each checkpoint has every page go to the log as a whole once more, and each new piece of the log is written twice
 # where it is filled with zeros first.

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from actors.leash import end_with_parent
 from actors.stores.atomic import put_new, storage_errors
+from actors.stores.own_server import own_password
 from schemas.errors import BackupFailed, DumpMissing
 from vaengine.checks import package_folder
 from vaengine.postgres_programs import PATIENCE_S, WHEEL, folders, major_of, version_told
@@ -76,12 +77,19 @@ def dump(url: str, server: str, target: Path, environment: Mapping[str, str] = o
         try:
             unfinished.touch(mode=0o600, exist_ok=False)
             arguments = ["--format=custom", "--no-password", f"--file={unfinished}", f"--dbname={address}"]
-            _told(target, [dumper.folder / DUMP, *arguments], {**environment, **secret})
+            _told(target, [dumper.folder / DUMP, *arguments], {**_own(url), **environment, **secret})
             _told(target, [dumper.folder / RESTORE, "--list", unfinished], environment)
             put_new(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
     return target.stat().st_size
+
+
+def _own(url: str) -> dict[str, str]:
+    """The password of a server of ours, which its address may be without."""
+    parts: dict[str, Any] = conninfo_to_dict(url)
+    password = None if "password" in parts else own_password(parts.get("host"), parts.get("port"), parts.get("user"))
+    return {} if password is None else {"PGPASSWORD": password}
 
 
 def without_secret(url: str) -> tuple[str, dict[str, str]]:

@@ -67,7 +67,7 @@ class FailureRecovery:
         return replace(job, status=status, pipeline_results=results, error_message=job_error(results), failure_kind=kind)
 
     def create_checkpoint(self, batch: BatchOrchestrator) -> list[Path]:
-        """Write down every job added to `batch`, whether it has run or not: a file for each configuration, for `resume_batch`.
+        """Write down every job added to `batch`, whether it has run or not, in one file for `resume_batch`.
 
         Raises `UsageError` where no job has been added, and what writing a file raises.
         """

@@ -84,7 +84,16 @@ def next_steps(report: BatchReport, request: RunRequest) -> list[str]:
     unfinished = report.failed or report.pending or report.stopped_by
     steps = [f"vaengine resume {report.batch_id} --out {out}   # does only what is missing"] if unfinished else []
     errors = [f"vaengine errors {_store_option(request)}"] if report.failed else []
-    return [*steps, *errors, f"vaengine status {_store_option(request)}"]
+    return [*steps, *errors, f"vaengine status {_store_option(request)}", *_password_note(request.store_url)]
+
+
+def _password_note(url: str) -> list[str]:
+    """What to set before the commands, whose address holds no password; nothing for a server of ours, whose password is found."""
+    from actors.stores.address import is_own_server
+
+    if without_password(url) == url or is_own_server(url):
+        return []
+    return ["# set PGPASSWORD, or add the server to ~/.pgpass, before these commands: addresses are shown without a password"]
 
 
 def _store_option(request: RunRequest) -> str:

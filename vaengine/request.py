@@ -29,6 +29,14 @@ class RunRequest:
     presets: Mapping[str, str] = field(default_factory=dict)  # pipeline -> what its preset was resolved to
     left_alone: Mapping[str, int] = field(default_factory=dict)  # files of the folders searched that are no input, by extension
     record: Mapping[str, str] = field(default_factory=dict)  # meta values for the store, where it has none of the name yet
+    others: tuple[RunRequest, ...] = ()  # the batch's other configurations, each a run of its own; their own `others` are empty
+    part: tuple[int, int] = (1, 1)  # which run of the batch this is, of how many
+
+    @property
+    def batch_inputs(self) -> tuple[str, ...]:
+        """Inputs of the whole batch, each once."""
+        own = self.inputs[: self.limit]
+        return tuple(dict.fromkeys([*own, *(path for other in self.others for path in other.inputs[: other.limit])]))
 
 
 @dataclass(frozen=True, slots=True)

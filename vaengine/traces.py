@@ -68,10 +68,12 @@ def _rewritten(
 
 def checkpoint_without(data: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any] | None:
     """A checkpoint whose batch was never given these files; None where it was given no other."""
-    inputs = [path for path in data.get("inputs", ()) if path not in names]
-    if len(inputs) == len(data.get("inputs", ())):
+    parts = [{key: value for key, value in data.items() if key != "others"}, *data.get("others", ())]
+    rest = [{**part, "inputs": [path for path in part.get("inputs", ()) if path not in names]} for part in parts]
+    if rest == [{**part, "inputs": list(part.get("inputs", ()))} for part in parts]:
         return data
-    return {**data, "inputs": inputs} if inputs else None
+    kept = [part for part in rest if part["inputs"]]
+    return {**data, **kept[0], **({"others": kept[1:]} if "others" in data else {})} if kept else None
 
 
 def report_without(data: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any]:

@@ -49,6 +49,16 @@ class Address:
         return {"files": "files:", "sqlite": "sqlite:///", "postgresql": ""}[self.kind] + self.place
 
 
+def is_own_server(url: str) -> bool:
+    """Whether a URL is that of a server which `vaengine db start` made, and whose password is therefore found without being named."""
+    from sqlalchemy import make_url
+
+    from actors.stores.own_server import own_password
+
+    parts = make_url(url)
+    return own_password(parts.host, parts.port, parts.username) is not None
+
+
 def _absolute(path: str) -> str:
     return str(absolute_path(path))
 

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from actors.stores import chunk_queries, lease_queries, likeness, log, log_queries, queries, questions, rows
+from actors.stores.annotation_forms import annotations_given
 from actors.stores.database_retention import DatabaseRetention
 from actors.stores.transitions import (
     canonical_states,
@@ -43,7 +44,7 @@ class DatabaseStorageBackend(DatabaseRetention):
             job = queries.job_by_id(connection, job_id, self.url)
             known = job.pipeline_results.get(pipeline)
             key = WorkKey(job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config))
-            made = tuple(rows.annotations_by_hand(key, annotations))
+            made = tuple(annotations_given(key, annotations))
             self._finish(connection, Outcome(key, job_id, JobStatus.COMPLETED, made))
         return self.url
 

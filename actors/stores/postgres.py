@@ -23,3 +23,8 @@ class PostgreSQLStorageBackend(DatabaseStorageBackend):
                 database.fill_vectors()
             opening.pop_all()
         super().__init__(database)
+        self._connection_string = connection_string
+
+    @property
+    def connection_url(self) -> str:
+        return self._connection_string

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
 from actors.stores import pgvector
 from actors.stores.address import without_password
 from actors.stores.database import Database, Wiped
+from actors.stores.own_server import own_password
 from actors.stores.postgres_json import spelled
 from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, Unstorable, VaengineError
 from schemas.tables import metadata
@@ -32,10 +33,11 @@ _UNUSABLE: Final = {  # SQLSTATE, or the class of it -> what to do
     "42501": "the role may not do that; a run needs one that may create tables and write, `GRANT ... TO` it",
     "25006": "the database may only be read; check the role, or whether the server is a replica",
 }
+_NO_PASSWORD: Final = "no password supplied"
 _REFUSED: Final = {  # what a server says before there is a SQLSTATE -> what to do
     "does not exist": "make the database with `createdb`, the role with `createuser`, or check the URL",
     "authentication failed": "check the password in the URL, in PGPASSWORD or in ~/.pgpass",
-    "no password supplied": "give the password in the URL, in PGPASSWORD or in ~/.pgpass",
+    _NO_PASSWORD: "give the password in the URL, in PGPASSWORD or in ~/.pgpass",
 }
 _MAY_WRITE: Final = """
 SELECT NOT pg_is_in_recovery() AND coalesce(
@@ -99,6 +101,7 @@ class PostgresDatabase(Database):
             pool_pre_ping=True,  # a server that was started again is met by a new connection, not by an error
             connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "vaengine", "options": told},
         )
+        event.listen(engine, "do_connect", _connection_to_own_server)
         event.listen(engine, "connect", _json_as_text)
         event.listen(engine, "connect", _bytes_as_they_are)
         return engine
@@ -206,6 +209,18 @@ class PostgresDatabase(Database):
             cures = (cure for words, cure in _REFUSED.items() if words in str(error))
             return StoreUnreachable(self.url, f"{told}; {next(cures, 'is the server running, and is the address right?')}")
         return StoreFailed(self.url, told)
+
+
+def _connection_to_own_server(dialect: Any, record: object, arguments: Any, options: dict[str, Any]) -> Any:
+    """A connection; where a server made by `vaengine db start` is not given its password, that which is kept beside its data."""
+    try:
+        return dialect.connect(*arguments, **options)
+    except psycopg.OperationalError as error:
+        password = own_password(options.get("host"), options.get("port"), options.get("user")) if _NO_PASSWORD in str(error) else None
+        if password is None:
+            raise
+    options["password"] = password  # of every further connection too
+    return dialect.connect(*arguments, **options)
 
 
 def _json_as_text(connection: psycopg.Connection[Any], record: object) -> None:

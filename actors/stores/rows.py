@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, astuple, fields
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas.annotation import Annotation, annotation_id, canonical_json
+from schemas.annotation import canonical_json
 from schemas.attempt import Control
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
@@ -41,17 +41,6 @@ def time_text(at: datetime | None) -> str | None:
 def text_time(text: str | None) -> datetime | None:
     """The reverse of `time_text`."""
     return datetime.strptime(text, TIME_FORM).replace(tzinfo=UTC) if text else None
-
-
-def annotations_by_hand(key: WorkKey, given: Sequence[Mapping[str, Any]]) -> list[Annotation]:
-    """Flat dicts as a user writes them: what is missing of identity is filled in, so that they belong to `key`."""
-    made = []
-    for ordinal, data in enumerate(given):
-        kind, frame = data.get("annotation_type", key.pipeline), data.get("frame_number")
-        new_id = annotation_id(key.video_id, key.pipeline, key.config_hash, kind, -1 if frame is None else frame, ordinal)
-        whole = {"annotation_id": new_id, "annotation_type": kind, "timestamp_seconds": None} | dict(data) | asdict(key)
-        made.append(Annotation.from_data(whole))
-    return made
 
 
 def hash_by_hand(config: Mapping[str, Any]) -> str:

@@ -299,14 +299,14 @@ def test_10_what_a_stop_left_undone_is_pending_in_the_store(clip_folder: Path, t
     assert batch_on(tmp_path).get_status() == BatchStatus(pending=report.pending, completed=report.completed)
 
 
-def test_10_a_batch_that_never_began_has_a_checkpoint_for_each_configuration_too(clip_folder: Path, tmp_path: Path) -> None:
+def test_10_a_batch_that_never_began_has_one_checkpoint_for_all_its_configurations(clip_folder: Path, tmp_path: Path) -> None:
     first, recovery = batch_on(tmp_path), FailureRecovery()
     job = first.add_job(str(clips.with_cuts(clip_folder).path), {"pipelines": ["scene"]})
     other = first.add_job(str(clips.still(clip_folder).path), {"pipelines": ["scene"], "scene.threshold": 20.0})
-    checkpoints = recovery.create_checkpoint(first)
-    assert {recovery.load_checkpoint(path).request().settings.scene.threshold for path in checkpoints} == {27.0, 20.0}
-    later = batch_on(tmp_path)
-    assert [later.resume_batch(str(path)).completed for path in checkpoints] == [1, 1]
+    (checkpoint,) = recovery.create_checkpoint(first)
+    request = recovery.load_checkpoint(checkpoint).request()
+    assert {part.settings.scene.threshold for part in (request, *request.others)} == {27.0, 20.0}
+    assert batch_on(tmp_path).resume_batch(str(checkpoint)).completed == 2
     store = SQLiteStorageBackend(tmp_path / "batch_processing.db", read_only=True)
     assert {found.job_id for found in store.jobs(status=JobStatus.COMPLETED)} == {job, other}
     store.close()
