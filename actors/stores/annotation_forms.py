@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, Final
@@ -28,6 +29,7 @@ KEYS: Final = (*TEXTS, *NUMBERS, "frame_number", "video_id", "pipeline", "config
 KNOWN: Final = (*KEYS, *(name for names in ALIASES.values() for name in names))
 
 ALIKE: Final = 0.8  # keys that resemble a known one so much are taken for misspelt
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STORED: Final = {"annotation_id", "annotation_type", "video_id", "pipeline", "config_hash"}  # every loaded row has them
 _RECORD: Final = {"annotation_id", "annotation_type", "id", "image_id", "category_id", "score", "timestamp"}  # every record of a file
 
@@ -41,18 +43,43 @@ def annotations_given(key: WorkKey, given: Sequence[Mapping[str, Any]]) -> list[
     """
     if isinstance(given, Mapping):
         raise InvalidAnnotation(f"list for {key.pipeline}", "it is one object: give its 'annotations' and 'tracks' as one list")
-    return [_annotation(key, number, row) for number, row in enumerate(given)]
+    made = [_annotation(key, number, row) for number, row in enumerate(given)]
+    seen: set[str] = set()
+    for number, one in enumerate(made):
+        if one.annotation_id in seen:
+            raise InvalidAnnotation(_name(key, number), f"annotation_id {one.annotation_id!r} is there twice: leave it out")
+        seen.add(one.annotation_id)
+    return made
+
+
+def with_own_ids(key: WorkKey, annotations: Iterable[Annotation], taken: Collection[str]) -> tuple[Annotation, ...]:
+    """The annotations of `key`, with new ids where those they came with are `taken` by results of other keys."""
+    return tuple(replace(one, annotation_id=_own_id(key, one.annotation_id)) if one.annotation_id in taken else one for one in annotations)
+
+
+def _own_id(key: WorkKey, other_id: str) -> str:
+    return annotation_id(key.video_id, key.pipeline, key.config_hash, other_id, -1, 0)
+
+
+def _name(key: WorkKey, number: int) -> str:
+    return f"{number + 1} for {key.pipeline}"
+
+
+def _moved(key: WorkKey, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the identity of `key`; one of another video is a copy, with an id of its own."""
+    same = row.get("video_id") == key.video_id
+    return {**row, **asdict(key), "annotation_id": row["annotation_id"] if same else _own_id(key, str(row["annotation_id"]))}
 
 
 def _annotation(key: WorkKey, number: int, row: Mapping[str, Any]) -> Annotation:
-    name = f"{number + 1} for {key.pipeline}"
+    name = _name(key, number)
     if not isinstance(row, Mapping):
         raise InvalidAnnotation(name, f"it is no object with keys, but a {type(row).__name__}")
     try:
         if row.keys() >= _RECORD and row.keys().isdisjoint(("pipeline", "timestamp_seconds")):
             return _of_record(key, name, row)
         if row.keys() >= _STORED:
-            return Annotation.from_data({**_with_sides(name, row), **asdict(key)})
+            return Annotation.from_data(_moved(key, _with_sides(name, row)))
         return _by_hand(key, name, number, row)
     except (TypeError, ValueError) as error:
         raise InvalidAnnotation(name, str(error)) from error
@@ -63,7 +90,7 @@ def _of_record(key: WorkKey, name: str, record: Mapping[str, Any]) -> Annotation
         raise _unknown(name, wrong, record_keys(record["annotation_type"]))
     if record.get("bbox") is not None and not record.get("whole_frame"):
         _sides(name, record["bbox"])
-    return annotation_of({**record, "video_id": key.video_id}, key.pipeline, key.config_hash)
+    return annotation_of(_moved(key, record), key.pipeline, key.config_hash)
 
 
 def _by_hand(key: WorkKey, name: str, number: int, row: Mapping[str, Any]) -> Annotation:
@@ -89,13 +116,25 @@ def _renamed(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, **rest}
 
 
+def _text(name: str, key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidAnnotation(name, f"{key!r} takes text, not {value!r}")
+    if key == "annotation_id" and not _UUID.fullmatch(value):
+        raise InvalidAnnotation(name, f"'annotation_id' takes a UUID, not {value!r}: leave it out, and one is made")
+    return value
+
+
 def _columns(name: str, row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Keys and values, those of columns as the column has them; None is left out."""
     for key, value in row.items():
-        if key in TEXTS and value is not None and not isinstance(value, str):
-            raise InvalidAnnotation(name, f"{key!r} takes text, not {value!r}")
-        if value is not None:
-            yield key, _number(name, key, value) if key in (*NUMBERS, *SIDES) else _frame(name, value) if key == "frame_number" else value
+        if value is None:
+            continue
+        if key in TEXTS:
+            yield key, _text(name, key, value)
+        elif key in (*NUMBERS, *SIDES):
+            yield key, _number(name, key, value)
+        else:
+            yield key, _frame(name, value) if key == "frame_number" else value
 
 
 def _with_sides(name: str, row: Mapping[str, Any]) -> Mapping[str, Any]:

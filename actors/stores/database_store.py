@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from actors.stores import chunk_queries, lease_queries, likeness, log, log_queries, queries, questions, rows
-from actors.stores.annotation_forms import annotations_given
+from actors.stores.annotation_forms import annotations_given, with_own_ids
 from actors.stores.database_retention import DatabaseRetention
 from actors.stores.transitions import (
     canonical_states,
@@ -44,7 +44,8 @@ class DatabaseStorageBackend(DatabaseRetention):
             job = queries.job_by_id(connection, job_id, self.url)
             known = job.pipeline_results.get(pipeline)
             key = WorkKey(job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config))
-            made = tuple(annotations_given(key, annotations))
+            given = annotations_given(key, annotations)
+            made = with_own_ids(key, given, queries.ids_of_others(connection, key, [one.annotation_id for one in given]))
             self._finish(connection, Outcome(key, job_id, JobStatus.COMPLETED, made))
         return self.url
 

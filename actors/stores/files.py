@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.stores import log, rows
-from actors.stores.annotation_forms import annotations_given
+from actors.stores.annotation_forms import annotations_given, with_own_ids
 from actors.stores.atomic import read_object, write_or_remove
 from actors.stores.documents import pipeline_bytes, sidecars
 from actors.stores.files_retention import FileRetention
@@ -50,7 +50,9 @@ class FileStorageBackend(FileRetention):
             job = self._register.job(job_id)
             known = job.pipeline_results.get(pipeline)
             key = WorkKey(job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config))
-            made = tuple(annotations_given(key, annotations))
+            given = annotations_given(key, annotations)
+            others = [self._work(other) for other in self._tree.keys_of(key.video_id) if other != key]
+            made = with_own_ids(key, given, {row.annotation_id for other in others for row in other.annotations()})
             return str(self._finish(Outcome(key, job_id, JobStatus.COMPLETED, made)))
 
     def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, not_, select
 
 from actors.stores import pgvector, rows
 from actors.stores.annotation_rows import COLUMNS, annotation_rows
@@ -164,6 +164,14 @@ def replace_rows(connection: Connection, key: WorkKey, pipeline_id: int, new: It
     """Every row of a work key by new ones."""
     connection.execute(delete(annotated).where(of_key(annotated, key, pipeline_id)))
     insert_rows(connection, new, job_id, pipeline_id, created_at)
+
+
+def ids_of_others(connection: Connection, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
+    """Those of these ids that rows of other work keys have."""
+    elsewhere = not_(of_key(annotated, key, pipeline_ids(connection).get(key.pipeline, 0)))
+    query = select(annotated.c.annotation_id).where(elsewhere)
+    pages = (connection.execute(query.where(annotated.c.annotation_id.in_(page))).scalars() for page in paged(annotation_ids))
+    return {str(one) for page in pages for one in page}
 
 
 def replace_embeddings(connection: Connection, key: WorkKey, pipeline_id: int, new: Embeddings | None) -> None:
