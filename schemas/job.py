@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.attempt import Control
+from schemas.batch_progress import plain
 
 
 class JobStatus(StrEnum):
@@ -143,17 +144,50 @@ class BatchReport:
         """Share of videos whose results are all there, 0..1."""
         return (self.completed + self.skipped) / len(self.outcomes) if self.outcomes else 1.0
 
+    @property
+    def duration_s(self) -> float:
+        return self.wall_s
+
+    @property
+    def eta_s(self) -> float | None:
+        """0 where nothing is left; None where the run ended before everything was done."""
+        return None if self.pending else 0.0
+
+    @property
+    def jobs_per_hour(self) -> float | None:
+        """Videos that this run completed or saw fail; None where it did none."""
+        ended = self.completed + self.failed
+        return ended * 3600 / self.wall_s if ended and self.wall_s > 0 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON object; times are ISO 8601."""
+        counts = {name: self.count(name) for name in ("completed", "skipped", "failed", "pending")}
+        rates = {name: getattr(self, name) for name in ("success_rate", "duration_s", "eta_s", "jobs_per_hour")}
+        return {**plain(self), **counts, "total": len(self.outcomes), **rates}
+
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """Jobs of a store by state."""
+    """Jobs of a store by state.
+
+    Times and pace are those of its newest batch, UTC and as in `BatchProgress`; two that count the same are equal whatever these are.
+    """
 
     pending: int = 0
     running: int = 0
     completed: int = 0
     failed: int = 0
     retrying: int = 0
+    started_at: datetime | None = field(default=None, compare=False)
+    ended_at: datetime | None = field(default=None, compare=False)  # None: it runs, or nothing has run yet
+    duration_s: float | None = field(default=None, compare=False)
+    eta_s: float | None = field(default=None, compare=False)
+    jobs_per_hour: float | None = field(default=None, compare=False)
 
     @property
     def total(self) -> int:
         return self.pending + self.running + self.completed + self.failed + self.retrying
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON object; times are ISO 8601."""
+        return {**plain(self), "total": self.total}

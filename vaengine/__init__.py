@@ -26,6 +26,8 @@ _HOMES = {
     "BatchStatus": "schemas.job",
     "JobStatus": "schemas.job",
     "PipelineResult": "schemas.job",
+    "BatchProgress": "schemas.batch_progress",
+    "ProgressTracker": "vaengine.progress_tracker",
     "FailureRecovery": "vaengine.recovery",
     "RetryStrategy": "schemas.recovery",
     "StorageBackend": "schemas.store",
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from actors.stores.files import FileStorageBackend as FileStorageBackend
     from actors.stores.postgres import PostgreSQLStorageBackend as PostgreSQLStorageBackend
     from actors.stores.sqlite import SQLiteStorageBackend as SQLiteStorageBackend
+    from schemas.batch_progress import BatchProgress as BatchProgress
     from schemas.errors import UsageError as UsageError
     from schemas.errors import VaengineError as VaengineError
     from schemas.errors import VideoError as VideoError
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from vaengine.api import load_annotations as load_annotations
     from vaengine.batch import Batch as Batch
     from vaengine.orchestrator import BatchOrchestrator as BatchOrchestrator
+    from vaengine.progress_tracker import ProgressTracker as ProgressTracker
     from vaengine.recovery import FailureRecovery as FailureRecovery
 
 
@@ -68,3 +72,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'vaengine' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for tab completion: modules inside are not for users."""
+    return sorted(__all__)

@@ -18,6 +18,7 @@ from schemas.errors import NotFound, UsageError
 from schemas.pipeline import SHORT_NAMES
 from schemas.provenance import Provenance, info_of, provenance_of
 from vaengine import sounds
+from vaengine.annotation_kinds import type_named
 from vaengine.faces import FaceBoxes, FaceIdentity, identities_of
 from vaengine.findings import Boxes, Moment, Person, Scene, VideoFacts, persons_of, scenes_of
 from vaengine.quantities import clock, counted
@@ -173,10 +174,13 @@ class VideoAnnotations:
         )
 
     def to_arrow(self, kind: str | None = None) -> pa.Table:
-        """One row per annotation, or per annotation of type `kind`; the columns, `COLUMNS`, and their types never vary."""
+        """One row per annotation, or per annotation of type `kind`; the columns, `COLUMNS`, and their types never vary.
+
+        `kind` is an annotation type, or the property that has them, such as "persons". Raises `UsageError` for any other name.
+        """
         import pyarrow as pa
 
-        rows = self.annotations if kind is None else self._of(kind)
+        rows = self.annotations if kind is None else self._of(type_named(kind, {row.annotation_type for row in self.annotations}))
         return pa.table({name: pa.array(_column(rows, name), getattr(pa, arrow_type)()) for name, arrow_type in COLUMNS.items()})
 
     def to_pandas(self, kind: str | None = None) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -76,7 +77,7 @@ class Engine:
 
     def run(self) -> BatchReport:
         """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing stored."""
-        began, request = time.monotonic(), self._request
+        began, request, started_at = time.monotonic(), self._request, datetime.now(UTC)
         require_output_folder(request.out)
         check_models(request.settings, request.pipelines)
         if request.cluster == "local":
@@ -98,6 +99,8 @@ class Engine:
             passes=tally.passes,
             stopped_by=self._stopped_by,
             halted=tally.halted,
+            started_at=started_at,
+            ended_at=datetime.now(UTC),
         )
 
     def _run(self, store: StorageBackend, tally: _Tally) -> tuple[VideoOutcome, ...]:

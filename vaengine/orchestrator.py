@@ -26,6 +26,7 @@ from vaengine.location import DEFAULT_OUT
 from vaengine.options import pipelines_named
 from vaengine.plan import work_keys
 from vaengine.probing import probe_path
+from vaengine.progress_tracker import ProgressTracker
 from vaengine.request import RunRequest
 from vaengine.supervision import new_batch_id
 from vaengine.workshop import workshop
@@ -79,14 +80,22 @@ class BatchOrchestrator:
         return run_in_turn(checkpoint.request(), lambda part: Engine(part).run())
 
     def get_status(self) -> BatchStatus:
-        """Jobs of the store by state; jobs added and not yet run count as pending."""
+        """Jobs of the store by state; jobs added and not yet run count as pending. Times and pace are those of the newest batch."""
         counts = dict.fromkeys(JobStatus, 0)
         stored: set[str] = set()
         for job in self._store.jobs():
             counts[job.status] += 1
             stored.add(job.job_id)
         counts[JobStatus.PENDING] += len(self._jobs.keys() - stored)
-        return BatchStatus(**{status.value: count for status, count in counts.items()})
+        by_state: dict[str, Any] = {status.value: count for status, count in counts.items()}
+        return BatchStatus(**by_state, **self._pace())
+
+    def _pace(self) -> dict[str, Any]:
+        """When the newest batch of the store began and ended, and how it goes; nothing where there is none."""
+        if not self._store.batches():
+            return {}
+        found = ProgressTracker(self._store).snapshot()
+        return {name: getattr(found, name) for name in ("started_at", "ended_at", "duration_s", "eta_s", "jobs_per_hour")}
 
     def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
         pipelines = _pipelines(config.pop("pipelines", AVAILABLE))

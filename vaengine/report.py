@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -122,6 +123,9 @@ def report_event(report: BatchReport) -> dict[str, Any]:
         "passes": report.passes,
         "stopped_by": report.stopped_by,
         "halted": report.halted,
+        "started_at": report.started_at and report.started_at.isoformat(),
+        "ended_at": report.ended_at and report.ended_at.isoformat(),
+        "jobs_per_hour": report.jobs_per_hour,
     }
 
 
@@ -148,7 +152,8 @@ def video_events(report: BatchReport) -> Iterator[dict[str, Any]]:
 def report_of(event: Mapping[str, Any], outcomes: Iterable[VideoOutcome]) -> BatchReport:
     """The reverse of `report_event` and `video_events`."""
     names = ("batch_id", "wall_s", "frames_decoded", "video_s", "passes", "stopped_by", "halted")
-    return BatchReport(outcomes=tuple(outcomes), **{name: event[name] for name in names})
+    times: dict[str, Any] = {name: datetime.fromisoformat(event[name]) for name in ("started_at", "ended_at") if event.get(name)}
+    return BatchReport(outcomes=tuple(outcomes), **{name: event[name] for name in names}, **times)
 
 
 def outcome_of(event: Mapping[str, Any]) -> VideoOutcome:

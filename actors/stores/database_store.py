@@ -224,8 +224,9 @@ class DatabaseStorageBackend(DatabaseRetention):
                 return likeness.most_alike(connection, **told)
             try:
                 asked = questions.question(name, connection.dialect.name)
-            except KeyError as unknown:
-                raise NotFound(f"question {unknown.args[0]}, {likeness.QUESTION}", self.url) from None
+            except KeyError:
+                there = sorted([*questions.names(connection.dialect.name), likeness.QUESTION])
+                raise NotFound(f"question {name!r}", f"{self.url}: there are {', '.join(there)}") from None
             if wrong := questions.parameters(asked) ^ told.keys():
                 raise TypeError(
                     f"{name} takes {', '.join(sorted(questions.parameters(asked)))}; missing or too much: {', '.join(sorted(wrong))}"

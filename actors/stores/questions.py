@@ -20,13 +20,13 @@ _ENDING: Final = ".sql"
 
 @functools.cache
 def question(name: str, dialect: str) -> TextClause:
-    """The SQL of a question for `sqlite`, `postgresql` or `pgvector`; raises KeyError with the names that there are."""
+    """The SQL of a question for `sqlite`, `postgresql` or `pgvector`; raises KeyError."""
     for folder in _folders(dialect):
         found = folder.joinpath(name + _ENDING)
         if name.isidentifier() and found.is_file():
             lines = found.read_text(encoding="utf-8").splitlines()
             return text("\n".join(line for line in lines if not line.startswith("--")))  # a comment may name a parameter
-    raise KeyError(f"{name}; there are {', '.join(names(dialect))}")
+    raise KeyError(name)
 
 
 def names(dialect: str) -> list[str]:

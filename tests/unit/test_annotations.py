@@ -185,7 +185,7 @@ def test_the_columns_of_a_table_are_those_of_sql_and_their_types_never_vary() ->
     assert EMPTY.to_arrow().column_names == ALL.to_arrow().column_names == list(COLUMNS)
     assert EMPTY.to_arrow().schema == ALL.to_arrow(SCENE_TYPE).schema
     assert EMPTY.to_arrow().schema.field("frame_number").type == pa.int64()
-    assert dict(EMPTY.to_pandas().dtypes) == dict(ALL.to_pandas().dtypes) == dict(ALL.to_pandas("no such kind").dtypes)
+    assert dict(EMPTY.to_pandas().dtypes) == dict(ALL.to_pandas().dtypes) == dict(ALL.to_pandas("loudness").dtypes)
 
 
 def test_a_data_frame_can_be_asked_as_the_sql_table_can() -> None:

@@ -1,0 +1,129 @@
+"""How far a batch is, as plain values: counts, shares, pace and what is left, of the batch and of each of its pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+RUNNING = "running"
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressCounts:
+    """Jobs, or one pipeline of each, by state, and how fast they go.
+
+    `average_s` is the mean time from start to end of what this run finished, `jobs_per_hour` and `eta_s` (seconds left) are by its pace.
+    None stands for what is unknown: before the first has ended, or while more videos are still looked for.
+    """
+
+    pending: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    retrying: int = 0
+    jobs_per_hour: float | None = None
+    average_s: float | None = None
+    eta_s: float | None = None
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.running + self.completed + self.failed + self.retrying
+
+    @property
+    def ended(self) -> int:
+        return self.completed + self.failed
+
+    @property
+    def success_rate(self) -> float | None:
+        """Share of completed ones among those that ended, 0..1."""
+        return self.completed / self.ended if self.ended else None
+
+    @property
+    def failure_rate(self) -> float | None:
+        """Share of failed ones among those that ended, 0..1."""
+        return self.failed / self.ended if self.ended else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a flat JSON object."""
+        counts = {one.name: getattr(self, one.name) for one in fields(ProgressCounts)}
+        return {**counts, "total": self.total, "success_rate": self.success_rate, "failure_rate": self.failure_rate}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineCounts(ProgressCounts):
+    """One pipeline of every job. `processing_s` is decode and model time of all that completed, `annotations` their rows."""
+
+    annotations: int = 0
+    processing_s: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**ProgressCounts.to_dict(self), "annotations": self.annotations, "processing_s": self.processing_s}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """A batch at the moment `taken_at`. Times are UTC, `duration_s` is what its runs took, pauses between them left out.
+
+    `state` is "running", "completed", "failed", "stopped", or "interrupted" where its process is gone. With `more_expected` further
+    videos may still become jobs. `ended_at` is None while it runs.
+    """
+
+    batch_id: str
+    state: str
+    taken_at: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    duration_s: float
+    jobs: ProgressCounts
+    pipelines: Mapping[str, PipelineCounts] = field(default_factory=dict)
+    more_expected: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("taken_at", "started_at", "ended_at"):
+            at = getattr(self, name)
+            if at is not None and at.tzinfo is None:
+                raise ValueError(f"{name} needs a time zone")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody is at work on it any more."""
+        return self.state != RUNNING
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left; None where that is unknown."""
+        return self.jobs.eta_s
+
+    @property
+    def eta_at(self) -> datetime | None:
+        """When it will have ended at this pace; None where that is unknown, or nothing runs."""
+        return None if self.eta_s is None or self.is_over else self.taken_at + timedelta(seconds=self.eta_s)
+
+    @property
+    def jobs_per_hour(self) -> float | None:
+        return self.jobs.jobs_per_hour
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON object; times are ISO 8601."""
+        times = {name: _iso(getattr(self, name)) for name in ("taken_at", "started_at", "ended_at", "eta_at")}
+        return {
+            "batch_id": self.batch_id,
+            "state": self.state,
+            **times,
+            "duration_s": self.duration_s,
+            "more_expected": self.more_expected,
+            "jobs": self.jobs.to_dict(),
+            "pipelines": {name: counts.to_dict() for name, counts in self.pipelines.items()},
+        }
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A frozen value as a JSON object; times are ISO 8601."""
+    return {name: _iso(one) if isinstance(one, datetime) else one for name, one in asdict(value).items()}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
