@@ -36,9 +36,16 @@ def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) 
         raise ValueError(f"no association for {key.pipeline}")
     found = _cuts(video, numbers, settings.scene) if settings.person.reset_at_cuts else []
     scenes = scene_ranges(found, timeline.n_frames) if settings.person.reset_at_cuts else None
-    resets = sorted({*found, *_jumps(video, numbers, settings.person)}) if settings.person.reset_at_cuts else []
+    resets = track_resets(video, numbers, settings)
     sample_fps = min(settings.person.sample_fps, float(video.nominal_fps))
     return _person_rows(timeline, numbers, tracks(numbers, resets, settings.person, sample_fps), scenes, key)
+
+
+def track_resets(video: Video, numbers: Numbers, settings: Settings) -> list[int]:
+    """Frames at which every track ends: cuts, and jumps that begin no scene; none where `person.reset_at_cuts` is off."""
+    if not settings.person.reset_at_cuts:
+        return []
+    return sorted({*_cuts(video, numbers, settings.scene), *_jumps(video, numbers, settings.person)})
 
 
 def _jumps(video: Video, numbers: Numbers, person: PersonSettings) -> list[int]:

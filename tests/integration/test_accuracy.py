@@ -9,6 +9,7 @@ import pytest
 
 from bench.mot import PETS, accuracy, annotated, people_in
 from bench.rows import NEURAL, person_rows, told
+from bench.tracking_scenes import annotations_alone, pets, scored, thresholds, weakened
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation
 
 pytestmark = pytest.mark.shared
@@ -31,6 +32,14 @@ def test_tracking_is_at_least_as_good_as_the_librarys_own(tracker: str, mota: fl
     score = accuracy(truth, people_in(row for row in found if row.annotation_type == PERSON_DETECTION and row.person_id))
     assert score.mota >= mota
     assert score.idf1 >= idf1
+
+
+def test_thresholds_of_presets_are_on_no_scene_worse_than_the_librarys_with_the_same_boxes() -> None:
+    strong = pets()
+    library, ours = (thresholds()[name] for name in ("ultralytics' own", "preset fast"))
+    for name, variants in [("PETS", (strong,)), *weakened("PETS", strong), *annotations_alone()]:
+        least, reached = scored(variants, library), scored(variants, ours)
+        assert (name, reached["mota"] >= least["mota"], reached["idf1"] >= least["idf1"]) == (name, True, True)
 
 
 def test_a_clip_cut_together_of_ten_talkers_gives_a_track_for_each_of_its_clips(shared: Path) -> None:

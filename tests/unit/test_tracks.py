@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from actors.tracks import tracks
 from schemas.chunk import Numbers
+from schemas.pipeline import PERSON
 from schemas.settings import PersonSettings
+from vaengine.presets import overlay
 
 ME = PersonSettings()
 LEFT, RIGHT = (20.0, 50.0, 60.0, 150.0), (300.0, 50.0, 340.0, 150.0)
@@ -74,6 +76,14 @@ def test_weak_boxes_go_on_with_a_track_but_do_not_begin_one():
     weak = [(LEFT, 0.15)]
     assert ids([weak] * 4) == [0] * 4
     assert ids([[LEFT], [LEFT], weak, [LEFT]]) == [1] * 4
+
+
+@pytest.mark.parametrize("preset", ["fast", "balanced", "high-quality"])
+def test_a_person_who_is_found_again_and_again_with_little_confidence_has_a_track(preset):
+    values = {key.removeprefix("person."): value for key, value in overlay(preset, PERSON).items()}
+    person = PersonSettings(**{key: value for key, value in values.items() if key.startswith("track")})
+    assert ids([[(moved(LEFT, n), 0.47)] for n in range(33)], person=person) == [1] * 33
+    assert ids([[(moved(LEFT, n), 0.3)] for n in range(33)], person=person) == [1] * 33
 
 
 def test_nobody_at_all_is_an_answer():
