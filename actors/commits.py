@@ -29,7 +29,7 @@ def chunk_commit(chunk: WholeChunk, key: WorkKey, video: Video, job_id: str) -> 
         start_pts=spec.start_pts,
         end_pts=spec.end_pts,
         first_frame=spec.first_frame,
-        frame_count=spec.frame_count,
+        frame_count=spec.frame_count if len(spec.pts) else max(1, len(chunk.end.frame_numbers)),  # what is not known is counted
         lost=chunk.end.lost,
         checksum=numbers.checksum(),
         attempt=spec.attempt,

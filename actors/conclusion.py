@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors.loss import LossVerdict, loss_verdict, sound_verdict
+from actors.loss import LossVerdict, hole_note, loss_verdict, sound_verdict
 from actors.sound_rows import sound_rows
 from schemas.annotation import Annotation
-from schemas.chunk import WorkKey
+from schemas.chunk import Numbers, WorkKey
 from schemas.job import JobStatus, PipelineResult
 from schemas.pipeline import AUDIO, FACE, PERSON
 from schemas.settings import Settings
@@ -19,11 +19,15 @@ from schemas.video import Video
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a whole manifest came to: whether enough of it is there, every row, and the embeddings of some."""
+    """What a whole manifest came to: whether enough of it is there, every row, and the embeddings of some.
+
+    `video` holds the facts as decoding has corrected them, None where nothing was decoded.
+    """
 
     verdict: LossVerdict
     rows: tuple[Annotation, ...] = ()
     embeddings: Embeddings | None = None
+    video: Video | None = None
 
 
 def concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None) -> Conclusion:
@@ -37,14 +41,25 @@ def concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Setti
         return Conclusion(LossVerdict(warning="there is no picture in it"))
     lost = [frame for line in store.manifest([key])[key] for frame in line.lost]
     numbers = store.numbers(key)
-    verdict = loss_verdict(video, lost, len(numbers.frame_numbers) + len(lost), settings.decode.max_lost)
+    verdict = seen_verdict(video, lost, numbers, settings)
+    from actors.correction import corrected  # brings OpenCV along
+
+    seen = corrected(video, numbers)
     if key.pipeline == FACE:
         from actors.face_association import faces_associated
 
-        return Conclusion(_told_of(persons, verdict), *faces_associated(video, numbers, _tracked(store, key, persons), settings, key))
+        return Conclusion(_told_of(persons, verdict), *faces_associated(video, numbers, _tracked(store, key, persons), settings, key), seen)
     from actors.association import associate
 
-    return Conclusion(verdict, associate(video, numbers, settings, key))
+    return Conclusion(verdict, associate(video, numbers, settings, key), video=seen)
+
+
+def seen_verdict(video: Video, lost: list[int], numbers: Numbers, settings: Settings) -> LossVerdict:
+    """What is missing of a video's pictures, and what else there is to know of them; `numbers` are those of the whole video."""
+    verdict = loss_verdict(video, lost, len(numbers.frame_numbers) + len(lost), settings.decode.max_lost)
+    for note in (*video.notes, hole_note(video, video.index.pts if video.index.exact else numbers.frame_pts)):
+        verdict = verdict.noting(note) if note else verdict
+    return verdict
 
 
 def _heard(store: StorageBackend, video: Video, key: WorkKey, settings: Settings) -> Conclusion:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any, Final
 
 import numpy as np
 
+from actors.clock import PictureClock
 from actors.decode_plan import missing_from, runs_of, wanted_in
 from actors.frame_index import NO_PTS
 from actors.picture import DecodedFrame
@@ -69,13 +71,13 @@ class ChunkDecoder:
             yield from (frame for frame in self._chosen(reel) if frame.number in left and not frame.is_trailing)
 
     def _counted(self, reel: Reel) -> Iterator[DecodedFrame]:
-        """Every picture of the stream, numbered as it comes; a time that is unknown or does not increase is estimated."""
-        step = max(1, (self.spec.end_pts - self.spec.start_pts) // self.spec.frame_count)
-        make = self._maker()
-        last = self.spec.start_pts - step
-        for number, image in enumerate(reel.from_start()):
-            last = image.pts if image.pts is not None and image.pts > last else last + step
-            yield make(number, last, image)
+        """Every picture of the stream, numbered as it comes, at the time that it has or that was estimated."""
+        spec, make = self.spec, self._maker()
+        step = max(1, (spec.end_pts - spec.start_pts) // spec.frame_count)
+        clock = PictureClock(spec.start_pts, step, scale=max(1, round(reel.time_base / spec.time_base)))
+        estimates = chain(spec.estimates.tolist(), repeat(None))
+        for number, (image, estimate) in enumerate(zip(reel.from_start(), estimates, strict=False)):
+            yield make(number, clock.time_of(None if spec.made_up else image.pts, estimate), image)
 
     def _chosen(self, reel: Reel) -> Iterator[DecodedFrame]:
         make = self._maker()
@@ -127,7 +129,7 @@ class ChunkDecoder:
         native = (spec.height, spec.width) if spec.rotation % 180 else (spec.width, spec.height)
 
         def make(number: int, pts: int, image: Any, *, is_trailing: bool = False) -> DecodedFrame:
-            return DecodedFrame(number, pts, is_trailing, spec.rotation, *native, image, reformatter)
+            return DecodedFrame(number, pts, is_trailing, spec.rotation, spec.mirrored, *native, image, reformatter)
 
         return make
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from actors.container import formats_of, opened
 from actors.decode_plan import missing_from, wanted_in
+from actors.orientation import stored
 from actors.picture import DecodedFrame
 from actors.probe import probe
 from schemas.chunk import ChunkSpec
@@ -87,9 +88,11 @@ class DecordDecoder:
         pts = [*spec.pts[spec.before :].tolist(), spec.end_pts]
 
         def make(number: int, displayed: Any, *, is_trailing: bool) -> DecodedFrame:
-            stored = np.ascontiguousarray(np.rot90(displayed, spec.rotation // 90))  # decord has turned it
-            image = av.VideoFrame.from_numpy_buffer(cv2.cvtColor(stored, cv2.COLOR_RGB2BGR), format="bgr24")
-            return DecodedFrame(number, pts[number - spec.first_frame], is_trailing, spec.rotation, *native, image, reformatter)
+            picture = cv2.cvtColor(stored(displayed, spec.rotation), cv2.COLOR_RGB2BGR)  # decord has turned it
+            image = av.VideoFrame.from_numpy_buffer(picture, format="bgr24")
+            return DecodedFrame(
+                number, pts[number - spec.first_frame], is_trailing, spec.rotation, spec.mirrored, *native, image, reformatter
+            )
 
         return make
 
@@ -123,6 +126,8 @@ def _unfit(video: Video, formats: frozenset[str], streams: int) -> str | None:
         reason = f"{video.codec} is no coding it is known to decode rightly"
     elif streams > 1:
         reason = f"it chooses one of {streams} video streams by itself"
+    elif video.mirrored:
+        reason = "it does not mirror pictures"
     elif not video.index.exact:
         reason = "the file does not tell when each frame is shown"
     elif video.index.missing:

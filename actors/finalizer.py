@@ -267,6 +267,7 @@ class Finalizer:
                 raise
             told = f"concluding {key.pipeline} failed: {error!r}"  # in this video; the others go on
             return self._failed(key, Failure("internal", told, transient=False, traceback=traceback.format_exc()))
+        self._correct(result.video)
         loss = result.verdict.error
         return Outcome(
             key,
@@ -279,6 +280,12 @@ class Finalizer:
             keep_runs=self._keep_runs,
             embeddings=result.embeddings,
         )
+
+    def _correct(self, seen: Video | None) -> None:
+        """Store what decoding has taught about a video; results name its length."""
+        if seen is not None and seen != self._video(seen.video_id):
+            self._store.register(self._epoch, [seen], [])
+            self._videos[seen.video_id] = seen
 
 
 def _refusal(error: Unstorable) -> Failure:

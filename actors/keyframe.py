@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from actors.orientation import clockwise
+from actors.orientation import Orientation
 from actors.parameter_sets import header_parameters, sequence_parameters
 
 ORIENTED: Final = frozenset({"mov", "mp4", "matroska", "webm"})  # containers that can say which way up
+ORIENTING: Final = frozenset({"h264", "hevc"})  # codings that can: ITU-T H.264 D.1.27, H.265 D.2.17, display orientation
 GRADUAL: Final = frozenset({"h264", "hevc", "vvc"})  # codings in which a "keyframe" may be the beginning of a gradual refresh
 
 
@@ -50,10 +51,12 @@ class Entries:
         self._header_changes |= packet.has_sidedata("new_extradata")
         return packet
 
-    def rotation(self, containers: frozenset[str]) -> int:
-        """Degrees to turn the stream's pictures clockwise; 0 where its first keyframe cannot be decoded."""
-        picture = decoded_alone(self._stream, self._keyframes[0]) if self._keyframes and containers & ORIENTED else None
-        return clockwise(picture.rotation) if picture is not None else 0
+    def orientation(self, containers: frozenset[str]) -> Orientation:
+        """Which way up the stream's pictures are shown; as they are stored where its first keyframe cannot be decoded."""
+        is_told = containers & ORIENTED or self._codec in ORIENTING
+        picture = decoded_alone(self._stream, self._keyframes[0]) if self._keyframes and is_told else None
+        matrices = () if picture is None else (bytes(data) for data in picture.side_data if data.type.name == "DISPLAYMATRIX")
+        return next(map(Orientation.of_matrix, matrices), Orientation())
 
     def are_safe(self) -> bool:
         if self._header_changes or (self._codec == "h264" and len(self._parameters) > 1):

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from schemas.errors import SoundTruncated, Truncated, VaengineError
+from schemas.frames import Ints
 from schemas.sound import SAMPLE_RATE
 from schemas.video import Video
 
 LOST_SHOWN = 10  # frame numbers named in a warning
 LEAST_GAP_S = 0.05  # of sound, that is worth a word
+UNBROKEN = frozenset({"mpegts", "mpeg"})  # broadcast streams are sent without a pause
+LEAST_STEPS = 8  # from frame to frame, to know their rate
+CONSTANT = 0.9  # share of equal steps from which a rate is constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,27 @@ def loss_verdict(video: Video, lost: list[int], wanted: int, max_lost: float) ->
     shown = ", ".join(str(frame) for frame in lost[:LOST_SHOWN]) + (", ..." if len(lost) > LOST_SHOWN else "")
     absent = f"; {video.index.missing} more are promised by the header but not in the file" if video.index.missing else ""
     return LossVerdict(warning=f"{count} of {promised} frames lost: {shown or 'none by number'}{absent}")
+
+
+def hole_note(video: Video, pts: Ints) -> str | None:
+    """A line that lists the stretches without a picture; None where there are none.
+
+    `pts` int64 of all frames in order. Only broadcast streams with a constant rate have holes: elsewhere a picture may be shown for long.
+    """
+    steps = np.diff(pts)
+    if video.container not in UNBROKEN or len(steps) < LEAST_STEPS:
+        return None
+    usual = float(np.median(steps))
+    if float((np.abs(steps - usual) <= usual / 10).mean()) < CONSTANT:
+        return None
+    at = np.flatnonzero(steps > 1.5 * usual)
+    if not len(at):
+        return None
+    missing_s = float((steps[at] - usual).sum() * float(video.time_base))
+    named = [
+        f"{video.time_s(round(int(pts[one]) + usual)):.2f} s to {video.time_s(int(pts[one + 1])):.2f} s" for one in at[:LOST_SHOWN].tolist()
+    ]
+    return f"{missing_s:.2f} s are without pictures: {', '.join(named)}" + (", ..." if len(at) > LOST_SHOWN else "")
 
 
 def sound_verdict(video: Video, lost: int, max_lost: float) -> LossVerdict:

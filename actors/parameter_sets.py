@@ -15,8 +15,9 @@ START_CODE = re.compile(rb"\x00\x00\x01")
 
 def sequence_parameters(data: bytes, length_bytes: int) -> frozenset[bytes]:
     """H.264 sequence parameter sets within a packet; `length_bytes` stand before each NAL unit, 0 where start codes do (annex B)."""
-    units = _prefixed(data, length_bytes) if length_bytes else (unit.rstrip(b"\x00") for unit in START_CODE.split(data)[1:])
-    return frozenset(unit for unit in units if unit and unit[0] & 31 == SEQUENCE_PARAMETERS)
+    units = nal_units(data, length_bytes)
+    whole = units if length_bytes else (unit.rstrip(b"\x00") for unit in units)
+    return frozenset(unit for unit in whole if unit and unit[0] & 31 == SEQUENCE_PARAMETERS)
 
 
 def header_parameters(extradata: bytes | None) -> tuple[frozenset[bytes], int]:
@@ -31,7 +32,11 @@ def header_parameters(extradata: bytes | None) -> tuple[frozenset[bytes], int]:
     return frozenset(units), (extradata[4] & 3) + 1
 
 
-def _prefixed(data: bytes, length_bytes: int) -> Iterator[bytes]:
+def nal_units(data: bytes, length_bytes: int) -> Iterator[bytes]:
+    """NAL units of a packet as far as it goes, with the zeros that may follow one before a start code."""
+    if not length_bytes:
+        yield from START_CODE.split(data)[1:]
+        return
     at = 0
     while at + length_bytes <= len(data):
         size = int.from_bytes(data[at : at + length_bytes], "big")

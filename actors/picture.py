@@ -32,6 +32,7 @@ class DecodedFrame:
     pts: int
     is_trailing: bool
     rotation: int
+    mirrored: bool
     native_width: int
     native_height: int
     image: Any = field(repr=False)  # av.VideoFrame
@@ -48,19 +49,22 @@ class DecodedFrame:
             picture = self._converted("bgr24", self.native_width, self.native_height, NATIVE_FILTER)
             picture.flags.writeable = False
             self._native.append(picture)
-        return upright(self._native[0], self.rotation) if is_upright else self._native[0]
+        return self._upright(self._native[0]) if is_upright else self._native[0]
 
     def rgb(self, width: int, height: int, filter: Literal["area", "linear"] = "area") -> Pixels:
         """`height` x `width` x 3 uint8 RGB of the displayed picture.
 
-        `area`: one conversion straight from the decoded picture, then a quarter turn where there is a rotation. `linear`: the native
+        `area`: one conversion straight from the decoded picture, then turned and mirrored as it is shown. `linear`: the native
         picture, which scene scores share, turned and then resized by OpenCV: bit for bit what ultralytics makes of 8-bit video.
         """
         if filter == "linear":
             resized: Pixels = cv2.resize(self.bgr(is_upright=True), (width, height), interpolation=cv2.INTER_LINEAR)
             return np.ascontiguousarray(resized[:, :, ::-1])
         size = (height, width) if self.rotation % 180 else (width, height)
-        return upright(self._converted("rgb24", *size, MODEL_FILTER), self.rotation)
+        return self._upright(self._converted("rgb24", *size, MODEL_FILTER))
+
+    def _upright(self, picture: Pixels) -> Pixels:
+        return upright(picture, self.rotation, mirrored=self.mirrored)
 
     def _converted(self, pixel_format: str, width: int, height: int, interpolation: int) -> Pixels:
         scaled = self._reformatter.reformat(self.image, width, height, pixel_format, interpolation=interpolation, threads=1)

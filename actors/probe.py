@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from actors.container import demuxed, formats_of, opened
-from actors.frame_index import frame_index, packet_table, usual_step
+from actors.frame_index import PacketTable, frame_index, inexact_because, packet_table, subdivision, usual_distance
 from actors.keyframe import Entries
+from actors.opening import first_pictures
+from actors.picture_order import PictureOrder
 from actors.sound_probe import Ears
+from actors.video_tracks import chosen_track, left_out
 from schemas.errors import EmptyFile, NoFrames, NoVideoStream, UnknownCoding, Unreadable
 from schemas.video import FrameIndex, Video, video_id_for
 
@@ -60,24 +63,21 @@ def identity_of_path(path: str) -> tuple[str, str]:
     return video_id_for(path, fingerprint), fingerprint
 
 
-def probe(path: str, *, fingerprint: str | None = None) -> Video:
+def probe(path: str, *, fingerprint: str | None = None, video_track: int | None = None) -> Video:
     """Everything that is known of a video before it is decoded; reads the file once, twice where no `fingerprint` is given.
 
-    Decodes nothing but at most two keyframes (`actors.keyframe`). Raises `EmptyFile`, `Unreadable`, `NotAVideo`, `NoVideoStream`,
-    `UnknownCoding`, `NoFrames`.
+    `video_track` is the number of the track to look at, None for the usual one. Decodes nothing but at most two keyframes
+    (`actors.keyframe`), and the first pictures where packets do not tell what is shown when. Raises `EmptyFile`, `Unreadable`,
+    `NotAVideo`, `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`.
     """
     absolute = os.path.abspath(path)  # noqa: PTH100
     content = fingerprint or fingerprint_of(absolute)
     with opened(absolute) as container:
-        return _video(container, absolute, content)
+        return _video(container, absolute, content, video_track)
 
 
-def _video(container: av.container.InputContainer, path: str, fingerprint: str) -> Video:
-    from av.stream import Disposition
-
-    stream = container.streams.best("video")
-    if stream is not None and stream.disposition & Disposition.attached_pic:
-        stream = None
+def _video(container: av.container.InputContainer, path: str, fingerprint: str, track: int | None) -> Video:
+    stream = chosen_track(container, track, path)
     ears = Ears.of(container, stream)
     if stream is None:
         return _sound_alone(container, path, fingerprint, ears)
@@ -85,35 +85,54 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str) 
         raise UnknownCoding(path, "its pictures", "they are in a coding that is not known")
     formats = formats_of(container)
     codec = stream.codec_context.codec.canonical_name
-    entries = Entries(stream)
-    packets = (entries.seen(packet) for packet in ears.passing(demuxed(container, [stream, *ears.streams])))
+    entries, order = Entries(stream), PictureOrder(stream)
+    packets = (order.seen(entries.seen(packet)) for packet in ears.passing(demuxed(container, [stream, *ears.streams])))
     table = packet_table(packets, codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
+    table = _begun(replace(table, made_up=order.is_made_up), path, stream.index, formats)
     sound = ears.sound(path, formats)
     if not table.shown.any() or not stream.width or not stream.height:
         raise NoFrames(path, "its video stream holds no packet" if not len(table) else "its video stream holds nothing to show")
-    rotation = entries.rotation(formats)
+    orientation = entries.orientation(formats)
     if not entries.are_safe():
         table = replace(table, keyframe=np.arange(len(table)) == 0)
-    rate = stream.guessed_rate or stream.average_rate
-    step = table.usual_duration or usual_step(rate, stream.time_base)
-    index = frame_index(table, formats, step=step, promised=_promised(stream, formats))
-    start, end = int(index.pts[0]), int(index.pts[-1]) + (table.last_duration or step)
-    width, height = (stream.height, stream.width) if rotation % 180 else (stream.width, stream.height)
+    scale = subdivision(table)
+    rate, time_base = stream.guessed_rate or stream.average_rate, stream.time_base / scale
+    step = usual_distance(table, rate, stream.time_base, scale)
+    index = frame_index(table, formats, step=step, promised=_promised(stream, formats), scale=scale)
+    start, end = int(index.pts[0]), int(index.pts[-1]) + _last_duration(index, table, step)
+    sides = (stream.width, stream.height)
+    width, height = reversed(sides) if orientation.rotation % 180 else sides
     return Video(
         **_file_facts(path, fingerprint),
         container=container.format.name,
         codec=codec,
         stream_index=stream.index,
-        time_base=stream.time_base,
+        time_base=time_base,
         start_pts=start,
         end_pts=end,
         width=width,
         height=height,
-        rotation=rotation,
-        nominal_fps=rate if rate and index.exact else 1 / (step * stream.time_base),  # a raw stream's rate is a guess
+        rotation=orientation.rotation,
+        nominal_fps=rate if rate and index.exact else 1 / (step * time_base),  # a raw stream's rate is a guess
         index=index,
         sound=sound,
+        mirrored=orientation.mirrored,
+        track=track,
+        notes=tuple(filter(None, (left_out(container, stream), orientation.note))),
     )
+
+
+def _begun(table: PacketTable, path: str, stream_index: int, formats: frozenset[str]) -> PacketTable:
+    """The table without what gives no picture at the beginning, where packets alone do not tell."""
+    if not table.shown.any() or table.tells_no_times or inexact_because(table, formats) is None:
+        return table
+    begun = table.begun(first_pictures(path, stream_index))
+    return begun if begun.shown.any() else table
+
+
+def _last_duration(index: FrameIndex, table: PacketTable, step: int) -> int:
+    """How long the last frame is shown: what its packet says, if packets are to be believed."""
+    return table.last_duration or step if index.exact else step
 
 
 def _sound_alone(container: av.container.InputContainer, path: str, fingerprint: str, ears: Ears) -> Video:

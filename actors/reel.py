@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from fractions import Fraction
 from itertools import chain, dropwhile
 from typing import Any, Final
 
@@ -49,6 +50,12 @@ class Reel:
 
     def note(self, complaint: str, pts: int | None = None) -> None:
         self._complaints.append((pts, complaint))
+
+    @property
+    def time_base(self) -> Fraction:
+        """In which the times of its pictures are told."""
+        base: Fraction = self._stream.time_base
+        return base
 
     @property
     def is_disturbed(self) -> bool:

@@ -149,16 +149,17 @@ def _fill(track: _Track, path: str, packets: list[Any], sound: Sound, segments: 
     for segment in segments:
         within = range(segment * SEGMENT_S * sound.sample_rate, (segment + 1) * SEGMENT_S * sound.sample_rate)
         own = [one for one in timed if within.start - PREROLL_S * sound.sample_rate <= one[0] < within.stop]
-        if own:
-            with opened(path) as container:
-                if formats_of(container) & UNBROKEN:
-                    _note_holes(track, own, sound, within)
+        with opened(path) as container:
+            if formats_of(container) & UNBROKEN:
+                _note_holes(track, own, sound, within)
+            if own:
                 _decode(track, _decoder(_stream(container, sound), own[0][2]), own, sound, within)
 
 
 def _note_holes(track: _Track, timed: list[tuple[int, int, Any]], sound: Sound, within: range) -> None:
-    """Between packets, and from the last one to the end of the segment or of the sound."""
-    for (_, before, _), (at, _, _) in pairwise([*timed, (min(within.stop, round(sound.duration_s * sound.sample_rate)), 0, None)]):
+    """From the beginning of the segment to its first packet, between packets, and on to the end of the segment or of the sound."""
+    beginning, end = max(0, within.start), min(within.stop, round(sound.duration_s * sound.sample_rate))
+    for (_, before, _), (at, _, _) in pairwise([(0, beginning, None), *timed, (end, 0, None)]):
         if at - before > JITTER_S * sound.sample_rate:
             track.damage(before, at, within)
 

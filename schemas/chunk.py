@@ -60,6 +60,8 @@ class ChunkSpec:
     `seek_pts` is the governing keyframe, None to read from the start. `keys` are the pipelines that still need this stretch. Where not
     `every_frame` only sampled ones are needed: no scene scores are made, and the others may be left undecoded. `keyframes` int64 are
     the times of those within the chunk, after its first frame, at which decoding may begin anew; none: nowhere. `backend` decodes it.
+    Where the index is not exact, `estimates` int64 are the times of the pictures in the order in which they come out; they hold for what
+    pictures do not tell themselves, and for all where those times are `made_up`.
     """
 
     video_id: str
@@ -83,6 +85,9 @@ class ChunkSpec:
     every_frame: bool = True
     backend: Literal["pyav", "decord"] = "pyav"
     keyframes: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    mirrored: bool = False  # left and right are exchanged once the picture is turned by `rotation`
+    estimates: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    made_up: bool = False
 
     def __post_init__(self) -> None:
         if self.frame_count < 1 or self.end_pts <= self.start_pts:

@@ -195,6 +195,13 @@ class NoVideoStream(VideoError):
     kind = "no_video_stream"
 
 
+class NoVideoTrack(VideoError):
+    """A video track that a file does not have. Values: path, number asked for, how many there are."""
+
+    template = "{0}: there is no video track {1} in it, it has {2}, counted from 0; choose another with --set decode.video_track=NUMBER"
+    kind = "no_video_track"
+
+
 class UnknownCoding(VideoError):
     """A stream that no decoder here can read. Values: path, what of it ("its pictures"), why not."""
 

@@ -71,6 +71,9 @@ class DecodeSettings(_Section):
 
     backend: Annotated[Literal["pyav", "decord"], Field(description="the decoder: pyav or decord")] = "pyav"
     max_lost: Annotated[Fraction01, Field(description="share of frames that may be missing; at least one always may")] = 0.01
+    video_track: Annotated[int | None, Field(ge=0, le=999, description="of several video tracks, counted from 0; none: the usual one")] = (
+        None
+    )
 
 
 class SceneSettings(_Section):
@@ -201,7 +204,7 @@ def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
     if pipeline == AUDIO:
         sections["audio"] = _audio_config(settings.audio)
     else:
-        sections["decode"] = {"backend": settings.decode.backend}
+        sections["decode"] = _decode_config(settings.decode)
     if pipeline == FACE:
         sections["face"] = settings.face.model_dump(exclude={"pack"})
     if pipeline in (SCENE, PERSON) or (pipeline == FACE and settings.face.link_persons):  # tracks are reset at cuts, faces linked to tracks
@@ -209,6 +212,11 @@ def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
     if pipeline == PERSON or (pipeline == FACE and settings.face.link_persons):
         sections["person"] = settings.person.model_dump(exclude={"weights"})
     return {"pipeline": pipeline, "version": VERSIONS[pipeline], **sections}
+
+
+def _decode_config(decode: DecodeSettings) -> dict[str, Any]:
+    """The usual track is not named, so that results made before there was a choice stay what they are."""
+    return {"backend": decode.backend} | ({} if decode.video_track is None else {"video_track": decode.video_track})
 
 
 def _audio_config(audio: AudioSettings) -> dict[str, Any]:

@@ -128,6 +128,7 @@ videos: Final = Table(
     Column("duration_seconds", REAL_64, nullable=False),
     Column("frame_index", LargeBinary, nullable=False),  # schemas.video.FrameIndex, compressed
     Column("sound", WORDS),  # schemas.sound.Sound as JSON, "null" where there is none; NULL: a version that did not look
+    Column("details", WORDS),  # further facts of schemas.video.Video as JSON; NULL: a version that knew none
 )
 
 video_paths: Final = Table(

@@ -25,16 +25,21 @@ class FrameIndex:
     the frames at which a decoder may be started (closed and open GOPs alike: frames shown before the keyframe belong to the chunk
     before). `exact` is False where the container does not say (no timestamps, several packets a picture): then `pts` is only an
     estimate, and the video is decoded in one sequence and counted. `missing` frames are promised by the header but have no packet.
+    Where it is `made_up`, and so not exact, the file tells no time of presentation at all: the times that packets and pictures carry were
+    made up from the order of decoding, and the nth picture that comes out is shown at `pts[n]`.
     """
 
     pts: Ints
     keyframes: Ints
     exact: bool
     missing: int = 0
+    made_up: bool = False
 
     def __post_init__(self) -> None:
         if self.exact and len(self.pts) > 1 and bool((np.diff(self.pts) <= 0).any()):
             raise ValueError("presentation times of an exact index must increase")
+        if self.exact and self.made_up:
+            raise ValueError("presentation times that were made up are not exact")
         if self.missing < 0:
             raise ValueError(f"missing frames cannot be {self.missing}")
 
@@ -45,8 +50,7 @@ class FrameIndex:
         if not isinstance(other, FrameIndex):
             return NotImplemented
         return (
-            self.exact == other.exact
-            and self.missing == other.missing
+            (self.exact, self.missing, self.made_up) == (other.exact, other.missing, other.made_up)
             and np.array_equal(self.pts, other.pts)
             and np.array_equal(self.keyframes, other.keyframes)
         )
@@ -58,8 +62,10 @@ class FrameIndex:
 class Video:
     """One content, under one of its paths.
 
-    `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90, 180, 270). A pts p is shown at
-    `(p - start_pts) * time_base` seconds; `end_pts` is when the last frame ends.
+    `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90, 180, 270) and, where it is
+    `mirrored`, exchanging left and right. A pts p is shown at `(p - start_pts) * time_base` seconds; `end_pts` is when the last frame ends.
+    `time_base` is the stream's, or a whole fraction of it where the stream's clock is too coarse to tell its frames apart. `track` is the
+    video track that was asked for by its number, None for the usual one. `notes` are what a result of its pictures has to say.
     `nominal_fps` is FFmpeg's guess at the rate the video was meant to have, in which PySceneDetect counts; no time is computed from it.
     A file of sound alone has an empty index, no size, and the time base, beginning and end of its sound.
     """
@@ -81,6 +87,9 @@ class Video:
     nominal_fps: Fraction
     index: FrameIndex
     sound: Sound | None = None
+    mirrored: bool = False
+    track: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):
@@ -99,10 +108,13 @@ class Video:
         return float(self.sound.start - self.start_pts * self.time_base) if self.sound else 0.0
 
     def units(self, pipeline: str) -> int:
-        """How much there is to do for a pipeline: frames with packets, or samples at 16 kHz for one that listens."""
+        """How much there is to do for a pipeline: frames with packets, or samples at 16 kHz for one that listens.
+
+        What is decoded in one sequence is one, however many frames come out.
+        """
         if pipeline == AUDIO:
             return self.sound.samples if self.sound else 0
-        return len(self.index)
+        return len(self.index) if self.index.exact else min(1, len(self.index))
 
     @property
     def frame_count(self) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 from av.stream import Disposition
 
 from schemas.frames import Pixels
@@ -44,8 +45,9 @@ class Clip:
     """A file and what is true of it by construction.
 
     `times_s` holds when each frame is shown, from the first; `cuts` the frames that begin a scene (the first frame is none); `width`,
-    `height` are of the displayed picture, after turning it clockwise by `rotation`; `persons[i]` holds one box per frame, None while
-    person i is not in the picture. `missing` frames are promised by the header and not in the file.
+    `height` are of the displayed picture, after turning it clockwise by `rotation` and exchanging left and right where it is `mirrored`;
+    `persons[i]` holds one box per frame, None while person i is not in the picture. `missing` frames are promised by the header and not in
+    the file.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class Clip:
     times_s: tuple[Fraction, ...] = ()
     cuts: tuple[int, ...] = ()
     rotation: int = 0
+    mirrored: bool = False
     start_s: Fraction = Fraction(0)
     persons: tuple[tuple[Box | None, ...], ...] = ()
     exact: bool = True
@@ -105,6 +108,7 @@ def counting(
     ticks: Sequence[int] | None = None,
     start_s: Fraction | int = 0,
     rotation: int = 0,
+    mirrored: bool = False,
     cuts: Sequence[int] = (),
     exact: bool = True,
     first_number: int = 0,
@@ -117,7 +121,7 @@ def counting(
     rate, start = Fraction(fps), Fraction(start_s)
     times = tuple(Fraction(t) / rate for t in (ticks if ticks is not None else range(frames)))
     shown = (height, width) if rotation % 180 else (width, height)
-    clip = Clip(folder, frames, rate, *shown, times, tuple(cuts), rotation, start, exact=exact, first_number=first_number)
+    clip = Clip(folder, frames, rate, *shown, times, tuple(cuts), rotation, mirrored, start, exact=exact, first_number=first_number)
 
     def paint(n: int) -> Pixels:
         return numbered(texture(n, width, height, scene_of(n, cuts)), n + first_number)
@@ -205,9 +209,67 @@ VARIANTS: Mapping[str, Callable[[Path], Clip]] = {
     "gif": lambda f: counting(f, frames=20, fps=10, coding=Coding("gif", ".gif", gop=12, bframes=0, pix_fmt="gray")),
     "h264_joined_ts": lambda f: joined_encodings(f, alike=True),
     "h264_changing_parameters_ts": lambda f: joined_encodings(f, alike=False),
+    "h264_made_up_avi": lambda f: annex_b_avi(f, h264("bframes=3:b-adapt=0", gop=24)),
+    "h265_without_ctts": lambda f: without_ctts(f, Coding("libx265", ".mp4", gop=12, bframes=3)),
+    "h264_without_ctts": lambda f: without_ctts(f, h264("bframes=2:b-adapt=0")),
+    "h264_begins_within_a_group_ts": lambda f: cut_in_front(f, replace(h264("bframes=2"), suffix=".ts"), until=5),
+    "h264_begins_with_leading_ts": lambda f: cut_in_front(f, replace(h264("bframes=3:b-adapt=0:open-gop=1"), suffix=".ts"), until=12),
+    "mpeg2_begins_within_a_group_ts": lambda f: cut_in_front(f, Coding("mpeg2video", ".ts", bframes=2), until=5),
+    "h264_coarse_clock_mkv": lambda f: counting(f, fps=2000, coding=replace(h264("bframes=2"), suffix=".mkv"), exact=False),
+    "ffv1_coarse_clock_mkv": lambda f: counting(f, fps=3000, coding=Coding("ffv1", ".mkv", gop=1, bframes=0), exact=False),
+    "h264_restarted_ts": lambda f: restarted(f, after=24),
+    "h264_mirrored": lambda f: counting(f, frames=12, mirrored=True, coding=h264("bframes=2")),
+    "h264_mirrored_90": lambda f: counting(f, frames=12, rotation=90, mirrored=True, coding=h264("bframes=2")),
     "one_frame": lambda f: counting(f, frames=1),
     "raw_h264": lambda f: counting(f, coding=replace(h264("bframes=2"), suffix=".h264"), exact=False),
 }
+
+
+def annex_b_avi(folder: Path, coding: Coding) -> Clip:
+    """Pictures out of order in a container that tells only when they are decoded: as `ffmpeg -c copy -bsf h264_mp4toannexb` writes it."""
+    whole = counting(folder, coding=coding)
+    path = whole.path.with_suffix(".avi")
+    if not path.exists():
+        with av.open(str(whole.path)) as source, av.open(str(path), "w") as output:
+            stream = source.streams.video[0]
+            copied = output.add_stream_from_template(stream)
+            filtering = BitStreamFilterContext("h264_mp4toannexb", stream, copied)
+            for packet in source.demux(stream):
+                for changed in filtering.filter(packet if packet.size else None):
+                    changed.stream = copied
+                    output.mux(changed)
+    return replace(whole, path=path, exact=False)
+
+
+def without_ctts(folder: Path, coding: Coding) -> Clip:
+    """An mp4 whose table of times of presentation is gone."""
+    whole = counting(folder, coding=replace(coding, container=(("use_editlist", "0"),)))
+    data = whole.path.read_bytes()
+    assert data.count(b"ctts") == 1
+    return replace(whole, path=_written(whole.path.with_name(f"untold_{whole.path.name}"), data.replace(b"ctts", b"free")), exact=False)
+
+
+def cut_in_front(folder: Path, coding: Coding, *, until: int) -> Clip:
+    """A transport stream from its packet number `until` on, in the order of decoding: what cannot be decoded by itself is not shown."""
+    whole = counting(folder, coding=coding)
+    path = whole.path.with_name(f"from_{until}_{whole.path.name}")
+    with av.open(str(whole.path)) as source:
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+    data = whole.path.read_bytes()
+    _written(path, data[packets[until].pos :])
+    left = packets[until:]
+    entry = next(packet for packet in left if packet.is_keyframe)
+    first = min(packet.pts for packet in left if packet.pts >= entry.pts)
+    number = sorted(packet.pts for packet in packets).index(first)
+    return replace(whole, path=path, frame_count=48 - number, times_s=whole.times_s[: 48 - number], first_number=number)
+
+
+def restarted(folder: Path, *, after: int) -> Clip:
+    """Two transport streams end to end whose clocks begin alike; the first has `after` frames."""
+    coding = replace(h264("bframes=2"), suffix=".ts")
+    parts = [counting(folder, frames=frames, first_number=first, coding=coding) for first, frames in ((0, after), (after, 60 - after))]
+    path = _written(folder / "restarted.ts", b"".join(part.path.read_bytes() for part in parts))
+    return replace(parts[0], path=path, frame_count=60, times_s=tuple(Fraction(n, 12) for n in range(60)), exact=False)
 
 
 def h264(params: str, *, gop: int = 12) -> Coding:
@@ -438,8 +500,8 @@ def _encode(path: Path, clip: Clip, coding: Coding, paint: Paint) -> None:
         stream.codec_context.time_base = time_base
         stream.codec_context.gop_size, stream.codec_context.max_b_frames = coding.gop, coding.bframes
         stream.codec_context.thread_count = 1
-        if clip.rotation:
-            stream.set_display_rotation(-clip.rotation)
+        if clip.rotation or clip.mirrored:
+            stream.set_display_rotation(-clip.rotation, hflip=clip.mirrored)
         for frame in _frames(clip, coding, time_base, paint):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -235,7 +235,7 @@ class _Unwatched:
 
 @contextlib.contextmanager
 def _probing(request: RunRequest, store: StorageBackend) -> Iterator[Probing]:
-    probing = Probing(request.inputs, store.known_videos(request.inputs))
+    probing = Probing(request.inputs, store.known_videos(request.inputs), video_track=request.settings.decode.video_track)
     try:
         yield probing
     finally:

@@ -69,7 +69,7 @@ def forecast(request: RunRequest) -> PlanSummary:
 
 
 def _probed(request: RunRequest) -> tuple[dict[str, Video], list[str]]:
-    probing = Probing(request.inputs, {})
+    probing = Probing(request.inputs, {}, video_track=request.settings.decode.video_track)
     videos: dict[str, Video] = {}
     unreadable: list[str] = []
     while not probing.exhausted:

@@ -52,7 +52,7 @@ class BatchOrchestrator:
         path that is missing, or that leads to several videos, in the words of the command.
         """
         request = self._request(_one_video(video_path), dict(config or {}))
-        probed = probe_path(request.inputs[0])
+        probed = probe_path(request.inputs[0], video_track=request.settings.decode.video_track)
         keys = work_keys(probed.video_id, request.pipelines, request.settings)
         job_id = job_id_for(probed.video_id, {key.pipeline: key.config_hash for key in keys})
         self._jobs[job_id] = request

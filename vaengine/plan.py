@@ -83,7 +83,7 @@ def cut(video: Video, stretch: Stretch, chunk_s: float) -> list[tuple[int, int]]
     48, 3.15x on a file with one keyframe. At keyframes it costs nothing, so a video without them is one streamed chunk.
     """
     if not video.index.exact:
-        return [(stretch.first, stretch.stop)]
+        return [(0, len(video.index))]
     keyframes = video.index.keyframes
     inside = keyframes[(keyframes > stretch.first) & (keyframes < stretch.stop)]
     length = chunk_s / float(video.time_base)  # in pts units
@@ -139,6 +139,9 @@ def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...] = 
         every_frame=every_frame(keys, settings.person),
         backend=settings.decode.backend,
         keyframes=pts[keyframes[(keyframes > first) & (keyframes < stop)]],
+        mirrored=video.mirrored,
+        estimates=pts[:0] if video.index.exact else pts,
+        made_up=video.index.made_up,
     )
 
 
@@ -155,9 +158,14 @@ def chunks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]],
     pictures = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
     return [
         chunk_spec(video, first, stop, stretch.keys, settings=settings)
-        for stretch in missing(len(video.index), pictures)
+        for stretch in missing(_units(video), pictures)
         for first, stop in cut(video, stretch, settings.engine.chunk_seconds)
     ]
+
+
+def _units(video: Video) -> int:
+    """Frames to be covered: what is decoded in one sequence is one, however many frames come out."""
+    return len(video.index) if video.index.exact else min(1, len(video.index))
 
 
 def blocks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[SoundBlock]:

@@ -34,15 +34,18 @@ class Probed:
     error: VideoError | None = None
 
 
-def probe_path(path: str) -> Probed:
-    """A look into a file, in this process. Never raises for a fault of the file; one under a path that is not UTF-8 gets one that is."""
+def probe_path(path: str, *, video_track: int | None = None) -> Probed:
+    """A look into a file, in this process, at the video track with that number, None for the usual one.
+
+    Never raises for a fault of the file; one under a path that is not UTF-8 gets one that is.
+    """
     from actors.probe import failed_identity, identity_of_path, probe
 
     if not is_storable(path):
         shown = storable(path)
         return Probed(shown, *identity_of_path(path), error=NameUnstorable(shown))
     try:
-        video = probe(path)
+        video = probe(path, video_track=video_track)
     except VideoError as error:
         return Probed(path, *failed_identity(path), error=error)
     except OSError as error:  # it went away between two looks
@@ -66,12 +69,12 @@ class Prober:
     def __init__(self) -> None:
         self._child = Child("vaengine.probing")
 
-    def probe(self, path: str) -> Probed:
+    def probe(self, path: str, *, video_track: int | None = None) -> Probed:
         """As `probe_path`."""
         for _ in range(TRIES):
             try:
                 line = self._child.line()
-                line.send(path)
+                line.send((path, video_track))
                 probed: Probed = line.recv()
             except (EOFError, OSError):
                 ended = self._child.end(None)
@@ -93,18 +96,18 @@ def main(descriptor: int) -> None:
     line = settle_in(descriptor)
     while True:
         try:
-            path: str = line.recv()
+            path, video_track = line.recv()
         except EOFError:
             return
         allow_cpu(CPU_SECONDS)
-        line.send(probe_path(path))
+        line.send(probe_path(path, video_track=video_track))
 
 
 class Probing:
     """Probes `paths` in processes of their own from the moment it is made; what is ready is handed out in pages."""
 
-    def __init__(self, paths: Sequence[str], known: Mapping[str, Video]) -> None:
-        self._left = len(paths)
+    def __init__(self, paths: Sequence[str], known: Mapping[str, Video], *, video_track: int | None = None) -> None:
+        self._left, self._video_track = len(paths), video_track
         self._ready: queue.SimpleQueue[tuple[int, Probed | BaseException]] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(min(MOST_PROBERS, max(2, os.cpu_count() or 2)), thread_name_prefix="probe")
         self._cancelled = threading.Event()
@@ -122,14 +125,14 @@ class Probing:
             self._ready.put((number, error))
 
     def _probed(self, path: str, known: Video | None) -> Probed:
-        """`known` again if the file's size and time are unchanged, else a fresh look."""
-        if known is not None and _unchanged(path, known):
+        """`known` again if it is the track that is asked for, and the file's size and time are unchanged; else a fresh look."""
+        if known is not None and known.track == self._video_track and _unchanged(path, known):
             return Probed(path, known.video_id, known.fingerprint, replace(known, path=path))
         if not hasattr(self._own, "prober"):
             self._own.prober = Prober()
             self._probers.append(self._own.prober)
         prober: Prober = self._own.prober
-        return prober.probe(path)
+        return prober.probe(path, video_track=self._video_track)
 
     def page(self, most_chunks: int, chunk_s: float) -> list[Probed]:
         """Probed files for up to about `most_chunks` chunks: returns when that many are there, after 2 s with what there is, or at the end.

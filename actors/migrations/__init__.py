@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-HEAD: Final = "0005"  # known without importing Alembic, so that opening a store that is up to date costs next to nothing
+HEAD: Final = "0006"  # known without importing Alembic, so that opening a store that is up to date costs next to nothing
 
 
 def configuration(connection: Connection | None = None) -> Config:

@@ -7,7 +7,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, astuple, fields, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +29,8 @@ Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
+_DETAILS: Final = ("mirrored", "track", "notes")  # of a video, in one column
+_PACKED: Final = ("index", "sound", *_DETAILS)  # what has no column of its own
 
 
 def time_text(at: datetime | None) -> str | None:
@@ -137,7 +139,7 @@ def checked(commit: ChunkCommit) -> ChunkCommit:
 
 def video_row(video: Video) -> Row:
     """One row of table `videos`."""
-    row: Row = {f.name: getattr(video, f.name) for f in fields(video) if f.name not in ("index", "sound")}
+    row: Row = {f.name: getattr(video, f.name) for f in fields(video) if f.name not in _PACKED}
     return row | {
         "time_base": str(video.time_base),
         "nominal_fps": str(video.nominal_fps),
@@ -145,14 +147,18 @@ def video_row(video: Video) -> Row:
         "duration_seconds": video.duration_s,
         "frame_index": index_bytes(video.index),
         "sound": json.dumps(video.sound and asdict(video.sound) | {"time_base": str(video.sound.time_base)}),
+        "details": json.dumps({name: getattr(video, name) for name in _DETAILS} | {"made_up": video.index.made_up}, sort_keys=True),
     }
 
 
 def video_from(row: Stored) -> Video:
     """The reverse of `video_row`."""
-    values = {f.name: row[f.name] for f in fields(Video) if f.name not in ("index", "sound")}
+    values = {f.name: row[f.name] for f in fields(Video) if f.name not in _PACKED}
     exact = {name: Fraction(row[name]) for name in ("time_base", "nominal_fps")}
-    return Video(**(values | exact), index=index_from(row["frame_index"]), sound=_sound_from(row.get("sound")))
+    details = json.loads(row.get("details") or "{}")
+    further = {name: details[name] for name in _DETAILS if name in details} | {"notes": tuple(details.get("notes", ()))}
+    index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
+    return Video(**(values | exact | further), index=index, sound=_sound_from(row.get("sound")))
 
 
 def _sound_from(text: str | None) -> Sound | None:

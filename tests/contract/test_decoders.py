@@ -181,6 +181,17 @@ def test_model_pictures_are_upright_and_scene_pictures_as_stored(backend: Backen
     assert np.array_equal(frame.bgr(is_upright=True), np.rot90(stored, -(degrees // 90)))
 
 
+@pytest.mark.parametrize("variant", ["h264_mirrored", "h264_mirrored_90"])
+def test_mirrored_pictures_are_shown_as_in_a_mirror(variant: str, clip_folder: Path) -> None:
+    clip = clips.VARIANTS[variant](clip_folder)
+    frame = _frame(ChunkDecoder, clip, 3)
+    stored = frame.bgr()
+    assert clips.number_of(stored) == 3
+    assert np.array_equal(frame.bgr(is_upright=True), np.rot90(stored, -(clip.rotation // 90))[:, ::-1])
+    assert differs(frame.rgb(clip.width, clip.height)[:, :, ::-1], frame.bgr(is_upright=True)) < 3
+    assert differs(frame.rgb(clip.width, clip.height, "linear")[:, :, ::-1], frame.bgr(is_upright=True)) == 0
+
+
 @every_backend
 def test_a_pictures_views_are_the_same_each_time(backend: Backend, clip_folder: Path) -> None:
     clip = clips.VARIANTS["h264_odd_size_444"](clip_folder)

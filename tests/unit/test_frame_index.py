@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.frame_index import NO_PTS, PacketTable, frame_index, inexact_because, packet_table, usual_step
+from actors.frame_index import (
+    NO_PTS,
+    PacketTable,
+    frame_index,
+    inexact_because,
+    packet_table,
+    subdivision,
+    usual_distance,
+    usual_step,
+)
 from actors.parameter_sets import header_parameters, sequence_parameters
 from actors.sampling import Sampler, sampled
+from schemas.video import FrameIndex
 
 MP4 = frozenset({"mov", "mp4"})
 TS = frozenset({"mpegts"})
@@ -27,7 +38,7 @@ class FakePacket:
     """As much of a packet as an index needs."""
 
     def __init__(self, data: bytes, pts: int | None, *, key: bool = False, discard: bool = False, corrupt: bool = False) -> None:
-        self._data, self.pts, self.size, self.duration = data, pts, len(data), 1
+        self._data, self.pts, self.dts, self.size, self.duration = data, pts, pts, len(data), 1
         self.is_keyframe, self.is_discard, self.is_corrupt = key, discard, corrupt
 
     def __bytes__(self) -> bytes:
@@ -60,6 +71,8 @@ def test_packets_before_an_edit_list_are_no_frames_and_the_first_frame_still_cou
         (table([0, 10, 20], interlaced=True), TS, "interlaced"),
         (table([0, 10, 20], keyframes=(1,)), TS, "middle of a group"),
         (table([20, 0, 10], keyframes=(0,)), TS, "before the beginning"),
+        (table([0, 10, 20], made_up=True), frozenset({"avi"}), "made up"),
+        (replace(table([100, 110, 15]), dts=np.array([90, 100, 5])), TS, "starts anew"),
     ],
 )
 def test_where_packets_do_not_tell_the_frames_the_index_says_so(packets: PacketTable, containers: frozenset[str], reason: str) -> None:
@@ -69,6 +82,60 @@ def test_where_packets_do_not_tell_the_frames_the_index_says_so(packets: PacketT
     assert len(index) == 3
     assert index.keyframes.tolist() == [0]
     assert (np.diff(index.pts) > 0).all()
+
+
+def test_made_up_times_at_about_a_constant_rate_are_at_that_rate() -> None:
+    index = frame_index(table([2, 4, 6, 8, 9], made_up=True), frozenset({"avi"}), step=2)
+    assert (index.pts.tolist(), index.made_up) == ([2, 4, 6, 8, 10], True)
+
+
+def test_made_up_times_at_a_varying_rate_are_kept_in_order() -> None:
+    index = frame_index(table([0, 10, 50, 60, 200], made_up=True), MP4, step=10)
+    assert (index.pts.tolist(), index.made_up) == ([0, 10, 50, 60, 200], True)
+
+
+def test_frames_that_a_coarse_clock_cannot_tell_apart_get_times_within_its_tick() -> None:
+    packets = table([0, 0, 1, 1, 2, 2, 3, 3])
+    scale = subdivision(packets)
+    step = usual_distance(packets, Fraction(1000), Fraction(1, 1000), scale)
+    index = frame_index(packets, frozenset({"matroska"}), step=step, scale=scale)
+    assert Fraction(step, scale) == Fraction(1, 2)
+    assert not index.exact
+    assert [Fraction(pts, scale) for pts in index.pts.tolist()] == [Fraction(n, 2) for n in range(8)]
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=40), st.integers(-1000, 1000), st.data())
+def test_no_frame_is_moved_out_of_its_tick(frames_of_a_tick: list[int], start: int, data: st.DataObject) -> None:
+    gaps = data.draw(st.lists(st.integers(1, 5), min_size=len(frames_of_a_tick), max_size=len(frames_of_a_tick)))
+    pts = np.repeat(start + np.cumsum(gaps), frames_of_a_tick)
+    packets = table(pts.tolist())
+    scale = subdivision(packets)
+    index = frame_index(packets, frozenset({"matroska"}), step=usual_distance(packets, None, Fraction(1, 1000), scale), scale=scale)
+    assert (np.diff(index.pts) > 0).all()
+    assert (np.abs(index.pts / scale - pts) <= 1).all()
+
+
+def test_where_nothing_tells_times_apart_frames_follow_at_the_usual_distance() -> None:
+    index = frame_index(table([7] * 40), MP4, step=3)
+    assert (index.made_up, index.pts.tolist()) == (True, (7 + 3 * np.arange(40)).tolist())
+
+
+def test_times_go_on_where_the_clock_starts_anew() -> None:
+    packets = replace(table([100, 130, 110, 120, 5, 25, 15], keyframes=(0, 4)), dts=np.array([80, 90, 100, 110, -5, 5, 15]))
+    index = frame_index(packets, TS, step=10)
+    assert (index.exact, index.pts.tolist()) == (False, [100, 110, 120, 130, 140, 150, 160])
+
+
+def test_packets_without_a_picture_at_the_beginning_are_no_frames() -> None:
+    packets = table([0, 20, 10, 50, 30, 40, 60], keyframes=(3,))
+    begun = packets.begun([50, 60])
+    assert frame_index(begun, TS, step=10) == FrameIndex(np.array([50, 60]), np.array([0]), exact=True)
+
+
+def test_pictures_that_no_packet_speaks_of_leave_the_index_inexact() -> None:
+    begun = table([0, 20, 10, 50, 30, 40, 60], keyframes=(3,)).begun([30, 50, 60])
+    assert not frame_index(begun, TS, step=10).exact
+    assert frame_index(begun, TS, step=10).pts[0] == 30
 
 
 def test_interlaced_pictures_in_an_mp4_are_one_sample_each() -> None:

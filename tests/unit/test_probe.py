@@ -13,7 +13,6 @@ import pytest
 
 from actors import probe as probing
 from actors.container import opened
-from actors.orientation import clockwise
 from actors.probe import failed_identity, fingerprint_of, probe
 from actors.sound_probe import wav_length_s
 from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, UnknownCoding, Unreadable, VideoError
@@ -26,7 +25,7 @@ def test_facts_are_those_the_clip_was_made_with(variant: str, clip_folder: Path)
     clip = clips.VARIANTS[variant](clip_folder)
     video = probe(str(clip.path))
     assert (video.frame_count, video.index.exact, video.index.missing) == (clip.frame_count, clip.exact, 0)
-    assert (video.width, video.height, video.rotation) == (clip.width, clip.height, clip.rotation)
+    assert (video.width, video.height, video.rotation, video.mirrored) == (clip.width, clip.height, clip.rotation, clip.mirrored)
     assert video.end_pts > video.index.pts[-1]
     assert video.index.keyframes[0] == 0
 
@@ -247,11 +246,6 @@ def test_no_file_leads_to_another_one(tmp_path: Path, clip_folder: Path) -> None
     path = clips.playlist(tmp_path)
     with pytest.raises(NotAVideo), opened(str(path)):
         pass
-
-
-@pytest.mark.parametrize(("angle", "turn"), [(0, 0), (-90, 90), (90, 270), (180, 180), (-180, 180), (-89.6, 90), (360, 0)])
-def test_a_display_matrix_turns_the_other_way(angle: float, turn: int) -> None:
-    assert clockwise(angle) == turn
 
 
 def test_a_video_without_sound_has_none(tmp_path: Path) -> None:
