@@ -57,7 +57,7 @@ def concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Setti
 def seen_verdict(video: Video, lost: list[int], numbers: Numbers, settings: Settings) -> LossVerdict:
     """What is missing of a video's pictures, and what else there is to know of them; `numbers` are those of the whole video."""
     verdict = loss_verdict(video, lost, len(numbers.frame_numbers) + len(lost), settings.decode.max_lost)
-    for note in (*video.notes, hole_note(video, video.index.pts if video.index.exact else numbers.frame_pts)):
+    for note in (*video.file_notes, *video.notes, hole_note(video, video.index.pts if video.index.exact else numbers.frame_pts)):
         verdict = verdict.noting(note) if note else verdict
     return verdict
 
@@ -66,7 +66,10 @@ def _heard(store: StorageBackend, video: Video, key: WorkKey, settings: Settings
     if video.sound is None:
         return Conclusion(LossVerdict(warning="there is no sound in it"))
     heard = Heard.joined(map(Heard.from_bytes, store.payloads(key)))
-    return Conclusion(sound_verdict(video, heard.lost, settings.decode.max_lost), sound_rows(video, heard, settings, key))
+    verdict = sound_verdict(video, heard.lost, settings.decode.max_lost)
+    for note in video.file_notes:
+        verdict = verdict.noting(note)
+    return Conclusion(verdict, sound_rows(video, heard, settings, key))
 
 
 def _tracked(store: StorageBackend, key: WorkKey, persons: PipelineResult | None) -> Sequence[Annotation]:

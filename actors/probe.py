@@ -22,9 +22,11 @@ from actors.frame_index import PacketTable, frame_index, inexact_because, packet
 from actors.keyframe import Entries
 from actors.opening import first_pictures
 from actors.picture_order import PictureOrder
-from actors.sound_probe import Ears
+from actors.promised_length import Promise, promise_of
+from actors.sound_probe import LEAST_GAP_S, Ears
 from actors.video_tracks import chosen_track, left_out
 from schemas.errors import EmptyFile, NoFrames, NoVideoStream, UnknownCoding, Unreadable
+from schemas.sound import Sound
 from schemas.video import FrameIndex, Video, video_id_for
 
 if TYPE_CHECKING:
@@ -100,6 +102,9 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str, 
     step = usual_distance(table, rate, stream.time_base, scale)
     index = frame_index(table, formats, step=step, promised=_promised(stream, formats), scale=scale)
     start, end = int(index.pts[0]), int(index.pts[-1]) + _last_duration(index, table, step)
+    promise, size = _promise(path, formats, stream), os.path.getsize(path)  # noqa: PTH202
+    missing_s = promise.missing_s(size, start * time_base, end * time_base) or Fraction(0)
+    index = replace(index, missing=max(index.missing, round(missing_s / (step * time_base))))
     sides = (stream.width, stream.height)
     width, height = reversed(sides) if orientation.rotation % 180 else sides
     return Video(
@@ -115,9 +120,10 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str, 
         rotation=orientation.rotation,
         nominal_fps=rate if rate and index.exact else 1 / (step * time_base),  # a raw stream's rate is a guess
         index=index,
-        sound=sound,
+        sound=_as_promised(sound, promise, size),
         mirrored=orientation.mirrored,
         track=track,
+        file_notes=_noted(promise, size),
         notes=tuple(filter(None, (left_out(container, stream), orientation.note))),
     )
 
@@ -142,6 +148,7 @@ def _sound_alone(container: av.container.InputContainer, path: str, fingerprint:
     sound = ears.sound(path, formats_of(container))
     if sound is None:
         raise NoVideoStream(path)
+    promise, size = promise_of(path, formats_of(container)), os.path.getsize(path)  # noqa: PTH202
     return Video(
         **_file_facts(path, fingerprint),
         container=container.format.name,
@@ -155,8 +162,29 @@ def _sound_alone(container: av.container.InputContainer, path: str, fingerprint:
         rotation=0,
         nominal_fps=Fraction(0),
         index=FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True),
-        sound=sound,
+        sound=_as_promised(sound, promise, size),
+        file_notes=_noted(promise, size),
     )
+
+
+def _promise(path: str, formats: frozenset[str], stream: Any) -> Promise:
+    """What the header promises; of MXF the length is where FFmpeg has found it."""
+    promise = promise_of(path, formats)
+    is_told = "mxf" in formats and stream.duration
+    return replace(promise, length_s=((stream.start_time or 0) + stream.duration) * stream.time_base) if is_told else promise
+
+
+def _as_promised(sound: Sound | None, promise: Promise, size: int) -> Sound | None:
+    """The sound with what is missing of it at the end of a truncated file."""
+    if sound is None:
+        return None
+    missing_s = float(promise.missing_s(size, sound.start, sound.end_pts * sound.time_base) or 0)
+    return replace(sound, missing_s=max(sound.missing_s, missing_s if missing_s >= LEAST_GAP_S else 0.0))
+
+
+def _noted(promise: Promise, size: int) -> tuple[str, ...]:
+    note = promise.note(size)
+    return (note,) if note else ()
 
 
 def _file_facts(path: str, fingerprint: str) -> dict[str, Any]:

@@ -7,15 +7,13 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Final
 
+from actors.promised_length.riff import wav_length_s
 from schemas.sound import Sound
 
 LEAST_GAP_S: Final = 0.05  # a header that promises less than this much more is only inexact
 SAMPLE_TABLES: Final = frozenset({"mov", "mp4"})  # containers whose header lists every packet
-LINEAR: Final = frozenset({0x0001, 0x0003, 0xFFFE})  # WAVE format tags whose bytes a second are exact: integers, floats, either of them
-UNKNOWN_SIZE: Final = 0x7FFF0000  # programs that write to a pipe leave the largest number they know
 
 
 @dataclass(slots=True)
@@ -104,20 +102,3 @@ def trimming(packet: Any) -> tuple[int, int]:
         return 0, 0
     first, last = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
     return first, last
-
-
-def wav_length_s(path: str) -> Fraction:
-    """How long the header of a RIFF WAVE file says that it is, in seconds; 0 where it is compressed, or was written to a pipe."""
-    bytes_a_second = 0
-    with Path(path).open("rb") as file:
-        if file.read(12)[:4] != b"RIFF":
-            return Fraction(0)
-        while len(head := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", head)
-            if name == b"data":
-                return Fraction(size, bytes_a_second) if bytes_a_second and size < UNKNOWN_SIZE else Fraction(0)
-            body = file.read(size + size % 2) if name == b"fmt " else b""
-            if len(body) >= 12 and struct.unpack_from("<H", body)[0] in LINEAR:
-                bytes_a_second = struct.unpack_from("<I", body, 8)[0]
-            file.seek(0 if body else size + size % 2, 1)
-    return Fraction(0)

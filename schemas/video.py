@@ -65,7 +65,8 @@ class Video:
     `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90, 180, 270) and, where it is
     `mirrored`, exchanging left and right. A pts p is shown at `(p - start_pts) * time_base` seconds; `end_pts` is when the last frame ends.
     `time_base` is the stream's, or a whole fraction of it where the stream's clock is too coarse to tell its frames apart. `track` is the
-    video track that was asked for by its number, None for the usual one. `notes` are what a result of its pictures has to say.
+    video track that was asked for by its number, None for the usual one. `notes` are what a result of its pictures has to say, `file_notes`
+    what each result of the file has.
     `nominal_fps` is FFmpeg's guess at the rate the video was meant to have, in which PySceneDetect counts; no time is computed from it.
     A file of sound alone has an empty index, no size, and the time base, beginning and end of its sound.
     """
@@ -90,6 +91,7 @@ class Video:
     mirrored: bool = False
     track: int | None = None
     notes: tuple[str, ...] = ()
+    file_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):

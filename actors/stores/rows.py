@@ -29,7 +29,7 @@ Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
-_DETAILS: Final = ("mirrored", "track", "notes")  # of a video, in one column
+_DETAILS: Final = ("mirrored", "track", "notes", "file_notes")  # of a video, in one column
 _PACKED: Final = ("index", "sound", *_DETAILS)  # what has no column of its own
 
 
@@ -156,7 +156,7 @@ def video_from(row: Stored) -> Video:
     values = {f.name: row[f.name] for f in fields(Video) if f.name not in _PACKED}
     exact = {name: Fraction(row[name]) for name in ("time_base", "nominal_fps")}
     details = json.loads(row.get("details") or "{}")
-    further = {name: details[name] for name in _DETAILS if name in details} | {"notes": tuple(details.get("notes", ()))}
+    further = {name: tuple(value) if isinstance(value := details[name], list) else value for name in _DETAILS if name in details}
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
     return Video(**(values | exact | further), index=index, sound=_sound_from(row.get("sound")))
 

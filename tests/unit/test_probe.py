@@ -14,7 +14,7 @@ import pytest
 from actors import probe as probing
 from actors.container import opened
 from actors.probe import failed_identity, fingerprint_of, probe
-from actors.sound_probe import wav_length_s
+from actors.promised_length.riff import wav_length_s
 from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, UnknownCoding, Unreadable, VideoError
 from tests import clips
 from tests.conftest import SHARED
