@@ -329,6 +329,26 @@ def cover_art(folder: Path) -> Path:
     return path
 
 
+def with_cover(folder: Path) -> Clip:
+    """A small film, which is not marked as the usual track, with a large picture for its cover."""
+    film, path = counting(folder, frames=24), folder / "with_cover.mp4"
+    if not path.exists():
+        picture = av.VideoFrame.from_ndarray(calm(640, 640, 0), format="rgb24").reformat(format="yuvj420p")
+        with av.open(str(film.path)) as source, av.open(str(path), "w") as output:
+            cover = output.add_stream("mjpeg", rate=1)
+            cover.width, cover.height, cover.pix_fmt = 640, 640, "yuvj420p"
+            cover.disposition = Disposition.attached_pic
+            copied = output.add_stream_from_template(source.streams.video[0])
+            copied.disposition = Disposition(0)
+            for packet in (*cover.encode(picture), *cover.encode(None)):
+                output.mux(packet)
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = copied
+                    output.mux(packet)
+    return replace(film, path=path)
+
+
 def captions_only(folder: Path) -> Path:
     """A readable container with neither picture nor sound."""
     return _written(folder / "captions.srt", b"1\n00:00:01,000 --> 00:00:02,000\nGood morning\n\n")

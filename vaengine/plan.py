@@ -12,7 +12,7 @@ import numpy as np
 
 from cluster.placement import Demand
 from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
-from schemas.pipeline import AUDIO, FACE, PERSON, SEEING
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE, SEEING
 from schemas.settings import PersonSettings, Settings, config_hash
 from schemas.sound import BLOCK_SAMPLES, BLOCK_SECONDS, SoundBlock
 from schemas.video import Video
@@ -158,14 +158,9 @@ def chunks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]],
     pictures = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
     return [
         chunk_spec(video, first, stop, stretch.keys, settings=settings)
-        for stretch in missing(_units(video), pictures)
+        for stretch in missing(video.units(SCENE), pictures)
         for first, stop in cut(video, stretch, settings.engine.chunk_seconds)
     ]
-
-
-def _units(video: Video) -> int:
-    """Frames to be covered: what is decoded in one sequence is one, however many frames come out."""
-    return len(video.index) if video.index.exact else min(1, len(video.index))
 
 
 def blocks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[SoundBlock]:

@@ -169,6 +169,26 @@ def test_a_hole_in_a_transport_stream_is_lost_and_what_follows_keeps_its_time(cl
     assert np.abs(samples[near]).max() > 0.25
 
 
+def test_a_hole_in_a_transport_stream_is_lost_however_long_it_is(clip_folder: Path, tmp_path: Path) -> None:
+    """So long that there are stretches, decoded by themselves, in which nothing at all is found."""
+    clicks = clips.clicking(clip_folder, **CODINGS["aac_later_in_a_transport_stream"])
+    path, hole_s, from_s = tmp_path / "long_hole.ts", 65, 14
+    with av.open(str(clicks.path)) as source, av.open(str(path), "w") as output:
+        stream = source.streams.audio[0]
+        copied = output.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.size:
+                later = hole_s if packet.pts * packet.time_base >= from_s else 0
+                packet.pts, packet.dts = (round(at + later / packet.time_base) for at in (packet.pts, packet.dts))
+                packet.stream = copied
+                output.mux(packet)
+    sound = sound_of(path)
+    _, is_lost = decoded(str(path), sound, 0, sound.samples)
+    assert is_lost.sum() / SAMPLE_RATE == pytest.approx(hole_s, abs=0.05)
+    pieces = [decoded(str(path), sound, first, first + 7 * SAMPLE_RATE)[1].sum() for first in range(0, sound.samples, 7 * SAMPLE_RATE)]
+    assert sum(pieces) == is_lost.sum()
+
+
 def test_whole_sound_has_lost_nothing(clip_folder: Path) -> None:
     for coding in CODINGS.values():
         clicks = clips.clicking(clip_folder, **coding)

@@ -72,7 +72,10 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    clip: Video = test_plan.video(100, 25)
+    return scene_of(test_plan.video(100, 25), tmp_path)
+
+
+def scene_of(clip: Video, tmp_path: Path) -> Scene:
     store = open_store(f"files:{tmp_path}")
     epoch = store.open_run(RunInfo("batch", "here", 1, {}, ()))
     results = {key.pipeline: PipelineResult(key.pipeline, key.config_hash, JobStatus.RUNNING) for key in KEYS}
@@ -239,3 +242,19 @@ def test_lost_frames_warn_up_to_the_allowance_and_fail_beyond_it(
     clip = replace(clip, index=replace(clip.index, missing=missing))
     verdict = loss_verdict(clip, list(range(lost)), len(clip.index), max_lost)
     assert (verdict.warning is not None, verdict.error is not None) == (warned, failed)
+
+
+def test_facts_that_packets_did_not_tell_are_those_that_were_decoded(tmp_path: Path) -> None:
+    """More frames come out than there are packets; nothing of them is left to be done, and the length is that of all."""
+    untold = scene_of(test_plan.video(100, 25, exact=False), tmp_path)
+    (spec,) = untold.chunks
+    *pieces, end = decoded(spec)
+    assert isinstance(end, ChunkEnd)
+    own = np.arange(130)
+    untold.finalizer.take([*pieces, replace(end, frame_numbers=own, frame_pts=own * 500, scene_scores=np.zeros(130))])
+    untold.finalizer.drain()
+    seen = untold.store.videos(["v"])["v"]
+    assert (seen.frame_count, seen.end_pts, seen.start_pts, seen.index.exact) == (130, 130 * 500, 0, False)
+    assert {(line.first_frame, line.frame_count) for lines in untold.store.manifest(KEYS).values() for line in lines} == {(0, 130)}
+    assert chunks_of(seen, untold.store.manifest(KEYS), SETTINGS) == []
+    assert untold.store.annotations(KEYS[1])[0].attributes["frame_end"] == 130

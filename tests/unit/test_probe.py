@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
@@ -15,9 +16,11 @@ from actors import probe as probing
 from actors.container import opened
 from actors.probe import failed_identity, fingerprint_of, probe
 from actors.promised_length.riff import wav_length_s
-from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, UnknownCoding, Unreadable, VideoError
+from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, NoVideoTrack, UnknownCoding, Unreadable, VideoError
 from tests import clips
 from tests.conftest import SHARED
+from vaengine import probing as probing_room
+from vaengine.probing import probe_path
 
 
 @pytest.mark.parametrize("variant", clips.VARIANTS)
@@ -51,6 +54,38 @@ def test_of_several_streams_the_best_is_taken(clip_folder: Path) -> None:
     clip = clips.two_video_streams(clip_folder)
     video = probe(str(clip.path))
     assert (video.stream_index, video.frame_count, video.width) == (1, clip.frame_count, clip.width)
+
+
+def test_other_video_tracks_are_named_and_can_be_chosen(clip_folder: Path) -> None:
+    path = str(clips.two_video_streams(clip_folder).path)
+    assert probe(path).notes == ("video track 0 (160x120 h264) left out, track 1 taken: choose with --set decode.video_track=NUMBER",)
+    small = probe(path, video_track=0)
+    assert (small.stream_index, small.track, small.frame_count, small.width) == (0, 0, 24, 160)
+    assert small.notes[0].startswith("video track 1 (320x240 h264) left out, track 0 taken")
+    assert probe(path).video_id == small.video_id
+
+
+def test_a_video_track_that_is_not_there_is_told(clip_folder: Path) -> None:
+    with pytest.raises(NoVideoTrack, match="no video track 2 in it, it has 2"):
+        probe(str(clips.two_video_streams(clip_folder).path), video_track=2)
+
+
+def test_cover_art_beside_pictures_is_no_track(clip_folder: Path) -> None:
+    video = probe(str(clips.with_cover(clip_folder).path))
+    assert (video.width, video.frame_count, video.notes) == (160, 24, ())
+
+
+def test_a_known_video_is_looked_at_again_where_another_track_is_asked_for(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(clips.two_video_streams(clip_folder).path)
+    known = probe_path(path).video
+    assert known is not None
+    monkeypatch.setattr(probing_room, "Prober", lambda: SimpleNamespace(probe=probe_path, close=lambda: None))
+    for track, stream in ((None, 1), (0, 0)):
+        probing = probing_room.Probing([path], {path: known}, video_track=track)
+        (found,) = probing.page(10, 15)
+        probing.close()
+        assert found.video is not None
+        assert (found.video.stream_index, found.video == known) == (stream, track is None)
 
 
 def test_with_intra_refresh_only_the_first_keyframe_is_an_entry(clip_folder: Path) -> None:

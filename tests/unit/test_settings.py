@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.pipeline import AVAILABLE, PERSON, SCENE
+from schemas.pipeline import AUDIO, AVAILABLE, PERSON, SCENE
 from schemas.settings import EngineSettings, KindRecovery, RecoverySettings, Settings, config_hash, pipeline_config
 
 DEFAULT = Settings()
@@ -40,6 +40,13 @@ def test_a_person_setting_changes_the_hash_of_persons_only() -> None:
     other = changed("person", sample_fps=2.0)
     assert config_hash(other, PERSON) != config_hash(DEFAULT, PERSON)
     assert config_hash(other, SCENE) == config_hash(DEFAULT, SCENE)
+
+
+def test_the_usual_video_track_leaves_hashes_as_they_were_and_another_one_changes_those_of_pictures() -> None:
+    other = changed("decode", video_track=1)
+    assert pipeline_config(DEFAULT, SCENE)["decode"] == {"backend": "pyav"}
+    assert config_hash(other, SCENE) != config_hash(DEFAULT, SCENE)
+    assert config_hash(other, AUDIO) == config_hash(DEFAULT, AUDIO)
 
 
 def test_a_scene_setting_changes_both_hashes_because_tracks_are_reset_at_cuts() -> None:
