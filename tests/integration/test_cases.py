@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 
+from actors.probe import probe
+from actors.sound_decoder import decoded
 from schemas.errors import Truncated
+from schemas.sound import SAMPLE_RATE
 from tests.conftest import SHARED
 from tests.in_process import displayed, looked_at
+from vaengine.lookup import VideoResults
+from vaengine.pictures.render import RenderOptions, render
 
 pytestmark = pytest.mark.shared
 
@@ -77,11 +83,41 @@ def is_truncated(promised: int) -> Check:
     return check
 
 
+def is_rendered_whole(frames: int) -> Check:
+    """`render` writes every frame, as it is displayed."""
+
+    def check(path: Path) -> None:
+        with TemporaryDirectory() as folder:
+            target = Path(folder) / "drawn.mp4"
+            made = render(VideoResults(probe(str(path)), (), {}, {}), target, RenderOptions(crf=1, with_sound=False))
+            height, width = displayed(path)[0].shape[:2]
+            drawn = [picture[:height, :width] for picture in displayed(target)]
+        assert (made.frames_done, len(drawn)) == (frames, frames)
+        assert max(float(np.abs(one.astype(int) - other).mean()) for one, other in zip(drawn, displayed(path), strict=True)) < 4
+
+    return check
+
+
+def hears_a_hole(seconds: float) -> Check:
+    """So many seconds of sound are lost, in stretches that hold nothing at all too."""
+
+    def check(path: Path) -> None:
+        sound = probe(str(path)).sound
+        assert sound is not None
+        _, is_lost = decoded(str(path), sound, 0, sound.samples)
+        assert is_lost.sum() / SAMPLE_RATE == pytest.approx(seconds, abs=0.15)
+
+    return check
+
+
 # A file, and what is right of it. Files of the same kinds are made in the tests of each room.
 TABLE: tuple[tuple[str, Check], ...] = (
     ("b42_h264_bframes.avi", has_pictures(120, [40, 80], seconds=4.8, starts_s=(0.0, 1.6, 3.2))),
+    ("b42_h264_bframes.avi", is_rendered_whole(120)),
     ("d06_noctts.mp4", has_pictures(118, [38, 78], seconds=4.72)),
     ("f_hflip_matrix.mp4", is_displayed_like("f_control.mp4")),
+    ("f_hflip_matrix.mp4", is_rendered_whole(10)),
+    ("d20_hole65s.ts", hears_a_hole(65.0)),
     ("d20_hole65s.ts", lacks_pictures(64.92)),
     ("b43_midgop.ts", begins_with_its_first_picture),
     ("b23_2000fps.mkv", has_pictures(120, [40, 80], seconds=0.06, starts_s=(0.0, 0.02, 0.04))),
