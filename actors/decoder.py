@@ -75,7 +75,8 @@ class ChunkDecoder:
         spec, make = self.spec, self._maker()
         step = max(1, (spec.end_pts - spec.start_pts) // spec.frame_count)
         clock = PictureClock(spec.start_pts, step, scale=max(1, round(reel.time_base / spec.time_base)))
-        estimates = chain(spec.estimates.tolist(), repeat(None))
+        is_one_by_one = spec.made_up or clock.scale > 1  # a packet a picture; else there may be two packets
+        estimates = chain(spec.estimates.tolist() if is_one_by_one else (), repeat(None))
         for number, (image, estimate) in enumerate(zip(reel.from_start(), estimates, strict=False)):
             yield make(number, clock.time_of(None if spec.made_up else image.pts, estimate), image)
 

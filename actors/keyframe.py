@@ -26,6 +26,15 @@ def decoded_alone(stream: Any, packet: Any) -> Any | None:
     return pictures[0] if pictures else None
 
 
+def _oriented(picture: Any) -> Orientation:
+    """How a decoded picture is shown; by the angle of its display matrix alone where PyAV refuses to hand that over."""
+    try:
+        matrix = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV 18 gives none of a picture's side data where some is of a kind that it does not know, such as EXIF
+        return Orientation.of_angle(picture.rotation)
+    return Orientation() if matrix is None else Orientation.of_matrix(bytes(matrix))
+
+
 class Entries:
     """Judges whether decoding may begin at a stream's keyframes, from packets as they pass by and from one keyframe decoded alone.
 
@@ -55,8 +64,7 @@ class Entries:
         """Which way up the stream's pictures are shown; as they are stored where its first keyframe cannot be decoded."""
         is_told = containers & ORIENTED or self._codec in ORIENTING
         picture = decoded_alone(self._stream, self._keyframes[0]) if self._keyframes and is_told else None
-        matrices = () if picture is None else (bytes(data) for data in picture.side_data if data.type.name == "DISPLAYMATRIX")
-        return next(map(Orientation.of_matrix, matrices), Orientation())
+        return Orientation() if picture is None else _oriented(picture)
 
     def are_safe(self) -> bool:
         if self._header_changes or (self._codec == "h264" and len(self._parameters) > 1):

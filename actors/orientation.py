@@ -32,6 +32,11 @@ class Orientation:
         return f"its display matrix is no quarter turn: pictures are {shown}, which is nearest" if self.is_nearest else None
 
     @classmethod
+    def of_angle(cls, degrees: float) -> Orientation:
+        """The nearest quarter turn, from the counter-clockwise angle of a display matrix."""
+        return cls(round(-degrees / 90) % 4 * 90)
+
+    @classmethod
     def of_matrix(cls, data: bytes) -> Orientation:
         """The orientation of a display matrix: nine native 32-bit integers a b u c d v x y w, as AV_FRAME_DATA_DISPLAYMATRIX holds them.
 

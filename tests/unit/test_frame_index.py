@@ -175,6 +175,12 @@ def test_any_index_is_the_sorted_times_of_its_packets(steps: list[int], start: i
     assert index.pts.tolist() == times
 
 
+def test_where_neither_packets_nor_a_rate_tell_how_far_frames_are_apart_their_times_do() -> None:
+    assert usual_distance(table([0, 33, 67, 100]), None, Fraction(1, 1000)) == 33
+    assert usual_distance(table([0, 33, 67, 100]), Fraction(30), Fraction(1, 1000)) == 33
+    assert usual_distance(table([0]), None, Fraction(1, 1000)) == 40
+
+
 def test_the_usual_step_is_never_zero() -> None:
     assert usual_step(Fraction(25), Fraction(1, 90000)) == 3600
     assert usual_step(Fraction(60), Fraction(1, 25)) == 1

@@ -64,6 +64,11 @@ def test_a_matrix_without_a_direction_changes_nothing() -> None:
     assert Orientation.of_matrix(bytes(36)) == Orientation()
 
 
+@pytest.mark.parametrize(("angle", "turn"), [(0, 0), (-90, 90), (90, 270), (180, 180), (-180, 180), (-89.6, 90), (360, 0)])
+def test_an_angle_turns_the_other_way(angle: float, turn: int) -> None:
+    assert Orientation.of_angle(angle) == Orientation(turn)
+
+
 @pytest.mark.parametrize("rotation", QUARTERS)
 def test_a_displayed_picture_can_be_turned_back(rotation: int) -> None:
     assert np.array_equal(stored(upright(PICTURE, rotation), rotation), PICTURE)

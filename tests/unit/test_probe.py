@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -86,6 +87,24 @@ def test_a_known_video_is_looked_at_again_where_another_track_is_asked_for(clip_
         probing.close()
         assert found.video is not None
         assert (found.video.stream_index, found.video == known) == (stream, track is None)
+
+
+def test_pictures_that_a_camera_has_turned_in_their_exif_are_turned(tmp_path: Path) -> None:
+    """PyAV knows nothing of the kind of such notes, and hands over none."""
+    tiff = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, 6, 0, 0)
+    exif = b"\xff\xe1" + struct.pack(">H", 8 + len(tiff)) + b"Exif\0\0" + tiff
+    path = tmp_path / "turned.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for coded in (*stream.encode(av.VideoFrame(64, 48, "yuvj420p")), *stream.encode(None)):
+            data = bytes(coded)
+            packet = av.Packet(data[:2] + exif + data[2:])
+            packet.pts, packet.dts, packet.duration, packet.time_base = coded.pts, coded.dts, coded.duration, coded.time_base
+            packet.stream, packet.is_keyframe = stream, True
+            container.mux(packet)
+    video = probe(str(path))
+    assert (video.rotation, video.width, video.height) == (90, 48, 64)
 
 
 def test_with_intra_refresh_only_the_first_keyframe_is_an_entry(clip_folder: Path) -> None:
