@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from actors.loudness import levels
 from actors.sound_rows import sound_rows, speaker_turns, who_speaks
+from actors.voice import frames_within
 from schemas.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation
 from schemas.chunk import WorkKey
 from schemas.pipeline import AUDIO
 from schemas.settings import Settings
-from schemas.sound import Event, Heard, Sound, Turn, Utterance, Word
+from schemas.sound import SAMPLE_RATE, Event, Heard, Sound, Turn, Utterance, Word
 from schemas.video import FrameIndex, Video
 
 KEY = WorkKey("v", AUDIO, "c")
@@ -85,3 +90,50 @@ def test_voice_and_loudness_have_rows_and_silence_has_no_voice() -> None:
         (2.5, -30.5),
     ]
     assert not of(sound_rows(VIDEO, heard(voice_frames=frames, voice=np.zeros(200, np.float32)), Settings(), KEY), VOICE_ACTIVITY)
+
+
+def everything(samples: int, start_s: float, length_s: float) -> Heard:
+    """All that models may hear of a sound that is loud and full of voices to its last sample, and a stretch of each kind."""
+    frames = frames_within(0, samples)
+    rms, peak = levels(np.ones(samples, np.float32))
+    end_s = start_s + length_s
+    return heard(
+        voice_frames=frames,
+        voice=np.ones(len(frames), np.float32),
+        seconds=np.arange(len(rms)),
+        rms_dbfs=rms,
+        peak_dbfs=peak,
+        utterances=(Utterance(start_s, end_s, "white", "en", words=(Word("white", start_s, end_s),)),),
+        turns=(Turn(start_s, end_s, 0),),
+        speakers=voices(0),
+        events=(Event("music", start_s, end_s, 0.9),),
+    )
+
+
+lengths_s = st.one_of(st.floats(0, 4), st.integers(0, 4 * SAMPLE_RATE).map(lambda samples: samples / SAMPLE_RATE))
+rates = st.sampled_from([1000, 16_000, 44_100, 90_000])
+
+
+@settings(deadline=None)
+@given(lengths_s, rates, st.integers(-5000, 5000), st.floats(-0.5, 400), st.one_of(st.just(0.0), st.floats(0, 400)))
+def test_no_row_begins_before_the_sound_or_ends_after_it_or_takes_no_time(
+    lasts_s: float, rate: int, begins: int, start_s: float, length_s: float
+) -> None:
+    sound = Sound(1, "aac", 44_100, 2, Fraction(1, rate), begins, begins + max(1, round(lasts_s * rate)))
+    video = replace(VIDEO, sound=sound)
+    begin = float(sound.start - video.start_pts * video.time_base)
+    end = float(sound.end_pts * sound.time_base - video.start_pts * video.time_base)
+    rows = sound_rows(video, everything(sound.samples, start_s, length_s), Settings(), KEY)
+    for row in rows:
+        assert row.timestamp_seconds is not None
+        assert row.end_seconds is not None
+        assert begin <= row.timestamp_seconds < row.end_seconds <= end, row.annotation_type
+    assert len(of(rows, LOUDNESS)) == -(-sound.samples // SAMPLE_RATE)
+    assert of(rows, LOUDNESS)[-1].end_seconds == end
+    assert [row.attributes["word"] for row in of(rows, WORD)] == ["white"], "what is said is never left out"
+
+
+def test_a_voice_that_speaks_to_the_end_ends_with_the_sound() -> None:
+    sound = replace(SOUND, start_pts=0, end_pts=1000)
+    rows = sound_rows(replace(VIDEO, sound=sound), everything(sound.samples, 0.0, 1.0), Settings(), KEY)
+    assert [row.end_seconds for row in of(rows, VOICE_ACTIVITY)] == [0.0]
