@@ -168,7 +168,7 @@ class Finalizer:
                 return {commits[0].line.key: _refusal(error)}
             return {key: failure for commit in commits for key, failure in self._commit_all([commit]).items()}
         for key, total in totals.items():
-            if total >= self._video(key.video_id).units(key.pipeline):
+            if total >= self._video(key.video_id).listening_to(self._settings.audio.track).units(key.pipeline):
                 self.finish(key)
         return {}
 

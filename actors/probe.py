@@ -9,44 +9,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from actors.container import demuxed, formats_of, opened
+from actors.content import content_state, fingerprint_of
 from actors.frame_index import PacketTable, frame_index, inexact_because, packet_table, subdivision, usual_distance
 from actors.keyframe import Entries
 from actors.opening import first_pictures
 from actors.picture_order import PictureOrder
 from actors.promised_length import Promise, promise_of
-from actors.sound_probe import LEAST_GAP_S, Ears
+from actors.sound_probe import LEAST_GAP_S
+from actors.sound_tracks import SoundTracks
 from actors.video_tracks import chosen_track, left_out
-from schemas.errors import EmptyFile, NoFrames, NoVideoStream, UnknownCoding, Unreadable
+from schemas.errors import EmptyFile, FileChanged, NoFrames, NoVideoStream, UnknownCoding, Unreadable, VideoError
 from schemas.sound import Sound
-from schemas.video import FrameIndex, Video, video_id_for
+from schemas.video import FrameIndex, StreamFault, Video, video_id_for
 
 if TYPE_CHECKING:
     import av.container
 
 INTERLACED: Final = range(2, 6)  # AVFieldOrder: TT, BB, TB, BT
-
-
-def fingerprint_of(path: str) -> str:
-    """sha256 (hex) of the content, read in pieces; raises `EmptyFile`, `Unreadable`."""
-    try:
-        status = os.stat(path)  # noqa: PTH116  # one call for kind, size and time
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file")
-        if status.st_size == 0:
-            raise EmptyFile(path)
-        with Path(path).open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    except OSError as error:
-        raise Unreadable(path, error.strerror or str(error)) from error
 
 
 def failed_identity(path: str) -> tuple[str, str]:
@@ -65,33 +51,75 @@ def identity_of_path(path: str) -> tuple[str, str]:
     return video_id_for(path, fingerprint), fingerprint
 
 
-def probe(path: str, *, fingerprint: str | None = None, video_track: int | None = None) -> Video:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which streams of a file are looked at; what is not is not touched."""
+
+    pictures: bool = True
+    sound: bool = True
+
+
+ALL: Final = Look()
+
+
+def probe(path: str, *, fingerprint: str | None = None, video_track: int | None = None, look: Look = ALL) -> Video:
     """Everything that is known of a video before it is decoded; reads the file once, twice where no `fingerprint` is given.
 
     `video_track` is the number of the track to look at, None for the usual one. Decodes nothing but at most two keyframes
-    (`actors.keyframe`), and the first pictures where packets do not tell what is shown when. Raises `EmptyFile`, `Unreadable`,
-    `NotAVideo`, `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`.
+    (`actors.keyframe`), the first pictures where packets do not tell what is shown when, and the last packets of sound that do not say how
+    long they are. Where there is sound, pictures that cannot be used are a `picture_fault` of the video. Raises `EmptyFile`, `Unreadable`,
+    `NotAVideo`, `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`, and `FileChanged` where the file is written to meanwhile.
     """
     absolute = os.path.abspath(path)  # noqa: PTH100
     content = fingerprint or fingerprint_of(absolute)
+    before = content_state(absolute)
     with opened(absolute) as container:
-        return _video(container, absolute, content, video_track)
+        video = replace(_looked_at(container, absolute, content, video_track, look), track=video_track)
+    if content_state(absolute) != before and fingerprint_of(absolute) != content:
+        raise FileChanged(absolute)
+    return video
 
 
-def _video(container: av.container.InputContainer, path: str, fingerprint: str, track: int | None) -> Video:
-    stream = chosen_track(container, track, path)
-    ears = Ears.of(container, stream)
+def _looked_at(container: av.container.InputContainer, path: str, fingerprint: str, video_track: int | None, look: Look) -> Video:
+    """With pictures if they can be used, else of sound alone."""
+    stream = _pictures(container, video_track, path) if look.pictures else None
     if stream is None:
-        return _sound_alone(container, path, fingerprint, ears)
+        return _sound_alone(container, path, fingerprint, look)
+    try:
+        return _video(container, stream, path, fingerprint, look)
+    except (NoFrames, UnknownCoding) as error:
+        alone = _sound_all_the_same(path, fingerprint, look)
+        if alone is None:
+            raise
+        return replace(alone, picture_fault=StreamFault(error.kind, error.args[-1]))
+
+
+def _sound_all_the_same(path: str, fingerprint: str, look: Look) -> Video | None:
+    """What a file has of sound whose pictures cannot be used; None where there is none, or nobody wants it."""
+    try:
+        with opened(path) as container:
+            return _sound_alone(container, path, fingerprint, look)
+    except VideoError:
+        return None
+
+
+def _pictures(container: av.container.InputContainer, video_track: int | None, path: str) -> Any | None:
+    """The video stream that is asked for, cover art aside."""
+    return chosen_track(container, video_track, path)
+
+
+def _video(container: av.container.InputContainer, stream: Any, path: str, fingerprint: str, look: Look) -> Video:
+    tracks = SoundTracks(container, stream) if look.sound else None
     if stream.codec_context is None:
         raise UnknownCoding(path, "its pictures", "they are in a coding that is not known")
     formats = formats_of(container)
     codec = stream.codec_context.codec.canonical_name
     entries, order = Entries(stream), PictureOrder(stream)
-    packets = (order.seen(entries.seen(packet)) for packet in ears.passing(demuxed(container, [stream, *ears.streams])))
+    demuxing = demuxed(container, [stream, *(tracks.streams if tracks else ())])
+    packets = (order.seen(entries.seen(packet)) for packet in (tracks.passing(demuxing) if tracks else demuxing))
     table = packet_table(packets, codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
     table = _begun(replace(table, made_up=order.is_made_up), path, stream.index, formats)
-    sound = ears.sound(path, formats)
+    sound, sounds = tracks.sounds(path, formats) if tracks else (None, ())
     if not table.shown.any() or not stream.width or not stream.height:
         raise NoFrames(path, "its video stream holds no packet" if not len(table) else "its video stream holds nothing to show")
     orientation = entries.orientation(formats)
@@ -120,9 +148,9 @@ def _video(container: av.container.InputContainer, path: str, fingerprint: str, 
         rotation=orientation.rotation,
         nominal_fps=rate if rate and index.exact else 1 / (step * time_base),  # a raw stream's rate is a guess
         index=index,
-        sound=_as_promised(sound, promise, size),
+        **_sound_facts(sound, sounds, promise, size),
+        is_sound_known=look.sound,
         mirrored=orientation.mirrored,
-        track=track,
         file_notes=_noted(promise, size),
         notes=tuple(filter(None, (left_out(container, stream), orientation.note))),
     )
@@ -141,11 +169,14 @@ def _last_duration(index: FrameIndex, table: PacketTable, step: int) -> int:
     return table.last_duration or step if index.exact else step
 
 
-def _sound_alone(container: av.container.InputContainer, path: str, fingerprint: str, ears: Ears) -> Video:
-    """A file without pictures, cover art aside; raises `NoVideoStream` where there is no sound in it either."""
-    for packet in demuxed(container, ears.streams) if ears.streams else ():
-        ears.note(packet)
-    sound = ears.sound(path, formats_of(container))
+def _sound_alone(container: av.container.InputContainer, path: str, fingerprint: str, look: Look) -> Video:
+    """A file without pictures, cover art aside; raises `NoVideoStream` where there is no sound in it either, or it is not looked at."""
+    tracks = SoundTracks(container, None) if look.sound else None
+    if tracks is None or not tracks.streams:
+        raise NoVideoStream(path)
+    for _ in tracks.passing(demuxed(container, tracks.streams)):
+        raise AssertionError("only sound is demuxed")
+    sound, sounds = tracks.sounds(path, formats_of(container))
     if sound is None:
         raise NoVideoStream(path)
     promise, size = promise_of(path, formats_of(container)), os.path.getsize(path)  # noqa: PTH202
@@ -162,7 +193,7 @@ def _sound_alone(container: av.container.InputContainer, path: str, fingerprint:
         rotation=0,
         nominal_fps=Fraction(0),
         index=FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True),
-        sound=_as_promised(sound, promise, size),
+        **_sound_facts(sound, sounds, promise, size),
         file_notes=_noted(promise, size),
     )
 
@@ -174,10 +205,12 @@ def _promise(path: str, formats: frozenset[str], stream: Any) -> Promise:
     return replace(promise, length_s=((stream.start_time or 0) + stream.duration) * stream.time_base) if is_told else promise
 
 
-def _as_promised(sound: Sound | None, promise: Promise, size: int) -> Sound | None:
-    """The sound with what is missing of it at the end of a truncated file."""
-    if sound is None:
-        return None
+def _sound_facts(sound: Sound | None, sounds: tuple[Sound, ...], promise: Promise, size: int) -> dict[str, Any]:
+    """The track that is listened to and all of them, with what is missing of each at the end of a truncated file."""
+    return {"sound": sound and _as_promised(sound, promise, size), "sounds": tuple(_as_promised(one, promise, size) for one in sounds)}
+
+
+def _as_promised(sound: Sound, promise: Promise, size: int) -> Sound:
     missing_s = float(promise.missing_s(size, sound.start, sound.end_pts * sound.time_base) or 0)
     return replace(sound, missing_s=max(sound.missing_s, missing_s if missing_s >= LEAST_GAP_S else 0.0))
 

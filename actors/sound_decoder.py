@@ -11,7 +11,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from actors.channel_layout import Channels, channels_of
 from actors.container import demuxed, formats_of, opened
+from actors.sound_clock import on_one_clock
 from schemas.errors import NoSoundStream, UnknownCoding
 from schemas.frames import Floats32
 from schemas.sound import SAMPLE_RATE, Sound
@@ -88,7 +90,7 @@ def _sought(container: Any, sound: Sound, low_s: float, high_s: float) -> list[A
     """Packets of `[low_s, high_s)` since the first sample by seeking; None where that is impossible or does not lead there."""
     from av.error import FFmpegError
 
-    if low_s <= 0 or formats_of(container) & GUESSED:
+    if low_s <= 0 or sound.restarts or formats_of(container) & GUESSED:
         return None
     low = sound.start_pts + math.floor(low_s / sound.time_base)
     try:
@@ -102,7 +104,8 @@ def _sought(container: Any, sound: Sound, low_s: float, high_s: float) -> list[A
 def _until(container: Any, sound: Sound, high_s: float) -> Iterator[Any]:
     """Packets of the sound from where the container stands up to `high_s` since the first sample."""
     high = sound.start_pts + math.ceil(high_s / sound.time_base)
-    return takewhile(lambda packet: packet.pts is None or packet.pts < high, demuxed(container, _stream(container, sound)))
+    packets = on_one_clock(demuxed(container, _stream(container, sound)), sound.restarts)
+    return takewhile(lambda packet: packet.pts is None or packet.pts < high, packets)
 
 
 def _stream(container: Any, sound: Sound) -> Any:
@@ -153,7 +156,9 @@ def _fill(track: _Track, path: str, packets: list[Any], sound: Sound, segments: 
             if formats_of(container) & UNBROKEN:
                 _note_holes(track, own, sound, within)
             if own:
-                _decode(track, _decoder(_stream(container, sound), own[0][2]), own, sound, within)
+                stream = _stream(container, sound)
+                mono = _Mono(sound.sample_rate, channels_of(stream))
+                _decode(track, _decoder(stream, own[0][2]), mono, own, sound, within)
 
 
 def _note_holes(track: _Track, timed: list[tuple[int, int, Any]], sound: Sound, within: range) -> None:
@@ -176,10 +181,16 @@ def _decoder(stream: Any, packet: Any) -> Any:
 
 
 def _timed(packets: list[Any], sound: Sound) -> list[tuple[int, int, Any]]:
-    """Packets with the native place of their first sample and the one after their last; without a time they follow on each other."""
-    timed, following = [], 0
+    """Packets with the native place of their first sample and the one after their last; without a time they follow on each other.
+
+    A packet that does not say how long it is lasts until the next one.
+    """
+    timed: list[tuple[int, int, Any]] = []
+    following = 0
     for packet in packets:
         at = following if packet.pts is None else _place(packet.pts, sound.time_base, sound)
+        if timed and not timed[-1][2].duration:
+            timed[-1] = (timed[-1][0], max(at, timed[-1][1]), timed[-1][2])
         following = at + round((packet.duration or 0) * sound.time_base * sound.sample_rate)
         timed.append((at, following, packet))
     return timed
@@ -190,11 +201,11 @@ def _place(pts: int, time_base: Any, sound: Sound) -> int:
     return place
 
 
-def _decode(track: _Track, decoder: Any, timed: list[tuple[int, int, Any]], sound: Sound, within: range) -> None:
+def _decode(track: _Track, decoder: Any, mono: _Mono, timed: list[tuple[int, int, Any]], sound: Sound, within: range) -> None:
     """Decode one segment's packets and put what comes out where it belongs."""
     from av.error import FFmpegError
 
-    mono, jitter = _Mono(sound.sample_rate), round(JITTER_S * sound.sample_rate)
+    jitter = round(JITTER_S * sound.sample_rate)
     following: int | None = None
     for at, after, packet in [*timed, (timed[-1][1], timed[-1][1], None)]:
         try:
@@ -214,14 +225,15 @@ def _decode(track: _Track, decoder: Any, timed: list[tuple[int, int, Any]], soun
 class _Mono:
     """One channel of native rate, float32 in -1..1, from frames whose layout may change."""
 
-    def __init__(self, rate: int) -> None:
-        self._rate, self._kind = rate, ("", "", 0)
+    def __init__(self, rate: int, channels: Channels) -> None:
+        self._rate, self._order, self._kind = rate, channels.order, ("", "", 0)
         self._resampler: Any = None
 
     def pieces(self, frame: Any) -> list[Floats32]:
         """Raises `FFmpegError` where the frame cannot be mixed."""
         from av.error import FFmpegError
 
+        frame = _in_order(frame, self._order)
         try:
             return self._mixed(frame)
         except FFmpegError:
@@ -237,6 +249,20 @@ class _Mono:
         if kind != self._kind:
             self._kind, self._resampler = kind, av.AudioResampler("s32", "mono", self._rate)  # to integers the mix of channels never clips
         return [piece.to_ndarray()[0].astype(np.float32) / np.float32(1 << 31) for piece in self._resampler.resample(frame)]
+
+
+def _in_order(frame: Any, order: tuple[int, ...]) -> Any:
+    """The frame with its channels in the order of a native layout; one of planes is left as it is (see `_averaged`)."""
+    import av
+
+    if not order or frame.format.is_planar or frame.layout.nb_channels != len(order):
+        return frame
+    samples = frame.to_ndarray().reshape(-1, len(order))[:, order].reshape(1, -1)
+    ordered = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), frame.format.name, frame.layout.name)
+    ordered.sample_rate, ordered.pts = frame.sample_rate, frame.pts
+    if frame.time_base is not None:
+        ordered.time_base = frame.time_base
+    return ordered
 
 
 def _averaged(frame: Any) -> Any:

@@ -128,6 +128,7 @@ def _video(video: Video) -> Record:
 
 def _sound(video: Video, sound: Sound) -> Record:
     return {
+        "track": sound.track,
         "codec": sound.codec,
         "sample_rate": sound.sample_rate,
         "channels": sound.channels,

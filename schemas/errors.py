@@ -230,6 +230,28 @@ class EndsItsReader(VideoError):
     kind = "poisoned"
 
 
+class StreamEndsReader(EndsItsReader):
+    """One stream of a file that ends the process that looks into it; the others can be used. Values: path, which, how the process ended."""
+
+    template = (
+        "{0}: whoever looks into {1} is ended by it ({2}); convert the file elsewhere, or leave out the pipelines that need that stream"
+    )
+
+
+class NoSuchTrack(VideoError):
+    """A sound track that was asked for and is not there. Values: path, the track, the tracks that are there."""
+
+    template = "{0}: there is no sound track {1} in it, it has {2}; choose one of them with --set audio.track=N"
+    kind = "no_such_track"
+
+
+class FileChanged(VideoError):
+    """A file that was written to while it was read. Values: path."""
+
+    template = "{0}: it changed while it was read; run the same command again once nothing writes to it any more"
+    kind = "changed"
+
+
 class Unreadable(VideoError):
     """The operating system will not let the file be read. Values: path, its reason."""
 

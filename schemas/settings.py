@@ -145,6 +145,9 @@ def _switch(value: object) -> object:
 class AudioSettings(_Section):
     """Voice activity, speech, speakers and sound events."""
 
+    track: Annotated[
+        int | None, Field(ge=0, le=1000, description="which sound track, 0 is the first; none: the file's default one, else the first")
+    ] = None
     model: Annotated[str | None, Field(description="Whisper: a name such as small, or a folder in CTranslate2's form; none: no text")] = (
         None
     )
@@ -223,7 +226,8 @@ def _audio_config(audio: AudioSettings) -> dict[str, Any]:
     """Wherever the Whisper model is, its digest counts; of the others the last part of their names."""
     named = {key: getattr(audio, key) for key in ("align_model", "speaker_model", "events_model")}
     names = {key: model_name(name) if name else None for key, name in named.items()}
-    return {**audio.model_dump(exclude={"model"}), **names}
+    left_out = {"model"} if audio.track is not None else {"model", "track"}  # results of versions without tracks keep their hash
+    return {**audio.model_dump(exclude=left_out), **names}
 
 
 def config_hash(settings: Settings, pipeline: str) -> str:

@@ -26,9 +26,12 @@ BLOCK_SAMPLES: Final = BLOCK_SECONDS * SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The sound stream of a file that belongs to its pictures, from its packets alone; pts in units of `time_base`.
+    """One sound stream of a file; pts in units of `time_base`.
 
-    `missing_s` are seconds that the header promises and no packet holds.
+    `missing_s` are seconds that the header promises and no packet holds. `track` is its place among the sound streams of the file, 0 is the
+    first; `language` and `title` are empty where the file does not say. `restarts` holds `(packet, ticks)`: the clock of the file starts
+    anew on the way, and `ticks` are added to the times of the packets of this stream from that one on, counted from 0. `start_pts` and
+    `end_pts` are times after that.
     """
 
     stream_index: int
@@ -39,6 +42,10 @@ class Sound:
     start_pts: int
     end_pts: int
     missing_s: float = 0.0
+    track: int = 0
+    language: str = ""
+    title: str = ""
+    restarts: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.time_base <= 0 or self.end_pts <= self.start_pts or self.missing_s < 0:
@@ -52,6 +59,12 @@ class Sound:
     @property
     def duration_s(self) -> float:
         return float((self.end_pts - self.start_pts) * self.time_base)
+
+    @property
+    def name(self) -> str:
+        """The track as people know it, such as `1 (ac3, deu, "Commentary")`."""
+        known = (self.codec, self.language, f'"{self.title}"' if self.title else "")
+        return f"{self.track} ({', '.join(filter(None, known))})"
 
     @property
     def samples(self) -> int:

@@ -127,7 +127,7 @@ videos: Final = Table(
     Column("frame_count", INTEGER_64, nullable=False),
     Column("duration_seconds", REAL_64, nullable=False),
     Column("frame_index", LargeBinary, nullable=False),  # schemas.video.FrameIndex, compressed
-    Column("sound", WORDS),  # schemas.sound.Sound as JSON, "null" where there is none; NULL: a version that did not look
+    Column("sound", WORDS),  # schemas.sound.Sound as JSON, "null": there is none, "false": nobody looked; NULL: a version that did not
     Column("details", WORDS),  # further facts of schemas.video.Video as JSON; NULL: a version that knew none
 )
 

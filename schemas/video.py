@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePath
 
@@ -59,6 +59,14 @@ class FrameIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamFault:
+    """Why a stream of a file cannot be used; the other streams can. `kind` is that of a failure, `message` says what happened."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     """One content, under one of its paths.
 
@@ -69,6 +77,8 @@ class Video:
     what each result of the file has.
     `nominal_fps` is FFmpeg's guess at the rate the video was meant to have, in which PySceneDetect counts; no time is computed from it.
     A file of sound alone has an empty index, no size, and the time base, beginning and end of its sound.
+    `sound` is the track that is listened to, `sounds` are all tracks that can be heard. `is_sound_known` is False where nobody looked for
+    sound. `sound_fault` and `picture_fault` say why there is no `sound` and why there are no pictures, where the file has them.
     """
 
     video_id: str
@@ -92,6 +102,10 @@ class Video:
     track: int | None = None
     notes: tuple[str, ...] = ()
     file_notes: tuple[str, ...] = ()
+    sounds: tuple[Sound, ...] = ()
+    is_sound_known: bool = True
+    sound_fault: StreamFault | None = None
+    picture_fault: StreamFault | None = None
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):
@@ -108,6 +122,12 @@ class Video:
     def sound_start_s(self) -> float:
         """When the first sample of its sound is heard, in seconds since the first frame; below 0 where the sound begins earlier."""
         return float(self.sound.start - self.start_pts * self.time_base) if self.sound else 0.0
+
+    def listening_to(self, track: int | None) -> Video:
+        """The same video with that one of its tracks as its sound, None for the usual one; without sound where there is no such track."""
+        if track is None:
+            return self
+        return replace(self, sound=next((sound for sound in self.sounds if sound.track == track), None))
 
     def units(self, pipeline: str) -> int:
         """How much there is to do for a pipeline: frames with packets, or samples at 16 kHz for one that listens.

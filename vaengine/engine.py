@@ -26,6 +26,7 @@ from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec
 from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
 from schemas.job import BatchReport, VideoOutcome
+from schemas.pipeline import AUDIO
 from schemas.progress import Snapshot
 from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
@@ -235,7 +236,8 @@ class _Unwatched:
 
 @contextlib.contextmanager
 def _probing(request: RunRequest, store: StorageBackend) -> Iterator[Probing]:
-    probing = Probing(request.inputs, store.known_videos(request.inputs), video_track=request.settings.decode.video_track)
+    listens, track = AUDIO in request.pipelines, request.settings.decode.video_track
+    probing = Probing(request.inputs, store.known_videos(request.inputs), video_track=track, sound=listens)
     try:
         yield probing
     finally:

@@ -12,7 +12,7 @@ from cluster.placement import place
 from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
 from schemas.errors import NotFound, OutputUnusable, PlanInfeasible, TempFolderTooLong
-from schemas.pipeline import FACE
+from schemas.pipeline import AUDIO, FACE
 from schemas.settings import PersonSettings, Settings
 from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
@@ -69,7 +69,8 @@ def forecast(request: RunRequest) -> PlanSummary:
 
 
 def _probed(request: RunRequest) -> tuple[dict[str, Video], list[str]]:
-    probing = Probing(request.inputs, {}, video_track=request.settings.decode.video_track)
+    listens, track = AUDIO in request.pipelines, request.settings.decode.video_track
+    probing = Probing(request.inputs, {}, video_track=track, sound=listens)
     videos: dict[str, Video] = {}
     unreadable: list[str] = []
     while not probing.exhausted:
@@ -94,7 +95,7 @@ def _pending(request: RunRequest, videos: dict[str, Video]) -> tuple[list[ChunkS
         wanted = {key: manifest.get(key, []) for key in keys[video_id] if key not in complete}
         skipped += not wanted
         chunks += chunks_of(video, wanted, request.settings) if wanted else []
-        blocks += blocks_of(video, wanted)
+        blocks += blocks_of(video, wanted, request.settings)
     return chunks, blocks, skipped
 
 

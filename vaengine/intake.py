@@ -169,7 +169,7 @@ class Intake:
             committed = {key: manifest.get(key, []) for key in keys}
             if missing := chunks_of(videos[video_id], committed, self._request.settings) if keys else []:
                 chunks[video_id] = missing
-            if unheard := blocks_of(videos[video_id], committed):
+            if unheard := blocks_of(videos[video_id], committed, self._request.settings):
                 blocks[video_id] = unheard
         lacking = Left(chunks, (), blocks).lacking
         return Left(chunks, tuple(key for keys in wanted.values() for key in keys if key not in lacking), blocks)

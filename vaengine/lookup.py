@@ -94,7 +94,7 @@ def jobs_of(store: StorageBackend, named: str) -> list[BatchJob]:
 
 def check_unchanged(video: Video) -> None:
     """Raises `Unreadable` if the video's file is gone and `UsageError` if its content is no longer what was annotated."""
-    from actors.probe import fingerprint_of
+    from actors.content import fingerprint_of
 
     try:
         status = Path(video.path).stat()
@@ -144,7 +144,7 @@ def _same_content(store: StorageBackend, ids: Iterable[str], path: str) -> str |
     """The video of which a file that the store does not know is a copy, under whatever name."""
     if not Path(path).is_file():
         return None
-    from actors.probe import fingerprint_of
+    from actors.content import fingerprint_of
 
     content = fingerprint_of(path)
     return next((video_id for video_id, known in store.fingerprints(sorted(ids)).items() if known == content), None)

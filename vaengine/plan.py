@@ -163,13 +163,14 @@ def chunks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]],
     ]
 
 
-def blocks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[SoundBlock]:
+def blocks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings = DEFAULTS) -> list[SoundBlock]:
     """Blocks of one video's sound that no manifest line covers yet; their borders are always the same ones."""
-    if video.sound is None:
+    sound = video.listening_to(settings.audio.track).sound
+    if sound is None:
         return []
-    samples = video.sound.samples
+    samples = sound.samples
     return [
-        SoundBlock(video.path, video.sound, key, first, min(samples, first + BLOCK_SAMPLES))
+        SoundBlock(video.path, sound, key, first, min(samples, first + BLOCK_SAMPLES))
         for key, lines in committed.items()
         if key.pipeline == AUDIO
         for first in range(0, samples, BLOCK_SAMPLES)

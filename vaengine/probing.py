@@ -13,9 +13,11 @@ from operator import itemgetter
 from pathlib import Path
 
 from actors.child import Child, allow_cpu, settle_in
+from actors.pieces import Failure
 from schemas.errors import EndsItsReader, NameUnstorable, Unreadable, VideoError
+from schemas.recovery import WORKER_LOST
 from schemas.redaction import is_storable, storable
-from schemas.video import Video
+from schemas.video import StreamFault, Video
 
 PAGE_SECONDS = 2.0  # how long the first page may wait to fill
 MOST_PROBERS = 8  # processes that look into files; they wait for the disk more than for a processor
@@ -34,18 +36,37 @@ class Probed:
     error: VideoError | None = None
 
 
-def probe_path(path: str, *, video_track: int | None = None) -> Probed:
-    """A look into a file, in this process, at the video track with that number, None for the usual one.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be known of a file: which of its streams, and its fingerprint where that is known already."""
 
-    Never raises for a fault of the file; one under a path that is not UTF-8 gets one that is.
+    path: str
+    pictures: bool = True
+    sound: bool = True
+    fingerprint: str | None = None
+    video_track: int | None = None
+
+
+def probe_path(path: str, *, video_track: int | None = None, sound: bool = True, fingerprint: str | None = None) -> Probed:
+    """A look into a file, in this process, at the video track with that number, None for the usual one; without `sound` at none of it.
+
+    Never raises for a fault of the file; one under a path that is not UTF-8 gets one that is. A `fingerprint` is that of its content.
     """
-    from actors.probe import failed_identity, identity_of_path, probe
+    return probed(Wanted(path, sound=sound, fingerprint=fingerprint, video_track=video_track))
+
+
+def probed(wanted: Wanted) -> Probed:
+    """As `probe_path`, at those streams that are wanted."""
+    from actors.probe import Look, failed_identity, identity_of_path, probe
+
+    path = wanted.path
 
     if not is_storable(path):
         shown = storable(path)
         return Probed(shown, *identity_of_path(path), error=NameUnstorable(shown))
     try:
-        video = probe(path, video_track=video_track)
+        look = Look(wanted.pictures, wanted.sound)
+        video = probe(path, fingerprint=wanted.fingerprint, video_track=wanted.video_track, look=look)
     except VideoError as error:
         return Probed(path, *failed_identity(path), error=error)
     except OSError as error:  # it went away between two looks
@@ -64,27 +85,56 @@ def _unchanged(path: str, known: Video) -> bool:
 
 
 class Prober:
-    """Looks into files in a process of its own, one after the other: one that ends it costs itself and nothing else."""
+    """Looks into files in a process of its own, one after the other: one that ends it costs itself and nothing else.
+
+    Where it ends while it looks at all streams of a file, each kind of stream is looked at alone, so that one costs itself and no other.
+    """
 
     def __init__(self) -> None:
         self._child = Child("vaengine.probing")
 
-    def probe(self, path: str, *, video_track: int | None = None) -> Probed:
-        """As `probe_path`."""
+    def probe(self, path: str, *, sound: bool = True, fingerprint: str | None = None, video_track: int | None = None) -> Probed:
+        """As `probe_path`; without `sound` no stream of it is touched."""
+        wanted = Wanted(path, sound=sound, fingerprint=fingerprint, video_track=video_track)
+        found = self._looked(wanted)
+        if isinstance(found, Probed):
+            return found
+        if sound and found.kind != WORKER_LOST:
+            apart = self._apart(wanted)
+            if apart is not None:
+                return apart
+        from actors.probe import failed_identity
+
+        return Probed(path, *failed_identity(path), error=EndsItsReader(path, found.message))
+
+    def _apart(self, wanted: Wanted) -> Probed | None:
+        """A file whose pictures and sound are looked at one after the other: with those that can be, None where neither can.
+
+        What ends the process in one of them is the fault of that one.
+        """
+        pictures = self._looked(replace(wanted, sound=False))
+        sound = self._looked(replace(wanted, pictures=False))
+        if isinstance(pictures, Probed) and pictures.video:
+            fault = _fault(sound)
+            return replace(pictures, video=replace(pictures.video, is_sound_known=True, sound_fault=fault))
+        if isinstance(sound, Probed) and sound.video:
+            return replace(sound, video=replace(sound.video, picture_fault=_fault(pictures)))
+        return None
+
+    def _looked(self, wanted: Wanted) -> Probed | Failure:
+        """What a look came to, or how the process ended over it; it is tried again where somebody else ended it."""
         for _ in range(TRIES):
             try:
                 line = self._child.line()
-                line.send((path, video_track))
-                probed: Probed = line.recv()
+                line.send(wanted)
+                found: Probed = line.recv()
             except (EOFError, OSError):
                 ended = self._child.end(None)
             else:
-                return probed
-            if ended.kind != "worker_lost":
+                return found
+            if ended.kind != WORKER_LOST:
                 break
-        from actors.probe import failed_identity
-
-        return Probed(path, *failed_identity(path), error=EndsItsReader(path, ended.message))
+        return ended
 
     def close(self) -> None:
         """End the process."""
@@ -96,18 +146,26 @@ def main(descriptor: int) -> None:
     line = settle_in(descriptor)
     while True:
         try:
-            path, video_track = line.recv()
+            wanted: Wanted = line.recv()
         except EOFError:
             return
         allow_cpu(CPU_SECONDS)
-        line.send(probe_path(path, video_track=video_track))
+        line.send(probed(wanted))
+
+
+def _fault(found: Probed | Failure) -> StreamFault | None:
+    """What is wrong with a stream that was looked at alone; None where that went well, or there is no such stream."""
+    return StreamFault(EndsItsReader.kind, found.message) if isinstance(found, Failure) else None
 
 
 class Probing:
-    """Probes `paths` in processes of their own from the moment it is made; what is ready is handed out in pages."""
+    """Probes `paths` in processes of their own from the moment it is made; what is ready is handed out in pages.
 
-    def __init__(self, paths: Sequence[str], known: Mapping[str, Video], *, video_track: int | None = None) -> None:
-        self._left, self._video_track = len(paths), video_track
+    Where nothing listens, streams of sound are not touched (`sound`).
+    """
+
+    def __init__(self, paths: Sequence[str], known: Mapping[str, Video], *, video_track: int | None = None, sound: bool = True) -> None:
+        self._left, self._video_track, self._sound = len(paths), video_track, sound
         self._ready: queue.SimpleQueue[tuple[int, Probed | BaseException]] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(min(MOST_PROBERS, max(2, os.cpu_count() or 2)), thread_name_prefix="probe")
         self._cancelled = threading.Event()
@@ -125,14 +183,25 @@ class Probing:
             self._ready.put((number, error))
 
     def _probed(self, path: str, known: Video | None) -> Probed:
-        """`known` again if it is the track that is asked for, and the file's size and time are unchanged; else a fresh look."""
-        if known is not None and known.track == self._video_track and _unchanged(path, known):
-            return Probed(path, known.video_id, known.fingerprint, replace(known, path=path))
+        """`known` again if the file's size and time are unchanged and it tells what is asked for, else a fresh look."""
+        unchanged = known if known is not None and _unchanged(path, known) else None
+        if unchanged and self._tells_enough(unchanged):
+            return Probed(path, unchanged.video_id, unchanged.fingerprint, replace(unchanged, path=path))
         if not hasattr(self._own, "prober"):
             self._own.prober = Prober()
             self._probers.append(self._own.prober)
         prober: Prober = self._own.prober
-        return prober.probe(path, video_track=self._video_track)
+        fingerprint = unchanged.fingerprint if unchanged else None
+        return prober.probe(path, sound=self._sound, fingerprint=fingerprint, video_track=self._video_track)
+
+    def _tells_enough(self, known: Video) -> bool:
+        """Whether it is the track that is asked for, with its sound where something listens.
+
+        Streams that could not be used are tried again each time they are wanted: another version may be able to.
+        """
+        if known.picture_fault or known.track != self._video_track:
+            return False
+        return not self._sound or (known.is_sound_known and not known.sound_fault)
 
     def page(self, most_chunks: int, chunk_s: float) -> list[Probed]:
         """Probed files for up to about `most_chunks` chunks: returns when that many are there, after 2 s with what there is, or at the end.

@@ -44,7 +44,7 @@ def sidecars(pipeline: str, video: Video | None, annotations: Sequence[Annotatio
 
 def pipeline_bytes(job: BatchJob, result: PipelineResult, video: Video | None, annotations: Iterable[Annotation]) -> bytes:
     """A pipeline's file: COCO-shaped, its `info` telling where the rows come from, its last keys what lies beside it and their digest."""
-    found = list(annotations)
+    found, video = list(annotations), video and video.listening_to(_track(job, result.pipeline))
     files = {name: len(data) for name, data in sidecars(result.pipeline, video, found).items() if data}
     info = {
         "version": versions().get("vaengine"),
@@ -60,6 +60,12 @@ def pipeline_bytes(job: BatchJob, result: PipelineResult, video: Video | None, a
         **info_of(job, result.pipeline),
     }
     return coco.to_bytes(coco.document(result.pipeline, video, found, info=info, generation=result.digest or "", files=files))
+
+
+def _track(job: BatchJob, pipeline: str) -> int | None:
+    """The sound track that a job asks for; None for the usual one."""
+    asked: int | None = job.config.get("pipelines", {}).get(pipeline, {}).get("audio", {}).get("track")
+    return asked
 
 
 def job_object(job: BatchJob) -> dict[str, Any]:

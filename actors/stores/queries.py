@@ -40,13 +40,13 @@ def paged(values: Iterable[str]) -> Iterator[list[str]]:
     return (distinct[start : start + _PAGE] for start in range(0, len(distinct), _PAGE))
 
 
-def put(connection: Connection, table: Table, new: Sequence[Row]) -> None:
-    """Insert rows, or update all other columns of those whose primary key is there."""
+def put(connection: Connection, table: Table, new: Sequence[Row], *, keep: Sequence[str] = ()) -> None:
+    """Insert rows, or update all other columns of those whose primary key is there, `keep` aside."""
     if not new:
         return
     statement = upsert(connection, table)
     key = [column.name for column in table.primary_key]
-    changes = {name: statement.excluded[name] for name in new[0] if name not in key}
+    changes = {name: statement.excluded[name] for name in new[0] if name not in (*key, *keep)}
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), new)
 
 
@@ -208,8 +208,9 @@ def drop_other_configurations(connection: Connection, key: WorkKey, pipeline_id:
 
 
 def put_videos(connection: Connection, videos: Sequence[Video]) -> None:
-    """Insert or refresh videos, and the paths they were found under."""
-    put(connection, tables.videos, [rows.video_row(video) for video in videos])
+    """Insert or refresh videos, and the paths they were found under; who did not look for sound leaves what is known of it."""
+    put(connection, tables.videos, [rows.video_row(video) for video in videos if video.is_sound_known])
+    put(connection, tables.videos, [rows.video_row(video) for video in videos if not video.is_sound_known], keep=["sound"])
     paths = [{"path": v.path, "video_id": v.video_id, "size_bytes": v.size_bytes, "mtime_ns": v.mtime_ns} for v in videos]
     put(connection, tables.video_paths, paths)
 

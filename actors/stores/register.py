@@ -44,8 +44,10 @@ class Register:
         return found and found | {"frame_index": base64.b64decode(found["frame_index"])}
 
     def put_video(self, video: Video) -> None:
-        """Write a video's facts, and the path it was found under."""
+        """Write a video's facts, and the path it was found under; who did not look for sound leaves what is known of it."""
         row = rows.video_row(video)
+        if not video.is_sound_known and (before := read_object(self.tree.video(video.video_id))):
+            row["sound"] = before.get("sound") or row["sound"]
         entry = {name: row[name] for name in ("path", "video_id", "size_bytes", "mtime_ns")}
         self.put(self.tree.video(video.video_id), row | {"frame_index": base64.b64encode(row["frame_index"]).decode()})
         self.put(self.tree.source(video.path), entry)

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from actors.stores.sound_facts import FIELDS, is_current, sound_facts, sound_text
 from schemas.annotation import canonical_json
 from schemas.attempt import Control
 from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.redaction import keepable, storable
 from schemas.settings import HASH_DIGITS
-from schemas.sound import Sound
 from schemas.store import TIME_FORM, Identity, RunInfo, StoredBatch
 from schemas.video import FrameIndex, Video
 
@@ -30,7 +30,7 @@ Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
 _DETAILS: Final = ("mirrored", "track", "notes", "file_notes")  # of a video, in one column
-_PACKED: Final = ("index", "sound", *_DETAILS)  # what has no column of its own
+_PACKED: Final = frozenset({"index", *FIELDS, *_DETAILS})  # what has no column of its own
 
 
 def time_text(at: datetime | None) -> str | None:
@@ -146,7 +146,7 @@ def video_row(video: Video) -> Row:
         "frame_count": video.frame_count,
         "duration_seconds": video.duration_s,
         "frame_index": index_bytes(video.index),
-        "sound": json.dumps(video.sound and asdict(video.sound) | {"time_base": str(video.sound.time_base)}),
+        "sound": sound_text(video),
         "details": json.dumps({name: getattr(video, name) for name in _DETAILS} | {"made_up": video.index.made_up}, sort_keys=True),
     }
 
@@ -158,17 +158,12 @@ def video_from(row: Stored) -> Video:
     details = json.loads(row.get("details") or "{}")
     further = {name: tuple(value) if isinstance(value := details[name], list) else value for name in _DETAILS if name in details}
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
-    return Video(**(values | exact | further), index=index, sound=_sound_from(row.get("sound")))
-
-
-def _sound_from(text: str | None) -> Sound | None:
-    found = json.loads(text) if text else None
-    return found and Sound(**(found | {"time_base": Fraction(found["time_base"])}))
+    return Video(**(values | exact | further), index=index, **sound_facts(row.get("sound")))
 
 
 def sound_is_known(row: Stored) -> bool:
-    """Whether a video was written by a version that looked for its sound; otherwise it has to be probed again."""
-    return row.get("sound") is not None
+    """Whether a video was written by a version that told of its sound what this one does; otherwise it has to be probed again."""
+    return is_current(row.get("sound"))
 
 
 def index_bytes(index: FrameIndex) -> bytes:

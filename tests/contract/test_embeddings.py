@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 
 from actors.stores import open_store
+from actors.stores.sound_facts import is_current, sound_facts, sound_text
 from schemas.annotation import FACE_DETECTION, WORD, Annotation, annotation_id
 from schemas.chunk import WorkKey
 from schemas.job import JobStatus
 from schemas.pipeline import AUDIO, FACE
 from schemas.sound import Heard, Sound
 from schemas.store import Embeddings, Identity, Outcome, StorageBackend
-from schemas.video import FrameIndex, Video
+from schemas.video import FrameIndex, StreamFault, Video
 from tests.contract.conftest import STORES, digest
 from tests.results import RUN, Clip
 
@@ -134,6 +136,36 @@ def test_what_is_known_of_sound_comes_back_and_so_does_a_file_of_sound_alone(sto
     store.register(epoch, [ALONE], [])
     assert store.known_videos([video.path, ALONE.path]) == {video.path: video, ALONE.path: ALONE}
     assert store.videos([ALONE.video_id])[ALONE.video_id].sound == ALONE.sound
+
+
+def test_all_tracks_restarts_and_faults_of_streams_come_back(store: StorageBackend) -> None:
+    other = replace(SOUND, stream_index=2, track=1, language="deu", title="Commentary", restarts=((0, 5), (88, 180_000)))
+    fault = StreamFault("poisoned", "its process ended with signal SIGABRT")
+    videos = [
+        replace(CLIP.video, sound=SOUND, sounds=(SOUND, other)),
+        replace(CLIP.video, sound_fault=fault),
+        replace(ALONE, picture_fault=fault),
+        replace(CLIP.video, is_sound_known=True),
+    ]
+    epoch = store.open_run(RUN)
+    for video in videos:
+        store.register(epoch, [video], [])
+        assert store.known_videos([video.path]) == {video.path: video}
+        assert store.videos([video.video_id]) == {video.video_id: video}
+
+
+def test_who_did_not_look_for_sound_leaves_what_is_known_of_it(store: StorageBackend) -> None:
+    unheard, heard = replace(CLIP.video, is_sound_known=False), replace(CLIP.video, sound=SOUND, sounds=(SOUND,))
+    epoch = store.open_run(RUN)
+    for video, known in ((unheard, unheard), (heard, heard), (unheard, heard)):
+        store.register(epoch, [video], [])
+        assert store.known_videos([video.path]) == {video.path: known}
+
+
+def test_facts_of_sound_from_a_version_that_knew_less_are_looked_for_again() -> None:
+    old = json.dumps({name: value for name, value in json.loads(sound_text(ALONE)).items() if name != "sounds"})
+    assert (is_current(None), is_current(old), is_current("null"), is_current("false")) == (False, False, True, True)
+    assert sound_facts(old)["sound"] == ALONE.sound
 
 
 def test_payloads_of_sound_are_kept_in_order_until_it_is_complete(store: StorageBackend) -> None:

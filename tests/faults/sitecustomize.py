@@ -1,8 +1,9 @@
 """Put this folder on PYTHONPATH and files attack the processes that read them, Ray's workers and cells included.
 
 A file named `segfault*`, `hang*`, `eat*`, `raise*`, `probe-segfault*`, `model-kill*` or `model-hang*` does what its name says each time it
-is decoded or looked at; each time is a line `NAME` in the file that FAULTS names. `once-*` does it the first time only. What follows the
-first frames of a file named `wait*` is decoded once a line in the file that FAULTS names says `go`.
+is decoded or looked at, `sound-segfault*`, `pictures-segfault*` and `both-segfault*` when that stream of it is looked at; each time is a
+line `NAME` in the file that FAULTS names. `once-*` does it the first time only. What follows the first frames of a file named `wait*` is
+decoded once a line in the file that FAULTS names says `go`.
 
 LOSSES names calls as `MODULE:CLASS.METHOD` or `MODULE:CLASS.METHOD=FIRST_ARGUMENT`, with spaces between them: the process that gets such a
 call ends before it does anything, and the process that gets the next one ends after all is done and before it can say so.
@@ -53,6 +54,8 @@ def misraise():
 
 DECODERS = {"segfault": segfault, "hang": hang, "eat": eat, "raise": misraise}
 PROBES = {"probe-segfault": segfault}
+SOUNDS = {"sound-segfault": segfault, "both-segfault": segfault}
+PICTURES = {"pictures-segfault": segfault, "both-segfault": segfault}
 WAITING_FROM = 30
 MODELS = {"model-kill": os.abort, "model-hang": hang}
 
@@ -83,11 +86,28 @@ def attacked_decoder(module):
 def attacked_probe(module):
     original = module.probe
 
-    def probe(path):
+    def probe(path, **told):
         attack(Path(path).stem, PROBES)
-        return original(path)
+        return original(path, **told)
 
     module.probe = probe
+    found = module._pictures
+
+    def _pictures(container, *told):
+        attack(Path(container.name).stem, PICTURES)
+        return found(container, *told)
+
+    module._pictures = _pictures
+
+
+def attacked_sound(module):
+    original = module.SoundTracks.__init__
+
+    def begun(self, container, pictures):
+        attack(Path(container.name).stem, SOUNDS)
+        original(self, container, pictures)
+
+    module.SoundTracks.__init__ = begun
 
 
 def attacked_model(module):
@@ -134,5 +154,10 @@ if "FAULTS" in os.environ:
     sys.path.append(str(Path(__file__).parents[1] / "hooked"))
     from import_hook import watch
 
-    attacks = {"actors.probe": attacked_probe, "actors.reader": attacked_decoder, "actors.senses": attacked_model}
+    attacks = {
+        "actors.probe": attacked_probe,
+        "actors.sound_tracks": attacked_sound,
+        "actors.reader": attacked_decoder,
+        "actors.senses": attacked_model,
+    }
     watch(attacks | all_lossy(os.environ.get("LOSSES", "").split()))

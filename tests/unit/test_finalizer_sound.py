@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actors.content import fingerprint_of
 from actors.finalizer import Finalizer
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from actors.stores import open_store
@@ -18,11 +20,11 @@ from schemas.annotation import FACE_DETECTION, LOUDNESS
 from schemas.chunk import WorkKey
 from schemas.frames import Detections
 from schemas.job import BatchJob, JobStatus, PipelineResult
-from schemas.pipeline import AUDIO, FACE, PERSON
-from schemas.settings import Settings, config_hash
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
+from schemas.settings import AudioSettings, Settings, config_hash
 from schemas.sound import SAMPLE_RATE, Heard, Sound, SoundBlock
 from schemas.store import RunInfo, StorageBackend
-from schemas.video import Video
+from schemas.video import FrameIndex, StreamFault, Video
 from tests.unit import test_plan
 from tests.unit.test_finalizer import Heard as Told
 from vaengine.plan import blocks_of, chunks_of
@@ -32,22 +34,24 @@ SOUND = Sound(1, "aac", 48000, 2, Fraction(1, 48000), 0, 48000 * 150)  # 150 s: 
 Opened = Callable[..., tuple[StorageBackend, Finalizer, Told, Video]]
 
 
-def key(pipeline: str) -> WorkKey:
-    return WorkKey("v", pipeline, config_hash(SETTINGS, pipeline))
+def key(pipeline: str, settings: Settings = SETTINGS) -> WorkKey:
+    return WorkKey("v", pipeline, config_hash(settings, pipeline))
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Opened:
     """A store with one registered video, and a finalizer over it."""
 
-    def make(*pipelines: str, sound: Sound | None = SOUND) -> tuple[StorageBackend, Finalizer, Told, Video]:
-        video = replace(test_plan.video(100, 25), sound=sound)
+    def make(
+        *pipelines: str, sound: Sound | None = SOUND, settings: Settings = SETTINGS, **facts: Any
+    ) -> tuple[StorageBackend, Finalizer, Told, Video]:
+        video = replace(test_plan.video(100, 25), sound=sound, **facts)
         store = open_store(f"files:{tmp_path}")
         epoch = store.open_run(RunInfo("batch", "here", 1, {}, ()))
-        results = {name: PipelineResult(name, key(name).config_hash, JobStatus.RUNNING) for name in pipelines}
+        results = {name: PipelineResult(name, key(name, settings).config_hash, JobStatus.RUNNING) for name in pipelines}
         store.register(epoch, [video], [BatchJob("job", Path(video.path), tmp_path, {}, "v", JobStatus.RUNNING, results)])
         told = Told()
-        finalizer = Finalizer(store, told, epoch, SETTINGS, lambda _: "job")
+        finalizer = Finalizer(store, told, epoch, settings, lambda _: "job")
         return store, finalizer, told, video
 
     return make
@@ -151,3 +155,77 @@ def test_faces_do_not_wait_for_persons_that_failed(opened: Opened) -> None:
     finalizer.drain()
     assert (status(store, PERSON).status, status(store, FACE).status) == (JobStatus.FAILED, JobStatus.COMPLETED)
     assert "person_tracking failed" in (status(store, FACE).warning or "")
+
+
+FAULT = StreamFault("poisoned", "its process ended with signal SIGABRT")
+OTHER = replace(SOUND, stream_index=2, track=1, codec="ac3", language="deu", title="Commentary", end_pts=48000 * 30)
+
+
+def test_sound_that_ends_its_reader_fails_the_sound_alone_and_says_why(opened: Opened) -> None:
+    store, finalizer, _, video = opened(AUDIO, sound=None, sound_fault=FAULT)
+    assert blocks_of(video, {key(AUDIO): []}) == []
+    finalizer.finish_now(key(AUDIO))
+    result = status(store, AUDIO)
+    assert (result.status, result.failure_kind) == (JobStatus.FAILED, "poisoned")
+    assert "its sound is ended by it (its process ended with signal SIGABRT)" in str(result.error_message)
+
+
+def test_pictures_that_end_their_reader_fail_what_looks_at_them(opened: Opened) -> None:
+    none = FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True)
+    store, finalizer, _, video = opened(SCENE, AUDIO, index=none, width=0, height=0, picture_fault=FAULT)
+    assert chunks_of(video, {key(SCENE): []}, SETTINGS) == []
+    assert len(blocks_of(video, {key(AUDIO): []})) == 2
+    finalizer.finish_now(key(SCENE))
+    assert (status(store, SCENE).status, status(store, SCENE).failure_kind) == (JobStatus.FAILED, "poisoned")
+
+
+def test_other_sound_tracks_are_named(opened: Opened) -> None:
+    store, finalizer, _, video = opened(AUDIO, sounds=(SOUND, OTHER))
+    finalizer.take([BlockEnd(block, heard(block)) for block in blocks_of(video, {key(AUDIO): []})])
+    finalizer.drain()
+    assert status(store, AUDIO).warning == (
+        'the sound is track 0 (aac); left out: track 1 (ac3, deu, "Commentary"): choose another with --set audio.track=N'
+    )
+
+
+def test_the_track_that_is_asked_for_is_heard_and_nothing_is_said_of_others(opened: Opened) -> None:
+    settings = Settings(audio=AudioSettings(track=1))
+    store, finalizer, _, video = opened(AUDIO, sounds=(SOUND, OTHER), settings=settings)
+    (block,) = blocks_of(video, {key(AUDIO, settings): []}, settings)
+    assert block.sound == OTHER
+    finalizer.take([BlockEnd(block, heard(block))])
+    finalizer.drain()
+    assert (status(store, AUDIO).status, status(store, AUDIO).warning) == (JobStatus.COMPLETED, None)
+    assert store.videos(["v"])["v"].sound == SOUND, "what is known of the video is none of the settings' business"
+
+
+def test_a_track_that_is_not_there_fails_the_sound_and_names_those_that_are(opened: Opened) -> None:
+    settings = Settings(audio=AudioSettings(track=7))
+    store, finalizer, _, video = opened(AUDIO, sounds=(SOUND, OTHER), settings=settings)
+    assert blocks_of(video, {key(AUDIO, settings): []}, settings) == []
+    finalizer.finish_now(key(AUDIO, settings))
+    result = status(store, AUDIO)
+    assert (result.status, result.failure_kind) == (JobStatus.FAILED, "no_such_track")
+    assert 'no sound track 7 in it, it has track 0 (aac), track 1 (ac3, deu, "Commentary")' in str(result.error_message)
+
+
+@pytest.mark.parametrize(
+    ("content", "ends"), [(b"as it was", JobStatus.COMPLETED), (b"as it was, and more", JobStatus.FAILED), (b"", JobStatus.FAILED)]
+)
+def test_a_file_that_changed_while_it_was_read_is_no_complete_result(
+    content: bytes, ends: JobStatus, opened: Opened, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"as it was")
+    before = path.stat()
+    facts = {"path": str(path), "size_bytes": before.st_size, "mtime_ns": before.st_mtime_ns, "fingerprint": fingerprint_of(str(path))}
+    store, finalizer, _, video = opened(AUDIO, **facts)
+    path.write_bytes(content)
+    os.utime(path, ns=(1, 1))  # touched, in any case
+    finalizer.take([BlockEnd(block, heard(block)) for block in blocks_of(video, {key(AUDIO): []})])
+    finalizer.drain()
+    result = status(store, AUDIO)
+    assert result.status is ends
+    if ends is JobStatus.FAILED:
+        assert (result.failure_kind, "changed while it was read" in str(result.error_message)) == ("changed", True)
+        assert result.annotation_count == 150, "what was found is kept"

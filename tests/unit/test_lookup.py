@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.probe import fingerprint_of
+from actors.content import fingerprint_of
 from actors.stores import open_store
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.job import JobStatus, PipelineResult

@@ -71,3 +71,14 @@ def test_a_setting_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         DEFAULT.preset = "fast"  # type: ignore[misc]
+
+
+def test_a_sound_track_is_part_of_the_configuration_once_it_is_chosen() -> None:
+    assert "track" not in pipeline_config(DEFAULT, AUDIO)["audio"], "results of versions without the choice keep their hash"
+    chosen = [config_hash(changed("audio", track=track), AUDIO) for track in (0, 1)]
+    assert len({*chosen, config_hash(DEFAULT, AUDIO)}) == 3
+    assert config_hash(changed("audio", track=1), SCENE) == config_hash(DEFAULT, SCENE)
+
+
+def test_results_of_sound_from_before_its_times_were_bounded_are_not_taken_for_these() -> None:
+    assert pipeline_config(DEFAULT, AUDIO)["version"] != "1"

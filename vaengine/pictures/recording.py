@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,9 +63,11 @@ class Recording:
         self._sound: Soundtrack | None = None
         self._durations: dict[int, int] = {}  # of frames that the encoder holds, by pts: it forgets them
 
-    def sound_from(self, container: Any, stream: Any, *, zero_s: Fraction, end_s: Fraction | None) -> None:
-        """Sound of an open container from `zero_s` of its time, which becomes 0, to `end_s`."""
-        self._sound = Soundtrack(container, stream, self._output, self._format, zero_s=zero_s, end_s=end_s)
+    def sound_from(
+        self, container: Any, stream: Any, *, zero_s: Fraction, end_s: Fraction | None, restarts: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """Sound of an open container from `zero_s` of its time, which becomes 0, to `end_s`; `restarts` as in `schemas.sound.Sound`."""
+        self._sound = Soundtrack(container, stream, self._output, self._format, zero_s=zero_s, end_s=end_s, restarts=restarts)
 
     def add(self, picture: Pixels, pts: int, duration: int) -> None:
         """`picture` H x W x 3 uint8 BGR, shown from `pts` for `duration`, in units of the coding's time base."""

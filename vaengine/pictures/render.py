@@ -124,11 +124,20 @@ def render(
         source = held.enter_context(opened(video.path))
         coding = _coding(video, source, sheet, asked.crf)
         film = held.enter_context(recording(file, file_format, coding))
-        sound = source.streams.best("audio", related=source.streams[video.stream_index]) if asked.with_sound else None
+        sound = _sound_stream(source, video) if asked.with_sound else None
         zero_s = _zero_s(extent, sound)
         if sound is not None and sound.codec_context.sample_rate:
-            film.sound_from(source, sound, zero_s=zero_s, end_s=None if extent.stop == len(video.index) else _source_s(video, extent.end_s))
+            end_s = None if extent.stop == len(video.index) else _source_s(video, extent.end_s)
+            restarts = video.sound.restarts if video.sound else ()
+            film.sound_from(source, sound, zero_s=zero_s, end_s=end_s, restarts=restarts)
         return _filmed(extent, sheet, film, zero_s, listener)
+
+
+def _sound_stream(source: Any, video: Video) -> Any | None:
+    """The sound that goes with the pictures: the track that is known to, none that ends its reader; else the one that FFmpeg calls best."""
+    if video.sound is not None:
+        return source.streams[video.sound.stream_index]
+    return None if video.sound_fault else source.streams.best("audio", related=source.streams[video.stream_index])
 
 
 def _filmed(extent: Extent, sheet: Sheet, film: Recording, zero_s: Fraction, listener: Callable[[RenderProgress], None]) -> RenderProgress:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
+from actors.channel_layout import channels_of
 from actors.container import demuxed
+from actors.sound_clock import on_one_clock
 
 # What players take from such files; both formats can be made to hold more.
 COPIED: Final[Mapping[str, frozenset[str]]] = {
@@ -32,14 +34,25 @@ class Soundtrack:
     `up_to` is called with rising times, so that sound and pictures lie side by side in the file.
     """
 
-    def __init__(self, container: Any, stream: Any, output: Any, file_format: str, *, zero_s: Fraction, end_s: Fraction | None) -> None:
-        self._container, self._stream, self._output = container, stream, output
+    def __init__(
+        self,
+        container: Any,
+        stream: Any,
+        output: Any,
+        file_format: str,
+        *,
+        zero_s: Fraction,
+        end_s: Fraction | None,
+        restarts: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        self._container, self._stream, self._output, self._restarts = container, stream, output, restarts
+        channels = channels_of(stream).count
         self._zero_s, self._end_s = zero_s, end_s
         self._last: int | None = None
         if is_copied(stream, file_format):
             self._track, pieces = output.add_stream_from_template(stream), self._copied()
         else:
-            self._track, pieces = _aac(output, stream), self._encoded()
+            self._track, pieces = _aac(output, stream, channels), self._encoded()
         self._pieces = pieces
         self._next: Any = None
 
@@ -56,7 +69,7 @@ class Soundtrack:
     def _packets(self) -> Iterator[Any]:
         """Those of the stretch, with times that rise, counted from zero."""
         shift = round(self._zero_s / self._stream.time_base)
-        for packet in demuxed(self._container, self._stream):
+        for packet in on_one_clock(demuxed(self._container, self._stream), self._restarts):
             pts = packet.pts if packet.pts is not None else packet.dts
             if pts is None:
                 pts = 0 if self._last is None else self._last + shift + (packet.duration or 1)
@@ -90,11 +103,11 @@ class Soundtrack:
         yield from self._track.encode(None)
 
 
-def _aac(output: Any, stream: Any) -> Any:
+def _aac(output: Any, stream: Any, channels: int) -> Any:
     source = stream.codec_context
     rate = source.sample_rate if source.sample_rate in AAC_RATES else USUAL_RATE
     track = output.add_stream("aac", rate=rate)
-    track.codec_context.layout = "mono" if source.layout.nb_channels == 1 else "stereo"
+    track.codec_context.layout = "mono" if channels == 1 else "stereo"
     track.codec_context.bit_rate = 160_000
     return track
 
