@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from actors import sound_probe
+from actors.container import opened
 from actors.probe import Look, probe
 from actors.sound_decoder import decoded
 from actors.sound_probe import Ears
 from schemas.sound import SAMPLE_RATE
 from schemas.video import Video
 from tests import clips
+from vaengine.pictures.soundtrack import Soundtrack
 
 WITHIN_S = 0.003
 
@@ -133,3 +135,16 @@ def test_each_kind_of_stream_can_be_looked_at_alone(clip_folder: Path) -> None:
     both, pictures, sound = probe(path), probe(path, look=Look(sound=False)), probe(path, look=Look(pictures=False))
     assert (pictures.index, pictures.sound, pictures.is_sound_known) == (both.index, None, False)
     assert (sound.sound, sound.has_pictures) == (both.sound, False)
+
+
+@pytest.mark.parametrize("file_format", ["mp4", "matroska"])
+def test_a_copy_of_joined_sound_beside_new_pictures_is_as_long(file_format: str, clip_folder: Path, tmp_path: Path) -> None:
+    video = probe(str(joined(tmp_path, [clicks(clip_folder, ".ts", seconds) for seconds in (5, 7)])))
+    sound, target = video.sound, tmp_path / "copy.mp4"
+    assert sound is not None
+    with opened(video.path) as source, av.open(str(target), "w", format=file_format) as out:
+        stream = source.streams[sound.stream_index]
+        Soundtrack(source, stream, out, file_format, zero_s=sound.start, end_s=None, restarts=sound.restarts).up_to(None)
+    copy = probe(str(target)).sound
+    assert copy is not None
+    assert copy.duration_s == pytest.approx(sound.duration_s, abs=0.03)

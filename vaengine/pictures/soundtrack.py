@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
@@ -69,6 +70,9 @@ class Soundtrack:
     def _packets(self) -> Iterator[Any]:
         """Those of the stretch, with times that rise, counted from zero."""
         shift = round(self._zero_s / self._stream.time_base)
+        least = math.ceil(
+            1 / ((self._stream.codec_context.sample_rate or 1) * self._stream.time_base)
+        )  # a sample: the new file counts those
         for packet in on_one_clock(demuxed(self._container, self._stream), self._restarts):
             pts = packet.pts if packet.pts is not None else packet.dts
             if pts is None:
@@ -81,7 +85,7 @@ class Soundtrack:
             if starts_early:
                 continue
             packet.pts = pts - shift
-            packet.dts = packet.pts if self._last is None else max(packet.pts, self._last + 1)
+            packet.dts = packet.pts if self._last is None else max(packet.pts, self._last + least)
             packet.pts = self._last = packet.dts
             yield packet
 
