@@ -128,7 +128,7 @@ def _video(video: Video) -> Record:
 
 def _sound(video: Video, sound: Sound) -> Record:
     return {
-        "track": sound.track,
+        **({"track": sound.track} if len(video.sounds) > 1 else {}),
         "codec": sound.codec,
         "sample_rate": sound.sample_rate,
         "channels": sound.channels,
