@@ -75,6 +75,9 @@ class Coordinator:
         self._failed_videos: set[str] = set()
         self._held: frozenset[str] = frozenset()
         self._ledger = Ledger(silent_s, clock, now)
+        self._now = now
+        self._begun: set[WorkKey] = set()  # and not ended
+        self._starts: dict[WorkKey, datetime] = {}  # not told yet
         self._failures: deque[str] = deque(known.failures if known else (), maxlen=FAILURES_SHOWN)
         self._finished: list[Finished] = []
         self._halted: str | None = None
@@ -108,13 +111,17 @@ class Coordinator:
         """No more videos will be found."""
         self._snapshot = replace(self._snapshot, probing=False)
 
-    def started(self, token: Token, worker: Worker) -> bool:
-        """A try begins; False tells the worker to leave the chunk."""
+    def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool:
+        """A try of a chunk of these keys begins; False tells the worker to leave the chunk."""
         if self.stopping() or token.video_id in self._held:
             return False
         if self._working_since is None:
             self._working_since = self._clock()
         self._ledger.lease(token, worker)
+        for key in keys:
+            if key not in self._begun:
+                self._begun.add(key)
+                self._starts[key] = self._now()
         return True
 
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None:
@@ -137,6 +144,7 @@ class Coordinator:
     def hold(self, video_ids: Sequence[str]) -> None:
         """Begin nothing more of exactly these videos, and leave what is in work."""
         self._held = frozenset(video_ids)
+        self._begun = {key for key in self._begun if key.video_id not in self._held}  # what is paused begins once more
 
     def left(self, chunk_id: str, failure: Failure | None = None) -> None:
         """A chunk was given up because the run is stopping, or failed in a way that another try may cure."""
@@ -164,6 +172,7 @@ class Coordinator:
         if key not in self._open.get(key.video_id, ()):
             return
         self._finished.append(finished)
+        self._begun.discard(key)
         self._count(key.pipeline, videos_done=int(not failed), videos_failed=int(failed))
         if failed:
             self._failed_videos.add(key.video_id)
@@ -198,6 +207,11 @@ class Coordinator:
     def batch(self) -> tuple[list[Attempt], Snapshot]:
         """What is to be recorded: tries that began or failed since the last call, and the run at this moment."""
         return self._ledger.changes(), self.snapshot()
+
+    def starts(self) -> dict[WorkKey, datetime]:
+        """Keys whose first chunk was begun since the last call, and when; also the first after a pause or a new coordinator."""
+        told, self._starts = self._starts, {}
+        return told
 
     def in_work(self) -> list[str]:
         """Chunks that somebody holds, as far as anybody knows."""

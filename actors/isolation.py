@@ -103,7 +103,7 @@ class IsolationStage:
 
     def examine(self, work: ChunkSpec | SoundBlock) -> Trial:
         """How the try ended; its values are with the finalizer by then and not in the answer."""
-        if not self._watch.started(work.token):
+        if not self._watch.started(work):
             return Trial(work.chunk_id, cancelled=True)
         trial = self._cell.examine(work, lambda: self._watch.leave(work.token.video_id))
         self._deliveries.deliver(trial.values)

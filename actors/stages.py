@@ -19,7 +19,6 @@ import numpy as np
 from actors.ledger import Worker
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, FramesPiece, Row, from_row, to_row
 from actors.senses import Ears, Sight
-from schemas.attempt import Token
 from schemas.chunk import ChunkSpec
 from schemas.settings import Settings
 from schemas.sound import SoundBlock
@@ -84,11 +83,11 @@ class Watch:
         self._asked_s = time.monotonic()
         self._leave = False
 
-    def started(self, token: Token) -> bool:
+    def started(self, work: ChunkSpec | SoundBlock) -> bool:
         import ray
 
         self._leave = False
-        return bool(ray.get(self._coordinator.started.remote(token, self._worker)))
+        return bool(ray.get(self._coordinator.started.remote(work.token, self._worker, work.keys)))
 
     def busy(self, chunk_ids: Sequence[str], length_s: float = 0.0) -> None:
         """A call begins that `length_s` seconds of video or sound are worked on in."""
@@ -112,13 +111,13 @@ class _Reading:
     """What a reader asks of the run, about the one chunk it reads."""
 
     watch: Watch
-    token: Token
+    spec: ChunkSpec
 
     def started(self) -> bool:
-        return self.watch.started(self.token)
+        return self.watch.started(self.spec)
 
     def stopping(self) -> bool:
-        return self.watch.leave(self.token.video_id)
+        return self.watch.leave(self.spec.video_id)
 
 
 def decode_stage(row: Mapping[str, Any], *, names: CrewNames, to_models: bool) -> Iterator[Row]:
@@ -129,7 +128,7 @@ def decode_stage(row: Mapping[str, Any], *, names: CrewNames, to_models: bool) -
     threads, watch = settle(1).decoder, Watch(names)
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
     for spec in chunks:
-        for value in read_chunk(spec, _Reading(watch, spec.token), threads=threads):
+        for value in read_chunk(spec, _Reading(watch, spec), threads=threads):
             watch.idle()  # the generator is held here for as long as the models are behind
             if to_models:
                 yield to_row(value)
@@ -170,7 +169,7 @@ class HearingStage:
 
     def hear(self, blocks: Sequence[SoundBlock]) -> int:
         """Listen to blocks of any sounds at once; the number of blocks, as a receipt."""
-        wanted = [block for block in blocks if self._watch.started(block.token)]
+        wanted = [block for block in blocks if self._watch.started(block)]
         self._watch.busy([block.chunk_id for block in wanted], sum(block.duration_s for block in wanted))
         left = [BlockEnd(block, cancelled=True) for block in blocks if block not in wanted]
         heard = self._ears.hear(wanted)

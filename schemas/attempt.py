@@ -63,6 +63,16 @@ class Attempt:
             raise ValueError(f"tries are counted from 1, not {self.number}")
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineStart:
+    """A run has begun the first chunk of a pipeline of a job, at a time UTC."""
+
+    job_id: str
+    video_id: str
+    pipeline: str
+    at: datetime
+
+
 class Control(StrEnum):
     """What a person asks of a job from beside its run."""
 

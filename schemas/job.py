@@ -16,7 +16,7 @@ from schemas.batch_progress import plain
 class JobStatus(StrEnum):
     """Where a job or a pipeline of a job stands; the store's CHECK lists the same words."""
 
-    PENDING = "pending"  # known, nothing of it is in work
+    PENDING = "pending"  # known, nothing of it has been begun, or nothing since it was stopped
     RUNNING = "running"  # some of it is in work, or was when its run was killed
     COMPLETED = "completed"  # every asked pipeline is complete
     FAILED = "failed"  # at least one pipeline failed; what worked is kept
@@ -24,7 +24,7 @@ class JobStatus(StrEnum):
 
 
 LEGAL_MOVES: Mapping[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.COMPLETED}),
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.FAILED, JobStatus.COMPLETED}),
     JobStatus.RUNNING: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.RETRYING}),
     JobStatus.RETRYING: frozenset({JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}),
     JobStatus.FAILED: frozenset({JobStatus.RETRYING, JobStatus.RUNNING, JobStatus.PENDING, JobStatus.COMPLETED}),
@@ -34,7 +34,11 @@ LEGAL_MOVES: Mapping[JobStatus, frozenset[JobStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """How one pipeline of one job stands. `seconds` is decode and model time, not wall time; `digest` that of its rows."""
+    """How one pipeline of one job stands. `seconds` is decode and model time, not wall time; `digest` that of its rows.
+
+    `started_at` is when its first chunk was begun, None before that. It stays when a stopped or killed run is resumed; a pipeline that is
+    tried again after a failure, or done anew, starts anew.
+    """
 
     pipeline: str
     config_hash: str
@@ -51,7 +55,10 @@ class PipelineResult:
 
 @dataclass(frozen=True, slots=True)
 class BatchJob:
-    """One video with one configuration, as asked for."""
+    """One video with one configuration, as asked for.
+
+    `started_at` is when its first chunk was begun, None before that; it starts anew only where each of its pipelines does.
+    """
 
     job_id: str
     video_path: Path

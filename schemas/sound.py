@@ -95,6 +95,11 @@ class SoundBlock:
         return f"{self.key.video_id}#{self.first}-{self.stop}{scope([self.key])}"
 
     @property
+    def keys(self) -> tuple[WorkKey, ...]:
+        """As of a chunk of pictures."""
+        return (self.key,)
+
+    @property
     def token(self) -> Token:
         return Token(self.chunk_id, self.key.video_id, self.attempt)
 

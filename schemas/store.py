@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.annotation import Annotation
-from schemas.attempt import Attempt, Control, Event
+from schemas.attempt import Attempt, Control, Event, PipelineStart
 from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
 from schemas.frames import Floats32
 from schemas.job import BatchJob, JobStatus
@@ -181,10 +181,11 @@ class StorageBackend(Retention):
         """Every run, newest first."""
 
     @abstractmethod
-    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
-        """A sign of life, with news of tries by (chunk_id, number) and, if given, of the run's progress (JSON); one transaction.
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None, starts: Sequence[PipelineStart] = ()) -> None:
+        """A sign of life, with news of tries by (chunk_id, number), of the run's progress (JSON) and of pipelines started; one transaction.
 
-        A try that has ended is never moved again: events may come late, repeated and out of order.
+        A try that has ended is never moved again: events may come late, repeated and out of order. A pipeline that was started is running,
+        and so is its job, unless it has ended, is paused, or the run does not hold its key; `started_at` says since when.
         """
 
     @abstractmethod

@@ -195,7 +195,7 @@ class Intake:
             output_dir=self._request.out / entry.video_id,
             config=job_config(self._request),
             video_id=entry.video_id,
-            status=JobStatus.FAILED if error else JobStatus.COMPLETED if entry.skipped else JobStatus.RUNNING,
+            status=JobStatus.FAILED if error else JobStatus.COMPLETED if entry.skipped else JobStatus.PENDING,
             pipeline_results={key.pipeline: _result(key, complete, error) for key in entry.keys},
             error_message=str(error) if error else None,
             failure_kind=error.kind if error else None,
@@ -229,7 +229,7 @@ def _with_longer_id(one: Probed) -> Probed:
 def _result(key: WorkKey, complete: set[WorkKey], error: VideoError | None) -> PipelineResult:
     if error is not None:
         return PipelineResult(key.pipeline, key.config_hash, JobStatus.FAILED, error_message=str(error), failure_kind=error.kind)
-    return PipelineResult(key.pipeline, key.config_hash, JobStatus.COMPLETED if key in complete else JobStatus.RUNNING)
+    return PipelineResult(key.pipeline, key.config_hash, JobStatus.COMPLETED if key in complete else JobStatus.PENDING)
 
 
 def _outcome(entry: Entry, job: BatchJob, duplicates: tuple[str, ...], since: datetime | None) -> VideoOutcome:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from schemas.attempt import Attempt, Control
+from schemas.attempt import Attempt, Control, PipelineStart
 from schemas.errors import NodeLost, VaengineError
 from vaengine.crew import Crew
 
@@ -18,11 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """A thread of the driver, since the main one may look at files for minutes; one for each crew."""
+    """A thread of the driver, since the main one may look at files for minutes; one for each crew. `job_of` names the job of a video."""
 
-    def __init__(self, crew: Crew, epoch: int) -> None:
-        self._crew, self._epoch = crew, epoch
+    def __init__(self, crew: Crew, epoch: int, job_of: Callable[[str], str]) -> None:
+        self._crew, self._epoch, self._job_of = crew, epoch, job_of
         self._pending: list[Attempt] = []
+        self._starts: list[PipelineStart] = []
         self._recording = threading.Lock()
         self._ended = threading.Event()
         self.controls: Mapping[str, Control] = {}  # by job
@@ -30,12 +31,14 @@ class Recorder:
         self._thread.start()
 
     def record(self) -> None:
-        """One transaction: the run lives, this is how far it is, and how its tries stand."""
+        """One transaction: the run lives, this is how far it is, how its tries stand, and what was started."""
         with self._recording:
             changes, snapshot = self._crew.coordinator.ask("batch")
             self._pending += changes
-            self._crew.store.record(self._epoch, self._pending, snapshot.to_json())
-            self._pending = []
+            started = self._crew.coordinator.ask("starts").items()
+            self._starts += [PipelineStart(self._job_of(key.video_id), key.video_id, key.pipeline, at) for key, at in started]
+            self._crew.store.record(self._epoch, self._pending, snapshot.to_json(), self._starts)
+            self._pending, self._starts = [], []
         self.controls = self._crew.store.controls()
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from schemas.errors import StoreFailed
 from schemas.progress import Snapshot
 from schemas.sound import SoundBlock
 from vaengine.control import Obedience
-from vaengine.crew import Crew, CrewWork, planned, start_crew
+from vaengine.crew import Crew, CrewWork, job_finder, planned, start_crew
 from vaengine.intake import Intake, Left, Workload
 from vaengine.isolation import Lane, cells
 from vaengine.listening import blocks_at_once, listen
@@ -295,7 +295,7 @@ class Shift:
         request = self._request
         work = CrewWork(request.store_url, epoch, request.settings, tuple(request.pipelines), keep_runs=request.keep_runs)
         self._crew = start_crew(f"vaengine-{request.batch_id}-{epoch}", self._session, work)
-        self._recorder = Recorder(self._crew, epoch)
+        self._recorder = Recorder(self._crew, epoch, job_finder(request.settings, request.pipelines))
 
     def _dismiss(self) -> None:
         if self._recorder is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from actors.stores import lease_queries, log_queries, queries, rows
 from actors.stores.database import Database, current_epoch
 from actors.stores.liveness import Pulse, seen_alive
-from actors.stores.transitions import held_back
+from actors.stores.transitions import held_back, keys_of, now, started_by
 from schemas import tables
-from schemas.attempt import Attempt
+from schemas.attempt import Attempt, PipelineStart
 from schemas.chunk import WorkKey
 from schemas.errors import StaleEpoch
 from schemas.store import RunInfo, StorageBackend, StoredBatch
@@ -58,10 +58,20 @@ class DatabaseRuns(StorageBackend):
         with self._db.write(epoch, {key.video_id for key in keys}) as connection:
             lease_queries.drop(connection, keys, epoch=epoch)
 
-    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
-        with self._db.write(epoch, {one.video_id for one in attempts}) as connection:
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None, starts: Sequence[PipelineStart] = ()) -> None:
+        videos = {one.video_id for one in attempts} | {one.video_id for one in starts}
+        with self._db.write(epoch, videos) as connection:
             lease_queries.beat(connection, epoch, self._db.now(connection), **({} if progress is None else {"progress": progress}))
             log_queries.put_attempts(connection, attempts)
+            if starts:
+                self._start(connection, epoch, starts)
+
+    def _start(self, connection: Connection, epoch: int, starts: Sequence[PipelineStart]) -> None:
+        jobs = queries.jobs_by_id(connection, (one.job_id for one in starts)).values()
+        holders = lease_queries.holders(connection, (key for job in jobs for key in keys_of(job).values()))
+        held = {key for key, holder in holders.items() if holder == epoch}
+        moved = ((job, started_by(job, starts, held, now())) for job in jobs)
+        queries.put_jobs(connection, [after for before, after in moved if after != before])
 
     def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
         with self._db.read() as connection:

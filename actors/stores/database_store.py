@@ -13,6 +13,7 @@ from actors.stores import chunk_queries, lease_queries, likeness, log, log_queri
 from actors.stores.annotation_forms import annotations_given, with_own_ids
 from actors.stores.database_retention import DatabaseRetention
 from actors.stores.transitions import (
+    as_it_ends,
     canonical_states,
     finished,
     is_open,
@@ -141,7 +142,7 @@ class DatabaseStorageBackend(DatabaseRetention):
 
     def _finish(self, connection: Connection, outcome: Outcome, epoch: int | None = None) -> None:
         key, at = outcome.key, now()
-        job = queries.job_by_id(connection, outcome.job_id, self.url)
+        job = as_it_ends(queries.job_by_id(connection, outcome.job_id, self.url), key.pipeline, epoch, at)
         pipeline_id = queries.pipeline_ids(connection, [key.pipeline])[key.pipeline]
         if outcome.annotations is None:
             data = queries.data_of(connection, key)
@@ -150,9 +151,10 @@ class DatabaseStorageBackend(DatabaseRetention):
             queries.replace_rows(connection, key, pipeline_id, outcome.annotations, outcome.job_id, rows.time_text(at) or "")
         if outcome.replaces_embeddings:
             queries.replace_embeddings(connection, key, pipeline_id, outcome.embeddings)
-        result = result_of(outcome, data, chunk_queries.seconds_of(connection, key, pipeline_id), at)
-        siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id)
-        linked = [other for other in siblings if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key]
+        seconds = chunk_queries.seconds_of(connection, key, pipeline_id)
+        result = result_of(outcome, data, seconds, at, job.pipeline_results.get(key.pipeline))
+        siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id, tables.jobs.c.job_id != job.job_id)
+        linked = [job, *(other for other in siblings if keys_of(other).get(key.pipeline) == key)]
         queries.put_jobs(connection, [finished(other, result, at) for other in linked])
         log_queries.note(connection, (log.end_of(other, result, outcome, at) for other in linked))
         if outcome.status is JobStatus.COMPLETED:

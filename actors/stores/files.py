@@ -13,6 +13,7 @@ from actors.stores.documents import pipeline_bytes, sidecars
 from actors.stores.files_retention import FileRetention
 from actors.stores.register import job_in
 from actors.stores.transitions import (
+    as_it_ends,
     canonical_states,
     finished,
     is_open,
@@ -189,10 +190,12 @@ class FileStorageBackend(FileRetention):
 
     def _finish(self, outcome: Outcome, epoch: int | None = None) -> Path:
         key, at, work = outcome.key, now(), self._work(outcome.key)
-        job = self._register.job(outcome.job_id)
+        job = as_it_ends(self._register.job(outcome.job_id), key.pipeline, epoch, at)
         given = work.annotations() if outcome.annotations is None else outcome.annotations
         lines = work.lines()
-        result = result_of(outcome, [row.to_data() for row in given], sum(line.seconds for line in lines), at)
+        result = result_of(
+            outcome, [row.to_data() for row in given], sum(line.seconds for line in lines), at, job.pipeline_results.get(key.pipeline)
+        )
         if outcome.status is JobStatus.COMPLETED and outcome.keep_runs:
             for other in self._other_configurations(key, epoch):
                 other.set_aside()
@@ -202,9 +205,8 @@ class FileStorageBackend(FileRetention):
             for name, data in sidecars(key.pipeline, video, given).items():
                 write_or_remove(self._tree.folder(key.video_id) / name, data, scratch=self._tree.scratch)
         path = work.conclude(result, pipeline_bytes(job, result, video, given), lines, kept)
-        linked = [
-            other for other in self._register.jobs_of(key.video_id) if other.job_id == job.job_id or keys_of(other).get(key.pipeline) == key
-        ]
+        others = [other for other in self._register.jobs_of(key.video_id) if other.job_id != job.job_id]
+        linked = [job, *(other for other in others if keys_of(other).get(key.pipeline) == key)]
         self._register.put_jobs([finished(other, result, at) for other in linked])
         for one in linked:
             self._logs.note(one, log.end_of(one, result, outcome, at))

@@ -16,11 +16,11 @@ from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.log_files import Logs
 from actors.stores.refusals import encodable
 from actors.stores.register import Register
-from actors.stores.transitions import held_back, now
+from actors.stores.transitions import held_back, keys_of, now, started_by
 from actors.stores.tree import Tree
 from actors.stores.try_files import Tries
 from actors.stores.work import Work
-from schemas.attempt import Attempt
+from schemas.attempt import Attempt, PipelineStart
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
 from schemas.job import PipelineResult
@@ -90,10 +90,18 @@ class FileRuns(StorageBackend):
         with self._write(epoch):
             self._leases.drop(keys, epoch=epoch)
 
-    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None) -> None:
+    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None, starts: Sequence[PipelineStart] = ()) -> None:
         with self._write(epoch):
             self._leases.beat(epoch, now(), **({} if progress is None else {"progress": progress}))
             self._tries.record(attempts)
+            if starts:
+                self._start(epoch, starts)
+
+    def _start(self, epoch: int, starts: Sequence[PipelineStart]) -> None:
+        jobs = self._register.jobs(one.job_id for one in starts)
+        held = {key for job in jobs for key in keys_of(job).values() if self._leases.holds(epoch, key)}
+        moved = ((job, started_by(job, starts, held, now())) for job in jobs)
+        self._register.put_jobs([after for before, after in moved if after != before])
 
     def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
         found = (one for video_id in dict.fromkeys(video_ids) for one in self._tries.of(video_id))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from actors.stores.transitions import ENDED, IN_WORK, keys_of, reset, settled
+from actors.stores.transitions import ENDED, IN_WORK, first_start, keys_of, marked, reset, settled
 from schemas.attempt import CANCELLED, Control, Event
 from schemas.chunk import WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
@@ -29,7 +29,15 @@ def asked(jobs: Iterable[BatchJob], control: Control | None, at: datetime) -> Ch
     """Jobs that are to pause or to be called off; None: neither any longer."""
     moved = [job for job in jobs if job.control is not control]
     events = [Event(job.job_id, at, *_asked(job.control, control)) for job in moved]
-    return Change(tuple(replace(job, control=control) for job in moved), tuple(events))
+    return Change(tuple(_as_asked(replace(job, control=control), at) for job in moved), tuple(events))
+
+
+def _as_asked(job: BatchJob, at: datetime) -> BatchJob:
+    """What is paused is pending at once: its run leaves what it has of it."""
+    if job.control is not Control.PAUSE or job.status not in IN_WORK:
+        return job
+    waiting = marked(job, [name for name, result in job.pipeline_results.items() if result.status in IN_WORK], JobStatus.PENDING, at)
+    return replace(waiting, status=JobStatus.PENDING)
 
 
 def _asked(before: Control | None, control: Control | None) -> tuple[str, None, str]:
@@ -85,7 +93,8 @@ def _asked_again(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> Batc
 def _tried_again(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
     again = {key.pipeline for key in _failed(job, None).intersection(keys)}
     results = {name: reset(result) if name in again else result for name, result in job.pipeline_results.items()}
-    return _rested(replace(job, pipeline_results=results), at) if again else job
+    new = replace(job, pipeline_results=results)
+    return _rested(replace(new, started_at=job.started_at if first_start(new) else None), at) if again else job
 
 
 def _rested(job: BatchJob, at: datetime) -> BatchJob:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from schemas.annotation import canonical_digest
-from schemas.attempt import KEPT_FAILED, Control
+from schemas.attempt import KEPT_FAILED, Control, PipelineStart
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
@@ -105,16 +105,23 @@ def registered(job: BatchJob, known: BatchJob | None, standing: Mapping[WorkKey,
     states = {result.status for result in results.values()}
     if states == {JobStatus.COMPLETED} or (states <= set(ENDED) and any(map(is_kept, results.values()))):
         ended_at = max((result.completed_at for result in results.values() if result.completed_at), default=None)
-        return settled(replace(new, completed_at=None), ended_at)
+        return settled(replace(new, started_at=new.started_at or first_start(new), completed_at=None), ended_at)
     return new
+
+
+def first_start(job: BatchJob) -> datetime | None:
+    """When the first of its pipelines was begun."""
+    return min((result.started_at for result in job.pipeline_results.values() if result.started_at), default=None)
 
 
 def _with_past(job: BatchJob, known: BatchJob, *, elsewhere: bool) -> BatchJob:
     """`elsewhere`: another run is at work on it, so it stays that run's."""
+    results = {name: _gone_on_with(result, known.pipeline_results.get(name)) for name, result in job.pipeline_results.items()}
+    job = replace(job, pipeline_results=results)
     new = replace(
         job,
         created_at=known.created_at,
-        started_at=known.started_at or job.started_at,
+        started_at=(known.started_at if first_start(job) else None) or job.started_at,
         retry_count=known.retry_count,
         control=known.control,
         status=known.status if elsewhere else job.status,
@@ -123,6 +130,13 @@ def _with_past(job: BatchJob, known: BatchJob, *, elsewhere: bool) -> BatchJob:
     if job.status is JobStatus.FAILED or not failed_before(known):
         return new
     return replace(new, error_message=known.error_message, failure_kind=known.failure_kind)
+
+
+def _gone_on_with(result: PipelineResult, known: PipelineResult | None) -> PipelineResult:
+    """What was begun and has not ended goes on under its first start; what ended and is to be done again starts anew."""
+    if result.status in ENDED or known is None or known.status in ENDED:
+        return result
+    return replace(result, started_at=known.started_at)
 
 
 def _waiting(job: BatchJob, standing: Mapping[WorkKey, PipelineResult]) -> BatchJob:
@@ -156,8 +170,42 @@ def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datet
     )
 
 
+def started(job: BatchJob, starts: Mapping[str, datetime]) -> BatchJob:
+    """The job after the first chunks of these pipelines were begun at these times; what is in work already keeps its start."""
+    new = {name: at for name, at in starts.items() if name in job.pipeline_results and job.pipeline_results[name].status not in ENDED}
+    if not new:
+        return job
+    results = {
+        name: _moved(result, JobStatus.RUNNING, new[name]) if name in new else result for name, result in job.pipeline_results.items()
+    }
+    again = job.status is JobStatus.RETRYING or (failed_before(job) and job.status is not JobStatus.RUNNING)
+    return replace(
+        job,
+        pipeline_results=results,
+        status=JobStatus.RETRYING if again else JobStatus.RUNNING,
+        started_at=job.started_at or min(new.values()),
+        completed_at=None,
+    )
+
+
+def started_by(job: BatchJob, told: Iterable[PipelineStart], held: Collection[WorkKey], at: datetime) -> BatchJob:
+    """`started` by what a run tells, where it holds the keys and nobody has paused the job; no start lies after `at`."""
+    if job.control is Control.PAUSE:
+        return job
+    keys = keys_of(job)
+    own = (one for one in told if one.job_id == job.job_id and keys.get(one.pipeline) in held)
+    return started(job, {one.pipeline: min(_whole(one.at), at) for one in own})
+
+
+def _whole(at: datetime) -> datetime:
+    """In whole seconds, as it is stored."""
+    return at.replace(microsecond=0)
+
+
 def _moved(result: PipelineResult, status: JobStatus, at: datetime) -> PipelineResult:
-    started_at = at if status is JobStatus.RUNNING else result.started_at
+    started_at = None if result.status in ENDED else result.started_at
+    if status is JobStatus.RUNNING:
+        started_at = started_at or at
     return replace(result, status=status, started_at=started_at, completed_at=None, error_message=None, failure_kind=None, warning=None)
 
 
@@ -166,14 +214,22 @@ def reset(result: PipelineResult) -> PipelineResult:
     return PipelineResult(result.pipeline, result.config_hash, JobStatus.PENDING)
 
 
-def result_of(outcome: Outcome, rows: Sequence[Mapping[str, object]], seconds: float, at: datetime) -> PipelineResult:
-    """What is remembered of a pipeline that ended with these rows."""
+def as_it_ends(job: BatchJob, pipeline: str, epoch: int | None, at: datetime) -> BatchJob:
+    """The job of a pipeline that ends now: where nobody has told of its start, it is now; a person's hand starts nothing."""
+    return job if epoch is None else started(job, {pipeline: at})
+
+
+def result_of(
+    outcome: Outcome, rows: Sequence[Mapping[str, object]], seconds: float, at: datetime, before: PipelineResult | None
+) -> PipelineResult:
+    """What is remembered of a pipeline that ended with these rows; `before` is how it stood until then."""
     return PipelineResult(
         pipeline=outcome.key.pipeline,
         config_hash=outcome.key.config_hash,
         status=outcome.status,
         annotation_count=len(rows),
         processing_time_seconds=seconds,
+        started_at=min(before.started_at, at) if before and before.started_at else None,
         completed_at=at,
         error_message=keepable(outcome.error_message),
         failure_kind=outcome.failure_kind,
@@ -184,17 +240,15 @@ def result_of(outcome: Outcome, rows: Sequence[Mapping[str, object]], seconds: f
 
 def finished(job: BatchJob, result: PipelineResult, at: datetime) -> BatchJob:
     """The job after one of its pipelines ended."""
-    before = job.pipeline_results.get(result.pipeline)
-    started_at = before.started_at if before else None
-    results = {**job.pipeline_results, result.pipeline: replace(result, started_at=started_at or result.started_at)}
-    return settled(replace(job, pipeline_results=results, completed_at=None), at)
+    results = {**job.pipeline_results, result.pipeline: result}
+    return settled(replace(job, pipeline_results=results, started_at=job.started_at or result.started_at, completed_at=None), at)
 
 
 def settled(job: BatchJob, at: datetime | None) -> BatchJob:
     """The job with status, reason and end as its pipelines say."""
     status = job_status(job.pipeline_results)
-    if status is JobStatus.RUNNING and job.status is JobStatus.RETRYING:
-        status = JobStatus.RETRYING
+    if status is JobStatus.RUNNING:
+        status = _open_status(job)
     failures = [result for _, result in sorted(job.pipeline_results.items()) if result.status is JobStatus.FAILED]
     return replace(
         job,
@@ -203,6 +257,14 @@ def settled(job: BatchJob, at: datetime | None) -> BatchJob:
         error_message=job_error(job.pipeline_results),
         failure_kind=failures[0].failure_kind if failures else None,
     )
+
+
+def _open_status(job: BatchJob) -> JobStatus:
+    """Of a job with something left: in work as it was before, else waiting."""
+    in_work = job.status in IN_WORK and job.control is not Control.PAUSE
+    if in_work or any(result.status is JobStatus.RUNNING for result in job.pipeline_results.values()):
+        return JobStatus.RETRYING if job.status is JobStatus.RETRYING else JobStatus.RUNNING
+    return JobStatus.PENDING
 
 
 def superseded(job: BatchJob, pipeline: str, at: datetime) -> BatchJob | None:

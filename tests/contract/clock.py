@@ -8,7 +8,7 @@ import pytest
 
 from actors.stores.postgres_database import PostgresDatabase
 
-ASKED_BY = ("files", "files_runs", "database_store", "database", "register", "files_requests", "database_requests")
+ASKED_BY = ("files", "files_runs", "database_store", "database_runs", "database", "register", "files_requests", "database_requests")
 
 
 class Clock:

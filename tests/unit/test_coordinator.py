@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from actors.coordinator import Coordinator, Finished, PlannedVideo
 from actors.ledger import Worker
 from schemas.chunk import ChunkSpec, WorkKey
@@ -137,3 +139,26 @@ def test_started_again_it_goes_on_from_what_was_recorded_once_it_is_told_what_is
     again.finished(Finished(PERSON_KEY, None))
     assert not again.standing().plan_lost
     assert again.snapshot().videos_done == 1
+
+
+def test_the_first_chunk_of_each_key_is_told_once_with_its_time() -> None:
+    noon = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    (_, _, chunks), one = coordinator(), Coordinator(now=lambda: noon)
+    assert one.starts() == {}
+    one.started(chunks[0].token, ANN, chunks[0].keys)
+    one.started(chunks[1].token, ANN, chunks[1].keys)
+    assert one.starts() == {SCENE_KEY: noon, PERSON_KEY: noon}
+    one.started(chunks[2].token, ANN, chunks[2].keys)
+    assert one.starts() == {}
+
+
+def test_what_may_not_begin_is_not_told_as_begun_and_what_was_paused_is_told_anew() -> None:
+    one, _, chunks = coordinator()
+    one.started(chunks[0].token, ANN, (SCENE_KEY,))
+    assert set(one.starts()) == {SCENE_KEY}
+    one.hold(["v"])
+    assert not one.started(chunks[1].token, ANN, (SCENE_KEY,))
+    assert one.starts() == {}
+    one.hold([])
+    one.started(chunks[1].token, ANN, (SCENE_KEY,))
+    assert set(one.starts()) == {SCENE_KEY}
