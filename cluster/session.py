@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -19,7 +20,14 @@ from cluster.inventory import Inventory, ray_inventory
 from schemas.errors import ClusterUnreachable, NodeLost
 
 REACH_SECONDS = 3.0  # how long an address may take to accept a connection
+ANSWER_SECONDS = 2.0  # and then to answer as Ray's servers do
 RAY_PORT = 6379
+
+# Ray's servers speak gRPC, that is HTTP/2 (RFC 9113): each side begins with a SETTINGS frame, a client after these words.
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+_FRAME_KIND = 3  # position of the byte that says what a frame is
+_OWN_LOG = re.compile(rb"\[\d{4}-\d\d-\d\d [\d:,.]+ [A-Z] \d+ \d+\] ")  # how a line of Ray's C++ side begins
 
 # Ray reads these when it is imported. Nothing of ours phones home, and its own usage report is off; a pass that is left behind when a
 # session ends must not start another Ray, as its next call would.
@@ -139,10 +147,10 @@ def _keep_off_standard_output() -> None:
 
 @contextlib.contextmanager
 def _without_log_level_note() -> Iterator[None]:
-    """Hold standard error back and hand it on without the line in which Ray says that its log level was set.
+    """Hold standard error back and hand it on without what Ray's C++ side logs, such as that its log level was set.
 
-    The C++ side writes it past Python, to descriptor 2, whenever RAY_BACKEND_LOG_LEVEL is set; without that variable it writes a warning
-    about every actor pool instead.
+    It writes past Python, to descriptor 2: a line whenever RAY_BACKEND_LOG_LEVEL is set (without that variable a warning about every actor
+    pool instead), and several while a cluster does not answer, which we tell in our own words.
     """
     sys.stderr.flush()
     real = os.dup(2)
@@ -156,7 +164,7 @@ def _without_log_level_note() -> Iterator[None]:
             os.close(real)
             held.seek(0)
             for line in held:
-                if b"RAY_BACKEND_LOG_LEVEL" not in line:
+                if b"RAY_BACKEND_LOG_LEVEL" not in line and not _OWN_LOG.match(line):
                     os.write(2, line)
 
 
@@ -178,22 +186,35 @@ def _is_running(pid: int) -> bool:
 
 
 def reachable(address: str) -> str:
-    """The HOST:PORT that `address` stands for, once it accepts a connection; raises `ClusterUnreachable` within seconds.
+    """The HOST:PORT that `address` stands for, once it answers as Ray's servers do; raises `ClusterUnreachable` within seconds.
 
-    Ray itself waits 20 s on a missing token and never says why.
+    Ray itself waits 20 s for an answer or on a missing token, and never says why.
     """
     target = _running_here() if address == "auto" else address.removeprefix("ray://")
     host, _, port = target.partition(":")
     try:
-        with socket.create_connection((host, int(port or RAY_PORT)), timeout=REACH_SECONDS):
-            pass
+        with socket.create_connection((host, int(port or RAY_PORT)), timeout=REACH_SECONDS) as connection:
+            is_ray = os.environ.get("RAY_USE_TLS", "0") not in ("", "0") or _answers_as_ray(connection)
     except (OSError, ValueError) as error:
         raise ClusterUnreachable(
             address, f"{target} does not answer ({error}); start one with `ray start --head`, or check the address"
         ) from error
+    if not is_ray:
+        raise ClusterUnreachable(address, f"{target} does not answer as a Ray cluster does; check the address and its port")
     if os.environ.get("RAY_AUTH_MODE") == "token" and not _token_there():
         raise ClusterUnreachable(address, "it asks for a token and there is none; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH")
     return address if address.startswith("ray://") else target
+
+
+def _answers_as_ray(connection: socket.socket) -> bool:
+    """Whether a server speaks gRPC; a proxy or a firewall may accept any connection and never say a word."""
+    connection.settimeout(ANSWER_SECONDS)
+    try:
+        connection.sendall(_PREFACE + _SETTINGS)
+        head = connection.recv(len(_SETTINGS), socket.MSG_WAITALL)
+    except OSError:  # nothing was said, or the connection was closed
+        return False
+    return len(head) == len(_SETTINGS) and head[_FRAME_KIND] == _SETTINGS[_FRAME_KIND]
 
 
 def _token_there() -> bool:

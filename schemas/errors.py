@@ -84,6 +84,12 @@ class PlanInfeasible(UsageError):
     template = "this plan cannot be scheduled: {0}; {1}"
 
 
+class NoRoom(UsageError):
+    """What a run would store does not fit on the disk. Values: how much there is and is needed."""
+
+    template = "{0}: free some space, or choose another folder with --out; nothing was stored"
+
+
 class ClusterUnreachable(UsageError):
     """No Ray cluster answers at the address. Values: address, cause and cure."""
 

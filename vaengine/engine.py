@@ -33,6 +33,7 @@ from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
 from vaengine.crew import job_finder
 from vaengine.fitting import check_models
+from vaengine.forecast import require_room
 from vaengine.intake import Intake, Left, Workload
 from vaengine.output_folder import make_output_folder, require_output_folder
 from vaengine.pipeline import BLOCK_BYTES
@@ -86,9 +87,9 @@ class Engine:
             place(local_inventory(), self._demand)
         else:
             reachable(request.cluster)
-        make_output_folder(request.out)
+        require_room(request)
         tally = _Tally()
-        with contextlib.closing(open_store(request.store_url)) as store:
+        with self._connected(), contextlib.closing(_store_of(request)) as store:
             threading.Thread(target=_import_ray, args=(request.verbose,), daemon=True).start()
             outcomes = self._run(store, tally)
         return BatchReport(
@@ -192,6 +193,16 @@ class Engine:
         tally.snapshot, tally.passes, tally.halted = shift.snapshot, tally.passes + shift.passes, shift.halted
         return shift.epoch
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Somebody else's cluster before anything is stored: what answers may still refuse. One of our own is started when it is needed."""
+        if self._request.cluster == "local":
+            yield
+            return
+        with self._session():
+            self._listener(Snapshot())  # ray.init has just taken the SIGTERM handler, and a listener takes it back
+            yield
+
     def _session(self) -> contextlib.AbstractContextManager[Session]:
         request = self._request
         if request.cluster != "local":
@@ -220,6 +231,11 @@ class Engine:
         request = self._request
         part = {"part": list(request.part)} if request.others else {}
         return RunInfo(self.batch_id, socket.gethostname(), os.getpid(), request.settings.model_dump() | part, request.batch_inputs)
+
+
+def _store_of(request: RunRequest) -> StorageBackend:
+    make_output_folder(request.out)
+    return open_store(request.store_url)
 
 
 class _Unwatched:

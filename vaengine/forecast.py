@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from actors.stores import open_store
 from cluster.inventory import local_inventory
 from cluster.placement import place
+from cluster.session import reachable
 from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
-from schemas.errors import NotFound, OutputUnusable, PlanInfeasible, TempFolderTooLong
+from schemas.errors import ClusterUnreachable, NoRoom, NotFound, OutputUnusable, PlanInfeasible, TempFolderTooLong
 from schemas.pipeline import AUDIO, FACE
 from schemas.settings import PersonSettings, Settings
 from schemas.sound import SoundBlock
@@ -33,6 +35,7 @@ CASCADE_S_PER_MEGAPIXEL = 0.15  # at a guess
 SCRFD_S_PER_MEGAPIXEL = 0.06  # SCRFD-500M; larger packs take more
 VOICE_S_PER_S = 0.1  # voice activity
 WHISPER_S_PER_S = 0.5  # a small Whisper in whole numbers, at a guess
+AMPLE_BYTES = 5 * 1024**3  # a disk with more room than this is not looked at before a run
 BYTES_PER_FRAME = 16  # manifest payload
 BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per sampled frame
 
@@ -42,12 +45,12 @@ def forecast(request: RunRequest) -> PlanSummary:
     videos, unreadable = _probed(request)
     chunks, blocks, skipped = _pending(request, videos)
     decode_s = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
-    looks = [(sampling.pipeline, _sampled_frames(chunk, sampling), sampling) for chunk in chunks for sampling in chunk.samplings]
+    looks = _looks(chunks)
     sampled = sum(frames for _, frames, _ in looks)
     seen_s = sum(frames * _look_s(sampling, request.settings) for _, frames, sampling in looks)
     sound_s = sum(block.duration_s for block in blocks)
     frames = sum(chunk.frame_count for chunk in chunks)
-    disk = frames * BYTES_PER_FRAME + sampled * 2 * BYTES_PER_BOX * (2 if request.files else 1)
+    disk = _disk_bytes(request, chunks)
     resources, workers, reason = _resources(request, disk)
     return PlanSummary(
         videos=len(videos) + len(unreadable),
@@ -66,6 +69,17 @@ def forecast(request: RunRequest) -> PlanSummary:
         feasible=reason is None,
         reason=reason,
     )
+
+
+def _looks(chunks: Sequence[ChunkSpec]) -> list[tuple[str, int, Sampling]]:
+    """For each chunk and model how many pictures it sees, and how."""
+    return [(sampling.pipeline, _sampled_frames(chunk, sampling), sampling) for chunk in chunks for sampling in chunk.samplings]
+
+
+def _disk_bytes(request: RunRequest, chunks: Sequence[ChunkSpec]) -> int:
+    sampled = sum(frames for _, frames, _ in _looks(chunks))
+    boxes = sampled * 2 * BYTES_PER_BOX * (2 if request.files else 1)
+    return sum(chunk.frame_count for chunk in chunks) * BYTES_PER_FRAME + boxes
 
 
 def _probed(request: RunRequest) -> tuple[dict[str, Video], list[str]]:
@@ -144,16 +158,45 @@ def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | No
     except OutputUnusable as error:
         return "not asked", 0, str(error)
     if request.cluster != "local":
-        return f"cluster at {request.cluster}, asked when the run starts", request.settings.engine.workers, None
+        return _cluster_resources(request)
     here = local_inventory()
     try:
         require_short_temp_folder()
         placement = place(here, demand_of(request.pipelines, request.settings))
     except (PlanInfeasible, TempFolderTooLong) as error:
         return str(here), 0, str(error)
-    free = shutil.disk_usage(_existing(request.out)).free
-    reason = None if disk_bytes < free else f"{request.out} has {size(free)} free and the results need about {size(disk_bytes)}"
-    return f"{here}: {placement}", placement.decode_slots, reason
+    return f"{here}: {placement}", placement.decode_slots, _too_little_room(request.out, disk_bytes)
+
+
+def _cluster_resources(request: RunRequest) -> tuple[str, int, str | None]:
+    workers = request.settings.engine.workers
+    try:
+        reachable(request.cluster)
+    except ClusterUnreachable as error:
+        return f"cluster at {request.cluster}", workers, str(error)
+    return f"cluster at {request.cluster}, asked when the run starts", workers, None
+
+
+def _too_little_room(out: Path, disk_bytes: int) -> str | None:
+    free = free_bytes(out)
+    if not disk_bytes or disk_bytes < free:
+        return None
+    return f"{out} has {size(free)} free and the results need about {size(disk_bytes)}"
+
+
+def require_room(request: RunRequest) -> None:
+    """Raises `NoRoom` where a dry run would tell that the disk is too full; only a disk with little room costs that look into the files."""
+    if free_bytes(request.out) >= AMPLE_BYTES:
+        return
+    videos, _ = _probed(request)
+    chunks, _, _ = _pending(request, videos)
+    if reason := _too_little_room(request.out, _disk_bytes(request, chunks)):
+        raise NoRoom(reason)
+
+
+def free_bytes(out: Path) -> int:
+    """Room on the disk that a folder is on, or would be."""
+    return shutil.disk_usage(_existing(out)).free
 
 
 def _existing(path: Path) -> Path:
