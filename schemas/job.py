@@ -175,7 +175,7 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """Jobs of a store by state.
+    """Jobs of a store by state; `interrupted` were in work when their run died, and nobody is at work on them.
 
     Times and pace are those of its newest batch, UTC and as in `BatchProgress`; two that count the same are equal whatever these are.
     """
@@ -185,6 +185,7 @@ class BatchStatus:
     completed: int = 0
     failed: int = 0
     retrying: int = 0
+    interrupted: int = 0
     started_at: datetime | None = field(default=None, compare=False)
     ended_at: datetime | None = field(default=None, compare=False)  # None: it runs, or nothing has run yet
     duration_s: float | None = field(default=None, compare=False)
@@ -193,7 +194,7 @@ class BatchStatus:
 
     @property
     def total(self) -> int:
-        return self.pending + self.running + self.completed + self.failed + self.retrying
+        return self.pending + self.running + self.completed + self.failed + self.retrying + self.interrupted
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object; times are ISO 8601."""

@@ -177,6 +177,10 @@ class StorageBackend(Retention):
         """Give leases back; those of other runs stay."""
 
     @abstractmethod
+    def holders(self, keys: Sequence[WorkKey]) -> dict[WorkKey, int]:
+        """Epoch of the run that each of these keys is leased to, whether it lives or not; those that are free are left out."""
+
+    @abstractmethod
     def batches(self) -> list[StoredBatch]:
         """Every run, newest first."""
 

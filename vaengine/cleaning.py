@@ -14,9 +14,12 @@ from typing import Final
 
 import psutil
 
+from schemas.job import JobStatus
 from schemas.store import StorageBackend
 from vaengine.postgres_cluster import LOCK
-from vaengine.quantities import size
+from vaengine.progress_rates import ENDED
+from vaengine.quantities import counted, size
+from vaengine.run_states import INTERRUPTED, run_states, shown_states
 
 OLD_SECONDS: Final = 3600.0  # a younger folder may belong to a run that is just being started
 RAY_SESSION: Final = re.compile(r"session_\d{4}-.*_(\d+)$")  # the last number is the process that started it
@@ -37,6 +40,8 @@ def clean(store: StorageBackend | None, temporary: Path | None = None) -> Iterat
     """Remove what is left over; a line for each thing that went. Nothing that a living process uses is touched, nor any result."""
     for batch_id in end_dead_runs(store) if store else ():
         yield f"run {batch_id}: ended as killed, its work is free"
+    if store and (again := put_back(store)):
+        yield f"{counted(again, 'job')} that no run is at work on: pending again"
     for folder in unused_folders(temporary or Path(tempfile.gettempdir())):
         shutil.rmtree(folder.path, ignore_errors=True)  # what another user owns stays, and is not told as gone
         if not folder.path.exists():
@@ -49,6 +54,17 @@ def end_dead_runs(store: StorageBackend) -> Iterator[str]:
         if batch.outcome is None and not batch.alive:
             store.close_run(batch.epoch, "killed")
             yield batch.batch_id
+
+
+def put_back(store: StorageBackend) -> int:
+    """Jobs that a dead run has left in work are pending again; returns how many."""
+    jobs = list(store.jobs())
+    states = shown_states(store, jobs, run_states(store))
+    interrupted = [job for job in jobs if states[job.job_id] == INTERRUPTED]
+    for job in interrupted:
+        left = [name for name, result in job.pipeline_results.items() if result.status not in ENDED]
+        store.mark(None, job.job_id, left, JobStatus.PENDING)
+    return len(interrupted)
 
 
 def unused_folders(temporary: Path, *, now_s: float | None = None) -> list[Folder]:

@@ -144,21 +144,22 @@ def resume(
 def status(
     out: Out = None,
     db: Db = None,
+    every: Annotated[bool, typer.Option("--all", help="Also jobs whose results those of later settings have replaced.")] = False,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Rows of each table.")] = 20,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """What a store holds: jobs by state, batches, videos."""
+    """What a store holds and how far a run is: jobs by state, rate and time left, batches, videos."""
     from vaengine import overview
     from vaengine.location import opened
 
     with closing(opened(out, db)) as store:
-        seen = overview.overview(store)
+        seen = overview.overview(store, every=every)
     if as_json:
         print_events(overview.status_events(seen))
         return
     print_lines(overview.summary_lines(seen))
-    print_table(overview.batch_table(seen, limit), overview.rest(len(seen.batches), limit, "batches"))
+    print_table(overview.batch_table(seen, limit), overview.rest(len(seen.runs), limit, "batches"))
     print_table(overview.video_table(seen, limit), overview.rest(len(seen.videos), limit, "videos"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from vaengine.plan import work_keys
 from vaengine.probing import probe_path
 from vaengine.progress_tracker import ProgressTracker
 from vaengine.request import RunRequest
+from vaengine.run_states import run_states, shown_states
 from vaengine.supervision import new_batch_id
 from vaengine.workshop import workshop
 
@@ -80,14 +82,14 @@ class BatchOrchestrator:
         return run_in_turn(checkpoint.request(), lambda part: Engine(part).run())
 
     def get_status(self) -> BatchStatus:
-        """Jobs of the store by state; jobs added and not yet run count as pending. Times and pace are those of the newest batch."""
-        counts = dict.fromkeys(JobStatus, 0)
-        stored: set[str] = set()
-        for job in self._store.jobs():
-            counts[job.status] += 1
-            stored.add(job.job_id)
-        counts[JobStatus.PENDING] += len(self._jobs.keys() - stored)
-        by_state: dict[str, Any] = {status.value: count for status, count in counts.items()}
+        """Jobs of the store by the state that `vaengine status` shows; jobs added and not yet run count as pending.
+
+        Times and pace are those of the newest batch.
+        """
+        jobs = list(self._store.jobs())
+        counts = Counter(shown_states(self._store, jobs, run_states(self._store)).values())
+        counts[JobStatus.PENDING.value] += len(self._jobs.keys() - {job.job_id for job in jobs})
+        by_state: dict[str, Any] = dict(counts)
         return BatchStatus(**by_state, **self._pace())
 
     def _pace(self) -> dict[str, Any]:

@@ -7,30 +7,53 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from actors.stores.rows import time_text
 from schemas.job import BatchJob, JobStatus
 from schemas.store import StorageBackend, StoredBatch
 from vaengine.output import Table
-from vaengine.quantities import timestamp
+from vaengine.quantities import counted, timestamp
+from vaengine.run_states import IN_WORK, INTERRUPTED, RunState, run_states, shown_states, superseded
 
 ROWS: Final = 20
-COLOURS: Final = {"failed": "red", "completed": "green", "running": "yellow"}
+COLOURS: Final = {"failed": "red", "completed": "green", "running": "yellow", INTERRUPTED: "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
 class VideoRow:
-    """One job: its video, its state and that of each pipeline with the rows it has."""
+    """One job: its video, its state and that of each pipeline, as they are shown, with the rows it has.
+
+    `superseded`: a later job of the video has or replaced all of its results. Times are as they are stored, None for not yet.
+    """
 
     video_id: str
     path: str
     status: str
     pipelines: Mapping[str, str]
     annotations: int
+    job_id: str
+    superseded: bool
+    started_at: str | None
+    completed_at: str | None
 
     @classmethod
-    def of(cls, job: BatchJob) -> VideoRow:
-        states = {name: str(result.status) for name, result in sorted(job.pipeline_results.items())}
-        count = sum(result.annotation_count or 0 for result in job.pipeline_results.values())
-        return cls(job.video_id, str(job.video_path), str(job.status), states, count)
+    def of(cls, job: BatchJob, state: str, *, superseded: bool = False) -> VideoRow:
+        return cls(
+            job.video_id,
+            str(job.video_path),
+            state,
+            _shown_pipelines(job, state),
+            sum(result.annotation_count or 0 for result in job.pipeline_results.values()),
+            job.job_id,
+            superseded,
+            time_text(job.started_at),
+            time_text(job.completed_at),
+        )
+
+
+def _shown_pipelines(job: BatchJob, state: str) -> dict[str, str]:
+    """States of a job's pipelines; of one that nobody is at work on none is running."""
+    idle = IN_WORK if state == INTERRUPTED else ()
+    return {name: INTERRUPTED if result.status in idle else str(result.status) for name, result in sorted(job.pipeline_results.items())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +69,49 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Jobs by state, pipelines by state, every video, every batch (newest first)."""
+    """Jobs by state, pipelines by state, every job with its video, every run of a batch (newest first).
+
+    `replaced` counts the superseded jobs, which are among the others only if asked for.
+    """
 
     url: str
     jobs: Mapping[str, int]
     pipelines: Mapping[str, Mapping[str, int]]
     videos: tuple[VideoRow, ...]
-    batches: tuple[StoredBatch, ...]
+    runs: tuple[RunState, ...]
+    replaced: int = 0
+
+    @property
+    def batches(self) -> tuple[StoredBatch, ...]:
+        return tuple(run.batch for run in self.runs)
+
+    @property
+    def video_count(self) -> int:
+        """A video counts once, however many jobs it has."""
+        return len({video.video_id for video in self.videos})
 
 
-def overview(store: StorageBackend) -> Overview:
-    """Everything `status` shows."""
-    jobs = list(store.jobs())
-    states = Counter(str(job.status) for job in jobs)
-    return Overview(
-        url=store.url,
-        jobs={str(status): states[str(status)] for status in JobStatus},
-        pipelines=_by_pipeline(jobs),
-        videos=tuple(VideoRow.of(job) for job in jobs),
-        batches=tuple(store.batches()),
-    )
+def overview(store: StorageBackend, *, every: bool = False) -> Overview:
+    """Everything `status` shows; `every`: superseded jobs too."""
+    jobs, runs = list(store.jobs()), run_states(store)
+    states = shown_states(store, jobs, runs)
+    replaced = superseded(jobs, (run.batch for run in runs))
+    told = [job for job in jobs if every or job.job_id not in replaced]
+    videos = tuple(VideoRow.of(job, states[job.job_id], superseded=job.job_id in replaced) for job in told)
+    return Overview(store.url, _by_state(videos), _by_pipeline(videos), videos, runs, len(replaced))
 
 
-def _by_pipeline(jobs: Iterable[BatchJob]) -> dict[str, dict[str, int]]:
+def _by_state(videos: Iterable[VideoRow]) -> dict[str, int]:
+    counts = Counter(video.status for video in videos)
+    words = [*map(str, JobStatus), *filter(counts.__contains__, [INTERRUPTED])]
+    return {word: counts[word] for word in words}
+
+
+def _by_pipeline(videos: Iterable[VideoRow]) -> dict[str, dict[str, int]]:
     counts: dict[str, Counter[str]] = {}
-    for job in jobs:
-        for name, result in job.pipeline_results.items():
-            counts.setdefault(name, Counter())[str(result.status)] += 1
+    for video in videos:
+        for name, state in video.pipelines.items():
+            counts.setdefault(name, Counter())[state] += 1
     return {name: dict(counts[name]) for name in sorted(counts)}
 
 
@@ -95,28 +134,46 @@ def counts_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {state}" for state, number in counts.items() if number) or "none"
 
 
-def batch_outcome(batch: StoredBatch) -> str:
-    """How a batch ended, in words."""
-    return f"{batch.outcome} {batch.ended_at or ''}".strip() if batch.outcome else "running, or killed"
-
-
 def summary_lines(seen: Overview) -> list[str]:
-    """Jobs and pipelines by state."""
-    width = max((len(name) for name in (*seen.pipelines, "jobs", "store")), default=0)
-    lines = [("store", seen.url), ("jobs", counts_text(seen.jobs)), *((name, counts_text(by)) for name, by in seen.pipelines.items())]
-    return [f"{name:<{width}}  {text}" for name, text in lines]
+    """Jobs and pipelines by state, videos, and how fast a run at work goes."""
+    width = max((len(name) for name in (*seen.pipelines, "jobs", "store", "videos")), default=0)
+    lines = [("store", seen.url), ("jobs", counts_text(seen.jobs)), ("videos", _videos_text(seen))]
+    lines += [(name, counts_text(by)) for name, by in seen.pipelines.items()]
+    lines += [("run", f"{run.batch.batch_id}: {run.pace}") for run in seen.runs if run.is_at_work]
+    return [f"{name:<{width}}  {text}" for name, text in [*lines, *_cures(seen)]]
+
+
+def _videos_text(seen: Overview) -> str:
+    told = any(video.superseded for video in seen.videos)
+    replaced = f"{counted(seen.replaced, 'job')} replaced by those of later settings" if seen.replaced else ""
+    return f"{seen.video_count:,}" + (f" ({replaced}{'' if told else ': --all lists them'})" if replaced else "")
+
+
+def _cures(seen: Overview) -> Iterator[tuple[str, str]]:
+    """What to do about jobs that nobody is at work on."""
+    lost = next((run for run in seen.runs if run.state == "interrupted"), None)
+    if seen.jobs.get(INTERRUPTED):
+        batch = lost or next(iter(seen.runs), None)
+        yield "next", f"what was committed is kept; go on with: vaengine resume {batch.batch.batch_id if batch else 'BATCH'}"
 
 
 def video_table(seen: Overview, rows: int = ROWS) -> Table:
     """The videos, `rows` at most."""
     shown = seen.videos[:rows]
-    lines = tuple((video.path, video.status, counts_text(Counter(video.pipelines.values())), f"{video.annotations:,}") for video in shown)
+    lines = tuple(
+        (video.path, _state_text(video), counts_text(Counter(video.pipelines.values())), f"{video.annotations:,}") for video in shown
+    )
     return Table(("video", "status", "pipelines", "annotations"), lines, tuple(COLOURS.get(video.status, "") for video in shown))
 
 
+def _state_text(video: VideoRow) -> str:
+    return f"{video.status} (superseded)" if video.superseded else video.status
+
+
 def batch_table(seen: Overview, rows: int = ROWS) -> Table:
-    """The batches, newest first, `rows` at most."""
-    lines = tuple((batch.batch_id, batch.started_at, batch_outcome(batch), f"{len(batch.inputs):,}") for batch in seen.batches[:rows])
+    """The runs of batches, newest first, `rows` at most."""
+    shown = ((run.batch, run.word) for run in seen.runs[:rows])
+    lines = tuple((batch.batch_id, batch.started_at, word, f"{len(batch.inputs):,}") for batch, word in shown)
     return Table(("batch", "started", "outcome", "inputs"), lines)
 
 
@@ -134,13 +191,20 @@ def rest(there: int, rows: int, noun: str) -> str:
 def status_events(seen: Overview) -> Iterator[dict[str, Any]]:
     """Batches, pipelines and videos as JSON events, the counts last."""
     now = timestamp()
-    for batch in seen.batches:
-        yield {"event": "batch", "time": now, **{key: value for key, value in asdict(batch).items() if key != "config"}}
+    for run in seen.runs:
+        yield {"event": "batch", "time": now, **_batch_data(run)}
     for name, by in seen.pipelines.items():
         yield {"event": "pipeline", "time": now, "pipeline": name, **by}
     for video in seen.videos:
         yield {"event": "video", "time": now, **asdict(video)}
-    yield {"event": "report", "time": now, "store": seen.url, "skipped": 0, **seen.jobs, "total": len(seen.videos)}
+    counts = {INTERRUPTED: 0, **seen.jobs}
+    told = {"videos": seen.video_count, "superseded": seen.replaced, "total": len(seen.videos)}
+    yield {"event": "report", "time": now, "store": seen.url, "skipped": 0, **counts, **told}
+
+
+def _batch_data(run: RunState) -> dict[str, Any]:
+    stored = {key: value for key, value in asdict(run.batch).items() if key != "config"}
+    return stored | {"alive": run.is_at_work} | run.data()
 
 
 def failure_events(found: list[Failure]) -> Iterator[dict[str, Any]]:

@@ -38,6 +38,10 @@ class DatabaseRuns(StorageBackend):
                 raise StaleEpoch(epoch, current_epoch(connection))
             lease_queries.end_run(connection, epoch, outcome, self._db.now(connection))
 
+    def holders(self, keys: Sequence[WorkKey]) -> dict[WorkKey, int]:
+        with self._db.read() as connection:
+            return lease_queries.holders(connection, keys)
+
     def batches(self) -> list[StoredBatch]:
         with self._db.read() as connection:
             at = self._db.now(connection)

@@ -73,6 +73,10 @@ class FileRuns(StorageBackend):
                 raise StaleEpoch(epoch, newest)
             self._leases.end(epoch, outcome, now())
 
+    def holders(self, keys: Sequence[WorkKey]) -> dict[WorkKey, int]:
+        found = ((key, self._leases.holder(key)) for key in keys)
+        return {key: epoch for key, epoch in found if epoch is not None}
+
     def batches(self) -> list[StoredBatch]:
         at, runs = now(), (self._leases.run(int(path.stem)) for path in sorted(self._tree.runs.glob("*.json"), reverse=True))
         return [rows.batch_from(run, alive=seen_alive(Pulse.of(run), at)) for run in runs if run]

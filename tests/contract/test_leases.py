@@ -411,3 +411,11 @@ def test_threads_with_stores_of_their_own_get_disjoint_keys_and_all_of_them(stor
         thread.join()
     assert sum(map(len, shares.values())) == len(keys)
     assert set().union(*shares.values()) == set(keys)
+
+
+def test_who_holds_a_key_is_told_to_whoever_asks(store: StorageBackend) -> None:
+    one = begun(store)
+    assert store.holders([*KEYS, CLIP.key(SCENE, "c2")]) == dict.fromkeys(KEYS, one)
+    store.release(one, [SCENES])
+    assert store.holders(KEYS) == {PERSONS: one}
+    assert store.holders([]) == {}
