@@ -23,10 +23,8 @@ REACH_SECONDS = 3.0  # how long an address may take to accept a connection
 ANSWER_SECONDS = 2.0  # and then to answer as Ray's servers do
 RAY_PORT = 6379
 
-# Ray's servers speak gRPC, that is HTTP/2 (RFC 9113): each side begins with a SETTINGS frame, a client after these words.
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-_FRAME_KIND = 3  # position of the byte that says what a frame is
+_CHECK_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"  # what Ray's own health check asks
+_NO_SERVICE = "http2 header with status"  # how gRPC tells of an answer that comes from a web server or a proxy
 _OWN_LOG = re.compile(rb"\[\d{4}-\d\d-\d\d [\d:,.]+ [A-Z] \d+ \d+\] ")  # how a line of Ray's C++ side begins
 
 # Ray reads these when it is imported. Nothing of ours phones home, and its own usage report is off; a pass that is left behind when a
@@ -193,28 +191,35 @@ def reachable(address: str) -> str:
     target = _running_here() if address == "auto" else address.removeprefix("ray://")
     host, _, port = target.partition(":")
     try:
-        with socket.create_connection((host, int(port or RAY_PORT)), timeout=REACH_SECONDS) as connection:
-            is_ray = os.environ.get("RAY_USE_TLS", "0") not in ("", "0") or _answers_as_ray(connection)
+        with socket.create_connection((host, int(port or RAY_PORT)), timeout=REACH_SECONDS):
+            pass
     except (OSError, ValueError) as error:
         raise ClusterUnreachable(
             address, f"{target} does not answer ({error}); start one with `ray start --head`, or check the address"
         ) from error
-    if not is_ray:
+    if not (_uses_tls() or _answers_as_ray(f"{host}:{port or RAY_PORT}")):
         raise ClusterUnreachable(address, f"{target} does not answer as a Ray cluster does; check the address and its port")
     if os.environ.get("RAY_AUTH_MODE") == "token" and not _token_there():
         raise ClusterUnreachable(address, "it asks for a token and there is none; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH")
     return address if address.startswith("ray://") else target
 
 
-def _answers_as_ray(connection: socket.socket) -> bool:
-    """Whether a server speaks gRPC; a proxy or a firewall may accept any connection and never say a word."""
-    connection.settimeout(ANSWER_SECONDS)
-    try:
-        connection.sendall(_PREFACE + _SETTINGS)
-        head = connection.recv(len(_SETTINGS), socket.MSG_WAITALL)
-    except OSError:  # nothing was said, or the connection was closed
-        return False
-    return len(head) == len(_SETTINGS) and head[_FRAME_KIND] == _SETTINGS[_FRAME_KIND]
+def _answers_as_ray(target: str) -> bool:
+    """Whether a server answers to gRPC, be it with a refusal; a proxy or a firewall may accept any connection and know nobody behind it."""
+    import grpc
+
+    with grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary(_CHECK_ALIVE)(b"", timeout=ANSWER_SECONDS)
+        except grpc.RpcError as error:
+            nobody = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
+            return error.code() not in nobody and _NO_SERVICE not in (error.details() or "")
+    return True
+
+
+def _uses_tls() -> bool:
+    """Whether Ray's connections are encrypted: Ray has the certificates, this look has none."""
+    return os.environ.get("RAY_USE_TLS", "0") not in ("", "0")
 
 
 def _token_there() -> bool:
