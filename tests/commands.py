@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -36,6 +37,13 @@ def finished(*arguments: str | Path, env: Mapping[str, str] | None = None) -> su
     process = start(*arguments, env=env)
     out, err = process.communicate(timeout=PATIENCE_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def status(out: Path) -> dict[str, dict[str, Any]]:
+    """What `vaengine status --json` says: the last event of each kind."""
+    told = finished("status", "--out", out, "--json")
+    assert told.returncode == 0, told.stderr
+    return {event["event"]: event for event in map(json.loads, told.stdout.splitlines())}
 
 
 def wait_for(look: Callable[[], T | None], what: str, seconds: float = PATIENCE_S) -> T:

@@ -136,7 +136,7 @@ def _gone_on_with(result: PipelineResult, known: PipelineResult | None) -> Pipel
     """What was begun and has not ended goes on under its first start; what ended and is to be done again starts anew."""
     if result.status in ENDED or known is None or known.status in ENDED:
         return result
-    return replace(result, started_at=known.started_at)
+    return replace(result, started_at=known.started_at or result.started_at)
 
 
 def _waiting(job: BatchJob, standing: Mapping[WorkKey, PipelineResult]) -> BatchJob:

@@ -65,6 +65,8 @@ def test_a_driver_killed_at_any_moment_leaves_a_store_that_the_same_command_comp
 ) -> None:
     process = commands.start(*command(folder, tmp_path))
     kill_when(process, tmp_path / "batch_processing.db", query, at_least)
+    told = commands.status(tmp_path)
+    assert (told["batch"]["state"], told["report"]["running"]) == ("interrupted", 0), "nobody is at work"
     again = commands.finished(*command(folder, tmp_path))
     assert again.returncode == 0, again.stderr
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed

@@ -92,16 +92,21 @@ def test_jobs_of_a_running_batch_are_called_off_paused_and_asked_for_again_from_
 ) -> None:
     """Not all of the clip can be done before it is called off: most of it waits for that."""
     long = clips.with_persons(tmp_path, frames=100, cuts=(25, 60), persons=2).path.rename(tmp_path / "wait.mp4")
-    told = tmp_path / "told.txt"
-    process = commands.start(*command(long, tmp_path / "out"), env={**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(told)})
+    go_on = tmp_path / "told.txt"
+    process = commands.start(*command(long, tmp_path / "out"), env={**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(go_on)})
     db = tmp_path / "out" / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
+    commands.wait_for(lambda: commands.counted(db, "SELECT count(*) FROM jobs WHERE status = 'running'"), "word of its start")
     (job,) = jobs(tmp_path / "out").values()
+    told = commands.status(tmp_path / "out")
+    assert (told["report"]["running"], told["video"]["status"], told["batch"]["state"]) == (1, "running", "running")
+    assert told["video"]["started_at"] is not None
+    assert {"videos_per_hour", "realtime_factor", "eta_s", "videos_done", "videos_failed"} <= told["batch"].keys()
     off = commands.finished("cancel", long, "--out", tmp_path / "out")
     assert off.returncode == 0, off.stderr
     cancelled = jobs(tmp_path / "out")[long.stem]
     assert (cancelled.status, cancelled.failure_kind) == (JobStatus.FAILED, CANCELLED)
-    told.write_text("go\n")
+    go_on.write_text("go\n")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
     kept = commands.counted(db, CHUNKS)

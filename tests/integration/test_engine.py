@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from actors.stores import open_store
+from cluster.session import reachable
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK
 from schemas.errors import UsageError
 from schemas.job import BatchReport
@@ -73,6 +75,21 @@ def cut_off(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_all_videos_are_looked_at_in_one_pass(folder: list[Path], plain: Ran) -> None:
     assert (plain.report.completed, plain.report.passes) == (len(folder), 1)
+
+
+def test_every_job_and_pipeline_says_when_it_was_started_and_none_ended_before(plain: Ran) -> None:
+    with closing(open_store(runs.sqlite(plain.out), read_only=True)) as store:
+        jobs = list(store.jobs())
+    times = [(one.started_at, one.completed_at) for job in jobs for one in (job, *job.pipeline_results.values())]
+    assert len(times) == len(jobs) * 3
+    assert all(started and ended and job.created_at <= started <= ended for job in jobs for started, ended in times)
+
+
+def test_the_cluster_that_runs_here_is_reachable() -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    assert reachable(address) == address
 
 
 def test_the_scenes_of_a_clip_are_its_known_cuts_and_leave_no_gap(clip_folder: Path, plain: Ran) -> None:
