@@ -26,6 +26,7 @@ from tests.results import Clip, done
 from vaengine import overview
 from vaengine.cleaning import clean
 from vaengine.orchestrator import BatchOrchestrator
+from vaengine.pictures.batch_plot import tally
 from vaengine.run_states import RunState, run_state, superseded
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -145,6 +146,7 @@ def test_nothing_of_a_dead_run_is_running_until_it_is_put_back(store: StorageBac
     told = {event["event"]: event for event in overview.status_events(seen)}
     assert (told["batch"]["state"], told["batch"]["alive"], told["video"]["status"]) == ("interrupted", False, "interrupted")
     assert BatchOrchestrator(store).get_status() == BatchStatus(interrupted=1)
+    assert tally(store).outcomes == {"interrupted": 1}
     assert store.load_job_metadata(JOB.job_id).status is JobStatus.RUNNING, "what is stored stays until somebody writes"
     assert [line for line in clean(store, tmp_path) if "pending again" in line] == ["1 job that no run is at work on: pending again"]
     found = store.load_job_metadata(JOB.job_id)

@@ -19,6 +19,7 @@ from schemas.store import StorageBackend
 from vaengine.overview import failures
 from vaengine.pictures.figures import BLUE, DPI, GREY, WIDTH_IN, style
 from vaengine.quantities import counted
+from vaengine.run_states import INTERRUPTED, run_states, shown_states
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,14 @@ ROW_IN: Final = 0.2
 BINS: Final = 30
 PAGE: Final = 100  # videos read at once: their indexes are 8 bytes a frame
 NAME_LENGTH: Final = 34
-OUTCOMES: Final = {"completed": "#009E73", "failed": "#D55E00", "running": "#F0E442", "retrying": "#CC79A7", "pending": "#C9C9C9"}
+OUTCOMES: Final = {
+    "completed": "#009E73",
+    "failed": "#D55E00",
+    "running": "#F0E442",
+    "retrying": "#CC79A7",
+    INTERRUPTED: "#8C6D31",
+    "pending": "#C9C9C9",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +129,20 @@ def draw(seen: Tally) -> Figure:
 
 
 def _videos(store: StorageBackend, jobs: Iterable[BatchJob]) -> Iterator[VideoTally]:
+    runs = run_states(store)
     for page in _pages(jobs, PAGE):
-        known = store.videos([job.video_id for job in page])
+        known, states = store.videos([job.video_id for job in page]), shown_states(store, page, runs)
         for job in page:
             duration_s = known[job.video_id].duration_s if job.video_id in known else None
-            yield _tally_of(store, job, duration_s)
+            yield _tally_of(store, job, states[job.job_id], duration_s)
 
 
-def _tally_of(store: StorageBackend, job: BatchJob, duration_s: float | None) -> VideoTally:
+def _tally_of(store: StorageBackend, job: BatchJob, state: str, duration_s: float | None) -> VideoTally:
     done = {name: result for name, result in job.pipeline_results.items() if result.status is JobStatus.COMPLETED}
     seconds = [result.processing_time_seconds for result in done.values() if result.processing_time_seconds is not None]
     return VideoTally(
         name=job.video_path.name,
-        outcome=str(job.status),
+        outcome=state,
         duration_s=duration_s,
         scenes=done[SCENE].annotation_count if SCENE in done else None,
         persons=_persons(store, WorkKey(job.video_id, PERSON, done[PERSON].config_hash)) if PERSON in done else None,
