@@ -29,7 +29,7 @@ class Timed(Protocol):
 class Pace:
     """How fast jobs end. `ended` were worked on and ended in `elapsed_s` seconds, `left` have not ended.
 
-    `ended_at` is None while something is left. `average_s` is the mean of the seconds from start to end of those that ended.
+    `ended_at` is None while something is left. `average_s` is the mean of the seconds from start to end.
     A rate is None before the first end, and the time left too.
     """
 
@@ -50,9 +50,10 @@ class Pace:
 
 
 def pace_of(items: Iterable[Timed], now: datetime, *, since: datetime | None = None) -> Pace:
-    """The pace of these jobs, or of one pipeline of each; what ended before `since`, such as when a batch was resumed, does not count.
+    """The pace of these jobs, or of one pipeline of each.
 
-    What ended without having been started, such as a file that cannot be read, costs no time and is no part of the rate.
+    What ended before `since`, such as the moment a batch was resumed, does not count. What ended without having been
+    started, such as a file that cannot be read, took no time and is no part of the rate.
     """
     known = list(items)
     ended = [one for one in known if _ended_since(one, since)]
@@ -84,7 +85,7 @@ def eta_s(left: int, rate_per_hour: float | None) -> float | None:
 
 
 def videos_per_hour(run: Snapshot) -> float | None:
-    """Videos that a run ends in an hour, since its first chunk was started; those that were up to date do not count."""
+    """Videos that a run ends in an hour, from its first chunk on; those that were up to date do not count."""
     return per_hour(run.videos_done + run.videos_failed, run.working_s)
 
 

@@ -1,4 +1,4 @@
-"""Which runs of a store are at work, and which jobs nobody is at work on although a run has left them as running."""
+"""Which runs of a store are at work, and which jobs a dead run has left as running."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ State = Literal["ended", "running", "silent", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A run of a batch. `silent`: its process is there but has given no sign of life for a minute, so others may take over its work.
+    """A run of a batch.
 
+    `silent`: its process is there but has given no sign of life for a minute, so others may take over its work.
     `snapshot` is what a run that has not ended last said of itself, `silent_s` how long ago.
     """
 
@@ -91,8 +92,8 @@ def run_states(store: StorageBackend) -> tuple[RunState, ...]:
 def run_state(batch: StoredBatch, now: datetime, *, host: str | None = None) -> RunState:
     """How a run stands as seen at time `now`, UTC, on the machine `host` (None: this one).
 
-    Of one on another machine only its signs of life are known. Of one on this machine its process is: a younger one has been given its
-    number since.
+    Of one on another machine only its signs of life are known. Of one on this machine its process is known. A process
+    that is younger than the run is another one, which was given its number.
     """
     beat_at = text_time(batch.heartbeat_at or batch.started_at)
     silent_s = max(0.0, (now - beat_at).total_seconds()) if beat_at else 0.0
@@ -113,7 +114,7 @@ def _with_progress(run: RunState, store: StorageBackend) -> RunState:
 
 
 def shown_states(store: StorageBackend, jobs: Sequence[BatchJob], runs: Iterable[RunState]) -> dict[str, str]:
-    """State of each job as it is shown: what nobody is at work on is `interrupted`, however a dead run has left it."""
+    """State of each job as it is shown: `interrupted` where a dead run has left it in work."""
     in_work = [job for job in jobs if job.status in IN_WORK]
     holders = store.holders([key for job in in_work for key in _open_keys(job)]) if in_work else {}
     live = {run.batch.epoch for run in runs if run.is_at_work}
@@ -133,7 +134,7 @@ def _open_keys(job: BatchJob) -> list[WorkKey]:
 
 
 def superseded(jobs: Sequence[BatchJob], batches: Iterable[StoredBatch]) -> set[str]:
-    """Jobs of which every result is that of a later job of the same video too, or was replaced by a complete one of it.
+    """Jobs that a later job of the same video makes superfluous: it has each of their results too, or a complete one instead.
 
     The later of two jobs is the one that a later run asked for.
     """
