@@ -28,7 +28,8 @@ TRANSIENT: Final[Mapping[str, str]] = {  # kind of failure -> section of `recove
 }
 PERMANENT: Final = frozenset({
     *("usage", "weights"),
-    *("video", "empty_file", "not_a_video", "no_video_stream", "no_sound_stream", "unknown_coding", "no_frames", "unreadable", "file_name"),
+    *("video", "empty_file", "not_a_video", "no_video_stream", "no_video_track", "no_sound_stream", "unknown_coding", "no_frames"),
+    *("unreadable", "file_name"),
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
     *("internal", "model", "not_started"),
