@@ -175,9 +175,10 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """Jobs of a store by state; `interrupted` were in work when their run died, and nobody is at work on them.
+    """Jobs of a store by state.
 
-    Times and pace are those of its newest batch, UTC and as in `BatchProgress`; two that count the same are equal whatever these are.
+    `interrupted` jobs were in work when their run died, and nobody is at work on them. Times and pace are those of its
+    newest batch, UTC and as in `BatchProgress`; two that count the same are equal whatever these are.
     """
 
     pending: int = 0

@@ -82,7 +82,7 @@ class BatchOrchestrator:
         return run_in_turn(checkpoint.request(), lambda part: Engine(part).run())
 
     def get_status(self) -> BatchStatus:
-        """Jobs of the store by the state that `vaengine status` shows; jobs added and not yet run count as pending.
+        """Jobs by the state that `vaengine status` shows; jobs added and not yet run count as pending.
 
         Times and pace are those of the newest batch.
         """
