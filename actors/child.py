@@ -115,9 +115,9 @@ def _last_words(said: IO[bytes]) -> str | None:
 
 
 def settle_in(descriptor: int) -> Connection:
-    """Make this process a child: it ends with its parent, leaves Ctrl-C to it, and tells where it crashes. Returns its connection."""
+    """Make this process a child: it ends with its parent, leaves the terminal to it, and tells where it crashes. Returns its connection."""
     end_with_parent()
-    os.setpgid(0, 0)
+    os.setsid()  # no Ctrl-C of its own, and no stop for what a library does to the terminal of a group in the background
     faulthandler.enable()
     line = Connection(descriptor)
     line.send("ready")

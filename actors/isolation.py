@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from actors.child import Child
 from actors.isolated import Done, Order, Phase
 from actors.limits import MIB, Limits, resident_bytes
+from actors.patience import PatienceClock
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from actors.stages import CrewNames, Deliveries, Watch
 from schemas.chunk import ChunkSpec
@@ -47,19 +47,20 @@ class Cell:
         line = self._child.line()
         values: list[Value] = []
         phase: str | None = None
-        heard_s = time.monotonic()
+        clock = PatienceClock()
+        heard_s = clock()
         try:
             line.send(Order(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
             while True:
                 if line.poll(LOOK_SECONDS):
-                    told, heard_s = line.recv(), time.monotonic()
+                    told, heard_s = line.recv(), clock()
                     if isinstance(told, Done):
                         return _told(work.chunk_id, values)
                     if isinstance(told, Phase):
                         phase = told.pipeline
                     else:
                         values.append(told)
-                elif reason := self._excess(time.monotonic() - heard_s):
+                elif reason := self._excess(clock() - heard_s):
                     return self._ended(work, phase, reason)
                 if stopping():
                     self.close()

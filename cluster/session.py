@@ -130,6 +130,9 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
     except Exception as error:  # what Ray raises where the node it starts dies on the way has no type of its own
         ray.shutdown()
         raise NodeLost(f"Ray's node, while it was started ({str(error).splitlines()[0]}),") from error
+    except BaseException:  # somebody does not wait for it: what has been started so far is ended
+        ray.shutdown()
+        raise
 
 
 def _keep_off_standard_output() -> None:
@@ -163,7 +166,8 @@ def _without_log_level_note() -> Iterator[None]:
             held.seek(0)
             for line in held:
                 if b"RAY_BACKEND_LOG_LEVEL" not in line and not _OWN_LOG.match(line):
-                    os.write(2, line)
+                    with contextlib.suppress(OSError):  # a terminal that is closed by now
+                        os.write(2, line)
 
 
 def _session(*, started: bool) -> Session:

@@ -122,7 +122,7 @@ class BatchReport:
     frames_decoded: int = 0
     video_s: float = 0.0  # seconds of video worked through in this run
     passes: int = 0
-    stopped_by: str | None = None  # "SIGINT" or "SIGTERM"
+    stopped_by: str | None = None  # "SIGINT", "SIGTERM" or "SIGHUP"
     halted: str | None = None  # why nothing more could be stored, one line
     started_at: datetime | None = None  # UTC
     ended_at: datetime | None = None

@@ -9,7 +9,10 @@ def main() -> None:
     """The installed command."""
     try:
         from vaengine.cli import main as command
-
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped, before anything was begun\n")
+        sys.exit(STOPPED)
+    try:
         command()
     except KeyboardInterrupt:
         sys.exit(STOPPED)

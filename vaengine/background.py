@@ -141,7 +141,7 @@ def main() -> int:
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Output(1, "wb", closefd=False)), encoding="utf-8", errors="backslashreplace")
     request: RunRequest = pickle.load(sys.stdin.buffer)
     with Signals() as signals:
-        threading.Thread(target=_stop_when_closed, daemon=True).start()
+        threading.Thread(target=_stop_when_closed, args=(_taken_input(),), daemon=True).start()
         try:
             return carry_out(request, signals, as_json=True)
         except VaengineError as error:
@@ -159,8 +159,17 @@ class _Output(io.FileIO):
             return memoryview(data).nbytes
 
 
-def _stop_when_closed() -> None:
-    while os.read(0, 1024):  # not sys.stdin, whose lock a thread must not hold when the interpreter ends
+def _taken_input() -> int:
+    """Standard input under another number, which nothing that is started inherits; what is started finds it empty."""
+    taken = os.dup(0)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return taken
+
+
+def _stop_when_closed(descriptor: int) -> None:
+    while os.read(descriptor, 1024):  # not sys.stdin, whose lock a thread must not hold when the interpreter ends
         pass
     os.kill(os.getpid(), signal.SIGINT)
 

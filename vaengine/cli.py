@@ -22,6 +22,7 @@ from vaengine.cli_pictures import plot, render
 from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
 from vaengine.output import Once, print_events, print_lines, print_table, say
 from vaengine.supervision import Beginning, calls_for_it, supervised
+from vaengine.terminal import outlive_terminal
 
 WRONG_USE: Final = 2
 OTHER_NAMES: Final = {  # of other tools
@@ -36,7 +37,7 @@ CommandLineError: type[Exception] = next(kind for kind in typer.BadParameter.__m
 app = typer.Typer(
     name="vaengine",
     help="Annotates folders of videos: scenes, persons, faces and sound, exactly once, whatever happens on the way.",
-    epilog="Exit codes: 0 all done; 1 some work failed; 2 wrong use, nothing stored; 130, 143 stopped, what was done is kept.",
+    epilog="Exit codes: 0 all done; 1 some work failed; 2 wrong use, nothing stored; 129, 130, 143 stopped, what was done is kept.",
     add_completion=False,
     rich_markup_mode=None,  # plain help is half as slow to show, and `[default: ...]` is no markup
     pretty_exceptions_enable=False,
@@ -204,9 +205,10 @@ def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | N
 
 def main() -> None:
     """The installed command."""
-    beginning = Beginning.now()  # before any fork
-    code = supervised() if calls_for_it(sys.argv[1:]) else None
-    sys.exit(outcome(sys.argv[1:], beginning) if code is None else code)
+    beginning, arguments = Beginning.now(), sys.argv[1:]  # before any fork
+    outlive_terminal()
+    code = supervised(arguments) if calls_for_it(arguments) else None
+    sys.exit(outcome(arguments, beginning) if code is None else code)
 
 
 def outcome(arguments: list[str], beginning: Beginning | None = None) -> int:

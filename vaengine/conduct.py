@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Final
 from schemas.errors import VaengineError
 from schemas.job import BatchJob, JobStatus
 from vaengine import report as reports
+from vaengine.checkpoint import path_in
+from vaengine.child_process import KEPT, LIVE
 from vaengine.inputs import left_alone_text
 from vaengine.output import print_event, print_events, print_lines, print_table
+from vaengine.supervision import tell_parent
 
 if TYPE_CHECKING:
     from schemas.job import BatchReport
@@ -41,6 +44,8 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
         def listen(snapshot: Snapshot) -> None:
             signals.rearm()  # ray.init took SIGTERM
             display(snapshot)
+            if display.live:
+                tell_parent(LIVE)
             if as_json and finishes:
                 print_events(map(reports.finished_event, finishes.new(snapshot)))
 
@@ -48,6 +53,7 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
             nonlocal finishes
             engine = Engine(part, listener=listen)
             finishes = finishes or Finishes(part.store_url, engine.batch_id)
+            tell_parent(KEPT, str(path_in(part.out, engine.batch_id)), reports.resume_command(engine.batch_id, part.out))
             signals.deliver_to(engine.stop)
             return engine.run()
 

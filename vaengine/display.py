@@ -24,7 +24,10 @@ LOAD_SECONDS: Final = 2.0  # between two measurements of the machine
 
 
 class Display(Protocol):
-    """Takes a snapshot about twice a second, between entering and leaving."""
+    """Takes a snapshot about twice a second, between entering and leaving; a `live` one redraws the last lines of a terminal."""
+
+    @property
+    def live(self) -> bool: ...
 
     def __call__(self, snapshot: Snapshot) -> None: ...
     def __enter__(self) -> Display: ...
@@ -152,6 +155,8 @@ class Every:
 class Lines:
     """Plain lines: the state every few seconds, each failure at once, the last state at the end."""
 
+    live: Final = False
+
     def __init__(self, stream: TextIO, every: Every | None = None) -> None:
         self._stream = stream
         self._every = every or Every(PLAIN_SECONDS)
@@ -182,6 +187,8 @@ class Lines:
 class Events:
     """One JSON object a line: progress every few seconds, each failure at once, the last state at the end."""
 
+    live: Final = False
+
     def __init__(self, stream: TextIO, every: Every | None = None) -> None:
         self._stream = stream
         self._every = every or Every(EVENT_SECONDS)
@@ -209,6 +216,8 @@ class Events:
 
 class Bars:
     """Live bars, redrawn with each snapshot: one per pipeline, one over all, the pace, the machine, the last failures."""
+
+    live: Final = True
 
     def __init__(self, console: Console) -> None:
         from rich.live import Live

@@ -31,6 +31,7 @@ from schemas.progress import Snapshot
 from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
+from vaengine.control import Obedience
 from vaengine.crew import job_finder
 from vaengine.fitting import check_models
 from vaengine.forecast import require_room
@@ -66,10 +67,14 @@ class Engine:
         self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
         self._listener = listener or (lambda snapshot: None)
         self._stopped_by: str | None = None
+        self._waiting = False  # for something that takes long and of which nothing is stored
 
     def stop(self, signal_name: str) -> None:
-        """Begin no further chunk; `run` returns once those in work are committed. Safe in a signal handler."""
+        """Begin no further chunk; `run` returns once those in work are committed. For a signal handler of the thread that runs."""
         self._stopped_by = self._stopped_by or signal_name
+        if self._waiting:
+            self._waiting = False
+            raise _StoppedEarly
 
     def plan(self) -> PlanSummary:
         """What `run` would do, without Ray and without touching the store."""
@@ -114,19 +119,35 @@ class Engine:
         intake = Intake(self._request, self.batch_id)
         with self._closing_on_error(store, epoch), self._projecting(tally) as projector, _probing(self._request, store) as probing:
             engine = self._request.settings.engine
-            first = intake.take(probing.page(engine.page_chunks, engine.chunk_seconds), store, epoch)
-            if probing.exhausted:
-                first = replace(first, left=self._after_others(first.left, intake, store, epoch))
-            if first.left.has_work or not probing.exhausted:
-                epoch = self._run_on_ray(store, epoch, intake, probing, first, projector, tally)
-            else:
-                self._finish_here(store, epoch, first, tally)
+            try:
+                with self._stoppable():
+                    page = probing.page(engine.page_chunks, engine.chunk_seconds)
+                first = intake.take(page, store, epoch)
+                if probing.exhausted:
+                    first = replace(first, left=self._after_others(first.left, intake, store, epoch))
+                if first.left.has_work or not probing.exhausted:
+                    epoch = self._run_on_ray(store, epoch, intake, probing, first, projector, tally)
+                else:
+                    self._finish_here(store, epoch, first, tally)
+            except _StoppedEarly:
+                Obedience(intake).set_down(intake.left(store, epoch), store, epoch)
             if projector:  # also mends what is missing or stale of videos that needed no work
                 projector.refresh(entry.job_id for entry in intake.entries.values())
         outcomes = intake.outcomes(store)
         with contextlib.suppress(DiskFull, StoreFailed) if tally.halted else contextlib.nullcontext():  # said already
             store.close_run(epoch, _word_for(outcomes, stopped=bool(self._stopped_by or tally.halted)))
         return outcomes
+
+    @contextlib.contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """For what takes long while nothing is in work yet: a stop does not wait for its end. Raises `_StoppedEarly`."""
+        if self._stopped_by:
+            raise _StoppedEarly
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
 
     def _after_others(self, left: Left, intake: Intake, store: StorageBackend, epoch: int) -> Left:
         """What there is to do, once there is anything or nothing any more: other runs may hold it all, and waiting needs no Ray."""
@@ -173,7 +194,7 @@ class Engine:
             if projector:
                 projector.refresh({intake.entries[finished.key.video_id].job_id for finished in ended})
 
-        controls = Controls(lambda: self._stopped_by, self._listener, refresh, lambda: store.open_run(self._run_info()))
+        controls = Controls(lambda: self._stopped_by, self._listener, refresh, lambda: store.open_run(self._run_info()), self._stoppable)
         for again in range(MOST_NODES):
             try:
                 return self._shift(epoch, intake, probing, first, controls, tally)
@@ -187,7 +208,9 @@ class Engine:
 
     def _shift(self, epoch: int, intake: Intake, probing: Probing, first: Workload, controls: Controls, tally: _Tally) -> int:
         """One Ray session from its beginning to its end."""
-        with self._session() as ray_session:
+        with contextlib.ExitStack() as stack:
+            with self._stoppable():
+                ray_session = stack.enter_context(self._session())
             shift = Shift(self._request, ray_session, place(ray_session.inventory, self._demand), intake, controls)
             shift.work_through(first, probing, epoch)
         tally.snapshot, tally.passes, tally.halted = shift.snapshot, tally.passes + shift.passes, shift.halted
@@ -236,6 +259,10 @@ class Engine:
 def _store_of(request: RunRequest) -> StorageBackend:
     make_output_folder(request.out)
     return open_store(request.store_url)
+
+
+class _StoppedEarly(BaseException):
+    """A stop before anything was in work; no `Exception`, which Ray would catch while it starts."""
 
 
 class _Unwatched:

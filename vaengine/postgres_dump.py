@@ -59,7 +59,14 @@ def _version_in(folder: Path) -> str | None:
     if not all(os.access(folder / name, os.X_OK) for name in (DUMP, RESTORE)):
         return None
     try:
-        told = subprocess.run([folder / DUMP, "--version"], capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+        told = subprocess.run(
+            [folder / DUMP, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return version_told(told.stdout)
@@ -108,6 +115,7 @@ def _told(target: Path, command: list[str | Path], environment: Mapping[str, str
     """Run a program that ends with this one; raises `BackupFailed` with its first line where it fails."""
     done = subprocess.run(
         command,
+        stdin=subprocess.DEVNULL,
         env=dict(environment),
         capture_output=True,
         text=True,

@@ -107,7 +107,14 @@ def version_in(folder: Path) -> str | None:
     if not all(os.access(folder / name, os.X_OK) for name in NEEDED):
         return None
     try:
-        told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+        told = subprocess.run(
+            [folder / "postgres", "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return version_told(told.stdout)

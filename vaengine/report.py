@@ -25,7 +25,7 @@ STYLES: Final = {"failed": "red", "pending": "yellow", "completed": "green", "sk
 
 
 def exit_code(report: BatchReport) -> int:
-    """0 when every result is there, 1 when some are not, 130 or 143 when a signal ended the run."""
+    """0 when every result is there, 1 when some are not, 129, 130 or 143 when a signal ended the run."""
     from vaengine.signals import EXIT_CODES
 
     if report.stopped_by is not None:
@@ -81,9 +81,8 @@ def places(request: RunRequest, batch_id: str) -> list[str]:
 
 def next_steps(report: BatchReport, request: RunRequest) -> list[str]:
     """Commands that go on from here."""
-    out = shlex.quote(str(request.out))
     unfinished = report.failed or report.pending or report.stopped_by
-    steps = [f"vaengine resume {report.batch_id} --out {out}   # does only what is missing"] if unfinished else []
+    steps = [f"{resume_command(report.batch_id, request.out)}   # does only what is missing"] if unfinished else []
     errors = [f"vaengine errors {_store_option(request)}"] if report.failed else []
     return [*steps, *errors, f"vaengine status {_store_option(request)}", *_password_note(request.store_url)]
 
@@ -95,6 +94,11 @@ def _password_note(url: str) -> list[str]:
     if without_password(url) == url or is_own_server(url):
         return []
     return ["# set PGPASSWORD, or add the server to ~/.pgpass, before these commands: addresses are shown without a password"]
+
+
+def resume_command(batch_id: str, out: Path) -> str:
+    """The command that goes on with a batch."""
+    return f"vaengine resume {batch_id} --out {shlex.quote(str(out))}"
 
 
 def _store_option(request: RunRequest) -> str:

@@ -49,6 +49,7 @@ class Controls:
     listener: Callable[[Snapshot], None]
     ended: Callable[[list[Finished]], None]  # pipelines that ended since the last call
     new_epoch: Callable[[], int]
+    stoppable: Callable[[], contextlib.AbstractContextManager[None]]  # for a wait while nothing is in work, which a stop ends at once
 
 
 class Shift:
@@ -88,8 +89,9 @@ class Shift:
         work: Workload | None = first
         while work is not None:
             with self._surviving():
-                self._begin(work, last=probing.exhausted)
-                fresh, _ = self._sorted(work.left)
+                with self._controls.stoppable() if work is first else contextlib.nullcontext():  # for actors that start
+                    self._begin(work, last=probing.exhausted)
+                    fresh, _ = self._sorted(work.left)
                 self._pass(fresh)
             work = self._next_page(probing)
 

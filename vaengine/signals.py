@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first finishes what is in work, a second ends the process at once."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first finishes what is in work, a second ends the process at once."""
 
 from __future__ import annotations
 
@@ -10,20 +10,39 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Final
 
-EXIT_CODES: Final = {"SIGINT": 130, "SIGTERM": 143}  # 128 + the signal's number, as shells have it
+EXIT_CODES: Final = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}  # 128 + the signal's number, as shells have it
 SAME_SECONDS: Final = 0.5  # within which a signal that comes twice was sent once: to a whole group, whose parent passes its own copy on
 
 
-class Signals:
-    """Carries the two signals to a run; a context manager that puts the handlers there before back.
-
-    Until `deliver_to` names a run, a signal ends the process with its exit code. `rearm` is for after `ray.init`, which replaces the
-    SIGTERM handler.
-    """
+class Asks:
+    """Tells the first signal, the same one once more, and a second that ends the run at once."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._received_s = clock, 0.0
         self.received: str | None = None
+
+    def first(self, name: str) -> bool:
+        """Note a signal; whether it is the first."""
+        if self.received is not None:
+            return False
+        self.received, self._received_s = name, self._clock()
+        return True
+
+    def repeats(self, name: str) -> bool:
+        """Whether a later signal is the first one once more. A session that ends sends SIGTERM and SIGHUP together."""
+        alike = name == self.received or "SIGHUP" in (name, self.received)
+        return alike and self._clock() - self._received_s < SAME_SECONDS
+
+
+class Signals:
+    """Carries these signals to a run; a context manager that puts the handlers there before back.
+
+    Until `deliver_to` names a run, a signal ends the process with its exit code. `rearm` is for after `ray.init`, which replaces the
+    SIGTERM handler. SIGHUP stays ignored where it was, as by nohup.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._asks = Asks(clock)
         self._stop: Callable[[str], None] | None = None
         self._before: dict[str, object] = {}
 
@@ -33,22 +52,22 @@ class Signals:
     def rearm(self) -> None:
         """Take the signals again; does nothing outside the main thread, which alone may."""
         if threading.current_thread() is threading.main_thread():
-            for name in EXIT_CODES:
+            for name in self._before:
                 signal.signal(signal.Signals[name], self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        name, at_s = signal.Signals(number).name, self._clock()
-        if name == self.received and at_s - self._received_s < SAME_SECONDS:
-            return
-        if self.received is not None:
+        name = signal.Signals(number).name
+        if not self._asks.first(name):
+            if self._asks.repeats(name):
+                return
             os._exit(EXIT_CODES[name])  # asked twice: no clean-up, whose hanging may be the very reason
-        self.received, self._received_s = name, at_s
         if self._stop is None:
             raise SystemExit(EXIT_CODES[name])
         self._stop(name)
 
     def __enter__(self) -> Signals:
-        self._before = {name: signal.getsignal(signal.Signals[name]) for name in EXIT_CODES}
+        before = {name: signal.getsignal(signal.Signals[name]) for name in EXIT_CODES}
+        self._before = {name: handler for name, handler in before.items() if name != "SIGHUP" or handler != signal.SIG_IGN}
         self.rearm()
         return self
 

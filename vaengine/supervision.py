@@ -2,30 +2,35 @@
 
 Its client of the object store does so with `_exit(1)`, from C++ and in any thread (Ray's `plasma/client.cc`,
 `exit_on_connection_failure`), so that no code of ours can notice, let alone go on.
+
+The child leads a session of its own, which has no terminal: nothing that it starts can be stopped for touching one (SIGTTIN, SIGTTOU), and
+Ray's processes get no Ctrl-C of their own, which would end workers with the chunks that they hold. The terminal is the parent's, which is
+never busy and passes on what comes from it.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
+import json
 import os
 import signal
 import sys
+import tempfile
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import FrameType
-from typing import Final
+from pathlib import Path
+from typing import IO, Final
 
 from actors.leash import end_with_parent
+from vaengine.child_process import ENDED, ChildProcess, Vigil, last_word, passed_on
+from vaengine.output import say
+from vaengine.signals import EXIT_CODES
+from vaengine.terminal import leave_line
 
 SUPERVISED: Final = ("run", "resume")
 MOST_STARTS: Final = 4
-STOPPED: Final = (130, 143)  # by somebody who asked twice, of the child itself
-WATCHED: Final = (signal.SIGINT, signal.SIGTERM)
-
-_SAID: Final = b"."  # what a child says at its orderly end
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,75 +51,80 @@ def new_batch_id() -> str:
 
 
 def calls_for_it(arguments: Sequence[str]) -> bool:
-    """Whether a command line starts a run that can be started again; a list on standard input can be read only once."""
-    return bool(arguments) and arguments[0] in SUPERVISED and "-" not in arguments and sys.platform == "linux"
+    """Whether a command line starts a run, which can be started again."""
+    return bool(arguments) and arguments[0] in SUPERVISED and sys.platform == "linux"
 
 
-def supervised() -> int | None:
+def supervised(arguments: Sequence[str] = ()) -> int | None:
     """Fork. In the child: None, to do the work. In the parent: the exit code, once a child has come to an end by its own decision.
 
-    Call it while this process has one thread and nothing open. A child dies with its parent and gets the signals that the parent gets.
+    Call it while this process has one thread and nothing open. A child dies with its parent, gets the signals that the parent gets, stops
+    and goes on with it, and reads nothing on standard input but a list of paths that `arguments` name, from the beginning at each start.
     """
-    told: list[int] = []
+    reads = _standard_input(arguments)
+    for number in (signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)  # also of this process, whose last word must be said in the background too
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on())  # they wait until somebody takes them
+    vigil = Vigil()
     for start in range(MOST_STARTS):
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)  # until there is somebody to pass them on to
-        child = _forked()
+        child = _forked(reads)
         if child is None:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             return None
-        ending = child.ending(told)
-        if ending.orderly or told or ending.code in STOPPED or start == MOST_STARTS - 1:
+        ending = vigil.ending(child)
+        if ending.orderly or vigil.asked or ending.code in EXIT_CODES.values() or start == MOST_STARTS - 1:
+            if word := last_word(ending):
+                leave_line()
+                say(word)
             return ending.code
-        print("the run's process is lost, probably with Ray's node; it is started again", file=sys.stderr, flush=True)  # noqa: T201 before any display
+        say("the run's process is lost, probably with Ray's node; it is started again")
     raise AssertionError("the last start has an end")
 
 
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """How a child ended; `orderly`: it got to the end of its own code."""
-
-    code: int
-    orderly: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Child:
-    pid: int
-    said: int  # descriptor from which its last word is read
-
-    def ending(self, told: list[int]) -> _Ending:
-        """Wait for it, and pass signals on meanwhile; `told` gets those that there were."""
-
-        def pass_on(number: int, _frame: FrameType | None) -> None:
-            told.append(number)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
-        before = {number: signal.signal(number, pass_on) for number in WATCHED}
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-        _, status = os.waitpid(self.pid, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.set_blocking(self.said, False)
-        try:
-            orderly = os.read(self.said, 1) == _SAID
-        except BlockingIOError:  # a process of its own still holds the other end
-            orderly = False
-        os.close(self.said)
-        code = os.waitstatus_to_exitcode(status)
-        return _Ending(code if code >= 0 else 128 - code, orderly)
+def tell_parent(fact: str, *values: str) -> None:
+    """Let the process that supervises this one know a fact of `child_process`, once; does nothing where there is none."""
+    if _told is not None and fact not in _told.facts:
+        _told.facts.add(fact)
+        os.write(_told.descriptor, json.dumps([fact, *values]).encode() + b"\n")
 
 
-def _forked() -> _Child | None:
+@dataclass(slots=True)
+class _Told:
+    """What a child has told its parent, and where."""
+
+    descriptor: int
+    facts: set[str] = field(default_factory=set)
+
+
+_told: _Told | None = None  # a process has one parent, and nobody hands it on
+
+
+def _standard_input(arguments: Sequence[str]) -> IO[bytes]:
+    """What every child reads: nothing, or a list of paths, which can be read only once and is therefore kept."""
+    if "-" not in arguments:
+        return Path(os.devnull).open("rb")  # open for as long as there may be another child
+    kept = tempfile.TemporaryFile()  # noqa: SIM115
+    kept.write(sys.stdin.buffer.read())
+    kept.flush()
+    return kept
+
+
+def _forked(reads: IO[bytes]) -> ChildProcess | None:
     """A child, or None in the child."""
-    parent, (hear, say) = os.getpid(), os.pipe()
+    parent, (hear, say_on) = os.getpid(), os.pipe()
     if pid := os.fork():
-        os.close(say)
-        return _Child(pid, hear)
+        os.close(say_on)
+        os.set_blocking(hear, False)
+        return ChildProcess(pid, hear)
     os.close(hear)
     end_with_parent()
     if os.getppid() != parent:  # it was quicker
         os._exit(1)
-    os.setpgid(0, 0)  # Ctrl-C in a terminal is the parent's, which passes it on: once, however it came
-    atexit.register(os.write, say, _SAID)
+    os.setsid()
+    reads.seek(0)
+    os.dup2(reads.fileno(), 0)
+    global _told  # noqa: PLW0603
+    _told = _Told(say_on)
+    atexit.register(tell_parent, ENDED)
     return None

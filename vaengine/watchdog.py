@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from actors.coordinator import Standing
+from actors.patience import PatienceClock
 from cluster.diagnosis import Shortage, shortage
 from vaengine.output import say
 
@@ -20,12 +20,12 @@ class Watchdog:
         self,
         patience_s: float,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         look: Callable[[], Shortage] = shortage,
         bark: Callable[[str], None] = say,
     ) -> None:
-        self._patience_s, self._clock, self._look_around, self._bark = patience_s, clock, look, bark
-        self._moved_s, self._before = clock(), (0.0, 0.0, 0, 0)
+        self._patience_s, self._clock, self._look_around, self._bark = patience_s, clock or PatienceClock(), look, bark
+        self._moved_s, self._before = self._clock(), (0.0, 0.0, 0, 0)
 
     def look(self, standing: Standing) -> None:
         """Note what moved, or say what is in the way."""

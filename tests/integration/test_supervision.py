@@ -93,6 +93,42 @@ def test_a_signal_is_passed_on_once_and_ends_it_for_good(tmp_path: Path) -> None
     assert (process.returncode, len(told(tmp_path / "starts"))) == (1, 1)
 
 
+WAITS = """
+from vaengine.signals import Signals
+with Signals():
+    starts.with_name("ready").touch()
+    time.sleep(100)
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_each_signal_has_its_exit_code(sent: signal.Signals, code: int, tmp_path: Path) -> None:
+    process = started(WAITS, tmp_path / "starts")
+    commands.wait_for((tmp_path / "ready").exists, "the child")
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, len(told(tmp_path / "starts"))) == (code, 1)
+    assert err.splitlines() == ["stopping; once more to stop at once", "stopped, before anything was annotated"]
+
+
+LISTED = """
+import os, pathlib, sys
+from vaengine.supervision import supervised
+code = supervised(["run", "-"])
+if code is not None:
+    sys.exit(code)
+with pathlib.Path(sys.argv[1]).open("a") as told:
+    told.write(sys.stdin.read())
+os._exit(1) if pathlib.Path(sys.argv[1]).read_text().count("a.mp4") < 3 else sys.exit(7)
+"""
+
+
+def test_a_list_on_standard_input_is_there_at_each_start(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LISTED, str(tmp_path / "read")]
+    done = subprocess.run(command, cwd=CHECKOUT, input="a.mp4\nb.mp4\n", capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, (tmp_path / "read").read_text()) == (7, "a.mp4\nb.mp4\n" * 3), done.stderr
+
+
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     process = started("starts.with_name('ready').touch(); time.sleep(100)", tmp_path / "starts")
     commands.wait_for((tmp_path / "ready").exists, "the child")
@@ -105,6 +141,6 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
 def test_only_what_can_be_started_again_is() -> None:
     assert calls_for_it(["run", "clips/"])
     assert calls_for_it(["resume", "4711"])
-    assert not calls_for_it(["run", "-"])
+    assert calls_for_it(["run", "-"]), "a list on standard input is kept for the next start"
     assert not calls_for_it(["status"])
     assert not calls_for_it([])

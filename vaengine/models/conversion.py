@@ -41,7 +41,7 @@ def converted(weights: Path, sha256: str, cache: Path, *, looks: bool, before: C
 
 def _convert(weights: Path, sha256: str, target: Path, *, looks: bool) -> None:
     command = [sys.executable, "-P", "-m", "actors.onnx_export", str(weights), sha256, str(target), *(["looks"] if looks else [])]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode or not target.is_file():
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise UnsuitableWeights(str(weights), lines[-1] if lines else f"its conversion ended with exit code {done.returncode}")
