@@ -41,7 +41,7 @@ class Terminal:
     def __init__(self, env: Mapping[str, str] | None = None) -> None:
         shell = shutil.which("bash")
         assert shell is not None, "a shell with job control"
-        self.text, self._heard_s = "", time.monotonic()
+        self._text, self._seen = "", 0  # all that was shown, and how much of it was waited for
         environment = {**(env or os.environ), "TERM": "xterm-256color", "PS1": PROMPT, "HISTFILE": ""}
         self.pid, self._master = pty.fork()
         if self.pid == 0:
@@ -63,12 +63,11 @@ class Terminal:
     def wait_for(self, said: str, seconds: float = commands.PATIENCE_S) -> str:
         """All that has been shown up to this text, which is looked for once: the next call looks behind it."""
         deadline = time.monotonic() + seconds
-        while said not in (plain := CONTROLS.sub("", self.text)):
+        while (at := (plain := CONTROLS.sub("", self._text)).find(said, self._seen)) < 0:
             assert time.monotonic() < deadline, f"{seconds:.0f} s without {said!r}; shown was:\n{plain}\n{self.processes()}"
             time.sleep(0.02)
-        shown, _, left = plain.partition(said)
-        self.text = left
-        return shown
+        before, self._seen = self._seen, at + len(said)
+        return plain[before:at]
 
     def code(self, seconds: float = commands.PATIENCE_S) -> tuple[int, str]:
         """Exit code of the command that was entered, once the shell is back, and all that was shown until then."""
@@ -79,11 +78,6 @@ class Terminal:
     def child(self) -> psutil.Process | None:
         """The process that the shell waits for."""
         return next(iter(psutil.Process(self.pid).children()), None)
-
-    @property
-    def silent_s(self) -> float:
-        """For how long nothing new has been shown."""
-        return time.monotonic() - self._heard_s
 
     def processes(self) -> str:
         """Those of the terminal, with what they do."""
@@ -114,8 +108,7 @@ class Terminal:
         with contextlib.suppress(OSError):  # EIO at the end
             while self._closing not in select.select([self._master, self._closing], [], [])[0]:
                 data = os.read(self._master, 65536)
-                self.text += data.decode(errors="replace")
-                self._heard_s = time.monotonic()
+                self._text += data.decode(errors="replace")
 
 
 def with_ffmpeg(folder: Path) -> dict[str, str]:
