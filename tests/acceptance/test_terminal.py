@@ -14,10 +14,11 @@ from tests import clips, commands
 from tests.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
 from vaengine.signals import SAME_SECONDS
 
-PROMPT_S = 60.0  # for what has little to do, on a busy machine
+RUN_S = 2 * commands.PATIENCE_S  # a run that is stopped and goes on
+PROMPT_S = 120.0  # for what has little to do, on a busy machine
 CHUNKS = "SELECT count(*) FROM chunks"
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(te
     assert terminal.code()[0] == 0
 
     terminal.enter(*command(folder, out))
-    terminal.wait_for("frames/s")
+    terminal.wait_for("frames/s", RUN_S)
     terminal.type(CTRL_Z)
     terminal.wait_for("Stopped", PROMPT_S)
     terminal.wait_for(PROMPT, PROMPT_S)
@@ -61,7 +62,7 @@ def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(te
     assert len(states) > 5, "the run, Ray, its workers"
     assert [one for one in states.values() if one[0] != psutil.STATUS_STOPPED] == []
     terminal.enter("fg")
-    shown = terminal.wait_for("next:")
+    shown = terminal.wait_for("next:", RUN_S)
     assert "2 completed, 0 skipped, 0 failed of 2 videos" in shown
     assert terminal.code()[0] == 0
 
@@ -87,7 +88,7 @@ def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_
     (checkpoint,) = (out / "checkpoints").iterdir()
     batch = checkpoint.stem.removeprefix("checkpoint_")
     terminal.enter("vaengine", "resume", batch, "--out", out)
-    terminal.wait_for("frames/s")
+    terminal.wait_for("frames/s", RUN_S)
     terminal.type(CTRL_C)
     terminal.wait_for("stopping:", PROMPT_S)
     time.sleep(SAME_SECONDS)  # sooner it would be the first once more
@@ -100,7 +101,7 @@ def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_
 def test_a_closed_terminal_ends_it_and_what_is_done_is_kept(terminal: Terminal, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "o"
     terminal.enter(*command(folder, out))
-    commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk", RUN_S)
     left = all_of_it(terminal)
     terminal.close()
     assert psutil.wait_procs(left, timeout=commands.PATIENCE_S)[1] == []
