@@ -70,9 +70,9 @@ class Engine:
         self._waiting = False  # for something that takes long and of which nothing is stored
 
     def stop(self, signal_name: str) -> None:
-        """Begin no further chunk; `run` returns once those in work are committed. For a signal handler of the thread that runs."""
+        """Begin no further chunk; `run` returns once those in work are committed. Safe in a signal handler and in any thread."""
         self._stopped_by = self._stopped_by or signal_name
-        if self._waiting:
+        if self._waiting and threading.current_thread() is threading.main_thread():
             self._waiting = False
             raise _StoppedEarly
 
