@@ -161,6 +161,7 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
     commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", JOBS) == 2, "the long video to be taken up")
     processes = [psutil.Process(batch.pid), *commands.workers(batch.pid)]
     assert len(processes) > 1, "Ray is at work"
+    assert Path(f"/proc/{batch.pid}/fd/0").readlink() == Path(os.devnull), "what it starts could take what is sent to it"
     batch.close()
     assert psutil.wait_procs(processes, timeout=60)[1] == [], "no process is left behind"
     assert batch.report is not None
