@@ -56,7 +56,7 @@ class FacePack:
         for path in model_files(Path(folder)):
             data = sound_bytes(str(path), None)
             digests[path.name] = hashlib.sha256(data).hexdigest()
-            graph = _parsed(str(path), data)
+            graph = parsed(str(path), data)
             part, side = _part(str(path), graph.graph)
             if part and part not in models:
                 models[part] = FaceModel(str(path), _free_batch(graph, part), side, *_normalisation(graph.graph, part))
@@ -81,7 +81,8 @@ def model_files(folder: Path) -> list[Path]:
     return found
 
 
-def _parsed(path: str, data: bytes) -> Any:
+def parsed(path: str, data: bytes) -> Any:
+    """The ONNX model in a file's content; raises `DamagedWeights`."""
     import onnx
 
     try:

@@ -59,7 +59,7 @@ class PackFaces:
 
 
 def face_detector(settings: Settings, *, threads: int = 1) -> Detector:
-    """The detector of fitted settings: `face.pack` is a folder, `face.device` not auto (which is taken for cpu).
+    """The detector of fitted settings: `face.pack` is a folder or CenterFace's file, `face.device` not auto (which is taken for cpu).
 
     Raises `UnsuitablePack`, `WrongDigest`, `DamagedWeights`, and `InvalidSetting` where there is no such device.
     """
@@ -68,6 +68,10 @@ def face_detector(settings: Settings, *, threads: int = 1) -> Detector:
         from actors.cascade import CascadeFaces
 
         return CascadeFaces(face.min_confidence)
+    if face.detector == "centerface":
+        from actors.centerface import center_face
+
+        return center_face(face, threads=threads)
     return pack_faces(face, threads=threads)
 
 

@@ -121,18 +121,21 @@ class FaceSettings(_Section):
     """Face detection, what is told of each face, and whose faces are one person's."""
 
     detector: Annotated[
-        Literal["cascade", "scrfd"], Field(description="set by the preset: cascade (of OpenCV) or scrfd (of InsightFace)")
+        Literal["cascade", "centerface", "scrfd"],
+        Field(description="set by the preset: cascade (of OpenCV), centerface, or scrfd (of InsightFace)"),
     ] = "cascade"
-    pack: Annotated[str | None, Field(description="models of scrfd: a pack of InsightFace such as buffalo_l, or a folder")] = None
+    pack: Annotated[str | None, Field(description="scrfd: a pack of InsightFace such as buffalo_l, or a folder; centerface: its file")] = (
+        None
+    )
     pack_sha256: Annotated[str | None, Field(description="digest of the pack; found out unless given, then held to")] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="what carries the pack out: cpu, or cuda where there is a GPU")] = (
         "auto"
     )
     sample_fps: Annotated[float, Field(gt=0, le=240, description="frames a second that are looked at")] = 2.0
     input_pixels: Annotated[int, Field(ge=128, le=4096, description="longer side of the picture that faces are cut from")] = 1280
-    detect_pixels: Annotated[int, Field(ge=128, le=4096, description="scrfd: longer side of what faces are looked for in")] = 640
+    detect_pixels: Annotated[int, Field(ge=128, le=4096, description="centerface, scrfd: longer side of what they look at")] = 640
     min_confidence: Annotated[Fraction01, Field(description="weaker boxes are not kept at all")] = 0.5
-    nms_iou: Annotated[Fraction01, Field(description="scrfd: boxes that overlap a stronger one by more are dropped")] = 0.4
+    nms_iou: Annotated[Fraction01, Field(description="all but cascade: boxes that overlap a stronger one by more are dropped")] = 0.4
     same_person: Annotated[float, Field(ge=-1, le=1, description="cosine similarity from which faces are one person's")] = 0.45
     link_persons: Annotated[bool, Field(description="say whose face it is, where person_tracking is asked for too")] = True
 
@@ -161,7 +164,11 @@ class AudioSettings(_Section):
         Field(description="numbers of Whisper; auto: int8 on cpu, float16 on cuda"),
     ] = "auto"
     beam_size: Annotated[int, Field(ge=1, le=20, description="Whisper: texts followed at once")] = 5
-    words: Annotated[bool, Field(description="times of words, by an alignment model of the language")] = True
+    words: Annotated[bool, Field(description="times of words, as word_times says")] = True
+    word_times: Annotated[
+        Literal["auto", "alignment", "attention"],
+        Field(description="alignment: by a model of the language's letters; attention: by Whisper's own; auto: set by the preset"),
+    ] = "auto"
     align_model: Annotated[str | None, Field(description="alignment model: a name or a folder; none: the usual one of the language")] = None
     speakers: Annotated[
         Literal["auto", "on", "off"], BeforeValidator(_switch), Field(description="who speaks when: needs HF_TOKEN; auto: if it is there")
@@ -226,8 +233,9 @@ def _audio_config(audio: AudioSettings) -> dict[str, Any]:
     """Wherever the Whisper model is, its digest counts; of the others the last part of their names."""
     named = {key: getattr(audio, key) for key in ("align_model", "speaker_model", "events_model")}
     names = {key: model_name(name) if name else None for key, name in named.items()}
-    left_out = {"model"} if audio.track is not None else {"model", "track"}  # results of versions without tracks keep their hash
-    return {**audio.model_dump(exclude=left_out), **names}
+    usual = {"track": audio.track is None, "word_times": audio.word_times in ("auto", "alignment")}
+    left_out = {key for key, is_usual in usual.items() if is_usual}  # results of versions without these choices keep their hash
+    return {**audio.model_dump(exclude={"model", *left_out}), **names}
 
 
 def config_hash(settings: Settings, pipeline: str) -> str:
