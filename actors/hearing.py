@@ -136,7 +136,7 @@ def hearing(settings: Settings, *, threads: int = 1) -> Hearing:
         from actors.speech_recognition import SpeechRecognizer
 
         recognizer = SpeechRecognizer(settings, threads=threads)
-        if audio.words:
+        if audio.words and audio.word_times != "attention":
             from actors.word_alignment import WordAligner
 
             aligner = WordAligner(settings, threads=threads)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,12 @@ import numpy as np
 from actors.discretion import discreet
 from actors.hub import NEEDED
 from actors.modelfile import digest_of
+from actors.word_attention import timed_words
 from schemas.errors import DamagedWeights, InvalidSetting, ModelError, WrongDigest
 from schemas.frames import Floats32
 from schemas.model import digest_of_parts
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Speech, Utterance
+from schemas.sound import SAMPLE_RATE, Speech, Utterance, Word
 
 BATCH: Final = {"cpu": 1, "cuda": 16}  # on a processor more at once gains nothing
 COMPUTE_TYPE: Final = {"cpu": "int8", "cuda": "float16"}  # of auto: faster-whisper's usual ones
@@ -29,7 +31,7 @@ LOADED: Final = ("config.json", "model.bin", "preprocessor_config.json", "tokeni
 
 
 class SpeechRecognizer:
-    """Texts of stretches of speech; a stretch's text depends on nothing but its samples.
+    """Texts of stretches of speech; a stretch's text depends on nothing but its samples. With `audio.word_times` attention words are timed.
 
     Batches have one shape, a short one is filled up with its last stretch. Raises `WrongDigest`, `DamagedWeights`, `ModelError`.
     """
@@ -42,6 +44,7 @@ class SpeechRecognizer:
         self._model = whisper(_sound_folder(audio.model, audio.model_sha256), self._device, compute_type, threads)
         self._options = options(audio.beam_size)
         self._language = _spoken(self._model, audio.language)
+        self._times_words = audio.words and audio.word_times == "attention"
         self._tokenizers: dict[str, Any] = {}
 
     def transcribe(self, speeches: Sequence[Speech]) -> list[Utterance]:
@@ -53,12 +56,13 @@ class SpeechRecognizer:
         ]
 
     def _transcribed(self, speeches: Sequence[Speech]) -> list[Utterance]:
-        heard = [self._features(speech) for speech in speeches]
-        encoded = self._model.encode(np.stack([*heard, *[heard[-1]] * (self.batch_size - len(heard))]))
+        filled = [*speeches, *[speeches[-1]] * (self.batch_size - len(speeches))]
+        encoded = self._model.encode(np.stack([self._features(speech) for speech in filled]))
         languages = self._languages(encoded)[: len(speeches)]
         texts = {language: self._texts(encoded, language) for language in sorted(set(languages))}
+        words = {language: self._words(encoded, language, [text for text, _ in said], filled) for language, said in texts.items()}
         return [
-            _utterance(speech, *texts[language][row], language)
+            replace(_utterance(speech, *texts[language][row], language), words=words[language][row])
             for row, (speech, language) in enumerate(zip(speeches, languages, strict=True))
         ]
 
@@ -82,6 +86,12 @@ class SpeechRecognizer:
         """Text and mean log probability of a token, of each row of a batch as if all were in one language."""
         said = self._model.generate_segment_batched(encoded, self._tokenizer(language), self._options)
         return list(zip(said["text"], said["avg_logprob"], strict=True))
+
+    def _words(self, encoded: Any, language: str, texts: Sequence[str], speeches: Sequence[Speech]) -> list[tuple[Word, ...]]:
+        """Words of each row with their times, where Whisper's attention is to tell them."""
+        if not self._times_words:
+            return [()] * len(texts)
+        return timed_words(self._model, self._tokenizer(language), encoded, texts, speeches)
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer
