@@ -84,7 +84,7 @@ bench: $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes \
-		--group setup --group test --group check pyproject.toml -o requirements.lock
+		--extra offline --group setup --group test --group check pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf .venv demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis

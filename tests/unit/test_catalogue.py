@@ -32,8 +32,10 @@ NANO = needed("fast")
 
 
 def test_every_neural_preset_has_a_model_for_each_task() -> None:
-    assert set(PRESET_FILES) == set(PRESET_SOUND) == set(PRESETS) - {"auto", "embedded"}
+    assert set(PRESET_FILES) == set(PRESET_SOUND) == set(PRESETS) - {"auto"}
     for preset, sound in PRESET_SOUND.items():
+        if preset == "embedded":
+            continue
         assert all(needed(preset, task).task == task for task in ("detect", "pose", "face"))
         assert all(HUB_MODELS[name].task == task for task, name in sound.items())
         assert {model.task for model in heard_by(preset)} == {"whisper", "events"}
@@ -41,7 +43,7 @@ def test_every_neural_preset_has_a_model_for_each_task() -> None:
 
 def test_every_file_has_its_own_published_digest() -> None:
     digests = [model.sha256 for model in MODELS.values()]
-    assert len(set(digests)) == len(digests) == 11
+    assert len(set(digests)) == len(digests) == 12
     assert None not in digests
 
 
@@ -69,7 +71,7 @@ def test_packs_of_faces_say_that_they_are_for_research_only() -> None:
 
 def test_larger_presets_have_larger_files() -> None:
     for task in ("detect", "pose"):
-        sizes = [needed(preset, task).size_bytes for preset in PRESET_FILES]
+        sizes = [needed(preset, task).size_bytes for preset in PRESET_FILES if preset != "embedded"]
         assert sizes == sorted(sizes)
 
 
@@ -77,6 +79,16 @@ def test_names_of_presets_and_files_mean_each_file_once() -> None:
     of_preset = ["yolo11n.pt", "buffalo_s.zip", "small", "MIT/ast-finetuned-audioset-10-10-0.4593"]
     found = meant(["fast", "yolo11n.pt", "yolo11x-pose", "buffalo_s"])
     assert [model.name for model in found] == [*of_preset, "yolo11x-pose.pt"]
+
+
+def test_embedded_means_the_models_that_come_as_packages_each_with_its_licence() -> None:
+    found = meant(["embedded"])
+    assert [(model.name, model.licence) for model in found] == [
+        ("yolo11n-pose.pt", "AGPL-3.0"),
+        ("centerface.onnx", "MIT"),
+        ("tiny.en", "MIT"),
+    ]
+    assert all(model.packaged and model.held_to for model in found)
 
 
 @pytest.mark.parametrize(("pipeline", "names"), [(PERSON, ["yolo11n.pt"]), (FACE, ["buffalo_s.zip"])])

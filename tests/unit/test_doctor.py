@@ -93,7 +93,7 @@ def test_the_presets_whose_weights_are_here_are_named() -> None:
 def test_of_sound_a_preset_is_ready_only_with_all_its_models() -> None:
     whisper, events = heard_by("fast")
     here = [Standing(whisper, Path("/h/small"), "first use"), Standing(events, None, "not here")]
-    assert "none of a neural preset" in doctor.weights_check(None, here).found
+    assert "none are here" in doctor.weights_check(None, here).found
     both = [here[0], Standing(events, Path("/h/ast"), "first use")]
     assert "audio: fast;" in doctor.weights_check(None, both).found
 

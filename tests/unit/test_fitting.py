@@ -143,7 +143,7 @@ def test_a_decoder_that_is_not_installed_is_refused(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("key", ["pose", "reid"])
 def test_what_the_embedded_detector_has_not_is_refused_not_left_out(tmp_path: Path, key: str) -> None:
-    with pytest.raises(InvalidSetting, match="preset embedded has none"):
+    with pytest.raises(InvalidSetting, match=r"HOG has none: pip install 'vaengine\[offline\]'"):
         fit({"preset": "embedded", f"person.{key}": True, "person.tracker": "botsort"}, workshop(tmp_path))
 
 
@@ -167,9 +167,13 @@ def test_half_precision_is_for_torch_on_a_gpu_and_part_of_what_identifies_a_resu
 
 def test_what_auto_came_to_is_recorded_only_where_the_user_had_no_say(weights: Path) -> None:
     shop = workshop(weights.parent)
-    assert fitted(layer("test", {}), (SCENE, PERSON), shop)[1].record == {f"preset.{pipeline}": "embedded" for pipeline in (SCENE, PERSON)}
+    assert fitted(layer("test", {}), (SCENE, PERSON), shop)[1].record == {
+        **{f"preset.{pipeline}": "embedded" for pipeline in (SCENE, PERSON)},
+        f"embedded.{PERSON}": "hog",
+    }
     assert fitted(layer("test", allowed(weights)), (SCENE, PERSON), shop)[1].record == {f"preset.{SCENE}": "embedded"}
-    assert fitted(layer("test", {"preset": "embedded"}), (SCENE, PERSON), shop)[1].record == {}
+    embedded = fitted(layer("test", {"preset": "embedded"}), (SCENE, PERSON), shop)[1]
+    assert embedded.record == {f"embedded.{PERSON}": "hog"}, "what embedded stood for is kept, that it was asked for is not"
 
 
 def test_a_checkpoint_of_a_batch_is_no_way_around_the_refusal_of_pickles(weights: Path) -> None:

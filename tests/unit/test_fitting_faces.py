@@ -50,7 +50,11 @@ def on_gpu(monkeypatch: pytest.MonkeyPatch, *providers: str) -> Surroundings:
 def test_without_models_there_is_opencvs_cascade_on_the_processor(tmp_path: Path, loaded: list[Settings]) -> None:
     settings, resolution = fit({}, tmp_path)
     assert (settings.face.detector, settings.face.device, settings.face.pack) == ("cascade", "cpu", None)
-    assert (resolution.record, models_of(settings, (FACE,)), loaded) == ({f"preset.{FACE}": "embedded"}, {}, [])
+    assert (resolution.record, models_of(settings, (FACE,)), loaded) == (
+        {f"preset.{FACE}": "embedded", f"embedded.{FACE}": "cascade"},
+        {},
+        [],
+    )
 
 
 @pytest.mark.parametrize("told", ["mine", "models/mine", "{}/models/mine"])
@@ -156,7 +160,7 @@ def test_faces_are_linked_to_persons_only_where_there_are_any(tmp_path: Path, pi
 
 def test_what_auto_came_to_is_recorded_of_each_pipeline_where_the_user_had_no_say(tmp_path: Path, pack: Path) -> None:
     record = fit({"face.pack": str(pack)}, tmp_path, (SCENE, PERSON, FACE))[1].record
-    assert record == {f"preset.{SCENE}": "embedded", f"preset.{PERSON}": "embedded"}
+    assert record == {f"preset.{SCENE}": "embedded", f"preset.{PERSON}": "embedded", f"embedded.{PERSON}": "hog"}
 
 
 def test_a_pack_that_changed_since_is_noticed_before_a_resumed_run(tmp_path: Path, pack: Path) -> None:

@@ -84,7 +84,11 @@ def test_without_models_there_are_voice_activity_and_loudness_and_no_text(hub: F
     audio = settings.audio
     assert (audio.model, audio.events_model, audio.speakers, audio.device) == (None, None, "off", "cpu")
     assert "audio_processing = embedded (voice activity and loudness, no text; no neural weights" in resolution.line
-    assert (resolution.record, models_of(settings, (AUDIO,)), hub.asked) == ({f"preset.{AUDIO}": "embedded"}, {}, [])
+    assert (resolution.record, models_of(settings, (AUDIO,)), hub.asked) == (
+        {f"preset.{AUDIO}": "embedded", f"embedded.{AUDIO}": "voice"},
+        {},
+        [],
+    )
 
 
 def test_a_preset_fetches_all_it_listens_with_and_says_what_it_does_without(hub: FakeHub) -> None:

@@ -11,7 +11,7 @@ from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON, SCENE
 from schemas.settings import PRESETS
 from vaengine.configuration import KNOWN, configured, layer
 from vaengine.models.catalogue import PRESET_FILES, PRESET_SOUND, face_pack
-from vaengine.presets import NEURAL, NO_WEIGHTS, Surroundings, overlay, resolve
+from vaengine.presets import NEURAL, NO_WEIGHTS, WEIGHTLESS, Surroundings, overlay, resolve
 
 BOTH = (SCENE, PERSON)
 MODELLED = (PERSON, FACE, AUDIO)
@@ -118,3 +118,46 @@ def test_an_overlay_can_be_had_for_one_pipeline():
     parts = [overlay("fast", pipeline) for pipeline in MODELLED]
     assert {key for part in parts for key in part} == set(overlay("fast"))
     assert all(key.startswith("face.") for key in parts[1])
+
+
+def packaged(*pipelines, **changes):
+    """A machine with the models of the extra `offline` for some pipelines."""
+    return Surroundings(is_here=lambda pipeline, preset: preset == "embedded" and pipeline in pipelines, **changes)
+
+
+@pytest.mark.parametrize("asked", ["auto", "embedded"])
+@pytest.mark.parametrize("here", MODELLED)
+def test_embedded_stands_for_the_models_that_are_here_and_for_what_does_without_elsewhere(asked, here):
+    found = resolve(asked, AVAILABLE, packaged(here))
+    assert set(found.presets.values()) == {"embedded"}
+    assert found.packaged == {here}
+    assert "pip install 'vaengine[offline]'" not in found.whys[here]
+    assert all("pip install 'vaengine[offline]'" in found.whys[other] for other in set(MODELLED) - {here})
+
+
+@pytest.mark.parametrize("asked", ["auto", "embedded"])
+@pytest.mark.parametrize("pipeline", MODELLED)
+def test_a_store_that_was_begun_with_either_goes_on_with_it_whatever_is_here_now(asked, pipeline):
+    without = packaged(*MODELLED, recorded={pipeline: "embedded"}, begun={pipeline: WEIGHTLESS[pipeline]})
+    assert resolve(asked, (pipeline,), without).packaged == frozenset()
+    assert "as this store was begun" in resolve(asked, (pipeline,), without).line
+    begun = packaged(recorded={pipeline: "embedded"}, begun={pipeline: "a model"})
+    assert resolve(asked, (pipeline,), begun).packaged == {pipeline}
+
+
+@pytest.mark.parametrize("asked", ["auto", "embedded"])
+def test_a_store_that_does_not_say_what_embedded_stood_for_was_begun_without_models(asked):
+    assert resolve(asked, (PERSON,), packaged(PERSON, recorded={PERSON: "embedded"})).packaged == frozenset()
+
+
+def test_a_package_with_another_file_is_told_as_the_reason():
+    found = resolve("embedded", (PERSON,), Surroundings(fault=lambda pipeline: "not used: another file"))
+    assert found.whys[PERSON] == "as asked; not used: another file"
+
+
+def test_what_the_overlay_of_packaged_models_sets_is_tracked_as_in_preset_fast():
+    values, fast = overlay("packaged"), overlay("fast")
+    settings = configured(layer("packaged", values)).settings
+    assert (settings.person.detector, settings.face.detector, settings.audio.model) == ("yolo", "centerface", "tiny.en")
+    tracking = {key for key in fast if key.startswith("person.")}
+    assert {key: values[key] for key in tracking} == {key: fast[key] for key in tracking}

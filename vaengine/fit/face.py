@@ -1,4 +1,4 @@
-"""The models of faces: a pack found or fetched, held to its digest, and loaded once before the run."""
+"""The models of faces: a pack or CenterFace's file found or fetched, held to its digest, and loaded once before the run."""
 
 from __future__ import annotations
 
@@ -8,33 +8,53 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.face_pack import pack_digest
+from actors.modelfile import digest_of
 from schemas.errors import InvalidSetting, ModelError, WrongDigest
 from schemas.paths import absolute_path
 from schemas.pipeline import FACE
 from schemas.settings import Settings
 from vaengine.fit.workshop import Decision, Order, Workshop, device, runtime_key
 from vaengine.models import catalogue, packs
-from vaengine.presets import CASCADE
+from vaengine.presets import CASCADE, EMBEDDED
 
+CENTER_FACE: Final = catalogue.PRESET_FILES[EMBEDDED]["face"]
+NO_IDENTITIES: Final = ("no identities",)
 DECIDING: Final = ("face.pack", "face.detector", "face.device")
 
 
-def decided(settings: Settings, shop: Workshop, _named: bool) -> Decision:
-    """The device, and the pack by its name and licence; raises `InvalidSetting`."""
+def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
+    """The device, and the pack by its name and licence; `named` says that the pack is the user's choice. Raises `InvalidSetting`."""
     face = settings.face
+    if face.detector == "centerface":
+        return _center_face(settings, shop, named)
     if face.detector == "cascade":
         if face.device == "cuda":
             raise InvalidSetting(
                 "face.device", "cuda", "OpenCV's cascade runs on the processor; name a neural preset, such as --preset fast"
             )
-        return Decision({"face.device": "cpu"}, CASCADE)
+        return Decision({"face.device": "cpu"}, CASCADE, "cascade", NO_IDENTITIES, is_weak=True)
     if face.pack is None:
         raise InvalidSetting("face.pack", None, f"detector scrfd needs a pack: {_known()}, or a folder")
     chosen = device("face.device", face.device, shop, _cuda_fault, shop.recorded(runtime_key(FACE)))
     known = catalogue.face_pack(face.pack)
     licence = f", licence: {known.licence}" if known else ""
     name = known.pack if known else Path(face.pack).name
-    return Decision({"face.device": chosen}, f"{name} by onnxruntime on {chosen}{licence}")
+    return Decision({"face.device": chosen}, f"{name} by onnxruntime on {chosen}{licence}", str(name))
+
+
+def _center_face(settings: Settings, shop: Workshop, named: bool) -> Decision:
+    face = settings.face
+    if named and not _is_file(face.pack):
+        raise InvalidSetting("face.pack", face.pack, "detector centerface takes a file, *.onnx; packs are for detector scrfd")
+    chosen = device("face.device", face.device, shop, _cuda_fault, shop.recorded(runtime_key(FACE)))
+    pack = face.pack if named else CENTER_FACE  # another preset's pack is beneath, where the user set the detector alone
+    name = Path(str(pack)).name
+    found = {"face.device": chosen, "face.pack": pack}
+    return Decision(found, f"{name} by onnxruntime on {chosen}, no identities", name, NO_IDENTITIES)
+
+
+def _is_file(named: str | None) -> bool:
+    return named is not None and named.endswith(".onnx")
 
 
 def _cuda_fault() -> str:
@@ -47,24 +67,28 @@ def _cuda_fault() -> str:
 
 
 def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
-    """The folder of the pack that the settings name, and its digest."""
+    """The folder of the pack, or the file, that the settings name, and its digest."""
     face = settings.face
     if face.detector == "cascade" or face.pack is None:
         return {}
-    folder = _folder(face.pack, order)
-    if folder is None:  # a dry run: what is not here yet counts by the digest it will have
-        known = catalogue.face_pack(face.pack)
+    known = catalogue.face_model(face.pack)
+    path = order.had(known) if known else _own(face.pack, order.shop)
+    if path is None:  # a dry run: what is not here yet counts by the digest it will have
         return {"face.pack_sha256": known.held_to if known else None}
-    digest = pack_digest(folder)
+    digest = _digest(path)
     if face.pack_sha256 not in (None, digest):
-        raise WrongDigest(str(folder), digest, face.pack_sha256)
-    return {"face.pack": str(folder.absolute()), "face.pack_sha256": digest}
+        raise WrongDigest(str(path), digest, face.pack_sha256)
+    return {"face.pack": str(path.absolute()), "face.pack_sha256": digest}
 
 
-def _folder(named: str, order: Order) -> Path | None:
-    """Where a pack is, fetched if need be; None where it would have to be fetched and nothing is. Raises `ModelError`."""
-    known = catalogue.face_pack(named)
-    return order.had(known) if known else _own_folder(named, order.shop)
+def _digest(path: Path) -> str:
+    """Of CenterFace's file, or of a pack."""
+    return pack_digest(path) if path.is_dir() else digest_of(path)
+
+
+def _own(named: str, shop: Workshop) -> Path:
+    """A file that is not in the catalogue, or a pack; raises `ModelError`."""
+    return Path(named).expanduser().absolute() if _is_file(named) else _own_folder(named, shop)
 
 
 def _own_folder(named: str, shop: Workshop) -> Path:
@@ -94,21 +118,21 @@ def examine(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Before a run, a resumed one too: the pack is what it was. Raises `ModelError`, `WrongDigest`."""
+    """Before a run, a resumed one too: the pack or file is what it was. Raises `ModelError`, `WrongDigest`."""
     face = settings.face
     if face.detector == "cascade":
         return
-    folder = Path(face.pack or "")
-    if not folder.is_dir():
-        cure = "put it back, or run the original command again with --set face.pack=FOLDER: it does only what is missing"
-        raise ModelError(str(folder), f"the face models that this batch was begun with are not there any more; {cure}")
-    digest = pack_digest(folder)
+    path = Path(face.pack or "")
+    if not path.exists():
+        cure = "put it back, or run the original command again with --set face.pack=PATH: it does only what is missing"
+        raise ModelError(str(path), f"the face models that this batch was begun with are not there any more; {cure}")
+    digest = _digest(path)
     if digest != face.pack_sha256:
-        raise WrongDigest(str(folder), digest, face.pack_sha256)
+        raise WrongDigest(str(path), digest, face.pack_sha256)
 
 
 def model(settings: Settings) -> dict[str, str | None] | None:
-    """Name and digest of the pack, None where there is none."""
+    """Name and digest of the pack or file, None where there is none."""
     face = settings.face
     if face.detector == "cascade" or face.pack is None:
         return None
@@ -117,4 +141,4 @@ def model(settings: Settings) -> dict[str, str | None] | None:
 
 def carried(settings: Settings) -> Mapping[str, str]:
     """What a store keeps of what was decided, by meta key."""
-    return {runtime_key(FACE): settings.face.device} if settings.face.detector == "scrfd" else {}
+    return {runtime_key(FACE): settings.face.device} if settings.face.detector != "cascade" else {}

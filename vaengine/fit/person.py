@@ -21,6 +21,7 @@ from vaengine.presets import HOG
 Runtime = Literal["torch", "onnx", "openvino"]
 
 CHECKPOINT: Final = (".pt", ".pth")
+HAS_NONE: Final = "OpenCV's HOG has none: pip install 'vaengine[offline]', or name a neural preset, such as --preset fast"
 DECIDING: Final = ("person.weights", "person.detector", "person.runtime")  # whoever sets one decides instead of `auto`
 
 
@@ -33,7 +34,7 @@ def decided(settings: Settings, shop: Workshop, _named: bool) -> Decision:
     """Runtime and precision, and the model file by its name alone; raises `InvalidSetting`."""
     person = settings.person
     if person.detector != "yolo":
-        return Decision({}, HOG)
+        return Decision({}, HOG, "HOG", is_weak=True)
     if person.weights is None:
         raise InvalidSetting("person.weights", None, "detector yolo needs a model file")
     path = Path(person.weights)
@@ -42,7 +43,7 @@ def decided(settings: Settings, shop: Workshop, _named: bool) -> Decision:
     if person.precision == "half" and not on_gpu:
         raise InvalidSetting("person.precision", "half", "only torch on a GPU has it")
     precision = "single" if person.precision == "single" or not on_gpu else "half"
-    return Decision({"person.runtime": runtime, "person.precision": precision}, f"{path.name} by {runtime}")
+    return Decision({"person.runtime": runtime, "person.precision": precision}, f"{path.name} by {runtime}", path.name)
 
 
 def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
@@ -92,7 +93,7 @@ def examine(settings: Settings) -> None:
     if person.detector == "hog":
         for key in ("pose", "reid"):
             if getattr(person, key):
-                raise InvalidSetting(f"person.{key}", True, "preset embedded has none; name a neural preset, such as --preset fast")
+                raise InvalidSetting(f"person.{key}", True, HAS_NONE)
     elif settings.models.network:
         _look_into(settings, settings.models.network)
 

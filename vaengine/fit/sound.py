@@ -18,25 +18,58 @@ from schemas.pipeline import AUDIO
 from schemas.settings import AudioSettings, Settings
 from vaengine.fit.workshop import Decision, Order, Workshop, device, runtime_key
 from vaengine.models import catalogue, weights
-from vaengine.presets import AUTO, VOICE
+from vaengine.presets import AUTO, EMBEDDED, VOICE
 
-DECIDING: Final = ("audio.model", "audio.device", "audio.compute_type", "audio.speakers", "audio.events_model")
+DECIDING: Final = ("audio.model", "audio.device", "audio.compute_type", "audio.speakers", "audio.events_model", "audio.word_times")
 SPEAKERS_KEY: Final = f"speakers.{AUDIO}"
+WORD_TIMES_KEY: Final = f"word_times.{AUDIO}"
+ENGLISH_ONLY: Final = catalogue.PRESET_SOUND[EMBEDDED]["whisper"]
+ENGLISH_ALIGNER: Final = "WAV2VEC2_ASR_BASE_960H"
+ATTENTION: Final = "times of words by its own attention"
 ON_CUDA_ONLY: Final = ("float16", "int8_float16")
 
 
 def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
     """Device, numbers, and what is listened for; `named` says that the Whisper model is the user's choice. Raises `InvalidSetting`."""
-    audio = settings.audio
+    audio, about_language = _spoken(settings.audio, named)
     events, without_events = _events(settings, shop, named)
     speakers, without_speakers = _speakers(audio, shop)
     neural = bool(audio.model or events or speakers == "on")
     chosen = _device(audio, shop, neural=neural)
     numbers = _compute_type(audio, chosen) if audio.model else "float32"
+    times = _word_times(audio, shop)
     text = f"Whisper {model_name(audio.model)} in {numbers} on {chosen}" if audio.model else VOICE
-    what = ", ".join(filter(None, [text, without_speakers, without_events]))
-    found = {"audio.device": chosen, "audio.compute_type": numbers, "audio.speakers": speakers, "audio.events_model": events}
-    return Decision(found, what)
+    what = ", ".join(filter(None, [text, about_language, ATTENTION if times == "attention" else "", without_speakers, without_events]))
+    found = {
+        "audio.model": audio.model,
+        "audio.word_times": times,
+        "audio.device": chosen,
+        "audio.compute_type": numbers,
+        "audio.speakers": speakers,
+        "audio.events_model": events,
+    }
+    limits = tuple(filter(None, ["" if audio.model else "no text", about_language, without_speakers, without_events]))
+    return Decision(found, what, model_name(audio.model) if audio.model else "voice activity", limits, is_weak=not audio.model)
+
+
+def _spoken(audio: AudioSettings, named: bool) -> tuple[AudioSettings, str]:
+    """The settings, without a model where embedded's does not know the language told; and what there is to say about that."""
+    if named or audio.model != ENGLISH_ONLY:
+        return audio, ""
+    if audio.language in (None, "en"):
+        return audio, "" if audio.language else "all speech is taken as English: it knows no other language"
+    without = audio.model_copy(update={"model": None})
+    return without, f"Whisper {ENGLISH_ONLY} knows English only, not audio.language={audio.language}: name a larger preset"
+
+
+def _word_times(audio: AudioSettings, shop: Workshop) -> str:
+    """How words are timed: of embedded's model as the store was begun, else by the English model of letters where that is here."""
+    if audio.word_times != "auto" or audio.model != ENGLISH_ONLY or not audio.words:
+        return audio.word_times
+    if audio.align_model:
+        return "alignment"
+    aligner = weights.find(catalogue.ALIGNERS[ENGLISH_ALIGNER], shop.folders)
+    return shop.recorded(WORD_TIMES_KEY) or ("alignment" if aligner else "attention")
 
 
 def _device(audio: AudioSettings, shop: Workshop, *, neural: bool) -> str:
@@ -97,13 +130,22 @@ def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
         found["audio.speaker_model"] = _folder(audio.speaker_model, "speakers", order)
     if audio.events_model:
         found["audio.events_model"] = _folder(audio.events_model, "events", order)
-    if audio.model and audio.words and audio.align_model:
+    if audio.model and audio.align_model and audio.words and audio.word_times != "attention":
         found["audio.align_model"] = _aligner(audio.align_model, order)
-    elif audio.model and audio.words and audio.language and order.shop.fetch is not None and (usual := usual_model(audio.language)):
+    elif audio.model and _aligns(audio) and order.shop.fetch is not None and (usual := usual_model(_language(audio))):
         found["models.aligner"] = _aligner(usual, order)
     if audio.model:
         found |= _recogniser(audio, order)
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _aligns(audio: AudioSettings) -> bool:
+    """Whether the model of letters to be used is known before listening."""
+    return audio.words and audio.word_times != "attention" and bool(_language(audio))
+
+
+def _language(audio: AudioSettings) -> str:
+    return audio.language or ("en" if audio.model == ENGLISH_ONLY else "")
 
 
 def _aligner(named: str, order: Order) -> str | None:
@@ -145,6 +187,8 @@ def _folder(named: str, task: Hearing, order: Order) -> str | None:
         raise ModelError(named, "there is no such folder; name another, or a model of the hub")
     if order.shop.fetch is None:
         return None
+    known = catalogue.HUB_MODELS.get(named)
+    order.refuse_fetching(named, known.packaged if known else None)
     try:
         order.begin()
         return str(order.shop.hub.obtain(named, task).absolute())
@@ -192,4 +236,7 @@ def model(settings: Settings) -> dict[str, str | None] | None:
 def carried(settings: Settings) -> Mapping[str, str]:
     """What a store keeps of what was decided, by meta key."""
     audio = settings.audio
-    return {runtime_key(AUDIO): audio.device, SPEAKERS_KEY: audio.speakers} if audio.model else {}
+    if not audio.model:
+        return {}
+    times = {WORD_TIMES_KEY: audio.word_times} if audio.word_times != "auto" else {}
+    return {runtime_key(AUDIO): audio.device, SPEAKERS_KEY: audio.speakers, **times}

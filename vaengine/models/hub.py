@@ -9,7 +9,8 @@ from typing import Final
 
 from actors import offline
 from schemas.model import Hearing, HubModel
-from vaengine.models.weights import Standing
+from vaengine.models import catalogue, wheels
+from vaengine.models.weights import Standing, packaged_standing
 
 PUBLIC: Final = "https://huggingface.co"
 TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -42,7 +43,11 @@ class Hub:
         return self.forbidden_by is not None
 
     def find(self, name: str, task: Hearing) -> Path | None:
-        """The folder of a model that is here."""
+        """The folder of a model that is here: in a folder of models, in the hub's cache, or in an installed package."""
+        known = catalogue.HUB_MODELS.get(name)
+        return self._in_folders(name, task) or (wheels.found(known) if known else None)
+
+    def _in_folders(self, name: str, task: Hearing) -> Path | None:
         from actors.hub import is_here
 
         return is_here(name, kind=task, folders=self.folders)
@@ -54,6 +59,6 @@ class Hub:
         return fetched(name, kind=task, folders=self.folders, forbidden=self.forbidden_by)
 
     def standing(self, model: HubModel) -> Standing:
-        """Whether a model is here; there is no published digest to hold it to."""
-        path = self.find(model.name, model.task)
-        return Standing(model, path, "first use" if path else "not here")
+        """Whether a model is here; only what is in a package is held to a published digest."""
+        path = self._in_folders(model.name, model.task)
+        return Standing(model, path, "first use") if path else packaged_standing(model)

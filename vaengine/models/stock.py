@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from schemas.errors import VaengineError
 from schemas.model import HubModel, ModelFile
-from vaengine.models import catalogue, weights
+from vaengine.models import catalogue, weights, wheels
 from vaengine.models.download import Progress, Source, obtain
 from vaengine.models.hub import Hub
 from vaengine.models.weights import Standing, standing
@@ -44,9 +44,9 @@ def standings(folders: Sequence[Path], hub: Hub) -> list[Standing]:
 
 
 def copies(folders: Sequence[Path]) -> list[Standing]:
-    """Every file of the catalogue that is in any of the folders, each copy by itself."""
+    """Every file of the catalogue that is in any of the folders or in a package, each copy by itself."""
     every = (standing(model, (folder,)) for folder in folders for model in catalogue.files())
-    return [found for found in every if found.path]
+    return list({found.path: found for found in every if found.path}.values())  # what is in a package is no folder's own
 
 
 def pull(models: Iterable[Model], folders: Sequence[Path], source: Source, hub: Hub, showing: Showing) -> Iterator[Pulled]:
@@ -74,11 +74,17 @@ def table(found: Iterable[Standing]) -> Table:
     """Models as a person reads them; `preset` names who loads them, and for what."""
     shown = list(found)
     rows = (
-        (each.state, each.model.name, _uses(each.model), size(each.model.size_bytes), each.model.licence, str(each.path or ""))
-        for each in shown
+        (each.state, each.model.name, _uses(each.model), size(each.model.size_bytes), each.model.licence, _where(each)) for each in shown
     )
     titles = ("state", "model", "preset", "size", "licence", "where")
     return Table(titles, tuple(rows), tuple(COLOURS.get(each.state, "") for each in shown))
+
+
+def _where(found: Standing) -> str:
+    """Where a model is; where it is not, how a package brings it, or why that in a package is not used."""
+    if found.path is None:
+        return found.detail or (f"comes with {wheels.CURE}" if found.model.packaged else "")
+    return f"{found.path} (package {found.package})" if found.package else str(found.path)
 
 
 def _uses(model: Model) -> str:
@@ -90,7 +96,7 @@ def footnote(folders: Sequence[Path], source: Source) -> str:
     """Where models are looked for and come from."""
     origin = f"nothing is fetched: {source.forbidden_by}" if source.offline else f"fetched from {source.mirror}" if source.mirror else ""
     places = ", then ".join(map(str, folders))
-    return "; ".join(filter(None, [f"looked for in {places}, and in the hub's cache", origin]))
+    return "; ".join(filter(None, [f"looked for in {places}, in the hub's cache, and in installed packages", origin]))
 
 
 def standing_events(found: Sequence[Standing]) -> Iterator[dict[str, Any]]:
@@ -103,6 +109,7 @@ def standing_events(found: Sequence[Standing]) -> Iterator[dict[str, Any]]:
             **_facts(each.model),
             "state": each.state,
             "path": str(each.path) if each.path else None,
+            "package": each.package or None,
             "detail": each.detail,
         }
     states = Counter(each.state.replace(" ", "_") for each in found)
@@ -124,7 +131,7 @@ def pull_report(every: Iterable[Pulled]) -> dict[str, Any]:
 
 
 def _facts(model: Model) -> dict[str, Any]:
-    source = {"sha256": model.sha256, "url": model.url} if isinstance(model, ModelFile) else {"sha256": None, "url": None}
+    source = {"sha256": model.sha256, "url": model.url} if isinstance(model, ModelFile) else {"sha256": model.held_to, "url": None}
     return {
         "file": model.name,
         "presets": list(catalogue.presets_of(model)),

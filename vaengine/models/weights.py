@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 from actors.modelfile import digest_of
 from schemas.errors import DamagedWeights, ModelError, UnsafePickle, WrongDigest
 from schemas.model import HubModel, ModelFile
-from vaengine.models import packs
+from vaengine.models import packs, wheels
 from vaengine.models.catalogue import MODELS
 
 State = Literal["ok", "first use", "wrong digest", "damaged", "not here"]
@@ -28,12 +28,16 @@ NOT_PICKLES: Final = (".onnx", ".safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How it stands with one model; `path` is None where it is not here, `detail` says what is wrong with it."""
+    """How it stands with one model; `path` is None where it is not here, `detail` says what is wrong with it.
+
+    `package` is the installed package that it was found in, with its version; empty where it lies in a folder.
+    """
 
     model: ModelFile | HubModel
     path: Path | None
     state: State
     detail: str = ""
+    package: str = ""
 
     @property
     def usable(self) -> bool:
@@ -41,7 +45,12 @@ class Standing:
 
 
 def find(model: ModelFile, folders: Sequence[Path]) -> Path | None:
-    """The first file of that name, or folder of that pack, right or wrong; None where there is none."""
+    """The first file of that name in the folders, or folder of that pack, right or wrong; else the right one of a package, else None."""
+    return in_folders(model, folders) or wheels.found(model)
+
+
+def in_folders(model: ModelFile, folders: Sequence[Path]) -> Path | None:
+    """The same, without packages."""
     if model.pack:
         return packs.find(model.pack, folders)
     return next((path for folder in folders if (path := folder / model.name).is_file()), None)
@@ -62,10 +71,10 @@ def check(path: Path, model: ModelFile) -> str:
 
 
 def standing(model: ModelFile, folders: Sequence[Path]) -> Standing:
-    """Whether a model is in one of the folders, and sound."""
-    path = find(model, folders)
+    """Whether a model is in one of the folders, or else in a package, and sound."""
+    path = in_folders(model, folders)
     if path is None:
-        return Standing(model, None, "not here")
+        return packaged_standing(model)
     try:
         check(path, model)
     except WrongDigest as error:
@@ -73,6 +82,14 @@ def standing(model: ModelFile, folders: Sequence[Path]) -> Standing:
     except ModelError as error:
         return Standing(model, path, "damaged", str(error))
     return Standing(model, path, "ok" if model.sha256 else "first use")
+
+
+def packaged_standing(model: ModelFile | HubModel) -> Standing:
+    """Whether a model is in an installed package, and the published one: any other is as good as none, and is said to be there."""
+    copy = wheels.copy_of(model)
+    if copy is None or copy.fault:
+        return Standing(model, None, "not here", copy.fault if copy else "")
+    return Standing(model, copy.path, "ok", package=copy.package)
 
 
 def is_pickle(path: Path) -> bool:

