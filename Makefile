@@ -20,7 +20,7 @@ SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help:
 	@echo "make setup   the environment in .venv, from the hash-pinned lock"
-	@echo "make demo    render a clip, annotate it, show where the results are and one query"
+	@echo "make demo    render a clip, annotate it, draw what was found, show where it is and one query"
 	@echo "make test    all tests                 make check   format, lint, types, layers"
 	@echo "make bench   measure, and write docs/benchmarks.md"
 	@echo "make lock    resolve requirements.lock again"
@@ -51,7 +51,9 @@ demo_out/demo.mp4: vaengine/demo.py | $(READY)
 	$(BIN)/python -m vaengine.demo demo_out
 
 demo: demo_out/demo.mp4 $(READY)
-	$(BIN)/vaengine run demo_out/demo.mp4 --out demo_out --preset auto
+	$(BIN)/vaengine run demo_out/demo.mp4 --out demo_out --preset embedded
+	$(BIN)/vaengine render demo.mp4 --out demo_out --force
+	$(BIN)/vaengine plot demo.mp4 --out demo_out --force
 	@$(BIN)/python -m vaengine.demo demo_out --show
 
 test: $(READY)

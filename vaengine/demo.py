@@ -1,7 +1,8 @@
-"""A real clip for `make demo`, rendered from photographs that ship inside the installed ultralytics and insightface packages.
+"""A real clip for `make demo`, rendered from what ships inside installed packages: photographs and a recording of two people.
 
 Slow pans and zooms over four shots with hard cuts between them: three scene changes to find, and people of a size that OpenCV's
-detector can see. The same packages give the same bytes on every run.
+detector can see. The photographs are those of ultralytics and insightface, the conversation is pyannote.audio's sample. The same packages
+give the same bytes on every run.
 """
 
 from __future__ import annotations
@@ -9,17 +10,34 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import NotFound
 from schemas.frames import Pixels
+
+if TYPE_CHECKING:
+    import av
 
 WIDTH: Final = 640
 HEIGHT: Final = 480
 FPS: Final = 25
 BACKGROUND: Final = (24, 24, 24)  # shown where a view reaches beyond its photograph
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Sound inside an installed package: the file among those of `distribution`, from `start_s` on, as long as the clip lasts."""
+
+    distribution: str
+    file: str
+    start_s: float
+
+
+CONVERSATION: Final = Recording("pyannote-audio", "pyannote/audio/sample/sample.wav", 6.3)
+SOUND_RATE: Final = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,39 @@ def photograph(shot: Shot) -> Path:
     raise NotFound(f"photograph {shot.photograph}", f"the installed package {shot.package}")
 
 
+def recording(sound: Recording) -> Path:
+    """Where a recording lies; finds the package without importing it; raises `NotFound`."""
+    try:
+        path = Path(str(metadata.distribution(sound.distribution).locate_file(sound.file)))
+    except metadata.PackageNotFoundError:
+        path = Path()
+    if not path.is_file():
+        raise NotFound(f"recording {sound.file}", f"the installed package {sound.distribution}")
+    return path
+
+
+def heard(sound: Recording, seconds: float) -> Iterator[av.AudioFrame]:
+    """So many seconds of a recording, mono at `SOUND_RATE`, with times from 0 on; less where it ends before."""
+    import av
+
+    first, count = round(sound.start_s * SOUND_RATE), round(seconds * SOUND_RATE)
+    resampler, at = av.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE), 0
+    with av.open(str(recording(sound))) as container:
+        for frame in (part for whole in [*container.decode(audio=0), None] for part in resampler.resample(whole)):
+            wanted = frame.to_ndarray()[:, max(0, first - at) : max(0, first + count - at)]
+            at += frame.samples
+            if wanted.shape[1]:
+                yield _timed(wanted, at - frame.samples + max(0, first - at + frame.samples) - first)
+
+
+def _timed(samples: Any, at: int) -> av.AudioFrame:
+    import av
+
+    frame = av.AudioFrame.from_ndarray(samples.copy(), format="s16", layout="mono")
+    frame.sample_rate, frame.pts = SOUND_RATE, at
+    return frame
+
+
 def seen(picture: Pixels, view: View) -> Pixels:
     """What a view shows, HEIGHT x WIDTH x 3 uint8; `picture` H x W x 3 uint8."""
     import cv2
@@ -92,10 +143,10 @@ def pictures(shot: Shot) -> Iterator[Pixels]:
         yield seen(picture, shot.first.towards(shot.last, frame / (shot.frame_count - 1)))
 
 
-def render_demo_clip(path: Path, shots: Sequence[Shot] = SHOTS) -> Path:
-    """Write the clip as MP4 (H.264, 640 x 480, 25 frames a second, 12 s) and return its path; raises `NotFound`.
+def render_demo_clip(path: Path, shots: Sequence[Shot] = SHOTS, sound: Recording | None = None) -> Path:
+    """Write the clip as MP4 (H.264, 640 x 480, 25 frames a second, 12 s) and return its path; silent without `sound`, else with AAC.
 
-    One encoder thread, so that the same packages give the same bytes.
+    One encoder thread, so that the same packages give the same bytes. Raises `NotFound`.
     """
     import av
 
@@ -103,10 +154,15 @@ def render_demo_clip(path: Path, shots: Sequence[Shot] = SHOTS) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": "20", "preset": "veryfast", "threads": "1", "g": "50"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        track = container.add_stream("aac", rate=SOUND_RATE, layout="mono") if sound else None
         for shot in shots:
             for picture in pictures(shot):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode())
+        if sound and track:
+            for frame in heard(sound, sum(shot.frame_count for shot in shots) / FPS):
+                container.mux(track.encode(frame))
+            container.mux(track.encode())
     return path
 
 
@@ -136,13 +192,14 @@ def show_results(out: Path) -> str:
         titles = [title for title, *_ in answer.description]
         rows = [[f"{value:.2f}" if isinstance(value, float) else str(value) for value in row] for row in answer]
     lines = ["  ".join(f"{cell:>12}" for cell in row) for row in [titles, *rows]]
-    files = "\n".join(f"  {path}" for path in sorted(out.glob("*-*/*.json")))
+    kinds = ("*.json", "*.vtt", "annotated.mp4", "timeline.png")
+    files = "\n".join(f"  {path}" for kind in kinds for path in sorted(out.glob(f"*-*/{kind}")))
     return f"Database:\n  {database}\nFiles:\n{files}\n\nEach scene and how many persons are in it:\n\n{QUESTION}\n" + "\n".join(lines)
 
 
 def main(folder: Path, *, show: bool) -> str:
     """What `python -m vaengine.demo FOLDER [--show]` prints."""
-    return show_results(folder) if show else str(render_demo_clip(folder / "demo.mp4"))
+    return show_results(folder) if show else str(render_demo_clip(folder / "demo.mp4", sound=CONVERSATION))
 
 
 if __name__ == "__main__":
