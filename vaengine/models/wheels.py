@@ -32,7 +32,7 @@ class Copy:
 def copy_of(model: ModelFile | HubModel) -> Copy | None:
     """The copy of a model in the package that the catalogue names; None where that is not installed or has no such file."""
     packaged = model.packaged
-    if packaged is None or os.environ.get(VARIABLE, "1").strip().lower() in NO:
+    if packaged is None or (os.environ.get(VARIABLE) or "1").strip().lower() in NO:
         return None
     try:
         distribution = metadata.distribution(packaged.distribution)
