@@ -17,7 +17,8 @@ from schemas.sound import SAMPLE_RATE, Speech, Word
 HOP: Final = SAMPLE_RATE // 100  # samples from one frame of Whisper's picture of sound to the next
 MOST_FRAMES: Final = 3000
 FLOOR, TOP = 10.0, 95.0  # percentiles of the level that stand for silence and for speech
-SOUNDING: Final = 0.3  # of the way from silence to speech in decibels: from there on something is said
+CLICK: Final = 5  # frames: what lasts less than half of them is no speech
+SOUNDING: Final = 0.25  # of the way from silence to speech in decibels: from there on something is said
 WITHOUT_SPACES: Final = ("ja", "zh", "yue", "th", "lo", "my")  # pieces as the tokenizer splits them are the words
 
 
@@ -72,9 +73,10 @@ def sounding(samples: Floats32) -> list[bool]:
     """For each hundredth of a second of a stretch whether it is nearer to its speech than to its silence, by loudness."""
     whole = len(samples) // HOP * HOP
     power = (samples[:whole].reshape(-1, HOP).astype(np.float64) ** 2).mean(axis=1)
-    level = 10 * np.log10(np.maximum(power, 1e-10))
-    if not len(level):
+    if not len(power):
         return []
+    level = 10 * np.log10(np.maximum(power, 1e-10))
+    level = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(level, CLICK // 2, mode="edge"), CLICK), axis=1)
     floor, top = np.percentile(level, [FLOOR, TOP])
     loud: list[bool] = (level >= floor + SOUNDING * (top - floor)).tolist()
     return loud

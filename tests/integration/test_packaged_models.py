@@ -59,14 +59,14 @@ def seen(settings: Settings, pipeline: str, picture: np.ndarray[Any, Any]) -> De
     return detector.detect([picture])[0]
 
 
-def test_four_people_stand_at_the_bus_each_with_seventeen_points_inside_their_box(embedded: Settings) -> None:
+def test_four_people_stand_at_the_bus_and_three_show_limbs_inside_their_box(embedded: Settings) -> None:
     found = seen(embedded, PERSON, photograph("ultralytics", "assets/bus.jpg"))
     sure = found.chosen(np.flatnonzero(found.confidence >= 0.4))
-    assert sure.keypoints.shape == (4, 17, 3)
-    for box, points in zip(sure.xyxy, sure.keypoints, strict=True):
-        visible = points[points[:, 2] >= 0.5, :2]
-        assert len(visible) >= 6
-        assert ((visible >= box[:2] - 8) & (visible <= box[2:] + 8)).all()
+    assert sure.keypoints.shape == (4, 17, 3), "the fourth is cut off by the border"
+    visible = [points[points[:, 2] >= 0.5, :2] for points in sure.keypoints]
+    assert sum(len(points) >= 6 for points in visible) == 3
+    for box, points in zip(sure.xyxy, visible, strict=True):
+        assert ((points >= box[:2] - 8) & (points <= box[2:] + 8)).all()
 
 
 def test_six_faces_are_in_the_group_each_with_its_eyes_above_its_nose_above_its_mouth(embedded: Settings) -> None:
@@ -113,7 +113,7 @@ def test_words_begin_and_end_near_where_people_marked_them(embedded: Settings) -
     marked["p2"] = (marked.pop("p")[0], marked.pop("two")[1])
     assert set(words) == set(marked) == {"set", "white", "with", "p2", "soon"}
     apart = np.abs([np.subtract(words[word], marked[word]) for word in marked])
-    assert apart.max() <= 0.25
+    assert apart.max() <= 0.2
     assert np.median(apart) <= 0.1
 
 
