@@ -23,7 +23,7 @@ from tests.conftest import SHARED
 from vaengine import cli
 from vaengine.configuration import flat, layer
 from vaengine.demo import CONVERSATION, Shot, View, render_demo_clip
-from vaengine.fitting import fitted
+from vaengine.fitting import fitted, models_of
 from vaengine.workshop import workshop
 
 pytestmark = [pytest.mark.timeout(600)]
@@ -41,6 +41,8 @@ def embedded(empty_cache: Path) -> Settings:
         told = layer("test", {"preset": "embedded"})
         found, resolution = fitted(told, AVAILABLE, workshop(told, None, fetch=True))
     assert resolution.packaged == {PERSON, FACE, AUDIO}
+    named = {pipeline: model["file"] for pipeline, model in models_of(found.settings, AVAILABLE).items()}
+    assert named == {PERSON: "yolo11n-pose.pt", FACE: "centerface.onnx", AUDIO: "tiny.en"}
     return found.settings
 
 

@@ -11,9 +11,9 @@ import pytest
 from schemas.errors import InvalidSetting, PackageMissing
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.settings import Settings, config_hash
-from vaengine.configuration import layer
+from vaengine.configuration import configured, layer
 from vaengine.fit.workshop import Workshop
-from vaengine.fitting import fitted
+from vaengine.fitting import fitted, models_of
 from vaengine.models import catalogue
 from vaengine.presets import Resolution, Surroundings
 from vaengine.workshop import workshop
@@ -66,6 +66,14 @@ def test_english_is_heard_by_tiny_en_with_words_timed_by_its_attention_and_that_
     assert "times of words by its own attention" in resolution.line
     assert resolution.record[f"embedded.{AUDIO}"] == "tiny.en"
     assert resolution.record[f"word_times.{AUDIO}"] == "attention"
+
+
+def test_a_model_is_named_as_in_the_catalogue_whatever_a_package_calls_its_folder() -> None:
+    known = catalogue.HUB_MODELS["tiny.en"]
+    told = {"audio.model": "/site/some_package/model", "audio.model_sha256": known.held_to}
+    assert models_of(configured(layer("test", told)).settings, (AUDIO,)) == {AUDIO: {"file": "tiny.en", "sha256": known.held_to}}
+    other = configured(layer("test", {**told, "audio.model_sha256": "0" * 64})).settings
+    assert models_of(other, (AUDIO,))[AUDIO]["file"] == "model"
 
 
 def test_other_languages_have_voice_activity_only_and_that_is_said(hub: FakeHub) -> None:

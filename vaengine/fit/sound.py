@@ -228,9 +228,15 @@ def _in_use(settings: Settings) -> dict[str, str]:
 
 
 def model(settings: Settings) -> dict[str, str | None] | None:
-    """Name and digest of the Whisper model, None where there is none."""
+    """Name and digest of the Whisper model, None where there is none; one that the catalogue knows by its digest has the name it has there.
+
+    A package may keep it in a folder that is called anything.
+    """
     audio = settings.audio
-    return {"file": model_name(audio.model), "sha256": audio.model_sha256} if audio.model else None
+    if not audio.model:
+        return None
+    known = {model.held_to: name for name, model in catalogue.HUB_MODELS.items() if model.held_to}
+    return {"file": known.get(audio.model_sha256 or "") or model_name(audio.model), "sha256": audio.model_sha256}
 
 
 def carried(settings: Settings) -> Mapping[str, str]:
