@@ -44,8 +44,9 @@ def test_a_word_lasts_only_while_something_is_said() -> None:
     assert [(word.start_s, word.end_s) for word in words] == [pytest.approx((0.5, 0.9), abs=0.011), pytest.approx((2.0, 2.4), abs=0.011)]
 
 
-@given(st.floats(0, 2.9), st.floats(0, 1), st.lists(st.booleans(), min_size=300, max_size=300))
-def test_trimming_only_ever_shortens(start_s: float, length_s: float, is_sounding: list[bool]) -> None:
+@given(st.floats(0, 2.9), st.floats(0, 1), st.integers(0, 2**300 - 1))
+def test_trimming_only_ever_shortens(start_s: float, length_s: float, bits: int) -> None:
+    is_sounding = [bool(bits >> frame & 1) for frame in range(300)]
     begin_s, end_s = trimmed(start_s, start_s + length_s, is_sounding)
     assert start_s <= begin_s <= end_s + 1e-9 <= start_s + length_s + 1e-6 or (begin_s, end_s) == (start_s, start_s + length_s)
 
