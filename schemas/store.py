@@ -86,6 +86,7 @@ class Outcome:
     failure_kind: str | None = None
     warning: str | None = None
     keep_runs: bool = False  # keep rows of other configurations of this pipeline and video
+    keep_complete: bool = False  # of those only what is complete: nobody has said that it may be replaced
     embeddings: Embeddings | None = None  # replaced together with the rows
     traceback: str | None = None  # for the job's log
 
@@ -241,6 +242,18 @@ class StorageBackend(Retention):
         """Full fingerprint of each of these video ids that is taken."""
 
     @abstractmethod
+    def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Ids of the videos that have each of these fingerprints, sorted; contents that are unknown are left out."""
+
+    @abstractmethod
+    def known_paths(self) -> dict[str, str]:
+        """Video id of every path that a video was found under."""
+
+    @abstractmethod
+    def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
+        """Remember the paths of these as further paths of videos that are registered; the path that is shown of each stays."""
+
+    @abstractmethod
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
         """Insert or refresh videos and jobs, and lease what is to do of them, in one transaction; returns what another live run holds.
 
@@ -253,6 +266,10 @@ class StorageBackend(Retention):
     @abstractmethod
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         """Which of these are complete, by whatever job."""
+
+    @abstractmethod
+    def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
+        """Every work key of these videos that is complete, of whatever configuration."""
 
     @abstractmethod
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
@@ -281,9 +298,9 @@ class StorageBackend(Retention):
     def finish(self, epoch: int | None, outcome: Outcome) -> None:
         """One transaction: replace the key's rows, drop its payloads if completed, and other configurations' rows unless `keep_runs`.
 
-        Sets the pipeline's and the job's status, count, digest and times; every other job linked to the same key follows. The key's lease
-        is given back. Other configurations that a live run holds are left to it. Changes nothing where the key is complete; otherwise
-        raises `LeaseLost` where the run does not hold it.
+        With `keep_complete` only what other configurations left unfinished goes. Sets the pipeline's and the job's status, count, digest
+        and times; every other job linked to the same key follows. The key's lease is given back. Other configurations that a live run holds
+        are left to it. Changes nothing where the key is complete; otherwise raises `LeaseLost` where the run does not hold it.
         """
 
     @abstractmethod
@@ -300,6 +317,10 @@ class StorageBackend(Retention):
         self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
     ) -> Iterator[BatchJob]:
         """Jobs with their pipelines, ordered by creation, then id; of `job_ids` those that there are."""
+
+    @abstractmethod
+    def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
+        """Jobs of these videos, ordered by creation, then id."""
 
     @abstractmethod
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:

@@ -158,6 +158,11 @@ def safe_stem(path: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:STEM_LENGTH] or "video"
 
 
+def is_named_after(video_id: str, path: str) -> bool:
+    """Whether an id was made for a file of this name; otherwise the same content was known under another one before."""
+    return video_id.rpartition("-")[0] == safe_stem(path)
+
+
 def video_id_for(path: str, fingerprint: str, *, digits: int = 8) -> str:
     """`{stem}-{hex}`: the same for the same name and content anywhere; 16 digits where 8 are taken by another content."""
     return f"{safe_stem(path)}-{fingerprint[:digits]}"

@@ -80,6 +80,19 @@ class DatabaseStorageBackend(DatabaseRetention):
             pages = (connection.execute(query.where(columns.video_id.in_(page))) for page in queries.paged(video_ids))
             return {row.video_id: row.fingerprint for page in pages for row in page}
 
+    def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        with self._db.read() as connection:
+            return queries.ids_by_content(connection, fingerprints)
+
+    def known_paths(self) -> dict[str, str]:
+        with self._db.read() as connection:
+            found = connection.execute(select(tables.video_paths.c.path, tables.video_paths.c.video_id))
+            return {row.path: row.video_id for row in found}
+
+    def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
+        with self._db.write(epoch, {copy.video_id for copy in copies}) as connection:
+            queries.put_paths(connection, copies)
+
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
         keys = [key for job in jobs for key in keys_of(job).values()]
         with self._db.write(epoch, {job.video_id for job in jobs} | {video.video_id for video in videos}) as connection:
@@ -106,6 +119,10 @@ class DatabaseStorageBackend(DatabaseRetention):
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         with self._db.read() as connection:
             return set(queries.complete(connection, keys))
+
+    def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
+        with self._db.read() as connection:
+            return queries.complete_of(connection, video_ids)
 
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
         with self._db.read() as connection:
@@ -161,6 +178,9 @@ class DatabaseStorageBackend(DatabaseRetention):
             chunk_queries.drop_payloads(connection, key, pipeline_id)
             if not outcome.keep_runs:
                 spared = lease_queries.configurations_elsewhere(connection, epoch, key, pipeline_id, self._db.now(connection))
+                if outcome.keep_complete:
+                    complete = queries.complete_of(connection, [key.video_id])
+                    spared |= {other.config_hash for other in complete if other.pipeline == key.pipeline and other != key}
                 self._supersede(connection, key, pipeline_id, [other for other in siblings if other not in linked], spared)
         lease_queries.drop(connection, [key])
 
@@ -195,6 +215,10 @@ class DatabaseStorageBackend(DatabaseRetention):
             pages = queries.paged(job_ids)
             found = [job for page in pages for job in queries.jobs_where(connection, tables.jobs.c.job_id.in_(page), *conditions)]
             return iter(sorted(found, key=lambda job: (job.created_at, job.job_id)))
+
+    def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
+        with self._db.read() as connection:
+            return sorted(queries.jobs_of_videos(connection, video_ids), key=lambda job: (job.created_at, job.job_id))
 
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
         with self._db.read() as connection:

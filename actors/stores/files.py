@@ -9,6 +9,7 @@ from typing import Any
 from actors.stores import log, rows
 from actors.stores.annotation_forms import annotations_given, with_own_ids
 from actors.stores.atomic import read_object, write_or_remove
+from actors.stores.content import content_endings
 from actors.stores.documents import pipeline_bytes, sidecars
 from actors.stores.files_retention import FileRetention
 from actors.stores.register import job_in
@@ -82,6 +83,23 @@ class FileStorageBackend(FileRetention):
         found = ((video_id, self._register.video(video_id)) for video_id in dict.fromkeys(video_ids))
         return {video_id: video["fingerprint"] for video_id, video in found if video}
 
+    def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        wanted = dict.fromkeys(fingerprints)
+        for video_id in self._tree.video_folders_ending(content_endings(wanted)) if wanted else ():
+            if (video := self._register.video(video_id)) and video["fingerprint"] in wanted:
+                found.setdefault(video["fingerprint"], []).append(video_id)
+        return {content: tuple(sorted(ids)) for content, ids in found.items()}
+
+    def known_paths(self) -> dict[str, str]:
+        entries = filter(None, map(read_object, self._tree.sources()))
+        return {entry["path"]: entry["video_id"] for entry in entries}
+
+    def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
+        with self._write(epoch):
+            for copy in copies:
+                self._register.put_path(copy)
+
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
         keys, at = [key for job in jobs for key in keys_of(job).values()], now()
         with self._write(epoch):
@@ -108,6 +126,9 @@ class FileStorageBackend(FileRetention):
 
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         return set(self._complete(keys))
+
+    def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
+        return set(self._complete(key for video_id in dict.fromkeys(video_ids) for key in self._tree.keys_of(video_id)))
 
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
         return {key: self._work(key).lines() for key in keys}
@@ -161,6 +182,9 @@ class FileStorageBackend(FileRetention):
         wanted = (job for job in there if status in (None, job.status) and batch_id in (None, job.batch_id))
         return iter(sorted(wanted, key=lambda job: (job.created_at, job.job_id)))
 
+    def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
+        return sorted(self._register.jobs_of_videos(video_ids), key=lambda job: (job.created_at, job.job_id))
+
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
         found = ((video_id, self._register.video(video_id)) for video_id in dict.fromkeys(video_ids))
         return {video_id: rows.video_from(video) for video_id, video in found if video}
@@ -196,7 +220,7 @@ class FileStorageBackend(FileRetention):
         result = result_of(
             outcome, [row.to_data() for row in given], sum(line.seconds for line in lines), at, job.pipeline_results.get(key.pipeline)
         )
-        if outcome.status is JobStatus.COMPLETED and outcome.keep_runs:
+        if outcome.status is JobStatus.COMPLETED and (outcome.keep_runs or outcome.keep_complete):
             for other in self._other_configurations(key, epoch):
                 other.set_aside()
         video = self.videos([job.video_id]).get(job.video_id)
@@ -211,9 +235,14 @@ class FileStorageBackend(FileRetention):
         for one in linked:
             self._logs.note(one, log.end_of(one, result, outcome, at))
         if outcome.status is JobStatus.COMPLETED:
-            self._tidy(key, [] if outcome.keep_runs else self._other_configurations(key, epoch))
+            self._tidy(key, self._replaced(outcome, epoch))
         self._leases.drop([key])
         return path
+
+    def _replaced(self, outcome: Outcome, epoch: int | None) -> list[Work]:
+        """What a complete result takes the place of."""
+        others = [] if outcome.keep_runs else self._other_configurations(outcome.key, epoch)
+        return [other for other in others if not (outcome.keep_complete and other.complete())]
 
     def _other_configurations(self, key: WorkKey, epoch: int | None) -> list[Work]:
         """Work of the same pipeline and video that no other live run is at, and that there is anything of, be it only a job."""

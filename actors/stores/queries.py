@@ -12,11 +12,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, insert, not_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, not_, select
 
 from actors.stores import pgvector, rows
 from actors.stores.annotation_rows import COLUMNS, annotation_rows
 from actors.stores.bulk import add_rows
+from actors.stores.content import ENDING, content_endings
 from actors.stores.dialect import is_postgresql, upsert
 from actors.stores.rows import Row
 from schemas import tables
@@ -126,6 +127,12 @@ def complete(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, P
     return found
 
 
+def complete_of(connection: Connection, video_ids: Iterable[str]) -> set[WorkKey]:
+    """Work keys of these videos that hold a complete result, of whatever configuration."""
+    pages = (connection.execute(_COMPLETE_KEYS, {"video_ids": page}) for page in paged(video_ids))
+    return {WorkKey(row.video_id, row.name, row.config_hash or "") for page in pages for row in page}
+
+
 _COMPLETE: Final = (
     select(jobs.c.video_id, tables.pipelines.c.name, statuses)
     .join(statuses, statuses.c.job_id == jobs.c.job_id)
@@ -133,6 +140,8 @@ _COMPLETE: Final = (
     .where(statuses.c.status == JobStatus.COMPLETED.value, statuses.c.digest.is_not(None))
     .where(jobs.c.video_id.in_(bindparam("video_ids", expanding=True)))
 )
+
+_COMPLETE_KEYS: Final = _COMPLETE.with_only_columns(jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash)
 
 
 # Rows of one work key.
@@ -211,8 +220,28 @@ def put_videos(connection: Connection, videos: Sequence[Video]) -> None:
     """Insert or refresh videos, and the paths they were found under; who did not look for sound leaves what is known of it."""
     put(connection, tables.videos, [rows.video_row(video) for video in videos if video.is_sound_known])
     put(connection, tables.videos, [rows.video_row(video) for video in videos if not video.is_sound_known], keep=["sound"])
+    put_paths(connection, videos)
+
+
+def put_paths(connection: Connection, videos: Sequence[Video]) -> None:
+    """Insert or refresh the paths that videos were found under."""
     paths = [{"path": v.path, "video_id": v.video_id, "size_bytes": v.size_bytes, "mtime_ns": v.mtime_ns} for v in videos]
     put(connection, tables.video_paths, paths)
+
+
+def ids_by_content(connection: Connection, fingerprints: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Ids of the videos with each of these fingerprints, sorted; found by how ids end, since fingerprints have no index."""
+    wanted, columns = set(fingerprints), tables.videos.c
+    ending = func.substr(columns.video_id, func.length(columns.video_id) - (ENDING - 1))
+    found: dict[str, list[str]] = defaultdict(list)
+    for page in paged(content_endings(wanted)):
+        video_ids = connection.execute(select(columns.video_id).where(ending.in_(page))).scalars().all()
+        for ids in paged(video_ids):
+            query = select(columns.video_id, columns.fingerprint).where(columns.video_id.in_(ids))
+            for row in connection.execute(query):
+                if row.fingerprint in wanted:
+                    found[row.fingerprint].append(row.video_id)
+    return {content: tuple(sorted(set(ids))) for content, ids in found.items()}
 
 
 def videos_by_path(connection: Connection, paths: Iterable[str]) -> dict[str, Video]:

@@ -48,8 +48,12 @@ class Register:
         row = rows.video_row(video)
         if not video.is_sound_known and (before := read_object(self.tree.video(video.video_id))):
             row["sound"] = before.get("sound") or row["sound"]
-        entry = {name: row[name] for name in ("path", "video_id", "size_bytes", "mtime_ns")}
         self.put(self.tree.video(video.video_id), row | {"frame_index": base64.b64encode(row["frame_index"]).decode()})
+        self.put_path(video)
+
+    def put_path(self, video: Video) -> None:
+        """Write the path that a video was found under."""
+        entry = {name: getattr(video, name) for name in ("path", "video_id", "size_bytes", "mtime_ns")}
         self.put(self.tree.source(video.path), entry)
 
     def all_jobs(self) -> list[BatchJob]:

@@ -71,9 +71,10 @@ class SQLiteDatabase(Database):
 
     def _connected(self) -> Engine:
         # A store on a read-only medium has no room for the log's side files; unchanged by anyone, it may be read without them.
-        sealed = self.read_only and not _writable(self.path.parent) and not self.path.with_name(self.path.name + "-wal").exists()
-        mode = ("ro&immutable=1" if sealed else "ro") if self.read_only else "rwc"
-        uri = f"{self.path.as_uri()}?mode={mode}"
+        # Elsewhere whoever opens it makes side files where there are none, and only who may write takes them away again.
+        at_rest = not self.path.with_name(self.path.name + "-wal").exists()
+        reading = "ro" if not at_rest else "ro&immutable=1" if not _writable(self.path.parent) else "rw" if _writable(self.path) else "ro"
+        uri = f"{self.path.as_uri()}?mode={reading if self.read_only else 'rwc'}"
         engine = create_engine(self.url, creator=lambda: self._opened(uri), poolclass=QueuePool)
         event.listen(engine, "begin", _begin)
         return engine
@@ -83,6 +84,8 @@ class SQLiteDatabase(Database):
         log = not is_network(self.path)
         if self._is_ours and not self.read_only:
             connection.execute(f"PRAGMA journal_mode={'WAL' if log else 'DELETE'}")
+        if self.read_only:
+            connection.execute("PRAGMA query_only=ON")
         connection.execute(f"PRAGMA synchronous={'NORMAL' if log else 'FULL'}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-65536")  # 64 MiB
@@ -161,5 +164,5 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK)
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK)

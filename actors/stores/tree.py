@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -157,6 +158,12 @@ class Tree:
 
     def video_ids(self) -> Iterator[str]:
         return (unquote(path.parent.name) for path in sorted(self.base.glob("*/jobs")))
+
+    def video_folders_ending(self, endings: Collection[str]) -> Iterator[str]:
+        """Ids of videos that end in one of these, each as long as the others; from the names of their folders alone."""
+        length = len(next(iter(endings)))
+        names = (unquote(entry.name) for entry in os.scandir(self.base))
+        return (name for name in names if name[-length:] in endings)
 
     def video_folders(self) -> list[str]:
         """Ids of all videos that there is anything of, those without a job too."""

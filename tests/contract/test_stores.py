@@ -27,6 +27,7 @@ from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreUnreachable, Uns
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
+from schemas.video import video_id_for
 from tests.contract.conftest import LOCAL, STORES, digest
 from tests.results import RUN, Clip, broken, done
 
@@ -163,6 +164,42 @@ def test_a_video_is_known_under_every_path_it_was_found(store):
     assert store.known_videos([CLIP.name, copy.path, "/not/there.mp4"]) == {CLIP.name: CLIP.video, copy.path: copy}
     assert store.fingerprints([CLIP.video_id, "free"]) == {CLIP.video_id: CLIP.fingerprint}
     assert set(store.videos([CLIP.video_id, "free"])) == {CLIP.video_id}
+
+
+def test_a_further_path_of_a_video_is_known_and_the_one_that_is_shown_stays(store):
+    copy = replace(CLIP.video, path="/elsewhere/renamed.mp4", mtime_ns=987654321)
+    epoch = store.open_run(RUN)
+    store.register(epoch, [CLIP.video], [CLIP.job()])
+    store.add_paths(epoch, [copy])
+    assert store.known_paths() == {CLIP.name: CLIP.video_id, copy.path: CLIP.video_id}
+    assert store.known_videos([copy.path]) == {copy.path: copy}
+    assert store.videos([CLIP.video_id])[CLIP.video_id].path == CLIP.name
+    assert store.paths_of(CLIP.video_id) == tuple(sorted([CLIP.name, copy.path]))
+    store.close_run(epoch, "completed")
+    with pytest.raises(StaleEpoch):
+        store.add_paths(epoch, [copy])
+
+
+def test_videos_are_found_by_their_content_whatever_they_are_called(store):
+    other = Clip("/clips/pond.mp4", "b")
+    twin = replace(CLIP.video, video_id=video_id_for("/clips/twin.mp4", CLIP.fingerprint, digits=16), path="/clips/twin.mp4")
+    alike = replace(other.video, video_id="alike-aaaaaaaa", path="/clips/alike.mp4", fingerprint="a" * 8 + "c" * 56)
+    epoch = store.open_run(RUN)
+    assert store.ids_by_content([CLIP.fingerprint]) == {}
+    store.register(epoch, [CLIP.video, other.video, twin, alike], [CLIP.job()])
+    contents = [CLIP.fingerprint, other.fingerprint, "d" * 64]
+    assert store.ids_by_content([]) == {}
+    assert store.ids_by_content(contents) == {
+        CLIP.fingerprint: tuple(sorted([CLIP.video_id, twin.video_id])),
+        other.fingerprint: (other.video_id,),
+    }
+
+
+def test_many_contents_are_asked_for_at_once(store):
+    epoch = store.open_run(RUN)
+    store.register(epoch, [CLIP.video], [CLIP.job()])
+    many = [f"{number:064x}" for number in range(1200)]
+    assert store.ids_by_content([*many, CLIP.fingerprint]) == {CLIP.fingerprint: (CLIP.video_id,)}
 
 
 def test_a_video_that_cannot_be_read_leaves_a_failed_job(store):
@@ -350,6 +387,20 @@ def test_runs_are_kept_when_asked_for(store):
     assert store.completed(keys) == set(keys)
     assert [len(store.load_annotations(CLIP.job(key).job_id, SCENE)) for key in keys] == [1, 1 + 1, 1 + 2]
     assert len(list(store.jobs(status=JobStatus.COMPLETED))) == 3
+
+
+def test_complete_results_that_nobody_gave_up_stay_and_unfinished_ones_go(store):
+    keys = [CLIP.key(SCENE, name) for name in ("c1", "c2", "c3")]
+    complete, unfinished, new = keys
+    epoch = started(store, *(CLIP.job(key) for key in keys))
+    store.finish(epoch, done(CLIP.job(complete), complete, CLIP.scenes(complete, [40])))
+    store.register(epoch, [], [CLIP.job(unfinished), CLIP.job(new)])
+    store.commit_chunks(epoch, CLIP.commits(unfinished, job=CLIP.job(unfinished))[:2])
+    store.finish(epoch, replace(done(CLIP.job(new), new, CLIP.scenes(new)), keep_complete=True))
+    assert store.completed_of([CLIP.video_id, "unknown"]) == {complete, new}
+    assert [len(store.load_annotations(CLIP.job(key).job_id, SCENE)) for key in (complete, new)] == [2, 1]
+    assert {job.job_id for job in store.jobs_of([CLIP.video_id, "unknown"])} == {CLIP.job(complete).job_id, CLIP.job(new).job_id}
+    assert store.manifest([unfinished]) == {unfinished: []}
 
 
 def test_a_failed_pipeline_keeps_its_rows_and_what_worked_is_kept(store):
