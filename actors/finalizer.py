@@ -16,8 +16,9 @@ from typing import Protocol
 
 from actors.assembly import Assemblies, WholeChunk
 from actors.commits import block_commit, chunk_commit
-from actors.conclusion import concluded
+from actors.conclusion import Conclusion, concluded
 from actors.coordinator import Finished
+from actors.face_persons import persons_of
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from schemas.chunk import ChunkCommit, ChunkSpec, WorkKey
 from schemas.errors import LeaseLost, StaleAttempt, Unstorable, VaengineError
@@ -52,12 +53,14 @@ class Finalizer:
         progress: Progress,
         epoch: int,
         settings: Settings,
-        job_of: Callable[[str], str],
+        job_of: Callable[[WorkKey], str],
         *,
         keep_runs: bool = False,
+        keep_complete: bool = False,
     ) -> None:
-        self._store, self._progress, self._epoch, self._settings, self._keep_runs = store, progress, epoch, settings, keep_runs
-        self._job_of = job_of  # of a video
+        self._store, self._progress, self._epoch, self._settings = store, progress, epoch, settings
+        self._keep_runs, self._keep_complete = keep_runs, keep_complete
+        self._job_of = job_of
         self._assemblies = Assemblies()
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
@@ -137,7 +140,7 @@ class Finalizer:
         if not keys:
             self._progress.left(spec.chunk_id)
             return
-        refused = self._commit_all([chunk_commit(chunk, key, self._video(key.video_id), self._job_of(key.video_id)) for key in keys])
+        refused = self._commit_all([chunk_commit(chunk, key, self._video(key.video_id), self._job_of(key)) for key in keys])
         if len(refused) < len(keys):
             self._progress.committed(spec)
         else:
@@ -148,7 +151,7 @@ class Finalizer:
     def _settle_block(self, end: BlockEnd) -> None:
         block, failure = end.block, end.failure
         if end.heard is not None:
-            if refused := self._commit_all([block_commit(block, end.heard, end.seconds, self._job_of(block.key.video_id))]):
+            if refused := self._commit_all([block_commit(block, end.heard, end.seconds, self._job_of(block.key))]):
                 self._progress.left(block.chunk_id)
                 self._fail_all(refused)
             else:
@@ -196,7 +199,7 @@ class Finalizer:
     def _failed(self, key: WorkKey, failure: Failure) -> Outcome:
         return Outcome(
             key,
-            self._job_of(key.video_id),
+            self._job_of(key),
             JobStatus.FAILED,
             error_message=failure.message,
             failure_kind=failure.kind,
@@ -249,7 +252,13 @@ class Finalizer:
         """How the persons stand that faces of `key` are to be linked to; None where there are none to link."""
         if key.pipeline != FACE or not self._settings.face.link_persons:
             return None
-        return self._store.load_job_metadata(self._job_of(key.video_id)).pipeline_results.get(PERSON)
+        return self._store.load_job_metadata(self._job_of(key)).pipeline_results.get(PERSON)
+
+    def _concluded(self, key: WorkKey, persons: PipelineResult | None) -> Conclusion:
+        settings = self._settings
+        if key.pipeline == FACE and settings.face.link_persons and persons is None:  # the run has no persons, perhaps the store has some
+            persons, settings = persons_of(self._store, self._store.load_job_metadata(self._job_of(key)), settings)
+        return concluded(self._store, self._video(key.video_id), key, settings, persons)
 
     def _released_faces(self, ended: WorkKey) -> WorkKey | None:
         """The faces that waited for these persons, if any did."""
@@ -257,9 +266,9 @@ class Finalizer:
 
     def _outcome(self, key: WorkKey, persons: PipelineResult | None) -> Outcome:
         """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too much is missing."""
-        job_id = self._job_of(key.video_id)
+        job_id = self._job_of(key)
         try:
-            result = concluded(self._store, self._video(key.video_id), key, self._settings, persons)
+            result = self._concluded(key, persons)
         except VaengineError:
             raise  # of the store
         except Exception as error:
@@ -278,6 +287,7 @@ class Finalizer:
             failure_kind=loss.kind if loss else None,
             warning=result.verdict.warning,
             keep_runs=self._keep_runs,
+            keep_complete=self._keep_complete,
             embeddings=result.embeddings,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from actors.stores import open_store
 from bench.attack import DRIVER, RAYLET, ROLES, Attacked, Kill
+from bench.copies import copied
 from bench.report import table
 from schemas.annotation import canonical_digest
 from schemas.attempt import POISONED
@@ -64,9 +64,8 @@ def material(folder: Path, *, repeats: int) -> list[Path]:
     """Real clips, each under `repeats` names, and one that ends whoever decodes it."""
     folder.mkdir()
     sources = [*sorted(MEDIA.glob(GRID)), *(MEDIA / name for name in OTHERS)]
-    copies = [shutil.copy(source, folder / f"{number}-{source.name}") for number in range(repeats) for source in sources]
-    poison = shutil.copy(sources[0], folder / f"{POISON}{sources[0].suffix}")
-    return [*map(Path, copies), Path(poison)]
+    copies = [copied(source, folder / f"{number}-{source.name}") for number in range(repeats) for source in sources]
+    return [*copies, copied(sources[0], folder / f"{POISON}{sources[0].suffix}")]
 
 
 def batch(clips: Sequence[Path], out: Path, roles: Sequence[str], every_s: float, seed: int, *, most: int) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import numpy as np
 import psutil
 
 from bench.attack import ROLES
+from bench.copies import copied
 from bench.report import table
 
 TITLE = "Memory"
@@ -115,12 +115,12 @@ def rendered(path: Path, seconds: int, *, seed: int = 0) -> None:
 
 
 def short_clips(folder: Path, number: int) -> Path:
-    """Clips of one second, of ten different contents."""
+    """Clips of one second, of ten different pictures; no two have the same content, or they would be one video."""
     folder.mkdir()
     for which in range(10):
         rendered(folder / f"clip{which:05}.mp4", 1, seed=which)
     for which in range(10, number):
-        shutil.copy(folder / f"clip{which % 10:05}.mp4", folder / f"clip{which:05}.mp4")
+        copied(folder / f"clip{which % 10:05}.mp4", folder / f"clip{which:05}.mp4")
     return folder
 
 

@@ -162,6 +162,16 @@ class InvalidAnnotation(UsageError):
     template = "annotation {0} cannot be saved: {1}"
 
 
+class WouldReplace(UsageError):
+    """A run would replace complete results of another configuration, and nobody said that it may. Values: what by what."""
+
+    template = (
+        "{0}; nothing was changed: give --replace to replace, --keep to keep the old results beside the new ones, or --as-before to take"
+        " the settings that they were made with (in Python replace='replace', 'keep' or 'as-before')"
+    )
+    kind = "would_replace"
+
+
 class NotFound(UsageError):
     """A batch, job or checkpoint that the store does not hold. Values: what, where."""
 

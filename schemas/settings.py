@@ -137,7 +137,7 @@ class FaceSettings(_Section):
     min_confidence: Annotated[Fraction01, Field(description="weaker boxes are not kept at all")] = 0.5
     nms_iou: Annotated[Fraction01, Field(description="all but cascade: boxes that overlap a stronger one by more are dropped")] = 0.4
     same_person: Annotated[float, Field(ge=-1, le=1, description="cosine similarity from which faces are one person's")] = 0.45
-    link_persons: Annotated[bool, Field(description="say whose face it is, where person_tracking is asked for too")] = True
+    link_persons: Annotated[bool, Field(description="say whose face it is, where person_tracking is asked for too or in the store")] = True
 
 
 def _switch(value: object) -> object:

@@ -286,6 +286,13 @@ def irregular(frames: int) -> list[int]:
 # Broken files.
 
 
+def copied(source: Path, place: Path) -> Path:
+    """An mp4 file that is shown as another is and has a content of its own: its name, in a box that every reader skips."""
+    name = place.name.encode()
+    place.write_bytes(source.read_bytes() + (8 + len(name)).to_bytes(4, "big") + b"free" + name)
+    return place
+
+
 def empty(folder: Path) -> Path:
     """No bytes at all."""
     return _written(folder / "empty.mp4", b"")

@@ -37,6 +37,7 @@ _HOMES = {
     "UsageError": "schemas.errors",
     "VaengineError": "schemas.errors",
     "VideoError": "schemas.errors",
+    "WouldReplace": "schemas.errors",
     "open_store": "actors.stores",
 }
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from schemas.errors import UsageError as UsageError
     from schemas.errors import VaengineError as VaengineError
     from schemas.errors import VideoError as VideoError
+    from schemas.errors import WouldReplace as WouldReplace
     from schemas.job import BatchJob as BatchJob
     from schemas.job import BatchReport as BatchReport
     from schemas.job import BatchStatus as BatchStatus

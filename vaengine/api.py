@@ -32,18 +32,21 @@ def annotate(
     out: StrPath | None = None,
     db: str | None = None,
     workers: int | None = None,
+    replace: bool | str = "ask",
     progress: bool = False,
 ) -> VideoAnnotations:
     """Annotate one video and return what was found; what the store has already is not made again.
 
     The parameters are those of `vaengine run`: `pipelines` such as "scene" or ["scene", "person"], all by default; `settings` by dotted
     key, or nested; `config` a batch file; `models` a folder of weights; `out` by default ./vaengine_out, as for the command, so that its
-    other commands see the same results. `progress` says what the preset came to, and shows the display of the command, on standard error.
+    other commands see the same results. `replace` says what is to become of complete results of other settings: "ask" refuses to replace
+    them, with `WouldReplace`; True or "replace" does so, "keep" keeps them beside the new ones, and "as-before" takes the settings that
+    they were made with. `progress` says what the preset came to, and shows the display of the command, on standard error.
 
     Raises `UsageError` and its kin for what is known before the first frame, `VideoError` when the video failed, with its reason,
     `VaengineError` when the run ended early. Ctrl-C stops the run and keeps what is done.
     """
-    asked = _asked([path], pipelines, preset, settings, config, models, out, db, workers)
+    asked = _asked([path], pipelines, preset, settings, config, models, out, db, workers, replace)
     if (count := len(asked.request.inputs)) > 1:
         raise UsageError(f"{os.fspath(path)} leads to {count} videos: annotate takes one, annotate_all takes many")
     with Batch(asked, progress=progress) as batch:
@@ -64,6 +67,7 @@ def annotate_all(
     out: StrPath | None = None,
     db: str | None = None,
     workers: int | None = None,
+    replace: bool | str = "ask",
     progress: bool = False,
 ) -> Batch:
     """Start annotating many videos, and return the batch to iterate over.
@@ -71,8 +75,12 @@ def annotate_all(
     `paths` are what `vaengine run` takes: files, folders, globs, text lists. The parameters are those of `annotate`. Raises `UsageError`
     and its kin for wrong use, before anything is started.
     """
+    from vaengine.first_look import refuse_known
+
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    return Batch(_asked(given, pipelines, preset, settings, config, models, out, db, workers), progress=progress)
+    found = _asked(given, pipelines, preset, settings, config, models, out, db, workers, replace)
+    refuse_known(found.request)
+    return Batch(found, progress=progress)
 
 
 def load_annotations(video: StrPath, *, out: StrPath | None = None, db: str | None = None) -> VideoAnnotations:
@@ -110,10 +118,12 @@ def _asked(
     out: StrPath | None,
     db: str | None,
     workers: int | None,
+    replace: bool | str,
 ) -> Asked:
     """What `vaengine run` would make of the same; values of settings go through JSON, which is YAML too."""
     from vaengine.configuration import flat
     from vaengine.options import RunOptions, asked
+    from vaengine.replacement import replace_mode
 
     told = flat(settings or {})
     options = RunOptions(
@@ -126,5 +136,6 @@ def _asked(
         models=None if models is None else Path(models),
         settings=tuple(f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in told),
         workers=workers,
+        replace=replace_mode(replace) if replace != "ask" else None,  # which a batch file may answer
     )
     return asked(options)

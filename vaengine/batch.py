@@ -132,8 +132,10 @@ class Batch(Iterator[VideoAnnotations]):
         if ended:
             with self._store() as store:
                 for job in store.jobs(batch_id=batch_id):
-                    if one := ended.get(job.video_id):
+                    if one := ended.pop(job.video_id, None):
                         self._finished(one.video_id, one.path, job.job_id, one.error_message)
+            for left_alone in ended.values():  # no job of this batch: complete results would have been replaced
+                self._finished(left_alone.video_id, left_alone.path, "", left_alone.error_message)
 
     def _end(self) -> None:
         self._ended = True

@@ -35,6 +35,10 @@ def _flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _replace(value: Any) -> bool:
+    return isinstance(value, bool) or value in ("ask", "replace", "keep", "as-before")
+
+
 def _count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -49,6 +53,8 @@ RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "files": (_flag, "true or false"),
     "keep_runs": (_flag, "true or false"),
     "all_media": (_flag, "true or false"),
+    "keep": (_flag, "true or false"),
+    "replace": (_replace, "true, false, ask, replace, keep or as-before"),
 }
 ALIASES: Final = {"workers": "engine.workers"}
 

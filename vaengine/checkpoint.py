@@ -35,6 +35,7 @@ class Checkpoint:
     limit: int | None = None
     files: bool = True
     keep_runs: bool = False
+    replace: bool = False
     others: tuple[Checkpoint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -63,6 +64,7 @@ class Checkpoint:
             limit=request.limit,
             files=request.files,
             keep_runs=request.keep_runs,
+            replace=request.replace,
             others=tuple(cls.of(other, batch_id) for other in request.others),
         )
 
@@ -82,6 +84,7 @@ class Checkpoint:
             limit=self.limit,
             files=self.files,
             keep_runs=self.keep_runs,
+            replace=self.replace,
             batch_id=self.batch_id,
             verbose=verbose,
             presets=self.presets,

@@ -6,7 +6,7 @@ import re
 import sys
 import traceback
 from contextlib import closing
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,12 +17,15 @@ from vaengine.cli_doctor import doctor
 from vaengine.cli_identities import identities
 from vaengine.cli_migrate import migrate
 from vaengine.cli_models import models_app
-from vaengine.cli_options import Config, Db, Json, Models, Out, Preset, Set
+from vaengine.cli_options import Config, Db, Json, Keep, Models, Out, Preset, Replace, Set
 from vaengine.cli_pictures import plot, render
 from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
 from vaengine.output import Once, print_events, print_lines, print_table, say
 from vaengine.supervision import Beginning, calls_for_it, supervised
 from vaengine.terminal import outlive_terminal
+
+if TYPE_CHECKING:
+    from vaengine.replacement import Replace as Mode
 
 WRONG_USE: Final = 2
 OTHER_NAMES: Final = {  # of other tools
@@ -85,7 +88,9 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")] = False,
     as_json: Json = False,
     no_files: Annotated[bool, typer.Option("--no-files", help="Only the store, no JSON files beside it.")] = False,
-    keep_runs: Annotated[bool, typer.Option("--keep-runs", help="Keep results of other settings beside the new ones.")] = False,
+    replace: Replace = False,
+    keep: Keep = False,
+    as_before: Annotated[bool, typer.Option("--as-before", help="With the settings that the store's results were made with.")] = False,
     all_media: Annotated[bool, typer.Option("--all-media", help="Of folders take sound too, and media under any name.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -106,7 +111,7 @@ def run(
         cluster=cluster,
         limit=limit,
         files=False if no_files else None,
-        keep_runs=True if keep_runs else None,
+        replace=one_answer(replace=replace, keep=keep, as_before=as_before),
         all_media=True if all_media else None,
         models=models,
         verbose=verbose,
@@ -126,6 +131,8 @@ def resume(
     batch: Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, or the path of its checkpoint_<batch>.json.")],
     out: Out = None,
     db: Db = None,
+    replace: Replace = False,
+    keep: Keep = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -135,7 +142,8 @@ def resume(
     from vaengine.signals import Signals
 
     with Signals() as signals:
-        request = checkpoint_of(batch, out, db).request(verbose=verbose)
+        answer = one_answer(replace=replace, keep=keep)
+        request = checkpoint_of(batch, out, db).request(verbose=verbose).answered(answer)
         presets = "; ".join(f"{pipeline} = {preset}" for pipeline, preset in request.presets.items())
         say(f"batch {request.batch_id}: {len(request.batch_inputs)} inputs as first asked; preset {request.settings.preset}: {presets}")
         raise typer.Exit(carry_out(request, signals, as_json=as_json, beginning=context.obj))
@@ -201,6 +209,15 @@ def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | N
     if len(set(named)) > 1:
         raise UsageError(f"--preset, --fast and --high-quality say different things ({', '.join(named)}): give one")
     return named[0] if named else None
+
+
+def one_answer(*, replace: bool, keep: bool, as_before: bool = False) -> Mode | None:
+    """What is to become of results of other settings, None where nothing was said; raises `UsageError` for two answers."""
+    said: dict[Mode, bool] = {"replace": replace, "keep": keep, "as-before": as_before}
+    given = [mode for mode, is_given in said.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(f'--{mode}' for mode in given)} say different things about earlier results: give one")
+    return given[0] if given else None
 
 
 def main() -> None:

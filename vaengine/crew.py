@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from actors.answer import answer
 from actors.coordinator import Coordinator, PlannedVideo
+from actors.face_persons import are_alone, job_with
 from actors.finalizer import Finalizer
 from actors.stages import CrewNames
 from actors.store_client import StoreActor, store_client
@@ -21,6 +22,7 @@ from schemas.settings import Settings, config_hash
 from schemas.store import StorageBackend
 from vaengine.intake import Left
 
+JOBS_REMEMBERED: Final = 10_000
 CPUS_PER_FINALIZER: Final = 16  # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
 
 
@@ -61,7 +63,8 @@ class FinalizerActor(Finalizer):
 
         store = store_client(ray.get_actor(names.store), work.url)
         coordinator = CoordinatorClient(ray.get_actor(names.coordinator))
-        super().__init__(store, coordinator, work.epoch, work.settings, job_finder(work.settings, work.pipelines), keep_runs=work.keep_runs)
+        job_of = job_finder(store, work.settings, work.pipelines)
+        super().__init__(store, coordinator, work.epoch, work.settings, job_of, keep_runs=work.keep_runs, keep_complete=work.keep_complete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +76,18 @@ class CrewWork:
     settings: Settings
     pipelines: tuple[str, ...]
     keep_runs: bool
+    keep_complete: bool
 
 
-def job_finder(settings: Settings, pipelines: Sequence[str]) -> functools.partial[str]:
-    """The job of a video, worked out: nobody has to be told, however often an actor is started again."""
-    return functools.partial(_job_of, config_hashes={pipeline: config_hash(settings, pipeline) for pipeline in pipelines})
+def job_finder(store: StorageBackend, settings: Settings, pipelines: Sequence[str]) -> Callable[[WorkKey], str]:
+    """The job of a work key, worked out: nobody has to be told, however often an actor is started again.
 
-
-def _job_of(video_id: str, config_hashes: dict[str, str]) -> str:
-    return job_id_for(video_id, config_hashes)
+    With faces alone, whose configuration is that of a video's stored persons, the store is asked.
+    """
+    if are_alone(pipelines, settings):
+        return functools.lru_cache(JOBS_REMEMBERED)(lambda key: job_with(store, key, pipelines))
+    hashes = {pipeline: config_hash(settings, pipeline) for pipeline in pipelines}
+    return lambda key: job_id_for(key.video_id, hashes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,13 @@ from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec
 from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
 from schemas.job import BatchReport, VideoOutcome
-from schemas.pipeline import AUDIO
 from schemas.progress import Snapshot
 from schemas.sound import SoundBlock
 from schemas.store import RunInfo, StorageBackend
 from vaengine.checkpoint import Checkpoint
 from vaengine.control import Obedience
 from vaengine.crew import job_finder
+from vaengine.first_look import FirstLook, first_look
 from vaengine.fitting import check_models
 from vaengine.forecast import require_room
 from vaengine.intake import Intake, Left, Workload
@@ -94,9 +94,11 @@ class Engine:
             reachable(request.cluster)
         require_room(request)
         tally = _Tally()
-        with self._connected(), contextlib.closing(_store_of(request)) as store:
+        with first_look(request) as look:
             threading.Thread(target=_import_ray, args=(request.verbose,), daemon=True).start()
-            outcomes = self._run(store, tally)
+            look.settle()
+            with self._connected(), contextlib.closing(_store_of(request)) as store:
+                outcomes = self._run(store, look, tally)
         return BatchReport(
             batch_id=self.batch_id,
             outcomes=outcomes,
@@ -110,19 +112,17 @@ class Engine:
             ended_at=datetime.now(UTC),
         )
 
-    def _run(self, store: StorageBackend, tally: _Tally) -> tuple[VideoOutcome, ...]:
+    def _run(self, store: StorageBackend, look: FirstLook, tally: _Tally) -> tuple[VideoOutcome, ...]:
         epoch = store.open_run(self._run_info())
         for name, value in self._request.record.items():
             if store.meta(name) is None:  # what `auto` came to is decided once for a store
                 store.set_meta(epoch, name, value)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
         intake = Intake(self._request, self.batch_id)
-        with self._closing_on_error(store, epoch), self._projecting(tally) as projector, _probing(self._request, store) as probing:
-            engine = self._request.settings.engine
+        with self._closing_on_error(store, epoch), self._projecting(tally) as projector:
+            probing = look.probing
             try:
-                with self._stoppable():
-                    page = probing.page(engine.page_chunks, engine.chunk_seconds)
-                first = intake.take(page, store, epoch)
+                first = self._first_work(intake, look, store, epoch)
                 if probing.exhausted:
                     first = replace(first, left=self._after_others(first.left, intake, store, epoch))
                 if first.left.has_work or not probing.exhausted:
@@ -149,6 +149,18 @@ class Engine:
         finally:
             self._waiting = False
 
+    def _first_work(self, intake: Intake, look: FirstLook, store: StorageBackend, epoch: int) -> Workload:
+        """Pages up to the first with something to work on: those before it need no Ray. Raises `_StoppedEarly`."""
+        with self._stoppable():
+            page = look.first_page()
+        work = intake.take(page, store, epoch)
+        while not (work.left.has_work or look.probing.exhausted or self._stopped_by):
+            self._listener(Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures)))
+            with self._stoppable():
+                page = next(look.pages())
+            work += intake.take(page, store, epoch)
+        return work
+
     def _after_others(self, left: Left, intake: Intake, store: StorageBackend, epoch: int) -> Left:
         """What there is to do, once there is anything or nothing any more: other runs may hold it all, and waiting needs no Ray."""
         while left.elsewhere and not left and not self._stopped_by:
@@ -170,8 +182,10 @@ class Engine:
 
     def _finish_here(self, store: StorageBackend, epoch: int, work: Workload, tally: _Tally) -> None:
         """Nothing to decode: what is whole but not final is finished in this process, without Ray."""
-        job_of = job_finder(self._request.settings, self._request.pipelines)
-        finalizer = Finalizer(store, _Unwatched(), epoch, self._request.settings, job_of, keep_runs=self._request.keep_runs)
+        request = self._request
+        job_of = job_finder(store, request.settings, request.pipelines)
+        keeping = {"keep_runs": request.keep_runs, "keep_complete": not request.replace}
+        finalizer = Finalizer(store, _Unwatched(), epoch, request.settings, job_of, **keeping)
         for key in work.left.to_finish:
             finalizer.finish_now(key)
         finalizer.drain()  # faces that waited for persons
@@ -275,16 +289,6 @@ class _Unwatched:
 
     def halt(self, reason: str) -> None:
         raise RuntimeError(reason)
-
-
-@contextlib.contextmanager
-def _probing(request: RunRequest, store: StorageBackend) -> Iterator[Probing]:
-    listens, track = AUDIO in request.pipelines, request.settings.decode.video_track
-    probing = Probing(request.inputs, store.known_videos(request.inputs), video_track=track, sound=listens)
-    try:
-        yield probing
-    finally:
-        probing.close()
 
 
 def _word_for(outcomes: tuple[VideoOutcome, ...], *, stopped: bool) -> str:

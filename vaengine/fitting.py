@@ -77,7 +77,7 @@ def fitted(told: Layer, pipelines: tuple[str, ...], workshop: Workshop) -> tuple
     settings = configured(*layers).settings
     decisions = {pipeline: craft.decided(settings, workshop, NAMING[pipeline] in told) for pipeline, craft in crafts.items()}
     resolution = _settled(resolution, decisions)
-    layers.append(layer("found", _decided(decisions, pipelines)))
+    layers.append(layer("found", {key: value for decision in decisions.values() for key, value in decision.found.items()}))
     settings = configured(*layers).settings
     for pipeline, craft in crafts.items():
         layers.append(layer("found", craft.bound(settings, _order(pipeline, resolution, workshop))))
@@ -123,13 +123,6 @@ def _overlay(preset: str, pipeline: str, told: Settings, *, has_weights: bool) -
     if pipeline == PERSON and (preset in NEURAL or has_weights):
         weights = {"person.weights": catalogue.needed(preset, person.task_asked(told)).name}
     return {**overlay(preset, pipeline), **(overlay(PACKAGED, pipeline) if has_weights else {}), **weights}
-
-
-def _decided(decisions: Mapping[str, Decision], pipelines: tuple[str, ...]) -> dict[str, Any]:
-    found = {key: value for decision in decisions.values() for key, value in decision.found.items()}
-    if FACE in pipelines and PERSON not in pipelines:
-        found["face.link_persons"] = False  # there is nobody to link them to, and persons' settings say nothing about them
-    return found
 
 
 def _record(told: Layer, resolution: Resolution, settings: Settings) -> Mapping[str, str]:

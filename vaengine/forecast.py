@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from actors.stores import open_store
@@ -13,17 +13,27 @@ from cluster.placement import place
 from cluster.session import reachable
 from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
-from schemas.errors import ClusterUnreachable, NoRoom, NotFound, OutputUnusable, PlanInfeasible, TempFolderTooLong
-from schemas.pipeline import AUDIO, FACE
+from schemas.errors import (
+    ClusterUnreachable,
+    NoRoom,
+    NotFound,
+    OutputUnusable,
+    PlanInfeasible,
+    TempFolderTooLong,
+    WouldReplace,
+)
+from schemas.pipeline import FACE
 from schemas.settings import PersonSettings, Settings
 from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
 from schemas.video import Video
+from vaengine.first_look import FirstLook, first_look
 from vaengine.models.catalogue import MODELS
 from vaengine.output_folder import require_output_folder
-from vaengine.plan import blocks_of, chunks_of, demand_of, work_keys
-from vaengine.probing import Probing
+from vaengine.page import Page
+from vaengine.plan import blocks_of, chunks_of, demand_of
 from vaengine.quantities import size
+from vaengine.replacement import Replacement
 from vaengine.request import PlanSummary, RunRequest
 
 # Core seconds on a 2-core virtual machine: 9.1 s of decoders over 0.8 gigapixels of three clips, their imports included, and 76 ms of the
@@ -43,8 +53,9 @@ BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per 
 
 def forecast(request: RunRequest) -> PlanSummary:
     """The plan of a run as figures; an infeasible one says why."""
-    videos, unreadable = _probed(request)
-    chunks, blocks, skipped = _pending(request, videos)
+    with first_look(request, dry=True) as look:
+        videos, keys, unreadable, would = _foreseen(request, look)
+    chunks, blocks, skipped = _pending(request, videos, keys)
     decode_s = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
     looks = _looks(chunks)
     sampled = sum(frames for _, frames, _ in looks)
@@ -53,6 +64,8 @@ def forecast(request: RunRequest) -> PlanSummary:
     frames = sum(chunk.frame_count for chunk in chunks)
     disk = _disk_bytes(request, chunks)
     resources, workers, reason = _resources(request, disk)
+    if would and request.asks:
+        reason = str(WouldReplace(str(would)))
     return PlanSummary(
         videos=len(videos) + len(unreadable),
         skipped=skipped,
@@ -69,6 +82,7 @@ def forecast(request: RunRequest) -> PlanSummary:
         resources=resources,
         feasible=reason is None,
         reason=reason,
+        replaced=tuple(map(str, would.parts)),
     )
 
 
@@ -83,24 +97,27 @@ def _disk_bytes(request: RunRequest, chunks: Sequence[ChunkSpec]) -> int:
     return sum(chunk.frame_count for chunk in chunks) * BYTES_PER_FRAME + boxes
 
 
-def _probed(request: RunRequest) -> tuple[dict[str, Video], list[str]]:
-    listens, track = AUDIO in request.pipelines, request.settings.decode.video_track
-    probing = Probing(request.inputs, {}, video_track=track, sound=listens)
+def _foreseen(request: RunRequest, look: FirstLook) -> tuple[dict[str, Video], dict[str, Sequence[WorkKey]], list[str], Replacement]:
+    """Every video by its id, what is wanted of each, what cannot be read, and what would be replaced."""
     videos: dict[str, Video] = {}
+    keys: dict[str, Sequence[WorkKey]] = {}
     unreadable: list[str] = []
-    while not probing.exhausted:
-        for one in probing.page(request.settings.engine.page_chunks, request.settings.engine.chunk_seconds):
-            if one.video:
-                videos[one.video_id] = one.video
-            else:
-                unreadable.append(str(one.error))
-    probing.close()
-    return videos, unreadable
+    would: list[Replacement] = []
+    met: dict[str, str] = {}
+    for page in look.pages():
+        taken = Page.of(request, page, look.store, met)
+        met |= {one.video_id: one.fingerprint for one in taken.fresh}
+        videos |= {one.video_id: one.video for one in taken.fresh if one.video}
+        unreadable += [str(one.error) for one in taken.fresh if one.error]
+        keys |= {video_id: taken.keys[video_id] for video_id in taken.keys if video_id in videos}
+        would.append(look.replacement(taken))
+    return videos, keys, unreadable, Replacement.joined(would)
 
 
-def _pending(request: RunRequest, videos: dict[str, Video]) -> tuple[list[ChunkSpec], list[SoundBlock], int]:
+def _pending(
+    request: RunRequest, videos: Mapping[str, Video], keys: Mapping[str, Sequence[WorkKey]]
+) -> tuple[list[ChunkSpec], list[SoundBlock], int]:
     """Chunks and blocks still to do, and how many videos are complete."""
-    keys = {video_id: work_keys(video_id, request.pipelines, request.settings) for video_id in videos}
     every = [key for video_keys in keys.values() for key in video_keys]
     complete, manifest = _stored(request.store_url, every)
     chunks: list[ChunkSpec] = []
@@ -191,8 +208,9 @@ def require_room(request: RunRequest) -> None:
     """Raises `NoRoom` where a dry run would tell that the disk is too full; only a disk with little room costs that look into the files."""
     if free_bytes(request.out) >= AMPLE_BYTES:
         return
-    videos, _ = _probed(request)
-    chunks, _, _ = _pending(request, videos)
+    with first_look(request, dry=True) as look:
+        videos, keys, _, _ = _foreseen(request, look)
+    chunks, _, _ = _pending(request, videos, keys)
     if reason := _too_little_room(request.out, _disk_bytes(request, chunks)):
         raise NoRoom(reason)
 

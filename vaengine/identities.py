@@ -36,7 +36,7 @@ def faces_in(store: StorageBackend) -> list[Face]:
 
 
 def _newest(store: StorageBackend) -> Iterable[WorkKey]:
-    """One complete result a video: what older settings left there (`--keep-runs`) shows the same people once more."""
+    """One complete result a video: what older settings left there (`--keep`) shows the same people once more."""
     results = [(job.video_id, job.pipeline_results[FACE]) for job in store.jobs() if FACE in job.pipeline_results]
     complete = [(video_id, result) for video_id, result in results if result.status is JobStatus.COMPLETED]
     complete.sort(key=lambda one: (one[0], str(one[1].completed_at or ""), one[1].config_hash))

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from schemas.annotation import job_id_for
 from schemas.chunk import ChunkSpec, WorkKey
-from schemas.errors import NoVideoStream, VideoError
+from schemas.errors import VideoError, WouldReplace
 from schemas.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
-from schemas.pipeline import AUDIO
 from schemas.redaction import storable
-from schemas.settings import pipeline_config
 from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
-from schemas.video import Video, video_id_for
-from vaengine.fitting import models_of
-from vaengine.plan import blocks_of, chunks_of, work_keys
+from schemas.video import Video, is_named_after
+from vaengine.contents import shown_paths
+from vaengine.page import Page, job_config
+from vaengine.plan import blocks_of, chunks_of
 from vaengine.probing import Probed
+from vaengine.replacement import Replacement
+from vaengine.replacing import conflicts, described
 from vaengine.request import RunRequest
+
+__all__ = ["Entry", "Intake", "Left", "Workload", "job_config"]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One video of this run, whatever became of it. `skipped`: everything was there already when this process looked."""
+    """One video of this run, whatever became of it. `skipped`: everything was there already when this process looked.
+
+    `path` is where it was found, `shown` the path of the same content that the store goes on showing.
+    """
 
     video_id: str
     path: str
+    shown: str
     job_id: str
     keys: tuple[WorkKey, ...]
     readable: bool
@@ -102,6 +108,12 @@ class Workload:
     skipped: int
     failures: tuple[str, ...]
 
+    def __add__(self, later: Workload) -> Workload:
+        """Both pages, of which the first left nothing to be worked on but what only has to be finished."""
+        to_finish, elsewhere = self.left.to_finish + later.left.to_finish, self.left.elsewhere | later.left.elsewhere
+        left = replace(later.left, to_finish=to_finish, elsewhere=elsewhere)
+        return Workload(left, self.videos + later.videos, self.skipped + later.skipped, self.failures + later.failures)
+
 
 class Intake:
     """Registers jobs and tells what is left of them; remembers every video of the run for its report."""
@@ -111,26 +123,33 @@ class Intake:
         self.entries: dict[str, Entry] = {}
         self._fingerprints: dict[str, str] = {}
         self._duplicates: dict[str, list[str]] = {}
+        self._refused: dict[str, VideoOutcome] = {}  # what was left alone, by video
 
     def take(self, probed: Sequence[Probed], store: StorageBackend, epoch: int) -> Workload:
         """Give each file its identity, register its job, and find what no manifest line covers."""
-        fresh, duplicates = self._fresh([_with_work(one, self._request.pipelines) for one in probed], store)
-        keys = {one.video_id: work_keys(one.video_id, self._request.pipelines, self._request.settings) for one in fresh}
-        complete = store.completed([key for video_keys in keys.values() for key in video_keys])
-        entries = {one.video_id: _entry(one, keys[one.video_id], complete) for one in fresh}
-        videos = {one.video_id: one.video for one in fresh if one.video}
-        jobs = [self._job(entries[one.video_id], complete, one.error) for one in fresh]
+        page = Page.of(self._request, probed, store, self._fingerprints)
+        refused = {line.video_id: line for line in _refusals(page, store)} if self._request.asks else {}
+        fresh = [one for one in page.fresh if one.video_id not in refused]
+        complete = store.completed([key for one in fresh for key in page.keys[one.video_id]])
+        shown = shown_paths(store, [one.video for one in fresh if one.video and not is_named_after(one.video_id, one.path)])
+        videos = {one.video_id: shown.get(one.video_id, one.video) for one in fresh if one.video}
+        entries = {one.video_id: _entry(one, videos.get(one.video_id), page.keys[one.video_id], complete) for one in fresh}
+        jobs = [self._job(entries[one.video_id], page, complete, one.error) for one in fresh]
         store.register(epoch, list(videos.values()), jobs)
+        copies = [*(one for one in fresh if one.video_id in shown), *(one for one in page.copies if one.video_id not in refused)]
+        if further := [one.video for one in copies if one.video and one.video_id not in self._refused]:
+            store.add_paths(epoch, further)
         # Noted only now: when the store dies while it registers, the same page is taken again.
         self.entries |= entries
-        self._fingerprints |= {one.video_id: one.fingerprint for one in fresh}
-        for one in duplicates:
+        self._refused |= refused
+        self._fingerprints |= {one.video_id: one.fingerprint for one in page.fresh}
+        for one in page.copies:
             self._duplicates.setdefault(one.video_id, []).append(one.path)
         return Workload(
             left=self._left_of(entries.values(), store, epoch),
-            videos=len(entries),
+            videos=len(page.fresh),
             skipped=sum(entry.skipped for entry in entries.values()),
-            failures=tuple(str(one.error) for one in fresh if one.error),
+            failures=tuple(str(one.error) for one in fresh if one.error) + tuple(line.error_message or "" for line in refused.values()),
         )
 
     def left(self, store: StorageBackend, epoch: int) -> Left:
@@ -158,6 +177,7 @@ class Intake:
         known = tuple(
             _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ())), since) for entry in self.entries.values()
         )
+        known += tuple(replace(line, duplicates=tuple(self._duplicates.get(line.video_id, ()))) for line in self._refused.values())
         seen = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
         return known + tuple(VideoOutcome("", path, "pending") for path in map(storable, self._request.inputs) if path not in seen)
 
@@ -174,26 +194,12 @@ class Intake:
         lacking = Left(chunks, (), blocks).lacking
         return Left(chunks, tuple(key for keys in wanted.values() for key in keys if key not in lacking), blocks)
 
-    def _fresh(self, probed: Sequence[Probed], store: StorageBackend) -> tuple[list[Probed], list[Probed]]:
-        """Probed files under their final ids, and apart from them further paths of a known content."""
-        taken = store.fingerprints([one.video_id for one in probed]) | self._fingerprints
-        fresh: dict[str, Probed] = {}
-        duplicates: list[Probed] = []
-        for found in probed:
-            one = _with_longer_id(found) if taken.get(found.video_id, found.fingerprint) != found.fingerprint else found
-            if one.video_id in self._fingerprints or one.video_id in fresh:
-                duplicates.append(one)
-                continue
-            taken[one.video_id] = one.fingerprint
-            fresh[one.video_id] = one
-        return list(fresh.values()), duplicates
-
-    def _job(self, entry: Entry, complete: set[WorkKey], error: VideoError | None) -> BatchJob:
+    def _job(self, entry: Entry, page: Page, complete: set[WorkKey], error: VideoError | None) -> BatchJob:
         return BatchJob(
             job_id=entry.job_id,
-            video_path=Path(entry.path),
+            video_path=Path(entry.shown),
             output_dir=self._request.out / entry.video_id,
-            config=job_config(self._request),
+            config=page.config(entry.video_id),
             video_id=entry.video_id,
             status=JobStatus.FAILED if error else JobStatus.COMPLETED if entry.skipped else JobStatus.PENDING,
             pipeline_results={key.pipeline: _result(key, complete, error) for key in entry.keys},
@@ -203,27 +209,29 @@ class Intake:
         )
 
 
-def _with_work(one: Probed, pipelines: Sequence[str]) -> Probed:
-    """A file of sound alone is none where nothing listens; beside a pipeline that does, those of pictures find nothing in it."""
-    if one.video is None or one.video.has_pictures or AUDIO in pipelines:
-        return one
-    return replace(one, video=None, error=NoVideoStream(one.path))
-
-
-def _entry(one: Probed, keys: tuple[WorkKey, ...], complete: set[WorkKey]) -> Entry:
+def _entry(one: Probed, shown: Video | None, keys: tuple[WorkKey, ...], complete: set[WorkKey]) -> Entry:
     job_id = job_id_for(one.video_id, {key.pipeline: key.config_hash for key in keys})
-    return Entry(one.video_id, one.path, job_id, keys, one.video is not None, one.video is not None and complete.issuperset(keys))
+    whole = shown is not None and complete.issuperset(keys)
+    return Entry(one.video_id, one.path, shown.path if shown else one.path, job_id, keys, shown is not None, whole)
+
+
+def _refusals(page: Page, store: StorageBackend) -> list[VideoOutcome]:
+    """Videos that are left alone: complete results of them would be replaced, which nobody allowed."""
+    found: dict[str, dict[WorkKey, tuple[WorkKey, ...]]] = {}
+    paths = {one.video_id: one.path for one in page.fresh if one.video}
+    for key, others in conflicts(store, {video_id: page.keys[video_id] for video_id in paths}).items():
+        found.setdefault(key.video_id, {})[key] = others
+    return [_refused(video_id, paths[video_id], described(store, own, page.job)) for video_id, own in found.items()]
+
+
+def _refused(video_id: str, path: str, would: Replacement) -> VideoOutcome:
+    error = WouldReplace(str(would))
+    return VideoOutcome(video_id, path, "failed", f"{path}: {error}", error.kind)
 
 
 def _is_open(job: BatchJob, key: WorkKey) -> bool:
     result = job.pipeline_results.get(key.pipeline)
     return result is not None and result.status not in (JobStatus.COMPLETED, JobStatus.FAILED)
-
-
-def _with_longer_id(one: Probed) -> Probed:
-    """16 digits where the first 8 belong to another content."""
-    longer = video_id_for(one.path, one.fingerprint, digits=16)
-    return replace(one, video_id=longer, video=replace(one.video, video_id=longer) if one.video else None)
 
 
 def _result(key: WorkKey, complete: set[WorkKey], error: VideoError | None) -> PipelineResult:
@@ -246,15 +254,3 @@ def _outcome(entry: Entry, job: BatchJob, duplicates: tuple[str, ...], since: da
         warning="; ".join(warnings) or None,
         duplicates=duplicates,
     )
-
-
-def job_config(request: RunRequest) -> dict[str, Any]:
-    """What a job stores as its configuration.
-
-    Of each pipeline what can change its result, and beside that what cannot: the presets it was resolved from, and of its model the file's
-    name and digest. Paths stay out.
-    """
-    configs = {pipeline: pipeline_config(request.settings, pipeline) for pipeline in sorted(request.pipelines)}
-    config = {"pipelines": configs, "presets": dict(request.presets), "models": models_of(request.settings, request.pipelines)}
-    plain: dict[str, Any] = json.loads(json.dumps(config))
-    return plain

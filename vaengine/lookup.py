@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +83,7 @@ def results_of(store: StorageBackend, named: str) -> VideoResults:
 
 
 def jobs_of(store: StorageBackend, named: str) -> list[BatchJob]:
-    """Jobs of the one video that is meant by its id, its path, its file's name, the beginning of its id, or a file with its content.
+    """Jobs of the one video that is meant by its id, any of its paths, its file's name, the beginning of its id, or a file of its content.
 
     Raises `NotFound` with the nearest name there is, `UsageError` where several videos are meant.
     """
@@ -121,15 +121,23 @@ def _meant(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> str:
     if named in ids:
         return named
     path = os.path.abspath(named)  # noqa: PTH100  # a link keeps its own name, as when it was probed
-    for found in ({video.video_id for video in store.known_videos([path]).values()} & ids, _with_path(jobs, path), _with_name(jobs, named)):
-        if len(found) > 1:
-            raise _ambiguous(named, sorted(found), "video")
-        if found:
-            return found.pop()
+    for found in _candidates(store, jobs, named, path):
+        if len(found & ids) > 1:
+            raise _ambiguous(named, sorted(found & ids), "video")
+        if found & ids:
+            return (found & ids).pop()
     meant = one_beginning_with(named, ids, "video") or _same_content(store, ids, path)
     if meant is None:
         raise NotFound(f"video {named}", f"{store.url}{_nearest(named, jobs)}")
     return meant
+
+
+def _candidates(store: StorageBackend, jobs: Sequence[BatchJob], named: str, path: str) -> Iterator[set[str]]:
+    """Videos that a path or a file's name may mean, the surest first."""
+    yield {video.video_id for video in store.known_videos([path]).values()}
+    yield _with_path(jobs, path)
+    yield _with_name(jobs, named)
+    yield _with_other_name(store, named)
 
 
 def _with_path(jobs: Iterable[BatchJob], path: str) -> set[str]:
@@ -138,6 +146,12 @@ def _with_path(jobs: Iterable[BatchJob], path: str) -> set[str]:
 
 def _with_name(jobs: Iterable[BatchJob], name: str) -> set[str]:
     return {job.video_id for job in jobs if name in (job.video_path.name, job.video_path.stem)}
+
+
+def _with_other_name(store: StorageBackend, name: str) -> set[str]:
+    """Videos that were found under further names, such as copies and files that were renamed."""
+    paths = ((Path(path), video_id) for path, video_id in store.known_paths().items())
+    return {video_id for path, video_id in paths if name in (path.name, path.stem)}
 
 
 def _same_content(store: StorageBackend, ids: Iterable[str], path: str) -> str | None:

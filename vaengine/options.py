@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from actors.modelfile import folders_of
 from schemas.errors import UsageError
 from schemas.paths import absolute_path
 from schemas.pipeline import AUDIO, AVAILABLE, pipeline_named
@@ -18,6 +20,7 @@ from vaengine.inputs import Selection, find_files
 from vaengine.location import DEFAULT_OUT, results_folder, store_url
 from vaengine.models import catalogue
 from vaengine.presets import Resolution
+from vaengine.replacement import Replace, replace_mode
 from vaengine.request import RunRequest
 from vaengine.workshop import workshop
 
@@ -40,7 +43,7 @@ class RunOptions:
     cluster: str | None = None
     limit: int | None = None
     files: bool | None = None
-    keep_runs: bool | None = None
+    replace: Replace | None = None
     all_media: bool | None = None
     models: Path | None = None
     verbose: bool = False
@@ -60,16 +63,23 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], 
     Weights that are not here are fetched, unless told otherwise as for a dry run; `announce` then hears first what the preset came to.
     """
     file = batch_file(options.config)
-    pipelines = pipelines_named(options.pipelines or ",".join(file.texts("pipelines")))
-    configuration.configured(_told(options, file))  # a misspelt key is told before anything is looked for or fetched
+    named = options.pipelines or ",".join(file.texts("pipelines"))
+    pipelines, told = pipelines_named(named), _told(options, file)
+    configuration.configured(told)  # a misspelt key is told before anything is looked for or fetched
+    mode = options.replace or replace_of(file)
     every = options.all_media if options.all_media is not None else _value(file, "all_media", False)
     found = find_files(_inputs(options, file), Selection(sound=pipelines == (AUDIO,), everything=every))
+    inputs = tuple(map(str, found.paths))
     db = options.db or _file_db(file)
     out = out_of(file) if file.text("out") and not options.out else results_folder(options.out, db)
     url = store_url(db, out)
-    settings, resolution = resolved(options, file, pipelines, store_url=url, fetch=fetch, announce=announce)
+    if mode == "as-before":
+        settings, resolution = fitted_as_before(url, inputs, pipelines if named.strip(" ,") else (), told, fetch=fetch, announce=announce)
+        pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
+    else:
+        settings, resolution = _fitted(told, pipelines, url, fetch=fetch, announce=announce)
     request = RunRequest(
-        inputs=tuple(map(str, found.paths)),
+        inputs=inputs,
         left_alone=found.left_alone,
         pipelines=pipelines,
         settings=settings.settings,
@@ -78,7 +88,8 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], 
         cluster=options.cluster or file.text("cluster") or "local",
         limit=options.limit or _value(file, "limit", None),
         files=options.files if options.files is not None else _value(file, "files", True),
-        keep_runs=options.keep_runs if options.keep_runs is not None else _value(file, "keep_runs", False),
+        keep_runs=mode == "keep",
+        replace=mode == "replace",
         verbose=options.verbose,
         presets=resolution.presets,
         record=resolution.record,
@@ -101,8 +112,44 @@ def resolved(
     announce: Callable[[str], None] = lambda line: None,
 ) -> tuple[Configuration, Resolution]:
     """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own; fitted to this machine."""
-    told = _told(options, file)
-    return fitted(told, pipelines, workshop(told, store_url, fetch=fetch, pipelines=pipelines, announce=announce))
+    return _fitted(_told(options, file), pipelines, store_url, fetch=fetch, announce=announce)
+
+
+def _fitted(
+    told: Layer, pipelines: tuple[str, ...], url: str | None, *, fetch: bool, announce: Callable[[str], None]
+) -> tuple[Configuration, Resolution]:
+    return fitted(told, pipelines, workshop(told, url, fetch=fetch, pipelines=pipelines, announce=announce))
+
+
+def fitted_as_before(
+    url: str,
+    inputs: Sequence[str],
+    asked: tuple[str, ...],
+    told: Layer,
+    *,
+    fetch: bool = True,
+    announce: Callable[[str], None] = lambda line: None,
+) -> tuple[Configuration, Resolution]:
+    """Settings as the store has them; each pipeline that there were results of keeps the preset it was made with.
+
+    `asked` are pipelines by name; with none, those that there are results of. Raises what `before` and `fitted` raise.
+    """
+    from vaengine.as_before import before
+
+    found = before(url, inputs, asked, told, folders_of(configuration.configured(told).settings.models.folder, os.environ))
+    settings, resolution = _fitted(found.told, found.pipelines, url, fetch=fetch, announce=announce)
+    whys = {**resolution.whys, **dict.fromkeys(found.presets, "as before")}
+    return settings, replace(resolution, presets={**resolution.presets, **found.presets}, whys=whys, record={})
+
+
+def replace_of(file: BatchFile) -> Replace:
+    """What a batch file says of earlier results; raises `UsageError` where it says two things."""
+    mode = replace_mode(_value(file, "replace", None))
+    if not any(_value(file, key, False) for key in ("keep", "keep_runs")):
+        return mode
+    if mode not in ("ask", "keep"):
+        raise UsageError(f"{file.path}: replace and keep say different things about earlier results: give one")
+    return "keep"
 
 
 def _told(options: RunOptions, file: BatchFile) -> Layer:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.stores.address import Address
-from schemas.annotation import job_id_for
+from schemas.chunk import WorkKey
 from schemas.errors import InvalidSetting, UsageError
 from schemas.job import BatchReport, BatchStatus, JobStatus
 from schemas.pipeline import AVAILABLE
@@ -21,13 +21,16 @@ from vaengine.batch_parts import run_in_turn
 from vaengine.checkpoint import Checkpoint
 from vaengine.configuration import configured, flat, layer
 from vaengine.engine import Engine
+from vaengine.first_look import refuse
 from vaengine.fitting import fitted
 from vaengine.inputs import video_paths
 from vaengine.location import DEFAULT_OUT
-from vaengine.options import pipelines_named
-from vaengine.plan import work_keys
+from vaengine.options import fitted_as_before, pipelines_named
+from vaengine.page import Page
 from vaengine.probing import probe_path
 from vaengine.progress_tracker import ProgressTracker
+from vaengine.replacement import replace_mode
+from vaengine.replacing import conflicts, described
 from vaengine.request import RunRequest
 from vaengine.run_states import run_states, shown_states
 from vaengine.supervision import new_batch_id
@@ -40,12 +43,15 @@ class BatchOrchestrator:
     """Collects jobs and runs them on the engine that `vaengine run` uses; `storage_backend` says where results go.
 
     Files are written to `out`: by default the folder of the store, and for a database on a server ./vaengine_out, as for the command.
+    `replace` says what is to become of complete results of other settings, as in `annotate`; by default a batch that would replace some is
+    refused with `WouldReplace` before anything of it is run.
     """
 
-    def __init__(self, storage_backend: StorageBackend, *, out: Path | None = None) -> None:
-        self._store = storage_backend
+    def __init__(self, storage_backend: StorageBackend, *, out: Path | None = None, replace: bool | str = "ask") -> None:
+        self._store, self._replace = storage_backend, replace_mode(replace)
         self._out = (out or _folder_of(storage_backend.url)).expanduser().absolute()
         self._jobs: dict[str, RunRequest] = {}  # job -> what is asked for this one video
+        self._pages: dict[str, Page] = {}  # job -> which video that is, and its work keys
 
     def add_job(self, video_path: StrPath, config: Mapping[str, Any] | None = None) -> str:
         """Ask for a video; the job id is the same for the same content and configuration, on any machine.
@@ -55,18 +61,21 @@ class BatchOrchestrator:
         """
         request = self._request(_one_video(video_path), dict(config or {}))
         probed = probe_path(request.inputs[0], video_track=request.settings.decode.video_track)
-        keys = work_keys(probed.video_id, request.pipelines, request.settings)
-        job_id = job_id_for(probed.video_id, {key.pipeline: key.config_hash for key in keys})
-        self._jobs[job_id] = request
+        page = Page.of(request, [probed], self._store, {})
+        job_id = page.job(page.fresh[0].video_id).job_id
+        self._jobs[job_id], self._pages[job_id] = request, page
         return job_id
 
     def run_batch(self, max_workers: int = 4, *, listener: Callable[[Snapshot], None] | None = None) -> BatchReport:
         """Run every job added so far, those of one configuration together; results that are there already are not made again.
 
         `max_workers` is the upper bound of chunks in work at once, 1 to 32. All configurations are one batch, with one id and one
-        checkpoint. Raises `UsageError` and its kin.
+        checkpoint. Raises `UsageError` and its kin, such as `WouldReplace`.
         """
-        return run_in_turn(self._batch(max_workers), lambda part: Engine(part, listener=listener).run())
+        batch = self._batch(max_workers)
+        if batch.asks:
+            self._refuse()  # for all of its configurations before the first is run
+        return run_in_turn(batch, lambda part: Engine(part, listener=listener).run())
 
     def checkpoints(self, max_workers: int = 4) -> list[Path]:
         """Write down the jobs added so far without running them, whatever their configurations: one file, for `resume_batch`."""
@@ -100,12 +109,29 @@ class BatchOrchestrator:
         return {name: getattr(found, name) for name in ("started_at", "ended_at", "duration_s", "eta_s", "jobs_per_hour")}
 
     def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
-        pipelines = _pipelines(config.pop("pipelines", AVAILABLE))
+        asked = _pipelines(names) if (names := config.pop("pipelines", ())) else ()
         told = layer("config", dict(flat(config)))
         configured(told)  # a misspelt key is told before anything is looked for or fetched
         url = self._store.connection_url
-        found, resolution = fitted(told, pipelines, workshop(told, url, fetch=True, pipelines=pipelines))
-        return RunRequest((str(path),), pipelines, found.settings, self._out, url, presets=resolution.presets, record=resolution.record)
+        if self._replace == "as-before":
+            found, resolution = fitted_as_before(url, (str(path),), asked, told)
+        else:
+            found, resolution = fitted(told, asked or AVAILABLE, workshop(told, url, fetch=True, pipelines=asked or AVAILABLE))
+        pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
+        request = RunRequest((str(path),), pipelines, found.settings, self._out, url, presets=resolution.presets, record=resolution.record)
+        return request.answered(self._replace)
+
+    def _refuse(self) -> None:
+        """Raises `WouldReplace` for results that the jobs would replace, `UsageError` where one of them would replace another's."""
+        asked: dict[tuple[str, str], WorkKey] = {}
+        for page in self._pages.values():
+            keys = {one.video_id: page.keys[one.video_id] for one in page.fresh if one.video}
+            refuse(described(self._store, conflicts(self._store, keys), page.job))
+            for key in (key for own in keys.values() for key in own):
+                if asked.setdefault((key.video_id, key.pipeline), key) != key:
+                    raise UsageError(
+                        f"{key.pipeline} of {key.video_id} is asked for with two configurations: keep both with replace='keep'"
+                    )
 
     def _batch(self, max_workers: int) -> RunRequest:
         """All jobs as one request: the first configuration, with the others beside it."""

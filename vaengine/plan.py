@@ -40,9 +40,10 @@ class WorkItem:
         return sum(chunk.duration_s for chunk in self.chunks)
 
 
-def work_keys(video_id: str, pipelines: Sequence[str], settings: Settings) -> tuple[WorkKey, ...]:
-    """One key per pipeline, sorted by name."""
-    return tuple(WorkKey(video_id, pipeline, config_hash(settings, pipeline)) for pipeline in sorted(pipelines))
+def work_keys(video_id: str, pipelines: Sequence[str], settings: Settings, *, faces: Settings | None = None) -> tuple[WorkKey, ...]:
+    """One key per pipeline, sorted by name; `faces` are the settings of face_analysis where this video has others for it."""
+    of = {FACE: faces or settings}
+    return tuple(WorkKey(video_id, pipeline, config_hash(of.get(pipeline, settings), pipeline)) for pipeline in sorted(pipelines))
 
 
 def sampling_for(video: Video, pipeline: str, settings: Settings) -> Sampling:

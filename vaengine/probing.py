@@ -76,7 +76,8 @@ def probed(wanted: Wanted) -> Probed:
     return Probed(path, video.video_id, video.fingerprint, replace(video, path=path))
 
 
-def _unchanged(path: str, known: Video) -> bool:
+def is_unchanged(path: str, known: Video) -> bool:
+    """Whether a file has the size and the time that it had when it was looked into."""
     try:
         stat = Path(path).stat()
     except OSError:
@@ -184,7 +185,7 @@ class Probing:
 
     def _probed(self, path: str, known: Video | None) -> Probed:
         """`known` again if the file's size and time are unchanged and it tells what is asked for, else a fresh look."""
-        unchanged = known if known is not None and _unchanged(path, known) else None
+        unchanged = known if known is not None and is_unchanged(path, known) else None
         if unchanged and self._tells_enough(unchanged):
             return Probed(path, unchanged.video_id, unchanged.fingerprint, replace(unchanged, path=path))
         if not hasattr(self._own, "prober"):

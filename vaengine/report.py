@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actors.stores.address import without_password
 from schemas.job import BatchJob, BatchReport, VideoOutcome
+from schemas.video import is_named_after
 from vaengine.output import Table
 from vaengine.quantities import clock, counted, size, timestamp
 
@@ -50,9 +51,11 @@ def effort(report: BatchReport) -> str:
 
 def notes(outcome: VideoOutcome) -> str:
     """Why a video failed or what to know about it."""
+    known = outcome.video_id and outcome.outcome != "failed" and not is_named_after(outcome.video_id, outcome.path)
+    same = f"same content as {outcome.video_id}" if known else ""
     twins = f"same content: {', '.join(outcome.duplicates)}" if outcome.duplicates else ""
     reason = (outcome.error_message or "").removeprefix(f"{outcome.path}: ")  # the path has its own column
-    return "; ".join(filter(None, (reason, outcome.warning and f"warning: {outcome.warning}", twins)))
+    return "; ".join(filter(None, (reason, outcome.warning and f"warning: {outcome.warning}", same, twins)))
 
 
 def shown_first(report: BatchReport) -> list[VideoOutcome]:
@@ -191,10 +194,12 @@ def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> 
 def plan_lines(plan: PlanSummary) -> list[str]:
     """What a dry run says."""
     unreadable = [f"unreadable  {line}" for line in plan.unreadable]
+    replaced = [f"replaces    {line}" for line in plan.replaced]
     feasible = "feasible    yes" if plan.feasible else f"feasible    no: {plan.reason}"
     return [
         f"videos      {plan.videos:,}, of which {plan.skipped:,} have nothing left to do and {len(plan.unreadable):,} cannot be read",
         *unreadable,
+        *replaced,
         f"work        {counted(plan.chunks, 'chunk')}, {counted(plan.frames, 'frame')} ({clock(plan.video_s)} of video), "
         f"{plan.sampled_frames:,} looked at by models, {clock(plan.sound_s)} of sound",
         f"cost        about {clock(plan.decode_s)} of decoding and {clock(plan.model_s)} of models, in core time; {plan.workers} at once",

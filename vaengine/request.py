@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from schemas.errors import UsageError
 from schemas.settings import Settings
+from vaengine.replacement import Replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class RunRequest:
     cluster: str = "local"  # "local", "auto" or an address
     limit: int | None = None  # only the first so many inputs
     files: bool = True  # write the JSON projections
-    keep_runs: bool = False
+    keep_runs: bool = False  # complete results of other configurations stay beside the new ones
+    replace: bool = False  # they may be replaced; with neither, a run that would do so is refused
     batch_id: str | None = None  # None: a new one
     since: datetime | None = None  # when the command began; what ended later is its own, though a process of it was lost meanwhile
     verbose: bool = False
@@ -37,6 +41,22 @@ class RunRequest:
         """Inputs of the whole batch, each once."""
         own = self.inputs[: self.limit]
         return tuple(dict.fromkeys([*own, *(path for other in self.others for path in other.inputs[: other.limit])]))
+
+    def __post_init__(self) -> None:
+        if self.replace and self.keep_runs:
+            raise UsageError("--replace and --keep say different things about earlier results: give one")
+
+    def answered(self, replace: Replace | None) -> RunRequest:
+        """The same, with what is to become of results of other configurations; None leaves that as it is."""
+        if replace is None:
+            return self
+        others = tuple(other.answered(replace) for other in self.others)
+        return dataclasses.replace(self, replace=replace == "replace", keep_runs=replace == "keep", others=others)
+
+    @property
+    def asks(self) -> bool:
+        """Whether nobody has said what is to become of complete results of other configurations."""
+        return not (self.replace or self.keep_runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +78,4 @@ class PlanSummary:
     resources: str  # e.g. "2 CPUs, 0 GPUs: 2 decode slots, 2 vision actors"
     feasible: bool
     reason: str | None = None  # why not feasible
+    replaced: tuple[str, ...] = ()  # complete results of other configurations, and what takes their place; one line each

@@ -295,9 +295,16 @@ class Shift:
     def _hire(self, epoch: int) -> None:
         self.epoch, self._pings = epoch, []
         request = self._request
-        work = CrewWork(request.store_url, epoch, request.settings, tuple(request.pipelines), keep_runs=request.keep_runs)
+        work = CrewWork(
+            request.store_url,
+            epoch,
+            request.settings,
+            tuple(request.pipelines),
+            keep_runs=request.keep_runs,
+            keep_complete=not request.replace,
+        )
         self._crew = start_crew(f"vaengine-{request.batch_id}-{epoch}", self._session, work)
-        self._recorder = Recorder(self._crew, epoch, job_finder(request.settings, request.pipelines))
+        self._recorder = Recorder(self._crew, epoch, job_finder(self._crew.store, request.settings, request.pipelines))
 
     def _dismiss(self) -> None:
         if self._recorder is not None:

@@ -50,8 +50,8 @@ class Done:
     def url(self) -> str:
         return runs.sqlite(self.out)
 
-    def again(self, out: Path | None = None, **settings: object) -> BatchReport:
-        batch = batch_on(out or self.out)
+    def again(self, out: Path | None = None, *, replace: bool = False, **settings: object) -> BatchReport:
+        batch = batch_on(out or self.out, replace=replace)
         for path in video_paths([str(self.folder)]):
             batch.add_job(str(path), {**ASKED, **settings})
         return batch.run_batch(max_workers=2)
@@ -60,8 +60,8 @@ class Done:
         return Path(shutil.copytree(self.out, place / "copy"))
 
 
-def batch_on(out: Path) -> BatchOrchestrator:
-    return BatchOrchestrator(SQLiteStorageBackend(out / "batch_processing.db"))
+def batch_on(out: Path, *, replace: bool = False) -> BatchOrchestrator:
+    return BatchOrchestrator(SQLiteStorageBackend(out / "batch_processing.db"), replace=replace)
 
 
 def asked(out: Path, sql: str) -> list[tuple]:
@@ -82,7 +82,7 @@ def done(ray_session: object, clip_folder: Path, tmp_path_factory: pytest.TempPa
     batch = batch_on(out)
     for name, clip in films.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copy(clip.path, folder / name)
+        clips.copied(clip.path, folder / name)
     jobs = {str(path.relative_to(folder)): batch.add_job(str(path), ASKED) for path in video_paths([str(folder)])}
     return Done(folder, out, jobs, batch.run_batch(max_workers=2))
 
@@ -188,7 +188,7 @@ def test_4_an_empty_result_exists_and_is_not_made_again(done: Done) -> None:
 def test_5_what_a_result_replaces_leaves_no_orphans(done: Done, tmp_path: Path) -> None:
     out = done.copy(tmp_path)
     before = asked(out, "SELECT count(*) FROM annotations WHERE annotation_type = 'scene'")
-    assert done.again(out, **{"scene.threshold": 250.0}).completed == len(done.jobs)
+    assert done.again(out, replace=True, **{"scene.threshold": 250.0}).completed == len(done.jobs)
     assert asked(out, "PRAGMA foreign_key_check") == []
     assert asked(out, "SELECT count(*) FROM annotations WHERE job_id IS NULL OR job_id NOT IN (SELECT job_id FROM jobs)") == [(0,)]
     assert asked(out, "SELECT count(*) FROM job_pipeline_status WHERE job_id NOT IN (SELECT job_id FROM jobs)") == [(0,)]

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     innocents = [clips.with_persons(place, frames=20 + persons, cuts=(10,), persons=persons).path for persons in (1, 2)]
     innocents.append(clips.with_cuts(place, cuts=(20, 45)).path)
     for number, name in enumerate([*CULPRITS, "raise", "probe-segfault", "once-segfault"]):
-        shutil.copy(innocents[number % 2], place / f"{name}.mp4")
+        clips.copied(innocents[number % 2], place / f"{name}.mp4")
     return place
 
 

@@ -214,7 +214,7 @@ def test_a_result_another_job_holds_is_linked_not_made_again(folder: list[Path],
 
 
 def test_a_changed_configuration_replaces_the_rows_and_keep_runs_keeps_them(folder: list[Path], scenes: Ran, tmp_path: Path) -> None:
-    runs.run(folder[:1], scenes.copied(tmp_path), pipelines=[SCENE], scene__threshold=250.0)
+    runs.run(folder[:1], scenes.copied(tmp_path), pipelines=[SCENE], replace=True, scene__threshold=250.0)
     with closing(sqlite3.connect(tmp_path / "batch_processing.db")) as db:
         assert db.execute("SELECT count(*) FROM annotations").fetchone() == (1,), "one scene at a threshold nothing reaches"
     runs.run(folder[:1], tmp_path, pipelines=[SCENE], keep_runs=True)

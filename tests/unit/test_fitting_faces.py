@@ -153,9 +153,13 @@ def test_cuda_that_was_asked_for_and_cannot_be_had_is_refused(
         fit({"face.device": "cuda"}, tmp_path, around=around)
 
 
-@pytest.mark.parametrize(("pipelines", "linked"), [((FACE,), False), ((SCENE, FACE, AUDIO), False), ((PERSON, FACE), True)])
-def test_faces_are_linked_to_persons_only_where_there_are_any(tmp_path: Path, pipelines: tuple[str, ...], linked: bool) -> None:
-    assert fit({"preset": "embedded"}, tmp_path, pipelines)[0].face.link_persons is linked
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("pipelines", [(FACE,), (SCENE, FACE, AUDIO), (PERSON, FACE)])
+def test_whether_faces_are_linked_to_persons_is_as_told_since_the_store_may_have_some(
+    tmp_path: Path, pipelines: tuple[str, ...], told: bool
+) -> None:
+    assert fit({"preset": "embedded"}, tmp_path, pipelines)[0].face.link_persons
+    assert fit({"preset": "embedded", "face.link_persons": told}, tmp_path, pipelines)[0].face.link_persons is told
 
 
 def test_what_auto_came_to_is_recorded_of_each_pipeline_where_the_user_had_no_say(tmp_path: Path, pack: Path) -> None:

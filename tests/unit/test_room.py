@@ -34,5 +34,5 @@ def test_where_nothing_is_to_be_stored_a_full_disk_is_no_obstacle(tmp_path: Path
 
 def test_a_disk_with_ample_room_costs_no_look_into_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecast, "free_bytes", lambda out: forecast.AMPLE_BYTES)
-    monkeypatch.setattr(forecast, "_probed", lambda request: pytest.fail("it was looked into"))
+    monkeypatch.setattr(forecast, "first_look", lambda request, dry: pytest.fail("it was looked into"))
     forecast.require_room(runs.request([tmp_path / "any.mp4"], tmp_path / "out"))

@@ -1,0 +1,93 @@
+"""Persons that faces are linked to where a run asks for faces alone: those that the store has of the video already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from schemas.chunk import WorkKey
+from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.pipeline import FACE, PERSON
+from schemas.provenance import info_of
+from schemas.settings import PersonSettings, SceneSettings, Settings
+from schemas.store import StorageBackend
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def are_alone(pipelines: Iterable[str], settings: Settings) -> bool:
+    """Whether faces are to be linked to persons and the run asks for none."""
+    asked = set(pipelines)
+    return FACE in asked and PERSON not in asked and settings.face.link_persons
+
+
+def settings_by_video(
+    store: StorageBackend | None, video_ids: Sequence[str], pipelines: Sequence[str], settings: Settings
+) -> dict[str, Settings]:
+    """The settings that hold for each video: with faces alone those of the persons that the store has of it, or no link to any."""
+    if not are_alone(pipelines, settings):
+        return dict.fromkeys(video_ids, settings)
+    jobs = _by_video(store.jobs_of(video_ids)) if store else {}
+    return {video_id: linked(settings, current_persons(jobs.get(video_id, ()))) for video_id in video_ids}
+
+
+def linked(settings: Settings, persons: BatchJob | None) -> Settings:
+    """Settings under which faces are linked to the persons of a job; without one, or where it does not tell its settings, to nobody."""
+    told = _sections(info_of(persons, PERSON)["configuration"]) if persons else None
+    if told is None:
+        return settings.model_copy(update={"face": settings.face.model_copy(update={"link_persons": False})})
+    return settings.model_copy(update=told)
+
+
+def current_persons(jobs: Iterable[BatchJob]) -> BatchJob | None:
+    """The job with the newest complete person_tracking of one video."""
+    complete = [job for job in jobs if (result := job.pipeline_results.get(PERSON)) and result.status is JobStatus.COMPLETED]
+    return max(complete, key=lambda job: (job.pipeline_results[PERSON].completed_at or _NEVER, job.created_at, job.job_id), default=None)
+
+
+def persons_of(store: StorageBackend, job: BatchJob, settings: Settings) -> tuple[PipelineResult | None, Settings]:
+    """The persons that a job with faces alone is to be linked to, and the settings with which it was registered.
+
+    Raises `LookupError` where they are not in the store any more.
+    """
+    told = _sections(info_of(job, FACE)["configuration"])
+    if told is None:
+        return None, settings
+    same = [other for other in store.jobs_of([job.video_id]) if _sections(info_of(other, PERSON)["configuration"]) == told]
+    found = current_persons(same)
+    if found is None:
+        raise LookupError("the persons that the faces belong to have been replaced meanwhile: run the same command again")
+    return found.pipeline_results[PERSON], settings.model_copy(update=told)
+
+
+def job_with(store: StorageBackend, key: WorkKey, pipelines: Iterable[str]) -> str:
+    """A job that asks for a work key, one for just these pipelines before others; raises `LookupError`."""
+    asked = set(pipelines)
+    jobs = [job for job in store.jobs_of([key.video_id]) if _hash(job, key.pipeline) == key.config_hash]
+    if not jobs:
+        raise LookupError(f"no job asks for {key.pipeline} of {key.video_id}")
+    return max(jobs, key=lambda job: job.pipeline_results.keys() == asked).job_id
+
+
+def _hash(job: BatchJob, pipeline: str) -> str | None:
+    result = job.pipeline_results.get(pipeline)
+    return result.config_hash if result else None
+
+
+def _sections(configuration: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Settings of persons and scenes as a configuration has them; None where it does not."""
+    try:
+        person, scene = configuration["person"], configuration["scene"]
+        return {"person": PersonSettings.model_validate(person), "scene": SceneSettings.model_validate(scene)}
+    except (KeyError, ValidationError):
+        return None
+
+
+def _by_video(jobs: Iterable[BatchJob]) -> dict[str, list[BatchJob]]:
+    found: dict[str, list[BatchJob]] = {}
+    for job in jobs:
+        found.setdefault(job.video_id, []).append(job)
+    return found

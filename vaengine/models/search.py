@@ -1,0 +1,80 @@
+"""Models that a store's results were made with, found again: a store has a model's name and digest, its runs where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from actors.face_pack import pack_digest
+from actors.modelfile import digest_of
+from schemas.errors import ModelError
+from schemas.model import model_name
+from vaengine.models import catalogue, packs
+
+Run = Mapping[str, Any]  # the settings of a run, by section
+
+DIGEST_DIGITS: Final = 12
+
+
+def file_again(key: str, model: Mapping[str, Any], runs: Sequence[Run], folders: Sequence[Path]) -> str:
+    """The value of `key` (`person.weights`, `face.pack` or `audio.model`) for a model of this `file` name and `sha256`.
+
+    Looked for where earlier runs had it, then in the folders of models and the working folder, under its name first. A name of the
+    catalogue or the hub, which can be fetched, stays a name. Raises `ModelError` that says which file is missing.
+    """
+    name, digest = str(model["file"]), model.get("sha256")
+    same = _DIGESTS[key]
+    for path in _places(key, name, runs, folders):
+        if path.exists() and (digest is None or same(path) == digest):
+            return str(path)
+    if name in catalogue.MODELS or catalogue.face_pack(name) or key == "audio.model":
+        return name_again(key, name, runs)
+    looked = ", ".join(str(folder) for folder in folders)
+    raise ModelError(
+        f"{key}={name}",
+        f"the model with which these results were made (sha256 {str(digest)[:DIGEST_DIGITS]}...) is neither where it was nor in {looked}:"
+        f" put it back, or say where it is with --set {key}=PATH",
+    )
+
+
+def name_again(key: str, name: str, runs: Sequence[Run]) -> str:
+    """The full name that an earlier run gave, of which a configuration has the last part: such as `pyannote/...`."""
+    return next((value for value in _values(key, runs) if model_name(value) == name), name)
+
+
+def _places(key: str, name: str, runs: Sequence[Run], folders: Sequence[Path]) -> Iterator[Path]:
+    yield from (Path(value) for value in _values(key, runs) if Path(value).is_absolute() and model_name(value) == model_name(name))
+    yield from (folder / name for folder in (*folders, Path.cwd()))
+    if key == "face.pack" and (pack := packs.find(name, folders)):
+        yield pack
+    for folder in folders:  # under another name
+        yield from sorted(path for path in folder.glob("*") if path.suffix == Path(name).suffix and path.name != name)
+
+
+def _values(key: str, runs: Sequence[Run]) -> list[str]:
+    """What runs had for a key, the newest first."""
+    section, _, own = key.partition(".")
+    found = (run.get(section, {}).get(own) for run in runs if isinstance(run.get(section), Mapping))
+    return list(dict.fromkeys(value for value in found if isinstance(value, str)))
+
+
+def _folder_digest(path: Path) -> str | None:
+    return pack_digest(path) if path.is_dir() and any(path.glob("*.onnx")) else None
+
+
+def _speech_digest(path: Path) -> str | None:
+    from actors.speech_recognition import model_digest
+
+    return model_digest(path) if path.is_dir() else None
+
+
+def _file_digest(path: Path) -> str | None:
+    return digest_of(path)
+
+
+_DIGESTS: Final[Mapping[str, Callable[[Path], str | None]]] = {
+    "person.weights": _file_digest,
+    "face.pack": _folder_digest,
+    "audio.model": _speech_digest,
+}
