@@ -96,7 +96,8 @@ class Engine:
         tally = _Tally()
         with first_look(request) as look:
             threading.Thread(target=_import_ray, args=(request.verbose,), daemon=True).start()
-            look.settle()
+            with contextlib.suppress(_StoppedEarly), self._stoppable():  # what was not heard is not taken either
+                look.settle()
             with self._connected(), contextlib.closing(_store_of(request)) as store:
                 outcomes = self._run(store, look, tally)
         return BatchReport(
@@ -154,7 +155,7 @@ class Engine:
         with self._stoppable():
             page = look.first_page()
         work = intake.take(page, store, epoch)
-        while not (work.left.has_work or look.probing.exhausted or self._stopped_by):
+        while not (work.left.has_work or look.probing.exhausted):
             self._listener(Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures)))
             with self._stoppable():
                 page = next(look.pages())

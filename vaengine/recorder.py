@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from schemas.attempt import Attempt, Control, PipelineStart
-from schemas.chunk import WorkKey
 from schemas.errors import NodeLost, VaengineError
 from vaengine.crew import Crew
 
@@ -19,9 +18,9 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """A thread of the driver, since the main one may look at files for minutes; one for each crew. `job_of` names the job of a key."""
+    """A thread of the driver, since the main one may look at files for minutes; one for each crew. `job_of` names the job of a video."""
 
-    def __init__(self, crew: Crew, epoch: int, job_of: Callable[[WorkKey], str]) -> None:
+    def __init__(self, crew: Crew, epoch: int, job_of: Callable[[str], str]) -> None:
         self._crew, self._epoch, self._job_of = crew, epoch, job_of
         self._pending: list[Attempt] = []
         self._starts: list[PipelineStart] = []
@@ -37,7 +36,7 @@ class Recorder:
             changes, snapshot = self._crew.coordinator.ask("batch")
             self._pending += changes
             started = self._crew.coordinator.ask("starts").items()
-            self._starts += [PipelineStart(self._job_of(key), key.video_id, key.pipeline, at) for key, at in started]
+            self._starts += [PipelineStart(self._job_of(key.video_id), key.video_id, key.pipeline, at) for key, at in started]
             self._crew.store.record(self._epoch, self._pending, snapshot.to_json(), self._starts)
             self._pending, self._starts = [], []
         self.controls = self._crew.store.controls()

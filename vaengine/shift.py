@@ -20,7 +20,7 @@ from schemas.errors import StoreFailed
 from schemas.progress import Snapshot
 from schemas.sound import SoundBlock
 from vaengine.control import Obedience
-from vaengine.crew import Crew, CrewWork, job_finder, planned, start_crew
+from vaengine.crew import Crew, CrewWork, planned, start_crew
 from vaengine.intake import Intake, Left, Workload
 from vaengine.isolation import Lane, cells
 from vaengine.listening import blocks_at_once, listen
@@ -304,7 +304,7 @@ class Shift:
             keep_complete=not request.replace,
         )
         self._crew = start_crew(f"vaengine-{request.batch_id}-{epoch}", self._session, work)
-        self._recorder = Recorder(self._crew, epoch, job_finder(self._crew.store, request.settings, request.pipelines))
+        self._recorder = Recorder(self._crew, epoch, lambda video_id: self._intake.entries[video_id].job_id)
 
     def _dismiss(self) -> None:
         if self._recorder is not None:
