@@ -27,9 +27,9 @@ TRANSIENT: Final[Mapping[str, str]] = {  # kind of failure -> section of `recove
     "disk_full": "store",
 }
 PERMANENT: Final = frozenset({
-    *("usage", "weights"),
+    *("usage", "would_replace", "weights"),
     *("video", "empty_file", "not_a_video", "no_video_stream", "no_video_track", "no_sound_stream", "unknown_coding", "no_frames"),
-    *("unreadable", "file_name"),
+    *("unreadable", "file_name", "no_such_track", "changed"),
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
     *("internal", "model", "not_started"),
