@@ -131,7 +131,7 @@ class Engine:
                 else:
                     self._finish_here(store, epoch, first, tally)
             except _StoppedEarly:
-                Obedience(intake).set_down(intake.left(store, epoch), store, epoch)
+                log.info("stopped before any file was looked at")
             if projector:  # also mends what is missing or stale of videos that needed no work
                 projector.refresh(entry.job_id for entry in intake.entries.values())
         outcomes = intake.outcomes(store)
@@ -213,6 +213,9 @@ class Engine:
         for again in range(MOST_NODES):
             try:
                 return self._shift(epoch, intake, probing, first, controls, tally)
+            except _StoppedEarly:
+                Obedience(intake).set_down(intake.left(store, epoch), store, epoch)
+                return epoch
             except NodeLost as error:
                 if again == MOST_NODES - 1 or self._stopped_by:
                     raise
