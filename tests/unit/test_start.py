@@ -26,4 +26,4 @@ def test_ctrl_c_while_the_command_is_loaded_ends_it_without_a_traceback(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "stopped, before anything was begun\n")
