@@ -38,6 +38,10 @@ def render(
     no_audio: Annotated[bool, typer.Option("--no-audio", help="Leave the sound out.")] = False,
     labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Ids and confidences at the boxes.")] = True,
     subtitles: Annotated[bool, typer.Option("--subtitles/--no-subtitles", help="What is said, at the bottom of the picture.")] = True,
+    min_confidence: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="C", help="Leave out boxes of persons and faces that are less sure than this.")
+    ] = 0.0,
+    untracked: Annotated[bool, typer.Option("--untracked", help="Draw boxes of persons in no track too.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """A video with boxes, ids, poses, faces, subtitles and a timeline drawn in."""
@@ -45,9 +49,11 @@ def render(
     from vaengine.lookup import results_of
     from vaengine.pictures.render import RenderOptions
     from vaengine.pictures.render import render as rendered
+    from vaengine.pictures.sheet import Shown
     from vaengine.signals import Signals
 
-    options = RenderOptions(start, end, crf, with_sound=not no_audio, with_labels=labels, with_subtitles=subtitles)
+    shown = Shown(min_confidence, with_untracked=untracked)
+    options = RenderOptions(start, end, crf, with_sound=not no_audio, with_labels=labels, with_subtitles=subtitles, shown=shown)
     with closing(opened(out, db)) as store:
         results = results_of(store, video)
     target = output or _placed(out, db, Path(results.video.video_id) / f"annotated{_stretch(start, end)}.mp4")

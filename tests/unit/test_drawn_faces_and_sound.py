@@ -12,6 +12,7 @@ from schemas.subtitles import Cue
 from tests.rows import LANDMARKS, Rows
 from vaengine.pictures.faces import FaceOverlay, label
 from vaengine.pictures.hearing import EVENT_ROWS, Hearing, Speaking
+from vaengine.pictures.layout import Layout
 from vaengine.pictures.palette import bgr, colour_of, tone_of
 from vaengine.pictures.presence import Presence, Sighting
 from vaengine.pictures.sheet import Scenery, Sheet
@@ -70,7 +71,7 @@ def test_a_face_is_a_thin_box_with_dots_at_its_landmarks_and_a_label_below() -> 
 
 @pytest.mark.parametrize(
     ("face", "person", "text"),
-    [("face_0003", "person_0012", "F3 P12"), ("face_0003", None, "F3"), (None, "person_0001", "P1"), (None, None, "")],
+    [("face_0003", "person_0012", "F3 P12"), ("face_0003", None, "F3"), (None, "person_0001", "face P1"), (None, None, "face")],
 )
 def test_a_label_names_the_face_and_whose_it_is(face: str | None, person: str | None, text: str) -> None:
     assert label(Sighting(0, 0.0, face, (0, 0, 9, 9), linked=person)) == text
@@ -81,6 +82,23 @@ def test_a_face_without_landmarks_or_label_is_a_box_in_nobodys_colour() -> None:
     FaceOverlay(WIDTH, HEIGHT).draw(picture, [Sighting(0, 0.0, None, (10, 10, 60, 60))])
     assert (picture[10, 20] == bgr(colour_of(None))).all()
     assert not (picture[12:59, 12:59] != 90).any()
+
+
+def test_a_face_that_nothing_tells_from_others_can_be_seen_on_any_wall_and_says_that_it_is_a_face() -> None:
+    for wall in (0, 90, 168, 255):
+        picture = np.full((HEIGHT, WIDTH, 3), wall, np.uint8)
+        FaceOverlay(WIDTH, HEIGHT, with_labels=False).draw(picture, [Sighting(0, 0.0, None, (10, 10, 60, 60))])
+        across = picture[30, 5:15, 0].astype(int)
+        assert np.abs(across - wall).max() > 70
+        assert across.max() - across.min() > 100, "light and dark beside each other"
+    assert label(Sighting(0, 0.0, None, (0, 0, 9, 9), 0.87)) == "face 0.87"
+    assert changed([ROWS.face(0, None)]).sum() > changed([ROWS.face(0, None)], with_labels=False).sum()
+
+
+def test_a_face_without_an_identity_has_the_colour_of_its_person() -> None:
+    picture = grey()
+    FaceOverlay(WIDTH, HEIGHT).draw(picture, [Sighting(0, 0.0, None, (10, 10, 60, 60), linked="person_0003")])
+    assert (picture[10, 20] == bgr(colour_of("person_0003"))).all()
 
 
 # Subtitles.
@@ -149,8 +167,10 @@ def test_the_timeline_shows_who_speaks_when_and_which_sounds_there_are() -> None
         (ROWS.voice(8.0, 9.0), colour_of(None), 8.0, 9.0),
     ):
         columns = (strip([row])[-12:-8] == bgr(colour)).all(axis=2).any(axis=0).nonzero()[0]
-        assert abs(columns.min() - start / 10 * WIDTH) <= 1
-        assert abs(columns.max() + 1 - stop / 10 * WIDTH) <= 1
+        layout = Layout.of(WIDTH, HEIGHT, {}, {}, [one.name for one in Hearing.of([row]).rows()])
+        assert layout.margin > 0
+        assert abs(columns.min() - layout.x(start / 10)) <= 1
+        assert abs(columns.max() + 1 - layout.x(stop / 10)) <= 1
 
 
 def test_speech_stands_for_turns_where_there_are_none_and_voice_activity_for_speech() -> None:
@@ -166,4 +186,36 @@ def test_every_event_is_in_exactly_one_of_few_rows(some: list[tuple[str, float, 
     events = [ROWS.event(name, start, start + length) for name, start, length in some]
     rows = Hearing.of(events).rows()
     assert len(rows) <= EVENT_ROWS
-    assert sorted(mark.name for row in rows for mark in row) == sorted(name for name, _, _ in some)
+    assert sorted(mark.name for row in rows for mark in row.marks) == sorted(name for name, _, _ in some)
+
+
+def test_rows_of_sound_say_what_they_are() -> None:
+    for rows, name in (
+        ([ROWS.voice(0, 1)], "voice"),
+        ([ROWS.speech("a", 0, 1)], "speech"),
+        ([ROWS.turn("speaker_0001", 0, 1)], "speakers"),
+    ):
+        assert [row.name for row in Hearing.of(rows).rows()] == [name]
+    assert [row.name for row in Hearing.of(TALK).rows()] == ["speakers", "sounds", "sounds"]
+
+
+def test_a_row_of_the_timeline_has_its_name_in_the_margin_and_a_bar_its_own() -> None:
+    margin = Layout.of(WIDTH, HEIGHT, {}, {}, ["speech"]).margin
+    voice, speech = (strip([row]) for row in (ROWS.voice(3, 4), ROWS.speech("a", 3, 4)))
+    differ = (voice[-16:] != speech[-16:]).any(axis=2).any(axis=0)
+    assert differ[:margin].any()
+    assert not differ[margin:].any()
+    named, long = (strip([ROWS.turn("speaker_0001", 3, end)])[-16:] for end in (3.1, 6.0))
+    assert not (named == 0).all(axis=2).any()
+    assert (long == 0).all(axis=2).any(), "letters, black on orange"
+
+
+def test_faces_have_lanes_in_the_timeline_also_where_nothing_tells_them_apart() -> None:
+    faces = [ROWS.face(n, "face_0002", x=20.0) for n in range(100, 150, 5)]
+    bars = (strip(faces) == bgr(colour_of("face_0002"))).all(axis=2)
+    layout = Layout.of(WIDTH, HEIGHT, {}, {"face_0002": [(4.0, 6.0)]})
+    columns = bars.any(axis=0).nonzero()[0]
+    assert (columns.min(), columns.max() + 1) == (layout.x(0.4), layout.x(0.6))
+    unknown = strip([ROWS.face(n, None) for n in range(100, 150, 5)])
+    assert (unknown == bgr(colour_of(None))).all(axis=2).any()
+    assert layout.height > Layout.of(WIDTH, HEIGHT, {}).height

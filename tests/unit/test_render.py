@@ -16,16 +16,21 @@ from hypothesis import strategies as st
 
 from schemas.annotation import PERSON_DETECTION, Annotation, BBox
 from schemas.errors import UsageError
+from schemas.pipeline import PERSON
 from schemas.video import FrameIndex, Video
+from tests.rows import Rows
+from vaengine.pictures.lanes import packed, within
+from vaengine.pictures.layout import NAMED, Layout, text_size
 from vaengine.pictures.overlay import Overlay, label
 from vaengine.pictures.palette import COLOURS, NO_TRACK, bgr, colour_of, ink_on, short_name
 from vaengine.pictures.presence import BODY_POINTS, Presence, Scene, Sighting, counted_over
 from vaengine.pictures.recording import Coding, format_of
 from vaengine.pictures.render import Extent, RenderOptions
-from vaengine.pictures.sheet import Scenery, Sheet
+from vaengine.pictures.sheet import Scenery, Sheet, Shown
 from vaengine.pictures.target import check_target, whole_file
-from vaengine.pictures.timeline import Layout, Strip, packed, text_size, within
+from vaengine.pictures.timeline import Strip
 
+FACES = Rows()
 FPS, SAMPLE_FPS = 25, 5
 STEP = FPS // SAMPLE_FPS
 
@@ -184,11 +189,11 @@ def test_the_playhead_moves_to_the_right_and_the_background_is_drawn_once() -> N
     own = {"person_0001": [(1.0, 2.0)], "person_0002": [(3.0, 3.01)]}
     strip = Strip(Layout.of(320, 240, own), 0.0, 4.0, scenes(50, frames=100), own)
     before, canvas = strip.background.copy(), strip.background.copy()
-    columns = []
+    margin, columns = strip.layout.margin, []
     for time_s in (0.0, 1.5, 3.96):
         strip.draw(canvas, time_s, ("0:00",), is_detected=True)
         columns.append(int(np.flatnonzero((canvas[-1] == 255).all(axis=1))[0]))
-    assert columns == sorted({0, 120, 316})
+    assert columns == [margin + int(share * (320 - margin)) for share in (0, 1.5 / 4, 3.96 / 4)]
     assert (strip.background == before).all()
     assert (before == bgr(colour_of("person_0002"))).all(axis=2).any(), "the shortest stretch has a column"
 
@@ -255,7 +260,7 @@ def test_a_box_changes_only_pixels_on_its_outline_and_in_its_label() -> None:
 
 
 def test_boxes_of_nobody_are_thinner_than_those_of_persons() -> None:
-    assert drawn(seen(0, None)).sum() < drawn(seen(0), with_labels=False).sum()
+    assert drawn(seen(0, None), with_labels=False).sum() < drawn(seen(0), with_labels=False).sum()
 
 
 def test_points_that_are_not_visible_are_not_drawn() -> None:
@@ -288,6 +293,75 @@ def test_a_label_is_pushed_back_into_the_picture_whole(x: float, y: float) -> No
 def test_a_label_names_the_person_and_how_sure_the_detector_was() -> None:
     assert label(seen(0)) == "P1 0.90"
     assert label(seen(0, confidence=None)) == "P1"
+
+
+def row(frame: int, person: str | None, confidence: float = 0.9, x: float = 50.0) -> Annotation:
+    facts = (frame / FPS, None, frame, person)
+    name = f"{person} {frame} {x}"
+    return Annotation(name, "v", PERSON, "c", PERSON_DETECTION, *facts, confidence=confidence, bbox=BBox(x, 60.0, 40.0, 100.0))
+
+
+def sheet_of(rows: list[Annotation], shown: Shown | None = None) -> Sheet:
+    return Sheet(Scenery.of_rows(320, 240, rows, SAMPLE_FPS, SAMPLE_FPS, shown), 0.0, 4.0)
+
+
+def pixels_of(rows: list[Annotation], shown: Shown | None = None) -> np.ndarray:
+    return sheet_of(rows, shown).draw(np.full((240, 320, 3), 90, np.uint8), 0, 0.0)[:240].copy()
+
+
+def test_boxes_in_no_track_are_drawn_only_on_request() -> None:
+    persons = [row(n, "person_0001") for n in range(0, 50, 5)]
+    rows = [*persons, row(0, None, x=200.0)]
+    assert (pixels_of(rows) == pixels_of(persons)).all()
+    assert (pixels_of(rows, Shown(with_untracked=True)) != pixels_of(persons)).any()
+
+
+def test_boxes_less_sure_than_what_is_asked_for_are_not_drawn_neither_persons_nor_faces() -> None:
+    rows = [row(0, "person_0001", 0.8), row(0, "person_0002", 0.3, x=200.0), replace(FACES.face(0), confidence=0.3)]
+    assert (pixels_of(rows, Shown(0.5)) == pixels_of(rows[:1])).all()
+    assert (pixels_of(rows, Shown(0.3)) == pixels_of(rows)).all()
+    assert (pixels_of(rows, Shown(0.81)) == 90).all()
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1])
+def test_a_confidence_beyond_0_and_1_is_refused(confidence: float) -> None:
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        Shown(confidence)
+
+
+def test_the_caption_counts_what_is_drawn_and_says_nothing_of_what_there_is_none_of() -> None:
+    rows = [row(0, None), row(0, "person_0001", x=200.0), FACES.face(0)]
+
+    def counts(shown: Shown, some: list[Annotation] = rows) -> tuple[str, ...]:
+        scenery = Scenery.of_rows(320, 240, some, SAMPLE_FPS, SAMPLE_FPS, shown)
+        return Sheet(scenery, 0.0, 4.0).caption(0, 0.0, scenery.persons.at(0, 0.0), scenery.faces.at(0, 0.0))[2:]
+
+    assert counts(Shown()) == ("1 person", "1 face")
+    assert counts(Shown(with_untracked=True)) == ("2 persons", "1 face")
+    assert counts(Shown(), rows[2:]) == ("1 face",)
+    assert counts(Shown(), []) == ()
+
+
+def test_eight_persons_at_once_have_eight_colours_in_one_picture() -> None:
+    rows = [row(0, f"person_{n:04d}", x=40.0 * (n - 1)) for n in range(1, 9)]
+    picture = pixels_of(rows)
+    assert len({picture[130, 40 * n].tobytes() for n in range(8)}) == 8
+
+
+def test_lanes_carry_the_ids_of_persons_where_they_fit() -> None:
+    own = {"person_0001": [(0.0, 4.0)], "person_0002": [(1.0, 1.05)]}
+    strip = Strip(Layout.of(320, 240, own), 0.0, 4.0, [], own)
+    lanes = strip.background[strip.layout.lanes_top : strip.layout.sounds_top, strip.layout.margin :]
+    long, short = np.split(lanes, 2)
+    assert (long == 0).all(axis=2).any(), "letters, black on orange"
+    assert not (short == 0).all(axis=2).any()
+
+
+def test_few_persons_who_are_not_there_together_share_lanes_in_which_names_fit() -> None:
+    after = {f"person_{n:04d}": [(float(n), n + 1.0)] for n in range(1, 40)}
+    beside = {f"person_{n:04d}": [(0.0, 40.0)] for n in range(1, 40)}
+    tall, thin = (Layout.of(640, 360, own).lane_height for own in (after, beside))
+    assert tall >= NAMED > thin
 
 
 def test_the_sheet_is_even_keeps_the_picture_and_uses_its_array_again() -> None:

@@ -8,8 +8,9 @@ from typing import Final
 
 from schemas.annotation import Annotation
 from schemas.subtitles import speaker_name
+from vaengine.pictures.colours import Colours
 from vaengine.pictures.moments import Moments
-from vaengine.pictures.palette import colour_of, short_name, tone_of
+from vaengine.pictures.palette import short_name, tone_of
 from vaengine.sounds import SoundEvent, events_of, speech_of, turns_of, voice_of
 
 EVENT_ROWS: Final = 2  # of sounds at the same time; more lie upon one another
@@ -34,11 +35,19 @@ class Speaking:
     speaker_id: str | None = None
 
 
-class Hearing:
-    """Who speaks, and which sounds were recognised, both in order of time."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a timeline: its name, and what lies in it in order of time."""
 
-    def __init__(self, speaking: Iterable[Speaking], events: Iterable[SoundEvent]) -> None:
-        self.speaking, self.events = tuple(speaking), tuple(events)
+    name: str
+    marks: tuple[Mark, ...]
+
+
+class Hearing:
+    """Who speaks, and which sounds were recognised, both in order of time; `name` says what tells who speaks."""
+
+    def __init__(self, speaking: Iterable[Speaking], events: Iterable[SoundEvent], name: str = "speech") -> None:
+        self.speaking, self.events, self.name = tuple(speaking), tuple(events), name
         self._speaking, self._events = Moments(self.speaking), Moments(self.events)
 
     @classmethod
@@ -48,13 +57,16 @@ class Hearing:
         turns = [Speaking(turn.start_s, turn.end_s, turn.speaker_id) for turn in turns_of(rows)]
         speech = [Speaking(one.start_s, one.end_s, one.speaker_id) for one in speech_of(rows)]
         voice = [Speaking(one.start_s, one.end_s) for one in voice_of(rows)]
-        return cls(turns or speech or voice, events_of(rows))
+        name = "speakers" if turns else "speech" if speech else "voice"
+        return cls(turns or speech or voice, events_of(rows), name)
 
-    def rows(self) -> list[list[Mark]]:
+    def rows(self, colours: Colours | None = None) -> list[Row]:
         """One row of who speaks and up to `EVENT_ROWS` of sounds; none where there is nothing of them."""
-        speaking = [Mark(one.start_s, one.end_s, colour_of(one.speaker_id), short_name(one.speaker_id or "")) for one in self.speaking]
+        own = colours or Colours()
+        speaking = [Mark(one.start_s, one.end_s, own.of(one.speaker_id), short_name(one.speaker_id or "")) for one in self.speaking]
         events = [Mark(one.start_s, one.end_s, tone_of(one.label), one.label) for one in self.events]
-        return [row for row in (speaking, *_packed(events, EVENT_ROWS)) if row]
+        rows = [(self.name, speaking), *(("sounds", row) for row in _packed(events, EVENT_ROWS))]
+        return [Row(name, tuple(marks)) for name, marks in rows if marks]
 
     def caption(self, time_s: float) -> list[str]:
         """Who speaks and what is heard at a moment, in words."""

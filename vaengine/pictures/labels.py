@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from schemas.frames import Pixels
-from vaengine.pictures.palette import COLOURS, NO_TRACK, colour_of, ink_on
+from vaengine.pictures.colours import Colours
+from vaengine.pictures.palette import ink_on
 from vaengine.pictures.presence import Sighting
-
-PALETTE: Final = (*COLOURS, NO_TRACK)
 
 
 class Labels:
     """Writes letters of a size, `unit` times those of a picture of 360 lines."""
 
-    def __init__(self, unit: float) -> None:
+    def __init__(self, unit: float, colours: Colours) -> None:
         import supervision as sv
 
+        self._colours = colours
         self._letters = scale, thickness, padding = 0.42 * unit, max(1, round(unit)), max(2, round(2.5 * unit))
         self._annotator = sv.LabelAnnotator(
-            color=sv.ColorPalette.from_hex(list(PALETTE)),
-            text_color=sv.ColorPalette.from_hex([ink_on(colour) for colour in PALETTE]),
+            color=sv.ColorPalette.from_hex(list(colours.palette)),
+            text_color=sv.ColorPalette.from_hex([ink_on(colour) for colour in colours.palette]),
             text_scale=scale,
             text_thickness=thickness,
             text_padding=padding,
@@ -38,7 +38,7 @@ class Labels:
         left = np.clip(corners[:, 0], 0, np.maximum(0, picture.shape[1] - 1 - widths))
         bottom = np.clip(corners[:, 3] + heights if is_below else corners[:, 1], np.minimum(heights, picture.shape[0]), picture.shape[0])
         anchors = sv.Detections(xyxy=np.stack([left, bottom, left + 1, bottom + 1], axis=1))
-        self._annotator.annotate(picture, anchors, list(texts), custom_color_lookup=colours_of(seen))
+        self._annotator.annotate(picture, anchors, list(texts), custom_color_lookup=places_of(seen, self._colours))
 
     def _size(self, text: str) -> tuple[int, int]:
         """Width and height of a label, padding included."""
@@ -56,6 +56,12 @@ def detections(seen: Sequence[Sighting]) -> Any:
     return sv.Detections(xyxy=np.array([one.xyxy for one in seen], np.float64))
 
 
-def colours_of(seen: Sequence[Sighting]) -> Any:
-    """For each its place in `PALETTE`."""
-    return np.array([PALETTE.index(colour_of(one.identity)) for one in seen])
+def whose(one: Sighting) -> str | None:
+    """The id that gives a box its colour: a face that nothing tells from others has its person's."""
+    return one.identity or one.linked
+
+
+def places_of(seen: Sequence[Sighting], colours: Colours) -> Any:
+    """For each its place in the palette."""
+    palette = colours.palette
+    return np.array([palette.index(colours.of(whose(one))) for one in seen])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,8 @@ from schemas.errors import UsageError
 from schemas.frames import Floats
 from schemas.pipeline import AUDIO
 from vaengine.lookup import VideoResults
+from vaengine.pictures.cast import colours_of
+from vaengine.pictures.colours import Colours
 from vaengine.pictures.figures import (
     BINS,
     BLUE,
@@ -34,10 +37,10 @@ from vaengine.pictures.figures import (
     time_axis,
     title_figure,
 )
-from vaengine.pictures.palette import TONES, colour_of, ink_on, short_name
+from vaengine.pictures.lanes import packed
+from vaengine.pictures.palette import TONES, ink_on, short_name
 from vaengine.pictures.presence import Presence, Scene, Stretch, counted_over
 from vaengine.pictures.sound_lanes import heard_until_s, sound_panels
-from vaengine.pictures.timeline import packed
 from vaengine.quantities import clock, counted
 
 if TYPE_CHECKING:
@@ -48,6 +51,16 @@ FORMATS: Final = ("png", "svg")
 MOST_LANES: Final = 40  # more persons share lanes
 MOST_FACE_LANES: Final = 20
 MOST_BANDS: Final = 250  # more scenes are shown as cuts in a stretch of time
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Who has which lane, when they are there, on a time axis of `length_s`, and their colours."""
+
+    lanes: Sequence[Sequence[str]]
+    stretches: Mapping[str, Sequence[Stretch]]
+    length_s: float
+    colours: Colours
 
 
 def plot_results(results: VideoResults) -> Figure:
@@ -83,10 +96,11 @@ def plot_video(
     faces = Presence.of(annotations, face_fps, kind=FACE_DETECTION)
     length_s = _length_s(annotations, persons, faces, duration_s)
     is_seen = has_pictures and (not annotations or any(row.pipeline != AUDIO for row in annotations))
+    colours = colours_of(annotations, sample_fps, face_fps)
     panels = [
-        *(_person_panels(annotations, persons, length_s) if is_seen else ()),
-        *_face_panels(faces, length_s),
-        *sound_panels(annotations, is_alone=not is_seen),
+        *(_person_panels(annotations, persons, length_s, colours) if is_seen else ()),
+        *_face_panels(faces, length_s, colours),
+        *sound_panels(annotations, colours, is_alone=not is_seen),
     ]
     with style():
         from matplotlib.figure import Figure
@@ -125,24 +139,26 @@ def _length_s(annotations: Sequence[Annotation], persons: Presence, faces: Prese
     return heard_s if heard_s > 1.01 * seen_s + 1 else seen_s or 1.0
 
 
-def _person_panels(annotations: Sequence[Annotation], presence: Presence, length_s: float) -> Iterator[Panel]:
+def _person_panels(annotations: Sequence[Annotation], presence: Presence, length_s: float, colours: Colours) -> Iterator[Panel]:
     """Scenes, a lane for each person, how many there are, and how sure the detector was."""
     stretches = presence.stretches()
-    lanes, name = packed(stretches, MOST_LANES), counted(len(stretches), "person")
+    shown = Lanes(packed(stretches, MOST_LANES), stretches, length_s, colours)
+    name = counted(len(stretches), "person")
     boxes = [row for row in annotations if row.annotation_type == PERSON_DETECTION]
     yield Panel(0.45, lambda axes: _draw_scenes(axes, presence.scenes, length_s))
-    yield Panel(max(0.6, len(lanes) * LANE_IN), lambda axes: _draw_lanes(axes, lanes, stretches, length_s, name))
+    yield Panel(max(0.6, len(shown.lanes) * LANE_IN), lambda axes: _draw_lanes(axes, shown, name))
     yield Panel(0.9, lambda axes: _draw_number(axes, stretches, length_s))
     yield Panel(0.9, lambda axes: _draw_confidence(axes, boxes, length_s, presence.sample_fps))
 
 
-def _face_panels(presence: Presence, length_s: float) -> Iterator[Panel]:
+def _face_panels(presence: Presence, length_s: float, colours: Colours) -> Iterator[Panel]:
     """A lane for each face that is told from others, or one for all where none is."""
     known = presence.stretches()
     stretches = known or presence.strangers()
-    lanes, name = packed(stretches, MOST_FACE_LANES), counted(len(known), "face") if known else "faces"
-    if lanes:
-        yield Panel(max(0.3, len(lanes) * LANE_IN), lambda axes: _draw_lanes(axes, lanes, stretches, length_s, name))
+    shown = Lanes(packed(stretches, MOST_FACE_LANES), stretches, length_s, colours)
+    if shown.lanes:
+        name = counted(len(known), "face") if known else "faces"
+        yield Panel(max(0.3, len(shown.lanes) * LANE_IN), lambda axes: _draw_lanes(axes, shown, name))
 
 
 def _draw_scenes(axes: Axes, scenes: Sequence[Scene], length_s: float) -> None:
@@ -162,30 +178,30 @@ def _draw_scenes(axes: Axes, scenes: Sequence[Scene], length_s: float) -> None:
     say_if_empty(axes, scenes, "no scenes stored")
 
 
-def _draw_lanes(axes: Axes, lanes: Sequence[Sequence[str]], stretches: Mapping[str, Sequence[Stretch]], length_s: float, name: str) -> None:
+def _draw_lanes(axes: Axes, shown: Lanes, name: str) -> None:
     name_panel(axes, name)
-    is_shared = any(len(persons) > 1 for persons in lanes)
-    lane_axis(axes, [] if is_shared else [short_name(persons[0]) for persons in lanes], len(lanes))
-    for lane, persons in enumerate(lanes):
+    is_shared = any(len(ids) > 1 for ids in shown.lanes)
+    lane_axis(axes, [] if is_shared else [short_name(ids[0]) for ids in shown.lanes], len(shown.lanes))
+    for lane, ids in enumerate(shown.lanes):
         taken: list[Stretch] = []
-        for person in persons:
-            bars = [(start, end - start) for start, end in stretches[person]]
-            axes.broken_barh(bars, (lane + 0.12, 0.76), facecolors=colour_of(person))
+        for one in ids:
+            bars = [(start, end - start) for start, end in shown.stretches[one]]
+            axes.broken_barh(bars, (lane + 0.12, 0.76), facecolors=shown.colours.of(one))
             if is_shared:  # the one before may have the same colour
                 axes.vlines(bars[0][0], lane + 0.1, lane + 0.9, color="white", linewidth=0.6)
-                _name_bar(axes, person, max(bars, key=lambda bar: bar[1]), lane, length_s, taken)
-    say_if_empty(axes, lanes, "no persons stored")
+                _name_bar(axes, shown, one, lane, taken)
+    say_if_empty(axes, shown.lanes, "no persons stored")
 
 
-def _name_bar(axes: Axes, person: str, bar: tuple[float, float], lane: int, length_s: float, taken: list[Stretch]) -> None:
-    """A person's name in the longest bar, where it fits and no other name of the lane stands; then its place is `taken`."""
-    name = short_name(person)
-    middle_s, width_s = bar[0] + bar[1] / 2, (0.07 * len(name) + 0.04) / (WIDTH_IN * 0.85) * length_s
+def _name_bar(axes: Axes, shown: Lanes, identity: str, lane: int, taken: list[Stretch]) -> None:
+    """An id in its longest bar, where it fits and no other name of the lane stands; then its place is `taken`."""
+    name, (start_s, end_s) = short_name(identity), max(shown.stretches[identity], key=lambda own: own[1] - own[0])
+    middle_s, width_s = (start_s + end_s) / 2, (0.07 * len(name) + 0.04) / (WIDTH_IN * 0.85) * shown.length_s
     place = (middle_s - width_s / 2, middle_s + width_s / 2)
-    if bar[1] < width_s or any(place[0] < end and start < place[1] for start, end in taken):
+    if end_s - start_s < width_s or any(place[0] < end and start < place[1] for start, end in taken):
         return
     taken.append(place)
-    axes.text(middle_s, lane + 0.52, name, ha="center", va="center", fontsize=6, color=ink_on(colour_of(person)))
+    axes.text(middle_s, lane + 0.52, name, ha="center", va="center", fontsize=6, color=ink_on(shown.colours.of(identity)))
 
 
 def _draw_number(axes: Axes, stretches: Mapping[str, Sequence[Stretch]], length_s: float) -> None:

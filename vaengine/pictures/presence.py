@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +14,13 @@ from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, SCENE_TYPE, Ann
 from schemas.attributes import landmark_keypoints
 from schemas.frames import Floats
 from vaengine.pictures.palette import short_name
+from vaengine.presence_runs import Cut, Run, Sampling, merged, usual_fps
 
-JOINED_INTERVALS: Final = 2  # two boxes of a person further apart than this many sampling intervals are two appearances
-USUAL_FPS: Final = 5.0  # of sampling, where neither the configuration nor the rows tell
 BODY_POINTS: Final = 17  # of a person's pose in COCO's order; other models have other points
-_EPSILON: Final = 1e-6  # of an interval: times are stored as floats
 _ROUNDING_S: Final = 0.001  # rows saved by hand may have rounded times; their frame numbers decide
 
 Corners = tuple[float, float, float, float]
-Stretch = tuple[float, float]
+Stretch = Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +103,16 @@ class _Span:
 class Presence:
     """Every box of a video's persons, or of its faces, at any frame of it.
 
-    A sampling interval is 1/`sample_fps` seconds long. Two boxes of one identity join when they lie at most two intervals apart and no
-    scene begins in between; what does not join stands still until its interval ends, so that a box does not flash up for one frame.
+    `sampling` says which boxes of one identity join; what does not join stands still until its interval ends, so that a box does not flash
+    up for one frame.
     """
 
     def __init__(self, sightings: Iterable[Sighting], scenes: Sequence[Scene] = (), sample_fps: float | None = None) -> None:
         ordered = sorted(sightings, key=lambda seen: (seen.frame, seen.identity or ""))
         self.scenes = tuple(scenes)
         self.tracks = _by_identity(ordered)
-        self.sample_fps = sample_fps or _usual_fps(self.tracks)
+        self.sample_fps = sample_fps or usual_fps(self.tracks.values())
+        self.sampling = Sampling(self.sample_fps, tuple(Cut(scene.frame, scene.start_s) for scene in scenes))
         self.looked_at = frozenset(seen.frame for seen in ordered)
         self._cuts = [scene.frame for scene in scenes]
         self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
@@ -142,46 +140,22 @@ class Presence:
 
     def stretches(self) -> dict[str, list[Stretch]]:
         """When each of them is there, `[start_s, end_s)`, by order of first appearance."""
-        return {identity: self._runs(seen) for identity, seen in self.tracks.items()}
+        return {identity: self.sampling.runs(seen) for identity, seen in self.tracks.items()}
 
     def strangers(self) -> dict[str, list[Stretch]]:
         """When anybody without an identity is there, under one empty name; empty where nobody is."""
-        ends = sorted((span.first.time_s, span.end_s) for span in self._spans if span.first.identity is None)
-        merged: list[Stretch] = []
-        for start_s, end_s in ends:
-            if merged and start_s <= merged[-1][1] + _ROUNDING_S:
-                merged[-1] = (merged[-1][0], max(end_s, merged[-1][1]))
-            else:
-                merged.append((start_s, end_s))
-        return {"": merged} if merged else {}
-
-    def joins(self, before: Sighting, after: Sighting) -> bool:
-        """Whether somebody is taken to have been there between two boxes."""
-        is_near = self._interval(after.time_s) - self._interval(before.time_s) <= JOINED_INTERVALS
-        return is_near and bisect_right(self._cuts, before.frame) == bisect_right(self._cuts, after.frame)
-
-    def _interval(self, time_s: float) -> int:
-        return math.floor(time_s * self.sample_fps + _EPSILON)
-
-    def _until_s(self, seen: Sighting) -> float:
-        """When the interval of a box ends, or its scene if that is sooner."""
-        end_s = (self._interval(seen.time_s) + 1) / self.sample_fps
-        following = bisect_right(self._cuts, seen.frame)
-        return min(end_s, self.scenes[following].start_s) if following < len(self.scenes) else end_s
+        runs = merged(((span.first.time_s, span.end_s) for span in self._spans if span.first.identity is None), _ROUNDING_S)
+        return {"": runs} if runs else {}
 
     def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_Span]:
         for seen in ordered:
             if seen.identity is None:
-                yield _Span(seen, None, self._until_s(seen))
+                yield _Span(seen, None, self.sampling.until_s(seen))
         for mine in self.tracks.values():
             for before, after in pairwise([*mine, None]):
-                joined = after if after is not None and before is not None and self.joins(before, after) else None
+                joined = after if after is not None and before is not None and self.sampling.joins(before, after) else None
                 if before is not None:
-                    yield _Span(before, joined, self._until_s(before))
-
-    def _runs(self, mine: Sequence[Sighting]) -> list[Stretch]:
-        borders = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(mine)) if not self.joins(a, b)), len(mine)]
-        return [(mine[first].time_s, self._until_s(mine[stop - 1])) for first, stop in pairwise(borders)]
+                    yield _Span(before, joined, self.sampling.until_s(before))
 
 
 def _by_identity(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
@@ -192,13 +166,6 @@ def _by_identity(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
             if not mine or mine[-1].frame != seen.frame:
                 mine.append(seen)
     return tracks
-
-
-def _usual_fps(tracks: Mapping[str, Sequence[Sighting]]) -> float:
-    """The rate at which they are mostly seen again."""
-    gaps = [after.time_s - before.time_s for mine in tracks.values() for before, after in pairwise(mine)]
-    usual_s = float(np.median(gaps)) if gaps else 0.0
-    return 1 / usual_s if usual_s > 0 else USUAL_FPS
 
 
 def _pose(numbers: Sequence[float] | None) -> Floats | None:

@@ -19,7 +19,7 @@ from schemas.errors import UsageError
 from schemas.video import Video
 from vaengine.lookup import VideoResults, check_unchanged
 from vaengine.pictures.recording import Coding, Recording, check_encoder, format_of, recording
-from vaengine.pictures.sheet import Scenery, Sheet
+from vaengine.pictures.sheet import Scenery, Sheet, Shown
 from vaengine.pictures.target import check_target, whole_file
 from vaengine.plan import chunk_spec
 from vaengine.quantities import clock
@@ -37,6 +37,7 @@ class RenderOptions:
     with_sound: bool = True
     with_labels: bool = True
     with_subtitles: bool = True
+    shown: Shown = Shown()
 
     def __post_init__(self) -> None:
         if self.start_s is not None and self.end_s is not None and self.start_s >= self.end_s:
@@ -119,7 +120,7 @@ def render(
     check_unchanged(video)
     extent = Extent.of(video, asked.start_s, asked.end_s)
     stretch = (extent.start_s, extent.end_s)
-    sheet = Sheet(Scenery.of(results), *stretch, with_labels=asked.with_labels, with_subtitles=asked.with_subtitles)
+    sheet = Sheet(Scenery.of(results, asked.shown), *stretch, with_labels=asked.with_labels, with_subtitles=asked.with_subtitles)
     with whole_file(target) as file, ExitStack() as held:
         source = held.enter_context(opened(video.path))
         coding = _coding(video, source, sheet, asked.crf)

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.annotation import FACE_DETECTION, Annotation
+from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, Annotation
+from schemas.errors import UsageError
 from schemas.frames import Pixels
 from vaengine.lookup import VideoResults
+from vaengine.pictures.cast import colours_of
+from vaengine.pictures.colours import Colours
 from vaengine.pictures.faces import FaceOverlay
 from vaengine.pictures.hearing import Hearing
+from vaengine.pictures.lanes import within
+from vaengine.pictures.layout import Layout
 from vaengine.pictures.overlay import Overlay
-from vaengine.pictures.presence import Presence
+from vaengine.pictures.presence import Presence, Sighting, Stretch
 from vaengine.pictures.subtitles import Subtitles
-from vaengine.pictures.timeline import Layout, Strip, within
+from vaengine.pictures.timeline import Strip
 from vaengine.quantities import clock, counted
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Which boxes are drawn: those at least as sure as `min_confidence`, 0..1, and persons in no track only `with_untracked`."""
+
+    min_confidence: float = 0.0
+    with_untracked: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"a confidence lies between 0 and 1, not at {self.min_confidence:g}")
+
+    def has(self, row: Annotation) -> bool:
+        """Whether a row is drawn; rows of other types than boxes are."""
+        if row.annotation_type not in (PERSON_DETECTION, FACE_DETECTION):
+            return True
+        is_sure = row.confidence is None or row.confidence >= self.min_confidence
+        is_told = row.annotation_type == FACE_DETECTION or row.person_id is not None or self.with_untracked
+        return is_sure and is_told
+
+
+@dataclass(frozen=True, slots=True)
 class Scenery:
-    """All that is drawn of a video of `width` x `height` displayed pixels."""
+    """All that is drawn of a video of `width` x `height` displayed pixels; `looked_at` are the frames in which a detector saw anything."""
 
     width: int
     height: int
@@ -29,21 +54,42 @@ class Scenery:
     faces: Presence
     hearing: Hearing
     subtitles: Subtitles
+    colours: Colours
+    looked_at: frozenset[int]
 
     @classmethod
-    def of(cls, results: VideoResults) -> Scenery:
+    def of(cls, results: VideoResults, shown: Shown | None = None) -> Scenery:
         """What a store holds of it."""
         video = results.video
-        return cls.of_rows(video.width, video.height, results.annotations, results.sample_fps, results.face_fps)
+        return cls.of_rows(video.width, video.height, results.annotations, results.sample_fps, results.face_fps, shown)
 
     @classmethod
     def of_rows(
-        cls, width: int, height: int, rows: Iterable[Annotation], sample_fps: float | None = None, face_fps: float | None = None
+        cls,
+        width: int,
+        height: int,
+        rows: Iterable[Annotation],
+        sample_fps: float | None = None,
+        face_fps: float | None = None,
+        shown: Shown | None = None,
     ) -> Scenery:
-        """From rows of any types; rates of sampling are the usual gaps' where they are not given."""
-        found = list(rows)
-        faces = Presence.of(found, face_fps, kind=FACE_DETECTION)
-        return cls(width, height, Presence.of(found, sample_fps), faces, Hearing.of(found), Subtitles.of(found, width, height))
+        """From rows of any types; rates of sampling are the usual gaps' where they are not given.
+
+        What is not shown counts for those and for colours all the same, so that they do not depend on what somebody wants to see.
+        """
+        found, asked = list(rows), shown or Shown()
+        persons, faces = Presence.of(found, sample_fps), Presence.of(found, face_fps, kind=FACE_DETECTION)
+        drawn, colours = [row for row in found if asked.has(row)], colours_of(found, sample_fps, face_fps)
+        return cls(
+            width,
+            height,
+            Presence.of(drawn, persons.sample_fps),
+            Presence.of(drawn, faces.sample_fps, kind=FACE_DETECTION),
+            Hearing.of(found),
+            Subtitles.of(found, width, height, colours),
+            colours,
+            persons.looked_at | faces.looked_at,
+        )
 
 
 class Sheet:
@@ -52,11 +98,12 @@ class Sheet:
     def __init__(self, scenery: Scenery, start_s: float, end_s: float, *, with_labels: bool = True, with_subtitles: bool = True) -> None:
         self._scenery, self._end_s, self._with_subtitles = scenery, end_s, with_subtitles
         self._width, self._height = scenery.width + scenery.width % 2, scenery.height + scenery.height % 2
-        self._overlay = Overlay(scenery.width, scenery.height, with_labels=with_labels)
-        self._faces = FaceOverlay(scenery.width, scenery.height, with_labels=with_labels)
-        stretches, sounds = within(scenery.persons.stretches(), start_s, end_s), scenery.hearing.rows()
-        layout = Layout.of(self._width, self._height, stretches, len(sounds))
-        self._strip = Strip(layout, start_s, end_s, scenery.persons.scenes, stretches, sounds)
+        colours, sounds = scenery.colours, scenery.hearing.rows(scenery.colours)
+        self._overlay = Overlay(scenery.width, scenery.height, colours, with_labels=with_labels)
+        self._faces = FaceOverlay(scenery.width, scenery.height, colours, with_labels=with_labels)
+        persons, faces = (within(there, start_s, end_s) for there in (scenery.persons.stretches(), lanes_of(scenery.faces)))
+        layout = Layout.of(self._width, self._height, persons, faces, [row.name for row in sounds])
+        self._strip = Strip(layout, start_s, end_s, scenery.persons.scenes, persons, faces, sounds, colours)
         self.pixels: Pixels = np.zeros((self._height + layout.height, self._width, 3), np.uint8)
 
     def draw(self, picture: Pixels, number: int, time_s: float) -> Pixels:
@@ -71,24 +118,27 @@ class Sheet:
             self._scenery.subtitles.draw(view, time_s)
         self.pixels[height : self._height, :width] = view[-1:]
         self.pixels[: self._height, width : self._width] = self.pixels[: self._height, width - 1 : width]
-        caption = self._caption(number, time_s, sum(one.identity is not None for one in persons), len(faces))
-        self._strip.draw(self.pixels[self._height :], time_s, caption, is_detected=self._looked_at(number))
+        caption = self.caption(number, time_s, persons, faces)
+        self._strip.draw(self.pixels[self._height :], time_s, caption, is_detected=number in self._scenery.looked_at)
         return self.pixels
 
-    def _looked_at(self, number: int) -> bool:
-        return number in self._scenery.persons.looked_at or number in self._scenery.faces.looked_at
-
-    def _caption(self, number: int, time_s: float, persons: int, faces: int) -> tuple[str, ...]:
+    def caption(self, number: int, time_s: float, persons: Sequence[Sighting], faces: Sequence[Sighting]) -> tuple[str, ...]:
+        """What is written above the timeline: the time, and how many boxes are drawn; of a kind of which there are none, nothing."""
         scene = self._scenery.persons.scene_at(number)
         parts = (
             f"{_time_code(time_s)} / {_time_code(self._end_s)}",
             f"frame {number}",
             scene and f"scene {scene}",
-            counted(persons, "person"),
-            counted(faces, "face") if faces else None,
+            counted(len(persons), "person") if persons else None,
+            counted(len(faces), "face") if faces else None,
             *self._scenery.hearing.caption(time_s),
         )
         return tuple(part for part in parts if part)
+
+
+def lanes_of(faces: Presence) -> Mapping[str, Sequence[Stretch]]:
+    """When each face is there; where nothing tells faces apart, when any is, under an empty name."""
+    return faces.stretches() or faces.strangers()
 
 
 def _time_code(time_s: float) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from schemas.annotation import Annotation
 from schemas.pipeline import AUDIO
 from schemas.subtitles import speaker_name
+from vaengine.pictures.colours import Colours
 from vaengine.pictures.figures import BLUE, GREY, LANE_IN, Panel, lane_axis, name_panel, note_above, say_if_empty
-from vaengine.pictures.palette import TONES, colour_of
+from vaengine.pictures.palette import TONES
 from vaengine.pictures.presence import Stretch
 from vaengine.quantities import counted
 from vaengine.sounds import Loudness, SoundEvent, events_of, speech_of, turns_of, voice_of
@@ -28,9 +29,9 @@ _MOST_LETTERS: Final = 22
 Lane = tuple[str, str, Sequence[Stretch]]  # its name, its colour, and when something is there
 
 
-def sound_panels(annotations: Sequence[Annotation], *, is_alone: bool) -> Iterator[Panel]:
+def sound_panels(annotations: Sequence[Annotation], colours: Colours, *, is_alone: bool) -> Iterator[Panel]:
     """Panels of what there are rows of; where there are no others, one that says that there is nothing."""
-    lanes, events, loudness = speech_lanes(annotations), list(events_of(annotations)), Loudness.of(annotations)
+    lanes, events, loudness = speech_lanes(annotations, colours), list(events_of(annotations)), Loudness.of(annotations)
     if lanes or (is_alone and not events and not len(loudness)):
         yield Panel(max(0.6, len(lanes) * LANE_IN), lambda axes: _draw_speech(axes, lanes))
     if events:
@@ -45,14 +46,14 @@ def heard_until_s(annotations: Sequence[Annotation]) -> float:
     return max((row.end_seconds for row in annotations if row.pipeline == AUDIO and row.end_seconds is not None), default=0.0)
 
 
-def speech_lanes(annotations: Sequence[Annotation]) -> list[Lane]:
+def speech_lanes(annotations: Sequence[Annotation], colours: Colours) -> list[Lane]:
     """From the top: voice activity, speech, and each speaker by first turn."""
     voice = [(one.start_s, one.end_s) for one in voice_of(annotations)]
     speech = [(one.start_s, one.end_s) for one in speech_of(annotations)]
     speakers: dict[str, list[Stretch]] = defaultdict(list)
     for turn in turns_of(annotations):
         speakers[turn.speaker_id].append((turn.start_s, turn.end_s))
-    own = ((_cut(speaker_name(who)), colour_of(who), turns) for who, turns in speakers.items())
+    own = ((_cut(speaker_name(who)), colours.of(who), turns) for who, turns in speakers.items())
     return [lane for lane in (("voice", TEAL, voice), ("speech", BLUE, speech), *own) if lane[2]]
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from schemas.annotation import Annotation
 from schemas.frames import Pixels
 from schemas.subtitles import LINE_LENGTH, Cue, cues, speaker_name
+from vaengine.pictures.colours import Colours
+from vaengine.pictures.layout import text_size
 from vaengine.pictures.moments import Moments
-from vaengine.pictures.palette import colour_of, rgb
-from vaengine.pictures.timeline import text_size
+from vaengine.pictures.palette import rgb
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -32,17 +33,17 @@ MOST_AT_ONCE: Final = 3  # speakers at once whose words are shown
 class Subtitles:
     """The speech of a video over pictures of `width` x `height` pixels."""
 
-    def __init__(self, speech: Sequence[Cue], width: int, height: int) -> None:
-        self._cues = Moments(speech)
+    def __init__(self, speech: Sequence[Cue], width: int, height: int, colours: Colours | None = None) -> None:
+        self._cues, self._colours = Moments(speech), colours or Colours()
         self._width, self._margin = width, round(0.03 * height)
         unit = text_size(width, height)
         self._em = max(SMALLEST, min(round(LARGEST * unit), int(WIDTH_SHARE * width / (LINE_LENGTH * EM_SHARE))))
         self._plate = lru_cache(maxsize=8)(self._drawn)
 
     @classmethod
-    def of(cls, annotations: Iterable[Annotation], width: int, height: int) -> Subtitles:
+    def of(cls, annotations: Iterable[Annotation], width: int, height: int, colours: Colours | None = None) -> Subtitles:
         """Of the speech among rows of whatever types."""
-        return cls(cues(annotations), width, height)
+        return cls(cues(annotations), width, height, colours)
 
     def at(self, time_s: float) -> list[Cue]:
         """What is being said, the last to begin last."""
@@ -91,7 +92,7 @@ class Subtitles:
         """The speaker's name once more, in the speaker's colour."""
         name = f"{speaker_name(cue.speaker_id)}:" if cue.speaker_id else ""
         if name and line.startswith(name):
-            pen.text((x, y), name, font=_font(self._em), fill=(*rgb(colour_of(cue.speaker_id)), 255), anchor="lm")
+            pen.text((x, y), name, font=_font(self._em), fill=(*rgb(self._colours.of(cue.speaker_id)), 255), anchor="lm")
 
 
 @lru_cache(maxsize=8)
