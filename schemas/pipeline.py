@@ -33,6 +33,16 @@ def pipeline_named(name: str) -> str:
     raise UnknownPipeline(name, ", ".join(shorts) + hint)
 
 
+def short_name_of(pipeline: str) -> str:
+    """The name that people type: `person` for `person_tracking`; of a pipeline that is not known its own."""
+    return next((short for short, full in SHORT_NAMES.items() if full == pipeline), pipeline)
+
+
+def order_of(pipeline: str) -> tuple[int, str]:
+    """Scenes, persons, faces, sound, then what is not known by name."""
+    return (AVAILABLE.index(pipeline) if pipeline in AVAILABLE else len(AVAILABLE), pipeline)
+
+
 class Detector(Protocol):
     """Stateless boxes from pictures: the same picture gives the same boxes whatever shares its batch."""
 

@@ -41,6 +41,12 @@ def provenance_of(pipeline: str, info: Mapping[str, Any]) -> Provenance:
     return {name: str(value) for name, value in known.items() if value not in (None, "auto")}
 
 
+def sample_fps(pipeline: str, info: Mapping[str, Any], video_fps: float) -> float | None:
+    """How many frames a second a pipeline really looked at, of a video of `video_fps`; None where the configuration does not say."""
+    asked = own_settings(pipeline, info.get("configuration")).get("sample_fps")
+    return min(float(asked), video_fps) if isinstance(asked, int | float) and asked > 0 and video_fps > 0 else None
+
+
 def own_settings(pipeline: str, configuration: object) -> Mapping[str, Any]:
     """The section of a pipeline's own settings in its configuration; empty for jobs made by hand."""
     return _mapping(_mapping(configuration).get(_SECTIONS.get(pipeline, pipeline)))

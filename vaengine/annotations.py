@@ -16,7 +16,7 @@ from schemas.chunk import WorkKey
 from schemas.coco import annotations_of
 from schemas.errors import NotFound, UsageError
 from schemas.pipeline import SHORT_NAMES
-from schemas.provenance import Provenance, info_of, provenance_of
+from schemas.provenance import Provenance, info_of, provenance_of, sample_fps
 from vaengine import sounds
 from vaengine.annotation_kinds import type_named
 from vaengine.faces import FaceBoxes, FaceIdentity, identities_of
@@ -63,13 +63,15 @@ COLUMNS: Final[Mapping[str, str]] = {
 class VideoAnnotations:
     """The results of one video: `annotations` are its rows as stored, `warnings` tell of frames lost within what is allowed.
 
-    `provenance` tells of each pipeline what made its result, as far as it is known: see `schemas.provenance`.
+    `provenance` tells of each pipeline what made its result, as far as it is known: see `schemas.provenance`. `sample_rates` has how many
+    frames a second a pipeline looked at, where its configuration says so.
     """
 
     video: VideoFacts
     annotations: tuple[Annotation, ...]
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, Provenance] = field(default_factory=dict, hash=False)
+    sample_rates: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @classmethod
     def from_store(cls, store: StorageBackend, video_id: str, jobs: Mapping[str, BatchJob]) -> VideoAnnotations:
@@ -82,8 +84,9 @@ class VideoAnnotations:
             raise NotFound(f"video {video_id}", store.url)
         found = [jobs[pipeline].pipeline_results[pipeline] for pipeline in sorted(jobs)]
         rows = [row for result in found for row in store.annotations(WorkKey(video_id, result.pipeline, result.config_hash))]
-        made = {pipeline: provenance_of(pipeline, info_of(jobs[pipeline], pipeline)) for pipeline in sorted(jobs)}
-        return cls(VideoFacts.of(video), tuple(rows), _distinct(result.warning for result in found), made)
+        infos = {pipeline: info_of(jobs[pipeline], pipeline) for pipeline in sorted(jobs)}
+        made, facts = {pipeline: provenance_of(pipeline, info) for pipeline, info in infos.items()}, VideoFacts.of(video)
+        return cls(facts, tuple(rows), _distinct(result.warning for result in found), made, _rates(infos, facts.fps))
 
     @classmethod
     def from_coco(cls, *documents: Mapping[str, Any]) -> VideoAnnotations:
@@ -93,9 +96,10 @@ class VideoAnnotations:
             raise UsageError(f"COCO documents of one video are needed; these are of {', '.join(videos) or 'none'}")
         rows = [row for document in documents for row in annotations_of(document)]
         facts = VideoFacts.of_record(next(iter(videos.values())))
-        infos = [document["info"] for document in documents]
-        made = {info["pipeline"]: provenance_of(info["pipeline"], info) for info in infos}
-        return cls(facts, tuple(rows), _distinct(info.get("warning") for info in infos), made)
+        infos = {document["info"]["pipeline"]: document["info"] for document in documents}
+        made = {pipeline: provenance_of(pipeline, info) for pipeline, info in infos.items()}
+        warnings = _distinct(document["info"].get("warning") for document in documents)
+        return cls(facts, tuple(rows), warnings, made, _rates(infos, facts.fps))
 
     @classmethod
     def from_folder(cls, folder: Path) -> VideoAnnotations:
@@ -224,6 +228,11 @@ def _nearest(boxes: Located, time_s: float, within_s: float, scene: Scene | None
         away_s[(boxes.times_s < scene.start_s) | (boxes.times_s >= scene.end_s)] = np.inf
     near = bool(len(away_s)) and bool(away_s.min() <= within_s)
     return boxes[boxes.frame_numbers == boxes.frame_numbers[away_s.argmin()]] if near else boxes[:0]
+
+
+def _rates(infos: Mapping[str, Mapping[str, Any]], video_fps: float) -> dict[str, float]:
+    rates = {pipeline: sample_fps(pipeline, info, video_fps) for pipeline, info in infos.items()}
+    return {pipeline: rate for pipeline, rate in rates.items() if rate is not None}
 
 
 def _distinct(warnings: Iterable[str | None]) -> tuple[str, ...]:

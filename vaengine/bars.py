@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from schemas.subtitles import speaker_name
+from vaengine.pictures.palette import ink_on, short_name, tone_of
 
 if TYPE_CHECKING:
     from vaengine.annotations import VideoAnnotations
@@ -19,12 +20,19 @@ PLAIN: Final = 'fill-opacity=".42" rx="2"'  # in the colour of the text around
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch `[start_s, end_s)` with its name, and how SVG fills it."""
+    """A stretch `[start_s, end_s)` with what it says when it is pointed at, how SVG fills it, and the `text` in it, of the colour `ink`."""
 
     start_s: float
     end_s: float
     name: str
     style: str = PLAIN
+    text: str = ""
+    ink: str = "currentColor"
+
+    @classmethod
+    def whose(cls, start_s: float, end_s: float, name: str, identity: str, colour: str) -> Bar:
+        """Somebody's, in their colour, with their short id in it."""
+        return cls(start_s, end_s, name, _filled(colour), short_name(identity), ink_on(colour))
 
 
 def heard(found: VideoAnnotations, colour_of: Callable[[str], str]) -> Iterator[tuple[str, Iterable[Bar]]]:
@@ -36,10 +44,13 @@ def heard(found: VideoAnnotations, colour_of: Callable[[str], str]) -> Iterator[
     if found.speakers:
         yield (
             "speakers",
-            (Bar(one.start_s, one.end_s, f"{one.speaker_id}: {_times(one)}", _filled(colour_of(one.speaker_id))) for one in found.speakers),
+            (
+                Bar.whose(one.start_s, one.end_s, f"{one.speaker_id}: {_times(one)}", one.speaker_id, colour_of(one.speaker_id))
+                for one in found.speakers
+            ),
         )
     if found.events:
-        yield "sound events", (_event(one, colour_of) for one in found.events)
+        yield "sound events", map(_event, found.events)
 
 
 def no_closer(stretches: Iterable[OneStretch], least_s: float) -> Iterator[OneStretch]:
@@ -56,10 +67,10 @@ def _speech(one: Speech, colour_of: Callable[[str], str]) -> Bar:
     return Bar(one.start_s, one.end_s, f"{who}{one.text} ({_times(one)})", _filled(colour_of(one.speaker_id)) if one.speaker_id else PLAIN)
 
 
-def _event(one: SoundEvent, colour_of: Callable[[str], str]) -> Bar:
+def _event(one: SoundEvent) -> Bar:
     sure = "" if one.confidence is None else f", {one.confidence:.2f}"
     name = f"{one.label}: {_times(one)}{sure}"
-    return Bar(one.start_s, one.end_s, name, f'{_filled(colour_of(one.label))} fill-opacity=".65"')  # events may lie upon one another
+    return Bar(one.start_s, one.end_s, name, f'{_filled(tone_of(one.label))} fill-opacity=".65"')  # events may lie upon one another
 
 
 def _times(one: Stretch) -> str:

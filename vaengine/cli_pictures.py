@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vaengine import __version__
 from vaengine.cli_options import Db, Out, Verbose
 from vaengine.output import print_lines, say
 
@@ -17,11 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from schemas.store import StorageBackend
+    from vaengine.pictures.marks import Mark
     from vaengine.pictures.render import RenderProgress
 
 LINE_SECONDS: Final = 5.0  # between two lines of progress where there is no terminal
 
-Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file also if it is up to date, or not by vaengine.")]
 
 
 def render(
@@ -59,7 +63,10 @@ def render(
     target = output or _placed(out, db, Path(results.video.video_id) / f"annotated{_stretch(start, end)}.mp4")
     with Signals(), _progress() as listener:
         done = rendered(results, target, options, force=force, listener=listener)
-    say(f"{_pace(done)}, of which drawing took {1000 * done.draw_s / max(1, done.frames_done):.1f} ms a frame")
+    if done.is_current:
+        say(f"{target.name} is up to date")
+    else:
+        say(f"{_pace(done)}, of which drawing took {1000 * done.draw_s / max(1, done.frames_done):.1f} ms a frame")
     print_lines([str(target)])
 
 
@@ -70,10 +77,12 @@ def plot(
     out: Out = None,
     db: Db = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help=".png or .svg.  [default: DIR/VIDEO_ID/timeline.png]")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help=".png, .svg or .pdf.  [default: DIR/VIDEO_ID/timeline.png]")
     ] = None,
     force: Force = False,
-    picture_format: Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="png or svg.  [default: by the ending]")] = None,
+    picture_format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="png, svg or pdf.  [default: by the ending]")
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Lanes of what is seen and heard in a video, or an overview of a batch."""
@@ -83,34 +92,59 @@ def plot(
 
     told = format_for(output or Path(f"plot.{FORMATS[0]}"), picture_format)
     with closing(opened(out, db)) as store:
-        place, figure = _plotted(store, named)
-    target = output or _placed(out, db, place.with_suffix(f".{told}"))
-    check_target(target, force=force)
-    with whole_file(target) as file:
-        file.write(picture_bytes(figure, told))
+        meant = _plotted(store, named)
+    target = output or _placed(out, db, meant.place.with_name(f"{meant.place.name}.{told}"))
+    if check_target(target, force=force, mark=meant.mark):
+        with whole_file(target) as file:
+            file.write(picture_bytes(meant.draw(), told, meant.mark))
+    else:
+        say(f"{target.name} is up to date")
     print_lines([str(target)])
 
 
-def _plotted(store: StorageBackend, named: str | None) -> tuple[Path, Figure]:
-    """The plot of what is meant, and where it belongs among the results."""
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    """A plot that is meant: where it belongs among the results, without an ending, what it shows, and what draws it."""
+
+    place: Path
+    mark: Mark
+    draw: Callable[[], Figure]
+
+
+def _plotted(store: StorageBackend, named: str | None) -> _Plot:
     from schemas.errors import NotFound
-    from vaengine.lookup import one_beginning_with, results_of
-    from vaengine.pictures.batch_plot import plot_batch
-    from vaengine.pictures.plot import plot_results
+    from vaengine.lookup import one_beginning_with
 
     batches = [batch.batch_id for batch in store.batches()]
     if named is None:
-        return Path("overview"), plot_batch(store)
-    if named not in batches:
-        try:
-            results = results_of(store, named)
-            return Path(results.video.video_id) / "timeline", plot_results(results)
-        except NotFound:
-            begun = one_beginning_with(named, batches, "batch")
-            if begun is None:
-                raise
-            named = begun
-    return Path(f"overview_{named}"), plot_batch(store, named)
+        return _batch_plot(store, None)
+    if named in batches:
+        return _batch_plot(store, named)
+    try:
+        return _video_plot(store, named)
+    except NotFound:
+        begun = one_beginning_with(named, batches, "batch")
+        if begun is None:
+            raise
+        return _batch_plot(store, begun)
+
+
+def _video_plot(store: StorageBackend, named: str) -> _Plot:
+    from vaengine.lookup import results_of
+    from vaengine.pictures.marks import mark_of
+    from vaengine.pictures.plot import plot_results
+
+    results = results_of(store, named)
+    return _Plot(Path(results.video.video_id) / "timeline", mark_of("plot", results), partial(plot_results, results))
+
+
+def _batch_plot(store: StorageBackend, batch_id: str | None) -> _Plot:
+    from vaengine.pictures.batch_plot import draw, tally
+    from vaengine.pictures.marks import Mark, digest_of
+
+    seen = tally(store, batch_id)
+    mark = Mark("plot", f"batch {batch_id}" if batch_id else "store", digest_of(__version__, seen))
+    return _Plot(Path(f"overview_{batch_id}" if batch_id else "overview"), mark, partial(draw, seen))
 
 
 def _placed(out: str | None, db: str | None, place: Path) -> Path:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import cycle
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from schemas.annotation import FACE_DETECTION
+from schemas.pipeline import FACE, PERSON
 from vaengine.bars import Bar, heard, no_closer
+from vaengine.pictures.cast import colours_of
+from vaengine.pictures.colours import Colours
+from vaengine.pictures.palette import short_name
+from vaengine.pictures.presence import Presence
 from vaengine.quantities import clock, counted, time_step_s
 
 if TYPE_CHECKING:
@@ -28,8 +35,7 @@ NARROWEST: Final = 3  # units; shorter scenes and tracks are drawn as wide, so t
 MOST_TICKS: Final = 8
 DIGITS: Final = 12  # of a digest that are shown
 
-# Middle tones, that stand out from white and from black; everything else is drawn in the colour of the text around it.
-COLOURS: Final = ("#3b82c4", "#d9772b", "#3f9c5a", "#c4527a", "#8a6fc9", "#a08a2a")
+LETTER: Final = 6.5  # units that a letter is wide, about
 
 
 def card(found: VideoAnnotations) -> str:
@@ -84,13 +90,20 @@ def lanes(persons: Iterable[OneStretch], least_s: float = 0.0) -> list[list[OneS
 
 def _rows(found: VideoAnnotations, least_s: float) -> Iterator[str | Sequence[Bar]]:
     """Lanes of bars from the top, and lines of text between them."""
-    if found.video.has_pictures:
+    rates, rows = found.sample_rates, found.annotations
+    colours = colours_of(rows, rates.get(PERSON), rates.get(FACE))
+    if found.video.has_pictures and found.scenes:
+        yield "scenes"
         yield list(_scenes(found.scenes, least_s))
-        yield from _tracks(found.persons, least_s, LANES, "track")
+    if found.persons:
+        yield "persons"
+        shown = _tracked(found.persons, Presence.of(rows, rates.get(PERSON)))
+        yield from _tracks(shown, colours, least_s, LANES, "track")
     if found.faces:
         yield "faces"
-        yield from _tracks(found.faces, least_s, FACE_LANES, "face")
-    for name, bars in heard(found, _colour):
+        shown = _tracked(found.faces, Presence.of(rows, rates.get(FACE), kind=FACE_DETECTION))
+        yield from _tracks(shown, colours, least_s, FACE_LANES, "face")
+    for name, bars in heard(found, colours.of):
         yield name
         yield list(no_closer(bars, least_s))
 
@@ -114,24 +127,73 @@ def _scenes(scenes: Sequence[Scene], least_s: float) -> Iterator[Bar]:
     ends_s = [*(scene.start_s for scene in drawn[1:]), *(scene.end_s for scene in scenes[-1:])]
     for scene, end_s, tone in zip(drawn, ends_s, cycle((0.22, 0.42))):
         name = f"{scene.scene_id or 'scene'}: {scene.start_s:.2f} to {scene.end_s:.2f} s"
-        yield Bar(scene.start_s, end_s, name, f'fill-opacity="{tone}"')
+        yield Bar(scene.start_s, end_s, name, f'fill-opacity="{tone}"', short_name(scene.scene_id or ""))
 
 
-def _tracks(tracks: Sequence[Person | FaceIdentity], least_s: float, most: int, noun: str) -> Iterator[str | Sequence[Bar]]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch in which somebody is there without a gap, and the number of boxes in it."""
+
+    start_s: float
+    end_s: float
+    boxes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """Somebody, from first to last sight, and the parts of that in which they are really there."""
+
+    identity: str
+    parts: tuple[_Part, ...]
+
+    @property
+    def start_s(self) -> float:
+        return self.parts[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return self.parts[-1].end_s
+
+
+def _tracked(tracks: Sequence[Person | FaceIdentity], presence: Presence) -> list[_Track]:
+    """With gaps where the boxes have them; a track without boxes lasts as long as its row says."""
+    return [_Track(_identity(one), tuple(_parts(one, presence))) for one in tracks]
+
+
+def _parts(one: Person | FaceIdentity, presence: Presence) -> Iterator[_Part]:
+    groups = presence.sampling.grouped(presence.tracks.get(_identity(one), ()))
+    yield from (_Part(*presence.sampling.run(group), len(group)) for group in groups)
+    if not groups:
+        yield _Part(one.start_s, one.end_s, 0)
+
+
+def _identity(one: Person | FaceIdentity) -> str:
+    return str(getattr(one, "face_id", None) or getattr(one, "person_id", None) or "")
+
+
+def _tracks(tracks: Sequence[_Track], colours: Colours, least_s: float, most: int, noun: str) -> Iterator[str | Sequence[Bar]]:
     packed = lanes(tracks, least_s)
-    yield from ([_track(one) for one in lane] for lane in packed[:most])
+    yield from ([bar for one in lane for bar in _bars(one, colours, least_s)] for lane in packed[:most])
     if hidden := sum(map(len, packed[most:])):
         yield f"and {counted(hidden, f'more {noun}')}"
 
 
-def _track(one: Person | FaceIdentity) -> Bar:
-    identity = getattr(one, "face_id", None) or getattr(one, "person_id", None) or ""
-    name = f"{identity}: {one.start_s:.2f} to {one.end_s:.2f} s, {counted(len(one.boxes), 'detection')}"
-    return Bar(one.start_s, one.end_s, name, f'fill="{_colour(identity)}" rx="2"')
+def _bars(one: _Track, colours: Colours, least_s: float) -> Iterator[Bar]:
+    for part in _visible(one.parts, least_s):
+        name = f"{one.identity}: {part.start_s:.2f} to {part.end_s:.2f} s, {counted(part.boxes, 'detection')}"
+        yield Bar.whose(part.start_s, part.end_s, name, one.identity, colours.of(one.identity))
 
 
-def _colour(identity: str) -> str:
-    return COLOURS[sum(identity.encode(errors="surrogatepass")) % len(COLOURS)]
+def _visible(parts: Sequence[_Part], least_s: float) -> list[_Part]:
+    """Those that begin too close behind one another to be told apart as one."""
+    shown: list[_Part] = []
+    for part in parts:
+        if shown and part.start_s - shown[-1].start_s < least_s:
+            before = shown[-1]
+            shown[-1] = _Part(before.start_s, max(before.end_s, part.end_s), before.boxes + part.boxes)
+        else:
+            shown.append(part)
+    return shown
 
 
 def _text(text: str) -> str:
@@ -143,7 +205,11 @@ def _bar(bar: Bar, top: int, scale: float) -> str:
     left, right = (min(WIDTH, max(0.0, time_s * scale)) for time_s in (bar.start_s, bar.end_s))
     left = min(left, WIDTH - NARROWEST)
     width = max(right - left, NARROWEST)
-    return f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{LANE}" {bar.style}><title>{_text(bar.name)}</title></rect>'
+    drawn = f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{LANE}" {bar.style}><title>{_text(bar.name)}</title></rect>'
+    if not bar.text or len(bar.text) * LETTER + 4 > width:
+        return drawn
+    place = f'x="{left + 3:.1f}" y="{top + LANE - 2}" fill="{bar.ink}" pointer-events="none"'
+    return f"{drawn}<text {place}>{_text(bar.text)}</text>"
 
 
 def _axis(duration_s: float, scale: float, height: float) -> Iterator[str]:

@@ -14,8 +14,8 @@ from schemas.annotation import Annotation
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.job import BatchJob, JobStatus, PipelineResult
-from schemas.pipeline import FACE, PERSON
-from schemas.provenance import info_of, own_settings, provenance_of
+from schemas.pipeline import FACE, PERSON, order_of, short_name_of
+from schemas.provenance import info_of, provenance_of, sample_fps
 from schemas.store import StorageBackend
 from schemas.video import Video
 
@@ -46,13 +46,12 @@ class VideoResults:
     def _looked(self, pipeline: str) -> float | None:
         if pipeline not in self.jobs or not self.video.has_pictures:
             return None
-        asked = own_settings(pipeline, info_of(self.jobs[pipeline], pipeline)["configuration"]).get("sample_fps")
-        return None if asked is None else min(float(asked), float(self.video.nominal_fps))
+        return sample_fps(pipeline, info_of(self.jobs[pipeline], pipeline), float(self.video.nominal_fps))
 
     @property
     def provenance(self) -> str:
-        """What made the results: `person_tracking: fast, yolo at 5 fps, yolo11n.pt; ...`; what is not complete is marked."""
-        return "; ".join(f"{name}: {self._origin(name)}" for name in sorted(self.pipelines))
+        """What made the results: `person: fast, yolo at 5 fps, yolo11n.pt; ...`; what is not complete is marked."""
+        return "; ".join(f"{short_name_of(name)}: {self._origin(name)}" for name in sorted(self.pipelines, key=order_of))
 
     def _origin(self, pipeline: str) -> str:
         made, fps, status = (

@@ -19,9 +19,10 @@ from vaengine.checkpoint import FOLDER
 from vaengine.projection import is_fresh
 from vaengine.surroundings import Change, Plan, Surroundings
 
-PICTURES: Final = ("annotated*.mp4", "annotated*.mkv", "timeline*.png", "timeline*.svg")  # as render and plot name them in a video's folder
+# As render and plot name them in a video's folder.
+PICTURES: Final = ("annotated*.mp4", "annotated*.mkv", "timeline*.png", "timeline*.svg", "timeline*.pdf")
 DOCUMENTS: Final = ("job_metadata.json", "batch_summary.json")
-OVERVIEWS: Final = ("overview*.png", "overview*.svg")
+OVERVIEWS: Final = ("overview*.png", "overview*.svg", "overview*.pdf")
 MOST_BYTES: Final = 1 << 28  # of a log that is looked through
 
 

@@ -257,10 +257,22 @@ def test_the_drawing_is_well_formed_and_shows_each_scene_and_track_with_its_time
     assert titles == [
         "scene_0001: 0.00 to 1.60 s",
         "scene_0002: 1.60 to 4.00 s",
-        "person_0001: 0.00 to 4.00 s, 5 detections",
+        "person_0001: 0.40 to 0.60 s, 5 detections",
     ]
     bars = [rect.attrib for rect in root.iter("{http://www.w3.org/2000/svg}rect")]
-    assert [(float(bar["x"]), float(bar["width"])) for bar in bars] == [(0, 288), (288, 432), (0, 720)]
+    assert [(float(bar["x"]), float(bar["width"])) for bar in bars] == [(0, 288), (288, 432), (72, 36)]
+
+
+def test_lanes_of_the_card_are_named_and_bars_carry_the_id_where_it_fits() -> None:
+    texts = [text.text for text in ET.fromstring(drawing(ALL)).iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[:5] == ["scenes", "1", "2", "persons", "P1"]
+
+
+def test_a_gap_between_boxes_is_a_gap_on_the_card_and_a_track_without_boxes_lasts_as_long_as_its_row_says() -> None:
+    gone = [row for first in (0, 50) for row in CLIP.boxes(CLIP.key(PERSON), first, 20, "person_0001", per_frame=1)]
+    for rows, expected in ((gone, ["0.00 to 0.80 s, 20", "2.00 to 2.80 s, 20"]), ([], ["0.00 to 4.00 s, 0"])):
+        titles = [title.text for title in ET.fromstring(drawing(found(*rows, TRACK))).iter("{http://www.w3.org/2000/svg}title")]
+        assert titles == [f"person_0001: {times} detections" for times in expected]
 
 
 def test_the_card_takes_its_colours_from_the_notebook_and_brings_no_script_or_style_sheet() -> None:

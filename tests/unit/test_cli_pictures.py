@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from actors.stores import open_store
 from schemas.pipeline import SCENE
+from schemas.store import RunInfo
 from tests.results import RUN, Clip, done
 from vaengine import cli
 
 CLIP = Clip()
+OTHER = replace(RUN, batch_id="batch-2")
 
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """Results of one video of one batch; the video itself is nowhere."""
-    store = open_store(f"sqlite:///{tmp_path}/batch_processing.db")
-    epoch, key = store.open_run(RUN), CLIP.key(SCENE)
-    store.register(epoch, [CLIP.video], [CLIP.job(key)])
-    store.finish(epoch, done(CLIP.job(key), key, CLIP.scenes(key, (40,))))
-    store.close()
+    with_results(tmp_path, (40,), RUN)
     return tmp_path
+
+
+def with_results(folder: Path, cuts: tuple[int, ...], run: RunInfo) -> None:
+    """Store scenes of the video, found in a run with a configuration of its own."""
+    store = open_store(f"sqlite:///{folder}/batch_processing.db")
+    epoch, key = store.open_run(run), CLIP.key(SCENE, f"c{len(cuts)}")
+    job = CLIP.job(key, batch_id=run.batch_id)
+    store.register(epoch, [CLIP.video], [job])
+    store.finish(epoch, done(job, key, CLIP.scenes(key, cuts)))
+    store.close()
 
 
 @pytest.mark.parametrize(
@@ -43,9 +52,41 @@ def test_a_plot_lies_beside_the_results_and_its_path_is_printed(
     assert (out / written).read_bytes().startswith(begins)
 
 
-def test_a_plot_that_is_there_is_replaced_only_by_force(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["my.svg", "my.png", "my.pdf"])
+@pytest.mark.parametrize("named", [[], ["garden"]])
+def test_a_plot_is_kept_while_it_is_up_to_date_and_drawn_again_where_results_were_replaced(
+    named: list[str], name: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = ["plot", *named, "--out", str(out), "-o", str(out / name)]
+    assert cli.outcome(typed) == 0
+    first, at = (out / name).read_bytes(), (out / name).stat().st_ino
+    capsys.readouterr()
+    assert cli.outcome(typed) == 0
+    assert capsys.readouterr() == (f"{out / name}\n", f"{name} is up to date\n")
+    assert (out / name).stat().st_ino == at, "it was not even written"
+    with_results(out, (40, 60), OTHER)
+    assert cli.outcome(typed) == 0
+    assert "up to date" not in capsys.readouterr().err
+    assert (out / name).read_bytes() != first
+
+
+@pytest.mark.parametrize("content", [b"", b"a drawing of my own", b"\x89PNG"])
+def test_a_file_of_somebody_else_is_replaced_only_by_force(content: bytes, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (out / "my.svg").write_bytes(content)
     typed = ["plot", "--out", str(out), "-o", str(out / "my.svg")]
-    assert [cli.outcome(typed), cli.outcome(typed), cli.outcome([*typed, "--force"])] == [0, 2, 0]
+    assert cli.outcome(typed) == 2
+    assert "replace it with --force" in capsys.readouterr().err
+    assert (out / "my.svg").read_bytes() == content
+    assert cli.outcome([*typed, "--force"]) == 0
+
+
+def test_a_plot_of_something_else_is_replaced_only_by_force(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = ["--out", str(out), "-o", str(out / "my.png")]
+    assert [cli.outcome(["plot", *target]), cli.outcome(["plot", "garden", *target]), cli.outcome(["plot", "batch-1", *target])] == [
+        0,
+        2,
+        2,
+    ]
     assert "replace it with --force" in capsys.readouterr().err
 
 
@@ -53,7 +94,7 @@ def test_a_plot_that_is_there_is_replaced_only_by_force(out: Path, capsys: pytes
     ("typed", "told", "code"),
     [
         (["plot", "gardn.mp4"], "did you mean garden.mp4?", 2),
-        (["plot", "-o", "a.jpg"], "png or svg", 2),
+        (["plot", "-o", "a.jpg"], "png, svg or pdf", 2),
         (["render", "gardn.mp4"], "did you mean garden.mp4?", 2),
         (["render", "garden", "--start", "3", "--end", "1"], "--start must come before --end", 2),
         (["render", "garden", "-o", "a.gif"], "does not end in .mp4", 2),

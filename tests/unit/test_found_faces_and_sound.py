@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 
 from schemas import coco
 from schemas.annotation import FACE_DETECTION, SPEECH, Annotation
@@ -18,7 +19,8 @@ from tests.results import Clip
 from tests.rows import LANDMARKS, Rows, sound_alone
 from vaengine.annotations import VideoAnnotations
 from vaengine.findings import VideoFacts
-from vaengine.lanes import LANES, NARROWEST, WIDTH, drawing
+from vaengine.lanes import FACE_LANES, LANES, NARROWEST, WIDTH, drawing
+from vaengine.pictures.plot import plot_video
 
 CLIP = Clip()
 ROWS = Rows(CLIP.video_id)
@@ -157,13 +159,34 @@ def test_what_coco_files_hold_of_faces_and_sound_is_what_the_store_holds() -> No
 
 def test_the_card_has_lanes_of_faces_and_of_what_is_heard_below_a_name_each() -> None:
     named = [line for line in lines(ALL) if not line[:1].isdigit()]
-    assert named == ["faces", "speech", "speakers", "sound events"]
+    assert named == ["faces", "F1", "speech", "speakers", "S1", "S2", "sound events"]
     assert titles(ALL)[:3] == [
-        "face_0001: 0.40 to 0.84 s, 2 detections",
+        "face_0001: 0.40 to 1.20 s, 2 detections",
         "Speaker 1: Good morning. (-0.10 to 2.00 s)",
         "Speaker 2: Grüß Gott & <welcome> (3.00 to 5.00 s)",
     ]
     assert titles(ALL)[-1] == "Music: 5.00 to 10.00 s, 0.50"
+
+
+def test_a_face_that_comes_back_is_not_on_the_card_in_between() -> None:
+    seen = [*range(0, 30, 5), *range(70, 100, 5)]
+    annotated = found(*(ROWS.face(n, "face_0003") for n in seen), ROWS.identity("face_0003", 0, 100))
+    assert titles(annotated) == ["face_0003: 0.00 to 1.20 s, 6 detections", "face_0003: 2.80 to 4.00 s, 6 detections"]
+    bars = [rect.attrib for rect in ET.fromstring(drawing(annotated)).iter("{http://www.w3.org/2000/svg}rect")]
+    assert [(float(bar["x"]), float(bar["width"])) for bar in bars] == [(0.0, 216.0), (504.0, 216.0)]
+
+
+def test_an_id_has_the_same_colour_and_the_same_stretches_on_the_card_as_in_the_plot() -> None:
+    rows = [ROWS.face(n, f"face_{face:04d}") for face in range(1, 10) for n in (*range(face, 40, 5), *range(70 + face, 90, 5))]
+    identities = [ROWS.identity(f"face_{face:04d}", face, 90) for face in range(1, 10)]
+    bars = [rect.attrib for rect in ET.fromstring(drawing(found(*rows[:80], *identities))).iter("{http://www.w3.org/2000/svg}rect")]
+    axes = next(one for one in plot_video(rows[:80], duration_s=4.0).get_axes() if one.get_ylabel().endswith("faces"))
+    lanes = [(lane.get_facecolor()[0], path.vertices[:, 0]) for lane in axes.collections for path in lane.get_paths()]
+    expected = [(to_hex(colour), xs.min() * 180, (xs.max() - xs.min()) * 180) for colour, xs in lanes]
+    shown = [(bar["fill"].lower(), float(bar["x"]), float(bar["width"])) for bar in bars]
+    assert len(shown) >= FACE_LANES
+    for colour, left, width in shown:
+        assert any(c == colour and abs(x - left) < 0.1 and abs(w - width) < 0.1 for c, x, w in expected), (colour, left, width)
 
 
 def test_where_no_text_is_known_the_card_shows_voice_activity() -> None:

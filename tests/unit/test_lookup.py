@@ -73,7 +73,7 @@ def test_results_are_all_rows_with_what_made_them(store: StorageBackend) -> None
     assert [row.frame_number for row in results.annotations] == [0, 40]
     assert results.pipelines[SCENE].status is JobStatus.COMPLETED
     assert results.sample_fps is None
-    assert "scene_detection" in results.provenance
+    assert results.provenance.startswith("scene: ")
 
 
 def test_the_sampling_rate_is_never_more_than_the_video_has(store: StorageBackend) -> None:

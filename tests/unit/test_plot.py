@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from schemas.store import StorageBackend
 from tests.results import RUN, Clip, broken, done
 from vaengine.lookup import results_of
 from vaengine.pictures.batch_plot import MOST_ROWS, Tally, VideoTally, draw, plot_batch, tally
+from vaengine.pictures.figures import wrapped
 from vaengine.pictures.plot import MOST_BANDS, format_for, picture_bytes, plot_results, plot_video
 
 FPS = 25
@@ -75,13 +77,51 @@ def store(tmp_path: Path) -> Iterator[StorageBackend]:
     opened.close()
 
 
-@pytest.mark.parametrize("file_format", ["svg", "png"])
+@pytest.mark.parametrize("file_format", ["svg", "png", "pdf"])
 def test_the_same_rows_give_the_same_bytes_whatever_the_users_own_settings(file_format: str) -> None:
     first = picture_bytes(plot_video(rows(), title="clip.mp4\n0:10"), file_format)
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 30, "svg.fonttype": "none"}):
         second = picture_bytes(plot_video(rows(), title="clip.mp4\n0:10"), file_format)
     assert first == second
     assert first != picture_bytes(plot_video(rows(persons=2), title="clip.mp4\n0:10"), file_format)
+
+
+def test_a_pdf_holds_no_date_and_its_letters_are_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = picture_bytes(plot_video(rows()), "pdf")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
+    assert first == picture_bytes(plot_video(rows()), "pdf")
+    assert first.startswith(b"%PDF")
+    assert b"Date" not in first
+    assert b"/TrueType" in first or b"/CIDFontType2" in first
+
+
+@pytest.mark.parametrize("length", [40, 60, 165])
+def test_facts_are_broken_between_pipelines(length: int) -> None:
+    made = "0:10 · 25 fps · 640 × 360 · scene: embedded, content; person: fast, yolo at 5 fps, yolo11n.pt; face: fast, insightface"
+    lines = wrapped(made, length).split("\n")
+    assert " ".join(lines) == made
+    assert all(len(line) <= length for line in lines)
+    assert all(line.endswith(";") or after.startswith("·") for line, after in pairwise(lines))
+
+
+def test_a_fact_longer_than_a_line_is_broken_within() -> None:
+    assert all(len(line) <= 40 for line in wrapped("person: " + "a rather long model " * 9, 40).split("\n"))
+
+
+def test_an_overview_has_faces_and_speech_where_they_were_looked_for_and_lengths_as_on_a_clock() -> None:
+    plain, whole = tallied(2), Tally("t", (VideoTally("a", "completed", 3.6, 1, 2, 9.0, faces=3, speech_s=75.0),), ())
+    assert [one.title for one in plain.quantities] == ["length", "scenes", "persons", "core s / min"]
+    assert [one.title for one in whole.quantities] == ["length", "scenes", "persons", "faces", "speech", "core s / min"]
+    written = [text.get_text() for axes in draw(whole).subfigs[1].get_axes() for text in axes.texts]
+    assert written == ["0:04", "1", "2", "3", "1:15", "9"]
+
+
+def test_an_overview_has_a_panel_of_failures_only_where_there_are_any() -> None:
+    heads = [draw(replace(tallied(2), failures=failures)).subfigs[0].get_axes() for failures in ((), (("truncated", 1),))]
+    assert [[axes.get_title(loc="left") for axes in head] for head in heads] == [
+        ["videos by outcome"],
+        ["videos by outcome", "failed videos by kind"],
+    ]
 
 
 def test_an_svg_holds_neither_a_date_nor_a_version() -> None:
@@ -135,10 +175,10 @@ def test_a_gap_in_a_persons_boxes_is_a_gap_in_the_lane() -> None:
 def test_the_format_is_asked_for_or_follows_from_the_ending() -> None:
     assert format_for(Path("a.SVG"), None) == "svg"
     assert format_for(Path("a"), "png") == "png"
-    with pytest.raises(UsageError, match="png or svg"):
+    with pytest.raises(UsageError, match="png, svg or pdf"):
         format_for(Path("a.jpg"), None)
-    with pytest.raises(UsageError, match="png or svg"):
-        format_for(Path("a.png"), "pdf")
+    with pytest.raises(UsageError, match="png, svg or pdf"):
+        format_for(Path("a.png"), "gif")
 
 
 def test_a_plot_of_stored_results_says_what_they_are(store: StorageBackend) -> None:

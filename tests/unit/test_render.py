@@ -351,10 +351,10 @@ def test_eight_persons_at_once_have_eight_colours_in_one_picture() -> None:
 def test_lanes_carry_the_ids_of_persons_where_they_fit() -> None:
     own = {"person_0001": [(0.0, 4.0)], "person_0002": [(1.0, 1.05)]}
     strip = Strip(Layout.of(320, 240, own), 0.0, 4.0, [], own)
-    lanes = strip.background[strip.layout.lanes_top : strip.layout.sounds_top, strip.layout.margin :]
-    long, short = np.split(lanes, 2)
-    assert (long == 0).all(axis=2).any(), "letters, black on orange"
-    assert not (short == 0).all(axis=2).any()
+    top, height, margin = strip.layout.lanes_top, strip.layout.lane_height, strip.layout.margin
+    long, short = (strip.background[top + lane * height + 2 : top + (lane + 1) * height - 3, margin:] for lane in (0, 1))
+    assert (long != bgr(colour_of("person_0001"))).any(), "letters upon the bar"
+    assert len(np.unique(short.reshape(-1, 3), axis=0)) == 2, "the bar and the lane, and no letters"
 
 
 def test_few_persons_who_are_not_there_together_share_lanes_in_which_names_fit() -> None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from schemas.annotation import PERSON_DETECTION, PERSON_TRACK
+from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, PERSON_TRACK, Annotation
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound
-from schemas.job import BatchJob, JobStatus
-from schemas.pipeline import PERSON, SCENE
+from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.store import StorageBackend
 from vaengine.overview import failures
 from vaengine.pictures.figures import BLUE, DPI, GREY, WIDTH_IN, style
-from vaengine.quantities import counted
+from vaengine.presence_runs import Run, merged
+from vaengine.quantities import clock, counted
 from vaengine.run_states import INTERRUPTED, run_states, shown_states
+from vaengine.sounds import speech_of, voice_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +52,8 @@ class VideoTally:
     scenes: int | None
     persons: int | None
     cost_s: float | None  # core seconds for each minute of video
+    faces: int | None = None
+    speech_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,12 @@ class Quantity:
     title: str
     colour: str
     values: tuple[float | None, ...]
+    is_time: bool = False  # in seconds, which are shown as on a clock
+    width: float = 1.0  # beside the others
+
+    def told(self, value: float | None) -> str:
+        """A value as it is written at its bar."""
+        return _figure(value) if value is None or not self.is_time else clock(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +86,16 @@ class Tally:
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """Duration, scenes, persons, cost."""
-        minutes = tuple(None if video.duration_s is None else video.duration_s / 60 for video in self.videos)
-        return (
-            Quantity("length, minutes", GREY, minutes),
+        """Length, scenes, persons, what there is of faces and speech, and last what it took."""
+        columns = (
+            Quantity("length", GREY, tuple(video.duration_s for video in self.videos), is_time=True),
             Quantity("scenes", BLUE, tuple(video.scenes for video in self.videos)),
             Quantity("persons", "#E69F00", tuple(video.persons for video in self.videos)),
-            Quantity("core seconds per minute of video", "#CC79A7", tuple(video.cost_s for video in self.videos)),
+            Quantity("faces", "#009E73", tuple(video.faces for video in self.videos)),
+            Quantity("speech", "#56B4E9", tuple(video.speech_s for video in self.videos), is_time=True),
+            Quantity("core s / min", "#CC79A7", tuple(video.cost_s for video in self.videos), width=0.6),
         )
+        return tuple(one for one in columns if one.title not in ("faces", "speech") or any(value is not None for value in one.values))
 
 
 def tally(store: StorageBackend, batch_id: str | None = None) -> Tally:
@@ -107,7 +119,7 @@ def draw(seen: Tally) -> Figure:
     """A row for each video, or histograms where there are more than `MOST_ROWS`."""
     has_rows = len(seen.videos) <= MOST_ROWS
     body_in = max(1.2, len(seen.videos) * ROW_IN) if has_rows else 2.6
-    head_in = 0.5 + 0.24 * max(2, min(8, len(seen.failures)))
+    head_in = 0.5 + 0.24 * max(2, len(seen.outcomes), min(8, len(seen.failures)))
     with style():
         from matplotlib.figure import Figure
 
@@ -115,11 +127,11 @@ def draw(seen: Tally) -> Figure:
         figure.suptitle(seen.title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         parts: Any = figure.subfigures(2, 1, height_ratios=[head_in, body_in + 0.6])
         head, body = parts
-        outcomes, kinds = head.subplots(1, 2)
-        _draw_outcomes(outcomes, kinds, seen)
-        columns = list(body.subplots(1, len(seen.quantities), sharey=has_rows))
+        _draw_head(head, seen)
+        quantities = seen.quantities
+        columns = list(body.subplots(1, len(quantities), sharey=has_rows, width_ratios=[one.width for one in quantities]))
         draw_column = _draw_rows if has_rows else _draw_histogram
-        for axes, quantity in zip(columns, seen.quantities, strict=True):
+        for axes, quantity in zip(columns, quantities, strict=True):
             draw_column(axes, quantity)
         if has_rows:
             _name_rows(columns[0], seen.videos)
@@ -145,14 +157,33 @@ def _tally_of(store: StorageBackend, job: BatchJob, state: str, duration_s: floa
         outcome=state,
         duration_s=duration_s,
         scenes=done[SCENE].annotation_count if SCENE in done else None,
-        persons=_persons(store, WorkKey(job.video_id, PERSON, done[PERSON].config_hash)) if PERSON in done else None,
+        persons=_persons(_rows(store, job, done[PERSON])) if PERSON in done else None,
         cost_s=sum(seconds) / duration_s * 60 if seconds and duration_s else None,
+        faces=_faces(_rows(store, job, done[FACE])) if FACE in done else None,
+        speech_s=_speech_s(_rows(store, job, done[AUDIO])) if AUDIO in done else None,
     )
 
 
-def _persons(store: StorageBackend, key: WorkKey) -> int:
-    rows = store.annotations(key)
+def _rows(store: StorageBackend, job: BatchJob, result: PipelineResult) -> list[Annotation]:
+    return list(store.annotations(WorkKey(job.video_id, result.pipeline, result.config_hash)))
+
+
+def _persons(rows: Iterable[Annotation]) -> int:
     return len({row.person_id for row in rows if row.annotation_type in (PERSON_TRACK, PERSON_DETECTION) and row.person_id})
+
+
+def _faces(rows: Sequence[Annotation]) -> int:
+    """Faces that are told apart; where no model does, as many as are in one frame at most."""
+    known = {row.face_id for row in rows if row.face_id}
+    at_once = Counter(row.frame_number for row in rows if row.annotation_type == FACE_DETECTION)
+    return len(known) or max(at_once.values(), default=0)
+
+
+def _speech_s(rows: Sequence[Annotation]) -> float:
+    """How long anybody speaks: speech, or voice activity where no text is known."""
+    said: list[Run] = [(one.start_s, one.end_s) for one in speech_of(rows)]
+    spoken = said or [(one.start_s, one.end_s) for one in voice_of(rows)]
+    return sum(end_s - start_s for start_s, end_s in merged(spoken))
 
 
 def _pages(jobs: Iterable[BatchJob], size: int) -> Iterator[list[BatchJob]]:
@@ -165,17 +196,20 @@ def _of(jobs: Iterable[BatchJob]) -> set[str]:
     return {job.video_id for job in jobs}
 
 
-def _draw_outcomes(outcomes: Axes, kinds: Axes, seen: Tally) -> None:
-    counts = seen.outcomes
-    bars = outcomes.barh(list(counts), list(counts.values()), color=[OUTCOMES[name] for name in counts], height=0.7)
-    outcomes.bar_label(bars, [f"{number:,}" for number in counts.values()], padding=3)
-    _plain_bars(outcomes, "videos by outcome", max(counts.values(), default=1))
-    shown = dict(seen.failures[:8])
-    bars = kinds.barh(list(shown), list(shown.values()), color=OUTCOMES["failed"], height=0.7)
-    kinds.bar_label(bars, [f"{number:,}" for number in shown.values()], padding=3)
-    _plain_bars(kinds, "failed videos by kind", max(shown.values(), default=1))
-    if not shown:
-        kinds.text(0.5, 0.5, "no failures", transform=kinds.transAxes, ha="center", va="center", color=GREY)
+def _draw_head(head: Any, seen: Tally) -> None:
+    """Videos by outcome, and beside that failures by kind where there are any."""
+    outcomes, kinds = head.subplots(1, 2)
+    _draw_counts(outcomes, "videos by outcome", seen.outcomes, [OUTCOMES[name] for name in seen.outcomes])
+    if seen.failures:
+        _draw_counts(kinds, "failed videos by kind", dict(seen.failures[:8]), [OUTCOMES["failed"]] * len(seen.failures[:8]))
+    else:
+        kinds.remove()
+
+
+def _draw_counts(axes: Axes, title: str, counts: Mapping[str, int], colours: Sequence[str]) -> None:
+    bars = axes.barh(list(counts), list(counts.values()), color=colours, height=0.7)
+    axes.bar_label(bars, [f"{number:,}" for number in counts.values()], padding=3)
+    _plain_bars(axes, title, max(counts.values(), default=1))
 
 
 def _plain_bars(axes: Axes, title: str, longest: int) -> None:
@@ -193,7 +227,7 @@ def _plain_bars(axes: Axes, title: str, longest: int) -> None:
 def _draw_rows(axes: Axes, quantity: Quantity) -> None:
     values = [value or 0.0 for value in quantity.values]
     bars = axes.barh(np.arange(len(values)), values, color=quantity.colour, height=0.7)
-    axes.bar_label(bars, [_figure(value) for value in quantity.values], padding=3, fontsize=7)
+    axes.bar_label(bars, [quantity.told(value) for value in quantity.values], padding=3, fontsize=7)
     _plain_bars(axes, quantity.title, 1)
     axes.set_xlim(0, max([*values, 1e-9]) * 1.2)
 
@@ -206,17 +240,18 @@ def _name_rows(axes: Axes, videos: Sequence[VideoTally]) -> None:
 
 
 def _draw_histogram(axes: Axes, quantity: Quantity) -> None:
-    values = np.array([value for value in quantity.values if value is not None], np.float64)
-    axes.set_title(quantity.title, loc="left", fontsize=9)
+    values = np.array([value for value in quantity.values if value is not None], np.float64) / (60 if quantity.is_time else 1)
+    axes.set_title(f"{quantity.title}, minutes" if quantity.is_time else quantity.title, loc="left", fontsize=9)
     if not len(values):
         axes.text(0.5, 0.5, "nothing known", transform=axes.transAxes, ha="center", va="center", color=GREY)
         return
     is_small = bool((values == values.round()).all()) and values.max() < BINS
     axes.hist(values, bins=np.arange(-0.5, values.max() + 1).tolist() if is_small else BINS, color=quantity.colour)
+    axes.set_ylim(0, 1.12 * axes.get_ylim()[1])  # room for the note
     median = float(np.median(values))
     axes.axvline(median, color="#222222", linewidth=0.8, linestyle="--")
     unknown = len(quantity.values) - len(values)
-    note = f"median {_figure(median)}" + (f", {unknown:,} unknown" if unknown else "")
+    note = f"median {quantity.told(median * (60 if quantity.is_time else 1))}" + (f", {unknown:,} unknown" if unknown else "")
     axes.text(0.98, 0.97, note, transform=axes.transAxes, ha="right", va="top", fontsize=7.5, color=GREY)
 
 

@@ -21,6 +21,13 @@ DARKER: Final = 0.4  # of the way to black
 _NUMBER: Final = re.compile(r"(\d+)$")
 _STEPS: Final = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)  # powers of 1/1.2207..., the R3 sequence of M. Roberts (2018)
 
+
+def _mixed(colour: str, towards: int, share: float) -> str:
+    return "#{:02X}{:02X}{:02X}".format(*(round(part + (towards - part) * share) for part in rgb(colour)))
+
+
+VARIANTS: Final = (*(_mixed(one, 255, LIGHTER) for one in COLOURS), *(_mixed(one, 0, DARKER) for one in COLOURS))
+
 Presences = Mapping[str, Sequence[Run]]  # an id, and when it is there
 NOBODY: Final[Presences] = MappingProxyType({})
 
@@ -64,8 +71,9 @@ def assigned(
     """Colours of all ids of a video; `links` has for a face the persons that it belongs to, the likeliest first.
 
     A face has the colour of its person, and so have all tracks of one person that a face joins, unless they are there at the same time:
-    then they are not one person. Ids are served in order of their numbers, persons first, and get the colour of their number where nobody
-    has it who is there within `REST_S`; else the one of the seven that was given least often and is free, else a lighter or darker one.
+    then they are not one person. Ids are served in order of their numbers, persons first. Each gets the colour of its number where nobody
+    has it who is there within `REST_S`; else the one of the seven that was given least often and is free; else a lighter or darker one;
+    else one by hue.
     """
     humans = _humans({PERSONS: persons, FACES: faces, SPEAKERS: speakers}, links)
     beside, own, given = _neighbours(humans), dict[int, str](), Counter[str]()
@@ -78,7 +86,7 @@ def assigned(
 def palette() -> Iterator[str]:
     """Colours without end, no two alike: those of Okabe and Ito, lighter and darker ones of them, then others by hue."""
     told = {NO_TRACK, *TONES}
-    for colour in chain(COLOURS, (_mixed(one, 255, LIGHTER) for one in COLOURS), (_mixed(one, 0, DARKER) for one in COLOURS), _by_hue()):
+    for colour in chain(COLOURS, VARIANTS, _by_hue()):
         if colour not in told:
             told.add(colour)
             yield colour
@@ -87,9 +95,9 @@ def palette() -> Iterator[str]:
 def _chosen(preferred: str, taken: set[str], given: Mapping[str, int]) -> str:
     if preferred not in taken:
         return preferred
-    free = [colour for colour in COLOURS if colour not in taken]
-    if free:
-        return min(free, key=lambda colour: given[colour])  # of equals the first
+    for colours in (COLOURS, VARIANTS):
+        if free := [colour for colour in colours if colour not in taken]:
+            return min(free, key=lambda colour: given[colour])  # of equals the first
     return next(colour for colour in palette() if colour not in taken)
 
 
@@ -151,10 +159,6 @@ def _neighbours(humans: Sequence[_Human]) -> Mapping[int, set[int]]:
 def _order(identity: str) -> tuple[int, str]:
     number = _NUMBER.search(identity)
     return (int(number[1]) if number else 0, identity)
-
-
-def _mixed(colour: str, towards: int, share: float) -> str:
-    return "#{:02X}{:02X}{:02X}".format(*(round(part + (towards - part) * share) for part in rgb(colour)))
 
 
 def _by_hue() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +23,11 @@ DPI: Final = 110
 BLUE: Final = "#0072B2"
 GREY: Final = "#6B6B6B"
 MOST_TIMES: Final = 14
+_FACTS: Final = re.compile(r"(?<=;) | (?=· )")  # where a line of facts may be broken
 _NO_STYLE: Final = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})  # what a session has chosen stays
 _STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "vaengine",  # else ids in the file are random
+    "pdf.fonttype": 42,  # letters stay letters, as publishers ask
     "svg.fonttype": "path",  # the same letters on every machine
     "font.family": "DejaVu Sans",  # ships with matplotlib
     "font.size": 8.5,
@@ -61,7 +64,13 @@ def title_figure(figure: Figure, title: str) -> None:
     if name:
         figure.suptitle(name, x=0.01, ha="left", fontsize=12, fontweight="bold")
     if facts:
-        figure.get_axes()[0].set_title(textwrap.fill(facts, FACTS_LENGTH), loc="left", fontsize=8.5, color=GREY)
+        figure.get_axes()[0].set_title(wrapped(facts, FACTS_LENGTH), loc="left", fontsize=8.5, color=GREY)
+
+
+def wrapped(facts: str, length: int) -> str:
+    """In lines of at most `length` letters, broken behind ` · ` and `;`, and within a fact only where it is longer than a line."""
+    whole = [fact if len(fact) > length else fact.replace(" ", "\xa0") for fact in _FACTS.split(facts)]
+    return textwrap.fill(" ".join(whole), length, break_on_hyphens=False).replace("\xa0", " ")
 
 
 def name_panel(axes: Axes, name: str) -> None:

@@ -13,6 +13,7 @@ from vaengine.presence_runs import Run
 REFERENCE_SIDE: Final = 360  # shorter side, in pixels, of the picture whose text has scale 1
 GROWTH: Final = 0.8  # larger pictures are looked at from relatively further away
 SHARE: Final = 0.22  # of the picture's height that lanes may take
+NAMED_SHARE: Final = 0.32  # the same of lanes in which names fit
 MARGIN_SHARE: Final = 0.2  # of its width that names of rows may take; in narrower pictures there are none
 FACES_SHARE: Final = 1 / 3  # of lanes that faces may take where there is no room for all
 LETTER_SCALE: Final = 0.42  # of FONT_HERSHEY_SIMPLEX at 360 lines
@@ -60,7 +61,9 @@ class Layout:
         unit = text_size(width, picture_height)
         text, band, room = round(20 * unit), round(15 * unit), round(SHARE * picture_height)
         tallest, least = round(1.2 * NAMED * unit), max(3, round(3 * unit))
-        own = _lanes(persons, faces, max(1, room // round(NAMED * unit)), max(1, room // least))
+        named, room_named = round(NAMED * unit), round(NAMED_SHARE * picture_height)
+        own = _lanes(persons, faces, max(1, room_named // named), max(1, room // least))
+        room = room_named if sum(own) <= room_named // named else room
         lane = max(least, min(tallest, room // sum(own))) if sum(own) else 0
         sound = round(13 * unit)
         height = text + band + sum(own) * lane + len(sounds) * sound + round(4 * unit)

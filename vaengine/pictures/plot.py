@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from vaengine.pictures.figures import (
     title_figure,
 )
 from vaengine.pictures.lanes import packed
+from vaengine.pictures.marks import PLACES, Mark
 from vaengine.pictures.palette import TONES, ink_on, short_name
 from vaengine.pictures.presence import Presence, Scene, Stretch, counted_over
 from vaengine.pictures.sound_lanes import heard_until_s, sound_panels
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS: Final = ("png", "svg")
+FORMATS: Final = ("png", "svg", "pdf")
 MOST_LANES: Final = 40  # more persons share lanes
 MOST_FACE_LANES: Final = 20
 MOST_BANDS: Final = 250  # more scenes are shown as cuts in a stretch of time
@@ -114,20 +115,24 @@ def plot_video(
     return figure
 
 
-def picture_bytes(figure: Figure, file_format: str) -> bytes:
-    """The figure as `png` or `svg`; the same figure gives the same bytes: no dates, no random ids, no version."""
+def picture_bytes(figure: Figure, file_format: str, mark: Mark | None = None) -> bytes:
+    """The figure as `png`, `svg` or `pdf`, with what it was drawn from; the same figure gives the same bytes: no dates, no random ids."""
     buffer = io.BytesIO()
-    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[file_format]
     with style():
-        figure.savefig(buffer, format=file_format, metadata=metadata, facecolor="white")
+        figure.savefig(buffer, format=file_format, metadata=_metadata(file_format, mark), facecolor="white")
     return buffer.getvalue()
+
+
+def _metadata(file_format: str, mark: Mark | None) -> dict[str, Any]:
+    nothing = {"png": ("Software",), "svg": ("Date", "Creator"), "pdf": ("Creator", "Producer", "CreationDate")}[file_format]
+    return {**dict.fromkeys(nothing), **({PLACES[file_format]: str(mark)} if mark else {})}
 
 
 def format_for(target: Path, asked: str | None) -> str:
     """What to write: as asked, else as the file's ending says; raises `UsageError`."""
     told = (asked or target.suffix.removeprefix(".")).lower()
     if told not in FORMATS:
-        raise UsageError(f"cannot plot as {told or 'a file without ending'!r}: --format takes {' or '.join(FORMATS)}")
+        raise UsageError(f"cannot plot as {told or 'a file without ending'!r}: --format takes {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     return told
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -94,11 +94,12 @@ class Recording:
 
 
 @contextmanager
-def recording(file: BinaryIO, file_format: str, coding: Coding) -> Iterator[Recording]:
-    """A recording into an open file; complete when left without an error."""
+def recording(file: BinaryIO, file_format: str, coding: Coding, tags: Mapping[str, str]) -> Iterator[Recording]:
+    """A recording into an open file, with what `tags` say of it; complete when left without an error."""
     import av
 
     output = av.open(file, "w", format=file_format)
+    output.metadata.update(tags)
     try:
         made = Recording(output, file_format, coding)
         yield made

@@ -18,8 +18,9 @@ from actors.picture import DecodedFrame
 from schemas.errors import UsageError
 from schemas.video import Video
 from vaengine.lookup import VideoResults, check_unchanged
+from vaengine.pictures.marks import TAG, mark_of
 from vaengine.pictures.recording import Coding, Recording, check_encoder, format_of, recording
-from vaengine.pictures.sheet import Scenery, Sheet, Shown
+from vaengine.pictures.sheet import USUALLY_SHOWN, Scenery, Sheet, Shown
 from vaengine.pictures.target import check_target, whole_file
 from vaengine.plan import chunk_spec
 from vaengine.quantities import clock
@@ -37,7 +38,7 @@ class RenderOptions:
     with_sound: bool = True
     with_labels: bool = True
     with_subtitles: bool = True
-    shown: Shown = Shown()
+    shown: Shown = USUALLY_SHOWN
 
     def __post_init__(self) -> None:
         if self.start_s is not None and self.end_s is not None and self.start_s >= self.end_s:
@@ -46,12 +47,13 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class RenderProgress:
-    """How far a rendering is; `draw_s` of its `elapsed_s` went into drawing."""
+    """How far a rendering is; `draw_s` of its `elapsed_s` went into drawing. `is_current` tells of a file that was there already."""
 
     frames_done: int
     frames_total: int
     elapsed_s: float
     draw_s: float
+    is_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def render(
 ) -> RenderProgress:
     """Write a video's results as a film of the same times, with its sound, to `target` (.mp4 or .mkv), whole or not at all.
 
+    A file that was rendered of the same video is replaced where its results or options were others, and kept where they were the same.
     Raises `UsageError` before anything is decoded: no pictures, target or encoder unfit, the file changed, nothing in the stretch;
     `VideoError`s of the decoder; `DiskFull`.
     """
@@ -115,7 +118,9 @@ def render(
     file_format = format_of(target)
     if not video.has_pictures:
         raise UsageError(f"{video.video_id} is sound alone, there is no picture to draw into: `vaengine plot` shows what was heard")
-    check_target(target, force=force, sources=(video.path,))
+    mark = mark_of("render", results, asked)
+    if not check_target(target, force=force, sources=(video.path,), mark=mark):
+        return RenderProgress(0, 0, 0.0, 0.0, is_current=True)
     check_encoder()
     check_unchanged(video)
     extent = Extent.of(video, asked.start_s, asked.end_s)
@@ -124,7 +129,7 @@ def render(
     with whole_file(target) as file, ExitStack() as held:
         source = held.enter_context(opened(video.path))
         coding = _coding(video, source, sheet, asked.crf)
-        film = held.enter_context(recording(file, file_format, coding))
+        film = held.enter_context(recording(file, file_format, coding, {TAG: str(mark)}))
         sound = _sound_stream(source, video) if asked.with_sound else None
         zero_s = _zero_s(extent, sound)
         if sound is not None and sound.codec_context.sample_rate:

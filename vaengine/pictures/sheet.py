@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -44,6 +45,9 @@ class Shown:
         return is_sure and is_told
 
 
+USUALLY_SHOWN: Final = Shown()
+
+
 @dataclass(frozen=True, slots=True)
 class Scenery:
     """All that is drawn of a video of `width` x `height` displayed pixels; `looked_at` are the frames in which a detector saw anything."""
@@ -77,7 +81,7 @@ class Scenery:
 
         What is not shown counts for those and for colours all the same, so that they do not depend on what somebody wants to see.
         """
-        found, asked = list(rows), shown or Shown()
+        found, asked = list(rows), shown or USUALLY_SHOWN
         persons, faces = Presence.of(found, sample_fps), Presence.of(found, face_fps, kind=FACE_DETECTION)
         drawn, colours = [row for row in found if asked.has(row)], colours_of(found, sample_fps, face_fps)
         return cls(

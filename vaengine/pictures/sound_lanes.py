@@ -12,7 +12,7 @@ from schemas.annotation import Annotation
 from schemas.pipeline import AUDIO
 from schemas.subtitles import speaker_name
 from vaengine.pictures.colours import Colours
-from vaengine.pictures.figures import BLUE, GREY, LANE_IN, Panel, lane_axis, name_panel, note_above, say_if_empty
+from vaengine.pictures.figures import GREY, LANE_IN, Panel, lane_axis, name_panel, note_above, say_if_empty
 from vaengine.pictures.palette import TONES
 from vaengine.pictures.presence import Stretch
 from vaengine.quantities import counted
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MOST_LABELS: Final = 12  # sound events of more kinds: those that are heard longest
 QUIETEST: Final = -60.0  # dBFS, what is below is drawn there
-TEAL: Final = "#009E73"
 _MOST_LETTERS: Final = 22
 
 Lane = tuple[str, str, Sequence[Stretch]]  # its name, its colour, and when something is there
@@ -54,7 +53,7 @@ def speech_lanes(annotations: Sequence[Annotation], colours: Colours) -> list[La
     for turn in turns_of(annotations):
         speakers[turn.speaker_id].append((turn.start_s, turn.end_s))
     own = ((_cut(speaker_name(who)), colours.of(who), turns) for who, turns in speakers.items())
-    return [lane for lane in (("voice", TEAL, voice), ("speech", BLUE, speech), *own) if lane[2]]
+    return [lane for lane in (("voice", TONES[0], voice), ("speech", TONES[2], speech), *own) if lane[2]]
 
 
 def _draw_speech(axes: Axes, lanes: Sequence[Lane]) -> None:

@@ -11,18 +11,28 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from schemas.errors import DiskFull, UsageError
+from vaengine.pictures.marks import Mark, mark_in
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def check_target(target: Path, *, force: bool, sources: tuple[str, ...] = ()) -> None:
-    """Raises `UsageError` where `target` is there already and not to be replaced, is a folder, or is one of the `sources`."""
+def check_target(target: Path, *, force: bool, sources: tuple[str, ...] = (), mark: Mark | None = None) -> bool:
+    """Whether `target` is to be written; it is not where it is there and `mark` says that it shows what it would show again.
+
+    A picture of the same that was drawn from other results is written again. Raises `UsageError` where the file is somebody else's and not
+    to be replaced, is a folder, or is one of the `sources`.
+    """
     if any(Path(source).exists() and target.exists() and target.samefile(source) for source in sources):
         raise UsageError(f"{target} is the video itself: write to another file with -o")
     if target.is_dir():
         raise UsageError(f"{target} is a folder: name a file in it with -o")
-    if target.exists() and not force:
+    if force or not target.exists():
+        return True
+    with _refusals(target):
+        there = mark_in(target)
+    if mark is None or not mark.is_successor_of(there):
         raise UsageError(f"{target} is there already: replace it with --force, or write to another file with -o")
+    return mark != there
 
 
 @contextmanager
