@@ -91,18 +91,17 @@ def lanes(persons: Iterable[OneStretch], least_s: float = 0.0) -> list[list[OneS
 def _rows(found: VideoAnnotations, least_s: float) -> Iterator[str | Sequence[Bar]]:
     """Lanes of bars from the top, and lines of text between them."""
     rates, rows = found.sample_rates, found.annotations
-    colours = colours_of(rows, rates.get(PERSON), rates.get(FACE))
+    persons, faces = Presence.of(rows, rates.get(PERSON)), Presence.of(rows, rates.get(FACE), kind=FACE_DETECTION)
+    colours = colours_of(rows, persons, faces)
     if found.video.has_pictures and found.scenes:
         yield "scenes"
         yield list(_scenes(found.scenes, least_s))
     if found.persons:
         yield "persons"
-        shown = _tracked(found.persons, Presence.of(rows, rates.get(PERSON)))
-        yield from _tracks(shown, colours, least_s, LANES, "track")
+        yield from _tracks(_tracked(found.persons, persons), colours, least_s, LANES, "track")
     if found.faces:
         yield "faces"
-        shown = _tracked(found.faces, Presence.of(rows, rates.get(FACE), kind=FACE_DETECTION))
-        yield from _tracks(shown, colours, least_s, FACE_LANES, "face")
+        yield from _tracks(_tracked(found.faces, faces), colours, least_s, FACE_LANES, "face")
     for name, bars in heard(found, colours.of):
         yield name
         yield list(no_closer(bars, least_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from schemas.pipeline import SCENE
 from schemas.store import RunInfo
 from tests.results import RUN, Clip, done
 from vaengine import cli
+from vaengine.pictures.plot import FORMATS
+from vaengine.traces import OVERVIEWS, PICTURES
 
 CLIP = Clip()
 OTHER = replace(RUN, batch_id="batch-2")
@@ -50,6 +53,12 @@ def test_a_plot_lies_beside_the_results_and_its_path_is_printed(
     assert cli.outcome(["plot", *typed, "--out", str(out)]) == 0
     assert capsys.readouterr() == (f"{out / written}\n", "")
     assert (out / written).read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_every_plot_is_known_to_what_removes_the_traces_of_a_video(ending: str) -> None:
+    for name, patterns in ((f"timeline.{ending}", PICTURES), (f"overview_batch-1.{ending}", OVERVIEWS)):
+        assert any(fnmatch(name, pattern) for pattern in patterns)
 
 
 @pytest.mark.parametrize("name", ["my.svg", "my.png", "my.pdf"])

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.annotation import Annotation
+from schemas.annotation import FACE_DETECTION, Annotation
 from tests.rows import Rows
 from tests.unit.test_plot import box
 from vaengine.pictures.cast import colours_of, links_of
 from vaengine.pictures.colours import Colours, assigned, palette
 from vaengine.pictures.palette import COLOURS, NO_TRACK, TONES, colour_of
+from vaengine.pictures.presence import Presence
 from vaengine.presence_runs import Run
 
 ROWS = Rows()
@@ -134,6 +135,7 @@ def test_a_person_belongs_to_the_face_that_lies_in_its_boxes_most_often() -> Non
 def test_everybody_in_a_videos_rows_has_a_colour(reverse: bool) -> None:
     rows = [*(box(n, "person_0001") for n in range(0, 50, 5)), *(face(n, "face_0001", None) for n in range(0, 50, 5))]
     rows += [ROWS.turn("speaker_0001", 0.0, 1.0), ROWS.speech("a", 0.5, 2.0, "speaker_0002")]
-    colours = colours_of(rows[::-1] if reverse else rows, 5, 5)
+    given = rows[::-1] if reverse else rows
+    colours = colours_of(given, Presence.of(given, 5), Presence.of(given, 5, kind=FACE_DETECTION))
     assert set(colours.own) == {"person_0001", "face_0001", "speaker_0001", "speaker_0002"}
     assert len(set(colours.own.values())) == 4

@@ -12,10 +12,9 @@ from vaengine.presence_runs import Run
 from vaengine.sounds import speech_of, turns_of
 
 
-def colours_of(annotations: Iterable[Annotation], sample_fps: float | None = None, face_fps: float | None = None) -> Colours:
+def colours_of(annotations: Iterable[Annotation], persons: Presence, faces: Presence) -> Colours:
     """Of everybody in a video's rows, of whatever types; the same rows and rates of sampling give the same colours in every picture."""
     rows = list(annotations)
-    persons, faces = Presence.of(rows, sample_fps), Presence.of(rows, face_fps, kind=FACE_DETECTION)
     return assigned(persons.stretches(), faces.stretches(), speaking(rows), links_of(rows))
 
 

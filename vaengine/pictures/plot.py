@@ -97,7 +97,7 @@ def plot_video(
     faces = Presence.of(annotations, face_fps, kind=FACE_DETECTION)
     length_s = _length_s(annotations, persons, faces, duration_s)
     is_seen = has_pictures and (not annotations or any(row.pipeline != AUDIO for row in annotations))
-    colours = colours_of(annotations, sample_fps, face_fps)
+    colours = colours_of(annotations, persons, faces)
     panels = [
         *(_person_panels(annotations, persons, length_s, colours) if is_seen else ()),
         *_face_panels(faces, length_s, colours),

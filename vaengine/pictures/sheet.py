@@ -83,12 +83,13 @@ class Scenery:
         """
         found, asked = list(rows), shown or USUALLY_SHOWN
         persons, faces = Presence.of(found, sample_fps), Presence.of(found, face_fps, kind=FACE_DETECTION)
-        drawn, colours = [row for row in found if asked.has(row)], colours_of(found, sample_fps, face_fps)
+        drawn, colours = [row for row in found if asked.has(row)], colours_of(found, persons, faces)
+        is_whole = len(drawn) == len(found)
         return cls(
             width,
             height,
-            Presence.of(drawn, persons.sample_fps),
-            Presence.of(drawn, faces.sample_fps, kind=FACE_DETECTION),
+            persons if is_whole else Presence.of(drawn, persons.sample_fps),
+            faces if is_whole else Presence.of(drawn, faces.sample_fps, kind=FACE_DETECTION),
             Hearing.of(found),
             Subtitles.of(found, width, height, colours),
             colours,
