@@ -197,6 +197,20 @@ def test_sound_can_be_left_out(shared: Path, tmp_path: Path) -> None:
     assert not sound(tmp_path / "made.mp4")
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_film_is_kept_while_it_is_up_to_date_and_made_again_where_results_or_options_were_others(
+    ending: str, clip_folder: Path, tmp_path: Path
+) -> None:
+    path, target = clips.still(clip_folder).path, tmp_path / f"made{ending}"
+    found, others = results(path, box=BBox(40, 20, 40, 60)), results(path, box=BBox(60, 20, 40, 60))
+    made = [render(one, target, options).is_current for one in (found, others) for options in (None, None, RenderOptions(end_s=0.4))]
+    assert made == [False, True, False] * 2
+    assert 0 < len(probe(str(target)).index) < len(found.video.index), "the last one is of a stretch"
+    target.write_bytes(path.read_bytes())
+    with pytest.raises(UsageError, match="--force"):
+        render(found, target)
+
+
 def test_ctrl_c_leaves_no_half_file_and_the_old_one_as_it_was(clip_folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "made.mp4"
     target.write_bytes(b"old")
