@@ -75,6 +75,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class RowCount:
+    """How many rows of one type a result has, and the sum of their lengths in seconds, 0 for rows without an end."""
+
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How one pipeline of one video ended. `annotations` replace every row the work key had; None keeps what the chunks stored."""
 
@@ -330,6 +338,11 @@ class StorageBackend(Retention):
     def annotations(self, key: WorkKey) -> list[Annotation]:
         """Rows of one work key, ordered by type, frame, time, id."""
 
+    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+        """Rows of these annotation types by work key and type; a type without rows is left out, and so is a key without any."""
+        counted = {key: _counts(self.annotations(key), kinds) for key in keys}
+        return {key: counts for key, counts in counted.items() if counts}
+
     @abstractmethod
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         """Embeddings of the rows of a work key, ordered by annotation id; None where it has none."""
@@ -360,3 +373,15 @@ class StorageBackend(Retention):
     @abstractmethod
     def close(self) -> None:
         """Release connections and handles."""
+
+
+def _counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, RowCount]:
+    lengths: dict[str, list[float]] = {}
+    for row in found:
+        if row.annotation_type in kinds:
+            lengths.setdefault(row.annotation_type, []).append(_length_s(row))
+    return {kind: RowCount(len(each), sum(each)) for kind, each in lengths.items()}
+
+
+def _length_s(row: Annotation) -> float:
+    return 0.0 if row.end_seconds is None or row.timestamp_seconds is None else row.end_seconds - row.timestamp_seconds

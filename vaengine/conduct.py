@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from schemas.errors import VaengineError
@@ -12,9 +13,11 @@ from schemas.job import BatchJob, JobStatus
 from vaengine import report as reports
 from vaengine.checkpoint import path_in
 from vaengine.child_process import KEPT, LIVE
+from vaengine.found_counts import FoundCounts, found_in, found_line
 from vaengine.inputs import left_alone_text
-from vaengine.output import print_event, print_events, print_lines, print_table
+from vaengine.output import print_event, print_events, print_lines, print_styled, print_table
 from vaengine.supervision import tell_parent
+from vaengine.weak_models import weak_points
 
 if TYPE_CHECKING:
     from schemas.job import BatchReport
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from vaengine.supervision import Beginning
 
 LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
+MOST_COUNTED: Final = 2_000  # videos of which the end of a run tells what was found, in a few seconds
 LOOK_SHARE: Final = 20  # a look that takes a second is followed by this many seconds of rest, however large the batch
 
 
@@ -58,7 +62,7 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
             return engine.run()
 
         report = run_in_turn(request, run)
-    tell(report, request, as_json=as_json)
+    tell(report, request, as_json=as_json, since=beginning.at if beginning else None)
     reports.write_report(report, request.out, request.presets)
     return reports.exit_code(report)
 
@@ -92,17 +96,32 @@ class Finishes:
             return [job for job in jobs if job.status in (JobStatus.COMPLETED, JobStatus.FAILED) and job.job_id not in self._told]
 
 
-def tell(report: BatchReport, request: RunRequest, *, as_json: bool) -> None:
-    """The end of a run on standard output."""
+def tell(report: BatchReport, request: RunRequest, *, as_json: bool, since: datetime | None = None) -> None:
+    """The end of a run on standard output; `since` is when the command was given."""
     if as_json:
         print_events(reports.video_events(report))
         print_event({**reports.report_event(report), "left_alone": dict(request.left_alone)})
         return
-    print_table(reports.outcome_table(report), reports.more(report))
+    found = found_of(report, request)
+    elapsed_s = (datetime.now(UTC) - since).total_seconds() if since else None
+    print_table(reports.outcome_table(report, found), reports.more(report))
     left_alone = filter(None, [left_alone_text(request.left_alone)])
-    print_lines(["", reports.headline(report), reports.effort(report), *left_alone, ""])
-    print_lines(reports.places(request, report.batch_id))
-    print_lines(["", "next:", *(f"  {step}" for step in reports.next_steps(report, request))])
+    total = filter(None, [found_line(sum(found.values(), FoundCounts()), len(found))])
+    print_lines(["", reports.headline(report), *total, reports.effort(report, elapsed_s), *left_alone])
+    for line in weak_points(request, sum(found.values(), FoundCounts())) if found else ():
+        print_styled(line, "yellow")
+    print_lines(["", *reports.places(request, report.batch_id)])
+    print_lines(["", "next:", *(f"  {step}" for step in reports.next_steps(report, request, found))])
+
+
+def found_of(report: BatchReport, request: RunRequest) -> dict[str, FoundCounts]:
+    """What there is of the videos of a report, by id, of `MOST_COUNTED` at most; nothing where the store cannot be read any more."""
+    from actors.stores import open_store
+
+    ids = [outcome.video_id for outcome in reports.shown_first(report) if outcome.outcome in ("completed", "skipped")]
+    with contextlib.suppress(VaengineError), contextlib.closing(open_store(request.store_url, read_only=True)) as store:
+        return found_in(store, store.jobs_of(ids[:MOST_COUNTED]), by=lambda job: job.video_id)
+    return {}
 
 
 def foretell(request: RunRequest, *, as_json: bool) -> int:

@@ -72,7 +72,7 @@ def results_of(store: StorageBackend, named: str) -> VideoResults:
     """
     jobs = jobs_of(store, named)
     video = _video_of(store, jobs, named)
-    newest = _newest(jobs)
+    newest = newest_results(jobs)
     rows = [row for name, (_, result) in newest.items() for row in store.annotations(WorkKey(video.video_id, name, result.config_hash))]
     results = {name: result for name, (_, result) in newest.items()}
     if not rows and not any(result.status is JobStatus.COMPLETED for result in results.values()):
@@ -188,7 +188,7 @@ def _video_of(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> Vi
     return video
 
 
-def _newest(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResult]]:
+def newest_results(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResult]]:
     """Of each pipeline the result to show: a complete one before others, then the latest."""
     pairs = [(job, result) for job in jobs for result in job.pipeline_results.values()]
     pairs.sort(key=lambda pair: (pair[1].status is JobStatus.COMPLETED, pair[1].completed_at or _NEVER, _age(pair[0])))

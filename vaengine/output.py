@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -11,6 +12,10 @@ from typing import Any, Final, TextIO
 
 # Names of files may hold them: control characters, which a terminal obeys, and marks that turn the direction of text around.
 _OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+GAP: Final = 2  # blanks between two columns
+MIN_NAME: Final = 16  # characters that names of files keep
+MIN_NOTES: Final = 18
 
 
 def printable(text: str) -> str:
@@ -65,11 +70,16 @@ def print_events(events: Iterable[dict[str, Any]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under titles; `colours` are of the first column, row by row, for a terminal."""
+    """Rows of text under titles; `colours` are of the first column, row by row, for a terminal, and `note_colours` of the last.
+
+    Names of files in the column `names` (-1: in none) are never folded: a terminal that is too narrow shows their beginnings and ends.
+    """
 
     titles: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     colours: tuple[str, ...] = ()
+    note_colours: tuple[str, ...] = ()
+    names: int = -1
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.titles) for row in self.rows):
@@ -93,18 +103,60 @@ def print_table(table: Table, rest: str = "") -> None:
         write_line(rest, sys.stdout)
 
 
+def shown_path(path: str) -> str:
+    """A path as tables have it: relative to the working folder where it lies below that."""
+    below = os.path.relpath(path) if os.path.isabs(path) else path  # noqa: PTH117  a name may be any text
+    return path if below.startswith("..") else below
+
+
+def in_the_middle(text: str, width: int) -> str:
+    """The text in `width` characters: what is too much is left out of its middle, the end weighs more."""
+    if len(text) <= width:
+        return text
+    kept = max(2, width - 1)
+    return f"{text[: kept // 3]}…{text[len(text) - (kept - kept // 3) :]}"
+
+
+def name_width(table: Table, width: int) -> int:
+    """How many characters of `width` the column of names may take: what the others leave, folded as far as they can be."""
+    last, least = len(table.titles) - 1, max(MIN_NAME, width // 4)
+    others = 0
+    for number, cells in enumerate(zip(table.titles, *table.rows, strict=True)):
+        if number != table.names:
+            longest = max(map(len, cells))
+            others += GAP + (min(longest, max(MIN_NOTES, width // 3)) if number == last else longest)
+    return max(least, width - others - GAP)
+
+
 def _draw(table: Table) -> None:
-    """On a terminal long cells fold; cells are text, never rich's markup."""
+    """On a terminal long cells fold, names of files are shortened; cells are text, never rich's markup."""
     from rich.console import Console
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    drawn = Drawn(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in table.titles:
-        drawn.add_column(title, overflow="fold", header_style="bold")
-    for number, row in enumerate(table.rows):
-        colour = table.colours[number] if number < len(table.colours) else ""
-        drawn.add_row(Text(row[0], colour), *map(Text, row[1:]))
     console = Console(file=sys.stdout)
+    drawn = Drawn(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+    for number, title in enumerate(table.titles):
+        drawn.add_column(title, overflow="fold", header_style="bold", no_wrap=number == table.names)
+    width = name_width(table, console.width) if table.names >= 0 else 0
+    for number, row in enumerate(table.rows):
+        cells = [in_the_middle(cell, width) if column == table.names else cell for column, cell in enumerate(row)]
+        styles = {0: _at(table.colours, number), len(row) - 1: _at(table.note_colours, number)}
+        drawn.add_row(*(Text(cell, styles.get(column, "")) for column, cell in enumerate(cells)))
     console.print()
     console.print(drawn)
+
+
+def _at(colours: tuple[str, ...], number: int) -> str:
+    return colours[number] if number < len(colours) else ""
+
+
+def print_styled(line: str, style: str) -> None:
+    """A line on standard output, in colour on a terminal, folded at words there."""
+    if not sys.stdout.isatty():
+        print_lines([line])
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(file=sys.stdout).print(Text(printable(line), style))

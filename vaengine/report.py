@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actors.stores.address import without_password
 from schemas.job import BatchJob, BatchReport, VideoOutcome
+from schemas.recovery import PERMANENT
 from schemas.video import is_named_after
-from vaengine.output import Table
+from vaengine.found_counts import TITLES, FoundCounts
+from vaengine.output import Table, shown_path
 from vaengine.quantities import clock, counted, size, timestamp
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 ROWS: Final = 40  # lines of the table; what matters most comes first
 ORDER: Final = ("failed", "pending", "completed", "skipped")
 STYLES: Final = {"failed": "red", "pending": "yellow", "completed": "green", "skipped": "dim"}
+SHOWN_AS: Final = {"skipped": "up to date"}  # what the JSON calls by its older word
+NO_SOUND: Final = "there is no sound in it"  # a warning of the store that is none for people: many cameras are silent
+QUIET: Final = "no sound"
+# Failures of a file that stay what they are until somebody changes it, or asks for them by name.
+LASTING: Final = (PERMANENT | {"no_such_track"}) - {"internal", "model", "weights", "not_started"}
 
 
 def exit_code(report: BatchReport) -> int:
@@ -36,17 +43,18 @@ def exit_code(report: BatchReport) -> int:
 
 def headline(report: BatchReport) -> str:
     """The counts on one line."""
-    parts = [f"{report.completed:,} completed", f"{report.skipped:,} skipped", f"{report.failed:,} failed"]
+    parts = [f"{report.completed:,} completed", f"{report.skipped:,} up to date", f"{report.failed:,} failed"]
     left = [f"{report.pending:,} not begun or unfinished"] if report.pending else []
     stopped = f", stopped by {report.stopped_by}" if report.stopped_by else ""
     stopped += f"; ended early: {report.halted}" if report.halted else ""
     return f"batch {report.batch_id}: {', '.join(parts + left)} of {counted(len(report.outcomes), 'video')}{stopped}"
 
 
-def effort(report: BatchReport) -> str:
-    """What was worked through, and how fast."""
-    pace = f" ({report.video_s / report.wall_s:.1f}x real time)" if report.wall_s > 0 and report.video_s > 0 else ""
-    return f"{counted(report.frames_decoded, 'frame')} decoded, {clock(report.video_s)} of video in {clock(report.wall_s)}{pace}"
+def effort(report: BatchReport, elapsed_s: float | None = None) -> str:
+    """What was worked through, and how fast; `elapsed_s` is the time since the command was given, where that is known."""
+    wall_s = report.wall_s if elapsed_s is None else elapsed_s
+    pace = f" ({report.video_s / wall_s:.1f}x real time)" if wall_s > 0 and report.video_s > 0 else ""
+    return f"{counted(report.frames_decoded, 'frame')} decoded, {clock(report.video_s)} of video in {clock(wall_s)}{pace}"
 
 
 def notes(outcome: VideoOutcome) -> str:
@@ -55,19 +63,39 @@ def notes(outcome: VideoOutcome) -> str:
     same = f"same content as {outcome.video_id}" if known else ""
     twins = f"same content: {', '.join(outcome.duplicates)}" if outcome.duplicates else ""
     reason = (outcome.error_message or "").removeprefix(f"{outcome.path}: ")  # the path has its own column
-    return "; ".join(filter(None, (reason, outcome.warning and f"warning: {outcome.warning}", same, twins)))
+    return "; ".join(filter(None, (reason, _warning(outcome), QUIET if _is_silent(outcome) else "", same, twins)))
+
+
+def _warning(outcome: VideoOutcome) -> str:
+    warnings = [one for one in (outcome.warning or "").split("; ") if one and one != NO_SOUND]
+    return f"warning: {'; '.join(warnings)}" if warnings else ""
+
+
+def _is_silent(outcome: VideoOutcome) -> bool:
+    return NO_SOUND in (outcome.warning or "").split("; ")
 
 
 def shown_first(report: BatchReport) -> list[VideoOutcome]:
     """Outcomes by how much they matter: failures, unfinished ones, warnings, the rest; otherwise in their order."""
-    return sorted(report.outcomes, key=lambda outcome: (ORDER.index(outcome.outcome), not outcome.warning))
+    return sorted(report.outcomes, key=lambda outcome: (ORDER.index(outcome.outcome), not _warning(outcome)))
 
 
-def outcome_table(report: BatchReport) -> Table:
-    """The table of the report; `ROWS` lines at most."""
+def outcome_table(report: BatchReport, found: Mapping[str, FoundCounts] | None = None) -> Table:
+    """The table of the report, with what was `found` in each video; `ROWS` lines at most."""
     first = shown_first(report)[:ROWS]
-    rows = tuple((outcome.outcome, outcome.path, notes(outcome)) for outcome in first)
-    return Table(("outcome", "video", "notes"), rows, tuple(STYLES[outcome.outcome] for outcome in first))
+    counts = found or {}
+    rows = tuple(
+        (
+            SHOWN_AS.get(outcome.outcome, outcome.outcome),
+            shown_path(outcome.path),
+            *counts.get(outcome.video_id, FoundCounts()).cells,
+            notes(outcome),
+        )
+        for outcome in first
+    )
+    colours = tuple(STYLES[outcome.outcome] for outcome in first)
+    note_colours = tuple("dim" if _is_silent(outcome) and not _warning(outcome) else "" for outcome in first)
+    return Table(("outcome", "video", *TITLES, "notes"), rows, colours, note_colours, names=1)
 
 
 def more(report: BatchReport) -> str:
@@ -78,16 +106,40 @@ def more(report: BatchReport) -> str:
 
 def places(request: RunRequest, batch_id: str) -> list[str]:
     """Where the results are."""
-    files = [f"files    {request.out}{os.sep}VIDEO_ID{os.sep}"] if request.files else []
-    return [f"store    {without_password(request.store_url)}", *files, f"report   {report_path(request.out, batch_id)}"]
+    files = [f"files    {shown_path(str(request.out))}{os.sep}VIDEO_ID{os.sep}"] if request.files else []
+    return [f"store    {shown_url(request.store_url)}", *files, f"report   {shown_path(str(report_path(request.out, batch_id)))}"]
 
 
-def next_steps(report: BatchReport, request: RunRequest) -> list[str]:
-    """Commands that go on from here."""
-    unfinished = report.failed or report.pending or report.stopped_by
-    steps = [f"{resume_command(report.batch_id, request.out)}   # does only what is missing"] if unfinished else []
+def shown_url(url: str) -> str:
+    """The address of a store without a password; a path in it is as tables have paths."""
+    from actors.stores.address import Address
+
+    path = Address.parse(url).path if url.startswith(("sqlite:", "files:")) else None
+    return shown_path(str(path)) if path else without_password(url)
+
+
+def next_steps(report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts] | None = None) -> list[str]:
+    """Commands that go on from here: what repeats what can succeed, what says why, what shows the results."""
+    resume = [f"{resume_command(report.batch_id, request.out)}   # does only what is missing"] if is_worth_resuming(report) else []
     errors = [f"vaengine errors {_store_option(request)}"] if report.failed else []
-    return [*steps, *errors, f"vaengine status {_store_option(request)}", *_password_note(request.store_url)]
+    pictures = _pictures(report, request, found or {})
+    return [*resume, *errors, *pictures, f"vaengine status {_store_option(request)}", *_password_note(request.store_url)]
+
+
+def is_worth_resuming(report: BatchReport) -> bool:
+    """Whether another run can do more than this one has: not for a file that cannot be read, however often it is tried."""
+    failed = (outcome.failure_kind for outcome in report.outcomes if outcome.outcome == "failed")
+    return bool(report.pending or report.stopped_by or report.halted or any(kind not in LASTING for kind in failed))
+
+
+def _pictures(report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts]) -> list[str]:
+    """How to look at the first video that was completed; a file of sound alone can be plotted only."""
+    done = next((outcome for outcome in shown_first(report) if outcome.outcome == "completed"), None)
+    if done is None:
+        return []
+    video = f"{shlex.quote(shown_path(done.path))} {_store_option(request)}"
+    render = [f"vaengine render {video}"] if found.get(done.video_id, FoundCounts()).has_pictures else []
+    return [*render, f"vaengine plot {video}"]
 
 
 def _password_note(url: str) -> list[str]:
@@ -101,14 +153,14 @@ def _password_note(url: str) -> list[str]:
 
 def resume_command(batch_id: str, out: Path) -> str:
     """The command that goes on with a batch."""
-    return f"vaengine resume {batch_id} --out {shlex.quote(str(out))}"
+    return f"vaengine resume {batch_id} --out {shlex.quote(shown_path(str(out)))}"
 
 
 def _store_option(request: RunRequest) -> str:
     from vaengine.location import store_url
 
     if request.store_url == store_url(None, request.out):
-        return f"--out {shlex.quote(str(request.out))}"
+        return f"--out {shlex.quote(shown_path(str(request.out)))}"
     return f"--db {shlex.quote(without_password(request.store_url))}"
 
 

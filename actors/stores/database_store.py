@@ -33,7 +33,7 @@ from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
 from schemas.coco import reading_order
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus
-from schemas.store import Embeddings, Identity, Outcome
+from schemas.store import Embeddings, Identity, Outcome, RowCount
 from schemas.video import Video
 
 
@@ -227,6 +227,10 @@ class DatabaseStorageBackend(DatabaseRetention):
     def annotations(self, key: WorkKey) -> list[Annotation]:
         with self._db.read() as connection:
             return _annotations(connection, key)
+
+    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+        with self._db.read() as connection:
+            return queries.row_counts(connection, keys, kinds)
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         with self._db.read() as connection:

@@ -27,7 +27,7 @@ from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import VERSIONS
 from schemas.redaction import is_storable
-from schemas.store import Embeddings
+from schemas.store import Embeddings, RowCount
 from schemas.video import Video
 
 _PAGE: Final = 500  # values in one IN list; SQLite allows 999 in its oldest builds
@@ -162,6 +162,22 @@ def data_of(connection: Connection, key: WorkKey) -> list[dict[str, Any]]:
     pipeline_id = pipeline_ids(connection).get(key.pipeline, 0)
     query = select(annotated.c.data).where(of_key(annotated, key, pipeline_id))
     return [json.loads(data) for data in connection.execute(query).scalars()]
+
+
+def row_counts(connection: Connection, keys: Iterable[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+    """Rows of some types by work key and type, counted by the database: one statement for a page of videos."""
+    wanted, names = set(keys), {number: name for name, number in pipeline_ids(connection).items()}
+    columns = annotated.c
+    by = (columns.video_id, columns.pipeline_id, columns.config_hash, columns.annotation_type)
+    seconds = func.sum(columns.end_seconds - columns.timestamp_seconds)
+    found: dict[WorkKey, dict[str, RowCount]] = defaultdict(dict)
+    for page in paged(sorted({key.video_id for key in wanted})):
+        of_kinds = (columns.annotation_type + "").in_(kinds)  # no plain column: SQLite would read every video's rows of these types
+        query = select(*by, func.count(), seconds).where(columns.video_id.in_(page), of_kinds).group_by(*by)
+        for video_id, pipeline_id, config_hash, kind, number, length_s in connection.execute(query):
+            if (key := WorkKey(video_id, names.get(pipeline_id, ""), config_hash)) in wanted:
+                found[key][kind] = RowCount(number, float(length_s or 0.0))
+    return dict(found)
 
 
 def insert_rows(connection: Connection, new: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str) -> None:

@@ -63,11 +63,11 @@ def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(te
     assert [one for one in states.values() if one[0] != psutil.STATUS_STOPPED] == []
     terminal.enter("fg")
     shown = terminal.wait_for("next:", RUN_S)
-    assert "2 completed, 0 skipped, 0 failed of 2 videos" in shown
+    assert "2 completed, 0 up to date, 0 failed of 2 videos" in shown
     assert terminal.code()[0] == 0
 
     terminal.enter(*command(folder, out))
-    terminal.wait_for("0 completed, 2 skipped, 0 failed of 2 videos", PROMPT_S)
+    terminal.wait_for("0 completed, 2 up to date, 0 failed of 2 videos", PROMPT_S)
     assert terminal.code()[0] == 0
     assert (tmp_path / "ffmpeg_told").read_text().count("ended") * 2 == len((tmp_path / "ffmpeg_told").read_text().splitlines())
 

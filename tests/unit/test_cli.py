@@ -95,10 +95,10 @@ def test_the_first_line_on_stderr_says_what_the_preset_came_to(engine: type[Fake
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
-    engine.outcomes = (VideoOutcome("a-1", "/v/a.mp4", "failed", "bad", "video"), VideoOutcome("b-2", "/v/b.mp4", "completed"))
+    engine.outcomes = (VideoOutcome("a-1", "/v/a.mp4", "failed", "bad", "worker_lost"), VideoOutcome("b-2", "/v/b.mp4", "completed"))
     assert cli.outcome(["run", "clip.mp4"]) == 1
     out, err = capsys.readouterr()
-    assert "1 completed, 0 skipped, 1 failed of 2 videos" in out
+    assert "1 completed, 0 up to date, 1 failed of 2 videos" in out
     assert "vaengine resume new1 --out" in out
     assert "failed: a.mp4: bad" in err
     assert "failed: a.mp4" not in out

@@ -11,7 +11,8 @@ from schemas.job import BatchJob, BatchReport, JobStatus, PipelineResult, VideoO
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import Settings
 from vaengine import overview, report
-from vaengine.output import Table
+from vaengine.found_counts import FoundCounts
+from vaengine.output import Table, in_the_middle, name_width
 from vaengine.request import PlanSummary, RunRequest
 
 OUTCOMES = (
@@ -49,15 +50,16 @@ def test_the_exit_code_tells_how_it_ended(
 
 
 def test_the_headline_counts_videos() -> None:
-    assert report.headline(DONE) == "batch b1: 2 completed, 1 skipped, 1 failed, 1 not begun or unfinished of 5 videos"
+    assert report.headline(DONE) == "batch b1: 2 completed, 1 up to date, 1 failed, 1 not begun or unfinished of 5 videos"
     assert report.effort(DONE) == "1,200 frames decoded, 0:40 of video in 0:10 (4.0x real time)"
+    assert report.effort(DONE, elapsed_s=20.0).endswith("0:40 of video in 0:20 (2.0x real time)"), "one clock, from the command on"
 
 
 def test_the_table_begins_with_what_went_wrong() -> None:
     rows = report.outcome_table(DONE).rows
-    assert [row[0] for row in rows] == ["failed", "pending", "completed", "completed", "skipped"]
-    assert rows[0] == ("failed", "/v/d.mp4", "the file is empty")
-    assert rows[2][2] == "warning: 2 of 900 frames lost; same content: /w/b.mp4"
+    assert [row[0] for row in rows] == ["failed", "pending", "completed", "completed", "up to date"]
+    assert rows[0] == ("failed", "/v/d.mp4", "-", "-", "-", "-", "the file is empty")
+    assert rows[2][-1] == "warning: 2 of 900 frames lost; same content: /w/b.mp4"
 
 
 def test_a_long_table_says_how_many_are_left_out() -> None:
@@ -73,8 +75,68 @@ def test_next_steps_name_the_batch_and_quote_the_folder(asked: RunRequest, tmp_p
     odd = replace(asked, out=tmp_path / "my results", store_url="files:/else where")
     steps = report.next_steps(DONE, odd)
     assert steps[0].startswith(f"vaengine resume b1 --out '{tmp_path}/my results'")
-    assert steps[1:] == ["vaengine errors --db 'files:/else where'", "vaengine status --db 'files:/else where'"]
-    assert report.next_steps(BatchReport("b", OUTCOMES[:1], 1.0), asked) == [f"vaengine status --out {tmp_path}"]
+    assert [step for step in steps[1:] if "plot" not in step] == [
+        "vaengine errors --db 'files:/else where'",
+        "vaengine status --db 'files:/else where'",
+    ]
+    assert report.next_steps(BatchReport("b", OUTCOMES[2:3], 1.0), asked) == [f"vaengine status --out {tmp_path}"]
+
+
+def test_what_was_completed_can_be_looked_at_and_sound_alone_has_no_pictures(asked: RunRequest, tmp_path: Path) -> None:
+    done = BatchReport("b", OUTCOMES[:1], 1.0)
+    assert report.next_steps(done, asked, {"a-1": FoundCounts(scenes=2)}) == [
+        f"vaengine render /v/a.mp4 --out {tmp_path}",
+        f"vaengine plot /v/a.mp4 --out {tmp_path}",
+        f"vaengine status --out {tmp_path}",
+    ]
+    assert report.next_steps(done, asked, {"a-1": FoundCounts(scenes=0, speech_s=9.0)})[0].startswith("vaengine plot")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "is_advised"),
+    [(("empty_file", "not_a_video"), False), (("truncated", "cancelled"), False), (("empty_file", "worker_lost"), True), ((None,), True)],
+)
+def test_resume_is_advised_only_where_another_try_can_help(kinds: tuple[str | None, ...], is_advised: bool, asked: RunRequest) -> None:
+    failed = tuple(VideoOutcome(f"v-{n}", f"/v/{n}.mp4", "failed", "bad", kind) for n, kind in enumerate(kinds))
+    steps = report.next_steps(BatchReport("b", failed, 1.0), asked)
+    assert any(step.startswith("vaengine resume") for step in steps) == is_advised
+    assert any(step.startswith("vaengine errors") for step in steps)
+
+
+def test_a_video_without_sound_is_a_note_and_no_warning() -> None:
+    outcomes = (
+        VideoOutcome("a-1", "/v/a.mp4", "completed", warning=report.NO_SOUND),
+        VideoOutcome("b-2", "/v/b.mp4", "completed", warning=f"2 of 900 frames lost; {report.NO_SOUND}"),
+    )
+    table = report.outcome_table(BatchReport("b", outcomes, 1.0))
+    assert [row[-1] for row in table.rows] == ["warning: 2 of 900 frames lost; no sound", "no sound"], "a real warning comes first"
+    assert table.note_colours == ("", "dim")
+
+
+def test_tables_have_what_was_found_and_paths_below_the_working_folder_are_relative(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcomes = (VideoOutcome("a-1", str(tmp_path / "videos" / "a.mp4"), "completed"), VideoOutcome("b-2", "/v/b.mp4", "skipped"))
+    table = report.outcome_table(
+        BatchReport("b", outcomes, 1.0),
+        {
+            "a-1": FoundCounts(scenes=3, persons=1, faces=0, face_boxes=48, speech_s=126.0),
+            "b-2": FoundCounts(scenes=1, speech_s=0, voice_s=9),
+        },
+    )
+    assert table.titles == ("outcome", "video", "scenes", "persons", "faces", "speech", "notes")
+    assert table.rows[0][1:6] == ("videos/a.mp4", "3", "1", "48 seen", "2.1 min")
+    assert table.rows[1][1:6] == ("/v/b.mp4", "1", "-", "-", "9 s voice")
+
+
+def test_a_name_that_is_too_long_for_the_terminal_loses_its_middle_and_is_never_folded() -> None:
+    assert in_the_middle("videos/talkers_33s.mp4", 22) == "videos/talkers_33s.mp4"
+    short = in_the_middle("a/very/long/folder/grid_11_talkers_33s.mp4", 24)
+    assert (len(short), short[:3], short[-15:]) == (24, "a/v", "talkers_33s.mp4"), short
+    table = Table(("outcome", "video", "notes"), (("completed", "x" * 200, "warning: " + "word " * 30),), names=1)
+    assert name_width(table, 80) + len("completed") + 80 // 3 + 6 <= 80 + 2
+    assert name_width(table, 160) > name_width(table, 80)
 
 
 def test_the_kept_report_holds_the_counts_and_every_video(asked: RunRequest, tmp_path: Path) -> None:
