@@ -22,6 +22,7 @@ ASKING: Final = tuple(signal.Signals[name] for name in EXIT_CODES)
 
 # Facts that a child tells.
 LIVE: Final = "live"  # its display redraws the last lines of the terminal
+CURSORLESS: Final = "cursorless"  # its display has hidden the cursor
 KEPT: Final = "kept"  # a checkpoint file, once it is there, and the command that goes on from it
 ENDED: Final = "ended"  # it got to the end of its own code
 
@@ -137,7 +138,7 @@ class Vigil:
     def _suspend(self, child: ChildProcess) -> None:
         """Stop the run, then this process, as a shell expects it; it goes on from here after `fg`."""
         child.stop()
-        if LIVE in child.facts():
+        if CURSORLESS in child.facts():
             leave_line()
         self._stop_here()
         child.go_on()

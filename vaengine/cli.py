@@ -20,7 +20,7 @@ from vaengine.cli_models import models_app
 from vaengine.cli_options import Config, Db, Json, Keep, Models, Out, Preset, Replace, Set
 from vaengine.cli_pictures import plot, render
 from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
-from vaengine.output import Once, print_events, print_lines, print_table, say
+from vaengine.output import print_events, print_lines, print_table, say
 from vaengine.supervision import Beginning, calls_for_it, supervised
 from vaengine.terminal import outlive_terminal
 
@@ -97,6 +97,7 @@ def run(
     """Annotate videos; the same command again does only what is missing."""
     from vaengine.conduct import carry_out, foretell
     from vaengine.options import RunOptions, asked
+    from vaengine.preset_table import Opening
     from vaengine.signals import Signals
 
     options = RunOptions(
@@ -117,9 +118,7 @@ def run(
         verbose=verbose,
     )
     with Signals() as signals:
-        announce = Once()  # the first line: before weights are fetched or converted, where that has to be
-        found = asked(options, fetch=not dry_run, announce=announce)
-        announce(found.preset_line)
+        found = asked(options, fetch=not dry_run, announce=Opening())  # before weights are fetched or converted, where that has to be
         if dry_run:
             raise typer.Exit(foretell(found.request, as_json=as_json))
         raise typer.Exit(carry_out(found.request, signals, as_json=as_json, beginning=context.obj))
@@ -164,12 +163,13 @@ def status(
 
     with closing(opened(out, db)) as store:
         seen = overview.overview(store, every=every)
+        found = {} if as_json else overview.found_in_rows(store, seen, limit)
     if as_json:
         print_events(overview.status_events(seen))
         return
     print_lines(overview.summary_lines(seen))
     print_table(overview.batch_table(seen, limit), overview.rest(len(seen.runs), limit, "batches"))
-    print_table(overview.video_table(seen, limit), overview.rest(len(seen.videos), limit, "videos"))
+    print_table(overview.video_table(seen, limit, found), overview.rest(len(seen.videos), limit, "videos"))
 
 
 @app.command()
@@ -191,7 +191,8 @@ def errors(
     elif not found:
         typer.echo("no failures")
     else:
-        print_table(overview.failure_table(found[:limit]), overview.rest(len(found), limit, "failures"))
+        table = overview.failure_table(found)
+        print_table(table.first(limit), overview.rest(len(table.rows), limit, "failures"))
 
 
 app.command()(doctor)

@@ -12,7 +12,7 @@ from schemas.errors import VaengineError
 from schemas.job import BatchJob, JobStatus
 from vaengine import report as reports
 from vaengine.checkpoint import path_in
-from vaengine.child_process import KEPT, LIVE
+from vaengine.child_process import CURSORLESS, KEPT, LIVE
 from vaengine.found_counts import FoundCounts, found_in, found_line
 from vaengine.inputs import left_alone_text
 from vaengine.output import print_event, print_events, print_lines, print_styled, print_table
@@ -20,6 +20,8 @@ from vaengine.supervision import tell_parent
 from vaengine.weak_models import weak_points
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from schemas.job import BatchReport
     from schemas.progress import Snapshot
     from vaengine.request import RunRequest
@@ -43,11 +45,14 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
     if beginning is not None:
         request = replace(request, batch_id=request.batch_id or beginning.batch_id, since=beginning.at)
     finishes: Finishes | None = None
-    with display_for(as_json=as_json, verbose=request.verbose) as display:
+    elapsed_s = clock_since(beginning.at if beginning else datetime.now(UTC))
+    with display_for(as_json=as_json, verbose=request.verbose, elapsed_s=elapsed_s) as display:
+        if display.hides_cursor:
+            tell_parent(CURSORLESS)
 
         def listen(snapshot: Snapshot) -> None:
             signals.rearm()  # ray.init took SIGTERM
-            display(snapshot)
+            display(snapshot if as_json else replace(snapshot, elapsed_s=elapsed_s()))
             if display.live:
                 tell_parent(LIVE)
             if as_json and finishes:
@@ -62,9 +67,15 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
             return engine.run()
 
         report = run_in_turn(request, run)
-    tell(report, request, as_json=as_json, since=beginning.at if beginning else None)
+    tell(report, request, as_json=as_json, elapsed_s=elapsed_s())
     reports.write_report(report, request.out, request.presets)
     return reports.exit_code(report)
+
+
+def clock_since(at: datetime) -> Callable[[], float]:
+    """Seconds since `at`; of this machine's clock that is never set back."""
+    before_s, began_s = (datetime.now(UTC) - at).total_seconds(), time.monotonic()
+    return lambda: max(0.0, before_s) + time.monotonic() - began_s
 
 
 class Finishes:
@@ -96,14 +107,13 @@ class Finishes:
             return [job for job in jobs if job.status in (JobStatus.COMPLETED, JobStatus.FAILED) and job.job_id not in self._told]
 
 
-def tell(report: BatchReport, request: RunRequest, *, as_json: bool, since: datetime | None = None) -> None:
-    """The end of a run on standard output; `since` is when the command was given."""
+def tell(report: BatchReport, request: RunRequest, *, as_json: bool, elapsed_s: float | None = None) -> None:
+    """The end of a run on standard output; `elapsed_s` is the time since the command was given."""
     if as_json:
         print_events(reports.video_events(report))
         print_event({**reports.report_event(report), "left_alone": dict(request.left_alone)})
         return
     found = found_of(report, request)
-    elapsed_s = (datetime.now(UTC) - since).total_seconds() if since else None
     print_table(reports.outcome_table(report, found), reports.more(report))
     left_alone = filter(None, [left_alone_text(request.left_alone)])
     total = filter(None, [found_line(sum(found.values(), FoundCounts()), len(found))])

@@ -17,9 +17,12 @@ from vaengine.quantities import clock, counted, timestamp
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
+    from rich.spinner import Spinner
 
 PLAIN_SECONDS: Final = 5.0  # between two plain lines
 EVENT_SECONDS: Final = 2.0  # between two progress events
+STARTING: Final = "starting Ray, reading the videos"
+REDRAWN_PER_SECOND: Final = 8.0
 LOAD_SECONDS: Final = 2.0  # between two measurements of the machine
 
 
@@ -29,27 +32,35 @@ class Display(Protocol):
     @property
     def live(self) -> bool: ...
 
+    @property
+    def hides_cursor(self) -> bool: ...
+
     def __call__(self, snapshot: Snapshot) -> None: ...
     def __enter__(self) -> Display: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
 
 
-def display_for(*, as_json: bool, verbose: bool) -> Display:
-    """The display that fits where the output goes; verbose logs would tear live bars apart, so then there are plain lines."""
+def display_for(*, as_json: bool, verbose: bool, elapsed_s: Callable[[], float] | None = None) -> Display:
+    """The display that fits where the output goes; verbose logs would tear live bars apart, so then there are plain lines.
+
+    `elapsed_s` is the clock that it shows before there is any progress.
+    """
     if as_json:
         return Events(sys.stdout)
     from rich.console import Console
 
     console = Console(stderr=True)
     if console.is_terminal and not console.is_dumb_terminal and not verbose:
-        return Bars(console)
+        return Bars(console, elapsed_s)
     return Lines(sys.stderr)
 
 
 def videos_text(snapshot: Snapshot) -> str:
-    """`3 of 10 videos (2 skipped, 1 failed)`; `10+` while more may be found."""
+    """`3 of 10 videos (2 up to date, 1 failed)`; `10+` while more may be found."""
     total = f"{snapshot.videos_total:,}{'+' if snapshot.probing else ''}"
-    asides = [f"{number:,} {word}" for number, word in ((snapshot.videos_skipped, "skipped"), (snapshot.videos_failed, "failed")) if number]
+    asides = [
+        f"{number:,} {word}" for number, word in ((snapshot.videos_skipped, "up to date"), (snapshot.videos_failed, "failed")) if number
+    ]
     return f"{snapshot.videos_done:,} of {total} videos" + (f" ({', '.join(asides)})" if asides else "")
 
 
@@ -156,6 +167,7 @@ class Lines:
     """Plain lines: the state every few seconds, each failure at once, the last state at the end."""
 
     live: Final = False
+    hides_cursor: Final = False
 
     def __init__(self, stream: TextIO, every: Every | None = None) -> None:
         self._stream = stream
@@ -177,6 +189,7 @@ class Lines:
         write_line(plain_line(snapshot, self._load.read()), self._stream)
 
     def __enter__(self) -> Lines:
+        write_line(STARTING, self._stream)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -188,6 +201,7 @@ class Events:
     """One JSON object a line: progress every few seconds, each failure at once, the last state at the end."""
 
     live: Final = False
+    hides_cursor: Final = False
 
     def __init__(self, stream: TextIO, every: Every | None = None) -> None:
         self._stream = stream
@@ -215,19 +229,27 @@ class Events:
 
 
 class Bars:
-    """Live bars, redrawn with each snapshot: one per pipeline, one over all, the pace, the machine, the last failures."""
+    """Live bars, redrawn with each snapshot: one per pipeline, one over all, the pace, the machine, the last failures.
 
-    live: Final = True
+    Until there is any progress to show: that Ray is started, with a clock that goes on by itself.
+    """
 
-    def __init__(self, console: Console) -> None:
+    hides_cursor: Final = True
+
+    def __init__(self, console: Console, elapsed_s: Callable[[], float] | None = None) -> None:
         from rich.live import Live
 
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self.live = False  # once there are bars
+        beginning = Starting(elapsed_s or since_now())
+        self._live = Live(beginning, console=console, auto_refresh=True, refresh_per_second=REDRAWN_PER_SECOND, transient=True)
         self._every = Every(LOAD_SECONDS)
         self._meter = LoadMeter()
         self._load = self._meter.read()
 
     def __call__(self, snapshot: Snapshot) -> None:
+        if not (snapshot.pipelines or snapshot.failures or self.live):
+            return  # nothing has come out yet
+        self.live = True
         if self._every.due():
             self._load = self._meter.read()
         self._live.update(drawing(snapshot, self._load), refresh=True)
@@ -238,6 +260,25 @@ class Bars:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._live.stop()
+
+
+def since_now(now: Callable[[], float] = time.monotonic) -> Callable[[], float]:
+    """A clock that begins here, in seconds."""
+    began_s = now()
+    return lambda: now() - began_s
+
+
+class Starting:
+    """What is seen before there is progress, drawn anew each time: a spinner, the clock, and what is being done."""
+
+    def __init__(self, elapsed_s: Callable[[], float]) -> None:
+        from rich.spinner import Spinner
+
+        self._spinner, self._elapsed_s = Spinner("dots"), elapsed_s
+
+    def __rich__(self) -> Spinner:
+        self._spinner.update(text=f"{clock(self._elapsed_s())}  {STARTING}")
+        return self._spinner
 
 
 def drawing(snapshot: Snapshot, load: Load) -> Group:

@@ -101,7 +101,7 @@ def _choice(pipeline: str, resolution: Resolution, decision: Decision | None) ->
 
 
 def _order(pipeline: str, resolution: Resolution, workshop: Workshop) -> Order:
-    return Order(pipeline, resolution.asked, resolution.presets[pipeline], workshop, lambda: workshop.announce(resolution.line))
+    return Order(pipeline, resolution.asked, resolution.presets[pipeline], workshop, lambda: workshop.announce(resolution))
 
 
 def _beneath(resolution: Resolution, first: Settings) -> Layer:

@@ -19,7 +19,9 @@ class Load:
 
     def __str__(self) -> str:
         gpus = [f"GPU {share:.0f} % {size(used)} of {size(total)}" for share, used, total in self.gpus]
-        return " · ".join([f"CPU {self.cpu_percent:.0f} %", f"memory {size(self.memory_used)} of {size(self.memory_total)}", *gpus])
+        return " · ".join(
+            [f"machine: CPU {self.cpu_percent:.0f} %", f"memory {size(self.memory_used)} of {size(self.memory_total)}", *gpus]
+        )
 
 
 class LoadMeter:

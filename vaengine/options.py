@@ -25,6 +25,7 @@ from vaengine.request import RunRequest
 from vaengine.workshop import workshop
 
 PATHS: Final = ("person.weights", "models.folder", "models.cache")
+AS_BEFORE: Final = "as before"
 NAMES_OR_PATHS: Final = ("face.pack", "audio.model", "audio.align_model", "audio.speaker_model", "audio.events_model")
 
 
@@ -57,10 +58,11 @@ class Asked:
     preset_line: str
 
 
-def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], None] = lambda line: None) -> Asked:
+def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[Resolution], None] = lambda resolution: None) -> Asked:
     """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot be run.
 
-    Weights that are not here are fetched, unless told otherwise as for a dry run; `announce` then hears first what the preset came to.
+    Weights that are not here are fetched, unless told otherwise as for a dry run; `announce` hears what the preset came to, before that
+    and at the end.
     """
     file = batch_file(options.config)
     named = options.pipelines or ",".join(file.texts("pipelines"))
@@ -78,6 +80,7 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[str], 
         pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
     else:
         settings, resolution = _fitted(told, pipelines, url, fetch=fetch, announce=announce)
+    announce(resolution)
     request = RunRequest(
         inputs=inputs,
         left_alone=found.left_alone,
@@ -109,14 +112,14 @@ def resolved(
     *,
     store_url: str | None = None,
     fetch: bool = False,
-    announce: Callable[[str], None] = lambda line: None,
+    announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> tuple[Configuration, Resolution]:
     """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own; fitted to this machine."""
     return _fitted(_told(options, file), pipelines, store_url, fetch=fetch, announce=announce)
 
 
 def _fitted(
-    told: Layer, pipelines: tuple[str, ...], url: str | None, *, fetch: bool, announce: Callable[[str], None]
+    told: Layer, pipelines: tuple[str, ...], url: str | None, *, fetch: bool, announce: Callable[[Resolution], None]
 ) -> tuple[Configuration, Resolution]:
     return fitted(told, pipelines, workshop(told, url, fetch=fetch, pipelines=pipelines, announce=announce))
 
@@ -128,7 +131,7 @@ def fitted_as_before(
     told: Layer,
     *,
     fetch: bool = True,
-    announce: Callable[[str], None] = lambda line: None,
+    announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> tuple[Configuration, Resolution]:
     """Settings as the store has them; each pipeline that there were results of keeps the preset it was made with.
 
@@ -138,8 +141,12 @@ def fitted_as_before(
 
     found = before(url, inputs, asked, told, folders_of(configuration.configured(told).settings.models.folder, os.environ))
     settings, resolution = _fitted(found.told, found.pipelines, url, fetch=fetch, announce=announce)
-    whys = {**resolution.whys, **dict.fromkeys(found.presets, "as before")}
-    return settings, replace(resolution, presets={**resolution.presets, **found.presets}, whys=whys, record={})
+    whys = {**resolution.whys, **dict.fromkeys(found.presets, AS_BEFORE)}
+    choices = tuple(
+        replace(one, preset=found.presets[one.pipeline], reason=AS_BEFORE) if one.pipeline in found.presets else one
+        for one in resolution.choices
+    )
+    return settings, replace(resolution, presets={**resolution.presets, **found.presets}, whys=whys, record={}, choices=choices)
 
 
 def replace_of(file: BatchFile) -> Replace:

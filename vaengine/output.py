@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TextIO
 
 # Names of files may hold them: control characters, which a terminal obeys, and marks that turn the direction of text around.
@@ -31,18 +31,6 @@ def in_one_cell(text: str) -> str:
 def say(text: str) -> None:
     """One line on standard error."""
     write_line(printable(" ".join(text.split())), sys.stderr)
-
-
-class Once:
-    """Says the first of its lines and no other: whoever knows it first may tell it."""
-
-    def __init__(self) -> None:
-        self._said = False
-
-    def __call__(self, line: str) -> None:
-        if not self._said:
-            say(line)
-        self._said = True
 
 
 def write_line(line: str, stream: TextIO) -> None:
@@ -85,6 +73,10 @@ class Table:
         if any(len(row) != len(self.titles) for row in self.rows):
             raise ValueError(f"every row needs {len(self.titles)} cells")
         object.__setattr__(self, "rows", tuple(tuple(map(in_one_cell, row)) for row in self.rows))
+
+    def first(self, rows: int) -> Table:
+        """The same with this many rows at most."""
+        return replace(self, rows=self.rows[:rows])
 
     def lines(self) -> list[str]:
         """As aligned columns, never folded: for files and pipes."""

@@ -10,7 +10,8 @@ from typing import Any, Final
 from actors.stores.rows import time_text
 from schemas.job import BatchJob, JobStatus
 from schemas.store import StorageBackend, StoredBatch
-from vaengine.output import Table
+from vaengine.found_counts import TITLES, FoundCounts, found_in
+from vaengine.output import Table, shown_path
 from vaengine.quantities import counted, timestamp
 from vaengine.run_states import IN_WORK, INTERRUPTED, RunState, run_states, shown_states, superseded
 
@@ -157,13 +158,26 @@ def _cures(seen: Overview) -> Iterator[tuple[str, str]]:
         yield "next", f"what was committed is kept; go on with: vaengine resume {batch.batch.batch_id if batch else 'BATCH'}"
 
 
-def video_table(seen: Overview, rows: int = ROWS) -> Table:
-    """The videos, `rows` at most."""
-    shown = seen.videos[:rows]
+def video_table(seen: Overview, rows: int = ROWS, found: Mapping[str, FoundCounts] | None = None) -> Table:
+    """The videos, `rows` at most, with what was `found`, by job."""
+    shown, counts = seen.videos[:rows], found or {}
     lines = tuple(
-        (video.path, _state_text(video), counts_text(Counter(video.pipelines.values())), f"{video.annotations:,}") for video in shown
+        (
+            shown_path(video.path),
+            _state_text(video),
+            *counts.get(video.job_id, FoundCounts()).cells,
+            counts_text(Counter(video.pipelines.values())),
+        )
+        for video in shown
     )
-    return Table(("video", "status", "pipelines", "annotations"), lines, tuple(COLOURS.get(video.status, "") for video in shown))
+    colours = tuple(COLOURS.get(video.status, "") for video in shown)
+    return Table(("video", "status", *TITLES, "pipelines"), lines, colours, names=0)
+
+
+def found_in_rows(store: StorageBackend, seen: Overview, rows: int = ROWS) -> dict[str, FoundCounts]:
+    """What the complete results of the first `rows` jobs have, by job."""
+    jobs = store.jobs(job_ids=[video.job_id for video in seen.videos[:rows]])
+    return found_in(store, jobs, by=lambda job: job.job_id)
 
 
 def _state_text(video: VideoRow) -> str:
@@ -171,16 +185,19 @@ def _state_text(video: VideoRow) -> str:
 
 
 def batch_table(seen: Overview, rows: int = ROWS) -> Table:
-    """The runs of batches, newest first, `rows` at most."""
+    """The runs of batches, newest first, `rows` at most; times are UTC, as they are stored."""
     shown = ((run.batch, run.word) for run in seen.runs[:rows])
     lines = tuple((batch.batch_id, batch.started_at, word, f"{len(batch.inputs):,}") for batch, word in shown)
-    return Table(("batch", "started", "outcome", "inputs"), lines)
+    return Table(("batch", "started (UTC)", "outcome (UTC)", "inputs"), lines)
 
 
 def failure_table(found: Iterable[Failure]) -> Table:
-    """One line per failed pipeline; the path has its own column."""
-    rows = ((line.path, line.pipeline, line.kind, line.message.removeprefix(f"{line.path}: ")) for line in found)
-    return Table(("video", "pipeline", "kind", "message"), tuple(rows))
+    """One line for each reason that a file failed for, with all the pipelines that it holds for; the path has its own column."""
+    pipelines: dict[tuple[str, str, str], list[str]] = {}
+    for line in found:
+        pipelines.setdefault((line.path, line.kind, line.message.removeprefix(f"{line.path}: ")), []).append(line.pipeline)
+    rows = tuple((shown_path(path), ", ".join(filter(None, names)), kind, message) for (path, kind, message), names in pipelines.items())
+    return Table(("video", "pipelines", "kind", "message"), rows, names=0)
 
 
 def rest(there: int, rows: int, noun: str) -> str:

@@ -150,7 +150,7 @@ def log_lines(events: Iterable[Event], *, details: bool) -> Iterator[str]:
     """Events as text, tracebacks indented below theirs."""
     for event in events:
         pipeline = f" {event.pipeline}" if event.pipeline else ""
-        yield f"{event.at:%Y-%m-%d %H:%M:%S} {event.job_id[:8]} {event.name}{pipeline}: {event.message or ''}".rstrip(": ")
+        yield f"{event.at:%Y-%m-%d %H:%M:%S} UTC {event.job_id[:8]} {event.name}{pipeline}: {event.message or ''}".rstrip(": ")
         if details and event.detail:
             yield from (f"    {line}" for line in event.detail.splitlines())
 

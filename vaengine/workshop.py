@@ -26,7 +26,7 @@ from vaengine.models.download import Source, obtain
 from vaengine.models.hub import Hub
 from vaengine.models.transfer import reachable
 from vaengine.models.weights import standing
-from vaengine.presets import AUTO, EMBEDDED, Surroundings
+from vaengine.presets import AUTO, EMBEDDED, Resolution, Surroundings
 
 PROBE_SECONDS: Final = 2.0
 NEURAL: Final = (PERSON, FACE, AUDIO)
@@ -38,7 +38,7 @@ def workshop(
     *,
     fetch: bool,
     pipelines: Sequence[str] = AVAILABLE,
-    announce: Callable[[str], None] = lambda line: None,
+    announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> Workshop:
     """Folders, network, GPU, and what the store at `store_url` was begun with, if there is one; `fetch` allows to download weights."""
     from cluster.inventory import local_inventory

@@ -87,11 +87,15 @@ def test_without_options_results_go_below_the_working_folder(engine: type[FakeEn
     assert (request.pipelines, request.files, request.limit) == (AVAILABLE, True, None)
 
 
-def test_the_first_line_on_stderr_says_what_the_preset_came_to(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_lines_on_stderr_say_what_works_once_and_that_ray_is_started(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
     cli.outcome(["run", "clip.mp4"])
-    first = capsys.readouterr().err.splitlines()[0]
-    assert first.startswith("preset auto: scene_detection = embedded")
-    assert "no neural weights" in first
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("preset auto")
+    assert [line.split()[0] for line in lines[1:5]] == ["scenes", "persons", "faces", "audio"]
+    assert [line for line in lines if line.startswith("starting Ray")] == lines[5:6]
+    assert max(map(len, lines[:6])) <= 100
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:

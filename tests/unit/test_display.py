@@ -20,6 +20,7 @@ from vaengine.display import (
     Every,
     Failures,
     Lines,
+    Starting,
     drawing,
     pace_text,
     plain_line,
@@ -78,8 +79,8 @@ def test_one_is_not_plural() -> None:
 
 def test_the_line_has_videos_frames_pace_time_left_and_load() -> None:
     assert plain_line(BUSY, LOAD) == (
-        "[0:14] 3 of 10 videos (2 skipped, 1 failed) · 1,200 of 5,400 frames · 120.0 frames/s · 4.0x real time · about 0:35 left"
-        " · CPU 150 % · memory 3.0 GiB of 8.0 GiB · GPU 40 % 1.0 GiB of 2.0 GiB"
+        "[0:14] 3 of 10 videos (2 up to date, 1 failed) · 1,200 of 5,400 frames · 120.0 frames/s · 4.0x real time · about 0:35 left"
+        " · machine: CPU 150 % · memory 3.0 GiB of 8.0 GiB · GPU 40 % 1.0 GiB of 2.0 GiB"
     )
 
 
@@ -120,7 +121,7 @@ def test_plain_lines_come_every_few_seconds_failures_at_once_and_the_last_state_
             now.now = second
             display(replace(BUSY, elapsed_s=second, failure_count=second // 3, failures=("f",) if second >= 3 else ()))
     lines = stream.getvalue().splitlines()
-    assert [line[:6] for line in lines] == ["[0:00]", "failed", "[0:05]", "failed", "[0:07]"]
+    assert [line[:6] for line in lines] == ["starti", "[0:00]", "failed", "[0:05]", "failed", "[0:07]"]
 
 
 def test_events_are_one_json_object_a_line() -> None:
@@ -187,3 +188,21 @@ def test_the_meter_reads_this_machine() -> None:
     load = LoadMeter().read()
     assert 0 < load.memory_used < load.memory_total
     assert load.cpu_percent >= 0
+
+
+def test_before_any_progress_a_terminal_shows_that_ray_is_started_with_a_clock_that_goes_on() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    seconds = iter((3.0, 75.0))
+    starting = Starting(lambda: next(seconds))
+    for told in ("0:03  starting Ray", "1:15  starting Ray"):
+        console.print(starting)
+        assert told in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_bars_come_with_the_first_progress() -> None:
+    display = Bars(Console(file=io.StringIO(), force_terminal=True, width=80))
+    with display:
+        display(Snapshot(videos_total=2, videos_skipped=1))
+        assert not display.live
+        display(Snapshot(videos_total=2, pipelines={"scene_detection": PipelineProgress(1, 2, 0, 0)}))
+        assert display.live

@@ -101,7 +101,7 @@ def test_a_dry_run_plans_with_the_digest_a_pack_will_have(tmp_path: Path, loaded
 
 
 def test_a_preset_fetches_its_pack_after_it_was_announced_and_names_the_pipeline_where_it_cannot(tmp_path: Path) -> None:
-    told: list[str] = []
+    told: list[Resolution] = []
 
     def fetch(model, begin):
         begin()
@@ -109,7 +109,7 @@ def test_a_preset_fetches_its_pack_after_it_was_announced_and_names_the_pipeline
 
     with pytest.raises(WeightsMissing, match=r"'fast' cannot run face_analysis: buffalo_s\.zip: no network"):
         fit({"preset": "fast"}, tmp_path, fetch=fetch, announce=told.append)
-    assert "licence: non-commercial research" in told[0]
+    assert "licence: non-commercial research" in told[0].line
 
 
 def test_a_pack_of_the_catalogues_name_with_other_content_is_refused(tmp_path: Path) -> None:

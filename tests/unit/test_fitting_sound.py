@@ -93,14 +93,14 @@ def test_without_models_there_are_voice_activity_and_loudness_and_no_text(hub: F
 
 def test_a_preset_fetches_all_it_listens_with_and_says_what_it_does_without(hub: FakeHub) -> None:
     hub.has = ("small", AUDIO_SET)
-    told: list[str] = []
+    told: list[Resolution] = []
     settings, resolution = fit({"preset": "fast"}, hub, announce=told.append)
     audio = settings.audio
     assert (audio.model, audio.model_sha256) == (str(hub.cache / "small"), "small")
     assert audio.events_model == str(hub.cache / AUDIO_SET)
     assert (audio.device, audio.compute_type, audio.speakers) == ("cpu", "int8", "off")
     assert f"audio_processing = fast (Whisper small in int8 on cpu, no speakers: {TOKEN}; as asked)" in resolution.line
-    assert told[0] == resolution.line, "announced before anything was fetched"
+    assert told[0].line == resolution.line, "announced before anything was fetched"
     assert models_of(settings, (AUDIO,)) == {AUDIO: {"file": "small", "sha256": "small"}}
 
 

@@ -236,3 +236,23 @@ def test_errors_are_by_pipeline_and_a_video_that_never_began_is_one_too() -> Non
     ]
     assert overview.failure_table(found).rows[0] == ("/v/2.mp4", PERSON, "truncated", "broken")
     assert list(overview.failure_events(found))[-1]["failed"] == 2
+
+
+def test_a_file_that_failed_for_one_reason_is_one_row_with_all_its_pipelines() -> None:
+    same = [overview.Failure("v2", "/v/2.mp4", name, "empty_file", "/v/2.mp4: the file is empty") for name in (SCENE, PERSON)]
+    other = overview.Failure("v2", "/v/2.mp4", "face_analysis", "truncated", "broken")
+    table = overview.failure_table([*same, other])
+    assert table.rows == (
+        ("/v/2.mp4", f"{SCENE}, {PERSON}", "empty_file", "the file is empty"),
+        ("/v/2.mp4", "face_analysis", "truncated", "broken"),
+    )
+    assert table.first(1).rows == table.rows[:1]
+
+
+def test_status_has_the_columns_of_the_report_and_says_that_times_are_utc() -> None:
+    seen = overview.overview(Shelf())  # type: ignore[arg-type]
+    job_id = seen.videos[0].job_id
+    table = overview.video_table(seen, 2, {job_id: FoundCounts(scenes=4)})
+    assert table.titles[2:6] == ("scenes", "persons", "faces", "speech")
+    assert [row[2] for row in table.rows] == ["4", "-"]
+    assert "UTC" in overview.batch_table(seen).titles[1]

@@ -11,7 +11,7 @@ from schemas.errors import InvalidSetting, ModelError, PackageMissing, UsageErro
 from schemas.model import ModelFile, Packaged
 from vaengine.models import weights
 from vaengine.models.hub import Hub
-from vaengine.presets import AUTO, EMBEDDED, Surroundings
+from vaengine.presets import AUTO, EMBEDDED, Resolution, Surroundings
 
 Fetch = Callable[[ModelFile, Callable[[], None]], Path]  # the second is called once the file begins to come
 
@@ -30,7 +30,7 @@ class Workshop:
     fetch: Fetch | None = None
     hub: Hub = field(default_factory=Hub)
     recorded: Callable[[str], str | None] = lambda key: None
-    announce: Callable[[str], None] = lambda line: None
+    announce: Callable[[Resolution], None] = lambda resolution: None
 
 
 @dataclass(frozen=True, slots=True)
