@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import traceback
+import warnings
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,12 +16,13 @@ from schemas.errors import UsageError, VaengineError
 from vaengine.cli_config import config_app
 from vaengine.cli_db import db_app
 from vaengine.cli_doctor import doctor
-from vaengine.cli_identities import identities
+from vaengine.cli_identities import identities_app
 from vaengine.cli_migrate import migrate
 from vaengine.cli_models import models_app
 from vaengine.cli_options import Config, Db, Json, Keep, Models, Out, Preset, Replace, Set
 from vaengine.cli_pictures import plot, render
 from vaengine.cli_steering import cancel, logs, pause, quarantine_app, retry
+from vaengine.help_sections import CommandSections
 from vaengine.output import print_events, print_lines, print_table, say
 from vaengine.supervision import Beginning, calls_for_it, supervised
 from vaengine.terminal import outlive_terminal
@@ -39,8 +42,9 @@ CommandLineError: type[Exception] = next(kind for kind in typer.BadParameter.__m
 
 app = typer.Typer(
     name="vaengine",
-    help="Annotates folders of videos: scenes, persons, faces and sound, exactly once, whatever happens on the way.",
-    epilog="Exit codes: 0 all done; 1 some work failed; 2 wrong use, nothing stored; 129, 130, 143 stopped, what was done is kept.",
+    cls=CommandSections,
+    help="Find scenes, people, faces and speech in folders of videos. Interrupted runs continue.",
+    epilog="Exit codes: 0 all done; 1 some work failed; 2 wrong use, nothing stored; 129, 130, 143 stopped, finished results are kept.",
     add_completion=False,
     rich_markup_mode=None,  # plain help is half as slow to show, and `[default: ...]` is no markup
     pretty_exceptions_enable=False,
@@ -50,6 +54,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(db_app, name="db")
+app.add_typer(identities_app, name="identities")
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show Ray's logs and bars, and tracebacks of errors.")]
 
@@ -92,14 +97,17 @@ def run(
     keep: Keep = False,
     as_before: Annotated[bool, typer.Option("--as-before", help="With the settings that the store's results were made with.")] = False,
     all_media: Annotated[bool, typer.Option("--all-media", help="Of folders take sound too, and media under any name.")] = False,
+    input_: Annotated[str | None, typer.Option("--input", "--video", hidden=True)] = None,
+    resume_: Annotated[str | None, typer.Option("--resume", hidden=True)] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Annotate videos; the same command again does only what is missing."""
+    """Annotate videos. The same command again does what is missing."""
     from vaengine.conduct import carry_out, foretell
     from vaengine.options import RunOptions, asked
     from vaengine.preset_table import Opening
     from vaengine.signals import Signals
 
+    refuse_old_options(input_, resume_)
     options = RunOptions(
         paths=tuple(paths or ()),
         out=out,
@@ -127,7 +135,9 @@ def run(
 @app.command()
 def resume(
     context: typer.Context,
-    batch: Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, or the path of its checkpoint_<batch>.json.")],
+    batch: Annotated[
+        str | None, typer.Argument(metavar="BATCH", help="Batch id, or path of its checkpoint_<batch>.json.  [default: the newest]")
+    ] = None,
     out: Out = None,
     db: Db = None,
     replace: Replace = False,
@@ -135,16 +145,22 @@ def resume(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Go on with a batch that was stopped, killed or had failures."""
+    """Continue a batch: stopped, killed, paused or failed parts."""
     from vaengine.conduct import carry_out
     from vaengine.location import checkpoint_of
+    from vaengine.preset_table import NAMES
+    from vaengine.quantities import counted
     from vaengine.signals import Signals
+    from vaengine.steering import unpaused
 
     with Signals() as signals:
         answer = one_answer(replace=replace, keep=keep)
         request = checkpoint_of(batch, out, db).request(verbose=verbose).answered(answer)
-        presets = "; ".join(f"{pipeline} = {preset}" for pipeline, preset in request.presets.items())
-        say(f"batch {request.batch_id}: {len(request.batch_inputs)} inputs as first asked; preset {request.settings.preset}: {presets}")
+        which = "the newest batch" if batch is None else "batch"
+        presets = ", ".join(f"{NAMES[pipeline]} {preset}" for pipeline, preset in request.presets.items())
+        say(f"{which} {request.batch_id}: {counted(len(request.batch_inputs), 'input')} as first asked; {presets}")
+        if paused := unpaused(request.store_url, request.batch_id or ""):
+            say(f"{counted(paused, 'paused job')} asked for again")
         raise typer.Exit(carry_out(request, signals, as_json=as_json, beginning=context.obj))
 
 
@@ -157,7 +173,7 @@ def status(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """What a store holds and how far a run is: jobs by state, rate and time left, batches, videos."""
+    """Show progress and results: jobs, batches, videos."""
     from vaengine import overview
     from vaengine.location import opened
 
@@ -180,7 +196,7 @@ def errors(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """What failed in a store, and why."""
+    """Show what failed, and why."""
     from vaengine import overview
     from vaengine.location import opened
 
@@ -196,7 +212,6 @@ def errors(
 
 
 app.command()(doctor)
-app.command()(identities)
 for command in (cancel, pause, retry, logs):
     app.command()(command)
 app.command()(migrate)
@@ -210,6 +225,14 @@ def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | N
     if len(set(named)) > 1:
         raise UsageError(f"--preset, --fast and --high-quality say different things ({', '.join(named)}): give one")
     return named[0] if named else None
+
+
+def refuse_old_options(path: str | None, batch: str | None) -> None:
+    """Raises `UsageError` with the command to give instead of options that other tools and earlier versions have."""
+    if path is not None:
+        raise UsageError(f"the path of a video is given without an option: vaengine run {shlex.quote(path)}")
+    if batch is not None:
+        raise UsageError(f"a batch is continued by a command of its own: vaengine resume {shlex.quote(batch)}")
 
 
 def one_answer(*, replace: bool, keep: bool, as_before: bool = False) -> Mode | None:
@@ -235,6 +258,8 @@ def outcome(arguments: list[str], beginning: Beginning | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names may be any bytes
     verbose = not {"-v", "--verbose"}.isdisjoint(arguments)
+    if not verbose:
+        quiet_libraries()
     try:
         code = app(args=arguments, prog_name="vaengine", standalone_mode=False, obj=beginning)
     except CommandLineError as error:
@@ -248,6 +273,11 @@ def outcome(arguments: list[str], beginning: Beginning | None = None) -> int:
             traceback.print_exc()
         return _failed(f"internal: {type(error).__name__}: {error}; run it again with -v for the details, and please report them", 1)
     return code if isinstance(code, int) else 0
+
+
+def quiet_libraries() -> None:
+    """Warnings that Ray and SQLAlchemy give about their own insides are for their developers; those of other modules stay."""
+    warnings.filterwarnings("ignore", module=r"(ray|sqlalchemy)(\.|$)")
 
 
 def _failed(message: str, code: int) -> int:

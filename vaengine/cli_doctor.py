@@ -22,7 +22,7 @@ def doctor(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Is everything here that a run needs?"""
+    """Check that everything a run needs is installed."""
     if clean:
         raise typer.Exit(cleaned(out, db, as_json=as_json))
     from vaengine import doctor as examination

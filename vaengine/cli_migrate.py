@@ -30,7 +30,10 @@ def migrate(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Move all results from one store to another, with proof that they are equal; give it again after an interruption."""
+    """Copy all results to another store and verify them.
+
+    If it is interrupted, run the command again.
+    """
     from vaengine import migration, migration_report
     from vaengine.transfer_display import shown
 

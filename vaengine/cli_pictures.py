@@ -48,7 +48,7 @@ def render(
     untracked: Annotated[bool, typer.Option("--untracked", help="Draw boxes of persons in no track too.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """A video with boxes, ids, poses, faces, subtitles and a timeline drawn in."""
+    """Draw boxes, poses, faces and subtitles into a video."""
     from vaengine.location import opened
     from vaengine.lookup import results_of
     from vaengine.pictures.render import RenderOptions
@@ -85,7 +85,7 @@ def plot(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Lanes of what is seen and heard in a video, or an overview of a batch."""
+    """Plot a timeline of a video, or an overview of a batch."""
     from vaengine.location import opened
     from vaengine.pictures.plot import FORMATS, format_for, picture_bytes
     from vaengine.pictures.target import check_target, whole_file

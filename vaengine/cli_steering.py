@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -18,28 +19,28 @@ if TYPE_CHECKING:
 Jobs = Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Ids of jobs or videos (their beginning will do), names or paths.")]
 All = Annotated[bool, typer.Option("--all", help="Every job of the store.")]
 
-quarantine_app = typer.Typer(help="What was given up because it ends the process that works on it.")
+quarantine_app = typer.Typer(help="Videos given up because they crash the worker.")
 
 
 def cancel(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Call jobs off, running or not; what they have is kept."""
+    """Cancel jobs. Results so far are kept."""
     from vaengine import steering
 
     _steer("cancelled", steering.cancel, jobs, every, out, db, as_json=as_json)
 
 
 def pause(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Begin nothing more of jobs until `vaengine retry` asks for them again."""
+    """Pause jobs. `vaengine resume` continues them."""
     from vaengine import steering
 
-    _steer("paused", steering.pause, jobs, every, out, db, as_json=as_json)
+    _steer("paused", steering.pause, jobs, every, out, db, as_json=as_json, then=steering.how_to_unpause)
 
 
 def retry(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Ask again for what failed, was cancelled or is paused."""
+    """Try failed, cancelled or paused jobs again."""
     from vaengine import steering
 
-    _steer("retried", steering.retry, jobs, every, out, db, as_json=as_json, goes_on=True)
+    _steer("retried", steering.retry, jobs, every, out, db, as_json=as_json, then=steering.how_it_goes_on)
 
 
 @quarantine_app.command("list")
@@ -65,11 +66,11 @@ def quarantine_release(
     """Let jobs out of quarantine: they are tried again."""
     from vaengine import steering
 
-    _steer("released", steering.released, jobs, every, out, db, as_json=as_json, goes_on=True)
+    _steer("released", steering.released, jobs, every, out, db, as_json=as_json, then=steering.how_it_goes_on)
 
 
 def logs(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """What happened to jobs: when they began, each try that failed, how they ended."""
+    """Show what happened to jobs, step by step (times UTC)."""
     from vaengine import steering
     from vaengine.location import opened
 
@@ -90,7 +91,7 @@ def _steer(
     db: str | None,
     *,
     as_json: bool,
-    goes_on: bool = False,
+    then: Callable[[StorageBackend, str], str] | None = None,
 ) -> None:
     """Open the store for writing, have `act` done to the jobs that are meant, and tell which it concerned."""
     from actors.stores import open_store
@@ -101,7 +102,7 @@ def _steer(
     with closing(open_store(stored_at(db, out))) as store:
         named = steering.chosen(store, names or (), every=every)
         concerned = act(store, named)
-        next_step = steering.how_it_goes_on(store) if goes_on and concerned else None
+        next_step = then(store, named_store(out, db)) if then and concerned else None
     if as_json:
         print_events(steering.job_events(word, concerned))
         return
@@ -109,3 +110,11 @@ def _steer(
     if names:
         print_lines(steering.not_concerned(word, named, concerned))
     say(next_step or f"{len(concerned)} {'job' if len(concerned) == 1 else 'jobs'} {word}")
+
+
+def named_store(out: str | None, db: str | None) -> str:
+    """The options that name the store once more, each with a blank before it; addresses without a password."""
+    from vaengine.location import shown
+
+    given = (("--out", out), ("--db", shown(db) if db else None))
+    return "".join(f" {option} {shlex.quote(value)}" for option, value in given if value)

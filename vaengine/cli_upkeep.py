@@ -56,7 +56,7 @@ def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verb
 
 
 def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Look for damage and for what is nobody's. Changes nothing; exit code 0: none, 3: some."""
+    """Check for damaged or orphaned data. Changes nothing; exit code 0: none, 3: some."""
     from vaengine import upkeep
     from vaengine import upkeep_report as report
     from vaengine.location import shown, stored_at

@@ -86,11 +86,19 @@ def shown(url: str) -> str:
     return without_password(url)
 
 
-def checkpoint_of(batch: str, out: str | None, db: str | None) -> Checkpoint:
-    """The checkpoint that a path, a batch id, or the beginning of one means, with the store at `db` if given: that of the checkpoint may
-    have moved, and holds no password. Raises `NotFound` or `UsageError`."""
-    found = Checkpoint.read(_checkpoint_path(batch, out, db))
+def checkpoint_of(batch: str | None, out: str | None, db: str | None) -> Checkpoint:
+    """The checkpoint that a path, a batch id, or the beginning of one means (None: the newest), with the store at `db` if given: that of
+    the checkpoint may have moved, and holds no password. Raises `NotFound` or `UsageError`."""
+    found = Checkpoint.read(_newest_path(out, db) if batch is None else _checkpoint_path(batch, out, db))
     return found.at(Address.parse(db).url) if db else found
+
+
+def _newest_path(out: str | None, db: str | None) -> Path:
+    folders = list(_checkpoint_folders(out, db))
+    for folder in folders:
+        if newest := next(iter(batch_ids(folder)), None):
+            return path_in(folder, newest)
+    raise NotFound("any batch", f"{folders[0]}; name the results' folder with --out")
 
 
 def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:

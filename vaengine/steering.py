@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any, Final
 
 from schemas.attempt import POISONED, Control, Event
-from schemas.errors import UsageError
+from schemas.errors import NotFound, StoreUnreachable, UsageError
 from schemas.job import BatchJob, JobStatus
 from schemas.store import StorageBackend
 from vaengine.lookup import jobs_of
@@ -88,6 +89,28 @@ def retry(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
     return again
 
 
+def unpaused(store_url: str, batch_id: str) -> int:
+    """Ask again for the paused jobs of a batch; returns how many there were. A store that is not there has none."""
+    from actors.stores import open_store
+
+    try:
+        with closing(open_store(store_url, read_only=True)) as store:
+            paused = [job for job in store.jobs(batch_id=batch_id) if job.control is Control.PAUSE]
+    except (NotFound, StoreUnreachable):  # the run that follows says what is wrong with it
+        return 0
+    if paused:
+        with closing(open_store(store_url)) as store:
+            retry(store, paused)
+    return len(paused)
+
+
+def how_to_unpause(store: StorageBackend, where: str) -> str:
+    """What takes up jobs that were paused; `where` are the options that name the store."""
+    if any(batch.alive for batch in store.batches()):
+        return f"go on with: vaengine retry --all{where}"
+    return f"go on with: vaengine resume{where}"
+
+
 def quarantined(store: StorageBackend) -> list[tuple[BatchJob, str]]:
     """Jobs with pipelines that were given up because something in the file ends the process that works on it."""
     return [
@@ -110,12 +133,12 @@ def released(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
     return [job for job in jobs if job.job_id in pipelines]
 
 
-def how_it_goes_on(store: StorageBackend) -> str:
-    """What takes up jobs that were asked for again."""
+def how_it_goes_on(store: StorageBackend, where: str = "") -> str:
+    """What takes up jobs that were asked for again; `where` are the options that name the store."""
     if any(batch.alive for batch in store.batches()):
         return "the run that is at work takes them up, if they are its own"
     newest = next(iter(store.batches()), None)
-    return f"go on with: vaengine resume {newest.batch_id}" if newest else "run the same command again"
+    return f"go on with: vaengine resume {newest.batch_id}{where}" if newest else "run the same command again"
 
 
 def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:

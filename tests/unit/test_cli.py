@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,7 +179,12 @@ def test_verbose_shows_where_it_went_wrong(engine: type[FakeEngine], capsys: pyt
         (["run", "clip.mp4", "--fsat"], "No such option: --fsat"),
         (["rum"], "No such command 'rum'"),
         (["resume", "zz"], "batch zz not found"),
-        (["resume"], "Missing argument"),
+        (["resume"], "any batch not found in"),
+        (["run", "--input", "my clip.mp4"], "vaengine run 'my clip.mp4'"),
+        (["run", "--video", "clip.mp4", "--out", "o"], "vaengine run clip.mp4"),
+        (["run", "--resume", "b7"], "vaengine resume b7"),
+        (["run", "clip.mp4", "--resume", "b7"], "vaengine resume b7"),
+        (["identities", "--dry-run", "list"], "options come after the command: vaengine identities list"),
         (["status"], "not found"),
         (["errors", "--db", "files:nowhere"], "not found"),
         (["config", "check", "no.yaml"], "no.yaml cannot be read"),
@@ -224,6 +231,28 @@ def test_resume_asks_for_the_same_batch(engine: type[FakeEngine]) -> None:
         assert (request.inputs, request.settings, request.limit, request.out) == (first.inputs, first.settings, first.limit, first.out)
 
 
+def test_resume_without_an_id_takes_the_newest_batch_and_says_which(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+    from vaengine.checkpoint import Checkpoint
+
+    cli.outcome(["run", "clip.mp4", "--out", "o"])
+    for number, batch in enumerate(("a1", "b7", "c3")):
+        path = Checkpoint.of(engine.requests[0], batch).write(Path("o"))
+        os.utime(path, (1000 + (number == 1), 1000 + (number == 1)))
+    assert cli.outcome(["resume", "--out", "o"]) == 0
+    assert engine.requests[-1].batch_id == "b7"
+    assert "the newest batch b7: 1 input as first asked" in capsys.readouterr().err
+
+
+def test_warnings_about_the_insides_of_libraries_do_not_leak_and_others_do() -> None:
+    names = ("ray.data._internal.execution.operators.actor_pool_map_operator", "sqlalchemy.pool.base", "rayon", "vaengine.engine")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")
+        cli.quiet_libraries()
+        for name in names:
+            warnings.warn_explicit(f"of {name}", UserWarning, f"{name}.py", 1, module=name)
+    assert [str(one.message) for one in seen] == ["of rayon", "of vaengine.engine"]
+
+
 def test_config_show_gives_every_key_and_its_origin(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
     Path("batch.yaml").write_text("scene:\n  window: 4\n", encoding="utf-8")
     assert cli.outcome(["config", "show", "--origin", "--json", "--config", "batch.yaml", "--set", "scene.threshold=30"]) == 0
@@ -249,3 +278,17 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert "resume" in capsys.readouterr().out
     assert cli.outcome([]) == 2
     assert "Usage: vaengine" in capsys.readouterr().out
+
+
+def test_help_lists_every_command_once_under_a_heading_and_cuts_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import typer
+
+    monkeypatch.setenv("COLUMNS", "80")
+    cli.outcome(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    assert sorted(line.split()[0] for line in lines if line.startswith("  ") and line.split()[0] in commands) == sorted(commands)
+    assert "Other:" not in lines
+    assert [line for line in lines[1:] if line.endswith("...") or len(line) > 80] == []

@@ -133,3 +133,16 @@ def test_a_store_without_embeddings_has_nobody_and_says_why(tmp_path: Path, caps
 def test_no_store_at_all_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome(["identities", "--out", str(tmp_path / "none")]) == 2
     assert "not found" in capsys.readouterr().err
+
+
+def test_build_writes_and_list_shows_what_was_built_without_writing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept(tmp_path, "alpha", 3)
+    where = ["--out", str(tmp_path)]
+    assert outcome(["identities", "list", *where]) == 0
+    assert "no identities are stored: vaengine identities build" in capsys.readouterr().err
+    assert outcome(["identities", "build", *where]) == 0
+    built = capsys.readouterr()
+    kept(tmp_path, "beta", 3)
+    assert outcome(["identities", "list", *where]) == 0
+    assert capsys.readouterr() == built, "beta came later"
+    assert outcome(["identities", "list", "--out", str(tmp_path / "none")]) == 2

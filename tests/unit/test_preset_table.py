@@ -29,7 +29,7 @@ def resolved(*choices: Choice, asked: str = "auto") -> Resolution:
 
 def test_each_pipeline_has_one_short_line_and_the_reason_is_said_once() -> None:
     assert preset_lines(resolved(*SMALL)) == [
-        "preset auto (larger ones: vaengine models pull (network))",
+        "preset auto (small models; vaengine models pull fetches larger ones)",
         "  scenes   PySceneDetect",
         "  persons  YOLO11n-pose (embedded)",
         "  faces    CenterFace (embedded, no identities)",
@@ -48,7 +48,7 @@ def test_what_was_asked_for_needs_no_reason_and_several_reasons_name_their_pipel
     begun = Choice(PERSON, "fast", "yolo11n.pt", "", (), AS_BEGUN)
     lines = preset_lines(resolved(SCENES, begun, *SMALL[2:]))
     assert lines[0] == "preset auto"
-    assert lines[-2:] == [f"  persons: {AS_BEGUN}", "  faces, audio: larger ones: vaengine models pull (network)"]
+    assert lines[-2:] == [f"  persons: {AS_BEGUN}", "  faces, audio: small models; vaengine models pull fetches larger ones"]
 
 
 @pytest.mark.parametrize(
