@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import NotFound, UsageError, VideoError
-from schemas.job import BatchJob, JobStatus
+from schemas.errors import UsageError, VideoError
 from schemas.paths import absolute_path
 from vaengine.annotations import VideoAnnotations
 from vaengine.batch import Batch
@@ -86,26 +85,22 @@ def annotate_all(
 def load_annotations(video: StrPath, *, out: StrPath | None = None, db: str | None = None) -> VideoAnnotations:
     """What is stored of a video, without running anything.
 
-    `video` is its path, its video id, or a folder with its COCO-shaped files, which needs no store. Of each pipeline the newest result
-    counts, a complete one before one that failed half-way. Raises `NotFound`.
+    `video` is its path, its file's name, its id or the beginning of that, as commands take it; or a folder with its COCO-shaped files,
+    which needs no store. Of each pipeline the newest result counts, a complete one before one that failed half-way. Raises `NotFound`,
+    and `UsageError` where several videos are meant.
     """
     from actors.stores import open_store
     from vaengine.location import stored_at
+    from vaengine.lookup import jobs_of, newest_results
 
     if Path(video).is_dir():
         return VideoAnnotations.from_folder(Path(video))
     url = stored_at(db, os.fspath(out) if out is not None else None)
     with contextlib.closing(open_store(url, read_only=True)) as store:
-        path = str(absolute_path(video))
-        known = store.known_videos([path])
-        video_id = known[path].video_id if path in known else os.fspath(video)
-        jobs: dict[str, BatchJob] = {}
-        for job in (job for job in store.jobs() if job.video_id == video_id):
-            results = job.pipeline_results.items()
-            jobs |= {name: job for name, result in results if name not in jobs or result.status is JobStatus.COMPLETED}
-        if not jobs:
-            raise NotFound(f"video {os.fspath(video)}", url)
-        return VideoAnnotations.from_store(store, video_id, jobs)
+        named = os.fspath(video)
+        jobs = jobs_of(store, str(absolute_path(video)) if os.sep in named else named)
+        newest = {name: job for name, (job, _) in newest_results(jobs).items()}
+        return VideoAnnotations.from_store(store, jobs[0].video_id, newest)
 
 
 def _asked(

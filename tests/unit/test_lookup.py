@@ -17,6 +17,7 @@ from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
 from schemas.video import Video
 from tests.results import RUN, Clip, broken, done
+from vaengine.api import load_annotations
 from vaengine.lookup import check_unchanged, jobs_of, one_beginning_with, results_of
 
 GARDEN, GATE, OTHER_GATE = Clip(), Clip("/clips/gate.mp4", "b"), Clip("/clips/old/gate.mp4", "c")
@@ -39,6 +40,7 @@ def store(tmp_path: Path) -> Iterator[StorageBackend]:
 @pytest.mark.parametrize("named", [GARDEN.video_id, GARDEN.video_id[:9], "garden.mp4", "garden", GARDEN.name])
 def test_a_video_is_found_by_whatever_names_it(named: str, store: StorageBackend) -> None:
     assert {job.video_id for job in jobs_of(store, named)} == {GARDEN.video_id}
+    assert load_annotations(named, db=store.url).video.video_id == GARDEN.video_id
 
 
 def test_a_path_tells_files_of_one_name_apart_and_the_name_alone_is_refused(store: StorageBackend) -> None:
