@@ -49,11 +49,11 @@ def clean(store: StorageBackend | None, temporary: Path | None = None) -> Iterat
 
 
 def end_dead_runs(store: StorageBackend) -> Iterator[str]:
-    """Runs that are gone without a word: what they held is anybody's."""
-    for batch in store.batches():
-        if batch.outcome is None and not batch.alive:
-            store.close_run(batch.epoch, "killed")
-            yield batch.batch_id
+    """Runs that are gone without a word: what they held is anybody's. A silent one whose process is there may be stopped by Ctrl-Z."""
+    for run in run_states(store):
+        if run.state == INTERRUPTED:
+            store.close_run(run.batch.epoch, "killed")
+            yield run.batch.batch_id
 
 
 def put_back(store: StorageBackend) -> int:

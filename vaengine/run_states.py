@@ -42,6 +42,11 @@ class RunState:
         return self.state == "running"
 
     @property
+    def has_process(self) -> bool:
+        """Whether somebody may go on with it: it is at work, or its process is there, perhaps stopped by Ctrl-Z."""
+        return self.state in ("running", "silent")
+
+    @property
     def word(self) -> str:
         """How the run stands, or how it ended and when."""
         if self.state == "ended":
@@ -117,12 +122,12 @@ def shown_states(store: StorageBackend, jobs: Sequence[BatchJob], runs: Iterable
     """State of each job as it is shown: `interrupted` where a dead run has left it in work."""
     in_work = [job for job in jobs if job.status in IN_WORK]
     holders = store.holders([key for job in in_work for key in _open_keys(job)]) if in_work else {}
-    live = {run.batch.epoch for run in runs if run.is_at_work}
+    live = {run.batch.epoch for run in runs if run.has_process}
     return {job.job_id: shown_state(job, holders, live) for job in jobs}
 
 
 def shown_state(job: BatchJob, holders: Mapping[WorkKey, int], live: Collection[int]) -> str:
-    """`holders` are the epochs that keys are leased to, `live` those of runs that are at work."""
+    """`holders` are the epochs that keys are leased to, `live` those of runs that may go on."""
     if job.status in IN_WORK and not any(holders.get(key) in live for key in _open_keys(job)):
         return INTERRUPTED
     return job.status.value

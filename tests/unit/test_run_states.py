@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,11 +24,11 @@ from schemas.pipeline import PERSON, SCENE
 from schemas.progress import Snapshot
 from schemas.store import RunInfo, StorageBackend, StoredBatch
 from tests.results import Clip, done
-from vaengine import overview
+from vaengine import cleaning, overview
 from vaengine.cleaning import clean
 from vaengine.orchestrator import BatchOrchestrator
 from vaengine.pictures.batch_plot import tally
-from vaengine.run_states import RunState, run_state, superseded
+from vaengine.run_states import RunState, run_state, shown_state, superseded
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HERE = socket.gethostname()
@@ -65,6 +66,23 @@ def test_a_run_of_this_machine_is_dead_at_once_when_its_process_is(dead_pid: int
     run = run_state(batch(pid=dead_pid), NOW)
     assert run.state == "interrupted"
     assert run.word.startswith("interrupted, last sign of life ")
+
+
+def test_a_run_that_may_be_stopped_by_ctrl_z_is_neither_ended_nor_are_its_jobs_shown_as_interrupted() -> None:
+    silent = run_state(batch(beat_s=90, alive=False), NOW)
+    job = replace(JOB, status=JobStatus.RUNNING)
+    assert (silent.state, silent.has_process, silent.is_at_work) == ("silent", True, False)
+    assert shown_state(job, {SCENES: 1}, {1}) == "running"
+
+
+def test_cleaning_up_leaves_a_run_alone_whose_process_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+    store = SimpleNamespace(close_run=lambda epoch, word: closed.append(epoch))
+    states = (run_state(batch(beat_s=90, alive=False), NOW), run_state(batch(host="elsewhere", alive=False), NOW))
+    monkeypatch.setattr(cleaning, "run_states", lambda _: states[:1])
+    assert (list(cleaning.end_dead_runs(store)), closed) == ([], [])
+    monkeypatch.setattr(cleaning, "run_states", lambda _: states)
+    assert (list(cleaning.end_dead_runs(store)), closed) == (["b1"], [1])
 
 
 def test_a_younger_process_that_was_given_its_number_is_not_taken_for_the_run(young_pid: int) -> None:
