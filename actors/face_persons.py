@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
 from schemas.chunk import WorkKey
-from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.current_result import complete_results
+from schemas.job import BatchJob, PipelineResult
 from schemas.pipeline import FACE, PERSON
 from schemas.provenance import info_of
 from schemas.settings import PersonSettings, SceneSettings, Settings
 from schemas.store import StorageBackend
-
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def are_alone(pipelines: Iterable[str], settings: Settings) -> bool:
@@ -43,9 +41,9 @@ def linked(settings: Settings, persons: BatchJob | None) -> Settings:
 
 
 def current_persons(jobs: Iterable[BatchJob]) -> BatchJob | None:
-    """The job with the newest complete person_tracking of one video."""
-    complete = [job for job in jobs if (result := job.pipeline_results.get(PERSON)) and result.status is JobStatus.COMPLETED]
-    return max(complete, key=lambda job: (job.pipeline_results[PERSON].completed_at or _NEVER, job.created_at, job.job_id), default=None)
+    """The job with the current person_tracking of one video, if that is complete."""
+    complete = complete_results(jobs).values()
+    return next((job for job, result in complete if result.pipeline == PERSON), None)
 
 
 def persons_of(store: StorageBackend, job: BatchJob, settings: Settings) -> tuple[PipelineResult | None, Settings]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from schemas.chunk import WorkKey
-from schemas.job import BatchJob, JobStatus
+from schemas.current_result import oldest_first
+from schemas.job import BatchJob
 from schemas.provenance import info_of
 from schemas.store import StorageBackend
 from vaengine.replacement import Maker
-
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +52,9 @@ def current_keys(store: StorageBackend, video_ids: Sequence[str]) -> list[WorkKe
     for key in sorted(store.completed_of(video_ids)):
         complete.setdefault((key.video_id, key.pipeline), []).append(key)
     several = [video_id for (video_id, _), keys in complete.items() if len(keys) > 1]
-    newest = _newest(store.jobs_of(several)) if several else {}
-    return [keys[0] if len(keys) == 1 else newest[of] for of, keys in complete.items()]
-
-
-def _newest(jobs: Iterable[BatchJob]) -> dict[tuple[str, str], WorkKey]:
-    ended = [(job, result) for job in jobs for result in job.pipeline_results.values() if result.status is JobStatus.COMPLETED]
-    ended.sort(key=lambda pair: (pair[1].completed_at or _NEVER, pair[0].created_at, pair[0].job_id))
-    return {(job.video_id, result.pipeline): WorkKey(job.video_id, result.pipeline, result.config_hash) for job, result in ended}
+    made = oldest_first(store.jobs_of(several)) if several else []
+    age = {WorkKey(job.video_id, result.pipeline, result.config_hash): n for n, (job, result) in enumerate(made)}
+    return [max(keys, key=lambda key: (age.get(key, -1), key)) for keys in complete.values()]  # no job has it where files were lost
 
 
 def _hash(job: BatchJob, pipeline: str) -> str | None:

@@ -11,8 +11,8 @@ import numpy as np
 from actors.identities import grouped, pairs_of_one
 from schemas.annotation import FACE_IDENTITY, Annotation
 from schemas.chunk import WorkKey
+from schemas.current_result import complete_results
 from schemas.frames import Floats32
-from schemas.job import JobStatus
 from schemas.pipeline import FACE
 from schemas.settings import FaceSettings
 from schemas.store import Identity, StorageBackend
@@ -37,10 +37,8 @@ def faces_in(store: StorageBackend) -> list[Face]:
 
 def _newest(store: StorageBackend) -> Iterable[WorkKey]:
     """One complete result a video: what older settings left there (`--keep`) shows the same people once more."""
-    results = [(job.video_id, job.pipeline_results[FACE]) for job in store.jobs() if FACE in job.pipeline_results]
-    complete = [(video_id, result) for video_id, result in results if result.status is JobStatus.COMPLETED]
-    complete.sort(key=lambda one: (one[0], str(one[1].completed_at or ""), one[1].config_hash))
-    return {video_id: WorkKey(video_id, FACE, result.config_hash) for video_id, result in complete}.values()
+    made = complete_results(job for job in store.jobs() if FACE in job.pipeline_results)
+    return [WorkKey(job.video_id, FACE, result.config_hash) for job, result in made.values() if result.pipeline == FACE]
 
 
 def _faces_of(store: StorageBackend, key: WorkKey) -> Iterator[Face]:

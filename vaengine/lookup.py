@@ -6,12 +6,12 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from schemas.annotation import Annotation
 from schemas.chunk import WorkKey
+from schemas.current_result import current_results
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import FACE, PERSON, order_of, short_name_of
@@ -21,7 +21,6 @@ from schemas.video import Video
 
 SHOWN: Final = 5  # candidates named in an error
 LIKENESS: Final = 0.5  # of a name that is offered instead, 0..1
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +188,5 @@ def _video_of(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> Vi
 
 
 def newest_results(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResult]]:
-    """Of each pipeline the result to show: a complete one before others, then the latest."""
-    pairs = [(job, result) for job in jobs for result in job.pipeline_results.values()]
-    pairs.sort(key=lambda pair: (pair[1].status is JobStatus.COMPLETED, pair[1].completed_at or _NEVER, _age(pair[0])))
-    return {result.pipeline: (job, result) for job, result in pairs}
-
-
-def _age(job: BatchJob) -> datetime:
-    return job.completed_at or job.created_at
+    """Of each pipeline of one video the current result, and a job that has it."""
+    return {result.pipeline: (job, result) for job, result in current_results(jobs).values()}

@@ -14,6 +14,7 @@ from actors.stores.documents import job_object, pipeline_bytes, sidecars, summar
 from actors.stores.removal import require_inside
 from schemas.chunk import WorkKey
 from schemas.coco import TAIL_BYTES, files_of, generation_of
+from schemas.current_result import current_results
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.store import StorageBackend
 
@@ -33,14 +34,21 @@ def is_fresh(path: Path, generation: str) -> bool:
 
 
 def project_job(store: StorageBackend, job: BatchJob, out: Path) -> int:
-    """Bring all files of a job up to date; the number of pipeline files written. Raises `DiskFull` and its like, and `LeadsOut`."""
+    """Bring the files of a video for a job's pipelines up to date; the number of pipeline files written.
+
+    They have the current results and the newest job of the video, as in a store of files: an older result that is kept beside the current
+    one has no file. Raises `DiskFull` and its like, and `LeadsOut`.
+    """
     folder = out / job.video_id
     require_inside(folder, out)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    written = sum(_project_pipeline(store, job, result, folder) for result in job.pipeline_results.values())
-    _write_changed(folder / "job_metadata.json", job_object(job))
-    _write_changed(folder / "batch_summary.json", summary_object(job))
+    jobs = store.jobs_of([job.video_id])
+    current = [made for made in current_results(jobs).values() if made[1].pipeline in job.pipeline_results]
+    written = sum(_project_pipeline(store, *made, folder) for made in current)
+    newest = max(jobs, key=lambda one: (one.created_at, one.job_id), default=job)
+    _write_changed(folder / "job_metadata.json", job_object(newest))
+    _write_changed(folder / "batch_summary.json", summary_object(newest))
     return written
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 from actors.stores.liveness import has_run_for, process_exists
 from actors.stores.rows import text_time
 from schemas.chunk import WorkKey
-from schemas.job import BatchJob, JobStatus
+from schemas.current_result import complete_results
+from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.progress import Snapshot
 from schemas.store import StorageBackend, StoredBatch
 from vaengine.progress_rates import ENDED, videos_per_hour
@@ -139,8 +140,9 @@ def _open_keys(job: BatchJob) -> list[WorkKey]:
 
 
 def superseded(jobs: Sequence[BatchJob], batches: Iterable[StoredBatch]) -> set[str]:
-    """Jobs that a later job of the same video makes superfluous: it has each of their results too, or a complete one instead.
+    """Jobs that others of the same video make superfluous: each of their results is in a later one too, or has given way.
 
+    A complete result gives way to the current one (see `schemas.current_result`), any other to a complete one of a later job.
     The later of two jobs is the one that a later run asked for.
     """
     epochs: dict[str, int] = {}
@@ -149,18 +151,22 @@ def superseded(jobs: Sequence[BatchJob], batches: Iterable[StoredBatch]) -> set[
     by_video: dict[str, list[BatchJob]] = {}
     for job in sorted(jobs, key=lambda job: (epochs.get(job.batch_id or "", 0), job.created_at, job.job_id)):
         by_video.setdefault(job.video_id, []).append(job)
-    return {job.job_id for own in by_video.values() for at, job in enumerate(own) if _is_replaced(job, own[at + 1 :])}
+    return {job.job_id for own in by_video.values() for job in _replaced(own)}
 
 
-def _is_replaced(job: BatchJob, later: Sequence[BatchJob]) -> bool:
-    if not later:
-        return False
-    if not job.pipeline_results:
+def _replaced(jobs: Sequence[BatchJob]) -> Iterator[BatchJob]:
+    """Those of the jobs of one video, in the order of asking."""
+    current = {pipeline: result.config_hash for (_, pipeline), (_, result) in complete_results(jobs).items()}
+    for at, job in enumerate(jobs):
+        later = jobs[at + 1 :]
+        if all(_is_covered(result, current, later) for result in job.pipeline_results.values()) and (later or job.pipeline_results):
+            yield job
+
+
+def _is_covered(mine: PipelineResult, current: Mapping[str, str], later: Sequence[BatchJob]) -> bool:
+    theirs = [other.pipeline_results[mine.pipeline] for other in later if mine.pipeline in other.pipeline_results]
+    if any(one.config_hash == mine.config_hash for one in theirs):
         return True
-    return all(_is_covered(job, name, later) for name in job.pipeline_results)
-
-
-def _is_covered(job: BatchJob, pipeline: str, later: Sequence[BatchJob]) -> bool:
-    mine = job.pipeline_results[pipeline]
-    theirs = [other.pipeline_results[pipeline] for other in later if pipeline in other.pipeline_results]
-    return any(one.config_hash == mine.config_hash or one.status is JobStatus.COMPLETED for one in theirs)
+    if mine.status is JobStatus.COMPLETED:
+        return current[mine.pipeline] != mine.config_hash
+    return any(one.status is JobStatus.COMPLETED for one in theirs)

@@ -7,12 +7,13 @@ the person whose face it mostly is, and a person to the face that they mostly sh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from actors.stores.transitions import keys_of
 from schemas.annotation import Annotation, canonical_digest
 from schemas.chunk import WorkKey
+from schemas.current_result import oldest_first
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import AUDIO, FACE, PERSON
 from schemas.retention import COLUMN_OF, Label, PersonIn
@@ -67,12 +68,8 @@ def _alike(pipeline: str) -> tuple[str, ...]:
 
 def _complete(jobs: Iterable[BatchJob], pipelines: Sequence[str]) -> list[WorkKey]:
     """Complete results of these pipelines, newest first."""
-    found = [(str(result.completed_at or ""), key) for job in jobs for key, result in _results(job) if result.status is JobStatus.COMPLETED]
-    return list(dict.fromkeys(key for _, key in sorted(found, reverse=True) if key.pipeline in pipelines))
-
-
-def _results(job: BatchJob) -> Iterator[tuple[WorkKey, PipelineResult]]:
-    return ((key, job.pipeline_results[name]) for name, key in keys_of(job).items())
+    made = [(job, result) for job, result in reversed(oldest_first(jobs)) if result.status is JobStatus.COMPLETED]
+    return list(dict.fromkeys(keys_of(job)[result.pipeline] for job, result in made if result.pipeline in pipelines))
 
 
 def _together(key: WorkKey, jobs: Iterable[BatchJob]) -> set[WorkKey]:

@@ -203,23 +203,38 @@ def test_a_video_counts_once_and_the_job_that_another_has_replaced_is_left_out_u
     assert list(overview.status_events(seen))[-1]["videos"] == 1
 
 
-def asked(config_hash: str, status: JobStatus, batch_id: str, *pipelines: str) -> BatchJob:
-    return CLIP.job(*(CLIP.key(name, config_hash) for name in pipelines or (SCENE,)), status=status, batch_id=batch_id)
+def asked(config_hash: str, status: JobStatus, batch_id: str, *pipelines: str, ended_s: int | None = None) -> BatchJob:
+    job = CLIP.job(*(CLIP.key(name, config_hash) for name in pipelines or (SCENE,)), status=status, batch_id=batch_id)
+    ended_at = NOW + timedelta(seconds=ended_s or 0) if status is JobStatus.COMPLETED else None
+    return replace(job, pipeline_results={name: replace(one, completed_at=ended_at) for name, one in job.pipeline_results.items()})
 
 
 @pytest.mark.parametrize(
     ("jobs", "replaced"),
     [
-        ([asked("c1", JobStatus.COMPLETED, "b1"), asked("c2", JobStatus.COMPLETED, "b2")], [0]),
-        ([asked("c1", JobStatus.COMPLETED, "b2"), asked("c2", JobStatus.COMPLETED, "b1")], [1]),
+        ([asked("c1", JobStatus.COMPLETED, "b1"), asked("c2", JobStatus.COMPLETED, "b2", ended_s=5)], [0]),
+        ([asked("c1", JobStatus.COMPLETED, "b2"), asked("c2", JobStatus.COMPLETED, "b1", ended_s=5)], [0]),
+        ([asked("c1", JobStatus.FAILED, "b1"), asked("c2", JobStatus.COMPLETED, "b2")], [0]),
+        ([asked("c1", JobStatus.FAILED, "b2"), asked("c2", JobStatus.COMPLETED, "b1")], []),
         ([asked("c1", JobStatus.COMPLETED, "b1"), asked("c2", JobStatus.PENDING, "b2")], []),
         ([asked("c1", JobStatus.COMPLETED, "b1"), asked("c2", JobStatus.FAILED, "b2")], []),
-        ([asked("c1", JobStatus.COMPLETED, "b1", SCENE, PERSON), asked("c2", JobStatus.COMPLETED, "b2", PERSON)], []),
+        ([asked("c1", JobStatus.COMPLETED, "b1", SCENE, PERSON), asked("c2", JobStatus.COMPLETED, "b2", PERSON, ended_s=5)], []),
         ([asked("c1", JobStatus.COMPLETED, "b1", PERSON), asked("c1", JobStatus.PENDING, "b2", SCENE, PERSON)], [0]),
     ],
-    ids=["kept beside", "asked for again", "not there yet", "failed", "only in part", "the same result in a larger job"],
+    ids=[
+        "kept beside",
+        "asked for again",
+        "failed before",
+        "failed since",
+        "not there yet",
+        "failed",
+        "only in part",
+        "the same result in a larger job",
+    ],
 )
-def test_a_job_is_superseded_when_a_later_one_has_or_replaced_all_it_has(jobs: Sequence[BatchJob], replaced: Sequence[int]) -> None:
+def test_a_job_is_superseded_when_each_of_its_results_is_in_a_later_one_or_has_given_way(
+    jobs: Sequence[BatchJob], replaced: Sequence[int]
+) -> None:
     runs = [replace(batch(), batch_id=name, epoch=number) for number, name in enumerate(("b1", "b2"), start=1)]
     assert superseded(jobs, runs) == {jobs[number].job_id for number in replaced}
 
