@@ -83,6 +83,14 @@ class StoreUnreachable(UsageError):
     template = "store {0} cannot be used: {1}"
 
 
+class StoreOutdated(StoreUnreachable):
+    """The store's tables are of an older version, and whoever asked may not change them. Values: url."""
+
+    template = (
+        "store {0} cannot be used: its tables are older than this version; a run brings them up to date, and so does `vaengine db upgrade`"
+    )
+
+
 class StoreDamaged(StoreUnreachable):
     """What the store keeps cannot be read as what it was written as. Values: url, cause and cure."""
 
@@ -176,6 +184,12 @@ class NotFound(UsageError):
     """A batch, job or checkpoint that the store does not hold. Values: what, where."""
 
     template = "{0} not found in {1}"
+
+
+class NoBatch(NotFound):
+    """Not one batch has been begun in a folder of results. Values: folder."""
+
+    template = "there is no batch in {0} yet: name another folder of results with --out, or begin a batch with `vaengine run`"
 
 
 class AtWork(UsageError):

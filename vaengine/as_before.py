@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.errors import NotFound, UsageError
+from schemas.errors import UsageError
 from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
 from schemas.store import StorageBackend
 from vaengine.configuration import KNOWN, Given, Layer, flat
 from vaengine.current import Way, ways
+from vaengine.location import existing, shown
 from vaengine.models.search import file_again, name_again
 from vaengine.presets import AUTO, EMBEDDED
 from vaengine.quantities import counted
@@ -34,19 +35,17 @@ class Before:
     presets: Mapping[str, str]
 
 
-def before(url: str, inputs: Sequence[str], asked: Sequence[str], told: Layer, folders: Sequence[Path]) -> Before:
+def before(url: str, inputs: Sequence[str], asked: Sequence[str], told: Layer, folders: Sequence[Path], *, upgrade: bool = True) -> Before:
     """The settings of the current results of the inputs, or of the whole store where it knows none of them.
 
     `asked` are the pipelines that were named; with none, those that there are results of. `told` is what was given beside it: that may say
-    where a model is, and whatever changes no result. `folders` are looked through for models. Raises `UsageError` where there is nothing to
-    take over, where results were made in several ways, where what was given differs, and where a model cannot be found again.
+    where a model is, and whatever changes no result. `folders` are looked through for models. With `upgrade` the tables of an older
+    version are brought up to date first, as a run does; else they raise `StoreOutdated`. Raises `UsageError` where there is nothing to take
+    over, where results were made in several ways, where what was given differs, and where a model cannot be found again.
     """
-    from actors.stores import open_store
-
-    try:
-        store = open_store(url, read_only=True)
-    except NotFound as error:
-        raise UsageError(f"--as-before: there is no store at {url} yet, so there are no settings to take: leave it out") from error
+    store = existing(url, upgrade=upgrade)
+    if store is None:
+        raise UsageError(f"--as-before: there is no store at {shown(url)} yet, so there are no settings to take: leave it out")
     with closing(store):
         found = {name: _only(ways) for name, ways in _ways(store, inputs).items() if name in asked or not asked}
         runs = [run.config for run in store.batches()]

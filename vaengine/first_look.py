@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from actors.stores import open_store
-from schemas.errors import NotFound, StoreUnreachable, WouldReplace
+from schemas.errors import StoreOutdated, WouldReplace
 from schemas.pipeline import AUDIO
 from schemas.store import StorageBackend
 from schemas.video import Video
+from vaengine.location import existing
 from vaengine.page import Page, job_to_be, wanted
 from vaengine.probing import Probed, Probing, is_unchanged
 from vaengine.replacement import Replacement
@@ -59,12 +59,14 @@ class FirstLook:
 
 @contextlib.contextmanager
 def first_look(request: RunRequest, *, dry: bool = False) -> Iterator[FirstLook]:
-    """Look up what the store knows of the inputs, and begin to probe them; nothing is written.
+    """Look up what the store knows of the inputs, and begin to probe them.
 
-    Raises `WouldReplace` where the request does not say what is to become of results that it would replace; a `dry` run tells that later.
+    Tables of an older version are brought up to date first, also for a run that is then refused; nothing else is written, and by a `dry`
+    run nothing at all. Raises `WouldReplace` where the request does not say what is to become of results that it would replace, which a
+    `dry` run tells later, and `StoreUnreachable`: for a `dry` run, of older tables, `StoreOutdated`.
     """
     with contextlib.ExitStack() as opened:
-        store = readable(request.store_url, upgrade=not dry)
+        store = existing(request.store_url, upgrade=not dry)
         if store:
             opened.callback(store.close)
         known = store.known_videos(request.inputs) if store else {}
@@ -74,21 +76,6 @@ def first_look(request: RunRequest, *, dry: bool = False) -> Iterator[FirstLook]
         probing = Probing(request.inputs, known, video_track=track, sound=listens)
         opened.callback(probing.close)
         yield FirstLook(request, probing, store)
-
-
-def readable(url: str, *, upgrade: bool) -> StorageBackend | None:
-    """A store to look into, None where there is none yet; with `upgrade` one of an older version is first brought up to date.
-
-    Raises `StoreUnreachable`.
-    """
-    try:
-        return open_store(url, read_only=True)
-    except NotFound:
-        return None
-    except StoreUnreachable:
-        if not upgrade:
-            raise
-        return open_store(url)  # an older version's; whatever else is wrong with it is told again
 
 
 def replacement_of_known(store: StorageBackend, request: RunRequest, known: Mapping[str, Video]) -> Replacement:
@@ -105,8 +92,14 @@ def _of_videos(store: StorageBackend, request: RunRequest, video_ids: Sequence[s
 
 
 def refuse_known(request: RunRequest) -> None:
-    """Raises `WouldReplace` for what the store knows by its path already; an early word, for a run that looks itself as well."""
-    store = readable(request.store_url, upgrade=False) if request.asks else None
+    """Raises `WouldReplace` for what the store knows by its path already; an early word, for a run that looks itself as well.
+
+    A store of an older version cannot be looked into as it is: that is left to the run, which brings it up to date.
+    """
+    try:
+        store = existing(request.store_url, upgrade=False) if request.asks else None
+    except StoreOutdated:
+        return
     if store:
         with contextlib.closing(store):
             refuse(replacement_of_known(store, request, store.known_videos(request.inputs[: request.limit])))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from actors.stores.address import Address, without_password
-from schemas.errors import NotFound, UsageError
+from schemas.errors import NoBatch, NotFound, StoreOutdated, UsageError
 from schemas.paths import absolute_path
 from vaengine.checkpoint import Checkpoint, batch_ids, path_in
 
@@ -81,6 +81,23 @@ def opened(out: str | None, db: str | None) -> StorageBackend:
         raise
 
 
+def existing(url: str, *, upgrade: bool) -> StorageBackend | None:
+    """A store to look into, None where there is none yet; with `upgrade` the tables of an older version are first brought up to date.
+
+    Raises `StoreUnreachable`, of which `StoreOutdated` is for older tables without `upgrade`.
+    """
+    from actors.stores import open_store
+
+    try:
+        return open_store(url, read_only=True)
+    except NotFound:
+        return None
+    except StoreOutdated:
+        if not upgrade:
+            raise
+    return open_store(url)
+
+
 def shown(url: str) -> str:
     """An address as it may be printed, without a password."""
     return without_password(url)
@@ -98,7 +115,7 @@ def _newest_path(out: str | None, db: str | None) -> Path:
     for folder in folders:
         if newest := next(iter(batch_ids(folder)), None):
             return path_in(folder, newest)
-    raise NotFound("any batch", f"{folders[0]}; name the results' folder with --out")
+    raise NoBatch(folders[0])
 
 
 def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:

@@ -135,11 +135,13 @@ def fitted_as_before(
 ) -> tuple[Configuration, Resolution]:
     """Settings as the store has them; each pipeline that there were results of keeps the preset it was made with.
 
-    `asked` are pipelines by name; with none, those that there are results of. Raises what `before` and `fitted` raise.
+    `asked` are pipelines by name; with none, those that there are results of. Without `fetch`, as for a dry run, an older version's store
+    is not brought up to date either. Raises what `before` and `fitted` raise.
     """
     from vaengine.as_before import before
 
-    found = before(url, inputs, asked, told, folders_of(configuration.configured(told).settings.models.folder, os.environ))
+    folders = folders_of(configuration.configured(told).settings.models.folder, os.environ)
+    found = before(url, inputs, asked, told, folders, upgrade=fetch)
     settings, resolution = _fitted(found.told, found.pipelines, url, fetch=fetch, announce=announce)
     whys = {**resolution.whys, **dict.fromkeys(found.presets, AS_BEFORE)}
     choices = tuple(

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from schemas.attempt import POISONED, Control, Event
-from schemas.errors import NotFound, StoreUnreachable, UsageError
+from schemas.errors import StoreUnreachable, UsageError
 from schemas.job import BatchJob, JobStatus
 from schemas.store import StorageBackend
+from vaengine.location import existing
 from vaengine.lookup import jobs_of
 from vaengine.output import Table
 from vaengine.quantities import timestamp
@@ -94,10 +95,13 @@ def unpaused(store_url: str, batch_id: str) -> int:
     from actors.stores import open_store
 
     try:
-        with closing(open_store(store_url, read_only=True)) as store:
-            paused = [job for job in store.jobs(batch_id=batch_id) if job.control is Control.PAUSE]
-    except (NotFound, StoreUnreachable):  # the run that follows says what is wrong with it
+        found = existing(store_url, upgrade=True)  # as the run that follows would
+    except StoreUnreachable:  # that run says what is wrong with it
         return 0
+    if found is None:
+        return 0
+    with closing(found) as store:
+        paused = [job for job in store.jobs(batch_id=batch_id) if job.control is Control.PAUSE]
     if paused:
         with closing(open_store(store_url)) as store:
             retry(store, paused)

@@ -14,10 +14,9 @@ from actors import migrations
 from actors.stores.refusals import encodable
 from actors.stores.transitions import now
 from schemas import tables
-from schemas.errors import NotFound, StaleEpoch, StoreUnreachable, VaengineError
+from schemas.errors import NotFound, StaleEpoch, StoreOutdated, StoreUnreachable, VaengineError
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
-OLDER: Final = "its tables are older than this version; a run brings them up to date, and so does `vaengine db upgrade`"
 
 _UNDER_WAY: Final = select(tables.runs.c.epoch).where(tables.runs.c.epoch == bindparam("epoch"), tables.runs.c.ended_at.is_(None))
 
@@ -125,13 +124,13 @@ class Database(ABC):
         """What is in the database, but for what belongs to the database itself."""
 
     def _migrate(self) -> None:
-        """Bring the tables to this version; raises `StoreUnreachable` where that cannot be, or where only reading is allowed."""
+        """Bring the tables to this version; raises `StoreUnreachable` where that cannot be, `StoreOutdated` where it may not be."""
         with self.read() as connection:
             found = self._revision(connection)
         if found == migrations.HEAD:
             return
         if self.read_only:
-            raise StoreUnreachable(self.url, self._reason(found) or OLDER)
+            raise self._unfit(found)
         with self.write(None) as connection:
             found = self._revision(connection)  # another process may have been first
             if found != migrations.HEAD:
@@ -160,10 +159,13 @@ class Database(ABC):
         found = self.revision()
         if found is None:
             raise NotFound("store", self.url)
-        if reason := self._reason(found):
-            raise StoreUnreachable(self.url, reason)
-        if found != migrations.HEAD and not older:
-            raise StoreUnreachable(self.url, OLDER)
+        if self._reason(found) or (found != migrations.HEAD and not older):
+            raise self._unfit(found)
+
+    def _unfit(self, revision: str | None) -> StoreUnreachable:
+        """What is wrong with tables of another revision than ours."""
+        reason = self._reason(revision)
+        return StoreUnreachable(self.url, reason) if reason else StoreOutdated(self.url)
 
     def _revision(self, connection: Connection) -> str | None:
         """The revision the tables are at; None in an empty database."""

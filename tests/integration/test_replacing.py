@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 import vaengine
+from actors import migrations
 from actors.finalizer import Finalizer
 from actors.modelfile import digest_of
 from actors.stores import open_store
-from schemas.errors import UsageError, WouldReplace
+from schemas.attempt import Control
+from schemas.errors import StoreOutdated, StoreUnreachable, UsageError, WouldReplace
 from schemas.job import JobStatus
 from schemas.pipeline import FACE, PERSON, SCENE
 from tests import clips, filled, runs
@@ -26,11 +29,13 @@ from vaengine import cli
 from vaengine.checkpoint import Checkpoint
 from vaengine.crew import job_finder
 from vaengine.engine import Engine
+from vaengine.first_look import first_look, refuse_known
 from vaengine.intake import Intake
 from vaengine.models.search import file_again
 from vaengine.plan import work_keys
 from vaengine.probing import probe_path
 from vaengine.request import RunRequest
+from vaengine.steering import unpaused
 
 STORES: dict[str, Callable[[Path], str]] = {"files": lambda out: f"files:{out}", "sqlite": runs.sqlite}
 NOW = {"scene__threshold": 20.0}
@@ -347,3 +352,83 @@ def test_faces_alone_that_are_not_to_be_linked_ask_before_they_replace_linked_on
     filled.complete(asked([clip], out, pipelines=[SCENE, PERSON, FACE]))
     with pytest.raises(WouldReplace, match=r"face.link_persons True -> False"):
         Engine(asked([clip], out, pipelines=[FACE], face__link_persons=False)).run()
+
+
+def outdated(out: Path) -> Path:
+    """The store under `out` as the version before this one left it; its file."""
+    from alembic import command
+
+    path = out / "batch_processing.db"
+    with create_engine(f"sqlite:///{path}").connect() as connection, connection.begin():
+        command.downgrade(migrations.configuration(connection), "0005")
+    return path
+
+
+def revision(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as db:
+        return str(db.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def test_a_store_of_the_version_before_is_judged_by_the_run_and_by_nobody_before_it(clip: Path, out: Path) -> None:
+    filled.complete(asked([clip], out))
+    path, request = outdated(out), asked([clip], out, **NOW)
+    refuse_known(request)
+    assert revision(path) == "0005"
+    with pytest.raises(StoreOutdated, match="a run brings them up to date"):
+        Engine(request).plan()
+    assert revision(path) == "0005"
+    with pytest.raises(WouldReplace, match=DIFFERENCE):
+        Engine(request).run()
+    assert revision(path) == migrations.HEAD
+    assert (out / f"batch_processing.before-{migrations.HEAD}.db").exists()
+
+
+def test_python_annotates_into_a_store_of_the_version_before(clip: Path, out: Path) -> None:
+    filled.complete(asked([clip], out))
+    path = outdated(out)
+    told = {"pipelines": "scene", "preset": "embedded", "out": out}
+    with (
+        pytest.raises(WouldReplace, match=DIFFERENCE),
+        vaengine.annotate_all([clip], **told, settings={"scene.threshold": 20}) as batch,
+    ):
+        next(batch)
+    assert revision(path) == migrations.HEAD
+
+
+def test_as_before_brings_a_store_of_the_version_before_up_to_date_and_a_dry_run_does_not(
+    clip: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled.complete(asked([clip], out, **NOW))
+    path = outdated(out)
+    typed = ["run", str(clip), "--out", str(out), "--as-before"]
+    assert cli.outcome([*typed, "--dry-run"]) == 2
+    assert "its tables are older than this version" in capsys.readouterr().err
+    assert revision(path) == "0005"
+    assert cli.outcome([*typed, "--json"]) == 0
+    assert '"skipped": 1' in capsys.readouterr().out.splitlines()[-1]
+    assert revision(path) == migrations.HEAD
+
+
+def test_paused_jobs_of_a_store_of_the_version_before_are_asked_for_again(clip: Path, out: Path) -> None:
+    filled.decoded(asked([clip], out))
+    with closing(open_store(runs.sqlite(out))) as store:
+        (job,) = store.jobs()
+        store.request([job.job_id], Control.PAUSE)
+    outdated(out)
+    assert unpaused(runs.sqlite(out), "filled") == 1
+    with closing(open_store(runs.sqlite(out))) as store:
+        assert store.controls() == {}
+
+
+def test_a_store_that_cannot_be_reached_is_asked_once(clip: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[bool] = []
+
+    def unreachable(url: str, *, read_only: bool = False) -> None:
+        asked_for.append(read_only)
+        raise StoreUnreachable(url, "is the server running")
+
+    monkeypatch.setattr("actors.stores.open_store", unreachable)
+    monkeypatch.setattr("vaengine.first_look.open_store", unreachable, raising=False)
+    with pytest.raises(StoreUnreachable, match="is the server running"), first_look(asked([clip], out, "postgresql://db.example/results")):
+        pass
+    assert asked_for == [True]

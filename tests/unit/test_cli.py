@@ -179,7 +179,7 @@ def test_verbose_shows_where_it_went_wrong(engine: type[FakeEngine], capsys: pyt
         (["run", "clip.mp4", "--fsat"], "No such option: --fsat"),
         (["rum"], "No such command 'rum'"),
         (["resume", "zz"], "batch zz not found"),
-        (["resume"], "any batch not found in"),
+        (["resume"], "there is no batch in"),
         (["run", "--input", "my clip.mp4"], "vaengine run 'my clip.mp4'"),
         (["run", "--video", "clip.mp4", "--out", "o"], "vaengine run clip.mp4"),
         (["run", "--resume", "b7"], "vaengine resume b7"),
