@@ -85,10 +85,18 @@ class BatchOrchestrator:
     def resume_batch(self, job_queue_path: StrPath) -> BatchReport:
         """Go on with the batch that a `checkpoint_<batch>.json` points to: every job of it, into this orchestrator's store.
 
-        A checkpoint holds no password; that of the store is used. Raises `NotFound`, or `UsageError` where the file is damaged.
+        What this orchestrator was told with `replace` counts more than what the checkpoint says of earlier results; "ask" leaves that as
+        it is. "as-before" is refused: the settings of the batch are those that it was begun with. A checkpoint holds no password; that of
+        the store is used. Raises `NotFound`, or `UsageError`, also where the file is damaged.
         """
+        if self._replace == "as-before":
+            raise UsageError(
+                "replace='as-before' cannot be had for a batch that is resumed, whose settings are fixed:"
+                " leave it out, or give True or 'keep'"
+            )
         checkpoint = Checkpoint.read(Path(job_queue_path).expanduser()).at(self._store.connection_url)
-        return run_in_turn(checkpoint.request(), lambda part: Engine(part).run())
+        request = checkpoint.request().answered(None if self._replace == "ask" else self._replace)
+        return run_in_turn(request, lambda part: Engine(part).run())
 
     def get_status(self) -> BatchStatus:
         """Jobs by the state that `vaengine status` shows; jobs added and not yet run count as pending.

@@ -115,6 +115,35 @@ def test_the_checkpoint_of_another_store_is_gone_on_with_in_this_one(engines: En
     assert {request.store_url for request in engines.requests} == {moved.url}
 
 
+@pytest.mark.parametrize(
+    ("began", "told", "replaces", "keeps"),
+    [
+        ("ask", True, True, False),
+        ("ask", "keep", False, True),
+        ("keep", "replace", True, False),
+        ("keep", "ask", False, True),
+        ("replace", "ask", True, False),
+    ],
+)
+def test_a_batch_is_resumed_with_what_the_orchestrator_was_told_of_earlier_results(
+    engines: Engines, files: list[Path], tmp_path: Path, began: str, told: bool | str, replaces: bool, keeps: bool
+) -> None:
+    store = SQLiteStorageBackend(tmp_path / "batch_processing.db")
+    batch = BatchOrchestrator(store, replace=began)
+    for path, configuration in zip(files, (SCENES, {**SCENES, "scene.threshold": 20.0}), strict=False):
+        batch.add_job(path, configuration)
+    (path,) = batch.checkpoints()
+    BatchOrchestrator(store, replace=told).resume_batch(path)
+    assert [(request.replace, request.keep_runs) for request in engines.requests] == [(replaces, keeps)] * 2
+
+
+def test_a_batch_cannot_be_resumed_with_the_settings_of_other_results(engines: Engines, files: list[Path], tmp_path: Path) -> None:
+    (path,) = batch_of(files, tmp_path).checkpoints()
+    with pytest.raises(UsageError, match="'as-before' cannot be had for a batch that is resumed"):
+        BatchOrchestrator(FileStorageBackend(tmp_path), replace="as-before").resume_batch(path)
+    assert not engines.requests
+
+
 def test_a_forgotten_file_leaves_every_configuration_of_a_checkpoint(files: list[Path], tmp_path: Path) -> None:
     data = json.loads(batch_of(files, tmp_path).checkpoints()[0].read_text())
     without_other = checkpoint_without(data, {str(files[1])})
