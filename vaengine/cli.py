@@ -248,7 +248,10 @@ def main() -> None:
     """The installed command."""
     beginning, arguments = Beginning.now(), sys.argv[1:]  # before any fork
     outlive_terminal()
-    code = supervised(arguments) if calls_for_it(arguments) else None
+    try:
+        code = supervised(arguments) if calls_for_it(arguments) else None
+    except UsageError as error:
+        code = _failed(str(error), WRONG_USE)
     sys.exit(outcome(arguments, beginning) if code is None else code)
 
 

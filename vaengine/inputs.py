@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import stat
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from schemas.errors import NothingMatched, UsageError
 from schemas.paths import absolute_path
 from vaengine.media_kinds import OWN_FILES, SOUND_SUFFIXES, is_media, is_system_folder, is_video_name, suffix_of
 from vaengine.quantities import counted
+from vaengine.standard_input import read_standard_input
 
 LIST_SUFFIXES: Final = (".txt", ".lst")
 STDIN: Final = "-"
@@ -148,7 +148,7 @@ def _named(inputs: Sequence[str]) -> Iterator[Named]:
     for text in inputs:
         named = Named(text, here)
         if text == STDIN:
-            yield from _lines(sys.stdin.buffer.read(), here, "standard input")
+            yield from _lines(read_standard_input(), here, "standard input")
         elif named.path.suffix.lower() in LIST_SUFFIXES and named.path.is_file():
             yield from _lines(_list_bytes(named), named.path.parent, text)
         else:

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from actors.leash import end_with_parent
-from vaengine.child_process import ENDED, ChildProcess, Vigil, last_word, passed_on
+from vaengine.child_process import ENDED, ChildProcess, Ending, Vigil, last_word, passed_on
 from vaengine.output import say
 from vaengine.signals import EXIT_CODES
+from vaengine.standard_input import read_standard_input
 from vaengine.terminal import leave_line
 
 SUPERVISED: Final = ("run", "resume")
@@ -60,8 +61,12 @@ def supervised(arguments: Sequence[str] = ()) -> int | None:
 
     Call it while this process has one thread and nothing open. A child dies with its parent, gets the signals that the parent gets, stops
     and goes on with it, and reads nothing on standard input but a list of paths that `arguments` name, from the beginning at each start.
+    Raises `UsageError` where that cannot be read.
     """
-    reads = _standard_input(arguments)
+    try:
+        reads = _standard_input(arguments)
+    except KeyboardInterrupt:  # while a person types the list
+        return _ended(Ending(EXIT_CODES["SIGINT"], orderly=False))
     for number in (signal.SIGTTIN, signal.SIGTTOU):
         signal.signal(number, signal.SIG_IGN)  # also of this process, whose last word must be said in the background too
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -74,12 +79,17 @@ def supervised(arguments: Sequence[str] = ()) -> int | None:
             return None
         ending = vigil.ending(child)
         if ending.orderly or vigil.asked or ending.code in EXIT_CODES.values() or start == MOST_STARTS - 1:
-            if word := last_word(ending):
-                leave_line()
-                say(word)
-            return ending.code
+            return _ended(ending)
         say("the run's process is lost, probably with Ray's node; it is started again")
     raise AssertionError("the last start has an end")
+
+
+def _ended(ending: Ending) -> int:
+    """Say what is left to say; returns the exit code."""
+    if word := last_word(ending):
+        leave_line()
+        say(word)
+    return ending.code
 
 
 def tell_parent(fact: str, *values: str) -> None:
@@ -105,7 +115,7 @@ def _standard_input(arguments: Sequence[str]) -> IO[bytes]:
     if "-" not in arguments:
         return Path(os.devnull).open("rb")  # open for as long as there may be another child
     kept = tempfile.TemporaryFile()  # noqa: SIM115
-    kept.write(sys.stdin.buffer.read())
+    kept.write(read_standard_input())
     kept.flush()
     return kept
 

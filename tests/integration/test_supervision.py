@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import psutil
@@ -127,6 +130,40 @@ def test_a_list_on_standard_input_is_there_at_each_start(tmp_path: Path) -> None
     command = [sys.executable, "-c", LISTED, str(tmp_path / "read")]
     done = subprocess.run(command, cwd=CHECKOUT, input="a.mp4\nb.mp4\n", capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, (tmp_path / "read").read_text()) == (7, "a.mp4\nb.mp4\n" * 3), done.stderr
+
+
+def reading(output: int) -> bool:
+    """Whether somebody has taken what was written to a pipe."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(output, termios.FIONREAD, waiting)
+    return waiting[0] == 0
+
+
+def test_ctrl_c_while_the_list_is_typed_is_the_end_without_a_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LISTED, str(tmp_path / "read")]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        typed = process.stdin
+        typed.write(b"a.mp4\n")
+        typed.flush()
+        commands.wait_for(lambda: reading(typed.fileno()), "the reader")
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read().decode()
+    assert (process.returncode, said.splitlines()) == (130, ["stopped, before anything was annotated"])
+    assert not (tmp_path / "read").exists()
+
+
+@pytest.mark.parametrize(
+    ("redirected", "says"),
+    [("<&-", "error: no video found in -: give a video file"), ("0>written", "error: standard input cannot be read: ")],
+)
+def test_a_standard_input_without_anything_to_read_is_told_in_one_line(redirected: str, says: str, tmp_path: Path) -> None:
+    command = ["sh", "-c", f'exec "$0" run - --out out {redirected}', str(commands.VAENGINE)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=commands.PATIENCE_S)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert done.stderr.startswith(says)
+    assert not (tmp_path / "out").exists()
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
