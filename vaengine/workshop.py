@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.modelfile import folders_of
-from schemas.errors import UsageError
+from schemas.errors import StoreOutdated, UsageError
 from schemas.model import ModelFile
 from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
 from schemas.settings import Settings
@@ -75,13 +75,21 @@ def packaged_fault(pipeline: str) -> str:
 
 
 def recorded(store_url: str) -> Callable[[str], str | None]:
-    """What a store has recorded under a key; nothing where there is none yet, or it is of no use: whoever writes to it will say so."""
-    from actors.stores import open_store
+    """What a store has recorded under a key; nothing where there is none yet, or it is of no use: whoever writes to it will say so.
+
+    One of an older version is read as it is: what it was begun with holds for the run that brings it up to date, too.
+    """
+    from actors.stores import meta_of_older, open_store
 
     keys = [key(pipeline) for pipeline in NEURAL for key in (preset_key, embedded_key, runtime_key)]
     found: dict[str, str | None] = {}
-    with suppress(UsageError), closing(open_store(store_url, read_only=True)) as store:
-        found = {key: store.meta(key) for key in (*keys, SPEAKERS_KEY, WORD_TIMES_KEY)}
+    keys += [SPEAKERS_KEY, WORD_TIMES_KEY]
+    with suppress(UsageError):
+        try:
+            with closing(open_store(store_url, read_only=True)) as store:
+                found = {key: store.meta(key) for key in keys}
+        except StoreOutdated:
+            found = dict(meta_of_older(store_url, keys))
     return found.get
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from schemas.errors import NotFound
@@ -31,6 +33,25 @@ def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
     from actors.stores.sqlite import SQLiteStorageBackend
 
     return SQLiteStorageBackend(address.path, read_only=read_only)
+
+
+def meta_of_older(url: str, names: Sequence[str]) -> dict[str, str]:
+    """What a database of this or an older version has recorded under these names, where anything; nothing is brought up to date.
+
+    Raises `NotFound` where there are no tables, `StoreUnreachable`.
+    """
+    database = database_at(url)
+    if database is None:
+        return {}
+    from sqlalchemy import select
+
+    from schemas.tables import meta
+
+    with closing(database):
+        database.require(older=True)
+        with database.read() as connection:
+            rows = connection.execute(select(meta.c.name, meta.c.value).where(meta.c.name.in_(names)))
+            return {row.name: row.value for row in rows}
 
 
 def database_at(url: str, *, read_only: bool = True) -> Database | None:

@@ -36,6 +36,7 @@ from vaengine.plan import work_keys
 from vaengine.probing import probe_path
 from vaengine.request import RunRequest
 from vaengine.steering import unpaused
+from vaengine.workshop import recorded
 
 STORES: dict[str, Callable[[Path], str]] = {"files": lambda out: f"files:{out}", "sqlite": runs.sqlite}
 NOW = {"scene__threshold": 20.0}
@@ -432,3 +433,12 @@ def test_a_store_that_cannot_be_reached_is_asked_once(clip: Path, out: Path, mon
     with pytest.raises(StoreUnreachable, match="is the server running"), first_look(asked([clip], out, "postgresql://db.example/results")):
         pass
     assert asked_for == [True]
+
+
+def test_what_a_store_of_the_version_before_was_begun_with_holds_for_the_next_run(clip: Path, out: Path) -> None:
+    filled.complete(asked([clip], out))
+    with closing(open_store(runs.sqlite(out))) as store:
+        store.set_meta(store.open_run(RUN), f"preset.{PERSON}", "embedded")
+    path = outdated(out)
+    assert recorded(runs.sqlite(out))(f"preset.{PERSON}") == "embedded"
+    assert revision(path) == "0005"
