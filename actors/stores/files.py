@@ -77,7 +77,7 @@ class FileStorageBackend(FileRetention):
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
         found = ((path, read_object(self._tree.source(path))) for path in dict.fromkeys(paths))
         known = ((path, entry, self._register.video(entry["video_id"])) for path, entry in found if entry)
-        return {path: rows.video_from(video | entry) for path, entry, video in known if video and rows.sound_is_known(video)}
+        return {path: rows.video_from(video | entry) for path, entry, video in known if video and rows.is_fully_known(video)}
 
     def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
         found = ((video_id, self._register.video(video_id)) for video_id in dict.fromkeys(video_ids))

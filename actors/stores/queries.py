@@ -268,7 +268,7 @@ def videos_by_path(connection: Connection, paths: Iterable[str]) -> dict[str, Vi
     found = (
         row for page in paged(filter(is_storable, paths)) for row in connection.execute(query.where(known.c.path.in_(page))).mappings()
     )
-    return {row["path"]: rows.video_from(row) for row in found if rows.sound_is_known(row)}
+    return {row["path"]: rows.video_from(row) for row in found if rows.is_fully_known(row)}
 
 
 def videos_by_id(connection: Connection, video_ids: Iterable[str]) -> dict[str, Video]:

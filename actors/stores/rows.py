@@ -23,14 +23,14 @@ from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.redaction import keepable, storable
 from schemas.settings import HASH_DIGITS
 from schemas.store import TIME_FORM, Identity, RunInfo, StoredBatch
-from schemas.video import FrameIndex, Video
+from schemas.video import FrameIndex, StreamFault, Video
 
 Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
-_DETAILS: Final = ("mirrored", "track", "notes", "file_notes")  # of a video, in one column
-_PACKED: Final = frozenset({"index", *FIELDS, *_DETAILS})  # what has no column of its own
+_DETAILS: Final = ("mirrored", "track", "notes", "file_notes")  # of a video, in one column, with what `_details` adds to them
+_PACKED: Final = frozenset({"index", "picture_fault", *FIELDS, *_DETAILS})  # what has no column of its own
 
 
 def time_text(at: datetime | None) -> str | None:
@@ -147,8 +147,14 @@ def video_row(video: Video) -> Row:
         "duration_seconds": video.duration_s,
         "frame_index": index_bytes(video.index),
         "sound": sound_text(video),
-        "details": json.dumps({name: getattr(video, name) for name in _DETAILS} | {"made_up": video.index.made_up}, sort_keys=True),
+        "details": json.dumps(_details(video), sort_keys=True),
     }
+
+
+def _details(video: Video) -> Row:
+    """What every look at a file finds out anew, whether or not it looks for sound."""
+    fault = video.picture_fault and asdict(video.picture_fault)
+    return {name: getattr(video, name) for name in _DETAILS} | {"made_up": video.index.made_up, "picture_fault": fault}
 
 
 def video_from(row: Stored) -> Video:
@@ -158,12 +164,14 @@ def video_from(row: Stored) -> Video:
     details = json.loads(row.get("details") or "{}")
     further = {name: tuple(value) if isinstance(value := details[name], list) else value for name in _DETAILS if name in details}
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
-    return Video(**(values | exact | further), index=index, **sound_facts(row.get("sound")))
+    fault = StreamFault(**found) if (found := details.get("picture_fault")) else None
+    return Video(**(values | exact | further), index=index, picture_fault=fault, **sound_facts(row.get("sound")))
 
 
-def sound_is_known(row: Stored) -> bool:
-    """Whether a video was written by a version that told of its sound what this one does; otherwise it has to be probed again."""
-    return is_current(row.get("sound"))
+def is_fully_known(row: Stored) -> bool:
+    """Whether a video was written by a version that told of pictures and sound what this one does; otherwise it has to be probed again."""
+    details = json.loads(row.get("details") or "{}")
+    return details.keys() >= {*_DETAILS, "made_up", "picture_fault"} and is_current(row.get("sound"))
 
 
 def index_bytes(index: FrameIndex) -> bytes:

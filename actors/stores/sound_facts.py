@@ -1,6 +1,6 @@
 """What is known of the sound of a video, as the JSON text in column `sound` of table `videos`, and back.
 
-The facts of the track that is listened to stand on the outside, all tracks below `sounds`, and why a stream cannot be used beside them.
+The facts of the track that is listened to stand on the outside, all tracks below `sounds`, and why it cannot be used beside them.
 `null` is a video without sound, `false` one whose sound nobody looked for. NULL, and facts without `sounds`, were written by a version
 that knew less: such a video has to be looked into again.
 """
@@ -16,18 +16,17 @@ from typing import Any, Final
 from schemas.sound import Sound
 from schemas.video import StreamFault, Video
 
-FIELDS: Final = frozenset({"sound", "sounds", "is_sound_known", "sound_fault", "picture_fault"})  # of a video, that the text holds
-FAULTS: Final = ("sound_fault", "picture_fault")
+FIELDS: Final = frozenset({"sound", "sounds", "is_sound_known", "sound_fault"})  # of a video, that the text holds
 
 
 def sound_text(video: Video) -> str:
     """The text of a video."""
-    faults = {name: asdict(fault) for name in FAULTS if (fault := getattr(video, name)) is not None}
+    fault = {"sound_fault": asdict(video.sound_fault)} if video.sound_fault else {}
     own = _plain(video.sound) if video.sound else {}
-    if not (own or video.sounds or faults):
+    if not (own or video.sounds or fault):
         return json.dumps(None if video.is_sound_known else False)
     unknown = {} if video.is_sound_known else {"is_sound_known": False}
-    return json.dumps(own | {"sounds": [_plain(sound) for sound in video.sounds]} | faults | unknown)
+    return json.dumps(own | {"sounds": [_plain(sound) for sound in video.sounds]} | fault | unknown)
 
 
 def sound_facts(text: str | None) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def sound_facts(text: str | None) -> dict[str, Any]:
         "sound": _sound(found) if "codec" in found else None,
         "sounds": tuple(map(_sound, found.get("sounds", ()))),
         "is_sound_known": found.get("is_sound_known", True),
-        **{name: StreamFault(**found[name]) for name in FAULTS if name in found},
+        "sound_fault": StreamFault(**found["sound_fault"]) if "sound_fault" in found else None,
     }
 
 
