@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from actors.promised_length import asf, flv, iff, ivf, matroska, mxf, ogg, riff, y4m
 from actors.promised_length.promise import Promise
 
-__all__ = ["Promise", "promise_of"]
+__all__ = ["Promise", "promise_in", "promise_of"]
+
+MOST_BYTES: Final = 1 << 50  # of a file; a header that speaks of more is damaged
+MOST_S: Final = 1 << 28  # of its length, some eight years
 
 Reader = Callable[[BinaryIO, int], Promise]
 
@@ -39,13 +44,23 @@ def promise_of(path: str, formats: frozenset[str]) -> Promise:
 
     Raises `OSError`.
     """
-    reader = next((READERS[name] for name in sorted(formats) if name in READERS), None)
-    if reader is None:
+    if formats.isdisjoint(READERS):
         return Promise()
     with Path(path).open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        try:
-            return reader(file, size)
-        except (struct.error, ValueError, LookupError, OverflowError):  # a damaged header: the demuxer has made what it can of it
-            return Promise()
+        return promise_in(file, formats)
+
+
+def promise_in(file: BinaryIO, formats: frozenset[str]) -> Promise:
+    """The same of an open file. Whatever lengths are in it, no more than its header and its last bytes are read."""
+    reader = next(READERS[name] for name in sorted(formats) if name in READERS)
+    size = file.seek(0, 2)
+    file.seek(0)
+    try:
+        return _believable(reader(file, size))
+    except (struct.error, ValueError, LookupError, ArithmeticError):  # a damaged header: the demuxer has made what it can of it
+        return Promise()
+
+
+def _believable(promise: Promise) -> Promise:
+    size_bytes = promise.size_bytes if promise.size_bytes <= MOST_BYTES else 0
+    return replace(promise, size_bytes=size_bytes, length_s=promise.length_s if promise.length_s <= MOST_S else Fraction(0))

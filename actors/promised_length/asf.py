@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import BinaryIO, Final
 from uuid import UUID
 
@@ -14,29 +15,33 @@ HEADER: Final = UUID("75B22630-668E-11CF-A6D9-00AA0062CE6C").bytes_le
 FILE_PROPERTIES: Final = UUID("8CABDCA1-A947-11CF-8EE4-00C00C205365").bytes_le
 BROADCAST: Final = 1  # flag: size and duration are not valid
 TICKS_A_SECOND: Final = 10_000_000
-MOST_HEADER: Final = 1 << 22
+HEADER_HEAD, OBJECT_HEAD = 30, 24  # bytes in front of the content
+PROPERTIES_BYTES: Final = 80  # of the content of the File Properties Object
+MOST_OBJECTS: Final = 10_000  # of a header that is no damaged one
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
     """Nothing of a broadcast."""
-    del size
-    for kind, body in _objects(file):
+    for kind, at in islice(_objects(file, size), MOST_OBJECTS):
         if kind == FILE_PROPERTIES:
+            file.seek(at)
+            body = file.read(PROPERTIES_BYTES)
             promised, _, _, play, _, preroll_ms, flags = struct.unpack_from("<QQQQQQI", body, 16)
             length = Fraction(play, TICKS_A_SECOND) - Fraction(preroll_ms, 1000)
             return Promise() if flags & BROADCAST else Promise(promised, max(Fraction(0), length))
     return Promise()
 
 
-def _objects(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of each object of the header."""
-    kind, length, _, _ = struct.unpack("<16sQIH", file.read(30))
+def _objects(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """Kind of each object of the header, and where its content begins."""
+    kind, length, _, _ = struct.unpack("<16sQIH", file.read(HEADER_HEAD))
     if kind != HEADER:
         return
-    header, at = file.read(min(length, MOST_HEADER)), 0
-    while at + 24 <= len(header):
-        kind, length = struct.unpack_from("<16sQ", header, at)
-        if length < 24:
+    at, end = HEADER_HEAD, min(length, size)
+    while at + OBJECT_HEAD <= end:
+        file.seek(at)
+        kind, length = struct.unpack("<16sQ", file.read(OBJECT_HEAD))
+        if length < OBJECT_HEAD:
             return
-        yield kind, header[at + 24 : at + length]
+        yield kind, at + OBJECT_HEAD
         at += length

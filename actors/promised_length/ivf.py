@@ -20,14 +20,15 @@ def promise(file: BinaryIO, size: int) -> Promise:
     signature, head_bytes, rate, scale, count = struct.unpack("<4s2xH8xIII", file.read(28))
     if signature != b"DKIF" or not rate or not scale:
         return Promise()
-    times, at = [], head_bytes or HEAD
+    shown, first, last, at = 0, 0, 0, head_bytes or HEAD
     while at + FRAME_HEAD <= size:
         file.seek(at)
         length, when = struct.unpack("<IQ", file.read(FRAME_HEAD))
         at += FRAME_HEAD + length
-        times += [when] if at <= size else []
-    step = max(1, (times[-1] - times[0]) // (len(times) - 1)) if len(times) > 1 else 1
-    played = times[-1] + step if times else 0
-    is_short = count not in (0, UNKNOWN) and count > len(times) and count > played - step
+        if at <= size:
+            shown, first, last = shown + 1, first if shown else when, when
+    step = max(1, (last - first) // (shown - 1)) if shown > 1 else 1
+    played = last + step if shown else 0
+    is_short = count not in (0, UNKNOWN) and count > shown and count > played - step
     ticks = count if count > played or step == 1 else count * step
     return Promise(length_s=Fraction(ticks * scale, rate) if is_short else Fraction(0), lacks_end=at != size or is_short)

@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import BinaryIO, Final
 
 from actors.promised_length.promise import Promise
@@ -13,6 +14,8 @@ from actors.promised_length.promise import Promise
 EBML, SEGMENT, CLUSTER, INFO, TIMESTAMP_SCALE, DURATION = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1549A966, 0x2AD7B1, 0x4489
 USUAL_SCALE: Final = 1_000_000  # nanoseconds of a tick
 MOST_INFO: Final = 1 << 20  # bytes of an Info element that is read
+NUMBER_BYTES: Final = 8  # of the longest number
+MOST_ELEMENTS: Final = 10_000  # in front of the first Cluster, in a file that is not damaged
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
@@ -20,16 +23,16 @@ def promise(file: BinaryIO, size: int) -> Promise:
     for kind, start, length in _elements(file, 0, size):
         if kind == SEGMENT:
             end = start + length if length is not None else 0
-            return Promise(end, _duration_s(file, start, end or size))
+            return Promise(end, _duration_s(file, start, min(end or size, size)))
         if kind != EBML:
             break
     return Promise()
 
 
 def _duration_s(file: BinaryIO, start: int, end: int) -> Fraction:
-    for kind, at, length in _elements(file, start, end):
+    for kind, at, length in islice(_elements(file, start, end), MOST_ELEMENTS):
         if kind == INFO and length is not None and length <= MOST_INFO:
-            return _length_of(file, at, at + length)
+            return _length_of(file, at, min(at + length, end))
         if kind == CLUSTER or length is None:
             break
     return Fraction(0)
@@ -38,8 +41,10 @@ def _duration_s(file: BinaryIO, start: int, end: int) -> Fraction:
 def _length_of(file: BinaryIO, start: int, end: int) -> Fraction:
     scale, ticks = USUAL_SCALE, 0.0
     for kind, at, length in _elements(file, start, end):
+        if kind not in (TIMESTAMP_SCALE, DURATION) or not length or length > NUMBER_BYTES:
+            continue
         file.seek(at)
-        value = file.read(length or 0)
+        value = file.read(length)
         if kind == TIMESTAMP_SCALE:
             scale = int.from_bytes(value, "big")
         elif kind == DURATION and len(value) in (4, 8):

@@ -14,7 +14,7 @@ HEAD, SEGMENTS, END_OF_STREAM = 27, 26, 4  # bytes of a page's head, the place o
 def promise(file: BinaryIO, size: int) -> Promise:
     """Whether the file ends with a whole page that ends a stream."""
     file.seek(max(0, size - TAIL_BYTES))
-    tail = file.read()
+    tail = file.read(TAIL_BYTES)
     at = tail.rfind(CAPTURE)
     return Promise(lacks_end=at < 0 or not _ends(tail[at:]))
 

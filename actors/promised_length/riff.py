@@ -15,15 +15,18 @@ UNKNOWN_SIZE: Final = 0x7FFF0000  # programs that write to a pipe leave the larg
 LONG_SIZE: Final = 0xFFFFFFFF  # the true one is in chunk ds64 (EBU Tech 3306)
 PADDING: Final = 1  # a chunk of an odd size is followed by a zero, which some programs count and do not write
 W64_GUID_BYTES: Final = 16
+FORMAT_BYTES: Final = 16  # of chunk fmt that are read
+MOST_CHUNKS: Final = 10_000  # in front of the sound, in a file that is not damaged
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
     """The end of the last part, and of AVI how long its pictures play; nothing of a part without a size, which was never finished."""
-    parts = list(_parts(file, size))
-    if not parts or parts[-1][1] is None:
+    first, end = None, None
+    for part in _parts(file, size):
+        first, end = first or part[0], part[1]
+    if end is None:
         return Promise()
-    end = parts[-1][1] or 0
-    length = avi_length_s(file) if parts[0][0] == b"AVI " else wav_length_of(file)
+    length = avi_length_s(file) if first == b"AVI " else wav_length_of(file)
     return Promise(end - PADDING, length)
 
 
@@ -105,13 +108,16 @@ def wav_length_of(file: BinaryIO) -> Fraction:
         return Fraction(0)
     file.seek(12)
     bytes_a_second = 0
-    while len(head := file.read(8)) == 8:
+    for _ in range(MOST_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            break
         name, size = struct.unpack("<4sI", head)
         if name == b"data":
             size = long_data if size == LONG_SIZE and long_data else size if size < UNKNOWN_SIZE else 0
             return Fraction(size, bytes_a_second) if bytes_a_second else Fraction(0)
-        body = file.read(size + size % 2) if name == b"fmt " else b""
+        body = file.read(min(size, FORMAT_BYTES)) if name == b"fmt " else b""
         if len(body) >= 12 and struct.unpack_from("<H", body)[0] in LINEAR:
             bytes_a_second = struct.unpack_from("<I", body, 8)[0]
-        file.seek(0 if body else size + size % 2, 1)
+        file.seek(size + size % 2 - len(body), 1)
     return Fraction(0)

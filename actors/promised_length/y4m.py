@@ -27,6 +27,8 @@ def _frame_bytes(head: bytes) -> int:
         return 0
     told = {word[:1]: word[1:].decode("ascii", "replace") for word in words[1:]}
     width, height, space = int(told[b"W"]), int(told[b"H"]), told.get(b"C", "420")
+    if width <= 0 or height <= 0:
+        return 0
     depth = 2 if "p1" in space or space in ("mono9", "mono10", "mono12", "mono14", "mono16") else 1
     if space.startswith("mono"):
         return width * height * depth
