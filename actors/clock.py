@@ -1,7 +1,8 @@
 """A file's clock that starts anew on the way, as in transport streams joined end to end, made one that never goes back.
 
-The one place where times of streams become times of presentation: the pictures' stretches say by how much each part of a file is moved, and
-what is heard in that part is moved alike.
+Of pictures only. Sound is moved by `actors.sound_clock`, beside its pictures, by signs of its own. Packets of sound may overlap: it takes a
+step back of up to `RESTART_S` for no new clock, where times of decoding here never go back. It passes over up to `STRAY_PACKETS` damaged
+times, where one is passed over here. It takes a leap forward that is too long for a hole for a new clock, where any is a hole here.
 """
 
 from __future__ import annotations
@@ -39,16 +40,18 @@ def offsets_of(stretches: Sequence[Stretch]) -> tuple[Fraction, ...]:
 def stretch_numbers(dts: Ints) -> Ints:
     """For each packet of a stream, in the order of the file, how often its clock has started anew before it.
 
-    `dts` int64 are times of decoding, `NO_TIME` where unknown. They never go back but there, one damaged time aside.
+    `dts` int64 are times of decoding, `NO_TIME` where unknown. They never go back but there, one damaged time aside, too high or too low.
     """
     numbers = np.zeros(len(dts), np.int64)
     known = np.flatnonzero(dts != NO_TIME)
     if bool((np.diff(dts[known]) >= 0).all()):
         return numbers
     number, earlier, last = 0, NO_TIME, NO_TIME
-    for at in known.tolist():
-        now = int(dts[at])
+    times = dts[known].tolist()
+    for at, now, after in zip(known.tolist(), times, [*times[1:], NO_TIME], strict=True):
         if now < min(earlier, last):
+            if after > last:  # the clock goes on as if this one had not been
+                continue
             number, earlier, last = number + 1, NO_TIME, NO_TIME
             numbers[at:] = number
         earlier, last = (now if last == NO_TIME else last), now

@@ -13,8 +13,8 @@ from schemas.sound import SAMPLE_RATE
 from schemas.video import Video
 
 LOST_SHOWN = 10  # frame numbers named in a warning
-LEAST_GAP_S = 0.05  # of sound, that is worth a word
-UNBROKEN = frozenset({"mpegts", "mpeg"})  # broadcast streams are sent without a pause
+LEAST_GAP_S = 0.05  # of sound, that is worth a word: a header that promises less than this much more is only inexact
+UNBROKEN = frozenset({"mpegts", "mpeg"})  # broadcast streams are sent without a pause: a hole in their pictures or sound is a loss
 LEAST_STEPS = 8  # from frame to frame, to know their rate
 CONSTANT = 0.9  # share of equal steps from which a rate is constant
 

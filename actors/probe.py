@@ -19,10 +19,10 @@ from actors.container import demuxed, formats_of, opened
 from actors.content import content_state, fingerprint_of
 from actors.frame_index import PacketTable, frame_index, inexact_because, packet_table, subdivision, usual_distance
 from actors.keyframe import Entries
+from actors.loss import LEAST_GAP_S
 from actors.opening import first_pictures
 from actors.picture_order import PictureOrder
 from actors.promised_length import Promise, promise_of
-from actors.sound_probe import LEAST_GAP_S
 from actors.sound_tracks import SoundTracks
 from actors.video_tracks import chosen_track, left_out
 from schemas.errors import EmptyFile, FileChanged, NoFrames, NoVideoStream, UnknownCoding, Unreadable, VideoError

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from actors.channel_layout import Channels, channels_of
 from actors.container import demuxed, formats_of, opened
+from actors.loss import UNBROKEN
 from actors.sound_clock import on_one_clock
 from schemas.errors import NoSoundStream, UnknownCoding
 from schemas.frames import Floats32
@@ -24,7 +25,6 @@ SEGMENT_S: Final = 20  # each is given to a decoder of its own: that of AAC fill
 PREROLL_S: Final = 1  # decoded ahead of a segment: codecs need up to a quarter of a second to settle
 MARGIN_S: Final = 0.1  # around what is wanted, for the filter of the resampler
 JITTER_S: Final = 0.02  # a frame so far from the end of the one before follows on it: times in milliseconds are not exact
-UNBROKEN: Final = frozenset({"mpegts", "mpeg"})  # broadcast streams send sound without a pause: a hole in it is a loss
 _SEGMENT: Final = SEGMENT_S * SAMPLE_RATE
 MOST_RATE: Final = 1_536_000  # samples a second; what claims more is a damaged header, and 20 s of it would take gigabytes
 UNPLACED: Final = " channels"  # how FFmpeg names a layout of which only the number is known

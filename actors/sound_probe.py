@@ -11,11 +11,11 @@ from fractions import Fraction
 from typing import Any, Final
 
 from actors.channel_layout import channels_of
+from actors.loss import LEAST_GAP_S
 from actors.promised_length.riff import wav_length_s
 from actors.sound_clock import ClockWatch
 from schemas.sound import Sound
 
-LEAST_GAP_S: Final = 0.05  # a header that promises less than this much more is only inexact
 SAMPLE_TABLES: Final = frozenset({"mov", "mp4"})  # containers whose header lists every packet
 
 

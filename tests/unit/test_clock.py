@@ -21,6 +21,21 @@ def test_a_time_of_decoding_that_goes_back_begins_a_stretch() -> None:
 
 def test_one_damaged_time_begins_nothing() -> None:
     assert numbers(0, 1, 900, 2, 3) == [0] * 5
+    assert numbers(500, 501, 502, 7, 503, 504) == [0] * 6
+    assert numbers(500, 501, NO_TIME, 7, NO_TIME, 503, 0, 1, 2) == [0] * 6 + [1] * 3
+
+
+@given(st.integers(3, 40), st.integers(-1000, 1000), st.data())
+def test_one_damaged_time_begins_nothing_wherever_it_is_and_whatever_it_says(count: int, damaged: int, data: st.DataObject) -> None:
+    dts = list(range(count))
+    dts[data.draw(st.integers(1, count - 2))] = damaged
+    assert numbers(*dts) == [0] * count
+
+
+@given(st.lists(st.integers(3, 30), min_size=1, max_size=5), st.integers(-1000, 1000))
+def test_each_of_joined_parts_is_a_stretch_however_short_it_is(lengths: list[int], begin: int) -> None:
+    dts = [begin + at for length in lengths for at in range(length)]
+    assert numbers(*dts) == [number for number, length in enumerate(lengths) for _ in range(length)]
 
 
 def test_packets_without_a_time_are_of_the_stretch_they_are_in() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors import loss, probe, sound_decoder, sound_probe
 from actors.conclusion import seen_verdict
 from actors.loss import hole_note
 from schemas.chunk import Numbers
@@ -53,3 +54,9 @@ def test_what_a_video_has_to_say_of_itself_is_said_with_its_result() -> None:
     clip = replace(recorded(pts), notes=("track 0 left out",), file_notes=("the file is truncated",))
     numbers = replace(Numbers.none(), frame_numbers=pts, frame_pts=pts, scene_scores=np.zeros(30))
     assert seen_verdict(clip, [], numbers, Settings()).warning == "the file is truncated; track 0 left out"
+
+
+def test_pictures_and_sound_agree_on_what_is_a_loss() -> None:
+    assert sound_decoder.UNBROKEN is loss.UNBROKEN
+    assert sound_probe.LEAST_GAP_S is loss.LEAST_GAP_S
+    assert probe.LEAST_GAP_S is loss.LEAST_GAP_S
