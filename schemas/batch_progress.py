@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-RUNNING = "running"
-INTERRUPTED = "interrupted"
+RUNNING: Final = "running"
+SILENT: Final = "silent"  # its process is there, and has given no sign of life for a minute
+INTERRUPTED: Final = "interrupted"  # as shown; a store has no such word, since a killed run cannot write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class PipelineCounts(ProgressCounts):
 class BatchProgress:
     """A batch at the moment `taken_at`. Times are UTC, `duration_s` is what its runs took, pauses between them left out.
 
-    `state` is "running", "completed", "failed", "stopped", or "interrupted" where its process is gone. With `more_expected` further
-    videos may still become jobs. `ended_at` is None while it runs.
+    `state` is "running", "silent" where its process is there but gives no sign of life, "completed", "failed", "stopped", or "interrupted"
+    where its process is gone. With `more_expected` further videos may still become jobs. `ended_at` is None until it is over.
     """
 
     batch_id: str
@@ -89,8 +90,8 @@ class BatchProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody is at work on it any more."""
-        return self.state != RUNNING
+        """Whether nobody is at work on it any more; a silent run may go on yet."""
+        return self.state not in (RUNNING, SILENT)
 
     @property
     def eta_s(self) -> float | None:

@@ -1,4 +1,4 @@
-"""How far a batch is, from what a store holds of it: pure arithmetic on jobs, runs and what the live run says of itself."""
+"""How far a batch is, from what a store holds of it: arithmetic on jobs, on how its runs stand, and on what the live run says of itself."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from actors.stores.liveness import LEASE_SECONDS
 from actors.stores.rows import text_time
-from schemas.batch_progress import INTERRUPTED, RUNNING, BatchProgress, PipelineCounts, ProgressCounts
+from schemas.batch_progress import INTERRUPTED, RUNNING, SILENT, BatchProgress, PipelineCounts, ProgressCounts
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.progress import Snapshot
 from schemas.store import StoredBatch
 from vaengine.progress_rates import Pace, pace_of
+from vaengine.run_states import run_state
 
 BETWEEN: Final = timedelta(seconds=LEASE_SECONDS)  # one run of a batch and the next, where its jobs have several configurations
 
@@ -31,7 +32,7 @@ def progress_of(jobs: Sequence[BatchJob], runs: Sequence[StoredBatch], now: date
         state=state,
         taken_at=now,
         started_at=_began(first),
-        ended_at=None if state == RUNNING else ends[0],
+        ended_at=None if state in (RUNNING, SILENT) else ends[0],
         duration_s=sum(max(0.0, (end - _began(run)).total_seconds()) for run, end in zip(runs, ends, strict=True)),
         jobs=ProgressCounts(**_by_state(jobs), **_pace(pace_of(jobs, now, since=since), state, more=more, eta_s=eta_s)),
         pipelines={name: _pipeline(results, now, since, state, more=more) for name, results in _by_pipeline(jobs).items()},
@@ -70,11 +71,10 @@ def _pace(pace: Pace, state: str, *, more: bool, eta_s: float | None = None) -> 
 
 
 def _state(run: StoredBatch, now: datetime) -> str:
-    if run.alive:
-        return RUNNING
+    """How a batch stands by its newest run; the one that has ended may be followed by that of its next configuration."""
     ended = text_time(run.ended_at)
     if ended is None:
-        return INTERRUPTED
+        return run_state(run, now).state
     goes_on = _parts_left(run) > 0 and run.outcome != "stopped" and now - ended < BETWEEN
     return RUNNING if goes_on else run.outcome or INTERRUPTED
 
@@ -108,5 +108,6 @@ def _began(run: StoredBatch) -> datetime:
 
 
 def _end(run: StoredBatch, now: datetime) -> datetime:
-    """When a run ended; of one whose process is gone its last sign of life, of a live one now."""
-    return now if run.alive else text_time(run.ended_at) or text_time(run.heartbeat_at) or _began(run)
+    """When a run ended; of one that nobody hears of its last sign of life, of one at work now."""
+    is_at_work = run_state(run, now).is_at_work
+    return now if is_at_work else text_time(run.ended_at) or text_time(run.heartbeat_at) or _began(run)

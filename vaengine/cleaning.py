@@ -14,12 +14,13 @@ from typing import Final
 
 import psutil
 
+from schemas.batch_progress import INTERRUPTED
 from schemas.job import JobStatus
 from schemas.store import StorageBackend
 from vaengine.postgres_cluster import LOCK
 from vaengine.progress_rates import ENDED
 from vaengine.quantities import counted, size
-from vaengine.run_states import INTERRUPTED, run_states, shown_states
+from vaengine.run_states import run_states, shown_states
 
 OLD_SECONDS: Final = 3600.0  # a younger folder may belong to a run that is just being started
 RAY_SESSION: Final = re.compile(r"session_\d{4}-.*_(\d+)$")  # the last number is the process that started it

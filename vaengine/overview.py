@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from actors.stores.rows import time_text
+from schemas.batch_progress import INTERRUPTED
 from schemas.job import BatchJob, JobStatus
 from schemas.store import StorageBackend, StoredBatch
 from vaengine.found_counts import TITLES, FoundCounts, found_in
 from vaengine.output import Table, shown_path
 from vaengine.quantities import counted, timestamp
-from vaengine.run_states import IN_WORK, INTERRUPTED, RunState, run_states, shown_states, superseded
+from vaengine.run_states import IN_WORK, RunState, run_states, shown_states, superseded
 
 ROWS: Final = 20
 COLOURS: Final = {"failed": "red", "completed": "green", "running": "yellow", INTERRUPTED: "yellow"}
@@ -152,7 +153,7 @@ def _videos_text(seen: Overview) -> str:
 
 def _cures(seen: Overview) -> Iterator[tuple[str, str]]:
     """What to do about jobs that nobody is at work on."""
-    lost = next((run for run in seen.runs if run.state == "interrupted"), None)
+    lost = next((run for run in seen.runs if run.state == INTERRUPTED), None)
     if seen.jobs.get(INTERRUPTED):
         batch = lost or next(iter(seen.runs), None)
         yield "next", f"what was committed is kept; go on with: vaengine resume {batch.batch.batch_id if batch else 'BATCH'}"

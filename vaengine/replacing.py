@@ -13,11 +13,6 @@ from vaengine.replacement import UNKNOWN, Maker, Replaced, Replacement, supersed
 JobOf = Callable[[str], BatchJob]  # the job that the run would register for a video
 
 
-def replacement(store: StorageBackend, keys: Mapping[str, Iterable[WorkKey]], job_of: JobOf) -> Replacement:
-    """What finishing these keys, by video, would replace; cheap where it is nothing."""
-    return described(store, conflicts(store, keys), job_of)
-
-
 def conflicts(store: StorageBackend, keys: Mapping[str, Iterable[WorkKey]]) -> dict[WorkKey, tuple[WorkKey, ...]]:
     """As `superseded`, for videos of the store."""
     return superseded([key for video_keys in keys.values() for key in video_keys], store.completed_of(list(keys)))

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from actors.stores.liveness import has_run_for, process_exists
 from actors.stores.rows import text_time
+from schemas.batch_progress import INTERRUPTED, RUNNING, SILENT
 from schemas.chunk import WorkKey
 from schemas.current_result import complete_results
 from schemas.job import BatchJob, JobStatus, PipelineResult
@@ -18,7 +19,6 @@ from schemas.store import StorageBackend, StoredBatch
 from vaengine.progress_rates import ENDED, videos_per_hour
 from vaengine.quantities import clock
 
-INTERRUPTED: Final = "interrupted"  # as shown; a store has no such word, since a killed run cannot write it
 IN_WORK: Final = (JobStatus.RUNNING, JobStatus.RETRYING)
 SKEW_SECONDS: Final = 60.0  # by which the clock of a database may differ from this machine's
 
@@ -40,7 +40,7 @@ class RunState:
 
     @property
     def is_at_work(self) -> bool:
-        return self.state == "running"
+        return self.state == RUNNING
 
     @property
     def has_process(self) -> bool:
@@ -52,7 +52,7 @@ class RunState:
         """How the run stands, or how it ended and when."""
         if self.state == "ended":
             return f"{self.batch.outcome or ''} {self.batch.ended_at or ''}".strip()
-        if self.state == "silent":
+        if self.state == SILENT:
             return f"no sign of life for {clock(self.silent_s)}, but process {self.batch.pid} is there"
         return self.state if self.is_at_work else f"{self.state}, last sign of life {self.batch.heartbeat_at or self.batch.started_at}"
 
@@ -106,12 +106,12 @@ def run_state(batch: StoredBatch, now: datetime, *, host: str | None = None) -> 
     if batch.ended_at is not None:
         return RunState(batch, "ended", silent_s)
     if batch.host != (host or socket.gethostname()):
-        return RunState(batch, "running" if batch.alive else "interrupted", silent_s)
+        return RunState(batch, RUNNING if batch.alive else INTERRUPTED, silent_s)
     began_at = text_time(batch.started_at)
     age_s = (now - began_at).total_seconds() - SKEW_SECONDS if began_at else 0.0
     if not process_exists(batch.pid) or not has_run_for(batch.pid, age_s):
-        return RunState(batch, "interrupted", silent_s)
-    return RunState(batch, "running" if batch.alive else "silent", silent_s)
+        return RunState(batch, INTERRUPTED, silent_s)
+    return RunState(batch, RUNNING if batch.alive else SILENT, silent_s)
 
 
 def _with_progress(run: RunState, store: StorageBackend) -> RunState:

@@ -15,6 +15,7 @@ import pytest
 
 import vaengine
 from actors.stores import open_store
+from actors.stores.rows import time_text
 from schemas.errors import NotFound, UsageError
 from schemas.job import BatchJob, BatchReport, BatchStatus, JobStatus, VideoOutcome
 from schemas.pipeline import PERSON, SCENE
@@ -24,6 +25,7 @@ from tests.results import Clip
 from vaengine import BatchOrchestrator, ProgressTracker
 from vaengine.batch_progress import progress_of
 from vaengine.report import outcome_of, report_event, report_of, video_events
+from vaengine.run_states import run_state
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HERE = RunInfo("batch-1", socket.gethostname(), os.getpid(), {}, ("/clips",))
@@ -117,6 +119,25 @@ def test_between_two_configurations_a_batch_is_not_over() -> None:
     second = run(21, alive=True, part=[2, 2])
     found = progress_of([*DONE, *LEFT], [second, first], at(30), FOUND)
     assert (found.more_expected, found.jobs_per_hour) == (False, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("pid", "alive", "state", "is_over"),
+    [
+        (os.getpid(), True, "running", False),
+        (os.getpid(), False, "silent", False),
+        (2**22 + 1, True, "interrupted", True),
+        (2**22 + 1, False, "interrupted", True),
+    ],
+    ids=["at work", "without a sign of life", "killed just now", "killed"],
+)
+def test_a_batch_stands_as_status_says_of_its_run(pid: int, alive: bool, state: str, is_over: bool) -> None:
+    """`2**22` is the highest number that Linux gives to a process."""
+    now = datetime.now(UTC)
+    newest = replace(run(alive=alive), host=HERE.host, pid=pid, started_at=time_text(now) or "", heartbeat_at=time_text(now))
+    found = progress_of([*DONE, *LEFT], [newest], now, None)
+    assert (found.state, found.is_over) == (state, is_over) == (run_state(newest, now).state, is_over)
+    assert (found.ended_at is None, found.eta_s) == (not is_over, None)
 
 
 def test_each_pipeline_has_its_own_counts() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, PERSON_TRACK, Annotation
+from schemas.batch_progress import INTERRUPTED
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult
@@ -20,7 +21,7 @@ from vaengine.overview import failures
 from vaengine.pictures.figures import BLUE, DPI, GREY, WIDTH_IN, style
 from vaengine.presence_runs import Run, merged
 from vaengine.quantities import clock, counted
-from vaengine.run_states import INTERRUPTED, run_states, shown_states
+from vaengine.run_states import run_states, shown_states
 from vaengine.sounds import speech_of, voice_of
 
 if TYPE_CHECKING:
