@@ -183,7 +183,7 @@ def test_a_file_whose_name_is_no_text_fails_alone_in_every_store(kind: str, fold
 
 
 def test_results_below_a_path_that_is_no_text_are_refused_before_anything_is_made(folder: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="caf\ufffd is not UTF-8, which no store can hold: choose another folder with --out"):
+    with pytest.raises(UsageError, match="caf\ufffd: its name is not UTF-8, which no store can hold; choose another folder with --out"):
         runs.run(folder, tmp_path / os.fsdecode(b"caf\xe9"), url=f"files:{tmp_path}")
     assert list(tmp_path.iterdir()) == []
 
