@@ -122,7 +122,7 @@ def test_jobs_of_a_running_batch_are_called_off_paused_and_asked_for_again_from_
     commands.finished("retry", long, "--out", tmp_path / "out")
     whole = commands.finished(*command(long, tmp_path / "out"))
     assert whole.returncode == 0, whole.stderr
-    names = [line.split()[3] for line in commands.finished("logs", long, "--out", tmp_path / "out").stdout.splitlines()]
+    names = [line.split()[4] for line in commands.finished("logs", long, "--out", tmp_path / "out").stdout.splitlines()]
     assert [name.rstrip(":") for name in names if name.rstrip(":") in ("cancel", "cancelled", "retry", "pause")] == [
         *("cancel", "cancelled", "retry", "pause", "retry")
     ]
