@@ -50,9 +50,10 @@ class TrackedScene:
         return replace(self, numbers=replace(self.numbers, confidence=self.numbers.confidence[kept] * factor, **own))
 
     def scored(self, person: PersonSettings) -> dict[str, Any]:
-        """MOTA, IDF1 and the like of the tracks that these settings give."""
-        ids = tracks(self.numbers, self.resets, person, self.sample_fps)
-        return {**accuracy(self.truth, list(_tracked(self.numbers, ids))).to_data(), "tracks": len(set(ids.tolist()) - {NO_TRACK})}
+        """MOTA, IDF1 and the like of the tracks that these settings give, from the first annotated frame on."""
+        ids, first = tracks(self.numbers, self.resets, person, self.sample_fps), min(one.frame for one in self.truth)
+        found = [one for one in _tracked(self.numbers, ids) if one.frame >= first]
+        return {**accuracy(self.truth, found).to_data(), "tracks": len({one.who for one in found})}
 
 
 def thresholds() -> Mapping[str, PersonSettings]:
