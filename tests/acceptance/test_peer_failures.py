@@ -241,7 +241,7 @@ def test_8_what_a_killed_run_left_as_running_blocks_nothing(done: Done, tmp_path
         connection.execute("UPDATE runs SET ended_at = NULL, outcome = NULL")
         connection.execute("DELETE FROM annotations")
         connection.execute("DELETE FROM chunks")
-    assert batch_on(out).get_status() == BatchStatus(running=len(done.jobs))
+    assert batch_on(out).get_status() == BatchStatus(interrupted=len(done.jobs)), "nobody holds them"
     assert done.again(out).completed == len(done.jobs)
     assert batch_on(out).get_status() == BatchStatus(completed=len(done.jobs))
     assert runs.digest(runs.sqlite(out)) == runs.digest(done.url)
