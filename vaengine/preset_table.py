@@ -57,6 +57,8 @@ def _model(choice: Choice) -> str:
     if choice.pipeline == AUDIO:
         return choice.model if choice.model == VOICE else f"Whisper {choice.model}"
     stem = re.sub(r"\.(pt|onnx|torchscript)$", "", choice.model)
+    if stem not in MODELS and choice.model not in catalogue.MODELS:
+        return choice.model  # somebody's own file is called as it is
     return MODELS.get(stem) or re.sub("^yolo", "YOLO", stem)
 
 

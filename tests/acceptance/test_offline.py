@@ -55,7 +55,7 @@ def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(offline: 
     words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json", *told]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=270, check=False)
     assert done.returncode == 0, done.stderr
-    assert "yolo11n_dequantised.pt by onnx" in done.stderr.splitlines()[0]
+    assert "persons  yolo11n_dequantised.pt" in done.stderr
     assert [line for line in offline.attempts() if not is_cloud_question(line)] == []
     with closing(sqlite3.connect(out / "batch_processing.db")) as store:
         assert store.execute("SELECT COUNT(*) FROM annotations WHERE annotation_type = 'person_track'").fetchone() == (1,)
