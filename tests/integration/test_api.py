@@ -237,7 +237,8 @@ def test_the_examples_of_the_documentation_run(quick: Path, clip_folder: Path, t
     done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=commands.PATIENCE_S, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 scenes" in done.stdout
-    assert done.stdout.endswith("1 1 0\n"), "completed, skipped, failed"
+    assert "\n1 1 0\n" in done.stdout, "completed, skipped, failed"
+    assert re.search(r"^2 2 [\d.]+ 0\.0$", done.stdout, re.MULTILINE), "completed, total, jobs/h, ETA"
 
 
 @pytest.fixture

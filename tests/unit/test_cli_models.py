@@ -16,6 +16,7 @@ import pytest
 from schemas.errors import FetchingForbidden
 from schemas.model import HubModel, ModelFile
 from vaengine import cli
+from vaengine.fitting import fitted  # noqa: F401  (it reads the catalogue when imported: before a test replaces that)
 from vaengine.models import catalogue
 from vaengine.models.hub import Hub
 
@@ -239,7 +240,7 @@ def test_a_run_says_what_the_preset_came_to_before_it_tells_of_fetching(
     clip.write_bytes(b"not looked at")
     assert cli.outcome(["run", str(clip), "--preset", "fast", "--out", str(tmp_path / "o")]) == 2, "small.pt is no model"
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("preset fast: ")
-    assert "small.pt by onnx" in lines[0]
-    assert lines[1].startswith("fetching small.pt")
+    assert lines[0] == "preset fast"
+    assert "  persons  small (fast)" in lines
+    assert lines.index("fetching small.pt, 500 B") == 5, "below a line for each pipeline"
     assert lines[-1].startswith("error: ")
