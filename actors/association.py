@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from actors.finalize.timeline import Timeline, ordinals
 from actors.scenes import cuts, scene_ranges
 from actors.tracks import NO_TRACK, tracks
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, BBox, annotation_id
-from schemas.chunk import Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.frames import Floats, Ints
 from schemas.pipeline import FACE, PERSON, SCENE
 from schemas.settings import PersonSettings, SceneSettings, Settings
 from schemas.video import Video
+from schemas.work.manifest import Numbers
 
 JUMP_FRAMES: Final = 5  # from one jump to the next
 SEEN: Final = 0.5
@@ -77,37 +78,6 @@ def provisional(numbers: Numbers, key: WorkKey, video: Video) -> tuple[Annotatio
 
         return tuple(face_rows(Timeline.of(video, numbers), numbers, key))
     return tuple(_box_rows(Timeline.of(video, numbers), numbers, key))
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """When frames are shown: `numbers`, ascending, and their `pts`, one to one; `end_pts` is the end of the last of all `n_frames`.
-
-    Where the index is exact it holds every frame, lost ones included; else the frames that were decoded.
-    """
-
-    video: Video
-    numbers: Ints
-    pts: Ints
-    n_frames: int
-    end_pts: int
-
-    @classmethod
-    def of(cls, video: Video, numbers: Numbers) -> Timeline:
-        if video.index.exact:
-            count = len(video.index)
-            return cls(video, np.arange(count), video.index.pts, count, video.end_pts)
-        if not len(numbers.frame_numbers):
-            return cls(video, numbers.frame_numbers, numbers.frame_pts, 0, video.start_pts)
-        step = round(1 / (video.nominal_fps * video.time_base))
-        if len(numbers.frame_pts) > 1:
-            step = int(np.median(np.diff(numbers.frame_pts)))
-        return cls(video, numbers.frame_numbers, numbers.frame_pts, int(numbers.frame_numbers[-1]) + 1, int(numbers.frame_pts[-1]) + step)
-
-    def start_s(self, frame: int) -> float:
-        """Seconds from the video's first frame to when `frame` is shown; the video's end for the frame after the last."""
-        place = int(np.searchsorted(self.numbers, frame))
-        return self.video.time_s(int(self.pts[place]) if place < len(self.pts) else self.end_pts)
 
 
 def _scene_rows(timeline: Timeline, scenes: list[tuple[int, int]], key: WorkKey) -> Iterator[Annotation]:
@@ -188,12 +158,6 @@ def _track_rows(timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Int
             confidence=float(np.mean([box.confidence for box in mine])),
             attributes={"boxes": len(mine), "frame_start": first, "frame_end": last + 1},
         )
-
-
-def ordinals(frames: Ints) -> Iterator[tuple[int, int]]:
-    """Each frame number with its rank among equal ones; `frames` ascend."""
-    firsts = np.searchsorted(frames, frames, side="left")
-    yield from zip(frames.tolist(), (np.arange(len(frames)) - firsts).tolist(), strict=True)
 
 
 def _scene_id(number: int) -> str:

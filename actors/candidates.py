@@ -11,7 +11,8 @@ import numpy as np
 
 from actors.overlap import groups, iou, strongest_first
 from schemas.errors import UnsuitableWeights
-from schemas.frames import Detections, Floats, Floats32, Ints
+from schemas.frames import Floats, Floats32, Ints
+from schemas.inference.detections import Detections
 
 PERSON_NAME = "person"
 ONLY_SHAPE = 2  # key points have x, y and a score, or x and y alone

@@ -11,7 +11,8 @@ import numpy as np
 
 from actors.candidates import kept
 from actors.overlap import strongest_first
-from schemas.frames import Detections, Pixels
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 
 MODEL: Final = "haarcascade_frontalface_default.xml"  # ships with OpenCV; of its cascades the one whose weights tell faces from others
 LONGER_PIXELS: Final = 640  # larger pictures are made smaller: about 25 ms a picture, one core

@@ -19,7 +19,8 @@ from actors.modelfile import sound_bytes
 from actors.overlap import strongest_first
 from actors.scrfd import POINTS
 from schemas.errors import UnsuitableWeights
-from schemas.frames import Detections, Floats32, Pixels
+from schemas.frames import Floats32, Pixels
+from schemas.inference.detections import Detections
 from schemas.settings import FaceSettings
 
 STRIDE: Final = 4  # pixels from one place to the next

@@ -11,11 +11,13 @@ import numpy as np
 
 from actors.assembly import WholeChunk
 from actors.pieces import BoxesPiece, ChunkEnd
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
-from schemas.frames import Detections, joined
+from schemas.chunk import WorkKey
+from schemas.inference.detections import Detections, joined
+from schemas.inference.transcript import Heard
 from schemas.pipeline import SEEING
-from schemas.sound import Heard, SoundBlock
 from schemas.video import Video
+from schemas.work.audio_block import SoundBlock
+from schemas.work.manifest import ChunkCommit, ManifestLine, Numbers
 
 DETECTED: Final = tuple(field.name for field in fields(Detections))
 

@@ -9,14 +9,16 @@ from actors.content import is_changed
 from actors.loss import LossVerdict, hole_note, loss_verdict, sound_verdict
 from actors.sound_rows import sound_rows
 from schemas.annotation import Annotation
-from schemas.chunk import Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.errors import FileChanged, NoFrames, NoSuchTrack, StreamEndsReader, UnknownCoding, VideoError
+from schemas.inference.transcript import Heard
 from schemas.job import JobStatus, PipelineResult
 from schemas.pipeline import AUDIO, FACE, PERSON
 from schemas.settings import Settings
-from schemas.sound import Heard, Sound
+from schemas.sound import Sound
 from schemas.store import Embeddings, StorageBackend
 from schemas.video import StreamFault, Video
+from schemas.work.manifest import Numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,39 +6,19 @@ What it knows is written to the store in batches; started again after its death,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from actors.ledger import Call, Ledger, Worker
+from actors.ledger import Ledger
 from actors.patience import PatienceClock
 from actors.pieces import Failure
 from schemas.attempt import Attempt, Token
 from schemas.chunk import ChunkSpec, WorkKey
-from schemas.progress import PipelineProgress, Snapshot
-from schemas.sound import SoundBlock
+from schemas.progress import Call, Finished, PipelineProgress, PlannedVideo, Snapshot, Worker
+from schemas.work.audio_block import SoundBlock
 
 FAILURES_SHOWN = 5  # the store has all of them
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedVideo:
-    """A video with work in this run: `frames` still to do of each pipeline (seconds of one that listens); `decoded` frames, `video_s`
-    seconds of pictures and `sound_s` of sound to read for them."""
-
-    video_id: str
-    frames: Mapping[WorkKey, int]
-    decoded: int
-    video_s: float
-    sound_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """One pipeline of one video that ended; `error` is one line, None where it completed."""
-
-    key: WorkKey
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from actors.association import Timeline
-from schemas.chunk import Numbers
+from actors.finalize.timeline import Timeline
 from schemas.video import Video
+from schemas.work.manifest import Numbers
 
 
 def corrected(video: Video, numbers: Numbers) -> Video:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
+from actors.reel import Run
 from actors.sampling import Bools, sampled_in
 from schemas.chunk import ChunkSpec
 from schemas.frames import Ints
 
 # Frames to be left out from which on seeking is cheaper than reading their packets unused: about 10 us a packet and 0.05 to 4 ms a seek.
 SEEK_FRAMES: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A stretch of decoding: from the keyframe at `entry_pts` (None: the beginning of the file) until all `wanted` (pts) have come out.
-
-    Where `seeks`, the way to the keyframe is a seek; else packets are read up to it, undecoded.
-    """
-
-    entry_pts: int | None
-    wanted: tuple[int, ...]
-    seeks: bool
 
 
 def runs_of(pts: Ints, wanted: Bools, keyframes: Ints, entry_pts: int | None) -> list[Run]:

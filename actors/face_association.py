@@ -9,17 +9,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from actors.association import Timeline, ordinals
 from actors.face_links import persons_of_faces
 from actors.face_tracklets import tracklets
 from actors.faces import TRAITS
+from actors.finalize.timeline import Timeline, ordinals
 from actors.identities import grouped
 from schemas.annotation import FACE_DETECTION, FACE_IDENTITY, Annotation, BBox, annotation_id
-from schemas.chunk import Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.frames import Floats, Floats32, Ints
 from schemas.settings import FaceSettings, Settings
 from schemas.store import Embeddings
 from schemas.video import Video
+from schemas.work.manifest import Numbers
 
 NOBODY: Final = -1
 

@@ -13,7 +13,8 @@ import numpy as np
 from actors.face_crops import alignments, centrings, crops
 from actors.face_network import FaceNetwork
 from schemas.errors import UnsuitablePack
-from schemas.frames import Detections, Floats, Floats32, Pixels
+from schemas.frames import Floats, Floats32, Pixels
+from schemas.inference.detections import Detections
 
 MEAN_SHAPE: Final = "data/objects/meanshape_68.pkl"  # of the package insightface
 USUAL_POINTS: Final = 68

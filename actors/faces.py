@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from schemas.errors import UnsuitablePack
-from schemas.frames import Detections, Floats, Pixels
-from schemas.pipeline import Detector
+from schemas.frames import Floats, Pixels
+from schemas.inference.detections import Detections
+from schemas.inference.detector import Detector
 from schemas.settings import FaceSettings, Settings
 
 if TYPE_CHECKING:

@@ -17,17 +17,18 @@ from typing import Protocol
 from actors.assembly import Assemblies, WholeChunk
 from actors.commits import block_commit, chunk_commit
 from actors.conclusion import Conclusion, concluded
-from actors.coordinator import Finished
 from actors.face_persons import persons_of
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
-from schemas.chunk import ChunkCommit, ChunkSpec, WorkKey
+from schemas.chunk import ChunkSpec, WorkKey
 from schemas.errors import LeaseLost, StaleAttempt, Unstorable, VaengineError
 from schemas.job import JobStatus, PipelineResult
 from schemas.pipeline import FACE, PERSON
+from schemas.progress import Finished
 from schemas.settings import Settings
-from schemas.sound import SoundBlock
 from schemas.store import Outcome, StorageBackend
 from schemas.video import Video
+from schemas.work.audio_block import SoundBlock
+from schemas.work.manifest import ChunkCommit
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 

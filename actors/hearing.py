@@ -14,8 +14,10 @@ from actors.sound_decoder import decoded
 from actors.speeches import around, speeches_of
 from actors.voice import VoiceModel, frames_within, reach
 from schemas.frames import Floats32
+from schemas.inference.transcript import Event, Heard, Speech, Turn, Utterance
 from schemas.settings import AudioSettings, Settings
-from schemas.sound import SAMPLE_RATE, Event, Heard, SoundBlock, Speech, Turn, Utterance
+from schemas.sound import SAMPLE_RATE
+from schemas.work.audio_block import SoundBlock
 
 
 class Recognizer(Protocol):

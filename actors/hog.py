@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from actors.overlap import groups, iou, strongest_first
-from schemas.frames import Detections, Floats, Pixels
+from schemas.frames import Floats, Pixels
+from schemas.inference.detections import Detections
 
 Windows = tuple[Floats, Floats]  # N x 4 boxes (left, top, right, bottom; pixels) and their N scores
 

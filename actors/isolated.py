@@ -20,7 +20,7 @@ from actors.threads import settle
 from schemas.chunk import ChunkSpec
 from schemas.pipeline import AUDIO
 from schemas.settings import Settings
-from schemas.sound import SoundBlock
+from schemas.work.audio_block import SoundBlock
 
 BEAT_SECONDS: Final = 0.5
 

@@ -14,7 +14,7 @@ from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from actors.stages import CrewNames, Deliveries, Watch
 from schemas.chunk import ChunkSpec
 from schemas.settings import Settings
-from schemas.sound import SoundBlock
+from schemas.work.audio_block import SoundBlock
 
 LOOK_SECONDS: Final = 0.2  # from one look at the process to the next
 CPU_SECONDS_PER_SECOND: Final = 60.0  # of a chunk's own length, on top of what any may take

@@ -8,34 +8,10 @@ from datetime import datetime
 
 from actors.pieces import Failure
 from schemas.attempt import LEGAL_MOVES, Attempt, AttemptState, Token
+from schemas.progress import Call, Worker
 from schemas.recovery import WORKER_LOST
 
 LENGTHS_ALLOWED = 20.0  # of what is worked on in one call, on top of the seconds that any call may be silent
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Worker:
-    """A process of a Ray node."""
-
-    node_id: str
-    host: str
-    pid: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.pid}"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A worker in the middle of something about these chunks, last heard of `silent_s` seconds ago; `stalled` where that is too long."""
-
-    worker: Worker
-    chunk_ids: tuple[str, ...]
-    silent_s: float
-    stalled: bool
-
-    def __str__(self) -> str:
-        return f"{self.worker} over {', '.join(self.chunk_ids[:3])}, silent for {self.silent_s:.0f} s"
 
 
 @dataclass(slots=True)

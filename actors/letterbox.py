@@ -12,7 +12,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from schemas.frames import Detections, Pixels
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 
 GREY: Final = 114  # what YOLO models are trained to see as nothing
 BLACK: Final = 0  # what InsightFace puts around a picture

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from schemas.frames import Detections, Pixels
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 
 GROW_AFTER = 64  # parts in a row that fitted, before twice as many pictures are tried again
 

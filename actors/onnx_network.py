@@ -9,7 +9,8 @@ import numpy as np
 from actors.candidates import Anatomy, Limits, people
 from actors.modelfile import sound_bytes
 from schemas.errors import UnsuitableWeights
-from schemas.frames import Detections, Pixels
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 
 LOOKS = "looks"  # name of the output that holds embeddings
 

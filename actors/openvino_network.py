@@ -12,7 +12,8 @@ from actors.candidates import Anatomy, Limits, people
 from actors.modelfile import sound_folder
 from actors.onnx_network import as_tensor
 from schemas.errors import UnsuitableWeights
-from schemas.frames import Detections, Pixels
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 
 # Some virtual machines announce AMX and kill the process that uses it; without it results are also alike on more processors.
 SAFE_INSTRUCTIONS: Final = "AVX512_CORE_VNNI"

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from schemas.chunk import ChunkSpec
-from schemas.frames import Detections, Floats, FrameBatch, Ints
-from schemas.sound import Heard, SoundBlock
+from schemas.frames import Floats, FrameBatch, Ints
+from schemas.inference.detections import Detections
+from schemas.inference.transcript import Heard
+from schemas.work.audio_block import SoundBlock
 
 
 @dataclass(frozen=True, slots=True)

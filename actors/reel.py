@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, dropwhile
 from typing import Any, Final
 
 from actors.container import demuxed, opened
-from actors.decode_plan import Run
 from schemas.errors import NoVideoStream
 
 MAX_NOTES: Final = 4  # lines of decoder complaints kept per chunk
@@ -205,3 +205,15 @@ def _chained(held: list[Any], packets: Iterator[Any]) -> Iterator[Any]:
     while held:
         yield held.pop(0)
     yield from packets
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of decoding: from the keyframe at `entry_pts` (None: the beginning of the file) until all `wanted` (pts) have come out.
+
+    Where `seeks`, the way to the keyframe is a seek; else packets are read up to it, undecoded.
+    """
+
+    entry_pts: int | None
+    wanted: tuple[int, ...]
+    seeks: bool

@@ -12,7 +12,8 @@ from actors.face_network import FaceNetwork
 from actors.letterbox import Letterbox
 from actors.microbatch import MicroBatch
 from actors.overlap import strongest_first
-from schemas.frames import Detections, Floats32, Ints, Pixels
+from schemas.frames import Floats32, Ints, Pixels
+from schemas.inference.detections import Detections
 from schemas.settings import FaceSettings
 
 STRIDES: Final = {3: (8, 16, 32), 5: (8, 16, 32, 64, 128)}  # of a model's levels, by their number

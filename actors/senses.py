@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from actors.pieces import BlockEnd, BoxesPiece, Failure, FramesPiece
 from schemas.errors import VaengineError, VideoError
-from schemas.frames import Detections
+from schemas.inference.detections import Detections
+from schemas.inference.transcript import Heard
 from schemas.pipeline import AUDIO
 from schemas.settings import Settings
-from schemas.sound import Heard, SoundBlock
+from schemas.work.audio_block import SoundBlock
 
 if TYPE_CHECKING:
     from actors.hearing import Hearing

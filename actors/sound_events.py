@@ -18,8 +18,9 @@ from actors.hub import fetched, own_folders
 from actors.speech_recognition import device_of
 from schemas.errors import DamagedWeights, ModelError
 from schemas.frames import Floats32
+from schemas.inference.transcript import Event
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Event
+from schemas.sound import SAMPLE_RATE
 
 BATCH: Final = {"cpu": 1, "cuda": 8}
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -13,8 +13,9 @@ from actors.sound_events import merged_events
 from actors.voice import voiced
 from schemas.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation, annotation_id
 from schemas.chunk import WorkKey
+from schemas.inference.transcript import Heard, Utterance, Word
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Heard, Utterance, Word
+from schemas.sound import SAMPLE_RATE
 from schemas.video import Video
 
 

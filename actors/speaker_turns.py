@@ -15,8 +15,8 @@ from actors.hub import fetched, own_folders
 from actors.speech_recognition import device_of
 from schemas.errors import DamagedWeights
 from schemas.frames import Floats32
+from schemas.inference.transcript import Turn
 from schemas.settings import Settings
-from schemas.sound import Turn
 
 
 class SpeakerDiarizer:

@@ -19,9 +19,10 @@ from actors.modelfile import digest_of
 from actors.word_attention import timed_words
 from schemas.errors import DamagedWeights, InvalidSetting, ModelError, WrongDigest
 from schemas.frames import Floats32
+from schemas.inference.transcript import Speech, Utterance, Word
 from schemas.model import digest_of_parts
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Speech, Utterance, Word
+from schemas.sound import SAMPLE_RATE
 
 BATCH: Final = {"cpu": 1, "cuda": 16}  # on a processor more at once gains nothing
 COMPUTE_TYPE: Final = {"cpu": "int8", "cuda": "float16"}  # of auto: faster-whisper's usual ones

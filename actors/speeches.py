@@ -8,8 +8,10 @@ import numpy as np
 
 from actors.voice import FRAME_SAMPLES, frames_within, middles_s, spans
 from schemas.frames import Floats, Floats32, Ints
+from schemas.inference.transcript import Speech
 from schemas.settings import AudioSettings
-from schemas.sound import SAMPLE_RATE, SoundBlock, Speech
+from schemas.sound import SAMPLE_RATE
+from schemas.work.audio_block import SoundBlock
 
 LONGEST_S: Final = 30.0  # what Whisper hears at once
 SEARCH: Final = 5 * SAMPLE_RATE  # on each side of a border between blocks, for the quietest moment to part them at

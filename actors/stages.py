@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from actors.ledger import Worker
 from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, FramesPiece, Row, from_row, to_row
 from actors.senses import Ears, Sight
 from schemas.chunk import ChunkSpec
+from schemas.progress import Worker
 from schemas.settings import Settings
-from schemas.sound import SoundBlock
+from schemas.work.audio_block import SoundBlock
 
 BEAT_SECONDS = 1.0  # how often a decoder gives a sign of life and asks whether to stop
 

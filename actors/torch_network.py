@@ -15,7 +15,8 @@ from actors.microbatch import MicroBatch
 from actors.modelfile import sound_bytes
 from actors.tracks import quiet_ultralytics
 from schemas.errors import UnsuitableWeights
-from schemas.frames import Detections, Pixels
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 
 GPU_BATCH = 32
 CPU_BATCH = 4

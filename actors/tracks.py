@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas.chunk import Numbers
 from schemas.frames import Floats, Floats32, Ints
 from schemas.settings import PersonSettings
+from schemas.work.manifest import Numbers
 
 NO_TRACK = 0
 REID_IOU = 0.5  # looks count only for boxes that overlap the predicted one by as much; ultralytics' values for BoT-SORT

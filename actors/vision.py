@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from schemas.frames import Detections, FrameBatch
-from schemas.pipeline import FACE, PERSON, Detector
+from schemas.frames import FrameBatch
+from schemas.inference.detections import Detections
+from schemas.inference.detector import Detector
+from schemas.pipeline import FACE, PERSON
 from schemas.settings import Settings
 
 Place = tuple[int, int]  # which batch, which of its frames

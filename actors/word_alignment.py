@@ -21,8 +21,9 @@ from actors.hub import fetched, own_folders
 from actors.speech_recognition import device_of
 from schemas.errors import DamagedWeights
 from schemas.frames import Floats32
+from schemas.inference.transcript import Speech, Utterance, Word
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Speech, Utterance, Word
+from schemas.sound import SAMPLE_RATE
 
 LEAST_SAMPLES: Final = 400  # of the models' first layer
 WITHOUT_SPACES: Final = ("ja", "zh")  # each character is a word

@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.frames import Floats32
-from schemas.sound import SAMPLE_RATE, Speech, Word
+from schemas.inference.transcript import Speech, Word
+from schemas.sound import SAMPLE_RATE
 
 HOP: Final = SAMPLE_RATE // 100  # samples from one frame of Whisper's picture of sound to the next
 MOST_FRAMES: Final = 3000

@@ -10,7 +10,8 @@ import numpy as np
 from actors.candidates import Anatomy, Limits
 from actors.letterbox import Letterbox
 from schemas.errors import UnsuitableWeights
-from schemas.frames import Detections, Pixels
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 from schemas.settings import Settings
 
 

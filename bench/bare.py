@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas.chunk import ChunkSpec, Numbers
-from schemas.frames import Detections, Pixels
+from schemas.chunk import ChunkSpec
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import EngineSettings, Settings
+from schemas.work.manifest import Numbers
 
 WHOLE = Settings(preset="embedded", engine=EngineSettings(chunk_seconds=3600))  # one chunk a video: nothing is decoded twice
 

@@ -21,11 +21,13 @@ from schemas.annotation import (
     annotation_id,
     job_id_for,
 )
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
-from schemas.store import Outcome, RunInfo, StorageBackend
+from schemas.store import Outcome, StorageBackend
 from schemas.video import FrameIndex, Video
+from schemas.work.manifest import ChunkCommit, ManifestLine, Numbers
+from schemas.work.run import RunInfo
 
 ROWS: Final = 5_000  # of each video: three persons in every frame of a minute, and what else there is to be found
 FRAMES: Final = 1_500

@@ -9,14 +9,15 @@ from contextlib import closing
 from functools import partial
 from typing import Any, Final
 
-from actors.coordinator import Coordinator, Finished, PlannedVideo
-from actors.ledger import Worker
+from actors.coordinator import Coordinator
 from actors.pieces import Failure
 from actors.stores import open_store
 from bench.report import table
 from schemas.attempt import Token
 from schemas.chunk import WorkKey
-from schemas.store import RunInfo, StorageBackend
+from schemas.progress import Finished, PlannedVideo, Worker
+from schemas.store import StorageBackend
+from schemas.work.run import RunInfo
 
 TITLE = "Keeping account"
 FEW, MANY = 1_000, 10_000

@@ -18,8 +18,9 @@ from actors.faces import pack_faces
 from actors.overlap import iou
 from bench.report import table
 from bench.timing import Taken, in_turns
-from schemas.frames import Detections, Pixels
-from schemas.pipeline import Detector
+from schemas.frames import Pixels
+from schemas.inference.detections import Detections
+from schemas.inference.detector import Detector
 from schemas.settings import FaceSettings
 
 TITLE = "Faces, against InsightFace's own loop"

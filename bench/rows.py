@@ -8,10 +8,11 @@ from pathlib import Path
 from actors.pieces import BoxesPiece, ChunkEnd, FramesPiece
 from bench.library import WEIGHTS
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkSpec, Numbers, WorkKey
+from schemas.chunk import ChunkSpec, WorkKey
 from schemas.pipeline import PERSON
 from schemas.settings import Settings
 from schemas.video import Video
+from schemas.work.manifest import Numbers
 
 NEURAL = ("preset=fast", f"person.weights={WEIGHTS}", "models.allow_pickle=true")  # the library's own weights
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.fixtures.spoken_clips import SpokenClip
 from bench.report import spread, table
 from bench.timing import in_turns, timed
-from bench.tiny_speech import SpokenClip, grid_clips
+from bench.tiny_speech import grid_clips
 from bench.tiny_whisper import trained_whisper
+from schemas.inference.transcript import Speech
 from schemas.settings import AudioSettings, Settings
-from schemas.sound import Speech
 
 TITLE = "Transcription"
 OURS, THEIRS = "engine", "whisperX"

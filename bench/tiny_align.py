@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from bench.tiny_speech import SpokenClip, seeded, varied
+from bench.fixtures.spoken_clips import SpokenClip, seeded, varied
 from schemas.frames import Ints
 from schemas.sound import SAMPLE_RATE
 

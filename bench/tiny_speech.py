@@ -9,33 +9,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from schemas.frames import Floats32
+from bench.fixtures.spoken_clips import SpokenClip
 from schemas.sound import SAMPLE_RATE
 
 GRID: Final = Path(__file__).parents[2] / "shared" / "media"
 TIMED_CLIP: Final = "id2_swwp2s"
 TIMED_UNITS: Final = 25_000  # of the word times, a second
-SEED: Final = 7
-SPEECH_STARTS_S: Final = 0.4  # in every clip later than this,
-SPEECH_STOPS_S: Final = 2.4  # and over by then
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenClip:
-    """One sentence: its samples at 16 kHz mono, its text, and (text, start_s, end_s) of its words where they are known."""
-
-    name: str
-    samples: Floats32
-    text: str
-    words: tuple[tuple[str, float, float], ...] = ()
 
 
 def grid_clips(media: Path = GRID) -> list[SpokenClip]:
@@ -58,31 +41,6 @@ def grid_clips(media: Path = GRID) -> list[SpokenClip]:
 def _timed_words(path: Path) -> tuple[tuple[str, float, float], ...]:
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     return tuple((word, int(start) / TIMED_UNITS, int(end) / TIMED_UNITS) for start, end, word in lines if word != "sil")
-
-
-@contextmanager
-def seeded() -> Iterator[np.random.Generator]:
-    """The same draws and sums whenever it is entered: one thread, and torch's own state is as before when it is left."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            yield np.random.default_rng(SEED)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def varied(samples: Floats32, draw: np.random.Generator) -> tuple[Floats32, float]:
-    """The sentence as another recording may have it: cut closer, begun later, louder or softer, in noise; and its shift in seconds."""
-    begin, stop = draw.uniform(0, SPEECH_STARTS_S), draw.uniform(SPEECH_STOPS_S, len(samples) / SAMPLE_RATE)
-    lead = draw.uniform(0, SPEECH_STARTS_S)
-    cut = samples[int(begin * SAMPLE_RATE) : int(stop * SAMPLE_RATE)] * draw.uniform(0.5, 1.5)
-    padded = np.concatenate([np.zeros(int(lead * SAMPLE_RATE), np.float32), cut])
-    noise = draw.normal(0, 10 ** draw.uniform(-5, -2.5), len(padded))
-    return (padded + noise).astype(np.float32), lead - begin
 
 
 def made(folder: Path, clips: Sequence[SpokenClip]) -> tuple[Path, Path]:

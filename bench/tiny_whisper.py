@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.tiny_speech import SpokenClip, seeded, varied
+from bench.fixtures.spoken_clips import SpokenClip, seeded, varied
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,10 +13,10 @@ from actors.association import track_resets
 from actors.tracks import NO_TRACK, tracks
 from bench.mot import PETS, Person, accuracy, annotated, corners
 from bench.rows import NEURAL, person_numbers, told, work
-from schemas.chunk import Numbers
 from schemas.frames import Ints
 from schemas.settings import PersonSettings, Settings
 from schemas.video import Video
+from schemas.work.manifest import Numbers
 from vaengine.presets import overlay
 
 SHARED: Final = Path(__file__).parents[2] / "shared/media"

@@ -16,8 +16,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from schemas.store import TIME_FORM
-
 POSTGRESQL: Final = "postgresql"
 
 WORDS: Final[TypeEngine[str]] = Text().with_variant(Text(collation="C"), POSTGRESQL)  # ordered by code point, as SQLite does
@@ -107,3 +105,6 @@ def _text_now(element: utc_now, compiler: Any, **told: Any) -> str:
 @compiles(utc_now, POSTGRESQL)
 def _native_now(element: utc_now, compiler: Any, **told: Any) -> str:
     return "now()"
+
+
+TIME_FORM: Final = "%Y-%m-%d %H:%M:%S"  # how stores write times, UTC: that of SQLite's own datetime('now')

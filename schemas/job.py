@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from schemas.attempt import Control
 from schemas.batch_progress import plain
+from schemas.work.job_event import Control
 
 
 class JobStatus(StrEnum):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from schemas.errors import UnknownPipeline
-from schemas.frames import Detections, Pixels
 
 SCENE: Final = "scene_detection"
 PERSON: Final = "person_tracking"
@@ -41,21 +39,3 @@ def short_name_of(pipeline: str) -> str:
 def order_of(pipeline: str) -> tuple[int, str]:
     """Scenes, persons, faces, sound, then what is not known by name."""
     return (AVAILABLE.index(pipeline) if pipeline in AVAILABLE else len(AVAILABLE), pipeline)
-
-
-class Detector(Protocol):
-    """Stateless boxes from pictures: the same picture gives the same boxes whatever shares its batch."""
-
-    batch_size: int
-
-    def bucket(self, height: int, width: int) -> tuple[int, int]:
-        """Pictures of one bucket can share a batch."""
-        ...
-
-    def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """Boxes of each picture of a batch.
-
-        `pictures` are batch_size times H x W x 3 uint8 RGB of one bucket, padded by repeating the last picture; the answer has one entry
-        per picture, in its pixels.
-        """
-        ...

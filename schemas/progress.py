@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from schemas.chunk import WorkKey
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineProgress:
@@ -72,3 +74,48 @@ class Snapshot:
         if total_s <= 0:
             return 0.0
         return max(0.0, total_s - done_s) * self.working_s / done_s if done_s > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVideo:
+    """A video with work in this run: `frames` still to do of each pipeline (seconds of one that listens); `decoded` frames, `video_s`
+    seconds of pictures and `sound_s` of sound to read for them."""
+
+    video_id: str
+    frames: Mapping[WorkKey, int]
+    decoded: int
+    video_s: float
+    sound_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One pipeline of one video that ended; `error` is one line, None where it completed."""
+
+    key: WorkKey
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Worker:
+    """A process of a Ray node."""
+
+    node_id: str
+    host: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A worker in the middle of something about these chunks, last heard of `silent_s` seconds ago; `stalled` where that is too long."""
+
+    worker: Worker
+    chunk_ids: tuple[str, ...]
+    silent_s: float
+    stalled: bool
+
+    def __str__(self) -> str:
+        return f"{self.worker} over {', '.join(self.chunk_ids[:3])}, silent for {self.silent_s:.0f} s"

@@ -14,7 +14,7 @@ from schemas.job import BatchJob, JobStatus
 from schemas.pipeline import AUDIO, FACE, PERSON
 
 if TYPE_CHECKING:
-    from schemas.store import StoredBatch
+    from schemas.work.run import StoredBatch
 
 FORGOTTEN: Final = "(forgotten)"  # stands where a path was that nobody is to know any longer
 COLUMN_OF: Final = {PERSON: "person_id", FACE: "face_id", AUDIO: "speaker_id"}  # by which each pipeline tells people apart

@@ -6,30 +6,20 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from schemas.annotation import Annotation
-from schemas.attempt import Attempt, Control, Event, PipelineStart
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.attempt import Attempt, PipelineStart
+from schemas.chunk import WorkKey
 from schemas.frames import Floats32
 from schemas.job import BatchJob, JobStatus
 from schemas.retention import Retention
 from schemas.video import Video
-
-TIME_FORM: Final = "%Y-%m-%d %H:%M:%S"  # how stores write times, UTC: that of SQLite's own datetime('now')
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """One start of the engine on a store."""
-
-    batch_id: str
-    host: str
-    pid: int
-    config: Mapping[str, Any]  # the resolved configuration, as JSON
-    inputs: tuple[str, ...]
+from schemas.work.job_event import Control, Event
+from schemas.work.manifest import ChunkCommit, ManifestLine, Numbers
+from schemas.work.run import RunInfo, StoredBatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,23 +92,6 @@ class Outcome:
     def replaces_embeddings(self) -> bool:
         """Whether those that are stored go: they stay only where the rows do and no new ones come."""
         return self.annotations is not None or self.embeddings is not None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBatch:
-    """A batch as a checkpoint points to it."""
-
-    batch_id: str
-    epoch: int
-    inputs: tuple[str, ...]
-    config: Mapping[str, Any]
-    started_at: str
-    ended_at: str | None
-    outcome: str | None  # "completed", "failed", "stopped"; None: still running, or killed
-    host: str
-    pid: int
-    heartbeat_at: str | None  # None: of a version that had none
-    alive: bool  # whether it was at work when the store was asked
 
 
 class StorageBackend(Retention):

@@ -37,7 +37,7 @@ jobs: Final = Table(
     Column("failure_kind", WORDS),
     Column("batch_id", WORDS),
     Column("output_dir", WORDS),
-    Column("control", WORDS),  # schemas.attempt.Control: what a person asks of it while it runs
+    Column("control", WORDS),  # schemas.work.job_event.Control: what a person asks of it while it runs
     CheckConstraint(f"status IN {JOB_STATES}").ddl_if(dialect="sqlite"),
     Index("idx_jobs_status", "status"),
     Index("idx_jobs_created", "created_at"),

@@ -10,10 +10,12 @@ import numpy as np
 
 from actors.stores import open_store
 from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, SCENE_TYPE, Annotation, BBox, annotation_id
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.job import JobStatus
 from schemas.pipeline import FACE, PERSON, SCENE
-from schemas.store import Outcome, RunInfo, StorageBackend
+from schemas.store import Outcome, StorageBackend
+from schemas.work.manifest import ChunkCommit, ManifestLine, Numbers
+from schemas.work.run import RunInfo
 from vaengine.first_look import first_look
 from vaengine.intake import Intake
 from vaengine.request import RunRequest

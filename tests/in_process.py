@@ -14,10 +14,11 @@ from actors.loss import LossVerdict
 from actors.pieces import ChunkEnd
 from actors.reader import read_chunk
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkSpec, Numbers
+from schemas.chunk import ChunkSpec
 from schemas.pipeline import SCENE
 from schemas.settings import EngineSettings, Settings
 from schemas.video import Video
+from schemas.work.manifest import Numbers
 from vaengine.plan import chunks_of, work_keys
 from vaengine.probing import probe_path
 

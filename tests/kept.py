@@ -17,7 +17,8 @@ from actors.stores import open_store
 from schemas.annotation import canonical_digest
 from schemas.attempt import Attempt, AttemptState
 from schemas.pipeline import PERSON, SCENE
-from schemas.store import Embeddings, Identity, RunInfo, StorageBackend
+from schemas.store import Embeddings, Identity, StorageBackend
+from schemas.work.run import RunInfo
 from tests import postgres
 from tests.results import RUN, Clip, done
 from vaengine import upkeep

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, BBox, annotation_id, job_id_for
-from schemas.chunk import ChunkCommit, ManifestLine, Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import PERSON, SCENE
-from schemas.store import Outcome, RunInfo
+from schemas.store import Outcome
 from schemas.video import FrameIndex, Video, video_id_for
+from schemas.work.manifest import ChunkCommit, ManifestLine, Numbers
+from schemas.work.run import RunInfo
 
 RUN = RunInfo("batch-1", "host", 4711, {"preset": "embedded"}, ("/clips",))
 CHUNK_FRAMES = 25

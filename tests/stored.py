@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from actors.stores import open_store
-from schemas.attempt import Attempt, AttemptState, Control
+from schemas.attempt import Attempt, AttemptState
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.store import Embeddings, Identity, StorageBackend
+from schemas.work.job_event import Control
 from tests.results import RUN, Clip, broken, done
 from tests.rows import Rows
 

@@ -20,8 +20,9 @@ from schemas.provenance import Provenance, info_of, provenance_of, sample_fps
 from vaengine import sounds
 from vaengine.annotation_kinds import type_named
 from vaengine.faces import FaceBoxes, FaceIdentity, identities_of
-from vaengine.findings import Boxes, Moment, Person, Scene, VideoFacts, persons_of, scenes_of
+from vaengine.findings import Boxes, Person, Scene, VideoFacts, persons_of, scenes_of
 from vaengine.quantities import clock, counted
+from vaengine.results.moment import Moment
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,18 +14,17 @@ import os
 import pickle
 import queue
 import signal
-import site
 import subprocess
 import sys
 import tempfile
 import threading
 import weakref
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from schemas import errors
 from schemas.errors import UsageError, VaengineError
+from vaengine.process.child_environment import environment
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -36,18 +35,9 @@ Event = Mapping[str, Any]
 
 STOP_SECONDS: Final = 90.0  # for chunks in work to be committed and Ray to end; the engine itself waits 60
 CLOSED_SECONDS: Final = 10.0  # for what was written before the process ended to be read
-ROOT: Final = Path(__file__).parents[1]
 
 # Without -P a stranger's `schemas` in the working directory would be found first.
 COMMAND: Final = ("-P", "-m", "vaengine.background")
-
-
-def environment() -> dict[str, str]:
-    """The child's environment: it and its workers find the code that runs here, and matplotlib in them draws nowhere in a notebook."""
-    kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    if str(ROOT) in site.getsitepackages():
-        return kept
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH")]))}
 
 
 class BackgroundRun:

@@ -12,7 +12,7 @@ from actors.stores.rows import text_time
 from schemas.batch_progress import INTERRUPTED, RUNNING, SILENT, BatchProgress, PipelineCounts, ProgressCounts
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.progress import Snapshot
-from schemas.store import StoredBatch
+from schemas.work.run import StoredBatch
 from vaengine.progress_rates import Pace, pace_of
 from vaengine.run_states import run_state
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 
-from actors.coordinator import Finished
-from schemas.attempt import Control
 from schemas.chunk import WorkKey
 from schemas.job import JobStatus
+from schemas.progress import Finished
 from schemas.store import StorageBackend
+from schemas.work.job_event import Control
 from vaengine.crew import Crew
 from vaengine.intake import Intake, Left
 

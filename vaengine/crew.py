@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from actors.answer import answer
-from actors.coordinator import Coordinator, PlannedVideo
+from actors.coordinator import Coordinator
 from actors.face_persons import are_alone, job_with
 from actors.finalizer import Finalizer
 from actors.stages import CrewNames
@@ -16,7 +16,7 @@ from actors.store_client import StoreActor, store_client
 from cluster.session import Session
 from schemas.annotation import job_id_for
 from schemas.chunk import WorkKey
-from schemas.progress import Snapshot
+from schemas.progress import PlannedVideo, Snapshot
 from schemas.recovery import RetryPolicy
 from schemas.settings import Settings, config_hash
 from schemas.store import StorageBackend

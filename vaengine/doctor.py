@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from actors.modelfile import folders_of
 from actors.stores.address import Address
 from vaengine import postgres_programs
-from vaengine.checks import Check, installed, package_folder
+from vaengine.checks import Check
 from vaengine.doctor_models import embedded_check, hub_check, sound_hub_check, token_check, weights_check
 from vaengine.doctor_stores import existing, programs_check, store_check, store_folder
 from vaengine.models.catalogue import needed
@@ -27,6 +27,7 @@ from vaengine.models.stock import standings
 from vaengine.models.transfer import reachable
 from vaengine.onnx_wheels import onnx_check, wheels
 from vaengine.postgres_account import Account
+from vaengine.process.packages import installed, package_folder
 from vaengine.quantities import size, timestamp
 
 GIB: Final = 1024**3

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from actors.coordinator import Finished
 from actors.finalizer import Finalizer
 from actors.pieces import Failure
 from actors.stores import open_store
@@ -26,9 +25,10 @@ from cluster.temp_folder import require_short_temp_folder
 from schemas.chunk import ChunkSpec
 from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
 from schemas.job import BatchReport, VideoOutcome
-from schemas.progress import Snapshot
-from schemas.sound import SoundBlock
-from schemas.store import RunInfo, StorageBackend
+from schemas.progress import Finished, Snapshot
+from schemas.store import StorageBackend
+from schemas.work.audio_block import SoundBlock
+from schemas.work.run import RunInfo, new_batch_id
 from vaengine.checkpoint import Checkpoint
 from vaengine.control import Obedience
 from vaengine.crew import job_finder
@@ -43,7 +43,6 @@ from vaengine.probing import Probing
 from vaengine.projection import Projector
 from vaengine.request import PlanSummary, RunRequest
 from vaengine.shift import OTHERS_SECONDS, Controls, Shift
-from vaengine.supervision import new_batch_id
 
 MOST_NODES: Final = 4  # times that Ray may be started for one run on this machine
 

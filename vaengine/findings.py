@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,6 @@ from schemas.coco import reading_order
 from schemas.frames import Floats, Ints
 from schemas.video import Video
 from vaengine.arrays import Arrays, frozen
-
-if TYPE_CHECKING:
-    from vaengine.faces import FaceBoxes
-    from vaengine.sounds import SoundEvent, Speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +119,6 @@ class Person:
 
     def __repr__(self) -> str:
         return f"Person({self.person_id!r}, {self.start_s:.2f} to {self.end_s:.2f} s, {self.boxes!r})"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Moment:
-    """What is there at one time: the scene, the boxes and the faces of frames close to it, and what is heard.
-
-    `speakers` are the ids of those whose turn it is.
-    """
-
-    time_s: float
-    scene: Scene | None
-    boxes: Boxes
-    faces: FaceBoxes
-    speech: tuple[Speech, ...] = ()
-    speakers: tuple[str, ...] = ()
-    events: tuple[SoundEvent, ...] = ()
 
 
 def scenes_of(rows: Sequence[Annotation]) -> Iterator[Scene]:

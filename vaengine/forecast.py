@@ -12,7 +12,7 @@ from cluster.inventory import local_inventory
 from cluster.placement import place
 from cluster.session import reachable
 from cluster.temp_folder import require_short_temp_folder
-from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
+from schemas.chunk import ChunkSpec, Sampling, WorkKey
 from schemas.errors import (
     ClusterUnreachable,
     NoRoom,
@@ -24,9 +24,10 @@ from schemas.errors import (
 )
 from schemas.pipeline import FACE
 from schemas.settings import PersonSettings, Settings
-from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
 from schemas.video import Video
+from schemas.work.audio_block import SoundBlock
+from schemas.work.manifest import ManifestLine
 from vaengine.first_look import FirstLook, first_look
 from vaengine.models.catalogue import MODELS
 from vaengine.output_folder import require_output_folder

@@ -13,9 +13,9 @@ from schemas.chunk import ChunkSpec, WorkKey
 from schemas.errors import VideoError, WouldReplace
 from schemas.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
 from schemas.redaction import storable
-from schemas.sound import SoundBlock
 from schemas.store import StorageBackend
 from schemas.video import Video, is_named_after
+from schemas.work.audio_block import SoundBlock
 from vaengine.contents import shown_paths
 from vaengine.page import Page, job_config
 from vaengine.plan import blocks_of, chunks_of

@@ -12,7 +12,7 @@ from actors.stages import CrewNames, HearingStage
 from cluster.placement import Placement
 from cluster.session import until_the_session_ends
 from schemas.settings import Settings
-from schemas.sound import SoundBlock
+from schemas.work.audio_block import SoundBlock
 
 AT_ONCE: Final = 1  # whole blocks that an actor listens to at once on a processor; short sounds share them
 AT_ONCE_ON_GPU: Final = 4  # so that batches of speech fill up across videos

@@ -11,9 +11,10 @@ from typing import Final, Literal
 from actors.stores.address import Address
 from actors.transfer.carrying import Carried, Passage
 from actors.transfer.comparing import Difference, answered_otherwise, compare
+from actors.transfer.endpoints import open_side
 from actors.transfer.hazards import Hazard, Inspector
 from actors.transfer.seal import Seal
-from actors.transfer.side import Seals, Side, open_side
+from actors.transfer.side import Seals, Side
 from actors.transfer.unit import Unit
 from schemas.errors import NotFound, StoreInUse, Unfit, UsageError
 from vaengine.transfer_pool import Pair, each

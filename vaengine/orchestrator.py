@@ -17,6 +17,7 @@ from schemas.pipeline import AVAILABLE
 from schemas.progress import Snapshot
 from schemas.settings import Settings
 from schemas.store import StorageBackend
+from schemas.work.run import new_batch_id
 from vaengine.batch_parts import run_in_turn
 from vaengine.checkpoint import Checkpoint
 from vaengine.configuration import configured, flat, layer
@@ -33,7 +34,6 @@ from vaengine.replacement import replace_mode
 from vaengine.replacing import conflicts, described
 from vaengine.request import RunRequest
 from vaengine.run_states import run_states, shown_states
-from vaengine.supervision import new_batch_id
 from vaengine.workshop import workshop
 
 StrPath = str | os.PathLike[str]

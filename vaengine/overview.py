@@ -10,7 +10,8 @@ from typing import Any, Final
 from actors.stores.rows import time_text
 from schemas.batch_progress import INTERRUPTED
 from schemas.job import BatchJob, JobStatus
-from schemas.store import StorageBackend, StoredBatch
+from schemas.store import StorageBackend
+from schemas.work.run import StoredBatch
 from vaengine.found_counts import TITLES, FoundCounts, found_in
 from vaengine.output import Table, shown_path
 from vaengine.quantities import counted, timestamp

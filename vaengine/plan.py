@@ -11,11 +11,13 @@ from typing import Final
 import numpy as np
 
 from cluster.placement import Demand
-from schemas.chunk import ChunkSpec, ManifestLine, Sampling, WorkKey
+from schemas.chunk import ChunkSpec, Sampling, WorkKey
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE, SEEING
 from schemas.settings import PersonSettings, Settings, config_hash
-from schemas.sound import BLOCK_SAMPLES, BLOCK_SECONDS, SoundBlock
+from schemas.sound import BLOCK_SAMPLES, BLOCK_SECONDS
 from schemas.video import Video
+from schemas.work.audio_block import SoundBlock
+from schemas.work.manifest import ManifestLine
 
 DEFAULTS: Final = Settings()
 

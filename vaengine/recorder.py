@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from schemas.attempt import Attempt, Control, PipelineStart
+from schemas.attempt import Attempt, PipelineStart
 from schemas.errors import NodeLost, VaengineError
+from schemas.work.job_event import Control
 from vaengine.crew import Crew
 
 CLOSE_SECONDS: Final = 3.0

@@ -15,7 +15,8 @@ from schemas.chunk import WorkKey
 from schemas.current_result import complete_results
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.progress import Snapshot
-from schemas.store import StorageBackend, StoredBatch
+from schemas.store import StorageBackend
+from schemas.work.run import StoredBatch
 from vaengine.progress_rates import ENDED, videos_per_hour
 from vaengine.quantities import clock
 

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from actors.coordinator import Finished, Standing
+from actors.coordinator import Standing
 from actors.limits import Limits, resident_bytes
 from actors.stores.address import without_password
 from cluster.placement import Placement
 from cluster.processes import end_process
 from cluster.session import Session
 from schemas.errors import StoreFailed
-from schemas.progress import Snapshot
-from schemas.sound import SoundBlock
+from schemas.progress import Finished, Snapshot
+from schemas.work.audio_block import SoundBlock
 from vaengine.control import Obedience
 from vaengine.crew import Crew, CrewWork, planned, start_crew
 from vaengine.intake import Intake, Left, Workload

@@ -8,10 +8,11 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any, Final
 
-from schemas.attempt import POISONED, Control, Event
+from schemas.attempt import POISONED
 from schemas.errors import StoreUnreachable, UsageError
 from schemas.job import BatchJob, JobStatus
 from schemas.store import StorageBackend
+from schemas.work.job_event import Control, Event
 from vaengine.location import existing
 from vaengine.lookup import jobs_of
 from vaengine.output import Table

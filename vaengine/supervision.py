@@ -16,7 +16,6 @@ import os
 import signal
 import sys
 import tempfile
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from actors.leash import end_with_parent
+from schemas.work.run import new_batch_id
 from vaengine.child_process import ENDED, ChildProcess, Ending, Vigil, last_word, passed_on
 from vaengine.output import say
 from vaengine.signals import EXIT_CODES
@@ -44,11 +44,6 @@ class Beginning:
     @classmethod
     def now(cls) -> Beginning:
         return cls(new_batch_id(), datetime.now(UTC))
-
-
-def new_batch_id() -> str:
-    """One that no store has yet."""
-    return uuid.uuid4().hex[:12]
 
 
 def calls_for_it(arguments: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from schemas.attempt import Attempt, AttemptState
 from schemas.chunk import ChunkSpec
-from schemas.sound import SoundBlock
+from schemas.work.audio_block import SoundBlock
 
 Work = ChunkSpec | SoundBlock
 FEW_PER_CELL = 2

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from actors.child import Child
 from actors.stores.address import Address
 from actors.transfer.carrying import Passage
-from actors.transfer.side import open_side
+from actors.transfer.endpoints import open_side
 from actors.transfer.unit import Unit
 from schemas.errors import SameStore, StoreFailed
 

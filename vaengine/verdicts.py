@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from actors.coordinator import Finished
 from schemas.attempt import Attempt, AttemptState
 from schemas.chunk import ChunkSpec, WorkKey
 from schemas.errors import LeaseLost, WorkerLost
 from schemas.job import JobStatus
+from schemas.progress import Finished
 from schemas.recovery import GiveUp
 from schemas.store import Outcome, StorageBackend
 from vaengine.crew import Crew

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete
 from actors.stores import rows
 from actors.stores.queries import insert_rows, key_row, of_key, paged
 from schemas import tables
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
+from schemas.work.manifest import ChunkCommit, ManifestLine
 
 chunks, annotated = tables.chunks, tables.annotations
 

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from actors.stores import rows
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
+from schemas.work.manifest import ChunkCommit, ManifestLine
 
 _NAME: Final = re.compile(r"(\d+)-(\d+)-(\d+)\.(\d+)\.chunk")
 

@@ -10,9 +10,9 @@ from actors.stores import lease_queries, log, log_queries, queries, requests
 from actors.stores.database_runs import DatabaseRuns
 from actors.stores.transitions import now
 from schemas import tables
-from schemas.attempt import Control, Event
 from schemas.errors import NotFound
 from schemas.job import BatchJob
+from schemas.work.job_event import Control, Event
 
 
 class DatabaseRequests(DatabaseRuns):

@@ -16,10 +16,10 @@ from actors.stores.transitions import keys_of, now
 from actors.stores.withdrawal import Withdrawal, job_with, withdrawal_of, without
 from schemas import tables
 from schemas.annotation import Annotation
-from schemas.attempt import Event
 from schemas.chunk import WorkKey
 from schemas.job import BatchJob
 from schemas.retention import PersonIn, Pruning, Removed, Stock
+from schemas.work.job_event import Event
 
 _UNFINISHED = {"name": tables.REMOVAL, "value": "the database's files still hold bytes of it"}  # a row of table `meta`
 

@@ -14,7 +14,8 @@ from schemas import tables
 from schemas.attempt import Attempt, PipelineStart
 from schemas.chunk import WorkKey
 from schemas.errors import StaleEpoch
-from schemas.store import RunInfo, StorageBackend, StoredBatch
+from schemas.store import StorageBackend
+from schemas.work.run import RunInfo, StoredBatch
 
 
 class DatabaseRuns(StorageBackend):

@@ -29,12 +29,13 @@ from actors.stores.transitions import (
 )
 from schemas import tables
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
 from schemas.coco import reading_order
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus
 from schemas.store import Embeddings, Identity, Outcome, RowCount
 from schemas.video import Video
+from schemas.work.manifest import ChunkCommit, ManifestLine
 
 
 class DatabaseStorageBackend(DatabaseRetention):

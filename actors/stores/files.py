@@ -31,10 +31,11 @@ from actors.stores.transitions import (
 )
 from actors.stores.work import Work
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
 from schemas.job import BatchJob, JobStatus
 from schemas.store import Embeddings, Identity, Outcome
 from schemas.video import Video
+from schemas.work.manifest import ChunkCommit, ManifestLine
 
 
 class FileStorageBackend(FileRetention):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from actors.stores import log, requests
 from actors.stores.files_runs import FileRuns
 from actors.stores.transitions import now
-from schemas.attempt import Control, Event
 from schemas.job import BatchJob
+from schemas.work.job_event import Control, Event
 
 
 class FileRequests(FileRuns):

@@ -24,7 +24,8 @@ from schemas.attempt import Attempt, PipelineStart
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
 from schemas.job import PipelineResult
-from schemas.store import RunInfo, StorageBackend, StoredBatch
+from schemas.store import StorageBackend
+from schemas.work.run import RunInfo, StoredBatch
 
 LEFTOVER_AGE: Final = timedelta(hours=1)  # a younger scratch file may be another run's, on its way to its place
 

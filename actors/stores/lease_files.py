@@ -19,7 +19,7 @@ from actors.stores.liveness import Pulse, seen_alive
 from actors.stores.register import Register
 from schemas.chunk import WorkKey
 from schemas.errors import LeaseLost
-from schemas.store import RunInfo
+from schemas.work.run import RunInfo
 
 _OUTLIVES: Final = ("heartbeat_at", "progress")  # what of a pulse is kept with a run that has ended
 

@@ -15,7 +15,7 @@ from actors.stores.transitions import keeps_late_chunks, states_of
 from schemas import tables
 from schemas.chunk import WorkKey
 from schemas.errors import LeaseLost
-from schemas.store import RunInfo
+from schemas.work.run import RunInfo
 
 leases, runs = tables.leases, tables.runs
 _LEASES = (

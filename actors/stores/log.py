@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from schemas.attempt import Attempt, AttemptState, Event
+from schemas.attempt import Attempt, AttemptState
 from schemas.job import BatchJob, PipelineResult
 from schemas.store import Outcome
+from schemas.work.job_event import Event
 
 REGISTERED = "registered"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from actors.stores import log_rows, rows
 from actors.stores.tree import Tree
-from schemas.attempt import Event
 from schemas.job import BatchJob
+from schemas.work.job_event import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from actors.stores.dialect import upsert
 from actors.stores.log import REGISTERED
 from actors.stores.queries import paged
 from schemas import tables
-from schemas.attempt import Attempt, AttemptState, Event
-from schemas.chunk import ChunkCommit
+from schemas.attempt import Attempt, AttemptState
 from schemas.errors import StaleAttempt
+from schemas.work.job_event import Event
+from schemas.work.manifest import ChunkCommit
 
 attempts, job_events = tables.attempts, tables.job_events
 _TOLD_LATER: Final = ("worker", "started_at", "pipeline", "failure_kind", "error_message", "traceback")

@@ -6,8 +6,9 @@ from dataclasses import asdict, fields
 from typing import Any, Final
 
 from actors.stores.rows import Row, Stored, text_time, time_text
-from schemas.attempt import Attempt, AttemptState, Event
+from schemas.attempt import Attempt, AttemptState
 from schemas.redaction import keepable
+from schemas.work.job_event import Event
 
 _TIMES: Final = ("started_at", "heartbeat_at")
 

@@ -12,7 +12,7 @@ from actors.stores.transitions import keys_of
 from schemas.chunk import WorkKey
 from schemas.job import BatchJob
 from schemas.retention import Criteria, Pruning, Stock
-from schemas.store import StoredBatch
+from schemas.work.run import StoredBatch
 
 
 def ended_at(job: BatchJob) -> datetime:

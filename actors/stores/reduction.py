@@ -20,11 +20,11 @@ from actors.stores.withdrawal import job_with, recounted, without
 from actors.stores.work import Work
 from schemas import coco
 from schemas.annotation import Annotation
-from schemas.attempt import Event
 from schemas.chunk import WorkKey
 from schemas.job import BatchJob
 from schemas.retention import Label
 from schemas.store import Embeddings
+from schemas.work.job_event import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from actors.stores.atomic import read_object, write_atomic
 from actors.stores.documents import job_object, summary_object
 from actors.stores.transitions import now, superseded
 from actors.stores.tree import Tree
-from schemas.attempt import Control
 from schemas.errors import NotFound
 from schemas.job import BatchJob
 from schemas.video import Video
+from schemas.work.job_event import Control
 
 
 @dataclass(frozen=True, slots=True)

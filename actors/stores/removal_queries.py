@@ -20,7 +20,7 @@ from schemas import tables
 from schemas.chunk import WorkKey
 from schemas.job import BatchJob
 from schemas.pipeline import FACE
-from schemas.store import StoredBatch
+from schemas.work.run import StoredBatch
 
 ROW_BYTES: Final = 400  # of a row beside its contents: columns that repeat them, and entries of indexes
 VIDEO_BYTES: Final = 1000

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from actors.stores.transitions import ENDED, IN_WORK, first_start, keys_of, marked, reset, settled
-from schemas.attempt import CANCELLED, Control, Event
+from schemas.attempt import CANCELLED
 from schemas.chunk import WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
+from schemas.work.job_event import Control, Event
 
 BY_REQUEST = "cancelled by request"
 

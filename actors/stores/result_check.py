@@ -15,9 +15,10 @@ from actors.stores import queries
 from actors.stores.finding import DONE_ANEW, FORGET, RESTORE, Finding
 from schemas import tables
 from schemas.annotation import canonical_digest
-from schemas.chunk import Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.job import JobStatus
 from schemas.pipeline import AUDIO
+from schemas.work.manifest import Numbers
 
 FLOAT_BYTES: Final = 4
 PAGE_ROWS: Final = 50  # payloads in memory at once

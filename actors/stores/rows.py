@@ -17,13 +17,16 @@ import numpy as np
 
 from actors.stores.sound_facts import FIELDS, is_current, sound_facts, sound_text
 from schemas.annotation import canonical_json
-from schemas.attempt import Control
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
+from schemas.columns import TIME_FORM
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.redaction import keepable, storable
 from schemas.settings import HASH_DIGITS
-from schemas.store import TIME_FORM, Identity, RunInfo, StoredBatch
+from schemas.store import Identity
 from schemas.video import FrameIndex, StreamFault, Video
+from schemas.work.job_event import Control
+from schemas.work.manifest import ChunkCommit, ManifestLine
+from schemas.work.run import RunInfo, StoredBatch
 
 Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file

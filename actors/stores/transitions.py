@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.annotation import canonical_digest
-from schemas.attempt import KEPT_FAILED, Control, PipelineStart
+from schemas.attempt import KEPT_FAILED, PipelineStart
 from schemas.chunk import WorkKey
 from schemas.errors import NotFound
 from schemas.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
 from schemas.redaction import keepable
 from schemas.store import Outcome
+from schemas.work.job_event import Control
 
 IN_WORK = (JobStatus.RUNNING, JobStatus.RETRYING)
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)

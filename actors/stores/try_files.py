@@ -10,8 +10,8 @@ from actors.stores import log_rows
 from actors.stores.atomic import read_object
 from actors.stores.register import Register
 from schemas.attempt import LEGAL_MOVES, Attempt, AttemptState
-from schemas.chunk import ChunkCommit
 from schemas.errors import StaleAttempt
+from schemas.work.manifest import ChunkCommit
 
 
 @dataclass(frozen=True, slots=True)

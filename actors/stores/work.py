@@ -23,9 +23,10 @@ from actors.stores.chunkfile import ChunkFile, chunk_bytes, chunk_files, chunk_n
 from actors.stores.tree import Tree
 from schemas import coco
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
 from schemas.job import JobStatus, PipelineResult
 from schemas.store import Embeddings
+from schemas.work.manifest import ChunkCommit, ManifestLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from schemas import tables
 from schemas.columns import POSTGRESQL, Id, Json, Moment, in_postgresql
 
 OWNER: Final = "owner"  # the parameter that names the unit
-_TIME: Final = len("YYYY-MM-DD HH:MM:SS")  # schemas.store.TIME_FORM, with which PostgreSQL's own form begins
+_TIME: Final = len("YYYY-MM-DD HH:MM:SS")  # schemas.columns.TIME_FORM, with which PostgreSQL's own form begins
 _COUNTED: Final = {tables.job_events.c.event_id: tables.job_events.c.job_id, tables.runs.c.epoch: tables.runs.c.batch_id}  # within what
 _OWNERS: Final = {"runs": "batch_id", "meta": "name"}  # the column that says which unit a row is of, where it is not `video_id`
 

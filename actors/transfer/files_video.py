@@ -18,9 +18,10 @@ from actors.stores.register import Register, job_in
 from actors.stores.work import Work
 from actors.transfer.unit import PIPELINE
 from schemas.annotation import Annotation
-from schemas.chunk import ChunkCommit, ManifestLine, WorkKey
+from schemas.chunk import WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.store import Embeddings
+from schemas.work.manifest import ChunkCommit, ManifestLine
 
 Row = Mapping[str, Any]
 Sections = Mapping[str, Sequence[Row]]

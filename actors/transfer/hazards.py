@@ -20,8 +20,7 @@ from sqlalchemy import REAL, BigInteger, Column, Enum, Integer, LargeBinary
 
 from actors.stores.postgres_json import spelled
 from actors.transfer.unit import LAYOUTS, Layout, TravelRow
-from schemas.columns import Id, Json, Moment, in_postgresql
-from schemas.store import TIME_FORM
+from schemas.columns import TIME_FORM, Id, Json, Moment, in_postgresql
 
 Destination = Literal["files", "sqlite", "postgresql"]
 SHOWN: Final = 60  # characters of a value in a message

@@ -108,23 +108,3 @@ class Side(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release connections."""
-
-
-def open_side(url: str, *, read_only: bool) -> Side:
-    """The store at an address; raises what `open_store` raises."""
-    from actors.stores.address import Address
-
-    address = Address.parse(url)
-    if address.kind == "files":
-        from actors.transfer.files_side import FilesSide
-
-        return FilesSide(address.path, read_only=read_only)
-    from actors.transfer.database_side import DatabaseSide
-
-    if address.kind == "postgresql":
-        from actors.stores.postgres_database import PostgresDatabase
-
-        return DatabaseSide(PostgresDatabase(address.url, read_only=read_only), "postgresql")
-    from actors.stores.sqlite_database import SQLiteDatabase
-
-    return DatabaseSide(SQLiteDatabase(address.path, read_only=read_only), "sqlite")

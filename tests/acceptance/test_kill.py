@@ -14,7 +14,7 @@ import pytest
 
 from actors.stores import open_store
 from schemas.chunk import WorkKey
-from schemas.store import RunInfo
+from schemas.work.run import RunInfo
 from tests import clips, commands, runs
 
 CHUNKS = "SELECT count(*) FROM chunks"

@@ -13,7 +13,7 @@ import pytest
 from actors.stores import open_store
 from schemas.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
 from schemas.pipeline import SCENE
-from schemas.store import RunInfo
+from schemas.work.run import RunInfo
 
 CHECKOUT = Path(__file__).parents[2]
 SCRIPT = Path(sys.executable).with_name("vaengine")

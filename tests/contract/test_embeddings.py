@@ -15,9 +15,10 @@ from actors.stores import open_store
 from actors.stores.sound_facts import is_current, sound_facts, sound_text
 from schemas.annotation import FACE_DETECTION, WORD, Annotation, annotation_id
 from schemas.chunk import WorkKey
+from schemas.inference.transcript import Heard
 from schemas.job import JobStatus
 from schemas.pipeline import AUDIO, FACE
-from schemas.sound import Heard, Sound
+from schemas.sound import Sound
 from schemas.store import Embeddings, Identity, Outcome, StorageBackend
 from schemas.video import FrameIndex, StreamFault, Video
 from tests.contract.conftest import STORES, digest

@@ -21,7 +21,8 @@ from actors.letterbox import Letterbox
 from actors.scrfd import Scrfd
 from actors.vision import VisionActor
 from bench.faces import ONCE, PACKS, SCRFD, Shown, coming, difference, images, loop, talkers, verified
-from schemas.frames import Detections, FrameBatch, Pixels
+from schemas.frames import FrameBatch, Pixels
+from schemas.inference.detections import Detections
 from schemas.settings import FaceSettings, Settings
 from tests.face_packs import describer, detector
 

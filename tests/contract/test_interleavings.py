@@ -15,11 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from actors.stores import open_store
 from schemas.attempt import Attempt, AttemptState
-from schemas.chunk import ChunkCommit, WorkKey
+from schemas.chunk import WorkKey
 from schemas.errors import LeaseLost, StaleAttempt, StaleEpoch
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
-from schemas.store import Outcome, RunInfo, StorageBackend
+from schemas.store import Outcome, StorageBackend
+from schemas.work.manifest import ChunkCommit
+from schemas.work.run import RunInfo
 from tests.contract.clock import Clock, moved_by_hand
 from tests.contract.conftest import STORES, digest
 from tests.results import Clip, broken, done

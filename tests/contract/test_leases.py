@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from schemas.attempt import KEPT_FAILED, POISONED, Control
+from schemas.attempt import KEPT_FAILED, POISONED
 from schemas.chunk import WorkKey
 from schemas.errors import LeaseLost
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
-from schemas.store import Outcome, RunInfo, StorageBackend
+from schemas.store import Outcome, StorageBackend
+from schemas.work.job_event import Control
+from schemas.work.run import RunInfo
 from tests.contract.clock import Clock, clock
 from tests.contract.conftest import digest
 from tests.results import RUN, Clip, broken, done

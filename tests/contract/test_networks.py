@@ -16,7 +16,8 @@ from actors.tracks import quiet_ultralytics
 from actors.vision import VisionActor, detector_named
 from actors.yolo import YoloPeople, network_of
 from schemas.errors import DamagedWeights, UnsuitableWeights, WrongDigest
-from schemas.frames import Detections, FrameBatch
+from schemas.frames import FrameBatch
+from schemas.inference.detections import Detections
 from schemas.pipeline import PERSON
 from schemas.settings import ModelSettings, PersonSettings, Settings
 from tests.conftest import SHARED

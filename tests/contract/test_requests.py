@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from schemas.attempt import CANCELLED, POISONED, Attempt, AttemptState, Control
+from schemas.attempt import CANCELLED, POISONED, Attempt, AttemptState
 from schemas.errors import LeaseLost, NotFound, StaleEpoch
 from schemas.job import BatchJob, JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import Outcome, StorageBackend
+from schemas.work.job_event import Control
 from tests.contract.clock import Clock, clock
 from tests.contract.conftest import STORES, digest
 from tests.results import RUN, Clip, broken, done

@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.decode_plan import Run
 from actors.decoder import ChunkDecoder
 from actors.probe import probe
-from actors.reel import Reel
+from actors.reel import Reel, Run
 from actors.sampling import sampled_in
 from schemas.chunk import ChunkSpec, Sampling
 from schemas.pipeline import PERSON

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.attempt import Control, PipelineStart
+from schemas.attempt import PipelineStart
 from schemas.chunk import WorkKey
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import PERSON, SCENE
-from schemas.store import RunInfo, StorageBackend
+from schemas.store import StorageBackend
+from schemas.work.job_event import Control
+from schemas.work.run import RunInfo
 from tests.contract.clock import Clock, clock
 from tests.contract.conftest import digest
 from tests.results import RUN, Clip, broken, done

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from actors.stores import open_store
 from schemas.annotation import canonical_digest
 from schemas.attempt import Attempt, AttemptState
-from schemas.chunk import Numbers
 from schemas.errors import DiskFull, NotFound, StaleEpoch, StoreUnreachable, Unstorable
 from schemas.job import JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.store import StorageBackend
 from schemas.video import video_id_for
+from schemas.work.manifest import Numbers
 from tests.contract.conftest import LOCAL, STORES, digest
 from tests.results import RUN, Clip, broken, done
 

@@ -18,8 +18,8 @@ import pytest
 from actors.stores import open_store
 from actors.stores.register import Register
 from actors.transfer import files_side
+from actors.transfer.endpoints import open_side
 from actors.transfer.seal import Sealer
-from actors.transfer.side import open_side
 from actors.transfer.unit import LAYOUTS, TravelRow, Unit
 from schemas.errors import StoreInUse, Unfit
 from schemas.pipeline import SCENE

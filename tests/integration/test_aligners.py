@@ -14,8 +14,9 @@ import pytest
 from actors import bundles
 from actors.word_alignment import WordAligner, letters_of
 from schemas.errors import DamagedWeights
+from schemas.inference.transcript import Speech, Utterance
 from schemas.settings import AudioSettings, ModelSettings, Settings
-from schemas.sound import SAMPLE_RATE, Speech, Utterance
+from schemas.sound import SAMPLE_RATE
 
 FILE = "tiny_asr.pth"
 SIZES = {"extractor_mode": "group_norm", "extractor_conv_layer_config": [(8, 10, 5), (8, 8, 8), (8, 8, 8)], "extractor_conv_bias": False}

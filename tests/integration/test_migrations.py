@@ -13,9 +13,10 @@ from sqlalchemy import create_engine
 from actors import migrations
 from actors.stores.sqlite import SQLiteStorageBackend
 from schemas.annotation import canonical_digest
-from schemas.attempt import Attempt, AttemptState, Control
+from schemas.attempt import Attempt, AttemptState
 from schemas.errors import StoreUnreachable
 from schemas.pipeline import PERSON, SCENE
+from schemas.work.job_event import Control
 from tests.contract.clock import Clock, clock
 from tests.results import RUN, Clip, done
 

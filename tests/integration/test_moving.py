@@ -14,8 +14,8 @@ import pytest
 from actors.stores import open_store
 from actors.stores.postgres_database import PostgresDatabase
 from actors.transfer import columns
+from actors.transfer.endpoints import open_side
 from actors.transfer.seal import Sealer
-from actors.transfer.side import open_side
 from actors.transfer.unit import TravelRow
 from schemas.errors import StoreFailed, Unfit
 from tests import postgres, stored

@@ -14,10 +14,11 @@ import pytest
 from actors.speech_recognition import SpeechRecognizer
 from actors.vision import detector_named
 from schemas.annotation import FACE_DETECTION, PERSON_DETECTION, SPEECH, WORD
-from schemas.frames import Detections
+from schemas.inference.detections import Detections
+from schemas.inference.transcript import Speech, Utterance
 from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Speech, Utterance
+from schemas.sound import SAMPLE_RATE
 from tests import runs
 from tests.conftest import SHARED
 from vaengine import cli

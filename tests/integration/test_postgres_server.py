@@ -26,10 +26,10 @@ from tests import commands, postgres
 from tests.conftest import CHECKOUT
 from tests.results import RUN, Clip
 from vaengine import postgres_programs, postgres_server
-from vaengine.checks import package_folder
 from vaengine.postgres_account import Account
 from vaengine.postgres_cluster import serves
 from vaengine.postgres_programs import WHEEL, version_in
+from vaengine.process.packages import package_folder
 
 AS_ROOT = os.geteuid() == 0
 GONE_S = 10.0

@@ -18,10 +18,10 @@ from actors import migrations
 from actors.finalizer import Finalizer
 from actors.modelfile import digest_of
 from actors.stores import open_store
-from schemas.attempt import Control
 from schemas.errors import StoreOutdated, StoreUnreachable, UsageError, WouldReplace
 from schemas.job import JobStatus
 from schemas.pipeline import FACE, PERSON, SCENE
+from schemas.work.job_event import Control
 from tests import clips, filled, runs
 from tests.results import RUN
 from tests.unit.test_finalizer import Heard

@@ -12,8 +12,9 @@ import pytest
 from actors.sound_events import EventClassifier, merged_events
 from actors.speaker_turns import SpeakerDiarizer
 from schemas.errors import ModelError
+from schemas.inference.transcript import Event, Turn
 from schemas.settings import AudioSettings, Settings
-from schemas.sound import SAMPLE_RATE, Event, Turn
+from schemas.sound import SAMPLE_RATE
 
 LABELS = ("Speech", "Laughter", "Music", "Giggle", "Rumble")
 

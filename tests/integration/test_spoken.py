@@ -9,12 +9,14 @@ import pytest
 
 from actors.speech_recognition import SpeechRecognizer, model_digest
 from actors.word_alignment import WordAligner
-from bench.tiny_speech import SpokenClip, grid_clips, made
+from bench.fixtures.spoken_clips import SpokenClip
+from bench.tiny_speech import grid_clips, made
 from schemas.annotation import SPEECH, WORD, Annotation
 from schemas.errors import WrongDigest
+from schemas.inference.transcript import Speech
 from schemas.pipeline import AUDIO
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Speech
+from schemas.sound import SAMPLE_RATE
 from tests import runs
 from tests.conftest import SHARED
 

@@ -16,7 +16,7 @@ from actors import migrations
 from actors.stores import open_store
 from schemas.errors import NotFound, StoreUnreachable, UsageError
 from schemas.pipeline import PERSON, SCENE
-from schemas.store import RunInfo
+from schemas.work.run import RunInfo
 from tests import postgres
 from tests.integration.test_migrations import at_revision, older
 from tests.kept import TABLES, address, contents, digest, execute, fill, filled, server_at_revision, tree, url

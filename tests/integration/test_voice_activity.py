@@ -20,9 +20,11 @@ from actors.voice import FRAME_LENGTH, FRAME_SAMPLES, VoiceModel, reach, voiced
 from bench.voice import REFERENCES, error_rate, whisperx_input, whisperx_model
 from schemas.chunk import WorkKey
 from schemas.frames import Floats32, Ints
+from schemas.inference.transcript import Heard
 from schemas.pipeline import AUDIO
 from schemas.settings import AudioSettings
-from schemas.sound import SAMPLE_RATE, Heard, Sound, SoundBlock
+from schemas.sound import SAMPLE_RATE, Sound
+from schemas.work.audio_block import SoundBlock
 from tests.conftest import SHARED, Offline
 
 pytestmark = pytest.mark.shared

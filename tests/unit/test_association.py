@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from actors.association import associate, pose, provisional
 from schemas.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, canonical_digest
-from schemas.chunk import Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.pipeline import AUDIO, PERSON, SCENE
 from schemas.settings import Settings
 from schemas.video import FrameIndex, Video
+from schemas.work.manifest import Numbers
 
 WHOLE = Settings()
 STEP = 3600  # ticks of 1/90000 s a frame: 25 frames a second

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.chunk import ChunkSpec, Numbers, WorkKey
+from schemas.chunk import ChunkSpec, WorkKey
 from schemas.frames import Ints
+from schemas.work.manifest import Numbers
 
 
 def spec(**changed: Any) -> ChunkSpec:

@@ -10,7 +10,7 @@ import pytest
 
 from actors.stores import open_store
 from schemas.pipeline import SCENE
-from schemas.store import RunInfo
+from schemas.work.run import RunInfo
 from tests.results import RUN, Clip, done
 from vaengine import cli
 from vaengine.pictures.plot import FORMATS

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from actors.coordinator import Coordinator, Finished, PlannedVideo
-from actors.ledger import Worker
+from actors.coordinator import Coordinator
 from schemas.chunk import ChunkSpec, WorkKey
-from schemas.progress import Snapshot
+from schemas.progress import Finished, PlannedVideo, Snapshot, Worker
 from schemas.settings import Settings
 from tests.unit.test_plan import PERSON_KEY, SCENE_KEY, video
 from vaengine.plan import chunks_of

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.decode_plan import SEEK_FRAMES, Run, runs_of
+from actors.decode_plan import SEEK_FRAMES, runs_of
+from actors.reel import Run
 
 MOMENTS = st.integers(1, 400)
 

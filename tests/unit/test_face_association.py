@@ -15,10 +15,11 @@ from actors.face_association import faces_associated, identities_of, told_traits
 from actors.face_links import persons_of_faces
 from actors.face_tracklets import tracklets
 from schemas.annotation import FACE_DETECTION, FACE_IDENTITY, PERSON_DETECTION, Annotation, BBox
-from schemas.chunk import Numbers, WorkKey
+from schemas.chunk import WorkKey
 from schemas.pipeline import FACE, PERSON
 from schemas.settings import FaceSettings, Settings
 from schemas.video import FrameIndex, Video
+from schemas.work.manifest import Numbers
 
 KEY = WorkKey("v", FACE, "c")
 SETTINGS = Settings(face=FaceSettings(detector="scrfd", pack="/models/test_pack", pack_sha256="a" * 64))

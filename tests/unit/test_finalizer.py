@@ -11,20 +11,22 @@ import numpy as np
 import pytest
 
 from actors.commits import numbers_of
-from actors.coordinator import Finished
 from actors.finalizer import Finalizer
 from actors.loss import loss_verdict
 from actors.pieces import BoxesPiece, ChunkEnd, Failure
 from actors.stores import open_store
-from schemas.chunk import ChunkCommit, ChunkSpec, WorkKey
+from schemas.chunk import ChunkSpec, WorkKey
 from schemas.errors import DiskFull, Unstorable
-from schemas.frames import Detections
+from schemas.inference.detections import Detections
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import PERSON, SCENE
+from schemas.progress import Finished
 from schemas.settings import EngineSettings, Settings, config_hash
-from schemas.sound import SoundBlock
-from schemas.store import Outcome, RunInfo, StorageBackend
+from schemas.store import Outcome, StorageBackend
 from schemas.video import Video
+from schemas.work.audio_block import SoundBlock
+from schemas.work.manifest import ChunkCommit
+from schemas.work.run import RunInfo
 from tests.unit import test_plan
 from vaengine.plan import chunks_of
 

@@ -18,13 +18,16 @@ from actors.pieces import BlockEnd, BoxesPiece, ChunkEnd, Failure
 from actors.stores import open_store
 from schemas.annotation import FACE_DETECTION, LOUDNESS
 from schemas.chunk import WorkKey
-from schemas.frames import Detections
+from schemas.inference.detections import Detections
+from schemas.inference.transcript import Heard
 from schemas.job import BatchJob, JobStatus, PipelineResult
 from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
 from schemas.settings import AudioSettings, Settings, config_hash
-from schemas.sound import SAMPLE_RATE, Heard, Sound, SoundBlock
-from schemas.store import RunInfo, StorageBackend
+from schemas.sound import SAMPLE_RATE, Sound
+from schemas.store import StorageBackend
 from schemas.video import FrameIndex, StreamFault, Video
+from schemas.work.audio_block import SoundBlock
+from schemas.work.run import RunInfo
 from tests.unit import test_plan
 from tests.unit.test_finalizer import Heard as Told
 from vaengine.plan import blocks_of, chunks_of

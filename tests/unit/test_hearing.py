@@ -16,9 +16,11 @@ from actors.voice import WINDOW, frames_within, reach
 from schemas.chunk import WorkKey
 from schemas.errors import NotAVideo
 from schemas.frames import Floats32, Ints
+from schemas.inference.transcript import Event, Heard, Speech, Turn, Utterance, Word
 from schemas.pipeline import AUDIO
 from schemas.settings import AudioSettings, Settings
-from schemas.sound import SAMPLE_RATE, Event, Heard, SoundBlock, Speech, Turn, Utterance, Word
+from schemas.sound import SAMPLE_RATE
+from schemas.work.audio_block import SoundBlock
 from tests import clips
 
 SECOND = SAMPLE_RATE

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.ledger import LENGTHS_ALLOWED, Ledger, Worker
+from actors.ledger import LENGTHS_ALLOWED, Ledger
 from actors.pieces import Failure
 from schemas.attempt import LEGAL_MOVES, AttemptState, Token
+from schemas.progress import Worker
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ANN, BOB = Worker("node", "here", 1), Worker("node", "here", 2)

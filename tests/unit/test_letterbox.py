@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.letterbox import BLACK, GREY, Letterbox
-from schemas.frames import Detections
+from schemas.inference.detections import Detections
 
 sides = st.integers(16, 2000)
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from actors import loss, probe, sound_decoder, sound_probe
 from actors.conclusion import seen_verdict
 from actors.loss import hole_note
-from schemas.chunk import Numbers
 from schemas.frames import Ints
 from schemas.settings import Settings
 from schemas.video import FrameIndex, Video
+from schemas.work.manifest import Numbers
 from tests.unit import test_plan
 
 

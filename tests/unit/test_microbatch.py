@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.microbatch import GROW_AFTER, MicroBatch
-from schemas.frames import Detections
+from schemas.inference.detections import Detections
 
 
 class Device:

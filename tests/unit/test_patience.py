@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from actors.ledger import Ledger, Worker
+from actors.ledger import Ledger
 from actors.patience import LONGEST_S, PatienceClock
 from schemas.attempt import Token
+from schemas.progress import Worker
 
 
 class Now:

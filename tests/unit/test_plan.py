@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.chunk import ManifestLine, WorkKey
+from schemas.chunk import WorkKey
 from schemas.pipeline import PERSON, SCENE
 from schemas.settings import EngineSettings, PersonSettings, Settings
 from schemas.video import FrameIndex, Video
+from schemas.work.manifest import ManifestLine
 from vaengine import plan
 
 SCENE_KEY = WorkKey("v", "scene_detection", "a")

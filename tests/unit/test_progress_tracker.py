@@ -20,7 +20,8 @@ from schemas.errors import NotFound, UsageError
 from schemas.job import BatchJob, BatchReport, BatchStatus, JobStatus, VideoOutcome
 from schemas.pipeline import PERSON, SCENE
 from schemas.progress import Snapshot
-from schemas.store import RunInfo, StorageBackend, StoredBatch
+from schemas.store import StorageBackend
+from schemas.work.run import RunInfo, StoredBatch
 from tests.results import Clip
 from vaengine import BatchOrchestrator, ProgressTracker
 from vaengine.batch_progress import progress_of

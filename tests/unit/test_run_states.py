@@ -22,7 +22,8 @@ from schemas.attempt import PipelineStart
 from schemas.job import BatchJob, BatchStatus, JobStatus
 from schemas.pipeline import PERSON, SCENE
 from schemas.progress import Snapshot
-from schemas.store import RunInfo, StorageBackend, StoredBatch
+from schemas.store import StorageBackend
+from schemas.work.run import RunInfo, StoredBatch
 from tests.results import Clip, done
 from vaengine import cleaning, overview
 from vaengine.cleaning import clean

@@ -12,7 +12,7 @@ from actors.face_crops import alignments, centrings, crops
 from actors.face_network import FaceNetwork
 from actors.face_pack import FaceModel, FacePack
 from actors.scrfd import LARGE_FACE, SMALL_SIDE, STRIDES, Scrfd, at_least, candidates
-from schemas.frames import Detections
+from schemas.inference.detections import Detections
 from schemas.settings import FaceSettings
 from tests.face_packs import HALF, detector, scene
 

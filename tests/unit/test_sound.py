@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from actors.loudness import FLOOR_DBFS, levels
 from schemas.chunk import WorkKey
+from schemas.inference.transcript import Event, Heard, Turn, Utterance, Word
 from schemas.pipeline import AUDIO
-from schemas.sound import SAMPLE_RATE, Event, Heard, Sound, SoundBlock, Turn, Utterance, Word
+from schemas.sound import SAMPLE_RATE, Sound
+from schemas.work.audio_block import SoundBlock
 
 KEY = WorkKey("clip-12345678", AUDIO, "0" * 16)
 

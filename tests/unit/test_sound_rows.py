@@ -15,9 +15,10 @@ from actors.sound_rows import sound_rows, speaker_turns, who_speaks
 from actors.voice import frames_within
 from schemas.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation
 from schemas.chunk import WorkKey
+from schemas.inference.transcript import Event, Heard, Turn, Utterance, Word
 from schemas.pipeline import AUDIO
 from schemas.settings import Settings
-from schemas.sound import SAMPLE_RATE, Event, Heard, Sound, Turn, Utterance, Word
+from schemas.sound import SAMPLE_RATE, Sound
 from schemas.video import FrameIndex, Video
 
 KEY = WorkKey("v", AUDIO, "c")

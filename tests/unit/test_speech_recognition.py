@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from actors.sound_events import LABELS, EventClassifier, columns, merged_events, starts_of
 from actors.speech_recognition import SpeechRecognizer, model_digest
 from schemas.errors import DamagedWeights, ModelError, WrongDigest
+from schemas.inference.transcript import Event
 from schemas.settings import AudioSettings, Settings
-from schemas.sound import Event
 
 FILES = {"config.json": "{}", "model.bin": "weights", "tokenizer.json": "{}", "vocabulary.json": "[]"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from schemas.attempt import Control
 from schemas.pipeline import PERSON
+from schemas.work.job_event import Control
 from tests.results import RUN, Clip
 from vaengine import steering
 from vaengine.cli import outcome

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.tracks import tracks
-from schemas.chunk import Numbers
 from schemas.pipeline import PERSON
 from schemas.settings import PersonSettings
+from schemas.work.manifest import Numbers
 from vaengine.presets import overlay
 
 ME = PersonSettings()

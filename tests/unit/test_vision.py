@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.vision import VisionActor, detector_named
-from schemas.frames import Detections, FrameBatch
+from schemas.frames import FrameBatch
+from schemas.inference.detections import Detections
 from schemas.settings import Settings
 from tests import clips
 

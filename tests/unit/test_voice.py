@@ -16,7 +16,8 @@ from schemas.chunk import WorkKey
 from schemas.frames import Floats32
 from schemas.pipeline import AUDIO
 from schemas.settings import AudioSettings
-from schemas.sound import BLOCK_SAMPLES, SAMPLE_RATE, Sound, SoundBlock
+from schemas.sound import BLOCK_SAMPLES, SAMPLE_RATE, Sound
+from schemas.work.audio_block import SoundBlock
 
 ONSET, OFFSET = 0.5, 0.363
 SETTINGS = AudioSettings(voice_onset=ONSET, voice_offset=OFFSET)

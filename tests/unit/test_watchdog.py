@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from actors.coordinator import Standing
-from actors.ledger import Call, Worker
 from cluster.diagnosis import GIB, Shortage
-from schemas.progress import Snapshot
+from schemas.progress import Call, Snapshot, Worker
 from vaengine.watchdog import Watchdog
 
 SHORT = Shortage(

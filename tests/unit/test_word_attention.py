@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.word_attention import HOP, sounding, timed_words, trimmed, words_of
-from schemas.sound import SAMPLE_RATE, Speech
+from schemas.inference.transcript import Speech
+from schemas.sound import SAMPLE_RATE
 
 
 def sound(*loud: tuple[float, float], length_s: float = 3.0) -> np.ndarray:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.pipeline import AUDIO, FACE, PERSON
-from schemas.store import RunInfo
+from schemas.work.run import RunInfo
 from vaengine import workshop as workshops
 from vaengine.configuration import layer
 from vaengine.models.download import Source

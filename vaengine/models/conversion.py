@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import ModelError, UnsuitableWeights
-from vaengine.background import environment
 from vaengine.models.lock import alone
 from vaengine.output import say
+from vaengine.process.child_environment import environment
 
 RECIPE: Final = 2  # raise it when a conversion would come out otherwise
 

@@ -1,0 +1,1 @@
+"""From what models found to the rows of a result."""

@@ -1,0 +1,49 @@
+"""When each frame of a video is shown, and numbers in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.frames import Ints
+from schemas.video import Video
+from schemas.work.manifest import Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When frames are shown: `numbers`, ascending, and their `pts`, one to one; `end_pts` is the end of the last of all `n_frames`.
+
+    Where the index is exact it holds every frame, lost ones included; else the frames that were decoded.
+    """
+
+    video: Video
+    numbers: Ints
+    pts: Ints
+    n_frames: int
+    end_pts: int
+
+    @classmethod
+    def of(cls, video: Video, numbers: Numbers) -> Timeline:
+        if video.index.exact:
+            count = len(video.index)
+            return cls(video, np.arange(count), video.index.pts, count, video.end_pts)
+        if not len(numbers.frame_numbers):
+            return cls(video, numbers.frame_numbers, numbers.frame_pts, 0, video.start_pts)
+        step = round(1 / (video.nominal_fps * video.time_base))
+        if len(numbers.frame_pts) > 1:
+            step = int(np.median(np.diff(numbers.frame_pts)))
+        return cls(video, numbers.frame_numbers, numbers.frame_pts, int(numbers.frame_numbers[-1]) + 1, int(numbers.frame_pts[-1]) + step)
+
+    def start_s(self, frame: int) -> float:
+        """Seconds from the video's first frame to when `frame` is shown; the video's end for the frame after the last."""
+        place = int(np.searchsorted(self.numbers, frame))
+        return self.video.time_s(int(self.pts[place]) if place < len(self.pts) else self.end_pts)
+
+
+def ordinals(frames: Ints) -> Iterator[tuple[int, int]]:
+    """Each frame number with its rank among equal ones; `frames` ascend."""
+    firsts = np.searchsorted(frames, frames, side="left")
+    yield from zip(frames.tolist(), (np.arange(len(frames)) - firsts).tolist(), strict=True)

@@ -1,0 +1,1 @@
+"""Units of work: jobs, runs, chunks, attempts, and how far they are."""

@@ -1,0 +1,50 @@
+"""A block of sound as a unit of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.attempt import Token
+from schemas.chunk import WorkKey, scope
+from schemas.sound import SAMPLE_RATE, Sound
+
+
+@dataclass(frozen=True, slots=True)
+class SoundBlock:
+    """Samples `[first, stop)` of one file's sound, a unit of work; blocks begin at multiples of `BLOCK_SAMPLES`.
+
+    A block is responsible for everything that begins in it and may listen beyond both ends.
+    """
+
+    path: str
+    sound: Sound
+    key: WorkKey
+    first: int
+    stop: int
+    attempt: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first < self.stop <= self.sound.samples:
+            raise ValueError(f"a block lies within its sound: [{self.first}, {self.stop}) of {self.sound.samples}")
+
+    @property
+    def chunk_id(self) -> str:
+        return f"{self.key.video_id}#{self.first}-{self.stop}{scope([self.key])}"
+
+    @property
+    def keys(self) -> tuple[WorkKey, ...]:
+        """As of a chunk of pictures."""
+        return (self.key,)
+
+    @property
+    def token(self) -> Token:
+        return Token(self.chunk_id, self.key.video_id, self.attempt)
+
+    @property
+    def duration_s(self) -> float:
+        return (self.stop - self.first) / SAMPLE_RATE
+
+    @property
+    def whole_seconds(self) -> int:
+        """How long it is for a display that counts."""
+        return -(-(self.stop - self.first) // SAMPLE_RATE)
