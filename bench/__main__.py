@@ -28,7 +28,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     if asked.quick and asked.case not in BRIEF:
         parser.error(f"{asked.case} has no quick version")
     if asked.rows is not None:
-        from bench.collection import ROWS
+        from bench.fixtures.collection import ROWS
 
         if asked.case != "store" or asked.rows < ROWS:
             parser.error(f"--rows is for store, {ROWS:,} and more")
@@ -40,19 +40,19 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     asked = parsed()
     if asked.case == "report":
-        from bench.report import write_report
+        from bench.harness.report import write_report
 
         print(write_report(CASES))
         return 0
-    from bench.machine import machine_facts
-    from bench.results import keep
+    from bench.harness.machine import machine_facts
+    from bench.harness.results import keep
 
     os.environ["VAENGINE_WHEELS"] = "0"  # what is measured is the engine, with OpenCV's detectors as preset embedded
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
     facts = machine_facts()
     given = [asked.settings] if asked.case in TOLD else []
     told = ({"quick": True} if asked.quick else {}) | ({"rows": asked.rows} if asked.rows else {})
-    measured = importlib.import_module(f"bench.{asked.case}").measure(asked.rounds, *given, **told)
+    measured = importlib.import_module(f"bench.cases.{asked.case}").measure(asked.rounds, *given, **told)
     print(json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False))
     if not (asked.discard or asked.quick):
         case = f"{asked.case}_{asked.rows}" if asked.rows else asked.case  # the report is of the usual size

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
-OFFLINE = Path(__file__).parent / "offline"  # put on PYTHONPATH: no process below may leave this machine
+OFFLINE = Path(__file__).parent / "support" / "sitecustomize" / "offline"  # put on PYTHONPATH: no process below may leave this machine
 IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
@@ -124,7 +124,7 @@ def ray_session() -> Iterator[Session]:
 @pytest.fixture(scope="session")
 def postgres_server() -> str:
     """URL of the suite's PostgreSQL server, which is started by the first test that asks and ends with this process."""
-    from tests.postgres import server_url
+    from tests.support.postgres import server_url
 
     return server_url()
 
@@ -132,7 +132,7 @@ def postgres_server() -> str:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """URL of an empty PostgreSQL database of this test's own."""
-    from tests.postgres import fresh_database
+    from tests.support.postgres import fresh_database
 
     return fresh_database()
 
@@ -140,7 +140,7 @@ def postgres_url(postgres_server: str) -> str:
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Refuses every connection beyond this machine in this process; returns the attempts, newest last."""
-    from tests.offline.offline_guard import guarded
+    from tests.support.sitecustomize.offline.offline_guard import guarded
 
     attempts: list[str] = []
     for owner, attribute, replacement in guarded(attempts.append):

@@ -15,25 +15,25 @@ __version__ = "0.1.0"
 
 # Looked up when asked for: the command line must not pay for what it does not use.
 _HOMES = {
-    "annotate": "vaengine.api",
-    "annotate_all": "vaengine.api",
-    "load_annotations": "vaengine.api",
-    "Batch": "vaengine.batch",
-    "VideoAnnotations": "vaengine.annotations",
-    "BatchOrchestrator": "vaengine.orchestrator",
-    "BatchJob": "schemas.job",
-    "BatchReport": "schemas.job",
-    "BatchStatus": "schemas.job",
-    "JobStatus": "schemas.job",
-    "PipelineResult": "schemas.job",
-    "BatchProgress": "schemas.batch_progress",
-    "ProgressTracker": "vaengine.progress_tracker",
-    "FailureRecovery": "vaengine.recovery",
-    "RetryStrategy": "schemas.recovery",
-    "StorageBackend": "schemas.store",
-    "FileStorageBackend": "actors.stores.files",
-    "PostgreSQLStorageBackend": "actors.stores.postgres",
-    "SQLiteStorageBackend": "actors.stores.sqlite",
+    "annotate": "vaengine.api.annotate",
+    "annotate_all": "vaengine.api.annotate",
+    "load_annotations": "vaengine.api.annotate",
+    "Batch": "vaengine.api.batch",
+    "VideoAnnotations": "vaengine.api.video_annotations",
+    "BatchOrchestrator": "vaengine.api.orchestrator",
+    "BatchJob": "schemas.work.job",
+    "BatchReport": "schemas.work.job",
+    "BatchStatus": "schemas.work.job",
+    "JobStatus": "schemas.work.job",
+    "PipelineResult": "schemas.work.job",
+    "BatchProgress": "schemas.work.batch_progress",
+    "ProgressTracker": "vaengine.api.progress_tracker",
+    "FailureRecovery": "vaengine.api.failure_recovery",
+    "RetryStrategy": "schemas.work.retry",
+    "StorageBackend": "schemas.storage.backend",
+    "FileStorageBackend": "actors.stores.files.backend",
+    "PostgreSQLStorageBackend": "actors.stores.database.postgres_backend",
+    "SQLiteStorageBackend": "actors.stores.database.sqlite_backend",
     "UsageError": "schemas.errors",
     "VaengineError": "schemas.errors",
     "VideoError": "schemas.errors",
@@ -45,29 +45,29 @@ __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 strings all: the keys above
 
 if TYPE_CHECKING:
     from actors.stores import open_store as open_store
-    from actors.stores.files import FileStorageBackend as FileStorageBackend
-    from actors.stores.postgres import PostgreSQLStorageBackend as PostgreSQLStorageBackend
-    from actors.stores.sqlite import SQLiteStorageBackend as SQLiteStorageBackend
-    from schemas.batch_progress import BatchProgress as BatchProgress
+    from actors.stores.database.postgres_backend import PostgreSQLStorageBackend as PostgreSQLStorageBackend
+    from actors.stores.database.sqlite_backend import SQLiteStorageBackend as SQLiteStorageBackend
+    from actors.stores.files.backend import FileStorageBackend as FileStorageBackend
     from schemas.errors import UsageError as UsageError
     from schemas.errors import VaengineError as VaengineError
     from schemas.errors import VideoError as VideoError
     from schemas.errors import WouldReplace as WouldReplace
-    from schemas.job import BatchJob as BatchJob
-    from schemas.job import BatchReport as BatchReport
-    from schemas.job import BatchStatus as BatchStatus
-    from schemas.job import JobStatus as JobStatus
-    from schemas.job import PipelineResult as PipelineResult
-    from schemas.recovery import RetryStrategy as RetryStrategy
-    from schemas.store import StorageBackend as StorageBackend
-    from vaengine.annotations import VideoAnnotations as VideoAnnotations
-    from vaengine.api import annotate as annotate
-    from vaengine.api import annotate_all as annotate_all
-    from vaengine.api import load_annotations as load_annotations
-    from vaengine.batch import Batch as Batch
-    from vaengine.orchestrator import BatchOrchestrator as BatchOrchestrator
-    from vaengine.progress_tracker import ProgressTracker as ProgressTracker
-    from vaengine.recovery import FailureRecovery as FailureRecovery
+    from schemas.storage.backend import StorageBackend as StorageBackend
+    from schemas.work.batch_progress import BatchProgress as BatchProgress
+    from schemas.work.job import BatchJob as BatchJob
+    from schemas.work.job import BatchReport as BatchReport
+    from schemas.work.job import BatchStatus as BatchStatus
+    from schemas.work.job import JobStatus as JobStatus
+    from schemas.work.job import PipelineResult as PipelineResult
+    from schemas.work.retry import RetryStrategy as RetryStrategy
+    from vaengine.api.annotate import annotate as annotate
+    from vaengine.api.annotate import annotate_all as annotate_all
+    from vaengine.api.annotate import load_annotations as load_annotations
+    from vaengine.api.batch import Batch as Batch
+    from vaengine.api.failure_recovery import FailureRecovery as FailureRecovery
+    from vaengine.api.orchestrator import BatchOrchestrator as BatchOrchestrator
+    from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker
+    from vaengine.api.video_annotations import VideoAnnotations as VideoAnnotations
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ STOPPED = 130  # by Ctrl-C, as shells have it
 def main() -> None:
     """The installed command."""
     try:
-        from vaengine.cli import main as command
+        from vaengine.cli.app import main as command
     except KeyboardInterrupt:
         sys.stderr.write("stopped, before anything was begun\n")
         sys.exit(STOPPED)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import NotFound
-from schemas.frames import Pixels
+from schemas.media.frames import Pixels
 
 if TYPE_CHECKING:
     import av

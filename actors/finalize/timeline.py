@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schemas.frames import Ints
-from schemas.video import Video
+from schemas.media.frames import Ints
+from schemas.media.video import Video
 from schemas.work.manifest import Numbers
 
 

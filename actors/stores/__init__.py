@@ -7,10 +7,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from schemas.errors import NotFound
-from schemas.store import StorageBackend
+from schemas.storage.backend import StorageBackend
 
 if TYPE_CHECKING:
-    from actors.stores.database import Database
+    from actors.stores.engines.database import Database
 
 
 def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
@@ -19,18 +19,18 @@ def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
     With `read_only` nothing is created or changed, and a missing store raises `NotFound`. Raises `StoreUnreachable` for an address that
     cannot be used, naming cause and cure.
     """
-    from actors.stores.address import Address
+    from actors.stores.engines.address import Address
 
     address = Address.parse(url)
     if address.kind == "files":
-        from actors.stores.files import FileStorageBackend
+        from actors.stores.files.backend import FileStorageBackend
 
         return FileStorageBackend(address.path, read_only=read_only)
     if address.kind == "postgresql":
-        from actors.stores.postgres import PostgreSQLStorageBackend
+        from actors.stores.database.postgres_backend import PostgreSQLStorageBackend
 
         return PostgreSQLStorageBackend(address.url, read_only=read_only)
-    from actors.stores.sqlite import SQLiteStorageBackend
+    from actors.stores.database.sqlite_backend import SQLiteStorageBackend
 
     return SQLiteStorageBackend(address.path, read_only=read_only)
 
@@ -45,7 +45,7 @@ def meta_of_older(url: str, names: Sequence[str]) -> dict[str, str]:
         return {}
     from sqlalchemy import select
 
-    from schemas.tables import meta
+    from schemas.storage.tables import meta
 
     with closing(database):
         database.require(older=True)
@@ -59,16 +59,16 @@ def database_at(url: str, *, read_only: bool = True) -> Database | None:
 
     Raises `NotFound` where there is no SQLite file, `StoreUnreachable`.
     """
-    from actors.stores.address import Address
+    from actors.stores.engines.address import Address
 
     address = Address.parse(url)
     if address.kind == "files":
         return None
     if address.kind == "postgresql":
-        from actors.stores.postgres_database import PostgresDatabase
+        from actors.stores.engines.postgres import PostgresDatabase
 
         return PostgresDatabase(address.url, read_only=read_only, as_found=True)
-    from actors.stores.sqlite_database import SQLiteDatabase
+    from actors.stores.engines.sqlite import SQLiteDatabase
 
     if not address.path.exists():
         raise NotFound("store", address.url)

@@ -12,18 +12,18 @@ from typing import Any, Final
 
 from sqlalchemy import REAL
 
-from actors.stores import log_rows, rows
-from actors.stores.annotation_rows import COLUMNS, annotation_rows
-from actors.stores.atomic import read_object
-from actors.stores.lease_files import Leases
-from actors.stores.log_files import Logs
-from actors.stores.register import Register, job_in
-from actors.stores.tree import Tree
-from actors.stores.work import Work
+from actors.atomic_files import read_object
+from actors.stores.encoding import attempt_rows, rows
+from actors.stores.encoding.annotation_rows import COLUMNS, annotation_rows
+from actors.stores.files.job_log import Logs
+from actors.stores.files.layout import Tree
+from actors.stores.files.leases import Leases
+from actors.stores.files.registry import Register, job_in
+from actors.stores.files.work_item import Work
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TravelRow
-from schemas.annotation import canonical_json
-from schemas.chunk import WorkKey
-from schemas.job import BatchJob
+from schemas.annotations.annotation import canonical_json
+from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchJob
 
 Stored = Mapping[str, Any]
 
@@ -136,7 +136,7 @@ class FilesRows:
     def job_events(self, video: str) -> Iterator[Stored]:
         for job in self._jobs(video):
             for position, event in enumerate(Logs(self.tree).noted(job), 1):
-                yield log_rows.event_row(event) | {POSITION: position}
+                yield attempt_rows.event_row(event) | {POSITION: position}
 
     def _works(self, video: str) -> list[Work]:
         return [Work(self.tree, key) for key in self.tree.keys_of(video)]

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from actors.stores import rows
-from actors.stores.atomic import write_atomic, write_or_remove
-from actors.stores.documents import pipeline_bytes, sidecars
-from actors.stores.log_files import line_of
-from actors.stores.register import Register, job_in
-from actors.stores.work import Work
+from actors.atomic_files import write_atomic, write_or_remove
+from actors.stores.encoding import rows
+from actors.stores.encoding.documents import pipeline_bytes, sidecars
+from actors.stores.files.job_log import line_of
+from actors.stores.files.registry import Register, job_in
+from actors.stores.files.work_item import Work
 from actors.transfer.unit import PIPELINE
-from schemas.annotation import Annotation
-from schemas.chunk import WorkKey
-from schemas.job import BatchJob, JobStatus, PipelineResult
-from schemas.store import Embeddings
+from schemas.annotations.annotation import Annotation
+from schemas.storage.backend import Embeddings
+from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit, ManifestLine
 
 Row = Mapping[str, Any]

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Table
 
-from schemas import tables
-from schemas.columns import Id, Json, Moment
+from schemas.storage import tables
+from schemas.storage.column_types import Id, Json, Moment
 
 Kind = Literal["batch", "setting", "identities", "video"]
 TravelRow = tuple[Any, ...]  # values in the order of `Layout.names`: text, int, float, bytes or None, whichever store they are from

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas.frames import Floats, Floats32, Ints
+from schemas.media.frames import Floats, Floats32, Ints
 
 
 def joined(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

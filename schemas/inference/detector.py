@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.frames import Pixels
 from schemas.inference.detections import Detections
+from schemas.media.frames import Pixels
 
 
 class Detector(Protocol):

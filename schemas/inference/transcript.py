@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from schemas.frames import Floats32, Ints
 from schemas.inference.detections import joined as joined_rows
+from schemas.media.frames import Floats32, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +67,10 @@ class Event:
 class Heard:
     """All that is kept of a block of sound once its samples are gone; blocks in order can be joined.
 
-    `voice_frames` V int64 are the ordinals of the voice-activity model's frames (`actors.voice.FRAME_SAMPLES` apart, from the first sample)
-    and `voice` V float32 their scores in 0..1. `seconds` S int64 are whole seconds since the first sample, `rms_dbfs` and `peak_dbfs` S
-    float32 their level, relative to full scale. `speakers` M x D float32 embed the speakers of `turns`, `speaker_blocks` M int64 say which
-    of the joined blocks told them apart. `lost` counts samples that could not be decoded and were taken for silence.
+    `voice_frames` V int64 are the ordinals of the voice-activity model's frames (`actors.audio.voice_activity.FRAME_SAMPLES` apart, from
+    the first sample) and `voice` V float32 their scores in 0..1. `seconds` S int64 are whole seconds since the first sample, `rms_dbfs` and
+    `peak_dbfs` S float32 their level, relative to full scale. `speakers` M x D float32 embed the speakers of `turns`, `speaker_blocks` M
+    int64 say which of the joined blocks told them apart. `lost` counts samples that could not be decoded and were taken for silence.
     """
 
     voice_frames: Ints

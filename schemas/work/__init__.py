@@ -1,1 +1,1 @@
-"""Units of work: jobs, runs, chunks, attempts, and how far they are."""
+"""Units of work: jobs, runs, chunks, attempts, messages, and how far they are."""

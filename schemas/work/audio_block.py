@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.attempt import Token
-from schemas.chunk import WorkKey, scope
-from schemas.sound import SAMPLE_RATE, Sound
+from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.work.attempt import Token
+from schemas.work.chunk import WorkKey, scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from schemas.annotation import Annotation
-from schemas.chunk import WorkKey
-from schemas.frames import Floats, Floats32, Ints
+from schemas.annotations.annotation import Annotation
 from schemas.inference.detections import joined
+from schemas.media.frames import Floats, Floats32, Ints
+from schemas.work.chunk import WorkKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from actors.probe import probe
-from tests import commands
+from actors.probing.probe import probe
 from tests.conftest import SHARED
+from tests.support import commands
 
-COUNTING = Path(__file__).parents[1] / "counting"
+COUNTING = Path(__file__).parents[1] / "support" / "sitecustomize" / "counting"
 GRID = SHARED / "media" / "video" / "grid"
 
 

@@ -13,12 +13,12 @@ import psutil
 import pytest
 
 from actors.stores import open_store
-from schemas.chunk import WorkKey
+from schemas.work.chunk import WorkKey
 from schemas.work.run import RunInfo
-from tests import clips, commands, runs
+from tests.support import clips, commands, runs
 
 CHUNKS = "SELECT count(*) FROM chunks"
-FAULTS = Path(__file__).parents[1] / "faults"
+FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 DONE = "SELECT count(*) FROM job_pipeline_status WHERE status = 'completed'"
 
 pytestmark = pytest.mark.timeout(600)
@@ -87,10 +87,14 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder:
 
 
 LOSSES = {
-    "the store": [f"actors.store_client:StoreActor.call={call}" for call in ("register", "manifest", "commit_chunks", "record", "finish")],
-    "the finalizer": [f"actors.finalizer:Finalizer.{call}" for call in ("take", "finish_now", "drain")],
-    "who decodes and looks": ["actors.stages:Deliveries.deliver"],
-    "the coordinator": [f"actors.coordinator:Coordinator.{call}" for call in ("planned", "started", "committed", "batch", "standing")],
+    "the store": [
+        f"actors.coordination.store_client:StoreActor.call={call}" for call in ("register", "manifest", "commit_chunks", "record", "finish")
+    ],
+    "the finalizer": [f"actors.finalize.finalizer:Finalizer.{call}" for call in ("take", "finish_now", "drain")],
+    "who decodes and looks": ["actors.stages.stages:Deliveries.deliver"],
+    "the coordinator": [
+        f"actors.coordination.coordinator:Coordinator.{call}" for call in ("planned", "started", "committed", "batch", "standing")
+    ],
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests import clips, commands, runs
+from tests.support import clips, commands, runs
 
 CHUNKS = "SELECT count(*) FROM chunks"
 STORE_BYTES = 100 << 20

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import clips, commands, runs
+from tests.support import clips, commands, runs
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -17,18 +17,18 @@ from pathlib import Path
 
 import pytest
 
-from schemas import coco
-from schemas.annotation import FACE_DETECTION, LOUDNESS, PERSON_DETECTION, SCENE_TYPE, VOICE_ACTIVITY
-from schemas.job import BatchReport, JobStatus
-from schemas.pipeline import AUDIO, FACE, PERSON, SCENE
-from schemas.progress import Snapshot
-from tests import clips, runs
+from schemas.annotations import coco
+from schemas.annotations.annotation import FACE_DETECTION, LOUDNESS, PERSON_DETECTION, SCENE_TYPE, VOICE_ACTIVITY
+from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
+from schemas.work.job import BatchReport, JobStatus
+from schemas.work.progress import Snapshot
 from tests.conftest import CHECKOUT, SHARED
-from tests.results import RUN, Clip
+from tests.support import clips, runs
+from tests.support.fake_videos import RUN, Clip
 from vaengine import BatchOrchestrator, BatchStatus, FailureRecovery, FileStorageBackend, SQLiteStorageBackend
-from vaengine.checkpoint import path_in
-from vaengine.engine import Engine
-from vaengine.inputs import video_paths
+from vaengine.execution.engine import Engine
+from vaengine.requests.checkpoint import path_in
+from vaengine.requests.inputs import video_paths
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -92,9 +92,9 @@ def done(ray_session: object, clip_folder: Path, tmp_path_factory: pytest.TempPa
 WRITER = """
 import sys
 from pathlib import Path
-from actors.stores.sqlite import SQLiteStorageBackend
-from schemas.pipeline import PERSON
-from tests.results import Clip
+from actors.stores.database.sqlite_backend import SQLiteStorageBackend
+from schemas.pipelines import PERSON
+from tests.support.fake_videos import Clip
 store = SQLiteStorageBackend(Path(sys.argv[1]))
 clip = Clip("/clips/film.mp4", sys.argv[3], frames=4000)
 job = clip.job(clip.key(PERSON))

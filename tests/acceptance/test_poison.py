@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from schemas.attempt import POISONED, AttemptState
-from schemas.job import BatchJob, JobStatus
-from schemas.pipeline import PERSON, SCENE
-from tests import clips, commands, runs
+from schemas.pipelines import PERSON, SCENE
+from schemas.work.attempt import POISONED, AttemptState
+from schemas.work.job import BatchJob, JobStatus
+from tests.support import clips, commands, runs
 
-FAULTS = Path(__file__).parents[1] / "faults"
+FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 CULPRITS = {"segfault": "crash", "hang": "timeout", "eat": "out_of_memory", "model-kill": "crash"}
 LIMITS = ("--set", "recovery.alone_seconds=6", "--set", "recovery.alone_memory_mb=1200", "--set", "recovery.delay_seconds=0.1")
 

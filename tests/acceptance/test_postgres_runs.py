@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests import clips, commands, postgres, runs
+from tests.support import clips, commands, postgres, runs
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from schemas.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
-from schemas.pipeline import SCENE
+from schemas.pipelines import SCENE
+from schemas.work.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
 from schemas.work.run import RunInfo
 
 CHECKOUT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ READING = [
 def test_a_command_that_only_reads_imports_no_engine_and_no_model_library(out: Path, arguments: list[str]) -> None:
     done = command(*arguments, cwd=out.parent, importtime=True)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "vaengine.cli" in imported
+    assert "vaengine.cli.app" in imported
     assert imported.isdisjoint(HEAVY)
 
 

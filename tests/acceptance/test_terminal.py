@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import clips, commands
-from tests.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
-from vaengine.signals import SAME_SECONDS
+from tests.support import clips, commands
+from tests.support.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
+from vaengine.process.signals import SAME_SECONDS
 
 RUN_S = 2 * commands.PATIENCE_S  # a run that is stopped and goes on
 PROMPT_S = 120.0  # for what has little to do, on a busy machine

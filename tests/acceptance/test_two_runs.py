@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from schemas.attempt import CANCELLED
-from schemas.job import BatchJob, JobStatus
-from tests import clips, commands, runs
+from schemas.work.attempt import CANCELLED
+from schemas.work.job import BatchJob, JobStatus
+from tests.support import clips, commands, runs
 
-COUNTING = Path(__file__).parents[1] / "counting"
-FAULTS = Path(__file__).parents[1] / "faults"
+COUNTING = Path(__file__).parents[1] / "support" / "sitecustomize" / "counting"
+FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 CHUNKS = "SELECT count(*) FROM chunks"
 
 pytestmark = pytest.mark.timeout(400)

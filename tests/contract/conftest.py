@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from schemas.annotation import canonical_digest
-from schemas.store import StorageBackend
-from tests import postgres
+from schemas.annotations.annotation import canonical_digest
+from schemas.storage.backend import StorageBackend
+from tests.support import postgres
 
 STORES: dict[str, Callable[[Path], str]] = {
     "files": lambda folder: f"files:{folder}",

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
-from actors.bundles import ADDRESS
+from actors.model_files.torchaudio import ADDRESS
 from schemas.errors import UnknownModel
-from schemas.model import Hearing, HubModel, ModelFile, Packaged, Task
-from schemas.pipeline import AUDIO, AVAILABLE, FACE, PERSON
+from schemas.pipelines import AUDIO, AVAILABLE, FACE, PERSON
+from schemas.settings.models import Hearing, HubModel, ModelFile, Packaged, Task
 
 RELEASE: Final = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
 PACK_RELEASE: Final = "https://github.com/deepinsight/insightface/releases/download/v0.7"
@@ -286,6 +286,6 @@ def _meant(name: str, pipelines: Container[str]) -> tuple[ModelFile | HubModel, 
     every: tuple[ModelFile | HubModel, ...] = (*files(), *HUB_MODELS.values())
     if known := [model for model in every if model.name in (name, f"{name}.pt", f"{name}.zip")]:
         return tuple(known)
-    from vaengine.configuration import nearest
+    from schemas.settings.layers import nearest
 
     raise UnknownModel(name, nearest(name, [*PRESET_FILES, *MODELS, *HUB_MODELS, *ALIGNERS]))

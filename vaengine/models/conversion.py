@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import ModelError, UnsuitableWeights
+from vaengine.console.output import say
 from vaengine.models.lock import alone
-from vaengine.output import say
 from vaengine.process.child_environment import environment
 
 RECIPE: Final = 2  # raise it when a conversion would come out otherwise
@@ -40,7 +40,7 @@ def converted(weights: Path, sha256: str, cache: Path, *, looks: bool, before: C
 
 
 def _convert(weights: Path, sha256: str, target: Path, *, looks: bool) -> None:
-    command = [sys.executable, "-P", "-m", "actors.onnx_export", str(weights), sha256, str(target), *(["looks"] if looks else [])]
+    command = [sys.executable, "-P", "-m", "actors.persons.onnx_export", str(weights), sha256, str(target), *(["looks"] if looks else [])]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode or not target.is_file():
         lines = [line for line in done.stderr.splitlines() if line.strip()]

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from actors import offline
-from actors.modelfile import digest_of
+from actors.model_files import offline
+from actors.model_files.files import digest_of
 from schemas.errors import DownloadFailed, FetchingForbidden, FolderUnusable, NoRoomForModel, UsageError, WrongDownload
-from schemas.model import ModelFile
+from schemas.settings.models import ModelFile
+from vaengine.console.units import counted, size
 from vaengine.models import packs, weights
 from vaengine.models.lock import alone
-from vaengine.models.transfer import Answer, Part, Passing, Refused, asked
-from vaengine.quantities import counted, size
+from vaengine.models.network import Answer, Part, Passing, Refused, asked
 
 Progress = Callable[[int, int], None]  # bytes that are here, bytes in all; what it raises ends the download, which can be resumed
 
@@ -130,7 +130,7 @@ class _Download:
 
     def finish(self, patience: Patience) -> None:
         """Fetch what is missing, check it, and give it its name, to stay through a power cut."""
-        from actors.stores.atomic import sync_folder
+        from actors.atomic_files import sync_folder
 
         self._fetch(patience)
         digest = self._checked()

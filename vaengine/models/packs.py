@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from actors.face_pack import pack_digest
+from actors.faces.model_pack import pack_digest
 from schemas.errors import DamagedWeights, WrongDigest
-from schemas.model import ModelFile
+from schemas.settings.models import ModelFile
 
 PLACES: Final = ("", "models", "insightface/models")  # below a folder of models
 MEMBER_LIMIT: Final = 2 * 1024**3  # bytes; the largest there is has 0.26 GB
@@ -43,7 +43,7 @@ def unpacked(archive: Path, model: ModelFile, target: Path) -> Path:
     Of the archive only what the catalogue names is looked at, whatever folder of it that is in. Raises `DamagedWeights`, `WrongDigest`, and
     `OSError` where it cannot be written.
     """
-    from actors.stores.atomic import sync_folder
+    from actors.atomic_files import sync_folder
 
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         made = Path(scratch) / target.name

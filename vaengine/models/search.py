@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from actors.face_pack import pack_digest
-from actors.modelfile import digest_of
+from actors.faces.model_pack import pack_digest
+from actors.model_files.files import digest_of
 from schemas.errors import ModelError
-from schemas.model import model_name
+from schemas.settings.models import model_name
 from vaengine.models import catalogue, packs
 
 Run = Mapping[str, Any]  # the settings of a run, by section
@@ -64,7 +64,7 @@ def _folder_digest(path: Path) -> str | None:
 
 
 def _speech_digest(path: Path) -> str | None:
-    from actors.speech_recognition import model_digest
+    from actors.audio.speech_recognition import model_digest
 
     return model_digest(path) if path.is_dir() else None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import DamagedWeights, UnsuitableWeights
-from schemas.model import Task
+from schemas.settings.models import Task
 
 ULTRALYTICS: Final = "ultralytics.nn.tasks"
 TASKS: Final[dict[str, Task]] = {"DetectionModel": "detect", "PoseModel": "pose"}
@@ -102,7 +102,7 @@ def _split(argument: str) -> tuple[str, str]:
 def _openvino_task(folder: Path) -> Task:
     import yaml
 
-    from actors.modelfile import openvino_parts
+    from actors.model_files.files import openvino_parts
 
     openvino_parts(folder)
     path = folder / "metadata.yaml"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from actors.modelfile import digest_of
+from actors.model_files.files import digest_of
 from schemas.errors import DamagedWeights, ModelError, UnsafePickle, WrongDigest
-from schemas.model import HubModel, ModelFile
+from schemas.settings.models import HubModel, ModelFile
 from vaengine.models import packs, wheels
 from vaengine.models.catalogue import MODELS
 
@@ -117,8 +117,8 @@ def recorded(folder: Path) -> dict[str, str]:
 
 def record(folder: Path, model: ModelFile, digest: str, url: str) -> None:
     """Remember what was fetched for a model without a published digest, so that it is held to it from now on."""
-    from actors.stores.atomic import write_atomic
-    from vaengine.quantities import timestamp
+    from actors.atomic_files import write_atomic
+    from vaengine.console.units import timestamp
 
     with _alone_in(folder):
         entries = {**_records(folder), model.name: {"sha256": digest, "url": url, "fetched": timestamp()}}

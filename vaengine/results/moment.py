@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vaengine.faces import FaceBoxes
-    from vaengine.sounds import SoundEvent, Speech
-from vaengine.findings import Boxes, Scene
+    from vaengine.results.audio import SoundEvent, Speech
+    from vaengine.results.faces import FaceBoxes
+from vaengine.results.vision import Boxes, Scene
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,1 @@
+"""Voice activity, speech recognition, diarization, audio events, loudness."""

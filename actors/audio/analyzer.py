@@ -1,0 +1,153 @@
+"""Listening to blocks of sound of any videos at once: each is decoded once, then everything that listens hears the same samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from actors.audio.loudness import levels
+from actors.audio.speech_segments import around, speeches_of
+from actors.audio.voice_activity import VoiceModel, frames_within, reach
+from actors.decoding.audio_decoder import decoded
+from schemas.inference.transcript import Event, Heard, Speech, Turn, Utterance
+from schemas.media.audio import SAMPLE_RATE
+from schemas.media.frames import Floats32
+from schemas.settings.settings import AudioSettings, Settings
+from schemas.work.audio_block import SoundBlock
+
+
+class Recognizer(Protocol):
+    """Text of stretches of speech: one utterance for each, in order, whatever shares its batch; without text where it hears none."""
+
+    def transcribe(self, speeches: Sequence[Speech]) -> list[Utterance]: ...
+
+
+class Aligner(Protocol):
+    """Times of words: the utterances again, one to one, with their words."""
+
+    def align(self, utterances: Sequence[Utterance], speeches: Sequence[Speech]) -> list[Utterance]: ...
+
+
+class Diarizer(Protocol):
+    """Turns of the speakers in `samples`, which begin at `start_s`; and an embedding of each speaker, M x D."""
+
+    def turns(self, samples: Floats32, start_s: float) -> tuple[tuple[Turn, ...], Floats32]: ...
+
+
+class Classifier(Protocol):
+    """Sound events in windows of `WINDOW_S` seconds, which are regular since the first sample, in `samples` that begin at `start_s`."""
+
+    WINDOW_S: float
+
+    def events(self, samples: Floats32, start_s: float) -> tuple[Event, ...]: ...
+
+
+class Hearing:
+    """Everything that listens; what is None is not asked for."""
+
+    def __init__(
+        self,
+        voice: VoiceModel,
+        recognizer: Recognizer | None = None,
+        aligner: Aligner | None = None,
+        diarizer: Diarizer | None = None,
+        classifier: Classifier | None = None,
+        *,
+        settings: AudioSettings,
+    ) -> None:
+        self._voice, self._recognizer, self._aligner = voice, recognizer, aligner
+        self._diarizer, self._classifier, self._settings = diarizer, classifier, settings
+
+    def listen(self, blocks: Sequence[SoundBlock]) -> list[Heard | Exception]:
+        """What was heard in each block, or why nothing was: a fault of one is none of the others'."""
+        answers: list[Heard | Exception] = []
+        listened = [self._guarded(block) for block in blocks]
+        spoken = iter(self._texts([speech for _, speeches in listened for speech in speeches]))
+        for heard, speeches in listened:
+            said = [next(spoken) for _ in speeches]
+            fault = next((text for text in said if isinstance(text, Exception)), None)
+            texts = tuple(text for text in said if isinstance(text, Utterance) and text.text.strip())
+            answers.append(heard if isinstance(heard, Exception) else fault or replace(heard, utterances=texts))
+        return answers
+
+    def _guarded(self, block: SoundBlock) -> tuple[Heard | Exception, tuple[Speech, ...]]:
+        try:
+            return self._listened(block)
+        except Exception as error:  # noqa: BLE001 handed on as this block's answer
+            return error, ()
+
+    def _listened(self, block: SoundBlock) -> tuple[Heard, tuple[Speech, ...]]:
+        """All but the texts of a block, which is decoded once; and its stretches of speech, where they are to be recognized."""
+        low, high = around(block) if self._recognizer else (block.first, block.stop)
+        begin, end = reach(low, high)
+        samples, is_lost = decoded(block.path, block.sound, begin, max(end, self._events_end(block)))
+        own, start_s = slice(block.first - begin, block.stop - begin), block.first / SAMPLE_RATE
+        frames, scores = self._voice.scores(low, high, block.sound.samples, samples, begin)
+        mine = np.isin(frames, frames_within(block.first, block.stop))
+        rms, peak = levels(samples[own])
+        turns, speakers = self._diarizer.turns(samples[own], start_s) if self._diarizer else ((), np.zeros((0, 0), np.float32))
+        heard = Heard(
+            voice_frames=frames[mine],
+            voice=scores[mine],
+            seconds=np.arange(len(rms), dtype=np.int64) + block.first // SAMPLE_RATE,
+            rms_dbfs=rms,
+            peak_dbfs=peak,
+            turns=turns,
+            speakers=speakers,
+            events=self._events(block, samples[own.start :]),
+            lost=int(is_lost[own].sum()),
+        )
+        speeches = speeches_of(block, frames, scores, samples, begin, self._settings) if self._recognizer else ()
+        return heard, speeches
+
+    def _events_end(self, block: SoundBlock) -> int:
+        """Where the last window of sound events that begins in the block may end."""
+        window_s = self._classifier.WINDOW_S if self._classifier else 0.0
+        return min(block.sound.samples, block.stop + math.ceil(window_s * SAMPLE_RATE))
+
+    def _events(self, block: SoundBlock, samples: Floats32) -> tuple[Event, ...]:
+        """Sound events in windows that begin in the block; `samples` begin with it and hold all of its last window."""
+        if self._classifier is None:
+            return ()
+        events = self._classifier.events(samples[: self._events_end(block) - block.first], block.first / SAMPLE_RATE)
+        return tuple(event for event in events if event.start_s * SAMPLE_RATE < block.stop)
+
+    def _texts(self, speeches: Sequence[Speech]) -> list[Utterance | Exception]:
+        """Texts of all stretches, batched across blocks; where a batch fails each is tried alone, so that only the culprit is blamed."""
+        if self._recognizer is None or not speeches:
+            return []
+        try:
+            texts = self._recognizer.transcribe(speeches)
+            return list(self._aligner.align(texts, speeches) if self._aligner else texts)
+        except Exception as error:  # noqa: BLE001 handed on as the answer of the block it belongs to
+            return [error] if len(speeches) == 1 else [text for speech in speeches for text in self._texts([speech])]
+
+
+def hearing(settings: Settings, *, threads: int = 1) -> Hearing:
+    """All that fitted settings ask for, loaded; raises `ModelError`s."""
+    audio = settings.audio
+    recognizer: Recognizer | None = None
+    aligner: Aligner | None = None
+    diarizer: Diarizer | None = None
+    classifier: Classifier | None = None
+    if audio.model is not None:
+        from actors.audio.speech_recognition import SpeechRecognizer
+
+        recognizer = SpeechRecognizer(settings, threads=threads)
+        if audio.words and audio.word_times != "attention":
+            from actors.audio.word_alignment import WordAligner
+
+            aligner = WordAligner(settings, threads=threads)
+    if audio.speakers == "on":
+        from actors.audio.diarization import SpeakerDiarizer
+
+        diarizer = SpeakerDiarizer(settings)
+    if audio.events_model is not None:
+        from actors.audio.audio_events import EventClassifier
+
+        classifier = EventClassifier(settings, threads=threads)
+    return Hearing(VoiceModel(threads=threads), recognizer, aligner, diarizer, classifier, settings=audio)

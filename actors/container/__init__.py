@@ -1,0 +1,1 @@
+"""What a container holds: streams, packets, times, keyframes, and what is missing."""

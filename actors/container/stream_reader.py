@@ -1,0 +1,219 @@
+"""One video stream of a file, read from any keyframe; damage is skipped and noted, never raised."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, dropwhile
+from typing import Any, Final
+
+from actors.container.container import demuxed, opened
+from schemas.errors import NoVideoStream
+
+MAX_NOTES: Final = 4  # lines of decoder complaints kept per chunk
+HELD_BYTES: Final = 64 << 20  # packets kept back while looking for the last keyframe before a frame
+SEEK_BACK_S: Final = 10  # how much before a keyframe to look for it where a seek right to it led past it
+# Codings whose decoders leave out a picture that no other refers to when told so, and give all others bit for bit (the contract suite).
+DROPPING: Final = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
+
+
+class Reel:
+    """A stream of a file, open for decoding with `threads` threads; a context manager.
+
+    With one thread nothing runs beside the caller: least memory, and damage conceals itself the same way every time. Raises `Unreadable`
+    or `NotAVideo` on entry, `Unreadable` later if the file vanishes.
+    """
+
+    def __init__(self, path: str, stream_index: int, *, threads: int = 1) -> None:
+        self._path = path
+        self._stream_index = stream_index
+        self._threads = threads
+        self._complaints: list[tuple[int | None, str]] = []
+        self._opened: AbstractContextManager[Any] | None = None
+
+    def __enter__(self) -> Reel:
+        self._open()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._opened is not None:
+            self._opened.__exit__(None, None, None)
+            self._opened = None
+
+    def notes(self, start: int, end: int) -> tuple[str, ...]:
+        """Distinct complaints about what is shown in [start, end) or at an unknown time: the most frequent ones, each with its count."""
+        counts = Counter(text for pts, text in self._complaints if pts is None or start <= pts < end)
+        return tuple(f"{text} ({count}x)" if count > 1 else text for text, count in counts.most_common(MAX_NOTES))
+
+    def note(self, complaint: str, pts: int | None = None) -> None:
+        self._complaints.append((pts, complaint))
+
+    @property
+    def time_base(self) -> Fraction:
+        """In which the times of its pictures are told."""
+        base: Fraction = self._stream.time_base
+        return base
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether anything since the last start was damaged."""
+        return bool(self._complaints)
+
+    def from_start(self) -> Iterator[Any]:
+        """Every picture (`av.VideoFrame`) of the stream, in presentation order; the file is opened anew."""
+        self.__exit__()
+        self._open()
+        self._complaints.clear()
+        return self._decoded(demuxed(self._container, self._stream, self.note))
+
+    def from_keyframe(self, pts: int, *, back: int = 0) -> Iterator[Any] | None:
+        """Pictures from the last keyframe at or before `pts`, looked for from `back` units of the time base earlier on.
+
+        None where the seek led past it or cannot be done, or the keyframe does not come out by itself. Seeking in transport and program
+        streams is a guess by position in the file that mostly lands within a group of pictures, so packets are read, undecoded, up to the
+        keyframe.
+        """
+        self._complaints.clear()
+        self._stream.codec_context.skip_frame = "DEFAULT"
+        packets = self._packets_from(pts, back=back)
+        if packets is None:
+            return None
+        keyframe = next(packets)
+        return begun_at(keyframe.pts, self._decoded(chain([keyframe], packets)))
+
+    def excerpts(self, runs: Sequence[Run]) -> Iterator[Any]:
+        """Pictures of `runs` in presentation order, the wanted ones among them; the file is opened anew.
+
+        What is not wanted is left undecoded where nothing refers to it: the packets between runs, and within one the pictures that the
+        decoder may drop. Ends early where a run cannot be begun at its keyframe.
+        """
+        self.__exit__()
+        self._open()
+        self._complaints.clear()
+        ahead, packets = deque(runs), demuxed(self._container, self._stream, self.note)
+        while ahead:
+            run = ahead.popleft()
+            packets = self._led_to(run, packets)
+            pictures = self._excerpt(set(run.wanted), ahead, packets)
+            begun = pictures if run.entry_pts is None else begun_at(run.entry_pts, pictures)
+            if begun is None:
+                return
+            yield from begun
+
+    def _led_to(self, run: Run, packets: Iterator[Any]) -> Iterator[Any]:
+        """Packets from a run's keyframe on; none, or others, where it is not to be found."""
+        if run.entry_pts is None:
+            return packets
+        if run.seeks:
+            back = round(SEEK_BACK_S / self._stream.time_base)
+            return self._packets_from(run.entry_pts) or self._packets_from(run.entry_pts, back=back) or iter(())
+        return dropwhile(lambda packet: not (packet.is_keyframe and packet.pts == run.entry_pts), packets)
+
+    def _excerpt(self, wanted: set[int], ahead: deque[Run], packets: Iterator[Any]) -> Iterator[Any]:
+        """Pictures up to the last of the `wanted` (pts); a run `ahead` whose keyframe is passed on the way is taken along."""
+        for packet in packets:
+            if ahead and packet.is_keyframe and packet.pts == ahead[0].entry_pts:
+                wanted |= set(ahead.popleft().wanted)
+            self._drop_unless(wanted, packet)
+            yield from self._pictures(packet)
+            wanted.discard(packet.pts)
+            if not wanted:
+                break
+        yield from self._pictures(None)
+        self._stream.codec_context.flush_buffers()
+
+    def _drop_unless(self, wanted: Container[int], packet: Any) -> None:
+        """Tell the decoder whether it may leave this packet's picture out if no other refers to it."""
+        context = self._stream.codec_context
+        if context.codec.canonical_name in DROPPING:
+            context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+
+    def _packets_from(self, pts: int, *, back: int = 0) -> Iterator[Any] | None:
+        """Packets from the last keyframe at or before `pts` on; None where a seek does not lead there."""
+        from av.error import FFmpegError
+
+        try:
+            self._container.seek(pts - back, stream=self._stream, backward=True)
+        except FFmpegError:
+            return None
+        packets = demuxed(self._container, self._stream, self.note)
+        held = last_keyframe_before(packets, pts)
+        return _chained(held, packets) if held else None
+
+    def _open(self) -> None:
+        self._opened = opened(self._path)
+        self._container = self._opened.__enter__()
+        if self._stream_index >= len(self._container.streams):
+            raise NoVideoStream(self._path)
+        self._stream = self._container.streams[self._stream_index]
+        self._stream.codec_context.thread_count = self._threads
+        self._stream.thread_type = "NONE" if self._threads == 1 else "AUTO"
+
+    def _decoded(self, packets: Iterable[Any]) -> Iterator[Any]:
+        for packet in packets:
+            yield from self._pictures(packet)
+        yield from self._pictures(None)
+
+    def _pictures(self, packet: Any) -> list[Any]:
+        from av.error import EOFError as EndOfFile
+        from av.error import FFmpegError
+
+        try:
+            pictures: list[Any] = self._stream.codec_context.decode(packet)
+        except EndOfFile:
+            return []
+        except FFmpegError as error:
+            self.note(f"packet skipped: {error.strerror}", packet and packet.pts)
+            return []
+        for picture in pictures:
+            if picture.is_corrupt:
+                self.note("picture damaged, gaps concealed", picture.pts)
+        return pictures
+
+
+def begun_at(pts: int, pictures: Iterator[Any]) -> Iterator[Any] | None:
+    """Pictures from the one at `pts` on; None where the first of them that is not before it is another."""
+    first = next((picture for picture in pictures if picture.pts is not None and picture.pts >= pts), None)
+    return chain([first], pictures) if first is not None and first.pts == pts else None
+
+
+def last_keyframe_before(packets: Iterator[Any], pts: int) -> list[Any]:
+    """Packets from the last keyframe shown at or before `pts` on, as far as they had to be read to know it; none if there is no such one.
+
+    No packet decoded after `pts` can be shown before it, so reading stops there.
+    """
+    held: list[Any] = []
+    size = 0
+    for packet in packets:
+        if packet.is_keyframe and packet.pts is not None and packet.pts <= pts:
+            held, size = [], 0
+        elif not held:
+            if packet.is_keyframe:
+                return []
+            continue
+        held.append(packet)
+        size += packet.size
+        if size > HELD_BYTES or (packet.dts is not None and packet.dts >= pts):
+            break
+    return held
+
+
+def _chained(held: list[Any], packets: Iterator[Any]) -> Iterator[Any]:
+    while held:
+        yield held.pop(0)
+    yield from packets
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of decoding: from the keyframe at `entry_pts` (None: the beginning of the file) until all `wanted` (pts) have come out.
+
+    Where `seeks`, the way to the keyframe is a seek; else packets are read up to it, undecoded.
+    """
+
+    entry_pts: int | None
+    wanted: tuple[int, ...]
+    seeks: bool

@@ -1,0 +1,1 @@
+"""The coordinator, what is in flight, and clients of a run's actors."""

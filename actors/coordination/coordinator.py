@@ -1,0 +1,221 @@
+"""The one actor that knows how a run stands: what is in work, what is done, what failed, whether to stop.
+
+What it knows is written to the store in batches; started again after its death, it goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from actors.coordination.in_flight import Ledger
+from actors.coordination.patience import PatienceClock
+from schemas.work.attempt import Attempt, Token
+from schemas.work.audio_block import SoundBlock
+from schemas.work.chunk import ChunkSpec, WorkKey
+from schemas.work.messages import Failure
+from schemas.work.progress import Call, Finished, PipelineProgress, PlannedVideo, Snapshot, Worker
+
+FAILURES_SHOWN = 5  # the store has all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the driver is told at each look: `finished` is news, told once; `calls` is what workers are in the middle of."""
+
+    snapshot: Snapshot
+    halted: str | None
+    finished: tuple[Finished, ...]
+    calls: tuple[Call, ...]  # those silent for longest first
+    plan_lost: bool  # started again: it has to be told once more which videos are open
+
+
+class Coordinator:
+    """Counts events and answers with frozen values. O(1) for each event, which may come twice; runs as an actor that asks for no CPU.
+
+    `silent_s` as in `Ledger`; `known` is how the run stood when its last coordinator died.
+    """
+
+    def __init__(
+        self,
+        silent_s: float = float("inf"),
+        *,
+        known: Snapshot | None = None,
+        clock: Callable[[], float] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._clock = clock = clock or PatienceClock()  # asked how the run stands twice a second
+        self._began = clock() - (known.elapsed_s if known else 0.0)
+        self._working_since = clock() - known.working_s if known and known.working_s else None
+        self._snapshot = replace(known, in_work=0) if known else Snapshot()
+        self._plan_lost = known is not None
+        self._open: dict[str, set[WorkKey]] = {}  # video -> pipelines not ended
+        self._failed_videos: set[str] = set()
+        self._held: frozenset[str] = frozenset()
+        self._ledger = Ledger(silent_s, clock, now)
+        self._now = now
+        self._begun: set[WorkKey] = set()  # and not ended
+        self._starts: dict[WorkKey, datetime] = {}  # not told yet
+        self._failures: deque[str] = deque(known.failures if known else (), maxlen=FAILURES_SHOWN)
+        self._finished: list[Finished] = []
+        self._halted: str | None = None
+
+    def planned(self, videos: Sequence[PlannedVideo]) -> None:
+        """More work was found."""
+        for video in videos:
+            self._open[video.video_id] = set(video.frames)
+            for key, frames in video.frames.items():
+                self._count(key.pipeline, frames_total=frames)
+        self._add(
+            videos_total=len(videos),
+            video_s_total=sum(video.video_s for video in videos),
+            sound_s_total=sum(video.sound_s for video in videos),
+            frames_total=sum(video.decoded for video in videos),
+        )
+
+    def planned_before(self, keys: Sequence[WorkKey]) -> None:
+        """What is open of work that an earlier coordinator has counted."""
+        for key in keys:
+            self._open.setdefault(key.video_id, set()).add(key)
+        self._plan_lost = False
+
+    def settled(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
+        """Videos that need no work, or cannot be read at all (`failures`: one line each)."""
+        self._add(videos_total=skipped + len(failures), videos_skipped=skipped, videos_failed=len(failures))
+        for line in failures:
+            self._note_failure(line)
+
+    def probing_done(self) -> None:
+        """No more videos will be found."""
+        self._snapshot = replace(self._snapshot, probing=False)
+
+    def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool:
+        """A try of a chunk of these keys begins; False tells the worker to leave the chunk."""
+        if self.stopping() or token.video_id in self._held:
+            return False
+        if self._working_since is None:
+            self._working_since = self._clock()
+        self._ledger.lease(token, worker)
+        for key in keys:
+            if key not in self._begun:
+                self._begun.add(key)
+                self._starts[key] = self._now()
+        return True
+
+    def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None:
+        """A worker begins a call that may hang."""
+        self._ledger.busy(worker, chunk_ids, length_s)
+
+    def idle(self, worker: Worker) -> None:
+        """Its call is over, or it waits for others."""
+        self._ledger.idle(worker)
+
+    def beat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
+        """A sign of life; True tells the worker to leave what it has of the video.
+
+        `to_its_end`: a stop lets it finish that first, unless nothing more can be stored.
+        """
+        self._ledger.beat(worker)
+        stopped = self._halted is not None if to_its_end else self.stopping()
+        return stopped or video_id in self._held
+
+    def hold(self, video_ids: Sequence[str]) -> None:
+        """Begin nothing more of exactly these videos, and leave what is in work."""
+        self._held = frozenset(video_ids)
+        self._begun = {key for key in self._begun if key.video_id not in self._held}  # what is paused begins once more
+
+    def left(self, chunk_id: str, failure: Failure | None = None) -> None:
+        """A chunk was given up because the run is stopping, or failed in a way that another try may cure."""
+        if failure is None:
+            self._ledger.settle(chunk_id)
+        else:
+            self._ledger.fail(chunk_id, failure)
+
+    def committed(self, spec: ChunkSpec) -> None:
+        """A chunk is in the store."""
+        self._ledger.settle(spec.chunk_id)
+        for key in spec.keys:
+            self._count(key.pipeline, frames_done=spec.frame_count)
+        self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
+
+    def heard(self, block: SoundBlock) -> None:
+        """A block of sound is in the store."""
+        self._ledger.settle(block.chunk_id)
+        self._count(block.key.pipeline, frames_done=block.whole_seconds)
+        self._add(sound_s_done=block.duration_s)
+
+    def finished(self, finished: Finished) -> None:
+        """One pipeline of one video is complete or has failed; told again, it is no news."""
+        key, failed = finished.key, finished.error is not None
+        if key not in self._open.get(key.video_id, ()):
+            return
+        self._finished.append(finished)
+        self._begun.discard(key)
+        self._count(key.pipeline, videos_done=int(not failed), videos_failed=int(failed))
+        if failed:
+            self._failed_videos.add(key.video_id)
+            self._note_failure(f"{key.video_id} {key.pipeline}: {finished.error}")
+        waiting = self._open[key.video_id]
+        waiting.discard(key)
+        if not waiting:
+            del self._open[key.video_id]
+            bad = key.video_id in self._failed_videos
+            self._add(videos_done=int(not bad), videos_failed=int(bad))
+
+    def stop(self) -> None:
+        """Begin no further chunk."""
+        self._snapshot = replace(self._snapshot, stopping=True)
+
+    def halt(self, reason: str) -> None:
+        """Stop because nothing more can be stored."""
+        self._halted = self._halted or reason
+        self.stop()
+
+    def ping(self) -> None:
+        """Answers as long as this process lives."""
+
+    def stopping(self) -> bool:
+        return self._snapshot.stopping
+
+    def standing(self) -> Standing:
+        """How the run stands, and what is new since the last call."""
+        finished, self._finished = tuple(self._finished), []
+        return Standing(self.snapshot(), self._halted, finished, tuple(self._ledger.calls()), self._plan_lost)
+
+    def batch(self) -> tuple[list[Attempt], Snapshot]:
+        """What is to be recorded: tries that began or failed since the last call, and the run at this moment."""
+        return self._ledger.changes(), self.snapshot()
+
+    def starts(self) -> dict[WorkKey, datetime]:
+        """Keys whose first chunk was begun since the last call, and when; also the first after a pause or a new coordinator."""
+        told, self._starts = self._starts, {}
+        return told
+
+    def in_work(self) -> list[str]:
+        """Chunks that somebody holds, as far as anybody knows."""
+        return self._ledger.chunk_ids()
+
+    def snapshot(self) -> Snapshot:
+        """The run at this moment."""
+        now = self._clock()
+        return replace(
+            self._snapshot,
+            in_work=len(self._ledger),
+            elapsed_s=now - self._began,
+            working_s=now - self._working_since if self._working_since is not None else 0.0,
+            failures=tuple(self._failures),
+        )
+
+    def _note_failure(self, line: str) -> None:
+        self._failures.append(line)
+        self._add(failure_count=1)
+
+    def _add(self, **amounts: float) -> None:
+        self._snapshot = replace(self._snapshot, **{name: getattr(self._snapshot, name) + amount for name, amount in amounts.items()})
+
+    def _count(self, pipeline: str, **amounts: int) -> None:
+        before = self._snapshot.pipelines.get(pipeline, PipelineProgress())
+        after = replace(before, **{name: getattr(before, name) + amount for name, amount in amounts.items()})
+        self._snapshot = replace(self._snapshot, pipelines={**self._snapshot.pipelines, pipeline: after})

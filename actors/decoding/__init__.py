@@ -1,0 +1,1 @@
+"""Chunks of frames and blocks of sound, decoded."""

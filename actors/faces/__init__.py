@@ -1,0 +1,1 @@
+"""Face detectors, face attributes and embeddings, tracklets."""

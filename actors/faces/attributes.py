@@ -1,0 +1,105 @@
+"""What is told of each face besides its place: what it looks like, age and sex, and where it looks."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from actors.faces.alignment import alignments, centrings, crops
+from actors.faces.onnx_session import FaceNetwork
+from schemas.errors import UnsuitablePack
+from schemas.inference.detections import Detections
+from schemas.media.frames import Floats, Floats32, Pixels
+
+MEAN_SHAPE: Final = "data/objects/meanshape_68.pkl"  # of the package insightface
+USUAL_POINTS: Final = 68
+
+
+class Looks:
+    """Embeddings: the more alike two faces, the larger the cosine. Source: ArcFace, Deng et al., CVPR 2019."""
+
+    def __init__(self, network: FaceNetwork) -> None:
+        self._network = network
+
+    def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats32:
+        """N x D float32 of length 1, for all N >= 1 faces of all pictures; D is what the model has."""
+        side = self._network.model.side
+        rows = self._network.rows(
+            [
+                crop
+                for picture, faces in zip(pictures, found, strict=True)
+                for crop in crops(picture, alignments(faces.keypoints[..., :2], side), side)
+            ]
+        )
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: Floats32 = np.divide(rows, np.maximum(length, np.finfo(np.float32).tiny), dtype=np.float32)
+        return unit
+
+
+class GenderAge:
+    """Years, and whether the model takes a face for a man's: it says which of two is the likelier, and no chance."""
+
+    columns: Final = slice(0, 2)
+
+    def __init__(self, network: FaceNetwork) -> None:
+        self._network = network
+
+    def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
+        """N x 2 of all N >= 1 faces of all pictures. Source: InsightFace's `Attribute`, whose years are rounded."""
+        rows = _centred(self._network, pictures, found)
+        return np.stack([rows[:, 2] * 100.0, rows[:, 1] > rows[:, 0]], axis=1)
+
+
+class HeadPose:
+    """Where a head is turned, from 68 points in space and their mean shape. Source: InsightFace's `Landmark`."""
+
+    columns: Final = slice(2, 5)
+
+    def __init__(self, network: FaceNetwork) -> None:
+        self._network = network
+        shape = mean_shape(network.model.path)
+        self._fit = np.linalg.pinv(np.hstack([shape, np.ones((len(shape), 1))]))
+
+    def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
+        """N x 3 degrees (pitch, yaw, roll) of all N >= 1 faces of all pictures.
+
+        The crop is neither turned nor stretched, so points in it say the same of angles as points in the picture.
+        """
+        rows = _centred(self._network, pictures, found)
+        points = rows.reshape(len(rows), -1, 3)[:, -USUAL_POINTS:]
+        return angles((self._fit @ points).transpose(0, 2, 1)[:, :2, :3])
+
+
+def angles(axes: Floats) -> Floats:
+    """N x 3 degrees (pitch, yaw, roll) of N x 2 x 3 images of the first two axes, of any length."""
+    first, second = (axes / np.linalg.norm(axes, axis=2, keepdims=True)).transpose(1, 0, 2)
+    third = np.cross(first, second)
+    pitch = np.arctan2(third[:, 1], third[:, 2])
+    yaw = np.arctan2(-third[:, 0], np.hypot(first[:, 0], second[:, 0]))
+    roll = np.arctan2(second[:, 0], first[:, 0])
+    degrees: Floats = np.degrees(np.stack([pitch, yaw, roll], axis=1))
+    return degrees
+
+
+def mean_shape(model: str) -> Floats:
+    """68 x 3 points of a face that looks straight ahead, as insightface brings them; the package itself is not imported.
+
+    Raises `UnsuitablePack` where it is not installed.
+    """
+    package = importlib.util.find_spec("insightface")
+    if package is None or not package.submodule_search_locations:
+        raise UnsuitablePack(model, "the package insightface, whose mean shape it needs, is not installed")
+    with (Path(package.submodule_search_locations[0]) / MEAN_SHAPE).open("rb") as file:
+        return np.asarray(pickle.load(file), np.float64)
+
+
+def _centred(network: FaceNetwork, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
+    side = network.model.side
+    pairs = zip(pictures, found, strict=True)
+    cut = [crop for picture, faces in pairs for crop in crops(picture, centrings(faces.xyxy, side), side)]
+    return network.rows(cut).astype(np.float64)

@@ -1,0 +1,94 @@
+"""Faces, with what finds and describes them chosen by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from schemas.errors import UnsuitablePack
+from schemas.inference.detections import Detections
+from schemas.inference.detector import Detector
+from schemas.media.frames import Floats, Pixels
+from schemas.settings.settings import FaceSettings, Settings
+
+if TYPE_CHECKING:
+    from actors.faces.attributes import GenderAge, HeadPose, Looks
+    from actors.faces.scrfd import Scrfd
+
+TRAITS: Final = ("age", "male", "pitch", "yaw", "roll")  # years, 0 or 1, degrees
+
+
+class PackFaces:
+    """A `Detector` by a pack of InsightFace: boxes with five key points, and of each face what the pack has models for.
+
+    Key points are the left eye as seen in the picture, the right one, the nose, the left and the right corner of the mouth. `embeddings`
+    have length 1. `traits` have the columns of `TRAITS`, NaN for what no model tells, and none at all where nothing is told.
+    """
+
+    def __init__(self, scrfd: Scrfd, looks: Looks | None = None, told: Sequence[GenderAge | HeadPose] = ()) -> None:
+        self._scrfd, self._looks, self._told = scrfd, looks, tuple(told)
+        self.batch_size = scrfd.batch_size
+
+    def bucket(self, height: int, width: int) -> tuple[int, int]:
+        return self._scrfd.bucket(height, width)
+
+    def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
+        """Faces in each H x W x 3 uint8 RGB picture of one bucket; those of all are described together."""
+        found = self._scrfd.faces(pictures)
+        if any(len(faces) for faces in found):
+            found = self._described(pictures, found)
+        return [faces.clipped(*picture.shape[1::-1]) for picture, faces in zip(pictures, found, strict=True)]
+
+    def _described(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> list[Detections]:
+        ends = list(accumulate((len(faces) for faces in found), initial=0))
+        embeddings = self._looks.of(pictures, found) if self._looks else np.zeros((ends[-1], 0), np.float32)
+        traits = self._traits(pictures, found, ends[-1])
+        return [
+            replace(faces, embeddings=embeddings[first:end], traits=traits[first:end])
+            for faces, (first, end) in zip(found, pairwise(ends), strict=True)
+        ]
+
+    def _traits(self, pictures: Sequence[Pixels], found: Sequence[Detections], count: int) -> Floats:
+        traits = np.full((count, len(TRAITS) if self._told else 0), np.nan)
+        for model in self._told:
+            traits[:, model.columns] = model.of(pictures, found)
+        return traits
+
+
+def face_detector(settings: Settings, *, threads: int = 1) -> Detector:
+    """The detector of fitted settings: `face.pack` is a folder or CenterFace's file, `face.device` not auto (which is taken for cpu).
+
+    Raises `UnsuitablePack`, `WrongDigest`, `DamagedWeights`, and `InvalidSetting` where there is no such device.
+    """
+    face = settings.face
+    if face.detector == "cascade":
+        from actors.faces.cascade import CascadeFaces
+
+        return CascadeFaces(face.min_confidence)
+    if face.detector == "centerface":
+        from actors.faces.centerface import center_face
+
+        return center_face(face, threads=threads)
+    return pack_faces(face, threads=threads)
+
+
+def pack_faces(face: FaceSettings, *, threads: int = 1, batch: int | None = None) -> PackFaces:
+    """The detector of a pack, with a number of pictures at once that follows from the device unless it is told."""
+    from actors.faces.attributes import GenderAge, HeadPose, Looks
+    from actors.faces.model_pack import FaceModel, FacePack
+    from actors.faces.onnx_session import FaceNetwork
+    from actors.faces.scrfd import Scrfd
+
+    if face.pack is None:
+        raise UnsuitablePack("face.detector=scrfd", "no pack has been settled on")
+    pack = FacePack.of(face.pack, face.pack_sha256)
+
+    def network(model: FaceModel) -> FaceNetwork:
+        return FaceNetwork(model, face.device, threads=threads, batch=batch)
+
+    told = [kind(network(model)) for kind, model in ((GenderAge, pack.gender_age), (HeadPose, pack.landmarks)) if model]
+    return PackFaces(Scrfd(network(pack.detection), face), Looks(network(pack.recognition)) if pack.recognition else None, told)

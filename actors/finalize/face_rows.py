@@ -1,0 +1,159 @@
+"""Final rows of the faces of a video from its stored numbers: whose face each is, and who of the tracked persons has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import PurePath
+from typing import Any, Final
+
+import numpy as np
+
+from actors.faces.detector import TRAITS
+from actors.faces.person_links import persons_of_faces
+from actors.faces.tracklets import tracklets
+from actors.finalize.timeline import Timeline, ordinals
+from actors.vision.clustering import grouped
+from schemas.annotations.annotation import FACE_DETECTION, FACE_IDENTITY, Annotation, BBox, annotation_id
+from schemas.media.frames import Floats, Floats32, Ints
+from schemas.media.video import Video
+from schemas.settings.settings import FaceSettings, Settings
+from schemas.storage.backend import Embeddings
+from schemas.work.chunk import WorkKey
+from schemas.work.manifest import Numbers
+
+NOBODY: Final = -1
+
+
+def faces_associated(
+    video: Video, numbers: Numbers, tracked: Sequence[Annotation], settings: Settings, key: WorkKey
+) -> tuple[tuple[Annotation, ...], Embeddings | None]:
+    """A row per face, then one per identity; and the embeddings of both, float32 unit vectors, None where nothing makes any.
+
+    `tracked` are rows of person_tracking to link faces to. An identity's embedding is the mean of its faces'.
+    """
+    timeline = Timeline.of(video, numbers)
+    identities = identities_of(numbers, settings.face)
+    fps = min(settings.person.sample_fps, float(video.nominal_fps) or settings.person.sample_fps)
+    times_s = np.array([timeline.start_s(int(frame)) for frame in numbers.box_frames])
+    persons = persons_of_faces(numbers.box_frames, times_s, numbers.xyxy, tracked, fps)
+    faces = tuple(face_rows(timeline, numbers, key, identities, persons))
+    people = tuple(_identity_rows(timeline, faces, identities, key))
+    return faces + people, _embedded(numbers.embeddings, faces, people, identities, settings.face)
+
+
+def identities_of(numbers: Numbers, face: FaceSettings) -> Ints:
+    """Identity of each face, counted from 0 by first appearance; `NOBODY` for all where there are no embeddings.
+
+    Faces are followed from one sampled frame to the next, and what was followed is grouped by its mean embedding; two that are seen at the
+    same time are never one person.
+    """
+    if not numbers.embeddings.size:
+        return np.full(len(numbers.box_frames), NOBODY, np.int64)
+    of_face = tracklets(numbers.sampled, numbers.box_frames, numbers.xyxy, numbers.embeddings, face.same_person)
+    count = int(of_face.max(initial=-1)) + 1
+    means = np.stack([unit(numbers.embeddings[of_face == one].mean(0)) for one in range(count)])
+    weights = np.bincount(of_face, minlength=count).astype(np.float64)
+    return _by_appearance(grouped(means, least=face.same_person, weights=weights, apart=_together(of_face, numbers.box_frames))[of_face])
+
+
+def _together(of_face: Ints, frames: Ints) -> list[tuple[int, int]]:
+    """Pairs of tracklets that share a frame."""
+    pairs: set[tuple[int, int]] = set()
+    for frame in np.unique(frames):
+        pairs.update(combinations(np.unique(of_face[frames == frame]).tolist(), 2))
+    return sorted(pairs)
+
+
+def _by_appearance(labels: Ints) -> Ints:
+    number = {label: ordinal for ordinal, label in enumerate(dict.fromkeys(labels.tolist()))}
+    return np.array([number[label] for label in labels.tolist()], np.int64)
+
+
+def unit(vector: Floats32) -> Floats32:
+    """The vector at length 1; zeros stay."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length).astype(np.float32) if length else vector.astype(np.float32)
+
+
+def face_rows(
+    timeline: Timeline, numbers: Numbers, key: WorkKey, identities: Ints | None = None, persons: Sequence[str | None] | None = None
+) -> Iterator[Annotation]:
+    """A row per box; before identities and persons are known they are left out, and the final rows have the same annotation ids."""
+    corners, confidence = numbers.xyxy.tolist(), numbers.confidence.tolist()
+    for i, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
+        left, top, right, bottom = corners[i]
+        yield Annotation(
+            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, FACE_DETECTION, frame, ordinal),
+            video_id=key.video_id,
+            pipeline=key.pipeline,
+            config_hash=key.config_hash,
+            annotation_type=FACE_DETECTION,
+            timestamp_seconds=timeline.start_s(frame),
+            frame_number=frame,
+            person_id=None if persons is None else persons[i],
+            face_id=None if identities is None else _face_id(int(identities[i])),
+            confidence=confidence[i],
+            bbox=BBox(left, top, right - left, bottom - top),
+            attributes={
+                **({"landmarks": numbers.keypoints[i, :, :2].tolist()} if numbers.keypoints.size else {}),
+                **(told_traits(numbers.traits[i]) if numbers.traits.size else {}),
+            },
+        )
+
+
+def told_traits(traits: Floats) -> Mapping[str, Any]:
+    """What is known of age, gender and head pose, by name."""
+    known = {name: float(value) for name, value in zip(TRAITS, traits.tolist(), strict=True) if not np.isnan(value)}
+    male = known.pop("male", None)
+    return known if male is None else {**known, "gender": "male" if male >= 0.5 else "female"}
+
+
+def _identity_rows(timeline: Timeline, faces: Sequence[Annotation], identities: Ints, key: WorkKey) -> Iterator[Annotation]:
+    members = [[faces[int(i)] for i in np.flatnonzero(identities == one)] for one in range(int(identities.max(initial=NOBODY)) + 1)]
+    for mine, (first, ordinal) in zip(members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True):
+        last = mine[-1].frame_number or 0
+        persons = [row.person_id for row in mine if row.person_id]
+        yield Annotation(
+            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, FACE_IDENTITY, first, ordinal),
+            video_id=key.video_id,
+            pipeline=key.pipeline,
+            config_hash=key.config_hash,
+            annotation_type=FACE_IDENTITY,
+            timestamp_seconds=timeline.start_s(first),
+            end_seconds=timeline.start_s(last + 1),
+            frame_number=first,
+            person_id=max(sorted(set(persons)), key=persons.count, default=None),
+            face_id=mine[0].face_id,
+            confidence=float(np.mean([row.confidence for row in mine])),
+            attributes={"faces": len(mine), "persons": sorted(set(persons)), "frame_start": first, "frame_end": last + 1, **_usual(mine)},
+        )
+
+
+def _usual(faces: Sequence[Annotation]) -> Mapping[str, Any]:
+    """Middle age and the gender most often told, where any is."""
+    ages = [row.attributes["age"] for row in faces if "age" in row.attributes]
+    genders = [row.attributes["gender"] for row in faces if "gender" in row.attributes]
+    return {
+        **({"age": float(np.median(ages))} if ages else {}),
+        **({"gender": max(sorted(set(genders)), key=genders.count)} if genders else {}),
+    }
+
+
+def _embedded(
+    vectors: Floats32, faces: Sequence[Annotation], people: Sequence[Annotation], identities: Ints, face: FaceSettings
+) -> Embeddings | None:
+    if not vectors.size:
+        return None
+    means = [unit(vectors[identities == one].mean(0)) for one in range(len(people))]
+    ids = tuple(row.annotation_id for row in (*faces, *people))
+    return Embeddings(ids, np.concatenate([vectors, np.stack(means)]).astype(np.float32), model_name(face))
+
+
+def model_name(face: FaceSettings) -> str:
+    """What made the embeddings: vectors of two models of different names cannot be compared."""
+    return f"{PurePath(face.pack or '').name}@{(face.pack_sha256 or '')[:12]}"
+
+
+def _face_id(identity: int) -> str | None:
+    return None if identity == NOBODY else f"face_{identity + 1:04d}"

@@ -1,0 +1,303 @@
+"""Everything that needs order: chunks are put together from pieces, committed, and once a video is whole its rows are made final.
+
+Only stored numbers are used, never pictures, so a finalizer can die at any moment: what it had not committed is decoded again, what it
+had not finished is finished again from the store.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from actors.finalize.commits import block_commit, chunk_commit
+from actors.finalize.reassembly import Assemblies, WholeChunk
+from actors.finalize.results import Conclusion, concluded
+from actors.finalize.stored_persons import persons_of
+from schemas.errors import LeaseLost, StaleAttempt, Unstorable, VaengineError
+from schemas.media.video import Video
+from schemas.pipelines import FACE, PERSON
+from schemas.settings.settings import Settings
+from schemas.storage.backend import Outcome, StorageBackend
+from schemas.work.audio_block import SoundBlock
+from schemas.work.chunk import ChunkSpec, WorkKey
+from schemas.work.job import JobStatus, PipelineResult
+from schemas.work.manifest import ChunkCommit
+from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, Failure
+from schemas.work.progress import Finished
+
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """What the finalizer tells the coordinator."""
+
+    def committed(self, spec: ChunkSpec) -> None: ...
+    def heard(self, block: SoundBlock) -> None: ...
+    def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
+    def finished(self, finished: Finished) -> None: ...
+    def halt(self, reason: str) -> None: ...
+
+
+class Finalizer:
+    """Takes pieces and ends of chunks of its videos; commits whole chunks; finishes whole videos on a thread of its own."""
+
+    def __init__(
+        self,
+        store: StorageBackend,
+        progress: Progress,
+        epoch: int,
+        settings: Settings,
+        job_of: Callable[[WorkKey], str],
+        *,
+        keep_runs: bool = False,
+        keep_complete: bool = False,
+    ) -> None:
+        self._store, self._progress, self._epoch, self._settings = store, progress, epoch, settings
+        self._keep_runs, self._keep_complete = keep_runs, keep_complete
+        self._job_of = job_of
+        self._assemblies = Assemblies()
+        self._videos: dict[str, Video] = {}
+        self._ended: set[WorkKey] = set()
+        self._faces_waiting: dict[str, WorkKey] = {}  # video -> its face_analysis, which names persons once they are tracked
+        self._warmed = False
+        self._taking = threading.Lock()  # the actor has a second thread, for `drain`
+        self._to_finish: queue.SimpleQueue[tuple[WorkKey, threading.Event]] = queue.SimpleQueue()
+        threading.Thread(target=self._finish_forever, daemon=True).start()
+
+    def take(self, values: list[BoxesPiece | ChunkEnd | BlockEnd]) -> None:
+        """Pieces and ends in any order, at least once each."""
+        with self._taking:
+            for value in values:
+                if isinstance(value, BlockEnd):
+                    self._safely(functools.partial(self._settle_block, value), value.block, (value.block.key,))
+                elif chunk := self._assemblies.add(value):
+                    self._safely(functools.partial(self._settle, chunk), chunk.end.spec, chunk.end.spec.keys)
+
+    def finish(self, key: WorkKey) -> None:
+        """Make the rows of a key final; its manifest is known to be whole."""
+        self._to_finish.put((key, threading.Event()))
+
+    def forget(self, keys: Sequence[WorkKey]) -> None:
+        """These are asked for again."""
+        self._ended.difference_update(keys)
+
+    def ping(self) -> None:
+        """Answers as long as this process lives."""
+
+    def drain(self) -> None:
+        """Return when everything handed to `finish` so far is done."""
+        done = threading.Event()
+        self._to_finish.put((WorkKey("", "", ""), done))
+        done.wait()
+
+    def _safely(self, settle: Callable[[], None], work: ChunkSpec | SoundBlock, keys: tuple[WorkKey, ...]) -> None:
+        self._guarded(functools.partial(self._settle_or_fail, settle, work, keys))
+
+    def _settle_or_fail(self, settle: Callable[[], None], work: ChunkSpec | SoundBlock, keys: tuple[WorkKey, ...]) -> None:
+        """A fault of our own in one chunk is stored as the reason its pipelines failed; it must not look like a lost worker."""
+        try:
+            settle()
+        except (LeaseLost, StaleAttempt):
+            self._progress.left(work.chunk_id)
+            raise
+        except VaengineError:
+            raise
+        except Exception as error:
+            if error.__class__.__module__.startswith("ray."):
+                raise  # an actor of the crew is gone for good: the driver hires another
+            told = traceback.format_exc()
+            self._progress.left(work.chunk_id)
+            for key in keys:
+                self._fail(key, Failure("internal", f"storing {key.video_id} failed: {error!r}", transient=False, traceback=told))
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Carry out `work`; a store that cannot take more halts the run. Work that somebody else does by now is theirs."""
+        try:
+            work()
+        except (LeaseLost, StaleAttempt) as error:
+            log.info("%s", error)
+        except VaengineError as error:
+            log.warning("%s", error)
+            self._progress.halt(str(error))
+
+    def _settle(self, chunk: WholeChunk) -> None:
+        spec, transient = chunk.end.spec, chunk.transient
+        if chunk.end.cancelled or transient:
+            self._progress.left(spec.chunk_id, transient)
+            return
+        failed = chunk.failed
+        self._commit(chunk, [key for key in spec.keys if key not in failed])
+        self._fail_all(failed)
+
+    def _commit(self, chunk: WholeChunk, keys: Sequence[WorkKey]) -> None:
+        spec = chunk.end.spec
+        if not keys:
+            self._progress.left(spec.chunk_id)
+            return
+        refused = self._commit_all([chunk_commit(chunk, key, self._video(key.video_id), self._job_of(key)) for key in keys])
+        if len(refused) < len(keys):
+            self._progress.committed(spec)
+        else:
+            self._progress.left(spec.chunk_id)
+        self._fail_all(refused)
+        self._warm_up(keys)
+
+    def _settle_block(self, end: BlockEnd) -> None:
+        block, failure = end.block, end.failure
+        if end.heard is not None:
+            if refused := self._commit_all([block_commit(block, end.heard, end.seconds, self._job_of(block.key))]):
+                self._progress.left(block.chunk_id)
+                self._fail_all(refused)
+            else:
+                self._progress.heard(block)
+        elif failure is None or failure.transient:
+            self._progress.left(block.chunk_id, failure)
+        else:
+            self._progress.left(block.chunk_id)
+            self._fail(block.key, failure)
+
+    def _commit_all(self, commits: list[ChunkCommit]) -> dict[WorkKey, Failure]:
+        """Store chunks, and have those keys finished that are whole now; returns the keys of what the store has no form for."""
+        try:
+            totals = self._store.commit_chunks(self._epoch, commits)
+        except Unstorable as error:
+            if len(commits) == 1:
+                return {commits[0].line.key: _refusal(error)}
+            return {key: failure for commit in commits for key, failure in self._commit_all([commit]).items()}
+        for key, total in totals.items():
+            if total >= self._video(key.video_id).listening_to(self._settings.audio.track).units(key.pipeline):
+                self.finish(key)
+        return {}
+
+    def _warm_up(self, keys: Sequence[WorkKey]) -> None:
+        """With the first boxes stored, load what tracks need, beside the work that still goes on."""
+        if not self._warmed and any(key.pipeline == PERSON for key in keys):
+            from actors.persons.tracking import warm_up
+
+            self._warmed = True
+            threading.Thread(target=warm_up, daemon=True).start()
+
+    def _fail_all(self, failed: Mapping[WorkKey, Failure]) -> None:
+        for key, failure in failed.items():
+            self._fail(key, failure)
+
+    def _fail(self, key: WorkKey, failure: Failure) -> None:
+        if key in self._ended:
+            return
+        self._ended.add(key)
+        self._store.finish(self._epoch, self._failed(key, failure))
+        self._progress.finished(Finished(key, failure.message))
+        if faces := self._released_faces(key):
+            self.finish(faces)
+
+    def _failed(self, key: WorkKey, failure: Failure) -> Outcome:
+        return Outcome(
+            key,
+            self._job_of(key),
+            JobStatus.FAILED,
+            error_message=failure.message,
+            failure_kind=failure.kind,
+            traceback=failure.traceback,
+        )
+
+    def _video(self, video_id: str) -> Video:
+        video = self._videos.get(video_id)  # the other thread may drop it at any moment
+        if video is None:
+            video = self._videos[video_id] = self._store.videos([video_id])[video_id]
+        return video
+
+    def _finish_forever(self) -> None:
+        while True:
+            key, done = self._to_finish.get()
+            try:
+                if key.video_id:
+                    self._guarded(functools.partial(self.finish_now, key))
+            except Exception:  # noqa: BLE001 this thread must live, or `drain` waits for ever; the key stays missing and is done again
+                traceback.print_exc()
+                self._ended.discard(key)
+            finally:
+                done.set()
+
+    def finish_now(self, key: WorkKey) -> None:
+        """`finish`, on the caller's thread; once for each key. Faces wait until the persons they are linked to have ended."""
+        if key in self._ended:
+            return
+        persons = self._persons(key)
+        if persons is not None and persons.status not in ENDED:
+            self._faces_waiting[key.video_id] = key
+            return
+        self._ended.add(key)
+        outcome = self._stored(self._outcome(key, persons))
+        self._progress.finished(Finished(key, outcome.error_message))
+        if faces := self._released_faces(key):
+            self.finish_now(faces)  # at once: `drain` waits for what is queued, not for what follows from it
+        self._videos.pop(key.video_id, None)  # an index is 8 bytes a frame; it is read again if needed
+
+    def _stored(self, outcome: Outcome) -> Outcome:
+        """The outcome as it is in the store now: failed, with what its chunks stored, where there is no form for its rows."""
+        try:
+            self._store.finish(self._epoch, outcome)
+        except Unstorable as error:
+            outcome = self._failed(outcome.key, _refusal(error))
+            self._store.finish(self._epoch, outcome)
+        return outcome
+
+    def _persons(self, key: WorkKey) -> PipelineResult | None:
+        """How the persons stand that faces of `key` are to be linked to; None where there are none to link."""
+        if key.pipeline != FACE or not self._settings.face.link_persons:
+            return None
+        return self._store.load_job_metadata(self._job_of(key)).pipeline_results.get(PERSON)
+
+    def _concluded(self, key: WorkKey, persons: PipelineResult | None) -> Conclusion:
+        settings = self._settings
+        if key.pipeline == FACE and settings.face.link_persons and persons is None:  # the run has no persons, perhaps the store has some
+            persons, settings = persons_of(self._store, self._store.load_job_metadata(self._job_of(key)), settings)
+        return concluded(self._store, self._video(key.video_id), key, settings, persons)
+
+    def _released_faces(self, ended: WorkKey) -> WorkKey | None:
+        """The faces that waited for these persons, if any did."""
+        return self._faces_waiting.pop(ended.video_id, None) if ended.pipeline == PERSON else None
+
+    def _outcome(self, key: WorkKey, persons: PipelineResult | None) -> Outcome:
+        """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too much is missing."""
+        job_id = self._job_of(key)
+        try:
+            result = self._concluded(key, persons)
+        except VaengineError:
+            raise  # of the store
+        except Exception as error:
+            if error.__class__.__module__.startswith("ray."):
+                raise
+            told = f"concluding {key.pipeline} failed: {error!r}"  # in this video; the others go on
+            return self._failed(key, Failure("internal", told, transient=False, traceback=traceback.format_exc()))
+        self._correct(result.video)
+        loss = result.verdict.error
+        return Outcome(
+            key,
+            job_id,
+            JobStatus.FAILED if loss else JobStatus.COMPLETED,
+            result.rows,
+            error_message=str(loss) if loss else None,
+            failure_kind=loss.kind if loss else None,
+            warning=result.verdict.warning,
+            keep_runs=self._keep_runs,
+            keep_complete=self._keep_complete,
+            embeddings=result.embeddings,
+        )
+
+    def _correct(self, seen: Video | None) -> None:
+        """Store what decoding has taught about a video; results name its length."""
+        if seen is not None and seen != self._video(seen.video_id):
+            self._store.register(self._epoch, [seen], [])
+            self._videos[seen.video_id] = seen
+
+
+def _refusal(error: Unstorable) -> Failure:
+    return Failure(error.kind, str(error), transient=False)

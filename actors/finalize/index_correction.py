@@ -1,0 +1,20 @@
+"""What decoding teaches about a video whose packets do not tell which frame is shown when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from actors.finalize.timeline import Timeline
+from schemas.media.video import Video
+from schemas.work.manifest import Numbers
+
+
+def corrected(video: Video, numbers: Numbers) -> Video:
+    """The facts as they are known once every frame has been decoded; unchanged where packets told them already.
+
+    `numbers` are those of the whole video. Its beginning stays what it was: sound is counted from there.
+    """
+    if video.index.exact or not len(numbers.frame_pts):
+        return video
+    index = replace(video.index, pts=numbers.frame_pts)
+    return replace(video, index=index, end_pts=Timeline.of(video, numbers).end_pts)

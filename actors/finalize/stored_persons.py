@@ -1,0 +1,91 @@
+"""Persons that faces are linked to where a run asks for faces alone: those that the store has of the video already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.pipelines import FACE, PERSON
+from schemas.settings.settings import PersonSettings, SceneSettings, Settings
+from schemas.storage.backend import StorageBackend
+from schemas.work.chunk import WorkKey
+from schemas.work.current_result import complete_results
+from schemas.work.job import BatchJob, PipelineResult
+from schemas.work.provenance import info_of
+
+
+def are_alone(pipelines: Iterable[str], settings: Settings) -> bool:
+    """Whether faces are to be linked to persons and the run asks for none."""
+    asked = set(pipelines)
+    return FACE in asked and PERSON not in asked and settings.face.link_persons
+
+
+def settings_by_video(
+    store: StorageBackend | None, video_ids: Sequence[str], pipelines: Sequence[str], settings: Settings
+) -> dict[str, Settings]:
+    """The settings that hold for each video: with faces alone those of the persons that the store has of it, or no link to any."""
+    if not are_alone(pipelines, settings):
+        return dict.fromkeys(video_ids, settings)
+    jobs = _by_video(store.jobs_of(video_ids)) if store else {}
+    return {video_id: linked(settings, current_persons(jobs.get(video_id, ()))) for video_id in video_ids}
+
+
+def linked(settings: Settings, persons: BatchJob | None) -> Settings:
+    """Settings under which faces are linked to the persons of a job; without one, or where it does not tell its settings, to nobody."""
+    told = _sections(info_of(persons, PERSON)["configuration"]) if persons else None
+    if told is None:
+        return settings.model_copy(update={"face": settings.face.model_copy(update={"link_persons": False})})
+    return settings.model_copy(update=told)
+
+
+def current_persons(jobs: Iterable[BatchJob]) -> BatchJob | None:
+    """The job with the current person_tracking of one video, if that is complete."""
+    complete = complete_results(jobs).values()
+    return next((job for job, result in complete if result.pipeline == PERSON), None)
+
+
+def persons_of(store: StorageBackend, job: BatchJob, settings: Settings) -> tuple[PipelineResult | None, Settings]:
+    """The persons that a job with faces alone is to be linked to, and the settings with which it was registered.
+
+    Raises `LookupError` where they are not in the store any more.
+    """
+    told = _sections(info_of(job, FACE)["configuration"])
+    if told is None:
+        return None, settings
+    same = [other for other in store.jobs_of([job.video_id]) if _sections(info_of(other, PERSON)["configuration"]) == told]
+    found = current_persons(same)
+    if found is None:
+        raise LookupError("the persons that the faces belong to have been replaced meanwhile: run the same command again")
+    return found.pipeline_results[PERSON], settings.model_copy(update=told)
+
+
+def job_with(store: StorageBackend, key: WorkKey, pipelines: Iterable[str]) -> str:
+    """A job that asks for a work key, one for just these pipelines before others; raises `LookupError`."""
+    asked = set(pipelines)
+    jobs = [job for job in store.jobs_of([key.video_id]) if _hash(job, key.pipeline) == key.config_hash]
+    if not jobs:
+        raise LookupError(f"no job asks for {key.pipeline} of {key.video_id}")
+    return max(jobs, key=lambda job: job.pipeline_results.keys() == asked).job_id
+
+
+def _hash(job: BatchJob, pipeline: str) -> str | None:
+    result = job.pipeline_results.get(pipeline)
+    return result.config_hash if result else None
+
+
+def _sections(configuration: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Settings of persons and scenes as a configuration has them; None where it does not."""
+    try:
+        person, scene = configuration["person"], configuration["scene"]
+        return {"person": PersonSettings.model_validate(person), "scene": SceneSettings.model_validate(scene)}
+    except (KeyError, ValidationError):
+        return None
+
+
+def _by_video(jobs: Iterable[BatchJob]) -> dict[str, list[BatchJob]]:
+    found: dict[str, list[BatchJob]] = {}
+    for job in jobs:
+        found.setdefault(job.video_id, []).append(job)
+    return found

@@ -1,0 +1,1 @@
+"""A sandbox process for work that may kill its worker."""

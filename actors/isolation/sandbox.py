@@ -1,0 +1,111 @@
+"""Suspects are tried alone: a process of its own for one chunk at a time, watched and held to limits, so that blame is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from actors.child_process import Child
+from actors.coordination.patience import PatienceClock
+from actors.isolation.limits import MIB, Limits, resident_bytes
+from actors.isolation.sandbox_process import Done, Order, Phase
+from actors.stages.stages import CrewNames, Deliveries, Watch
+from schemas.settings.settings import Settings
+from schemas.work.audio_block import SoundBlock
+from schemas.work.chunk import ChunkSpec
+from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, Failure
+
+LOOK_SECONDS: Final = 0.2  # from one look at the process to the next
+CPU_SECONDS_PER_SECOND: Final = 60.0  # of a chunk's own length, on top of what any may take
+
+Value = BoxesPiece | ChunkEnd | BlockEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How one try of one chunk alone ended: `values` for the finalizer where it came through, `failure` where it did not.
+
+    `to_blame`: the process ended, or had to be ended, while it held this chunk. `cancelled`: left because the run stops.
+    """
+
+    chunk_id: str
+    values: tuple[Value, ...] = ()
+    failure: Failure | None = None
+    to_blame: bool = False
+    cancelled: bool = False
+
+
+class Cell:
+    """One process for chunks, started when it is needed and again after each that ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limits, self._child = Limits.of(settings), Child("actors.isolation.sandbox_process", settings)
+
+    def examine(self, work: ChunkSpec | SoundBlock, stopping: Callable[[], bool]) -> Trial:
+        """Try one chunk; never raises for what the chunk does."""
+        line = self._child.line()
+        values: list[Value] = []
+        phase: str | None = None
+        clock = PatienceClock()
+        heard_s = clock()
+        try:
+            line.send(Order(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
+            while True:
+                if line.poll(LOOK_SECONDS):
+                    told, heard_s = line.recv(), clock()
+                    if isinstance(told, Done):
+                        return _told(work.chunk_id, values)
+                    if isinstance(told, Phase):
+                        phase = told.pipeline
+                    else:
+                        values.append(told)
+                elif reason := self._excess(clock() - heard_s):
+                    return self._ended(work, phase, reason)
+                if stopping():
+                    self.close()
+                    return Trial(work.chunk_id, cancelled=True)
+        except (EOFError, OSError):  # the process is gone
+            return self._ended(work, phase, None)
+
+    def close(self) -> None:
+        """End the process."""
+        self._child.close()
+
+    def _excess(self, silent_s: float) -> Failure | None:
+        """What limit the process is beyond, if any."""
+        resident = resident_bytes(self._child.pid)
+        if resident > self._limits.memory_bytes:
+            return Failure("out_of_memory", f"{resident // MIB} MiB of memory taken (recovery.alone_memory_mb)", transient=True)
+        if silent_s > self._limits.silent_s:
+            return Failure("timeout", f"no sign of progress for {silent_s:.0f} s (recovery.alone_seconds)", transient=True)
+        return None
+
+    def _ended(self, work: ChunkSpec | SoundBlock, phase: str | None, reason: Failure | None) -> Trial:
+        """The process is ended for a reason, or has ended by itself; the chunk it held is to blame, unless somebody killed it."""
+        ended = self._child.end(reason)
+        failure = replace(ended, message=f"{work.chunk_id} alone: {ended.message}", pipeline=phase)
+        return Trial(work.chunk_id, failure=failure, to_blame=ended.kind != "worker_lost")
+
+
+def _told(chunk_id: str, values: list[Value]) -> Trial:
+    """A chunk that came through: what another try may cure is not handed on, what is final is."""
+    failures = [value.failure for value in values if value.failure is not None]
+    transient = next((failure for failure in failures if failure.transient), None)
+    return Trial(chunk_id, failure=transient) if transient else Trial(chunk_id, tuple(values))
+
+
+class IsolationStage:
+    """A cell beside others in a pool of actors: tries a chunk alone and hands what is final to the finalizer."""
+
+    def __init__(self, names: CrewNames, settings: Settings) -> None:
+        self._deliveries, self._watch = Deliveries(names), Watch(names, to_its_end=True)
+        self._cell = Cell(settings)
+
+    def examine(self, work: ChunkSpec | SoundBlock) -> Trial:
+        """How the try ended; its values are with the finalizer by then and not in the answer."""
+        if not self._watch.started(work):
+            return Trial(work.chunk_id, cancelled=True)
+        trial = self._cell.examine(work, lambda: self._watch.leave(work.token.video_id))
+        self._deliveries.deliver(trial.values)
+        return Trial(work.chunk_id, failure=trial.failure, to_blame=trial.to_blame, cancelled=trial.cancelled)

@@ -1,0 +1,107 @@
+"""The process in which one chunk is tried alone, started by `actors.isolation.sandbox`.
+
+It takes settings and then one chunk after the other from its connection, and tells what it is doing as it goes; it knows nothing of Ray.
+Whatever ends it, or keeps it busy for ever, is the doing of the chunk it holds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Final
+
+from actors.child_process import allow_cpu, settle_in
+from actors.stages.chunk_reader import read_chunk
+from actors.stages.inference import Ears, Sight
+from actors.stages.threads import settle
+from schemas.pipelines import AUDIO
+from schemas.settings.settings import Settings
+from schemas.work.audio_block import SoundBlock
+from schemas.work.chunk import ChunkSpec
+from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, FramesPiece
+
+BEAT_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What the process does from now on: a pipeline's model, or None for decoding. Sent again and again, it is a sign of life."""
+
+    pipeline: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The chunk is through; the process waits for another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A chunk, and how many seconds of processor time it may take."""
+
+    work: ChunkSpec | SoundBlock
+    cpu_s: float
+
+
+class _Beating:
+    """The watch of a reader that nobody stops: each frame decoded is a sign of life, told now and then."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line, self._told_s = line, 0.0
+
+    def started(self) -> bool:
+        return True
+
+    def stopping(self) -> bool:
+        if time.monotonic() - self._told_s >= BEAT_SECONDS:
+            self._told_s = time.monotonic()
+            self._line.send(Phase(None))
+        return False
+
+
+class Bench:
+    """Decoder and models of this process, and the line on which their answers leave."""
+
+    def __init__(self, line: Connection, settings: Settings) -> None:
+        threads = settle(1)
+        self._line, self._settings, self._threads = line, settings, threads
+        self._sight = Sight(settings, threads=threads.model)
+        self._ears: Ears | None = None
+
+    def examine(self, work: ChunkSpec | SoundBlock) -> Iterator[BoxesPiece | ChunkEnd | BlockEnd]:
+        """Everything a chunk comes to, in the order it is known."""
+        if isinstance(work, SoundBlock):
+            self._line.send(Phase(AUDIO))
+            self._ears = self._ears or Ears(self._settings, threads=self._threads.model)
+            yield from self._ears.hear([work])
+            return
+        self._line.send(Phase(None))
+        for value in read_chunk(work, _Beating(self._line), threads=self._threads.decoder):
+            if isinstance(value, FramesPiece):
+                self._line.send(Phase(value.pipeline))
+                yield from self._sight.see([value])
+                self._line.send(Phase(None))
+            else:
+                yield value
+
+
+def serve(line: Connection) -> None:
+    """Try chunks until the other end hangs up."""
+    settings: Settings = line.recv()
+    bench = Bench(line, settings)
+    while True:
+        try:
+            order: Order = line.recv()
+        except EOFError:
+            return
+        allow_cpu(order.cpu_s)
+        for value in bench.examine(order.work):
+            line.send(value)
+        line.send(Done())
+
+
+def main(descriptor: int) -> None:
+    """Serve the connection that was handed down as a file descriptor."""
+    serve(settle_in(descriptor))

@@ -1,0 +1,1 @@
+"""Where model files are, and how libraries are kept from fetching them."""

@@ -1,0 +1,1 @@
+"""Person detectors, their runtimes, and tracking."""

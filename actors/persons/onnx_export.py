@@ -1,0 +1,72 @@
+"""A checkpoint as an ONNX model that takes pictures of any size; `python -m actors.persons.onnx_export WEIGHTS SHA256 TARGET [looks]`.
+
+A process of its own: whoever asks for it, a notebook perhaps, is spared torch, ultralytics and their memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from actors.atomic_files import write_atomic
+from actors.persons.onnx_runtime import LOOKS
+from actors.persons.torch_runtime import WithLooks, loaded
+from schemas.errors import UnsuitableWeights, VaengineError
+
+OPSET: Final = 17
+EXAMPLE: Final = (1, 3, 256, 320)
+
+
+def onnx_bytes(weights: str, sha256: str, *, looks: bool) -> bytes:
+    """A checkpoint converted; raises `UnsuitableWeights`, `WrongDigest`."""
+    import onnx
+
+    module, anatomy = loaded(weights, sha256)
+    head = module.model[-1]
+    head.export, head.dynamic, head.format = True, True, "onnx"
+    names = {anatomy.person: "person"} | {number: f"class {number}" for number in range(anatomy.classes) if number != anatomy.person}
+    model = onnx.load_from_string(_traced(WithLooks(module) if looks else module, looks=looks))
+    task = "pose" if anatomy.keypoints else "detect"
+    known = {"names": str(names), "stride": str(anatomy.stride), "kpt_shape": str((anatomy.keypoints, 3)), "task": task}
+    onnx.helper.set_model_props(model, known)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _traced(module: Any, *, looks: bool) -> bytes:
+    outputs = ["output", *([LOOKS] if looks else [])]
+    places = {name: {0: "batch", 2 - (name == LOOKS): "places"} for name in outputs}
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracer, about shapes that are meant to be traced
+        path = os.path.join(folder, "model.onnx")  # noqa: PTH118  # torch wants a text
+        torch.onnx.export(
+            module,
+            (torch.zeros(EXAMPLE),),
+            path,
+            opset_version=OPSET,
+            dynamo=False,  # the new exporter needs a package more and gains nothing here
+            input_names=["images"],
+            output_names=outputs,
+            dynamic_axes={"images": {0: "batch", 2: "height", 3: "width"}, **places},
+        )
+        return Path(path).read_bytes()
+
+
+def main(weights: str, sha256: str, target: str, *looks: str) -> None:
+    """Write the converted model, whole or not at all; what goes wrong is one line on standard error."""
+    try:
+        write_atomic(Path(target), onnx_bytes(weights, sha256, looks=bool(looks)))
+    except UnsuitableWeights as error:
+        sys.exit(str(error.args[1]))
+    except VaengineError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

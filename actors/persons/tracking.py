@@ -1,0 +1,138 @@
+"""Persons over time: ultralytics' ByteTrack or BoT-SORT over stored boxes, one tracker for each scene, never a picture."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.media.frames import Floats, Floats32, Ints
+from schemas.settings.settings import PersonSettings
+from schemas.work.manifest import Numbers
+
+NO_TRACK = 0
+REID_IOU = 0.5  # looks count only for boxes that overlap the predicted one by as much; ultralytics' values for BoT-SORT
+REID_LIKENESS = 0.8
+
+
+def quiet_ultralytics() -> None:
+    """Import ultralytics such that it keeps off the network, installs nothing and leaves the user's files alone.
+
+    On import it resolves two public host names to see whether it is online (what its usage statistics, update and crash reports hang
+    on), and writes a settings file with a machine id. YOLO_OFFLINE ends the first; the second goes to a folder that is gone when
+    this returns, since a killed worker could not clear it away later. Where it is imported already, nothing can be changed any more.
+    """
+    if "ultralytics" in sys.modules:
+        return
+    with tempfile.TemporaryDirectory(prefix="vaengine-ultralytics-") as folder:
+        os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=folder)
+        importlib.import_module("ultralytics")
+
+
+def warm_up() -> None:
+    """Import the tracker's library ahead of need: two seconds that a run would otherwise end with."""
+    quiet_ultralytics()
+    importlib.import_module("ultralytics.trackers.bot_sort")
+
+
+def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:
+    """Track of each box, counted from 1 in order of first appearance; 0 for a box that belongs to none.
+
+    `cuts` are frame numbers that begin a scene: no track crosses them. `sample_fps` is the rate at which frames were really sampled, in
+    which a lost track's memory is counted. Every sampled frame is an update, with boxes or without. A track that ByteTrack confirms
+    at its second box has its first one too. Sources: Zhang et al., ByteTrack, ECCV 2022, and Aharon et al., BoT-SORT, 2022 (without its
+    compensation of camera motion), as in ultralytics.
+    """
+    raw = np.full(len(numbers.box_frames), NO_TRACK, np.int64)
+    last_id = 0
+    looks = settings.reid and numbers.embeddings.size > 0
+    for scene in _scenes(numbers.sampled, cuts):
+        of_box = _tracked(_frames(numbers, scene), _tracker(settings, sample_fps, looks=looks))
+        for box, track_id in of_box.items():
+            raw[box] = last_id + track_id
+        last_id = int(raw.max(initial=last_id))
+    return _by_appearance(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Boxes:
+    """What a tracker asks of detections: `xywh` N x 4 centre and size, `conf` and `cls` N, and indexing by a mask; `feats` N x D."""
+
+    xywh: Floats
+    conf: Floats
+    cls: Floats
+    feats: Floats32
+
+    def __len__(self) -> int:
+        return len(self.conf)
+
+    def __getitem__(self, mask: npt.NDArray[np.bool_]) -> _Boxes:
+        return _Boxes(self.xywh[mask], self.conf[mask], self.cls[mask], self.feats[mask])
+
+
+def _tracker(settings: PersonSettings, sample_fps: float, *, looks: bool) -> Any:
+    quiet_ultralytics()
+    from ultralytics.trackers.bot_sort import BOTSORT
+    from ultralytics.trackers.byte_tracker import BYTETracker
+
+    kind = {"bytetrack": BYTETracker, "botsort": BOTSORT}[settings.tracker]
+    return kind(
+        SimpleNamespace(
+            track_high_thresh=settings.track_high,
+            track_low_thresh=settings.track_low,
+            new_track_thresh=settings.track_new,
+            match_thresh=settings.track_match,
+            track_buffer=round(settings.track_buffer_seconds * sample_fps),
+            fuse_score=True,
+            gmc_method="none",  # the camera's motion is seen in pictures, and there are none here
+            proximity_thresh=REID_IOU,
+            appearance_thresh=REID_LIKENESS,
+            with_reid=looks,
+            model="auto",  # embeddings are handed in
+            device="cpu",
+        )
+    )
+
+
+def _scenes(sampled: Ints, cuts: Sequence[int]) -> Iterator[Ints]:
+    """Sampled frame numbers of each scene that has any."""
+    borders = np.searchsorted(sampled, sorted(cuts))
+    yield from (scene for scene in np.split(sampled, borders) if len(scene))
+
+
+def _frames(numbers: Numbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
+    """For each of a scene's sampled frames the index of its first box, and its boxes."""
+    firsts, stops = (np.searchsorted(numbers.box_frames, scene, side) for side in ("left", "right"))
+    for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
+        corners = numbers.xyxy[first:stop]
+        centre, size = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
+        looks = numbers.embeddings[first:stop] if numbers.embeddings.size else np.zeros((stop - first, 0), np.float32)
+        yield first, _Boxes(np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first), looks)
+
+
+def _tracked(frames: Iterator[tuple[int, _Boxes]], tracker: Any) -> dict[int, int]:
+    """Track id of each box that one tracker, fed frame by frame, gave to a confirmed track."""
+    of_box: dict[int, int] = {}
+    confirmed: set[int] = set()
+    for first, boxes in frames:
+        tracker.update(boxes, feats=boxes.feats if boxes.feats.size else None)
+        for track in tracker.tracked_stracks:
+            if track.frame_id == tracker.frame_id:
+                of_box[first + int(track.idx)] = track.track_id
+            if track.is_activated:
+                confirmed.add(track.track_id)
+    return {box: track_id for box, track_id in of_box.items() if track_id in confirmed}
+
+
+def _by_appearance(raw: Ints) -> Ints:
+    appeared = list(dict.fromkeys(raw[raw != NO_TRACK].tolist()))
+    number = {track_id: ordinal for ordinal, track_id in enumerate(appeared, start=1)}
+    return np.array([number.get(track_id, NO_TRACK) for track_id in raw.tolist()], np.int64)

@@ -1,0 +1,116 @@
+"""From what a YOLO network puts out to the people in each picture: sure enough, of the right class, and each only once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from actors.vision.boxes import groups, iou, strongest_first
+from schemas.errors import UnsuitableWeights
+from schemas.inference.detections import Detections
+from schemas.media.frames import Floats, Floats32, Ints
+
+PERSON_NAME = "person"
+ONLY_SHAPE = 2  # key points have x, y and a score, or x and y alone
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """How a network is built: `person` is the class of people among `classes`, `keypoints` how many points each box has, 0 for none.
+
+    `shape` (height, width) and `batch` are given where the network takes one only; both sides of a picture are multiples of `stride`.
+    """
+
+    classes: int
+    person: int
+    stride: int = 32
+    keypoints: int = 0
+    shape: tuple[int, int] | None = None
+    batch: int | None = None
+    looks: bool = False  # whether it puts out embeddings too
+
+    @classmethod
+    def of(
+        cls, path: str, metadata: Mapping[str, Any], *, shape: tuple[int, int] | None = None, batch: int | None = None, looks: bool = False
+    ) -> Anatomy:
+        """From what ultralytics writes beside its exports: `names`, `stride`, `kpt_shape`; raises `UnsuitableWeights`."""
+        if "names" not in metadata:
+            raise UnsuitableWeights(path, "it does not say what its classes are; it has to be a YOLO model of ultralytics")
+        try:
+            names, points = _parsed(metadata["names"]), _parsed(metadata.get("kpt_shape") or (0, 3))
+        except (ValueError, SyntaxError) as error:
+            raise UnsuitableWeights(path, f"what it says of its classes cannot be read ({error})") from error
+        if points[1] == ONLY_SHAPE:
+            raise UnsuitableWeights(path, "its key points have no scores")
+        return cls(len(names), _person(path, names), int(_parsed(metadata.get("stride", 32))), int(points[0]), shape, batch, looks)
+
+    def checked(self, path: str, channels: int) -> None:
+        """Raises `UnsuitableWeights` where the network's output has not the channels that this says."""
+        if channels != 4 + self.classes + 3 * self.keypoints:
+            raise UnsuitableWeights(
+                path, f"its output has {channels} channels, not 4 of a box, {self.classes} classes and 3 x {self.keypoints} points"
+            )
+
+
+def _parsed(value: Any) -> Any:
+    """Exports hold their metadata as text."""
+    return ast.literal_eval(value) if isinstance(value, str) else value
+
+
+def _person(path: str, names: Mapping[int, str] | list[str]) -> int:
+    """The class of people; a model of one class is taken to be a model of people, whatever it calls them."""
+    by_number = dict(names.items() if isinstance(names, Mapping) else enumerate(names))
+    found = [int(number) for number, name in by_number.items() if name == PERSON_NAME or len(by_number) == 1]
+    if not found:
+        raise UnsuitableWeights(path, f"none of its {len(by_number)} classes is called {PERSON_NAME!r}")
+    return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What of a network's output is kept: boxes above `min_confidence`, at most `max_boxes` of a picture, none that overlaps a stronger
+    one by more than `nms_iou`."""
+
+    min_confidence: float
+    nms_iou: float
+    max_boxes: int
+
+
+def people(raw: Floats32, looks: Floats32 | None, anatomy: Anatomy, limits: Limits) -> list[Detections]:
+    """People in each of B pictures, the surest first, in pixels of the network's input.
+
+    `raw` B x (4 + classes + 3 x keypoints) x A float32 holds for each of A places a box (centre, size), scores and points; `looks` B x A x
+    D an embedding of each. A place counts as a person where that is its best class. Source: YOLOv8's head as ultralytics reads it, with
+    hard non-maximum suppression of each picture's people.
+    """
+    picture, place = np.nonzero(raw[:, 4 + anatomy.person] > limits.min_confidence)
+    rows = raw[picture, :, place]
+    first = rows[:, 4 : 4 + anatomy.classes].argmax(1) == anatomy.person
+    picture, place, rows = picture[first], place[first], rows[first].astype(np.float64)
+    found = Detections(
+        xyxy=corners(rows[:, :4]),
+        confidence=rows[:, 4 + anatomy.person],
+        keypoints=rows[:, 4 + anatomy.classes :].reshape(len(rows), anatomy.keypoints, 3),
+        embeddings=np.zeros((len(rows), 0), np.float32) if looks is None else looks[picture, place],
+    )
+    return [_once(found.chosen(np.flatnonzero(picture == number)), limits) for number in range(len(raw))]
+
+
+def corners(boxes: Floats) -> Floats:
+    """N x 4 boxes (centre x and y, width, height) as (left, top, right, bottom)."""
+    half = boxes[:, 2:] / 2
+    return np.hstack([boxes[:, :2] - half, boxes[:, :2] + half])
+
+
+def _once(found: Detections, limits: Limits) -> Detections:
+    found = found.chosen(strongest_first(found.xyxy, found.confidence))
+    return found.chosen(kept(found.xyxy, limits.nms_iou)[: limits.max_boxes])
+
+
+def kept(boxes: Floats, overlap: float) -> Ints:
+    """Indexes of N x 4 boxes, strongest first, that no stronger one kept overlaps by more than `overlap`."""
+    return np.array([group[0] for group in groups(iou(boxes, boxes) > overlap)], np.int64)

@@ -1,0 +1,1 @@
+"""Facts of a file, read without decoding it."""

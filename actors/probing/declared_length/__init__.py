@@ -1,0 +1,66 @@
+"""How long a file is, as its header says: readers of headers, one for each family of containers. Nothing is decoded.
+
+A recording that was written to a pipe, or is still being written, promises nothing, and so lacks nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from actors.probing.declared_length import asf, flv, iff, ivf, matroska, mxf, ogg, riff, y4m
+from actors.probing.declared_length.promise import Promise
+
+__all__ = ["Promise", "promise_in", "promise_of"]
+
+MOST_BYTES: Final = 1 << 50  # of a file; a header that speaks of more is damaged
+MOST_S: Final = 1 << 28  # of its length, some eight years
+
+Reader = Callable[[BinaryIO, int], Promise]
+
+# By FFmpeg's name of the format.
+READERS: Final[Mapping[str, Reader]] = {
+    "matroska": matroska.promise,
+    "webm": matroska.promise,
+    "avi": riff.promise,
+    "wav": riff.promise,
+    "w64": riff.w64_promise,
+    "aiff": iff.promise,
+    "asf": asf.promise,
+    "flv": flv.promise,
+    "ogg": ogg.promise,
+    "ivf": ivf.promise,
+    "yuv4mpegpipe": y4m.promise,
+    "mxf": mxf.promise,
+}
+
+
+def promise_of(path: str, formats: frozenset[str]) -> Promise:
+    """What the header of a file promises; nothing where its container promises nothing, or the header cannot be understood.
+
+    Raises `OSError`.
+    """
+    if formats.isdisjoint(READERS):
+        return Promise()
+    with Path(path).open("rb") as file:
+        return promise_in(file, formats)
+
+
+def promise_in(file: BinaryIO, formats: frozenset[str]) -> Promise:
+    """The same of an open file. Whatever lengths are in it, no more than its header and its last bytes are read."""
+    reader = next(READERS[name] for name in sorted(formats) if name in READERS)
+    size = file.seek(0, 2)
+    file.seek(0)
+    try:
+        return _believable(reader(file, size))
+    except (struct.error, ValueError, LookupError, ArithmeticError):  # a damaged header: the demuxer has made what it can of it
+        return Promise()
+
+
+def _believable(promise: Promise) -> Promise:
+    size_bytes = promise.size_bytes if promise.size_bytes <= MOST_BYTES else 0
+    return replace(promise, size_bytes=size_bytes, length_s=promise.length_s if promise.length_s <= MOST_S else Fraction(0))

@@ -1,0 +1,30 @@
+"""MXF: the header partition says where the footer partition is (SMPTE ST 377-1, 7.1)."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO, Final
+
+from actors.probing.declared_length.promise import Promise
+
+RUN_IN_BYTES: Final = 1 << 16
+PARTITION: Final = bytes.fromhex("060e2b34020501010d01020101")  # the beginning of a partition pack's key
+KEY_BYTES: Final = 16
+FOOTER_AT: Final = 24  # in the pack: versions, alignment, this and the previous partition stand before it
+
+
+def promise(file: BinaryIO, size: int) -> Promise:
+    """A header that was never closed knows of no footer. The footer is at least as long as its own head."""
+    del size
+    head = file.read(RUN_IN_BYTES)
+    start = head.find(PARTITION)
+    if start < 0:
+        return Promise()
+    pack = _pack_at(head, start + KEY_BYTES)
+    (footer,) = struct.unpack_from(">Q", head, pack + FOOTER_AT)
+    return Promise(start + footer + KEY_BYTES) if footer else Promise()
+
+
+def _pack_at(head: bytes, at: int) -> int:
+    """Where the content begins behind a BER length."""
+    return at + 1 + (head[at] & 127 if head[at] & 128 else 0)

@@ -1,0 +1,155 @@
+"""A chunk, decoded once for all pipelines: scene scores from native pictures, sampled pictures in pieces for each model."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import numpy as np
+
+from actors.container.frame import DecodedFrame
+from actors.decoding.backends import decoder_for
+from actors.decoding.sampling import Sampler, sampled_by
+from actors.vision.scene_scores import ContentScorer
+from schemas.errors import VideoError
+from schemas.media.frames import FrameBatch, Pixels
+from schemas.work.chunk import ChunkSpec, Sampling
+from schemas.work.messages import ChunkEnd, Failure, FramesPiece
+
+PIECE_FRAMES = 8  # pictures that travel together, 7.4 MB at 640 x 480: what a detector takes at once, and small enough to spread evenly
+PIECE_BYTES = 8 << 20  # fewer where they are larger
+
+
+class RunWatch(Protocol):
+    """What a reader asks of the run."""
+
+    def started(self) -> bool: ...
+    def stopping(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Sampled pictures of one sampling of a chunk that wait for their piece to fill; `takes` says which are sampled."""
+
+    spec: ChunkSpec
+    sampling: Sampling
+    takes: Callable[[DecodedFrame], bool]
+    numbers: list[int] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    pixels: list[Pixels] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, spec: ChunkSpec, sampling: Sampling) -> _Gathered:
+        return cls(spec, sampling, _sampler(spec, sampling))
+
+    def look_at(self, frame: DecodedFrame) -> None:
+        """Take the frame if it is sampled."""
+        if self.takes(frame):
+            self.numbers.append(frame.number)
+            self.times_s.append(_time_s(self.spec, frame.pts))
+            self.pixels.append(frame.rgb(self.sampling.width, self.sampling.height, self.sampling.filter))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.numbers) == max(1, min(PIECE_FRAMES, PIECE_BYTES // (3 * self.sampling.width * self.sampling.height)))
+
+    def piece(self, number: int) -> FramesPiece:
+        height, width = self.pixels[0].shape[:2]
+        batch = FrameBatch(
+            np.array(self.numbers, np.int64),
+            np.array(self.times_s),
+            np.stack(self.pixels),
+            self.spec.width / width,
+            self.spec.height / height,
+        )
+        self.numbers, self.times_s, self.pixels = [], [], []
+        return FramesPiece(self.spec.chunk_id, self.spec.video_id, self.sampling.pipeline, number, batch, self.spec.attempt)
+
+
+def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterator[FramesPiece | ChunkEnd]:
+    """Pieces of sampled pictures, then the end of the chunk. Never raises: what went wrong is the end's `failure`.
+
+    `threads` are the decoder's. The number of pieces depends on the chunk alone, so that Ray may replay the task.
+    """
+    if not watch.started():
+        yield _end(spec, cancelled=True)
+        return
+    given = 0  # pieces on their way to a model when something goes wrong: the end waits for them
+    try:
+        for value in _read(spec, watch, threads):
+            yield value
+            given += 1
+    except VideoError as error:
+        yield _end(spec, pieces=given, failure=Failure(error.kind, str(error), transient=False))
+    except MemoryError as error:
+        yield _end(spec, pieces=given, failure=Failure("out_of_memory", f"{spec.path}: {error}", transient=True))
+    except Exception as error:  # noqa: BLE001 a raise would lose the whole Ray Data block, innocents included
+        traceback.print_exc()
+        crew_lost = type(error).__module__.startswith("ray.")  # the coordinator died: nothing is wrong with this chunk
+        kind = "worker_lost" if crew_lost else "internal"
+        failure = Failure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost)
+        yield _end(spec, pieces=given, failure=failure)
+
+
+def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesPiece | ChunkEnd]:
+    clock = time.thread_time  # the generator is suspended while its pieces are taken: wall time would count that
+    began = clock()
+    decoder, scorer = decoder_for(spec, threads=threads), ContentScorer()
+    gathered = [_Gathered.of(spec, sampling) for sampling in spec.samplings]
+    number = count()
+    numbers: list[int] = []
+    pts: list[int] = []
+    scores: list[float] = []
+    for frame in decoder:
+        scores.append(scorer.score(frame.bgr()) if spec.every_frame else 0.0)
+        if frame.is_trailing:
+            break
+        numbers.append(frame.number)
+        pts.append(frame.pts)
+        for own in gathered:
+            own.look_at(frame)
+            if own.is_full:
+                yield own.piece(next(number))
+        if watch.stopping():
+            yield _end(spec, pieces=next(number), cancelled=True)
+            return
+    for own in gathered:
+        if own.numbers:
+            yield own.piece(next(number))
+    yield ChunkEnd(
+        spec,
+        next(number),
+        np.array(numbers, np.int64),
+        np.array(pts, np.int64),
+        np.array([*scores[1:], 0.0][: len(numbers)], np.float64),  # of each frame against the next
+        lost=decoder.lost,
+        notes=decoder.notes,
+        decode_s=clock() - began,
+    )
+
+
+def _sampler(spec: ChunkSpec, sampling: Sampling) -> Callable[[DecodedFrame], bool]:
+    """Whether a frame goes to a model: from the index where it is exact, else frame by frame."""
+    if not len(spec.pts):
+        streaming = Sampler(spec.origin_pts, spec.time_base, sampling.fps)
+        return lambda frame: streaming.takes(frame.pts)
+    mask = sampled_by(spec, sampling)
+    return lambda frame: bool(mask[frame.number - spec.first_frame])
+
+
+def _time_s(spec: ChunkSpec, pts: int) -> float:
+    return float((pts - spec.origin_pts) * spec.time_base)
+
+
+def _end(spec: ChunkSpec, *, pieces: int = 0, failure: Failure | None = None, cancelled: bool = False) -> ChunkEnd:
+    none = np.zeros(0, np.int64)
+    return ChunkEnd(spec, pieces, none, none, np.zeros(0), failure=failure, cancelled=cancelled)
+
+
+def _place(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.name} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"

@@ -1,0 +1,178 @@
+"""What works in a pass: decoding (tasks) and seeing (actors) in the Ray Data graph, and beside it hearing (actors).
+
+None of them ever raises: an error becomes a value.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from actors.stages.inference import Ears, Sight
+from schemas.settings.settings import Settings
+from schemas.work.audio_block import SoundBlock
+from schemas.work.chunk import ChunkSpec
+from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, FramesPiece, Row, from_row, to_row
+from schemas.work.progress import Worker
+
+BEAT_SECONDS = 1.0  # how often a decoder gives a sign of life and asks whether to stop
+
+
+@dataclass(frozen=True, slots=True)
+class CrewNames:
+    """Names under which a run's actors are found; handles in arguments of Ray Data functions print errors."""
+
+    run: str
+    finalizers: int
+
+    @property
+    def coordinator(self) -> str:
+        return f"{self.run}-coordinator"
+
+    @property
+    def store(self) -> str:
+        return f"{self.run}-store"
+
+    def finalizer(self, number: int) -> str:
+        return f"{self.run}-finalizer-{number}"
+
+    def finalizer_number(self, video_id: str) -> int:
+        """Every piece of a video goes to the same finalizer."""
+        return zlib.crc32(video_id.encode()) % self.finalizers
+
+
+class Deliveries:
+    """Hands pieces and ends to the finalizers of their videos and waits until they are taken."""
+
+    def __init__(self, names: CrewNames) -> None:
+        import ray
+
+        self._names = names
+        self._finalizers = [ray.get_actor(names.finalizer(number)) for number in range(names.finalizers)]
+
+    def deliver(self, values: Sequence[BoxesPiece | ChunkEnd | BlockEnd]) -> None:
+        import ray
+
+        by_finalizer: dict[int, list[BoxesPiece | ChunkEnd | BlockEnd]] = {}
+        for value in values:
+            by_finalizer.setdefault(self._names.finalizer_number(value.video_id), []).append(value)
+        ray.get([self._finalizers[number].take.remote(group) for number, group in by_finalizer.items()])
+
+
+class Watch:
+    """A worker's line to the coordinator: may this chunk begin, should it be left, and signs of life.
+
+    A worker is `busy` from the start of a call that may hang to its end, `idle` while it only waits to hand something over.
+    """
+
+    def __init__(self, names: CrewNames, *, to_its_end: bool = False) -> None:
+        """`to_its_end`: what is in work when a person stops the run is not left but finished."""
+        import ray
+
+        self._to_its_end = to_its_end
+        self._coordinator = ray.get_actor(names.coordinator)
+        self._worker = Worker(ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid())
+        self._asked_s = time.monotonic()
+        self._leave = False
+
+    def started(self, work: ChunkSpec | SoundBlock) -> bool:
+        import ray
+
+        self._leave = False
+        return bool(ray.get(self._coordinator.started.remote(work.token, self._worker, work.keys)))
+
+    def busy(self, chunk_ids: Sequence[str], length_s: float = 0.0) -> None:
+        """A call begins that `length_s` seconds of video or sound are worked on in."""
+        self._coordinator.busy.remote(self._worker, tuple(chunk_ids), length_s)
+
+    def idle(self) -> None:
+        self._coordinator.idle.remote(self._worker)
+
+    def leave(self, video_id: str) -> bool:
+        """Whether what is in work of the video is to be left; a sign of life, cheap enough for each frame."""
+        import ray
+
+        if time.monotonic() - self._asked_s >= BEAT_SECONDS:
+            self._asked_s = time.monotonic()
+            self._leave = bool(ray.get(self._coordinator.beat.remote(self._worker, video_id, to_its_end=self._to_its_end)))
+        return self._leave
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What a reader asks of the run, about the one chunk it reads."""
+
+    watch: Watch
+    spec: ChunkSpec
+
+    def started(self) -> bool:
+        return self.watch.started(self.spec)
+
+    def stopping(self) -> bool:
+        return self.watch.leave(self.spec.video_id)
+
+
+def decode_stage(row: Mapping[str, Any], *, names: CrewNames, to_models: bool) -> Iterator[Row]:
+    """All chunks of one work item as rows for the models; with no models, ends go to the finalizers at once and a receipt is returned."""
+    from actors.stages.chunk_reader import read_chunk
+    from actors.stages.threads import settle
+
+    threads, watch = settle(1).decoder, Watch(names)
+    chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
+    for spec in chunks:
+        for value in read_chunk(spec, _Reading(watch, spec), threads=threads):
+            watch.idle()  # the generator is held here for as long as the models are behind
+            if to_models:
+                yield to_row(value)
+            elif isinstance(value, ChunkEnd):
+                Deliveries(names).deliver([value])
+                yield {"meta": spec.chunk_id.encode(), "pixels": b""}
+            if isinstance(value, FramesPiece):
+                watch.busy([spec.chunk_id])
+
+
+class VisionStage:
+    """Runs the models over rows of pictures and hands what they saw to the finalizers; the answer is a receipt for each row."""
+
+    def __init__(self, names: CrewNames, settings: Settings) -> None:
+        from actors.stages.threads import settle
+
+        self._sight = Sight(settings, threads=settle(1).model)
+        self._deliveries, self._watch = Deliveries(names), Watch(names)
+
+    def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        values = [from_row({"meta": meta, "pixels": pixels}) for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)]
+        pictures = [value for value in values if isinstance(value, FramesPiece)]
+        self._watch.busy([piece.chunk_id for piece in pictures])
+        seen = self._sight.see(pictures)
+        self._watch.idle()
+        self._deliveries.deliver([*seen, *(value for value in values if isinstance(value, ChunkEnd))])
+        return {"receipt": np.array([len(values)])}
+
+
+class HearingStage:
+    """Listens to blocks of sound and hands what was heard to the finalizers; an actor of its own pool, beside the Ray Data graph."""
+
+    def __init__(self, names: CrewNames, settings: Settings) -> None:
+        from actors.stages.threads import settle
+
+        self._deliveries, self._watch = Deliveries(names), Watch(names)
+        self._ears = Ears(settings, threads=settle(1).model)
+
+    def hear(self, blocks: Sequence[SoundBlock]) -> int:
+        """Listen to blocks of any sounds at once; the number of blocks, as a receipt."""
+        wanted = [block for block in blocks if self._watch.started(block)]
+        self._watch.busy([block.chunk_id for block in wanted], sum(block.duration_s for block in wanted))
+        left = [BlockEnd(block, cancelled=True) for block in blocks if block not in wanted]
+        heard = self._ears.hear(wanted)
+        self._watch.idle()
+        self._deliveries.deliver([*left, *heard])
+        return len(blocks)

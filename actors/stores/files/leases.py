@@ -1,0 +1,130 @@
+"""Runs of a store of files that have not ended, and the work keys they hold; the caller holds the store while it asks or writes.
+
+`live/EPOCH/pulse.json` says whose run it is and when it last gave a sign of life, `live/EPOCH/*.lease` are what it holds. To hold a key, to
+ask who does and to give it back is one look at one name, however many keys there are.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from actors.atomic_files import read_object
+from actors.stores.encoding import rows
+from actors.stores.files.registry import Register
+from actors.stores.rules.liveness import Pulse, seen_alive
+from schemas.errors import LeaseLost
+from schemas.work.chunk import WorkKey
+from schemas.work.run import RunInfo
+
+_OUTLIVES: Final = ("heartbeat_at", "progress")  # what of a pulse is kept with a run that has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """The runs below one tree."""
+
+    register: Register
+
+    # Runs.
+
+    def begin(self, run: RunInfo, epoch: int, at: datetime) -> None:
+        """Note a run, end what its process began of the same batch before, and pass the leases of that on to it."""
+        row = rows.run_row(run, epoch, rows.time_text(at) or "")
+        before = [older for older in self.under_way() if self._is_same(older, run)]
+        self.register.put(self.register.tree.run(epoch), row, durable=True)
+        self.register.put(
+            self._pulse(epoch), {name: row[name] for name in ("batch_id", "host", "pid", "started_at", "ended_at", *_OUTLIVES)}
+        )
+        for older in before:
+            for lease in self._folder(older).glob("*.lease"):
+                lease.replace(self._folder(epoch) / lease.name)
+            self.end(older, "stopped", at)
+
+    def _is_same(self, epoch: int, run: RunInfo) -> bool:
+        pulse = read_object(self._pulse(epoch)) or {}
+        return (pulse.get("batch_id"), pulse.get("host"), pulse.get("pid")) == (run.batch_id, run.host, run.pid)
+
+    def end(self, epoch: int, outcome: str, at: datetime) -> None:
+        """Note how a run ended; its leases are free."""
+        if not self.is_under_way(epoch):
+            return
+        ended = self.run(epoch) | {"ended_at": rows.time_text(at), "outcome": outcome}
+        self.register.put(self.register.tree.run(epoch), ended)
+        self._pulse(epoch).unlink()
+        shutil.rmtree(self._folder(epoch))
+
+    def run(self, epoch: int) -> rows.Row:
+        """A run as a row of table `runs`; empty where there is none."""
+        pulse = read_object(self._pulse(epoch)) or {}
+        return (read_object(self.register.tree.run(epoch)) or {}) | {name: pulse[name] for name in _OUTLIVES if name in pulse}
+
+    def beat(self, epoch: int, at: datetime, **told: Any) -> None:
+        """A sign of life of a run, and what else it says of itself."""
+        pulse = read_object(self._pulse(epoch)) or {}
+        self.register.put(self._pulse(epoch), pulse | {"heartbeat_at": rows.time_text(at)} | told)
+
+    def is_under_way(self, epoch: int) -> bool:
+        """Whether a run was begun and has not ended."""
+        return self._pulse(epoch).is_file()
+
+    def under_way(self) -> list[int]:
+        """Every run that has not ended, dead or alive; also one that was killed while it ended."""
+        return sorted(int(folder.name) for folder in self.register.tree.live.glob("*"))
+
+    def is_in_use(self, at: datetime) -> bool:
+        """Whether any run is at work."""
+        return any(self._alive(epoch, at) for epoch in self.under_way())
+
+    def _alive(self, epoch: int, at: datetime) -> bool:
+        pulse = read_object(self._pulse(epoch))
+        return pulse is not None and seen_alive(Pulse.of(pulse), at)
+
+    # Leases.
+
+    def holds(self, epoch: int, key: WorkKey) -> bool:
+        return self._lease(epoch, key).exists()
+
+    def holder(self, key: WorkKey) -> int | None:
+        """Epoch of the run that a key is leased to, whether it lives or not."""
+        return next((epoch for epoch in self.under_way() if self.holds(epoch, key)), None)
+
+    def held_elsewhere(self, epoch: int | None, keys: Iterable[WorkKey], at: datetime) -> set[WorkKey]:
+        """Those of the keys that another live run holds."""
+        others = [other for other in self.under_way() if other != epoch and self._alive(other, at)]
+        return {key for key in keys if any(self.holds(other, key) for other in others)}
+
+    def require(self, epoch: int, keys: Iterable[WorkKey]) -> None:
+        """Raises `LeaseLost` unless the run holds every one of these keys."""
+        for key in keys:
+            if not self.holds(epoch, key):
+                raise LeaseLost(key, epoch)
+
+    def take(self, epoch: int, keys: Collection[WorkKey]) -> None:
+        """Make the run the holder of these keys, whoever was before."""
+        names = {self.register.tree.lease_name(key) for key in keys}
+        for other in (other for other in self.under_way() if other != epoch):
+            for lease in self._folder(other).iterdir():
+                if lease.name in names:
+                    lease.unlink()
+        for name in names:
+            (self._folder(epoch) / name).touch()
+
+    def drop(self, keys: Collection[WorkKey], *, epoch: int | None = None) -> None:
+        """Give these leases back, of `epoch` only if it is given."""
+        for holder in self.under_way() if epoch is None else [epoch]:
+            for key in keys:
+                self._lease(holder, key).unlink(missing_ok=True)
+
+    def _folder(self, epoch: int) -> Path:
+        return self.register.tree.epoch_folder(epoch)
+
+    def _pulse(self, epoch: int) -> Path:
+        return self._folder(epoch) / "pulse.json"
+
+    def _lease(self, epoch: int, key: WorkKey) -> Path:
+        return self._folder(epoch) / self.register.tree.lease_name(key)

@@ -1,0 +1,95 @@
+"""Whether what is stored in a database is what was committed: digests of results, checksums of chunks, lengths of embeddings."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from actors.stores.integrity.finding import DONE_ANEW, FORGET, RESTORE, Finding
+from actors.stores.sql import queries
+from schemas.annotations.annotation import canonical_digest
+from schemas.pipelines import AUDIO
+from schemas.storage import tables
+from schemas.work.chunk import WorkKey
+from schemas.work.job import JobStatus
+from schemas.work.manifest import Numbers
+
+FLOAT_BYTES: Final = 4
+PAGE_ROWS: Final = 50  # payloads in memory at once
+
+
+def faults(connection: Connection) -> Iterator[Finding]:
+    """Everything that is not what its digest, checksum or dimension says."""
+    for key, states in groupby(_complete(connection), key=_key_of):
+        yield from _results(connection, key, states)
+    yield from _chunks(connection)
+    yield from _vectors(connection)
+
+
+def _complete(connection: Connection) -> list[RowMapping]:
+    jobs, statuses = tables.jobs.c, tables.job_pipeline_status.c
+    query = select(jobs.job_id, jobs.video_id, tables.pipelines.c.name, statuses.config_hash, statuses.digest)
+    query = query.join_from(tables.jobs, tables.job_pipeline_status).join(tables.pipelines)
+    query = query.where(statuses.status == JobStatus.COMPLETED.value)
+    return list(connection.execute(query.order_by(jobs.video_id, tables.pipelines.c.name, statuses.config_hash, jobs.job_id)).mappings())
+
+
+def _key_of(row: Mapping[Any, Any]) -> WorkKey:
+    return WorkKey(row["video_id"], row["name"], row["config_hash"] or "")
+
+
+def _results(connection: Connection, key: WorkKey, states: Iterable[RowMapping]) -> Iterator[Finding]:
+    """The jobs of one work key: rows are read once."""
+    found = ""
+    for state in states:
+        job_id, digest = state["job_id"], state["digest"]
+        if digest is None:
+            yield Finding("no_digest", "job_pipeline_status", f"{key} of job {job_id} is complete, but has no digest", DONE_ANEW)
+            continue
+        found = found or digest_of(lambda: queries.data_of(connection, key))
+        if found != digest:
+            yield Finding("digest", "annotations", f"rows of {key} are not those that job {job_id} was given ({found})", FORGET)
+
+
+def digest_of(read: Callable[[], Iterable[Mapping[str, Any]]]) -> str:
+    """Digest of rows as they can be read, or in words why they cannot."""
+    try:
+        return canonical_digest(read())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"unreadable: {type(error).__name__}"
+
+
+def _chunks(connection: Connection) -> Iterator[Finding]:
+    chunks = tables.chunks.c
+    query = select(chunks.video_id, tables.pipelines.c.name, chunks.config_hash, chunks.first_frame, chunks.checksum, chunks.payload)
+    query = query.join_from(tables.chunks, tables.pipelines).where(chunks.payload.is_not(None))
+    query = query.order_by(chunks.video_id, chunks.pipeline_id, chunks.config_hash, chunks.first_frame)
+    for row in connection.execute(query.execution_options(yield_per=PAGE_ROWS)).mappings():
+        if row["payload"] and checksum_of(row["name"], row["payload"]) != row["checksum"]:
+            what = f"the chunk of {_key_of(row)} at {row['first_frame']} is not what its checksum says"
+            yield Finding("checksum", "chunks", what, f"{RESTORE}, or delete this row and run again")
+
+
+def checksum_of(pipeline: str, payload: bytes) -> str | None:
+    """What a manifest line's checksum is made of: of sound its bytes, of pictures its numbers; None where they cannot be read."""
+    if pipeline == AUDIO:
+        return hashlib.sha256(payload).hexdigest()
+    try:
+        return Numbers.from_bytes(payload).checksum()
+    except (ValueError, KeyError, TypeError, EOFError, OSError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def _vectors(connection: Connection) -> Iterator[Finding]:
+    own = tables.embeddings.c
+    odd = select(own.video_id, tables.pipelines.c.name, own.config_hash, func.count().label("rows"))
+    odd = odd.join_from(tables.embeddings, tables.pipelines).where(func.length(own.vector) != FLOAT_BYTES * own.dimension)
+    for row in connection.execute(odd.group_by(own.video_id, tables.pipelines.c.name, own.config_hash)).mappings():
+        what = f"{row['rows']} vectors of {_key_of(row)} are not as long as they are said to be"
+        yield Finding("vector", "embeddings", what, FORGET)

@@ -1,0 +1,122 @@
+"""What a store holds, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Table, func, inspect, select
+from sqlalchemy.exc import OperationalError
+
+from actors.stores.engines.database import Database
+from actors.stores.sql.dialect import is_postgresql
+from schemas.storage import tables
+
+_PAGES = """
+    SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_master m ON m.name = s.name GROUP BY m.tbl_name
+"""
+_RELATIONS = """
+    SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A table, or a kind of files: `count` rows or files; `size_bytes` with indexes, None where the database does not tell."""
+
+    name: str
+    count: int
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Annotations of one type of one pipeline."""
+
+    pipeline: str
+    annotation_type: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Embeddings of one model: `size_bytes` of the vectors alone."""
+
+    pipeline: str
+    model: str
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What a store holds. `size_bytes` is all that it takes; times are UTC text, None in a store without jobs."""
+
+    size_bytes: int
+    videos: int
+    holdings: tuple[Holding, ...]
+    jobs: Mapping[str, int] = field(default_factory=dict)  # by status
+    annotations: tuple[Kind, ...] = ()
+    embeddings: tuple[Vectors, ...] = ()
+    oldest_job: str | None = None
+    newest_job: str | None = None
+    newest_result: str | None = None
+
+
+def of_database(database: Database) -> Census:
+    """Of whatever version its tables are, as of one moment; raises `NotFound` or `StoreUnreachable` where they are not ours."""
+    database.require(older=True)
+    with database.read() as connection:
+        there = [table for table in tables.metadata.sorted_tables if table.name in inspect(connection).get_table_names()]
+        created, ended = tables.jobs.c.created_at, tables.job_pipeline_status.c.completed_at
+        oldest, newest = connection.execute(select(func.min(created), func.max(created))).one()
+        return Census(
+            size_bytes=database.size(),
+            videos=_rows(connection, tables.videos),
+            holdings=_holdings(connection, there),
+            jobs=dict(_counted(connection, tables.jobs.c.status)),
+            annotations=tuple(_kinds(connection)),
+            embeddings=tuple(_vectors(connection)) if tables.embeddings in there else (),
+            oldest_job=oldest,
+            newest_job=newest,
+            newest_result=connection.scalar(select(func.max(ended))),
+        )
+
+
+def _rows(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _counted(connection: Connection, column: object) -> Iterable[tuple[str, int]]:
+    query = select(column, func.count()).group_by(column).order_by(column)  # type: ignore[call-overload]
+    return [(str(value), int(count)) for value, count in connection.execute(query)]
+
+
+def _holdings(connection: Connection, there: Iterable[Table]) -> tuple[Holding, ...]:
+    sizes = table_sizes(connection)
+    return tuple(Holding(table.name, _rows(connection, table), sizes.get(table.name)) for table in sorted(there, key=lambda one: one.name))
+
+
+def table_sizes(connection: Connection) -> dict[str, int]:
+    """Bytes of each table with its indexes; empty where SQLite was built without dbstat."""
+    if is_postgresql(connection):
+        return {name: int(size) for name, size in connection.exec_driver_sql(_RELATIONS)}
+    try:
+        return {name: int(size) for name, size in connection.exec_driver_sql(_PAGES)}
+    except OperationalError as error:
+        if "dbstat" not in str(error.orig):
+            raise
+        return {}
+
+
+def _kinds(connection: Connection) -> Iterable[Kind]:
+    kind, name = tables.annotations.c.annotation_type, tables.pipelines.c.name
+    query = select(name, kind, func.count()).join_from(tables.annotations, tables.pipelines).group_by(name, kind).order_by(name, kind)
+    return [Kind(*row) for row in connection.execute(query)]
+
+
+def _vectors(connection: Connection) -> Iterable[Vectors]:
+    own, name = tables.embeddings.c, tables.pipelines.c.name
+    query = select(name, own.model, func.count(), func.sum(func.length(own.vector))).join_from(tables.embeddings, tables.pipelines)
+    found = connection.execute(query.group_by(name, own.model).order_by(name, own.model))
+    return [Vectors(pipeline, model, count, int(size)) for pipeline, model, count, size in found]

@@ -1,0 +1,20 @@
+"""What Alembic runs: migrations on the connection it was given, or their SQL as text (`--sql`)."""
+
+from alembic import context
+
+from schemas.storage.tables import metadata
+
+connection = context.config.attributes.get("connection")
+
+if context.is_offline_mode():
+    context.configure(
+        dialect_name=context.config.get_main_option("dialect", "sqlite"),
+        target_metadata=metadata,
+        literal_binds=True,
+        transactional_ddl=True,
+    )
+else:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True)
+
+with context.begin_transaction():
+    context.run_migrations()

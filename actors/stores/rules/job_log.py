@@ -1,0 +1,35 @@
+"""The log of a job: what the store noted of it, and how the tries of its video's chunks ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from schemas.storage.backend import Outcome
+from schemas.work.attempt import Attempt, AttemptState
+from schemas.work.job import BatchJob, PipelineResult
+from schemas.work.job_event import Event
+
+REGISTERED = "registered"
+
+
+def registration(job: BatchJob, epoch: int, at: datetime) -> Event:
+    """A run has taken a job up."""
+    return Event(job.job_id, at, REGISTERED, None, f"run {epoch}")
+
+
+def end_of(job: BatchJob, result: PipelineResult, outcome: Outcome, at: datetime) -> Event:
+    """A pipeline of a job has ended."""
+    counted = f"{result.annotation_count or 0:,} annotations"
+    return Event(job.job_id, at, result.status.value, result.pipeline, result.error_message or counted, outcome.traceback)
+
+
+def merged(job: BatchJob, noted: Iterable[Event], tries: Iterable[Attempt]) -> list[Event]:
+    """Everything that happened to a job, by time."""
+    ended = (one for one in tries if one.state is not AttemptState.LEASED and one.pipeline in (None, *job.pipeline_results))
+    return sorted([*noted, *(_end_of_try(job, one) for one in ended)], key=lambda event: event.at)
+
+
+def _end_of_try(job: BatchJob, one: Attempt) -> Event:
+    message = f"try {one.number} of {one.chunk_id} {one.state}" + (f": {one.error_message}" if one.error_message else "")
+    return Event(job.job_id, one.heartbeat_at or one.started_at or job.created_at, "attempt", one.pipeline, message, one.traceback)

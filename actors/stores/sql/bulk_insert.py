@@ -1,0 +1,33 @@
+"""Many rows into a database table at once, past SQLAlchemy, which takes several times as long to compile the parameters of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table
+
+from actors.stores.sql.dialect import is_postgresql
+
+PAGE: Final = 2_000  # rows given to SQLite at once
+
+
+def add_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Rows with values for these columns, in the transaction that is open; times, ids, JSON and states are text on both databases.
+
+    Raises psycopg's `DataError` for an id that is no UUID.
+    """
+    pending = iter(rows)
+    first = next(pending, None)
+    if first is None:
+        return
+    pending = chain((first,), pending)
+    if is_postgresql(connection):
+        from actors.stores.sql.postgres_copy import copy_rows
+
+        copy_rows(connection, table, names, pending)
+        return
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    while page := [tuple(row) for row in islice(pending, PAGE)]:
+        connection.exec_driver_sql(statement, page)

@@ -1,0 +1,1 @@
+"""What all models of frames share: boxes, letterboxes, batches, scene scores, clustering."""

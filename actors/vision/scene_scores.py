@@ -1,0 +1,93 @@
+"""Cuts between scenes: a score per native picture where it is decoded, and PySceneDetect's own detectors over the stored scores."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, Final
+
+import cv2
+from scenedetect.common import FrameTimecode, Interpolation, Timecode
+from scenedetect.detectors import AdaptiveDetector, ContentDetector
+from scenedetect.scene_manager import compute_downscale_factor
+
+from schemas.media.frames import Floats, Ints, Pixels
+from schemas.settings.settings import SceneSettings
+
+INTERPOLATION: Final = Interpolation.LINEAR.value  # what SceneManager resizes with unless told otherwise
+UNTIMED: Final = FrameTimecode(0, 1.0)  # the score itself does not look at the time
+
+
+class ContentScorer:
+    """PySceneDetect's `content_val` of native pictures, one after the other.
+
+    `score` takes H x W x 3 uint8 BGR in presentation order, all of one size and not turned by the rotation in the metadata, and returns
+    the mean HSV difference from the picture before, 0.0 for the first. A chunk that is fed the frame before it first, and discards
+    that score, gets the very numbers of a sequential run. Source: scenedetect 0.7, `ContentDetector` and `SceneManager`'s automatic
+    downscale.
+    """
+
+    def __init__(self, weights: ContentDetector.Components = ContentDetector.DEFAULT_COMPONENT_WEIGHTS) -> None:
+        self._detector = ContentDetector(weights=weights)
+
+    def score(self, picture: Pixels) -> float:
+        return float(self._detector._calculate_frame_score(UNTIMED, downscaled(picture)))
+
+
+def downscaled(picture: Pixels) -> Pixels:
+    """The picture as SceneManager hands it to its detectors: 256 pixels on its longer side, or less where it is smaller."""
+    factor = compute_downscale_factor(max(picture.shape[:2]))
+    if factor <= 1.0:
+        return picture
+    height, width = (max(1, round(side / factor)) for side in picture.shape[:2])
+    smaller: Pixels = cv2.resize(picture, (width, height), interpolation=INTERPOLATION)
+    return smaller
+
+
+def cuts(scores: Floats, frame_numbers: Ints, frame_pts: Ints, *, time_base: Fraction, fps: Fraction, settings: SceneSettings) -> list[int]:
+    """Exact numbers of the frames that begin a scene, the video's first not among them, ascending.
+
+    One score, number and pts (units of `time_base`) per decoded frame. `fps` is the stream's nominal rate: PySceneDetect counts
+    `min_scene_frames` in it, also where the rate varies. Thresholds, merging of short scenes and the adaptive window are the
+    library's own code.
+    """
+    detector = _replaying(settings)
+    number_of = dict(zip(frame_pts.tolist(), frame_numbers.tolist(), strict=True))
+    found: set[int] = set()
+    for pts, score in zip(frame_pts.tolist(), scores.tolist(), strict=True):
+        position = FrameTimecode(Timecode(pts, time_base), fps)
+        found.update(number_of[cut.pts] for cut in detector.process_frame(position, score))
+    return sorted(found)
+
+
+def scene_ranges(cut_frames: Sequence[int], n_frames: int) -> list[tuple[int, int]]:
+    """Scenes as frame numbers [first, stop): without gaps from frame 0 to `n_frames`; none for a video without frames."""
+    inside = sorted({cut for cut in cut_frames if 0 < cut < n_frames})
+    return list(itertools.pairwise([0, *inside, n_frames])) if n_frames else []
+
+
+class _Replay:
+    """Gives a detector its score back in place of a picture."""
+
+    def _calculate_frame_score(self, timecode: FrameTimecode, frame_img: Any) -> float:
+        return float(frame_img)
+
+
+class _ReplayedContent(_Replay, ContentDetector):  # type: ignore[misc]  # the library ships no types
+    pass
+
+
+class _ReplayedAdaptive(_Replay, AdaptiveDetector):  # type: ignore[misc]
+    pass
+
+
+def _replaying(settings: SceneSettings) -> ContentDetector:
+    if settings.detector == "content":
+        return _ReplayedContent(threshold=settings.threshold, min_scene_len=settings.min_scene_frames)
+    return _ReplayedAdaptive(
+        adaptive_threshold=settings.adaptive_threshold,
+        min_scene_len=settings.min_scene_frames,
+        window_width=settings.window,
+        min_content_val=settings.min_content,
+    )

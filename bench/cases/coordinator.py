@@ -1,0 +1,104 @@
+"""What it costs to keep account of a run: events of 1,000 and of 10,000 jobs through the coordinator into a store, in batches."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import partial
+from typing import Any, Final
+
+from actors.coordination.coordinator import Coordinator
+from actors.stores import open_store
+from bench.harness.report import table
+from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import Token
+from schemas.work.chunk import WorkKey
+from schemas.work.messages import Failure
+from schemas.work.progress import Finished, PlannedVideo, Worker
+from schemas.work.run import RunInfo
+
+TITLE = "Keeping account"
+FEW, MANY = 1_000, 10_000
+PIPELINES: Final = ("scene_detection", "person_tracking")
+CHUNKS: Final = 4  # of each job
+FAILING: Final = 20  # of this many chunks one fails for the first time
+BATCH: Final = 500  # events that travel to the store together
+WORKER: Final = Worker("node", "host", 1)
+TROUBLE: Final = Failure("out_of_memory", "no memory was left", transient=True)
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Processor seconds and events a second for both sizes, `rounds` times in turns."""
+    seconds: dict[int, list[float]] = {FEW: [], MANY: []}
+    walls: dict[int, list[float]] = {FEW: [], MANY: []}
+    events = {FEW: 0, MANY: 0}
+    for _ in range(rounds):
+        for jobs, found in seconds.items():
+            began_s, wall_s = time.process_time(), time.perf_counter()
+            events[jobs] = account(jobs)
+            found.append(time.process_time() - began_s)
+            walls[jobs].append(time.perf_counter() - wall_s)
+    return {
+        "events": {str(jobs): count for jobs, count in events.items()},
+        "cpu_s": {str(jobs): min(found) for jobs, found in seconds.items()},
+        "events_per_s": {str(jobs): events[jobs] / min(found) for jobs, found in walls.items()},
+        "many_over_few": min(seconds[MANY]) / min(seconds[FEW]),
+    }
+
+
+def account(jobs: int) -> int:
+    """Number of events of a run over so many jobs, all of them in the store by the end."""
+    coordinator, count = Coordinator(), 0
+    with (
+        tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name,
+        closing(open_store(f"sqlite:///{name}/store.db")) as store,
+    ):
+        epoch = store.open_run(RunInfo("bench", "host", 1, {}, ()))
+        for count, event in enumerate(events_of(coordinator, jobs), 1):
+            event()
+            if count % BATCH == 0:
+                record(coordinator, store, epoch)
+        record(coordinator, store, epoch)
+    if coordinator.snapshot().videos_done != jobs:
+        raise RuntimeError(f"{coordinator.snapshot().videos_done} of {jobs} videos are done")
+    return count
+
+
+def events_of(coordinator: Coordinator, jobs: int) -> Iterator[Callable[[], object]]:
+    """Everything that happens in a run, event by event."""
+    for number in range(jobs):
+        video_id = f"video{number:06}"
+        keys = [WorkKey(video_id, pipeline, "0" * 16) for pipeline in PIPELINES]
+        yield partial(coordinator.planned, [PlannedVideo(video_id, dict.fromkeys(keys, 100), 100, 4.0)])
+        for chunk in range(CHUNKS):
+            token = Token(f"{video_id}[{chunk},{chunk + 1})", video_id, 1)
+            fails = (number * CHUNKS + chunk) % FAILING == 0
+            yield partial(coordinator.started, token, WORKER)
+            yield partial(coordinator.beat, WORKER, video_id)
+            yield partial(coordinator.idle, WORKER)
+            yield partial(coordinator.left, token.chunk_id, TROUBLE if fails else None)
+        for key in keys:
+            yield partial(coordinator.finished, Finished(key, None))
+
+
+def record(coordinator: Coordinator, store: StorageBackend, epoch: int) -> None:
+    """One batch, as the recorder sends it."""
+    changes, snapshot = coordinator.batch()
+    store.record(epoch, changes, snapshot.to_json())
+
+
+def described(measured: Mapping[str, Any]) -> str:
+    """The case's table."""
+    rows = [
+        [f"{int(jobs):,}", f"{count:,}", f"{measured['cpu_s'][jobs]:.2f}", f"{measured['events_per_s'][jobs]:,.0f}"]
+        for jobs, count in measured["events"].items()
+    ]
+    return "\n\n".join(
+        [
+            f"{CHUNKS} chunks and {len(PIPELINES)} pipelines a job, one transaction of SQLite for {BATCH} events, one process.",
+            table(["jobs", "events", "processor s", "events a second"], rows),
+            f"Ten times the jobs cost {measured['many_over_few']:.1f} times as much.",
+        ]
+    )

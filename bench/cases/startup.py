@@ -1,0 +1,103 @@
+"""How long until the first row is stored, and until a command that only reads answers."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bench.harness.report import spread, table
+from bench.harness.timing import Times, command, in_turns
+from vaengine.demo import render_demo_clip
+
+TITLE = "Start-up"
+BIN = Path(sys.executable).parent
+POLL_SECONDS = 0.02
+PATIENCE_SECONDS = 180.0
+MOMENTS = {
+    "run_begun": "SELECT 1 FROM runs LIMIT 1",
+    "first_chunk": "SELECT 1 FROM chunks LIMIT 1",
+    "first_row": "SELECT 1 FROM annotations LIMIT 1",
+}
+READERS = {
+    "typer and sqlalchemy": [sys.executable, "-c", "import typer, sqlalchemy"],
+    "vaengine --help": [str(BIN / "vaengine"), "--help"],
+}
+PARTS = {
+    "import ray.data": [sys.executable, "-c", "import ray.data"],
+    "Ray, started and ended": [sys.executable, "-c", "from cluster.session import session\nwith session(): pass"],
+}
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Wall seconds from the start of a command, several runs of each in turns."""
+    with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as folder:
+        clip = render_demo_clip(Path(folder) / "demo.mp4")
+        runs = [first_rows(clip, Path(folder) / f"out{number}") for number in range(rounds)]
+        status = [str(BIN / "vaengine"), "status", "--out", str(Path(folder) / "out0")]
+        readers = in_turns({name: command(words) for name, words in {**READERS, "vaengine status": status}.items()}, max(rounds, 7))
+        parts = in_turns({name: command(words) for name, words in PARTS.items()}, rounds)
+    base = readers["typer and sqlalchemy"]
+    return {
+        "run": {moment: Times(tuple(run[moment] for run in runs)).to_data() for moment in runs[0]},
+        "readers": {name: times.to_data() for name, times in readers.items()},
+        "readers_over_imports": {name: times.over(base).to_data() for name, times in readers.items() if times is not base},
+        "parts": {name: times.to_data() for name, times in parts.items()},
+    }
+
+
+def first_rows(clip: Path, out: Path) -> dict[str, float]:
+    """Seconds from the command to each of `MOMENTS` in the database, seen by another process, and to the end of the run."""
+    began = time.perf_counter()
+    run = subprocess.Popen(
+        [BIN / "vaengine", "run", clip, "--out", out, "--preset", "embedded"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    seen: dict[str, float] = {}
+    while len(seen) < len(MOMENTS) and run.poll() is None and time.perf_counter() - began < PATIENCE_SECONDS:
+        for moment, question in MOMENTS.items():
+            if moment not in seen and answered(out / "batch_processing.db", question):
+                seen[moment] = time.perf_counter() - began
+        time.sleep(POLL_SECONDS)
+    _, said = run.communicate(timeout=PATIENCE_SECONDS)
+    if run.returncode != 0 or len(seen) < len(MOMENTS):
+        raise RuntimeError(f"the run ended with {run.returncode} and stored {sorted(seen)}: {said[-2000:]}")
+    return {**seen, "end": time.perf_counter() - began}
+
+
+def answered(database: Path, question: str) -> bool:
+    """Whether the question has a row yet; a database that is still being made has none."""
+    if not database.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as store:
+            return store.execute(question).fetchone() is not None
+    except sqlite3.OperationalError:
+        return False
+
+
+def described(measured: Mapping[str, Any]) -> str:
+    """The case's tables."""
+    titles = ["from the command to", "min s", "median s", "max s"]
+    names = {
+        "run_begun": "the run noted in the store",
+        "first_chunk": "the first chunk committed",
+        "first_row": "the first row of annotations",
+    }
+    run = [[names.get(moment, "the end of the run"), *spread(times)] for moment, times in measured["run"].items()]
+    readers = [[f"`{name}`", *spread(times, 3), ratio(measured, name)] for name, times in measured["readers"].items()]
+    parts = [[f"`{name}` alone", *spread(times)] for name, times in measured["parts"].items()]
+    first = table(titles, [*run, *parts])
+    second = table(["command", "min s", "median s", "max s", "over the imports"], readers)
+    return f"The demo clip (12 s), both pipelines, preset embedded, bytecode compiled.\n\n{first}\n\n{second}"
+
+
+def ratio(measured: Mapping[str, Any], name: str) -> str:
+    """Median ratio to the bare imports, taken round by round."""
+    over = measured["readers_over_imports"].get(name)
+    return f"{over['median']:.2f}x" if over else "1"

@@ -1,0 +1,1 @@
+"""Machine facts, timing, results and the report."""

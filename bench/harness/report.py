@@ -1,0 +1,56 @@
+"""docs/benchmarks.md from kept results: the measured part is rewritten, what people wrote around it stays."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.harness.results import newest
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+BEGIN = "<!-- measured: begin (python -m bench report) -->"
+END = "<!-- measured: end -->"
+
+
+def write_report(cases: Sequence[str], page: Path = PAGE) -> Path:
+    """Put the newest result of each case between the page's marks; raises `ValueError` where the marks are missing."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} lacks the marks {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n\n{measured_part(cases)}\n{END}{after}", encoding="utf-8")
+    return page
+
+
+def measured_part(cases: Sequence[str]) -> str:
+    """Every case that has a result: its title, its tables, and what it was measured on."""
+    kept = [(case, result) for case in cases if (result := newest(case)) is not None]
+    return "\n".join(section(case, result) for case, result in kept)
+
+
+def section(case: str, result: Mapping[str, Any]) -> str:
+    module = importlib.import_module(f"bench.cases.{case}")
+    return f"## {module.TITLE}\n\n{module.described(result['measured'])}\n\n{measured_on(result['machine'])}\n"
+
+
+def measured_on(facts: Mapping[str, Any]) -> str:
+    """One line about the machine."""
+    load = facts["load_average"][0]
+    return (
+        f"*{facts['taken_at']} UTC; {facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, load average {load} at the"
+        f" start; Python {facts['python']}, Ray {facts['packages']['ray']}; commit {facts['commit']}.*"
+    )
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(times: Mapping[str, Any], digits: int = 2) -> tuple[str, str, str]:
+    """Minimum, median and maximum for a row of a table."""
+    least, middle, most = (f"{times[name]:.{digits}f}" for name in ("min", "median", "max"))
+    return least, middle, most

@@ -1,0 +1,131 @@
+"""How well people are told apart over time: the measures of the MOT benchmarks, by py-motmetrics, from files or from stored rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schemas.annotations.annotation import Annotation
+from schemas.media.frames import Floats
+
+OVERLAP = 0.5  # least IoU of a hit
+PETS = Path(__file__).parents[3] / "shared/media/groundtruth/PETS09-S2L1_frames734-795"
+PETS_FPS = 7.0  # every frame of the sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A box of one frame (from 0; left, top, right, bottom in pixels) and whose it is: the name of a person or of a track."""
+
+    frame: int
+    who: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Rates 0..1 (`mota` may be negative: errors can outnumber people) and counts.
+
+    Sources: `mota`, Bernardin and Stiefelhagen, 2008; `idf1`, Ristani et al., 2016.
+    """
+
+    mota: float
+    idf1: float
+    precision: float
+    recall: float
+    switches: int
+    fragmentations: int
+
+    @property
+    def f1(self) -> float:
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
+
+    def to_data(self) -> dict[str, float]:
+        return {name: round(value, 4) for name, value in {**asdict(self), "f1": self.f1}.items()}
+
+
+def accuracy(truth: Sequence[Person], found: Sequence[Person]) -> Accuracy:
+    """Tracks `found` against the true ones; a hit is an IoU of at least 0.5.
+
+    Raises ValueError where there is no truth to compare with, or where someone has two boxes in one frame.
+    """
+    import motmetrics
+
+    if not truth:
+        raise ValueError("no truth to compare with")
+    events = motmetrics.MOTAccumulator()
+    true_ids, found_ids = _ids(truth), _ids(found)  # motmetrics keeps ids as floats
+    true_in, found_in = per_frame(truth), per_frame(found)
+    for frame in sorted({*true_in, *found_in}):
+        people, boxes = true_in.get(frame, []), found_in.get(frame, [])
+        events.update([true_ids[p.who] for p in people], [found_ids[p.who] for p in boxes], _distances(people, boxes), frameid=frame)
+    return _read_off(motmetrics.metrics.create(), events)
+
+
+def _read_off(host: Any, events: Any) -> Accuracy:
+    names = ["mota", "idf1", "precision", "recall", "num_switches", "num_fragmentations"]
+    values: Mapping[str, Any] = host.compute(events, metrics=names, return_dataframe=False)
+    return Accuracy(
+        mota=float(values["mota"]),
+        idf1=float(values["idf1"]),
+        precision=float(np.nan_to_num(values["precision"])),  # 0/0 where nothing was found
+        recall=float(values["recall"]),
+        switches=int(values["num_switches"]),
+        fragmentations=int(values["num_fragmentations"]),
+    )
+
+
+def _distances(people: Sequence[Person], boxes: Sequence[Person]) -> Floats:
+    """1 - IoU of every pair, NaN for pairs that are no hit; motmetrics' own calls `np.asfarray`, which numpy 2 has not."""
+    from actors.vision.boxes import iou
+
+    overlap = iou(corners(people), corners(boxes))
+    return np.where(overlap >= OVERLAP, 1 - overlap, np.nan)
+
+
+def corners(people: Sequence[Person]) -> Floats:
+    """Boxes of `people` as N x 4."""
+    return np.array([person.box for person in people], float).reshape(-1, 4)
+
+
+def _ids(people: Iterable[Person]) -> dict[str, int]:
+    return {who: number for number, who in enumerate(dict.fromkeys(person.who for person in people), start=1)}
+
+
+def per_frame(people: Iterable[Person]) -> dict[int, list[Person]]:
+    """People by frame; raises ValueError where someone has two boxes in one."""
+    frames: dict[int, list[Person]] = defaultdict(list)
+    for person in people:
+        if any(other.who == person.who for other in frames[person.frame]):
+            raise ValueError(f"{person.who} has two boxes in frame {person.frame}")
+        frames[person.frame].append(person)
+    return dict(frames)
+
+
+def annotated(file: Path) -> list[Person]:
+    """A MOT text file: frame (from 1), person, left, top, width, height, flag (0: not to be counted), ..."""
+    lines = [line.split(",") for line in file.read_text().splitlines()]
+    return [
+        Person(int(frame) - 1, who, (float(left), float(top), float(left) + float(width), float(top) + float(height)))
+        for frame, who, left, top, width, height, flag, *_ in lines
+        if float(flag) != 0
+    ]
+
+
+def people_in(rows: Iterable[Annotation]) -> list[Person]:
+    """The boxes of rows, in order; a box of no track is nobody's but its own."""
+    return [as_person(row) for row in rows]
+
+
+def as_person(row: Annotation) -> Person:
+    """The box of a row; raises ValueError for a row without one."""
+    if row.bbox is None or row.frame_number is None:
+        raise ValueError(f"{row.annotation_id} is no box in a frame")
+    box = row.bbox
+    return Person(row.frame_number, row.person_id or row.annotation_id, (box.x, box.y, box.x + box.width, box.y + box.height))

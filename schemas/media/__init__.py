@@ -1,0 +1,1 @@
+"""What a video and its sound are, and frames as arrays."""

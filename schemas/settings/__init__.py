@@ -1,0 +1,1 @@
+"""Settings, model files they may name, and the layers they come from."""

@@ -1,0 +1,1 @@
+"""What a store offers, its tables and column types."""

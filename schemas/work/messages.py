@@ -1,0 +1,115 @@
+"""What travels from decoders to models to the finalizer: a chunk in pieces, and its end."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from schemas.inference.detections import Detections
+from schemas.inference.transcript import Heard
+from schemas.media.frames import Floats, FrameBatch, Ints
+from schemas.work.audio_block import SoundBlock
+from schemas.work.chunk import ChunkSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a chunk, or one pipeline of it, gave no result: `kind` as in the store, `message` one line, `transient` if another try may do."""
+
+    kind: str
+    message: str
+    transient: bool
+    pipeline: str | None = None  # None: all of them
+    traceback: str | None = None  # for the log
+
+
+@dataclass(frozen=True, slots=True)
+class FramesPiece:
+    """Some sampled pictures of a chunk for the model of one pipeline; all pieces of a chunk are numbered from 0."""
+
+    chunk_id: str
+    video_id: str
+    pipeline: str
+    number: int
+    frames: FrameBatch
+    attempt: int = 1  # of the chunk; pieces of two tries are never put together
+
+
+@dataclass(frozen=True, slots=True)
+class BoxesPiece:
+    """What a model saw in a `FramesPiece`: one `Detections` per picture, in displayed pixels, or why there is none."""
+
+    chunk_id: str
+    video_id: str
+    pipeline: str
+    number: int
+    frame_numbers: Ints
+    detections: tuple[Detections, ...]
+    model_s: float = 0.0
+    failure: Failure | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEnd:
+    """A decoded chunk's numbers, and how many pieces belong to it.
+
+    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame. `cancelled`: left because the run stops.
+    """
+
+    spec: ChunkSpec
+    pieces: int
+    frame_numbers: Ints
+    frame_pts: Ints
+    scene_scores: Floats
+    lost: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    decode_s: float = 0.0
+    failure: Failure | None = None
+    cancelled: bool = False
+
+    @property
+    def video_id(self) -> str:
+        return self.spec.video_id
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEnd:
+    """What was heard in a block of sound, or why nothing was. `cancelled`: left because the run stops."""
+
+    block: SoundBlock
+    heard: Heard | None = None
+    seconds: float = 0.0
+    failure: Failure | None = None
+    cancelled: bool = False
+
+    @property
+    def video_id(self) -> str:
+        return self.block.key.video_id
+
+
+Row = dict[str, Any]
+
+
+def to_row(value: FramesPiece | ChunkEnd) -> Row:
+    """A Ray Data row: `meta` is the pickled value, `pixels` the pictures as plain bytes, so that no column is ragged."""
+    if isinstance(value, ChunkEnd):
+        return {"meta": pickle.dumps(value), "pixels": b""}
+    pixels = value.frames.pixels
+    bare = replace(value, frames=replace(value.frames, pixels=np.zeros((len(pixels), 0, 0, 3), np.uint8)))
+    return {"meta": pickle.dumps((bare, pixels.shape)), "pixels": pixels.tobytes()}
+
+
+def from_row(row: Mapping[str, Any]) -> FramesPiece | ChunkEnd:
+    """The reverse of `to_row`; the pictures are a read-only view of the row's bytes."""
+    value = pickle.loads(row["meta"])
+    if isinstance(value, ChunkEnd):
+        return value
+    bare: FramesPiece = value[0]
+    shape: tuple[int, ...] = value[1]
+    pixels = np.frombuffer(row["pixels"], np.uint8).reshape(shape)
+    return replace(bare, frames=replace(bare.frames, pixels=pixels))

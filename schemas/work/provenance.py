@@ -1,0 +1,57 @@
+"""What made a result: kept in the configuration of its job, in the `info` of its COCO-shaped document, and told in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from schemas.pipelines import SHORT_NAMES
+from schemas.work.job import BatchJob
+
+Provenance = Mapping[str, str]
+
+_SECTIONS: Final = {pipeline: short for short, pipeline in SHORT_NAMES.items()}
+_DIGESTS: Final = ("weights_sha256", "pack_sha256", "model_sha256")
+
+
+def info_of(job: BatchJob, pipeline: str) -> dict[str, Any]:
+    """`configuration`, `preset` and `model` of one pipeline's result; what the job does not tell is None.
+
+    `model` is the file's name and its sha256. A job that was saved by hand has one configuration for all of its pipelines.
+    """
+    parts = {section: _mapping(job.config.get(section)).get(pipeline) for section in ("pipelines", "presets", "models")}
+    return {"configuration": parts["pipelines"] or dict(job.config), "preset": parts["presets"], "model": parts["models"]}
+
+
+def provenance_of(pipeline: str, info: Mapping[str, Any]) -> Provenance:
+    """What is known of: `preset`, `detector`, `model` (a file's, pack's or folder's name), `sha256`, `runtime`, `device`, `precision`,
+    `tracker`, `speakers` and `events` (the names of their models), in this order."""
+    model, own = _mapping(info.get("model")), own_settings(pipeline, info.get("configuration"))
+    known = {
+        "preset": info.get("preset"),
+        "detector": own.get("detector"),
+        "model": model.get("file"),
+        "sha256": model.get("sha256") or next((own[name] for name in _DIGESTS if own.get(name)), None),
+        **{name: own.get(name) for name in ("runtime", "device")},
+        "precision": own.get("precision") or own.get("compute_type"),
+        "tracker": own.get("tracker"),
+        "speakers": own.get("speaker_model") if own.get("speakers") == "on" else None,
+        "events": own.get("events_model"),
+    }
+    return {name: str(value) for name, value in known.items() if value not in (None, "auto")}
+
+
+def sample_fps(pipeline: str, info: Mapping[str, Any], video_fps: float) -> float | None:
+    """How many frames a second a pipeline really looked at, of a video of `video_fps`; None where the configuration does not say."""
+    asked = own_settings(pipeline, info.get("configuration")).get("sample_fps")
+    return min(float(asked), video_fps) if isinstance(asked, int | float) and asked > 0 and video_fps > 0 else None
+
+
+def own_settings(pipeline: str, configuration: object) -> Mapping[str, Any]:
+    """The section of a pipeline's own settings in its configuration; empty for jobs made by hand."""
+    return _mapping(_mapping(configuration).get(_SECTIONS.get(pipeline, pipeline)))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """Jobs saved by hand may be configured with anything."""
+    return value if isinstance(value, Mapping) else {}

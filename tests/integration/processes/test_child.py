@@ -1,0 +1,122 @@
+"""A process that may be lost: it takes orders wherever it was started, and one that never could is not an order's fault."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.child_process import Child
+from schemas.errors import EndsItsReader, NotStarted
+from schemas.media.video import Video
+from schemas.pipelines import AUDIO, SCENE
+from schemas.settings.settings import Settings
+from tests.support import clips
+from vaengine.planning.plan import blocks_of, chunks_of, work_keys
+from vaengine.planning.probing import Prober, Probing
+
+FAULTS = Path(__file__).parents[2] / "support" / "sitecustomize" / "faults"
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Faults are let loose in processes started from here on; each is told in this file."""
+    monkeypatch.setenv("FAULTS", str(tmp_path / "faults.txt"))
+    monkeypatch.syspath_prepend(str(FAULTS))
+    return tmp_path / "faults.txt"
+
+
+@pytest.fixture
+def prober() -> Iterator[Prober]:
+    one = Prober()
+    yield one
+    one.close()
+
+
+def talking(folder: Path, name: str) -> str:
+    """A clip of 2 s with pictures and sound under a name that makes it dangerous."""
+    made = clips.clicking(folder / "made", codec="aac", suffix=".mp4", seconds=2, starts_s=0)
+    return str(made.path.rename(folder / f"{name}.mp4"))
+
+
+def test_it_starts_in_a_folder_whose_modules_are_named_like_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's own `schemas` beside his recordings is none of our business."""
+    (tmp_path / "schemas.py").write_text("raise RuntimeError('not ours')")
+    monkeypatch.chdir(tmp_path)
+    prober = Prober()
+    try:
+        assert not isinstance(prober.probe(str(tmp_path / "none.mp4")).error, EndsItsReader)
+    finally:
+        prober.close()
+
+
+def test_one_that_does_not_come_up_says_why_and_blames_no_order() -> None:
+    with pytest.raises(NotStarted, match=r"a process of no\.such\.module does not start: .*No module named 'no'"):
+        Child("no.such.module").line()
+
+
+def test_it_is_started_again_after_it_has_been_killed() -> None:
+    child = Child("vaengine.planning.probing")
+    try:
+        child.line()
+        first = child.pid
+        os.kill(first, 9)
+        assert child.end(None).kind == "worker_lost"
+        child.line()
+        assert child.pid != first
+    finally:
+        child.close()
+
+
+def test_sound_that_ends_its_reader_is_left_out_and_the_pictures_are_known(told: Path, prober: Prober, tmp_path: Path) -> None:
+    probed = prober.probe(talking(tmp_path, "sound-segfault"))
+    assert probed.error is None
+    assert probed.video is not None
+    assert (len(probed.video.index), probed.video.sound) == (50, None)
+    assert probed.video.sound_fault is not None
+    assert (probed.video.sound_fault.kind, "SIGSEGV" in probed.video.sound_fault.message) == ("poisoned", True)
+    settings = Settings()
+    assert chunks_of(probed.video, {key: [] for key in work_keys(probed.video_id, [SCENE], settings)}, settings)
+    assert set(told.read_text().split()) == {"sound-segfault"}
+
+
+def test_pictures_that_end_their_reader_are_left_out_and_the_sound_is_known(told: Path, prober: Prober, tmp_path: Path) -> None:
+    video = prober.probe(talking(tmp_path, "pictures-segfault")).video
+    assert video is not None
+    assert video.sound is not None
+    assert (len(video.index), video.sound_fault) == (0, None)
+    assert video.picture_fault is not None
+    assert "SIGSEGV" in video.picture_fault.message
+
+
+def test_a_file_of_which_no_stream_can_be_looked_at_is_one_that_ends_its_reader(told: Path, prober: Prober, tmp_path: Path) -> None:
+    assert isinstance(prober.probe(talking(tmp_path, "both-segfault")).error, EndsItsReader)
+
+
+def test_where_nothing_listens_no_sound_is_touched_and_it_is_looked_at_once_something_does(told: Path, tmp_path: Path) -> None:
+    path = talking(tmp_path, "sound-segfault")
+    (unheard,) = _probed(path, {}, sound=False)
+    assert not told.exists()
+    assert not unheard.is_sound_known
+    (again,) = _probed(path, {path: unheard}, sound=False)
+    assert again == unheard
+    (heard,) = _probed(path, {path: unheard}, sound=True)
+    assert (heard.sound_fault is not None, heard.fingerprint) == (True, unheard.fingerprint)
+
+
+def test_a_look_at_the_sound_later_tells_the_same_as_one_at_once(tmp_path: Path) -> None:
+    path = talking(tmp_path, "fine")
+    (unheard,) = _probed(path, {}, sound=False)
+    (heard,) = _probed(path, {path: unheard}, sound=True)
+    assert heard == _probed(path, {}, sound=True)[0]
+    assert len(blocks_of(heard, {key: [] for key in work_keys(heard.video_id, [AUDIO], Settings())})) == 1
+
+
+def _probed(path: str, known: dict[str, Video], *, sound: bool) -> list[Video]:
+    probing = Probing([path], known, sound=sound)
+    try:
+        return [probed.video for probed in probing.page(10, 15.0) if probed.video]
+    finally:
+        probing.close()

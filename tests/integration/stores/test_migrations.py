@@ -1,0 +1,131 @@
+"""A store of an earlier version, with results in it, brought up to date when it is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from actors.stores import migrations
+from actors.stores.database.sqlite_backend import SQLiteStorageBackend
+from schemas.annotations.annotation import canonical_digest
+from schemas.errors import StoreUnreachable
+from schemas.pipelines import PERSON, SCENE
+from schemas.work.attempt import Attempt, AttemptState
+from schemas.work.job_event import Control
+from tests.support.clock import Clock, clock
+from tests.support.fake_videos import RUN, Clip, done
+
+__all__ = ["clock"]
+CLIP = Clip()
+SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)
+JOB = CLIP.job(SCENES, PERSONS)
+OLD_TABLES = ("runs", "pipelines", "jobs", "job_pipeline_status", "annotations", "videos", "video_paths", "chunks", "meta")
+LEASED = Attempt("garden[0,1)", CLIP.video_id, 1, AttemptState.LEASED)
+
+
+def filled(path: Path) -> str:
+    """A store with a complete and an unfinished pipeline, which a run is at work on; its digest."""
+    with closing(SQLiteStorageBackend(path)) as store:
+        epoch = store.open_run(RUN)
+        store.register(epoch, [CLIP.video], [JOB])
+        store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[:2])
+        store.finish(epoch, done(JOB, SCENES, CLIP.scenes(SCENES, [40])))
+        store.set_meta(epoch, "preset", "embedded")
+        store.record(epoch, [LEASED], "{}")
+        store.request([JOB.job_id], Control.PAUSE)
+        return canonical_digest(store.canonical_rows())
+
+
+def at_revision(path: Path, revision: str) -> None:
+    """An empty database as it was made when this revision was the newest."""
+    from alembic import command
+
+    with create_engine(f"sqlite:///{path}").connect() as connection, connection.begin():
+        command.upgrade(migrations.configuration(connection), revision)
+
+
+def columns(path: Path, table: str) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def older(folder: Path, revision: str) -> tuple[Path, str]:
+    """A store at a revision with the rows that another one has, and the digest of those."""
+    path, source = folder / "old.db", folder / "source.db"
+    digest = filled(source)
+    at_revision(path, revision)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ATTACH ? AS source", (str(source),))
+        for table in OLD_TABLES:
+            names = ", ".join(columns(path, table))
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM source.{table}")
+    return path, digest
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> tuple[Path, str]:
+    return older(tmp_path, "0001")
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_a_store_of_an_earlier_revision_keeps_every_row(revision: str, tmp_path: Path) -> None:
+    path, digest = older(tmp_path, revision)
+    assert ("sound" in columns(path, "videos")) == (revision == "0002")
+    assert "control" not in columns(path, "jobs")
+    with closing(SQLiteStorageBackend(path)) as store:
+        assert canonical_digest(store.canonical_rows()) == digest
+        assert store.completed([SCENES, PERSONS]) == {SCENES}
+        assert len(store.numbers(PERSONS).frame_numbers) == 50
+        assert store.meta("preset") == "embedded"
+        assert store.embeddings(PERSONS) is None
+        assert store.identities() == []
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrations.HEAD,)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_its_videos_are_probed_again_since_nobody_looked_for_their_sound(before: tuple[Path, str]) -> None:
+    with closing(SQLiteStorageBackend(before[0])) as store:
+        assert store.known_videos([CLIP.name]) == {}
+        assert store.videos([CLIP.video_id]) == {CLIP.video_id: CLIP.video}
+        assert store.fingerprints([CLIP.video_id]) == {CLIP.video_id: CLIP.fingerprint}
+        store.register(store.open_run(RUN), [CLIP.video], [JOB])
+        assert store.known_videos([CLIP.name]) == {CLIP.name: CLIP.video}
+
+
+def test_of_the_runs_of_a_version_without_heartbeats_none_is_in_the_way(tmp_path: Path, clock: Clock) -> None:
+    path, _ = older(tmp_path, "0002")
+    clock.forward(61)
+    with closing(SQLiteStorageBackend(path)) as store:
+        (batch,) = store.batches()
+        assert (batch.ended_at, batch.heartbeat_at, store.progress(batch.epoch)) == (None, None, None)
+        assert (store.attempts([CLIP.video_id]), store.controls(), store.events(JOB.job_id)) == ([], {}, [])
+        epoch = store.open_run(replace(RUN, batch_id="next"))
+        assert store.register(epoch, [CLIP.video], [JOB]) == set()
+        assert store.lease(epoch, [SCENES, PERSONS]) == {PERSONS}
+        assert store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[2:]) == {PERSONS: 100}
+
+
+def test_a_reader_leaves_it_as_it_is_and_says_what_brings_it_up_to_date(before: tuple[Path, str]) -> None:
+    with pytest.raises(StoreUnreachable, match="a run brings them up to date"):
+        SQLiteStorageBackend(before[0], read_only=True)
+    assert "sound" not in columns(before[0], "videos")
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_newer_revisions_can_be_undone_with_rows_in_the_tables(revision: str, tmp_path: Path) -> None:
+    from alembic import command
+
+    path = tmp_path / "new.db"
+    digest = filled(path)
+    with create_engine(f"sqlite:///{path}").connect() as connection, connection.begin():
+        command.downgrade(migrations.configuration(connection), revision)
+    assert ("sound" in columns(path, "videos")) == (revision == "0002")
+    assert "control" not in columns(path, "jobs")
+    with closing(SQLiteStorageBackend(path)) as store:
+        assert canonical_digest(store.canonical_rows()) == digest

@@ -1,0 +1,1 @@
+"""What tests share: clips, commands, filled stores, stand-in servers."""

@@ -1,0 +1,89 @@
+"""PostgreSQL for the suite: one server for each process of pytest, thrown away with it, and an empty database for whoever asks.
+
+`VAENGINE_TEST_PG_URL` names a server that somebody provides; otherwise one is made of the programs that `vaengine db start` would take.
+Where there are none the tests fail: a skip would hide a whole store.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import psycopg
+
+from vaengine.postgres import server as postgres_server
+
+OUTSIDE: Final = dict(os.environ)  # as the developer or CI set it; tests see none of its VAENGINE_*
+PROVIDED: Final = "VAENGINE_TEST_PG_URL"
+STOP_S: Final = 30.0
+# Ends the server and removes its data when its input is closed, in whatever way pytest ended.
+LEASH: Final = 'cat; kill -QUIT "$1" 2>/dev/null; while kill -0 "$1" 2>/dev/null; do sleep 0.02; done; rm -rf "$0"'
+
+
+def fresh_database(template: str = "template1") -> str:
+    """URL of an empty database that nobody else uses; it goes with the server, or at the end where that is somebody else's."""
+    server, name = server_url(), f"vaengine_test_{secrets.token_hex(6)}"
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    if PROVIDED in OUTSIDE:
+        atexit.register(_execute, server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
+def copy_of(url: str) -> str:
+    """URL of a database that holds what another one does, to which nobody is connected."""
+    return fresh_database(urlsplit(url).path[1:])
+
+
+@contextmanager
+def writer_of(url: str) -> Iterator[tuple[str, str]]:
+    """A role that may write what is in a database and owns nothing of it, and the URL by which that role sees it."""
+    role, parts = f"writer_{urlsplit(url).path[1:]}", urlsplit(url)
+    _execute(url, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    _execute(url, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
+    _execute(url, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    try:
+        yield role, parts._replace(netloc=f"{role}:secret@{parts.netloc.rpartition('@')[2]}").geturl()
+    finally:
+        _execute(url, f"DROP OWNED BY {role}")
+        _execute(url, f"DROP ROLE {role}")
+
+
+@functools.cache
+def server_url() -> str:
+    """URL of a database on the suite's server, which is started by whoever asks first; its user may make databases."""
+    return OUTSIDE.get(PROVIDED) or _thrown_away()
+
+
+def temporary_folder() -> Path:
+    """A new folder that the user who runs PostgreSQL for root can reach, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="vaengine-postgres-"))
+    folder.chmod(0o711)
+    return folder
+
+
+def _thrown_away() -> str:
+    folder = temporary_folder()
+    try:
+        server = postgres_server.start(folder / "server", OUTSIDE, durable=False)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    command = ["/bin/sh", "-c", LEASH, str(folder), str(server.pid)]
+    leash = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    atexit.register(leash.communicate, timeout=STOP_S)
+    return server.url
+
+
+def _execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)

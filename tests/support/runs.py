@@ -1,0 +1,61 @@
+"""Runs of the real engine, and what they left in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from actors.stores import open_store
+from schemas.annotations.annotation import Annotation, canonical_digest
+from schemas.pipelines import PERSON, SCENE
+from schemas.settings.layers import configured, layer
+from schemas.settings.settings import Settings
+from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchReport
+from vaengine.execution.engine import Engine
+from vaengine.requests.request import RunRequest
+
+
+def settings(**dotted: Any) -> Settings:
+    """Settings by dotted key, dots written as `__`."""
+    return configured(layer("test", {key.replace("__", "."): value for key, value in dotted.items()})).settings
+
+
+def sqlite(out: Path) -> str:
+    return f"sqlite:///{out / 'batch_processing.db'}"
+
+
+def request(
+    paths: Sequence[Path], out: Path, *, pipelines: Sequence[str] = (SCENE, PERSON), url: str | None = None, **told: Any
+) -> RunRequest:
+    engine = {key: told.pop(key) for key in list(told) if "__" in key}
+    return RunRequest(tuple(str(path) for path in paths), tuple(pipelines), settings(**engine), out, url or sqlite(out), **told)
+
+
+def run(paths: Sequence[Path], out: Path, **told: Any) -> BatchReport:
+    """One run in this process, on whatever Ray it is connected to."""
+    return Engine(request(paths, out, **told)).run()
+
+
+def digest(url: str) -> str:
+    """The canonical digest of everything a store holds."""
+    store = open_store(url, read_only=True)
+    try:
+        return canonical_digest(store.canonical_rows())
+    finally:
+        store.close()
+
+
+def rows(url: str, pipeline: str) -> dict[str, list[Annotation]]:
+    """Annotations of each video of a store."""
+    store = open_store(url, read_only=True)
+    try:
+        found = {}
+        for job in store.jobs():
+            if pipeline in job.pipeline_results:
+                key = WorkKey(job.video_id, pipeline, job.pipeline_results[pipeline].config_hash)
+                found[job.video_path.name] = store.annotations(key)
+        return found
+    finally:
+        store.close()

@@ -1,0 +1,178 @@
+"""A batch that runs in a process of its own, as the iterator of its results."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from schemas.errors import VaengineError
+from schemas.work.job import BatchReport, VideoOutcome
+from vaengine.api.video_annotations import VideoAnnotations
+from vaengine.console.output import say
+from vaengine.execution.background import BackgroundRun, Event, error_of
+from vaengine.reporting import run_report as reports
+
+if TYPE_CHECKING:
+    from schemas.storage.backend import StorageBackend
+    from vaengine.requests.run_options import Asked
+
+FAILURES_SHOWN: Final = 5
+
+
+class FailedVideo(NamedTuple):
+    """A video that could not be annotated, and why, on one line."""
+
+    path: str
+    reason: str
+
+
+class Batch(Iterator[VideoAnnotations]):
+    """Videos of a batch that runs in a process of its own, each as soon as it is finished; like a file, it is read once.
+
+    The run goes on while the loop's body works. Failed videos do not stop it and are collected in `failed`. Leaving a `with` block,
+    `close`, and Ctrl-C while waiting for a video stop the run, and so does dropping the batch: what is done is kept. Raises
+    `VaengineError`, after the last finished video, where the run ended early.
+    """
+
+    def __init__(self, asked: Asked, *, progress: bool = False) -> None:
+        self._request, self._preset_line = asked.request, asked.preset_line
+        if progress:
+            say(asked.preset_line)
+        self._progress = _Progress() if progress else None
+        self._run = BackgroundRun(asked.request)
+        self._ready: deque[str] = deque()  # job ids
+        self._told: set[str] = set()  # video ids
+        self._failed: list[FailedVideo] = []
+        self._outcomes: list[VideoOutcome] = []
+        self._report: BatchReport | None = None
+        self._error: VaengineError | None = None
+        self._ended = False
+
+    @property
+    def preset_line(self) -> str:
+        """What the preset came to and why, as the command says it first."""
+        return self._preset_line
+
+    @property
+    def failed(self) -> tuple[FailedVideo, ...]:
+        """The videos that failed so far."""
+        return tuple(self._failed)
+
+    @property
+    def report(self) -> BatchReport | None:
+        """How every video of the batch stands; None until the run has ended."""
+        return self._report
+
+    @property
+    def pid(self) -> int:
+        """The process that works."""
+        return self._run.pid
+
+    def close(self) -> None:
+        """Stop the run and wait until the chunks in work are committed; does nothing once it has ended."""
+        if not self._ended:
+            self._run.stop()
+            while not self._ended:
+                self._take(self._run.next_event())
+        self._ready.clear()
+        self._error = None
+
+    def __next__(self) -> VideoAnnotations:
+        try:
+            while not self._ready and not self._ended:
+                self._take(self._run.next_event())
+        except BaseException:
+            self.close()
+            raise
+        if self._ready:
+            return self._annotations(self._ready.popleft())
+        error, self._error = self._error, None
+        if error:
+            raise error
+        raise StopIteration
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = reports.headline(self._report) if self._report else f"{len(self._told):,} videos finished, the rest is at work"
+        return f"Batch({state})"
+
+    def _take(self, event: Event | None) -> None:
+        """Note what an event of the run says."""
+        if self._progress:
+            self._progress.show(event)
+        if event is None:
+            self._end()
+        elif event["event"] == "finished":
+            self._finished(event["video_id"], event["path"], event["job_id"], event["error_message"])
+        elif event["event"] == "video":
+            self._outcomes.append(reports.outcome_of(event))
+        elif event["event"] == "report":
+            self._report = reports.report_of(event, self._outcomes)
+            self._catch_up(event["batch_id"])
+        elif event["event"] == "error":
+            self._error = error_of(event)
+
+    def _finished(self, video_id: str, path: str, job_id: str, reason: str | None) -> None:
+        self._told.add(video_id)
+        if reason is None:
+            self._ready.append(job_id)
+        else:
+            self._failed.append(FailedVideo(path, reason.replace(f"{path}: ", "")))
+
+    def _catch_up(self, batch_id: str) -> None:
+        """Videos that ended too late in the run for an event of their own."""
+        ended = {one.video_id: one for one in self._outcomes if one.outcome != "pending" and one.video_id not in self._told}
+        if ended:
+            with self._store() as store:
+                for job in store.jobs(batch_id=batch_id):
+                    if one := ended.pop(job.video_id, None):
+                        self._finished(one.video_id, one.path, job.job_id, one.error_message)
+            for left_alone in ended.values():  # no job of this batch: complete results would have been replaced
+                self._finished(left_alone.video_id, left_alone.path, "", left_alone.error_message)
+
+    def _end(self) -> None:
+        self._ended = True
+        self._run.stop()  # it has closed its output and is about to end
+        if self._error is None and self._report is None:
+            self._error = VaengineError(f"the run ended without a report: {self._run.last_words()}; call it again to go on")
+        elif self._report and (early := self._report.halted or self._report.stopped_by):
+            self._error = VaengineError(f"the run ended early: {early}; what is done is kept, call it again to go on")
+
+    def _annotations(self, job_id: str) -> VideoAnnotations:
+        with self._store() as store:
+            job = store.load_job_metadata(job_id)
+            return VideoAnnotations.from_store(store, job.video_id, dict.fromkeys(job.pipeline_results, job))
+
+    @contextlib.contextmanager
+    def _store(self) -> Iterator[StorageBackend]:
+        from actors.stores import open_store
+
+        with contextlib.closing(open_store(self._request.store_url, read_only=True)) as store:
+            yield store
+
+
+class _Progress:
+    """The command's display, fed with the events of a run in another process."""
+
+    def __init__(self) -> None:
+        from vaengine.reporting.progress_text import display_for
+
+        self._display = display_for(as_json=False, verbose=False).__enter__()
+        self._failures: deque[str] = deque(maxlen=FAILURES_SHOWN)
+
+    def show(self, event: Event | None) -> None:
+        from vaengine.reporting.progress_text import snapshot_of
+
+        if event is None:
+            self._display.__exit__(None, None, None)
+        elif event["event"] == "failure":
+            self._failures.append(event["message"])
+        elif event["event"] == "progress":
+            self._display(snapshot_of(event, self._failures))

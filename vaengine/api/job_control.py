@@ -1,0 +1,190 @@
+"""Steering jobs from beside their run: call off, pause, ask for again, and read what happened to one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any, Final
+
+from schemas.errors import StoreUnreachable, UsageError
+from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import POISONED
+from schemas.work.job import BatchJob, JobStatus
+from schemas.work.job_event import Control, Event
+from vaengine.console.output import Table
+from vaengine.console.units import timestamp
+from vaengine.requests.store_location import existing
+from vaengine.results.lookup import jobs_of
+
+OBEYED_SECONDS: Final = 5.0  # that a living run may take to carry out a request before it is done for it
+LOOK_SECONDS: Final = 0.2
+
+
+LEAST_ID: Final = 4  # letters of a job's id that are taken for its beginning
+WHY_NOT: Final = {
+    "cancelled": "only jobs that have not ended can be cancelled",
+    "paused": "only jobs that have not ended can be paused",
+    "retried": "only jobs that failed, were cancelled or are paused can be retried",
+    "released": "nothing of it is in quarantine",
+}
+
+
+def chosen(store: StorageBackend, names: Sequence[str], *, every: bool = False) -> list[BatchJob]:
+    """Jobs by id (its beginning will do), or all of the video that a name means, as `lookup.jobs_of` finds it.
+
+    Raises `NotFound` for a name that fits none, `UsageError` for no name and for one that fits several videos.
+    """
+    jobs = list(store.jobs())
+    if every:
+        return jobs
+    if not names:
+        raise UsageError("name a job, a video id or a path (`vaengine status` lists them), or give --all")
+    found = {job.job_id: job for name in names for job in _meant(store, jobs, name)}
+    return list(found.values())
+
+
+def _meant(store: StorageBackend, jobs: Iterable[BatchJob], name: str) -> list[BatchJob]:
+    by_id = [job for job in jobs if len(name) >= LEAST_ID and job.job_id.startswith(name)]
+    return by_id or jobs_of(store, name)
+
+
+def not_concerned(word: str, jobs: Sequence[BatchJob], concerned: Sequence[BatchJob]) -> Iterator[str]:
+    """A line for each job that was named and of which nothing was to be done, and why."""
+    ids = {job.job_id for job in concerned}
+    for job in jobs:
+        if job.job_id not in ids:
+            yield f"not {word}: {job.video_path} ({job.job_id[:8]}) is {job.status.value}, and {WHY_NOT[word]}"
+
+
+def cancel(store: StorageBackend, jobs: Sequence[BatchJob], *, clock: Callable[[], float] = time.monotonic) -> list[BatchJob]:
+    """Call jobs off; returns those that had not ended. What they have is kept, the rest is failed as cancelled.
+
+    A living run is asked and carries it out at once; where none does, the jobs are ended here, and late commits refused.
+    """
+    ids = [job.job_id for job in jobs if job.status not in (JobStatus.COMPLETED, JobStatus.FAILED)]
+    store.request(ids, Control.CANCEL)
+    waiting, until = set(ids), clock() + OBEYED_SECONDS
+    while waiting and clock() < until and any(batch.alive for batch in store.batches()):
+        time.sleep(LOOK_SECONDS)
+        waiting &= store.controls().keys()
+    for job_id in sorted(waiting):
+        store.cancel(None, job_id)
+    return [job for job in jobs if job.job_id in set(ids)]
+
+
+def pause(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """Let nothing more be begun of jobs until they are asked for again; returns those that had not ended."""
+    open_jobs = [job for job in jobs if job.status not in (JobStatus.COMPLETED, JobStatus.FAILED)]
+    store.request([job.job_id for job in open_jobs], Control.PAUSE)
+    if not any(batch.alive for batch in store.batches()):
+        for job in open_jobs:
+            store.mark(None, job.job_id, list(job.pipeline_results), JobStatus.PENDING)
+    return open_jobs
+
+
+def retry(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """Ask again for what failed, was called off or is paused; returns the jobs concerned. A living run of theirs takes them up."""
+    again = [job for job in jobs if job.status is JobStatus.FAILED or job.control is not None]
+    store.reopen([job.job_id for job in again])
+    return again
+
+
+def unpaused(store_url: str, batch_id: str) -> int:
+    """Ask again for the paused jobs of a batch; returns how many there were. A store that is not there has none."""
+    from actors.stores import open_store
+
+    try:
+        found = existing(store_url, upgrade=True)  # as the run that follows would
+    except StoreUnreachable:  # that run says what is wrong with it
+        return 0
+    if found is None:
+        return 0
+    with closing(found) as store:
+        paused = [job for job in store.jobs(batch_id=batch_id) if job.control is Control.PAUSE]
+    if paused:
+        with closing(open_store(store_url)) as store:
+            retry(store, paused)
+    return len(paused)
+
+
+def how_to_unpause(store: StorageBackend, where: str) -> str:
+    """What takes up jobs that were paused; `where` are the options that name the store."""
+    if any(batch.alive for batch in store.batches()):
+        return f"go on with: vaengine retry --all{where}"
+    return f"go on with: vaengine resume{where}"
+
+
+def quarantined(store: StorageBackend) -> list[tuple[BatchJob, str]]:
+    """Jobs with pipelines that were given up because something in the file ends the process that works on it."""
+    return [
+        (job, name)
+        for job in store.jobs(status=JobStatus.FAILED)
+        for name, result in sorted(job.pipeline_results.items())
+        if result.failure_kind == POISONED
+    ]
+
+
+def released(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """Let go of these out of quarantine: their poisoned pipelines are pending again."""
+    wanted = {job.job_id for job in jobs}
+    pipelines: dict[str, list[str]] = {}
+    for job, name in quarantined(store):
+        if job.job_id in wanted:
+            pipelines.setdefault(job.job_id, []).append(name)
+    for job_id, names in pipelines.items():
+        store.reopen([job_id], names)
+    return [job for job in jobs if job.job_id in pipelines]
+
+
+def how_it_goes_on(store: StorageBackend, where: str = "") -> str:
+    """What takes up jobs that were asked for again; `where` are the options that name the store."""
+    if any(batch.alive for batch in store.batches()):
+        return "the run that is at work takes them up, if they are its own"
+    newest = next(iter(store.batches()), None)
+    return f"go on with: vaengine resume {newest.batch_id}{where}" if newest else "run the same command again"
+
+
+def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:
+    """What is in quarantine, and why."""
+    rows = ((job.job_id[:8], str(job.video_path), name, job.pipeline_results[name].error_message or "") for job, name in found)
+    return Table(("job", "video", "pipeline", "why"), tuple(rows))
+
+
+def quarantine_events(found: Sequence[tuple[BatchJob, str]]) -> Iterator[dict[str, Any]]:
+    """The same as JSON events, their number last."""
+    now = timestamp()
+    for job, name in found:
+        why = job.pipeline_results[name].error_message
+        yield {"event": "quarantined", "time": now, "job_id": job.job_id, "path": str(job.video_path), "pipeline": name, "message": why}
+    yield {"event": "report", "time": now, "quarantined": len(found)}
+
+
+def job_events(what: str, jobs: Sequence[BatchJob]) -> Iterator[dict[str, Any]]:
+    """Jobs that something was asked of, as JSON events."""
+    now = timestamp()
+    for job in jobs:
+        yield {"event": what, "time": now, "job_id": job.job_id, "video_id": job.video_id, "path": str(job.video_path)}
+    yield {"event": "report", "time": now, what: len(jobs)}
+
+
+def log_of(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[Event]:
+    """What happened to jobs, in order."""
+    return sorted((event for job in jobs for event in store.events(job.job_id)), key=lambda event: event.at)
+
+
+def log_lines(events: Iterable[Event], *, details: bool) -> Iterator[str]:
+    """Events as text, tracebacks indented below theirs."""
+    for event in events:
+        pipeline = f" {event.pipeline}" if event.pipeline else ""
+        yield f"{event.at:%Y-%m-%d %H:%M:%S} UTC {event.job_id[:8]} {event.name}{pipeline}: {event.message or ''}".rstrip(": ")
+        if details and event.detail:
+            yield from (f"    {line}" for line in event.detail.splitlines())
+
+
+def log_events(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+    """Events as JSON, one object each."""
+    for event in events:
+        told = asdict(event)
+        yield {"event": "log", "time": f"{told.pop('at'):%Y-%m-%dT%H:%M:%SZ}", **told}

@@ -1,0 +1,84 @@
+"""Commands about settings and batch files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vaengine.cli.options import Config, Json, Preset, Set, Verbose
+from vaengine.console.output import print_events, print_table
+
+if TYPE_CHECKING:
+    from schemas.settings.layers import Row
+    from vaengine.console.output import Table
+
+config_app = typer.Typer(help="Begin a batch file, check one, or show settings.")
+
+
+@config_app.command("show")
+def config_show(
+    origin: Annotated[bool, typer.Option("--origin", help="Also where each value comes from.")] = False,
+    config: Config = None,
+    settings: Set = None,
+    preset: Preset = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Every setting: key, value, what it means."""
+    from vaengine.requests.run_options import RunOptions, batch_file, pipelines_named, resolved
+
+    file = batch_file(config)
+    options = RunOptions(settings=tuple(settings or ()), preset=preset)
+    rows = resolved(options, file, pipelines_named(",".join(file.texts("pipelines"))))[0].rows()
+    if as_json:
+        print_events(row_events(rows, origin=origin))
+    else:
+        print_table(row_table(rows, origin=origin))
+
+
+@config_app.command("init")
+def config_init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file to write.")] = Path("batch.yaml"),
+    preset: Preset = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write a first batch file with every setting explained."""
+    from vaengine.requests.template import starter, write_starter
+
+    write_starter(file, starter(file.name, preset or "auto"))
+    typer.echo(f"{file}: edit `inputs`, then `vaengine run --config {file}`")
+
+
+@config_app.command("check")
+def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file in YAML.")], verbose: Verbose = False) -> None:
+    """Check a batch file without running it."""
+    from vaengine.console.units import counted
+    from vaengine.requests import run_options as options
+    from vaengine.requests.inputs import find_files
+
+    found = options.batch_file(file)
+    options.resolved(options.RunOptions(), found, options.pipelines_named(",".join(found.texts("pipelines"))))
+    if inputs := options.file_inputs(found):
+        find_files(inputs)
+    typer.echo(f"{file}: {counted(len(found.run) + len(found.settings), 'key')}, all known, all valid")
+
+
+def row_table(rows: Iterable[Row], *, origin: bool) -> Table:
+    """Settings as `vaengine config show` prints them."""
+    from vaengine.console.output import Table
+
+    titles = ("key", "value", *(["origin"] if origin else []), "meaning")
+    return Table(titles, tuple((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows))
+
+
+def row_events(rows: Iterable[Row], *, origin: bool) -> Iterator[dict[str, Any]]:
+    """Settings as JSON events."""
+    from vaengine.console.units import timestamp
+
+    for row in rows:
+        values = {key: value for key, value in asdict(row).items() if origin or key != "origin"}
+        yield {"event": "setting", "time": timestamp(), **values}

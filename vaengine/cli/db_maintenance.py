@@ -1,0 +1,123 @@
+"""`vaengine db upgrade | current | check | stats | vacuum | backup`: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.console.output import print_event, print_events, print_lines, print_table, say
+
+FOUND: Final = 3  # exit code of a check that finds something
+
+
+def upgrade(
+    sql: Annotated[bool, typer.Option("--sql", help="Only print the SQL, for somebody whose role may make tables.")] = False,
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Bring tables to this version. An SQLite file is first copied beside itself."""
+    from vaengine.maintenance import maintenance
+    from vaengine.maintenance import maintenance_report as report
+    from vaengine.requests.store_location import stored_at
+
+    url = stored_at(db, out)
+    if sql:
+        statements = maintenance.upgrade_sql(url)
+        if as_json:
+            print_event(report.event("upgrade_sql", {"sql": statements}))
+        elif statements:
+            print_lines([statements])
+        else:
+            say("the tables are of this version: there is nothing to run")
+        return
+    done = maintenance.upgrade(url)
+    if as_json:
+        print_event(report.upgrade_event(done))
+    else:
+        print_lines([report.upgrade_line(done)])
+
+
+def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Say of which version the tables are. Changes nothing."""
+    from vaengine.maintenance import maintenance
+    from vaengine.maintenance import maintenance_report as report
+    from vaengine.requests.store_location import stored_at
+
+    stands = maintenance.standing(stored_at(db, out))
+    if as_json:
+        print_event(report.standing_event(stands))
+    else:
+        print_lines(report.standing_lines(stands))
+
+
+def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Check for damaged or orphaned data. Changes nothing; exit code 0: none, 3: some."""
+    from vaengine.maintenance import maintenance
+    from vaengine.maintenance import maintenance_report as report
+    from vaengine.requests.store_location import shown, stored_at
+
+    url = stored_at(db, out)
+    found = list(maintenance.check(url))
+    if as_json:
+        print_events(report.check_events(found, shown(url)))
+    else:
+        print_lines(report.check_lines(found, shown(url)))
+    raise typer.Exit(FOUND if found else 0)
+
+
+def stats(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Count what a store holds and takes. Tables, videos, jobs, annotations, embeddings."""
+    from vaengine.maintenance import maintenance
+    from vaengine.maintenance import maintenance_report as report
+    from vaengine.requests.store_location import shown, stored_at
+
+    url = stored_at(db, out)
+    census = maintenance.census(url)
+    if as_json:
+        print_event(report.census_event(census, shown(url)))
+        return
+    print_lines(report.census_lines(census))
+    for table in report.census_tables(census):
+        print_table(table)
+
+
+def vacuum(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Give back the room of removed rows. And renew what the database knows of its values."""
+    from vaengine.maintenance import maintenance
+    from vaengine.maintenance import maintenance_report as report
+    from vaengine.requests.store_location import stored_at
+
+    done = maintenance.vacuum(stored_at(db, out))
+    for line in done.refused:
+        say(line)
+    if as_json:
+        print_event(report.vacuum_event(done))
+    else:
+        print_lines([report.vacuum_line(done)])
+
+
+def backup(
+    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new file: SQLite's, pg_dump's (custom), or a tar of files.")],
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Copy a store to a new file, also beside runs."""
+    from vaengine.maintenance import maintenance
+    from vaengine.maintenance import maintenance_report as report
+    from vaengine.requests.store_location import stored_at
+
+    made = maintenance.backup(stored_at(db, out), destination)
+    if as_json:
+        print_event(report.backup_event(made))
+    else:
+        print_lines([report.backup_line(made)])
+
+
+COMMANDS: Final = (upgrade, current, check, stats, vacuum, backup)

@@ -1,0 +1,120 @@
+"""`vaengine cancel | pause | retry | quarantine | logs`: parse, call, print. All work on a batch that runs, from another terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.console.output import print_events, print_lines, print_table, say
+
+if TYPE_CHECKING:
+    from schemas.storage.backend import StorageBackend
+    from schemas.work.job import BatchJob
+
+Jobs = Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Ids of jobs or videos (their beginning will do), names or paths.")]
+All = Annotated[bool, typer.Option("--all", help="Every job of the store.")]
+
+quarantine_app = typer.Typer(help="Videos given up because they crash the worker.")
+
+
+def cancel(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Cancel jobs. Results so far are kept."""
+    from vaengine.api import job_control
+
+    _steer("cancelled", job_control.cancel, jobs, every, out, db, as_json=as_json)
+
+
+def pause(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Pause jobs. `vaengine resume` continues them."""
+    from vaengine.api import job_control
+
+    _steer("paused", job_control.pause, jobs, every, out, db, as_json=as_json, then=job_control.how_to_unpause)
+
+
+def retry(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Try failed, cancelled or paused jobs again."""
+    from vaengine.api import job_control
+
+    _steer("retried", job_control.retry, jobs, every, out, db, as_json=as_json, then=job_control.how_it_goes_on)
+
+
+@quarantine_app.command("list")
+def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """What is in quarantine, and why."""
+    from vaengine.api import job_control
+    from vaengine.requests.store_location import opened
+
+    with closing(opened(out, db)) as store:
+        found = job_control.quarantined(store)
+    if as_json:
+        print_events(job_control.quarantine_events(found))
+    elif found:
+        print_table(job_control.quarantine_table(found))
+    else:
+        typer.echo("nothing is in quarantine")
+
+
+@quarantine_app.command("release")
+def quarantine_release(
+    jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False
+) -> None:
+    """Let jobs out of quarantine: they are tried again."""
+    from vaengine.api import job_control
+
+    _steer("released", job_control.released, jobs, every, out, db, as_json=as_json, then=job_control.how_it_goes_on)
+
+
+def logs(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Show what happened to jobs, step by step (times UTC)."""
+    from vaengine.api import job_control
+    from vaengine.requests.store_location import opened
+
+    with closing(opened(out, db)) as store:
+        found = job_control.log_of(store, job_control.chosen(store, jobs or (), every=every))
+    if as_json:
+        print_events(job_control.log_events(found))
+    else:
+        print_lines(job_control.log_lines(found, details=verbose))
+
+
+def _steer(
+    word: str,
+    act: Callable[[StorageBackend, Sequence[BatchJob]], list[BatchJob]],
+    names: list[str] | None,
+    every: bool,
+    out: str | None,
+    db: str | None,
+    *,
+    as_json: bool,
+    then: Callable[[StorageBackend, str], str] | None = None,
+) -> None:
+    """Open the store for writing, have `act` done to the jobs that are meant, and tell which it concerned."""
+    from actors.stores import open_store
+    from vaengine.api import job_control
+    from vaengine.requests.store_location import opened, stored_at
+
+    opened(out, db).close()  # one that is not there must not be made
+    with closing(open_store(stored_at(db, out))) as store:
+        named = job_control.chosen(store, names or (), every=every)
+        concerned = act(store, named)
+        next_step = then(store, named_store(out, db)) if then and concerned else None
+    if as_json:
+        print_events(job_control.job_events(word, concerned))
+        return
+    print_lines(f"{word}: {job.video_path} ({job.job_id[:8]})" for job in concerned)
+    if names:
+        print_lines(job_control.not_concerned(word, named, concerned))
+    say(next_step or f"{len(concerned)} {'job' if len(concerned) == 1 else 'jobs'} {word}")
+
+
+def named_store(out: str | None, db: str | None) -> str:
+    """The options that name the store once more, each with a blank before it; addresses without a password."""
+    from vaengine.requests.store_location import shown
+
+    given = (("--out", out), ("--db", shown(db) if db else None))
+    return "".join(f" {option} {shlex.quote(value)}" for option, value in given if value)

@@ -1,0 +1,88 @@
+"""`vaengine migrate` and `vaengine db verify`: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaengine.cli.db import db_app
+from vaengine.cli.options import Json, Verbose
+from vaengine.console.output import print_event, print_lines, print_table, say
+
+FORMS = "sqlite:///FILE, files:DIR or postgresql://..."
+
+Source = Annotated[str, typer.Argument(metavar="SRC", help=f"Store to move from, which is only read: {FORMS}.")]
+Destination = Annotated[str, typer.Argument(metavar="DST", help="Store to move to, made if need be.")]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Keep what came of it as JSON.")]
+
+
+def migrate(
+    source: Source,
+    destination: Destination,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look for what would not arrive unchanged; write nothing.")] = False,
+    on_invalid: Annotated[str, typer.Option("--on-invalid", metavar="fail|quarantine", help="Stop at it, or leave it out.")] = "fail",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite-differing", help="Move again what DST has otherwise, whoever changed it there.")
+    ] = False,
+    report: Report = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Copy all results to another store and verify them.
+
+    If it is interrupted, run the command again.
+    """
+    from vaengine.maintenance import migration, migration_report
+    from vaengine.maintenance.migration_progress import shown
+
+    chosen = migration.on_invalid(on_invalid)
+    if dry_run:
+        with shown("looking", as_json=as_json) as tell:
+            rows, hazards = migration.preflight(source, destination, tell)
+            lost = migration.differing(source, destination, tell) if overwrite else ()
+        first, second = migration.shown(source, destination)
+        event = migration_report.hazard_event(hazards, rows, first, second, lost)
+        lines = migration_report.hazard_lines(hazards, sum(rows.values()), second, lost)
+        code = migration_report.LEFT_OUT if hazards else migration_report.EQUAL
+    else:
+        with shown("moving", as_json=as_json) as tell:
+            found = migration.migrate(source, destination, chosen, tell, overwrite=overwrite)
+        event, lines = migration_report.migration_event(found), migration_report.migration_lines(found)
+        code = migration_report.migration_code(found)
+    if as_json:
+        print_event(event)
+    else:
+        print_lines(lines)
+    if report:
+        migration_report.write(event, report)
+        say(f"report   {report}")
+    raise typer.Exit(code)
+
+
+@db_app.command("verify")
+def db_verify(
+    first: Annotated[str, typer.Argument(metavar="A", help=f"One store: {FORMS}.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    within: Annotated[bool, typer.Option("--within", help="B may hold more videos and batches: are those of A in it?")] = False,
+    report: Report = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Whether two stores hold the same, and otherwise what differs: exit code 0 or 3."""
+    from vaengine.maintenance import migration, migration_report
+    from vaengine.maintenance.migration_progress import shown
+
+    with shown("comparing", as_json=as_json) as tell:
+        found = migration.verify(first, second, tell, within=within)
+    event = migration_report.comparison_event(found)
+    if as_json:
+        print_event(event)
+    else:
+        print_table(migration_report.table(found.tables))
+        print_lines(migration_report.comparison_lines(found))
+    if report:
+        migration_report.write(event, report)
+        say(f"report   {report}")
+    raise typer.Exit(migration_report.EQUAL if found.equal else migration_report.DIFFERENT)

@@ -1,0 +1,1 @@
+"""`vaengine doctor`: checks of the machine, its models and its stores."""

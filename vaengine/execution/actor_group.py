@@ -1,0 +1,191 @@
+"""The actors of a run: one store, one coordinator, some finalizers; started before the Dataset, found by name."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from actors.coordination.answer import answer
+from actors.coordination.coordinator import Coordinator
+from actors.coordination.store_client import StoreActor, store_client
+from actors.finalize.finalizer import Finalizer
+from actors.finalize.stored_persons import are_alone, job_with
+from actors.stages.stages import CrewNames
+from cluster.session import Session
+from schemas.annotations.annotation import job_id_for
+from schemas.settings.settings import Settings, config_hash
+from schemas.storage.backend import StorageBackend
+from schemas.work.chunk import WorkKey
+from schemas.work.progress import PlannedVideo, Snapshot
+from schemas.work.retry import RetryPolicy
+from vaengine.planning.backlog import Left
+
+JOBS_REMEMBERED: Final = 10_000
+CPUS_PER_FINALIZER: Final = 16  # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
+
+
+class CoordinatorClient:
+    """The coordinator as its callers see it: events are sent and forgotten, questions are answered.
+
+    `require` as in `actors.coordination.answer`.
+    """
+
+    def __init__(self, actor: Any, require: Callable[[], None] | None = None) -> None:
+        self._actor, self._require = actor, require
+
+    def __getattr__(self, event: str) -> Any:
+        if event.startswith("_"):
+            raise AttributeError(event)
+        return lambda *args, **kwargs: _sent(getattr(self._actor, event).remote(*args, **kwargs))
+
+    def ask(self, question: str, *args: Any) -> Any:
+        return answer(getattr(self._actor, question).remote(*args), self._require)
+
+
+def _sent(_reference: Any) -> None:
+    """Nobody waits for an event: losing one costs a figure on the display, never a result."""
+
+
+class CoordinatorActor(Coordinator):
+    """A coordinator that goes on from what was recorded of it when Ray starts it anew."""
+
+    def __init__(self, names: CrewNames, url: str, epoch: int, silent_s: float) -> None:
+        import ray
+
+        told = store_client(ray.get_actor(names.store), url).progress(epoch)
+        super().__init__(silent_s, known=Snapshot.from_json(told) if told else None)
+
+
+class FinalizerActor(Finalizer):
+    """A finalizer that finds the store and the coordinator of its run by name, at its first start as at any other."""
+
+    def __init__(self, names: CrewNames, work: CrewWork) -> None:
+        import ray
+
+        store = store_client(ray.get_actor(names.store), work.url)
+        coordinator = CoordinatorClient(ray.get_actor(names.coordinator))
+        job_of = job_finder(store, work.settings, work.pipelines)
+        super().__init__(store, coordinator, work.epoch, work.settings, job_of, keep_runs=work.keep_runs, keep_complete=work.keep_complete)
+
+
+@dataclass(frozen=True, slots=True)
+class CrewWork:
+    """What a crew works on."""
+
+    url: str
+    epoch: int
+    settings: Settings
+    pipelines: tuple[str, ...]
+    keep_runs: bool
+    keep_complete: bool
+
+
+def job_finder(store: StorageBackend, settings: Settings, pipelines: Sequence[str]) -> Callable[[WorkKey], str]:
+    """The job of a work key, worked out: nobody has to be told, however often an actor is started again.
+
+    With faces alone, whose configuration is that of a video's stored persons, the store is asked.
+    """
+    if are_alone(pipelines, settings):
+        return functools.lru_cache(JOBS_REMEMBERED)(lambda key: job_with(store, key, pipelines))
+    hashes = {pipeline: config_hash(settings, pipeline) for pipeline in pipelines}
+    return lambda key: job_id_for(key.video_id, hashes)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Handles of a run's actors."""
+
+    names: CrewNames
+    store: StorageBackend
+    coordinator: CoordinatorClient
+    finalizers: tuple[Any, ...]
+    actors: tuple[Any, ...]  # all of them
+    require: Callable[[], None]  # raises where the node they need is gone
+
+    def finish(self, keys: Sequence[WorkKey]) -> None:
+        """Have these keys finished from stored numbers."""
+        answer([self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys], self.require)
+
+    def forget(self, keys: Sequence[WorkKey]) -> None:
+        """These keys ended and are asked for again."""
+        answer([finalizer.forget.remote(list(keys)) for finalizer in self.finalizers], self.require)
+
+    def draining(self) -> list[Any]:
+        """References that resolve when everything handed to the finalizers so far is done."""
+        return [finalizer.drain.remote() for finalizer in self.finalizers]
+
+    def alive(self, pings: list[Any]) -> list[Any]:
+        """Raises Ray's `RayActorError` once an actor is gone for good; takes and returns the questions that wait for their answer.
+
+        Without it a store that cannot be started again would be noticed at the end of the pass, everything decoded until then for nothing.
+        """
+        import ray
+
+        answered, waiting = ray.wait(pings, num_returns=len(pings), timeout=0) if pings else ([], [])
+        ray.get(answered)
+        return waiting or [actor.ping.remote() for actor in self.actors]
+
+    def dismiss(self) -> None:
+        """End these actors; on a Ray that goes on running they would stay."""
+        import ray
+
+        for actor in self.actors:
+            ray.kill(actor)
+
+
+def start_crew(run: str, session: Session, work: CrewWork) -> Crew:
+    """Start a run's actors, `num_cpus=0` all of them: a coordinator that asks for a CPU can deadlock a small machine.
+
+    Ray starts each again that dies and repeats what it was asked; every call may be made twice. What a finalizer held is decoded again. The
+    store stays on this machine, where its files are; the others may be anywhere, and move when their node is lost.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(session.node_id, soft=False)
+    options: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+    names = CrewNames(run, max(1, int(session.inventory.cpus // CPUS_PER_FINALIZER)))
+    store = (
+        ray.remote(StoreActor)
+        .options(name=names.store, scheduling_strategy=here, **options)
+        .remote(work.url, RetryPolicy.of(work.settings.recovery))
+    )
+    coordinator = (
+        ray.remote(CoordinatorActor)
+        .options(name=names.coordinator, **options)
+        .remote(names, work.url, work.epoch, work.settings.recovery.alone_seconds)
+    )
+    finalizers = tuple(
+        ray.remote(FinalizerActor)
+        .options(name=names.finalizer(number), max_concurrency=2, scheduling_strategy="SPREAD", **options)  # `drain` waits beside `take`
+        .remote(names, work)
+        for number in range(names.finalizers)
+    )
+    return Crew(
+        names,
+        store_client(store, work.url, session.require_node),
+        CoordinatorClient(coordinator, session.require_node),
+        finalizers,
+        (store, coordinator, *finalizers),
+        session.require_node,
+    )
+
+
+def planned(video_id: str, left: Left) -> PlannedVideo:
+    """What is to do of a video, for the display: frames of each key, seconds of one that listens, 0 of one that is only to be finished."""
+    chunks, blocks = left.chunks.get(video_id, ()), left.blocks.get(video_id, ())
+    frames: dict[WorkKey, int] = {key: 0 for key in left.to_finish if key.video_id == video_id}
+    for key, count in (
+        *((key, chunk.frame_count) for chunk in chunks for key in chunk.keys),
+        *((one.key, one.whole_seconds) for one in blocks),
+    ):
+        frames[key] = frames.get(key, 0) + count
+    return PlannedVideo(
+        video_id,
+        frames,
+        decoded=sum(chunk.frame_count for chunk in chunks),
+        video_s=sum(chunk.duration_s for chunk in chunks),
+        sound_s=sum(block.duration_s for block in blocks),
+    )

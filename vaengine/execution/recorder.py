@@ -1,0 +1,63 @@
+"""Beside the run: its events go to the store in batches, with a sign of life, and what people ask of its jobs comes back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from schemas.errors import NodeLost, VaengineError
+from schemas.work.attempt import Attempt, PipelineStart
+from schemas.work.job_event import Control
+from vaengine.execution.actor_group import Crew
+
+CLOSE_SECONDS: Final = 3.0
+RECORD_SECONDS: Final = 0.5  # from one batch to the next
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """A thread of the driver, since the main one may look at files for minutes; one for each crew. `job_of` names the job of a video."""
+
+    def __init__(self, crew: Crew, epoch: int, job_of: Callable[[str], str]) -> None:
+        self._crew, self._epoch, self._job_of = crew, epoch, job_of
+        self._pending: list[Attempt] = []
+        self._starts: list[PipelineStart] = []
+        self._recording = threading.Lock()
+        self._ended = threading.Event()
+        self.controls: Mapping[str, Control] = {}  # by job
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def record(self) -> None:
+        """One transaction: the run lives, this is how far it is, how its tries stand, and what was started."""
+        with self._recording:
+            changes, snapshot = self._crew.coordinator.ask("batch")
+            self._pending += changes
+            started = self._crew.coordinator.ask("starts").items()
+            self._starts += [PipelineStart(self._job_of(key.video_id), key.video_id, key.pipeline, at) for key, at in started]
+            self._crew.store.record(self._epoch, self._pending, snapshot.to_json(), self._starts)
+            self._pending, self._starts = [], []
+        self.controls = self._crew.store.controls()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._thread.join(CLOSE_SECONDS)  # where Ray is gone it may wait for an answer for ever
+
+    def _run(self) -> None:
+        import ray
+
+        while not self._ended.wait(RECORD_SECONDS):
+            try:
+                self.record()
+            except NodeLost:  # the main thread finds out as well
+                return
+            except VaengineError as error:
+                log.warning("%s", error)
+                self._crew.coordinator.halt(str(error))
+            except ray.exceptions.RayError as error:  # the crew is gone: the main thread finds out, and hires another with its own recorder
+                log.warning("nothing can be recorded: %s", error)
+                return

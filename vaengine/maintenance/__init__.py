@@ -1,0 +1,1 @@
+"""Migration, upgrades, pruning, erasure and cleanup of stores and result folders."""

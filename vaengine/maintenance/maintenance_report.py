@@ -1,0 +1,111 @@
+"""What looking after a store came to, as lines, tables and JSON events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from vaengine.console.output import Table
+from vaengine.console.units import counted, size, timestamp
+
+if TYPE_CHECKING:
+    from actors.stores.integrity.finding import Finding
+    from actors.stores.integrity.statistics import Census
+    from vaengine.maintenance.maintenance import Backup, Standing, Upgrade, Vacuuming
+
+_STANDS = {
+    "empty": "there are no tables yet; a run makes them, or `vaengine db upgrade`",
+    "older": "they differ: a run upgrades the tables, and so does `vaengine db upgrade`",
+    "current": "they agree",
+    "newer": "they differ: a newer version of vaengine wrote them; update vaengine",
+    "foreign": "the tables are somebody else's; give another database",
+}
+
+
+def event(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """One JSON event."""
+    return {"event": name, "time": timestamp(), **told}
+
+
+def standing_lines(stands: Standing) -> list[str]:
+    """`tables 0002, this version 0003: ...`."""
+    return [f"tables {stands.found or 'none'}, this version {stands.needed}: {_STANDS[stands.state]}"]
+
+
+def standing_event(stands: Standing) -> dict[str, Any]:
+    """Event `current`."""
+    return event("current", asdict(stands) | {"agrees": stands.agrees})
+
+
+def upgrade_line(done: Upgrade) -> str:
+    """What an upgrade did."""
+    if done.before == done.after:
+        return f"{done.store}: tables are at {done.after} already, nothing was done"
+    return f"{done.store}: tables {done.before or 'none'} -> {done.after}"
+
+
+def upgrade_event(done: Upgrade) -> dict[str, Any]:
+    """Event `upgraded`."""
+    return event("upgraded", asdict(done) | {"changed": done.before != done.after})
+
+
+def check_lines(found: Sequence[Finding], url: str) -> Iterator[str]:
+    """A line for each finding, or one that there are none."""
+    yield from map(str, found)
+    if not found:
+        yield f"{url}: nothing is wrong"
+
+
+def check_events(found: Sequence[Finding], url: str) -> Iterator[dict[str, Any]]:
+    """Events `finding`, then `checked`."""
+    for finding in found:
+        yield event("finding", asdict(finding))
+    yield event("checked", {"store": url, "findings": len(found)})
+
+
+def census_lines(counted_up: Census) -> list[str]:
+    """What a store holds, in short."""
+    states = ", ".join(f"{count} {status}" for status, count in counted_up.jobs.items()) or "none"
+    lines = [f"{size(counted_up.size_bytes)}; {counted(counted_up.videos, 'video')}; jobs: {states}"]
+    if counted_up.oldest_job:
+        newest = f"newest result {counted_up.newest_result}" if counted_up.newest_result else "no result yet"
+        lines.append(f"jobs from {counted_up.oldest_job} to {counted_up.newest_job} UTC; {newest}")
+    return lines
+
+
+def census_tables(counted_up: Census) -> list[Table]:
+    """Of its tables, its annotations and its embeddings."""
+    held = [(one.name, f"{one.count:,}", "?" if one.size_bytes is None else size(one.size_bytes)) for one in counted_up.holdings]
+    kinds = [(one.pipeline, one.annotation_type, f"{one.count:,}") for one in counted_up.annotations]
+    vectors = [(one.pipeline, one.model, f"{one.count:,}", size(one.size_bytes)) for one in counted_up.embeddings]
+    return [
+        Table(("holds", "count", "size"), tuple(held)),
+        Table(("pipeline", "annotations", "count"), tuple(kinds)),
+        Table(("pipeline", "embeddings of", "count", "size"), tuple(vectors)),
+    ]
+
+
+def census_event(counted_up: Census, url: str) -> dict[str, Any]:
+    """Event `stats`."""
+    return event("stats", {"store": url, **asdict(counted_up)})
+
+
+def vacuum_line(done: Vacuuming) -> str:
+    """How large a store was and is."""
+    return f"{done.store}: {size(done.before_bytes)} before, {size(done.after_bytes)} after"
+
+
+def vacuum_event(done: Vacuuming) -> dict[str, Any]:
+    """Event `vacuumed`."""
+    return event("vacuumed", asdict(done))
+
+
+def backup_line(made: Backup) -> str:
+    """Where a backup is."""
+    return f"{made.path} ({size(made.size_bytes)}) has {made.store}; to use it: {made.restoring}"
+
+
+def backup_event(made: Backup) -> dict[str, Any]:
+    """Event `backup`."""
+    return event("backup", asdict(made))

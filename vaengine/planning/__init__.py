@@ -1,0 +1,1 @@
+"""What is to be done: probing, backlog, chunks, suspects, dry runs."""

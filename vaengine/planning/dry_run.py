@@ -1,0 +1,225 @@
+"""What a run would do: probe, plan and count, without Ray and without touching the store."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from actors.stores import open_store
+from cluster.inventory import local_inventory
+from cluster.placement import place
+from cluster.session import reachable
+from cluster.temp_folder import require_short_temp_folder
+from schemas.errors import (
+    ClusterUnreachable,
+    NoRoom,
+    NotFound,
+    OutputUnusable,
+    PlanInfeasible,
+    TempFolderTooLong,
+    WouldReplace,
+)
+from schemas.media.video import Video
+from schemas.pipelines import FACE
+from schemas.settings.settings import PersonSettings, Settings
+from schemas.storage.backend import StorageBackend
+from schemas.work.audio_block import SoundBlock
+from schemas.work.chunk import ChunkSpec, Sampling, WorkKey
+from schemas.work.manifest import ManifestLine
+from vaengine.console.units import size
+from vaengine.models.catalogue import MODELS
+from vaengine.planning.page import Page
+from vaengine.planning.plan import blocks_of, chunks_of, demand_of
+from vaengine.planning.preflight import FirstLook, first_look
+from vaengine.requests.output_folder import require_output_folder
+from vaengine.requests.replacement import Replacement
+from vaengine.requests.request import PlanSummary, RunRequest
+
+# Core seconds on a 2-core virtual machine: 9.1 s of decoders over 0.8 gigapixels of three clips, their imports included, and 76 ms of the
+# people detector for 640 x 480. An order of magnitude, no promise.
+DECODE_S_PER_MEGAPIXEL = 0.011  # decode, conversion and scene score of one native frame
+HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized picture
+YOLO_S_PER_MEGAPIXEL = 0.04  # and for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
+CASCADE_S_PER_MEGAPIXEL = 0.15  # at a guess
+CENTERFACE_S_PER_MEGAPIXEL = 0.6
+SCRFD_S_PER_MEGAPIXEL = 0.06  # SCRFD-500M; larger packs take more
+VOICE_S_PER_S = 0.1  # voice activity
+WHISPER_S_PER_S = 0.5  # a small Whisper in whole numbers, at a guess
+AMPLE_BYTES = 5 * 1024**3  # a disk with more room than this is not looked at before a run
+BYTES_PER_FRAME = 16  # manifest payload
+BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per sampled frame
+
+
+def forecast(request: RunRequest) -> PlanSummary:
+    """The plan of a run as figures; an infeasible one says why."""
+    with first_look(request, dry=True) as look:
+        videos, keys, unreadable, would = _foreseen(request, look)
+    chunks, blocks, skipped = _pending(request, videos, keys)
+    decode_s = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
+    looks = _looks(chunks)
+    sampled = sum(frames for _, frames, _ in looks)
+    seen_s = sum(frames * _look_s(sampling, request.settings) for _, frames, sampling in looks)
+    sound_s = sum(block.duration_s for block in blocks)
+    frames = sum(chunk.frame_count for chunk in chunks)
+    disk = _disk_bytes(request, chunks)
+    resources, workers, reason = _resources(request, disk)
+    if would and request.asks:
+        reason = str(WouldReplace(str(would)))
+    return PlanSummary(
+        videos=len(videos) + len(unreadable),
+        skipped=skipped,
+        unreadable=tuple(unreadable),
+        chunks=len(chunks),
+        frames=frames,
+        video_s=sum(chunk.duration_s for chunk in chunks),
+        sampled_frames=sampled,
+        decode_s=decode_s,
+        sound_s=sound_s,
+        model_s=seen_s + sound_s * _hearing_cost(request.settings),
+        disk_bytes=disk,
+        workers=workers,
+        resources=resources,
+        feasible=reason is None,
+        reason=reason,
+        replaced=tuple(map(str, would.parts)),
+    )
+
+
+def _looks(chunks: Sequence[ChunkSpec]) -> list[tuple[str, int, Sampling]]:
+    """For each chunk and model how many pictures it sees, and how."""
+    return [(sampling.pipeline, _sampled_frames(chunk, sampling), sampling) for chunk in chunks for sampling in chunk.samplings]
+
+
+def _disk_bytes(request: RunRequest, chunks: Sequence[ChunkSpec]) -> int:
+    sampled = sum(frames for _, frames, _ in _looks(chunks))
+    boxes = sampled * 2 * BYTES_PER_BOX * (2 if request.files else 1)
+    return sum(chunk.frame_count for chunk in chunks) * BYTES_PER_FRAME + boxes
+
+
+def _foreseen(request: RunRequest, look: FirstLook) -> tuple[dict[str, Video], dict[str, Sequence[WorkKey]], list[str], Replacement]:
+    """Every video by its id, what is wanted of each, what cannot be read, and what would be replaced."""
+    videos: dict[str, Video] = {}
+    keys: dict[str, Sequence[WorkKey]] = {}
+    unreadable: list[str] = []
+    would: list[Replacement] = []
+    met: dict[str, str] = {}
+    for page in look.pages():
+        taken = Page.of(request, page, look.store, met)
+        met |= {one.video_id: one.fingerprint for one in taken.fresh}
+        videos |= {one.video_id: one.video for one in taken.fresh if one.video}
+        unreadable += [str(one.error) for one in taken.fresh if one.error]
+        keys |= {video_id: taken.keys[video_id] for video_id in taken.keys if video_id in videos}
+        would.append(look.replacement(taken))
+    return videos, keys, unreadable, Replacement.joined(would)
+
+
+def _pending(
+    request: RunRequest, videos: Mapping[str, Video], keys: Mapping[str, Sequence[WorkKey]]
+) -> tuple[list[ChunkSpec], list[SoundBlock], int]:
+    """Chunks and blocks still to do, and how many videos are complete."""
+    every = [key for video_keys in keys.values() for key in video_keys]
+    complete, manifest = _stored(request.store_url, every)
+    chunks: list[ChunkSpec] = []
+    blocks: list[SoundBlock] = []
+    skipped = 0
+    for video_id, video in videos.items():
+        wanted = {key: manifest.get(key, []) for key in keys[video_id] if key not in complete}
+        skipped += not wanted
+        chunks += chunks_of(video, wanted, request.settings) if wanted else []
+        blocks += blocks_of(video, wanted, request.settings)
+    return chunks, blocks, skipped
+
+
+def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, list[ManifestLine]]]:
+    try:
+        store: StorageBackend = open_store(url, read_only=True)
+    except NotFound:
+        return set(), {}
+    try:
+        return store.completed(keys), store.manifest(keys)
+    finally:
+        store.close()
+
+
+def _look_s(sampling: Sampling, settings: Settings) -> float:
+    """Core seconds for one picture as the detector sees it; YOLO models and SCRFD have small ones enlarged."""
+    face, person, longer = settings.face, settings.person, max(sampling.width, sampling.height)
+    megapixels = sampling.width * sampling.height / 1e6
+    if sampling.pipeline == FACE:
+        if face.detector == "cascade":
+            return megapixels * CASCADE_S_PER_MEGAPIXEL
+        cost = CENTERFACE_S_PER_MEGAPIXEL if face.detector == "centerface" else SCRFD_S_PER_MEGAPIXEL
+        return megapixels * (face.detect_pixels / longer) ** 2 * cost
+    return megapixels * (1.0 if person.detector == "hog" else person.input_pixels / longer) ** 2 * _model_cost(person)
+
+
+def _hearing_cost(settings: Settings) -> float:
+    """Core seconds for a second of sound; what Whisper takes depends on the model more than on anything else."""
+    return VOICE_S_PER_S + (WHISPER_S_PER_S if settings.audio.model else 0.0)
+
+
+def _model_cost(person: PersonSettings) -> float:
+    """Core seconds for each megapixel."""
+    if person.detector == "hog" or person.weights is None:
+        return HOG_S_PER_MEGAPIXEL
+    known, path = MODELS.get(person.weights), Path(person.weights)
+    size_bytes = known.size_bytes if known else sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
+    return size_bytes / 1e6 * YOLO_S_PER_MEGAPIXEL
+
+
+def _sampled_frames(chunk: ChunkSpec, sampling: Sampling) -> int:
+    return min(chunk.frame_count, math.ceil(chunk.duration_s * float(sampling.fps)))
+
+
+def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | None]:
+    try:
+        require_output_folder(request.out)
+    except OutputUnusable as error:
+        return "not asked", 0, str(error)
+    if request.cluster != "local":
+        return _cluster_resources(request)
+    here = local_inventory()
+    try:
+        require_short_temp_folder()
+        placement = place(here, demand_of(request.pipelines, request.settings))
+    except (PlanInfeasible, TempFolderTooLong) as error:
+        return str(here), 0, str(error)
+    return f"{here}: {placement}", placement.decode_slots, _too_little_room(request.out, disk_bytes)
+
+
+def _cluster_resources(request: RunRequest) -> tuple[str, int, str | None]:
+    workers = request.settings.engine.workers
+    try:
+        reachable(request.cluster)
+    except ClusterUnreachable as error:
+        return f"cluster at {request.cluster}", workers, str(error)
+    return f"cluster at {request.cluster}, asked when the run starts", workers, None
+
+
+def _too_little_room(out: Path, disk_bytes: int) -> str | None:
+    free = free_bytes(out)
+    if not disk_bytes or disk_bytes < free:
+        return None
+    return f"{out} has {size(free)} free and the results need about {size(disk_bytes)}"
+
+
+def require_room(request: RunRequest) -> None:
+    """Raises `NoRoom` where a dry run would tell that the disk is too full; only a disk with little room costs that look into the files."""
+    if free_bytes(request.out) >= AMPLE_BYTES:
+        return
+    with first_look(request, dry=True) as look:
+        videos, keys, _, _ = _foreseen(request, look)
+    chunks, _, _ = _pending(request, videos, keys)
+    if reason := _too_little_room(request.out, _disk_bytes(request, chunks)):
+        raise NoRoom(reason)
+
+
+def free_bytes(out: Path) -> int:
+    """Room on the disk that a folder is on, or would be."""
+    return shutil.disk_usage(_existing(out)).free
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -1,0 +1,128 @@
+"""A PostgreSQL database in one file, by PostgreSQL's own pg_dump."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Any, Final
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from actors.atomic_files import put_new, storage_errors
+from actors.parent_death import end_with_parent
+from actors.stores.engines.own_server import own_password
+from schemas.errors import BackupFailed, DumpMissing
+from vaengine.postgres.binaries import PATIENCE_S, WHEEL, folders, major_of, version_told
+from vaengine.process.packages import package_folder
+
+DUMP: Final = "pg_dump"
+RESTORE: Final = "pg_restore"
+
+
+@dataclass(frozen=True, slots=True)
+class Dumper:
+    """A folder with pg_dump and pg_restore, and their version."""
+
+    folder: Path
+    version: str
+
+    @property
+    def major(self) -> int:
+        return int(major_of(self.version))
+
+
+def chosen(server: str, environment: Mapping[str, str]) -> Dumper:
+    """The programs for a server of a version: of the same major one, else the oldest newer one. Raises `DumpMissing`."""
+    there, needed = list(_found(environment)), int(major_of(server))
+    able = [dumper for dumper in there if dumper.major >= needed]
+    if able:
+        return min(able, key=lambda dumper: dumper.major)
+    raise DumpMissing("this machine", major_of(server), ", ".join(sorted({dumper.version for dumper in there})) or "none")
+
+
+def _found(environment: Mapping[str, str]) -> Iterator[Dumper]:
+    """Where a server's programs are looked for, and on PATH for a client's alone."""
+    client = which(DUMP, path=environment.get("PATH", ""))
+    places = [*folders(environment, package_folder(WHEEL)), *([Path(client).resolve().parent] if client else ())]
+    for folder in dict.fromkeys(places):
+        version = _version_in(folder)
+        if version:
+            yield Dumper(folder, version)
+
+
+def _version_in(folder: Path) -> str | None:
+    if not all(os.access(folder / name, os.X_OK) for name in (DUMP, RESTORE)):
+        return None
+    try:
+        told = subprocess.run(
+            [folder / DUMP, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return version_told(told.stdout)
+
+
+def dump(url: str, server: str, target: Path, environment: Mapping[str, str] = os.environ) -> int:
+    """Put the database at `url`, on a server of version `server`, into a new file in the custom form; returns its bytes.
+
+    It is as of one moment, read back and synced. Raises `DumpMissing`, `BackupFailed`, `StoreUnreachable` where something is at `target`.
+    """
+    dumper = chosen(server, environment)
+    address, secret = without_secret(url)
+    unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    with storage_errors(target):
+        try:
+            unfinished.touch(mode=0o600, exist_ok=False)
+            arguments = ["--format=custom", "--no-password", f"--file={unfinished}", f"--dbname={address}"]
+            _told(target, [dumper.folder / DUMP, *arguments], {**_own(url), **environment, **secret})
+            _told(target, [dumper.folder / RESTORE, "--list", unfinished], environment)
+            put_new(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def _own(url: str) -> dict[str, str]:
+    """The password of a server of ours, which its address may be without."""
+    parts: dict[str, Any] = conninfo_to_dict(url)
+    password = None if "password" in parts else own_password(parts.get("host"), parts.get("port"), parts.get("user"))
+    return {} if password is None else {"PGPASSWORD": password}
+
+
+def without_secret(url: str) -> tuple[str, dict[str, str]]:
+    """An address as every user of the machine may see it in a list of processes, and the password as a variable.
+
+    Raises `BackupFailed` for a password that no variable can carry.
+    """
+    parts: dict[str, Any] = conninfo_to_dict(url)
+    password = parts.pop("password", None)
+    if "sslpassword" in parts:
+        raise BackupFailed("the place named", "pg_dump would show the address's sslpassword to others: use a key without one")
+    return make_conninfo(**parts), {} if password is None else {"PGPASSWORD": str(password)}
+
+
+def _told(target: Path, command: list[str | Path], environment: Mapping[str, str]) -> None:
+    """Run a program that ends with this one; raises `BackupFailed` with its first line where it fails."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        preexec_fn=end_with_parent,
+    )
+    if done.returncode != 0:
+        said = (done.stderr.strip() or f"it ended with {done.returncode}").splitlines()[0]
+        raise BackupFailed(str(target), said)

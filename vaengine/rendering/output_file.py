@@ -1,0 +1,68 @@
+"""A file that somebody asked for: whole, or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from schemas.errors import DiskFull, UsageError
+from vaengine.rendering.source_marks import Mark, mark_in
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def check_target(target: Path, *, force: bool, sources: tuple[str, ...] = (), mark: Mark | None = None) -> bool:
+    """Whether `target` is to be written; it is not where it is there and `mark` says that it shows what it would show again.
+
+    A picture of the same that was drawn from other results is written again. Raises `UsageError` where the file is somebody else's and not
+    to be replaced, is a folder, or is one of the `sources`.
+    """
+    if any(Path(source).exists() and target.exists() and target.samefile(source) for source in sources):
+        raise UsageError(f"{target} is the video itself: write to another file with -o")
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder: name a file in it with -o")
+    if force or not target.exists():
+        return True
+    with _refusals(target):
+        there = mark_in(target)
+    if mark is None or not mark.is_successor_of(there):
+        raise UsageError(f"{target} is there already: replace it with --force, or write to another file with -o")
+    return mark != there
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[BinaryIO]:
+    """A file to write, under a temporary name beside `target`, which it replaces at the end; removed when anything goes wrong, Ctrl-C too.
+
+    Makes the folder. Raises `DiskFull`, or `UsageError` where the operating system will not have the file.
+    """
+    temporary = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.tmp")
+    with _refusals(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = temporary.open("w+b")
+    try:
+        with _refusals(target):
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _refusals(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _NO_ROOM:
+            raise DiskFull(str(target), reason) from error
+        raise UsageError(f"{target} cannot be written ({reason}): choose another place with -o") from error

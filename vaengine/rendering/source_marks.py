@@ -1,0 +1,80 @@
+"""What a picture was drawn from, written into it, so that one whose results were replaced is told from one that is up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote, unquote
+
+from schemas.annotations.annotation import canonical_json
+from vaengine import __version__
+from vaengine.results.lookup import VideoResults
+
+# Where files keep it: PNG's text chunks, SVG's Dublin Core, PDF's information dictionary, tags of a film. All are plain ASCII there.
+PLACES: Final[Mapping[str, str]] = MappingProxyType({"png": "Comment", "svg": "Description", "pdf": "Keywords"})
+TAG: Final = "comment"
+SEARCHED: Final = 1 << 16  # bytes at both ends of a file
+_MARK: Final = re.compile(rb"vaengine:(render|plot):([A-Za-z0-9%._~-]+):([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """`command` drew this of `subject`, a video's id or what a plot is of, from what has this sha256 in hexadecimal digits."""
+
+    command: str
+    subject: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        if not _MARK.fullmatch(str(self).encode()):
+            raise ValueError(f"{self} is no mark of a picture")
+
+    def __str__(self) -> str:
+        return f"vaengine:{self.command}:{quote(self.subject, safe='')}:{self.digest}"
+
+    def is_successor_of(self, other: Mark | None) -> bool:
+        """Whether a picture with the other mark shows the same as one with this, from results of whatever time."""
+        return other is not None and (self.command, self.subject) == (other.command, other.subject)
+
+
+def mark_of(command: str, results: VideoResults, *options: object) -> Mark:
+    """Of a picture of these results, drawn with these options, by this version of the program."""
+    video = results.video
+    facts = (
+        __version__,
+        Path(video.path).name,
+        video.fingerprint,
+        video.duration_s,
+        results.provenance,
+        results.sample_fps,
+        results.face_fps,
+    )
+    rows = sorted(canonical_json(row.to_data()) for row in results.annotations)
+    return Mark(command, video.video_id, digest_of(facts, options, *rows))
+
+
+def digest_of(*parts: object) -> str:
+    """Sha256 of values that have a `repr` of their own."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part).encode(errors="surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def mark_in(path: Path) -> Mark | None:
+    """The mark in a file; None for files of others, and where there is none to be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(SEARCHED)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - SEARCHED))
+            tail = file.read(SEARCHED)
+    except FileNotFoundError:
+        return None
+    found = _MARK.search(head) or _MARK.search(tail)
+    return Mark(found[1].decode(), unquote(found[2].decode()), found[3].decode()) if found else None

@@ -1,0 +1,1 @@
+"""How far a batch is and how it went, for people and programs."""

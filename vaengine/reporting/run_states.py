@@ -1,0 +1,173 @@
+"""Which runs of a store are at work, and which jobs a dead run has left as running."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from actors.stores.encoding.rows import text_time
+from actors.stores.rules.liveness import has_run_for, process_exists
+from schemas.storage.backend import StorageBackend
+from schemas.work.batch_progress import INTERRUPTED, RUNNING, SILENT
+from schemas.work.chunk import WorkKey
+from schemas.work.current_result import complete_results
+from schemas.work.job import BatchJob, JobStatus, PipelineResult
+from schemas.work.progress import Snapshot
+from schemas.work.run import StoredBatch
+from vaengine.console.units import clock
+from vaengine.reporting.progress_rates import ENDED, videos_per_hour
+
+IN_WORK: Final = (JobStatus.RUNNING, JobStatus.RETRYING)
+SKEW_SECONDS: Final = 60.0  # by which the clock of a database may differ from this machine's
+
+State = Literal["ended", "running", "silent", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run of a batch.
+
+    `silent`: its process is there but has given no sign of life for a minute, so others may take over its work.
+    `snapshot` is what a run that has not ended last said of itself, `silent_s` how long ago.
+    """
+
+    batch: StoredBatch
+    state: State
+    silent_s: float
+    snapshot: Snapshot | None = None
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.state == RUNNING
+
+    @property
+    def has_process(self) -> bool:
+        """Whether somebody may go on with it: it is at work, or its process is there, perhaps stopped by Ctrl-Z."""
+        return self.state in ("running", "silent")
+
+    @property
+    def word(self) -> str:
+        """How the run stands, or how it ended and when."""
+        if self.state == "ended":
+            return f"{self.batch.outcome or ''} {self.batch.ended_at or ''}".strip()
+        if self.state == SILENT:
+            return f"no sign of life for {clock(self.silent_s)}, but process {self.batch.pid} is there"
+        return self.state if self.is_at_work else f"{self.state}, last sign of life {self.batch.heartbeat_at or self.batch.started_at}"
+
+    @property
+    def pace(self) -> str:
+        """`3 of 10 videos (1 failed) · 120 videos/h · 3.2x real time · about 5:20 left`."""
+        run = self.snapshot
+        if run is None or not run.working_s:
+            return "starting"
+        failed = f" ({run.videos_failed:,} failed)" if run.videos_failed else ""
+        ended, total = run.videos_done + run.videos_skipped + run.videos_failed, f"{run.videos_total:,}{'+' if run.probing else ''}"
+        rate, eta = videos_per_hour(run), run.eta_s
+        parts = [f"{ended:,} of {total} videos{failed}", f"{rate:,.0f} videos/h" if rate else "", f"{run.realtime_factor:.1f}x real time"]
+        return " · ".join([*filter(None, parts), "time left not known yet" if eta is None else f"about {clock(eta)} left"])
+
+    def data(self) -> dict[str, Any]:
+        """The same as values; those of its progress only of a run at work."""
+        told: dict[str, Any] = {"state": self.state, "silent_s": round(self.silent_s, 1)}
+        run = self.snapshot
+        if run is None or not self.is_at_work:
+            return told
+        rate = videos_per_hour(run)
+        counts = ("videos_total", "videos_done", "videos_skipped", "videos_failed", "frames_done", "frames_total", "probing", "stopping")
+        return (
+            told
+            | {name: getattr(run, name) for name in counts}
+            | {
+                "elapsed_s": round(run.elapsed_s, 1),
+                "videos_per_hour": None if rate is None else round(rate, 2),
+                "fps": round(run.fps, 3),
+                "realtime_factor": round(run.realtime_factor, 3),
+                "eta_s": None if run.eta_s is None else round(run.eta_s, 1),
+            }
+        )
+
+
+def run_states(store: StorageBackend) -> tuple[RunState, ...]:
+    """Every run of a store, newest first."""
+    now = datetime.now(UTC)
+    return tuple(_with_progress(run_state(batch, now), store) for batch in store.batches())
+
+
+def run_state(batch: StoredBatch, now: datetime, *, host: str | None = None) -> RunState:
+    """How a run stands as seen at time `now`, UTC, on the machine `host` (None: this one).
+
+    Of one on another machine only its signs of life are known. Of one on this machine its process is known. A process
+    that is younger than the run is another one, which was given its number.
+    """
+    beat_at = text_time(batch.heartbeat_at or batch.started_at)
+    silent_s = max(0.0, (now - beat_at).total_seconds()) if beat_at else 0.0
+    if batch.ended_at is not None:
+        return RunState(batch, "ended", silent_s)
+    if batch.host != (host or socket.gethostname()):
+        return RunState(batch, RUNNING if batch.alive else INTERRUPTED, silent_s)
+    began_at = text_time(batch.started_at)
+    age_s = (now - began_at).total_seconds() - SKEW_SECONDS if began_at else 0.0
+    if not process_exists(batch.pid) or not has_run_for(batch.pid, age_s):
+        return RunState(batch, INTERRUPTED, silent_s)
+    return RunState(batch, RUNNING if batch.alive else SILENT, silent_s)
+
+
+def _with_progress(run: RunState, store: StorageBackend) -> RunState:
+    told = store.progress(run.batch.epoch) if run.is_at_work else None
+    return RunState(run.batch, run.state, run.silent_s, Snapshot.from_json(told)) if told else run
+
+
+def shown_states(store: StorageBackend, jobs: Sequence[BatchJob], runs: Iterable[RunState]) -> dict[str, str]:
+    """State of each job as it is shown: `interrupted` where a dead run has left it in work."""
+    in_work = [job for job in jobs if job.status in IN_WORK]
+    holders = store.holders([key for job in in_work for key in _open_keys(job)]) if in_work else {}
+    live = {run.batch.epoch for run in runs if run.has_process}
+    return {job.job_id: shown_state(job, holders, live) for job in jobs}
+
+
+def shown_state(job: BatchJob, holders: Mapping[WorkKey, int], live: Collection[int]) -> str:
+    """`holders` are the epochs that keys are leased to, `live` those of runs that may go on."""
+    if job.status in IN_WORK and not any(holders.get(key) in live for key in _open_keys(job)):
+        return INTERRUPTED
+    return job.status.value
+
+
+def _open_keys(job: BatchJob) -> list[WorkKey]:
+    results = job.pipeline_results.values()
+    return [WorkKey(job.video_id, result.pipeline, result.config_hash) for result in results if result.status not in ENDED]
+
+
+def superseded(jobs: Sequence[BatchJob], batches: Iterable[StoredBatch]) -> set[str]:
+    """Jobs that others of the same video make superfluous: each of their results is in a later one too, or has given way.
+
+    A complete result gives way to the current one (see `schemas.work.current_result`), any other to a complete one of a later job.
+    The later of two jobs is the one that a later run asked for.
+    """
+    epochs: dict[str, int] = {}
+    for batch in batches:
+        epochs[batch.batch_id] = max(batch.epoch, epochs.get(batch.batch_id, 0))
+    by_video: dict[str, list[BatchJob]] = {}
+    for job in sorted(jobs, key=lambda job: (epochs.get(job.batch_id or "", 0), job.created_at, job.job_id)):
+        by_video.setdefault(job.video_id, []).append(job)
+    return {job.job_id for own in by_video.values() for job in _replaced(own)}
+
+
+def _replaced(jobs: Sequence[BatchJob]) -> Iterator[BatchJob]:
+    """Those of the jobs of one video, in the order of asking."""
+    current = {pipeline: result.config_hash for (_, pipeline), (_, result) in complete_results(jobs).items()}
+    for at, job in enumerate(jobs):
+        later = jobs[at + 1 :]
+        if all(_is_covered(result, current, later) for result in job.pipeline_results.values()) and (later or job.pipeline_results):
+            yield job
+
+
+def _is_covered(mine: PipelineResult, current: Mapping[str, str], later: Sequence[BatchJob]) -> bool:
+    theirs = [other.pipeline_results[mine.pipeline] for other in later if mine.pipeline in other.pipeline_results]
+    if any(one.config_hash == mine.config_hash for one in theirs):
+        return True
+    if mine.status is JobStatus.COMPLETED:
+        return current[mine.pipeline] != mine.config_hash
+    return any(one.status is JobStatus.COMPLETED for one in theirs)

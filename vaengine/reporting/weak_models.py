@@ -1,0 +1,38 @@
+"""What to know of results that a weak model made, and of a run that found nobody: said at the end, where people look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from schemas.pipelines import AUDIO, FACE, PERSON
+
+if TYPE_CHECKING:
+    from schemas.settings.settings import Settings
+    from vaengine.reporting.annotation_counts import FoundCounts
+    from vaengine.requests.request import RunRequest
+
+BETTER: Final = "for better results: pip install 'vaengine[offline]', or vaengine models pull fast where there is a network"
+
+
+def weak_points(request: RunRequest, found: FoundCounts) -> Iterator[str]:
+    """A line for each weak model that worked, then one where nobody was seen or heard at all; `found` is what there is in all videos."""
+    weak = list(_weak(request.settings, request.pipelines, found))
+    if weak:
+        yield f"{'; '.join(weak)}; {BETTER}"
+    elif found.is_nothing:
+        yield f"nobody was found: no {_looked_for(request.pipelines)} in any video"
+
+
+def _weak(settings: Settings, pipelines: tuple[str, ...], found: FoundCounts) -> Iterator[str]:
+    if PERSON in pipelines and settings.person.detector == "hog" and found.persons is not None:
+        yield f"persons by HOG (weak): {found.persons:,} found"
+    if FACE in pipelines and settings.face.detector == "cascade" and found.face_boxes is not None:
+        yield f"faces by OpenCV's cascade (weak): {found.face_boxes:,} boxes found"
+    if AUDIO in pipelines and settings.audio.model is None and found.voice_s:
+        yield "speech by voice activity only: no text"
+
+
+def _looked_for(pipelines: tuple[str, ...]) -> str:
+    words = [word for name, word in ((PERSON, "persons"), (FACE, "faces"), (AUDIO, "speech")) if name in pipelines]
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else "persons"

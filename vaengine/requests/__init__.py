@@ -1,0 +1,1 @@
+"""What a person asks for: inputs, options, batch files, store, checkpoint."""

@@ -1,0 +1,140 @@
+"""`batch.yaml`: everything `vaengine run` can be told, in a file.
+
+    inputs: [videos/, extra/clip.mov]     # relative to this file, as `out` and `db` are
+    out: results
+    pipelines: [scene, person]
+    workers: 4
+    scene:
+      threshold: 30                       # or `scene.threshold: 30`
+
+Keys of the run are `RUN_KEYS`, every other one is a setting. The command line outranks the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from schemas.errors import InvalidSetting, UsageError
+from schemas.settings.layers import KNOWN, SECTIONS, Given, Layer, configured, unknown
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _replace(value: Any) -> bool:
+    return isinstance(value, bool) or value in ("ask", "replace", "keep", "as-before")
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "inputs": (_texts, "a path or a list of paths"),
+    "out": (_text, "a folder"),
+    "db": (_text, "sqlite:///FILE, files:DIR or postgresql://USER@HOST/DATABASE"),
+    "pipelines": (_texts, "names, such as [scene, person]"),
+    "cluster": (_text, "local, auto or an address"),
+    "limit": (_count, "a number of videos, 1 or more"),
+    "files": (_flag, "true or false"),
+    "keep_runs": (_flag, "true or false"),
+    "all_media": (_flag, "true or false"),
+    "keep": (_flag, "true or false"),
+    "replace": (_replace, "true, false, ask, replace, keep or as-before"),
+}
+ALIASES: Final = {"workers": "engine.workers"}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """A batch file, read: `run` by key of `RUN_KEYS`, `settings` by dotted key."""
+
+    path: Path
+    run: Layer
+    settings: Layer
+
+    def text(self, key: str) -> str | None:
+        """A run key that is one text."""
+        return self.run[key].value if key in self.run else None
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A run key that is a list; one text is a list of one, and commas separate names of pipelines."""
+        value = self.run[key].value if key in self.run else []
+        return tuple([value] if isinstance(value, str) else value)
+
+
+def read(path: Path) -> BatchFile:
+    """A batch file with every key and value checked; raises `UsageError`, `UnknownSetting` or `InvalidSetting`, naming the line."""
+    run: dict[str, Given] = {}
+    settings: dict[str, Given] = {}
+    for key, given in _entries(path):
+        if key in RUN_KEYS:
+            _check_run_key(key, given)
+            run[key] = given
+        elif ALIASES.get(key, key) in KNOWN or key in SECTIONS:
+            settings[ALIASES.get(key, key)] = given
+        else:
+            raise unknown(key, given.origin, also=[*RUN_KEYS, *ALIASES])
+    configured(settings)
+    return BatchFile(path, run, settings)
+
+
+def _check_run_key(key: str, given: Given) -> None:
+    fits, takes = RUN_KEYS[key]
+    if not fits(given.value):
+        error = InvalidSetting(key, given.value, f"it takes {takes}")
+        error.add_note(f"(from {given.origin})")
+        raise error
+
+
+def _entries(path: Path) -> Iterator[tuple[str, Given]]:
+    """Dotted keys with their values and lines, in the file's order."""
+    loader = yaml.SafeLoader(_source(path))
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return
+        if not isinstance(root, yaml.MappingNode):
+            raise UsageError(f"{path}: a batch file holds `key: value` lines; see `vaengine config show` for the keys")
+        yield from _mapping(loader, root, path, "", set())
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"{path}:{line}: not valid YAML ({error.problem})") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+
+
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, prefix: str, seen: set[str]) -> Iterator[tuple[str, Given]]:
+    for key_node, value_node in node.value:
+        key = f"{prefix}{key_node.value}"
+        line = key_node.start_mark.line + 1
+        if isinstance(value_node, yaml.MappingNode) and key in SECTIONS:
+            yield from _mapping(loader, value_node, path, f"{key}.", seen)
+            continue
+        if key in seen:
+            raise UsageError(f"{path}:{line}: {key} is there twice; keep one")
+        seen.add(key)
+        yield key, Given(loader.construct_object(value_node, deep=True), f"{path}:{line}")
+
+
+def _source(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8 ({error.reason})") from error
+    except OSError as error:
+        raise UsageError(f"batch file {path} cannot be read: {error.strerror}; check its path") from error

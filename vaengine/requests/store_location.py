@@ -1,0 +1,148 @@
+"""Where results are: the store under `--out` or at `--db`, and the checkpoint of a batch. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from actors.stores.engines.address import Address, without_password
+from schemas.errors import NoBatch, NotFound, StoreOutdated, UsageError
+from schemas.paths import absolute_path
+from vaengine.requests.checkpoint import Checkpoint, batch_ids, path_in
+
+if TYPE_CHECKING:
+    from schemas.storage.backend import StorageBackend
+
+DEFAULT_OUT: Final = "vaengine_out"
+DATABASE: Final = "batch_processing.db"
+
+
+def store_url(db: str | None, out: Path) -> str:
+    """The whole address of a store; SQLite under `out` unless told otherwise. Raises `StoreUnreachable`."""
+    return Address.parse(db or f"sqlite:///{out / DATABASE}").url
+
+
+def stored_at(db: str | None, out: str | None) -> str:
+    """Address of the store to read: `--db`, or the database under `--out`, or the one that the newest checkpoint there points to."""
+    folder = _absolute(out)
+    if db or (folder / DATABASE).exists():
+        return store_url(db, folder)
+    newest = next(iter(batch_ids(folder)), None)
+    return Checkpoint.read(path_in(folder, newest)).store_url if newest else store_url(None, folder)
+
+
+def named_folders(out: str | None, db: str | None) -> tuple[Path, ...]:
+    """The folders of results that options name: `--out`, and the one that `--db` is the store of; the default where neither is given."""
+    named = [_absolute(out)] if out or not db else []
+    own = folder_of(db) if db else None
+    return tuple(dict.fromkeys([*named, *([own] if own else [])]))
+
+
+def results_folder(out: str | None, db: str | None) -> Path:
+    """Where files among the results belong: under `--out`, else in the default folder.
+
+    Where that has a store of its own and `--db` is that of another folder, as of a copy, they belong there: one store's files never
+    replace another's.
+    """
+    folder, own = _absolute(out), folder_of(db) if db and not out else None
+    return own if own and any(url != store_url(db, folder) for url in stores_in(folder)) else folder
+
+
+def folder_of(db: str) -> Path | None:
+    """The folder whose own store is at this address, as the command makes it there; None for any other."""
+    address = Address.parse(db)
+    if address.kind == "files":
+        return address.path
+    return address.path.parent if address.kind == "sqlite" and address.path.name == DATABASE else None
+
+
+def stores_in(folder: Path) -> Iterator[str]:
+    """Addresses of stores that lie in a folder of results itself."""
+    if (folder / DATABASE).exists():
+        yield store_url(None, folder)
+    if (folder / ".store" / "epoch").exists():
+        yield store_url(f"files:{folder}", folder)
+
+
+def _absolute(out: str | None) -> Path:
+    return absolute_path(out or DEFAULT_OUT)
+
+
+def opened(out: str | None, db: str | None) -> StorageBackend:
+    """The store to read; raises `StoreUnreachable`."""
+    from actors.stores import open_store
+
+    try:
+        return open_store(stored_at(db, out), read_only=True)
+    except NotFound as error:
+        error.add_note("(name the folder of the results with --out, or the store with --db)")
+        raise
+
+
+def existing(url: str, *, upgrade: bool) -> StorageBackend | None:
+    """A store to look into, None where there is none yet; with `upgrade` the tables of an older version are first brought up to date.
+
+    Raises `StoreUnreachable`, of which `StoreOutdated` is for older tables without `upgrade`.
+    """
+    from actors.stores import open_store
+
+    try:
+        return open_store(url, read_only=True)
+    except NotFound:
+        return None
+    except StoreOutdated:
+        if not upgrade:
+            raise
+    return open_store(url)
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed, without a password."""
+    return without_password(url)
+
+
+def checkpoint_of(batch: str | None, out: str | None, db: str | None) -> Checkpoint:
+    """The checkpoint that a path, a batch id, or the beginning of one means (None: the newest), with the store at `db` if given: that of
+    the checkpoint may have moved, and holds no password. Raises `NotFound` or `UsageError`."""
+    found = Checkpoint.read(_newest_path(out, db) if batch is None else _checkpoint_path(batch, out, db))
+    return found.at(Address.parse(db).url) if db else found
+
+
+def _newest_path(out: str | None, db: str | None) -> Path:
+    folders = list(_checkpoint_folders(out, db))
+    for folder in folders:
+        if newest := next(iter(batch_ids(folder)), None):
+            return path_in(folder, newest)
+    raise NoBatch(folders[0])
+
+
+def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
+    if batch.endswith(".json") or os.sep in batch:
+        return absolute_path(batch)
+    folders = list(_checkpoint_folders(out, db))
+    for folder in folders:
+        meant = _meant(batch, batch_ids(folder))
+        if meant:
+            return path_in(folder, meant)
+    there = [known for folder in folders for known in batch_ids(folder)]
+    where = f"{folders[0]} (which has {', '.join(there[:5])})" if there else f"{folders[0]}; name the results' folder with --out"
+    raise NotFound(f"batch {batch}", where)
+
+
+def _checkpoint_folders(out: str | None, db: str | None) -> Iterator[Path]:
+    address = Address.parse(db) if db else None
+    if out or address is None or address.kind == "postgresql":
+        yield _absolute(out)
+    if address is not None and address.kind != "postgresql":
+        yield address.path if address.kind == "files" else address.path.parent
+
+
+def _meant(batch: str, known: list[str]) -> str | None:
+    if batch in known:
+        return batch
+    begun = [batch_id for batch_id in known if batch_id.startswith(batch)]
+    if len(begun) > 1:
+        raise UsageError(f"batch {batch} could be {', '.join(begun)}; give more of its id")
+    return begun[0] if begun else None

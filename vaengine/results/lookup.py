@@ -1,0 +1,192 @@
+"""A video of a store as people name it, and what is known of it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from schemas.annotations.annotation import Annotation
+from schemas.errors import NotFound, Unreadable, UsageError
+from schemas.media.video import Video
+from schemas.pipelines import FACE, PERSON, order_of, short_name_of
+from schemas.storage.backend import StorageBackend
+from schemas.work.chunk import WorkKey
+from schemas.work.current_result import current_results
+from schemas.work.job import BatchJob, JobStatus, PipelineResult
+from schemas.work.provenance import info_of, provenance_of, sample_fps
+
+SHOWN: Final = 5  # candidates named in an error
+LIKENESS: Final = 0.5  # of a name that is offered instead, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResults:
+    """The newest result of each pipeline of one video: every row, how each pipeline stands, and the job it was made for."""
+
+    video: Video
+    annotations: tuple[Annotation, ...]
+    pipelines: Mapping[str, PipelineResult]
+    jobs: Mapping[str, BatchJob]
+
+    @property
+    def sample_fps(self) -> float | None:
+        """How many frames a second the person detector really looked at; None where the configuration does not say."""
+        return self._looked(PERSON)
+
+    @property
+    def face_fps(self) -> float | None:
+        """The same of the face detector."""
+        return self._looked(FACE)
+
+    def _looked(self, pipeline: str) -> float | None:
+        if pipeline not in self.jobs or not self.video.has_pictures:
+            return None
+        return sample_fps(pipeline, info_of(self.jobs[pipeline], pipeline), float(self.video.nominal_fps))
+
+    @property
+    def provenance(self) -> str:
+        """What made the results: `person: fast, yolo at 5 fps, yolo11n.pt; ...`; what is not complete is marked."""
+        return "; ".join(f"{short_name_of(name)}: {self._origin(name)}" for name in sorted(self.pipelines, key=order_of))
+
+    def _origin(self, pipeline: str) -> str:
+        made, fps, status = (
+            provenance_of(pipeline, info_of(self.jobs[pipeline], pipeline)),
+            self._looked(pipeline),
+            self.pipelines[pipeline].status,
+        )
+        pace = f"{made.get('detector', '')} at {fps:g} fps".strip() if fps else made.get("detector")
+        parts = (made.get("preset"), pace, made.get("model"), None if status is JobStatus.COMPLETED else f"{status}!")
+        return ", ".join(part for part in parts if part) or self.pipelines[pipeline].config_hash
+
+
+def results_of(store: StorageBackend, named: str) -> VideoResults:
+    """Everything about the video that `named` means (see `jobs_of`).
+
+    A pipeline that is not complete gives what it has so far. Raises `NotFound`, and `UsageError` where the name is ambiguous, the video was
+    never readable, or nothing of it is stored yet.
+    """
+    jobs = jobs_of(store, named)
+    video = _video_of(store, jobs, named)
+    newest = newest_results(jobs)
+    rows = [row for name, (_, result) in newest.items() for row in store.annotations(WorkKey(video.video_id, name, result.config_hash))]
+    results = {name: result for name, (_, result) in newest.items()}
+    if not rows and not any(result.status is JobStatus.COMPLETED for result in results.values()):
+        states = ", ".join(f"{name} is {result.status}" for name, result in sorted(results.items())) or "no pipeline was asked for"
+        raise UsageError(f"{video.video_id} has no results yet ({states}): `vaengine run` makes them, `vaengine errors` says what failed")
+    return VideoResults(video, tuple(rows), results, {name: job for name, (job, _) in newest.items()})
+
+
+def jobs_of(store: StorageBackend, named: str) -> list[BatchJob]:
+    """Jobs of the one video that is meant by its id, any of its paths, its file's name, the beginning of its id, or a file of its content.
+
+    Raises `NotFound` with the nearest name there is, `UsageError` where several videos are meant.
+    """
+    jobs = list(store.jobs())
+    video_id = _meant(store, jobs, named)
+    return [job for job in jobs if job.video_id == video_id]
+
+
+def check_unchanged(video: Video) -> None:
+    """Raises `Unreadable` if the video's file is gone and `UsageError` if its content is no longer what was annotated."""
+    from actors.container.content import fingerprint_of
+
+    try:
+        status = Path(video.path).stat()
+    except OSError as error:
+        raise Unreadable(video.path, f"{error.strerror}; if it was moved, name its new path") from error
+    same_size = status.st_size == video.size_bytes
+    if same_size and status.st_mtime_ns == video.mtime_ns:
+        return
+    if not same_size or fingerprint_of(video.path) != video.fingerprint:
+        raise UsageError(f"{video.path} has changed since it was annotated: `vaengine run` it again, or put the old file back")
+
+
+def one_beginning_with(beginning: str, known: Iterable[str], noun: str) -> str | None:
+    """The one name that is `beginning` or begins so, None if there is none; raises `UsageError` for several."""
+    names = sorted(set(known))
+    begun = [beginning] if beginning in names else [name for name in names if beginning and name.startswith(beginning)]
+    if len(begun) > 1:
+        raise _ambiguous(beginning, begun, noun)
+    return begun[0] if begun else None
+
+
+def _meant(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> str:
+    ids = {job.video_id for job in jobs}
+    if named in ids:
+        return named
+    path = os.path.abspath(named)  # noqa: PTH100  # a link keeps its own name, as when it was probed
+    for found in _candidates(store, jobs, named, path):
+        if len(found & ids) > 1:
+            raise _ambiguous(named, sorted(found & ids), "video")
+        if found & ids:
+            return (found & ids).pop()
+    meant = one_beginning_with(named, ids, "video") or _same_content(store, ids, path)
+    if meant is None:
+        raise NotFound(f"video {named}", f"{store.url}{_nearest(named, jobs)}")
+    return meant
+
+
+def _candidates(store: StorageBackend, jobs: Sequence[BatchJob], named: str, path: str) -> Iterator[set[str]]:
+    """Videos that a path or a file's name may mean, the surest first."""
+    yield {video.video_id for video in store.known_videos([path]).values()}
+    yield _with_path(jobs, path)
+    yield _with_name(jobs, named)
+    yield _with_other_name(store, named)
+
+
+def _with_path(jobs: Iterable[BatchJob], path: str) -> set[str]:
+    return {job.video_id for job in jobs if str(job.video_path) == path}
+
+
+def _with_name(jobs: Iterable[BatchJob], name: str) -> set[str]:
+    return {job.video_id for job in jobs if name in (job.video_path.name, job.video_path.stem)}
+
+
+def _with_other_name(store: StorageBackend, name: str) -> set[str]:
+    """Videos that were found under further names, such as copies and files that were renamed."""
+    paths = ((Path(path), video_id) for path, video_id in store.known_paths().items())
+    return {video_id for path, video_id in paths if name in (path.name, path.stem)}
+
+
+def _same_content(store: StorageBackend, ids: Iterable[str], path: str) -> str | None:
+    """The video of which a file that the store does not know is a copy, under whatever name."""
+    if not Path(path).is_file():
+        return None
+    from actors.container.content import fingerprint_of
+
+    content = fingerprint_of(path)
+    return next((video_id for video_id, known in store.fingerprints(sorted(ids)).items() if known == content), None)
+
+
+def _nearest(named: str, jobs: Sequence[BatchJob]) -> str:
+    names = [name for job in jobs for name in (job.video_id, job.video_path.name)]
+    near = difflib.get_close_matches(Path(named).name, names, n=1, cutoff=LIKENESS)
+    if near:
+        return f": did you mean {near[0]}?"
+    return ": `vaengine status` lists what is there" if names else ", which holds no video yet"
+
+
+def _ambiguous(named: str, found: Sequence[str], noun: str) -> UsageError:
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return UsageError(f"{noun} {named} could be {', '.join(found[:SHOWN])}{more}; give one of these")
+
+
+def _video_of(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> Video:
+    """Under the path that was named, if one was."""
+    video_id = jobs[0].video_id
+    video = store.videos([video_id]).get(video_id)
+    if video is None:
+        reason = next((job.error_message for job in jobs if job.error_message), "it could not be read")
+        raise UsageError(f"{video_id} has no results: {reason}")
+    if Path(named).is_file():
+        return replace(video, path=os.path.abspath(named))  # noqa: PTH100
+    return video
+
+
+def newest_results(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResult]]:
+    """Of each pipeline of one video the current result, and a job that has it."""
+    return {result.pipeline: (job, result) for job, result in current_results(jobs).values()}
