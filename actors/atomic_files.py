@@ -15,7 +15,12 @@ from schemas.errors import DiskFull, StoreFailed, StoreUnreachable
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of file systems without a second name for a file
+_NO_LINKS: Final = (
+    errno.EPERM,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EMLINK,
+)  # of file systems without a second name for a file
 _NO_PLACE: Final = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
 
 
@@ -29,17 +34,22 @@ def storage_errors(path: Path) -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise DiskFull(str(path), reason) from error
         if error.errno in _FORBIDDEN:
-            raise StoreUnreachable(str(path), f"{reason}; check the permissions, or choose another --out") from error
+            raise StoreUnreachable(
+                str(path), f"{reason}; check the permissions, or choose another --out"
+            ) from error
         if error.errno in _NO_PLACE:
-            raise StoreUnreachable(str(path), f"{reason}; a file may be where a folder is needed, or the folder was removed") from error
+            raise StoreUnreachable(
+                str(path), f"{reason}; a file may be where a folder is needed, or the folder was removed"
+            ) from error
         raise StoreFailed(str(path), reason) from error
 
 
 def write_atomic(path: Path, data: bytes, *, scratch: Path | None = None, durable: bool = True) -> None:
     """Replace `path` by `data`, whole or not at all: temporary file, fsync, rename, fsync of the folder.
 
-    `scratch` is where the temporary file is put (same file system; beside `path` if None). `durable=False` leaves out both fsyncs: safe
-    against a killed process, not against a power cut. Raises `DiskFull`, `StoreUnreachable` or `StoreFailed`; `path` is then as it was.
+    `scratch` is where the temporary file is put (same file system; beside `path` if None). `durable=False`
+    leaves out both fsyncs: safe against a killed process, not against a power cut. Raises `DiskFull`,
+    `StoreUnreachable` or `StoreFailed`; `path` is then as it was.
     """
     temporary = (scratch or path.parent) / f".{path.name}.{uuid.uuid4().hex[:12]}.tmp"
     with storage_errors(path):
@@ -67,7 +77,8 @@ def write_or_remove(path: Path, data: bytes, *, scratch: Path | None = None) -> 
 
 
 def put_new(unfinished: Path, path: Path) -> None:
-    """Give a finished file its name, synced; raises FileExistsError where there is something of that name, which stays.
+    """Give a finished file its name, synced; raises FileExistsError where there is something of that name,
+    which stays.
 
     Afterwards `unfinished` may still be there, as another name of the same file.
     """
@@ -94,7 +105,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """A JSON object from a file; None where there is none or it is damaged, which a store takes as never written."""
+    """A JSON object from a file; None where there is none or it is damaged, which a store takes as never
+    written.
+    """
     try:
         found = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):

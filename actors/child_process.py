@@ -1,4 +1,6 @@
-"""Both ends of a process that may be lost: started over a connection, watched, and its end told as a reason."""
+"""Both ends of a process that may be lost: started over a connection, watched, and its end told as a
+reason.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,13 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import IO, Final
 
-from actors.parent_death import end_with_parent
+from actors.parent_death import die_with_parent
 from schemas.errors import NotStarted
-from schemas.work.messages import Failure
+from schemas.work.messages import ChunkFailure
 
 TOLD_BYTES: Final = 8000  # kept of what a process said last
-_PROGRAM: Final = "import sys; from {module} import main; main(int(sys.argv[1]))"  # with -m its values would be of `__main__`
+# with -m its values would be of `__main__`
+_PROGRAM: Final = "import sys; from {module} import main; main(int(sys.argv[1]))"
 
 
 @dataclass(slots=True)
@@ -30,7 +33,8 @@ class _Running:
 
 
 class Child:
-    """A Python process that carries out `main(descriptor)` of a module; started when it is asked for, and again after it has ended.
+    """A Python process that carries out `main(descriptor)` of a module; started when it is asked for, and
+    again after it has ended.
 
     `greeting` is the first thing it is sent. It ends with the thread that started it.
     """
@@ -40,7 +44,10 @@ class Child:
         self._running: _Running | None = None
 
     def line(self) -> Connection:
-        """The connection to the process. Raises `NotStarted` where it ends before it takes orders: no order is to blame for that."""
+        """The connection to the process.
+
+        Raises `NotStarted` where it ends before it takes orders: no order is to blame for that.
+        """
         if self._running is None or self._running.process.poll() is not None:
             self.close()
             self._running = self._started()
@@ -48,7 +55,9 @@ class Child:
                 self._running.line.recv()
             except (EOFError, OSError):
                 ended = self.end(None)
-                raise NotStarted(self._module, ended.message, (ended.traceback or "it said nothing").splitlines()[-1]) from None
+                raise NotStarted(
+                    self._module, ended.message, (ended.traceback or "it said nothing").splitlines()[-1]
+                ) from None
         return self._running.line
 
     @property
@@ -57,7 +66,7 @@ class Child:
             raise AssertionError("a process is started before it is looked at")
         return self._running.process.pid
 
-    def end(self, reason: Failure | None) -> Failure:
+    def end(self, reason: ChunkFailure | None) -> ChunkFailure:
         """How the process ended, with its last words; it is ended first where there is a `reason` of ours."""
         if self._running is None:
             raise AssertionError("a process that ends was started")
@@ -65,7 +74,9 @@ class Child:
             self._running.process.kill()
         code = self._running.process.wait()
         told = reason or _reason(code)
-        ended = Failure(told.kind, told.message, transient=True, traceback=_last_words(self._running.said))
+        ended = ChunkFailure(
+            told.kind, told.message, transient=True, traceback=_last_words(self._running.said)
+        )
         self.close()
         return ended
 
@@ -95,14 +106,18 @@ class Child:
         return _Running(process, ours, said)
 
 
-def _reason(code: int) -> Failure:
+def _reason(code: int) -> ChunkFailure:
     """Why a process ended that nobody here has ended; SIGKILL comes from elsewhere and proves nothing."""
     if code == -signal.SIGKILL:
-        return Failure("worker_lost", "its process was killed (by the system for want of memory, or by somebody)", transient=True)
+        return ChunkFailure(
+            "worker_lost",
+            "its process was killed (by the system for want of memory, or by somebody)",
+            transient=True,
+        )
     if code == -signal.SIGXCPU:
-        return Failure("timeout", "its process took more processor time than it may", transient=True)
+        return ChunkFailure("timeout", "its process took more processor time than it may", transient=True)
     told = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return Failure("crash", f"its process ended with {told}", transient=True)
+    return ChunkFailure("crash", f"its process ended with {told}", transient=True)
 
 
 def _last_words(said: IO[bytes]) -> str | None:
@@ -115,9 +130,12 @@ def _last_words(said: IO[bytes]) -> str | None:
 
 
 def settle_in(descriptor: int) -> Connection:
-    """Make this process a child: it ends with its parent, leaves the terminal to it, and tells where it crashes. Returns its connection."""
-    end_with_parent()
-    os.setsid()  # no Ctrl-C of its own, and no stop for what a library does to the terminal of a group in the background
+    """Make this process a child: it ends with its parent, leaves the terminal to it, and tells where it
+    crashes. Returns its connection.
+    """
+    die_with_parent()
+    # no Ctrl-C of its own, and no stop for what a library does to the terminal of a group in the background
+    os.setsid()
     faulthandler.enable()
     line = Connection(descriptor)
     line.send("ready")
@@ -125,7 +143,9 @@ def settle_in(descriptor: int) -> Connection:
 
 
 def allow_cpu(seconds: float) -> None:
-    """Seconds of processor time from now on; the kernel ends this process beyond them, whatever it is busy with."""
+    """Seconds of processor time from now on; the kernel ends this process beyond them, whatever it is
+    busy with.
+    """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime + seconds) + 1, hard))

@@ -1,4 +1,6 @@
-"""`python -m bench <case>`: measure, keep the result with the machine's facts, print it; `python -m bench report` writes the tables."""
+"""`python -m bench <case>`: measure, keep the result with the machine's facts, print it; `python -m bench
+report` writes the tables.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,22 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("case", choices=[*CASES, "report"])
     parser.add_argument("--rounds", type=int, default=3, help="how often each thing is measured, in turns")
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help=f"for {', '.join(TOLD)}")
-    parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
-    parser.add_argument("--quick", action="store_true", help=f"a smaller version, for {', '.join(BRIEF)}; no file is kept")
     parser.add_argument(
-        "--rows", type=int, help="of the collection that `store` moves, in place of a million; kept under a name of its own"
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"for {', '.join(TOLD)}",
+    )
+    parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"a smaller version, for {', '.join(BRIEF)}; no file is kept"
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="of the collection that `store` moves, in place of a million; kept under a name of its own",
     )
     asked = parser.parse_args(arguments)
     if asked.quick and asked.case not in BRIEF:
@@ -47,13 +60,17 @@ def main() -> int:
     from bench.harness.machine import machine_facts
     from bench.harness.results import keep
 
-    os.environ["VAENGINE_WHEELS"] = "0"  # what is measured is the engine, with OpenCV's detectors as preset embedded
+    os.environ["VAENGINE_WHEELS"] = (
+        "0"  # what is measured is the engine, with OpenCV's detectors as preset embedded
+    )
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
     facts = machine_facts()
     given = [asked.settings] if asked.case in TOLD else []
     told = ({"quick": True} if asked.quick else {}) | ({"rows": asked.rows} if asked.rows else {})
     measured = importlib.import_module(f"bench.cases.{asked.case}").measure(asked.rounds, *given, **told)
-    print(json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False))
+    print(
+        json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False)
+    )
     if not (asked.discard or asked.quick):
         case = f"{asked.case}_{asked.rows}" if asked.rows else asked.case  # the report is of the usual size
         print(f"kept in {keep(case, facts, measured)}", file=sys.stderr)

@@ -13,7 +13,10 @@ GIB: Final = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A moment of a cluster. `waiting`: what tasks and actors ask for, and how many do; `pending`: actors not started, by class."""
+    """A moment of a cluster.
+
+    `waiting`: what tasks and actors ask for, and how many do; `pending`: actors not started, by class.
+    """
 
     total: Mapping[str, float]
     free: Mapping[str, float]
@@ -23,13 +26,19 @@ class Shortage:
     def lines(self) -> list[str]:
         """As a person reads it; what to do is the last line."""
         resources = ", ".join(
-            f"{_amount(name, self.free.get(name, 0.0))} of {_amount(name, self.total[name])} {name}" for name in self._known
+            f"{_amount(name, self.free.get(name, 0.0))} of {_amount(name, self.total[name])} {name}"
+            for name in self._known
         )
         lines = [f"free: {resources or 'nothing at all'}"]
-        lines += [f"actor {name}: {number} wait to be started" for name, number in sorted(self.pending.items())]
+        lines += [
+            f"actor {name}: {number} wait to be started" for name, number in sorted(self.pending.items())
+        ]
         lines += [f"{number} wait for {bundle}" for bundle, number in self.waiting]
         if self.waiting or self.pending:
-            lines.append("cure: fewer --workers, more CPUs or GPUs for the cluster, or end what else runs on it (`ray status` lists it)")
+            lines.append(
+                "cure: fewer --workers, more CPUs or GPUs for the cluster, or end what else runs on it (`ray "
+                "status` lists it)"
+            )
         return lines
 
     @property
@@ -48,15 +57,24 @@ def shortage() -> Shortage:
 
 
 def _pending_actors() -> dict[str, int]:
-    from ray._private.state import actors  # the public state API asks the dashboard, which a local run does not start
+    from ray._private.state import (
+        actors,
+    )  # the public state API asks the dashboard, which a local run does not start
 
     states = actors().values()
-    return dict(Counter(one["ActorClassName"] for one in states if one["State"] in ("PENDING_CREATION", "DEPENDENCIES_UNREADY")))
+    return dict(
+        Counter(
+            one["ActorClassName"]
+            for one in states
+            if one["State"] in ("PENDING_CREATION", "DEPENDENCIES_UNREADY")
+        )
+    )
 
 
 def _bundle(resources: Mapping[str, float]) -> str:
     return (
-        " and ".join(f"{_amount(name, amount)} {name}" for name, amount in sorted(resources.items())) or "no resource (a start that hangs)"
+        " and ".join(f"{_amount(name, amount)} {name}" for name, amount in sorted(resources.items()))
+        or "no resource (a start that hangs)"
     )
 
 

@@ -34,10 +34,11 @@ def local_inventory() -> Inventory:
 
 
 def visible_gpus(devices: int, visible: str | None) -> int:
-    """How many of a machine's GPUs CUDA shows to a process whose CUDA_VISIBLE_DEVICES is `visible`, None where it is not set.
+    """How many of a machine's GPUs CUDA shows to a process whose CUDA_VISIBLE_DEVICES is `visible`, None
+    where it is not set.
 
-    GPUs are named by number or by the beginning of their UUID; the first name that means none hides itself and all behind it. Source: CUDA
-    C++ Programming Guide, "CUDA Environment Variables".
+    GPUs are named by number or by the beginning of their UUID; the first name that means none hides itself
+    and all behind it. Source: CUDA C++ Programming Guide, "CUDA Environment Variables".
     """
     if visible is None:
         return devices
@@ -50,7 +51,9 @@ def visible_gpus(devices: int, visible: str | None) -> int:
 
 
 def _gpu_devices(folder: Path) -> int:
-    """Device nodes of GPUs; a container has those it was given, while /proc tells it of all that the host has."""
+    """Device nodes of GPUs; a container has those it was given, while /proc tells it of all that the host
+    has.
+    """
     return sum(1 for path in folder.glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name))
 
 

@@ -15,10 +15,12 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`workers`: upper bound of chunks in work at once, 0 for one per CPU; `vision`: whether a model needs pictures.
+    """`workers`: upper bound of chunks in work at once, 0 for one per CPU; `vision`: whether a model needs
+    pictures.
 
-    `uses_gpu`: whether that model is carried out on GPUs where there are any; for others they are as good as not there. `hearing` and
-    `hears_on_gpu` say the same of models that listen; without `pictures` nothing is decoded but sound.
+    `uses_gpu`: whether that model is carried out on GPUs where there are any; for others they are as good as
+    not there. `hearing` and `hears_on_gpu` say the same of models that listen; without `pictures` nothing is
+    decoded but sound.
     """
 
     workers: int
@@ -31,7 +33,10 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Slots and what each asks of Ray. Shares of a CPU are for admission only: they bound how many start, not how fast one runs."""
+    """Slots and what each asks of Ray.
+
+    Shares of a CPU are for admission only: they bound how many start, not how fast one runs.
+    """
 
     decode_slots: int
     vision_actors: int
@@ -42,11 +47,19 @@ class Placement:
 
     def __str__(self) -> str:
         actors = ((self.vision_actors, "vision"), (self.hearing_actors, "hearing"))
-        return ", ".join([f"{self.decode_slots} decode slots", *(f"{number} {kind} actors" for number, kind in actors if number)])
+        return ", ".join(
+            [
+                f"{self.decode_slots} decode slots",
+                *(f"{number} {kind} actors" for number, kind in actors if number),
+            ]
+        )
 
 
 def place(inventory: Inventory, demand: Demand) -> Placement:
-    """Fit `demand` on `inventory`; any 1 to 32 workers fit on any machine with a CPU. Raises `PlanInfeasible`."""
+    """Fit `demand` on `inventory`; any 1 to 32 workers fit on any machine with a CPU.
+
+    Raises `PlanInfeasible`.
+    """
     if inventory.cpus < 1:
         raise PlanInfeasible(f"Ray offers {inventory.cpus:g} CPUs", "start the cluster with at least one")
     wanted = demand.workers or math.floor(inventory.cpus)
@@ -55,17 +68,23 @@ def place(inventory: Inventory, demand: Demand) -> Placement:
     vision = _vision_actors(inventory.cpus, gpus, decode) if demand.vision else 0
     ears = _hearing_actors(inventory, demand, decode) if demand.hearing else 0
     share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision + ears))
-    gpus_each, hearing_gpus_each = _gpu_shares(inventory.gpus, vision if gpus else 0, ears if demand.hears_on_gpu else 0)
+    gpus_each, hearing_gpus_each = _gpu_shares(
+        inventory.gpus, vision if gpus else 0, ears if demand.hears_on_gpu else 0
+    )
     return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus_each, ears, hearing_gpus_each)
 
 
 def _vision_actors(cpus: float, gpus: float, decode_slots: int) -> int:
-    """One per GPU; without one, one per CPU, since each runs single-threaded so that results do not depend on the thread count."""
+    """One per GPU; without one, one per CPU, since each runs single-threaded so that results do not
+    depend on the thread count.
+    """
     return math.floor(gpus) or max(1, min(math.floor(cpus), decode_slots))
 
 
 def _hearing_actors(inventory: Inventory, demand: Demand, slots: int) -> int:
-    """One per GPU; without one, half of the CPUs beside pictures and all of them without any, as far as there are slots."""
+    """One per GPU; without one, half of the CPUs beside pictures and all of them without any, as far as
+    there are slots.
+    """
     if demand.hears_on_gpu and inventory.gpus >= 1:
         return math.floor(inventory.gpus)
     cpus = math.floor(inventory.cpus)
@@ -81,8 +100,13 @@ def _gpu_shares(gpus: float, vision: int, ears: int) -> tuple[float, float]:
 
 
 def object_store_bytes(placement: Placement, block_bytes: int, memory_bytes: int, shm_free_bytes: int) -> int:
-    """Room for three blocks per slot and actor and a fifth more, within 30 % of memory and what /dev/shm has."""
+    """Room for three blocks per slot and actor and a fifth more, within 30 % of memory and what /dev/shm
+    has.
+    """
     blocks = 3 * (placement.decode_slots + placement.vision_actors) + 2
     wanted = int(blocks * block_bytes * 1.2)
-    bound = min(int(memory_bytes * 0.3), int(shm_free_bytes * 0.9) if shm_free_bytes > 256 * MIB else int(memory_bytes * 0.3))
+    bound = min(
+        int(memory_bytes * 0.3),
+        int(shm_free_bytes * 0.9) if shm_free_bytes > 256 * MIB else int(memory_bytes * 0.3),
+    )
     return max(128 * MIB, min(wanted, bound))

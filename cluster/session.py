@@ -24,15 +24,19 @@ ANSWER_SECONDS = 2.0  # and then to answer as Ray's servers do
 RAY_PORT = 6379
 
 _CHECK_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"  # what Ray's own health check asks
-_NO_SERVICE = "http2 header with status"  # how gRPC tells of an answer that comes from a web server or a proxy
+_NO_SERVICE = (
+    "http2 header with status"  # how gRPC tells of an answer that comes from a web server or a proxy
+)
 _OWN_LOG = re.compile(rb"\[\d{4}-\d\d-\d\d [\d:,.]+ [A-Z] \d+ \d+\] ")  # how a line of Ray's C++ side begins
 
-# Ray reads these when it is imported. Nothing of ours phones home, and its own usage report is off; a pass that is left behind when a
+# Ray reads these when it is imported. Nothing of ours phones home, and its own usage report is off; a pass
+# that is left behind when a
 # session ends must not start another Ray, as its next call would.
 SETTLED_RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
 QUIET_RAY = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ side writes past every other setting to the terminal; -v brings it back
+    # its C++ side writes past every other setting to the terminal; -v brings it back
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 
 log = logging.getLogger(__name__)
@@ -52,7 +56,9 @@ class Session:
         return self.raylet_pid is None or _is_running(self.raylet_pid)
 
     def require_node(self) -> None:
-        """Raises `NodeLost` where the node that was started here has ended; Ray itself would end this process some seconds later."""
+        """Raises `NodeLost` where the node that was started here has ended; Ray itself would end this
+        process some seconds later.
+        """
         if not self.has_node:
             raise NodeLost(f"Ray's node (process {self.raylet_pid})")
 
@@ -68,11 +74,13 @@ def session(
 ) -> Iterator[Session]:
     """Ray for the length of a block.
 
-    `address`: "local" (a cluster started and ended here), "auto" (the one that runs on this machine) or HOST:PORT. Must be entered on
-    the main thread: a helper thread that ends takes the local cluster with it. A process already connected is joined, not disturbed.
-    `packages` are folders of code to send along; only a cluster that was not started here needs them. Raises `ClusterUnreachable`.
+    `address`: "local" (a cluster started and ended here), "auto" (the one that runs on this machine) or
+    HOST:PORT. Must be entered on the main thread: a helper thread that ends takes the local cluster with it.
+    A process already connected is joined, not disturbed. `packages` are folders of code to send along; only a
+    cluster that was not started here needs them. Raises `ClusterUnreachable`.
 
-    Ray is started from an empty directory: the driver's comes first on the workers' path, and a user's own `schemas/` would shadow ours.
+    Ray is started from an empty directory: the driver's comes first on the workers' path, and a user's own
+    `schemas/` would shadow ours.
     """
     quiet_ray(verbose=verbose)
     import ray
@@ -81,10 +89,19 @@ def session(
         yield _session(started=False)
         return
     if address == "local":
-        init: dict[str, Any] = {"address": "local", "num_cpus": cpus, "object_store_memory": object_store_bytes}
+        init: dict[str, Any] = {
+            "address": "local",
+            "num_cpus": cpus,
+            "object_store_memory": object_store_bytes,
+        }
     else:
-        init = {"address": reachable(address), "runtime_env": {"py_modules": [str(folder) for folder in packages]}}
-    with tempfile.TemporaryDirectory(prefix="vaengine-", ignore_cleanup_errors=True) as empty:  # workers live in it until the end
+        init = {
+            "address": reachable(address),
+            "runtime_env": {"py_modules": [str(folder) for folder in packages]},
+        }
+    with tempfile.TemporaryDirectory(
+        prefix="vaengine-", ignore_cleanup_errors=True
+    ) as empty:  # workers live in it until the end
         with contextlib.chdir(empty), contextlib.nullcontext() if verbose else _without_log_level_note():
             _connect(address, init, verbose=verbose)
         try:
@@ -95,7 +112,9 @@ def session(
 
 @contextlib.contextmanager
 def until_the_session_ends() -> Iterator[None]:
-    """For work on a helper thread that a stop may leave behind: the end of the session ends it too, and is no failure of it."""
+    """For work on a helper thread that a stop may leave behind: the end of the session ends it too, and
+    is no failure of it.
+    """
     import ray
 
     try:
@@ -106,7 +125,10 @@ def until_the_session_ends() -> Iterator[None]:
 
 
 def quiet_ray(*, verbose: bool = False) -> None:
-    """Set the switches Ray reads from the environment; call before the first `import ray`. Values the user set stay."""
+    """Set the switches Ray reads from the environment; call before the first `import ray`.
+
+    Values the user set stay.
+    """
     for name, value in (SETTLED_RAY if verbose else SETTLED_RAY | QUIET_RAY).items():
         os.environ.setdefault(name, value)
 
@@ -126,8 +148,12 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
             **init,
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ClusterUnreachable(address, f"{error}; check `ray status`, or leave --cluster out to work on this machine") from error
-    except Exception as error:  # what Ray raises where the node it starts dies on the way has no type of its own
+        raise ClusterUnreachable(
+            address, f"{error}; check `ray status`, or leave --cluster out to work on this machine"
+        ) from error
+    except (
+        Exception
+    ) as error:  # what Ray raises where the node it starts dies on the way has no type of its own
         ray.shutdown()
         raise NodeLost(f"Ray's node, while it was started ({str(error).splitlines()[0]}),") from error
     except BaseException:  # somebody does not wait for it: what has been started so far is ended
@@ -136,7 +162,9 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
 
 
 def _keep_off_standard_output() -> None:
-    """Have the node's errors, such as that a worker died, logged: Ray prints them among the results, and has no switch for that."""
+    """Have the node's errors, such as that a worker died, logged: Ray prints them among the results, and
+    has no switch for that.
+    """
     from ray._private import worker
 
     def log_them(told: Mapping[str, Any], **_: Any) -> None:
@@ -148,10 +176,12 @@ def _keep_off_standard_output() -> None:
 
 @contextlib.contextmanager
 def _without_log_level_note() -> Iterator[None]:
-    """Hold standard error back and hand it on without what Ray's C++ side logs, such as that its log level was set.
+    """Hold standard error back and hand it on without what Ray's C++ side logs, such as that its log level
+    was set.
 
-    It writes past Python, to descriptor 2: a line whenever RAY_BACKEND_LOG_LEVEL is set (without that variable a warning about every actor
-    pool instead), and several while a cluster does not answer, which we tell in our own words.
+    It writes past Python, to descriptor 2: a line whenever RAY_BACKEND_LOG_LEVEL is set (without that
+    variable a warning about every actor pool instead), and several while a cluster does not answer, which we
+    tell in our own words.
     """
     sys.stderr.flush()
     real = os.dup(2)
@@ -173,11 +203,16 @@ def _without_log_level_note() -> Iterator[None]:
 def _session(*, started: bool) -> Session:
     import ray
 
-    return Session(ray_inventory(), started, ray.get_runtime_context().get_node_id(), _own_raylet() if started else None)
+    return Session(
+        ray_inventory(), started, ray.get_runtime_context().get_node_id(), _own_raylet() if started else None
+    )
 
 
 def _own_raylet() -> int | None:
-    return next((process.pid for process in psutil.Process().children(recursive=True) if process.name() == "raylet"), None)
+    return next(
+        (process.pid for process in psutil.Process().children(recursive=True) if process.name() == "raylet"),
+        None,
+    )
 
 
 def _is_running(pid: int) -> bool:
@@ -188,7 +223,8 @@ def _is_running(pid: int) -> bool:
 
 
 def reachable(address: str) -> str:
-    """The HOST:PORT that `address` stands for, once it answers as Ray's servers do; raises `ClusterUnreachable` within seconds.
+    """The HOST:PORT that `address` stands for, once it answers as Ray's servers do; raises
+    `ClusterUnreachable` within seconds.
 
     Ray itself waits 20 s for an answer or on a missing token, and never says why.
     """
@@ -199,24 +235,36 @@ def reachable(address: str) -> str:
             pass
     except (OSError, ValueError) as error:
         raise ClusterUnreachable(
-            address, f"{target} does not answer ({error}); start one with `ray start --head`, or check the address"
+            address,
+            f"{target} does not answer ({error}); start one with `ray start --head`, or check the address",
         ) from error
     if not (_uses_tls() or _answers_as_ray(f"{host}:{port or RAY_PORT}")):
-        raise ClusterUnreachable(address, f"{target} does not answer as a Ray cluster does; check the address and its port")
+        raise ClusterUnreachable(
+            address, f"{target} does not answer as a Ray cluster does; check the address and its port"
+        )
     if os.environ.get("RAY_AUTH_MODE") == "token" and not _token_there():
-        raise ClusterUnreachable(address, "it asks for a token and there is none; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH")
+        raise ClusterUnreachable(
+            address, "it asks for a token and there is none; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
+        )
     return address if address.startswith("ray://") else target
 
 
 def _answers_as_ray(target: str) -> bool:
-    """Whether a server answers to gRPC, be it with a refusal; a proxy or a firewall may accept any connection and know nobody behind it."""
+    """Whether a server answers to gRPC, be it with a refusal; a proxy or a firewall may accept any
+    connection and know nobody behind it.
+    """
     import grpc
 
     with grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
             channel.unary_unary(_CHECK_ALIVE)(b"", timeout=ANSWER_SECONDS)
         except grpc.RpcError as error:
-            nobody = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
+            nobody = (
+                grpc.StatusCode.UNAVAILABLE,
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                grpc.StatusCode.UNKNOWN,
+                grpc.StatusCode.INTERNAL,
+            )
             return error.code() not in nobody and _NO_SERVICE not in (error.details() or "")
     return True
 
@@ -235,7 +283,10 @@ def _running_here() -> str:
     """Address of the cluster that runs on this machine, as `ray start` noted it."""
     noted = os.environ.get("RAY_ADDRESS") or _noted_address()
     if not noted:
-        raise ClusterUnreachable("auto", "no cluster runs on this machine; start one with `ray start --head`, or leave --cluster out")
+        raise ClusterUnreachable(
+            "auto",
+            "no cluster runs on this machine; start one with `ray start --head`, or leave --cluster out",
+        )
     return noted.removeprefix("ray://")
 
 

@@ -12,11 +12,14 @@ SESSION_SOCKET: Final = "/ray/session_2026-01-02_03-04-05_678901_1234567/sockets
 
 
 def require_short_temp_folder() -> None:
-    """Raises `TempFolderTooLong` where the path of a Ray session's sockets would be longer than a socket's may be.
+    """Raises `TempFolderTooLong` where the path of a Ray session's sockets would be longer than a socket's
+    may be.
 
     Ray takes RAY_TMPDIR, else TMPDIR on Linux, else /tmp (`ray._private.utils.get_user_temp_dir`).
     """
-    name, folder = next(((name, os.environ[name]) for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), ("", ""))
+    name, folder = next(
+        ((name, os.environ[name]) for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), ("", "")
+    )
     most = SOCKET_BYTES - len(SESSION_SOCKET)
     if len(os.fsencode(folder)) > most:
         raise TempFolderTooLong(name, folder, most)

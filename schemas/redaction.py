@@ -1,4 +1,6 @@
-"""What is taken out of text before it is kept or shown: secrets, and characters that not every store has a form for."""
+"""What is taken out of text before it is kept or shown: secrets, and characters that not every store has
+a form for.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _SECRETS: Final = tuple(
     )
 )
 
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")  # NUL, and lone surrogates, as in file names that are not UTF-8
+_UNSTORABLE: Final = re.compile(
+    "[\0\ud800-\udfff]"
+)  # NUL, and lone surrogates, as in file names that are not UTF-8
 
 
 def is_storable(text: str) -> bool:
@@ -26,17 +30,23 @@ def is_storable(text: str) -> bool:
 
 
 def storable(text: str) -> str:
-    """The text with U+FFFD for each NUL character and each lone surrogate: PostgreSQL has no form for them, SQLite not for the latter."""
+    """The text with U+FFFD for each NUL character and each lone surrogate: PostgreSQL has no form for
+    them, SQLite not for the latter.
+    """
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def keepable(text: str | None) -> str | None:
-    """Free text, such as of an error, as it is kept: without secrets, and such that every store can hold it."""
+    """Free text, such as of an error, as it is kept: without secrets, and such that every store can hold
+    it.
+    """
     return text and storable(redacted(text))
 
 
 def redacted(text: str) -> str:
-    """The text with passwords in URLs, hub tokens, `token=...` and the like, and authorization headers blotted out."""
+    """The text with passwords in URLs, hub tokens, `token=...` and the like, and authorization headers
+    blotted out.
+    """
     for secret in _SECRETS:
         text = secret.sub(rf"\g<shown>{_HIDDEN}", text)
     return text

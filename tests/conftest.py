@@ -1,4 +1,6 @@
-"""What every level of the suite shares: the folder of real clips, one Ray session, and a machine without a network."""
+"""What every level of the suite shares: the folder of real clips, one Ray session, and a machine without
+a network.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
-OFFLINE = Path(__file__).parent / "support" / "sitecustomize" / "offline"  # put on PYTHONPATH: no process below may leave this machine
+OFFLINE = (
+    Path(__file__).parent / "support" / "sitecustomize" / "offline"
+)  # put on PYTHONPATH: no process below may leave this machine
 IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
@@ -24,7 +28,9 @@ LEVELS = ("acceptance", "integration", "contract", "unit")  # the longest files 
 
 
 class Skips:
-    """A skip would hide a hole where everything is there to run every test: there it fails the session, on however many workers."""
+    """A skip would hide a hole where everything is there to run every test: there it fails the session,
+    on however many workers.
+    """
 
     def __init__(self) -> None:
         self._nodeids: list[str] = []
@@ -43,8 +49,12 @@ class Skips:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ["VAENGINE_WHEELS"] = "0"  # preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`
-    if IN_CI and SHARED.is_dir() and not _is_worker(config):  # workers report to the session that started them
+    os.environ["VAENGINE_WHEELS"] = (
+        "0"  # preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`
+    )
+    if (
+        IN_CI and SHARED.is_dir() and not _is_worker(config)
+    ):  # workers report to the session that started them
         config.pluginmanager.register(Skips())
 
 
@@ -59,12 +69,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     gpu_tests = [item for item in items if item.get_closest_marker("gpu")]
     if gpu_tests and not IN_GPU_JOB and not _has_gpu():
         for item in gpu_tests:
-            item.add_marker(pytest.mark.skip(reason="needs a GPU; in a job that has one set GPU_JOB=1, and it fails rather than skips"))
+            item.add_marker(
+                pytest.mark.skip(
+                    reason="needs a GPU; in a job that has one set GPU_JOB=1, and it fails rather than skips"
+                )
+            )
     if SHARED.is_dir():
         return
     for item in items:
         if item.get_closest_marker("shared"):
-            item.add_marker(pytest.mark.skip(reason=f"needs the folder {SHARED.name!r} beside the checkout (real clips, golden lists)"))
+            item.add_marker(
+                pytest.mark.skip(
+                    reason=f"needs the folder {SHARED.name!r} beside the checkout (real clips, golden lists)"
+                )
+            )
 
 
 def _level(item: pytest.Item) -> int:
@@ -80,7 +98,9 @@ def _has_gpu() -> bool:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, empty_cache: Path) -> None:
-    """The developer's own VAENGINE_* variables and weights must not change a test, and no test asks the network for any."""
+    """The developer's own VAENGINE_* variables and weights must not change a test, and no test asks the
+    network for any.
+    """
     for name in [name for name in os.environ if name.startswith("VAENGINE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("VAENGINE_OFFLINE", "1")
@@ -123,7 +143,9 @@ def ray_session() -> Iterator[Session]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> str:
-    """URL of the suite's PostgreSQL server, which is started by the first test that asks and ends with this process."""
+    """URL of the suite's PostgreSQL server, which is started by the first test that asks and ends with
+    this process.
+    """
     from tests.support.postgres import server_url
 
     return server_url()
@@ -150,7 +172,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @dataclass(frozen=True)
 class Offline:
-    """A machine without a network for subprocesses: start them with `environment`, then ask what they tried."""
+    """A machine without a network for subprocesses: start them with `environment`, then ask what they
+    tried.
+    """
 
     environment: dict[str, str]
     told: Path
@@ -172,4 +196,6 @@ def offline(tmp_path: Path) -> Offline:
     """For subprocesses that may not leave this machine."""
     told = tmp_path / "offline.txt"
     paths = [str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return Offline({**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OFFLINE_TEST_ATTEMPTS": str(told)}, told)
+    return Offline(
+        {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OFFLINE_TEST_ATTEMPTS": str(told)}, told
+    )

@@ -7,7 +7,8 @@ for _sister in ("schemas", "actors", "cluster"):
     _found = importlib.import_module(_sister)
     if not getattr(_found, "__vaengine__", False):
         raise ImportError(
-            f"vaengine needs its own package {_sister!r}, but Python found {_found.__file__ or _found.__path__} first: "
+            f"vaengine needs its own package {_sister!r}, but Python found "
+            f"{_found.__file__ or _found.__path__} first: "
             "rename that folder, or start from another directory"
         )
 

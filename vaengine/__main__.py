@@ -1,4 +1,7 @@
-"""The command, also as `python -m vaengine`. It is loaded here, so that Ctrl-C while that goes on is no traceback either."""
+"""The command, also as `python -m vaengine`.
+
+It is loaded here, so that Ctrl-C while that goes on is no traceback either.
+"""
 
 import sys
 

@@ -1,8 +1,9 @@
-"""A real clip for `make demo`, rendered from what ships inside installed packages: photographs and a recording of two people.
+"""A real clip for `make demo`, rendered from what ships inside installed packages: photographs and a
+recording of two people.
 
-Slow pans and zooms over four shots with hard cuts between them: three scene changes to find, and people of a size that OpenCV's
-detector can see. The photographs are those of ultralytics and insightface, the conversation is pyannote.audio's sample. The same packages
-give the same bytes on every run.
+Slow pans and zooms over four shots with hard cuts between them: three scene changes to find, and people of a
+size that OpenCV's detector can see. The photographs are those of ultralytics and insightface, the
+conversation is pyannote.audio's sample. The same packages give the same bytes on every run.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ BACKGROUND: Final = (24, 24, 24)  # shown where a view reaches beyond its photog
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Sound inside an installed package: the file among those of `distribution`, from `start_s` on, as long as the clip lasts."""
+    """Sound inside an installed package: the file among those of `distribution`, from `start_s` on, as
+    long as the clip lasts.
+    """
 
     distribution: str
     file: str
@@ -42,7 +45,9 @@ SOUND_RATE: Final = 16_000
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the camera sees of a photograph: centre and width, all as shares of the photograph's width and height."""
+    """What the camera sees of a photograph: centre and width, all as shares of the photograph's width and
+    height.
+    """
 
     x: float
     y: float
@@ -50,7 +55,12 @@ class View:
 
     def towards(self, other: View, share: float) -> View:
         """The view `share` (0..1) of the way to `other`."""
-        return View(*(a + (b - a) * share for a, b in ((self.x, other.x), (self.y, other.y), (self.width, other.width))))
+        return View(
+            *(
+                a + (b - a) * share
+                for a, b in ((self.x, other.x), (self.y, other.y), (self.width, other.width))
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +108,17 @@ def recording(sound: Recording) -> Path:
 
 
 def heard(sound: Recording, seconds: float) -> Iterator[av.AudioFrame]:
-    """So many seconds of a recording, mono at `SOUND_RATE`, with times from 0 on; less where it ends before."""
+    """So many seconds of a recording, mono at `SOUND_RATE`, with times from 0 on; less where it ends
+    before.
+    """
     import av
 
     first, count = round(sound.start_s * SOUND_RATE), round(seconds * SOUND_RATE)
     resampler, at = av.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE), 0
     with av.open(str(recording(sound))) as container:
-        for frame in (part for whole in [*container.decode(audio=0), None] for part in resampler.resample(whole)):
+        for frame in (
+            part for whole in [*container.decode(audio=0), None] for part in resampler.resample(whole)
+        ):
             wanted = frame.to_ndarray()[:, max(0, first - at) : max(0, first + count - at)]
             at += frame.samples
             if wanted.shape[1]:
@@ -128,7 +142,10 @@ def seen(picture: Pixels, view: View) -> Pixels:
     scale = WIDTH / (view.width * width)
     shift = (WIDTH / 2 - view.x * width * scale, HEIGHT / 2 - view.y * height * scale)
     affine = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    return np.asarray(cv2.warpAffine(picture, affine, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderValue=BACKGROUND), np.uint8)
+    return np.asarray(
+        cv2.warpAffine(picture, affine, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderValue=BACKGROUND),
+        np.uint8,
+    )
 
 
 def pictures(shot: Shot) -> Iterator[Pixels]:
@@ -144,7 +161,8 @@ def pictures(shot: Shot) -> Iterator[Pixels]:
 
 
 def render_demo_clip(path: Path, shots: Sequence[Shot] = SHOTS, sound: Recording | None = None) -> Path:
-    """Write the clip as MP4 (H.264, 640 x 480, 25 frames a second, 12 s) and return its path; silent without `sound`, else with AAC.
+    """Write the clip as MP4 (H.264, 640 x 480, 25 frames a second, 12 s) and return its path; silent without
+    `sound`, else with AAC.
 
     One encoder thread, so that the same packages give the same bytes. Raises `NotFound`.
     """
@@ -152,7 +170,9 @@ def render_demo_clip(path: Path, shots: Sequence[Shot] = SHOTS, sound: Recording
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "20", "preset": "veryfast", "threads": "1", "g": "50"})
+        stream = container.add_stream(
+            "libx264", rate=FPS, options={"crf": "20", "preset": "veryfast", "threads": "1", "g": "50"}
+        )
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         track = container.add_stream("aac", rate=SOUND_RATE, layout="mono") if sound else None
         for shot in shots:
@@ -190,11 +210,16 @@ def show_results(out: Path) -> str:
     with closing(sqlite3.connect(database.absolute().as_uri() + "?mode=ro", uri=True)) as store:
         answer = store.execute(QUESTION)
         titles = [title for title, *_ in answer.description]
-        rows = [[f"{value:.2f}" if isinstance(value, float) else str(value) for value in row] for row in answer]
+        rows = [
+            [f"{value:.2f}" if isinstance(value, float) else str(value) for value in row] for row in answer
+        ]
     lines = ["  ".join(f"{cell:>12}" for cell in row) for row in [titles, *rows]]
     kinds = ("*.json", "*.vtt", "annotated.mp4", "timeline.png")
     files = "\n".join(f"  {path}" for kind in kinds for path in sorted(out.glob(f"*-*/{kind}")))
-    return f"Database:\n  {database}\nFiles:\n{files}\n\nEach scene and how many persons are in it:\n\n{QUESTION}\n" + "\n".join(lines)
+    return (
+        f"Database:\n  {database}\nFiles:\n{files}\n\nEach scene and how many persons are in "
+        f"it:\n\n{QUESTION}\n" + "\n".join(lines)
+    )
 
 
 def main(folder: Path, *, show: bool) -> str:

@@ -1,4 +1,6 @@
-"""Listening to blocks of sound of any videos at once: each is decoded once, then everything that listens hears the same samples."""
+"""Listening to blocks of sound of any videos at once: each is decoded once, then everything that listens
+hears the same samples.
+"""
 
 from __future__ import annotations
 
@@ -10,43 +12,51 @@ from typing import Protocol
 import numpy as np
 
 from actors.audio.loudness import levels
-from actors.audio.speech_segments import around, speeches_of
+from actors.audio.speech_segments import around, speech_segments
 from actors.audio.voice_activity import VoiceModel, frames_within, reach
 from actors.decoding.audio_decoder import decoded
-from schemas.inference.transcript import Event, Heard, Speech, Turn, Utterance
+from schemas.inference.transcript import AudioAnalysis, AudioEvent, SpeakerTurn, SpeechSegment, Utterance
 from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats32
 from schemas.settings.settings import AudioSettings, Settings
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 
 
 class Recognizer(Protocol):
-    """Text of stretches of speech: one utterance for each, in order, whatever shares its batch; without text where it hears none."""
+    """Text of stretches of speech: one utterance for each, in order, whatever shares its batch; without
+    text where it hears none.
+    """
 
-    def transcribe(self, speeches: Sequence[Speech]) -> list[Utterance]: ...
+    def transcribe(self, speeches: Sequence[SpeechSegment]) -> list[Utterance]: ...
 
 
 class Aligner(Protocol):
     """Times of words: the utterances again, one to one, with their words."""
 
-    def align(self, utterances: Sequence[Utterance], speeches: Sequence[Speech]) -> list[Utterance]: ...
+    def align(
+        self, utterances: Sequence[Utterance], speeches: Sequence[SpeechSegment]
+    ) -> list[Utterance]: ...
 
 
 class Diarizer(Protocol):
-    """Turns of the speakers in `samples`, which begin at `start_s`; and an embedding of each speaker, M x D."""
+    """Turns of the speakers in `samples`, which begin at `start_s`; and an embedding of each speaker, M x
+    D.
+    """
 
-    def turns(self, samples: Floats32, start_s: float) -> tuple[tuple[Turn, ...], Floats32]: ...
+    def turns(self, samples: Floats32, start_s: float) -> tuple[tuple[SpeakerTurn, ...], Floats32]: ...
 
 
 class Classifier(Protocol):
-    """Sound events in windows of `WINDOW_S` seconds, which are regular since the first sample, in `samples` that begin at `start_s`."""
+    """Sound events in windows of `WINDOW_S` seconds, which are regular since the first sample, in
+    `samples` that begin at `start_s`.
+    """
 
     WINDOW_S: float
 
-    def events(self, samples: Floats32, start_s: float) -> tuple[Event, ...]: ...
+    def events(self, samples: Floats32, start_s: float) -> tuple[AudioEvent, ...]: ...
 
 
-class Hearing:
+class AudioAnalyzer:
     """Everything that listens; what is None is not asked for."""
 
     def __init__(
@@ -62,26 +72,30 @@ class Hearing:
         self._voice, self._recognizer, self._aligner = voice, recognizer, aligner
         self._diarizer, self._classifier, self._settings = diarizer, classifier, settings
 
-    def listen(self, blocks: Sequence[SoundBlock]) -> list[Heard | Exception]:
+    def listen(self, blocks: Sequence[AudioBlock]) -> list[AudioAnalysis | Exception]:
         """What was heard in each block, or why nothing was: a fault of one is none of the others'."""
-        answers: list[Heard | Exception] = []
+        answers: list[AudioAnalysis | Exception] = []
         listened = [self._guarded(block) for block in blocks]
         spoken = iter(self._texts([speech for _, speeches in listened for speech in speeches]))
         for heard, speeches in listened:
             said = [next(spoken) for _ in speeches]
             fault = next((text for text in said if isinstance(text, Exception)), None)
             texts = tuple(text for text in said if isinstance(text, Utterance) and text.text.strip())
-            answers.append(heard if isinstance(heard, Exception) else fault or replace(heard, utterances=texts))
+            answers.append(
+                heard if isinstance(heard, Exception) else fault or replace(heard, utterances=texts)
+            )
         return answers
 
-    def _guarded(self, block: SoundBlock) -> tuple[Heard | Exception, tuple[Speech, ...]]:
+    def _guarded(self, block: AudioBlock) -> tuple[AudioAnalysis | Exception, tuple[SpeechSegment, ...]]:
         try:
             return self._listened(block)
         except Exception as error:  # noqa: BLE001 handed on as this block's answer
             return error, ()
 
-    def _listened(self, block: SoundBlock) -> tuple[Heard, tuple[Speech, ...]]:
-        """All but the texts of a block, which is decoded once; and its stretches of speech, where they are to be recognized."""
+    def _listened(self, block: AudioBlock) -> tuple[AudioAnalysis, tuple[SpeechSegment, ...]]:
+        """All but the texts of a block, which is decoded once; and its stretches of speech, where they
+        are to be recognized.
+        """
         low, high = around(block) if self._recognizer else (block.first, block.stop)
         begin, end = reach(low, high)
         samples, is_lost = decoded(block.path, block.sound, begin, max(end, self._events_end(block)))
@@ -89,8 +103,12 @@ class Hearing:
         frames, scores = self._voice.scores(low, high, block.sound.samples, samples, begin)
         mine = np.isin(frames, frames_within(block.first, block.stop))
         rms, peak = levels(samples[own])
-        turns, speakers = self._diarizer.turns(samples[own], start_s) if self._diarizer else ((), np.zeros((0, 0), np.float32))
-        heard = Heard(
+        turns, speakers = (
+            self._diarizer.turns(samples[own], start_s)
+            if self._diarizer
+            else ((), np.zeros((0, 0), np.float32))
+        )
+        heard = AudioAnalysis(
             voice_frames=frames[mine],
             voice=scores[mine],
             seconds=np.arange(len(rms), dtype=np.int64) + block.first // SAMPLE_RATE,
@@ -101,33 +119,45 @@ class Hearing:
             events=self._events(block, samples[own.start :]),
             lost=int(is_lost[own].sum()),
         )
-        speeches = speeches_of(block, frames, scores, samples, begin, self._settings) if self._recognizer else ()
+        speeches = (
+            speech_segments(block, frames, scores, samples, begin, self._settings) if self._recognizer else ()
+        )
         return heard, speeches
 
-    def _events_end(self, block: SoundBlock) -> int:
+    def _events_end(self, block: AudioBlock) -> int:
         """Where the last window of sound events that begins in the block may end."""
         window_s = self._classifier.WINDOW_S if self._classifier else 0.0
         return min(block.sound.samples, block.stop + math.ceil(window_s * SAMPLE_RATE))
 
-    def _events(self, block: SoundBlock, samples: Floats32) -> tuple[Event, ...]:
-        """Sound events in windows that begin in the block; `samples` begin with it and hold all of its last window."""
+    def _events(self, block: AudioBlock, samples: Floats32) -> tuple[AudioEvent, ...]:
+        """Sound events in windows that begin in the block; `samples` begin with it and hold all of its
+        last window.
+        """
         if self._classifier is None:
             return ()
-        events = self._classifier.events(samples[: self._events_end(block) - block.first], block.first / SAMPLE_RATE)
+        events = self._classifier.events(
+            samples[: self._events_end(block) - block.first], block.first / SAMPLE_RATE
+        )
         return tuple(event for event in events if event.start_s * SAMPLE_RATE < block.stop)
 
-    def _texts(self, speeches: Sequence[Speech]) -> list[Utterance | Exception]:
-        """Texts of all stretches, batched across blocks; where a batch fails each is tried alone, so that only the culprit is blamed."""
+    def _texts(self, speeches: Sequence[SpeechSegment]) -> list[Utterance | Exception]:
+        """Texts of all stretches, batched across blocks; where a batch fails each is tried alone, so that
+        only the culprit is blamed.
+        """
         if self._recognizer is None or not speeches:
             return []
         try:
             texts = self._recognizer.transcribe(speeches)
             return list(self._aligner.align(texts, speeches) if self._aligner else texts)
         except Exception as error:  # noqa: BLE001 handed on as the answer of the block it belongs to
-            return [error] if len(speeches) == 1 else [text for speech in speeches for text in self._texts([speech])]
+            return (
+                [error]
+                if len(speeches) == 1
+                else [text for speech in speeches for text in self._texts([speech])]
+            )
 
 
-def hearing(settings: Settings, *, threads: int = 1) -> Hearing:
+def audio_analyzer(settings: Settings, *, threads: int = 1) -> AudioAnalyzer:
     """All that fitted settings ask for, loaded; raises `ModelError`s."""
     audio = settings.audio
     recognizer: Recognizer | None = None
@@ -150,4 +180,6 @@ def hearing(settings: Settings, *, threads: int = 1) -> Hearing:
         from actors.audio.audio_events import EventClassifier
 
         classifier = EventClassifier(settings, threads=threads)
-    return Hearing(VoiceModel(threads=threads), recognizer, aligner, diarizer, classifier, settings=audio)
+    return AudioAnalyzer(
+        VoiceModel(threads=threads), recognizer, aligner, diarizer, classifier, settings=audio
+    )

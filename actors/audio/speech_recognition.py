@@ -1,6 +1,8 @@
-"""Text of speech by a Whisper model in CTranslate2's form, run the way whisperX runs it: whole stretches in batches.
+"""Text of speech by a Whisper model in CTranslate2's form, run the way whisperX runs it: whole stretches in
+batches.
 
-Source: Radford et al., Robust speech recognition via large-scale weak supervision, 2022; Bain et al., WhisperX, Interspeech 2023.
+Source: Radford et al., Robust speech recognition via large-scale weak supervision, 2022; Bain et al.,
+WhisperX, Interspeech 2023.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ import numpy as np
 from actors.audio.word_attention import timed_words
 from actors.model_files.files import digest_of
 from actors.model_files.huggingface import NEEDED
-from actors.model_files.telemetry import discreet
+from actors.model_files.telemetry import telemetry_off
 from schemas.errors import DamagedWeights, InvalidSetting, ModelError, WrongDigest
-from schemas.inference.transcript import Speech, Utterance, Word
+from schemas.inference.transcript import RecognizedWord, SpeechSegment, Utterance
 from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats32
 from schemas.settings.models import digest_of_parts
@@ -28,13 +30,22 @@ BATCH: Final = {"cpu": 1, "cuda": 16}  # on a processor more at once gains nothi
 COMPUTE_TYPE: Final = {"cpu": "int8", "cuda": "float16"}  # of auto: faster-whisper's usual ones
 WINDOW: Final = 30 * SAMPLE_RATE  # samples that Whisper hears at once
 MELS: Final = 80  # of models that do not say
-LOADED: Final = ("config.json", "model.bin", "preprocessor_config.json", "tokenizer.json", "vocabulary.json", "vocabulary.txt")
+LOADED: Final = (
+    "config.json",
+    "model.bin",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "vocabulary.json",
+    "vocabulary.txt",
+)
 
 
 class SpeechRecognizer:
-    """Texts of stretches of speech; a stretch's text depends on nothing but its samples. With `audio.word_times` attention words are timed.
+    """Texts of stretches of speech; a stretch's text depends on nothing but its samples. With
+    `audio.word_times` attention words are timed.
 
-    Batches have one shape, a short one is filled up with its last stretch. Raises `WrongDigest`, `DamagedWeights`, `ModelError`.
+    Batches have one shape, a short one is filled up with its last stretch. Raises `WrongDigest`,
+    `DamagedWeights`, `ModelError`.
     """
 
     def __init__(self, settings: Settings, *, threads: int = 1) -> None:
@@ -42,33 +53,42 @@ class SpeechRecognizer:
         self._device = device_of(audio.device)
         self.batch_size = BATCH[self._device]
         compute_type = COMPUTE_TYPE[self._device] if audio.compute_type == "auto" else audio.compute_type
-        self._model = whisper(_sound_folder(audio.model, audio.model_sha256), self._device, compute_type, threads)
+        self._model = whisper(
+            _sound_folder(audio.model, audio.model_sha256), self._device, compute_type, threads
+        )
         self._options = options(audio.beam_size)
         self._language = _spoken(self._model, audio.language)
         self._times_words = audio.words and audio.word_times == "attention"
         self._tokenizers: dict[str, Any] = {}
 
-    def transcribe(self, speeches: Sequence[Speech]) -> list[Utterance]:
-        """One utterance for each stretch of at most 30 s, in order; its text is empty where nothing is understood."""
+    def transcribe(self, speeches: Sequence[SpeechSegment]) -> list[Utterance]:
+        """One utterance for each stretch of at most 30 s, in order; its text is empty where nothing is
+        understood.
+        """
         return [
             utterance
             for first in range(0, len(speeches), self.batch_size)
             for utterance in self._transcribed(speeches[first : first + self.batch_size])
         ]
 
-    def _transcribed(self, speeches: Sequence[Speech]) -> list[Utterance]:
+    def _transcribed(self, speeches: Sequence[SpeechSegment]) -> list[Utterance]:
         filled = [*speeches, *[speeches[-1]] * (self.batch_size - len(speeches))]
         encoded = self._model.encode(np.stack([self._features(speech) for speech in filled]))
         languages = self._languages(encoded)[: len(speeches)]
         texts = {language: self._texts(encoded, language) for language in sorted(set(languages))}
-        words = {language: self._words(encoded, language, [text for text, _ in said], filled) for language, said in texts.items()}
+        words = {
+            language: self._words(encoded, language, [text for text, _ in said], filled)
+            for language, said in texts.items()
+        }
         return [
             replace(_utterance(speech, *texts[language][row], language), words=words[language][row])
             for row, (speech, language) in enumerate(zip(speeches, languages, strict=True))
         ]
 
-    def _features(self, speech: Speech) -> Floats32:
-        """Mels x 3000 float32, in silence from where the stretch ends; raises `ValueError` where it is longer than 30 s."""
+    def _features(self, speech: SpeechSegment) -> Floats32:
+        """Mels x 3000 float32, in silence from where the stretch ends; raises `ValueError` where it is
+        longer than 30 s.
+        """
         from whisperx.audio import log_mel_spectrogram
 
         if len(speech.samples) > WINDOW + 1:  # both ends of a stretch are rounded to samples
@@ -88,7 +108,9 @@ class SpeechRecognizer:
         said = self._model.generate_segment_batched(encoded, self._tokenizer(language), self._options)
         return list(zip(said["text"], said["avg_logprob"], strict=True))
 
-    def _words(self, encoded: Any, language: str, texts: Sequence[str], speeches: Sequence[Speech]) -> list[tuple[Word, ...]]:
+    def _words(
+        self, encoded: Any, language: str, texts: Sequence[str], speeches: Sequence[SpeechSegment]
+    ) -> list[tuple[RecognizedWord, ...]]:
         """Words of each row with their times, where Whisper's attention is to tell them."""
         if not self._times_words:
             return [()] * len(texts)
@@ -99,21 +121,26 @@ class SpeechRecognizer:
 
         if language not in self._tokenizers:
             model = self._model
-            self._tokenizers[language] = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+            self._tokenizers[language] = Tokenizer(
+                model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language
+            )
         return self._tokenizers[language]
 
 
-def _utterance(speech: Speech, text: str, log_probability: float, language: str) -> Utterance:
+def _utterance(speech: SpeechSegment, text: str, log_probability: float, language: str) -> Utterance:
     end_s = speech.start_s + len(speech.samples) / SAMPLE_RATE
-    return Utterance(speech.start_s, end_s, text.strip(), language, confidence=min(1.0, math.exp(log_probability)))
+    return Utterance(
+        speech.start_s, end_s, text.strip(), language, confidence=min(1.0, math.exp(log_probability))
+    )
 
 
 def whisper(folder: Path, device: str, compute_type: str, threads: int) -> Any:
-    """whisperX's model, which takes what is encoded already too, so that a language is found out without encoding twice.
+    """whisperX's model, which takes what is encoded already too, so that a language is found out without
+    encoding twice.
 
     Raises `DamagedWeights`.
     """
-    with discreet(alone=True):
+    with telemetry_off(alone=True):
         import ctranslate2
         import whisperx.asr
 
@@ -122,9 +149,17 @@ def whisper(folder: Path, device: str, compute_type: str, threads: int) -> Any:
                 return features if isinstance(features, ctranslate2.StorageView) else super().encode(features)
 
         try:
-            return Whisper(str(folder), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True)
+            return Whisper(
+                str(folder),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=threads,
+                local_files_only=True,
+            )
         except (RuntimeError, ValueError) as error:  # CTranslate2 tells everything by these
-            raise DamagedWeights(str(folder), f"CTranslate2 cannot load it ({str(error).splitlines()[0]})") from error
+            raise DamagedWeights(
+                str(folder), f"CTranslate2 cannot load it ({str(error).splitlines()[0]})"
+            ) from error
 
 
 def options(beam_size: int) -> Any:
@@ -171,16 +206,24 @@ def device_of(told: str) -> str:
 
 
 def model_digest(folder: Path) -> str:
-    """sha256 (hex) of the sorted names and contents of what is loaded of a model; raises `DamagedWeights` where part of it is missing."""
+    """sha256 (hex) of the sorted names and contents of what is loaded of a model; raises `DamagedWeights`
+    where part of it is missing.
+    """
     missing = [name for name in NEEDED["whisper"] if not (folder / name).is_file()]
     if missing:
-        raise DamagedWeights(str(folder), f"there is no {' and no '.join(missing)}; a Whisper model in CTranslate2's form has them")
+        raise DamagedWeights(
+            str(folder),
+            f"there is no {' and no '.join(missing)}; a Whisper model in CTranslate2's form has them",
+        )
     return digest_of_parts((name, digest_of(folder / name)) for name in LOADED if (folder / name).is_file())
 
 
 def _sound_folder(named: str | None, sha256: str | None) -> Path:
     if named is None or not Path(named).is_dir():
-        raise ModelError(f"audio.model={named}", "no folder has been settled on; it has to be at the same place on every machine")
+        raise ModelError(
+            f"audio.model={named}",
+            "no folder has been settled on; it has to be at the same place on every machine",
+        )
     found = model_digest(Path(named))
     if sha256 not in (None, found):
         raise WrongDigest(named, found, sha256)
@@ -188,12 +231,15 @@ def _sound_folder(named: str | None, sha256: str | None) -> Path:
 
 
 def _spoken(model: Any, told: str | None) -> str | None:
-    """The language to be used, None to find it out; raises `InvalidSetting` for one that the model does not know."""
+    """The language to be used, None to find it out; raises `InvalidSetting` for one that the model does
+    not know.
+    """
     known = model.supported_languages
     if told is not None and told not in known:
         raise InvalidSetting(
             "audio.language",
             told,
-            f"the model knows {', '.join(known) if len(known) < 5 else f'{len(known)} languages by their codes, such as en'}",
+            "the model knows "
+            f"{', '.join(known) if len(known) < 5 else f'{len(known)} languages by their codes, such as en'}",
         )
     return told or (known[0] if len(known) == 1 else None)

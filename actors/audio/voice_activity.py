@@ -1,4 +1,6 @@
-"""Where somebody speaks: scores of voice activity on windows that lie on a grid from the first sample, and stretches of voice from them."""
+"""Where somebody speaks: scores of voice activity on windows that lie on a grid from the first sample,
+and stretches of voice from them.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,11 @@ WEIGHTS: Final = np.hamming(FRAMES)  # the middle of a window counts most
 
 
 class VoiceModel:
-    """Scores of voice activity, those that whisperX has of the whole sound (within 1e-6), from any part of it.
+    """Scores of voice activity, those that whisperX has of the whole sound (within 1e-6), from any part of
+    it.
 
-    Raises `DamagedWeights` where the wheel's file is not what it was. Source: Bredin and Laurent, End-to-end speaker segmentation,
-    Interspeech 2021, aggregated as pyannote.audio's `Inference` does.
+    Raises `DamagedWeights` where the wheel's file is not what it was. Source: Bredin and Laurent, End-to-end
+    speaker segmentation, Interspeech 2021, aggregated as pyannote.audio's `Inference` does.
     """
 
     def __init__(self, *, threads: int = 1) -> None:
@@ -35,20 +38,27 @@ class VoiceModel:
         self._torch: Any = torch
         self._network = VoiceNetwork()
 
-    def scores(self, first: int, stop: int, total: int, samples: Floats32, begin: int) -> tuple[Ints, Floats32]:
-        """Ordinals and scores (0..1) of the frames that begin in samples `[first, stop)` of a sound of `total`.
+    def scores(
+        self, first: int, stop: int, total: int, samples: Floats32, begin: int
+    ) -> tuple[Ints, Floats32]:
+        """Ordinals and scores (0..1) of the frames that begin in samples `[first, stop)` of a sound of
+        `total`.
 
-        `samples` hold the sound from sample `begin` on, zeros outside it; they must reach a window beyond both ends (`reach`).
+        `samples` hold the sound from sample `begin` on, zeros outside it; they must reach a window beyond
+        both ends (`reach`).
         """
         frames = frames_within(first, stop)
         windows = windows_of(frames, total)
-        heard = self._heard({number: samples[number * STEP - begin :][:WINDOW] for number in windows.tolist()})
+        heard = self._heard(
+            {number: samples[number * STEP - begin :][:WINDOW] for number in windows.tolist()}
+        )
         return frames, aggregated(frames, windows, heard)
 
     def _heard(self, windows: dict[int, Floats32]) -> Floats32:
         """FRAMES scores of each window: the surest of the voices that the network tells apart.
 
-        A window has the same place in its batch whoever asks for it, since arithmetic may differ in the last bit from place to place.
+        A window has the same place in its batch whoever asks for it, since arithmetic may differ in the last
+        bit from place to place.
         """
         found: list[Floats32] = []
         for row in dict.fromkeys(number // BATCH for number in windows):
@@ -78,7 +88,8 @@ def frames_within(first: int, stop: int) -> Ints:
 
 
 def windows_of(frames: Ints, total: int) -> Ints:
-    """Ordinals of the windows in which any of these consecutive frames is heard, of a sound of `total` samples.
+    """Ordinals of the windows in which any of these consecutive frames is heard, of a sound of `total`
+    samples.
 
     There are as many windows as fit, and one more, filled up with silence, for what is left.
     """
@@ -96,7 +107,9 @@ def window_frames(windows: Ints) -> Ints:
 
 
 def aggregated(frames: Ints, windows: Ints, heard: Floats32) -> Floats32:
-    """The mean of what the windows say of each frame, weighted by a Hamming window; `heard` is windows x FRAMES."""
+    """The mean of what the windows say of each frame, weighted by a Hamming window; `heard` is windows x
+    FRAMES.
+    """
     low = int(frames[0]) if len(frames) else 0
     total, weight = np.zeros(len(frames), np.float32), np.zeros(len(frames), np.float32)
     for start, scores in zip(window_frames(windows).tolist(), heard, strict=True):
@@ -113,10 +126,12 @@ def middles_s(frames: Ints) -> Floats:
 
 
 def voiced(frames: Ints, scores: Floats32, onset: float, offset: float) -> list[tuple[float, float, float]]:
-    """Stretches of voice `[start_s, end_s)` in seconds since the first sample, with their mean score, in order.
+    """Stretches of voice `[start_s, end_s)` in seconds since the first sample, with their mean score, in
+    order.
 
-    Voice begins above `onset` and ends below `offset`, or where frames are missing. Source: Gelly and Gauvain, Minimum word error training
-    of RNN-based voice activity detection, Interspeech 2015, without padding, as whisperX's `Binarize`.
+    Voice begins above `onset` and ends below `offset`, or where frames are missing. Source: Gelly and
+    Gauvain, Minimum word error training of RNN-based voice activity detection, Interspeech 2015, without
+    padding, as whisperX's `Binarize`.
     """
     times = middles_s(frames)
     return [
@@ -126,8 +141,12 @@ def voiced(frames: Ints, scores: Floats32, onset: float, offset: float) -> list[
     ]
 
 
-def spans(scores: Sequence[float], onset: float, offset: float, *, base: int = 0, is_going_on: bool = False) -> list[tuple[int, int]]:
-    """Places `[first, stop)` between the score that begins a voice and the one that ends it, or the last one; counted from `base`."""
+def spans(
+    scores: Sequence[float], onset: float, offset: float, *, base: int = 0, is_going_on: bool = False
+) -> list[tuple[int, int]]:
+    """Places `[first, stop)` between the score that begins a voice and the one that ends it, or the last
+    one; counted from `base`.
+    """
     found: list[tuple[int, int]] = []
     first = 0 if is_going_on and len(scores) else None
     for at, score in enumerate(scores):

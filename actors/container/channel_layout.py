@@ -1,7 +1,8 @@
 """Where the channels of a sound stream are, in a form that PyAV can hold.
 
-PyAV 18 hands out a custom layout (`av_channel_layout_describe` gives `2 channels (FR+FL)`) without a copy of its list of channels: the list
-is freed by whoever looked, and again by the stream. Whoever touches a stream of sound looks through `channels_of` first.
+PyAV 18 hands out a custom layout (`av_channel_layout_describe` gives `2 channels (FR+FL)`) without a copy of
+its list of channels: the list is freed by whoever looked, and again by the stream. Whoever touches a stream
+of sound looks through `channels_of` first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,26 @@ from typing import Any, Final
 
 # Bits of AV_CH_*: channels of a native layout come in this order.
 NATIVE: Final = (
-    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR"),
+    *(
+        "FL",
+        "FR",
+        "FC",
+        "LFE",
+        "BL",
+        "BR",
+        "FLC",
+        "FRC",
+        "BC",
+        "SL",
+        "SR",
+        "TC",
+        "TFL",
+        "TFC",
+        "TFR",
+        "TBL",
+        "TBC",
+        "TBR",
+    ),
     *("DL", "DR", "WL", "WR", "SDL", "SDR", "LFE2", "TSL", "TSR", "BFC", "BFL", "BFR"),
 )
 CUSTOM: Final = " channels ("  # in the description of a custom layout
@@ -20,7 +40,9 @@ CUSTOM: Final = " channels ("  # in the description of a custom layout
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """How many channels a stream has, 0 where nobody knows; and which of them stands where in a native layout, empty: in its place."""
+    """How many channels a stream has, 0 where nobody knows; and which of them stands where in a native
+    layout, empty: in its place.
+    """
 
     count: int
     order: tuple[int, ...] = ()
@@ -29,8 +51,9 @@ class Channels:
 def channels_of(stream: Any) -> Channels:
     """The channels of a stream of sound; a custom layout of the stream is replaced by a plain one on the way.
 
-    The stream keeps a layout without a list, so the list belongs to the one object that is dropped here, and is freed once. Only PCM comes
-    in the order that the container tells: other decoders have an order of their own.
+    The stream keeps a layout without a list, so the list belongs to the one object that is dropped here, and
+    is freed once. Only PCM comes in the order that the container tells: other decoders have an order of their
+    own.
     """
     context = stream.codec_context
     found = context.layout

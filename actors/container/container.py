@@ -12,15 +12,19 @@ from schemas.errors import EmptyFile, NoFrames, NotAVideo, Unreadable
 if TYPE_CHECKING:
     import av.container
 
-PLAYLISTS: Final = frozenset({"hls", "concat", "dash", "sdp", "rtsp", "imf"})  # they lead to other files: no content of their own
+PLAYLISTS: Final = frozenset(
+    {"hls", "concat", "dash", "sdp", "rtsp", "imf"}
+)  # they lead to other files: no content of their own
 MAX_BROKEN_READS: Final = 64  # errors in a row before the rest of a file is given up
 
 
 @contextmanager
 def opened(path: str) -> Iterator[av.container.InputContainer]:
-    """The file, demuxed, with no other file or network in reach; raises `EmptyFile`, `Unreadable`, `NotAVideo`, `NoFrames`.
+    """The file, demuxed, with no other file or network in reach; raises `EmptyFile`, `Unreadable`,
+    `NotAVideo`, `NoFrames`.
 
-    FFmpeg's own log stays off, as PyAV leaves it. No stream may be touched after the container is closed: PyAV 18 reads freed memory then.
+    FFmpeg's own log stays off, as PyAV leaves it. No stream may be touched after the container is closed:
+    PyAV 18 reads freed memory then.
     """
     import av
 
@@ -46,7 +50,8 @@ def formats_of(container: Any) -> frozenset[str]:
 
 
 def demuxed(container: Any, streams: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[Any]:
-    """Packets of a stream, or of several, from where the container stands, without the empty ones that flush a decoder.
+    """Packets of a stream, or of several, from where the container stands, without the empty ones that flush
+    a decoder.
 
     Damage is skipped and told to `note`. Raises `Unreadable` when the operating system refuses.
     """
@@ -63,7 +68,9 @@ def demuxed(container: Any, streams: Any, note: Callable[[str], None] = lambda _
             return
         except EndOfFile:
             return
-        except IndexError:  # PyAV 18 asks at the end for a stream that began to be sent on the way, and does not know it
+        except (
+            IndexError
+        ):  # PyAV 18 asks at the end for a stream that began to be sent on the way, and does not know it
             return
         except OSError as error:
             raise Unreadable(container.name, error.strerror or str(error)) from error

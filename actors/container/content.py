@@ -15,7 +15,9 @@ def fingerprint_of(path: str) -> str:
     try:
         status = os.stat(path)  # noqa: PTH116  # one call for kind, size and time
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file")
+            raise Unreadable(
+                path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file"
+            )
         if status.st_size == 0:
             raise EmptyFile(path)
         with Path(path).open("rb") as content:
@@ -31,7 +33,8 @@ def content_state(path: str) -> tuple[int, int]:
 
 
 def is_changed(path: str, *, size_bytes: int, mtime_ns: int, fingerprint: str) -> bool:
-    """Whether a file is not what it was any more; not where it has gone, which says nothing about what was read.
+    """Whether a file is not what it was any more; not where it has gone, which says nothing about what was
+    read.
 
     Only where its size or time have changed is it read once more: to touch a file is not to change it.
     """

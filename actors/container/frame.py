@@ -1,4 +1,6 @@
-"""A decoded frame and the ways it is looked at: as stored for scene numbers, and displayed and resized for models."""
+"""A decoded frame and the ways it is looked at: as stored for scene numbers, and displayed and resized
+for models.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,19 @@ SWS_AREA: Final = 0x20
 SWS_ACCURATE_RND: Final = 0x40000
 SWS_BITEXACT: Final = 0x80000
 NATIVE_FILTER: Final = SWS_BILINEAR  # PyAV's default, and so PySceneDetect's
-# Averages all pixels that fall into one, so that what is small does not flicker; rounded alike on every processor.
+# Averages all pixels that fall into one, so that what is small does not flicker; rounded alike on every
+# processor.
 MODEL_FILTER: Final = SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedFrame:
-    """One frame of a video: `number` counts from 0 in presentation order, `pts` is in units of the stream's time base.
+    """One frame of a video: `number` counts from 0 in presentation order, `pts` is in units of the stream's
+    time base.
 
-    `is_trailing` marks the first frame shown after a chunk's last one; `number` is then the next, even where frames in between are lost.
-    The native picture is converted once, when first asked for, and lives as long as the frame.
+    `is_trailing` marks the first frame shown after a chunk's last one; `number` is then the next, even where
+    frames in between are lost. The native picture is converted once, when first asked for, and lives as long
+    as the frame.
     """
 
     number: int
@@ -40,10 +45,11 @@ class DecodedFrame:
     _native: list[Pixels] = field(default_factory=list, init=False, repr=False, compare=False)  # none or one
 
     def bgr(self, *, is_upright: bool = False) -> Pixels:
-        """H x W x 3 uint8 BGR in native size, as stored, not to be written to: bit for bit what PySceneDetect's PyAV backend gives.
+        """H x W x 3 uint8 BGR in native size, as stored, not to be written to: bit for bit what
+        PySceneDetect's PyAV backend gives.
 
-        `is_upright` turns it as its OpenCV backend does (equal bit for bit on 8-bit video). A picture whose size changes within the
-        stream is brought to the native size.
+        `is_upright` turns it as its OpenCV backend does (equal bit for bit on 8-bit video). A picture whose
+        size changes within the stream is brought to the native size.
         """
         if not self._native:
             picture = self._converted("bgr24", self.native_width, self.native_height, NATIVE_FILTER)
@@ -54,11 +60,14 @@ class DecodedFrame:
     def rgb(self, width: int, height: int, filter: Literal["area", "linear"] = "area") -> Pixels:
         """`height` x `width` x 3 uint8 RGB of the displayed picture.
 
-        `area`: one conversion straight from the decoded picture, then turned and mirrored as it is shown. `linear`: the native
-        picture, which scene scores share, turned and then resized by OpenCV: bit for bit what ultralytics makes of 8-bit video.
+        `area`: one conversion straight from the decoded picture, then turned and mirrored as it is shown.
+        `linear`: the native picture, which scene scores share, turned and then resized by OpenCV: bit for bit
+        what ultralytics makes of 8-bit video.
         """
         if filter == "linear":
-            resized: Pixels = cv2.resize(self.bgr(is_upright=True), (width, height), interpolation=cv2.INTER_LINEAR)
+            resized: Pixels = cv2.resize(
+                self.bgr(is_upright=True), (width, height), interpolation=cv2.INTER_LINEAR
+            )
             return np.ascontiguousarray(resized[:, :, ::-1])
         size = (height, width) if self.rotation % 180 else (width, height)
         return self._upright(self._converted("rgb24", *size, MODEL_FILTER))
@@ -67,5 +76,7 @@ class DecodedFrame:
         return upright(picture, self.rotation, mirrored=self.mirrored)
 
     def _converted(self, pixel_format: str, width: int, height: int, interpolation: int) -> Pixels:
-        scaled = self._reformatter.reformat(self.image, width, height, pixel_format, interpolation=interpolation, threads=1)
+        scaled = self._reformatter.reformat(
+            self.image, width, height, pixel_format, interpolation=interpolation, threads=1
+        )
         return np.ascontiguousarray(scaled.to_ndarray())  # rows of odd sizes are padded

@@ -11,17 +11,21 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from actors.container.video_clock import NO_TIME, Stretch, offsets_of, stretch_numbers
+from actors.container.video_clock import NO_TIME, ClockSegment, offsets_of, stretch_numbers
 from schemas.media.frames import Ints
 from schemas.media.video import FrameIndex
 
 NO_PTS: Final = NO_TIME
-# One sample is one picture there, whatever the coding; a transport or program stream may send two fields as two packets.
+# One sample is one picture there, whatever the coding; a transport or program stream may send two fields as
+# two packets.
 SAMPLE_CONTAINERS: Final = frozenset({"mov", "mp4", "matroska", "webm"})
-# DivX's and XviD's note in the stream's user data that two pictures may share one AVI chunk ("packed bitstream").
+# DivX's and XviD's note in the stream's user data that two pictures may share one AVI chunk ("packed
+# bitstream").
 PACKED_BITSTREAM: Final = re.compile(rb"DivX\d+(?:b|Build)\d+p")
 VP8_SHOW_FRAME: Final = 0x10  # RFC 6386, 9.1: bit 4 of a frame's first byte
-MOST_IN_A_TICK: Final = 16  # pictures that a coarse clock shows at once; where there are more, its times say nothing
+MOST_IN_A_TICK: Final = (
+    16  # pictures that a coarse clock shows at once; where there are more, its times say nothing
+)
 
 Bools = npt.NDArray[np.bool_]
 
@@ -32,12 +36,14 @@ def _no_times() -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class PacketTable:
-    """All packets of one stream in decoding order: `pts` int64 (`NO_PTS` where unknown), `keyframe` and `shown` bool, one entry each.
+    """All packets of one stream in decoding order: `pts` int64 (`NO_PTS` where unknown), `keyframe` and
+    `shown` bool, one entry each.
 
-    `dts` int64 are times of decoding (`NO_PTS` where unknown), none where nobody asked. `shown` is False for a packet that is decoded and
-    never shown (before the start of an edit list, a hidden reference picture). `last_duration` is that of the packet shown last,
-    `usual_duration` the middle one of all, 0 if unknown. `made_up`: the times of presentation are those of decoding, though pictures are
-    coded in another order. `begins_whole`: the first shown packet is known to be the first picture that a decoder gives.
+    `dts` int64 are times of decoding (`NO_PTS` where unknown), none where nobody asked. `shown` is False for
+    a packet that is decoded and never shown (before the start of an edit list, a hidden reference picture).
+    `last_duration` is that of the packet shown last, `usual_duration` the middle one of all, 0 if unknown.
+    `made_up`: the times of presentation are those of decoding, though pictures are coded in another order.
+    `begins_whole`: the first shown packet is known to be the first picture that a decoder gives.
     """
 
     pts: Ints
@@ -58,7 +64,12 @@ class PacketTable:
     def tells_no_times(self) -> bool:
         """Whether no time of presentation is to be believed, only the order of the pictures."""
         pts = self.pts[self.shown]
-        return self.made_up or self.packed or not bool((pts != NO_PTS).any()) or _most_alike(pts) > MOST_IN_A_TICK
+        return (
+            self.made_up
+            or self.packed
+            or not bool((pts != NO_PTS).any())
+            or _most_alike(pts) > MOST_IN_A_TICK
+        )
 
     @property
     def decoded_at(self) -> Ints:
@@ -66,14 +77,19 @@ class PacketTable:
         return self.dts if len(self.dts) else np.full(len(self.pts), NO_PTS, np.int64)
 
     def begun(self, pictures: Sequence[int]) -> PacketTable:
-        """The table without the packets that give no picture because the stream begins in the middle of something.
+        """The table without the packets that give no picture because the stream begins in the middle of
+        something.
 
-        `pictures` are the times of the first ones that a decoder gives, ascending. Where they are just those that packets speak of from
-        there on, the rest begins whole.
+        `pictures` are the times of the first ones that a decoder gives, ascending. Where they are just those
+        that packets speak of from there on, the rest begins whole.
         """
         if not pictures:
             return self
-        is_before = (self.pts < pictures[0]) & (self.pts != NO_PTS) & (stretch_numbers(self.dts) == 0 if len(self.dts) else True)
+        is_before = (
+            (self.pts < pictures[0])
+            & (self.pts != NO_PTS)
+            & (stretch_numbers(self.dts) == 0 if len(self.dts) else True)
+        )
         shown = self.shown & ~is_before
         told = np.sort(self.pts[shown & (self.pts <= pictures[-1])])
         return replace(self, shown=shown, begins_whole=np.array_equal(told, pictures))
@@ -134,24 +150,30 @@ def inexact_because(table: PacketTable, containers: frozenset[str]) -> str | Non
     return reason
 
 
-def frame_index(table: PacketTable, containers: frozenset[str], *, step: int, promised: int = 0, scale: int = 1) -> FrameIndex:
+def frame_index(
+    table: PacketTable, containers: frozenset[str], *, step: int, promised: int = 0, scale: int = 1
+) -> FrameIndex:
     """The index of a stream with at least one shown packet.
 
-    `containers` are the names of the container's format, `step` the usual distance of frames (for estimates), `promised` the number of
-    shown frames that the header speaks of, 0 where it does not. Its times, and `step`, are `scale` times as fine as the packets'. The first
-    frame always counts as a keyframe: a decoder that looks for a keyframe before it finds the beginning of the file.
+    `containers` are the names of the container's format, `step` the usual distance of frames (for estimates),
+    `promised` the number of shown frames that the header speaks of, 0 where it does not. Its times, and
+    `step`, are `scale` times as fine as the packets'. The first frame always counts as a keyframe: a decoder
+    that looks for a keyframe before it finds the beginning of the file.
     """
     missing = max(0, promised - int(table.shown.sum()))
     if inexact_because(table, containers) is not None:
         times = estimated(table, step, scale)
-        return FrameIndex(times, np.zeros(1, np.int64), exact=False, missing=missing, made_up=table.tells_no_times)
+        return FrameIndex(
+            times, np.zeros(1, np.int64), exact=False, missing=missing, made_up=table.tells_no_times
+        )
     pts = np.sort(table.pts[table.shown])
     keyframes = np.searchsorted(pts, table.pts[table.shown & table.keyframe])
     return FrameIndex(pts, np.union1d([0], keyframes).astype(np.int64), exact=True, missing=missing)
 
 
 def estimated(table: PacketTable, step: int, scale: int = 1) -> Ints:
-    """When each of the frames is likely to be shown, increasing, in units `scale` times as fine as the packets', as `step` is.
+    """When each of the frames is likely to be shown, increasing, in units `scale` times as fine as the
+    packets', as `step` is.
 
     What packets tell is kept as far as it can be; frames at about a constant rate are at that rate.
     """
@@ -168,14 +190,20 @@ def estimated(table: PacketTable, step: int, scale: int = 1) -> Ints:
 
 
 def moved(table: PacketTable, step: int) -> Ints:
-    """What is added to each packet's times so that they go on where a clock starts anew, in units of the packets' time base."""
+    """What is added to each packet's times so that they go on where a clock starts anew, in units of the
+    packets' time base.
+    """
     if not len(table.dts):
         return np.zeros(len(table), np.int64)
     numbers, known = stretch_numbers(table.dts), table.pts != NO_PTS
     spans = []
     for number in range(int(numbers.max(initial=0)) + 1):
         own = table.pts[known & (numbers == number)]
-        spans.append(Stretch(Fraction(int(own.min())), Fraction(int(own.max()) + step)) if len(own) else Stretch(Fraction(0), Fraction(0)))
+        spans.append(
+            ClockSegment(Fraction(int(own.min())), Fraction(int(own.max()) + step))
+            if len(own)
+            else ClockSegment(Fraction(0), Fraction(0))
+        )
     offsets = np.array([int(offset) for offset in offsets_of(spans)], np.int64)
     return offsets[numbers]
 
@@ -188,22 +216,28 @@ def side_by_side(times: Ints) -> Ints:
 
 
 def subdivision(table: PacketTable) -> int:
-    """Into how many parts a tick of the stream's clock has to be divided so that each frame has a time of its own; 1 where they have.
+    """Into how many parts a tick of the stream's clock has to be divided so that each frame has a time of its
+    own; 1 where they have.
 
-    The least number, up to four times the frames of a tick, in which the usual distance of frames is about a whole one.
+    The least number, up to four times the frames of a tick, in which the usual distance of frames is about a
+    whole one.
     """
     pts = table.pts[table.shown & (table.pts != NO_PTS)]
     alike = _most_alike(pts)
     if alike == 1 or table.tells_no_times or table.interlaced or stretch_numbers(table.dts).any():
         return 1
     distance = (int(pts.max() - pts.min()) + 1) / len(pts)
-    return min(range(alike, 4 * alike + 1), key=lambda parts: round(abs(parts * distance - max(1, round(parts * distance))), 2))
+    return min(
+        range(alike, 4 * alike + 1),
+        key=lambda parts: round(abs(parts * distance - max(1, round(parts * distance))), 2),
+    )
 
 
 def usual_distance(table: PacketTable, rate: Fraction | None, time_base: Fraction, scale: int = 1) -> int:
     """How far frames are apart in general, in units `scale` times as fine as `time_base`, at least 1.
 
-    From what packets say of their duration, or the stream's `rate`; where neither is to be believed, from the times themselves.
+    From what packets say of their duration, or the stream's `rate`; where neither is to be believed, from the
+    times themselves.
     """
     pts = table.pts[table.shown & (table.pts != NO_PTS)]
     if scale > 1:
@@ -215,7 +249,9 @@ def usual_distance(table: PacketTable, rate: Fraction | None, time_base: Fractio
 
 
 def usual_step(rate: Fraction | None, time_base: Fraction) -> int:
-    """Distance of two frames at `rate` a second in units of `time_base`, at least 1; at 25 a second where the rate is unknown."""
+    """Distance of two frames at `rate` a second in units of `time_base`, at least 1; at 25 a second where
+    the rate is unknown.
+    """
     return max(1, round(1 / ((rate or Fraction(25)) * time_base)))
 
 

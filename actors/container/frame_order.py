@@ -1,7 +1,8 @@
 """Whether pictures are coded in another order than they are shown, from the headers of pictures alone.
 
-Some containers tell only when a picture is decoded: AVI always, MP4 without a `ctts` box. FFmpeg then gives the time of decoding as that of
-presentation, which is right only where no picture is coded ahead of one that is shown before it.
+Some containers tell only when a picture is decoded: AVI always, MP4 without a `ctts` box. FFmpeg then gives
+the time of decoding as that of presentation, which is right only where no picture is coded ahead of one that
+is shown before it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any, Final
 
 from actors.container.parameter_sets import header_parameters, nal_units
 
-HEAD_BYTES: Final = 4096  # of a packet in which its first picture begins; parameter sets and messages stand before it
+HEAD_BYTES: Final = (
+    4096  # of a packet in which its first picture begins; parameter sets and messages stand before it
+)
 
 
 def h264_is_bidirectional(data: bytes, length_bytes: int) -> bool:
@@ -26,7 +29,9 @@ def h264_is_bidirectional(data: bytes, length_bytes: int) -> bool:
 
 
 def hevc_is_bidirectional(data: bytes, length_bytes: int) -> bool:
-    """Whether the first picture leads a later one or is never referred to, by its nal_unit_type, H.265, 7.4.2.2."""
+    """Whether the first picture leads a later one or is never referred to, by its nal_unit_type, H.265,
+    7.4.2.2.
+    """
     for unit in nal_units(data, length_bytes):
         kind = unit[0] >> 1 & 63 if unit else 63
         if kind < 32:
@@ -57,7 +62,8 @@ JUDGES: Final[Mapping[str, Callable[[bytes, int], bool]]] = {
 
 @dataclass(slots=True)
 class PictureOrder:
-    """Looks at a stream's packets as they pass by, in the order of the file, for as long as their times could be made up.
+    """Looks at a stream's packets as they pass by, in the order of the file, for as long as their times could
+    be made up.
 
     `is_made_up`: they never go back, though pictures are coded out of the order in which they are shown.
     """
@@ -90,7 +96,9 @@ class PictureOrder:
 
 
 def _length_bytes(context: Any) -> int:
-    """How many bytes of a length stand before each NAL unit; 0 where start codes do (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1)."""
+    """How many bytes of a length stand before each NAL unit; 0 where start codes do (ISO/IEC 14496-15,
+    5.3.3.1 and 8.3.3.1).
+    """
     data = context.extradata
     if context.codec.canonical_name != "hevc":
         return header_parameters(data)[1]

@@ -8,12 +8,18 @@ from actors.container.orientation import Orientation
 from actors.container.parameter_sets import header_parameters, sequence_parameters
 
 ORIENTED: Final = frozenset({"mov", "mp4", "matroska", "webm"})  # containers that can say which way up
-ORIENTING: Final = frozenset({"h264", "hevc"})  # codings that can: ITU-T H.264 D.1.27, H.265 D.2.17, display orientation
-GRADUAL: Final = frozenset({"h264", "hevc", "vvc"})  # codings in which a "keyframe" may be the beginning of a gradual refresh
+ORIENTING: Final = frozenset(
+    {"h264", "hevc"}
+)  # codings that can: ITU-T H.264 D.1.27, H.265 D.2.17, display orientation
+GRADUAL: Final = frozenset(
+    {"h264", "hevc", "vvc"}
+)  # codings in which a "keyframe" may be the beginning of a gradual refresh
 
 
 def decoded_alone(stream: Any, packet: Any) -> Any | None:
-    """The one picture (`av.VideoFrame`) of a keyframe packet; None where it gives none without what came before it, or is damaged."""
+    """The one picture (`av.VideoFrame`) of a keyframe packet; None where it gives none without what came
+    before it, or is damaged.
+    """
     from av.error import FFmpegError
 
     if not stream.codec_context.is_open:
@@ -27,20 +33,24 @@ def decoded_alone(stream: Any, packet: Any) -> Any | None:
 
 
 def _oriented(picture: Any) -> Orientation:
-    """How a decoded picture is shown; by the angle of its display matrix alone where PyAV refuses to hand that over."""
+    """How a decoded picture is shown; by the angle of its display matrix alone where PyAV refuses to hand
+    that over.
+    """
     try:
         matrix = picture.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # PyAV 18 gives none of a picture's side data where some is of a kind that it does not know, such as EXIF
+    # PyAV 18 gives none of a picture's side data where some is of a kind that it does not know, such as EXIF
+    except ValueError:
         return Orientation.of_angle(picture.rotation)
     return Orientation() if matrix is None else Orientation.of_matrix(bytes(matrix))
 
 
 class Entries:
-    """Judges whether decoding may begin at a stream's keyframes, from packets as they pass by and from one keyframe decoded alone.
+    """Judges whether decoding may begin at a stream's keyframes, from packets as they pass by and from one
+    keyframe decoded alone.
 
-    It may not where coding parameters change on the way (`actors.container.parameter_sets`), nor with H.264's intra refresh: there a
-    stretch of pictures is refreshed strip by strip; the first of them is flagged as a keyframe, but pictures are whole only at its end, and
-    not always then.
+    It may not where coding parameters change on the way (`actors.container.parameter_sets`), nor with H.264's
+    intra refresh: there a stretch of pictures is refreshed strip by strip; the first of them is flagged as a
+    keyframe, but pictures are whole only at its end, and not always then.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -61,7 +71,9 @@ class Entries:
         return packet
 
     def orientation(self, containers: frozenset[str]) -> Orientation:
-        """Which way up the stream's pictures are shown; as they are stored where its first keyframe cannot be decoded."""
+        """Which way up the stream's pictures are shown; as they are stored where its first keyframe
+        cannot be decoded.
+        """
         is_told = containers & ORIENTED or self._codec in ORIENTING
         picture = decoded_alone(self._stream, self._keyframes[0]) if self._keyframes and is_told else None
         return Orientation() if picture is None else _oriented(picture)

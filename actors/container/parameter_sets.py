@@ -1,7 +1,9 @@
-"""Whether a stream keeps its coding parameters: a decoder started behind a change may not know what one that saw it knows.
+"""Whether a stream keeps its coding parameters: a decoder started behind a change may not know what one that
+saw it knows.
 
-FFmpeg's H.264 decoder, for one, keeps colour properties that a later parameter set leaves out, so the same coded picture is converted
-with other coefficients after a seek. Files joined from several encodings are like that.
+FFmpeg's H.264 decoder, for one, keeps colour properties that a later parameter set leaves out, so the same
+coded picture is converted with other coefficients after a seek. Files joined from several encodings are like
+that.
 """
 
 from __future__ import annotations
@@ -14,14 +16,18 @@ START_CODE = re.compile(rb"\x00\x00\x01")
 
 
 def sequence_parameters(data: bytes, length_bytes: int) -> frozenset[bytes]:
-    """H.264 sequence parameter sets within a packet; `length_bytes` stand before each NAL unit, 0 where start codes do (annex B)."""
+    """H.264 sequence parameter sets within a packet; `length_bytes` stand before each NAL unit, 0 where
+    start codes do (annex B).
+    """
     units = nal_units(data, length_bytes)
     whole = units if length_bytes else (unit.rstrip(b"\x00") for unit in units)
     return frozenset(unit for unit in whole if unit and unit[0] & 31 == SEQUENCE_PARAMETERS)
 
 
 def header_parameters(extradata: bytes | None) -> tuple[frozenset[bytes], int]:
-    """Sequence parameter sets of a stream's header, and the bytes of a length in its packets (ISO/IEC 14496-15, 5.3.3.1)."""
+    """Sequence parameter sets of a stream's header, and the bytes of a length in its packets (ISO/IEC
+    14496-15, 5.3.3.1).
+    """
     if not extradata or len(extradata) < 7 or extradata[0] != 1:
         return sequence_parameters(extradata or b"", 0), 0
     units, rest = [], extradata[6:]

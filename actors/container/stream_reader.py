@@ -16,15 +16,16 @@ from schemas.errors import NoVideoStream
 MAX_NOTES: Final = 4  # lines of decoder complaints kept per chunk
 HELD_BYTES: Final = 64 << 20  # packets kept back while looking for the last keyframe before a frame
 SEEK_BACK_S: Final = 10  # how much before a keyframe to look for it where a seek right to it led past it
-# Codings whose decoders leave out a picture that no other refers to when told so, and give all others bit for bit (the contract suite).
+# Codings whose decoders leave out a picture that no other refers to when told so, and give all others bit for
+# bit (the contract suite).
 DROPPING: Final = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
 
 
-class Reel:
+class StreamReader:
     """A stream of a file, open for decoding with `threads` threads; a context manager.
 
-    With one thread nothing runs beside the caller: least memory, and damage conceals itself the same way every time. Raises `Unreadable`
-    or `NotAVideo` on entry, `Unreadable` later if the file vanishes.
+    With one thread nothing runs beside the caller: least memory, and damage conceals itself the same way
+    every time. Raises `Unreadable` or `NotAVideo` on entry, `Unreadable` later if the file vanishes.
     """
 
     def __init__(self, path: str, stream_index: int, *, threads: int = 1) -> None:
@@ -34,7 +35,7 @@ class Reel:
         self._complaints: list[tuple[int | None, str]] = []
         self._opened: AbstractContextManager[Any] | None = None
 
-    def __enter__(self) -> Reel:
+    def __enter__(self) -> StreamReader:
         self._open()
         return self
 
@@ -44,9 +45,13 @@ class Reel:
             self._opened = None
 
     def notes(self, start: int, end: int) -> tuple[str, ...]:
-        """Distinct complaints about what is shown in [start, end) or at an unknown time: the most frequent ones, each with its count."""
+        """Distinct complaints about what is shown in [start, end) or at an unknown time: the most
+        frequent ones, each with its count.
+        """
         counts = Counter(text for pts, text in self._complaints if pts is None or start <= pts < end)
-        return tuple(f"{text} ({count}x)" if count > 1 else text for text, count in counts.most_common(MAX_NOTES))
+        return tuple(
+            f"{text} ({count}x)" if count > 1 else text for text, count in counts.most_common(MAX_NOTES)
+        )
 
     def note(self, complaint: str, pts: int | None = None) -> None:
         self._complaints.append((pts, complaint))
@@ -70,11 +75,12 @@ class Reel:
         return self._decoded(demuxed(self._container, self._stream, self.note))
 
     def from_keyframe(self, pts: int, *, back: int = 0) -> Iterator[Any] | None:
-        """Pictures from the last keyframe at or before `pts`, looked for from `back` units of the time base earlier on.
+        """Pictures from the last keyframe at or before `pts`, looked for from `back` units of the time base
+        earlier on.
 
-        None where the seek led past it or cannot be done, or the keyframe does not come out by itself. Seeking in transport and program
-        streams is a guess by position in the file that mostly lands within a group of pictures, so packets are read, undecoded, up to the
-        keyframe.
+        None where the seek led past it or cannot be done, or the keyframe does not come out by itself.
+        Seeking in transport and program streams is a guess by position in the file that mostly lands within a
+        group of pictures, so packets are read, undecoded, up to the keyframe.
         """
         self._complaints.clear()
         self._stream.codec_context.skip_frame = "DEFAULT"
@@ -84,11 +90,11 @@ class Reel:
         keyframe = next(packets)
         return begun_at(keyframe.pts, self._decoded(chain([keyframe], packets)))
 
-    def excerpts(self, runs: Sequence[Run]) -> Iterator[Any]:
+    def read_ranges(self, runs: Sequence[DecodeRange]) -> Iterator[Any]:
         """Pictures of `runs` in presentation order, the wanted ones among them; the file is opened anew.
 
-        What is not wanted is left undecoded where nothing refers to it: the packets between runs, and within one the pictures that the
-        decoder may drop. Ends early where a run cannot be begun at its keyframe.
+        What is not wanted is left undecoded where nothing refers to it: the packets between runs, and within
+        one the pictures that the decoder may drop. Ends early where a run cannot be begun at its keyframe.
         """
         self.__exit__()
         self._open()
@@ -103,17 +109,21 @@ class Reel:
                 return
             yield from begun
 
-    def _led_to(self, run: Run, packets: Iterator[Any]) -> Iterator[Any]:
+    def _led_to(self, run: DecodeRange, packets: Iterator[Any]) -> Iterator[Any]:
         """Packets from a run's keyframe on; none, or others, where it is not to be found."""
         if run.entry_pts is None:
             return packets
         if run.seeks:
             back = round(SEEK_BACK_S / self._stream.time_base)
-            return self._packets_from(run.entry_pts) or self._packets_from(run.entry_pts, back=back) or iter(())
+            return (
+                self._packets_from(run.entry_pts) or self._packets_from(run.entry_pts, back=back) or iter(())
+            )
         return dropwhile(lambda packet: not (packet.is_keyframe and packet.pts == run.entry_pts), packets)
 
-    def _excerpt(self, wanted: set[int], ahead: deque[Run], packets: Iterator[Any]) -> Iterator[Any]:
-        """Pictures up to the last of the `wanted` (pts); a run `ahead` whose keyframe is passed on the way is taken along."""
+    def _excerpt(self, wanted: set[int], ahead: deque[DecodeRange], packets: Iterator[Any]) -> Iterator[Any]:
+        """Pictures up to the last of the `wanted` (pts); a run `ahead` whose keyframe is passed on the
+        way is taken along.
+        """
         for packet in packets:
             if ahead and packet.is_keyframe and packet.pts == ahead[0].entry_pts:
                 wanted |= set(ahead.popleft().wanted)
@@ -181,7 +191,8 @@ def begun_at(pts: int, pictures: Iterator[Any]) -> Iterator[Any] | None:
 
 
 def last_keyframe_before(packets: Iterator[Any], pts: int) -> list[Any]:
-    """Packets from the last keyframe shown at or before `pts` on, as far as they had to be read to know it; none if there is no such one.
+    """Packets from the last keyframe shown at or before `pts` on, as far as they had to be read to know it;
+    none if there is no such one.
 
     No packet decoded after `pts` can be shown before it, so reading stops there.
     """
@@ -208,8 +219,9 @@ def _chained(held: list[Any], packets: Iterator[Any]) -> Iterator[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A stretch of decoding: from the keyframe at `entry_pts` (None: the beginning of the file) until all `wanted` (pts) have come out.
+class DecodeRange:
+    """A stretch of decoding: from the keyframe at `entry_pts` (None: the beginning of the file) until all
+    `wanted` (pts) have come out.
 
     Where `seeks`, the way to the keyframe is a seek; else packets are read up to it, undecoded.
     """

@@ -1,8 +1,10 @@
-"""A file's clock that starts anew on the way, as in transport streams joined end to end, made one that never goes back.
+"""A file's clock that starts anew on the way, as in transport streams joined end to end, made one that never
+goes back.
 
-Of pictures only. Sound is moved by `actors.container.audio_clock`, beside its pictures, by signs of its own. Packets of sound may overlap:
-it takes a step back of up to `RESTART_S` for no new clock, where times of decoding here never go back. It passes over up to `STRAY_PACKETS`
-damaged times, where one is passed over here. It takes a leap forward that is too long for a hole for a new clock, where any is a hole here.
+Of pictures only. Sound is moved by `actors.container.audio_clock`, beside its pictures, by signs of its own.
+Packets of sound may overlap: it takes a step back of up to `RESTART_S` for no new clock, where times of
+decoding here never go back. It passes over up to `STRAY_PACKETS` damaged times, where one is passed over
+here. It takes a leap forward that is too long for a hole for a new clock, where any is a hole here.
 """
 
 from __future__ import annotations
@@ -18,19 +20,24 @@ import numpy as np
 from schemas.media.frames import Ints
 
 NO_TIME: Final = int(np.iinfo(np.int64).min)
-REORDERED_FRAMES: Final = 8  # a picture that is shown earlier than the one before by more of them is of a clock that has started anew
+# a picture that is shown earlier than the one before by more of them is of a clock that has started anew
+REORDERED_FRAMES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What a stream shows, `[start, end)` in seconds of the file's clock, between two starts of that clock."""
+class ClockSegment:
+    """What a stream shows, `[start, end)` in seconds of the file's clock, between two starts of that
+    clock.
+    """
 
     start: Fraction
     end: Fraction
 
 
-def offsets_of(stretches: Sequence[Stretch]) -> tuple[Fraction, ...]:
-    """Seconds to add to the file's clock in each stretch so that it begins where the one before has ended; 0 in the first."""
+def offsets_of(stretches: Sequence[ClockSegment]) -> tuple[Fraction, ...]:
+    """Seconds to add to the file's clock in each stretch so that it begins where the one before has
+    ended; 0 in the first.
+    """
     offsets = [Fraction(0)]
     for before, after in pairwise(stretches):
         offsets.append(offsets[-1] + before.end - after.start)
@@ -40,7 +47,8 @@ def offsets_of(stretches: Sequence[Stretch]) -> tuple[Fraction, ...]:
 def stretch_numbers(dts: Ints) -> Ints:
     """For each packet of a stream, in the order of the file, how often its clock has started anew before it.
 
-    `dts` int64 are times of decoding, `NO_TIME` where unknown. They never go back but there, one damaged time aside, too high or too low.
+    `dts` int64 are times of decoding, `NO_TIME` where unknown. They never go back but there, one damaged time
+    aside, too high or too low.
     """
     numbers = np.zeros(len(dts), np.int64)
     known = np.flatnonzero(dts != NO_TIME)
@@ -60,10 +68,12 @@ def stretch_numbers(dts: Ints) -> Ints:
 
 @dataclass(slots=True)
 class PictureClock:
-    """When pictures are shown that come out of a decoder one after the other, in a clock that always increases.
+    """When pictures are shown that come out of a decoder one after the other, in a clock that always
+    increases.
 
-    Times go in in units of a stream's time base and come out `scale` times as fine, so that pictures of one tick lie side by side within
-    it. One that is unknown is `step` (fine units) after the one before; where the stream's clock starts anew the picture follows on too.
+    Times go in in units of a stream's time base and come out `scale` times as fine, so that pictures of one
+    tick lie side by side within it. One that is unknown is `step` (fine units) after the one before; where
+    the stream's clock starts anew the picture follows on too.
     """
 
     start: int

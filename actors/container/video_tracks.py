@@ -16,7 +16,8 @@ def video_tracks(container: Any) -> list[Any]:
 
 
 def chosen_track(container: Any, number: int | None, path: str) -> Any | None:
-    """The track with that number, counted from 0; the one that FFmpeg calls best where none is asked for; None where there is none.
+    """The track with that number, counted from 0; the one that FFmpeg calls best where none is asked for;
+    None where there is none.
 
     Raises `NoVideoTrack` where the file has tracks and not that one.
     """
@@ -45,11 +46,16 @@ def left_out(container: Any, chosen: Any) -> str | None:
     if not others:
         return None
     which = "track" if len(others) == 1 else "tracks"
-    return f"video {which} {', '.join(others)} left out, track {tracks.index(chosen)} taken: choose with --set decode.video_track=NUMBER"
+    return (
+        f"video {which} {', '.join(others)} left out, track {tracks.index(chosen)} taken: choose with "
+        "--set decode.video_track=NUMBER"
+    )
 
 
 def _named(track: Any) -> str:
     coding = track.codec_context.codec.canonical_name if track.codec_context is not None else "unknown coding"
     title = track.metadata.get("title") or track.metadata.get("comment")
     language = track.language if track.language not in (None, "und") else None
-    return ", ".join(filter(None, (f"{track.width}x{track.height} {coding}", language, f'"{title}"' if title else None)))
+    return ", ".join(
+        filter(None, (f"{track.width}x{track.height} {coding}", language, f'"{title}"' if title else None))
+    )

@@ -9,10 +9,17 @@ LOOK_SECONDS: Final = 0.5  # before an answer that does not come is wondered abo
 
 
 def answer(asked: Any, require: Callable[[], None] | None = None) -> Any:
-    """What Ray's reference, or each in a list of them, resolves to. `require` raises where no answer can come any more."""
+    """What Ray's reference, or each in a list of them, resolves to.
+
+    `require` raises where no answer can come any more.
+    """
     import ray
 
     references = asked if isinstance(asked, list) else [asked]
-    while require and references and len(ray.wait(references, num_returns=len(references), timeout=LOOK_SECONDS)[0]) < len(references):
+    while (
+        require
+        and references
+        and len(ray.wait(references, num_returns=len(references), timeout=LOOK_SECONDS)[0]) < len(references)
+    ):
         require()
     return ray.get(asked)

@@ -10,32 +10,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from actors.coordination.in_flight import Ledger
+from actors.coordination.in_flight import InFlight
 from actors.coordination.patience import PatienceClock
 from schemas.work.attempt import Attempt, Token
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
-from schemas.work.messages import Failure
-from schemas.work.progress import Call, Finished, PipelineProgress, PlannedVideo, Snapshot, Worker
+from schemas.work.messages import ChunkFailure
+from schemas.work.progress import Finished, PipelineProgress, PlannedVideo, Snapshot, Worker, WorkerCall
 
 FAILURES_SHOWN = 5  # the store has all of them
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the driver is told at each look: `finished` is news, told once; `calls` is what workers are in the middle of."""
+class RunStatus:
+    """What the driver is told at each look: `finished` is news, told once; `calls` is what workers are in
+    the middle of.
+    """
 
     snapshot: Snapshot
     halted: str | None
     finished: tuple[Finished, ...]
-    calls: tuple[Call, ...]  # those silent for longest first
+    calls: tuple[WorkerCall, ...]  # those silent for longest first
     plan_lost: bool  # started again: it has to be told once more which videos are open
 
 
 class Coordinator:
-    """Counts events and answers with frozen values. O(1) for each event, which may come twice; runs as an actor that asks for no CPU.
+    """Counts events and answers with frozen values. O(1) for each event, which may come twice; runs as an
+    actor that asks for no CPU.
 
-    `silent_s` as in `Ledger`; `known` is how the run stood when its last coordinator died.
+    `silent_s` as in `InFlight`; `known` is how the run stood when its last coordinator died.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Coordinator:
         self._open: dict[str, set[WorkKey]] = {}  # video -> pipelines not ended
         self._failed_videos: set[str] = set()
         self._held: frozenset[str] = frozenset()
-        self._ledger = Ledger(silent_s, clock, now)
+        self._ledger = InFlight(silent_s, clock, now)
         self._now = now
         self._begun: set[WorkKey] = set()  # and not ended
         self._starts: dict[WorkKey, datetime] = {}  # not told yet
@@ -112,21 +115,23 @@ class Coordinator:
         """Its call is over, or it waits for others."""
         self._ledger.idle(worker)
 
-    def beat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
+    def heartbeat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
         """A sign of life; True tells the worker to leave what it has of the video.
 
         `to_its_end`: a stop lets it finish that first, unless nothing more can be stored.
         """
-        self._ledger.beat(worker)
+        self._ledger.heartbeat(worker)
         stopped = self._halted is not None if to_its_end else self.stopping()
         return stopped or video_id in self._held
 
     def hold(self, video_ids: Sequence[str]) -> None:
         """Begin nothing more of exactly these videos, and leave what is in work."""
         self._held = frozenset(video_ids)
-        self._begun = {key for key in self._begun if key.video_id not in self._held}  # what is paused begins once more
+        self._begun = {
+            key for key in self._begun if key.video_id not in self._held
+        }  # what is paused begins once more
 
-    def left(self, chunk_id: str, failure: Failure | None = None) -> None:
+    def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
         """A chunk was given up because the run is stopping, or failed in a way that another try may cure."""
         if failure is None:
             self._ledger.settle(chunk_id)
@@ -140,7 +145,7 @@ class Coordinator:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
 
-    def heard(self, block: SoundBlock) -> None:
+    def heard(self, block: AudioBlock) -> None:
         """A block of sound is in the store."""
         self._ledger.settle(block.chunk_id)
         self._count(block.key.pipeline, frames_done=block.whole_seconds)
@@ -179,17 +184,23 @@ class Coordinator:
     def stopping(self) -> bool:
         return self._snapshot.stopping
 
-    def standing(self) -> Standing:
+    def standing(self) -> RunStatus:
         """How the run stands, and what is new since the last call."""
         finished, self._finished = tuple(self._finished), []
-        return Standing(self.snapshot(), self._halted, finished, tuple(self._ledger.calls()), self._plan_lost)
+        return RunStatus(
+            self.snapshot(), self._halted, finished, tuple(self._ledger.calls()), self._plan_lost
+        )
 
     def batch(self) -> tuple[list[Attempt], Snapshot]:
-        """What is to be recorded: tries that began or failed since the last call, and the run at this moment."""
+        """What is to be recorded: tries that began or failed since the last call, and the run at this
+        moment.
+        """
         return self._ledger.changes(), self.snapshot()
 
     def starts(self) -> dict[WorkKey, datetime]:
-        """Keys whose first chunk was begun since the last call, and when; also the first after a pause or a new coordinator."""
+        """Keys whose first chunk was begun since the last call, and when; also the first after a pause or
+        a new coordinator.
+        """
         told, self._starts = self._starts, {}
         return told
 
@@ -213,7 +224,10 @@ class Coordinator:
         self._add(failure_count=1)
 
     def _add(self, **amounts: float) -> None:
-        self._snapshot = replace(self._snapshot, **{name: getattr(self._snapshot, name) + amount for name, amount in amounts.items()})
+        self._snapshot = replace(
+            self._snapshot,
+            **{name: getattr(self._snapshot, name) + amount for name, amount in amounts.items()},
+        )
 
     def _count(self, pipeline: str, **amounts: int) -> None:
         before = self._snapshot.pipelines.get(pipeline, PipelineProgress())

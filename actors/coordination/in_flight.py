@@ -1,4 +1,6 @@
-"""Which chunks are in work, by whom, and who has been silent for too long: a book kept in memory, O(1) for each entry."""
+"""Which chunks are in work, by whom, and who has been silent for too long: a book kept in memory, O(1)
+for each entry.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from schemas.work.attempt import LEGAL_MOVES, Attempt, AttemptState, Token
-from schemas.work.messages import Failure
-from schemas.work.progress import Call, Worker
+from schemas.work.messages import ChunkFailure
+from schemas.work.progress import Worker, WorkerCall
 from schemas.work.retry import WORKER_LOST
 
 LENGTHS_ALLOWED = 20.0  # of what is worked on in one call, on top of the seconds that any call may be silent
@@ -21,10 +23,11 @@ class _Open:
     patience_s: float
 
 
-class Ledger:
+class InFlight:
     """Tries of chunks as they begin and end. Every event may come twice, late, or not at all.
 
-    `silent_s`: how long a worker may give no sign of life in the middle of a call. `clock` counts seconds, `now` tells the time.
+    `silent_s`: how long a worker may give no sign of life in the middle of a call. `clock` counts seconds,
+    `now` tells the time.
     """
 
     def __init__(self, silent_s: float, clock: Callable[[], float], now: Callable[[], datetime]) -> None:
@@ -43,10 +46,14 @@ class Ledger:
     def lease(self, token: Token, worker: Worker) -> None:
         """A worker has begun a try; an older try's late beginning changes nothing."""
         known = self._in_work.get(token.chunk_id)
-        if token.number <= self._failed.get(token.chunk_id, 0) or (known is not None and known.number > token.number):
+        if token.number <= self._failed.get(token.chunk_id, 0) or (
+            known is not None and known.number > token.number
+        ):
             return
         at = self._now()
-        leased = Attempt(token.chunk_id, token.video_id, token.number, AttemptState.LEASED, str(worker), at, at)
+        leased = Attempt(
+            token.chunk_id, token.video_id, token.number, AttemptState.LEASED, str(worker), at, at
+        )
         self._in_work[token.chunk_id] = self._changed[token.chunk_id, token.number] = leased
         self.busy(worker, (token.chunk_id,))
 
@@ -56,7 +63,7 @@ class Ledger:
         if known is not None:
             self._changed.pop((chunk_id, known.number), None)
 
-    def fail(self, chunk_id: str, failure: Failure) -> None:
+    def fail(self, chunk_id: str, failure: ChunkFailure) -> None:
         """The try gave no result, for a reason; that somebody it needed was gone is no fault of the chunk."""
         known = self._in_work.pop(chunk_id, None)
         state = AttemptState.LOST if failure.kind == WORKER_LOST else AttemptState.FAILED
@@ -65,22 +72,27 @@ class Ledger:
             self._changed[chunk_id, known.number] = failed(known, state, failure)
 
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float = 0.0) -> None:
-        """A call begins in which the worker may hang; `length_s` seconds of video or sound are worked on in it."""
+        """A call begins in which the worker may hang; `length_s` seconds of video or sound are worked on
+        in it.
+        """
         self._calls[worker] = _Open(chunk_ids, self._clock(), self._silent_s + LENGTHS_ALLOWED * length_s)
 
     def idle(self, worker: Worker) -> None:
         self._calls.pop(worker, None)
 
-    def beat(self, worker: Worker) -> None:
+    def heartbeat(self, worker: Worker) -> None:
         """A sign of life."""
         if worker in self._calls:
             self._calls[worker].heard_s = self._clock()
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[WorkerCall]:
         """What workers are in the middle of, those silent for longest first."""
         at = self._clock()
         found = [(worker, call, at - call.heard_s) for worker, call in self._calls.items()]
-        told = [Call(worker, call.chunk_ids, silent_s, silent_s > call.patience_s) for worker, call, silent_s in found]
+        told = [
+            WorkerCall(worker, call.chunk_ids, silent_s, silent_s > call.patience_s)
+            for worker, call, silent_s in found
+        ]
         return sorted(told, key=lambda call: -call.silent_s)
 
     def changes(self) -> list[Attempt]:
@@ -89,7 +101,7 @@ class Ledger:
         return taken
 
 
-def failed(attempt: Attempt, state: AttemptState, failure: Failure) -> Attempt:
+def failed(attempt: Attempt, state: AttemptState, failure: ChunkFailure) -> Attempt:
     """The try after it ended for this reason."""
     return replace(
         attempt,

@@ -10,7 +10,8 @@ LONGEST_S: Final = 5.0  # from one look at a clock of patience to the next, in a
 
 
 class PatienceClock:
-    """A monotonic clock that leaves out the time in which its reader itself was stopped, as by Ctrl-Z: whoever it waits for was, too.
+    """A monotonic clock that leaves out the time in which its reader itself was stopped, as by Ctrl-Z:
+    whoever it waits for was, too.
 
     It is read often; between two readings at most `longest_s` seconds pass on it.
     """

@@ -16,8 +16,8 @@ from schemas.work.retry import GiveUp, RetryPolicy
 
 
 class StoreActor:
-    """The one writer of a run: a store of the given URL behind a single-threaded actor. What the store refuses for the moment, such as for
-    being locked, is tried again as `policy` says before it is told."""
+    """The one writer of a run: a store of the given URL behind a single-threaded actor. What the store
+    refuses for the moment, such as for being locked, is tried again as `policy` says before it is told."""
 
     def __init__(self, url: str, policy: RetryPolicy, wait: Callable[[float], None] = time.sleep) -> None:
         self._store, self._policy, self._wait = open_store(url), policy, wait
@@ -60,5 +60,7 @@ class _StoreClient:
 
 
 def store_client(actor: Any, url: str, require: Callable[[], None] | None = None) -> StorageBackend:
-    """A `StorageBackend` whose every method is a call to a running `StoreActor`; `require` as in `actors.coordination.answer`."""
+    """A `StorageBackend` whose every method is a call to a running `StoreActor`; `require` as in
+    `actors.coordination.answer`.
+    """
     return cast(StorageBackend, _StoreClient(actor, without_password(url), require))

@@ -16,29 +16,38 @@ from actors.container.channel_layout import Channels, channels_of
 from actors.container.completeness import UNBROKEN
 from actors.container.container import demuxed, formats_of, opened
 from schemas.errors import NoSoundStream, UnknownCoding
-from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.media.frames import Floats32
 
 Bools = npt.NDArray[np.bool_]
 
-SEGMENT_S: Final = 20  # each is given to a decoder of its own: that of AAC fills bands with noise that depends on all it has decoded
+# each is given to a decoder of its own: that of AAC fills bands with noise that depends on all it has decoded
+SEGMENT_S: Final = 20
 PREROLL_S: Final = 1  # decoded ahead of a segment: codecs need up to a quarter of a second to settle
 MARGIN_S: Final = 0.1  # around what is wanted, for the filter of the resampler
-JITTER_S: Final = 0.02  # a frame so far from the end of the one before follows on it: times in milliseconds are not exact
+JITTER_S: Final = (
+    0.02  # a frame so far from the end of the one before follows on it: times in milliseconds are not exact
+)
 _SEGMENT: Final = SEGMENT_S * SAMPLE_RATE
-MOST_RATE: Final = 1_536_000  # samples a second; what claims more is a damaged header, and 20 s of it would take gigabytes
+MOST_RATE: Final = (
+    1_536_000  # samples a second; what claims more is a damaged header, and 20 s of it would take gigabytes
+)
 UNPLACED: Final = " channels"  # how FFmpeg names a layout of which only the number is known
-GUESSED: Final = frozenset({"mp3", "aac"})  # raw streams, in which a seek guesses the time: their packets are read from the beginning
+GUESSED: Final = frozenset(
+    {"mp3", "aac"}
+)  # raw streams, in which a seek guesses the time: their packets are read from the beginning
 
 
-def decoded(path: str, sound: Sound, first: int, stop: int) -> tuple[Floats32, Bools]:
-    """Samples `[first, stop)` since the first sample of the sound, float32 in -1..1, and which of them are lost, bool.
+def decoded(path: str, sound: AudioStream, first: int, stop: int) -> tuple[Floats32, Bools]:
+    """Samples `[first, stop)` since the first sample of the sound, float32 in -1..1, and which of them are
+    lost, bool.
 
-    Zeros stand for what was lost to damage, for stretches of time without any packet, and for what lies outside the sound; only the first
-    are lost, and in broadcast streams the second. A segment of `SEGMENT_S` is decoded the same whatever is asked for, and begins at a
-    native sample that falls on the 16 kHz grid: so the samples are bit for bit the same wherever the sound is cut. Channels are mixed and
-    rates converted by libswresample.
-    Raises `Unreadable`, `NotAVideo`, `NoSoundStream` where the file has gone or changed, `UnknownCoding` at an impossible rate.
+    Zeros stand for what was lost to damage, for stretches of time without any packet, and for what lies
+    outside the sound; only the first are lost, and in broadcast streams the second. A segment of `SEGMENT_S`
+    is decoded the same whatever is asked for, and begins at a native sample that falls on the 16 kHz grid: so
+    the samples are bit for bit the same wherever the sound is cut. Channels are mixed and rates converted by
+    libswresample. Raises `Unreadable`, `NotAVideo`, `NoSoundStream` where the file has gone or changed,
+    `UnknownCoding` at an impossible rate.
     """
     if sound.sample_rate > MOST_RATE:
         raise UnknownCoding(path, "its sound", f"its header claims {sound.sample_rate:,} samples a second")
@@ -69,7 +78,7 @@ def _resampled(native: Floats32, rate: int) -> Floats32:
     return found
 
 
-def _segments(path: str, sound: Sound, segments: range) -> tuple[Floats32, Bools]:
+def _segments(path: str, sound: AudioStream, segments: range) -> tuple[Floats32, Bools]:
     """Native samples of consecutive segments, silence outside the sound, and which were lost to damage."""
     length = SEGMENT_S * sound.sample_rate
     track = _Track(segments.start * length, len(segments) * length)
@@ -86,8 +95,10 @@ def _segments(path: str, sound: Sound, segments: range) -> tuple[Floats32, Bools
     return track.samples, track.lost
 
 
-def _sought(container: Any, sound: Sound, low_s: float, high_s: float) -> list[Any] | None:
-    """Packets of `[low_s, high_s)` since the first sample by seeking; None where that is impossible or does not lead there."""
+def _sought(container: Any, sound: AudioStream, low_s: float, high_s: float) -> list[Any] | None:
+    """Packets of `[low_s, high_s)` since the first sample by seeking; None where that is impossible or
+    does not lead there.
+    """
     from av.error import FFmpegError
 
     if low_s <= 0 or sound.restarts or formats_of(container) & GUESSED:
@@ -101,14 +112,14 @@ def _sought(container: Any, sound: Sound, low_s: float, high_s: float) -> list[A
     return packets if packets and (packets[0].pts is None or packets[0].pts <= low) else None
 
 
-def _until(container: Any, sound: Sound, high_s: float) -> Iterator[Any]:
+def _until(container: Any, sound: AudioStream, high_s: float) -> Iterator[Any]:
     """Packets of the sound from where the container stands up to `high_s` since the first sample."""
     high = sound.start_pts + math.ceil(high_s / sound.time_base)
     packets = on_one_clock(demuxed(container, _stream(container, sound)), sound.restarts)
     return takewhile(lambda packet: packet.pts is None or packet.pts < high, packets)
 
 
-def _stream(container: Any, sound: Sound) -> Any:
+def _stream(container: Any, sound: AudioStream) -> Any:
     """The stream of the sound; nothing else is read where the container allows that."""
     from av.stream import Discard
 
@@ -141,12 +152,14 @@ class _Track:
             self._is_there[place] = True
 
     def damage(self, start: int, stop: int, within: range) -> None:
-        """Native samples `[start, stop)` are damaged; they are lost unless something is put there all the same."""
+        """Native samples `[start, stop)` are damaged; they are lost unless something is put there all the
+        same.
+        """
         low, high = max(start, within.start), min(stop, within.stop)
         self._is_damaged[max(0, low - self._first) : max(0, high - self._first)] = True
 
 
-def _fill(track: _Track, path: str, packets: list[Any], sound: Sound, segments: range) -> None:
+def _fill(track: _Track, path: str, packets: list[Any], sound: AudioStream, segments: range) -> None:
     """Decode each segment from its own packets, whatever else has been read."""
     timed = _timed(packets, sound)
     for segment in segments:
@@ -161,8 +174,10 @@ def _fill(track: _Track, path: str, packets: list[Any], sound: Sound, segments: 
                 _decode(track, _decoder(stream, own[0][2]), mono, own, sound, within)
 
 
-def _note_holes(track: _Track, timed: list[tuple[int, int, Any]], sound: Sound, within: range) -> None:
-    """From the beginning of the segment to its first packet, between packets, and on to the end of the segment or of the sound."""
+def _note_holes(track: _Track, timed: list[tuple[int, int, Any]], sound: AudioStream, within: range) -> None:
+    """From the beginning of the segment to its first packet, between packets, and on to the end of the
+    segment or of the sound.
+    """
     beginning, end = max(0, within.start), min(within.stop, round(sound.duration_s * sound.sample_rate))
     for (_, before, _), (at, _, _) in pairwise([(0, beginning, None), *timed, (end, 0, None)]):
         if at - before > JITTER_S * sound.sample_rate:
@@ -170,7 +185,9 @@ def _note_holes(track: _Track, timed: list[tuple[int, int, Any]], sound: Sound, 
 
 
 def _decoder(stream: Any, packet: Any) -> Any:
-    """A decoder that has decoded something: a new one drops what Opus has in front, wherever in the sound it begins."""
+    """A decoder that has decoded something: a new one drops what Opus has in front, wherever in the sound
+    it begins.
+    """
     from av.error import FFmpegError
 
     stream.thread_type, stream.codec_context.thread_count = "NONE", 1
@@ -180,8 +197,9 @@ def _decoder(stream: Any, packet: Any) -> Any:
     return stream.codec_context
 
 
-def _timed(packets: list[Any], sound: Sound) -> list[tuple[int, int, Any]]:
-    """Packets with the native place of their first sample and the one after their last; without a time they follow on each other.
+def _timed(packets: list[Any], sound: AudioStream) -> list[tuple[int, int, Any]]:
+    """Packets with the native place of their first sample and the one after their last; without a time they
+    follow on each other.
 
     A packet that does not say how long it is lasts until the next one.
     """
@@ -196,12 +214,19 @@ def _timed(packets: list[Any], sound: Sound) -> list[tuple[int, int, Any]]:
     return timed
 
 
-def _place(pts: int, time_base: Any, sound: Sound) -> int:
+def _place(pts: int, time_base: Any, sound: AudioStream) -> int:
     place: int = round((pts * time_base - sound.start) * sound.sample_rate)
     return place
 
 
-def _decode(track: _Track, decoder: Any, mono: _Mono, timed: list[tuple[int, int, Any]], sound: Sound, within: range) -> None:
+def _decode(
+    track: _Track,
+    decoder: Any,
+    mono: _Mono,
+    timed: list[tuple[int, int, Any]],
+    sound: AudioStream,
+    within: range,
+) -> None:
     """Decode one segment's packets and put what comes out where it belongs."""
     from av.error import FFmpegError
 
@@ -214,7 +239,9 @@ def _decode(track: _Track, decoder: Any, mono: _Mono, timed: list[tuple[int, int
             track.damage(at, after, within)
             heard = []
         for frame, pieces in heard:
-            place = at if frame.pts is None else _place(frame.pts, frame.time_base or sound.time_base, sound)  # none when flushed
+            place = (
+                at if frame.pts is None else _place(frame.pts, frame.time_base or sound.time_base, sound)
+            )  # none when flushed
             if following is None or (frame.pts is not None and abs(place - following) > jitter):
                 following = place
             for piece in pieces:
@@ -237,7 +264,11 @@ class _Mono:
         try:
             return self._mixed(frame)
         except FFmpegError:
-            self._kind = ("", "", 0)  # a resampler that has failed once answers everything after it with nothing
+            self._kind = (
+                "",
+                "",
+                0,
+            )  # a resampler that has failed once answers everything after it with nothing
             if frame.format.is_planar or not frame.layout.name.endswith(UNPLACED):
                 raise
         return self._mixed(_averaged(frame))
@@ -247,12 +278,20 @@ class _Mono:
 
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:
-            self._kind, self._resampler = kind, av.AudioResampler("s32", "mono", self._rate)  # to integers the mix of channels never clips
-        return [piece.to_ndarray()[0].astype(np.float32) / np.float32(1 << 31) for piece in self._resampler.resample(frame)]
+            self._kind, self._resampler = (
+                kind,
+                av.AudioResampler("s32", "mono", self._rate),
+            )  # to integers the mix of channels never clips
+        return [
+            piece.to_ndarray()[0].astype(np.float32) / np.float32(1 << 31)
+            for piece in self._resampler.resample(frame)
+        ]
 
 
 def _in_order(frame: Any, order: tuple[int, ...]) -> Any:
-    """The frame with its channels in the order of a native layout; one of planes is left as it is (see `_averaged`)."""
+    """The frame with its channels in the order of a native layout; one of planes is left as it is (see
+    `_averaged`).
+    """
     import av
 
     if not order or frame.format.is_planar or frame.layout.nb_channels != len(order):
@@ -266,9 +305,11 @@ def _in_order(frame: Any, order: tuple[int, ...]) -> Any:
 
 
 def _averaged(frame: Any) -> Any:
-    """The mean of its channels: of more than eight of which nobody says where they are libswresample makes nothing (microphone arrays).
+    """The mean of its channels: of more than eight of which nobody says where they are libswresample makes
+    nothing (microphone arrays).
 
-    Only for samples that are not planar, as PCM's are: to look at eight planes or more ends the process (PyAV 18).
+    Only for samples that are not planar, as PCM's are: to look at eight planes or more ends the process (PyAV
+    18).
     """
     import av
 

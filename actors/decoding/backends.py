@@ -11,10 +11,11 @@ from schemas.work.chunk import ChunkSpec
 
 
 class Decoder(Protocol):
-    """Iterates over the wanted frames of a chunk in presentation order; `lost` and `notes` are complete afterwards.
+    """Iterates over the wanted frames of a chunk in presentation order; `lost` and `notes` are complete
+    afterwards.
 
-    Where each frame is wanted, the next one comes last, as trailing. `lost` are the numbers of wanted frames that gave no picture, `notes`
-    a line for each kind of damage. Iterating raises `VideoError`.
+    Where each frame is wanted, the next one comes last, as trailing. `lost` are the numbers of wanted frames
+    that gave no picture, `notes` a line for each kind of damage. Iterating raises `VideoError`.
     """
 
     spec: ChunkSpec

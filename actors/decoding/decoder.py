@@ -10,26 +10,31 @@ import numpy as np
 
 from actors.container.frame import DecodedFrame
 from actors.container.frame_index import NO_PTS
-from actors.container.stream_reader import SEEK_BACK_S, Reel
+from actors.container.stream_reader import SEEK_BACK_S, StreamReader
 from actors.container.video_clock import PictureClock
-from actors.decoding.decode_plan import missing_from, runs_of, wanted_in
+from actors.decoding.decode_plan import decode_ranges, missing_from, wanted_in
 from schemas.work.chunk import ChunkSpec
 
-STARTS_BACK_S: Final = (0, SEEK_BACK_S)  # how much before the first frame to look for a keyframe: tried in turn, then the start of the file
+STARTS_BACK_S: Final = (
+    0,
+    SEEK_BACK_S,
+)  # how much before the first frame to look for a keyframe: tried in turn, then the start of the file
 
 
 class ChunkDecoder:
-    """Iterates over the `DecodedFrame`s of a chunk in presentation order; `lost` and `notes` are complete afterwards.
+    """Iterates over the `DecodedFrame`s of a chunk in presentation order; `lost` and `notes` are complete
+    afterwards.
 
-    The next frame that can be decoded comes last, as trailing, if there is one: scene scores compare with it. Damaged content never raises;
-    `Unreadable`, `NotAVideo` and `NoVideoStream` say that the file has gone or changed. Rule: seek to the keyframe that
-    governs the first frame, decode, keep what is shown in [start_pts, end_pts). Where the first frame does not come out of that, or damage
-    is met (which decoders conceal with pictures from before the keyframe), go on from a place further back, at last from the start, which
-    is a decode of the whole video and right by definition.
+    The next frame that can be decoded comes last, as trailing, if there is one: scene scores compare with it.
+    Damaged content never raises; `Unreadable`, `NotAVideo` and `NoVideoStream` say that the file has gone or
+    changed. Rule: seek to the keyframe that governs the first frame, decode, keep what is shown in
+    [start_pts, end_pts). Where the first frame does not come out of that, or damage is met (which decoders
+    conceal with pictures from before the keyframe), go on from a place further back, at last from the start,
+    which is a decode of the whole video and right by definition.
 
-    Where the chunk does not want `every_frame`, only sampled ones come, none trails, and what no sampled one needs is not decoded
-    (`actors.decoding.decode_plan`); where that meets with damage it is given up for the rule. An inexact index gives every frame all the
-    same.
+    Where the chunk does not want `every_frame`, only sampled ones come, none trails, and what no sampled one
+    needs is not decoded (`actors.decoding.decode_plan`); where that meets with damage it is given up for the
+    rule. An inexact index gives every frame all the same.
     """
 
     def __init__(self, spec: ChunkSpec, *, threads: int = 1) -> None:
@@ -40,39 +45,47 @@ class ChunkDecoder:
 
     @property
     def lost(self) -> tuple[int, ...]:
-        """Numbers of the frames that the chunk wants and that gave no picture; none are known where the index is not exact."""
+        """Numbers of the frames that the chunk wants and that gave no picture; none are known where the
+        index is not exact.
+        """
         return missing_from(self.spec, self._seen)
 
     def __iter__(self) -> Iterator[DecodedFrame]:
         self._seen = []
-        with Reel(self.spec.path, self.spec.stream_index, threads=self._threads) as reel:
+        with StreamReader(self.spec.path, self.spec.stream_index, threads=self._threads) as reel:
             for frame in self._shown(reel):
                 if not frame.is_trailing:
                     self._seen.append(frame.number)
                 yield frame
             self.notes = reel.notes(self.spec.start_pts, self.spec.end_pts)
 
-    def _shown(self, reel: Reel) -> Iterator[DecodedFrame]:
+    def _shown(self, reel: StreamReader) -> Iterator[DecodedFrame]:
         if not len(self.spec.pts):
             return self._counted(reel)
         return self._chosen(reel) if self.spec.every_frame else self._sampled(reel)
 
-    def _sampled(self, reel: Reel) -> Iterator[DecodedFrame]:
-        """Sampled frames by the shortest way; from the first that does not come out of it, or from damage on, by the rule."""
+    def _sampled(self, reel: StreamReader) -> Iterator[DecodedFrame]:
+        """Sampled frames by the shortest way; from the first that does not come out of it, or from damage
+        on, by the rule.
+        """
         spec, make = self.spec, self._maker()
         own, wanted = spec.pts[spec.before :], wanted_in(spec)
         left = (np.flatnonzero(wanted) + spec.first_frame).tolist()[::-1]
-        for image in reel.excerpts(runs_of(own, wanted, spec.keyframes, spec.seek_pts)):
+        for image in reel.read_ranges(decode_ranges(own, wanted, spec.keyframes, spec.seek_pts)):
             due = int(own[left[-1] - spec.first_frame]) if left else NO_PTS
             if not left or reel.is_disturbed or image.pts is None or image.pts > due:
                 break
             if image.pts == due:
                 yield make(left.pop(), due, image)
         if left:
-            yield from (frame for frame in self._chosen(reel) if frame.number in left and not frame.is_trailing)
+            yield from (
+                frame for frame in self._chosen(reel) if frame.number in left and not frame.is_trailing
+            )
 
-    def _counted(self, reel: Reel) -> Iterator[DecodedFrame]:
-        """Every picture of the stream, numbered as it comes, at the time that it has or that was estimated."""
+    def _counted(self, reel: StreamReader) -> Iterator[DecodedFrame]:
+        """Every picture of the stream, numbered as it comes, at the time that it has or that was
+        estimated.
+        """
         spec, make = self.spec, self._maker()
         step = max(1, (spec.end_pts - spec.start_pts) // spec.frame_count)
         clock = PictureClock(spec.start_pts, step, scale=max(1, round(reel.time_base / spec.time_base)))
@@ -81,7 +94,7 @@ class ChunkDecoder:
         for number, (image, estimate) in enumerate(zip(reel.from_start(), estimates, strict=False)):
             yield make(number, clock.time_of(None if spec.made_up else image.pts, estimate), image)
 
-    def _chosen(self, reel: Reel) -> Iterator[DecodedFrame]:
+    def _chosen(self, reel: StreamReader) -> Iterator[DecodedFrame]:
         make = self._maker()
         own, following = self.spec.pts[self.spec.before :], 0
         for image in self._undisturbed(reel):
@@ -98,8 +111,10 @@ class ChunkDecoder:
             following = at + 1
             yield make(self.spec.first_frame + at, pts, image)
 
-    def _undisturbed(self, reel: Reel) -> Iterator[Any]:
-        """Pictures in increasing order of time, the first one needed among them if it can be decoded at all."""
+    def _undisturbed(self, reel: StreamReader) -> Iterator[Any]:
+        """Pictures in increasing order of time, the first one needed among them if it can be decoded at
+        all.
+        """
         needed, reached = self.spec.start_pts, NO_PTS
         for attempt, pictures in enumerate(self._starts(reel)):
             is_last = attempt == len(STARTS_BACK_S)
@@ -116,7 +131,7 @@ class ChunkDecoder:
                 if is_last or (pictures is not None and reached >= needed):
                     return
 
-    def _starts(self, reel: Reel) -> Iterator[Iterator[Any] | None]:
+    def _starts(self, reel: StreamReader) -> Iterator[Iterator[Any] | None]:
         """Ways to begin, each safer and dearer than the one before; None where one is impossible."""
         needed, governing = self.spec.start_pts, self.spec.seek_pts
         for back_s in STARTS_BACK_S:
@@ -131,7 +146,9 @@ class ChunkDecoder:
         native = (spec.height, spec.width) if spec.rotation % 180 else (spec.width, spec.height)
 
         def make(number: int, pts: int, image: Any, *, is_trailing: bool = False) -> DecodedFrame:
-            return DecodedFrame(number, pts, is_trailing, spec.rotation, spec.mirrored, *native, image, reformatter)
+            return DecodedFrame(
+                number, pts, is_trailing, spec.rotation, spec.mirrored, *native, image, reformatter
+            )
 
         return make
 

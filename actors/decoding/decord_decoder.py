@@ -1,8 +1,10 @@
-"""decord behind the decoder's interface: frames by number where it gives the right ones, and by name what it is not trusted with.
+"""decord behind the decoder's interface: frames by number where it gives the right ones, and by name what it
+is not trusted with.
 
-decord 0.6.0 is unmaintained and carries FFmpeg 4.1. Where it goes wrong it does so silently: it takes a keyframe's place in decoding order
-for its frame number, so that after a seek pictures are off by the frames that lead the keyframe; it counts the hidden frames of an edit
-list; in transport and program streams it drops the first pictures. So it is measured against our own index before it is used.
+decord 0.6.0 is unmaintained and carries FFmpeg 4.1. Where it goes wrong it does so silently: it takes a
+keyframe's place in decoding order for its frame number, so that after a seek pictures are off by the frames
+that lead the keyframe; it counts the hidden frames of an edit list; in transport and program streams it drops
+the first pictures. So it is measured against our own index before it is used.
 """
 
 from __future__ import annotations
@@ -29,14 +31,17 @@ from schemas.work.chunk import ChunkSpec
 
 NAME: Final = "decord"
 CONTAINERS: Final = frozenset({"mov", "mp4", "matroska", "webm", "avi"})
-CODECS: Final = frozenset({"h264", "hevc", "mpeg4", "mjpeg", "vp8", "vp9", "prores", "ffv1"})  # as the contract suite proves
+CODECS: Final = frozenset(
+    {"h264", "hevc", "mpeg4", "mjpeg", "vp8", "vp9", "prores", "ffv1"}
+)  # as the contract suite proves
 
 
 class DecordDecoder:
-    """Iterates over the `DecodedFrame`s of a chunk as `ChunkDecoder` does, by way of decord with `threads` threads.
+    """Iterates over the `DecodedFrame`s of a chunk as `ChunkDecoder` does, by way of decord with `threads`
+    threads.
 
-    Raises `DecoderRefuses` for what it cannot do (`refusal`) and for damage it meets with; `Unreadable` and other errors of the probe where
-    the file has gone or changed. Damage that decord conceals is not told.
+    Raises `DecoderRefuses` for what it cannot do (`refusal`) and for damage it meets with; `Unreadable` and
+    other errors of the probe where the file has gone or changed. Damage that decord conceals is not told.
     """
 
     def __init__(self, spec: ChunkSpec, *, threads: int = 1) -> None:
@@ -73,11 +78,15 @@ class DecordDecoder:
             yield end
 
     def _picture(self, reader: Any, number: int) -> Any:
-        """H x W x 3 uint8 RGB, displayed; decord decodes on where it stands before the number within one group of pictures."""
+        """H x W x 3 uint8 RGB, displayed; decord decodes on where it stands before the number within one
+        group of pictures.
+        """
         try:
             return reader[number].asnumpy()
         except (_decord().DECORDError, StopIteration) as error:
-            raise DecoderRefuses(self.spec.path, NAME, f"frame {number} is damaged ({_told(error)})") from error
+            raise DecoderRefuses(
+                self.spec.path, NAME, f"frame {number} is damaged ({_told(error)})"
+            ) from error
 
     def _maker(self) -> Any:
         import av
@@ -88,17 +97,27 @@ class DecordDecoder:
         pts = [*spec.pts[spec.before :].tolist(), spec.end_pts]
 
         def make(number: int, displayed: Any, *, is_trailing: bool) -> DecodedFrame:
-            picture = cv2.cvtColor(stored(displayed, spec.rotation), cv2.COLOR_RGB2BGR)  # decord has turned it
+            picture = cv2.cvtColor(
+                stored(displayed, spec.rotation), cv2.COLOR_RGB2BGR
+            )  # decord has turned it
             image = av.VideoFrame.from_numpy_buffer(picture, format="bgr24")
             return DecodedFrame(
-                number, pts[number - spec.first_frame], is_trailing, spec.rotation, spec.mirrored, *native, image, reformatter
+                number,
+                pts[number - spec.first_frame],
+                is_trailing,
+                spec.rotation,
+                spec.mirrored,
+                *native,
+                image,
+                reformatter,
             )
 
         return make
 
 
 def refusal(path: str) -> str | None:
-    """Why decord cannot be trusted with a file, in a few words; None where it can: the same for every chunk of the file.
+    """Why decord cannot be trusted with a file, in a few words; None where it can: the same for every chunk
+    of the file.
 
     Raises what `probe` raises.
     """
@@ -152,13 +171,17 @@ def _differing(video: Video) -> str | None:
         reason = f"it counts {len(reader)} frames where {len(video.index)} are shown"
     elif reader.get_key_indices() != video.index.keyframes.tolist():
         reason = "it would begin at other frames than the keyframes at which decoding may begin"
-    elif bool((np.abs(reader.get_frame_timestamp(range(len(reader)))[:, 0] - ours) > _tolerance_s(ours)).any()):
+    elif bool(
+        (np.abs(reader.get_frame_timestamp(range(len(reader)))[:, 0] - ours) > _tolerance_s(ours)).any()
+    ):
         reason = "its frames have other times than those of the file"
     return reason
 
 
 def _tolerance_s(times_s: Floats) -> float:
-    """Half the least distance of two frames, or what single precision, in which decord tells times, leaves open."""
+    """Half the least distance of two frames, or what single precision, in which decord tells times,
+    leaves open.
+    """
     return max(float(np.diff(times_s).min(initial=1.0)) / 2, float(np.spacing(np.float32(times_s[-1]))))
 
 

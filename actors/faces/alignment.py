@@ -1,4 +1,7 @@
-"""Faces cut out of pictures, each as its model has learnt to see them. Source: the crops of InsightFace's `face_align`."""
+"""Faces cut out of pictures, each as its model has learnt to see them.
+
+Source: the crops of InsightFace's `face_align`.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,22 @@ import numpy as np
 
 from schemas.media.frames import Floats, Pixels
 
-# Where the five key points lie in a crop of 112 x 112 pixels. Source: ArcFace (Deng et al., CVPR 2019), published with its code.
-TEMPLATE: Final = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+# Where the five key points lie in a crop of 112 x 112 pixels. Source: ArcFace (Deng et al., CVPR 2019),
+# published with its code.
+TEMPLATE: Final = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 TEMPLATE_SIDE: Final = 112
 WIDE_SIDE: Final = 128  # crops of a multiple of it have a margin of 8 pixels at either side
 MARGIN: Final = 1.5  # sides of a centred crop, in longer sides of the box
 
 
 def alignments(points: Floats, side: int) -> Floats:
-    """N x 2 x 3 similarity transforms that bring N x 5 x 2 key points closest to the template in crops of `side` pixels.
+    """N x 2 x 3 similarity transforms that bring N x 5 x 2 key points closest to the template in crops of
+    `side` pixels.
 
-    In the plane a similarity is one complex factor and a shift, so least squares have a closed form. Source: Umeyama, PAMI 1991.
+    In the plane a similarity is one complex factor and a shift, so least squares have a closed form. Source:
+    Umeyama, PAMI 1991.
     """
     target = _template(side) @ [1, 1j]
     given = points @ np.array([1, 1j])
@@ -28,7 +36,10 @@ def alignments(points: Floats, side: int) -> Floats:
     power = np.maximum((np.abs(spread) ** 2).sum(axis=1), np.finfo(float).tiny)
     turn = (spread.conj() * (target - target.mean())).sum(axis=1) / power
     shift = target.mean() - turn * given.mean(axis=1)
-    return np.stack([np.stack([turn.real, -turn.imag, shift.real], 1), np.stack([turn.imag, turn.real, shift.imag], 1)], axis=1)
+    return np.stack(
+        [np.stack([turn.real, -turn.imag, shift.real], 1), np.stack([turn.imag, turn.real, shift.imag], 1)],
+        axis=1,
+    )
 
 
 def _template(side: int) -> Floats:
@@ -39,12 +50,16 @@ def _template(side: int) -> Floats:
 
 
 def centrings(boxes: Floats, side: int) -> Floats:
-    """N x 2 x 3 transforms that bring the middle of N x 4 boxes to that of crops of `side` pixels, half as wide again as the box."""
+    """N x 2 x 3 transforms that bring the middle of N x 4 boxes to that of crops of `side` pixels, half
+    as wide again as the box.
+    """
     corners = boxes.reshape(-1, 2, 2)
     scale = side / ((corners[:, 1] - corners[:, 0]).max(axis=1, initial=1.0) * MARGIN)
     shift = side / 2 - corners.mean(axis=1) * scale[:, None]
     zero = np.zeros(len(boxes))
-    return np.stack([np.stack([scale, zero, shift[:, 0]], 1), np.stack([zero, scale, shift[:, 1]], 1)], axis=1)
+    return np.stack(
+        [np.stack([scale, zero, shift[:, 0]], 1), np.stack([zero, scale, shift[:, 1]], 1)], axis=1
+    )
 
 
 def crops(picture: Pixels, transforms: Floats, side: int) -> Sequence[Pixels]:

@@ -20,8 +20,11 @@ MEAN_SHAPE: Final = "data/objects/meanshape_68.pkl"  # of the package insightfac
 USUAL_POINTS: Final = 68
 
 
-class Looks:
-    """Embeddings: the more alike two faces, the larger the cosine. Source: ArcFace, Deng et al., CVPR 2019."""
+class FaceEmbedder:
+    """Embeddings: the more alike two faces, the larger the cosine.
+
+    Source: ArcFace, Deng et al., CVPR 2019.
+    """
 
     def __init__(self, network: FaceNetwork) -> None:
         self._network = network
@@ -42,7 +45,9 @@ class Looks:
 
 
 class GenderAge:
-    """Years, and whether the model takes a face for a man's: it says which of two is the likelier, and no chance."""
+    """Years, and whether the model takes a face for a man's: it says which of two is the likelier, and no
+    chance.
+    """
 
     columns: Final = slice(0, 2)
 
@@ -50,13 +55,19 @@ class GenderAge:
         self._network = network
 
     def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
-        """N x 2 of all N >= 1 faces of all pictures. Source: InsightFace's `Attribute`, whose years are rounded."""
+        """N x 2 of all N >= 1 faces of all pictures.
+
+        Source: InsightFace's `Attribute`, whose years are rounded.
+        """
         rows = _centred(self._network, pictures, found)
         return np.stack([rows[:, 2] * 100.0, rows[:, 1] > rows[:, 0]], axis=1)
 
 
 class HeadPose:
-    """Where a head is turned, from 68 points in space and their mean shape. Source: InsightFace's `Landmark`."""
+    """Where a head is turned, from 68 points in space and their mean shape.
+
+    Source: InsightFace's `Landmark`.
+    """
 
     columns: Final = slice(2, 5)
 
@@ -68,7 +79,8 @@ class HeadPose:
     def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
         """N x 3 degrees (pitch, yaw, roll) of all N >= 1 faces of all pictures.
 
-        The crop is neither turned nor stretched, so points in it say the same of angles as points in the picture.
+        The crop is neither turned nor stretched, so points in it say the same of angles as points in the
+        picture.
         """
         rows = _centred(self._network, pictures, found)
         points = rows.reshape(len(rows), -1, 3)[:, -USUAL_POINTS:]
@@ -87,7 +99,8 @@ def angles(axes: Floats) -> Floats:
 
 
 def mean_shape(model: str) -> Floats:
-    """68 x 3 points of a face that looks straight ahead, as insightface brings them; the package itself is not imported.
+    """68 x 3 points of a face that looks straight ahead, as insightface brings them; the package itself is
+    not imported.
 
     Raises `UnsuitablePack` where it is not installed.
     """

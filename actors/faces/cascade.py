@@ -1,4 +1,6 @@
-"""OpenCV's cascade of Haar features as a face detector: real, without any download, and weak beside a neural one."""
+"""OpenCV's cascade of Haar features as a face detector: real, without any download, and weak beside a
+neural one.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +16,26 @@ from actors.vision.boxes import strongest_first
 from schemas.inference.detections import Detections
 from schemas.media.frames import Pixels
 
-MODEL: Final = "haarcascade_frontalface_default.xml"  # ships with OpenCV; of its cascades the one whose weights tell faces from others
+# ships with OpenCV; of its cascades the one whose weights tell faces from others
+MODEL: Final = "haarcascade_frontalface_default.xml"
 LONGER_PIXELS: Final = 640  # larger pictures are made smaller: about 25 ms a picture, one core
 WINDOW: Final = 24  # pixels, the least face
-STEP: Final = 1.2  # between levels; 1.1 finds 94 of 110 faces, not 89, and 21 things besides, not 11, in 45 ms
+STEP: Final = (
+    1.2  # between levels; 1.1 finds 94 of 110 faces, not 89, and 21 things besides, not 11, in 45 ms
+)
 NEIGHBOURS: Final = 3  # windows that agree on a face
 OVERLAP: Final = 0.3  # IoU from which two boxes are one face
-# Logistic: the chance that a box of this weight is a face, fitted to 101 boxes in 165 pictures of 35 clips and images, SCRFD as the judge.
+# Logistic: the chance that a box of this weight is a face, fitted to 101 boxes in 165 pictures of 35 clips
+# and images, SCRFD as the judge.
 SLOPE, MIDDLE = 0.85, 2.25
 
 
-class CascadeFaces:
-    """Boxes of upright faces that look ahead. `confidence` is the chance of a face, by the weight of the cascade's last stage.
+class CascadeDetector:
+    """Boxes of upright faces that look ahead. `confidence` is the chance of a face, by the weight of the
+    cascade's last stage.
 
-    Sets OpenCV's threads to 1 for the whole process, so that the result does not depend on the machine's cores. Source: Viola and Jones,
-    CVPR 2001, with the cascade that ships with OpenCV.
+    Sets OpenCV's threads to 1 for the whole process, so that the result does not depend on the machine's
+    cores. Source: Viola and Jones, CVPR 2001, with the cascade that ships with OpenCV.
     """
 
     batch_size = 1

@@ -1,4 +1,5 @@
-"""Faces by CenterFace: one small network that tells for each place of a picture whether it is the middle of a face.
+"""Faces by CenterFace: one small network that tells for each place of a picture whether it is the middle of a
+face.
 
 Source: Xu et al., CenterFace: Joint Face Detection and Alignment Using Face as Point, 2019.
 """
@@ -25,15 +26,21 @@ from schemas.settings.settings import FaceSettings
 
 STRIDE: Final = 4  # pixels from one place to the next
 SIDES: Final = 32  # both sides of a picture given to the network are multiples of it
-CHANNELS: Final = (1, 2, 2, 2 * POINTS)  # of the outputs: score; log of height and width in strides; shift down and right; points, y first
+CHANNELS: Final = (
+    1,
+    2,
+    2,
+    2 * POINTS,
+)  # of the outputs: score; log of height and width in strides; shift down and right; points, y first
 MOST_CANDIDATES: Final = 3000  # of one picture that suppression looks at, the strongest
 
 
 class CenterFace:
-    """A `Detector`: boxes with five key points, and no embeddings, so that nobody can tell whose faces they are.
+    """A `Detector`: boxes with five key points, and no embeddings, so that nobody can tell whose faces they
+    are.
 
-    Key points are ordered as in `PackFaces`. On the processor one picture at a time, each framed by its own size, so that what is found in
-    it depends on nothing else.
+    Key points are ordered as in `FaceDetector`. On the processor one picture at a time, each framed by its
+    own size, so that what is found in it depends on nothing else.
     """
 
     def __init__(self, network: FaceNetwork, settings: FaceSettings) -> None:
@@ -66,40 +73,57 @@ class CenterFace:
 
 
 def candidates(outputs: Sequence[Floats32], least: float) -> list[Detections]:
-    """All places of each of B pictures that score `least` or more, as faces in pixels of the frame, also beyond its borders.
+    """All places of each of B pictures that score `least` or more, as faces in pixels of the frame, also
+    beyond its borders.
 
-    `outputs` are B x `CHANNELS` x H/4 x W/4: scores; natural logarithms of height and width, in strides; how far below and right of the
-    place's corner the middle lies, in strides; key points from the box's top left corner, in its heights and widths.
+    `outputs` are B x `CHANNELS` x H/4 x W/4: scores; natural logarithms of height and width, in strides; how
+    far below and right of the place's corner the middle lies, in strides; key points from the box's top left
+    corner, in its heights and widths.
     """
     scores, sizes, shifts, points = outputs
     return [_in_picture(*maps, least) for maps in zip(scores[:, 0], sizes, shifts, points, strict=True)]
 
 
-def _in_picture(score: Floats32, size: Floats32, shift: Floats32, point: Floats32, least: float) -> Detections:
+def _in_picture(
+    score: Floats32, size: Floats32, shift: Floats32, point: Floats32, least: float
+) -> Detections:
     row, column = np.nonzero(score >= least)
     place = np.stack([row, column], axis=1)
     extent = np.exp(size[:, row, column].T.astype(np.float64)) * STRIDE
     middle = (place + shift[:, row, column].T + 0.5) * STRIDE
     corner = middle - extent / 2
     marks = corner[:, None] + point[:, row, column].T.reshape(-1, POINTS, 2) * extent[:, None]
-    boxes = np.hstack([corner[:, ::-1], (corner + extent)[:, ::-1]])  # rows come before columns in the network, x before y here
+    boxes = np.hstack(
+        [corner[:, ::-1], (corner + extent)[:, ::-1]]
+    )  # rows come before columns in the network, x before y here
     sure = np.ones((len(place), POINTS, 1))
     return Detections(boxes, score[row, column].astype(np.float64), np.dstack([marks[..., ::-1], sure]))
 
 
 def center_face(face: FaceSettings, *, threads: int = 1, batch: int | None = None) -> CenterFace:
-    """The detector of fitted settings: `face.pack` is its file. Raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`."""
+    """The detector of fitted settings: `face.pack` is its file.
+
+    Raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`.
+    """
     if face.pack is None:
         raise UnsuitableWeights("face.detector=centerface", "no file has been settled on")
-    return CenterFace(FaceNetwork(face_model(face.pack, face.pack_sha256), face.device, threads=threads, batch=batch), face)
+    return CenterFace(
+        FaceNetwork(face_model(face.pack, face.pack_sha256), face.device, threads=threads, batch=batch), face
+    )
 
 
 def face_model(path: str, sha256: str | None) -> FaceModel:
-    """The network in a file, with any number of pictures of any size; raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`."""
+    """The network in a file, with any number of pictures of any size; raises `UnsuitableWeights`,
+    `WrongDigest`, `DamagedWeights`.
+    """
     model = parsed(path, sound_bytes(path, sha256))
     weights = {weight.name for weight in model.graph.initializer}
     taken = [value for value in model.graph.input if value.name not in weights]
-    given = tuple(value.type.tensor_type.shape.dim[1].dim_value for value in model.graph.output if value.type.tensor_type.shape.dim)
+    given = tuple(
+        value.type.tensor_type.shape.dim[1].dim_value
+        for value in model.graph.output
+        if value.type.tensor_type.shape.dim
+    )
     if len(taken) < 1 or given != CHANNELS:
         raise UnsuitableWeights(path, f"its outputs have {given} channels, those of CenterFace {CHANNELS}")
     _freed(taken[0], (0, 2, 3))

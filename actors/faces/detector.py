@@ -16,20 +16,24 @@ from schemas.media.frames import Floats, Pixels
 from schemas.settings.settings import FaceSettings, Settings
 
 if TYPE_CHECKING:
-    from actors.faces.attributes import GenderAge, HeadPose, Looks
+    from actors.faces.attributes import FaceEmbedder, GenderAge, HeadPose
     from actors.faces.scrfd import Scrfd
 
 TRAITS: Final = ("age", "male", "pitch", "yaw", "roll")  # years, 0 or 1, degrees
 
 
-class PackFaces:
-    """A `Detector` by a pack of InsightFace: boxes with five key points, and of each face what the pack has models for.
+class FaceDetector:
+    """A `Detector` by a pack of InsightFace: boxes with five key points, and of each face what the pack has
+    models for.
 
-    Key points are the left eye as seen in the picture, the right one, the nose, the left and the right corner of the mouth. `embeddings`
-    have length 1. `traits` have the columns of `TRAITS`, NaN for what no model tells, and none at all where nothing is told.
+    Key points are the left eye as seen in the picture, the right one, the nose, the left and the right corner
+    of the mouth. `embeddings` have length 1. `traits` have the columns of `TRAITS`, NaN for what no model
+    tells, and none at all where nothing is told.
     """
 
-    def __init__(self, scrfd: Scrfd, looks: Looks | None = None, told: Sequence[GenderAge | HeadPose] = ()) -> None:
+    def __init__(
+        self, scrfd: Scrfd, looks: FaceEmbedder | None = None, told: Sequence[GenderAge | HeadPose] = ()
+    ) -> None:
         self._scrfd, self._looks, self._told = scrfd, looks, tuple(told)
         self.batch_size = scrfd.batch_size
 
@@ -60,15 +64,17 @@ class PackFaces:
 
 
 def face_detector(settings: Settings, *, threads: int = 1) -> Detector:
-    """The detector of fitted settings: `face.pack` is a folder or CenterFace's file, `face.device` not auto (which is taken for cpu).
+    """The detector of fitted settings: `face.pack` is a folder or CenterFace's file, `face.device` not auto
+    (which is taken for cpu).
 
-    Raises `UnsuitablePack`, `WrongDigest`, `DamagedWeights`, and `InvalidSetting` where there is no such device.
+    Raises `UnsuitablePack`, `WrongDigest`, `DamagedWeights`, and `InvalidSetting` where there is no such
+    device.
     """
     face = settings.face
     if face.detector == "cascade":
-        from actors.faces.cascade import CascadeFaces
+        from actors.faces.cascade import CascadeDetector
 
-        return CascadeFaces(face.min_confidence)
+        return CascadeDetector(face.min_confidence)
     if face.detector == "centerface":
         from actors.faces.centerface import center_face
 
@@ -76,9 +82,11 @@ def face_detector(settings: Settings, *, threads: int = 1) -> Detector:
     return pack_faces(face, threads=threads)
 
 
-def pack_faces(face: FaceSettings, *, threads: int = 1, batch: int | None = None) -> PackFaces:
-    """The detector of a pack, with a number of pictures at once that follows from the device unless it is told."""
-    from actors.faces.attributes import GenderAge, HeadPose, Looks
+def pack_faces(face: FaceSettings, *, threads: int = 1, batch: int | None = None) -> FaceDetector:
+    """The detector of a pack, with a number of pictures at once that follows from the device unless it is
+    told.
+    """
+    from actors.faces.attributes import FaceEmbedder, GenderAge, HeadPose
     from actors.faces.model_pack import FaceModel, FacePack
     from actors.faces.onnx_session import FaceNetwork
     from actors.faces.scrfd import Scrfd
@@ -90,5 +98,13 @@ def pack_faces(face: FaceSettings, *, threads: int = 1, batch: int | None = None
     def network(model: FaceModel) -> FaceNetwork:
         return FaceNetwork(model, face.device, threads=threads, batch=batch)
 
-    told = [kind(network(model)) for kind, model in ((GenderAge, pack.gender_age), (HeadPose, pack.landmarks)) if model]
-    return PackFaces(Scrfd(network(pack.detection), face), Looks(network(pack.recognition)) if pack.recognition else None, told)
+    told = [
+        kind(network(model))
+        for kind, model in ((GenderAge, pack.gender_age), (HeadPose, pack.landmarks))
+        if model
+    ]
+    return FaceDetector(
+        Scrfd(network(pack.detection), face),
+        FaceEmbedder(network(pack.recognition)) if pack.recognition else None,
+        told,
+    )

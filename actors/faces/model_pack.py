@@ -1,4 +1,6 @@
-"""A pack of InsightFace: a folder of ONNX models, each one's part told by its inputs and outputs, loaded as the bytes that were checked."""
+"""A pack of InsightFace: a folder of ONNX models, each one's part told by its inputs and outputs, loaded
+as the bytes that were checked.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,22 @@ DETECTION, RECOGNITION, GENDER_AGE, LANDMARKS = "detection", "recognition", "gen
 DETECTOR_OUTPUTS: Final = (9, 15)  # three or five levels, each with scores, boxes and key points
 POINTLESS_OUTPUTS: Final = (6, 10)  # the same without key points
 LANDMARK_SIDE, ATTRIBUTE_SIDE, RECOGNITION_SIDE = 192, 96, 112  # pixels; of faces to be recognised at least
-LANDMARK_NUMBERS: Final = 3309  # 1103 points in space, the last 68 of which are the usual ones; the flat 106 have 212 numbers
+LANDMARK_NUMBERS: Final = (
+    3309  # 1103 points in space, the last 68 of which are the usual ones; the flat 106 have 212 numbers
+)
 ATTRIBUTE_NUMBERS: Final = 3  # female, male, age
 NAMED_NODES: Final = 8  # among so many first nodes a network subtracts and multiplies by itself, if it does
-SPATIAL_FIRST, BATCH_FIRST = [2, 3, 0, 1], [0, 2, 3, 1]  # orders in which heads of a detector lay out B x C x H x W
+SPATIAL_FIRST, BATCH_FIRST = (
+    [2, 3, 0, 1],
+    [0, 2, 3, 1],
+)  # orders in which heads of a detector lay out B x C x H x W
 MODEL_FILES: Final = "*.onnx"
 
 
 @dataclass(frozen=True, slots=True)
 class FaceModel:
-    """One model of a pack: `data` is its graph with a free number of pictures, `side` that of its square input in pixels, 0 where any goes.
+    """One model of a pack: `data` is its graph with a free number of pictures, `side` that of its square
+    input in pixels, 0 where any goes.
 
     Pictures are given to it as (pixel - `mean`) / `std`, B x 3 x H x W float32 RGB.
     """
@@ -47,7 +55,8 @@ class FacePack:
 
     @classmethod
     def of(cls, folder: str | Path, sha256: str | None) -> FacePack:
-        """The pack in a folder, held to its digest; of two models for one part the first by name counts, as in InsightFace.
+        """The pack in a folder, held to its digest; of two models for one part the first by name counts, as
+        in InsightFace.
 
         Raises `WrongDigest`, `DamagedWeights`, `UnsuitablePack`.
         """
@@ -59,7 +68,9 @@ class FacePack:
             graph = parsed(str(path), data)
             part, side = _part(str(path), graph.graph)
             if part and part not in models:
-                models[part] = FaceModel(str(path), _free_batch(graph, part), side, *_normalisation(graph.graph, part))
+                models[part] = FaceModel(
+                    str(path), _free_batch(graph, part), side, *_normalisation(graph.graph, part)
+                )
         total = digest_of_parts(digests.items())
         if sha256 not in (None, total):
             raise WrongDigest(str(folder), total, sha256)
@@ -69,7 +80,9 @@ class FacePack:
 
 
 def pack_digest(folder: Path) -> str:
-    """sha256 (hex) of a pack: of the sorted names of its `.onnx` files and their contents; raises `DamagedWeights`."""
+    """sha256 (hex) of a pack: of the sorted names of its `.onnx` files and their contents; raises
+    `DamagedWeights`.
+    """
     return digest_of_parts((path.name, digest_of(path)) for path in model_files(folder))
 
 
@@ -126,12 +139,15 @@ def _shapes(values: Any) -> list[tuple[int, ...]]:
 
 
 def _normalisation(graph: Any, part: str) -> tuple[float, float]:
-    """Mean and deviation that pixels are brought to: MXNet's exports do it themselves, in nodes of these names.
+    """Mean and deviation that pixels are brought to: MXNet's exports do it themselves, in nodes of these
+    names.
 
     Source: InsightFace's `ArcFaceONNX`, `Attribute`, `Landmark` and `SCRFD`.
     """
     names = [node.name for node in graph.node[:NAMED_NODES]]
-    does_itself = all(any(name.startswith(kinds) for name in names) for kinds in (("Sub", "_minus"), ("Mul", "_mul")))
+    does_itself = all(
+        any(name.startswith(kinds) for name in names) for kinds in (("Sub", "_minus"), ("Mul", "_mul"))
+    )
     if part != DETECTION and (does_itself or (part != RECOGNITION and "bn_data" in names[:3])):
         return 0.0, 1.0
     return 127.5, 127.5 if part == RECOGNITION else 128.0
@@ -140,15 +156,17 @@ def _normalisation(graph: Any, part: str) -> tuple[float, float]:
 def _free_batch(model: Any, part: str) -> bytes:
     """The model with any number of pictures at once.
 
-    Detectors as shipped put the rows of all pictures of one place together; here those of one picture follow each other. For one picture
-    both are the same.
+    Detectors as shipped put the rows of all pictures of one place together; here those of one picture follow
+    each other. For one picture both are the same.
     """
     graph = model.graph
     _real_inputs(graph)[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     for output in graph.output:
         output.type.tensor_type.ClearField("shape")
     del graph.value_info[:]  # shapes noted for one picture
-    for order in (attribute for node in graph.node if node.op_type == "Transpose" for attribute in node.attribute):
+    for order in (
+        attribute for node in graph.node if node.op_type == "Transpose" for attribute in node.attribute
+    ):
         if part == DETECTION and list(order.ints) == SPATIAL_FIRST:
             order.ints[:] = BATCH_FIRST
     return bytes(model.SerializeToString())

@@ -14,19 +14,22 @@ from schemas.media.frames import Floats32, Pixels
 
 GPU_BATCH: Final = 16
 GPU_PROVIDER: Final = "CUDAExecutionProvider"
-# Full single precision; and an algorithm chosen by rule: the default one is chosen by a race, anew in each process.
+# Full single precision; and an algorithm chosen by rule: the default one is chosen by a race, anew in each
+# process.
 GPU_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 OUT_OF_MEMORY: Final = ("Failed to allocate memory", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
-CLOSE: Final = 1e-2  # of what a model says of one picture alone and among others, by far: a graph that mixes pictures is wholly off
+# of what a model says of one picture alone and among others, by far: a graph that mixes pictures is wholly
+# off
+CLOSE: Final = 1e-2
 PROBE_SIDE: Final = 64  # pixels, of models that take any
 
 
 class FaceNetwork:
     """One model of a pack; `batch` is how many pictures are given to it at once, always so many.
 
-    On the processor that is one, since more gain nothing there (SCRFD, 640 x 384, one thread: 15.9, 15.6 and 15.5 ms a picture in batches
-    of 1, 4 and 8); on a GPU 16, unless told otherwise and where the graph takes them. Raises `UnsuitablePack`, and `InvalidSetting` where
-    there is no GPU.
+    On the processor that is one, since more gain nothing there (SCRFD, 640 x 384, one thread: 15.9, 15.6 and
+    15.5 ms a picture in batches of 1, 4 and 8); on a GPU 16, unless told otherwise and where the graph takes
+    them. Raises `UnsuitablePack`, and `InvalidSetting` where there is no GPU.
     """
 
     def __init__(self, model: FaceModel, device: str, *, threads: int = 1, batch: int | None = None) -> None:
@@ -36,7 +39,9 @@ class FaceNetwork:
         self.batch = wanted if wanted == 1 or self._keeps_pictures_apart() else 1
 
     def outputs(self, tensor: Floats32) -> list[Floats32]:
-        """All outputs for a B x 3 x H x W tensor; raises `MemoryError` where the device has no room for it."""
+        """All outputs for a B x 3 x H x W tensor; raises `MemoryError` where the device has no room for
+        it.
+        """
         try:
             outputs: list[Floats32] = self._session.run(None, {self._input: tensor})
         except Exception as error:  # onnxruntime has no error of its own for it
@@ -46,7 +51,9 @@ class FaceNetwork:
         return outputs
 
     def rows(self, crops: Sequence[Pixels]) -> Floats32:
-        """The only output for each of N >= 1 side x side x 3 uint8 RGB crops, N x numbers, in batches padded by the last crop."""
+        """The only output for each of N >= 1 side x side x 3 uint8 RGB crops, N x numbers, in batches
+        padded by the last crop.
+        """
         parts = [crops[first : first + self.batch] for first in range(0, len(crops), self.batch)]
         return np.concatenate([self._padded(part)[: len(part)] for part in parts])
 
@@ -70,7 +77,10 @@ class FaceNetwork:
             return False
         alone = [self.outputs(one[None]) for one in both]
         pairs = zip(together, *alone, strict=True)
-        return all(np.allclose(two.reshape(2, -1), np.stack([one.ravel(), other.ravel()]), atol=CLOSE) for two, one, other in pairs)
+        return all(
+            np.allclose(two.reshape(2, -1), np.stack([one.ravel(), other.ravel()]), atol=CLOSE)
+            for two, one, other in pairs
+        )
 
 
 def _session(model: FaceModel, device: str, threads: int) -> Any:
@@ -78,16 +88,23 @@ def _session(model: FaceModel, device: str, threads: int) -> Any:
 
     providers = _providers(device)
     if device == "cuda":
-        onnxruntime.preload_dlls()  # those that pip put beside torch; where torch has been imported they are there already
+        # those that pip put beside torch; where torch has been imported they are there already
+        onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3  # errors: the rest is about optimisations
     try:
         session = onnxruntime.InferenceSession(model.data, options, providers=providers)
     except Exception as error:  # its exceptions are not exported, and what it takes for no model varies
-        raise UnsuitablePack(model.path, f"onnxruntime cannot load it ({str(error).splitlines()[0]})") from error
+        raise UnsuitablePack(
+            model.path, f"onnxruntime cannot load it ({str(error).splitlines()[0]})"
+        ) from error
     if device == "cuda" and GPU_PROVIDER not in session.get_providers():
-        raise InvalidSetting("face.device", device, "onnxruntime could not start on the GPU; install CUDA and cuDNN, or say cpu")
+        raise InvalidSetting(
+            "face.device",
+            device,
+            "onnxruntime could not start on the GPU; install CUDA and cuDNN, or say cpu",
+        )
     return session
 
 
@@ -98,5 +115,9 @@ def _providers(device: str) -> list[Any]:
     if device != "cuda":
         return ["CPUExecutionProvider"]
     if GPU_PROVIDER not in onnxruntime.get_available_providers():
-        raise InvalidSetting("face.device", device, "this onnxruntime has no CUDA; install onnxruntime-gpu in its place, or say cpu")
+        raise InvalidSetting(
+            "face.device",
+            device,
+            "this onnxruntime has no CUDA; install onnxruntime-gpu in its place, or say cpu",
+        )
     return [(GPU_PROVIDER, GPU_OPTIONS), "CPUExecutionProvider"]

@@ -1,4 +1,6 @@
-"""Faces by an SCRFD model of InsightFace: pictures in batches, each framed by its own size, large faces at a scale of their own."""
+"""Faces by an SCRFD model of InsightFace: pictures in batches, each framed by its own size, large faces
+at a scale of their own.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,11 @@ from schemas.media.frames import Floats32, Ints, Pixels
 from schemas.settings.settings import FaceSettings
 
 STRIDES: Final = {3: (8, 16, 32), 5: (8, 16, 32, 64, 128)}  # of a model's levels, by their number
-SMALL_SIDE: Final = 128  # pixels of the second, square frame: the other size that InsightFace looks at by itself, for 1.6 ms
-# Longer side of a face in the first frame from which the second one counts. From .7 of 640 pixels on faces are missed in the first; below
+SMALL_SIDE: Final = (
+    128  # pixels of the second, square frame: the other size that InsightFace looks at by itself, for 1.6 ms
+)
+# Longer side of a face in the first frame from which the second one counts. From .7 of 640 pixels on faces
+# are missed in the first; below
 # .4 the second places them worse and finds some twice.
 LARGE_FACE: Final = 256
 POINTS: Final = 5
@@ -26,7 +31,10 @@ MOST_CANDIDATES: Final = 3000  # of one picture that suppression looks at, the s
 
 
 class Scrfd:
-    """Detects faces and their five key points. Source: Guo et al., Sample and Computation Redistribution, ICLR 2022."""
+    """Detects faces and their five key points.
+
+    Source: Guo et al., Sample and Computation Redistribution, ICLR 2022.
+    """
 
     def __init__(self, network: FaceNetwork, settings: FaceSettings) -> None:
         self._network, self._settings = network, settings
@@ -37,7 +45,8 @@ class Scrfd:
         return self._letterbox(height, width).outer
 
     def faces(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """Faces of each of `batch_size` H x W x 3 uint8 RGB pictures of one bucket, the strongest first, also beyond the borders.
+        """Faces of each of `batch_size` H x W x 3 uint8 RGB pictures of one bucket, the strongest first, also
+        beyond the borders.
 
         Those of the second scale come after those of the first, which they do not displace.
         """
@@ -47,7 +56,10 @@ class Scrfd:
             return [self._once(faces) for faces in found]
         large = self._at(pictures, [Letterbox.cornered(*size, (SMALL_SIDE, SMALL_SIDE)) for size in sizes])
         least = [LARGE_FACE * max(size) / self._settings.detect_pixels for size in sizes]
-        return [self._once(faces, at_least(other, pixels)) for faces, other, pixels in zip(found, large, least, strict=True)]
+        return [
+            self._once(faces, at_least(other, pixels))
+            for faces, other, pixels in zip(found, large, least, strict=True)
+        ]
 
     @property
     def _has_one_scale(self) -> bool:
@@ -73,24 +85,40 @@ class Scrfd:
 
     def _once(self, *found: Detections) -> Detections:
         """Hard non-maximum suppression; who comes first goes before, then who is stronger."""
-        faces = together([one.chosen(strongest_first(one.xyxy, one.confidence)[:MOST_CANDIDATES]) for one in found])
+        faces = together(
+            [one.chosen(strongest_first(one.xyxy, one.confidence)[:MOST_CANDIDATES]) for one in found]
+        )
         return faces.chosen(kept(faces.xyxy, self._settings.nms_iou))
 
 
-def candidates(outputs: Sequence[Floats32], pictures: int, frame: tuple[int, int], least: float) -> list[Detections]:
-    """All places of each of B `pictures` that score `least` or more, as faces in pixels of the `frame` (height, width).
+def candidates(
+    outputs: Sequence[Floats32], pictures: int, frame: tuple[int, int], least: float
+) -> list[Detections]:
+    """All places of each of B `pictures` that score `least` or more, as faces in pixels of the `frame`
+    (height, width).
 
-    `outputs` are for each level scores B*A x 1, then for each level distances from the place to the box's sides B*A x 4, then to key
-    points B*A x 10, in strides; of A places each point of the level's grid has one or two. Source: InsightFace's SCRFD.
+    `outputs` are for each level scores B*A x 1, then for each level distances from the place to the box's
+    sides B*A x 4, then to key points B*A x 10, in strides; of A places each point of the level's grid has one
+    or two. Source: InsightFace's SCRFD.
     """
     strides = STRIDES[len(outputs) // 3]
-    levels = [_level(outputs[level :: len(strides)], pictures, frame, stride, least) for level, stride in enumerate(strides)]
-    picture, found = np.concatenate([picture for picture, _ in levels]), together([faces for _, faces in levels])
-    sound = (found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1)  # nothing keeps a network from turning a box inside out
+    levels = [
+        _level(outputs[level :: len(strides)], pictures, frame, stride, least)
+        for level, stride in enumerate(strides)
+    ]
+    picture, found = (
+        np.concatenate([picture for picture, _ in levels]),
+        together([faces for _, faces in levels]),
+    )
+    sound = (found.xyxy[:, 2:] > found.xyxy[:, :2]).all(
+        axis=1
+    )  # nothing keeps a network from turning a box inside out
     return [found.chosen(np.flatnonzero(sound & (picture == number))) for number in range(pictures)]
 
 
-def _level(outputs: Sequence[Floats32], pictures: int, frame: tuple[int, int], stride: int, least: float) -> tuple[Ints, Detections]:
+def _level(
+    outputs: Sequence[Floats32], pictures: int, frame: tuple[int, int], stride: int, least: float
+) -> tuple[Ints, Detections]:
     """For each place of a level that scores enough: the number of its picture, and the face."""
     scores, sides, points = (output.reshape(pictures, -1, output.shape[-1]) for output in outputs)
     rows, columns = (-(-side // stride) for side in frame)
@@ -105,9 +133,16 @@ def _level(outputs: Sequence[Floats32], pictures: int, frame: tuple[int, int], s
 
 def at_least(faces: Detections, pixels: float) -> Detections:
     """Those whose longer side has so many pixels."""
-    return faces.chosen(np.flatnonzero((faces.xyxy[:, 2:] - faces.xyxy[:, :2]).max(axis=1, initial=0.0) >= pixels))
+    return faces.chosen(
+        np.flatnonzero((faces.xyxy[:, 2:] - faces.xyxy[:, :2]).max(axis=1, initial=0.0) >= pixels)
+    )
 
 
 def together(found: Sequence[Detections]) -> Detections:
     """Faces one after the other."""
-    return Detections(*(np.concatenate([getattr(one, name) for one in found]) for name in ("xyxy", "confidence", "keypoints")))
+    return Detections(
+        *(
+            np.concatenate([getattr(one, name) for one in found])
+            for name in ("xyxy", "confidence", "keypoints")
+        )
+    )

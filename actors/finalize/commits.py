@@ -11,13 +11,13 @@ import numpy as np
 
 from actors.finalize.reassembly import WholeChunk
 from schemas.inference.detections import Detections, joined
-from schemas.inference.transcript import Heard
+from schemas.inference.transcript import AudioAnalysis
 from schemas.media.video import Video
 from schemas.pipelines import SEEING
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import WorkKey
-from schemas.work.manifest import ChunkCommit, ManifestLine, Numbers
-from schemas.work.messages import BoxesPiece, ChunkEnd
+from schemas.work.manifest import ChunkCommit, FrameNumbers, ManifestLine
+from schemas.work.messages import ChunkEnd, DetectionsMessage
 
 DETECTED: Final = tuple(field.name for field in fields(Detections))
 
@@ -31,19 +31,23 @@ def chunk_commit(chunk: WholeChunk, key: WorkKey, video: Video, job_id: str) -> 
         start_pts=spec.start_pts,
         end_pts=spec.end_pts,
         first_frame=spec.first_frame,
-        frame_count=spec.frame_count if len(spec.pts) else max(1, len(chunk.end.frame_numbers)),  # what is not known is counted
+        frame_count=spec.frame_count
+        if len(spec.pts)
+        else max(1, len(chunk.end.frame_numbers)),  # what is not known is counted
         lost=chunk.end.lost,
         checksum=numbers.checksum(),
         attempt=spec.attempt,
         seconds=chunk.end.decode_s / len(spec.keys) + sum(piece.model_s for piece in own),
     )
-    from actors.finalize.person_rows import provisional  # brings OpenCV along, which the driver that starts finalizers does not need
+    from actors.finalize.person_rows import (
+        provisional,
+    )  # brings OpenCV along, which the driver that starts finalizers does not need
 
     rows = provisional(numbers, key, video) if key.pipeline in SEEING else ()
     return ChunkCommit(line, job_id, rows, numbers.to_bytes(), spec.chunk_id)
 
 
-def block_commit(block: SoundBlock, heard: Heard, seconds: float, job_id: str) -> ChunkCommit:
+def block_commit(block: AudioBlock, heard: AudioAnalysis, seconds: float, job_id: str) -> ChunkCommit:
     """A block of sound has no rows of its own: what was heard is put together once all of it has been."""
     payload = heard.to_bytes()
     line = ManifestLine(
@@ -60,15 +64,22 @@ def block_commit(block: SoundBlock, heard: Heard, seconds: float, job_id: str) -
     return ChunkCommit(line, job_id, (), payload, block.chunk_id)
 
 
-def numbers_of(end: ChunkEnd, pieces: Sequence[BoxesPiece]) -> Numbers:
+def numbers_of(end: ChunkEnd, pieces: Sequence[DetectionsMessage]) -> FrameNumbers:
     """A chunk's numbers, boxes ordered by frame and, within it, as the detector ranked them."""
-    per_frame = [(int(frame), boxes) for piece in pieces for frame, boxes in zip(piece.frame_numbers, piece.detections, strict=True)]
+    per_frame = [
+        (int(frame), boxes)
+        for piece in pieces
+        for frame, boxes in zip(piece.frame_numbers, piece.detections, strict=True)
+    ]
     sampled, none = np.array([frame for frame, _ in per_frame], np.int64), Detections.none()
-    return Numbers(
+    return FrameNumbers(
         frame_numbers=end.frame_numbers,
         frame_pts=end.frame_pts,
         scene_scores=end.scene_scores,
         sampled=sampled,
         box_frames=np.repeat(sampled, [len(boxes) for _, boxes in per_frame]) if per_frame else sampled,
-        **{name: joined([getattr(none, name), *(getattr(boxes, name) for _, boxes in per_frame)]) for name in DETECTED},
+        **{
+            name: joined([getattr(none, name), *(getattr(boxes, name) for _, boxes in per_frame)])
+            for name in DETECTED
+        },
     )

@@ -1,4 +1,6 @@
-"""Final rows of the faces of a video from its stored numbers: whose face each is, and who of the tracked persons has it."""
+"""Final rows of the faces of a video from its stored numbers: whose face each is, and who of the tracked
+persons has it.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,16 @@ from schemas.media.video import Video
 from schemas.settings.settings import FaceSettings, Settings
 from schemas.storage.backend import Embeddings
 from schemas.work.chunk import WorkKey
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 NOBODY: Final = -1
 
 
 def faces_associated(
-    video: Video, numbers: Numbers, tracked: Sequence[Annotation], settings: Settings, key: WorkKey
+    video: Video, numbers: FrameNumbers, tracked: Sequence[Annotation], settings: Settings, key: WorkKey
 ) -> tuple[tuple[Annotation, ...], Embeddings | None]:
-    """A row per face, then one per identity; and the embeddings of both, float32 unit vectors, None where nothing makes any.
+    """A row per face, then one per identity; and the embeddings of both, float32 unit vectors, None where
+    nothing makes any.
 
     `tracked` are rows of person_tracking to link faces to. An identity's embedding is the mean of its faces'.
     """
@@ -42,19 +45,26 @@ def faces_associated(
     return faces + people, _embedded(numbers.embeddings, faces, people, identities, settings.face)
 
 
-def identities_of(numbers: Numbers, face: FaceSettings) -> Ints:
-    """Identity of each face, counted from 0 by first appearance; `NOBODY` for all where there are no embeddings.
+def identities_of(numbers: FrameNumbers, face: FaceSettings) -> Ints:
+    """Identity of each face, counted from 0 by first appearance; `NOBODY` for all where there are no
+    embeddings.
 
-    Faces are followed from one sampled frame to the next, and what was followed is grouped by its mean embedding; two that are seen at the
-    same time are never one person.
+    Faces are followed from one sampled frame to the next, and what was followed is grouped by its mean
+    embedding; two that are seen at the same time are never one person.
     """
     if not numbers.embeddings.size:
         return np.full(len(numbers.box_frames), NOBODY, np.int64)
-    of_face = tracklets(numbers.sampled, numbers.box_frames, numbers.xyxy, numbers.embeddings, face.same_person)
+    of_face = tracklets(
+        numbers.sampled, numbers.box_frames, numbers.xyxy, numbers.embeddings, face.same_person
+    )
     count = int(of_face.max(initial=-1)) + 1
     means = np.stack([unit(numbers.embeddings[of_face == one].mean(0)) for one in range(count)])
     weights = np.bincount(of_face, minlength=count).astype(np.float64)
-    return _by_appearance(grouped(means, least=face.same_person, weights=weights, apart=_together(of_face, numbers.box_frames))[of_face])
+    return _by_appearance(
+        grouped(means, least=face.same_person, weights=weights, apart=_together(of_face, numbers.box_frames))[
+            of_face
+        ]
+    )
 
 
 def _together(of_face: Ints, frames: Ints) -> list[tuple[int, int]]:
@@ -77,14 +87,22 @@ def unit(vector: Floats32) -> Floats32:
 
 
 def face_rows(
-    timeline: Timeline, numbers: Numbers, key: WorkKey, identities: Ints | None = None, persons: Sequence[str | None] | None = None
+    timeline: Timeline,
+    numbers: FrameNumbers,
+    key: WorkKey,
+    identities: Ints | None = None,
+    persons: Sequence[str | None] | None = None,
 ) -> Iterator[Annotation]:
-    """A row per box; before identities and persons are known they are left out, and the final rows have the same annotation ids."""
+    """A row per box; before identities and persons are known they are left out, and the final rows have
+    the same annotation ids.
+    """
     corners, confidence = numbers.xyxy.tolist(), numbers.confidence.tolist()
     for i, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
         left, top, right, bottom = corners[i]
         yield Annotation(
-            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, FACE_DETECTION, frame, ordinal),
+            annotation_id=annotation_id(
+                key.video_id, key.pipeline, key.config_hash, FACE_DETECTION, frame, ordinal
+            ),
             video_id=key.video_id,
             pipeline=key.pipeline,
             config_hash=key.config_hash,
@@ -104,18 +122,29 @@ def face_rows(
 
 def told_traits(traits: Floats) -> Mapping[str, Any]:
     """What is known of age, gender and head pose, by name."""
-    known = {name: float(value) for name, value in zip(TRAITS, traits.tolist(), strict=True) if not np.isnan(value)}
+    known = {
+        name: float(value) for name, value in zip(TRAITS, traits.tolist(), strict=True) if not np.isnan(value)
+    }
     male = known.pop("male", None)
     return known if male is None else {**known, "gender": "male" if male >= 0.5 else "female"}
 
 
-def _identity_rows(timeline: Timeline, faces: Sequence[Annotation], identities: Ints, key: WorkKey) -> Iterator[Annotation]:
-    members = [[faces[int(i)] for i in np.flatnonzero(identities == one)] for one in range(int(identities.max(initial=NOBODY)) + 1)]
-    for mine, (first, ordinal) in zip(members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True):
+def _identity_rows(
+    timeline: Timeline, faces: Sequence[Annotation], identities: Ints, key: WorkKey
+) -> Iterator[Annotation]:
+    members = [
+        [faces[int(i)] for i in np.flatnonzero(identities == one)]
+        for one in range(int(identities.max(initial=NOBODY)) + 1)
+    ]
+    for mine, (first, ordinal) in zip(
+        members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True
+    ):
         last = mine[-1].frame_number or 0
         persons = [row.person_id for row in mine if row.person_id]
         yield Annotation(
-            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, FACE_IDENTITY, first, ordinal),
+            annotation_id=annotation_id(
+                key.video_id, key.pipeline, key.config_hash, FACE_IDENTITY, first, ordinal
+            ),
             video_id=key.video_id,
             pipeline=key.pipeline,
             config_hash=key.config_hash,
@@ -126,7 +155,13 @@ def _identity_rows(timeline: Timeline, faces: Sequence[Annotation], identities: 
             person_id=max(sorted(set(persons)), key=persons.count, default=None),
             face_id=mine[0].face_id,
             confidence=float(np.mean([row.confidence for row in mine])),
-            attributes={"faces": len(mine), "persons": sorted(set(persons)), "frame_start": first, "frame_end": last + 1, **_usual(mine)},
+            attributes={
+                "faces": len(mine),
+                "persons": sorted(set(persons)),
+                "frame_start": first,
+                "frame_end": last + 1,
+                **_usual(mine),
+            },
         )
 
 
@@ -141,7 +176,11 @@ def _usual(faces: Sequence[Annotation]) -> Mapping[str, Any]:
 
 
 def _embedded(
-    vectors: Floats32, faces: Sequence[Annotation], people: Sequence[Annotation], identities: Ints, face: FaceSettings
+    vectors: Floats32,
+    faces: Sequence[Annotation],
+    people: Sequence[Annotation],
+    identities: Ints,
+    face: FaceSettings,
 ) -> Embeddings | None:
     if not vectors.size:
         return None

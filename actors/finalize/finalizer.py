@@ -1,7 +1,8 @@
-"""Everything that needs order: chunks are put together from pieces, committed, and once a video is whole its rows are made final.
+"""Everything that needs order: chunks are put together from pieces, committed, and once a video is whole its
+rows are made final.
 
-Only stored numbers are used, never pictures, so a finalizer can die at any moment: what it had not committed is decoded again, what it
-had not finished is finished again from the store.
+Only stored numbers are used, never pictures, so a finalizer can die at any moment: what it had not committed
+is decoded again, what it had not finished is finished again from the store.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from actors.finalize.commits import block_commit, chunk_commit
-from actors.finalize.reassembly import Assemblies, WholeChunk
-from actors.finalize.results import Conclusion, concluded
+from actors.finalize.reassembly import ChunkReassembler, WholeChunk
+from actors.finalize.results import PipelineRows, pipeline_result
 from actors.finalize.stored_persons import persons_of
 from schemas.errors import LeaseLost, StaleAttempt, Unstorable, VaengineError
 from schemas.media.video import Video
 from schemas.pipelines import FACE, PERSON
 from schemas.settings.settings import Settings
 from schemas.storage.backend import Outcome, StorageBackend
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit
-from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, Failure
+from schemas.work.messages import BlockEnd, ChunkEnd, ChunkFailure, DetectionsMessage
 from schemas.work.progress import Finished
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
@@ -35,23 +36,25 @@ ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 log = logging.getLogger(__name__)
 
 
-class Progress(Protocol):
+class ProgressListener(Protocol):
     """What the finalizer tells the coordinator."""
 
     def committed(self, spec: ChunkSpec) -> None: ...
-    def heard(self, block: SoundBlock) -> None: ...
-    def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
+    def heard(self, block: AudioBlock) -> None: ...
+    def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None: ...
     def finished(self, finished: Finished) -> None: ...
     def halt(self, reason: str) -> None: ...
 
 
 class Finalizer:
-    """Takes pieces and ends of chunks of its videos; commits whole chunks; finishes whole videos on a thread of its own."""
+    """Takes pieces and ends of chunks of its videos; commits whole chunks; finishes whole videos on a
+    thread of its own.
+    """
 
     def __init__(
         self,
         store: StorageBackend,
-        progress: Progress,
+        progress: ProgressListener,
         epoch: int,
         settings: Settings,
         job_of: Callable[[WorkKey], str],
@@ -62,21 +65,25 @@ class Finalizer:
         self._store, self._progress, self._epoch, self._settings = store, progress, epoch, settings
         self._keep_runs, self._keep_complete = keep_runs, keep_complete
         self._job_of = job_of
-        self._assemblies = Assemblies()
+        self._assemblies = ChunkReassembler()
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
-        self._faces_waiting: dict[str, WorkKey] = {}  # video -> its face_analysis, which names persons once they are tracked
+        self._faces_waiting: dict[
+            str, WorkKey
+        ] = {}  # video -> its face_analysis, which names persons once they are tracked
         self._warmed = False
         self._taking = threading.Lock()  # the actor has a second thread, for `drain`
         self._to_finish: queue.SimpleQueue[tuple[WorkKey, threading.Event]] = queue.SimpleQueue()
         threading.Thread(target=self._finish_forever, daemon=True).start()
 
-    def take(self, values: list[BoxesPiece | ChunkEnd | BlockEnd]) -> None:
+    def take(self, values: list[DetectionsMessage | ChunkEnd | BlockEnd]) -> None:
         """Pieces and ends in any order, at least once each."""
         with self._taking:
             for value in values:
                 if isinstance(value, BlockEnd):
-                    self._safely(functools.partial(self._settle_block, value), value.block, (value.block.key,))
+                    self._safely(
+                        functools.partial(self._settle_block, value), value.block, (value.block.key,)
+                    )
                 elif chunk := self._assemblies.add(value):
                     self._safely(functools.partial(self._settle, chunk), chunk.end.spec, chunk.end.spec.keys)
 
@@ -97,11 +104,17 @@ class Finalizer:
         self._to_finish.put((WorkKey("", "", ""), done))
         done.wait()
 
-    def _safely(self, settle: Callable[[], None], work: ChunkSpec | SoundBlock, keys: tuple[WorkKey, ...]) -> None:
+    def _safely(
+        self, settle: Callable[[], None], work: ChunkSpec | AudioBlock, keys: tuple[WorkKey, ...]
+    ) -> None:
         self._guarded(functools.partial(self._settle_or_fail, settle, work, keys))
 
-    def _settle_or_fail(self, settle: Callable[[], None], work: ChunkSpec | SoundBlock, keys: tuple[WorkKey, ...]) -> None:
-        """A fault of our own in one chunk is stored as the reason its pipelines failed; it must not look like a lost worker."""
+    def _settle_or_fail(
+        self, settle: Callable[[], None], work: ChunkSpec | AudioBlock, keys: tuple[WorkKey, ...]
+    ) -> None:
+        """A fault of our own in one chunk is stored as the reason its pipelines failed; it must not look
+        like a lost worker.
+        """
         try:
             settle()
         except (LeaseLost, StaleAttempt):
@@ -115,10 +128,21 @@ class Finalizer:
             told = traceback.format_exc()
             self._progress.left(work.chunk_id)
             for key in keys:
-                self._fail(key, Failure("internal", f"storing {key.video_id} failed: {error!r}", transient=False, traceback=told))
+                self._fail(
+                    key,
+                    ChunkFailure(
+                        "internal",
+                        f"storing {key.video_id} failed: {error!r}",
+                        transient=False,
+                        traceback=told,
+                    ),
+                )
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Carry out `work`; a store that cannot take more halts the run. Work that somebody else does by now is theirs."""
+        """Carry out `work`; a store that cannot take more halts the run.
+
+        Work that somebody else does by now is theirs.
+        """
         try:
             work()
         except (LeaseLost, StaleAttempt) as error:
@@ -141,7 +165,9 @@ class Finalizer:
         if not keys:
             self._progress.left(spec.chunk_id)
             return
-        refused = self._commit_all([chunk_commit(chunk, key, self._video(key.video_id), self._job_of(key)) for key in keys])
+        refused = self._commit_all(
+            [chunk_commit(chunk, key, self._video(key.video_id), self._job_of(key)) for key in keys]
+        )
         if len(refused) < len(keys):
             self._progress.committed(spec)
         else:
@@ -152,7 +178,9 @@ class Finalizer:
     def _settle_block(self, end: BlockEnd) -> None:
         block, failure = end.block, end.failure
         if end.heard is not None:
-            if refused := self._commit_all([block_commit(block, end.heard, end.seconds, self._job_of(block.key))]):
+            if refused := self._commit_all(
+                [block_commit(block, end.heard, end.seconds, self._job_of(block.key))]
+            ):
                 self._progress.left(block.chunk_id)
                 self._fail_all(refused)
             else:
@@ -163,8 +191,10 @@ class Finalizer:
             self._progress.left(block.chunk_id)
             self._fail(block.key, failure)
 
-    def _commit_all(self, commits: list[ChunkCommit]) -> dict[WorkKey, Failure]:
-        """Store chunks, and have those keys finished that are whole now; returns the keys of what the store has no form for."""
+    def _commit_all(self, commits: list[ChunkCommit]) -> dict[WorkKey, ChunkFailure]:
+        """Store chunks, and have those keys finished that are whole now; returns the keys of what the
+        store has no form for.
+        """
         try:
             totals = self._store.commit_chunks(self._epoch, commits)
         except Unstorable as error:
@@ -172,7 +202,9 @@ class Finalizer:
                 return {commits[0].line.key: _refusal(error)}
             return {key: failure for commit in commits for key, failure in self._commit_all([commit]).items()}
         for key, total in totals.items():
-            if total >= self._video(key.video_id).listening_to(self._settings.audio.track).units(key.pipeline):
+            if total >= self._video(key.video_id).listening_to(self._settings.audio.track).units(
+                key.pipeline
+            ):
                 self.finish(key)
         return {}
 
@@ -184,11 +216,11 @@ class Finalizer:
             self._warmed = True
             threading.Thread(target=warm_up, daemon=True).start()
 
-    def _fail_all(self, failed: Mapping[WorkKey, Failure]) -> None:
+    def _fail_all(self, failed: Mapping[WorkKey, ChunkFailure]) -> None:
         for key, failure in failed.items():
             self._fail(key, failure)
 
-    def _fail(self, key: WorkKey, failure: Failure) -> None:
+    def _fail(self, key: WorkKey, failure: ChunkFailure) -> None:
         if key in self._ended:
             return
         self._ended.add(key)
@@ -197,7 +229,7 @@ class Finalizer:
         if faces := self._released_faces(key):
             self.finish(faces)
 
-    def _failed(self, key: WorkKey, failure: Failure) -> Outcome:
+    def _failed(self, key: WorkKey, failure: ChunkFailure) -> Outcome:
         return Outcome(
             key,
             self._job_of(key),
@@ -226,7 +258,10 @@ class Finalizer:
                 done.set()
 
     def finish_now(self, key: WorkKey) -> None:
-        """`finish`, on the caller's thread; once for each key. Faces wait until the persons they are linked to have ended."""
+        """`finish`, on the caller's thread; once for each key.
+
+        Faces wait until the persons they are linked to have ended.
+        """
         if key in self._ended:
             return
         persons = self._persons(key)
@@ -241,7 +276,9 @@ class Finalizer:
         self._videos.pop(key.video_id, None)  # an index is 8 bytes a frame; it is read again if needed
 
     def _stored(self, outcome: Outcome) -> Outcome:
-        """The outcome as it is in the store now: failed, with what its chunks stored, where there is no form for its rows."""
+        """The outcome as it is in the store now: failed, with what its chunks stored, where there is no
+        form for its rows.
+        """
         try:
             self._store.finish(self._epoch, outcome)
         except Unstorable as error:
@@ -250,23 +287,31 @@ class Finalizer:
         return outcome
 
     def _persons(self, key: WorkKey) -> PipelineResult | None:
-        """How the persons stand that faces of `key` are to be linked to; None where there are none to link."""
+        """How the persons stand that faces of `key` are to be linked to; None where there are none to
+        link.
+        """
         if key.pipeline != FACE or not self._settings.face.link_persons:
             return None
         return self._store.load_job_metadata(self._job_of(key)).pipeline_results.get(PERSON)
 
-    def _concluded(self, key: WorkKey, persons: PipelineResult | None) -> Conclusion:
+    def _concluded(self, key: WorkKey, persons: PipelineResult | None) -> PipelineRows:
         settings = self._settings
-        if key.pipeline == FACE and settings.face.link_persons and persons is None:  # the run has no persons, perhaps the store has some
-            persons, settings = persons_of(self._store, self._store.load_job_metadata(self._job_of(key)), settings)
-        return concluded(self._store, self._video(key.video_id), key, settings, persons)
+        if (
+            key.pipeline == FACE and settings.face.link_persons and persons is None
+        ):  # the run has no persons, perhaps the store has some
+            persons, settings = persons_of(
+                self._store, self._store.load_job_metadata(self._job_of(key)), settings
+            )
+        return pipeline_result(self._store, self._video(key.video_id), key, settings, persons)
 
     def _released_faces(self, ended: WorkKey) -> WorkKey | None:
         """The faces that waited for these persons, if any did."""
         return self._faces_waiting.pop(ended.video_id, None) if ended.pipeline == PERSON else None
 
     def _outcome(self, key: WorkKey, persons: PipelineResult | None) -> Outcome:
-        """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too much is missing."""
+        """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too much
+        is missing.
+        """
         job_id = self._job_of(key)
         try:
             result = self._concluded(key, persons)
@@ -276,7 +321,9 @@ class Finalizer:
             if error.__class__.__module__.startswith("ray."):
                 raise
             told = f"concluding {key.pipeline} failed: {error!r}"  # in this video; the others go on
-            return self._failed(key, Failure("internal", told, transient=False, traceback=traceback.format_exc()))
+            return self._failed(
+                key, ChunkFailure("internal", told, transient=False, traceback=traceback.format_exc())
+            )
         self._correct(result.video)
         loss = result.verdict.error
         return Outcome(
@@ -299,5 +346,5 @@ class Finalizer:
             self._videos[seen.video_id] = seen
 
 
-def _refusal(error: Unstorable) -> Failure:
-    return Failure(error.kind, str(error), transient=False)
+def _refusal(error: Unstorable) -> ChunkFailure:
+    return ChunkFailure(error.kind, str(error), transient=False)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from actors.finalize.timeline import Timeline
 from schemas.media.video import Video
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 
-def corrected(video: Video, numbers: Numbers) -> Video:
-    """The facts as they are known once every frame has been decoded; unchanged where packets told them already.
+def corrected(video: Video, numbers: FrameNumbers) -> Video:
+    """The facts as they are known once every frame has been decoded; unchanged where packets told them
+    already.
 
     `numbers` are those of the whole video. Its beginning stays what it was: sound is counted from there.
     """

@@ -1,4 +1,6 @@
-"""Final rows of a video from its stored numbers alone: scenes, boxes with their persons, and tracks; the same whenever it is run."""
+"""Final rows of a video from its stored numbers alone: scenes, boxes with their persons, and tracks; the
+same whenever it is run.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +12,40 @@ import numpy as np
 from actors.finalize.timeline import Timeline, ordinals
 from actors.persons.tracking import NO_TRACK, tracks
 from actors.vision.scene_scores import cuts, scene_ranges
-from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, BBox, annotation_id
+from schemas.annotations.annotation import (
+    PERSON_DETECTION,
+    PERSON_TRACK,
+    SCENE_TYPE,
+    Annotation,
+    BBox,
+    annotation_id,
+)
 from schemas.media.frames import Floats, Ints
 from schemas.media.video import Video
 from schemas.pipelines import FACE, PERSON, SCENE
 from schemas.settings.settings import PersonSettings, SceneSettings, Settings
 from schemas.work.chunk import WorkKey
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 JUMP_FRAMES: Final = 5  # from one jump to the next
 SEEN: Final = 0.5
 GUESSED: Final = 0.1
 
 
-def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) -> tuple[Annotation, ...]:
+def associate(
+    video: Video, numbers: FrameNumbers, settings: Settings, key: WorkKey
+) -> tuple[Annotation, ...]:
     """Every final row of one pipeline of one video, from the joined numbers of all its chunks.
 
-    `scene_detection`: a row per scene. `person_tracking`: a row per box, then a row per track with the mean confidence of its boxes and
-    no box of its own; no track crosses a cut. Attributes `frame_start`, `frame_end` are frame numbers [start, end). Raises ValueError
-    for another pipeline.
+    `scene_detection`: a row per scene. `person_tracking`: a row per box, then a row per track with the mean
+    confidence of its boxes and no box of its own; no track crosses a cut. Attributes `frame_start`,
+    `frame_end` are frame numbers [start, end). Raises ValueError for another pipeline.
     """
     timeline = Timeline.of(video, numbers)
     if key.pipeline == SCENE:
-        return tuple(_scene_rows(timeline, scene_ranges(_cuts(video, numbers, settings.scene), timeline.n_frames), key))
+        return tuple(
+            _scene_rows(timeline, scene_ranges(_cuts(video, numbers, settings.scene), timeline.n_frames), key)
+        )
     if key.pipeline != PERSON:
         raise ValueError(f"no association for {key.pipeline}")
     found = _cuts(video, numbers, settings.scene) if settings.person.reset_at_cuts else []
@@ -42,27 +55,36 @@ def associate(video: Video, numbers: Numbers, settings: Settings, key: WorkKey) 
     return _person_rows(timeline, numbers, tracks(numbers, resets, settings.person, sample_fps), scenes, key)
 
 
-def track_resets(video: Video, numbers: Numbers, settings: Settings) -> list[int]:
-    """Frames at which every track ends: cuts, and jumps that begin no scene; none where `person.reset_at_cuts` is off."""
+def track_resets(video: Video, numbers: FrameNumbers, settings: Settings) -> list[int]:
+    """Frames at which every track ends: cuts, and jumps that begin no scene; none where
+    `person.reset_at_cuts` is off.
+    """
     if not settings.person.reset_at_cuts:
         return []
     return sorted({*_cuts(video, numbers, settings.scene), *_jumps(video, numbers, settings.person)})
 
 
-def _jumps(video: Video, numbers: Numbers, person: PersonSettings) -> list[int]:
-    """Frames at which the picture changes at once, if not enough to begin a scene, as between two people before one wall.
+def _jumps(video: Video, numbers: FrameNumbers, person: PersonSettings) -> list[int]:
+    """Frames at which the picture changes at once, if not enough to begin a scene, as between two people
+    before one wall.
 
-    A tracker follows boxes and takes the second for the first; a track that ends without need is the smaller fault.
+    A tracker follows boxes and takes the second for the first; a track that ends without need is the smaller
+    fault.
     """
     sharp = SceneSettings(
-        detector="adaptive", adaptive_threshold=person.jump_ratio, min_content=person.jump_content, min_scene_frames=JUMP_FRAMES
+        detector="adaptive",
+        adaptive_threshold=person.jump_ratio,
+        min_content=person.jump_content,
+        min_scene_frames=JUMP_FRAMES,
     )
     return _cuts(video, numbers, sharp)
 
 
-def _cuts(video: Video, numbers: Numbers, scene: SceneSettings) -> list[int]:
+def _cuts(video: Video, numbers: FrameNumbers, scene: SceneSettings) -> list[int]:
     return cuts(
-        np.concatenate([np.zeros(1), numbers.scene_scores[:-1]])[: len(numbers.scene_scores)],  # against the frame before
+        np.concatenate([np.zeros(1), numbers.scene_scores[:-1]])[
+            : len(numbers.scene_scores)
+        ],  # against the frame before
         numbers.frame_numbers,
         numbers.frame_pts,
         time_base=video.time_base,
@@ -71,8 +93,10 @@ def _cuts(video: Video, numbers: Numbers, scene: SceneSettings) -> list[int]:
     )
 
 
-def provisional(numbers: Numbers, key: WorkKey, video: Video) -> tuple[Annotation, ...]:
-    """Boxes of one chunk before there are tracks, scenes and identities; the final rows will have the same annotation ids."""
+def provisional(numbers: FrameNumbers, key: WorkKey, video: Video) -> tuple[Annotation, ...]:
+    """Boxes of one chunk before there are tracks, scenes and identities; the final rows will have the
+    same annotation ids.
+    """
     if key.pipeline == FACE:
         from actors.finalize.face_rows import face_rows
 
@@ -98,21 +122,35 @@ def _scene_rows(timeline: Timeline, scenes: list[tuple[int, int]], key: WorkKey)
 
 
 def _person_rows(
-    timeline: Timeline, numbers: Numbers, track_of: Ints, scenes: list[tuple[int, int]] | None, key: WorkKey
+    timeline: Timeline,
+    numbers: FrameNumbers,
+    track_of: Ints,
+    scenes: list[tuple[int, int]] | None,
+    key: WorkKey,
 ) -> tuple[Annotation, ...]:
-    scene_of = None if scenes is None else np.searchsorted([first for first, _ in scenes], numbers.box_frames, side="right") - 1
+    scene_of = (
+        None
+        if scenes is None
+        else np.searchsorted([first for first, _ in scenes], numbers.box_frames, side="right") - 1
+    )
     boxes = tuple(_box_rows(timeline, numbers, key, track_of, scene_of))
     return boxes + tuple(_track_rows(timeline, boxes, track_of, key))
 
 
 def _box_rows(
-    timeline: Timeline, numbers: Numbers, key: WorkKey, track_of: Ints | None = None, scene_of: Ints | None = None
+    timeline: Timeline,
+    numbers: FrameNumbers,
+    key: WorkKey,
+    track_of: Ints | None = None,
+    scene_of: Ints | None = None,
 ) -> Iterator[Annotation]:
     corners, confidence = numbers.xyxy.tolist(), numbers.confidence.tolist()
     for i, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
         left, top, right, bottom = corners[i]
         yield Annotation(
-            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, PERSON_DETECTION, frame, ordinal),
+            annotation_id=annotation_id(
+                key.video_id, key.pipeline, key.config_hash, PERSON_DETECTION, frame, ordinal
+            ),
             video_id=key.video_id,
             pipeline=key.pipeline,
             config_hash=key.config_hash,
@@ -128,24 +166,41 @@ def _box_rows(
 
 
 def pose(points: Floats) -> Mapping[str, Any]:
-    """K x 3 key points (x, y, score) as COCO has them: `keypoints` x, y, visibility one after the other, and `num_keypoints` labelled ones.
+    """K x 3 key points (x, y, score) as COCO has them: `keypoints` x, y, visibility one after the other, and
+    `num_keypoints` labelled ones.
 
-    Visibility is 2 where the score is at least `SEEN`, 1 (labelled, not visible) at least `GUESSED`, else 0 with x and y 0, as the format
-    asks. `keypoint_scores`, not part of COCO, are the model's own. Source: cocodataset.org, "Data format", 2.
+    Visibility is 2 where the score is at least `SEEN`, 1 (labelled, not visible) at least `GUESSED`, else 0
+    with x and y 0, as the format asks. `keypoint_scores`, not part of COCO, are the model's own. Source:
+    cocodataset.org, "Data format", 2.
     """
     visibility = np.select([points[:, 2] >= SEEN, points[:, 2] >= GUESSED], [2, 1], 0)
     flat = [
-        number for (x, y, _), v in zip(points.tolist(), visibility.tolist(), strict=True) for number in ((x, y, v) if v else (0.0, 0.0, 0))
+        number
+        for (x, y, _), v in zip(points.tolist(), visibility.tolist(), strict=True)
+        for number in ((x, y, v) if v else (0.0, 0.0, 0))
     ]
-    return {"keypoints": flat, "num_keypoints": int((visibility > 0).sum()), "keypoint_scores": points[:, 2].tolist()}
+    return {
+        "keypoints": flat,
+        "num_keypoints": int((visibility > 0).sum()),
+        "keypoint_scores": points[:, 2].tolist(),
+    }
 
 
-def _track_rows(timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Ints, key: WorkKey) -> Iterator[Annotation]:
-    members = [[boxes[i] for i in np.flatnonzero(track_of == number)] for number in range(1, int(track_of.max(initial=0)) + 1)]
-    for mine, (first, ordinal) in zip(members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True):
+def _track_rows(
+    timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Ints, key: WorkKey
+) -> Iterator[Annotation]:
+    members = [
+        [boxes[i] for i in np.flatnonzero(track_of == number)]
+        for number in range(1, int(track_of.max(initial=0)) + 1)
+    ]
+    for mine, (first, ordinal) in zip(
+        members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True
+    ):
         last = mine[-1].frame_number or 0
         yield Annotation(
-            annotation_id=annotation_id(key.video_id, key.pipeline, key.config_hash, PERSON_TRACK, first, ordinal),
+            annotation_id=annotation_id(
+                key.video_id, key.pipeline, key.config_hash, PERSON_TRACK, first, ordinal
+            ),
             video_id=key.video_id,
             pipeline=key.pipeline,
             config_hash=key.config_hash,

@@ -1,62 +1,72 @@
-"""From a whole manifest to the result of a pipeline: final rows, what they lack, and the embeddings of some; by stored numbers alone."""
+"""From a whole manifest to the result of a pipeline: final rows, what they lack, and the embeddings of
+some; by stored numbers alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from actors.container.completeness import LossVerdict, hole_note, loss_verdict, sound_verdict
+from actors.container.completeness import Completeness, audio_completeness, hole_note, picture_completeness
 from actors.container.content import is_changed
 from actors.finalize.audio_rows import sound_rows
 from schemas.annotations.annotation import Annotation
 from schemas.errors import FileChanged, NoFrames, NoSuchTrack, StreamEndsReader, UnknownCoding, VideoError
-from schemas.inference.transcript import Heard
-from schemas.media.audio import Sound
+from schemas.inference.transcript import AudioAnalysis
+from schemas.media.audio import AudioStream
 from schemas.media.video import StreamFault, Video
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.settings.settings import Settings
 from schemas.storage.backend import Embeddings, StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus, PipelineResult
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion:
+class PipelineRows:
     """What a whole manifest came to: whether enough of it is there, every row, and the embeddings of some.
 
     `video` holds the facts as decoding has corrected them, None where nothing was decoded.
     """
 
-    verdict: LossVerdict
+    verdict: Completeness
     rows: tuple[Annotation, ...] = ()
     embeddings: Embeddings | None = None
     video: Video | None = None
 
 
-def concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None) -> Conclusion:
-    """The result of a key whose manifest is whole; `persons` is the ended person_tracking that faces are linked to, if any.
+def pipeline_result(
+    store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None
+) -> PipelineRows:
+    """The result of a key whose manifest is whole; `persons` is the ended person_tracking that faces are
+    linked to, if any.
 
-    Where the file has changed since it was looked into, nobody knows what was read: that is a failure, whatever was found.
+    Where the file has changed since it was looked into, nobody knows what was read: that is a failure,
+    whatever was found.
     """
     conclusion = _concluded(store, video, key, settings, persons)
-    if is_changed(video.path, size_bytes=video.size_bytes, mtime_ns=video.mtime_ns, fingerprint=video.fingerprint):
-        return replace(conclusion, verdict=LossVerdict(error=FileChanged(video.path)))
+    if is_changed(
+        video.path, size_bytes=video.size_bytes, mtime_ns=video.mtime_ns, fingerprint=video.fingerprint
+    ):
+        return replace(conclusion, verdict=Completeness(error=FileChanged(video.path)))
     return conclusion
 
 
-def _concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None) -> Conclusion:
+def _concluded(
+    store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None
+) -> PipelineRows:
     """As long as the file stays what it is.
 
-    A stream that the file does not have gives an empty result, with a warning: nothing is there to be found. One that cannot be used is a
-    failure.
+    A stream that the file does not have gives an empty result, with a warning: nothing is there to be found.
+    One that cannot be used is a failure.
     """
     if key.pipeline == AUDIO:
         return _heard(store, video, key, settings)
     if video.picture_fault:
-        return Conclusion(LossVerdict(error=stream_error(video.path, "its pictures", video.picture_fault)))
+        return PipelineRows(Completeness(error=stream_error(video.path, "its pictures", video.picture_fault)))
     if not video.has_pictures:
-        return Conclusion(LossVerdict(warning="there is no picture in it"))
+        return PipelineRows(Completeness(warning="there is no picture in it"))
     lost = [frame for line in store.manifest([key])[key] for frame in line.lost]
     numbers = store.numbers(key)
     verdict = seen_verdict(video, lost, numbers, settings)
@@ -66,49 +76,64 @@ def _concluded(store: StorageBackend, video: Video, key: WorkKey, settings: Sett
     if key.pipeline == FACE:
         from actors.finalize.face_rows import faces_associated
 
-        return Conclusion(_told_of(persons, verdict), *faces_associated(video, numbers, _tracked(store, key, persons), settings, key), seen)
+        return PipelineRows(
+            _told_of(persons, verdict),
+            *faces_associated(video, numbers, _tracked(store, key, persons), settings, key),
+            seen,
+        )
     from actors.finalize.person_rows import associate
 
-    return Conclusion(verdict, associate(video, numbers, settings, key), video=seen)
+    return PipelineRows(verdict, associate(video, numbers, settings, key), video=seen)
 
 
-def seen_verdict(video: Video, lost: list[int], numbers: Numbers, settings: Settings) -> LossVerdict:
-    """What is missing of a video's pictures, and what else there is to know of them; `numbers` are those of the whole video."""
-    verdict = loss_verdict(video, lost, len(numbers.frame_numbers) + len(lost), settings.decode.max_lost)
-    for note in (*video.file_notes, *video.notes, hole_note(video, video.index.pts if video.index.exact else numbers.frame_pts)):
+def seen_verdict(video: Video, lost: list[int], numbers: FrameNumbers, settings: Settings) -> Completeness:
+    """What is missing of a video's pictures, and what else there is to know of them; `numbers` are those
+    of the whole video.
+    """
+    verdict = picture_completeness(
+        video, lost, len(numbers.frame_numbers) + len(lost), settings.decode.max_lost
+    )
+    for note in (
+        *video.file_notes,
+        *video.notes,
+        hole_note(video, video.index.pts if video.index.exact else numbers.frame_pts),
+    ):
         verdict = verdict.noting(note) if note else verdict
     return verdict
 
 
-def _heard(store: StorageBackend, stored: Video, key: WorkKey, settings: Settings) -> Conclusion:
+def _heard(store: StorageBackend, stored: Video, key: WorkKey, settings: Settings) -> PipelineRows:
     video = stored.listening_to(settings.audio.track)
     if video.sound is None:
-        return Conclusion(_soundless(video, settings.audio.track))
-    heard = Heard.joined(map(Heard.from_bytes, store.payloads(key)))
-    verdict = sound_verdict(video, heard.lost, settings.decode.max_lost)
+        return PipelineRows(_soundless(video, settings.audio.track))
+    heard = AudioAnalysis.joined(map(AudioAnalysis.from_bytes, store.payloads(key)))
+    verdict = audio_completeness(video, heard.lost, settings.decode.max_lost)
     for note in video.file_notes:
         verdict = verdict.noting(note)
     if settings.audio.track is None and len(video.sounds) > 1:
         verdict = verdict.noting(left_out(video.sound, video.sounds))
-    return Conclusion(verdict, sound_rows(video, heard, settings, key))
+    return PipelineRows(verdict, sound_rows(video, heard, settings, key))
 
 
-def _soundless(video: Video, track: int | None) -> LossVerdict:
+def _soundless(video: Video, track: int | None) -> Completeness:
     """Why there is nothing to listen to."""
     if video.sound_fault:
-        return LossVerdict(error=stream_error(video.path, "its sound", video.sound_fault))
+        return Completeness(error=stream_error(video.path, "its sound", video.sound_fault))
     if video.sounds and track is not None:
-        return LossVerdict(error=NoSuchTrack(video.path, track, _named(video.sounds)))
-    return LossVerdict(warning="there is no sound in it")
+        return Completeness(error=NoSuchTrack(video.path, track, _named(video.sounds)))
+    return Completeness(warning="there is no sound in it")
 
 
-def left_out(sound: Sound, sounds: Sequence[Sound]) -> str:
+def left_out(sound: AudioStream, sounds: Sequence[AudioStream]) -> str:
     """A note that names the sound tracks that nobody listened to."""
     others = [one for one in sounds if one.track != sound.track]
-    return f"the sound is track {sound.name}; left out: {_named(others)}: choose another with --set audio.track=N"
+    return (
+        f"the sound is track {sound.name}; left out: {_named(others)}: choose another with --set "
+        "audio.track=N"
+    )
 
 
-def _named(sounds: Sequence[Sound]) -> str:
+def _named(sounds: Sequence[AudioStream]) -> str:
     return ", ".join(f"track {one.name}" for one in sounds)
 
 
@@ -125,7 +150,7 @@ def _tracked(store: StorageBackend, key: WorkKey, persons: PipelineResult | None
     return store.annotations(WorkKey(key.video_id, PERSON, persons.config_hash)) if persons else ()
 
 
-def _told_of(persons: PipelineResult | None, verdict: LossVerdict) -> LossVerdict:
+def _told_of(persons: PipelineResult | None, verdict: Completeness) -> Completeness:
     if persons is None or persons.status is JobStatus.COMPLETED:
         return verdict
     return verdict.noting("person_tracking failed: faces are linked to what it had at most")

@@ -1,4 +1,6 @@
-"""Persons that faces are linked to where a run asks for faces alone: those that the store has of the video already."""
+"""Persons that faces are linked to where a run asks for faces alone: those that the store has of the
+video already.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def are_alone(pipelines: Iterable[str], settings: Settings) -> bool:
 def settings_by_video(
     store: StorageBackend | None, video_ids: Sequence[str], pipelines: Sequence[str], settings: Settings
 ) -> dict[str, Settings]:
-    """The settings that hold for each video: with faces alone those of the persons that the store has of it, or no link to any."""
+    """The settings that hold for each video: with faces alone those of the persons that the store has of
+    it, or no link to any.
+    """
     if not are_alone(pipelines, settings):
         return dict.fromkeys(video_ids, settings)
     jobs = _by_video(store.jobs_of(video_ids)) if store else {}
@@ -33,7 +37,9 @@ def settings_by_video(
 
 
 def linked(settings: Settings, persons: BatchJob | None) -> Settings:
-    """Settings under which faces are linked to the persons of a job; without one, or where it does not tell its settings, to nobody."""
+    """Settings under which faces are linked to the persons of a job; without one, or where it does not
+    tell its settings, to nobody.
+    """
     told = _sections(info_of(persons, PERSON)["configuration"]) if persons else None
     if told is None:
         return settings.model_copy(update={"face": settings.face.model_copy(update={"link_persons": False})})
@@ -46,18 +52,27 @@ def current_persons(jobs: Iterable[BatchJob]) -> BatchJob | None:
     return next((job for job, result in complete if result.pipeline == PERSON), None)
 
 
-def persons_of(store: StorageBackend, job: BatchJob, settings: Settings) -> tuple[PipelineResult | None, Settings]:
-    """The persons that a job with faces alone is to be linked to, and the settings with which it was registered.
+def persons_of(
+    store: StorageBackend, job: BatchJob, settings: Settings
+) -> tuple[PipelineResult | None, Settings]:
+    """The persons that a job with faces alone is to be linked to, and the settings with which it was
+    registered.
 
     Raises `LookupError` where they are not in the store any more.
     """
     told = _sections(info_of(job, FACE)["configuration"])
     if told is None:
         return None, settings
-    same = [other for other in store.jobs_of([job.video_id]) if _sections(info_of(other, PERSON)["configuration"]) == told]
+    same = [
+        other
+        for other in store.jobs_of([job.video_id])
+        if _sections(info_of(other, PERSON)["configuration"]) == told
+    ]
     found = current_persons(same)
     if found is None:
-        raise LookupError("the persons that the faces belong to have been replaced meanwhile: run the same command again")
+        raise LookupError(
+            "the persons that the faces belong to have been replaced meanwhile: run the same command again"
+        )
     return found.pipeline_results[PERSON], settings.model_copy(update=told)
 
 

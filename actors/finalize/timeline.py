@@ -9,12 +9,13 @@ import numpy as np
 
 from schemas.media.frames import Ints
 from schemas.media.video import Video
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When frames are shown: `numbers`, ascending, and their `pts`, one to one; `end_pts` is the end of the last of all `n_frames`.
+    """When frames are shown: `numbers`, ascending, and their `pts`, one to one; `end_pts` is the end of the
+    last of all `n_frames`.
 
     Where the index is exact it holds every frame, lost ones included; else the frames that were decoded.
     """
@@ -26,7 +27,7 @@ class Timeline:
     end_pts: int
 
     @classmethod
-    def of(cls, video: Video, numbers: Numbers) -> Timeline:
+    def of(cls, video: Video, numbers: FrameNumbers) -> Timeline:
         if video.index.exact:
             count = len(video.index)
             return cls(video, np.arange(count), video.index.pts, count, video.end_pts)
@@ -35,10 +36,18 @@ class Timeline:
         step = round(1 / (video.nominal_fps * video.time_base))
         if len(numbers.frame_pts) > 1:
             step = int(np.median(np.diff(numbers.frame_pts)))
-        return cls(video, numbers.frame_numbers, numbers.frame_pts, int(numbers.frame_numbers[-1]) + 1, int(numbers.frame_pts[-1]) + step)
+        return cls(
+            video,
+            numbers.frame_numbers,
+            numbers.frame_pts,
+            int(numbers.frame_numbers[-1]) + 1,
+            int(numbers.frame_pts[-1]) + step,
+        )
 
     def start_s(self, frame: int) -> float:
-        """Seconds from the video's first frame to when `frame` is shown; the video's end for the frame after the last."""
+        """Seconds from the video's first frame to when `frame` is shown; the video's end for the frame
+        after the last.
+        """
         place = int(np.searchsorted(self.numbers, frame))
         return self.video.time_s(int(self.pts[place]) if place < len(self.pts) else self.end_pts)
 

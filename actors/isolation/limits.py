@@ -13,16 +13,18 @@ MIB: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What a process that holds one chunk may use: seconds without a sign of life, resident bytes."""
 
     silent_s: float
     memory_bytes: int
 
     @classmethod
-    def of(cls, settings: Settings) -> Limits:
+    def of(cls, settings: Settings) -> SandboxLimits:
         recovery = settings.recovery
-        return cls(recovery.alone_seconds, recovery.alone_memory_mb * MIB or psutil.virtual_memory().total // 2)
+        return cls(
+            recovery.alone_seconds, recovery.alone_memory_mb * MIB or psutil.virtual_memory().total // 2
+        )
 
 
 def resident_bytes(pid: int) -> int:

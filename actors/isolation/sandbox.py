@@ -1,4 +1,6 @@
-"""Suspects are tried alone: a process of its own for one chunk at a time, watched and held to limits, so that blame is exact."""
+"""Suspects are tried alone: a process of its own for one chunk at a time, watched and held to limits, so
+that blame is exact.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +10,46 @@ from typing import Final
 
 from actors.child_process import Child
 from actors.coordination.patience import PatienceClock
-from actors.isolation.limits import MIB, Limits, resident_bytes
-from actors.isolation.sandbox_process import Done, Order, Phase
-from actors.stages.stages import CrewNames, Deliveries, Watch
+from actors.isolation.limits import MIB, SandboxLimits, resident_bytes
+from actors.isolation.sandbox_process import Phase, SandboxReply, SandboxRequest
+from actors.stages.stages import ActorNames, Deliveries, Watch
 from schemas.settings.settings import Settings
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
-from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, Failure
+from schemas.work.messages import BlockEnd, ChunkEnd, ChunkFailure, DetectionsMessage
 
 LOOK_SECONDS: Final = 0.2  # from one look at the process to the next
 CPU_SECONDS_PER_SECOND: Final = 60.0  # of a chunk's own length, on top of what any may take
 
-Value = BoxesPiece | ChunkEnd | BlockEnd
+Value = DetectionsMessage | ChunkEnd | BlockEnd
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """How one try of one chunk alone ended: `values` for the finalizer where it came through, `failure` where it did not.
+class TrialResult:
+    """How one try of one chunk alone ended: `values` for the finalizer where it came through, `failure` where
+    it did not.
 
-    `to_blame`: the process ended, or had to be ended, while it held this chunk. `cancelled`: left because the run stops.
+    `to_blame`: the process ended, or had to be ended, while it held this chunk. `cancelled`: left because the
+    run stops.
     """
 
     chunk_id: str
     values: tuple[Value, ...] = ()
-    failure: Failure | None = None
+    failure: ChunkFailure | None = None
     to_blame: bool = False
     cancelled: bool = False
 
 
-class Cell:
+class Sandbox:
     """One process for chunks, started when it is needed and again after each that ends it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._limits, self._child = Limits.of(settings), Child("actors.isolation.sandbox_process", settings)
+        self._limits, self._child = (
+            SandboxLimits.of(settings),
+            Child("actors.isolation.sandbox_process", settings),
+        )
 
-    def examine(self, work: ChunkSpec | SoundBlock, stopping: Callable[[], bool]) -> Trial:
+    def try_chunk(self, work: ChunkSpec | AudioBlock, stopping: Callable[[], bool]) -> TrialResult:
         """Try one chunk; never raises for what the chunk does."""
         line = self._child.line()
         values: list[Value] = []
@@ -50,11 +57,11 @@ class Cell:
         clock = PatienceClock()
         heard_s = clock()
         try:
-            line.send(Order(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
+            line.send(SandboxRequest(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
             while True:
                 if line.poll(LOOK_SECONDS):
                     told, heard_s = line.recv(), clock()
-                    if isinstance(told, Done):
+                    if isinstance(told, SandboxReply):
                         return _told(work.chunk_id, values)
                     if isinstance(told, Phase):
                         phase = told.pipeline
@@ -64,7 +71,7 @@ class Cell:
                     return self._ended(work, phase, reason)
                 if stopping():
                     self.close()
-                    return Trial(work.chunk_id, cancelled=True)
+                    return TrialResult(work.chunk_id, cancelled=True)
         except (EOFError, OSError):  # the process is gone
             return self._ended(work, phase, None)
 
@@ -72,40 +79,56 @@ class Cell:
         """End the process."""
         self._child.close()
 
-    def _excess(self, silent_s: float) -> Failure | None:
+    def _excess(self, silent_s: float) -> ChunkFailure | None:
         """What limit the process is beyond, if any."""
         resident = resident_bytes(self._child.pid)
         if resident > self._limits.memory_bytes:
-            return Failure("out_of_memory", f"{resident // MIB} MiB of memory taken (recovery.alone_memory_mb)", transient=True)
+            return ChunkFailure(
+                "out_of_memory",
+                f"{resident // MIB} MiB of memory taken (recovery.alone_memory_mb)",
+                transient=True,
+            )
         if silent_s > self._limits.silent_s:
-            return Failure("timeout", f"no sign of progress for {silent_s:.0f} s (recovery.alone_seconds)", transient=True)
+            return ChunkFailure(
+                "timeout",
+                f"no sign of progress for {silent_s:.0f} s (recovery.alone_seconds)",
+                transient=True,
+            )
         return None
 
-    def _ended(self, work: ChunkSpec | SoundBlock, phase: str | None, reason: Failure | None) -> Trial:
-        """The process is ended for a reason, or has ended by itself; the chunk it held is to blame, unless somebody killed it."""
+    def _ended(
+        self, work: ChunkSpec | AudioBlock, phase: str | None, reason: ChunkFailure | None
+    ) -> TrialResult:
+        """The process is ended for a reason, or has ended by itself; the chunk it held is to blame,
+        unless somebody killed it.
+        """
         ended = self._child.end(reason)
         failure = replace(ended, message=f"{work.chunk_id} alone: {ended.message}", pipeline=phase)
-        return Trial(work.chunk_id, failure=failure, to_blame=ended.kind != "worker_lost")
+        return TrialResult(work.chunk_id, failure=failure, to_blame=ended.kind != "worker_lost")
 
 
-def _told(chunk_id: str, values: list[Value]) -> Trial:
+def _told(chunk_id: str, values: list[Value]) -> TrialResult:
     """A chunk that came through: what another try may cure is not handed on, what is final is."""
     failures = [value.failure for value in values if value.failure is not None]
     transient = next((failure for failure in failures if failure.transient), None)
-    return Trial(chunk_id, failure=transient) if transient else Trial(chunk_id, tuple(values))
+    return TrialResult(chunk_id, failure=transient) if transient else TrialResult(chunk_id, tuple(values))
 
 
 class IsolationStage:
-    """A cell beside others in a pool of actors: tries a chunk alone and hands what is final to the finalizer."""
+    """A cell beside others in a pool of actors: tries a chunk alone and hands what is final to the
+    finalizer.
+    """
 
-    def __init__(self, names: CrewNames, settings: Settings) -> None:
+    def __init__(self, names: ActorNames, settings: Settings) -> None:
         self._deliveries, self._watch = Deliveries(names), Watch(names, to_its_end=True)
-        self._cell = Cell(settings)
+        self._cell = Sandbox(settings)
 
-    def examine(self, work: ChunkSpec | SoundBlock) -> Trial:
+    def try_chunk(self, work: ChunkSpec | AudioBlock) -> TrialResult:
         """How the try ended; its values are with the finalizer by then and not in the answer."""
         if not self._watch.started(work):
-            return Trial(work.chunk_id, cancelled=True)
-        trial = self._cell.examine(work, lambda: self._watch.leave(work.token.video_id))
+            return TrialResult(work.chunk_id, cancelled=True)
+        trial = self._cell.try_chunk(work, lambda: self._watch.leave(work.token.video_id))
         self._deliveries.deliver(trial.values)
-        return Trial(work.chunk_id, failure=trial.failure, to_blame=trial.to_blame, cancelled=trial.cancelled)
+        return TrialResult(
+            work.chunk_id, failure=trial.failure, to_blame=trial.to_blame, cancelled=trial.cancelled
+        )

@@ -1,7 +1,8 @@
 """The process in which one chunk is tried alone, started by `actors.isolation.sandbox`.
 
-It takes settings and then one chunk after the other from its connection, and tells what it is doing as it goes; it knows nothing of Ray.
-Whatever ends it, or keeps it busy for ever, is the doing of the chunk it holds.
+It takes settings and then one chunk after the other from its connection, and tells what it is doing as it
+goes; it knows nothing of Ray. Whatever ends it, or keeps it busy for ever, is the doing of the chunk it
+holds.
 """
 
 from __future__ import annotations
@@ -14,34 +15,37 @@ from typing import Final
 
 from actors.child_process import allow_cpu, settle_in
 from actors.stages.chunk_reader import read_chunk
-from actors.stages.inference import Ears, Sight
-from actors.stages.threads import settle
+from actors.stages.inference import AudioModels, VisionModels
+from actors.stages.threads import limit_threads
 from schemas.pipelines import AUDIO
 from schemas.settings.settings import Settings
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
-from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, FramesPiece
+from schemas.work.messages import BlockEnd, ChunkEnd, DetectionsMessage, FramesMessage
 
 BEAT_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What the process does from now on: a pipeline's model, or None for decoding. Sent again and again, it is a sign of life."""
+    """What the process does from now on: a pipeline's model, or None for decoding.
+
+    Sent again and again, it is a sign of life.
+    """
 
     pipeline: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class SandboxReply:
     """The chunk is through; the process waits for another."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SandboxRequest:
     """A chunk, and how many seconds of processor time it may take."""
 
-    work: ChunkSpec | SoundBlock
+    work: ChunkSpec | AudioBlock
     cpu_s: float
 
 
@@ -61,27 +65,27 @@ class _Beating:
         return False
 
 
-class Bench:
+class SandboxWorker:
     """Decoder and models of this process, and the line on which their answers leave."""
 
     def __init__(self, line: Connection, settings: Settings) -> None:
-        threads = settle(1)
+        threads = limit_threads(1)
         self._line, self._settings, self._threads = line, settings, threads
-        self._sight = Sight(settings, threads=threads.model)
-        self._ears: Ears | None = None
+        self._sight = VisionModels(settings, threads=threads.model)
+        self._ears: AudioModels | None = None
 
-    def examine(self, work: ChunkSpec | SoundBlock) -> Iterator[BoxesPiece | ChunkEnd | BlockEnd]:
+    def try_chunk(self, work: ChunkSpec | AudioBlock) -> Iterator[DetectionsMessage | ChunkEnd | BlockEnd]:
         """Everything a chunk comes to, in the order it is known."""
-        if isinstance(work, SoundBlock):
+        if isinstance(work, AudioBlock):
             self._line.send(Phase(AUDIO))
-            self._ears = self._ears or Ears(self._settings, threads=self._threads.model)
-            yield from self._ears.hear([work])
+            self._ears = self._ears or AudioModels(self._settings, threads=self._threads.model)
+            yield from self._ears.analyze([work])
             return
         self._line.send(Phase(None))
         for value in read_chunk(work, _Beating(self._line), threads=self._threads.decoder):
-            if isinstance(value, FramesPiece):
+            if isinstance(value, FramesMessage):
                 self._line.send(Phase(value.pipeline))
-                yield from self._sight.see([value])
+                yield from self._sight.analyze([value])
                 self._line.send(Phase(None))
             else:
                 yield value
@@ -90,16 +94,16 @@ class Bench:
 def serve(line: Connection) -> None:
     """Try chunks until the other end hangs up."""
     settings: Settings = line.recv()
-    bench = Bench(line, settings)
+    bench = SandboxWorker(line, settings)
     while True:
         try:
-            order: Order = line.recv()
+            order: SandboxRequest = line.recv()
         except EOFError:
             return
         allow_cpu(order.cpu_s)
-        for value in bench.examine(order.work):
+        for value in bench.try_chunk(order.work):
             line.send(value)
-        line.send(Done())
+        line.send(SandboxReply())
 
 
 def main(descriptor: int) -> None:

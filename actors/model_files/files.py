@@ -1,4 +1,6 @@
-"""Model files: the folders they are looked for in, and their content; whoever loads one loads the very bytes whose digest was checked."""
+"""Model files: the folders they are looked for in, and their content; whoever loads one loads the very
+bytes whose digest was checked.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ OPENVINO_PARTS: Final = (".bin", ".xml", ".yaml")
 
 
 def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where model files are looked for, best first: the folder that was named (else `VAENGINE_MODELS`), then the user's cache.
+    """Where model files are looked for, best first: the folder that was named (else `VAENGINE_MODELS`), then
+    the user's cache.
 
     The first of them is where new files are put.
     """
@@ -28,11 +31,15 @@ def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tup
 
 
 def sound_bytes(path: str, sha256: str | None) -> bytes:
-    """The content of a file; raises `WrongDigest` unless it is the one that was settled on, `DamagedWeights` where it cannot be read."""
+    """The content of a file; raises `WrongDigest` unless it is the one that was settled on,
+    `DamagedWeights` where it cannot be read.
+    """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise DamagedWeights(path, f"{error.strerror}; it has to be at the same place on every machine") from error
+        raise DamagedWeights(
+            path, f"{error.strerror}; it has to be at the same place on every machine"
+        ) from error
     found = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, found):
         raise WrongDigest(path, found, sha256)
@@ -48,7 +55,8 @@ def sound_folder(path: str, sha256: str | None) -> Path:
 
 
 def digest_of(path: Path) -> str:
-    """sha256 (hex) of a file's content, or of an OpenVINO folder's sorted names and contents; raises `DamagedWeights`.
+    """sha256 (hex) of a file's content, or of an OpenVINO folder's sorted names and contents; raises
+    `DamagedWeights`.
 
     A file is read once in a process as long as its size and time stay what they are.
     """
@@ -58,11 +66,15 @@ def digest_of(path: Path) -> str:
 
 
 def openvino_parts(folder: Path) -> list[Path]:
-    """The files of an OpenVINO model, sorted by name; raises `DamagedWeights` unless there is one `.xml` and one `.bin`."""
+    """The files of an OpenVINO model, sorted by name; raises `DamagedWeights` unless there is one `.xml`
+    and one `.bin`.
+    """
     parts = sorted(path for path in folder.iterdir() if path.suffix in OPENVINO_PARTS)
     kinds = [path.suffix for path in parts]
     if not folder.name.endswith(OPENVINO_FOLDER) or kinds.count(".xml") != 1 or kinds.count(".bin") != 1:
-        raise DamagedWeights(str(folder), f"a folder of weights is named *{OPENVINO_FOLDER} and holds one .xml and one .bin")
+        raise DamagedWeights(
+            str(folder), f"a folder of weights is named *{OPENVINO_FOLDER} and holds one .xml and one .bin"
+        )
     return parts
 
 

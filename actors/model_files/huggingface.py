@@ -1,7 +1,8 @@
-"""Models of sound by name: in a folder of the user's, in the hub's cache, or fetched from the hub of Hugging Face into that.
+"""Models of sound by name: in a folder of the user's, in the hub's cache, or fetched from the hub of Hugging
+Face into that.
 
-The hub's own variables hold: HF_ENDPOINT (a mirror), HF_HOME and HF_HUB_CACHE (where it keeps what was fetched), HF_HUB_OFFLINE, and
-HF_TOKEN for models behind terms, which is never shown.
+The hub's own variables hold: HF_ENDPOINT (a mirror), HF_HOME and HF_HUB_CACHE (where it keeps what was
+fetched), HF_HUB_OFFLINE, and HF_TOKEN for models behind terms, which is never shown.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final
 from actors.model_files import torchaudio
 from actors.model_files.files import folders_of
 from actors.model_files.offline import FOR_SOUND, forbidden_by
-from actors.model_files.telemetry import discreet
+from actors.model_files.telemetry import telemetry_off
 from actors.model_files.torchaudio import is_torchaudio
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
 from schemas.paths import absolute_path
@@ -26,7 +27,14 @@ from schemas.settings.settings import Settings
 PUBLIC: Final = "https://huggingface.co"
 SPEAKERS_FILE: Final = "config.yaml"
 WHISPER: Final = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
-TRANSFORMERS: Final = ("*config.json", "*_map.json", "added_tokens.json", "vocab.json", "tokenizer.json", "model*.safetensors*")
+TRANSFORMERS: Final = (
+    "*config.json",
+    "*_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "tokenizer.json",
+    "model*.safetensors*",
+)
 PICKLE: Final = "pytorch_model.bin"  # where a model is not kept in a safer form
 PLDA: Final = "plda"  # the folder of a part that pipelines from before pyannote 4 do not name and get
 PLDA_OWNER: Final = "pyannote/speaker-diarization-community-1"
@@ -45,10 +53,12 @@ WHISPER_NAMES: Final = {  # those that do not follow from the name; source: fast
 
 
 def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), forbidden: str | None = None) -> Path:
-    """The folder of a model, fetched unless it is here; `name` is a folder, OWNER/NAME, or one that Whisper's library or torchaudio knows.
+    """The folder of a model, fetched unless it is here; `name` is a folder, OWNER/NAME, or one that Whisper's
+    library or torchaudio knows.
 
-    `folders` are looked into first; of torchaudio's models it is a file. `forbidden` names what forbids fetching, besides the environment.
-    Raises `FetchingForbidden`, `DownloadFailed`, `NoRoomForModel`, `DamagedWeights` for a path that leads nowhere, `ModelError`.
+    `folders` are looked into first; of torchaudio's models it is a file. `forbidden` names what forbids
+    fetching, besides the environment. Raises `FetchingForbidden`, `DownloadFailed`, `NoRoomForModel`,
+    `DamagedWeights` for a path that leads nowhere, `ModelError`.
     """
     here = is_here(name, kind=kind, folders=folders)
     if here is not None:
@@ -65,7 +75,10 @@ def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), forbidden
 
 
 def is_here(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path | None:
-    """The folder of a model that is whole and on this machine; None where it is not. The network is not asked."""
+    """The folder of a model that is whole and on this machine; None where it is not.
+
+    The network is not asked.
+    """
     if named := as_path(name, kind):
         return named
     if is_torchaudio(name):
@@ -100,7 +113,9 @@ def repository_of(name: str, kind: Hearing) -> str:
     if kind != "whisper" or "/" in name:
         return name
     usual = (
-        f"Systran/faster-distil-whisper-{name.removeprefix('distil-')}" if name.startswith("distil-") else f"Systran/faster-whisper-{name}"
+        f"Systran/faster-distil-whisper-{name.removeprefix('distil-')}"
+        if name.startswith("distil-")
+        else f"Systran/faster-whisper-{name}"
     )
     return WHISPER_NAMES.get(name, usual)
 
@@ -115,7 +130,9 @@ def is_whole(folder: Path, kind: Hearing) -> bool:
 
 
 def parts(folder: Path) -> list[str]:
-    """Models that a pipeline of pyannote is made of: `$model/FOLDER` below its own, or OWNER/NAME; raises `DamagedWeights`."""
+    """Models that a pipeline of pyannote is made of: `$model/FOLDER` below its own, or OWNER/NAME; raises
+    `DamagedWeights`.
+    """
     import yaml
 
     try:
@@ -155,11 +172,13 @@ def _kept(repository: str) -> Path | None:
 
 
 def _snapshot(repository: str, **options: Any) -> Path:
-    with discreet():
+    with telemetry_off():
         from huggingface_hub import snapshot_download
 
         address, token = os.environ.get("HF_ENDPOINT") or None, os.environ.get("HF_TOKEN") or None
-        return Path(snapshot_download(repository, cache_dir=cache(), endpoint=address, token=token, **options))
+        return Path(
+            snapshot_download(repository, cache_dir=cache(), endpoint=address, token=token, **options)
+        )
 
 
 def _fetched(name: str, kind: Hearing) -> Path:
@@ -171,18 +190,30 @@ def _fetched(name: str, kind: Hearing) -> Path:
                 if not part.startswith("$model/"):
                     _snapshot(part.partition("@")[0], allow_patterns=[SPEAKERS_FILE, PICKLE, f"{PLDA}/*"])
         else:
-            folder = _snapshot(repository, allow_patterns=list(WHISPER if kind == "whisper" else TRANSFORMERS))
+            folder = _snapshot(
+                repository, allow_patterns=list(WHISPER if kind == "whisper" else TRANSFORMERS)
+            )
             if kind != "whisper" and not _has_safe_weights(folder):
                 _snapshot(repository, allow_patterns=[PICKLE])
     if not is_whole(folder, kind):
-        raise DownloadFailed(name, f"{address}/{repository}", f"what is there is no model for {kind}, or the connection broke off")
+        raise DownloadFailed(
+            name,
+            f"{address}/{repository}",
+            f"what is there is no model for {kind}, or the connection broke off",
+        )
     return folder
 
 
 @contextmanager
 def _told(name: str, address: str) -> Iterator[None]:
     """The ways in which fetching fails, each in one line."""
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     try:
         yield
@@ -190,7 +221,9 @@ def _told(name: str, address: str) -> Iterator[None]:
         cause = "its terms have to be accepted there, and HF_TOKEN set to a token of the account that did"
         raise DownloadFailed(name, address, cause) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise DownloadFailed(name, address, "no such model, or none that is shown without a token in HF_TOKEN") from error
+        raise DownloadFailed(
+            name, address, "no such model, or none that is shown without a token in HF_TOKEN"
+        ) from error
     except LocalEntryNotFoundError as error:
         raise DownloadFailed(name, address, _line(error.__cause__ or error)) from error
     except HfHubHTTPError as error:

@@ -7,10 +7,15 @@ from typing import Final
 
 OURS: Final = "VAENGINE_OFFLINE"
 FOR_FILES: Final = (OURS,)
-FOR_SOUND: Final = (OURS, "HF_HUB_OFFLINE")  # models of sound, which mostly come from the hub that the second one is of
+FOR_SOUND: Final = (
+    OURS,
+    "HF_HUB_OFFLINE",
+)  # models of sound, which mostly come from the hub that the second one is of
 NO: Final = ("", "0", "false", "no", "off")
 
 
 def forbidden_by(environment: Mapping[str, str], variables: Sequence[str] = FOR_FILES) -> str | None:
-    """The first of the variables that forbids fetching, as any value does but an empty one, 0, false, no or off; None where none does."""
+    """The first of the variables that forbids fetching, as any value does but an empty one, 0, false, no
+    or off; None where none does.
+    """
     return next((name for name in variables if environment.get(name, "").strip().lower() not in NO), None)

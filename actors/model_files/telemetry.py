@@ -18,8 +18,9 @@ TOLD: Final = {
 
 
 @contextmanager
-def discreet(*, alone: bool = False) -> Iterator[None]:
-    """Within, libraries of speech are imported and load models: nothing is counted or printed; `alone`, nor is a hub asked for anything.
+def telemetry_off(*, alone: bool = False) -> Iterator[None]:
+    """Within, libraries of speech are imported and load models: nothing is counted or printed; `alone`, nor
+    is a hub asked for anything.
 
     Errors are raised all the same. What they are told about counting stays so in this process.
     """

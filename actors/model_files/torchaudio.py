@@ -1,4 +1,6 @@
-"""Models that torchaudio brings by name, such as WAV2VEC2_ASR_BASE_960H: one file of weights each, which keeps its name wherever it is."""
+"""Models that torchaudio brings by name, such as WAV2VEC2_ASR_BASE_960H: one file of weights each, which
+keeps its name wherever it is.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ def is_torchaudio(name: str) -> bool:
 
 
 def file_of(name: str) -> str:
-    """The name of a model's file; raises `ModelError` for one that torchaudio does not know, or that tells no letters."""
+    """The name of a model's file; raises `ModelError` for one that torchaudio does not know, or that
+    tells no letters.
+    """
     bundle = _bundles().get(name)
     if bundle is None:
         raise ModelError(name, "torchaudio has no alignment model of this name")
@@ -30,12 +34,16 @@ def bundle_in(file: Path) -> Any:
         if bundle._path == file.name:
             return bundle
     raise ModelError(
-        str(file), "no alignment model of torchaudio's is in a file of this name; name such a file, or a folder of the hub's form"
+        str(file),
+        "no alignment model of torchaudio's is in a file of this name; name such a file, or a folder of the "
+        "hub's form",
     )
 
 
 def found(name: str, folders: Sequence[Path]) -> Path | None:
-    """Where a model's file is: in one of the folders, or where torch's own hub keeps what it fetched; None where it is not."""
+    """Where a model's file is: in one of the folders, or where torch's own hub keeps what it fetched;
+    None where it is not.
+    """
     return next((path for folder in (*folders, cache()) if (path := folder / file_of(name)).is_file()), None)
 
 
@@ -51,5 +59,9 @@ def _bundles() -> dict[str, Any]:
     import torchaudio
 
     every = {name: getattr(torchaudio.pipelines, name) for name in torchaudio.pipelines.__all__}
-    letters = {name: bundle for name, bundle in every.items() if isinstance(bundle, torchaudio.pipelines.Wav2Vec2ASRBundle)}
+    letters = {
+        name: bundle
+        for name, bundle in every.items()
+        if isinstance(bundle, torchaudio.pipelines.Wav2Vec2ASRBundle)
+    }
     return {name: bundle for name, bundle in letters.items() if "/" not in bundle._path}

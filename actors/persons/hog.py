@@ -14,7 +14,8 @@ from schemas.media.frames import Floats, Pixels
 
 Windows = tuple[Floats, Floats]  # N x 4 boxes (left, top, right, bottom; pixels) and their N scores
 
-FINE_PIXELS: Final = 960  # longer side of the largest level: a person of 50 pixels in a 640 wide picture fills the small window
+# longer side of the largest level: a person of 50 pixels in a 640 wide picture fills the small window
+FINE_PIXELS: Final = 960
 FINE_STEP: Final = 1.3
 FINE_LEVELS: Final = 5  # down to 336 pixels, where the coarse levels begin
 COARSE_PIXELS: Final = 320  # below it finer steps cost little, and large people fall between levels of 1.3
@@ -38,11 +39,13 @@ LARGE_WEIGHT: Final = 2.0
 SLOPE, MIDDLE = 0.9, 3.7  # logistic: chance that a box of this score overlaps a person by IoU 0.5
 
 
-class HogPeople:
-    """Boxes of upright people of 45 pixels and more: the Daimler SVM (48 x 96) proposes, the INRIA SVM (64 x 128) judges.
+class HogDetector:
+    """Boxes of upright people of 45 pixels and more: the Daimler SVM (48 x 96) proposes, the INRIA SVM (64 x
+    128) judges.
 
-    One processor core, about 80 ms for a 640 wide picture. Sets OpenCV's threads to 1 for the whole process, so that the result does not
-    depend on the machine's cores. Source: Dalal and Triggs, CVPR 2005, with the weights that ship inside OpenCV.
+    One processor core, about 80 ms for a 640 wide picture. Sets OpenCV's threads to 1 for the whole process,
+    so that the result does not depend on the machine's cores. Source: Dalal and Triggs, CVPR 2005, with the
+    weights that ship inside OpenCV.
     """
 
     def __init__(self, batch_size: int = 8, min_confidence: float = 0.0) -> None:
@@ -56,7 +59,9 @@ class HogPeople:
         return height, width
 
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """Boxes of each H x W x 3 uint8 RGB picture; a picture equal to the one before, as in a padded batch, costs nothing."""
+        """Boxes of each H x W x 3 uint8 RGB picture; a picture equal to the one before, as in a padded
+        batch, costs nothing.
+        """
         found: list[Detections] = []
         for i, picture in enumerate(pictures):
             same = i > 0 and np.array_equal(picture, pictures[i - 1])
@@ -68,7 +73,9 @@ class HogPeople:
         boxes, evidence = _proposals(*self._small_windows(grey))
         judged = [self._judged(grey, box) for box in boxes]
         scores = evidence + LARGE_WEIGHT * np.array([score for _, score in judged], float)
-        boxes, scores = _strongest(_clipped(np.array([box for box, _ in judged], float).reshape(-1, 4), grey), scores)
+        boxes, scores = _strongest(
+            _clipped(np.array([box for box, _ in judged], float).reshape(-1, 4), grey), scores
+        )
         confidence = 1.0 / (1.0 + np.exp(-SLOPE * (scores - MIDDLE)))
         kept = confidence >= self.min_confidence
         return Detections(boxes[kept], confidence[kept])
@@ -84,9 +91,15 @@ class HogPeople:
         centre = (box[:2] + box[2:]) / 2
         factor = LARGE_PERSON_HEIGHT / (box[3] - box[1])
         width, height = (side + 2 * MARGIN for side in LARGE_WINDOW)
-        shift = np.array([[factor, 0, width / 2 - factor * centre[0]], [0, factor, height / 2 - factor * centre[1]]])
-        crop = cv2.warpAffine(grey, shift, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        places, scores = self._large.detect(crop, hitThreshold=-100.0, winStride=(MARGIN, MARGIN))  # every place answers
+        shift = np.array(
+            [[factor, 0, width / 2 - factor * centre[0]], [0, factor, height / 2 - factor * centre[1]]]
+        )
+        crop = cv2.warpAffine(
+            grey, shift, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        )
+        places, scores = self._large.detect(
+            crop, hitThreshold=-100.0, winStride=(MARGIN, MARGIN)
+        )  # every place answers
         best = int(np.argmax(scores))
         centre = centre + (np.array(places[best], float) - MARGIN) / factor
         half = np.array([PERSON_ASPECT, 1.0]) * LARGE_PERSON_HEIGHT / factor / 2
@@ -95,16 +108,28 @@ class HogPeople:
 
 def _small_detector(levels: int) -> cv2.HOGDescriptor:
     window, block, stride, cell, bins = SMALL_WINDOW, (16, 16), (8, 8), (8, 8), 9
-    aperture, sigma, norm, norm_threshold, gamma = 1, -1.0, cv2.HOGDescriptor_L2Hys, 0.2, False  # OpenCV's defaults
-    detector = cv2.HOGDescriptor(window, block, stride, cell, bins, aperture, sigma, norm, norm_threshold, gamma, levels)
+    aperture, sigma, norm, norm_threshold, gamma = (
+        1,
+        -1.0,
+        cv2.HOGDescriptor_L2Hys,
+        0.2,
+        False,
+    )  # OpenCV's defaults
+    detector = cv2.HOGDescriptor(
+        window, block, stride, cell, bins, aperture, sigma, norm, norm_threshold, gamma, levels
+    )
     detector.setSVMDetector(cv2.HOGDescriptor.getDaimlerPeopleDetector())
     return detector
 
 
 def _windows(detector: cv2.HOGDescriptor, grey: Pixels, factor: float, step: float) -> Windows:
-    """Every window above the threshold in the pyramid from `factor` down, shrunk to the person in it, in pixels of `grey`."""
+    """Every window above the threshold in the pyramid from `factor` down, shrunk to the person in it, in
+    pixels of `grey`.
+    """
     height, width = (round(side * factor) for side in grey.shape)
-    if width < SMALL_WINDOW[0] or height < SMALL_WINDOW[1]:  # OpenCV reads beyond such a picture and may take the process down
+    if (
+        width < SMALL_WINDOW[0] or height < SMALL_WINDOW[1]
+    ):  # OpenCV reads beyond such a picture and may take the process down
         return np.zeros((0, 4)), np.zeros(0)
     scaled = cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)
     windows, scores = detector.detectMultiScale(
@@ -117,13 +142,20 @@ def _windows(detector: cv2.HOGDescriptor, grey: Pixels, factor: float, step: flo
 
 
 def _proposals(boxes: Floats, scores: Floats) -> Windows:
-    """Windows that overlap, as one: their mean weighted by score; many windows are better evidence than one, so they count too."""
+    """Windows that overlap, as one: their mean weighted by score; many windows are better evidence than
+    one, so they count too.
+    """
     order = strongest_first(boxes, scores)
     boxes, scores = boxes[order], scores[order]
     found = groups(iou(boxes, boxes) >= OVERLAP)[:MOST_PROPOSALS]
     weights = [np.maximum(scores[group] - LEAST_SCORE, 1e-3) for group in found]
-    merged = [np.average(boxes[group], axis=0, weights=weight) for group, weight in zip(found, weights, strict=True)]
-    evidence = [scores[group[0]] + SUPPORT_WEIGHT * np.log(weight.sum()) for group, weight in zip(found, weights, strict=True)]
+    merged = [
+        np.average(boxes[group], axis=0, weights=weight) for group, weight in zip(found, weights, strict=True)
+    ]
+    evidence = [
+        scores[group[0]] + SUPPORT_WEIGHT * np.log(weight.sum())
+        for group, weight in zip(found, weights, strict=True)
+    ]
     return np.array(merged, float).reshape(-1, 4), np.array(evidence, float)
 
 

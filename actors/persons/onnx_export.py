@@ -1,4 +1,5 @@
-"""A checkpoint as an ONNX model that takes pictures of any size; `python -m actors.persons.onnx_export WEIGHTS SHA256 TARGET [looks]`.
+"""A checkpoint as an ONNX model that takes pictures of any size; `python -m actors.persons.onnx_export
+WEIGHTS SHA256 TARGET [looks]`.
 
 A process of its own: whoever asks for it, a notebook perhaps, is spared torch, ultralytics and their memory.
 """
@@ -16,7 +17,7 @@ import torch
 
 from actors.atomic_files import write_atomic
 from actors.persons.onnx_runtime import LOOKS
-from actors.persons.torch_runtime import WithLooks, loaded
+from actors.persons.torch_runtime import WithAppearance, loaded
 from schemas.errors import UnsuitableWeights, VaengineError
 
 OPSET: Final = 17
@@ -30,10 +31,17 @@ def onnx_bytes(weights: str, sha256: str, *, looks: bool) -> bytes:
     module, anatomy = loaded(weights, sha256)
     head = module.model[-1]
     head.export, head.dynamic, head.format = True, True, "onnx"
-    names = {anatomy.person: "person"} | {number: f"class {number}" for number in range(anatomy.classes) if number != anatomy.person}
-    model = onnx.load_from_string(_traced(WithLooks(module) if looks else module, looks=looks))
+    names = {anatomy.person: "person"} | {
+        number: f"class {number}" for number in range(anatomy.classes) if number != anatomy.person
+    }
+    model = onnx.load_from_string(_traced(WithAppearance(module) if looks else module, looks=looks))
     task = "pose" if anatomy.keypoints else "detect"
-    known = {"names": str(names), "stride": str(anatomy.stride), "kpt_shape": str((anatomy.keypoints, 3)), "task": task}
+    known = {
+        "names": str(names),
+        "stride": str(anatomy.stride),
+        "kpt_shape": str((anatomy.keypoints, 3)),
+        "task": task,
+    }
     onnx.helper.set_model_props(model, known)
     data: bytes = model.SerializeToString()
     return data

@@ -1,4 +1,6 @@
-"""A YOLO network in OpenVINO's form, carried out on the processor; INT8 ones are about twice as fast as the rest."""
+"""A YOLO network in OpenVINO's form, carried out on the processor; INT8 ones are about twice as fast as
+the rest.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +12,36 @@ import yaml
 
 from actors.model_files.files import sound_folder
 from actors.persons.onnx_runtime import as_tensor
-from actors.persons.yolo_output import Anatomy, Limits, people
+from actors.persons.yolo_output import OutputLayout, Thresholds, people
 from schemas.errors import UnsuitableWeights
 from schemas.inference.detections import Detections
 from schemas.media.frames import Pixels
 
-# Some virtual machines announce AMX and kill the process that uses it; without it results are also alike on more processors.
+# Some virtual machines announce AMX and kill the process that uses it; without it results are also alike on
+# more processors.
 SAFE_INSTRUCTIONS: Final = "AVX512_CORE_VNNI"
 
 
-class OpenVinoNetwork:
-    """A folder `*_openvino_model` as ultralytics exports it: NAME.xml, NAME.bin, metadata.yaml; raises `UnsuitableWeights`."""
+class OpenVinoRuntime:
+    """A folder `*_openvino_model` as ultralytics exports it: NAME.xml, NAME.bin, metadata.yaml; raises
+    `UnsuitableWeights`.
+    """
 
-    def __init__(self, path: str, sha256: str | None, limits: Limits, *, threads: int = 1) -> None:
+    def __init__(self, path: str, sha256: str | None, limits: Thresholds, *, threads: int = 1) -> None:
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", SAFE_INSTRUCTIONS)
         try:
             import openvino
         except ImportError as error:
-            raise UnsuitableWeights(path, "it needs OpenVINO, which is not installed (`pip install openvino`)") from error
+            raise UnsuitableWeights(
+                path, "it needs OpenVINO, which is not installed (`pip install openvino`)"
+            ) from error
         model = openvino.Core().read_model(_network_file(str(sound_folder(path, sha256))))
         self.anatomy, self._limits = _anatomy(path, model), limits
         self.batch_size = self.anatomy.batch or 1
         exact = {"INFERENCE_PRECISION_HINT": "f32"}  # never bfloat16, whatever the processor likes best
-        self._run = openvino.compile_model(model, "CPU", {**exact, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1})
+        self._run = openvino.compile_model(
+            model, "CPU", {**exact, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+        )
 
     def detect(self, pixels: Pixels) -> list[Detections]:
         """People in each of `batch_size` x H x W x 3 uint8 RGB pictures."""
@@ -42,14 +51,22 @@ class OpenVinoNetwork:
 def _network_file(path: str) -> str:
     folder = Path(path)
     found = sorted(folder.glob("*.xml"))
-    if len(found) != 1 or not found[0].with_suffix(".bin").is_file() or not (folder / "metadata.yaml").is_file():
+    if (
+        len(found) != 1
+        or not found[0].with_suffix(".bin").is_file()
+        or not (folder / "metadata.yaml").is_file()
+    ):
         raise UnsuitableWeights(path, "an OpenVINO folder holds one .xml, its .bin and metadata.yaml")
     return str(found[0])
 
 
-def _anatomy(path: str, model: Any) -> Anatomy:
+def _anatomy(path: str, model: Any) -> OutputLayout:
     metadata = yaml.safe_load((Path(path) / "metadata.yaml").read_text(encoding="utf-8"))
-    batch, _, height, width = (None if side.is_dynamic else side.get_length() for side in model.inputs[0].partial_shape)
-    anatomy = Anatomy.of(path, metadata, shape=(height, width) if height and width else None, batch=batch)
+    batch, _, height, width = (
+        None if side.is_dynamic else side.get_length() for side in model.inputs[0].partial_shape
+    )
+    anatomy = OutputLayout.of(
+        path, metadata, shape=(height, width) if height and width else None, batch=batch
+    )
     anatomy.checked(path, model.outputs[0].partial_shape[1].get_length())
     return anatomy

@@ -1,4 +1,6 @@
-"""A YOLO network carried out by torch: on a GPU in half precision, everything up to the last box on the device."""
+"""A YOLO network carried out by torch: on a GPU in half precision, everything up to the last box on the
+device.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from torchvision.ops import batched_nms
 
 from actors.model_files.files import sound_bytes
 from actors.persons.tracking import quiet_ultralytics
-from actors.persons.yolo_output import Anatomy, Limits
+from actors.persons.yolo_output import OutputLayout, Thresholds
 from actors.vision.microbatch import MicroBatch
 from schemas.errors import UnsuitableWeights
 from schemas.inference.detections import Detections
@@ -22,10 +24,12 @@ GPU_BATCH = 32
 CPU_BATCH = 4
 
 
-class WithLooks(torch.nn.Module):
-    """A YOLO network that also puts out what its head sees at each place: B x A x D float32, the means of groups of channels.
+class WithAppearance(torch.nn.Module):
+    """A YOLO network that also puts out what its head sees at each place: B x A x D float32, the means of
+    groups of channels.
 
-    Weaker than a network trained to tell people apart, and free. Source: what ultralytics' trackers take with `model: auto`.
+    Weaker than a network trained to tell people apart, and free. Source: what ultralytics' trackers take with
+    `model: auto`.
     """
 
     def __init__(self, module: Any) -> None:
@@ -41,18 +45,24 @@ class WithLooks(torch.nn.Module):
         """Raw predictions and embeddings."""
         raw = _first(self.module(pictures))
         width = min(level.shape[1] for level in self._maps)
-        places = [level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, width, level.shape[1] // width) for level in self._maps]
+        places = [
+            level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, width, level.shape[1] // width)
+            for level in self._maps
+        ]
         return raw, torch.cat([place.mean(-1) for place in places], 1)
 
 
-class TorchNetwork:
-    """A checkpoint of ultralytics. Loading one runs code from it: which may be loaded has been decided before.
+class TorchRuntime:
+    """A checkpoint of ultralytics. Loading one runs code from it: which may be loaded has been decided
+    before.
 
-    `half` is for a GPU: float16 up to the head, whose boxes would otherwise lie on a grid of half a pixel and more. Raises
-    `UnsuitableWeights`, `WrongDigest`.
+    `half` is for a GPU: float16 up to the head, whose boxes would otherwise lie on a grid of half a pixel and
+    more. Raises `UnsuitableWeights`, `WrongDigest`.
     """
 
-    def __init__(self, path: str, sha256: str | None, limits: Limits, *, looks: bool = False, half: bool = False) -> None:
+    def __init__(
+        self, path: str, sha256: str | None, limits: Thresholds, *, looks: bool = False, half: bool = False
+    ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if half and self._device.type == "cpu":
             raise UnsuitableWeights(path, "half precision was settled on, and there is no GPU here")
@@ -60,37 +70,56 @@ class TorchNetwork:
         module, anatomy = loaded(path, sha256)
         self.anatomy = replace(anatomy, looks=looks)
         head = module.model[-1]
-        whole = WithLooks(module) if looks else module
+        whole = WithAppearance(module) if looks else module
         self._module = whole.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as documented
         head.float().register_forward_pre_hook(_single)
         self._limits, self.batch_size = limits, GPU_BATCH if self._device.type == "cuda" else CPU_BATCH
         self._micro = MicroBatch(self.batch_size)
 
     def detect(self, pixels: Pixels) -> list[Detections]:
-        """People in each of `batch_size` x H x W x 3 uint8 RGB pictures; in smaller parts where the device's memory does not suffice."""
-        return self._micro.run(self._detect, pixels, out_of_memory=torch.OutOfMemoryError, relieve=_free_cache)
+        """People in each of `batch_size` x H x W x 3 uint8 RGB pictures; in smaller parts where the
+        device's memory does not suffice.
+        """
+        return self._micro.run(
+            self._detect, pixels, out_of_memory=torch.OutOfMemoryError, relieve=_free_cache
+        )
 
     def _detect(self, pixels: Pixels) -> list[Detections]:
         with torch.inference_mode():
             pictures = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device, non_blocking=True)
-            tensor = pictures.permute(0, 3, 1, 2).to(self._dtype).div_(255)  # channels last already: no copy of the layout
+            tensor = (
+                pictures.permute(0, 3, 1, 2).to(self._dtype).div_(255)
+            )  # channels last already: no copy of the layout
             output = self._module(tensor)
-            raw, looks = (output[0], output[1]) if isinstance(self._module, WithLooks) else (_first(output), None)
+            raw, looks = (
+                (output[0], output[1]) if isinstance(self._module, WithAppearance) else (_first(output), None)
+            )
             return self._people(raw, looks, len(pixels))
 
     def _people(self, raw: Any, looks: Any, n: int) -> list[Detections]:
-        """`actors.persons.yolo_output.people` in torch: all pictures of a batch in one suppression, and one copy from the device."""
+        """`actors.persons.yolo_output.people` in torch: all pictures of a batch in one suppression, and
+        one copy from the device.
+        """
         import torch
 
         person, classes = 4 + self.anatomy.person, self.anatomy.classes
         picture, place = torch.nonzero(raw[:, person] > self._limits.min_confidence, as_tuple=True)
         rows = raw[picture, :, place]
         first = rows[:, 4 : 4 + classes].argmax(1) == self.anatomy.person
-        picture, place, rows = picture[first], place[first], rows[first].double()  # offsets of 32 pictures cost float32 its precision
+        picture, place, rows = (
+            picture[first],
+            place[first],
+            rows[first].double(),
+        )  # offsets of 32 pictures cost float32 its precision
         half = rows[:, 2:4] / 2
         boxes = torch.cat([rows[:, :2] - half, rows[:, :2] + half], 1)
         kept = batched_nms(boxes, rows[:, person], picture, self._limits.nms_iou)
-        columns = [picture[kept, None].double(), boxes[kept], rows[kept, person, None], rows[kept, 4 + classes :]]
+        columns = [
+            picture[kept, None].double(),
+            boxes[kept],
+            rows[kept, person, None],
+            rows[kept, 4 + classes :],
+        ]
         if looks is not None:
             columns.append(looks[picture[kept], place[kept]].double())
         return self._apart(torch.cat(columns, 1).cpu().numpy(), n)
@@ -99,16 +128,22 @@ class TorchNetwork:
         """Rows of picture, box, confidence, key points and embedding as one `Detections` per picture."""
         points = 6 + 3 * self.anatomy.keypoints
         found = Detections(
-            rows[:, 1:5], rows[:, 5], rows[:, 6:points].reshape(len(rows), self.anatomy.keypoints, 3), rows[:, points:].astype(np.float32)
+            rows[:, 1:5],
+            rows[:, 5],
+            rows[:, 6:points].reshape(len(rows), self.anatomy.keypoints, 3),
+            rows[:, points:].astype(np.float32),
         )
-        return [found.chosen(np.flatnonzero(rows[:, 0] == number)[: self._limits.max_boxes]) for number in range(n)]
+        return [
+            found.chosen(np.flatnonzero(rows[:, 0] == number)[: self._limits.max_boxes])
+            for number in range(n)
+        ]
 
 
-def loaded(path: str, sha256: str | None) -> tuple[Any, Anatomy]:
+def loaded(path: str, sha256: str | None) -> tuple[Any, OutputLayout]:
     """A checkpoint's network, fused, in evaluation mode and single precision, and how it is built.
 
-    Read here and not by the library, which may take another file of a like name, or ask the network for one. Raises `UnsuitableWeights`,
-    `WrongDigest`.
+    Read here and not by the library, which may take another file of a like name, or ask the network for one.
+    Raises `UnsuitableWeights`, `WrongDigest`.
     """
     data = sound_bytes(path, sha256)
     quiet_ultralytics()
@@ -123,8 +158,12 @@ def loaded(path: str, sha256: str | None) -> tuple[Any, Anatomy]:
         raise UnsuitableWeights(path, f"it cannot be loaded ({error!r})") from error
     if getattr(head, "end2end", False):
         raise UnsuitableWeights(path, "networks without non-maximum suppression are not supported")
-    metadata = {"names": module.names, "stride": int(module.stride.max()), "kpt_shape": getattr(module, "kpt_shape", None)}
-    return module.fuse(verbose=False), Anatomy.of(path, metadata)
+    metadata = {
+        "names": module.names,
+        "stride": int(module.stride.max()),
+        "kpt_shape": getattr(module, "kpt_shape", None),
+    }
+    return module.fuse(verbose=False), OutputLayout.of(path, metadata)
 
 
 def _single(_head: Any, arguments: Any) -> Any:

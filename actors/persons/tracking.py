@@ -1,4 +1,6 @@
-"""Persons over time: ultralytics' ByteTrack or BoT-SORT over stored boxes, one tracker for each scene, never a picture."""
+"""Persons over time: ultralytics' ByteTrack or BoT-SORT over stored boxes, one tracker for each scene,
+never a picture.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +18,29 @@ import numpy.typing as npt
 
 from schemas.media.frames import Floats, Floats32, Ints
 from schemas.settings.settings import PersonSettings
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 NO_TRACK = 0
-REID_IOU = 0.5  # looks count only for boxes that overlap the predicted one by as much; ultralytics' values for BoT-SORT
+# looks count only for boxes that overlap the predicted one by as much; ultralytics' values for BoT-SORT
+REID_IOU = 0.5
 REID_LIKENESS = 0.8
 
 
 def quiet_ultralytics() -> None:
-    """Import ultralytics such that it keeps off the network, installs nothing and leaves the user's files alone.
+    """Import ultralytics such that it keeps off the network, installs nothing and leaves the user's files
+    alone.
 
-    On import it resolves two public host names to see whether it is online (what its usage statistics, update and crash reports hang
-    on), and writes a settings file with a machine id. YOLO_OFFLINE ends the first; the second goes to a folder that is gone when
-    this returns, since a killed worker could not clear it away later. Where it is imported already, nothing can be changed any more.
+    On import it resolves two public host names to see whether it is online (what its usage statistics, update
+    and crash reports hang on), and writes a settings file with a machine id. YOLO_OFFLINE ends the first; the
+    second goes to a folder that is gone when this returns, since a killed worker could not clear it away
+    later. Where it is imported already, nothing can be changed any more.
     """
     if "ultralytics" in sys.modules:
         return
     with tempfile.TemporaryDirectory(prefix="vaengine-ultralytics-") as folder:
-        os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=folder)
+        os.environ.update(
+            YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=folder
+        )
         importlib.import_module("ultralytics")
 
 
@@ -43,13 +50,14 @@ def warm_up() -> None:
     importlib.import_module("ultralytics.trackers.bot_sort")
 
 
-def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:
+def tracks(numbers: FrameNumbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:
     """Track of each box, counted from 1 in order of first appearance; 0 for a box that belongs to none.
 
-    `cuts` are frame numbers that begin a scene: no track crosses them. `sample_fps` is the rate at which frames were really sampled, in
-    which a lost track's memory is counted. Every sampled frame is an update, with boxes or without. A track that ByteTrack confirms
-    at its second box has its first one too. Sources: Zhang et al., ByteTrack, ECCV 2022, and Aharon et al., BoT-SORT, 2022 (without its
-    compensation of camera motion), as in ultralytics.
+    `cuts` are frame numbers that begin a scene: no track crosses them. `sample_fps` is the rate at which
+    frames were really sampled, in which a lost track's memory is counted. Every sampled frame is an update,
+    with boxes or without. A track that ByteTrack confirms at its second box has its first one too. Sources:
+    Zhang et al., ByteTrack, ECCV 2022, and Aharon et al., BoT-SORT, 2022 (without its compensation of camera
+    motion), as in ultralytics.
     """
     raw = np.full(len(numbers.box_frames), NO_TRACK, np.int64)
     last_id = 0
@@ -64,7 +72,9 @@ def tracks(numbers: Numbers, cuts: Sequence[int], settings: PersonSettings, samp
 
 @dataclass(frozen=True, slots=True)
 class _Boxes:
-    """What a tracker asks of detections: `xywh` N x 4 centre and size, `conf` and `cls` N, and indexing by a mask; `feats` N x D."""
+    """What a tracker asks of detections: `xywh` N x 4 centre and size, `conf` and `cls` N, and indexing
+    by a mask; `feats` N x D.
+    """
 
     xywh: Floats
     conf: Floats
@@ -108,14 +118,21 @@ def _scenes(sampled: Ints, cuts: Sequence[int]) -> Iterator[Ints]:
     yield from (scene for scene in np.split(sampled, borders) if len(scene))
 
 
-def _frames(numbers: Numbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
+def _frames(numbers: FrameNumbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
     """For each of a scene's sampled frames the index of its first box, and its boxes."""
     firsts, stops = (np.searchsorted(numbers.box_frames, scene, side) for side in ("left", "right"))
     for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
         corners = numbers.xyxy[first:stop]
         centre, size = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
-        looks = numbers.embeddings[first:stop] if numbers.embeddings.size else np.zeros((stop - first, 0), np.float32)
-        yield first, _Boxes(np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first), looks)
+        looks = (
+            numbers.embeddings[first:stop]
+            if numbers.embeddings.size
+            else np.zeros((stop - first, 0), np.float32)
+        )
+        yield (
+            first,
+            _Boxes(np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first), looks),
+        )
 
 
 def _tracked(frames: Iterator[tuple[int, _Boxes]], tracker: Any) -> dict[int, int]:

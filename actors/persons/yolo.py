@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from actors.persons.yolo_output import Anatomy, Limits
+from actors.persons.yolo_output import OutputLayout, Thresholds
 from actors.vision.letterbox import Letterbox
 from schemas.errors import UnsuitableWeights
 from schemas.inference.detections import Detections
@@ -15,10 +15,10 @@ from schemas.media.frames import Pixels
 from schemas.settings.settings import Settings
 
 
-class Network(Protocol):
+class Runtime(Protocol):
     """A loaded model: people in framed pictures, in pixels of the frame."""
 
-    anatomy: Anatomy
+    anatomy: OutputLayout
     batch_size: int
 
     def detect(self, pixels: Pixels) -> list[Detections]:
@@ -26,10 +26,10 @@ class Network(Protocol):
         ...
 
 
-class YoloPeople:
+class YoloDetector:
     """A `Detector`: each picture is framed by its own size, so that its boxes depend on nothing else."""
 
-    def __init__(self, network: Network, input_pixels: int) -> None:
+    def __init__(self, network: Runtime, input_pixels: int) -> None:
         self._network, self._input_pixels = network, input_pixels
         self.batch_size = network.batch_size
 
@@ -39,7 +39,9 @@ class YoloPeople:
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
         """People in each H x W x 3 uint8 RGB picture of one bucket."""
         boxes = [self._letterbox(*picture.shape[:2]) for picture in pictures]
-        found = self._network.detect(np.stack([box.placed(picture) for box, picture in zip(boxes, pictures, strict=True)]))
+        found = self._network.detect(
+            np.stack([box.placed(picture) for box, picture in zip(boxes, pictures, strict=True)])
+        )
         return [box.undone(seen) for box, seen in zip(boxes, found, strict=True)]
 
     def _letterbox(self, height: int, width: int) -> Letterbox:
@@ -49,25 +51,25 @@ class YoloPeople:
         return Letterbox.tight(height, width, self._input_pixels, anatomy.stride)
 
 
-def yolo(settings: Settings, *, threads: int = 1) -> YoloPeople:
+def yolo(settings: Settings, *, threads: int = 1) -> YoloDetector:
     """The detector of fitted settings; raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`."""
-    return YoloPeople(network_of(settings, threads=threads), settings.person.input_pixels)
+    return YoloDetector(runtime_of(settings, threads=threads), settings.person.input_pixels)
 
 
-def network_of(settings: Settings, *, threads: int = 1) -> Network:
+def runtime_of(settings: Settings, *, threads: int = 1) -> Runtime:
     """The network that fitted settings name: `models.network` is a file, `runtime` not auto."""
     person, path, sha256 = settings.person, settings.models.network, settings.models.network_sha256
     if path is None:
         raise UnsuitableWeights("person.detector=yolo", "no model has been settled on")
-    limits = Limits(person.min_confidence, person.nms_iou, person.max_boxes)
+    limits = Thresholds(person.min_confidence, person.nms_iou, person.max_boxes)
     if person.runtime == "openvino":
-        from actors.persons.openvino_runtime import OpenVinoNetwork
+        from actors.persons.openvino_runtime import OpenVinoRuntime
 
-        return OpenVinoNetwork(path, sha256, limits, threads=threads)
+        return OpenVinoRuntime(path, sha256, limits, threads=threads)
     if person.runtime == "torch":
-        from actors.persons.torch_runtime import TorchNetwork
+        from actors.persons.torch_runtime import TorchRuntime
 
-        return TorchNetwork(path, sha256, limits, looks=person.reid, half=person.precision == "half")
-    from actors.persons.onnx_runtime import OnnxNetwork
+        return TorchRuntime(path, sha256, limits, looks=person.reid, half=person.precision == "half")
+    from actors.persons.onnx_runtime import OnnxRuntime
 
-    return OnnxNetwork(path, sha256, limits, threads=threads)
+    return OnnxRuntime(path, sha256, limits, threads=threads)

@@ -1,4 +1,6 @@
-"""From what a YOLO network puts out to the people in each picture: sure enough, of the right class, and each only once."""
+"""From what a YOLO network puts out to the people in each picture: sure enough, of the right class, and
+each only once.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,12 @@ ONLY_SHAPE = 2  # key points have x, y and a score, or x and y alone
 
 
 @dataclass(frozen=True, slots=True)
-class Anatomy:
-    """How a network is built: `person` is the class of people among `classes`, `keypoints` how many points each box has, 0 for none.
+class OutputLayout:
+    """How a network is built: `person` is the class of people among `classes`, `keypoints` how many points
+    each box has, 0 for none.
 
-    `shape` (height, width) and `batch` are given where the network takes one only; both sides of a picture are multiples of `stride`.
+    `shape` (height, width) and `batch` are given where the network takes one only; both sides of a picture
+    are multiples of `stride`.
     """
 
     classes: int
@@ -35,24 +39,44 @@ class Anatomy:
 
     @classmethod
     def of(
-        cls, path: str, metadata: Mapping[str, Any], *, shape: tuple[int, int] | None = None, batch: int | None = None, looks: bool = False
-    ) -> Anatomy:
-        """From what ultralytics writes beside its exports: `names`, `stride`, `kpt_shape`; raises `UnsuitableWeights`."""
+        cls,
+        path: str,
+        metadata: Mapping[str, Any],
+        *,
+        shape: tuple[int, int] | None = None,
+        batch: int | None = None,
+        looks: bool = False,
+    ) -> OutputLayout:
+        """From what ultralytics writes beside its exports: `names`, `stride`, `kpt_shape`; raises
+        `UnsuitableWeights`.
+        """
         if "names" not in metadata:
-            raise UnsuitableWeights(path, "it does not say what its classes are; it has to be a YOLO model of ultralytics")
+            raise UnsuitableWeights(
+                path, "it does not say what its classes are; it has to be a YOLO model of ultralytics"
+            )
         try:
             names, points = _parsed(metadata["names"]), _parsed(metadata.get("kpt_shape") or (0, 3))
         except (ValueError, SyntaxError) as error:
             raise UnsuitableWeights(path, f"what it says of its classes cannot be read ({error})") from error
         if points[1] == ONLY_SHAPE:
             raise UnsuitableWeights(path, "its key points have no scores")
-        return cls(len(names), _person(path, names), int(_parsed(metadata.get("stride", 32))), int(points[0]), shape, batch, looks)
+        return cls(
+            len(names),
+            _person(path, names),
+            int(_parsed(metadata.get("stride", 32))),
+            int(points[0]),
+            shape,
+            batch,
+            looks,
+        )
 
     def checked(self, path: str, channels: int) -> None:
         """Raises `UnsuitableWeights` where the network's output has not the channels that this says."""
         if channels != 4 + self.classes + 3 * self.keypoints:
             raise UnsuitableWeights(
-                path, f"its output has {channels} channels, not 4 of a box, {self.classes} classes and 3 x {self.keypoints} points"
+                path,
+                f"its output has {channels} channels, not 4 of a box, {self.classes} classes and 3 x "
+                f"{self.keypoints} points",
             )
 
 
@@ -71,21 +95,24 @@ def _person(path: str, names: Mapping[int, str] | list[str]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What of a network's output is kept: boxes above `min_confidence`, at most `max_boxes` of a picture, none that overlaps a stronger
-    one by more than `nms_iou`."""
+class Thresholds:
+    """What of a network's output is kept: boxes above `min_confidence`, at most `max_boxes` of a picture,
+    none that overlaps a stronger one by more than `nms_iou`."""
 
     min_confidence: float
     nms_iou: float
     max_boxes: int
 
 
-def people(raw: Floats32, looks: Floats32 | None, anatomy: Anatomy, limits: Limits) -> list[Detections]:
+def people(
+    raw: Floats32, looks: Floats32 | None, anatomy: OutputLayout, limits: Thresholds
+) -> list[Detections]:
     """People in each of B pictures, the surest first, in pixels of the network's input.
 
-    `raw` B x (4 + classes + 3 x keypoints) x A float32 holds for each of A places a box (centre, size), scores and points; `looks` B x A x
-    D an embedding of each. A place counts as a person where that is its best class. Source: YOLOv8's head as ultralytics reads it, with
-    hard non-maximum suppression of each picture's people.
+    `raw` B x (4 + classes + 3 x keypoints) x A float32 holds for each of A places a box (centre, size),
+    scores and points; `looks` B x A x D an embedding of each. A place counts as a person where that is its
+    best class. Source: YOLOv8's head as ultralytics reads it, with hard non-maximum suppression of each
+    picture's people.
     """
     picture, place = np.nonzero(raw[:, 4 + anatomy.person] > limits.min_confidence)
     rows = raw[picture, :, place]
@@ -106,7 +133,7 @@ def corners(boxes: Floats) -> Floats:
     return np.hstack([boxes[:, :2] - half, boxes[:, :2] + half])
 
 
-def _once(found: Detections, limits: Limits) -> Detections:
+def _once(found: Detections, limits: Thresholds) -> Detections:
     found = found.chosen(strongest_first(found.xyxy, found.confidence))
     return found.chosen(kept(found.xyxy, limits.nms_iou)[: limits.max_boxes])
 

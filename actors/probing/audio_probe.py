@@ -1,4 +1,6 @@
-"""What a file has of sound, from packets that pass by while its pictures are indexed: nothing is read twice, hardly anything decoded."""
+"""What a file has of sound, from packets that pass by while its pictures are indexed: nothing is read
+twice, hardly anything decoded.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +16,22 @@ from actors.container.audio_clock import ClockWatch
 from actors.container.channel_layout import channels_of
 from actors.container.completeness import LEAST_GAP_S
 from actors.probing.declared_length.riff import wav_length_s
-from schemas.media.audio import Sound
+from schemas.media.audio import AudioStream
 
 SAMPLE_TABLES: Final = frozenset({"mov", "mp4"})  # containers whose header lists every packet
 
 
 @dataclass(slots=True)
 class _Span:
-    """What is heard of one epoch of the clock, in pts: from the first packet on, or later where a decoder is told to skip its beginning."""
+    """What is heard of one epoch of the clock, in pts: from the first packet on, or later where a decoder
+    is told to skip its beginning.
+    """
 
     first: int | None = None
     end: int = 0
 
 
-class Ears:
+class AudioStreamProbe:
     """Takes the packets of one sound stream as they pass by. All in pts."""
 
     def __init__(self, stream: Any, track: int, pictures: ClockWatch | None) -> None:
@@ -35,11 +39,15 @@ class Ears:
         self._channels = channels_of(stream)
         self._clock = ClockWatch(stream.time_base, pictures)
         self._spans: list[_Span] = []
-        self._settled: int | None = None  # where the first packet, and what its decoder is told to skip, is over
+        self._settled: int | None = (
+            None  # where the first packet, and what its decoder is told to skip, is over
+        )
         self._end = 0  # of the packet before
         self._last_dts = 0
         self._usual = 0  # length of a whole packet
-        self._tail: deque[Any] = deque(maxlen=2)  # the last packets: the container may not say, or be wrong about, how long they are
+        self._tail: deque[Any] = deque(
+            maxlen=2
+        )  # the last packets: the container may not say, or be wrong about, how long they are
 
     @property
     def is_audible(self) -> bool:
@@ -71,23 +79,34 @@ class Ears:
             span.end = max(span.end, end)
 
     def _ticks(self, samples: int) -> int:
-        ticks: Fraction = Fraction(samples, self.stream.codec_context.sample_rate or 1) / self.stream.time_base
+        ticks: Fraction = (
+            Fraction(samples, self.stream.codec_context.sample_rate or 1) / self.stream.time_base
+        )
         return math.ceil(ticks)
 
-    def sound(self, path: str, formats: frozenset[str]) -> Sound | None:
-        """Facts of the stream once every packet has passed; None where there is none, or not one packet of it that is heard."""
+    def sound(self, path: str, formats: frozenset[str]) -> AudioStream | None:
+        """Facts of the stream once every packet has passed; None where there is none, or not one packet
+        of it that is heard.
+        """
         self._measure_tail()
         shifts = self._clock.shifts() or [0]
-        spans = [(span.first + shift, span.end + shift) for span, shift in zip(self._spans, shifts, strict=False) if span.first is not None]
+        spans = [
+            (span.first + shift, span.end + shift)
+            for span, shift in zip(self._spans, shifts, strict=False)
+            if span.first is not None
+        ]
         if not spans or self._settled is None:
             return None
         start = min(first for first, _ in spans)
-        start, end = max(start, self._settled + shifts[0]) if self._spans[0].first is not None else start, max(end for _, end in spans)
+        start, end = (
+            max(start, self._settled + shifts[0]) if self._spans[0].first is not None else start,
+            max(end for _, end in spans),
+        )
         if end <= start:
             return None
         stream = self.stream
         missing_s = float(self._promised(path, formats) - end * stream.time_base)
-        return Sound(
+        return AudioStream(
             stream_index=stream.index,
             codec=stream.codec_context.codec.canonical_name,
             sample_rate=stream.codec_context.sample_rate,
@@ -103,9 +122,11 @@ class Ears:
         )
 
     def _measure_tail(self) -> None:
-        """Correct the end by what is really in the last packet, where it does not say how long it is, or says that it is a long one.
+        """Correct the end by what is really in the last packet, where it does not say how long it is, or says
+        that it is a long one.
 
-        It is decoded for that. What it says of a short one holds: containers cut off what an encoder has filled up.
+        It is decoded for that. What it says of a short one holds: containers cut off what an encoder has
+        filled up.
         """
         if not self._tail or not self._spans or self._tail[-1].pts is None:
             return
@@ -119,7 +140,9 @@ class Ears:
             span.end = last.pts + real
 
     def _promised(self, path: str, formats: frozenset[str]) -> Fraction:
-        """When the sound ends as the header says, in seconds of the file's clock; 0 where it does not know."""
+        """When the sound ends as the header says, in seconds of the file's clock; 0 where it does not
+        know.
+        """
         if "wav" in formats:
             return wav_length_s(path)  # FFmpeg corrects it by the file's length
         stream = self.stream
@@ -135,7 +158,9 @@ def _known(language: str | None) -> str:
 
 
 def decoded_samples(stream: Any, packets: Iterable[Any]) -> int:
-    """Samples in the last of these packets, by decoding; those before it settle the decoder. 0 where it gives none."""
+    """Samples in the last of these packets, by decoding; those before it settle the decoder. 0 where it
+    gives none.
+    """
     from av.error import FFmpegError
 
     packets = list(packets)
@@ -145,7 +170,11 @@ def decoded_samples(stream: Any, packets: Iterable[Any]) -> int:
     except FFmpegError:
         return 0
     first_s = packets[-1].pts * stream.time_base
-    return sum(frame.samples for frame in frames if frame.pts is not None and frame.pts * (frame.time_base or stream.time_base) >= first_s)
+    return sum(
+        frame.samples
+        for frame in frames
+        if frame.pts is not None and frame.pts * (frame.time_base or stream.time_base) >= first_s
+    )
 
 
 def trimming(packet: Any) -> tuple[int, int]:

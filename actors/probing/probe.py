@@ -1,8 +1,8 @@
 """What a file is, from its header and its packets: identity, picture, and the exact time of every frame.
 
-Sizes are those of the stored picture after rotation; a sample aspect ratio other than 1 is not applied, so that a box lies on the very
-pixels that a decoder gives. Of several video streams the one that FFmpeg calls best is taken, and the sound that goes with it; cover art is
-none, so a file may be of sound alone.
+Sizes are those of the stored picture after rotation; a sample aspect ratio other than 1 is not applied, so
+that a box lies on the very pixels that a decoder gives. Of several video streams the one that FFmpeg calls
+best is taken, and the sound that goes with it; cover art is none, so a file may be of sound alone.
 """
 
 from __future__ import annotations
@@ -18,15 +18,30 @@ import numpy as np
 from actors.container.completeness import LEAST_GAP_S
 from actors.container.container import demuxed, formats_of, opened
 from actors.container.content import content_state, fingerprint_of
-from actors.container.frame_index import PacketTable, frame_index, inexact_because, packet_table, subdivision, usual_distance
+from actors.container.frame_index import (
+    PacketTable,
+    frame_index,
+    inexact_because,
+    packet_table,
+    subdivision,
+    usual_distance,
+)
 from actors.container.frame_order import PictureOrder
 from actors.container.keyframe import Entries
 from actors.container.video_tracks import chosen_track, left_out
 from actors.probing.audio_tracks import SoundTracks
 from actors.probing.declared_length import Promise, promise_of
 from actors.probing.stream_opening import first_pictures
-from schemas.errors import EmptyFile, FileChanged, NoFrames, NoVideoStream, UnknownCoding, Unreadable, VideoError
-from schemas.media.audio import Sound
+from schemas.errors import (
+    EmptyFile,
+    FileChanged,
+    NoFrames,
+    NoVideoStream,
+    UnknownCoding,
+    Unreadable,
+    VideoError,
+)
+from schemas.media.audio import AudioStream
 from schemas.media.video import FrameIndex, StreamFault, Video, video_id_for
 
 if TYPE_CHECKING:
@@ -36,7 +51,9 @@ INTERLACED: Final = range(2, 6)  # AVFieldOrder: TT, BB, TB, BT
 
 
 def failed_identity(path: str) -> tuple[str, str]:
-    """Video id and fingerprint of a file that is no video: of its content if that can be read, else of its absolute path."""
+    """Video id and fingerprint of a file that is no video: of its content if that can be read, else of
+    its absolute path.
+    """
     absolute = os.path.abspath(path)  # noqa: PTH100  # a link keeps its own name
     try:
         fingerprint = fingerprint_of(absolute)
@@ -52,24 +69,28 @@ def identity_of_path(path: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StreamChoice:
     """Which streams of a file are looked at; what is not is not touched."""
 
     pictures: bool = True
     sound: bool = True
 
 
-ALL: Final = Look()
+ALL: Final = StreamChoice()
 
 
-def probe(path: str, *, fingerprint: str | None = None, video_track: int | None = None, look: Look = ALL) -> Video:
-    """Everything that is known of a video before it is decoded; reads the file once, twice where no `fingerprint` is given.
+def probe(
+    path: str, *, fingerprint: str | None = None, video_track: int | None = None, look: StreamChoice = ALL
+) -> Video:
+    """Everything that is known of a video before it is decoded; reads the file once, twice where no
+    `fingerprint` is given.
 
-    `video_track` is the number of the track to look at, None for the usual one. Decodes nothing but at most two keyframes
-    (`actors.container.keyframe`), the first pictures where packets do not tell what is shown when, and the last packets of sound that do
-    not say how long they are. Where there is sound, pictures that cannot be used are a `picture_fault` of the video. Raises `EmptyFile`,
-    `Unreadable`, `NotAVideo`, `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`, and `FileChanged` where the file is written to
-    meanwhile.
+    `video_track` is the number of the track to look at, None for the usual one. Decodes nothing but at most
+    two keyframes (`actors.container.keyframe`), the first pictures where packets do not tell what is shown
+    when, and the last packets of sound that do not say how long they are. Where there is sound, pictures that
+    cannot be used are a `picture_fault` of the video. Raises `EmptyFile`, `Unreadable`, `NotAVideo`,
+    `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`, and `FileChanged` where the file is written
+    to meanwhile.
     """
     absolute = os.path.abspath(path)  # noqa: PTH100
     content = fingerprint or fingerprint_of(absolute)
@@ -81,7 +102,13 @@ def probe(path: str, *, fingerprint: str | None = None, video_track: int | None 
     return video
 
 
-def _looked_at(container: av.container.InputContainer, path: str, fingerprint: str, video_track: int | None, look: Look) -> Video:
+def _looked_at(
+    container: av.container.InputContainer,
+    path: str,
+    fingerprint: str,
+    video_track: int | None,
+    look: StreamChoice,
+) -> Video:
     """With pictures if they can be used, else of sound alone."""
     stream = _pictures(container, video_track, path) if look.pictures else None
     if stream is None:
@@ -95,8 +122,10 @@ def _looked_at(container: av.container.InputContainer, path: str, fingerprint: s
         return replace(alone, picture_fault=StreamFault(error.kind, error.args[-1]))
 
 
-def _sound_all_the_same(path: str, fingerprint: str, look: Look) -> Video | None:
-    """What a file has of sound whose pictures cannot be used; None where there is none, or nobody wants it."""
+def _sound_all_the_same(path: str, fingerprint: str, look: StreamChoice) -> Video | None:
+    """What a file has of sound whose pictures cannot be used; None where there is none, or nobody wants
+    it.
+    """
     try:
         with opened(path) as container:
             return _sound_alone(container, path, fingerprint, look)
@@ -109,7 +138,9 @@ def _pictures(container: av.container.InputContainer, video_track: int | None, p
     return chosen_track(container, video_track, path)
 
 
-def _video(container: av.container.InputContainer, stream: Any, path: str, fingerprint: str, look: Look) -> Video:
+def _video(
+    container: av.container.InputContainer, stream: Any, path: str, fingerprint: str, look: StreamChoice
+) -> Video:
     tracks = SoundTracks(container, stream) if look.sound else None
     if stream.codec_context is None:
         raise UnknownCoding(path, "its pictures", "they are in a coding that is not known")
@@ -117,12 +148,19 @@ def _video(container: av.container.InputContainer, stream: Any, path: str, finge
     codec = stream.codec_context.codec.canonical_name
     entries, order = Entries(stream), PictureOrder(stream)
     demuxing = demuxed(container, [stream, *(tracks.streams if tracks else ())])
-    packets = (order.seen(entries.seen(packet)) for packet in (tracks.passing(demuxing) if tracks else demuxing))
+    packets = (
+        order.seen(entries.seen(packet)) for packet in (tracks.passing(demuxing) if tracks else demuxing)
+    )
     table = packet_table(packets, codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
     table = _begun(replace(table, made_up=order.is_made_up), path, stream.index, formats)
     sound, sounds = tracks.sounds(path, formats) if tracks else (None, ())
     if not table.shown.any() or not stream.width or not stream.height:
-        raise NoFrames(path, "its video stream holds no packet" if not len(table) else "its video stream holds nothing to show")
+        raise NoFrames(
+            path,
+            "its video stream holds no packet"
+            if not len(table)
+            else "its video stream holds nothing to show",
+        )
     orientation = entries.orientation(formats)
     if not entries.are_safe():
         table = replace(table, keyframe=np.arange(len(table)) == 0)
@@ -147,7 +185,9 @@ def _video(container: av.container.InputContainer, stream: Any, path: str, finge
         width=width,
         height=height,
         rotation=orientation.rotation,
-        nominal_fps=rate if rate and index.exact else 1 / (step * time_base),  # a raw stream's rate is a guess
+        nominal_fps=rate
+        if rate and index.exact
+        else 1 / (step * time_base),  # a raw stream's rate is a guess
         index=index,
         **_sound_facts(sound, sounds, promise, size),
         is_sound_known=look.sound,
@@ -170,8 +210,12 @@ def _last_duration(index: FrameIndex, table: PacketTable, step: int) -> int:
     return table.last_duration or step if index.exact else step
 
 
-def _sound_alone(container: av.container.InputContainer, path: str, fingerprint: str, look: Look) -> Video:
-    """A file without pictures, cover art aside; raises `NoVideoStream` where there is no sound in it either, or it is not looked at."""
+def _sound_alone(
+    container: av.container.InputContainer, path: str, fingerprint: str, look: StreamChoice
+) -> Video:
+    """A file without pictures, cover art aside; raises `NoVideoStream` where there is no sound in it
+    either, or it is not looked at.
+    """
     tracks = SoundTracks(container, None) if look.sound else None
     if tracks is None or not tracks.streams:
         raise NoVideoStream(path)
@@ -203,15 +247,26 @@ def _promise(path: str, formats: frozenset[str], stream: Any) -> Promise:
     """What the header promises; of MXF the length is where FFmpeg has found it."""
     promise = promise_of(path, formats)
     is_told = "mxf" in formats and stream.duration
-    return replace(promise, length_s=((stream.start_time or 0) + stream.duration) * stream.time_base) if is_told else promise
+    return (
+        replace(promise, length_s=((stream.start_time or 0) + stream.duration) * stream.time_base)
+        if is_told
+        else promise
+    )
 
 
-def _sound_facts(sound: Sound | None, sounds: tuple[Sound, ...], promise: Promise, size: int) -> dict[str, Any]:
-    """The track that is listened to and all of them, with what is missing of each at the end of a truncated file."""
-    return {"sound": sound and _as_promised(sound, promise, size), "sounds": tuple(_as_promised(one, promise, size) for one in sounds)}
+def _sound_facts(
+    sound: AudioStream | None, sounds: tuple[AudioStream, ...], promise: Promise, size: int
+) -> dict[str, Any]:
+    """The track that is listened to and all of them, with what is missing of each at the end of a
+    truncated file.
+    """
+    return {
+        "sound": sound and _as_promised(sound, promise, size),
+        "sounds": tuple(_as_promised(one, promise, size) for one in sounds),
+    }
 
 
-def _as_promised(sound: Sound, promise: Promise, size: int) -> Sound:
+def _as_promised(sound: AudioStream, promise: Promise, size: int) -> AudioStream:
     missing_s = float(promise.missing_s(size, sound.start, sound.end_pts * sound.time_base) or 0)
     return replace(sound, missing_s=max(sound.missing_s, missing_s if missing_s >= LEAST_GAP_S else 0.0))
 
@@ -233,5 +288,7 @@ def _file_facts(path: str, fingerprint: str) -> dict[str, Any]:
 
 
 def _promised(stream: Any, formats: frozenset[str]) -> int:
-    """Shown frames of an mp4's sample table, edit list applied; 0 for other containers: their headers only estimate."""
+    """Shown frames of an mp4's sample table, edit list applied; 0 for other containers: their headers
+    only estimate.
+    """
     return sum(not entry.is_discard for entry in stream.index_entries) if formats & {"mov", "mp4"} else 0

@@ -1,4 +1,6 @@
-"""The detector's surroundings: pictures of many videos in batches of one shape, and every answer back where its picture came from."""
+"""The detector's surroundings: pictures of many videos in batches of one shape, and every answer back
+where its picture came from.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +16,28 @@ Place = tuple[int, int]  # which batch, which of its frames
 
 
 def detector_named(settings: Settings, pipeline: str = PERSON, *, threads: int = 1) -> Detector:
-    """The detector that resolved settings name for a pipeline, on `threads` of the processor; raises `ModelError`s."""
+    """The detector that resolved settings name for a pipeline, on `threads` of the processor; raises
+    `ModelError`s.
+    """
     if pipeline == FACE:
         from actors.faces.detector import face_detector
 
         return face_detector(settings, threads=threads)
     person = settings.person
     if person.detector == "hog":
-        from actors.persons.hog import HogPeople
+        from actors.persons.hog import HogDetector
 
-        return HogPeople(min_confidence=person.min_confidence)
+        return HogDetector(min_confidence=person.min_confidence)
     from actors.persons.yolo import yolo
 
     return yolo(settings, threads=threads)
 
 
-class VisionActor:
+class BatchedDetector:
     """Runs one detector over pictures of any number of videos at once.
 
-    A detector only ever sees batches of its own size and of one bucket, so what it says of a picture cannot depend on how many others
-    there were.
+    A detector only ever sees batches of its own size and of one bucket, so what it says of a picture cannot
+    depend on how many others there were.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -65,7 +69,9 @@ class VisionActor:
         by_bucket: dict[tuple[int, int], list[Place]] = {}
         for number, batch in enumerate(batches):
             height, width = batch.pixels.shape[1:3]
-            by_bucket.setdefault(self._detector.bucket(height, width), []).extend((number, frame) for frame in range(len(batch)))
+            by_bucket.setdefault(self._detector.bucket(height, width), []).extend(
+                (number, frame) for frame in range(len(batch))
+            )
         return by_bucket.values()
 
 

@@ -1,4 +1,6 @@
-"""A chunk, decoded once for all pipelines: scene scores from native pictures, sampled pictures in pieces for each model."""
+"""A chunk, decoded once for all pipelines: scene scores from native pictures, sampled pictures in pieces
+for each model.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ from actors.vision.scene_scores import ContentScorer
 from schemas.errors import VideoError
 from schemas.media.frames import FrameBatch, Pixels
 from schemas.work.chunk import ChunkSpec, Sampling
-from schemas.work.messages import ChunkEnd, Failure, FramesPiece
+from schemas.work.messages import ChunkEnd, ChunkFailure, FramesMessage
 
-PIECE_FRAMES = 8  # pictures that travel together, 7.4 MB at 640 x 480: what a detector takes at once, and small enough to spread evenly
+# pictures that travel together, 7.4 MB at 640 x 480: what a detector takes at once, and small enough to
+# spread evenly
+PIECE_FRAMES = 8
 PIECE_BYTES = 8 << 20  # fewer where they are larger
 
 
@@ -33,7 +37,9 @@ class RunWatch(Protocol):
 
 @dataclass(slots=True)
 class _Gathered:
-    """Sampled pictures of one sampling of a chunk that wait for their piece to fill; `takes` says which are sampled."""
+    """Sampled pictures of one sampling of a chunk that wait for their piece to fill; `takes` says which
+    are sampled.
+    """
 
     spec: ChunkSpec
     sampling: Sampling
@@ -55,9 +61,11 @@ class _Gathered:
 
     @property
     def is_full(self) -> bool:
-        return len(self.numbers) == max(1, min(PIECE_FRAMES, PIECE_BYTES // (3 * self.sampling.width * self.sampling.height)))
+        return len(self.numbers) == max(
+            1, min(PIECE_FRAMES, PIECE_BYTES // (3 * self.sampling.width * self.sampling.height))
+        )
 
-    def piece(self, number: int) -> FramesPiece:
+    def piece(self, number: int) -> FramesMessage:
         height, width = self.pixels[0].shape[:2]
         batch = FrameBatch(
             np.array(self.numbers, np.int64),
@@ -67,13 +75,17 @@ class _Gathered:
             self.spec.height / height,
         )
         self.numbers, self.times_s, self.pixels = [], [], []
-        return FramesPiece(self.spec.chunk_id, self.spec.video_id, self.sampling.pipeline, number, batch, self.spec.attempt)
+        return FramesMessage(
+            self.spec.chunk_id, self.spec.video_id, self.sampling.pipeline, number, batch, self.spec.attempt
+        )
 
 
-def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterator[FramesPiece | ChunkEnd]:
-    """Pieces of sampled pictures, then the end of the chunk. Never raises: what went wrong is the end's `failure`.
+def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterator[FramesMessage | ChunkEnd]:
+    """Pieces of sampled pictures, then the end of the chunk. Never raises: what went wrong is the end's
+    `failure`.
 
-    `threads` are the decoder's. The number of pieces depends on the chunk alone, so that Ray may replay the task.
+    `threads` are the decoder's. The number of pieces depends on the chunk alone, so that Ray may replay the
+    task.
     """
     if not watch.started():
         yield _end(spec, cancelled=True)
@@ -84,19 +96,25 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
             yield value
             given += 1
     except VideoError as error:
-        yield _end(spec, pieces=given, failure=Failure(error.kind, str(error), transient=False))
+        yield _end(spec, pieces=given, failure=ChunkFailure(error.kind, str(error), transient=False))
     except MemoryError as error:
-        yield _end(spec, pieces=given, failure=Failure("out_of_memory", f"{spec.path}: {error}", transient=True))
+        yield _end(
+            spec, pieces=given, failure=ChunkFailure("out_of_memory", f"{spec.path}: {error}", transient=True)
+        )
     except Exception as error:  # noqa: BLE001 a raise would lose the whole Ray Data block, innocents included
         traceback.print_exc()
-        crew_lost = type(error).__module__.startswith("ray.")  # the coordinator died: nothing is wrong with this chunk
+        crew_lost = type(error).__module__.startswith(
+            "ray."
+        )  # the coordinator died: nothing is wrong with this chunk
         kind = "worker_lost" if crew_lost else "internal"
-        failure = Failure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost)
+        failure = ChunkFailure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost)
         yield _end(spec, pieces=given, failure=failure)
 
 
-def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesPiece | ChunkEnd]:
-    clock = time.thread_time  # the generator is suspended while its pieces are taken: wall time would count that
+def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMessage | ChunkEnd]:
+    clock = (
+        time.thread_time
+    )  # the generator is suspended while its pieces are taken: wall time would count that
     began = clock()
     decoder, scorer = decoder_for(spec, threads=threads), ContentScorer()
     gathered = [_Gathered.of(spec, sampling) for sampling in spec.samplings]
@@ -145,7 +163,9 @@ def _time_s(spec: ChunkSpec, pts: int) -> float:
     return float((pts - spec.origin_pts) * spec.time_base)
 
 
-def _end(spec: ChunkSpec, *, pieces: int = 0, failure: Failure | None = None, cancelled: bool = False) -> ChunkEnd:
+def _end(
+    spec: ChunkSpec, *, pieces: int = 0, failure: ChunkFailure | None = None, cancelled: bool = False
+) -> ChunkEnd:
     none = np.zeros(0, np.int64)
     return ChunkEnd(spec, pieces, none, none, np.zeros(0), failure=failure, cancelled=cancelled)
 

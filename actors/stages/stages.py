@@ -1,4 +1,5 @@
-"""What works in a pass: decoding (tasks) and seeing (actors) in the Ray Data graph, and beside it hearing (actors).
+"""What works in a pass: decoding (tasks) and seeing (actors) in the Ray Data graph, and beside it hearing
+(actors).
 
 None of them ever raises: an error becomes a value.
 """
@@ -16,18 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from actors.stages.inference import Ears, Sight
+from actors.stages.inference import AudioModels, VisionModels
 from schemas.settings.settings import Settings
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
-from schemas.work.messages import BlockEnd, BoxesPiece, ChunkEnd, FramesPiece, Row, from_row, to_row
+from schemas.work.messages import BlockEnd, ChunkEnd, DetectionsMessage, FramesMessage, Row, from_row, to_row
 from schemas.work.progress import Worker
 
 BEAT_SECONDS = 1.0  # how often a decoder gives a sign of life and asks whether to stop
 
 
 @dataclass(frozen=True, slots=True)
-class CrewNames:
+class ActorNames:
     """Names under which a run's actors are found; handles in arguments of Ray Data functions print errors."""
 
     run: str
@@ -52,16 +53,16 @@ class CrewNames:
 class Deliveries:
     """Hands pieces and ends to the finalizers of their videos and waits until they are taken."""
 
-    def __init__(self, names: CrewNames) -> None:
+    def __init__(self, names: ActorNames) -> None:
         import ray
 
         self._names = names
         self._finalizers = [ray.get_actor(names.finalizer(number)) for number in range(names.finalizers)]
 
-    def deliver(self, values: Sequence[BoxesPiece | ChunkEnd | BlockEnd]) -> None:
+    def deliver(self, values: Sequence[DetectionsMessage | ChunkEnd | BlockEnd]) -> None:
         import ray
 
-        by_finalizer: dict[int, list[BoxesPiece | ChunkEnd | BlockEnd]] = {}
+        by_finalizer: dict[int, list[DetectionsMessage | ChunkEnd | BlockEnd]] = {}
         for value in values:
             by_finalizer.setdefault(self._names.finalizer_number(value.video_id), []).append(value)
         ray.get([self._finalizers[number].take.remote(group) for number, group in by_finalizer.items()])
@@ -70,10 +71,11 @@ class Deliveries:
 class Watch:
     """A worker's line to the coordinator: may this chunk begin, should it be left, and signs of life.
 
-    A worker is `busy` from the start of a call that may hang to its end, `idle` while it only waits to hand something over.
+    A worker is `busy` from the start of a call that may hang to its end, `idle` while it only waits to hand
+    something over.
     """
 
-    def __init__(self, names: CrewNames, *, to_its_end: bool = False) -> None:
+    def __init__(self, names: ActorNames, *, to_its_end: bool = False) -> None:
         """`to_its_end`: what is in work when a person stops the run is not left but finished."""
         import ray
 
@@ -83,7 +85,7 @@ class Watch:
         self._asked_s = time.monotonic()
         self._leave = False
 
-    def started(self, work: ChunkSpec | SoundBlock) -> bool:
+    def started(self, work: ChunkSpec | AudioBlock) -> bool:
         import ray
 
         self._leave = False
@@ -102,7 +104,11 @@ class Watch:
 
         if time.monotonic() - self._asked_s >= BEAT_SECONDS:
             self._asked_s = time.monotonic()
-            self._leave = bool(ray.get(self._coordinator.beat.remote(self._worker, video_id, to_its_end=self._to_its_end)))
+            self._leave = bool(
+                ray.get(
+                    self._coordinator.heartbeat.remote(self._worker, video_id, to_its_end=self._to_its_end)
+                )
+            )
         return self._leave
 
 
@@ -120,12 +126,14 @@ class _Reading:
         return self.watch.leave(self.spec.video_id)
 
 
-def decode_stage(row: Mapping[str, Any], *, names: CrewNames, to_models: bool) -> Iterator[Row]:
-    """All chunks of one work item as rows for the models; with no models, ends go to the finalizers at once and a receipt is returned."""
+def decode_stage(row: Mapping[str, Any], *, names: ActorNames, to_models: bool) -> Iterator[Row]:
+    """All chunks of one work item as rows for the models; with no models, ends go to the finalizers at
+    once and a receipt is returned.
+    """
     from actors.stages.chunk_reader import read_chunk
-    from actors.stages.threads import settle
+    from actors.stages.threads import limit_threads
 
-    threads, watch = settle(1).decoder, Watch(names)
+    threads, watch = limit_threads(1).decoder, Watch(names)
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
     for spec in chunks:
         for value in read_chunk(spec, _Reading(watch, spec), threads=threads):
@@ -135,44 +143,51 @@ def decode_stage(row: Mapping[str, Any], *, names: CrewNames, to_models: bool) -
             elif isinstance(value, ChunkEnd):
                 Deliveries(names).deliver([value])
                 yield {"meta": spec.chunk_id.encode(), "pixels": b""}
-            if isinstance(value, FramesPiece):
+            if isinstance(value, FramesMessage):
                 watch.busy([spec.chunk_id])
 
 
 class VisionStage:
-    """Runs the models over rows of pictures and hands what they saw to the finalizers; the answer is a receipt for each row."""
+    """Runs the models over rows of pictures and hands what they saw to the finalizers; the answer is a
+    receipt for each row.
+    """
 
-    def __init__(self, names: CrewNames, settings: Settings) -> None:
-        from actors.stages.threads import settle
+    def __init__(self, names: ActorNames, settings: Settings) -> None:
+        from actors.stages.threads import limit_threads
 
-        self._sight = Sight(settings, threads=settle(1).model)
+        self._sight = VisionModels(settings, threads=limit_threads(1).model)
         self._deliveries, self._watch = Deliveries(names), Watch(names)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        values = [from_row({"meta": meta, "pixels": pixels}) for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)]
-        pictures = [value for value in values if isinstance(value, FramesPiece)]
+        values = [
+            from_row({"meta": meta, "pixels": pixels})
+            for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)
+        ]
+        pictures = [value for value in values if isinstance(value, FramesMessage)]
         self._watch.busy([piece.chunk_id for piece in pictures])
-        seen = self._sight.see(pictures)
+        seen = self._sight.analyze(pictures)
         self._watch.idle()
         self._deliveries.deliver([*seen, *(value for value in values if isinstance(value, ChunkEnd))])
         return {"receipt": np.array([len(values)])}
 
 
-class HearingStage:
-    """Listens to blocks of sound and hands what was heard to the finalizers; an actor of its own pool, beside the Ray Data graph."""
+class AudioStage:
+    """Listens to blocks of sound and hands what was heard to the finalizers; an actor of its own pool,
+    beside the Ray Data graph.
+    """
 
-    def __init__(self, names: CrewNames, settings: Settings) -> None:
-        from actors.stages.threads import settle
+    def __init__(self, names: ActorNames, settings: Settings) -> None:
+        from actors.stages.threads import limit_threads
 
         self._deliveries, self._watch = Deliveries(names), Watch(names)
-        self._ears = Ears(settings, threads=settle(1).model)
+        self._ears = AudioModels(settings, threads=limit_threads(1).model)
 
-    def hear(self, blocks: Sequence[SoundBlock]) -> int:
+    def analyze(self, blocks: Sequence[AudioBlock]) -> int:
         """Listen to blocks of any sounds at once; the number of blocks, as a receipt."""
         wanted = [block for block in blocks if self._watch.started(block)]
         self._watch.busy([block.chunk_id for block in wanted], sum(block.duration_s for block in wanted))
         left = [BlockEnd(block, cancelled=True) for block in blocks if block not in wanted]
-        heard = self._ears.hear(wanted)
+        heard = self._ears.analyze(wanted)
         self._watch.idle()
         self._deliveries.deliver([*left, *heard])
         return len(blocks)

@@ -1,4 +1,6 @@
-"""One number of threads for everything that computes in a process: libraries that each take all cores would stand in each other's way."""
+"""One number of threads for everything that computes in a process: libraries that each take all cores
+would stand in each other's way.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,12 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")  # read on a library's import
+VARIABLES: Final = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)  # read on a library's import
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +26,17 @@ class Threads:
 
     def __post_init__(self) -> None:
         if self.decoder < 1 or self.model < 1:
-            raise ValueError(f"nothing runs without a thread: {self.decoder} for the decoder, {self.model} for models")
+            raise ValueError(
+                f"nothing runs without a thread: {self.decoder} for the decoder, {self.model} for models"
+            )
 
 
-def settle(threads: int) -> Threads:
-    """Hold OpenCV, torch (imported already or later), OpenMP and BLAS libraries imported later to `threads`, in the whole process.
+def limit_threads(threads: int) -> Threads:
+    """Hold OpenCV, torch (imported already or later), OpenMP and BLAS libraries imported later to `threads`,
+    in the whole process.
 
-    Says what is to be handed to decoders and sessions, which take their number when they are made. Raises `ValueError` below 1.
+    Says what is to be handed to decoders and sessions, which take their number when they are made. Raises
+    `ValueError` below 1.
     """
     import cv2
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
     """The store at `files:DIR`, `sqlite:///FILE` or `postgresql://...`, made if need be.
 
-    With `read_only` nothing is created or changed, and a missing store raises `NotFound`. Raises `StoreUnreachable` for an address that
-    cannot be used, naming cause and cure.
+    With `read_only` nothing is created or changed, and a missing store raises `NotFound`. Raises
+    `StoreUnreachable` for an address that cannot be used, naming cause and cure.
     """
-    from actors.stores.engines.address import Address
+    from actors.stores.engines.address import StoreUrl
 
-    address = Address.parse(url)
+    address = StoreUrl.parse(url)
     if address.kind == "files":
         from actors.stores.files.backend import FileStorageBackend
 
@@ -36,7 +36,8 @@ def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
 
 
 def meta_of_older(url: str, names: Sequence[str]) -> dict[str, str]:
-    """What a database of this or an older version has recorded under these names, where anything; nothing is brought up to date.
+    """What a database of this or an older version has recorded under these names, where anything; nothing is
+    brought up to date.
 
     Raises `NotFound` where there are no tables, `StoreUnreachable`.
     """
@@ -55,13 +56,14 @@ def meta_of_older(url: str, names: Sequence[str]) -> dict[str, str]:
 
 
 def database_at(url: str, *, read_only: bool = True) -> Database | None:
-    """The database at an address as it is found, whatever its tables are: nothing is brought up to date. None for a store of files.
+    """The database at an address as it is found, whatever its tables are: nothing is brought up to date. None
+    for a store of files.
 
     Raises `NotFound` where there is no SQLite file, `StoreUnreachable`.
     """
-    from actors.stores.engines.address import Address
+    from actors.stores.engines.address import StoreUrl
 
-    address = Address.parse(url)
+    address = StoreUrl.parse(url)
     if address.kind == "files":
         return None
     if address.kind == "postgresql":

@@ -7,7 +7,21 @@ from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, exists, func, insert, literal, or_, select, union, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from actors.stores.encoding import rows
 from actors.stores.engines.database import Database, current_epoch
@@ -16,19 +30,27 @@ from actors.stores.sql import leases as lease_queries
 from actors.stores.sql import queries
 from actors.stores.sql.bulk_insert import add_rows
 from actors.transfer import golden_queries
-from actors.transfer.digest import Left, Seal
-from actors.transfer.endpoint import Noted, Reader, Seals, Side, Writer
-from actors.transfer.select_rows import OWNER, owned, travelling
+from actors.transfer.digest import Left, SectionDigest
+from actors.transfer.endpoint import Endpoint, LedgerEntry, Seals, Sink, Source
+from actors.transfer.select_rows import OWNER, owned, wire_rows
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TABLES, Kind, TravelRow, Unit
 from schemas.errors import StoreFailed
 from schemas.storage import tables
 
 ledger: Final = tables.migration_ledger
 _ENTRY: Final = (ledger.c.kind == bindparam("kind_is"), ledger.c.unit == bindparam("unit_is"))
-_NOTED: Final = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest, ledger.c.source).where(*_ENTRY)
+_NOTED: Final = select(ledger.c.table_name, ledger.c.row_count, ledger.c.digest, ledger.c.source).where(
+    *_ENTRY
+)
 _NOTED_NO_LONGER: Final = delete(ledger).where(*_ENTRY)
-_TOUCHED: Final = update(ledger).where(ledger.c.unit == select(ledger.c.unit).limit(1).scalar_subquery()).values(source=ledger.c.source)
-_SETTINGS: Final = select(tables.meta.c.name).where(tables.meta.c.name.not_in(tables.OF_ITSELF)).order_by(tables.meta.c.name)
+_TOUCHED: Final = (
+    update(ledger)
+    .where(ledger.c.unit == select(ledger.c.unit).limit(1).scalar_subquery())
+    .values(source=ledger.c.source)
+)
+_SETTINGS: Final = (
+    select(tables.meta.c.name).where(tables.meta.c.name.not_in(tables.OF_ITSELF)).order_by(tables.meta.c.name)
+)
 _STORE_ID: Final = select(tables.meta.c.value).where(tables.meta.c.name == tables.STORE_ID)
 _OF_NO_JOB: Final = (
     select(tables.annotations.c.job_id)
@@ -46,7 +68,7 @@ def _is_there(kind: Kind) -> Select[tuple[bool]]:
     return select(or_(*(exists(select(literal(1)).select_from(table).where(owned(table))) for table in of)))
 
 
-class DatabaseSide(Side):
+class DatabaseEndpoint(Endpoint):
     """Tables of this version in a database."""
 
     left_out: Left = frozenset()
@@ -57,15 +79,15 @@ class DatabaseSide(Side):
             self.store_id = connection.execute(_STORE_ID).scalar_one()
 
     @contextmanager
-    def reading(self) -> Iterator[Reader]:
-        with self._db.read() as connection, closing(DatabaseReader(self._db, connection)) as reader:
+    def reading(self) -> Iterator[Source]:
+        with self._db.read() as connection, closing(DatabaseSource(self._db, connection)) as reader:
             yield reader
 
     @contextmanager
-    def writing(self, unit: Unit) -> Iterator[Writer]:
+    def writing(self, unit: Unit) -> Iterator[Sink]:
         with self._db.write(None, [unit.name] if unit.kind == "video" else None) as connection:
             self._db.unhurried(connection)
-            with closing(DatabaseWriter(self._db, connection)) as writer:
+            with closing(DatabaseSink(self._db, connection)) as writer:
                 yield writer
 
     def settle(self) -> None:
@@ -78,7 +100,7 @@ class DatabaseSide(Side):
         self._db.close()
 
 
-class DatabaseReader(Reader):
+class DatabaseSource(Source):
     """One snapshot of a database."""
 
     def __init__(self, database: Database, connection: Connection) -> None:
@@ -86,7 +108,9 @@ class DatabaseReader(Reader):
         self._reading: Generator[TravelRow] | None = None
 
     def close(self) -> None:
-        """Be done with rows that were not read to their end, as where an error came between, while the transaction is there."""
+        """Be done with rows that were not read to their end, as where an error came between, while the
+        transaction is there.
+        """
         if self._reading is not None:
             self._reading.close()
 
@@ -100,7 +124,11 @@ class DatabaseReader(Reader):
 
     def _batches(self) -> list[str]:
         runs = tables.runs.c
-        return list(self._connection.scalars(select(runs.batch_id).group_by(runs.batch_id).order_by(func.min(runs.epoch))))
+        return list(
+            self._connection.scalars(
+                select(runs.batch_id).group_by(runs.batch_id).order_by(func.min(runs.epoch))
+            )
+        )
 
     def _videos(self) -> list[str]:
         """Every video that there is anything of, also where what it belongs to is gone."""
@@ -116,31 +144,42 @@ class DatabaseReader(Reader):
 
     def epochs(self, batch_id: str) -> list[int]:
         runs = tables.runs.c
-        return list(self._connection.scalars(select(runs.epoch).where(runs.batch_id == batch_id).order_by(runs.epoch)))
+        return list(
+            self._connection.scalars(select(runs.epoch).where(runs.batch_id == batch_id).order_by(runs.epoch))
+        )
 
     def pipelines(self, unit: Unit) -> list[str]:
         return sorted(queries.pipeline_ids(self._connection))
 
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
         self.close()
-        self._reading = travelling(self._connection, table, unit.name)
+        self._reading = wire_rows(self._connection, table, unit.name)
         return self._reading
 
-    def golden(self, told: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Mapping[str, Mapping[str, Any]], golden_queries.Answers]:
+    def golden(
+        self, told: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> tuple[Mapping[str, Mapping[str, Any]], golden_queries.Answers]:
         questions = told or golden_queries.asked(self._connection)
         return questions, golden_queries.answers(self._connection, questions)
 
-    def ledger(self, unit: Unit) -> Noted:
+    def ledger(self, unit: Unit) -> LedgerEntry:
         found = self._connection.execute(_NOTED, {"kind_is": unit.kind, "unit_is": unit.digest}).all()
-        return Noted({one.table_name: Seal(one.row_count, one.digest) for one in found}, found[0].source if found else "")
+        return LedgerEntry(
+            {one.table_name: SectionDigest(one.row_count, one.digest) for one in found},
+            found[0].source if found else "",
+        )
 
 
-class DatabaseWriter(DatabaseReader, Writer):
+class DatabaseSink(DatabaseSource, Sink):
     """One transaction."""
 
     def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
         runs = tables.runs.c
-        return set(self._connection.scalars(select(runs.epoch).where(runs.epoch.in_(epochs), runs.batch_id != batch_id)))
+        return set(
+            self._connection.scalars(
+                select(runs.epoch).where(runs.epoch.in_(epochs), runs.batch_id != batch_id)
+            )
+        )
 
     def newest(self) -> int:
         return current_epoch(self._connection)
@@ -155,10 +194,16 @@ class DatabaseWriter(DatabaseReader, Writer):
             self._connection.execute(delete(leases).where(leases.c.epoch.in_(epochs)), {OWNER: unit.name})
         for table in reversed(unit.tables):
             of_jobs = table in (tables.job_pipeline_status, tables.job_events)
-            self._connection.execute(delete(table).where(table.c.job_id.in_(jobs) if of_jobs else owned(table)), {OWNER: unit.name})
+            self._connection.execute(
+                delete(table).where(table.c.job_id.in_(jobs) if of_jobs else owned(table)), {OWNER: unit.name}
+            )
 
     def fill(
-        self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int] = ()
+        self,
+        unit: Unit,
+        pipelines: Sequence[str],
+        sections: Iterable[tuple[str, Iterable[TravelRow]]],
+        epochs: Sequence[int] = (),
     ) -> None:
         numbers: dict[str | None, int | None] = {None: None}
         numbers.update(queries.pipeline_ids(self._connection, pipelines))
@@ -177,17 +222,27 @@ class DatabaseWriter(DatabaseReader, Writer):
     def _add_runs(self, names: tuple[str, ...], found: Iterable[TravelRow], epochs: Sequence[int]) -> None:
         place = names.index(POSITION)
         columns = (*names[:place], "epoch", *names[place + 1 :])
-        numbered = ((*row[:place], epoch, *row[place + 1 :]) for epoch, row in zip(epochs, found, strict=False))  # one may have begun since
+        numbered = (
+            (*row[:place], epoch, *row[place + 1 :]) for epoch, row in zip(epochs, found, strict=False)
+        )  # one may have begun since
         add_rows(self._connection, tables.runs, columns, numbered)
 
     def _require_jobs(self, unit: Unit) -> None:
         """What a foreign key would, at once for all rows; nobody else writes jobs of this video meanwhile."""
         if missing := self._connection.scalar(_OF_NO_JOB, {OWNER: unit.name}):
             raise StoreFailed(
-                self._db.url, f"rows of {unit} are of job {missing}, which is not there; `vaengine db check` tells of such rows"
+                self._db.url,
+                f"rows of {unit} are of job {missing}, which is not there; `vaengine db check` tells of such "
+                "rows",
             )
 
-    def _add(self, table: Table, names: tuple[str, ...], found: Iterable[TravelRow], numbers: Mapping[str | None, int | None]) -> None:
+    def _add(
+        self,
+        table: Table,
+        names: tuple[str, ...],
+        found: Iterable[TravelRow],
+        numbers: Mapping[str | None, int | None],
+    ) -> None:
         if table is tables.video_paths:
             found = list(found)
             self._free_paths([row[names.index("path")] for row in found])
@@ -209,5 +264,8 @@ class DatabaseWriter(DatabaseReader, Writer):
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         self._connection.execute(_NOTED_NO_LONGER, {"kind_is": unit.kind, "unit_is": unit.digest})
         of = {"kind": unit.kind, "unit": unit.digest, "source": source, "moved_at": rows.time_text(now())}
-        entries = [of | {"table_name": table, "row_count": seal.rows, "digest": seal.digest} for table, seal in seals.items()]
+        entries = [
+            of | {"table_name": table, "row_count": seal.rows, "digest": seal.digest}
+            for table, seal in seals.items()
+        ]
         self._connection.execute(insert(ledger), entries)

@@ -1,8 +1,10 @@
-"""Digests of sections that are equal for equal rows, whichever store they are in and in whatever order they come.
+"""Digests of sections that are equal for equal rows, whichever store they are in and in whatever order they
+come.
 
-Each row is packed as MessagePack (exact types, floats by their bits), JSON as what it says with keys in order, since `jsonb` keeps values
-but not their spelling. The digest of a section is the sum of its rows' BLAKE2b-256, so that neither side has to sort
-(AdHash: Bellare and Micciancio, "A new paradigm for collision-free hashing", 1997).
+Each row is packed as MessagePack (exact types, floats by their bits), JSON as what it says with keys in
+order, since `jsonb` keeps values but not their spelling. The digest of a section is the sum of its rows'
+BLAKE2b-256, so that neither side has to sort (AdHash: Bellare and Micciancio, "A new paradigm for
+collision-free hashing", 1997).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from actors.transfer.unit import LAYOUTS, Layout, TravelRow
+from actors.transfer.unit import LAYOUTS, TableLayout, TravelRow
 
 SIZE: Final = 32
 _MODULUS: Final = 1 << (8 * SIZE)
@@ -27,25 +29,27 @@ Left = frozenset[tuple[str, str]]  # (table, column) that a store does not keep
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class SectionDigest:
     """How many rows a section has, and the digest of them (hex)."""
 
     rows: int
     digest: str
 
     @classmethod
-    def together(cls, seals: Iterable[Seal]) -> Seal:
+    def together(cls, seals: Iterable[SectionDigest]) -> SectionDigest:
         """Of all their rows."""
         found = list(seals)
         return cls(sum(one.rows for one in found), _hex(sum(int(one.digest, 16) for one in found)))
 
 
-class Sealer:
+class Digester:
     """Takes rows of one table, tells their seal."""
 
-    def __init__(self, layout: Layout, left_out: Left = frozenset()) -> None:
+    def __init__(self, layout: TableLayout, left_out: Left = frozenset()) -> None:
         names, json_places = layout.names, layout.json
-        self._kept = kept = tuple(at for at, name in enumerate(names) if (layout.table.name, name) not in left_out)
+        self._kept = kept = tuple(
+            at for at, name in enumerate(names) if (layout.table.name, name) not in left_out
+        )
         self._json, self._all = json_places, len(self._kept) == len(names)
         self.names = tuple(names[at] for at in kept)  # of what is hashed
         self._rows = self._sum = 0
@@ -54,7 +58,10 @@ class Sealer:
         """The row as it is hashed."""
         try:
             return _pack(self.canonical(row, _said))
-        except (OverflowError, UnicodeEncodeError):  # integers beyond 64 bits and lone surrogates, which MessagePack has not
+        except (
+            OverflowError,
+            UnicodeEncodeError,
+        ):  # integers beyond 64 bits and lone surrogates, which MessagePack has not
             return marshal.dumps(self.canonical(row), _VERSION)
 
     def canonical(self, row: TravelRow, read: Callable[[str], Any] | None = None) -> list[Any]:
@@ -66,24 +73,26 @@ class Sealer:
         return values if self._all else [values[at] for at in self._kept]
 
     def passing(self, rows: Iterable[TravelRow]) -> Iterator[TravelRow]:
-        """The rows, each taken note of on its way; this is what a move spends its time on, so names are looked up once."""
+        """The rows, each taken note of on its way; this is what a move spends its time on, so names are
+        looked up once.
+        """
         packed, number = self.packed, int.from_bytes
         for row in rows:
             self._rows += 1
             self._sum += number(blake2b(packed(row), digest_size=SIZE).digest(), "little")
             yield row
 
-    def seal(self) -> Seal:
-        return Seal(self._rows, _hex(self._sum))
+    def seal(self) -> SectionDigest:
+        return SectionDigest(self._rows, _hex(self._sum))
 
 
 def _hex(total: int) -> str:
     return f"{total % _MODULUS:0{2 * SIZE}x}"
 
 
-def seal_of(table: str, rows: Iterable[TravelRow], left_out: Left = frozenset()) -> Seal:
+def section_digest(table: str, rows: Iterable[TravelRow], left_out: Left = frozenset()) -> SectionDigest:
     """The seal of these rows of a table."""
-    sealer = Sealer(LAYOUTS[table], left_out)
+    sealer = Digester(LAYOUTS[table], left_out)
     deque(sealer.passing(rows), maxlen=0)
     return sealer.seal()
 
@@ -93,7 +102,10 @@ _pack: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 def _said(text: str) -> tuple[Any]:
-    """What JSON says, in a tuple, so that its null is not the column's NULL. Raises ValueError for what is no JSON."""
+    """What JSON says, in a tuple, so that its null is not the column's NULL.
+
+    Raises ValueError for what is no JSON.
+    """
     try:
         return (_read(text),)
     except ValueError:  # NaN, infinities and lone surrogates, which Python's own module takes
@@ -101,6 +113,9 @@ def _said(text: str) -> tuple[Any]:
 
 
 def respelled(text: str) -> str:
-    """JSON that is the same text where `jsonb` has it equal, and another where not. Raises ValueError for what is no JSON."""
+    """JSON that is the same text where `jsonb` has it equal, and another where not.
+
+    Raises ValueError for what is no JSON.
+    """
     (said,) = _said(text)
     return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -8,22 +8,24 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from actors.transfer.digest import Left, Seal
+from actors.transfer.digest import Left, SectionDigest
 from actors.transfer.golden_queries import Answers
 from actors.transfer.unit import TravelRow, Unit
 
-Seals = Mapping[str, Seal]  # by table
+Seals = Mapping[str, SectionDigest]  # by table
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """An entry of a ledger: the seals of a unit as it was moved, empty where it never was, and the id of the store that it came from."""
+class LedgerEntry:
+    """An entry of a ledger: the seals of a unit as it was moved, empty where it never was, and the id of
+    the store that it came from.
+    """
 
     seals: Seals = field(default_factory=dict)
     source: str = ""
 
 
-class Reader(ABC):
+class Source(ABC):
     """What one side holds, as of one moment."""
 
     @abstractmethod
@@ -50,16 +52,20 @@ class Reader(ABC):
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
         """Rows of a section, a few at a time in memory."""
 
-    def golden(self, told: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Mapping[str, Mapping[str, Any]], Answers] | None:
-        """Golden questions as they were asked (None: of what is there) and their answers; None where questions cannot be asked."""
+    def golden(
+        self, told: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> tuple[Mapping[str, Mapping[str, Any]], Answers] | None:
+        """Golden questions as they were asked (None: of what is there) and their answers; None where
+        questions cannot be asked.
+        """
         return None
 
     @abstractmethod
-    def ledger(self, unit: Unit) -> Noted:
+    def ledger(self, unit: Unit) -> LedgerEntry:
         """What was noted when the unit was last moved here."""
 
 
-class Writer(Reader):
+class Sink(Source):
     """One unit being moved here; nothing of it counts unless the end is reached."""
 
     @abstractmethod
@@ -76,17 +82,25 @@ class Writer(Reader):
 
     @abstractmethod
     def fill(
-        self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int] = ()
+        self,
+        unit: Unit,
+        pipelines: Sequence[str],
+        sections: Iterable[tuple[str, Iterable[TravelRow]]],
+        epochs: Sequence[int] = (),
     ) -> None:
-        """Add rows of each table of a unit of which nothing is there; they are of some of these pipelines, its runs get these numbers."""
+        """Add rows of each table of a unit of which nothing is there; they are of some of these
+        pipelines, its runs get these numbers.
+        """
 
     @abstractmethod
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         """Enter what was moved, and where it came from, into the ledger."""
 
 
-class Side(ABC):
-    """One store: `store_id` is its own wherever it lies, `left_out` what it does not keep of what others do."""
+class Endpoint(ABC):
+    """One store: `store_id` is its own wherever it lies, `left_out` what it does not keep of what others
+    do.
+    """
 
     url: str
     store_id: str
@@ -94,11 +108,11 @@ class Side(ABC):
     left_out: Left
 
     @abstractmethod
-    def reading(self) -> AbstractContextManager[Reader]:
+    def reading(self) -> AbstractContextManager[Source]:
         """Read what is there as of now, whatever others write meanwhile."""
 
     @abstractmethod
-    def writing(self, unit: Unit) -> AbstractContextManager[Writer]:
+    def writing(self, unit: Unit) -> AbstractContextManager[Sink]:
         """Write a unit that nobody else writes meanwhile; an exception leaves it as it was."""
 
     @abstractmethod

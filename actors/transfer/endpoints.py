@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from actors.transfer.endpoint import Side
+from actors.transfer.endpoint import Endpoint
 
 
-def open_side(url: str, *, read_only: bool) -> Side:
+def open_endpoint(url: str, *, read_only: bool) -> Endpoint:
     """The store at an address; raises what `open_store` raises."""
-    from actors.stores.engines.address import Address
+    from actors.stores.engines.address import StoreUrl
 
-    address = Address.parse(url)
+    address = StoreUrl.parse(url)
     if address.kind == "files":
-        from actors.transfer.files_endpoint import FilesSide
+        from actors.transfer.files_endpoint import FilesEndpoint
 
-        return FilesSide(address.path, read_only=read_only)
-    from actors.transfer.database_endpoint import DatabaseSide
+        return FilesEndpoint(address.path, read_only=read_only)
+    from actors.transfer.database_endpoint import DatabaseEndpoint
 
     if address.kind == "postgresql":
         from actors.stores.engines.postgres import PostgresDatabase
 
-        return DatabaseSide(PostgresDatabase(address.url, read_only=read_only), "postgresql")
+        return DatabaseEndpoint(PostgresDatabase(address.url, read_only=read_only), "postgresql")
     from actors.stores.engines.sqlite import SQLiteDatabase
 
-    return DatabaseSide(SQLiteDatabase(address.path, read_only=read_only), "sqlite")
+    return DatabaseEndpoint(SQLiteDatabase(address.path, read_only=read_only), "sqlite")

@@ -1,7 +1,7 @@
 """A store of files as one side of a move.
 
-Files have no transactions over several of them: the ledger says first that a unit is being moved here, and last that it was. What a kill
-has left between the two counts as nothing, and is moved again.
+Files have no transactions over several of them: the ledger says first that a unit is being moved here, and
+last that it was. What a kill has left between the two counts as nothing, and is moved again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import Leases
 from actors.stores.files.lock import held, lay_out, note_epoch
-from actors.stores.files.registry import Register
+from actors.stores.files.registry import Registry
 from actors.stores.rules.erasure_text import files_in, remove_folder, require_all_inside
 from actors.stores.rules.transitions import now
-from actors.transfer.digest import Left, Seal
-from actors.transfer.endpoint import Noted, Reader, Seals, Side, Writer
+from actors.transfer.digest import Left, SectionDigest
+from actors.transfer.endpoint import Endpoint, LedgerEntry, Seals, Sink, Source
 from actors.transfer.files_rows import FilesRows, Paths, batches_in, objects
 from actors.transfer.files_video import VideoFiles
 from actors.transfer.unit import POSITION, TravelRow, Unit
@@ -30,14 +30,16 @@ _BEGUN = "begun"
 _RESULTS: Final = (".json", ".vtt", ".srt", ".rttm")
 
 
-class FilesSide(Side):
+class FilesEndpoint(Endpoint):
     """A tree of files; it does not keep which job stored a row, nor when."""
 
     kind = "files"
-    left_out: Left = frozenset({("annotations", "job_id"), ("annotations", "created_at"), ("identities", "created_at")})
+    left_out: Left = frozenset(
+        {("annotations", "job_id"), ("annotations", "created_at"), ("identities", "created_at")}
+    )
 
     def __init__(self, base: Path, *, read_only: bool) -> None:
-        self._tree, self._read_only, self.url = Tree(base), read_only, f"files:{base}"
+        self._tree, self._read_only, self.url = FileLayout(base), read_only, f"files:{base}"
         self._paths = Paths(self._tree)
         if read_only and not self._tree.epoch.is_file():
             raise NotFound("store", self.url)
@@ -47,16 +49,18 @@ class FilesSide(Side):
         self.store_id = self._tree.store_id.read_text() if self._tree.store_id.exists() else self.url
 
     @contextmanager
-    def reading(self) -> Iterator[Reader]:
-        """As of one moment unit by unit only where nobody writes meanwhile; what did not fit together reads as not equal."""
-        yield FilesReader(self._tree, self._paths)
+    def reading(self) -> Iterator[Source]:
+        """As of one moment unit by unit only where nobody writes meanwhile; what did not fit together
+        reads as not equal.
+        """
+        yield FilesSource(self._tree, self._paths)
 
     @contextmanager
-    def writing(self, unit: Unit) -> Iterator[Writer]:
+    def writing(self, unit: Unit) -> Iterator[Sink]:
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
         with held(self._tree) as newest:
-            writer = FilesWriter(self._tree, self._paths, newest)
+            writer = FilesSink(self._tree, self._paths, newest)
             try:
                 yield writer
             except BaseException:
@@ -70,10 +74,10 @@ class FilesSide(Side):
         """Nothing is held open."""
 
 
-class FilesReader(Reader):
+class FilesSource(Source):
     """What the files say now."""
 
-    def __init__(self, tree: Tree, paths: Paths) -> None:
+    def __init__(self, tree: FileLayout, paths: Paths) -> None:
         self._tree, self._rows, self._paths = tree, FilesRows(tree, paths), paths
 
     def units(self) -> list[Unit]:
@@ -85,7 +89,7 @@ class FilesReader(Reader):
         ]
 
     def is_in_use(self) -> bool:
-        return Leases(Register(self._tree)).is_in_use(now())
+        return Leases(Registry(self._tree)).is_in_use(now())
 
     def holds(self, unit: Unit) -> bool:
         if _BEGUN in self._entry(unit):
@@ -103,25 +107,32 @@ class FilesReader(Reader):
     def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
         return self._rows.of(table, unit.name)
 
-    def ledger(self, unit: Unit) -> Noted:
+    def ledger(self, unit: Unit) -> LedgerEntry:
         entry = self._entry(unit)
         if _BEGUN in entry:
-            return Noted()
-        return Noted({table: Seal(*seal) for table, seal in entry.get("sections", {}).items()}, entry.get("source", ""))
+            return LedgerEntry()
+        return LedgerEntry(
+            {table: SectionDigest(*seal) for table, seal in entry.get("sections", {}).items()},
+            entry.get("source", ""),
+        )
 
     def _entry(self, unit: Unit) -> dict[str, Any]:
         return read_object(self._tree.ledger(unit.digest)) or {}
 
 
-class FilesWriter(FilesReader, Writer):
+class FilesSink(FilesSource, Sink):
     """While the store is held."""
 
-    def __init__(self, tree: Tree, paths: Paths, newest: int) -> None:
+    def __init__(self, tree: FileLayout, paths: Paths, newest: int) -> None:
         super().__init__(tree, paths)
-        self._newest, self._register = newest, Register(tree)
+        self._newest, self._register = newest, Registry(tree)
 
     def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
-        return {epoch for epoch in epochs if (run := read_object(self._tree.run(epoch))) and run["batch_id"] != batch_id}
+        return {
+            epoch
+            for epoch in epochs
+            if (run := read_object(self._tree.run(epoch))) and run["batch_id"] != batch_id
+        }
 
     def newest(self) -> int:
         return self._newest
@@ -134,7 +145,9 @@ class FilesWriter(FilesReader, Writer):
             self._remove_runs(unit.name)
 
     def undo(self, unit: Unit) -> None:
-        """After a failure nothing is left that looks like a result; whoever was moved here before is moved again."""
+        """After a failure nothing is left that looks like a result; whoever was moved here before is
+        moved again.
+        """
         if _BEGUN in self._entry(unit):
             self.clear(unit)
             self._tree.ledger(unit.digest).unlink()
@@ -151,7 +164,11 @@ class FilesWriter(FilesReader, Writer):
             self._tree.run(epoch).unlink(missing_ok=True)
 
     def fill(
-        self, unit: Unit, pipelines: Sequence[str], sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int] = ()
+        self,
+        unit: Unit,
+        pipelines: Sequence[str],
+        sections: Iterable[tuple[str, Iterable[TravelRow]]],
+        epochs: Sequence[int] = (),
     ) -> None:
         """All rows of a unit are in memory at once: a file holds them all."""
         self._note(unit, {_BEGUN: True})
@@ -165,11 +182,17 @@ class FilesWriter(FilesReader, Writer):
             for row in found["video_paths"]:
                 self._paths.add(unit.name, row["path"])
         for one in found.get("meta", ()):
-            self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {one["name"]: one["value"]}, durable=True)
+            self._register.put(
+                self._tree.meta,
+                (read_object(self._tree.meta) or {}) | {one["name"]: one["value"]},
+                durable=True,
+            )
         if unit.kind == "identities":
             self._register.put(self._tree.identities, {"identities": found["identities"]}, durable=True)
 
-    def _put_runs(self, batch_id: str, sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int]) -> None:
+    def _put_runs(
+        self, batch_id: str, sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int]
+    ) -> None:
         self._remove_runs(batch_id)  # what a kill has left
         for table, part in sections:
             for epoch, row in zip(epochs, part, strict=False):  # one may have begun since they were counted
@@ -181,7 +204,10 @@ class FilesWriter(FilesReader, Writer):
 
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         sections = {table: [seal.rows, seal.digest] for table, seal in seals.items()}
-        self._note(unit, {"kind": unit.kind, "source": source, "moved_at": rows.time_text(now()), "sections": sections})
+        self._note(
+            unit,
+            {"kind": unit.kind, "source": source, "moved_at": rows.time_text(now()), "sections": sections},
+        )
 
     def _note(self, unit: Unit, entry: dict[str, Any]) -> None:
         path = self._tree.ledger(unit.digest)
@@ -190,6 +216,8 @@ class FilesWriter(FilesReader, Writer):
 
 
 def _is_of_the_store(path: Path, folder: Path) -> bool:
-    """Whether a file in a video's folder is the store's: pictures that somebody has had made, and anything else, are not."""
+    """Whether a file in a video's folder is the store's: pictures that somebody has had made, and
+    anything else, are not.
+    """
     place, *below = path.relative_to(folder).parts
     return place in (".state", "jobs", "runs") if below else path.suffix in _RESULTS

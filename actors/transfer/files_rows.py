@@ -16,10 +16,10 @@ from actors.atomic_files import read_object
 from actors.stores.encoding import attempt_rows, rows
 from actors.stores.encoding.annotation_rows import COLUMNS, annotation_rows
 from actors.stores.files.job_log import Logs
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import Leases
-from actors.stores.files.registry import Register, job_in
-from actors.stores.files.work_item import Work
+from actors.stores.files.registry import Registry, job_in
+from actors.stores.files.work_item import WorkItemFile
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TravelRow
 from schemas.annotations.annotation import canonical_json
 from schemas.work.chunk import WorkKey
@@ -29,9 +29,11 @@ Stored = Mapping[str, Any]
 
 
 class Paths:
-    """The paths that each video was found under: their entries are named after the paths, so all are read, once."""
+    """The paths that each video was found under: their entries are named after the paths, so all are
+    read, once.
+    """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: FileLayout) -> None:
         self._tree = tree
 
     @cached_property
@@ -55,7 +57,7 @@ class Paths:
 class FilesRows:
     """Below one tree, table by table; `name` is that of a batch, a setting or a video."""
 
-    tree: Tree
+    tree: FileLayout
     paths: Paths
 
     def of(self, table: str, name: str) -> Iterator[TravelRow]:
@@ -75,13 +77,16 @@ class FilesRows:
         return sorted(of_jobs | {key.pipeline for key in self.tree.keys_of(video)})
 
     @property
-    def _register(self) -> Register:
-        return Register(self.tree)
+    def _register(self) -> Registry:
+        return Registry(self.tree)
 
     def runs(self, batch: str) -> Iterator[Stored]:
         leases = Leases(self._register)
         every = (leases.run(int(path.stem)) for path in sorted(self.tree.runs.glob("*.json")))
-        return ({**run, POSITION: n} for n, run in enumerate((run for run in every if run.get("batch_id") == batch), 1))
+        return (
+            {**run, POSITION: n}
+            for n, run in enumerate((run for run in every if run.get("batch_id") == batch), 1)
+        )
 
     def meta(self, name: str) -> Iterator[Stored]:
         value = (read_object(self.tree.meta) or {}).get(name)
@@ -111,17 +116,22 @@ class FilesRows:
     def chunks(self, video: str) -> Iterator[Stored]:
         for work in self._works(video):
             if work.complete():
-                yield from (_of_key(work.key) | rows.line_row(line) | {"payload": None} for line in work.lines())
+                yield from (
+                    _of_key(work.key) | rows.line_row(line) | {"payload": None} for line in work.lines()
+                )
             else:
                 yield from (
-                    _of_key(work.key) | rows.line_row(chunk.line(work.key)) | {"payload": chunk.payload()} for chunk in work.chunks()
+                    _of_key(work.key) | rows.line_row(chunk.line(work.key)) | {"payload": chunk.payload()}
+                    for chunk in work.chunks()
                 )
 
     def annotations(self, video: str) -> Iterator[Stored]:
         jobs = self._jobs(video)
         for work in self._works(video):
             job = _asking(jobs, work.key)
-            made = annotation_rows(work.annotations(), job.job_id if job else "", 0, _time_of(job, work.key) or "")
+            made = annotation_rows(
+                work.annotations(), job.job_id if job else "", 0, _time_of(job, work.key) or ""
+            )
             yield from (dict(zip(COLUMNS, row, strict=True)) | {PIPELINE: work.key.pipeline} for row in made)
 
     def embeddings(self, video: str) -> Iterator[Stored]:
@@ -138,17 +148,19 @@ class FilesRows:
             for position, event in enumerate(Logs(self.tree).noted(job), 1):
                 yield attempt_rows.event_row(event) | {POSITION: position}
 
-    def _works(self, video: str) -> list[Work]:
-        return [Work(self.tree, key) for key in self.tree.keys_of(video)]
+    def _works(self, video: str) -> list[WorkItemFile]:
+        return [WorkItemFile(self.tree, key) for key in self.tree.keys_of(video)]
 
     def _jobs(self, video: str) -> list[BatchJob]:
         return [job for path in self.tree.jobs_of(video) if (job := job_in(path))]
 
 
-_READERS: Final[dict[str, Callable[[FilesRows, str], Iterator[Stored]]]] = {name: getattr(FilesRows, name) for name in LAYOUTS}
+_READERS: Final[dict[str, Callable[[FilesRows, str], Iterator[Stored]]]] = {
+    name: getattr(FilesRows, name) for name in LAYOUTS
+}
 
 
-def batches_in(tree: Tree) -> list[str]:
+def batches_in(tree: FileLayout) -> list[str]:
     """Ids of all batches, as they began."""
     runs: Iterable[Path] = sorted(tree.runs.glob("*.json"))
     return list(dict.fromkeys(run["batch_id"] for run in filter(None, map(read_object, runs))))
@@ -161,13 +173,20 @@ def _of_key(key: WorkKey) -> dict[str, Any]:
 def _asking(jobs: Iterable[BatchJob], key: WorkKey) -> BatchJob | None:
     """The newest of the jobs that ask for a work key: files do not say which of them stored a row."""
     asking = [
-        job for job in jobs if key.pipeline in job.pipeline_results and job.pipeline_results[key.pipeline].config_hash == key.config_hash
+        job
+        for job in jobs
+        if key.pipeline in job.pipeline_results
+        and job.pipeline_results[key.pipeline].config_hash == key.config_hash
     ]
     return max(asking, key=lambda job: (job.created_at, job.job_id), default=None)
 
 
 def _time_of(job: BatchJob | None, key: WorkKey) -> str | None:
-    return None if job is None else rows.time_text(job.pipeline_results[key.pipeline].completed_at or job.created_at)
+    return (
+        None
+        if job is None
+        else rows.time_text(job.pipeline_results[key.pipeline].completed_at or job.created_at)
+    )
 
 
 def objects(table: str, found: Iterable[TravelRow]) -> list[dict[str, Any]]:

@@ -14,8 +14,8 @@ from actors.atomic_files import write_atomic, write_or_remove
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
 from actors.stores.files.job_log import line_of
-from actors.stores.files.registry import Register, job_in
-from actors.stores.files.work_item import Work
+from actors.stores.files.registry import Registry, job_in
+from actors.stores.files.work_item import WorkItemFile
 from actors.transfer.unit import PIPELINE
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Embeddings
@@ -30,7 +30,7 @@ Sections = Mapping[str, Sequence[Row]]
 class VideoFiles:
     """The files of one video of which nothing is there yet; the caller holds the store."""
 
-    def __init__(self, register: Register, video_id: str) -> None:
+    def __init__(self, register: Registry, video_id: str) -> None:
         self._register, self._tree, self._video_id = register, register.tree, video_id
 
     def write(self, found: Sections) -> None:
@@ -53,40 +53,54 @@ class VideoFiles:
     def _jobs(self, found: Sections) -> None:
         for job in found["jobs"]:
             states = [row for row in found["job_pipeline_status"] if row["job_id"] == job["job_id"]]
-            told = {row[PIPELINE]: {name: row[name] for name in row if name not in ("job_id", PIPELINE)} for row in states}
+            told = {
+                row[PIPELINE]: {name: row[name] for name in row if name not in ("job_id", PIPELINE)}
+                for row in states
+            }
             path = self._tree.job(self._video_id, job["job_id"])
-            self._register.put(path, {**job, "config": json.loads(job["config"]), "pipelines": told}, durable=True)
-        self._register.note_controls({job["job_id"]: job["control"] for job in found["jobs"] if job["control"]})
+            self._register.put(
+                path, {**job, "config": json.loads(job["config"]), "pipelines": told}, durable=True
+            )
+        self._register.note_controls(
+            {job["job_id"]: job["control"] for job in found["jobs"] if job["control"]}
+        )
 
     def _log(self, found: Sections) -> None:
         if tries := sorted(found["attempts"], key=lambda row: (row["chunk_id"], row["number"])):
             self._register.put(self._tree.attempts(self._video_id), {"attempts": tries}, durable=True)
         for job_id in dict.fromkeys(row["job_id"] for row in found["job_events"]):
-            own = sorted((row for row in found["job_events"] if row["job_id"] == job_id), key=lambda row: row["position"])
+            own = sorted(
+                (row for row in found["job_events"] if row["job_id"] == job_id),
+                key=lambda row: row["position"],
+            )
             path = self._tree.log(self._video_id, job_id)
             path.parent.mkdir(parents=True, exist_ok=True)
             text = "".join(line_of({name: row[name] for name in row if name != "position"}) for row in own)
             write_atomic(path, text.encode(errors="surrogateescape"), scratch=self._tree.scratch)
 
     def _work(self, key: WorkKey, found: Sections) -> None:
-        work, job = Work(self._tree, key), self._asking(key)
+        work, job = WorkItemFile(self._tree, key), self._asking(key)
         made = [Annotation.from_data(json.loads(row["data"])) for row in _of(found["annotations"], key)]
         lines = {rows.line_from(key, row): row["payload"] for row in _of(found["chunks"], key)}
         result = job and job.pipeline_results[key.pipeline]
         complete = result is not None and result.status is JobStatus.COMPLETED
         loose = {row.annotation_id for row in made}
         for line, payload in {} if complete else sorted(lines.items(), key=lambda item: item[0].first_frame):
-            own = tuple(row for row in made if row.frame_number is not None and _within(line, row.frame_number))
+            own = tuple(
+                row for row in made if row.frame_number is not None and _within(line, row.frame_number)
+            )
             loose -= {row.annotation_id for row in own}
             work.commit(ChunkCommit(line, job.job_id if job else "", own, payload))
         stored = _embeddings(_of(found["embeddings"], key))
         if job and result and (complete or loose or stored or result.status is JobStatus.FAILED):
-            ended = result if complete else replace(result, status=JobStatus.FAILED, digest=result.digest or "")
+            ended = (
+                result if complete else replace(result, status=JobStatus.FAILED, digest=result.digest or "")
+            )
             self._conclude(work, job, ended, made, list(lines), stored)
 
     def _conclude(
         self,
-        work: Work,
+        work: WorkItemFile,
         job: BatchJob,
         result: PipelineResult,
         made: list[Annotation],
@@ -96,11 +110,20 @@ class VideoFiles:
         found = self._register.video(self._video_id)
         video = rows.video_from(found) if found else None
         if result.status is JobStatus.COMPLETED:
-            for other in (key for key in self._tree.keys_of(self._video_id) if key.pipeline == work.key.pipeline and key != work.key):
-                Work(self._tree, other).set_aside()
+            for other in (
+                key
+                for key in self._tree.keys_of(self._video_id)
+                if key.pipeline == work.key.pipeline and key != work.key
+            ):
+                WorkItemFile(self._tree, other).set_aside()
             for name, data in sidecars(work.key.pipeline, video, made).items():
                 write_or_remove(self._tree.folder(self._video_id) / name, data, scratch=self._tree.scratch)
-        work.conclude(result, pipeline_bytes(job, result, video, made), sorted(lines, key=lambda line: line.first_frame), stored)
+        work.conclude(
+            result,
+            pipeline_bytes(job, result, video, made),
+            sorted(lines, key=lambda line: line.first_frame),
+            stored,
+        )
 
     def _asking(self, key: WorkKey) -> BatchJob | None:
         """The job that ended this key, or the newest that asks for it."""
@@ -108,10 +131,17 @@ class VideoFiles:
         asking = [
             job
             for job in jobs
-            if key.pipeline in job.pipeline_results and job.pipeline_results[key.pipeline].config_hash == key.config_hash
+            if key.pipeline in job.pipeline_results
+            and job.pipeline_results[key.pipeline].config_hash == key.config_hash
         ]
         return max(
-            asking, key=lambda job: (job.pipeline_results[key.pipeline].digest is not None, job.created_at, job.job_id), default=None
+            asking,
+            key=lambda job: (
+                job.pipeline_results[key.pipeline].digest is not None,
+                job.created_at,
+                job.job_id,
+            ),
+            default=None,
         )
 
 
@@ -124,7 +154,10 @@ def _keys(found: Sections) -> list[WorkKey]:
         if row["status"] in (JobStatus.COMPLETED.value, JobStatus.FAILED.value):
             ended[key] = max(ended.get(key, ""), row["completed_at"] or "")
     for table in ("chunks", "annotations", "embeddings"):
-        ended |= {key: ended.get(key, "") for key in (WorkKey(r["video_id"], r[PIPELINE], r["config_hash"]) for r in found[table])}
+        ended |= {
+            key: ended.get(key, "")
+            for key in (WorkKey(r["video_id"], r[PIPELINE], r["config_hash"]) for r in found[table])
+        }
     return sorted(ended, key=lambda key: (ended[key], key))
 
 

@@ -1,6 +1,8 @@
-"""Questions whose answers have to be the same from two databases that hold the same: of time, place, several pipelines, counts, likeness.
+"""Questions whose answers have to be the same from two databases that hold the same: of time, place, several
+pipelines, counts, likeness.
 
-Where the seals agree and these do not, an index is damaged, or one of the databases orders or converts in a way of its own.
+Where the seals agree and these do not, an index is damaged, or one of the databases orders or converts in a
+way of its own.
 """
 
 from __future__ import annotations
@@ -24,10 +26,18 @@ Answers = Mapping[str, Sequence[Mapping[str, Any]]]
 def asked(connection: Connection) -> dict[str, dict[str, Any]]:
     """What to ask, by question: about persons and sounds that are there."""
     rows = tables.annotations.c
-    person = connection.scalar(select(rows.person_id).where(rows.annotation_type == PERSON_TRACK).order_by(rows.person_id).limit(1))
+    person = connection.scalar(
+        select(rows.person_id).where(rows.annotation_type == PERSON_TRACK).order_by(rows.person_id).limit(1)
+    )
     return {
         "person_near_sound": {"person_id": person or "", "label": "Laughter", "seconds": 5.0},
-        "faces_in_region": {"confidence": 0.5, "left_share": 0.0, "right_share": 0.5, "top_share": 0.0, "bottom_share": 0.5},
+        "faces_in_region": {
+            "confidence": 0.5,
+            "left_share": 0.0,
+            "right_share": 0.5,
+            "top_share": 0.0,
+            "bottom_share": 0.5,
+        },
         "crowded_loud_scenes": {"persons": 0, "dbfs": -200.0},
         "confident_faces": {"confidence": 0.5, "faces": 0},
         "pipeline_statistics": {},
@@ -38,7 +48,10 @@ def asked(connection: Connection) -> dict[str, dict[str, Any]]:
 def answers(connection: Connection, told: Mapping[str, Mapping[str, Any]]) -> Answers:
     """What a database says to these questions, and which embeddings are most alike to the first there is."""
     dialect = connection.dialect.name
-    found = {name: named_queries.answer(connection, named_queries.question(name, dialect), values) for name, values in told.items()}
+    found = {
+        name: named_queries.answer(connection, named_queries.question(name, dialect), values)
+        for name, values in told.items()
+    }
     return {**found, similarity.QUESTION: _most_alike(connection)}
 
 
@@ -49,7 +62,8 @@ def differing(one: Answers, other: Answers) -> list[str]:
 
 def _same(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
     return len(one) == len(other) and all(
-        a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a) for a, b in zip(one, other, strict=True)
+        a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
+        for a, b in zip(one, other, strict=True)
     )
 
 
@@ -61,5 +75,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _most_alike(connection: Connection) -> list[dict[str, Any]]:
     """The nearest to the first embedding there is."""
-    first = connection.execute(select(tables.embeddings).order_by(tables.embeddings.c.annotation_id).limit(1)).one_or_none()
+    first = connection.execute(
+        select(tables.embeddings).order_by(tables.embeddings.c.annotation_id).limit(1)
+    ).one_or_none()
     return similarity.compared_here(connection, first, NEAREST) if first else []

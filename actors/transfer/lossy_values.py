@@ -1,7 +1,8 @@
 """What a store would refuse or change of a row, by name: nothing is dropped or altered without a word.
 
-PostgreSQL takes no NUL in text, no NUL, lone surrogate or NaN in `jsonb`, and of some numbers there it keeps another spelling that reads as
-another kind of number (its manual, "JSON Types"). SQLite keeps NaN as NULL, and a column of any type may hold a value of any other.
+PostgreSQL takes no NUL in text, no NUL, lone surrogate or NaN in `jsonb`, and of some numbers there it keeps
+another spelling that reads as another kind of number (its manual, "JSON Types"). SQLite keeps NaN as NULL,
+and a column of any type may hold a value of any other.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ from typing import Any, Final, Literal
 from sqlalchemy import REAL, BigInteger, Column, Enum, Integer, LargeBinary
 
 from actors.stores.sql.postgres_json import spelled
-from actors.transfer.unit import LAYOUTS, Layout, TravelRow
-from schemas.storage.column_types import TIME_FORM, Id, Json, Moment, in_postgresql
+from actors.transfer.unit import LAYOUTS, TableLayout, TravelRow
+from schemas.storage.column_types import TIME_FORM, JsonText, UtcDateTime, Uuid, in_postgresql
 
 Destination = Literal["files", "sqlite", "postgresql"]
 SHOWN: Final = 60  # characters of a value in a message
 
-_BEFORE_NUMBER: Final = r"(?<![^:,\[\s])"  # a number begins after one of these; so may a part of a text, which costs a closer look
-_SUSPICIOUS: Final = re.compile(rf"\\u0000|\\u[dD][89a-fA-F]|{_BEFORE_NUMBER}(?:NaN|-?Infinity|-0(?:\.0*)?(?![\d.])|-?\d[\d.]*(?:E|e\d))")
+# a number begins after one of these; so may a part of a text, which costs a closer look
+_BEFORE_NUMBER: Final = r"(?<![^:,\[\s])"
+_SUSPICIOUS: Final = re.compile(
+    rf"\\u0000|\\u[dD][89a-fA-F]|{_BEFORE_NUMBER}(?:NaN|-?Infinity|-0(?:\.0*)?(?![\d.])|-?\d[\d.]*(?:E|e\d))"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Hazard:
+class LossyValue:
     """One value that would not arrive as it is: `row` begins with what tells it apart in its table."""
 
     table: str
@@ -42,7 +46,7 @@ class Hazard:
         return f"{self.table}.{self.column} of {self.row}: {self.reason}"
 
 
-class Inspector:
+class ValueChecker:
     """Looks at the rows of one table on their way to one kind of store."""
 
     def __init__(self, table: str, destination: Destination) -> None:
@@ -50,16 +54,20 @@ class Inspector:
         self._table, strict = table, destination == "postgresql"
         self._checks = [(at, name, _check(layout, name, strict)) for at, name in enumerate(layout.names)]
 
-    def hazards(self, row: TravelRow) -> list[Hazard]:
+    def hazards(self, row: TravelRow) -> list[LossyValue]:
         """What is wrong with a row."""
-        found = [(name, reason) for at, name, check in self._checks if row[at] is not None and (reason := check(row[at]))]
-        return [Hazard(self._table, ascii(row[0])[:SHOWN], name, reason) for name, reason in found]
+        found = [
+            (name, reason)
+            for at, name, check in self._checks
+            if row[at] is not None and (reason := check(row[at]))
+        ]
+        return [LossyValue(self._table, ascii(row[0])[:SHOWN], name, reason) for name, reason in found]
 
 
 Check = Callable[[Any], str | None]
 
 
-def _check(layout: Layout, name: str, strict: bool) -> Check:
+def _check(layout: TableLayout, name: str, strict: bool) -> Check:
     """What is asked of the values of a column; `strict`: as PostgreSQL does."""
     column = layout.table.c.get(name)
     if column is None:  # a pipeline's name, or the place of a line in its log
@@ -78,8 +86,10 @@ def _check(layout: Layout, name: str, strict: bool) -> Check:
 def _strict_text(column: Column[Any]) -> Check:
     kind = in_postgresql(column.type)
     if isinstance(kind, Enum):
-        return lambda value: None if value in kind.enums else f"{_shown(value)} is none of {', '.join(kind.enums)}"
-    special: dict[type, Check] = {Id: _uuid, Moment: _moment, Json: _json}
+        return lambda value: (
+            None if value in kind.enums else f"{_shown(value)} is none of {', '.join(kind.enums)}"
+        )
+    special: dict[type, Check] = {Uuid: _uuid, UtcDateTime: _moment, JsonText: _json}
     return special.get(type(column.type), _text)
 
 
@@ -112,7 +122,11 @@ def _integer(bits: int) -> Check:
     def check(value: Any) -> str | None:
         if not isinstance(value, int):
             return f"{_shown(value)} is no integer"
-        return None if -(1 << (bits - 1)) <= value < 1 << (bits - 1) else f"{value} does not fit into {bits} bits"
+        return (
+            None
+            if -(1 << (bits - 1)) <= value < 1 << (bits - 1)
+            else f"{value} does not fit into {bits} bits"
+        )
 
     return check
 
@@ -176,4 +190,7 @@ def _in_number(token: str) -> Iterator[str]:
     kept = f"{Decimal(token):f}"  # what `jsonb` would say
     before, after = json.loads(token), json.loads(kept)
     if type(before) is not type(after) or before != after or (before == 0 and token.startswith("-")):
-        yield f"the number {token[:SHOWN]} would be kept as {kept[:SHOWN].removeprefix('-') if before == 0 else kept[:SHOWN]}"
+        yield (
+            f"the number {token[:SHOWN]} would be kept as "
+            f"{kept[:SHOWN].removeprefix('-') if before == 0 else kept[:SHOWN]}"
+        )

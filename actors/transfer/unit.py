@@ -1,4 +1,6 @@
-"""What a store is divided into where it is moved or compared: units that belong together, each with its sections, one for each table."""
+"""What a store is divided into where it is moved or compared: units that belong together, each with its
+sections, one for each table.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,13 @@ from typing import Any, Final, Literal
 from sqlalchemy import Table
 
 from schemas.storage import tables
-from schemas.storage.column_types import Id, Json, Moment
+from schemas.storage.column_types import JsonText, UtcDateTime, Uuid
 
 Kind = Literal["batch", "setting", "identities", "video"]
-TravelRow = tuple[Any, ...]  # values in the order of `Layout.names`: text, int, float, bytes or None, whichever store they are from
+TravelRow = tuple[
+    Any, ...
+    # values in the order of `TableLayout.names`: text, int, float, bytes or None, of whichever store
+]
 
 # Parents first. Leases stay: they are of runs that work on the store they are in.
 TABLES: Final[dict[Kind, tuple[Table, ...]]] = {
@@ -32,14 +37,17 @@ TABLES: Final[dict[Kind, tuple[Table, ...]]] = {
     ),
     "identities": (tables.identities,),
 }
-POSITION: Final = "position"  # of a line in its job's log, of a run in its batch, in place of the number that its table gives it
+# of a line in its job's log, of a run in its batch, in place of the number that its table gives it
+POSITION: Final = "position"
 PIPELINE: Final = "pipeline"  # by name, in place of the number that its table gives it
 _TRAVELLING: Final = {"pipeline_id": PIPELINE, "event_id": POSITION, "epoch": POSITION}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unit:
-    """What is moved whole or not at all: a video, a batch's runs, a setting, or all identities; `name` is its id."""
+    """What is moved whole or not at all: a video, a batch's runs, a setting, or all identities; `name` is
+    its id.
+    """
 
     kind: Kind
     name: str
@@ -58,8 +66,10 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How the rows of one table travel: the names of their values, and which of those are JSON, ids and times."""
+class TableLayout:
+    """How the rows of one table travel: the names of their values, and which of those are JSON, ids and
+    times.
+    """
 
     table: Table
     names: tuple[str, ...]
@@ -67,7 +77,11 @@ class Layout:
     def places(self, kind: type) -> tuple[int, ...]:
         """Where values of columns of this type are."""
         columns = self.table.c
-        return tuple(at for at, name in enumerate(self.names) if name in columns and isinstance(columns[name].type, kind))
+        return tuple(
+            at
+            for at, name in enumerate(self.names)
+            if name in columns and isinstance(columns[name].type, kind)
+        )
 
     @cached_property
     def key(self) -> tuple[int, ...]:
@@ -78,19 +92,21 @@ class Layout:
 
     @cached_property
     def json(self) -> tuple[int, ...]:
-        return self.places(Json)
+        return self.places(JsonText)
 
     @cached_property
     def ids(self) -> tuple[int, ...]:
-        return self.places(Id)
+        return self.places(Uuid)
 
     @cached_property
     def moments(self) -> tuple[int, ...]:
-        return self.places(Moment)
+        return self.places(UtcDateTime)
 
 
-def _layout(table: Table) -> Layout:
-    return Layout(table, tuple(_TRAVELLING.get(column.name, column.name) for column in table.c))
+def _layout(table: Table) -> TableLayout:
+    return TableLayout(table, tuple(_TRAVELLING.get(column.name, column.name) for column in table.c))
 
 
-LAYOUTS: Final[dict[str, Layout]] = {table.name: _layout(table) for each in TABLES.values() for table in each}
+LAYOUTS: Final[dict[str, TableLayout]] = {
+    table.name: _layout(table) for each in TABLES.values() for table in each
+}

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def main(descriptor: int) -> None:
-    """Take the pair of stores, then orders, which are tasks with their units; each is answered by what comes of it and an error."""
+    """Take the pair of stores, then orders, which are tasks with their units; each is answered by what
+    comes of it and an error.
+    """
     line = settle_in(descriptor)  # first: what orders need is imported as they come, by all processes at once
     pair: Pair = line.recv()
     try:

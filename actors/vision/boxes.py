@@ -9,8 +9,12 @@ from schemas.media.frames import Floats, Ints
 
 
 def iou(left: Floats, right: Floats) -> Floats:
-    """Intersection over union of each of N x 4 with each of M x 4 boxes (left, top, right, bottom), as N x M; 0 for empty boxes."""
-    corners = np.minimum(left[:, None, 2:], right[None, :, 2:]) - np.maximum(left[:, None, :2], right[None, :, :2])
+    """Intersection over union of each of N x 4 with each of M x 4 boxes (left, top, right, bottom), as N
+    x M; 0 for empty boxes.
+    """
+    corners = np.minimum(left[:, None, 2:], right[None, :, 2:]) - np.maximum(
+        left[:, None, :2], right[None, :, :2]
+    )
     shared = corners.clip(0).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1) for boxes in (left, right)]
     union = areas[0][:, None] + areas[1][None, :] - shared
@@ -19,7 +23,8 @@ def iou(left: Floats, right: Floats) -> Floats:
 
 
 def groups(overlaps: npt.NDArray[np.bool_]) -> list[Ints]:
-    """Each box not yet taken leads a group of those that overlap it, itself first; boxes come strongest first.
+    """Each box not yet taken leads a group of those that overlap it, itself first; boxes come strongest
+    first.
 
     `overlaps` N x N says which do. The leaders are what hard, greedy non-maximum suppression keeps.
     """
@@ -38,7 +43,9 @@ def strongest_first(boxes: Floats, scores: Floats) -> Ints:
 
 
 def one_to_one(likeness: Floats) -> list[tuple[int, int]]:
-    """Pairs (row, column) of an N x M matrix, the most alike first, no row or column twice; what is -inf is never paired."""
+    """Pairs (row, column) of an N x M matrix, the most alike first, no row or column twice; what is -inf
+    is never paired.
+    """
     left, found = likeness.copy(), []
     while left.size and np.isfinite(left.max()):
         row, column = (int(place) for place in np.unravel_index(int(left.argmax()), left.shape))

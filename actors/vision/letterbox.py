@@ -1,7 +1,9 @@
-"""How a picture of any size is put into the one shape that a network takes, and boxes back: by the picture's own size alone.
+"""How a picture of any size is put into the one shape that a network takes, and boxes back: by the picture's
+own size alone.
 
-Ultralytics decides by what else is in a batch whether pictures share a tight shape or a square one, so what a frame's boxes are depends on
-its batch mates. Here the shape of a picture depends on the picture; for one alone both agree, bit for bit.
+Ultralytics decides by what else is in a batch whether pictures share a tight shape or a square one, so what a
+frame's boxes are depends on its batch mates. Here the shape of a picture depends on the picture; for one
+alone both agree, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ BLACK: Final = 0  # what InsightFace puts around a picture
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """A picture of `height` x `width` pixels, resized to `inner` (height, width) and placed at `top`, `left` in a plain `outer` one."""
+    """A picture of `height` x `width` pixels, resized to `inner` (height, width) and placed at `top`,
+    `left` in a plain `outer` one.
+    """
 
     height: int
     width: int
@@ -40,11 +44,16 @@ class Letterbox:
     @classmethod
     def within(cls, height: int, width: int, outer: tuple[int, int]) -> Letterbox:
         """As large as fits into a network that takes one shape (height, width) only."""
-        return cls._centred(height, width, _inner(height, width, min(outer[0] / height, outer[1] / width)), outer)
+        return cls._centred(
+            height, width, _inner(height, width, min(outer[0] / height, outer[1] / width)), outer
+        )
 
     @classmethod
-    def cornered(cls, height: int, width: int, within: tuple[int, int], stride: int | None = None) -> Letterbox:
-        """At the top left of black, as InsightFace does: as large as fits `within`, the other side rounded down.
+    def cornered(
+        cls, height: int, width: int, within: tuple[int, int], stride: int | None = None
+    ) -> Letterbox:
+        """At the top left of black, as InsightFace does: as large as fits `within`, the other side rounded
+        down.
 
         With a `stride` each side of the frame is the next multiple of it only, not all of `within`.
         """
@@ -74,7 +83,9 @@ class Letterbox:
 
     def unframed(self, found: Detections) -> Detections:
         """The same, reaching beyond the borders where they do in the frame."""
-        return found.moved(-self.left, -self.top).scaled(self.width / self.inner[1], self.height / self.inner[0])
+        return found.moved(-self.left, -self.top).scaled(
+            self.width / self.inner[1], self.height / self.inner[0]
+        )
 
 
 def _inner(height: int, width: int, scale: float) -> tuple[int, int]:

@@ -13,9 +13,11 @@ GROW_AFTER = 64  # parts in a row that fitted, before twice as many pictures are
 
 
 class MicroBatch:
-    """How many pictures of a batch are tried at once: half of them after each failure, down to one, and slowly up again.
+    """How many pictures of a batch are tried at once: half of them after each failure, down to one, and
+    slowly up again.
 
-    Parts are powers of two below the batch and are padded by their last picture, so that few shapes are ever seen.
+    Parts are powers of two below the batch and are padded by their last picture, so that few shapes are ever
+    seen.
     """
 
     def __init__(self, most: int) -> None:
@@ -30,7 +32,9 @@ class MicroBatch:
         out_of_memory: type[Exception],
         relieve: Callable[[], None] = lambda: None,
     ) -> list[Detections]:
-        """`work` on all pictures, in parts; raises `out_of_memory` only where one picture alone is too much."""
+        """`work` on all pictures, in parts; raises `out_of_memory` only where one picture alone is too
+        much.
+        """
         found: list[Detections] = []
         while len(found) < len(pixels):
             part = pixels[len(found) : len(found) + self.size]

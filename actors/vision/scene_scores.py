@@ -1,4 +1,6 @@
-"""Cuts between scenes: a score per native picture where it is decoded, and PySceneDetect's own detectors over the stored scores."""
+"""Cuts between scenes: a score per native picture where it is decoded, and PySceneDetect's own detectors
+over the stored scores.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,15 @@ UNTIMED: Final = FrameTimecode(0, 1.0)  # the score itself does not look at the 
 class ContentScorer:
     """PySceneDetect's `content_val` of native pictures, one after the other.
 
-    `score` takes H x W x 3 uint8 BGR in presentation order, all of one size and not turned by the rotation in the metadata, and returns
-    the mean HSV difference from the picture before, 0.0 for the first. A chunk that is fed the frame before it first, and discards
-    that score, gets the very numbers of a sequential run. Source: scenedetect 0.7, `ContentDetector` and `SceneManager`'s automatic
-    downscale.
+    `score` takes H x W x 3 uint8 BGR in presentation order, all of one size and not turned by the rotation in
+    the metadata, and returns the mean HSV difference from the picture before, 0.0 for the first. A chunk that
+    is fed the frame before it first, and discards that score, gets the very numbers of a sequential run.
+    Source: scenedetect 0.7, `ContentDetector` and `SceneManager`'s automatic downscale.
     """
 
-    def __init__(self, weights: ContentDetector.Components = ContentDetector.DEFAULT_COMPONENT_WEIGHTS) -> None:
+    def __init__(
+        self, weights: ContentDetector.Components = ContentDetector.DEFAULT_COMPONENT_WEIGHTS
+    ) -> None:
         self._detector = ContentDetector(weights=weights)
 
     def score(self, picture: Pixels) -> float:
@@ -36,7 +40,9 @@ class ContentScorer:
 
 
 def downscaled(picture: Pixels) -> Pixels:
-    """The picture as SceneManager hands it to its detectors: 256 pixels on its longer side, or less where it is smaller."""
+    """The picture as SceneManager hands it to its detectors: 256 pixels on its longer side, or less where
+    it is smaller.
+    """
     factor = compute_downscale_factor(max(picture.shape[:2]))
     if factor <= 1.0:
         return picture
@@ -45,12 +51,20 @@ def downscaled(picture: Pixels) -> Pixels:
     return smaller
 
 
-def cuts(scores: Floats, frame_numbers: Ints, frame_pts: Ints, *, time_base: Fraction, fps: Fraction, settings: SceneSettings) -> list[int]:
+def cuts(
+    scores: Floats,
+    frame_numbers: Ints,
+    frame_pts: Ints,
+    *,
+    time_base: Fraction,
+    fps: Fraction,
+    settings: SceneSettings,
+) -> list[int]:
     """Exact numbers of the frames that begin a scene, the video's first not among them, ascending.
 
-    One score, number and pts (units of `time_base`) per decoded frame. `fps` is the stream's nominal rate: PySceneDetect counts
-    `min_scene_frames` in it, also where the rate varies. Thresholds, merging of short scenes and the adaptive window are the
-    library's own code.
+    One score, number and pts (units of `time_base`) per decoded frame. `fps` is the stream's nominal rate:
+    PySceneDetect counts `min_scene_frames` in it, also where the rate varies. Thresholds, merging of short
+    scenes and the adaptive window are the library's own code.
     """
     detector = _replaying(settings)
     number_of = dict(zip(frame_pts.tolist(), frame_numbers.tolist(), strict=True))
@@ -62,7 +76,9 @@ def cuts(scores: Floats, frame_numbers: Ints, frame_pts: Ints, *, time_base: Fra
 
 
 def scene_ranges(cut_frames: Sequence[int], n_frames: int) -> list[tuple[int, int]]:
-    """Scenes as frame numbers [first, stop): without gaps from frame 0 to `n_frames`; none for a video without frames."""
+    """Scenes as frame numbers [first, stop): without gaps from frame 0 to `n_frames`; none for a video
+    without frames.
+    """
     inside = sorted({cut for cut in cut_frames if 0 < cut < n_frames})
     return list(itertools.pairwise([0, *inside, n_frames])) if n_frames else []
 

@@ -1,4 +1,6 @@
-"""What it costs to keep account of a run: events of 1,000 and of 10,000 jobs through the coordinator into a store, in batches."""
+"""What it costs to keep account of a run: events of 1,000 and of 10,000 jobs through the coordinator into
+a store, in batches.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from bench.harness.report import table
 from schemas.storage.backend import StorageBackend
 from schemas.work.attempt import Token
 from schemas.work.chunk import WorkKey
-from schemas.work.messages import Failure
+from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PlannedVideo, Worker
 from schemas.work.run import RunInfo
 
@@ -26,7 +28,7 @@ CHUNKS: Final = 4  # of each job
 FAILING: Final = 20  # of this many chunks one fails for the first time
 BATCH: Final = 500  # events that travel to the store together
 WORKER: Final = Worker("node", "host", 1)
-TROUBLE: Final = Failure("out_of_memory", "no memory was left", transient=True)
+TROUBLE: Final = ChunkFailure("out_of_memory", "no memory was left", transient=True)
 
 
 def measure(rounds: int) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def events_of(coordinator: Coordinator, jobs: int) -> Iterator[Callable[[], obje
             token = Token(f"{video_id}[{chunk},{chunk + 1})", video_id, 1)
             fails = (number * CHUNKS + chunk) % FAILING == 0
             yield partial(coordinator.started, token, WORKER)
-            yield partial(coordinator.beat, WORKER, video_id)
+            yield partial(coordinator.heartbeat, WORKER, video_id)
             yield partial(coordinator.idle, WORKER)
             yield partial(coordinator.left, token.chunk_id, TROUBLE if fails else None)
         for key in keys:
@@ -92,12 +94,18 @@ def record(coordinator: Coordinator, store: StorageBackend, epoch: int) -> None:
 def described(measured: Mapping[str, Any]) -> str:
     """The case's table."""
     rows = [
-        [f"{int(jobs):,}", f"{count:,}", f"{measured['cpu_s'][jobs]:.2f}", f"{measured['events_per_s'][jobs]:,.0f}"]
+        [
+            f"{int(jobs):,}",
+            f"{count:,}",
+            f"{measured['cpu_s'][jobs]:.2f}",
+            f"{measured['events_per_s'][jobs]:,.0f}",
+        ]
         for jobs, count in measured["events"].items()
     ]
     return "\n\n".join(
         [
-            f"{CHUNKS} chunks and {len(PIPELINES)} pipelines a job, one transaction of SQLite for {BATCH} events, one process.",
+            f"{CHUNKS} chunks and {len(PIPELINES)} pipelines a job, one transaction of SQLite for {BATCH} "
+            "events, one process.",
             table(["jobs", "events", "processor s", "events a second"], rows),
             f"Ten times the jobs cost {measured['many_over_few']:.1f} times as much.",
         ]

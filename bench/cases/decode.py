@@ -1,4 +1,6 @@
-"""What a picture costs: each decoder, each coding, every frame or the sampled ones, against a seek for each sample."""
+"""What a picture costs: each decoder, each coding, every frame or the sampled ones, against a seek for
+each sample.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,10 @@ SEEK_SHARE: Final = 13  # a seek for each sample is timed on a few of them, even
 BACKENDS: Final = ("pyav", "decord")
 
 
-class Way:
-    """Something that reads a clip: a call does it and returns its processor seconds, of all threads; `walls` are what the clock said."""
+class DecodeWay:
+    """Something that reads a clip: a call does it and returns its processor seconds, of all threads;
+    `walls` are what the clock said.
+    """
 
     def __init__(self, work: Callable[[], int], times: float = 1.0) -> None:
         self._work, self._times = work, times
@@ -41,12 +45,16 @@ class Way:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Processor seconds of every way through every clip, in turns; raises `RuntimeError` where two ways give other numbers of pictures."""
-    from actors.stages.threads import settle
+    """Processor seconds of every way through every clip, in turns; raises `RuntimeError` where two ways
+    give other numbers of pictures.
+    """
+    from actors.stages.threads import limit_threads
 
-    settle(1)
+    limit_threads(1)
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as folder:
-        measured = {coding.label: of_clip(rendered(coding, Path(folder)), coding, rounds) for coding in codings()}
+        measured = {
+            coding.label: of_clip(rendered(coding, Path(folder)), coding, rounds) for coding in codings()
+        }
     return {"frames": FRAMES, "sample_fps": float(SAMPLE_FPS), "clips": measured}
 
 
@@ -64,7 +72,7 @@ def of_clip(path: Path, coding: Coding, rounds: int) -> dict[str, Any]:
     }
     numbers = sample_numbers(spec)
     some = numbers[SEEK_SHARE // 2 :: SEEK_SHARE]
-    ways["seeks"] = Way(lambda: seek_for_each(path, some), len(numbers) / len(some))
+    ways["seeks"] = DecodeWay(lambda: seek_for_each(path, some), len(numbers) / len(some))
     taken = in_turns(ways, rounds)
     given = {way.pictures.pop() for name, way in ways.items() if "every" not in name}
     if len(given) != 1:
@@ -78,15 +86,17 @@ def of_clip(path: Path, coding: Coding, rounds: int) -> dict[str, Any]:
     }
 
 
-def through(spec: ChunkSpec) -> dict[str, Way]:
-    """A backend's ways: every frame as native BGR, samples out of every frame, samples alone; the first and last by two threads too."""
+def through(spec: ChunkSpec) -> dict[str, DecodeWay]:
+    """A backend's ways: every frame as native BGR, samples out of every frame, samples alone; the first
+    and last by two threads too.
+    """
     name, sparse = spec.backend, replace(spec, every_frame=False)
     return {
-        f"{name} every 1": Way(partial(natives, spec, 1)),
-        f"{name} samples 1": Way(partial(samples, spec, 1)),
-        f"{name} only samples 1": Way(partial(samples, sparse, 1)),
-        f"{name} every 2": Way(partial(natives, spec, 2)),
-        f"{name} only samples 2": Way(partial(samples, sparse, 2)),
+        f"{name} every 1": DecodeWay(partial(natives, spec, 1)),
+        f"{name} samples 1": DecodeWay(partial(samples, spec, 1)),
+        f"{name} only samples 1": DecodeWay(partial(samples, sparse, 1)),
+        f"{name} every 2": DecodeWay(partial(natives, spec, 2)),
+        f"{name} only samples 2": DecodeWay(partial(samples, sparse, 2)),
     }
 
 
@@ -99,7 +109,9 @@ def spec_of(path: Path) -> ChunkSpec:
     scale = MODEL_PIXELS / max(video.width, video.height)
     sampling = Sampling(PERSON, SAMPLE_FPS, round(video.width * scale), round(video.height * scale), "linear")
     whole = chunk_spec(video, 0, len(video.index), settings=Settings())
-    return replace(whole, samplings=(sampling,), every_frame=True, keyframes=video.index.pts[video.index.keyframes[1:]])
+    return replace(
+        whole, samplings=(sampling,), every_frame=True, keyframes=video.index.pts[video.index.keyframes[1:]]
+    )
 
 
 def sample_numbers(spec: ChunkSpec) -> list[int]:
@@ -127,7 +139,9 @@ def samples(spec: ChunkSpec, threads: int) -> int:
 
 
 def seek_for_each(path: Path, numbers: list[int]) -> int:
-    """What frameworks do that take frames by number through OpenCV: a seek, a decode up to the frame, a resize."""
+    """What frameworks do that take frames by number through OpenCV: a seek, a decode up to the frame, a
+    resize.
+    """
     import cv2
 
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
@@ -136,7 +150,11 @@ def seek_for_each(path: Path, numbers: list[int]) -> int:
         capture.set(cv2.CAP_PROP_POS_FRAMES, number)
         there, picture = capture.read()
         given += there
-        cv2.resize(picture, (MODEL_PIXELS, picture.shape[0] * MODEL_PIXELS // picture.shape[1]), interpolation=cv2.INTER_LINEAR)
+        cv2.resize(
+            picture,
+            (MODEL_PIXELS, picture.shape[0] * MODEL_PIXELS // picture.shape[1]),
+            interpolation=cv2.INTER_LINEAR,
+        )
     capture.release()
     return given
 
@@ -149,18 +167,40 @@ def described(measured: Mapping[str, Any]) -> str:
     clips = measured["clips"]
     return "\n\n".join(
         [
-            f"{measured['frames']} frames of 1280 x 720 in each coding (behind its name, frames from keyframe to keyframe). Every frame:"
-            f" native BGR, as scene scores need it. Samples: {measured['sample_fps']:g} a second, {MODEL_PIXELS} pixels wide; `only` where"
-            " nothing else is wanted, so that what no sample needs is not decoded. Processor milliseconds per frame of the clip,"
+            f"{measured['frames']} frames of 1280 x 720 in each coding (behind its name, frames from "
+            "keyframe to keyframe). Every frame:"
+            f" native BGR, as scene scores need it. Samples: {measured['sample_fps']:g} a second, "
+            f"{MODEL_PIXELS} pixels wide; `only` where"
+            " nothing else is wanted, so that what no sample needs is not decoded. Processor milliseconds "
+            "per frame of the clip,"
             " medians, one thread:",
-            table(["", *(f"{backend}: {_title(way)}" for backend in BACKENDS for way in COLUMNS), "a seek per sample"], _cost_rows(clips)),
-            "Ratios of medians within the run, and frames a second by the clock with one thread and with two:",
             table(
-                ["", "seeks / only samples", "samples / only samples", "decord / pyav, every", "pyav fps, 1", "2 threads", "CPU of 2 / 1"],
+                [
+                    "",
+                    *(f"{backend}: {_title(way)}" for backend in BACKENDS for way in COLUMNS),
+                    "a seek per sample",
+                ],
+                _cost_rows(clips),
+            ),
+            "Ratios of medians within the run, and frames a second by the clock with one thread and with "
+            "two:",
+            table(
+                [
+                    "",
+                    "seeks / only samples",
+                    "samples / only samples",
+                    "decord / pyav, every",
+                    "pyav fps, 1",
+                    "2 threads",
+                    "CPU of 2 / 1",
+                ],
                 _ratio_rows(clips),
             ),
             "decord refuses: "
-            + ("; ".join(f"{name} ({clip['refused']})" for name, clip in clips.items() if clip["refused"]) or "none")
+            + (
+                "; ".join(f"{name} ({clip['refused']})" for name, clip in clips.items() if clip["refused"])
+                or "none"
+            )
             + ".",
         ]
     )
@@ -172,7 +212,9 @@ def _title(way: str) -> str:
 
 def _cost_rows(clips: Mapping[str, Any]) -> list[list[str]]:
     names = [*(f"{backend} {way}" for backend in BACKENDS for way in COLUMNS), "seeks"]
-    return [[label, *(_milliseconds(clip["cpu_s"].get(name)) for name in names)] for label, clip in clips.items()]
+    return [
+        [label, *(_milliseconds(clip["cpu_s"].get(name)) for name in names)] for label, clip in clips.items()
+    ]
 
 
 def _milliseconds(times: Mapping[str, float] | None) -> str:

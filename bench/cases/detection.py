@@ -1,4 +1,6 @@
-"""How many people the embedded detector and the tracker find, against a real annotation, and what a picture costs."""
+"""How many people the embedded detector and the tracker find, against a real annotation, and what a
+picture costs.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +13,20 @@ from typing import Any
 from bench.harness.in_process import person_rows, read
 from bench.harness.report import spread, table
 from bench.harness.timing import Times
-from bench.scoring.mot import PETS, PETS_FPS, Accuracy, Person, accuracy, annotated, people_in
+from bench.scoring.mot import PETS, PETS_FPS, Accuracy, AnnotatedPerson, accuracy, annotated, people_in
 from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation
 from schemas.settings.settings import PersonSettings, Settings
-from schemas.work.messages import FramesPiece
+from schemas.work.messages import FramesMessage
 
-TITLE = "Person detection, preset embedded"
+TITLE = "AnnotatedPerson detection, preset embedded"
 SETTINGS = Settings(preset="embedded", person=PersonSettings(sample_fps=PETS_FPS))
 LEAST_CONFIDENCES = (0.5, 0.25)
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Accuracy on the annotated sequence, and processor seconds of each picture of it; raises FileNotFoundError without the clips."""
+    """Accuracy on the annotated sequence, and processor seconds of each picture of it; raises
+    FileNotFoundError without the clips.
+    """
     video, truth = PETS / "video.mp4", annotated(PETS / "gt" / "gt.txt")
     rows = person_rows(video, SETTINGS)
     boxes = [row for row in rows if row.annotation_type == PERSON_DETECTION]
@@ -32,16 +36,22 @@ def measure(rounds: int) -> dict[str, Any]:
         "tracks": sum(row.annotation_type == PERSON_TRACK for row in rows),
         "accuracy": {
             "boxes of tracks": accuracy(truth, people_in(row for row in boxes if row.person_id)).to_data(),
-            **{f"confidence {least} and more": detected(accuracy(truth, alone(boxes, least))) for least in LEAST_CONFIDENCES},
+            **{
+                f"confidence {least} and more": detected(accuracy(truth, alone(boxes, least)))
+                for least in LEAST_CONFIDENCES
+            },
         },
         "picture_seconds": costs(video, rounds).to_data(),
     }
 
 
-def alone(boxes: Iterable[Annotation], least: float) -> list[Person]:
+def alone(boxes: Iterable[Annotation], least: float) -> list[AnnotatedPerson]:
     """Boxes of at least a confidence, each nobody's but its own, whatever its track."""
     strong = [row for row in boxes if (row.confidence or 0) >= least]
-    return [Person(person.frame, row.annotation_id, person.box) for person, row in zip(people_in(strong), strong, strict=True)]
+    return [
+        AnnotatedPerson(person.frame, row.annotation_id, person.box)
+        for person, row in zip(people_in(strong), strong, strict=True)
+    ]
 
 
 def detected(score: Accuracy) -> dict[str, float]:
@@ -54,7 +64,7 @@ def costs(video: Path, rounds: int) -> Times:
     from actors.stages.batching import detector_named
 
     detector = detector_named(SETTINGS)
-    pieces = (value for value in read(video, SETTINGS) if isinstance(value, FramesPiece))
+    pieces = (value for value in read(video, SETTINGS) if isinstance(value, FramesMessage))
     seconds = []
     for picture in islice((picture for piece in pieces for picture in piece.frames.pixels), rounds * 10):
         began = time.process_time()
@@ -67,13 +77,22 @@ def described(measured: Mapping[str, Any]) -> str:
     """The case's tables."""
     titles = {"precision": "precision", "recall": "recall", "f1": "F1", "mota": "MOTA", "idf1": "IDF1"}
     rows = [
-        [name, *(f"{score[rate]:.2f}" if rate in score else "" for rate in titles), str(score.get("switches", ""))]
+        [
+            name,
+            *(f"{score[rate]:.2f}" if rate in score else "" for rate in titles),
+            str(score.get("switches", "")),
+        ]
         for name, score in measured["accuracy"].items()
     ]
-    cost = table(["one core, a picture 640 wide", "min s", "median s", "max s"], [["HOG", *spread(measured["picture_seconds"], 3)]])
+    cost = table(
+        ["one core, a picture 640 wide", "min s", "median s", "max s"],
+        [["HOG", *spread(measured["picture_seconds"], 3)]],
+    )
     about = (
-        f"PETS09-S2L1, frames 734-795: {measured['people']} people, {measured['boxes']} boxes, {measured['tracks']} tracks found; a hit is"
-        " an IoU of 0.5. One short outdoor scene, and one of those that the detector's thresholds were chosen on: indoors, from above,"
+        f"PETS09-S2L1, frames 734-795: {measured['people']} people, {measured['boxes']} boxes, "
+        f"{measured['tracks']} tracks found; a hit is"
+        " an IoU of 0.5. One short outdoor scene, and one of those that the detector's thresholds were "
+        "chosen on: indoors, from above,"
         " seated or cut off, people are mostly missed."
     )
     return f"{about}\n\n{table(['boxes', *titles.values(), 'switches'], rows)}\n\n{cost}"

@@ -1,4 +1,6 @@
-"""Faces found, told apart and timed: the engine's detectors against known counts, and against InsightFace's own loop, one thread each."""
+"""Faces found, told apart and timed: the engine's detectors against known counts, and against
+InsightFace's own loop, one thread each.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,22 @@ TITLE = "Faces, against InsightFace's own loop"
 SHARED = Path(__file__).parents[3] / "shared"
 PACKS, PACK = SHARED / "models/insightface", "test_pack"
 MEDIA = SHARED / "media"
-TALKERS, TALKERS_TRUTH = MEDIA / "derived/grid_11_talkers_33s.mp4", MEDIA / "groundtruth/grid_11_talkers_33s.json"
+TALKERS, TALKERS_TRUTH = (
+    MEDIA / "derived/grid_11_talkers_33s.mp4",
+    MEDIA / "groundtruth/grid_11_talkers_33s.json",
+)
 TALKERS_STEP = 25  # frames: one picture a second
 COMING = MEDIA / "video/pyfeat_face_noface.mov"  # each tenth frame: eight with one face, nine without
 COMING_STEP, COMING_FACES = 10, 8
-IMAGES = {"biden": 1, "biden2": 1, "obama": 1, "obama2": 1, "obama3": 1, "obama_and_biden": 3, "pyfeat_multi_face": 5}  # counted by eye
+IMAGES = {
+    "biden": 1,
+    "biden2": 1,
+    "obama": 1,
+    "obama2": 1,
+    "obama3": 1,
+    "obama_and_biden": 3,
+    "pyfeat_multi_face": 5,
+}  # counted by eye
 LONGER_PIXELS = FaceSettings().input_pixels
 BATCHES = (1, 8)
 SCRFD = FaceSettings(detector="scrfd", device="cpu", pack=str(PACKS / "models" / PACK))
@@ -40,8 +53,10 @@ LIBRARY, LIBRARY_TWICE = "InsightFace, 640 x 640", "InsightFace, 128 x 128 and 6
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A picture, H x W x 3 uint8 RGB, in which there are so many `faces`; `who` is there where it is one known person."""
+class ShownFace:
+    """A picture, H x W x 3 uint8 RGB, in which there are so many `faces`; `who` is there where it is one
+    known person.
+    """
 
     about: str
     picture: Pixels
@@ -50,43 +65,54 @@ class Shown:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Counts, verification, differences, and processor milliseconds a picture; raises FileNotFoundError without the shared folder."""
-    from actors.faces.cascade import CascadeFaces
+    """Counts, verification, differences, and processor milliseconds a picture; raises FileNotFoundError
+    without the shared folder.
+    """
+    from actors.faces.cascade import CascadeDetector
 
     cv2.setNumThreads(1)
     shown = [*talkers(), *coming(), *images()]
-    detectors: dict[str, Detector] = {"SCRFD": pack_faces(SCRFD), "cascade": CascadeFaces(SCRFD.min_confidence)}
-    found = {name: [detector.detect([one.picture])[0] for one in shown] for name, detector in detectors.items()}
+    detectors: dict[str, Detector] = {
+        "SCRFD": pack_faces(SCRFD),
+        "cascade": CascadeDetector(SCRFD.min_confidence),
+    }
+    found = {
+        name: [detector.detect([one.picture])[0] for one in shown] for name, detector in detectors.items()
+    }
     library = loop(ONCE)
     return {
         "pack": PACK,
         "counts": {name: counted(shown, faces) for name, faces in found.items()},
         "verification": asdict(verified(shown, found["SCRFD"], SCRFD.same_person)),
         "difference": asdict(difference(found["SCRFD"], [library(one.picture) for one in shown])),
-        "milliseconds": {about: race([one.picture for one in own], rounds) for about, own in by_set(shown).items() if about != "images"},
+        "milliseconds": {
+            about: race([one.picture for one in own], rounds)
+            for about, own in by_set(shown).items()
+            if about != "images"
+        },
     }
 
 
-def talkers() -> Iterator[Shown]:
+def talkers() -> Iterator[ShownFace]:
     """A picture a second of ten people who talk in eleven clips."""
     people = json.loads(TALKERS_TRUTH.read_text(encoding="utf-8"))["clips"]
     for number, picture in frames(TALKERS, TALKERS_STEP):
         (clip,) = (clip for clip in people if clip["frames"][0] <= number < clip["frames"][1])
-        yield Shown("talkers, 360 x 288", picture, clip["faces"], clip["person"])
+        yield ShownFace("talkers, 360 x 288", picture, clip["faces"], clip["person"])
 
 
-def coming() -> Iterator[Shown]:
+def coming() -> Iterator[ShownFace]:
     """A face that goes away."""
     for order, (_, picture) in enumerate(frames(COMING, COMING_STEP)):
-        yield Shown("face and no face, 960 x 540", picture, int(order < COMING_FACES))
+        yield ShownFace("face and no face, 960 x 540", picture, int(order < COMING_FACES))
 
 
-def images() -> Iterator[Shown]:
+def images() -> Iterator[ShownFace]:
     for name, faces in IMAGES.items():
         picture = cv2.imread(str(MEDIA / "images" / f"{name}.jpg"))
         if picture is None:
             raise FileNotFoundError(MEDIA / "images" / f"{name}.jpg")
-        yield Shown("images", fitted(picture), faces, name.rstrip("0123456789") if faces == 1 else None)
+        yield ShownFace("images", fitted(picture), faces, name.rstrip("0123456789") if faces == 1 else None)
 
 
 def frames(video: Path, step: int) -> Iterator[tuple[int, Pixels]]:
@@ -107,20 +133,31 @@ def fitted(bgr: Pixels) -> Pixels:
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 
-def by_set(shown: Sequence[Shown]) -> dict[str, list[Shown]]:
-    return {about: [one for one in shown if one.about == about] for about in dict.fromkeys(one.about for one in shown)}
+def by_set(shown: Sequence[ShownFace]) -> dict[str, list[ShownFace]]:
+    return {
+        about: [one for one in shown if one.about == about]
+        for about in dict.fromkeys(one.about for one in shown)
+    }
 
 
-def counted(shown: Sequence[Shown], found: Sequence[Detections]) -> dict[str, float]:
+def counted(shown: Sequence[ShownFace], found: Sequence[Detections]) -> dict[str, float]:
     """Precision and recall by counts: of the faces found in a picture as many are right as there are."""
     known, seen = sum(one.faces for one in shown), sum(map(len, found))
     right = sum(min(one.faces, len(faces)) for one, faces in zip(shown, found, strict=True))
-    return {"faces": known, "found": seen, "right": right, "precision": right / max(1, seen), "recall": right / max(1, known)}
+    return {
+        "faces": known,
+        "found": seen,
+        "right": right,
+        "precision": right / max(1, seen),
+        "recall": right / max(1, known),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Pairs of faces of one person and of two: how many there are, how many are taken for one person's, and the cosines at their worst."""
+    """Pairs of faces of one person and of two: how many there are, how many are taken for one person's,
+    and the cosines at their worst.
+    """
 
     same: int
     same_accepted: int
@@ -130,19 +167,34 @@ class Verification:
     most_different: float
 
 
-def verified(shown: Sequence[Shown], found: Sequence[Detections], least: float) -> Verification:
+def verified(shown: Sequence[ShownFace], found: Sequence[Detections], least: float) -> Verification:
     """All pairs of pictures of one known person each, in which one face was found."""
-    looks = [(one.who, faces.embeddings[0]) for one, faces in zip(shown, found, strict=True) if one.who and len(faces) == 1]
-    cosines = [(who == other, float(mine @ theirs)) for (who, mine), (other, theirs) in combinations(looks, 2)]
-    same, different = (np.array([cosine for is_same, cosine in cosines if is_same is kind]) for kind in (True, False))
+    looks = [
+        (one.who, faces.embeddings[0])
+        for one, faces in zip(shown, found, strict=True)
+        if one.who and len(faces) == 1
+    ]
+    cosines = [
+        (who == other, float(mine @ theirs)) for (who, mine), (other, theirs) in combinations(looks, 2)
+    ]
+    same, different = (
+        np.array([cosine for is_same, cosine in cosines if is_same is kind]) for kind in (True, False)
+    )
     return Verification(
-        len(same), int((same >= least).sum()), float(same.min()), len(different), int((different >= least).sum()), float(different.max())
+        len(same),
+        int((same >= least).sum()),
+        float(same.min()),
+        len(different),
+        int((different >= least).sum()),
+        float(different.max()),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Faces of both and how many are pairs (IoU 0.5), and the worst pair: landmarks apart by a share of the box's width, cosines."""
+class FaceDifference:
+    """Faces of both and how many are pairs (IoU 0.5), and the worst pair: landmarks apart by a share of
+    the box's width, cosines.
+    """
 
     engine: int
     library: int
@@ -152,19 +204,28 @@ class Difference:
     least_cosine: float
 
 
-def difference(engine: Sequence[Detections], library: Sequence[Detections]) -> Difference:
-    """Picture by picture, each face of the library with the engine's that overlaps it most; raises `ValueError` where none is a pair."""
+def difference(engine: Sequence[Detections], library: Sequence[Detections]) -> FaceDifference:
+    """Picture by picture, each face of the library with the engine's that overlaps it most; raises
+    `ValueError` where none is a pair.
+    """
     pairs = []
     for mine, theirs in zip(engine, library, strict=True):
         overlap = iou(theirs.xyxy, mine.xyxy)
-        pairs += [(mine, int(row.argmax()), theirs, i, float(row.max())) for i, row in enumerate(overlap) if row.max(initial=0.0) >= 0.5]
-    return Difference(
+        pairs += [
+            (mine, int(row.argmax()), theirs, i, float(row.max()))
+            for i, row in enumerate(overlap)
+            if row.max(initial=0.0) >= 0.5
+        ]
+    return FaceDifference(
         engine=sum(map(len, engine)),
         library=sum(map(len, library)),
         pairs=len(pairs),
         least_iou=min(share for *_, share in pairs),
         most_landmark=max(
-            float(np.abs(mine.keypoints[i] - theirs.keypoints[j]).max() / (theirs.xyxy[j, 2] - theirs.xyxy[j, 0]))
+            float(
+                np.abs(mine.keypoints[i] - theirs.keypoints[j]).max()
+                / (theirs.xyxy[j, 2] - theirs.xyxy[j, 0])
+            )
             for mine, i, theirs, j, _ in pairs
         ),
         least_cosine=min(float(mine.embeddings[i] @ theirs.embeddings[j]) for mine, i, theirs, j, _ in pairs),
@@ -172,13 +233,17 @@ def difference(engine: Sequence[Detections], library: Sequence[Detections]) -> D
 
 
 def loop(*sizes: tuple[int, int]) -> Callable[[Pixels], Detections]:
-    """InsightFace as its manual says to use it, at frames of these sizes (width, height), on one thread; its faces as ours."""
+    """InsightFace as its manual says to use it, at frames of these sizes (width, height), on one thread;
+    its faces as ours.
+    """
     import onnxruntime
     from insightface.app import FaceAnalysis
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = 1, 1, 3
-    analysis = FaceAnalysis(name=PACK, root=str(PACKS), providers=["CPUExecutionProvider"], sess_options=options)
+    analysis = FaceAnalysis(
+        name=PACK, root=str(PACKS), providers=["CPUExecutionProvider"], sess_options=options
+    )
     analysis.prepare(ctx_id=-1, det_size=list(sizes), det_thresh=SCRFD.min_confidence)
     return lambda picture: as_detections(analysis.get(picture[:, :, ::-1]), picture)
 
@@ -204,7 +269,9 @@ def race(pictures: Sequence[Pixels], rounds: int) -> dict[str, Any]:
     }
     for batch in BATCHES:
         parts = [list(pictures[first : first + batch]) for first in range(0, len(pictures), batch)]
-        cases[f"engine, batch {batch}"] = partial(spent, pack_faces(SCRFD, batch=batch).detect, parts, len(pictures))
+        cases[f"engine, batch {batch}"] = partial(
+            spent, pack_faces(SCRFD, batch=batch).detect, parts, len(pictures)
+        )
     for case in cases.values():
         case()
     return {name: times.to_data() for name, times in in_turns(cases, rounds).items()}
@@ -221,7 +288,8 @@ def spent(work: Callable[[Any], object], parts: Sequence[Any], pictures: int) ->
 def described(measured: Mapping[str, Any]) -> str:
     """Counts, verification, differences and times."""
     counts = [
-        [name, f"{c['found']} of {c['faces']}", f"{c['precision']:.3f}", f"{c['recall']:.3f}"] for name, c in measured["counts"].items()
+        [name, f"{c['found']} of {c['faces']}", f"{c['precision']:.3f}", f"{c['recall']:.3f}"]
+        for name, c in measured["counts"].items()
     ]
     times = [
         [about, name, *(f"{ms[which]:.1f}" for which in ("min", "median", "max"))]
@@ -231,14 +299,19 @@ def described(measured: Mapping[str, Any]) -> str:
     pairs, apart = measured["verification"], measured["difference"]
     return "\n\n".join(
         [
-            f"Pack {measured['pack']} (SCRFD-500M and a MobileFaceNet of 128 numbers); faces are counted by eye in ten people who talk, one"
+            f"Pack {measured['pack']} (SCRFD-500M and a MobileFaceNet of 128 numbers); faces are counted by "
+            "eye in ten people who talk, one"
             " who leaves, and seven images.",
             table(["detector", "faces found", "precision", "recall"], counts),
-            f"Of {pairs['same']} pairs of faces of one person {pairs['same_accepted']} are taken for one (cosine from"
-            f" {pairs['least_same']:.3f}), of {pairs['different']} pairs of two people {pairs['different_accepted']} (up to"
+            f"Of {pairs['same']} pairs of faces of one person {pairs['same_accepted']} are taken for one "
+            "(cosine from"
+            f" {pairs['least_same']:.3f}), of {pairs['different']} pairs of two people "
+            f"{pairs['different_accepted']} (up to"
             f" {pairs['most_different']:.3f}).",
-            f"Against InsightFace at 640 x 640: {apart['pairs']} pairs of {apart['engine']} and {apart['library']} faces; boxes overlap by"
-            f" IoU {apart['least_iou']:.3f} and more, landmarks lie within {100 * apart['most_landmark']:.1f} % of a face's width, cosines"
+            f"Against InsightFace at 640 x 640: {apart['pairs']} pairs of {apart['engine']} and "
+            f"{apart['library']} faces; boxes overlap by"
+            f" IoU {apart['least_iou']:.3f} and more, landmarks lie within "
+            f"{100 * apart['most_landmark']:.1f} % of a face's width, cosines"
             f" are {apart['least_cosine']:.3f} and more.",
             table(["one thread, processor milliseconds a picture", "", "min", "median", "max"], times),
         ]

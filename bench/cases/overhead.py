@@ -28,7 +28,9 @@ def clips(folder: Path) -> list[Path]:
 
 
 def shots(number: int) -> list[Shot]:
-    """The demo's shots, turned by `number`; in every second four run backwards; in the second eight of the other length."""
+    """The demo's shots, turned by `number`; in every second four run backwards; in the second eight of
+    the other length.
+    """
     first, whole = number % len(SHOTS), sum(shot.seconds for shot in SHOTS[:2])
     turned = [*SHOTS[first:], *SHOTS[:first]]
     if number // 4 % 2:
@@ -37,15 +39,20 @@ def shots(number: int) -> list[Shot]:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Wall seconds of the engine and of both loops, in turns; raises `RuntimeError` where their numbers of rows differ."""
+    """Wall seconds of the engine and of both loops, in turns; raises `RuntimeError` where their numbers
+    of rows differ.
+    """
     cores = len(os.sched_getaffinity(0))
     warm()
     per_core = OneProcessPerCore(cores)
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         folder = Path(name)
         material = clips(folder)
-        engine = Engine(folder, material)
-        loops = {"loop, one process": Loop(one_process, material), "loop, one process per core": Loop(per_core, material)}
+        engine = EngineOverhead(folder, material)
+        loops = {
+            "loop, one process": Loop(one_process, material),
+            "loop, one process per core": Loop(per_core, material),
+        }
         taken = in_turns({**loops, "engine, whole process": engine}, rounds)
     per_core.close()
     rows = engine.rows.union(*(loop.rows for loop in loops.values()))
@@ -59,7 +66,10 @@ def measure(rounds: int) -> dict[str, Any]:
         "rows": rows.pop(),
         "processes": cores,
         "times": {loop: times.to_data() for loop, times in taken.items()}
-        | {"engine, first chunk to last commit": working.to_data(), "engine, at its steady pace": steady.to_data()},
+        | {
+            "engine, first chunk to last commit": working.to_data(),
+            "engine, at its steady pace": steady.to_data(),
+        },
         "steady_over_loop_per_core": steady.over(bare).to_data(),
         "working_over_loop_per_core": working.over(bare).to_data(),
         "whole_process_over_loop_per_core": taken["engine, whole process"].over(bare).to_data(),
@@ -77,8 +87,10 @@ class Loop:
         return timed(lambda: self.rows.add(self._work(self._material)))
 
 
-class Engine:
-    """A run over all clips into a new folder each time; the time of the work alone is kept beside that of the whole process."""
+class EngineOverhead:
+    """A run over all clips into a new folder each time; the time of the work alone is kept beside that of
+    the whole process.
+    """
 
     def __init__(self, folder: Path, material: Sequence[Path]) -> None:
         self._folder, self._material = folder, material
@@ -111,17 +123,23 @@ def stored_rows(database: Path) -> int:
 def described(measured: Mapping[str, Any]) -> str:
     """The case's table, and what is compared with what."""
     bare = measured["times"]["loop, one process per core"]["median"]
-    rows = [[name, *spread(times), f"{times['median'] / bare:.2f}x"] for name, times in measured["times"].items()]
+    rows = [
+        [name, *spread(times), f"{times['median'] / bare:.2f}x"] for name, times in measured["times"].items()
+    ]
     steady, working = measured["steady_over_loop_per_core"], measured["working_over_loop_per_core"]
     return "\n\n".join(
         [
-            f"{measured['clips']} clips of 12 s (640 x 480, 25 fps), both pipelines, preset embedded, {measured['processes']} processes;"
+            f"{measured['clips']} clips of 12 s (640 x 480, 25 fps), both pipelines, preset embedded, "
+            f"{measured['processes']} processes;"
             f" the same {measured['rows']} rows from all of them.",
             table(["", "min s", "median s", "max s", "to the loop per core"], rows),
             "Ratios to the loop with one process per core, round by round: the engine at its steady pace"
-            f" {steady['min']:.2f} to {steady['max']:.2f} (median {steady['median']:.2f}), from its first chunk to its last commit"
-            f" {working['min']:.2f} to {working['max']:.2f} (median {working['median']:.2f}). The loops are timed warm; the engine's"
-            " workers import their libraries after the first chunk has begun, which its steady pace (after the first quarter of the"
+            f" {steady['min']:.2f} to {steady['max']:.2f} (median {steady['median']:.2f}), from its first "
+            "chunk to its last commit"
+            f" {working['min']:.2f} to {working['max']:.2f} (median {working['median']:.2f}). The loops are "
+            "timed warm; the engine's"
+            " workers import their libraries after the first chunk has begun, which its steady pace (after "
+            "the first quarter of the"
             " frames, the tail included) leaves out.",
         ]
     )

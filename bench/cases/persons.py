@@ -1,4 +1,6 @@
-"""Persons found and tracked in every frame: the engine against ultralytics' own loop, same clips, same weights, same cores."""
+"""Persons found and tracked in every frame: the engine against ultralytics' own loop, same clips, same
+weights, same cores.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from bench.harness.in_process import NEURAL, person_numbers, told
 from bench.harness.report import table
 from bench.harness.timing import Times, in_turns, timed
 from bench.rivals.ultralytics_loop import WEIGHTS, loaded, predicted, track
-from bench.scoring.mot import OVERLAP, Person, corners, per_frame
+from bench.scoring.mot import OVERLAP, AnnotatedPerson, corners, per_frame
 from schemas.settings.settings import Settings
 
 TITLE = "Persons in every frame, against ultralytics' own loop"
@@ -32,19 +34,26 @@ WORKING, AFTER_START = "engine, first chunk to last commit", "engine, less the s
 
 
 def measure(rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
-    """Frames a second of both, in turns, and how far apart their boxes are; raises FileNotFoundError without the clips."""
+    """Frames a second of both, in turns, and how far apart their boxes are; raises FileNotFoundError
+    without the clips.
+    """
     told_settings = [*SETTINGS, *assignments]
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         long = beginning(LONG, LONG_SECONDS, Path(name) / "long")
         settings = told(told_settings, long)
         weights = Path(settings.person.weights or WEIGHTS)
         races = {f"one clip of {LONG_SECONDS} s": long.parent, f"{len(clips(SHORT))} clips of 3 s": SHORT}
-        boxes = compared([long, *clips(SHORT)[:SHORT_COMPARED]], settings, weights)  # first: the engine may convert the model, once
+        boxes = compared(
+            [long, *clips(SHORT)[:SHORT_COMPARED]], settings, weights
+        )  # first: the engine may convert the model, once
         return {
             "weights": weights.name,
             "model": f"{settings.person.detector} by {settings.person.runtime}",
             "settings": list(assignments),
-            "races": {about: race(folder, told_settings, weights, rounds, Path(name)) for about, folder in races.items()},
+            "races": {
+                about: race(folder, told_settings, weights, rounds, Path(name))
+                for about, folder in races.items()
+            },
             "boxes": asdict(boxes),
         }
 
@@ -70,14 +79,20 @@ def beginning(video: Path, seconds: float, folder: Path) -> Path:
 
 
 def race(source: Path, settings: Sequence[str], weights: Path, rounds: int, scratch: Path) -> dict[str, Any]:
-    """Seconds for all frames below `source`, both warm; raises `RuntimeError` where engine and library saw other numbers of frames."""
-    engine = Engine(source, settings, scratch)
-    loops = {f"ultralytics, batch {batch}": Library(source, weights, batch) for batch in BATCHES}
+    """Seconds for all frames below `source`, both warm; raises `RuntimeError` where engine and library
+    saw other numbers of frames.
+    """
+    engine = PersonsByEngine(source, settings, scratch)
+    loops = {f"ultralytics, batch {batch}": PersonsByLibrary(source, weights, batch) for batch in BATCHES}
     taken = in_turns({WORKING: engine, **loops}, rounds)
-    taken[AFTER_START] = Times(tuple(told["working_s"] - start for told, start in zip(engine.runs, engine.starts, strict=True)))
+    taken[AFTER_START] = Times(
+        tuple(told["working_s"] - start for told, start in zip(engine.runs, engine.starts, strict=True))
+    )
     frames = {told["frames"] for told in engine.runs}.union(*(loop.frames for loop in loops.values()))
     if len(frames) != 1:
-        raise RuntimeError(f"engine and library do not agree on the number of frames of {source.name}: {sorted(frames)}")
+        raise RuntimeError(
+            f"engine and library do not agree on the number of frames of {source.name}: {sorted(frames)}"
+        )
     best = min(loops, key=lambda loop: taken[loop].median)
     return {
         "frames": frames.pop(),
@@ -88,10 +103,12 @@ def race(source: Path, settings: Sequence[str], weights: Path, rounds: int, scra
     }
 
 
-class Engine:
-    """A run over one picture, then one over all clips, each into a new folder; what they told of themselves is kept.
+class PersonsByEngine:
+    """A run over one picture, then one over all clips, each into a new folder; what they told of themselves
+    is kept.
 
-    The run over one picture says what workers take to import their libraries and to load the model, which the library has done before.
+    The run over one picture says what workers take to import their libraries and to load the model, which the
+    library has done before.
     """
 
     def __init__(self, source: Path, settings: Sequence[str], scratch: Path) -> None:
@@ -105,13 +122,15 @@ class Engine:
         return float(self.runs[-1]["working_s"])
 
     def _run(self, source: Path) -> dict[str, Any]:
-        told = run(Path(tempfile.mkdtemp(prefix="out-", dir=self._scratch)), [source], self._settings, "person")
+        told = run(
+            Path(tempfile.mkdtemp(prefix="out-", dir=self._scratch)), [source], self._settings, "person"
+        )
         if told["failed"]:
             raise RuntimeError(f"the engine failed on {told['failed']} videos of {source}")
         return told
 
 
-class Library:
+class PersonsByLibrary:
     """Ultralytics' `track` over all clips, loaded and warm; the numbers of frames it saw are kept."""
 
     def __init__(self, source: Path, weights: Path, batch: int) -> None:
@@ -128,8 +147,10 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Two sets of boxes of the same frames: how many have a partner, how many have none, the largest difference of a coordinate."""
+class BoxDifference:
+    """Two sets of boxes of the same frames: how many have a partner, how many have none, the largest
+    difference of a coordinate.
+    """
 
     engine: int
     library: int
@@ -137,30 +158,39 @@ class Difference:
     boxes_px: float
 
 
-def compared(videos: Sequence[Path], settings: Settings, weights: Path) -> Difference:
-    """Every frame of `videos`, the engine's boxes against those of `predict`; raises `ValueError` where the engine skips frames."""
+def compared(videos: Sequence[Path], settings: Settings, weights: Path) -> BoxDifference:
+    """Every frame of `videos`, the engine's boxes against those of `predict`; raises `ValueError` where
+    the engine skips frames.
+    """
     found = [difference(engine_boxes(video, settings), predicted(video, weights)) for video in videos]
-    engine, library, matched = (sum(getattr(one, name) for one in found) for name in ("engine", "library", "matched"))
-    return Difference(engine, library, matched, max(one.boxes_px for one in found))
+    engine, library, matched = (
+        sum(getattr(one, name) for one in found) for name in ("engine", "library", "matched")
+    )
+    return BoxDifference(engine, library, matched, max(one.boxes_px for one in found))
 
 
-def engine_boxes(video: Path, settings: Settings) -> list[Person]:
+def engine_boxes(video: Path, settings: Settings) -> list[AnnotatedPerson]:
     """All boxes of one video, each nobody's but its own."""
     numbers = person_numbers(video, settings)
     if len(numbers.sampled) != len(numbers.frame_numbers):
-        raise ValueError(f"{len(numbers.sampled)} of {len(numbers.frame_numbers)} frames of {video.name} are looked at: raise sample_fps")
+        raise ValueError(
+            f"{len(numbers.sampled)} of {len(numbers.frame_numbers)} frames of {video.name} are looked at: "
+            "raise sample_fps"
+        )
     boxes = zip(numbers.box_frames.tolist(), numbers.xyxy.tolist(), strict=True)
-    return [Person(frame, f"box {number}", tuple(box)) for number, (frame, box) in enumerate(boxes)]
+    return [AnnotatedPerson(frame, f"box {number}", tuple(box)) for number, (frame, box) in enumerate(boxes)]
 
 
-def difference(engine: Sequence[Person], library: Sequence[Person]) -> Difference:
-    """Frame by frame one to one: the pairing with the largest total overlap, among pairs that overlap by IoU 0.5."""
+def difference(engine: Sequence[AnnotatedPerson], library: Sequence[AnnotatedPerson]) -> BoxDifference:
+    """Frame by frame one to one: the pairing with the largest total overlap, among pairs that overlap by
+    IoU 0.5.
+    """
     mine, theirs = per_frame(engine), per_frame(library)
     apart = [px for frame in mine.keys() & theirs.keys() for px in _apart(mine[frame], theirs[frame])]
-    return Difference(len(engine), len(library), len(apart), max(apart, default=0.0))
+    return BoxDifference(len(engine), len(library), len(apart), max(apart, default=0.0))
 
 
-def _apart(engine: Sequence[Person], library: Sequence[Person]) -> list[float]:
+def _apart(engine: Sequence[AnnotatedPerson], library: Sequence[AnnotatedPerson]) -> list[float]:
     """The largest difference of a coordinate of each pair, in pixels."""
     from scipy.optimize import linear_sum_assignment
 
@@ -177,12 +207,15 @@ def described(measured: Mapping[str, Any]) -> str:
     """A table for each set of clips, and how far the boxes are apart."""
     boxes = measured["boxes"]
     about = (
-        f"Weights {measured['weights']}, detector {measured['model']}, every frame, tracked. The library is timed after loading and"
-        " warming its model, in one process with threads as it chooses. The engine's workers import and load after the first chunk has"
+        f"Weights {measured['weights']}, detector {measured['model']}, every frame, tracked. The library is "
+        "timed after loading and"
+        " warming its model, in one process with threads as it chooses. The engine's workers import and load "
+        "after the first chunk has"
         " begun; how long that takes, a run over one picture tells, and what is left without it is compared."
     )
     apart = (
-        f"Boxes against `predict`, frame by frame: {boxes['engine']} of the engine, {boxes['library']} of the library,"
+        f"Boxes against `predict`, frame by frame: {boxes['engine']} of the engine, {boxes['library']} of "
+        "the library,"
         f" {boxes['matched']} pairs, in which no coordinate differs by more than {boxes['boxes_px']:.4f} px;"
         f" {boxes['engine'] - boxes['matched']} and {boxes['library'] - boxes['matched']} have no partner."
     )
@@ -191,14 +224,17 @@ def described(measured: Mapping[str, Any]) -> str:
 
 def _raced(about: str, result: Mapping[str, Any]) -> str:
     rows = [
-        [who, *(f"{result['frames'] / times[name]:.1f}" for name in ("max", "median", "min"))] for who, times in result["times"].items()
+        [who, *(f"{result['frames'] / times[name]:.1f}" for name in ("max", "median", "min"))]
+        for who, times in result["times"].items()
     ]
     working, after = result["working_speed_over_best_loop"], result["speed_after_start_over_best_loop"]
     return "\n\n".join(
         [
             table([f"{about}, {result['frames']} frames", "least fps", "median fps", "most fps"], rows),
-            f"To {result['best_loop']}, round by round: {after['min']:.2f} to {after['max']:.2f} times as fast (median"
-            f" {after['median']:.2f}); with the workers' start {working['min']:.2f} to {working['max']:.2f} (median"
+            f"To {result['best_loop']}, round by round: {after['min']:.2f} to {after['max']:.2f} times as "
+            "fast (median"
+            f" {after['median']:.2f}); with the workers' start {working['min']:.2f} to {working['max']:.2f} "
+            "(median"
             f" {working['median']:.2f}).",
         ]
     )

@@ -31,7 +31,11 @@ READERS = {
 }
 PARTS = {
     "import ray.data": [sys.executable, "-c", "import ray.data"],
-    "Ray, started and ended": [sys.executable, "-c", "from cluster.session import session\nwith session(): pass"],
+    "Ray, started and ended": [
+        sys.executable,
+        "-c",
+        "from cluster.session import session\nwith session(): pass",
+    ],
 }
 
 
@@ -41,22 +45,32 @@ def measure(rounds: int) -> dict[str, Any]:
         clip = render_demo_clip(Path(folder) / "demo.mp4")
         runs = [first_rows(clip, Path(folder) / f"out{number}") for number in range(rounds)]
         status = [str(BIN / "vaengine"), "status", "--out", str(Path(folder) / "out0")]
-        readers = in_turns({name: command(words) for name, words in {**READERS, "vaengine status": status}.items()}, max(rounds, 7))
+        readers = in_turns(
+            {name: command(words) for name, words in {**READERS, "vaengine status": status}.items()},
+            max(rounds, 7),
+        )
         parts = in_turns({name: command(words) for name, words in PARTS.items()}, rounds)
     base = readers["typer and sqlalchemy"]
     return {
         "run": {moment: Times(tuple(run[moment] for run in runs)).to_data() for moment in runs[0]},
         "readers": {name: times.to_data() for name, times in readers.items()},
-        "readers_over_imports": {name: times.over(base).to_data() for name, times in readers.items() if times is not base},
+        "readers_over_imports": {
+            name: times.over(base).to_data() for name, times in readers.items() if times is not base
+        },
         "parts": {name: times.to_data() for name, times in parts.items()},
     }
 
 
 def first_rows(clip: Path, out: Path) -> dict[str, float]:
-    """Seconds from the command to each of `MOMENTS` in the database, seen by another process, and to the end of the run."""
+    """Seconds from the command to each of `MOMENTS` in the database, seen by another process, and to the
+    end of the run.
+    """
     began = time.perf_counter()
     run = subprocess.Popen(
-        [BIN / "vaengine", "run", clip, "--out", out, "--preset", "embedded"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [BIN / "vaengine", "run", clip, "--out", out, "--preset", "embedded"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     seen: dict[str, float] = {}
     while len(seen) < len(MOMENTS) and run.poll() is None and time.perf_counter() - began < PATIENCE_SECONDS:
@@ -89,8 +103,12 @@ def described(measured: Mapping[str, Any]) -> str:
         "first_chunk": "the first chunk committed",
         "first_row": "the first row of annotations",
     }
-    run = [[names.get(moment, "the end of the run"), *spread(times)] for moment, times in measured["run"].items()]
-    readers = [[f"`{name}`", *spread(times, 3), ratio(measured, name)] for name, times in measured["readers"].items()]
+    run = [
+        [names.get(moment, "the end of the run"), *spread(times)] for moment, times in measured["run"].items()
+    ]
+    readers = [
+        [f"`{name}`", *spread(times, 3), ratio(measured, name)] for name, times in measured["readers"].items()
+    ]
     parts = [[f"`{name}` alone", *spread(times)] for name, times in measured["parts"].items()]
     first = table(titles, [*run, *parts])
     second = table(["command", "min s", "median s", "max s", "over the imports"], readers)

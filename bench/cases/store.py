@@ -1,4 +1,6 @@
-"""What keeping results costs: rows into each store against its plain floor, moving a million of them, room, and answers."""
+"""What keeping results costs: rows into each store against its plain floor, moving a million of them,
+room, and answers.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,13 @@ MIB: Final = 1 << 20
 LOOKUPS: Final = 200
 QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "person_near_sound": {"person_id": "person_0003", "label": "Laughter", "seconds": 5.0},
-    "faces_in_region": {"confidence": 0.9, "left_share": 0.0, "right_share": 0.5, "top_share": 0.0, "bottom_share": 0.5},
+    "faces_in_region": {
+        "confidence": 0.9,
+        "left_share": 0.0,
+        "right_share": 0.5,
+        "top_share": 0.0,
+        "bottom_share": 0.5,
+    },
     "crowded_loud_scenes": {"persons": 3, "dbfs": -20.0},
     "confident_faces": {"confidence": 0.9, "faces": 10},
     "pipeline_statistics": {},
@@ -41,7 +49,8 @@ QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[str, Any]:
-    """Ingest in turns with the floors, then a collection of so many rows: stored, moved, compared, weighed, asked.
+    """Ingest in turns with the floors, then a collection of so many rows: stored, moved, compared, weighed,
+    asked.
 
     It is moved in each round, where its size was not asked for.
     """
@@ -54,7 +63,9 @@ def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[s
 
 @contextlib.contextmanager
 def server() -> Iterator[Callable[[], str]]:
-    """A PostgreSQL server, as durable as a real one; yields what makes an empty database and tells its URL."""
+    """A PostgreSQL server, as durable as a real one; yields what makes an empty database and tells its
+    URL.
+    """
     import psycopg
 
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
@@ -78,7 +89,9 @@ def server() -> Iterator[Callable[[], str]]:
 
 
 def _ingest(folder: Path, databases: Callable[[], str], rows: int, rounds: int) -> dict[str, Any]:
-    """Rows a second of each store and of its floor, the same rows in transactions of the same size, in turns."""
+    """Rows a second of each store and of its floor, the same rows in transactions of the same size, in
+    turns.
+    """
     seconds: dict[str, list[float]] = {}
     for turn in range(rounds):
         sqlite, postgres = f"sqlite:///{folder}/ingest{turn}.db", databases()
@@ -94,10 +107,19 @@ def _ingest(folder: Path, databases: Callable[[], str], rows: int, rounds: int) 
             seconds.setdefault(name, []).append(one)
     per_s = {name: rows / median(found) for name, found in seconds.items()}
     ratios = {
-        "sqlite": [floor / own for own, floor in zip(seconds["sqlite"], seconds["sqlite executemany"], strict=True)],
-        "postgresql": [floor / own for own, floor in zip(seconds["postgresql"], seconds["postgresql COPY"], strict=True)],
+        "sqlite": [
+            floor / own for own, floor in zip(seconds["sqlite"], seconds["sqlite executemany"], strict=True)
+        ],
+        "postgresql": [
+            floor / own for own, floor in zip(seconds["postgresql"], seconds["postgresql COPY"], strict=True)
+        ],
     }
-    return {"rows": rows, "chunk_rows": CHUNK, "rows_per_s": per_s, "ratio_to_floor": {name: median(own) for name, own in ratios.items()}}
+    return {
+        "rows": rows,
+        "chunk_rows": CHUNK,
+        "rows_per_s": per_s,
+        "ratio_to_floor": {name: median(own) for name, own in ratios.items()},
+    }
 
 
 def _through(url: str, rows: int) -> float:
@@ -106,20 +128,28 @@ def _through(url: str, rows: int) -> float:
         epoch = store.open_run(collection.RUN)
         store.register(epoch, [collection.video(0)], [collection.job(0)])
         boxes, frames = collection.boxes(0, rows), CHUNK // 3
-        commits = [collection.commit(0, boxes[at : at + CHUNK], at // 3, frames) for at in range(0, rows, CHUNK)]
+        commits = [
+            collection.commit(0, boxes[at : at + CHUNK], at // 3, frames) for at in range(0, rows, CHUNK)
+        ]
         began_s = time.perf_counter()
         for commit in commits:
             store.commit_chunks(epoch, [commit])
         return time.perf_counter() - began_s
 
 
-def _plainly(url: str, rows: int, add: Callable[[DatabaseStorageBackend, list[tuple[Any, ...]]], None]) -> float:
-    """Seconds in which the driver alone adds ready rows to a table with the same indexes, in as many transactions."""
+def _plainly(
+    url: str, rows: int, add: Callable[[DatabaseStorageBackend, list[tuple[Any, ...]]], None]
+) -> float:
+    """Seconds in which the driver alone adds ready rows to a table with the same indexes, in as many
+    transactions.
+    """
     with closing(open_store(url)) as store:
         assert isinstance(store, DatabaseStorageBackend)
         epoch = store.open_run(collection.RUN)
         store.register(epoch, [collection.video(0)], [collection.job(0)])
-        ready = list(annotation_rows(collection.boxes(0, rows), collection.job(0).job_id, 1, "2026-01-01 00:00:00"))
+        ready = list(
+            annotation_rows(collection.boxes(0, rows), collection.job(0).job_id, 1, "2026-01-01 00:00:00")
+        )
         began_s = time.perf_counter()
         for at in range(0, rows, CHUNK):
             add(store, ready[at : at + CHUNK])
@@ -129,7 +159,9 @@ def _plainly(url: str, rows: int, add: Callable[[DatabaseStorageBackend, list[tu
 def _executemany(store: DatabaseStorageBackend, rows: list[tuple[Any, ...]]) -> None:
     with store._db.write(None) as connection:
         driver: Any = connection.connection.driver_connection
-        driver.executemany(f"INSERT INTO annotations ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+        driver.executemany(
+            f"INSERT INTO annotations ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})", rows
+        )
 
 
 def _copy(store: DatabaseStorageBackend, rows: list[tuple[Any, ...]]) -> None:
@@ -223,18 +255,26 @@ def described(measured: Mapping[str, Any]) -> str:
     ingest, found = measured["ingest"], measured["collection"]
     ratios = {name: f"{ratio:.2f}" for name, ratio in ingest["ratio_to_floor"].items()}
     rates = [[name, f"{per_s:,.0f}", ratios.get(name, "")] for name, per_s in ingest["rows_per_s"].items()]
-    sizes = ", ".join(f"{name} {size / MIB / (found['rows'] / 1e6):,.0f} MiB" for name, size in found["bytes"].items())
+    sizes = ", ".join(
+        f"{name} {size / MIB / (found['rows'] / 1e6):,.0f} MiB" for name, size in found["bytes"].items()
+    )
     sqlite, postgresql = (found["answers_ms"][kind] for kind in ("sqlite", "postgresql"))
     memory = found["resident_mib"]
     floors = (
-        f"{ingest['rows']:,} rows of boxes, {ingest['chunk_rows']:,} to a chunk, each chunk a transaction; the floor is the driver alone,"
-        " given ready rows, into the same table with the same indexes. The PostgreSQL server is durable, on the same cores."
+        f"{ingest['rows']:,} rows of boxes, {ingest['chunk_rows']:,} to a chunk, each chunk a transaction; "
+        "the floor is the driver alone,"
+        " given ready rows, into the same table with the same indexes. The PostgreSQL server is durable, on "
+        "the same cores."
     )
-    speed = {name: f"{found[name]:,.0f}" for name in ("stored_rows_per_s", "moved_rows_per_s", "compared_rows_per_s")}
+    speed = {
+        name: f"{found[name]:,.0f}"
+        for name in ("stored_rows_per_s", "moved_rows_per_s", "compared_rows_per_s")
+    }
     moves = ", ".join(f"{per_s:,.0f}" for per_s in found["moves_rows_per_s"])
     videos = found["rows"] // collection.ROWS
     whole = (
-        f"{found['rows']:,} rows of {videos:,} videos: stored in SQLite at {speed['stored_rows_per_s']} rows a second,"
+        f"{found['rows']:,} rows of {videos:,} videos: stored in SQLite at {speed['stored_rows_per_s']} rows "
+        "a second,"
         f" moved to PostgreSQL at {speed['moved_rows_per_s']} (the best of {moves}) with every row read back,"
         f" compared at {speed['compared_rows_per_s']}."
         f" Room for a million: {sizes}. Resident while storing: {memory[0]:,.0f} to {memory[-1]:,.0f} MiB."

@@ -1,4 +1,6 @@
-"""How well people are told apart over time: the engine and ultralytics by itself, same weights, against a real annotation."""
+"""How well people are told apart over time: the engine and ultralytics by itself, same weights, against a
+real annotation.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,28 @@ from bench.cases import tracking_scenes
 from bench.harness.in_process import NEURAL, person_rows, told
 from bench.harness.report import table
 from bench.rivals.ultralytics_loop import WEIGHTS, tracked
-from bench.scoring.mot import PETS, PETS_FPS, Person, accuracy, annotated, people_in
+from bench.scoring.mot import PETS, PETS_FPS, AnnotatedPerson, accuracy, annotated, people_in
 from schemas.annotations.annotation import PERSON_DETECTION
 from schemas.settings.settings import Settings
 
 TITLE = "Tracking"
 SETTINGS = (*NEURAL, f"person.sample_fps={PETS_FPS}")
 TRACKERS = ("bytetrack.yaml", "botsort.yaml")
-COLUMNS = {"mota": "MOTA", "idf1": "IDF1", "precision": "precision", "recall": "recall", "switches": "switches", "fragmentations": "gaps"}
+COLUMNS = {
+    "mota": "MOTA",
+    "idf1": "IDF1",
+    "precision": "precision",
+    "recall": "recall",
+    "switches": "switches",
+    "fragmentations": "gaps",
+}
 
 
 def measure(_rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
-    """Accuracy on the annotated sequence, every frame looked at; the same in every round. Raises FileNotFoundError without the clips."""
+    """Accuracy on the annotated sequence, every frame looked at; the same in every round.
+
+    Raises FileNotFoundError without the clips.
+    """
     video, truth = PETS / "video.mp4", annotated(PETS / "gt" / "gt.txt")
     settings = told([*SETTINGS, *assignments], video)
     weights = Path(settings.person.weights or WEIGHTS)
@@ -34,13 +46,20 @@ def measure(_rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
         "weights": weights.name,
         "settings": list(assignments),
         "scenes": tracking_scenes.measure(),
-        "accuracy": {who: {**accuracy(truth, people).to_data(), "tracks": count(people)} for who, people in found.items()},
+        "accuracy": {
+            who: {**accuracy(truth, people).to_data(), "tracks": count(people)}
+            for who, people in found.items()
+        },
     }
 
 
-def engine_tracks(video: Path, settings: Settings) -> list[Person]:
+def engine_tracks(video: Path, settings: Settings) -> list[AnnotatedPerson]:
     """Boxes of tracks, as they are stored."""
-    return people_in(row for row in person_rows(video, settings) if row.annotation_type == PERSON_DETECTION and row.person_id)
+    return people_in(
+        row
+        for row in person_rows(video, settings)
+        if row.annotation_type == PERSON_DETECTION and row.person_id
+    )
 
 
 def name_of(settings: Settings) -> str:
@@ -48,36 +67,63 @@ def name_of(settings: Settings) -> str:
     return f"{person.detector} and {person.tracker}{' by looks' if person.reid else ''}"
 
 
-def count(people: Sequence[Person]) -> int:
+def count(people: Sequence[AnnotatedPerson]) -> int:
     return len({person.who for person in people})
 
 
 def described(measured: Mapping[str, Any]) -> str:
     """The case's table."""
     rows = [
-        [who, *(f"{score[name]:.3f}" if isinstance(score[name], float) else str(score[name]) for name in COLUMNS), str(score["tracks"])]
+        [
+            who,
+            *(
+                f"{score[name]:.3f}" if isinstance(score[name], float) else str(score[name])
+                for name in COLUMNS
+            ),
+            str(score["tracks"]),
+        ]
         for who, score in measured["accuracy"].items()
     ]
     about = (
-        f"PETS09-S2L1, frames 734-795: {measured['people']} people, {measured['boxes']} boxes, {measured['frames']} frames at 7 fps, all"
-        f" looked at; weights {measured['weights']}; a hit is an IoU of 0.5; measures by py-motmetrics. Ultralytics tells where its"
-        " tracker's filter puts a box, the engine where the detector saw it. One short scene: it shows what has got worse, not which is"
+        f"PETS09-S2L1, frames 734-795: {measured['people']} people, {measured['boxes']} boxes, "
+        f"{measured['frames']} frames at 7 fps, all"
+        f" looked at; weights {measured['weights']}; a hit is an IoU of 0.5; measures by py-motmetrics. "
+        "Ultralytics tells where its"
+        " tracker's filter puts a box, the engine where the detector saw it. One short scene: it shows what "
+        "has got worse, not which is"
         " better."
     )
-    return "\n\n".join([about, table(["", *COLUMNS.values(), "tracks"], rows), *_scenes_described(measured.get("scenes", {}))])
+    return "\n\n".join(
+        [
+            about,
+            table(["", *COLUMNS.values(), "tracks"], rows),
+            *_scenes_described(measured.get("scenes", {})),
+        ]
+    )
 
 
 def _scenes_described(scenes: Mapping[str, Any]) -> Iterator[str]:
-    """MOTA / IDF1 / gaps of each scene, a column for each choice of thresholds; nothing of a result that has none."""
+    """MOTA / IDF1 / gaps of each scene, a column for each choice of thresholds; nothing of a result that
+    has none.
+    """
     if scenes:
         names = list(next(iter(scenes.values())))
         rows = [
-            [scene, *(f"{scores[name]['mota']:.3f} / {scores[name]['idf1']:.3f} / {scores[name]['fragmentations']:.0f}" for name in names)]
+            [
+                scene,
+                *(
+                    f"{scores[name]['mota']:.3f} / {scores[name]['idf1']:.3f} / "
+                    f"{scores[name]['fragmentations']:.0f}"
+                    for name in names
+                ),
+            ]
             for scene, scores in scenes.items()
         ]
         yield (
-            "Thresholds of the tracker, the same boxes at 5 pictures a second: MOTA / IDF1 / gaps. Before: boxes from 0.5 on, matched up to"
-            " a cost of 0.9. Ultralytics' own: 0.25 and 0.8. Presets: 0.25 and 0.9. Boxes of TUD are made of its"
+            "Thresholds of the tracker, the same boxes at 5 pictures a second: MOTA / IDF1 / gaps. Before: "
+            "boxes from 0.5 on, matched up to"
+            " a cost of 0.9. Ultralytics' own: 0.25 and 0.8. Presets: 0.25 and 0.9. Boxes of TUD are made of "
+            "its"
             " annotation by chance: the means of three."
         )
         yield table(["scene", *names], rows)

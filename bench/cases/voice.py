@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actors.model_files.telemetry import discreet
+from actors.model_files.telemetry import telemetry_off
 from bench.harness.report import spread, table
 from bench.harness.timing import Times, in_turns, timed
 from schemas.media.audio import SAMPLE_RATE
@@ -15,14 +15,19 @@ from schemas.settings.settings import AudioSettings
 
 TITLE = "Voice activity"
 MEDIA = Path(__file__).parents[3] / "shared/media"
-REFERENCES = {"pyannote_sample.wav": ("pyannote_sample.rttm", "sample"), "pyannote_dev00.wav": ("pyannote_debug.development.rttm", "dev00")}
+REFERENCES = {
+    "pyannote_sample.wav": ("pyannote_sample.rttm", "sample"),
+    "pyannote_dev00.wav": ("pyannote_debug.development.rttm", "dev00"),
+}
 COLLAR_S = 0.25  # around each border of the reference that is not judged, on each side
 OURS, THEIRS = "engine", "whisperX"
 DECODED = "derived/grid_11_talkers_33s.mp4"  # AAC beside pictures
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Detection error rates on the annotated recordings, and seconds for one of them; raises FileNotFoundError without them."""
+    """Detection error rates on the annotated recordings, and seconds for one of them; raises
+    FileNotFoundError without them.
+    """
     import torch
 
     from actors.audio.voice_activity import VoiceModel
@@ -30,12 +35,19 @@ def measure(rounds: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     ours, theirs = VoiceModel(threads=1), whisperx_model()
     errors = {
-        name: {OURS: error_rate(name, stretches(ours, name)), THEIRS: error_rate(name, whisperx_stretches(theirs, name))}
+        name: {
+            OURS: error_rate(name, stretches(ours, name)),
+            THEIRS: error_rate(name, whisperx_stretches(theirs, name)),
+        }
         for name in REFERENCES
     }
     longest = sound(next(iter(REFERENCES)))
     times = in_turns(
-        {OURS: lambda: timed(lambda: scored(ours, longest)), THEIRS: lambda: timed(lambda: theirs(whisperx_input(longest)))}, rounds
+        {
+            OURS: lambda: timed(lambda: scored(ours, longest)),
+            THEIRS: lambda: timed(lambda: theirs(whisperx_input(longest))),
+        },
+        rounds,
     )
     return {
         "decode": decode_times(rounds),
@@ -92,7 +104,7 @@ def stretches(model: Any, name: str) -> list[tuple[float, float]]:
 
 def whisperx_model() -> Any:
     """The library's own, kept from counting its uses over the network."""
-    with discreet():
+    with telemetry_off():
         import torch
         from whisperx.vads.pyannote import Pyannote
 
@@ -132,14 +144,32 @@ def error_rate(name: str, found: list[tuple[float, float]]) -> float:
 
 def described(measured: Mapping[str, Any]) -> str:
     """The case's tables."""
-    errors = [[name, *(f"{rates[who]:.3f}" for who in (OURS, THEIRS))] for name, rates in measured["errors"].items()]
-    costs = [[who, *spread(times), f"{measured['sound_s'] / times['median']:.1f}"] for who, times in measured["times"].items()]
+    errors = [
+        [name, *(f"{rates[who]:.3f}" for who in (OURS, THEIRS))] for name, rates in measured["errors"].items()
+    ]
+    costs = [
+        [who, *spread(times), f"{measured['sound_s'] / times['median']:.1f}"]
+        for who, times in measured["times"].items()
+    ]
     decode, ratio = measured["decode"], measured["speed_over_whisperx"]
-    costs.append([f"decoding {decode['sound_s']:.0f} s", *spread(decode), f"{decode['sound_s'] / decode['median']:.0f}"])
+    costs.append(
+        [
+            f"decoding {decode['sound_s']:.0f} s",
+            *spread(decode),
+            f"{decode['sound_s'] / decode['median']:.0f}",
+        ]
+    )
     about = (
-        f"Detection error rate by pyannote.metrics, {COLLAR_S} s around each border of the reference not judged. The network is the same,"
+        f"Detection error rate by pyannote.metrics, {COLLAR_S} s around each border of the reference not "
+        "judged. The network is the same,"
         " the one inside the whisperX wheel; the engine hears it in blocks."
     )
-    pace = f"Round by round {ratio['min']:.2f} to {ratio['max']:.2f} times as fast as whisperX's own (median {ratio['median']:.2f})."
-    seconds = table([f"{measured['sound_s']:.0f} s of sound, one thread", "min s", "median s", "max s", "x real time"], costs)
+    pace = (
+        f"Round by round {ratio['min']:.2f} to {ratio['max']:.2f} times as fast as whisperX's own (median "
+        f"{ratio['median']:.2f})."
+    )
+    seconds = table(
+        [f"{measured['sound_s']:.0f} s of sound, one thread", "min s", "median s", "max s", "x real time"],
+        costs,
+    )
     return f"{about}\n\n{table(['recording', OURS, THEIRS], errors)}\n\n{seconds}\n\n{pace}"

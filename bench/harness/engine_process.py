@@ -1,4 +1,5 @@
-"""One run of the engine in a process of its own, told apart into start-up and work: `python -m bench.harness.engine_process OUT CLIP...`.
+"""One run of the engine in a process of its own, told apart into start-up and work: `python -m
+bench.harness.engine_process OUT CLIP...`.
 
 `--set KEY=VALUE` and `--pipelines NAMES` are those of `vaengine run`.
 """
@@ -17,12 +18,15 @@ from typing import Any
 
 from schemas.work.progress import Snapshot
 
-STEADY_SHARE = 0.25  # of the frames, after which workers have imported their libraries and the pipeline is full
+STEADY_SHARE = (
+    0.25  # of the frames, after which workers have imported their libraries and the pipeline is full
+)
 
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Listens to a run. `begun` is when the first chunk was begun; `commits` are (seconds, frames done, videos done) at each change.
+    """Listens to a run. `begun` is when the first chunk was begun; `commits` are (seconds, frames done,
+    videos done) at each change.
 
     The engine tells four times a second, so a change is seen at most that much late.
     """
@@ -40,7 +44,9 @@ class Stopwatch:
 
     @property
     def working_s(self) -> float:
-        """Seconds from the first chunk begun to the last commit; raises `ValueError` where no chunk was begun or committed."""
+        """Seconds from the first chunk begun to the last commit; raises `ValueError` where no chunk was
+        begun or committed.
+        """
         if self.begun is None or not self.commits:
             raise ValueError("the run did no work")
         return self.commits[-1][0] - self.begun
@@ -49,8 +55,8 @@ class Stopwatch:
     def steady_s(self) -> float:
         """Seconds that all frames take at the pace after the first quarter of them, the run's tail included.
 
-        What other chunks had done by then counts for it, so it needs many more chunks than workers. Raises `ValueError` where there
-        were too few commits to tell.
+        What other chunks had done by then counts for it, so it needs many more chunks than workers. Raises
+        `ValueError` where there were too few commits to tell.
         """
         if self._warm is None:
             raise ValueError("too few commits to tell the pace")
@@ -65,26 +71,44 @@ class Stopwatch:
     def _warm(self) -> tuple[float, int] | None:
         """Seconds and frames of the first commit after the first quarter, unless it is the last."""
         frames = max((frames for _, frames, _ in self.commits), default=0)
-        return next(((now, done) for now, done, _ in self.commits if STEADY_SHARE * frames <= done < frames), None)
+        return next(
+            ((now, done) for now, done, _ in self.commits if STEADY_SHARE * frames <= done < frames), None
+        )
 
 
 def run(out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: str) -> dict[str, Any]:
-    """`main` in a process of its own, which the run's whole start-up is part of; raises `CalledProcessError` where it fails."""
-    words = [sys.executable, "-m", "bench.harness.engine_process", str(out), *map(str, paths), "--pipelines", pipelines]
+    """`main` in a process of its own, which the run's whole start-up is part of; raises
+    `CalledProcessError` where it fails.
+    """
+    words = [
+        sys.executable,
+        "-m",
+        "bench.harness.engine_process",
+        str(out),
+        *map(str, paths),
+        "--pipelines",
+        pipelines,
+    ]
     words += [word for setting in settings for word in ("--set", setting)]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
 
 
-def main(out: str, paths: Sequence[str], settings: Sequence[str] = (), pipelines: str | None = None) -> dict[str, Any]:
-    """Annotate `paths` into `out` as `vaengine run` does, with preset embedded unless `settings` name another."""
+def main(
+    out: str, paths: Sequence[str], settings: Sequence[str] = (), pipelines: str | None = None
+) -> dict[str, Any]:
+    """Annotate `paths` into `out` as `vaengine run` does, with preset embedded unless `settings` name
+    another.
+    """
     from vaengine.execution.engine import Engine
-    from vaengine.requests.run_options import RunOptions, asked
+    from vaengine.requests.run_options import RunOptions, resolve_request
 
-    options = RunOptions(paths=tuple(paths), out=out, pipelines=pipelines, settings=("preset=embedded", *settings))
+    options = RunOptions(
+        paths=tuple(paths), out=out, pipelines=pipelines, settings=("preset=embedded", *settings)
+    )
     stopwatch = Stopwatch()
-    report = Engine(asked(options).request, listener=stopwatch).run()
+    report = Engine(resolve_request(options).request, listener=stopwatch).run()
     return {
         "working_s": stopwatch.working_s,
         **({"steady_s": stopwatch.steady_s} if stopwatch.tells_pace else {}),

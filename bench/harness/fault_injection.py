@@ -34,7 +34,9 @@ FAULTS: Final = Path(__file__).parents[2] / "tests" / "support" / "sitecustomize
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A role killed `at_s` seconds after its run began; `back_s` later the role was played again, None where it was not needed any more."""
+    """A role killed `at_s` seconds after its run began; `back_s` later the role was played again, None
+    where it was not needed any more.
+    """
 
     role: str
     at_s: float
@@ -66,7 +68,9 @@ def _plays(process: psutil.Process, role: str) -> bool:
 
 @dataclass(slots=True)
 class Attacked:
-    """One batch under attack: the command, started again whenever its driver dies, until it ends by itself."""
+    """One batch under attack: the command, started again whenever its driver dies, until it ends by
+    itself.
+    """
 
     command: Sequence[str | Path]
     told: Path  # where poisoned files say that they were read
@@ -80,7 +84,12 @@ class Attacked:
         words = [sys.executable, "-m", "vaengine", *map(str, self.command)]
         with self.told.with_suffix(".err").open("a") as said:
             self.process = subprocess.Popen(
-                words, stdout=subprocess.DEVNULL, stderr=said, text=True, env=environment, start_new_session=True
+                words,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                text=True,
+                env=environment,
+                start_new_session=True,
             )
         return self.process.pid
 
@@ -89,7 +98,9 @@ class Attacked:
         """What the command said last on standard error."""
         return self.told.with_suffix(".err").read_text(errors="replace")[-1500:]
 
-    def run(self, roles: Sequence[str], every_s: float, chance: random.Random, *, most: int) -> tuple[float, int, list[Kill]]:
+    def run(
+        self, roles: Sequence[str], every_s: float, chance: random.Random, *, most: int
+    ) -> tuple[float, int, list[Kill]]:
         """Wall seconds, exit code and kills of one batch; raises `RuntimeError` where it does not end."""
         self.began_s = time.perf_counter()
         driver = self.start()
@@ -131,7 +142,9 @@ class Attacked:
 
 @dataclass(frozen=True, slots=True)
 class _Wound:
-    """A role that was killed and is not played again yet; a driver and a node are back when somebody looks at pictures again."""
+    """A role that was killed and is not played again yet; a driver and a node are back when somebody
+    looks at pictures again.
+    """
 
     role: str
     at_s: float

@@ -1,4 +1,6 @@
-"""What the engine makes of one video, by its own parts in this process: no Ray, no store, and a fault ends it."""
+"""What the engine makes of one video, by its own parts in this process: no Ray, no store, and a fault
+ends it.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,21 @@ from schemas.media.video import Video
 from schemas.pipelines import PERSON
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec, WorkKey
-from schemas.work.manifest import Numbers
-from schemas.work.messages import BoxesPiece, ChunkEnd, FramesPiece
+from schemas.work.manifest import FrameNumbers
+from schemas.work.messages import ChunkEnd, DetectionsMessage, FramesMessage
 
 NEURAL = ("preset=fast", f"person.weights={WEIGHTS}", "models.allow_pickle=true")  # the library's own weights
 
 
 def told(assignments: Sequence[str], path: Path) -> Settings:
-    """Settings as `vaengine run PATH --pipelines person --set KEY=VALUE ...` resolves them; raises a `UsageError` as it does."""
-    from vaengine.requests.run_options import RunOptions, asked
+    """Settings as `vaengine run PATH --pipelines person --set KEY=VALUE ...` resolves them; raises a
+    `UsageError` as it does.
+    """
+    from vaengine.requests.run_options import RunOptions, resolve_request
 
-    return asked(RunOptions(paths=(str(path),), pipelines="person", settings=tuple(assignments))).request.settings
+    return resolve_request(
+        RunOptions(paths=(str(path),), pipelines="person", settings=tuple(assignments))
+    ).request.settings
 
 
 def person_rows(path: Path, settings: Settings) -> tuple[Annotation, ...]:
@@ -32,26 +38,37 @@ def person_rows(path: Path, settings: Settings) -> tuple[Annotation, ...]:
     return associate(video, person_numbers(path, settings), settings, key)
 
 
-def person_numbers(path: Path, settings: Settings) -> Numbers:
+def person_numbers(path: Path, settings: Settings) -> FrameNumbers:
     """Scores and boxes of a whole video."""
     from actors.finalize.commits import numbers_of
-    from actors.stages.batching import VisionActor, detector_named
+    from actors.stages.batching import BatchedDetector, detector_named
 
-    vision = VisionActor(detector_named(settings))
-    joined: list[Numbers] = []
-    seen: list[BoxesPiece] = []
+    vision = BatchedDetector(detector_named(settings))
+    joined: list[FrameNumbers] = []
+    seen: list[DetectionsMessage] = []
     for value in read(path, settings):
-        if isinstance(value, FramesPiece):
+        if isinstance(value, FramesMessage):
             (boxes,) = vision.detect([value.frames])
-            seen.append(BoxesPiece(value.chunk_id, value.video_id, value.pipeline, value.number, value.frames.frame_numbers, tuple(boxes)))
+            seen.append(
+                DetectionsMessage(
+                    value.chunk_id,
+                    value.video_id,
+                    value.pipeline,
+                    value.number,
+                    value.frames.frame_numbers,
+                    tuple(boxes),
+                )
+            )
         else:
             joined.append(numbers_of(value, seen))
             seen = []
-    return Numbers.joined(joined)
+    return FrameNumbers.joined(joined)
 
 
-def read(path: Path, settings: Settings) -> Iterator[FramesPiece | ChunkEnd]:
-    """Pictures and ends of all chunks of a video, in order; raises `RuntimeError` where one cannot be read."""
+def read(path: Path, settings: Settings) -> Iterator[FramesMessage | ChunkEnd]:
+    """Pictures and ends of all chunks of a video, in order; raises `RuntimeError` where one cannot be
+    read.
+    """
     from actors.stages.chunk_reader import read_chunk
 
     for spec in chunks(path, settings):

@@ -46,5 +46,7 @@ def commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    asked = subprocess.run(["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        ["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, check=False
+    )
     return asked.stdout.strip() if asked.returncode == 0 else ""

@@ -15,7 +15,9 @@ END = "<!-- measured: end -->"
 
 
 def write_report(cases: Sequence[str], page: Path = PAGE) -> Path:
-    """Put the newest result of each case between the page's marks; raises `ValueError` where the marks are missing."""
+    """Put the newest result of each case between the page's marks; raises `ValueError` where the marks
+    are missing.
+    """
     before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -32,14 +34,17 @@ def measured_part(cases: Sequence[str]) -> str:
 
 def section(case: str, result: Mapping[str, Any]) -> str:
     module = importlib.import_module(f"bench.cases.{case}")
-    return f"## {module.TITLE}\n\n{module.described(result['measured'])}\n\n{measured_on(result['machine'])}\n"
+    return (
+        f"## {module.TITLE}\n\n{module.described(result['measured'])}\n\n{measured_on(result['machine'])}\n"
+    )
 
 
 def measured_on(facts: Mapping[str, Any]) -> str:
     """One line about the machine."""
     load = facts["load_average"][0]
     return (
-        f"*{facts['taken_at']} UTC; {facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, load average {load} at the"
+        f"*{facts['taken_at']} UTC; {facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, "
+        f"load average {load} at the"
         f" start; Python {facts['python']}, Ray {facts['packages']['ray']}; commit {facts['commit']}.*"
     )
 

@@ -15,7 +15,10 @@ def keep(case: str, facts: dict[str, Any], measured: dict[str, Any], folder: Pat
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{case}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     with path.open("x", encoding="utf-8") as file:
-        file.write(json.dumps({"case": case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False) + "\n")
+        file.write(
+            json.dumps({"case": case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False)
+            + "\n"
+        )
     return path
 
 

@@ -40,11 +40,16 @@ class Times:
 
     def to_data(self) -> dict[str, Any]:
         rounded = [round(second, 4) for second in (self.least, self.median, self.most)]
-        return {**dict(zip(("min", "median", "max"), rounded, strict=True)), "all": [round(second, 4) for second in self.seconds]}
+        return {
+            **dict(zip(("min", "median", "max"), rounded, strict=True)),
+            "all": [round(second, 4) for second in self.seconds],
+        }
 
 
 def in_turns(cases: Mapping[str, Taken], rounds: int) -> dict[str, Times]:
-    """Every case once per round, each round beginning with another case, so that none is always the first on a cold cache."""
+    """Every case once per round, each round beginning with another case, so that none is always the first
+    on a cold cache.
+    """
     taken: dict[str, list[float]] = {name: [] for name in cases}
     names = list(cases)
     for turn in range(rounds):
@@ -63,4 +68,6 @@ def timed(work: Callable[[], object]) -> float:
 
 def command(arguments: Sequence[str]) -> Taken:
     """Wall seconds of a command from its start to its end; raises `CalledProcessError` where it fails."""
-    return lambda: timed(lambda: subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    return lambda: timed(
+        lambda: subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    )

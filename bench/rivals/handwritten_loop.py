@@ -1,4 +1,5 @@
-"""The loop one would write by hand: the engine's decoder, detectors, sampling and association, and nothing else of it.
+"""The loop one would write by hand: the engine's decoder, detectors, sampling and association, and nothing
+else of it.
 
 No Ray, no store, no files, no resume, and a fault ends it.
 """
@@ -17,9 +18,11 @@ from schemas.media.frames import Pixels
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import EngineSettings, Settings
 from schemas.work.chunk import ChunkSpec
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
-WHOLE = Settings(preset="embedded", engine=EngineSettings(chunk_seconds=3600))  # one chunk a video: nothing is decoded twice
+WHOLE = Settings(
+    preset="embedded", engine=EngineSettings(chunk_seconds=3600)
+)  # one chunk a video: nothing is decoded twice
 
 
 def warm(_: int = 0) -> None:
@@ -34,12 +37,14 @@ def annotate(path: Path) -> int:
 
     video = probe(str(path))
     keys = work_keys(video.video_id, (SCENE, PERSON), WHOLE)
-    numbers = Numbers.joined(seen(spec) for spec in chunks_of(video, {key: [] for key in keys}, WHOLE))
+    numbers = FrameNumbers.joined(seen(spec) for spec in chunks_of(video, {key: [] for key in keys}, WHOLE))
     return sum(len(associate(video, numbers, WHOLE, key)) for key in keys)
 
 
-def seen(spec: ChunkSpec, settings: Settings = WHOLE) -> Numbers:
-    """Scores of all frames and boxes of the sampled ones; the chunk is a whole video, so no frame before it is read."""
+def seen(spec: ChunkSpec, settings: Settings = WHOLE) -> FrameNumbers:
+    """Scores of all frames and boxes of the sampled ones; the chunk is a whole video, so no frame before
+    it is read.
+    """
     from actors.decoding.decoder import frames
     from actors.decoding.sampling import Sampler
     from actors.vision.scene_scores import ContentScorer
@@ -53,7 +58,9 @@ def seen(spec: ChunkSpec, settings: Settings = WHOLE) -> Numbers:
         shown.append((frame.number, frame.pts, scorer.score(frame.bgr())))
         if sampling and sampler and sampler.takes(frame.pts):
             sampled.append((frame.number, frame.rgb(sampling.width, sampling.height, sampling.filter)))
-    return joined(shown, [number for number, _ in sampled], boxes(spec, [pixels for _, pixels in sampled], settings))
+    return joined(
+        shown, [number for number, _ in sampled], boxes(spec, [pixels for _, pixels in sampled], settings)
+    )
 
 
 def boxes(spec: ChunkSpec, pictures: Sequence[Pixels], settings: Settings) -> list[Detections]:
@@ -66,14 +73,21 @@ def boxes(spec: ChunkSpec, pictures: Sequence[Pixels], settings: Settings) -> li
         batch = list(pictures[first : first + detector.batch_size])
         padded = [*batch, *[batch[-1]] * (detector.batch_size - len(batch))]
         height, width = batch[0].shape[:2]
-        found += [one.scaled(spec.width / width, spec.height / height) for one in detector.detect(padded)[: len(batch)]]
+        found += [
+            one.scaled(spec.width / width, spec.height / height)
+            for one in detector.detect(padded)[: len(batch)]
+        ]
     return found
 
 
-def joined(shown: Sequence[tuple[int, int, float]], sampled: Sequence[int], found: Sequence[Detections]) -> Numbers:
-    """All of a video as the value that association takes; `shown` holds number, pts and score of every frame."""
+def joined(
+    shown: Sequence[tuple[int, int, float]], sampled: Sequence[int], found: Sequence[Detections]
+) -> FrameNumbers:
+    """All of a video as the value that association takes; `shown` holds number, pts and score of every
+    frame.
+    """
     numbers, pts, scores = zip(*shown, strict=True)
-    return Numbers(
+    return FrameNumbers(
         frame_numbers=np.array(numbers, np.int64),
         frame_pts=np.array(pts, np.int64),
         scene_scores=np.array([*scores[1:], 0.0], np.float64),  # of each frame against the next

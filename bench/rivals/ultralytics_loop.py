@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench.scoring.mot import Person
+from bench.scoring.mot import AnnotatedPerson
 
 WEIGHTS = Path(__file__).parents[3] / "shared/models/yolo/yolo11n_dequantised.pt"
 PERSON_CLASS = 0  # of COCO
@@ -31,22 +31,22 @@ def track(model: Any, source: Path, tracker: str = "bytetrack.yaml", batch: int 
     yield from model.track(str(source), stream=True, persist=False, tracker=tracker, **asked)
 
 
-def tracked(video: Path, weights: Path, tracker: str) -> list[Person]:
+def tracked(video: Path, weights: Path, tracker: str) -> list[AnnotatedPerson]:
     """Boxes of confirmed tracks of one video, where the tracker's filter puts them."""
     return [
-        Person(frame, str(int(who)), tuple(box))
+        AnnotatedPerson(frame, str(int(who)), tuple(box))
         for frame, result in enumerate(track(loaded(weights), video, tracker))
         if result.boxes.id is not None
         for who, box in zip(result.boxes.id.tolist(), result.boxes.xyxy.tolist(), strict=True)
     ]
 
 
-def predicted(video: Path, weights: Path) -> list[Person]:
+def predicted(video: Path, weights: Path) -> list[AnnotatedPerson]:
     """Boxes of one video, each nobody's but its own."""
     asked = {"classes": [PERSON_CLASS], "imgsz": INPUT_PIXELS, "conf": LEAST_CONFIDENCE, "verbose": False}
     number = count()
     return [
-        Person(frame, f"box {next(number)}", tuple(box))
+        AnnotatedPerson(frame, f"box {next(number)}", tuple(box))
         for frame, result in enumerate(loaded(weights).predict(str(video), stream=True, **asked))
         for box in result.boxes.xyxy.tolist()
     ]

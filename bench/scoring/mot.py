@@ -1,4 +1,6 @@
-"""How well people are told apart over time: the measures of the MOT benchmarks, by py-motmetrics, from files or from stored rows."""
+"""How well people are told apart over time: the measures of the MOT benchmarks, by py-motmetrics, from
+files or from stored rows.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ PETS_FPS = 7.0  # every frame of the sequence
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A box of one frame (from 0; left, top, right, bottom in pixels) and whose it is: the name of a person or of a track."""
+class AnnotatedPerson:
+    """A box of one frame (from 0; left, top, right, bottom in pixels) and whose it is: the name of a
+    person or of a track.
+    """
 
     frame: int
     who: str
@@ -50,7 +54,7 @@ class Accuracy:
         return {name: round(value, 4) for name, value in {**asdict(self), "f1": self.f1}.items()}
 
 
-def accuracy(truth: Sequence[Person], found: Sequence[Person]) -> Accuracy:
+def accuracy(truth: Sequence[AnnotatedPerson], found: Sequence[AnnotatedPerson]) -> Accuracy:
     """Tracks `found` against the true ones; a hit is an IoU of at least 0.5.
 
     Raises ValueError where there is no truth to compare with, or where someone has two boxes in one frame.
@@ -64,7 +68,12 @@ def accuracy(truth: Sequence[Person], found: Sequence[Person]) -> Accuracy:
     true_in, found_in = per_frame(truth), per_frame(found)
     for frame in sorted({*true_in, *found_in}):
         people, boxes = true_in.get(frame, []), found_in.get(frame, [])
-        events.update([true_ids[p.who] for p in people], [found_ids[p.who] for p in boxes], _distances(people, boxes), frameid=frame)
+        events.update(
+            [true_ids[p.who] for p in people],
+            [found_ids[p.who] for p in boxes],
+            _distances(people, boxes),
+            frameid=frame,
+        )
     return _read_off(motmetrics.metrics.create(), events)
 
 
@@ -81,26 +90,28 @@ def _read_off(host: Any, events: Any) -> Accuracy:
     )
 
 
-def _distances(people: Sequence[Person], boxes: Sequence[Person]) -> Floats:
-    """1 - IoU of every pair, NaN for pairs that are no hit; motmetrics' own calls `np.asfarray`, which numpy 2 has not."""
+def _distances(people: Sequence[AnnotatedPerson], boxes: Sequence[AnnotatedPerson]) -> Floats:
+    """1 - IoU of every pair, NaN for pairs that are no hit; motmetrics' own calls `np.asfarray`, which
+    numpy 2 has not.
+    """
     from actors.vision.boxes import iou
 
     overlap = iou(corners(people), corners(boxes))
     return np.where(overlap >= OVERLAP, 1 - overlap, np.nan)
 
 
-def corners(people: Sequence[Person]) -> Floats:
+def corners(people: Sequence[AnnotatedPerson]) -> Floats:
     """Boxes of `people` as N x 4."""
     return np.array([person.box for person in people], float).reshape(-1, 4)
 
 
-def _ids(people: Iterable[Person]) -> dict[str, int]:
+def _ids(people: Iterable[AnnotatedPerson]) -> dict[str, int]:
     return {who: number for number, who in enumerate(dict.fromkeys(person.who for person in people), start=1)}
 
 
-def per_frame(people: Iterable[Person]) -> dict[int, list[Person]]:
+def per_frame(people: Iterable[AnnotatedPerson]) -> dict[int, list[AnnotatedPerson]]:
     """People by frame; raises ValueError where someone has two boxes in one."""
-    frames: dict[int, list[Person]] = defaultdict(list)
+    frames: dict[int, list[AnnotatedPerson]] = defaultdict(list)
     for person in people:
         if any(other.who == person.who for other in frames[person.frame]):
             raise ValueError(f"{person.who} has two boxes in frame {person.frame}")
@@ -108,24 +119,32 @@ def per_frame(people: Iterable[Person]) -> dict[int, list[Person]]:
     return dict(frames)
 
 
-def annotated(file: Path) -> list[Person]:
+def annotated(file: Path) -> list[AnnotatedPerson]:
     """A MOT text file: frame (from 1), person, left, top, width, height, flag (0: not to be counted), ..."""
     lines = [line.split(",") for line in file.read_text().splitlines()]
     return [
-        Person(int(frame) - 1, who, (float(left), float(top), float(left) + float(width), float(top) + float(height)))
+        AnnotatedPerson(
+            int(frame) - 1,
+            who,
+            (float(left), float(top), float(left) + float(width), float(top) + float(height)),
+        )
         for frame, who, left, top, width, height, flag, *_ in lines
         if float(flag) != 0
     ]
 
 
-def people_in(rows: Iterable[Annotation]) -> list[Person]:
+def people_in(rows: Iterable[Annotation]) -> list[AnnotatedPerson]:
     """The boxes of rows, in order; a box of no track is nobody's but its own."""
     return [as_person(row) for row in rows]
 
 
-def as_person(row: Annotation) -> Person:
+def as_person(row: Annotation) -> AnnotatedPerson:
     """The box of a row; raises ValueError for a row without one."""
     if row.bbox is None or row.frame_number is None:
         raise ValueError(f"{row.annotation_id} is no box in a frame")
     box = row.bbox
-    return Person(row.frame_number, row.person_id or row.annotation_id, (box.x, box.y, box.x + box.width, box.y + box.height))
+    return AnnotatedPerson(
+        row.frame_number,
+        row.person_id or row.annotation_id,
+        (box.x, box.y, box.x + box.width, box.y + box.height),
+    )

@@ -36,10 +36,11 @@ class BBox:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One row of `annotations`: a stretch `[timestamp_seconds, end_seconds)` of one video, or one frame where `end_seconds` is None.
+    """One row of `annotations`: a stretch `[timestamp_seconds, end_seconds)` of one video, or one frame where
+    `end_seconds` is None.
 
-    Seconds count from the video's first frame. `frame_number` is exact, counts from 0 in presentation order, and is the first frame of a
-    scene or track. `attributes` is what the columns do not hold.
+    Seconds count from the video's first frame. `frame_number` is exact, counts from 0 in presentation order,
+    and is the first frame of a scene or track. `attributes` is what the columns do not hold.
     """
 
     annotation_id: str
@@ -61,12 +62,19 @@ class Annotation:
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0.0 <= self.confidence <= 1.0:
             raise ValueError(f"confidence must lie in 0..1, got {self.confidence}")
-        if self.end_seconds is not None and (self.timestamp_seconds is None or self.end_seconds < self.timestamp_seconds):
-            raise ValueError(f"an annotation cannot end at {self.end_seconds} and begin at {self.timestamp_seconds}")
+        if self.end_seconds is not None and (
+            self.timestamp_seconds is None or self.end_seconds < self.timestamp_seconds
+        ):
+            raise ValueError(
+                f"an annotation cannot end at {self.end_seconds} and begin at {self.timestamp_seconds}"
+            )
 
     def to_data(self) -> dict[str, Any]:
         """The whole annotation as a flat JSON object: what column `data` holds; None is left out."""
-        data = {**self.attributes, **{name: value for name in _PLAIN if (value := getattr(self, name)) is not None}}
+        data = {
+            **self.attributes,
+            **{name: value for name in _PLAIN if (value := getattr(self, name)) is not None},
+        }
         if box := self.bbox:
             data |= {"bbox_x": box.x, "bbox_y": box.y, "bbox_width": box.width, "bbox_height": box.height}
         return data
@@ -85,9 +93,13 @@ _FIELDS: Final = tuple(f.name for f in fields(Annotation))
 _PLAIN: Final = tuple(name for name in _FIELDS if name not in ("bbox", "attributes"))
 
 
-def annotation_id(video_id: str, pipeline: str, config_hash: str, annotation_type: str, frame: int, ordinal: int) -> str:
+def annotation_id(
+    video_id: str, pipeline: str, config_hash: str, annotation_type: str, frame: int, ordinal: int
+) -> str:
     """UUIDv5 that is the same for the same video and configuration, on any machine."""
-    return str(uuid.uuid5(NAMESPACE, f"{video_id}/{pipeline}/{config_hash}/{annotation_type}/{frame}/{ordinal}"))
+    return str(
+        uuid.uuid5(NAMESPACE, f"{video_id}/{pipeline}/{config_hash}/{annotation_type}/{frame}/{ordinal}")
+    )
 
 
 def job_id_for(video_id: str, config_hashes: Mapping[str, str]) -> str:
@@ -96,7 +108,9 @@ def job_id_for(video_id: str, config_hashes: Mapping[str, str]) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{video_id}/{pairs}"))
 
 
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)  # built once: hot
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)  # built once: hot
 
 
 def canonical_json(value: object) -> str:
@@ -117,7 +131,9 @@ def _one_zero(value: object) -> object:
 
 
 def canonical_digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    """sha256 (hex) of rows whatever their order: two stores hold the same results exactly when these agree."""
+    """sha256 (hex) of rows whatever their order: two stores hold the same results exactly when these
+    agree.
+    """
     digest = hashlib.sha256()
     for line in sorted(canonical_json(row) for row in rows):
         digest.update(line.encode() + b"\n")

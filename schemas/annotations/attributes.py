@@ -1,4 +1,6 @@
-"""Attributes of annotations as records of COCO-shaped documents have them: under the names that other tools look for, and back."""
+"""Attributes of annotations as records of COCO-shaped documents have them: under the names that other
+tools look for, and back.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ _RECORD: Final = (
 
 
 def record_of(kind: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record of annotation type `kind` has of its attributes beside box and times; those without a place there are in `attributes`.
+    """What a record of annotation type `kind` has of its attributes beside box and times; those without a
+    place there are in `attributes`.
 
     The landmarks of a face are there once more, as key points, all of them visible.
     """
@@ -50,7 +53,9 @@ def record_keys(kind: str) -> tuple[str, ...]:
 
 
 def landmark_keypoints(kind: str, attributes: Mapping[str, Any]) -> list[float]:
-    """The landmarks of a face as COCO's key points, x, y and visibility in turn; none of a row without any."""
+    """The landmarks of a face as COCO's key points, x, y and visibility in turn; none of a row without
+    any.
+    """
     points = attributes.get("landmarks") if kind == FACE_DETECTION else None
     if not isinstance(points, (list, tuple)) or not all(map(_is_point, points)):
         return []
@@ -64,4 +69,8 @@ def _moved(kind: str, attributes: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _is_point(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(number, (int, float)) for number in value)
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and all(isinstance(number, (int, float)) for number in value)
+    )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from schemas.annotations.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation
+from schemas.annotations.annotation import (
+    AUDIO_EVENT,
+    LOUDNESS,
+    SPEAKER,
+    SPEECH,
+    VOICE_ACTIVITY,
+    WORD,
+    Annotation,
+)
 from schemas.annotations.attributes import landmark_keypoints
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 
@@ -20,14 +28,24 @@ _HEARD: Final = (SPEECH, WORD, SPEAKER, VOICE_ACTIVITY, AUDIO_EVENT, LOUDNESS)
 # Order and bones of the 17 points of a person, counted from 1, as in COCO's own annotation files.
 KEYPOINTS: Final = (
     "nose",
-    *(f"{side}_{part}" for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
+    *(
+        f"{side}_{part}"
+        for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    ),
 )
 SKELETON: Final = (
     *((16, 14), (14, 12), (17, 15), (15, 13), (12, 13)),  # legs and hips
     *((6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10), (9, 11)),  # trunk and arms
     *((2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)),  # head
 )
-LANDMARKS: Final = ("right_eye", "left_eye", "nose", "right_mouth_corner", "left_mouth_corner")  # sides are the person's, as COCO's are
+LANDMARKS: Final = (
+    "right_eye",
+    "left_eye",
+    "nose",
+    "right_mouth_corner",
+    "left_mouth_corner",
+)  # sides are the person's, as COCO's are
 
 
 def numbered(pipeline: str, rows: Sequence[Annotation]) -> Mapping[str, int]:
@@ -40,8 +58,13 @@ def numbered(pipeline: str, rows: Sequence[Annotation]) -> Mapping[str, int]:
 
 def categories(pipeline: str, rows: Sequence[Annotation]) -> list[Record]:
     """All categories of a pipeline's document: of sound one for each annotation type, of pictures one."""
-    heard = [{"id": number, "name": kind, "supercategory": "sound"} for kind, number in numbered(pipeline, rows).items()]
-    return heard or [{"id": 1, **_SEEN.get(pipeline, {"name": pipeline, "supercategory": "annotation"}), **_points(rows)}]
+    heard = [
+        {"id": number, "name": kind, "supercategory": "sound"}
+        for kind, number in numbered(pipeline, rows).items()
+    ]
+    return heard or [
+        {"id": 1, **_SEEN.get(pipeline, {"name": pipeline, "supercategory": "annotation"}), **_points(rows)}
+    ]
 
 
 def _points(rows: Sequence[Annotation]) -> Record:

@@ -1,8 +1,9 @@
 """Annotations of one pipeline of one video as one COCO-shaped document, and back without loss.
 
-Boxes are `[x, y, width, height]` in pixels, times are seconds. Beside COCO's own keys a document has `videos` and `tracks` (as TAO has
-them). Its last keys are `files`, the sizes of those that lie beside it, where there are any, and `generation`, the digest of the result, so
-that the end of a file tells whether all of it is whole and fresh.
+Boxes are `[x, y, width, height]` in pixels, times are seconds. Beside COCO's own keys a document has `videos`
+and `tracks` (as TAO has them). Its last keys are `files`, the sizes of those that lie beside it, where there
+are any, and `generation`, the digest of the result, so that the end of a file tells whether all of it is
+whole and fresh.
 """
 
 from __future__ import annotations
@@ -18,14 +19,23 @@ import numpy as np
 from schemas.annotations.annotation import FACE_IDENTITY, PERSON_TRACK, SCENE_TYPE, Annotation, BBox
 from schemas.annotations.attributes import attributes_of, record_of
 from schemas.annotations.categories import Record, categories, numbered
-from schemas.media.audio import Sound
+from schemas.media.audio import AudioStream
 from schemas.media.video import Video
 from schemas.pipelines import FACE
 
 TAIL_BYTES: Final = 400  # of a file are enough for `generation_of` and `files_of`
 
 _TRACKS: Final = (PERSON_TRACK, FACE_IDENTITY)
-_SAME: Final = ("annotation_id", "annotation_type", "video_id", "person_id", "face_id", "speaker_id", "scene_id", "frame_number")
+_SAME: Final = (
+    "annotation_id",
+    "annotation_type",
+    "video_id",
+    "person_id",
+    "face_id",
+    "speaker_id",
+    "scene_id",
+    "frame_number",
+)
 _GENERATION: Final = re.compile(rb'"generation":\s*"([^"\\]+)"\s*}\s*\Z')
 _FILES: Final = re.compile(rb'"files":\s*({[^{}]*}),\s*"generation"')
 
@@ -54,9 +64,10 @@ def document(
 ) -> Record:
     """The COCO-shaped document of one pipeline's result.
 
-    `info` is provenance: versions, model, configuration; `files` are names and sizes of the files that belong beside it. `video` is None
-    only for results saved by hand under a job whose video was never probed. Raises ValueError for rows of another pipeline or of several
-    configurations. Format: COCO (cocodataset.org, "Data format"), `tracks` as in TAO (Dave et al. 2020).
+    `info` is provenance: versions, model, configuration; `files` are names and sizes of the files that belong
+    beside it. `video` is None only for results saved by hand under a job whose video was never probed. Raises
+    ValueError for rows of another pipeline or of several configurations. Format: COCO (cocodataset.org, "Data
+    format"), `tracks` as in TAO (Dave et al. 2020).
     """
     rows = sorted(annotations, key=reading_order)
     hashes = {row.config_hash for row in rows}
@@ -65,11 +76,18 @@ def document(
     config_hash = hashes.pop() if hashes else info.get("config_hash", "")
     tracks, kinds = _track_numbers(pipeline, rows), numbered(pipeline, rows)
     records = [
-        _record(number, row, video) | {"category_id": kinds.get(row.annotation_type, 1)} | _track(pipeline, row, tracks)
+        _record(number, row, video)
+        | {"category_id": kinds.get(row.annotation_type, 1)}
+        | _track(pipeline, row, tracks)
         for number, row in enumerate(rows, start=1)
     ]
     return {
-        "info": {"description": f"{pipeline} by vaengine", **info, "pipeline": pipeline, "config_hash": config_hash},
+        "info": {
+            "description": f"{pipeline} by vaengine",
+            **info,
+            "pipeline": pipeline,
+            "config_hash": config_hash,
+        },
         "licenses": [],
         "videos": [_video(video)] if video else [],
         "images": _images(rows, video),
@@ -85,12 +103,19 @@ def annotations_of(document: Mapping[str, Any]) -> list[Annotation]:
     """The annotations a document was made of, in reading order."""
     info = document["info"]
     records = [*document["annotations"], *document.get("tracks", ())]
-    return sorted((annotation_of(record, info["pipeline"], info["config_hash"]) for record in records), key=reading_order)
+    return sorted(
+        (annotation_of(record, info["pipeline"], info["config_hash"]) for record in records),
+        key=reading_order,
+    )
 
 
 def to_bytes(document: Mapping[str, Any]) -> bytes:
     """UTF-8 JSON with one record a line: readable, and a third smaller than indented."""
-    return ("{\n" + ",\n".join(f"{json.dumps(key)}: {_spelled(value)}" for key, value in document.items()) + "\n}\n").encode()
+    return (
+        "{\n"
+        + ",\n".join(f"{json.dumps(key)}: {_spelled(value)}" for key, value in document.items())
+        + "\n}\n"
+    ).encode()
 
 
 def generation_of(tail: bytes) -> str | None:
@@ -100,14 +125,20 @@ def generation_of(tail: bytes) -> str | None:
 
 
 def files_of(tail: bytes) -> dict[str, int]:
-    """Names and sizes of the files that belong beside a document, from its last bytes (`TAIL_BYTES`); empty where there are none."""
+    """Names and sizes of the files that belong beside a document, from its last bytes (`TAIL_BYTES`);
+    empty where there are none.
+    """
     found = _FILES.search(tail)
     return json.loads(found.group(1)) if found else {}
 
 
 def _spelled(value: object) -> str:
     if isinstance(value, list) and value:
-        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False, allow_nan=False) for item in value) + "\n]"
+        return (
+            "[\n"
+            + ",\n".join(json.dumps(item, ensure_ascii=False, allow_nan=False) for item in value)
+            + "\n]"
+        )
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
@@ -126,7 +157,7 @@ def _video(video: Video) -> Record:
     }
 
 
-def _sound(video: Video, sound: Sound) -> Record:
+def _sound(video: Video, sound: AudioStream) -> Record:
     return {
         **({"track": sound.track} if len(video.sounds) > 1 else {}),
         "codec": sound.codec,
@@ -138,8 +169,12 @@ def _sound(video: Video, sound: Sound) -> Record:
 
 
 def _images(rows: Sequence[Annotation], video: Video | None) -> list[Record]:
-    """One image per frame that has a box; its id is the frame number plus one in every document of the video."""
-    times = {row.frame_number: row.timestamp_seconds for row in rows if row.bbox and row.frame_number is not None}
+    """One image per frame that has a box; its id is the frame number plus one in every document of the
+    video.
+    """
+    times = {
+        row.frame_number: row.timestamp_seconds for row in rows if row.bbox and row.frame_number is not None
+    }
     size = {"width": video.width, "height": video.height} if video else {}
     video_id = rows[0].video_id if rows else ""
     return [
@@ -187,7 +222,9 @@ def _record(number: int, row: Annotation, video: Video | None) -> Record:
 
 
 def _box(row: Annotation, video: Video | None) -> Record:
-    """A scene gets the whole picture as its box, because readers of COCO expect one; `whole_frame` says so."""
+    """A scene gets the whole picture as its box, because readers of COCO expect one; `whole_frame` says
+    so.
+    """
     if row.bbox is not None:
         box = row.bbox
         return {"bbox": [box.x, box.y, box.width, box.height], "area": box.width * box.height, "iscrowd": 0}
@@ -200,11 +237,19 @@ def _box(row: Annotation, video: Video | None) -> Record:
 def _stretch(row: Annotation, video: Video | None) -> Record:
     """Times and frames `[start, end)`; `timestamp` of a stretch is its middle, as other tools write it."""
     start_s, end_s = row.timestamp_seconds or 0.0, row.end_seconds or 0.0
-    record = {"timestamp": (start_s + end_s) / 2, "start_time": start_s, "end_time": end_s, "duration": end_s - start_s}
+    record = {
+        "timestamp": (start_s + end_s) / 2,
+        "start_time": start_s,
+        "end_time": end_s,
+        "duration": end_s - start_s,
+    }
     if row.frame_number is None or video is None or not video.index.exact:
         return record
     end_pts = round(end_s / float(video.time_base)) + video.start_pts
-    return record | {"frame_start": row.frame_number, "frame_end": int(np.searchsorted(video.index.pts, end_pts))}
+    return record | {
+        "frame_start": row.frame_number,
+        "frame_end": int(np.searchsorted(video.index.pts, end_pts)),
+    }
 
 
 def annotation_of(record: Mapping[str, Any], pipeline: str, config_hash: str) -> Annotation:

@@ -1,7 +1,9 @@
-"""Speech as subtitles and speakers' turns as RTTM, made of stored rows: text that players and other tools read.
+"""Speech as subtitles and speakers' turns as RTTM, made of stored rows: text that players and other tools
+read.
 
-Formats: WebVTT (W3C, "WebVTT: The Web Video Text Tracks Format"), SubRip, and RTTM (NIST, Rich Transcription 2009 evaluation plan,
-appendix A). None of them knows times before 0: what begins earlier is cut there, what ends earlier is left out.
+Formats: WebVTT (W3C, "WebVTT: The Web Video Text Tracks Format"), SubRip, and RTTM (NIST, Rich Transcription
+2009 evaluation plan, appendix A). None of them knows times before 0: what begins earlier is cut there, what
+ends earlier is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ LINE_LENGTH: Final = 42  # characters; the usual guideline of broadcasters and s
 LINES: Final = 2
 _NUMBERED: Final = re.compile(r"speaker_0*(\d+)", re.ASCII)
 _VTT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_SRT: Final = str.maketrans({"<": "‹", ">": "›"})  # SubRip has tags and arrows, but nothing that says that a character is neither
+_SRT: Final = str.maketrans(
+    {"<": "‹", ">": "›"}
+)  # SubRip has tags and arrows, but nothing that says that a character is neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,15 @@ class Cue:
 def cues(rows: Iterable[Annotation]) -> list[Cue]:
     """Cues of the speech among these rows, in order of time.
 
-    A text longer than two lines becomes several cues; they change where the words among the rows say, or in proportion to their characters
-    where those are not the words of the text.
+    A text longer than two lines becomes several cues; they change where the words among the rows say, or in
+    proportion to their characters where those are not the words of the text.
     """
     found = list(rows)
-    starts_s = sorted(row.timestamp_seconds for row in found if row.annotation_type == WORD and row.timestamp_seconds is not None)
+    starts_s = sorted(
+        row.timestamp_seconds
+        for row in found
+        if row.annotation_type == WORD and row.timestamp_seconds is not None
+    )
     return [cue for row in _stretches(found, SPEECH) for cue in _cues(row, starts_s)]
 
 
@@ -56,7 +64,9 @@ def webvtt(rows: Iterable[Annotation]) -> str:
 
 
 def srt(rows: Iterable[Annotation]) -> str:
-    """The speech among these rows as SubRip, a speaker's name where another one begins; empty where nothing is said."""
+    """The speech among these rows as SubRip, a speaker's name where another one begins; empty where
+    nothing is said.
+    """
     found = cues(rows)
     speakers = pairwise([None, *(cue.speaker_id for cue in found)])
     blocks = (
@@ -69,7 +79,8 @@ def srt(rows: Iterable[Annotation]) -> str:
 def rttm(rows: Iterable[Annotation], uri: str) -> str:
     """Speakers' turns among these rows as RTTM about the recording `uri`; empty without any."""
     lines = (
-        f"SPEAKER {_one_field(uri)} 1 {start_s:.3f} {end_s - start_s:.3f} <NA> <NA> {_one_field(row.speaker_id)} <NA> <NA>\n"
+        f"SPEAKER {_one_field(uri)} 1 {start_s:.3f} {end_s - start_s:.3f} <NA> <NA> "
+        f"{_one_field(row.speaker_id)} <NA> <NA>\n"
         for row in _stretches(rows, SPEAKER)
         if row.speaker_id
         for start_s, end_s in [_clipped(row)]
@@ -85,7 +96,11 @@ def speaker_name(speaker_id: str) -> str:
 
 def _stretches(rows: Iterable[Annotation], kind: str) -> list[Annotation]:
     """Rows of one type that end after 0, in order of time."""
-    found = [row for row in rows if row.annotation_type == kind and row.end_seconds is not None and row.end_seconds > 0]
+    found = [
+        row
+        for row in rows
+        if row.annotation_type == kind and row.end_seconds is not None and row.end_seconds > 0
+    ]
     return sorted(found, key=lambda row: (*_clipped(row), row.annotation_id))
 
 
@@ -99,7 +114,9 @@ def _cues(row: Annotation, word_starts_s: Sequence[float]) -> Iterator[Cue]:
         return
     pages = _parts(text, LINES * LINE_LENGTH)
     start_s, end_s = _clipped(row)
-    own = word_starts_s[bisect_left(word_starts_s, row.timestamp_seconds or 0.0) : bisect_left(word_starts_s, end_s)]
+    own = word_starts_s[
+        bisect_left(word_starts_s, row.timestamp_seconds or 0.0) : bisect_left(word_starts_s, end_s)
+    ]
     turns_s = [min(end_s, max(start_s, turn_s)) for turn_s in _turns(pages, own, start_s, end_s)]
     for page, (first_s, last_s) in zip(pages, pairwise([start_s, *turns_s, end_s]), strict=True):
         yield Cue(first_s, last_s, _lines(page), row.speaker_id or None)
@@ -122,7 +139,9 @@ def _parts(text: str, width: int) -> list[str]:
 
 
 def _lines(page: str) -> tuple[str, ...]:
-    """One line where it fits, else two as even as words allow, though long words may make one longer than `LINE_LENGTH`."""
+    """One line where it fits, else two as even as words allow, though long words may make one longer than
+    `LINE_LENGTH`.
+    """
     if len(page) <= LINE_LENGTH:
         return (page,)
     tried = (_wrapped(page, width) for width in range(ceil(len(page) / LINES), len(page) + 1))
@@ -147,7 +166,9 @@ def _time(milliseconds: int, mark: str) -> str:
 
 def _voiced(cue: Cue) -> str:
     text = "\n".join(cue.lines).translate(_VTT)
-    name = speaker_name(cue.speaker_id or "").rstrip("- ").translate(_VTT)  # hyphens before the tag's end would make it an arrow
+    name = (
+        speaker_name(cue.speaker_id or "").rstrip("- ").translate(_VTT)
+    )  # hyphens before the tag's end would make it an arrow
     return f"<v {name}>{text}</v>" if name else text
 
 

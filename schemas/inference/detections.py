@@ -20,11 +20,12 @@ def joined(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Boxes of one picture: `xyxy` N x 4 float64 (left, top, right, bottom; pixels), `confidence` N float64 in 0..1.
+    """Boxes of one picture: `xyxy` N x 4 float64 (left, top, right, bottom; pixels), `confidence` N float64
+    in 0..1.
 
-    `keypoints` N x K x 3 float64 are x and y in pixels and a score in 0..1; `embeddings` N x D float32 say how a person looks; `traits` N x
-    T float64 are further numbers of each box whose meaning the detector's pipeline defines, NaN where one is not known. K, D and T are 0
-    where the detector has none.
+    `keypoints` N x K x 3 float64 are x and y in pixels and a score in 0..1; `embeddings` N x D float32 say
+    how a person looks; `traits` N x T float64 are further numbers of each box whose meaning the detector's
+    pipeline defines, NaN where one is not known. K, D and T are 0 where the detector has none.
     """
 
     xyxy: Floats
@@ -35,7 +36,9 @@ class Detections:
 
     def __post_init__(self) -> None:
         if self.xyxy.ndim != 2 or self.xyxy.shape[1] != 4 or len(self.xyxy) != len(self.confidence):
-            raise ValueError(f"expected N x 4 boxes and N confidences, got {self.xyxy.shape} and {self.confidence.shape}")
+            raise ValueError(
+                f"expected N x 4 boxes and N confidences, got {self.xyxy.shape} and {self.confidence.shape}"
+            )
         for name in ("keypoints", "embeddings", "traits"):
             rows = getattr(self, name)
             if len(rows) != len(self):
@@ -56,12 +59,18 @@ class Detections:
         return Detections(*(getattr(self, f.name)[which] for f in fields(self)))
 
     def moved(self, x: float, y: float) -> Detections:
-        """The same boxes in a picture whose origin lies `x` pixels to the left of and `y` above this one's."""
-        return replace(self, xyxy=self.xyxy + np.array([x, y, x, y]), keypoints=self.keypoints + np.array([x, y, 0.0]))
+        """The same boxes in a picture whose origin lies `x` pixels to the left of and `y` above this
+        one's.
+        """
+        return replace(
+            self, xyxy=self.xyxy + np.array([x, y, x, y]), keypoints=self.keypoints + np.array([x, y, 0.0])
+        )
 
     def scaled(self, x: float, y: float) -> Detections:
         """The same boxes in a picture that is `x` times as wide and `y` times as high."""
-        return replace(self, xyxy=self.xyxy * np.array([x, y, x, y]), keypoints=self.keypoints * np.array([x, y, 1.0]))
+        return replace(
+            self, xyxy=self.xyxy * np.array([x, y, x, y]), keypoints=self.keypoints * np.array([x, y, 1.0])
+        )
 
     def clipped(self, width: float, height: float) -> Detections:
         """Boxes and key points cut off at the borders of a picture."""

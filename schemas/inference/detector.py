@@ -21,7 +21,7 @@ class Detector(Protocol):
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
         """Boxes of each picture of a batch.
 
-        `pictures` are batch_size times H x W x 3 uint8 RGB of one bucket, padded by repeating the last picture; the answer has one entry
-        per picture, in its pixels.
+        `pictures` are batch_size times H x W x 3 uint8 RGB of one bucket, padded by repeating the last
+        picture; the answer has one entry per picture, in its pixels.
         """
         ...

@@ -15,16 +15,20 @@ from schemas.media.frames import Floats32, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Speech:
-    """A stretch of speech to be transcribed: at most half a minute of float32 samples at 16 kHz, from `start_s` on."""
+class SpeechSegment:
+    """A stretch of speech to be transcribed: at most half a minute of float32 samples at 16 kHz, from
+    `start_s` on.
+    """
 
     samples: Floats32
     start_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One word, `[start_s, end_s)` seconds since the first sample; times are None where alignment found none, `score` in 0..1."""
+class RecognizedWord:
+    """One word, `[start_s, end_s)` seconds since the first sample; times are None where alignment found
+    none, `score` in 0..1.
+    """
 
     text: str
     start_s: float | None
@@ -41,12 +45,14 @@ class Utterance:
     text: str
     language: str
     confidence: float | None = None
-    words: tuple[Word, ...] = ()
+    words: tuple[RecognizedWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One speaker's turn; `speaker` is a row of `Heard.speakers`, which is a matter of the block alone."""
+class SpeakerTurn:
+    """One speaker's turn; `speaker` is a row of `AudioAnalysis.speakers`, which is a matter of the block
+    alone.
+    """
 
     start_s: float
     end_s: float
@@ -54,7 +60,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class AudioEvent:
     """A window `[start_s, end_s)` in which a sound event was recognised, confidence in 0..1."""
 
     label: str
@@ -64,13 +70,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AudioAnalysis:
     """All that is kept of a block of sound once its samples are gone; blocks in order can be joined.
 
-    `voice_frames` V int64 are the ordinals of the voice-activity model's frames (`actors.audio.voice_activity.FRAME_SAMPLES` apart, from
-    the first sample) and `voice` V float32 their scores in 0..1. `seconds` S int64 are whole seconds since the first sample, `rms_dbfs` and
-    `peak_dbfs` S float32 their level, relative to full scale. `speakers` M x D float32 embed the speakers of `turns`, `speaker_blocks` M
-    int64 say which of the joined blocks told them apart. `lost` counts samples that could not be decoded and were taken for silence.
+    `voice_frames` V int64 are the ordinals of the voice-activity model's frames
+    (`actors.audio.voice_activity.FRAME_SAMPLES` apart, from the first sample) and `voice` V float32 their
+    scores in 0..1. `seconds` S int64 are whole seconds since the first sample, `rms_dbfs` and `peak_dbfs` S
+    float32 their level, relative to full scale. `speakers` M x D float32 embed the speakers of `turns`,
+    `speaker_blocks` M int64 say which of the joined blocks told them apart. `lost` counts samples that could
+    not be decoded and were taken for silence.
     """
 
     voice_frames: Ints
@@ -79,15 +87,17 @@ class Heard:
     rms_dbfs: Floats32
     peak_dbfs: Floats32
     utterances: tuple[Utterance, ...] = ()
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[SpeakerTurn, ...] = ()
     speakers: Floats32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     speaker_blocks: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    events: tuple[Event, ...] = ()
+    events: tuple[AudioEvent, ...] = ()
     lost: int = 0
 
     def to_bytes(self) -> bytes:
         """Compressed; the same content gives the same bytes."""
-        texts = {name: [asdict(one) for one in getattr(self, name)] for name in ("utterances", "turns", "events")}
+        texts = {
+            name: [asdict(one) for one in getattr(self, name)] for name in ("utterances", "turns", "events")
+        }
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -97,28 +107,32 @@ class Heard:
         return buffer.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Heard:
+    def from_bytes(cls, data: bytes) -> AudioAnalysis:
         with np.load(io.BytesIO(data)) as stored:
             texts = json.loads(stored["texts"].tobytes())
             arrays = {name: stored[name] for name in _ARRAYS}
         return cls(
             **arrays,
             utterances=tuple(_utterance(one) for one in texts["utterances"]),
-            turns=tuple(Turn(**one) for one in texts["turns"]),
-            events=tuple(Event(**one) for one in texts["events"]),
+            turns=tuple(SpeakerTurn(**one) for one in texts["turns"]),
+            events=tuple(AudioEvent(**one) for one in texts["events"]),
             lost=texts["lost"],
         )
 
     @classmethod
-    def none(cls) -> Heard:
+    def none(cls) -> AudioAnalysis:
         ints, floats = np.zeros(0, np.int64), np.zeros(0, np.float32)
         return cls(ints, floats, ints, floats, floats)
 
     @classmethod
-    def joined(cls, blocks: Iterable[Heard]) -> Heard:
+    def joined(cls, blocks: Iterable[AudioAnalysis]) -> AudioAnalysis:
         """Blocks in order as one; turns keep pointing at their own block's speakers."""
-        parts: Sequence[Heard] = (cls.none(), *blocks)
-        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS if not name.startswith("speaker")}
+        parts: Sequence[AudioAnalysis] = (cls.none(), *blocks)
+        arrays = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in _ARRAYS
+            if not name.startswith("speaker")
+        }
         bases = np.cumsum([0, *(len(part.speakers) for part in parts)]).tolist()
         return cls(
             **arrays,
@@ -126,7 +140,9 @@ class Heard:
             speaker_blocks=np.repeat(np.arange(len(parts)), [len(part.speakers) for part in parts]),
             utterances=tuple(one for part in parts for one in part.utterances),
             turns=tuple(
-                Turn(turn.start_s, turn.end_s, turn.speaker + base) for part, base in zip(parts, bases, strict=False) for turn in part.turns
+                SpeakerTurn(turn.start_s, turn.end_s, turn.speaker + base)
+                for part, base in zip(parts, bases, strict=False)
+                for turn in part.turns
             ),
             events=tuple(one for part in parts for one in part.events),
             lost=sum(part.lost for part in parts),
@@ -137,4 +153,4 @@ _ARRAYS: Final = ("voice_frames", "voice", "seconds", "rms_dbfs", "peak_dbfs", "
 
 
 def _utterance(data: dict[str, Any]) -> Utterance:
-    return Utterance(**{**data, "words": tuple(Word(**word) for word in data["words"])})
+    return Utterance(**{**data, "words": tuple(RecognizedWord(**word) for word in data["words"])})

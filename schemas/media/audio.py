@@ -1,6 +1,7 @@
-"""Sound before and after it is heard: what a file has of it, the blocks it is worked on in, and what was heard in one.
+"""Sound before and after it is heard: what a file has of it, the blocks it is worked on in, and what was
+heard in one.
 
-All samples are counted at 16 kHz, mono, from the first sample of the stream; `Sound` says when that is.
+All samples are counted at 16 kHz, mono, from the first sample of the stream; `AudioStream` says when that is.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from fractions import Fraction
 from typing import Final
 
 SAMPLE_RATE: Final = 16_000  # of everything that listens, in Hz
-BLOCK_SECONDS: Final = 120  # part of the pipeline's version: what is heard does not depend on how work is spread
+BLOCK_SECONDS: Final = (
+    120  # part of the pipeline's version: what is heard does not depend on how work is spread
+)
 BLOCK_SAMPLES: Final = BLOCK_SECONDS * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class AudioStream:
     """One sound stream of a file; pts in units of `time_base`.
 
-    `missing_s` are seconds that the header promises and no packet holds. `track` is its place among the sound streams of the file, 0 is the
-    first; `language` and `title` are empty where the file does not say. `restarts` holds `(packet, ticks)`: the clock of the file starts
-    anew on the way, and `ticks` are added to the times of the packets of this stream from that one on, counted from 0. `start_pts` and
-    `end_pts` are times after that.
+    `missing_s` are seconds that the header promises and no packet holds. `track` is its place among the sound
+    streams of the file, 0 is the first; `language` and `title` are empty where the file does not say.
+    `restarts` holds `(packet, ticks)`: the clock of the file starts anew on the way, and `ticks` are added to
+    the times of the packets of this stream from that one on, counted from 0. `start_pts` and `end_pts` are
+    times after that.
     """
 
     stream_index: int
@@ -39,7 +43,10 @@ class Sound:
 
     def __post_init__(self) -> None:
         if self.time_base <= 0 or self.end_pts <= self.start_pts or self.missing_s < 0:
-            raise ValueError(f"impossible sound: [{self.start_pts}, {self.end_pts}) in {self.time_base}, {self.missing_s} s missing")
+            raise ValueError(
+                f"impossible sound: [{self.start_pts}, {self.end_pts}) in {self.time_base}, {self.missing_s} "
+                "s missing"
+            )
 
     @property
     def start(self) -> Fraction:

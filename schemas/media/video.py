@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from schemas.media.audio import Sound
+from schemas.media.audio import AudioStream
 from schemas.media.frames import Ints
 from schemas.pipelines import AUDIO
 
@@ -21,12 +21,14 @@ STEM_LENGTH = 64  # characters of a file name's stem kept in a video_id
 class FrameIndex:
     """When each frame is shown and where decoding may begin.
 
-    `pts` int64, presentation order, strictly increasing, in units of the stream's time base; `keyframes` int64, ordinals into `pts` of
-    the frames at which a decoder may be started (closed and open GOPs alike: frames shown before the keyframe belong to the chunk
-    before). `exact` is False where the container does not say (no timestamps, several packets a picture): then `pts` is only an
-    estimate, and the video is decoded in one sequence and counted. `missing` frames are promised by the header but have no packet.
-    Where it is `made_up`, and so not exact, the file tells no time of presentation at all: the times that packets and pictures carry were
-    made up from the order of decoding, and the nth picture that comes out is shown at `pts[n]`.
+    `pts` int64, presentation order, strictly increasing, in units of the stream's time base; `keyframes`
+    int64, ordinals into `pts` of the frames at which a decoder may be started (closed and open GOPs alike:
+    frames shown before the keyframe belong to the chunk before). `exact` is False where the container does
+    not say (no timestamps, several packets a picture): then `pts` is only an estimate, and the video is
+    decoded in one sequence and counted. `missing` frames are promised by the header but have no packet. Where
+    it is `made_up`, and so not exact, the file tells no time of presentation at all: the times that packets
+    and pictures carry were made up from the order of decoding, and the nth picture that comes out is shown at
+    `pts[n]`.
     """
 
     pts: Ints
@@ -60,7 +62,10 @@ class FrameIndex:
 
 @dataclass(frozen=True, slots=True)
 class StreamFault:
-    """Why a stream of a file cannot be used; the other streams can. `kind` is that of a failure, `message` says what happened."""
+    """Why a stream of a file cannot be used; the other streams can.
+
+    `kind` is that of a failure, `message` says what happened.
+    """
 
     kind: str
     message: str
@@ -70,15 +75,17 @@ class StreamFault:
 class Video:
     """One content, under one of its paths.
 
-    `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90, 180, 270) and, where it is
-    `mirrored`, exchanging left and right. A pts p is shown at `(p - start_pts) * time_base` seconds; `end_pts` is when the last frame ends.
-    `time_base` is the stream's, or a whole fraction of it where the stream's clock is too coarse to tell its frames apart. `track` is the
-    video track that was asked for by its number, None for the usual one. `notes` are what a result of its pictures has to say, `file_notes`
-    what each result of the file has.
-    `nominal_fps` is FFmpeg's guess at the rate the video was meant to have, in which PySceneDetect counts; no time is computed from it.
-    A file of sound alone has an empty index, no size, and the time base, beginning and end of its sound.
-    `sound` is the track that is listened to, `sounds` are all tracks that can be heard. `is_sound_known` is False where nobody looked for
-    sound. `sound_fault` and `picture_fault` say why there is no `sound` and why there are no pictures, where the file has them.
+    `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90,
+    180, 270) and, where it is `mirrored`, exchanging left and right. A pts p is shown at `(p - start_pts) *
+    time_base` seconds; `end_pts` is when the last frame ends. `time_base` is the stream's, or a whole
+    fraction of it where the stream's clock is too coarse to tell its frames apart. `track` is the video track
+    that was asked for by its number, None for the usual one. `notes` are what a result of its pictures has to
+    say, `file_notes` what each result of the file has. `nominal_fps` is FFmpeg's guess at the rate the video
+    was meant to have, in which PySceneDetect counts; no time is computed from it. A file of sound alone has
+    an empty index, no size, and the time base, beginning and end of its sound. `sound` is the track that is
+    listened to, `sounds` are all tracks that can be heard. `is_sound_known` is False where nobody looked for
+    sound. `sound_fault` and `picture_fault` say why there is no `sound` and why there are no pictures, where
+    the file has them.
     """
 
     video_id: str
@@ -97,12 +104,12 @@ class Video:
     rotation: int
     nominal_fps: Fraction
     index: FrameIndex
-    sound: Sound | None = None
+    sound: AudioStream | None = None
     mirrored: bool = False
     track: int | None = None
     notes: tuple[str, ...] = ()
     file_notes: tuple[str, ...] = ()
-    sounds: tuple[Sound, ...] = ()
+    sounds: tuple[AudioStream, ...] = ()
     is_sound_known: bool = True
     sound_fault: StreamFault | None = None
     picture_fault: StreamFault | None = None
@@ -112,7 +119,10 @@ class Video:
             raise ValueError(f"rotation must be a quarter turn, got {self.rotation}")
         sizes = self.width > 0 and self.height > 0 if self.has_pictures else self.sound is not None
         if not sizes or self.time_base <= 0 or self.end_pts <= self.start_pts:
-            raise ValueError(f"impossible video facts for {self.path}: {self.width}x{self.height}, [{self.start_pts}, {self.end_pts})")
+            raise ValueError(
+                f"impossible video facts for {self.path}: {self.width}x{self.height}, [{self.start_pts}, "
+                f"{self.end_pts})"
+            )
 
     @property
     def has_pictures(self) -> bool:
@@ -120,17 +130,22 @@ class Video:
 
     @property
     def sound_start_s(self) -> float:
-        """When the first sample of its sound is heard, in seconds since the first frame; below 0 where the sound begins earlier."""
+        """When the first sample of its sound is heard, in seconds since the first frame; below 0 where
+        the sound begins earlier.
+        """
         return float(self.sound.start - self.start_pts * self.time_base) if self.sound else 0.0
 
     def listening_to(self, track: int | None) -> Video:
-        """The same video with that one of its tracks as its sound, None for the usual one; without sound where there is no such track."""
+        """The same video with that one of its tracks as its sound, None for the usual one; without sound
+        where there is no such track.
+        """
         if track is None:
             return self
         return replace(self, sound=next((sound for sound in self.sounds if sound.track == track), None))
 
     def units(self, pipeline: str) -> int:
-        """How much there is to do for a pipeline: frames with packets, or samples at 16 kHz for one that listens.
+        """How much there is to do for a pipeline: frames with packets, or samples at 16 kHz for one that
+        listens.
 
         What is decoded in one sequence is one, however many frames come out.
         """
@@ -153,16 +168,22 @@ class Video:
 
 
 def safe_stem(path: str) -> str:
-    """A file's stem as it may stand in a folder name on any system: ASCII letters, digits, `.`, `_` and `-`."""
+    """A file's stem as it may stand in a folder name on any system: ASCII letters, digits, `.`, `_` and
+    `-`.
+    """
     ascii_stem = unicodedata.normalize("NFKD", PurePath(path).stem).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:STEM_LENGTH] or "video"
 
 
 def is_named_after(video_id: str, path: str) -> bool:
-    """Whether an id was made for a file of this name; otherwise the same content was known under another one before."""
+    """Whether an id was made for a file of this name; otherwise the same content was known under another
+    one before.
+    """
     return video_id.rpartition("-")[0] == safe_stem(path)
 
 
 def video_id_for(path: str, fingerprint: str, *, digits: int = 8) -> str:
-    """`{stem}-{hex}`: the same for the same name and content anywhere; 16 digits where 8 are taken by another content."""
+    """`{stem}-{hex}`: the same for the same name and content anywhere; 16 digits where 8 are taken by
+    another content.
+    """
     return f"{safe_stem(path)}-{fingerprint[:digits]}"

@@ -1,4 +1,6 @@
-"""Settings from their layers: defaults, the preset, a batch file, the command line; each key knows where its value comes from."""
+"""Settings from their layers: defaults, the preset, a batch file, the command line; each key knows where
+its value comes from.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ Layer = Mapping[str, Given]  # by dotted key
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One setting as `vaengine config show` prints it."""
 
     key: str
@@ -51,9 +53,12 @@ class Configuration:
     settings: Settings
     origins: Mapping[str, str]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[SettingRow]:
         values = dict(flat(self.settings.model_dump()))
-        return [Row(key, values[key], known.description or "", self.origins[key]) for key, known in KNOWN.items()]
+        return [
+            SettingRow(key, values[key], known.description or "", self.origins[key])
+            for key, known in KNOWN.items()
+        ]
 
 
 def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -78,7 +83,9 @@ SECTIONS: Final = frozenset(key[:dot] for key in KNOWN for dot, sign in enumerat
 
 
 def configured(*layers: Layer) -> Configuration:
-    """Settings from layers, the last one winning; raises `UnknownSetting` and `InvalidSetting` with the origin as a note."""
+    """Settings from layers, the last one winning; raises `UnknownSetting` and `InvalidSetting` with the
+    origin as a note.
+    """
     given: dict[str, Given] = {}
     for layer in layers:
         given.update(layer)
@@ -97,7 +104,10 @@ def layer(origin: str, values: Mapping[str, Any]) -> Layer:
 
 
 def assignments(texts: Iterable[str]) -> Layer:
-    """What `--set key=value` says; values are YAML scalars, so `5` is a number and `null` is none. Raises `UsageError`."""
+    """What `--set key=value` says; values are YAML scalars, so `5` is a number and `null` is none.
+
+    Raises `UsageError`.
+    """
     return {key: Given(value, "--set") for key, value in map(_assignment, texts)}
 
 
@@ -114,7 +124,9 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def unknown(key: str, origin: str, also: Sequence[str] = ()) -> UnknownSetting:
-    """The error for a key that nothing has, with the nearest one there is; a key without a dot may be meant as a section."""
+    """The error for a key that nothing has, with the nearest one there is; a key without a dot may be
+    meant as a section.
+    """
     sections = [] if "." in key else sorted(SECTIONS)
     return _noted(UnknownSetting(key, nearest(key, [*sections, *KNOWN, *also])), origin)
 
@@ -133,13 +145,19 @@ def nearest(key: str, keys: Sequence[str]) -> str:
 def _check(key: str, given: Given) -> None:
     if key in SECTIONS:
         first = next(known for known in KNOWN if known.startswith(f"{key}."))
-        raise _noted(InvalidSetting(key, given.value, f"it is a section; set what is in it, such as {first}"), given.origin)
+        raise _noted(
+            InvalidSetting(key, given.value, f"it is a section; set what is in it, such as {first}"),
+            given.origin,
+        )
     if key not in KNOWN:
         raise unknown(key, given.origin)
     # pydantic would take true for 1; infinity and nan cannot be stored as JSON
     endless = isinstance(given.value, float) and not math.isfinite(given.value)
     if _is_number(KNOWN[key].annotation) and (isinstance(given.value, bool) or endless):
-        raise _noted(InvalidSetting(key, given.value, f"it should be a finite number ({KNOWN[key].description})"), given.origin)
+        raise _noted(
+            InvalidSetting(key, given.value, f"it should be a finite number ({KNOWN[key].description})"),
+            given.origin,
+        )
 
 
 def _is_number(annotation: Any) -> bool:
@@ -161,9 +179,16 @@ def _invalid(error: ValidationError, given: Layer) -> InvalidSetting:
     """pydantic's first complaint as one line: key, value, what it takes."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    takes = first["msg"].replace("Input should be", "it should be").replace("a valid integer", "an integer").replace("a valid ", "a ")
+    takes = (
+        first["msg"]
+        .replace("Input should be", "it should be")
+        .replace("a valid integer", "an integer")
+        .replace("a valid ", "a ")
+    )
     near = _nearest_choice(first, given[key].value)
-    return _noted(InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description}){near}"), given[key].origin)
+    return _noted(
+        InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description}){near}"), given[key].origin
+    )
 
 
 def _nearest_choice(complaint: Mapping[str, Any], value: object) -> str:

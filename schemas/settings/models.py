@@ -19,7 +19,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """A package of the Python index that a model also comes in: `path` is that of its file or folder among the package's files."""
+    """A package of the Python index that a model also comes in: `path` is that of its file or folder
+    among the package's files.
+    """
 
     distribution: str
     path: str
@@ -27,15 +29,18 @@ class Packaged:
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.path)
         if not self.path or parts.is_absolute() or ".." in parts.parts:
-            raise ValueError(f"a path within {self.distribution} is relative and does not leave it, not {self.path!r}")
+            raise ValueError(
+                f"a path within {self.distribution} is relative and does not leave it, not {self.path!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One file of weights. `sha256` is 64 hex digits, None where no published one is known; `licence` is an SPDX identifier or in words.
+    """One file of weights. `sha256` is 64 hex digits, None where no published one is known; `licence` is an
+    SPDX identifier or in words.
 
-    `members` are the files of an archive with their digests; it is kept unpacked, in a folder of its name without the ending. `packaged`
-    is the package that it comes in too, if there is one.
+    `members` are the files of an archive with their digests; it is kept unpacked, in a folder of its name
+    without the ending. `packaged` is the package that it comes in too, if there is one.
     """
 
     name: str
@@ -53,8 +58,15 @@ class ModelFile:
             raise ValueError(f"a model's name is a plain file name, not {self.name!r}")
         if not self.url.startswith(("https://", "http://")):
             raise ValueError(f"{self.name} is fetched over https or http, not from {self.url!r}")
-        if not all(_DIGEST.fullmatch(digest) for digest in (self.sha256, *self.members.values()) if digest is not None):
-            raise ValueError(f"the sha256 of {self.name} and what is in it has 64 lower-case hex digits, not {self.sha256!r}")
+        if not all(
+            _DIGEST.fullmatch(digest)
+            for digest in (self.sha256, *self.members.values())
+            if digest is not None
+        ):
+            raise ValueError(
+                f"the sha256 of {self.name} and what is in it has 64 lower-case hex digits, not "
+                f"{self.sha256!r}"
+            )
         if self.size_bytes < 1:
             raise ValueError(f"the size of {self.name} cannot be {self.size_bytes} bytes")
 
@@ -73,9 +85,11 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """One model of a hub of Hugging Face, a folder of files; `size_bytes` is about what comes over the network.
+    """One model of a hub of Hugging Face, a folder of files; `size_bytes` is about what comes over the
+    network.
 
-    `members` are its files with their digests, which the copy in the package `packaged` is held to, if there is one.
+    `members` are its files with their digests, which the copy in the package `packaged` is held to, if there
+    is one.
     """
 
     name: str
@@ -88,9 +102,15 @@ class HubModel:
 
     def __post_init__(self) -> None:
         if not _HUB_NAME.fullmatch(self.name) or self.size_bytes < 1:
-            raise ValueError(f"a hub's models are called OWNER/NAME, or by a name that Whisper's library knows: {self.name!r}")
+            raise ValueError(
+                "a hub's models are called OWNER/NAME, or by a name that Whisper's library knows: "
+                f"{self.name!r}"
+            )
         if self.packaged and not self.members:
-            raise ValueError(f"what {self.packaged.distribution} holds of {self.name} is used by its digests only, and there are none")
+            raise ValueError(
+                f"what {self.packaged.distribution} holds of {self.name} is used by its digests only, and "
+                "there are none"
+            )
 
     @property
     def held_to(self) -> str | None:
@@ -104,7 +124,9 @@ def digest_of_parts(parts: Iterable[tuple[str, str]]) -> str:
 
 
 def model_name(named: str) -> str:
-    """The last part of a model's name, which stays what it is wherever the model was found: `OWNER/NAME`, a folder, a hub's snapshot."""
+    """The last part of a model's name, which stays what it is wherever the model was found: `OWNER/NAME`,
+    a folder, a hub's snapshot.
+    """
     path = PurePosixPath(named)
     if path.parent.name == "snapshots":  # .../models--OWNER--NAME/snapshots/REVISION
         return path.parent.parent.name.rpartition("--")[2]

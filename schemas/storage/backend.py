@@ -17,14 +17,15 @@ from schemas.storage.retention import Retention
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
-from schemas.work.job_event import Control, Event
-from schemas.work.manifest import ChunkCommit, ManifestLine, Numbers
+from schemas.work.job_event import Control, JobEvent
+from schemas.work.manifest import ChunkCommit, FrameNumbers, ManifestLine
 from schemas.work.run import RunInfo, StoredBatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """What makes rows comparable by looks or voice: `vectors` N x D float32 of length 1, one for each annotation id.
+    """What makes rows comparable by looks or voice: `vectors` N x D float32 of length 1, one for each
+    annotation id.
 
     `model` names what made them: vectors of two models are never compared.
     """
@@ -34,8 +35,15 @@ class Embeddings:
     model: str
 
     def __post_init__(self) -> None:
-        if self.vectors.ndim != 2 or self.vectors.dtype != np.float32 or len(self.vectors) != len(self.annotation_ids):
-            raise ValueError(f"expected {len(self.annotation_ids)} x D float32, got {self.vectors.shape} {self.vectors.dtype}")
+        if (
+            self.vectors.ndim != 2
+            or self.vectors.dtype != np.float32
+            or len(self.vectors) != len(self.annotation_ids)
+        ):
+            raise ValueError(
+                f"expected {len(self.annotation_ids)} x D float32, got {self.vectors.shape} "
+                f"{self.vectors.dtype}"
+            )
         if len(set(self.annotation_ids)) < len(self.annotation_ids):
             raise ValueError("an annotation has one vector")
         if not self.model or not np.isfinite(self.vectors).all():
@@ -43,7 +51,10 @@ class Embeddings:
 
     def rows(self) -> Iterator[tuple[str, bytes]]:
         """Each annotation id with its vector as little-endian bytes."""
-        yield from ((one, vector.astype("<f4").tobytes()) for one, vector in zip(self.annotation_ids, self.vectors, strict=True))
+        yield from (
+            (one, vector.astype("<f4").tobytes())
+            for one, vector in zip(self.annotation_ids, self.vectors, strict=True)
+        )
 
     def canonical(self) -> Iterator[Mapping[str, Any]]:
         """What the digest of a store covers of them."""
@@ -53,7 +64,9 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One person of the collection in one video: `similarity` is the cosine to the identity's mean, `first_s` when first seen."""
+    """One person of the collection in one video: `similarity` is the cosine to the identity's mean,
+    `first_s` when first seen.
+    """
 
     identity_id: str
     video_id: str
@@ -66,7 +79,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class RowCount:
-    """How many rows of one type a result has, and the sum of their lengths in seconds, 0 for rows without an end."""
+    """How many rows of one type a result has, and the sum of their lengths in seconds, 0 for rows without
+    an end.
+    """
 
     rows: int
     seconds: float
@@ -74,7 +89,10 @@ class RowCount:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one pipeline of one video ended. `annotations` replace every row the work key had; None keeps what the chunks stored."""
+    """How one pipeline of one video ended.
+
+    `annotations` replace every row the work key had; None keeps what the chunks stored.
+    """
 
     key: WorkKey
     job_id: str
@@ -97,34 +115,44 @@ class Outcome:
 class StorageBackend(Retention):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
-    Several runs may work on one store at once: each holds the leases of the work keys it works on, and of a key only its holder writes, so
-    a writer orphaned by `kill -9` cannot touch what its successor has taken over. A lease is its run's as long as that lives: one that has
-    ended, is gone from this machine, or gave no sign of life for a minute loses its leases to whoever asks.
+    Several runs may work on one store at once: each holds the leases of the work keys it works on, and of a
+    key only its holder writes, so a writer orphaned by `kill -9` cannot touch what its successor has taken
+    over. A lease is its run's as long as that lives: one that has ended, is gone from this machine, or gave
+    no sign of life for a minute loses its leases to whoever asks.
 
-    Every write of a run carries its epoch and raises `StaleEpoch` where that run has ended or is unknown. An epoch of None is a person's
-    hand, which needs no lease. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full disk raises `DiskFull`.
+    Every write of a run carries its epoch and raises `StaleEpoch` where that run has ended or is unknown. An
+    epoch of None is a person's hand, which needs no lease. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A
+    full disk raises `DiskFull`.
     """
 
     url: str  # as it may be shown: without a password
 
     @property
     def connection_url(self) -> str:
-        """The address that opens the same store in another process, its password included: for runs, never to be shown or kept."""
+        """The address that opens the same store in another process, its password included: for runs,
+        never to be shown or kept.
+        """
         return self.url
 
     # The seed's five: also usable by hand, outside any run.
 
     @abstractmethod
     def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
-        """Replace a job's rows of one pipeline, mark it completed, and return the file or URL that holds them; empty is a result."""
+        """Replace a job's rows of one pipeline, mark it completed, and return the file or URL that holds
+        them; empty is a result.
+        """
 
     @abstractmethod
     def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:
-        """Rows of a job's pipeline as flat dicts (`Annotation.to_data`), ordered by type, frame, time and id; follows links."""
+        """Rows of a job's pipeline as flat dicts (`Annotation.to_data`), ordered by type, frame, time and
+        id; follows links.
+        """
 
     @abstractmethod
     def annotation_exists(self, job_id: str, pipeline: str) -> bool:
-        """Whether the pipeline is complete for the job, empty or not; answered from an index, never by counting rows."""
+        """Whether the pipeline is complete for the job, empty or not; answered from an index, never by
+        counting rows.
+        """
 
     @abstractmethod
     def save_job_metadata(self, job: BatchJob) -> None:
@@ -140,7 +168,8 @@ class StorageBackend(Retention):
     def open_run(self, run: RunInfo) -> int:
         """Begin a run: returns its epoch, one more than any before it.
 
-        A process that begins its batch again, such as with a new crew, ends what it had begun before and takes over its leases.
+        A process that begins its batch again, such as with a new crew, ends what it had begun before and
+        takes over its leases.
         """
 
     @abstractmethod
@@ -149,9 +178,11 @@ class StorageBackend(Retention):
 
     @abstractmethod
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
-        """Take those of these keys that are free or a dead run's; returns all of them that this run holds now.
+        """Take those of these keys that are free or a dead run's; returns all of them that this run holds
+        now.
 
-        Never leased: what is complete, what failed as poisoned or cancelled (`KEPT_FAILED`), and what only paused jobs ask for.
+        Never leased: what is complete, what failed as poisoned or cancelled (`KEPT_FAILED`), and what only
+        paused jobs ask for.
         """
 
     @abstractmethod
@@ -160,18 +191,28 @@ class StorageBackend(Retention):
 
     @abstractmethod
     def holders(self, keys: Sequence[WorkKey]) -> dict[WorkKey, int]:
-        """Epoch of the run that each of these keys is leased to, whether it lives or not; those that are free are left out."""
+        """Epoch of the run that each of these keys is leased to, whether it lives or not; those that are
+        free are left out.
+        """
 
     @abstractmethod
     def batches(self) -> list[StoredBatch]:
         """Every run, newest first."""
 
     @abstractmethod
-    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None, starts: Sequence[PipelineStart] = ()) -> None:
-        """A sign of life, with news of tries by (chunk_id, number), of the run's progress (JSON) and of pipelines started; one transaction.
+    def record(
+        self,
+        epoch: int,
+        attempts: Sequence[Attempt],
+        progress: str | None = None,
+        starts: Sequence[PipelineStart] = (),
+    ) -> None:
+        """A sign of life, with news of tries by (chunk_id, number), of the run's progress (JSON) and of
+        pipelines started; one transaction.
 
-        A try that has ended is never moved again: events may come late, repeated and out of order. A pipeline that was started is running,
-        and so is its job, unless it has ended, is paused, or the run does not hold its key; `started_at` says since when.
+        A try that has ended is never moved again: events may come late, repeated and out of order. A pipeline
+        that was started is running, and so is its job, unless it has ended, is paused, or the run does not
+        hold its key; `started_at` says since when.
         """
 
     @abstractmethod
@@ -194,29 +235,36 @@ class StorageBackend(Retention):
 
     @abstractmethod
     def cancel(self, epoch: int | None, job_id: str) -> None:
-        """Call a job off: pipelines that have not ended are failed as cancelled, what was committed stays, nothing is asked any longer.
+        """Call a job off: pipelines that have not ended are failed as cancelled, what was committed stays,
+        nothing is asked any longer.
 
-        The leases of their keys and the leased tries of the video go, so that late commits are refused. Other jobs linked to these keys
-        follow. Raises `NotFound`.
+        The leases of their keys and the leased tries of the video go, so that late commits are refused. Other
+        jobs linked to these keys follow. Raises `NotFound`.
         """
 
     @abstractmethod
     def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
-        """Have failed pipelines tried again, however they failed (of these names, None: of any); returns how many.
+        """Have failed pipelines tried again, however they failed (of these names, None: of any); returns how
+        many.
 
-        They are pending without a reason, the tries of their videos are forgotten, each job counts a retry, and nothing is asked of it any
-        longer. Other jobs linked to the same keys follow. Raises `NotFound`.
+        They are pending without a reason, the tries of their videos are forgotten, each job counts a retry,
+        and nothing is asked of it any longer. Other jobs linked to the same keys follow. Raises `NotFound`.
         """
 
     @abstractmethod
-    def events(self, job_id: str) -> list[Event]:
-        """What happened to a job, by time: what the store noted, and how tries of its video's chunks ended. Raises `NotFound`."""
+    def events(self, job_id: str) -> list[JobEvent]:
+        """What happened to a job, by time: what the store noted, and how tries of its video's chunks ended.
+
+        Raises `NotFound`.
+        """
 
     # Videos, jobs, manifest.
 
     @abstractmethod
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
-        """What was probed before, by absolute path: the caller compares size and mtime before it trusts an entry."""
+        """What was probed before, by absolute path: the caller compares size and mtime before it trusts
+        an entry.
+        """
 
     @abstractmethod
     def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
@@ -224,7 +272,9 @@ class StorageBackend(Retention):
 
     @abstractmethod
     def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Ids of the videos that have each of these fingerprints, sorted; contents that are unknown are left out."""
+        """Ids of the videos that have each of these fingerprints, sorted; contents that are unknown are
+        left out.
+        """
 
     @abstractmethod
     def known_paths(self) -> dict[str, str]:
@@ -232,16 +282,20 @@ class StorageBackend(Retention):
 
     @abstractmethod
     def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
-        """Remember the paths of these as further paths of videos that are registered; the path that is shown of each stays."""
+        """Remember the paths of these as further paths of videos that are registered; the path that is
+        shown of each stays.
+        """
 
     @abstractmethod
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
-        """Insert or refresh videos and jobs, and lease what is to do of them, in one transaction; returns what another live run holds.
+        """Insert or refresh videos and jobs, and lease what is to do of them, in one transaction; returns
+        what another live run holds.
 
-        A job that is there keeps its created_at, its retry_count, its control and the pipelines that are complete; `BatchJob.status` and
-        its `pipeline_results` are taken over for the rest. A pipeline that another job of the same video completed with the same
-        config_hash is linked: its status becomes completed and `load_annotations` finds those rows. One that failed as poisoned or
-        cancelled stays so, with its message; one that another live run holds keeps its state; those of a paused job are pending.
+        A job that is there keeps its created_at, its retry_count, its control and the pipelines that are
+        complete; `BatchJob.status` and its `pipeline_results` are taken over for the rest. A pipeline that
+        another job of the same video completed with the same config_hash is linked: its status becomes
+        completed and `load_annotations` finds those rows. One that failed as poisoned or cancelled stays so,
+        with its message; one that another live run holds keeps its state; those of a paused job are pending.
         """
 
     @abstractmethod
@@ -258,44 +312,54 @@ class StorageBackend(Retention):
 
     @abstractmethod
     def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
-        """One transaction: for each, delete the rows of its frames, insert its rows, upsert its manifest line.
+        """One transaction: for each, delete the rows of its frames, insert its rows, upsert its manifest
+        line.
 
-        Committing the same chunk again changes nothing, nor does a late chunk of a key that is complete. Tries of these chunks that are
-        still leased end with it. Returns the frames committed so far, lost ones included, of each key touched.
+        Committing the same chunk again changes nothing, nor does a late chunk of a key that is complete.
+        Tries of these chunks that are still leased end with it. Returns the frames committed so far, lost
+        ones included, of each key touched.
 
-        Raises, with nothing written: `LeaseLost` where the run does not hold the key (of one that failed and that nobody holds since,
-        chunks that were in work are still kept); `StaleAttempt` where a chunk has been tried again since.
+        Raises, with nothing written: `LeaseLost` where the run does not hold the key (of one that failed and
+        that nobody holds since, chunks that were in work are still kept); `StaleAttempt` where a chunk has
+        been tried again since.
         """
 
     @abstractmethod
     def payloads(self, key: WorkKey) -> list[bytes]:
         """Payloads of all committed chunks of a key, in order; none once it is complete."""
 
-    def numbers(self, key: WorkKey) -> Numbers:
+    def numbers(self, key: WorkKey) -> FrameNumbers:
         """Payloads of all committed chunks of a key of pictures, joined in presentation order."""
-        return Numbers.joined(map(Numbers.from_bytes, self.payloads(key)))
+        return FrameNumbers.joined(map(FrameNumbers.from_bytes, self.payloads(key)))
 
     @abstractmethod
     def finish(self, epoch: int | None, outcome: Outcome) -> None:
-        """One transaction: replace the key's rows, drop its payloads if completed, and other configurations' rows unless `keep_runs`.
+        """One transaction: replace the key's rows, drop its payloads if completed, and other configurations'
+        rows unless `keep_runs`.
 
-        With `keep_complete` only what other configurations left unfinished goes. Sets the pipeline's and the job's status, count, digest
-        and times; every other job linked to the same key follows. The key's lease is given back. Other configurations that a live run holds
-        are left to it. Changes nothing where the key is complete; otherwise raises `LeaseLost` where the run does not hold it.
+        With `keep_complete` only what other configurations left unfinished goes. Sets the pipeline's and the
+        job's status, count, digest and times; every other job linked to the same key follows. The key's lease
+        is given back. Other configurations that a live run holds are left to it. Changes nothing where the
+        key is complete; otherwise raises `LeaseLost` where the run does not hold it.
         """
 
     @abstractmethod
     def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
         """Move these pipelines, and with them the job, to `pending` or `running`.
 
-        Complete ones and those that failed as poisoned or cancelled stay; raises `LeaseLost` where the run lacks one of the others.
+        Complete ones and those that failed as poisoned or cancelled stay; raises `LeaseLost` where the run
+        lacks one of the others.
         """
 
     # Reading.
 
     @abstractmethod
     def jobs(
-        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] | None = None,
     ) -> Iterator[BatchJob]:
         """Jobs with their pipelines, ordered by creation, then id; of `job_ids` those that there are."""
 
@@ -312,7 +376,9 @@ class StorageBackend(Retention):
         """Rows of one work key, ordered by type, frame, time, id."""
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
-        """Rows of these annotation types by work key and type; a type without rows is left out, and so is a key without any."""
+        """Rows of these annotation types by work key and type; a type without rows is left out, and so is
+        a key without any.
+        """
         counted = {key: _counts(self.annotations(key), kinds) for key in keys}
         return {key: counts for key, counts in counted.items() if counts}
 
@@ -322,7 +388,9 @@ class StorageBackend(Retention):
 
     @abstractmethod
     def put_identities(self, identities: Sequence[Identity]) -> None:
-        """Replace the identities of the collection as a whole; they are derived from embeddings, so no digest covers them."""
+        """Replace the identities of the collection as a whole; they are derived from embeddings, so no
+        digest covers them.
+        """
 
     @abstractmethod
     def identities(self) -> list[Identity]:
@@ -332,7 +400,8 @@ class StorageBackend(Retention):
     def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
         """Every annotation, embedding, job and pipeline state as plain objects: what a digest covers.
 
-        Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among them.
+        Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among
+        them.
         """
 
     @abstractmethod
@@ -357,4 +426,8 @@ def _counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, RowC
 
 
 def _length_s(row: Annotation) -> float:
-    return 0.0 if row.end_seconds is None or row.timestamp_seconds is None else row.end_seconds - row.timestamp_seconds
+    return (
+        0.0
+        if row.end_seconds is None or row.timestamp_seconds is None
+        else row.end_seconds - row.timestamp_seconds
+    )

@@ -1,6 +1,7 @@
 """Column types of both databases: in Python a value is the same whichever it comes from.
 
-SQLite keeps times, JSON, ids and states as text, as the seed writes them; PostgreSQL has types of its own for each.
+SQLite keeps times, JSON, ids and states as text, as the seed writes them; PostgreSQL has types of its own for
+each.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 POSTGRESQL: Final = "postgresql"
 
-WORDS: Final[TypeEngine[str]] = Text().with_variant(Text(collation="C"), POSTGRESQL)  # ordered by code point, as SQLite does
+WORDS: Final[TypeEngine[str]] = Text().with_variant(
+    Text(collation="C"), POSTGRESQL
+)  # ordered by code point, as SQLite does
 REAL_64: Final[TypeEngine[float]] = REAL().with_variant(Double(), POSTGRESQL)
-INTEGER_64: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's INTEGER has 64 bits
+INTEGER_64: Final[TypeEngine[int]] = BigInteger().with_variant(
+    Integer(), "sqlite"
+)  # SQLite's INTEGER has 64 bits
 
 
 _POSTGRES: Final[Dialect] = registry.load(POSTGRESQL)()
 
 
-class Moment(TypeDecorator[str]):
+class UtcDateTime(TypeDecorator[str]):
     """A time in UTC, to the second, as text `YYYY-MM-DD HH:MM:SS`; `timestamptz` in PostgreSQL."""
 
     impl = Text
@@ -42,7 +47,7 @@ class Moment(TypeDecorator[str]):
         return value.astimezone(UTC).strftime(TIME_FORM) if isinstance(value, datetime) else value
 
 
-class Json(TypeDecorator[str]):
+class JsonText(TypeDecorator[str]):
     """A JSON object or list as text; `jsonb` in PostgreSQL, which keeps its values but not its spelling.
 
     There the engine's `json_serializer` is given the text.
@@ -55,8 +60,11 @@ class Json(TypeDecorator[str]):
         return dialect.type_descriptor(JSONB(none_as_null=True) if dialect.name == POSTGRESQL else Text())
 
 
-class Id(TypeDecorator[str]):
-    """A UUID as text; `uuid` in PostgreSQL. What is no UUID is nobody's id there: it finds nothing, and cannot be stored."""
+class Uuid(TypeDecorator[str]):
+    """A UUID as text; `uuid` in PostgreSQL.
+
+    What is no UUID is nobody's id there: it finds nothing, and cannot be stored.
+    """
 
     impl = Text
     cache_ok = True
@@ -87,7 +95,7 @@ def in_postgresql(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def moment(text: str) -> datetime:
-    """The time that `Moment` is written as."""
+    """The time that `UtcDateTime` is written as."""
     return datetime.strptime(text, TIME_FORM).replace(tzinfo=UTC)
 
 

@@ -1,4 +1,6 @@
-"""What is to go from a store and what went: criteria, decisions, counts, and what a store has to do for them."""
+"""What is to go from a store and what went: criteria, decisions, counts, and what a store has to do for
+them.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,20 @@ if TYPE_CHECKING:
     from schemas.work.run import StoredBatch
 
 FORGOTTEN: Final = "(forgotten)"  # stands where a path was that nobody is to know any longer
-COLUMN_OF: Final = {PERSON: "person_id", FACE: "face_id", AUDIO: "speaker_id"}  # by which each pipeline tells people apart
+COLUMN_OF: Final = {
+    PERSON: "person_id",
+    FACE: "face_id",
+    AUDIO: "speaker_id",
+}  # by which each pipeline tells people apart
 
 Label = tuple[str, str]  # ("face_id", "face_0002")
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """Which jobs may go, by age and status, and down to how many bytes of the store; raises ValueError where nothing is asked."""
+    """Which jobs may go, by age and status, and down to how many bytes of the store; raises ValueError
+    where nothing is asked.
+    """
 
     older_than: timedelta | None = None
     statuses: frozenset[JobStatus] = frozenset()
@@ -33,13 +41,16 @@ class Criteria:
     def __post_init__(self) -> None:
         if self.older_than is None and not self.statuses and self.to_bytes is None:
             raise ValueError("an age, a status or a size is needed")
-        if (self.older_than is not None and self.older_than < timedelta(0)) or (self.to_bytes is not None and self.to_bytes < 0):
+        if (self.older_than is not None and self.older_than < timedelta(0)) or (
+            self.to_bytes is not None and self.to_bytes < 0
+        ):
             raise ValueError("an age and a size are at least 0")
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What a store holds at one moment. `held` are ids of jobs that a live run is at; bytes are estimates in a database, exact in files.
+    """What a store holds at one moment. `held` are ids of jobs that a live run is at; bytes are estimates in
+    a database, exact in files.
 
     `key_bytes` is what each work key takes, `video_bytes` what is known of each video beside that.
     """
@@ -57,7 +68,9 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """The decision: these jobs as they were seen, oldest first, and these runs; a store leaves those that have changed since."""
+    """The decision: these jobs as they were seen, oldest first, and these runs; a store leaves those that
+    have changed since.
+    """
 
     jobs: tuple[BatchJob, ...] = ()
     epochs: tuple[int, ...] = ()
@@ -67,7 +80,9 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class PersonIn:
-    """A person of one video by the id that a pipeline gave; `config_hash` is that of its result, None for the newest."""
+    """A person of one video by the id that a pipeline gave; `config_hash` is that of its result, None for
+    the newest.
+    """
 
     video_id: str
     label: str
@@ -88,7 +103,9 @@ class PersonIn:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What went, counted by table or kind of file, in words what could not be reached, and files around the store by their folder."""
+    """What went, counted by table or kind of file, in words what could not be reached, and files around
+    the store by their folder.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     left: tuple[str, ...] = ()
@@ -113,8 +130,9 @@ class Removed:
 class Retention(ABC):
     """The part of a store by which results go again.
 
-    Each call is one transaction; in files, one that was killed is carried out to its end by the next of them. Nothing that a live run is at
-    is touched: `prune` leaves it, the others raise `AtWork`. A dry run counts and changes nothing.
+    Each call is one transaction; in files, one that was killed is carried out to its end by the next of them.
+    Nothing that a live run is at is touched: `prune` leaves it, the others raise `AtWork`. A dry run counts
+    and changes nothing.
     """
 
     @abstractmethod
@@ -131,15 +149,21 @@ class Retention(ABC):
 
     @abstractmethod
     def forget_video(self, video_id: str, *, dry_run: bool = False) -> Removed:
-        """Remove every trace of a video; where something of others names its paths, `FORGOTTEN` takes their place."""
+        """Remove every trace of a video; where something of others names its paths, `FORGOTTEN` takes
+        their place.
+        """
 
     @abstractmethod
     def forget_persons(self, persons: Sequence[PersonIn], *, dry_run: bool = False) -> Removed:
-        """Remove rows and embeddings of persons and of who they are linked to; results keep their state, with new counts and digests.
+        """Remove rows and embeddings of persons and of who they are linked to; results keep their state, with
+        new counts and digests.
 
-        What is kept of work that has not ended cannot be split: its chunks of that kind go as a whole, and are done again.
+        What is kept of work that has not ended cannot be split: its chunks of that kind go as a whole, and
+        are done again.
         """
 
     @abstractmethod
     def finish_removal(self) -> Removed:
-        """Carry out what a removal that was cut off has left to do, so that no bytes of what went stay in the store's own files."""
+        """Carry out what a removal that was cut off has left to do, so that no bytes of what went stay in
+        the store's own files.
+        """

@@ -1,5 +1,5 @@
-"""The tables of every database store: the seed's four with our additional columns, and ours; column types are in
-`schemas.storage.column_types`.
+"""The tables of every database store: the seed's four with our additional columns, and ours; column types are
+in `schemas.storage.column_types`.
 """
 
 # Without the future import of annotations: that name is a table here.
@@ -8,7 +8,16 @@ from typing import Final
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, text
 from sqlalchemy.types import TypeEngine
 
-from schemas.storage.column_types import INTEGER_64, REAL_64, WORDS, Id, Json, Moment, state, utc_now
+from schemas.storage.column_types import (
+    INTEGER_64,
+    REAL_64,
+    WORDS,
+    JsonText,
+    UtcDateTime,
+    Uuid,
+    state,
+    utc_now,
+)
 
 metadata: Final = MetaData()
 
@@ -18,21 +27,23 @@ TRY_STATES: Final = ("leased", "failed", "lost", "killed")
 
 
 def _key(name: str, kind: TypeEngine[str], *arguments: ForeignKey) -> Column[str]:
-    """A primary key column as the seed writes it: without NOT NULL, which SQLite then leaves out of `table_info` as well."""
+    """A primary key column as the seed writes it: without NOT NULL, which SQLite then leaves out of
+    `table_info` as well.
+    """
     return Column(name, kind, *arguments, primary_key=True, nullable=True)
 
 
 jobs: Final = Table(
     "jobs",
     metadata,
-    _key("job_id", Id()),
+    _key("job_id", Uuid()),
     Column("video_path", WORDS, nullable=False),
     Column("video_id", WORDS, nullable=False),
     Column("status", state("job_status_enum", *JOB_STATES), nullable=False),
-    Column("config", Json, nullable=False),
-    Column("created_at", Moment, server_default=utc_now()),
-    Column("started_at", Moment),
-    Column("completed_at", Moment),
+    Column("config", JsonText, nullable=False),
+    Column("created_at", UtcDateTime, server_default=utc_now()),
+    Column("started_at", UtcDateTime),
+    Column("completed_at", UtcDateTime),
     Column("retry_count", Integer, server_default=text("0")),
     Column("error_message", WORDS),
     # ours
@@ -46,7 +57,12 @@ jobs: Final = Table(
     Index("idx_jobs_video", "video_id"),
     Index("idx_jobs_batch", "batch_id"),
     # every run asks each second whose jobs are to pause; hardly any is
-    Index("idx_jobs_control", "job_id", sqlite_where=text("control IS NOT NULL"), postgresql_where=text("control IS NOT NULL")),
+    Index(
+        "idx_jobs_control",
+        "job_id",
+        sqlite_where=text("control IS NOT NULL"),
+        postgresql_where=text("control IS NOT NULL"),
+    ),
 )
 
 pipelines: Final = Table(
@@ -62,17 +78,26 @@ pipelines: Final = Table(
 job_pipeline_status: Final = Table(
     "job_pipeline_status",
     metadata,
-    _key("job_id", Id(), ForeignKey("jobs.job_id")),
-    Column("pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), primary_key=True, nullable=True, autoincrement=False),
+    _key("job_id", Uuid(), ForeignKey("jobs.job_id")),
+    Column(
+        "pipeline_id",
+        Integer,
+        ForeignKey("pipelines.pipeline_id"),
+        primary_key=True,
+        nullable=True,
+        autoincrement=False,
+    ),
     Column("status", state("pipeline_status_enum", *RESULT_STATES), nullable=False),
-    Column("started_at", Moment),
-    Column("completed_at", Moment),
+    Column("started_at", UtcDateTime),
+    Column("completed_at", UtcDateTime),
     Column("annotation_count", Integer),
     Column("processing_time_seconds", REAL_64),
     Column("error_message", WORDS),
     # ours
     Column("config_hash", WORDS),
-    Column("digest", WORDS),  # canonical digest of the rows; set exactly when a result is stored, so an empty one counts too
+    Column(
+        "digest", WORDS
+    ),  # canonical digest of the rows; set exactly when a result is stored, so an empty one counts too
     Column("failure_kind", WORDS),
     Column("warning", WORDS),
     CheckConstraint(f"status IN {RESULT_STATES}").ddl_if(dialect="sqlite"),
@@ -81,13 +106,13 @@ job_pipeline_status: Final = Table(
 annotations: Final = Table(
     "annotations",
     metadata,
-    _key("annotation_id", Id()),
-    Column("job_id", Id, ForeignKey("jobs.job_id")),  # the job that last committed the row
+    _key("annotation_id", Uuid()),
+    Column("job_id", Uuid, ForeignKey("jobs.job_id")),  # the job that last committed the row
     Column("pipeline_id", Integer, ForeignKey("pipelines.pipeline_id")),
     Column("annotation_type", WORDS, nullable=False),
     Column("timestamp_seconds", REAL_64),
-    Column("data", Json, nullable=False),
-    Column("created_at", Moment, server_default=utc_now()),
+    Column("data", JsonText, nullable=False),
+    Column("created_at", UtcDateTime, server_default=utc_now()),
     Column("video_id", WORDS, nullable=False),
     Column("person_id", WORDS),
     Column("face_id", WORDS),
@@ -104,7 +129,9 @@ annotations: Final = Table(
     Column("config_hash", WORDS),
     Index("idx_annotations_video_timestamp", "video_id", "timestamp_seconds"),
     Index("idx_annotations_type_confidence", "annotation_type", "confidence"),
-    Index("idx_annotations_work", "video_id", "pipeline_id", "config_hash", "frame_number"),  # loading and replacing one result
+    Index(
+        "idx_annotations_work", "video_id", "pipeline_id", "config_hash", "frame_number"
+    ),  # loading and replacing one result
     Index("idx_annotations_job", "job_id"),  # also what the foreign key is checked by when a job is removed
 )
 
@@ -130,9 +157,13 @@ videos: Final = Table(
     Column("duration_seconds", REAL_64, nullable=False),
     Column("frame_index", LargeBinary, nullable=False),  # schemas.media.video.FrameIndex, compressed
     Column(
-        "sound", WORDS
-    ),  # schemas.media.audio.Sound as JSON, "null": there is none, "false": nobody looked; NULL: a version that did not
-    Column("details", WORDS),  # further facts of schemas.media.video.Video as JSON; NULL: a version that knew none
+        "sound",
+        WORDS,
+        # an AudioStream as JSON, "null": there is none, "false": nobody looked; NULL: a version that did not
+    ),
+    Column(
+        "details", WORDS
+    ),  # further facts of schemas.media.video.Video as JSON; NULL: a version that knew none
 )
 
 video_paths: Final = Table(
@@ -149,7 +180,9 @@ chunks: Final = Table(
     "chunks",
     metadata,
     Column("video_id", WORDS, primary_key=True),
-    Column("pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), primary_key=True, autoincrement=False),
+    Column(
+        "pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), primary_key=True, autoincrement=False
+    ),
     Column("config_hash", WORDS, primary_key=True),
     Column("first_frame", INTEGER_64, primary_key=True, autoincrement=False),
     Column("frame_count", INTEGER_64, nullable=False),
@@ -159,7 +192,9 @@ chunks: Final = Table(
     Column("checksum", WORDS, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("seconds", REAL_64, nullable=False),
-    Column("payload", LargeBinary),  # last, so that reading the manifest never touches it; NULL once the pipeline is complete
+    Column(
+        "payload", LargeBinary
+    ),  # last, so that reading the manifest never touches it; NULL once the pipeline is complete
 )
 
 runs: Final = Table(
@@ -169,12 +204,12 @@ runs: Final = Table(
     Column("batch_id", WORDS, nullable=False),
     Column("host", WORDS, nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("config", Json, nullable=False),
-    Column("inputs", Json, nullable=False),
-    Column("started_at", Moment, nullable=False),
-    Column("ended_at", Moment),
+    Column("config", JsonText, nullable=False),
+    Column("inputs", JsonText, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
     Column("outcome", WORDS),
-    Column("heartbeat_at", Moment),  # NULL: a version that had none
+    Column("heartbeat_at", UtcDateTime),  # NULL: a version that had none
     Column("progress", WORDS),  # what the run last said of itself, JSON
     Index("idx_runs_batch", "batch_id"),
 )
@@ -183,9 +218,13 @@ leases: Final = Table(
     "leases",
     metadata,
     Column("video_id", WORDS, primary_key=True),
-    Column("pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), primary_key=True, autoincrement=False),
+    Column(
+        "pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), primary_key=True, autoincrement=False
+    ),
     Column("config_hash", WORDS, primary_key=True),
-    Column("epoch", Integer, ForeignKey("runs.epoch"), nullable=False),  # the one run that may write what belongs to this key
+    Column(
+        "epoch", Integer, ForeignKey("runs.epoch"), nullable=False
+    ),  # the one run that may write what belongs to this key
     Index("idx_leases_epoch", "epoch"),
 )
 
@@ -197,8 +236,8 @@ attempts: Final = Table(
     Column("video_id", WORDS, nullable=False),
     Column("state", state("attempt_state_enum", *TRY_STATES), nullable=False),
     Column("worker", WORDS),
-    Column("started_at", Moment),
-    Column("heartbeat_at", Moment),
+    Column("started_at", UtcDateTime),
+    Column("heartbeat_at", UtcDateTime),
     Column("pipeline", WORDS),
     Column("failure_kind", WORDS),
     Column("error_message", WORDS),
@@ -211,8 +250,8 @@ job_events: Final = Table(
     "job_events",
     metadata,
     Column("event_id", Integer, primary_key=True),
-    Column("job_id", Id, ForeignKey("jobs.job_id"), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("job_id", Uuid, ForeignKey("jobs.job_id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("name", WORDS, nullable=False),
     Column("pipeline", WORDS),
     Column("message", WORDS),
@@ -223,7 +262,7 @@ job_events: Final = Table(
 embeddings: Final = Table(
     "embeddings",
     metadata,
-    Column("annotation_id", Id, primary_key=True),
+    Column("annotation_id", Uuid, primary_key=True),
     Column("video_id", WORDS, nullable=False),
     Column("pipeline_id", Integer, ForeignKey("pipelines.pipeline_id"), nullable=False),
     Column("config_hash", WORDS, nullable=False),
@@ -243,7 +282,7 @@ identities: Final = Table(
     Column("model", WORDS, nullable=False),
     Column("similarity", REAL_64, nullable=False),
     Column("first_seconds", REAL_64, nullable=False),
-    Column("created_at", Moment, server_default=utc_now()),
+    Column("created_at", UtcDateTime, server_default=utc_now()),
 )
 
 STORE_ID: Final = "store_id"  # rows of `meta` about the database itself, which go nowhere else
@@ -261,10 +300,12 @@ migration_ledger: Final = Table(  # what `vaengine migrate` brought here, sectio
     "migration_ledger",
     metadata,
     Column("kind", WORDS, primary_key=True),  # actors.transfer.unit.Unit
-    Column("unit", WORDS, primary_key=True),  # a digest of its name: of who withdraws no name stays, and yet they are not brought back
+    Column(
+        "unit", WORDS, primary_key=True
+    ),  # a digest of its name: of who withdraws no name stays, and yet they are not brought back
     Column("table_name", WORDS, primary_key=True),
     Column("row_count", INTEGER_64, nullable=False),
-    Column("digest", WORDS, nullable=False),  # actors.transfer.digest.Seal
+    Column("digest", WORDS, nullable=False),  # actors.transfer.digest.SectionDigest
     Column("source", WORDS, nullable=False),  # the id of the store that it came from
-    Column("moved_at", Moment, nullable=False),
+    Column("moved_at", UtcDateTime, nullable=False),
 )

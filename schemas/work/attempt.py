@@ -10,7 +10,9 @@ from typing import Final
 
 POISONED: Final = "poisoned"  # failure_kind of what was given up because it ends its process
 CANCELLED: Final = "cancelled"  # failure_kind of what a person called off
-KEPT_FAILED: Final = frozenset({POISONED, CANCELLED})  # a further run leaves these alone until they are asked for again
+KEPT_FAILED: Final = frozenset(
+    {POISONED, CANCELLED}
+)  # a further run leaves these alone until they are asked for again
 
 
 class AttemptState(StrEnum):
@@ -19,7 +21,8 @@ class AttemptState(StrEnum):
     LEASED = "leased"  # a worker holds the chunk, or held it when its run was killed
     FAILED = "failed"  # its worker said why
     LOST = "lost"  # the process that held it is gone, whoever's fault it was
-    KILLED = "killed"  # the process ended, or had to be ended, while it held this chunk alone: the chunk is to blame
+    # the process ended, or had to be ended, while it held this chunk alone: the chunk is to blame
+    KILLED = "killed"
 
 
 LEGAL_MOVES: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
@@ -32,7 +35,9 @@ LEGAL_MOVES: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a worker holds a chunk by: a later try has a higher `number`, and from then on this one's commit is refused."""
+    """What a worker holds a chunk by: a later try has a higher `number`, and from then on this one's
+    commit is refused.
+    """
 
     chunk_id: str
     video_id: str
@@ -41,9 +46,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one chunk. `number` counts a chunk's tries from 1, over all runs; together they are the `Token` of the lease.
+    """One try of one chunk. `number` counts a chunk's tries from 1, over all runs; together they are the
+    `Token` of the lease.
 
-    A committed chunk has no leased try: its manifest line says all there is to say. `worker` is "host:pid". Times are UTC.
+    A committed chunk has no leased try: its manifest line says all there is to say. `worker` is "host:pid".
+    Times are UTC.
     """
 
     chunk_id: str

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.work.attempt import Token
 from schemas.work.chunk import WorkKey, scope
 
 
 @dataclass(frozen=True, slots=True)
-class SoundBlock:
-    """Samples `[first, stop)` of one file's sound, a unit of work; blocks begin at multiples of `BLOCK_SAMPLES`.
+class AudioBlock:
+    """Samples `[first, stop)` of one file's sound, a unit of work; blocks begin at multiples of
+    `BLOCK_SAMPLES`.
 
     A block is responsible for everything that begins in it and may listen beyond both ends.
     """
 
     path: str
-    sound: Sound
+    sound: AudioStream
     key: WorkKey
     first: int
     stop: int
@@ -25,7 +26,9 @@ class SoundBlock:
 
     def __post_init__(self) -> None:
         if not 0 <= self.first < self.stop <= self.sound.samples:
-            raise ValueError(f"a block lies within its sound: [{self.first}, {self.stop}) of {self.sound.samples}")
+            raise ValueError(
+                f"a block lies within its sound: [{self.first}, {self.stop}) of {self.sound.samples}"
+            )
 
     @property
     def chunk_id(self) -> str:

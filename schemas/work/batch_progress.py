@@ -1,4 +1,6 @@
-"""How far a batch is, as plain values: counts, shares, pace and what is left, of the batch and of each of its pipelines."""
+"""How far a batch is, as plain values: counts, shares, pace and what is left, of the batch and of each of
+its pipelines.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ INTERRUPTED: Final = "interrupted"  # as shown; a store has no such word, since 
 class ProgressCounts:
     """Jobs, or one pipeline of each, by state, and how fast they go.
 
-    `average_s` is the mean time from start to end of what this run finished, `jobs_per_hour` and `eta_s` (seconds left) are by its pace.
-    None stands for what is unknown: before the first has ended, or while more videos are still looked for.
+    `average_s` is the mean time from start to end of what this run finished, `jobs_per_hour` and `eta_s`
+    (seconds left) are by its pace. None stands for what is unknown: before the first has ended, or while more
+    videos are still looked for.
     """
 
     pending: int = 0
@@ -50,26 +53,40 @@ class ProgressCounts:
     def to_dict(self) -> dict[str, Any]:
         """As a flat JSON object."""
         counts = {one.name: getattr(self, one.name) for one in fields(ProgressCounts)}
-        return {**counts, "total": self.total, "success_rate": self.success_rate, "failure_rate": self.failure_rate}
+        return {
+            **counts,
+            "total": self.total,
+            "success_rate": self.success_rate,
+            "failure_rate": self.failure_rate,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineCounts(ProgressCounts):
-    """One pipeline of every job. `processing_s` is decode and model time of all that completed, `annotations` their rows."""
+    """One pipeline of every job.
+
+    `processing_s` is decode and model time of all that completed, `annotations` their rows.
+    """
 
     annotations: int = 0
     processing_s: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        return {**ProgressCounts.to_dict(self), "annotations": self.annotations, "processing_s": self.processing_s}
+        return {
+            **ProgressCounts.to_dict(self),
+            "annotations": self.annotations,
+            "processing_s": self.processing_s,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """A batch at the moment `taken_at`. Times are UTC, `duration_s` is what its runs took, pauses between them left out.
+    """A batch at the moment `taken_at`. Times are UTC, `duration_s` is what its runs took, pauses between
+    them left out.
 
-    `state` is "running", "silent" where its process is there but gives no sign of life, "completed", "failed", "stopped", or "interrupted"
-    where its process is gone. With `more_expected` further videos may still become jobs. `ended_at` is None until it is over.
+    `state` is "running", "silent" where its process is there but gives no sign of life, "completed",
+    "failed", "stopped", or "interrupted" where its process is gone. With `more_expected` further videos may
+    still become jobs. `ended_at` is None until it is over.
     """
 
     batch_id: str

@@ -27,7 +27,9 @@ class WorkKey:
 
 
 def scope(keys: Iterable[WorkKey]) -> str:
-    """A mark that tells the same stretch for other pipelines apart: what one of them did to a process is not held against others."""
+    """A mark that tells the same stretch for other pipelines apart: what one of them did to a process is
+    not held against others.
+    """
     named = ",".join(f"{key.pipeline}={key.config_hash}" for key in sorted(keys))
     return f"~{zlib.crc32(named.encode()) & 0xFFFF:04x}"
 
@@ -36,9 +38,10 @@ def scope(keys: Iterable[WorkKey]) -> str:
 class Sampling:
     """Which frames travel to the model of a pipeline, and how large.
 
-    A frame is sampled when it is the first shown in its interval of 1/`fps` seconds since the first frame. `width` x `height` is the size
-    of the tensor in pixels, chosen once per video so that every chunk agrees. `filter` is how pictures are made smaller: `area` averages
-    all pixels that fall into one, `linear` reads four, as OpenCV does for the pictures that neural detectors are trained on.
+    A frame is sampled when it is the first shown in its interval of 1/`fps` seconds since the first frame.
+    `width` x `height` is the size of the tensor in pixels, chosen once per video so that every chunk agrees.
+    `filter` is how pictures are made smaller: `area` averages all pixels that fall into one, `linear` reads
+    four, as OpenCV does for the pictures that neural detectors are trained on.
     """
 
     pipeline: str
@@ -50,15 +53,18 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSpec:
-    """Frames `[first_frame, first_frame + frame_count)` of a video, shown in `[start_pts, end_pts)`; tiny, so it can be sent anywhere.
+    """Frames `[first_frame, first_frame + frame_count)` of a video, shown in `[start_pts, end_pts)`; tiny, so
+    it can be sent anywhere.
 
-    `pts` int64 holds the presentation time of every frame of the chunk, preceded by that of the frame before (`before` = 1) unless
-    the chunk begins the video. It is empty where the index is not exact: then the chunk is the whole video, counted as it is decoded.
-    `seek_pts` is the governing keyframe, None to read from the start. `keys` are the pipelines that still need this stretch. Where not
-    `every_frame` only sampled ones are needed: no scene scores are made, and the others may be left undecoded. `keyframes` int64 are
-    the times of those within the chunk, after its first frame, at which decoding may begin anew; none: nowhere. `backend` decodes it.
-    Where the index is not exact, `estimates` int64 are the times of the pictures in the order in which they come out; they hold for what
-    pictures do not tell themselves, and for all where those times are `made_up`.
+    `pts` int64 holds the presentation time of every frame of the chunk, preceded by that of the frame before
+    (`before` = 1) unless the chunk begins the video. It is empty where the index is not exact: then the chunk
+    is the whole video, counted as it is decoded. `seek_pts` is the governing keyframe, None to read from the
+    start. `keys` are the pipelines that still need this stretch. Where not `every_frame` only sampled ones
+    are needed: no scene scores are made, and the others may be left undecoded. `keyframes` int64 are the
+    times of those within the chunk, after its first frame, at which decoding may begin anew; none: nowhere.
+    `backend` decodes it. Where the index is not exact, `estimates` int64 are the times of the pictures in the
+    order in which they come out; they hold for what pictures do not tell themselves, and for all where those
+    times are `made_up`.
     """
 
     video_id: str
@@ -88,9 +94,13 @@ class ChunkSpec:
 
     def __post_init__(self) -> None:
         if self.frame_count < 1 or self.end_pts <= self.start_pts:
-            raise ValueError(f"a chunk needs frames: {self.frame_count} in [{self.start_pts}, {self.end_pts})")
+            raise ValueError(
+                f"a chunk needs frames: {self.frame_count} in [{self.start_pts}, {self.end_pts})"
+            )
         if len(self.pts) not in (0, self.frame_count + self.before):
-            raise ValueError(f"{len(self.pts)} times for {self.frame_count} frames and {self.before} before them")
+            raise ValueError(
+                f"{len(self.pts)} times for {self.frame_count} frames and {self.before} before them"
+            )
 
     @property
     def chunk_id(self) -> str:

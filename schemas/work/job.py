@@ -24,20 +24,31 @@ class JobStatus(StrEnum):
 
 
 LEGAL_MOVES: Mapping[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.FAILED, JobStatus.COMPLETED}),
-    JobStatus.RUNNING: frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.RETRYING}),
-    JobStatus.RETRYING: frozenset({JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}),
-    JobStatus.FAILED: frozenset({JobStatus.RETRYING, JobStatus.RUNNING, JobStatus.PENDING, JobStatus.COMPLETED}),
-    JobStatus.COMPLETED: frozenset({JobStatus.RUNNING, JobStatus.PENDING}),  # only when its input or configuration changed
+    JobStatus.PENDING: frozenset(
+        {JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.FAILED, JobStatus.COMPLETED}
+    ),
+    JobStatus.RUNNING: frozenset(
+        {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING, JobStatus.RETRYING}
+    ),
+    JobStatus.RETRYING: frozenset(
+        {JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.PENDING}
+    ),
+    JobStatus.FAILED: frozenset(
+        {JobStatus.RETRYING, JobStatus.RUNNING, JobStatus.PENDING, JobStatus.COMPLETED}
+    ),
+    JobStatus.COMPLETED: frozenset(
+        {JobStatus.RUNNING, JobStatus.PENDING}
+    ),  # only when its input or configuration changed
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """How one pipeline of one job stands. `seconds` is decode and model time, not wall time; `digest` that of its rows.
+    """How one pipeline of one job stands. `seconds` is decode and model time, not wall time; `digest` that of
+    its rows.
 
-    `started_at` is when its first chunk was begun, None before that. It stays when a stopped or killed run is resumed; a pipeline that is
-    tried again after a failure, or done anew, starts anew.
+    `started_at` is when its first chunk was begun, None before that. It stays when a stopped or killed run is
+    resumed; a pipeline that is tried again after a failure, or done anew, starts anew.
     """
 
     pipeline: str
@@ -57,7 +68,8 @@ class PipelineResult:
 class BatchJob:
     """One video with one configuration, as asked for.
 
-    `started_at` is when its first chunk was begun, None before that; it starts anew only where each of its pipelines does.
+    `started_at` is when its first chunk was begun, None before that; it starts anew only where each of its
+    pipelines does.
     """
 
     job_id: str
@@ -98,7 +110,8 @@ def job_error(results: Mapping[str, PipelineResult]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class VideoOutcome:
-    """One line of a report. `outcome` is completed, skipped (all was there already), failed or pending (stopped before).
+    """One line of a report. `outcome` is completed, skipped (all was there already), failed or pending
+    (stopped before).
 
     `video_id` is empty where the run was stopped before it looked at the file.
     """
@@ -169,7 +182,9 @@ class BatchReport:
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object; times are ISO 8601."""
         counts = {name: self.count(name) for name in ("completed", "skipped", "failed", "pending")}
-        rates = {name: getattr(self, name) for name in ("success_rate", "duration_s", "eta_s", "jobs_per_hour")}
+        rates = {
+            name: getattr(self, name) for name in ("success_rate", "duration_s", "eta_s", "jobs_per_hour")
+        }
         return {**plain(self), **counts, "total": len(self.outcomes), **rates}
 
 
@@ -177,8 +192,9 @@ class BatchReport:
 class BatchStatus:
     """Jobs of a store by state.
 
-    `interrupted` jobs were in work when their run died, and nobody is at work on them. Times and pace are those of its
-    newest batch, UTC and as in `BatchProgress`; two that count the same are equal whatever these are.
+    `interrupted` jobs were in work when their run died, and nobody is at work on them. Times and pace are
+    those of its newest batch, UTC and as in `BatchProgress`; two that count the same are equal whatever these
+    are.
     """
 
     pending: int = 0

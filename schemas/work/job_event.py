@@ -15,8 +15,11 @@ class Control(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One line of a job's log. `name` is what happened: registered, attempt, completed, failed, pause, cancel, retry, ..."""
+class JobEvent:
+    """One line of a job's log.
+
+    `name` is what happened: registered, attempt, completed, failed, pause, cancel, retry, ...
+    """
 
     job_id: str
     at: datetime

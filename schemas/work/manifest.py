@@ -16,14 +16,17 @@ from schemas.work.chunk import WorkKey
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """All that is kept of a stretch of frames once the pictures are gone; pieces in presentation order can be joined.
+class FrameNumbers:
+    """All that is kept of a stretch of frames once the pictures are gone; pieces in presentation order can be
+    joined.
 
-    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame; the score is the content difference
-    to the next frame that can be decoded (0 for a video's last): a chunk sees that one by reading on into a keyframe, where the frame
-    before its own first one would cost a whole GOP. `sampled` int64 are the frame numbers that a model has seen, boxes or none.
-    `box_frames` int64, `xyxy` N x 4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then
-    by rank; so have `keypoints` N x K x 3 float64 (x, y, score), `embeddings` N x D float32 and `traits` N x T float64, as in `Detections`.
+    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame; the score
+    is the content difference to the next frame that can be decoded (0 for a video's last): a chunk sees that
+    one by reading on into a keyframe, where the frame before its own first one would cost a whole GOP.
+    `sampled` int64 are the frame numbers that a model has seen, boxes or none. `box_frames` int64, `xyxy` N x
+    4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then by
+    rank; so have `keypoints` N x K x 3 float64 (x, y, score), `embeddings` N x D float32 and `traits` N x T
+    float64, as in `Detections`.
     """
 
     frame_numbers: Ints
@@ -38,14 +41,16 @@ class Numbers:
     traits: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     @classmethod
-    def none(cls) -> Numbers:
+    def none(cls) -> FrameNumbers:
         ints, floats = np.zeros(0, np.int64), np.zeros(0)
         return cls(ints, ints, floats, ints, ints, np.zeros((0, 4)), floats)
 
     @classmethod
-    def joined(cls, pieces: Iterable[Numbers]) -> Numbers:
+    def joined(cls, pieces: Iterable[FrameNumbers]) -> FrameNumbers:
         """Pieces in presentation order as one."""
-        columns = zip(*([getattr(piece, f.name) for f in fields(cls)] for piece in (cls.none(), *pieces)), strict=True)
+        columns = zip(
+            *([getattr(piece, f.name) for f in fields(cls)] for piece in (cls.none(), *pieces)), strict=True
+        )
         return cls(*(joined(column) for column in columns))
 
     def to_bytes(self) -> bytes:
@@ -55,7 +60,7 @@ class Numbers:
         return buffer.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Numbers:
+    def from_bytes(cls, data: bytes) -> FrameNumbers:
         with np.load(io.BytesIO(data)) as stored:
             return cls(**{f.name: stored[f.name] for f in fields(cls) if f.name in stored})
 
@@ -71,7 +76,8 @@ class Numbers:
 class ManifestLine:
     """What the store remembers of one committed chunk of one pipeline.
 
-    Frames are `[first_frame, first_frame + frame_count)`; of sound they are samples, at 16 kHz since its beginning.
+    Frames are `[first_frame, first_frame + frame_count)`; of sound they are samples, at 16 kHz since its
+    beginning.
     """
 
     key: WorkKey
@@ -87,10 +93,16 @@ class ManifestLine:
 
 @dataclass(frozen=True, slots=True)
 class ChunkCommit:
-    """A manifest line with what it stands for: rows to store and the numbers the finalizer will need again."""
+    """A manifest line with what it stands for: rows to store and the numbers the finalizer will need
+    again.
+    """
 
     line: ManifestLine
     job_id: str
-    annotations: tuple[Annotation, ...] = field(repr=False)  # provisional rows, e.g. boxes without a track yet
+    annotations: tuple[Annotation, ...] = field(
+        repr=False
+    )  # provisional rows, e.g. boxes without a track yet
     payload: bytes = field(repr=False)  # Numbers.to_bytes() of pictures, Heard.to_bytes() of sound
-    chunk_id: str = ""  # with `line.attempt` the token of the try it comes from; "": of none that anybody watches
+    chunk_id: str = (
+        ""  # with `line.attempt` the token of the try it comes from; "": of none that anybody watches
+    )

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from schemas.inference.detections import Detections
-from schemas.inference.transcript import Heard
+from schemas.inference.transcript import AudioAnalysis
 from schemas.media.frames import Floats, FrameBatch, Ints
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a chunk, or one pipeline of it, gave no result: `kind` as in the store, `message` one line, `transient` if another try may do."""
+class ChunkFailure:
+    """Why a chunk, or one pipeline of it, gave no result: `kind` as in the store, `message` one line,
+    `transient` if another try may do.
+    """
 
     kind: str
     message: str
@@ -28,8 +30,10 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class FramesPiece:
-    """Some sampled pictures of a chunk for the model of one pipeline; all pieces of a chunk are numbered from 0."""
+class FramesMessage:
+    """Some sampled pictures of a chunk for the model of one pipeline; all pieces of a chunk are numbered
+    from 0.
+    """
 
     chunk_id: str
     video_id: str
@@ -40,8 +44,10 @@ class FramesPiece:
 
 
 @dataclass(frozen=True, slots=True)
-class BoxesPiece:
-    """What a model saw in a `FramesPiece`: one `Detections` per picture, in displayed pixels, or why there is none."""
+class DetectionsMessage:
+    """What a model saw in a `FramesMessage`: one `Detections` per picture, in displayed pixels, or why
+    there is none.
+    """
 
     chunk_id: str
     video_id: str
@@ -50,7 +56,7 @@ class BoxesPiece:
     frame_numbers: Ints
     detections: tuple[Detections, ...]
     model_s: float = 0.0
-    failure: Failure | None = None
+    failure: ChunkFailure | None = None
     attempt: int = 1
 
 
@@ -58,7 +64,8 @@ class BoxesPiece:
 class ChunkEnd:
     """A decoded chunk's numbers, and how many pieces belong to it.
 
-    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame. `cancelled`: left because the run stops.
+    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame.
+    `cancelled`: left because the run stops.
     """
 
     spec: ChunkSpec
@@ -69,7 +76,7 @@ class ChunkEnd:
     lost: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     decode_s: float = 0.0
-    failure: Failure | None = None
+    failure: ChunkFailure | None = None
     cancelled: bool = False
 
     @property
@@ -81,10 +88,10 @@ class ChunkEnd:
 class BlockEnd:
     """What was heard in a block of sound, or why nothing was. `cancelled`: left because the run stops."""
 
-    block: SoundBlock
-    heard: Heard | None = None
+    block: AudioBlock
+    heard: AudioAnalysis | None = None
     seconds: float = 0.0
-    failure: Failure | None = None
+    failure: ChunkFailure | None = None
     cancelled: bool = False
 
     @property
@@ -95,8 +102,10 @@ class BlockEnd:
 Row = dict[str, Any]
 
 
-def to_row(value: FramesPiece | ChunkEnd) -> Row:
-    """A Ray Data row: `meta` is the pickled value, `pixels` the pictures as plain bytes, so that no column is ragged."""
+def to_row(value: FramesMessage | ChunkEnd) -> Row:
+    """A Ray Data row: `meta` is the pickled value, `pixels` the pictures as plain bytes, so that no
+    column is ragged.
+    """
     if isinstance(value, ChunkEnd):
         return {"meta": pickle.dumps(value), "pixels": b""}
     pixels = value.frames.pixels
@@ -104,12 +113,12 @@ def to_row(value: FramesPiece | ChunkEnd) -> Row:
     return {"meta": pickle.dumps((bare, pixels.shape)), "pixels": pixels.tobytes()}
 
 
-def from_row(row: Mapping[str, Any]) -> FramesPiece | ChunkEnd:
+def from_row(row: Mapping[str, Any]) -> FramesMessage | ChunkEnd:
     """The reverse of `to_row`; the pictures are a read-only view of the row's bytes."""
     value = pickle.loads(row["meta"])
     if isinstance(value, ChunkEnd):
         return value
-    bare: FramesPiece = value[0]
+    bare: FramesMessage = value[0]
     shape: tuple[int, ...] = value[1]
     pixels = np.frombuffer(row["pixels"], np.uint8).reshape(shape)
     return replace(bare, frames=replace(bare.frames, pixels=pixels))

@@ -64,13 +64,20 @@ class Snapshot:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at the pace since work started, weighted by duration; None until something of each kind is done or while probing."""
-        left = [self._left_s(self.video_s_done, self.video_s_total), self._left_s(self.sound_s_done, self.sound_s_total)]
+        """Seconds left at the pace since work started, weighted by duration; None until something of each
+        kind is done or while probing.
+        """
+        left = [
+            self._left_s(self.video_s_done, self.video_s_total),
+            self._left_s(self.sound_s_done, self.sound_s_total),
+        ]
         known = [one for one in left if one is not None]
         return None if self.probing or len(known) < len(left) or not self.realtime_factor else max(known)
 
     def _left_s(self, done_s: float, total_s: float) -> float | None:
-        """Pictures and sound are worked on side by side, each at its own pace; 0 where there is nothing of a kind."""
+        """Pictures and sound are worked on side by side, each at its own pace; 0 where there is nothing
+        of a kind.
+        """
         if total_s <= 0:
             return 0.0
         return max(0.0, total_s - done_s) * self.working_s / done_s if done_s > 0 else None
@@ -78,8 +85,8 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PlannedVideo:
-    """A video with work in this run: `frames` still to do of each pipeline (seconds of one that listens); `decoded` frames, `video_s`
-    seconds of pictures and `sound_s` of sound to read for them."""
+    """A video with work in this run: `frames` still to do of each pipeline (seconds of one that listens);
+    `decoded` frames, `video_s` seconds of pictures and `sound_s` of sound to read for them."""
 
     video_id: str
     frames: Mapping[WorkKey, int]
@@ -109,8 +116,10 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A worker in the middle of something about these chunks, last heard of `silent_s` seconds ago; `stalled` where that is too long."""
+class WorkerCall:
+    """A worker in the middle of something about these chunks, last heard of `silent_s` seconds ago;
+    `stalled` where that is too long.
+    """
 
     worker: Worker
     chunk_ids: tuple[str, ...]

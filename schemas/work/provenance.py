@@ -1,4 +1,6 @@
-"""What made a result: kept in the configuration of its job, in the `info` of its COCO-shaped document, and told in few words."""
+"""What made a result: kept in the configuration of its job, in the `info` of its COCO-shaped document,
+and told in few words.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +19,24 @@ _DIGESTS: Final = ("weights_sha256", "pack_sha256", "model_sha256")
 def info_of(job: BatchJob, pipeline: str) -> dict[str, Any]:
     """`configuration`, `preset` and `model` of one pipeline's result; what the job does not tell is None.
 
-    `model` is the file's name and its sha256. A job that was saved by hand has one configuration for all of its pipelines.
+    `model` is the file's name and its sha256. A job that was saved by hand has one configuration for all of
+    its pipelines.
     """
-    parts = {section: _mapping(job.config.get(section)).get(pipeline) for section in ("pipelines", "presets", "models")}
-    return {"configuration": parts["pipelines"] or dict(job.config), "preset": parts["presets"], "model": parts["models"]}
+    parts = {
+        section: _mapping(job.config.get(section)).get(pipeline)
+        for section in ("pipelines", "presets", "models")
+    }
+    return {
+        "configuration": parts["pipelines"] or dict(job.config),
+        "preset": parts["presets"],
+        "model": parts["models"],
+    }
 
 
 def provenance_of(pipeline: str, info: Mapping[str, Any]) -> Provenance:
-    """What is known of: `preset`, `detector`, `model` (a file's, pack's or folder's name), `sha256`, `runtime`, `device`, `precision`,
-    `tracker`, `speakers` and `events` (the names of their models), in this order."""
+    """What is known of: `preset`, `detector`, `model` (a file's, pack's or folder's name), `sha256`,
+    `runtime`, `device`, `precision`, `tracker`, `speakers` and `events` (the names of their models), in this
+    order."""
     model, own = _mapping(info.get("model")), own_settings(pipeline, info.get("configuration"))
     known = {
         "preset": info.get("preset"),
@@ -42,9 +53,15 @@ def provenance_of(pipeline: str, info: Mapping[str, Any]) -> Provenance:
 
 
 def sample_fps(pipeline: str, info: Mapping[str, Any], video_fps: float) -> float | None:
-    """How many frames a second a pipeline really looked at, of a video of `video_fps`; None where the configuration does not say."""
+    """How many frames a second a pipeline really looked at, of a video of `video_fps`; None where the
+    configuration does not say.
+    """
     asked = own_settings(pipeline, info.get("configuration")).get("sample_fps")
-    return min(float(asked), video_fps) if isinstance(asked, int | float) and asked > 0 and video_fps > 0 else None
+    return (
+        min(float(asked), video_fps)
+        if isinstance(asked, int | float) and asked > 0 and video_fps > 0
+        else None
+    )
 
 
 def own_settings(pipeline: str, configuration: object) -> Mapping[str, Any]:

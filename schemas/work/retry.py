@@ -1,4 +1,6 @@
-"""What is worth another try, how long to wait for it, and when enough is enough: arithmetic over plain values."""
+"""What is worth another try, how long to wait for it, and when enough is enough: arithmetic over plain
+values.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,17 @@ TRANSIENT: Final[Mapping[str, str]] = {  # kind of failure -> section of `recove
 }
 PERMANENT: Final = frozenset({
     *("usage", "would_replace", "weights"),
-    *("video", "empty_file", "not_a_video", "no_video_stream", "no_video_track", "no_sound_stream", "unknown_coding", "no_frames"),
+    *("video", "empty_file", "not_a_video", "no_video_stream", "no_video_track", "no_sound_stream"),
+    *("unknown_coding", "no_frames"),
     *("unreadable", "file_name", "no_such_track", "changed"),
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
     *("internal", "model", "not_started"),
     *(POISONED, CANCELLED),
 })  # fmt: skip
-BLAMED: Final = frozenset({CRASH, TIMEOUT})  # the process ended, or had to be ended, because of the chunk that it held alone
+BLAMED: Final = frozenset(
+    {CRASH, TIMEOUT}
+)  # the process ended, or had to be ended, because of the chunk that it held alone
 
 _MOST_DOUBLINGS: Final = 1000  # 2.0 ** 1024 is no float any more
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -64,7 +69,10 @@ class RetryStrategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Delays between tries, in seconds, and how many tries there are. `jitter` is a share of the delay, 0..1."""
+    """Delays between tries, in seconds, and how many tries there are.
+
+    `jitter` is a share of the delay, 0..1.
+    """
 
     strategy: RetryStrategy
     delay_s: float
@@ -74,16 +82,22 @@ class Backoff:
 
     def __post_init__(self) -> None:
         if not (0 <= self.delay_s < float("inf") and 0 <= self.max_delay_s < float("inf")):
-            raise ValueError(f"a delay is finite and not negative: {self.delay_s}, at most {self.max_delay_s}")
+            raise ValueError(
+                f"a delay is finite and not negative: {self.delay_s}, at most {self.max_delay_s}"
+            )
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter is a share, 0 to 1, not {self.jitter}")
         if self.attempts < 1:
             raise ValueError(f"there is at least one try, not {self.attempts}")
 
     def after(self, attempt: int, random01: float) -> float:
-        """Seconds to wait after try number `attempt` (from 1) has failed; `random01` in 0..1 says where in the jitter's spread."""
+        """Seconds to wait after try number `attempt` (from 1) has failed; `random01` in 0..1 says where
+        in the jitter's spread.
+        """
         if attempt < 1 or not 0 <= random01 <= 1:
-            raise ValueError(f"tries are counted from 1 and chance lies in 0..1, not {attempt} and {random01}")
+            raise ValueError(
+                f"tries are counted from 1 and chance lies in 0..1, not {attempt} and {random01}"
+            )
         spread = 1 + self.jitter * (2 * random01 - 1)
         return min(min(self.delay_s * self._growth(attempt), self.max_delay_s) * spread, self.max_delay_s)
 
@@ -117,7 +131,9 @@ Decision = Retry | GiveUp
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What `recovery` of the settings comes to: one `Backoff` for each section of `TRANSIENT`, and the budget of a job."""
+    """What `recovery` of the settings comes to: one `Backoff` for each section of `TRANSIENT`, and the
+    budget of a job.
+    """
 
     backoffs: Mapping[str, Backoff]
     job_attempts: int
@@ -130,7 +146,9 @@ class RetryPolicy:
     def of(cls, recovery: RecoverySettings) -> RetryPolicy:
         """The policy that settings ask for."""
         sections = sorted(set(TRANSIENT.values()))
-        return cls({name: _backoff(recovery, getattr(recovery, name)) for name in sections}, recovery.job_attempts)
+        return cls(
+            {name: _backoff(recovery, getattr(recovery, name)) for name in sections}, recovery.job_attempts
+        )
 
     def backoff(self, kind: str) -> Backoff:
         """Delays and budget of a transient kind; raises `KeyError` for any other."""
@@ -152,23 +170,31 @@ class RetryPolicy:
     ) -> Decision:
         """What to do after a try failed with `kind`; both counts include that try.
 
-        `message` is what it said; `killed`: its process ended, or was ended, while it held this chunk alone. A kind that is not
-        transient, known or not, is given up at once.
+        `message` is what it said; `killed`: its process ended, or was ended, while it held this chunk alone.
+        A kind that is not transient, known or not, is given up at once.
         """
         last = _last(kind, message)
         if kind not in TRANSIENT:
             return GiveUp(_line(message) or f"{kind} is not worth another try", kind)
         if attempts_of_chunk >= self.backoff(kind).attempts:
             to_blame = kind in BLAMED or (kind == OUT_OF_MEMORY and killed)
-            return GiveUp(f"given up after {_tries(attempts_of_chunk)}, the last ended with {last}", POISONED if to_blame else kind)
+            return GiveUp(
+                f"given up after {_tries(attempts_of_chunk)}, the last ended with {last}",
+                POISONED if to_blame else kind,
+            )
         if failed_attempts_of_job >= self.job_attempts:
-            spent = f"{failed_attempts_of_job} failed tries of its chunks (recovery.job_attempts={self.job_attempts})"
+            spent = (
+                f"{failed_attempts_of_job} failed tries of its chunks "
+                f"(recovery.job_attempts={self.job_attempts})"
+            )
             return GiveUp(f"given up with its job after {spent}, the last ended with {last}", kind)
         return Retry(self.delay_s(kind, attempts_of_chunk, random01))
 
 
 def kind_of(error: BaseException) -> str:
-    """The kind of failure an exception stands for; what says nothing of itself is internal, a fault that another try only repeats."""
+    """The kind of failure an exception stands for; what says nothing of itself is internal, a fault that
+    another try only repeats.
+    """
     if isinstance(error, VaengineError):
         return error.kind
     if isinstance(cause := getattr(error, "cause", None), BaseException):  # Ray wraps what a task raised
@@ -187,7 +213,13 @@ def _backoff(usual: RecoverySettings, own: KindRecovery) -> Backoff:
         return float(getattr(usual, name) if value is None else value)
 
     strategy = RetryStrategy(own.strategy or usual.strategy)
-    return Backoff(strategy, chosen("delay_seconds"), chosen("max_delay_seconds"), chosen("jitter"), int(chosen("attempts")))
+    return Backoff(
+        strategy,
+        chosen("delay_seconds"),
+        chosen("max_delay_seconds"),
+        chosen("jitter"),
+        int(chosen("attempts")),
+    )
 
 
 def _last(kind: str, message: str) -> str:

@@ -73,7 +73,9 @@ def test_a_driver_killed_at_any_moment_leaves_a_store_that_the_same_command_comp
 
 
 @pytest.mark.parametrize("role", ["FlatMap", "MapWorker", "StoreActor", "FinalizerActor", "Coordinator"])
-def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(
+    role: str, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     process = commands.start(*command(folder, tmp_path))
     db = tmp_path / "batch_processing.db"
     if role != "FlatMap":  # decoding may be over by then
@@ -88,12 +90,16 @@ def test_a_worker_killed_in_mid_run_loses_and_doubles_nothing(role: str, folder:
 
 LOSSES = {
     "the store": [
-        f"actors.coordination.store_client:StoreActor.call={call}" for call in ("register", "manifest", "commit_chunks", "record", "finish")
+        f"actors.coordination.store_client:StoreActor.call={call}"
+        for call in ("register", "manifest", "commit_chunks", "record", "finish")
     ],
-    "the finalizer": [f"actors.finalize.finalizer:Finalizer.{call}" for call in ("take", "finish_now", "drain")],
+    "the finalizer": [
+        f"actors.finalize.finalizer:Finalizer.{call}" for call in ("take", "finish_now", "drain")
+    ],
     "who decodes and looks": ["actors.stages.stages:Deliveries.deliver"],
     "the coordinator": [
-        f"actors.coordination.coordinator:Coordinator.{call}" for call in ("planned", "started", "committed", "batch", "standing")
+        f"actors.coordination.coordinator:Coordinator.{call}"
+        for call in ("planned", "started", "committed", "batch", "standing")
     ],
 }
 
@@ -113,22 +119,38 @@ def test_a_process_lost_before_and_after_each_thing_it_does_loses_and_doubles_no
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
-def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_over_its_work(folder: Path, tmp_path: Path) -> None:
-    """After `kill -9` of the driver its workers go on for some seconds; what another run has leased they no longer touch."""
+def test_an_orphaned_writer_commits_nothing_once_another_run_has_taken_over_its_work(
+    folder: Path, tmp_path: Path
+) -> None:
+    """After `kill -9` of the driver its workers go on for some seconds; what another run has leased they
+    no longer touch.
+    """
     process = commands.start(*command(folder, tmp_path))
     db = tmp_path / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
-    orphans = [found for role in ("StoreActor", "FinalizerActor", "MapWorker") if (found := commands.worker_of(process.pid, role))]
+    orphans = [
+        found
+        for role in ("StoreActor", "FinalizerActor", "MapWorker")
+        if (found := commands.worker_of(process.pid, role))
+    ]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     store = open_store(runs.sqlite(tmp_path))
     epoch = store.open_run(RunInfo("successor", socket.gethostname(), os.getpid(), {}, ()))
     jobs = list(store.jobs())
-    keys = {WorkKey(job.video_id, name, result.config_hash) for job in jobs for name, result in job.pipeline_results.items()}
+    keys = {
+        WorkKey(job.video_id, name, result.config_hash)
+        for job in jobs
+        for name, result in job.pipeline_results.items()
+    }
     unfinished = keys - store.completed(list(keys))
-    assert store.lease(epoch, list(unfinished)) == unfinished, "its driver is gone, so nobody waits for its heart to stop"
+    assert store.lease(epoch, list(unfinished)) == unfinished, (
+        "its driver is gone, so nobody waits for its heart to stop"
+    )
     at_takeover = runs.digest(runs.sqlite(tmp_path)), commands.counted(db, CHUNKS)
-    assert any(orphan.is_running() for orphan in orphans), "the writer outlives its driver, else this shows nothing"
+    assert any(orphan.is_running() for orphan in orphans), (
+        "the writer outlives its driver, else this shows nothing"
+    )
     assert psutil.wait_procs(orphans, timeout=60)[1] == [], "they find out that their driver is gone"
     assert (runs.digest(runs.sqlite(tmp_path)), commands.counted(db, CHUNKS)) == at_takeover
     store.close()
@@ -149,7 +171,9 @@ def to_both_processes(process: subprocess.Popen[str]) -> None:
 
 
 def stopped(send: Callable[[subprocess.Popen[str]], None], folder: Path, out: Path) -> int:
-    """Exit code of a run that gets a signal once something is stored; what is stored stays, and it says how to go on."""
+    """Exit code of a run that gets a signal once something is stored; what is stored stays, and it says
+    how to go on.
+    """
     process = commands.start(*command(folder, out))
     db = out / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
@@ -160,7 +184,9 @@ def stopped(send: Callable[[subprocess.Popen[str]], None], folder: Path, out: Pa
     return process.returncode
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_batch_can_be_resumed(folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_is_done_and_the_batch_can_be_resumed(
+    folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     assert stopped(to_a_terminals_group, folder, tmp_path) == 130
     again = commands.finished("resume", next((tmp_path / "checkpoints").glob("checkpoint_*.json")))
     assert again.returncode == 0, again.stderr

@@ -1,4 +1,6 @@
-"""A cluster of three nodes on this machine loses some of them in mid-run, and a local run its only one: the store ends up the same."""
+"""A cluster of three nodes on this machine loses some of them in mid-run, and a local run its only one:
+the store ends up the same.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +42,15 @@ def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """A head, where the command runs and the store is, and two nodes that may be lost; each has one CPU and a small object store."""
+    """A head, where the command runs and the store is, and two nodes that may be lost; each has one CPU
+    and a small object store.
+    """
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False})
+    made = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False},
+    )
     for _ in range(2):
         made.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
     made.wait_for_nodes()
@@ -57,7 +64,9 @@ def raylet_of(node: Any) -> int:
 
 def playing(node: Any, role: str) -> psutil.Process | None:
     """A process of a node whose title names the role."""
-    return next((process for process in psutil.Process(raylet_of(node)).children() if role in title_of(process)), None)
+    return next(
+        (process for process in psutil.Process(raylet_of(node)).children() if role in title_of(process)), None
+    )
 
 
 def title_of(process: psutil.Process) -> str:
@@ -74,7 +83,9 @@ def home_of(cluster: Any, role: str) -> Any:
 
 
 def away_from_the_driver(cluster: Any, role: str) -> Any:
-    """The node that plays a role; on the head, or where the driver and its store are, it is ended until it is played elsewhere."""
+    """The node that plays a role; on the head, or where the driver and its store are, it is ended until
+    it is played elsewhere.
+    """
     needed = (cluster.head_node, home_of(cluster, "ray::StoreActor"))
     for _ in range(20):
         home = home_of(cluster, role)
@@ -88,9 +99,13 @@ def away_from_the_driver(cluster: Any, role: str) -> Any:
 
 
 @pytest.mark.parametrize("role", ["ray::FinalizerActor", "ray::MapWorker"])
-def test_a_node_lost_in_mid_run_costs_nothing_but_time(role: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_a_node_lost_in_mid_run_costs_nothing_but_time(
+    role: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     process = commands.start(*command(folder, tmp_path, "--cluster", cluster.address))
-    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    commands.wait_for(
+        lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk"
+    )
     cluster.remove_node(away_from_the_driver(cluster, role), allow_graceful=False)
     out, err = process.communicate(timeout=commands.PATIENCE_S * 2)
     assert process.returncode == 0, out + err
@@ -98,11 +113,15 @@ def test_a_node_lost_in_mid_run_costs_nothing_but_time(role: str, cluster: Any, 
 
 
 @pytest.mark.parametrize("when", ["at work", "on the way"])
-def test_a_local_run_that_loses_its_node_starts_another(when: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_a_local_run_that_loses_its_node_starts_another(
+    when: str, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     """On the way: workers are being started, and threads that wait for them are inside Ray."""
     process = commands.start(*command(folder, tmp_path))
     if when == "at work":
-        commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+        commands.wait_for(
+            lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk"
+        )
     else:
         commands.wait_for(lambda: commands.worker_of(process.pid, "MapWorker"), "a vision actor")
     next(child for child in commands.workers(process.pid) if child.name() == "raylet").kill()

@@ -1,4 +1,6 @@
-"""Nothing phones home: with every way out of the machine shut, the embedded path works, and nobody has tried the door."""
+"""Nothing phones home: with every way out of the machine shut, the embedded path works, and nobody has
+tried the door.
+"""
 
 import json
 import sqlite3
@@ -13,14 +15,17 @@ import pytest
 from tests.conftest import Offline
 from vaengine.demo import SHOTS, render_demo_clip
 
-# A process of Ray's own asks, whatever its settings, whether it runs in a cloud, by that cloud's link-local address; it sends nothing.
+# A process of Ray's own asks, whatever its settings, whether it runs in a cloud, by that cloud's link-local
+# address; it sends nothing.
 CLOUD_QUESTIONS = ("resolve '169.254.169.254'", "resolve 'metadata.google.internal'")
 COMMAND = Path(sys.executable).parent / "vaengine"
 
 
 @pytest.fixture(scope="module")
 def clip(clip_folder: Path) -> Path:
-    return render_demo_clip(clip_folder / "offline" / "short.mp4", [replace(shot, seconds=1.2) for shot in SHOTS[:2]])
+    return render_demo_clip(
+        clip_folder / "offline" / "short.mp4", [replace(shot, seconds=1.2) for shot in SHOTS[:2]]
+    )
 
 
 def is_cloud_question(attempt: str) -> bool:
@@ -33,7 +38,9 @@ def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries
 ) -> None:
     out = tmp_path / "out"
     words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json"]
-    done = subprocess.run(words, env=offline.environment, capture_output=True, text=True, timeout=270, check=False)
+    done = subprocess.run(
+        words, env=offline.environment, capture_output=True, text=True, timeout=270, check=False
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert (report["event"], report["completed"], report["failed"]) == ("report", 1, 0)
@@ -47,15 +54,26 @@ def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries
 
 @pytest.mark.shared
 @pytest.mark.timeout(280)
-def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(offline: Offline, shared: Path, tmp_path: Path) -> None:
+def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(
+    offline: Offline, shared: Path, tmp_path: Path
+) -> None:
     out, weights = tmp_path / "out", shared / "models" / "yolo" / "yolo11n_dequantised.pt"
     clip = shared / "media" / "video" / "grid" / "bbaf2n.mpg"
     environment = {name: value for name, value in offline.environment.items() if name != "VAENGINE_OFFLINE"}
-    told = ["--pipelines", "scene,person", "--set", f"person.weights={weights}", "--set", "models.allow_pickle=true"]
+    told = [
+        "--pipelines",
+        "scene,person",
+        "--set",
+        f"person.weights={weights}",
+        "--set",
+        "models.allow_pickle=true",
+    ]
     words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json", *told]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=270, check=False)
     assert done.returncode == 0, done.stderr
     assert "persons  yolo11n_dequantised.pt" in done.stderr
     assert [line for line in offline.attempts() if not is_cloud_question(line)] == []
     with closing(sqlite3.connect(out / "batch_processing.db")) as store:
-        assert store.execute("SELECT COUNT(*) FROM annotations WHERE annotation_type = 'person_track'").fetchone() == (1,)
+        assert store.execute(
+            "SELECT COUNT(*) FROM annotations WHERE annotation_type = 'person_track'"
+        ).fetchone() == (1,)

@@ -1,6 +1,7 @@
 """Ten failures that were seen in a program of the same purpose, each as a claim of what holds here.
 
-Neighbours that go deeper: `test_kill` (killed runs), the contract suite of the stores, `test_sqlite` and `test_files`.
+Neighbours that go deeper: `test_kill` (killed runs), the contract suite of the stores, `test_sqlite` and
+`test_files`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from pathlib import Path
 import pytest
 
 from schemas.annotations import coco
-from schemas.annotations.annotation import FACE_DETECTION, LOUDNESS, PERSON_DETECTION, SCENE_TYPE, VOICE_ACTIVITY
+from schemas.annotations.annotation import (
+    FACE_DETECTION,
+    LOUDNESS,
+    PERSON_DETECTION,
+    SCENE_TYPE,
+    VOICE_ACTIVITY,
+)
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.work.job import BatchReport, JobStatus
 from schemas.work.progress import Snapshot
@@ -83,7 +90,9 @@ def done(ray_session: object, clip_folder: Path, tmp_path_factory: pytest.TempPa
     for name, clip in films.items():
         (folder / name).parent.mkdir(exist_ok=True)
         clips.copied(clip.path, folder / name)
-    jobs = {str(path.relative_to(folder)): batch.add_job(str(path), ASKED) for path in video_paths([str(folder)])}
+    jobs = {
+        str(path.relative_to(folder)): batch.add_job(str(path), ASKED) for path in video_paths([str(folder)])
+    }
     return Done(folder, out, jobs, batch.run_batch(max_workers=2))
 
 
@@ -102,7 +111,8 @@ print("ready", flush=True)
 sys.stdin.readline()
 for commit in clip.commits(clip.key(PERSON), 200, job=job):
     store.commit_chunks(int(sys.argv[2]), [commit])
-store.save_annotations(job.job_id, "by_hand", [{"timestamp_seconds": float(number)} for number in range(2000)])
+rows = [{"timestamp_seconds": float(number)} for number in range(2000)]
+store.save_annotations(job.job_id, "by_hand", rows)
 store.close()
 """
 
@@ -124,7 +134,9 @@ def writers(tmp_path: Path) -> Iterator[tuple[SQLiteStorageBackend, list[Clip], 
         process.communicate()
 
 
-def test_1_many_writers_at_once_lose_nothing(writers: tuple[SQLiteStorageBackend, list[Clip], list[subprocess.Popen[str]]]) -> None:
+def test_1_many_writers_at_once_lose_nothing(
+    writers: tuple[SQLiteStorageBackend, list[Clip], list[subprocess.Popen[str]]],
+) -> None:
     store, films, processes = writers
     for process in processes:
         assert process.stdout is not None
@@ -140,7 +152,8 @@ def test_1_many_writers_at_once_lose_nothing(writers: tuple[SQLiteStorageBackend
     assert [len(store.manifest([film.key(PERSON)])[film.key(PERSON)]) for film in films] == [20] * 4
 
 
-# 2. A job was marked running after it had been handed out: fast ones, and skipped ones of a resumed batch, ended as running for ever.
+# 2. A job was marked running after it had been handed out: fast ones, and skipped ones of a resumed batch,
+# ended as running for ever.
 
 
 def test_2_jobs_that_are_over_at_once_or_skipped_never_end_as_running(done: Done) -> None:
@@ -173,10 +186,18 @@ def test_3_a_truncated_result_file_is_done_again(clip_folder: Path, tmp_path: Pa
 
 
 def test_4_an_empty_result_exists_and_is_not_made_again(done: Done) -> None:
-    store, job_id = SQLiteStorageBackend(done.out / "batch_processing.db", read_only=True), done.jobs["s2/cam.mp4"]
+    store, job_id = (
+        SQLiteStorageBackend(done.out / "batch_processing.db", read_only=True),
+        done.jobs["s2/cam.mp4"],
+    )
     assert store.load_annotations(job_id, PERSON) == []
     assert store.annotation_exists(job_id, PERSON)
-    assert json.loads((store.load_job_metadata(job_id).output_dir / "person_tracking.json").read_text())["annotations"] == []
+    assert (
+        json.loads((store.load_job_metadata(job_id).output_dir / "person_tracking.json").read_text())[
+            "annotations"
+        ]
+        == []
+    )
     store.close()
     again = done.again()
     assert (again.skipped, again.frames_decoded) == (len(done.jobs), 0)
@@ -190,10 +211,19 @@ def test_5_what_a_result_replaces_leaves_no_orphans(done: Done, tmp_path: Path) 
     before = asked(out, "SELECT count(*) FROM annotations WHERE annotation_type = 'scene'")
     assert done.again(out, replace=True, **{"scene.threshold": 250.0}).completed == len(done.jobs)
     assert asked(out, "PRAGMA foreign_key_check") == []
-    assert asked(out, "SELECT count(*) FROM annotations WHERE job_id IS NULL OR job_id NOT IN (SELECT job_id FROM jobs)") == [(0,)]
-    assert asked(out, "SELECT count(*) FROM job_pipeline_status WHERE job_id NOT IN (SELECT job_id FROM jobs)") == [(0,)]
-    assert asked(out, "SELECT count(*) FROM jobs") == [(len(done.jobs),)], "those of the old configuration are gone"
-    after = asked(out, "SELECT count(*), count(DISTINCT config_hash) FROM annotations WHERE annotation_type = 'scene'")
+    assert asked(
+        out,
+        "SELECT count(*) FROM annotations WHERE job_id IS NULL OR job_id NOT IN (SELECT job_id FROM jobs)",
+    ) == [(0,)]
+    assert asked(
+        out, "SELECT count(*) FROM job_pipeline_status WHERE job_id NOT IN (SELECT job_id FROM jobs)"
+    ) == [(0,)]
+    assert asked(out, "SELECT count(*) FROM jobs") == [(len(done.jobs),)], (
+        "those of the old configuration are gone"
+    )
+    after = asked(
+        out, "SELECT count(*), count(DISTINCT config_hash) FROM annotations WHERE annotation_type = 'scene'"
+    )
     assert after == [(len(done.jobs), 1)], "one scene each, at a threshold that nothing reaches"
     assert before > [(len(done.jobs),)]
 
@@ -204,9 +234,13 @@ def test_5_what_a_result_replaces_leaves_no_orphans(done: Done, tmp_path: Path) 
 def test_6_films_of_one_name_have_folders_of_their_own_and_capitals_are_found(done: Done) -> None:
     assert {"s1/cam.mp4", "s2/cam.mp4", "UP.MP4"} <= set(done.jobs)
     store = SQLiteStorageBackend(done.out / "batch_processing.db", read_only=True)
-    folders = [store.load_job_metadata(done.jobs[name]).output_dir for name in ("s1/cam.mp4", "s2/cam.mp4", "UP.MP4")]
+    folders = [
+        store.load_job_metadata(done.jobs[name]).output_dir for name in ("s1/cam.mp4", "s2/cam.mp4", "UP.MP4")
+    ]
     assert len(set(folders)) == 3
-    assert [len(store.load_annotations(done.jobs[name], SCENE)) for name in ("s1/cam.mp4", "s2/cam.mp4", "UP.MP4")] == [3, 1, 2]
+    assert [
+        len(store.load_annotations(done.jobs[name], SCENE)) for name in ("s1/cam.mp4", "s2/cam.mp4", "UP.MP4")
+    ] == [3, 1, 2]
     written = [json.loads((folder / "scene_detection.json").read_text()) for folder in folders]
     assert [len(document["annotations"]) for document in written] == [3, 1, 2]
     store.close()
@@ -225,7 +259,9 @@ def test_7_a_worker_works_on_a_real_film_with_real_models(tmp_path: Path) -> Non
     assert batch.get_status() == BatchStatus(completed=1)
     store = SQLiteStorageBackend(tmp_path / "batch_processing.db", read_only=True)
     assert all(store.annotation_exists(job_id, pipeline) for pipeline in (SCENE, PERSON, FACE, AUDIO))
-    assert all(store.load_annotations(job_id, pipeline) for pipeline in (SCENE, PERSON, FACE, AUDIO)), "somebody is seen and heard"
+    assert all(store.load_annotations(job_id, pipeline) for pipeline in (SCENE, PERSON, FACE, AUDIO)), (
+        "somebody is seen and heard"
+    )
     store.close()
 
 
@@ -237,7 +273,9 @@ def test_8_what_a_killed_run_left_as_running_blocks_nothing(done: Done, tmp_path
     out = done.copy(tmp_path)
     with closing(sqlite3.connect(out / "batch_processing.db")) as connection, connection:
         connection.execute("UPDATE jobs SET status = 'running', completed_at = NULL")
-        connection.execute("UPDATE job_pipeline_status SET status = 'running', completed_at = NULL, digest = NULL")
+        connection.execute(
+            "UPDATE job_pipeline_status SET status = 'running', completed_at = NULL, digest = NULL"
+        )
         connection.execute("UPDATE runs SET ended_at = NULL, outcome = NULL")
         connection.execute("DELETE FROM annotations")
         connection.execute("DELETE FROM chunks")
@@ -265,21 +303,31 @@ def test_9_a_pipeline_asked_for_alone_stores_its_rows_and_its_file(pipeline: str
     written = coco.annotations_of(json.loads((job.output_dir / f"{pipeline}.json").read_text()))
     assert [row.to_data() for row in written] == rows
     assert asked(tmp_path, "SELECT count(*) FROM annotations") == [(len(rows),)]
-    kinds = {SCENE: {SCENE_TYPE}, PERSON: {PERSON_DETECTION}, FACE: {FACE_DETECTION}, AUDIO: {LOUDNESS, VOICE_ACTIVITY}}
+    kinds = {
+        SCENE: {SCENE_TYPE},
+        PERSON: {PERSON_DETECTION},
+        FACE: {FACE_DETECTION},
+        AUDIO: {LOUDNESS, VOICE_ACTIVITY},
+    }
     assert kinds[pipeline] <= {row["annotation_type"] for row in rows}
 
 
-# 10. A stopped batch left no checkpoint, its remaining jobs were counted nowhere, and it could not be resumed.
+# 10. A stopped batch left no checkpoint, its remaining jobs were counted nowhere, and it could not be
+# resumed.
 
 
-def test_10_a_stopped_batch_has_a_checkpoint_counts_as_pending_and_can_be_resumed(clip_folder: Path, tmp_path: Path) -> None:
+def test_10_a_stopped_batch_has_a_checkpoint_counts_as_pending_and_can_be_resumed(
+    clip_folder: Path, tmp_path: Path
+) -> None:
     films = [clips.with_cuts(clip_folder, cuts=(20 + number,)).path for number in range(4)]
 
     def stop_after_the_first(snapshot: Snapshot) -> None:
         if snapshot.videos_done:
             engine.stop("SIGINT")
 
-    engine = Engine(runs.request(films, tmp_path, pipelines=[SCENE], engine__page_chunks=1), listener=stop_after_the_first)
+    engine = Engine(
+        runs.request(films, tmp_path, pipelines=[SCENE], engine__page_chunks=1), listener=stop_after_the_first
+    )
     report = engine.run()
     assert report.stopped_by == "SIGINT"
     assert (report.completed, report.pending) == (1, len(films) - 1)
@@ -293,17 +341,25 @@ def test_10_a_stopped_batch_has_a_checkpoint_counts_as_pending_and_can_be_resume
 
 def test_10_what_a_stop_left_undone_is_pending_in_the_store(clip_folder: Path, tmp_path: Path) -> None:
     films = [clips.with_cuts(clip_folder, cuts=(20 + number,)).path for number in range(4)]
-    engine = Engine(runs.request(films, tmp_path, pipelines=[SCENE]), listener=lambda snapshot: engine.stop("SIGTERM"))
+    engine = Engine(
+        runs.request(films, tmp_path, pipelines=[SCENE]), listener=lambda snapshot: engine.stop("SIGTERM")
+    )
     report = engine.run()
     assert report.completed + report.pending == len(films)
-    looked_at = [line for line in report.outcomes if line.outcome == "pending" and line.video_id]  # a busy machine may not get to all
+    looked_at = [
+        line for line in report.outcomes if line.outcome == "pending" and line.video_id
+    ]  # a busy machine may not get to all
     assert batch_on(tmp_path).get_status() == BatchStatus(pending=len(looked_at), completed=report.completed)
 
 
-def test_10_a_batch_that_never_began_has_one_checkpoint_for_all_its_configurations(clip_folder: Path, tmp_path: Path) -> None:
+def test_10_a_batch_that_never_began_has_one_checkpoint_for_all_its_configurations(
+    clip_folder: Path, tmp_path: Path
+) -> None:
     first, recovery = batch_on(tmp_path), FailureRecovery()
     job = first.add_job(str(clips.with_cuts(clip_folder).path), {"pipelines": ["scene"]})
-    other = first.add_job(str(clips.still(clip_folder).path), {"pipelines": ["scene"], "scene.threshold": 20.0})
+    other = first.add_job(
+        str(clips.still(clip_folder).path), {"pipelines": ["scene"], "scene.threshold": 20.0}
+    )
     (checkpoint,) = recovery.create_checkpoint(first)
     request = recovery.load_checkpoint(checkpoint).request()
     assert {part.settings.scene.threshold for part in (request, *request.others)} == {27.0, 20.0}

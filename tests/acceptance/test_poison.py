@@ -1,4 +1,6 @@
-"""Files that end, hang or bloat whoever reads them, among innocents: each culprit is found, tried at most three times and set apart."""
+"""Files that end, hang or bloat whoever reads them, among innocents: each culprit is found, tried at most
+three times and set apart.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from tests.support import clips, commands, runs
 
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 CULPRITS = {"segfault": "crash", "hang": "timeout", "eat": "out_of_memory", "model-kill": "crash"}
-LIMITS = ("--set", "recovery.alone_seconds=6", "--set", "recovery.alone_memory_mb=1200", "--set", "recovery.delay_seconds=0.1")
+LIMITS = (
+    "--set",
+    "recovery.alone_seconds=6",
+    "--set",
+    "recovery.alone_memory_mb=1200",
+    "--set",
+    "recovery.delay_seconds=0.1",
+)
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -27,7 +36,9 @@ pytestmark = pytest.mark.timeout(400)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Innocents, culprits of each kind, one that only raises, and one whose fault passes."""
     place = tmp_path_factory.mktemp("films")
-    innocents = [clips.with_persons(place, frames=20 + persons, cuts=(10,), persons=persons).path for persons in (1, 2)]
+    innocents = [
+        clips.with_persons(place, frames=20 + persons, cuts=(10,), persons=persons).path for persons in (1, 2)
+    ]
     innocents.append(clips.with_cuts(place, cuts=(20, 45)).path)
     for number, name in enumerate([*CULPRITS, "raise", "probe-segfault", "once-segfault"]):
         clips.copied(innocents[number % 2], place / f"{name}.mp4")
@@ -42,7 +53,17 @@ def run(folder: Path, out: Path) -> list[dict[str, object]]:
     out.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(out / "faults.txt")}
     done = commands.finished(
-        "run", folder, "--out", out, "--preset", "embedded", "--pipelines", "scene,person", "--json", *LIMITS, env=environment
+        "run",
+        folder,
+        "--out",
+        out,
+        "--preset",
+        "embedded",
+        "--pipelines",
+        "scene,person",
+        "--json",
+        *LIMITS,
+        env=environment,
     )
     assert done.returncode == 1, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -65,9 +86,13 @@ def jobs(out: Path) -> dict[str, BatchJob]:
         store.close()
 
 
-def test_no_innocent_is_lost_and_none_differs_from_a_run_without_culprits(poisoned: Path, folder: Path, tmp_path: Path) -> None:
+def test_no_innocent_is_lost_and_none_differs_from_a_run_without_culprits(
+    poisoned: Path, folder: Path, tmp_path: Path
+) -> None:
     innocents = [path for path in folder.iterdir() if path.stem not in (*CULPRITS, "raise", "probe-segfault")]
-    done = commands.finished("run", *innocents, "--out", tmp_path, "--preset", "embedded", "--pipelines", "scene,person")
+    done = commands.finished(
+        "run", *innocents, "--out", tmp_path, "--preset", "embedded", "--pipelines", "scene,person"
+    )
     assert done.returncode == 0, done.stderr
     for pipeline in (SCENE, PERSON):
         alone, among = runs.rows(runs.sqlite(tmp_path), pipeline), runs.rows(runs.sqlite(poisoned), pipeline)
@@ -77,15 +102,23 @@ def test_no_innocent_is_lost_and_none_differs_from_a_run_without_culprits(poison
 def test_each_culprit_ran_at_most_three_times_and_is_quarantined_with_what_it_did(poisoned: Path) -> None:
     found, told = jobs(poisoned), told_by(poisoned)
     for name, kind in CULPRITS.items():
-        failed = [result for result in found[name].pipeline_results.values() if result.status is JobStatus.FAILED]
+        failed = [
+            result for result in found[name].pipeline_results.values() if result.status is JobStatus.FAILED
+        ]
         assert {result.failure_kind for result in failed} == {POISONED}, name
         assert all(kind in (result.error_message or "") for result in failed), failed
         assert 1 < told[name] <= 3, told
 
 
-def test_a_file_that_ends_whoever_looks_into_it_costs_the_run_nothing_and_is_tried_once(poisoned: Path) -> None:
+def test_a_file_that_ends_whoever_looks_into_it_costs_the_run_nothing_and_is_tried_once(
+    poisoned: Path,
+) -> None:
     job = jobs(poisoned)["probe-segfault"]
-    assert (job.status, job.failure_kind, told_by(poisoned)["probe-segfault"]) == (JobStatus.FAILED, POISONED, 1)
+    assert (job.status, job.failure_kind, told_by(poisoned)["probe-segfault"]) == (
+        JobStatus.FAILED,
+        POISONED,
+        1,
+    )
     assert "SIGSEGV" in (job.error_message or "")
 
 
@@ -115,7 +148,9 @@ def test_tries_keep_the_traceback_of_a_crash_for_the_log(poisoned: Path) -> None
     assert "Segmentation fault" in shown.stdout
 
 
-def test_a_second_run_leaves_the_quarantined_alone_until_they_are_released(poisoned: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_second_run_leaves_the_quarantined_alone_until_they_are_released(
+    poisoned: Path, folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "again"
     shutil.copytree(poisoned, out)
     before = told_by(out)

@@ -52,8 +52,12 @@ def counted(url: str, table: str) -> int:
     return found[0] if found else 0
 
 
-def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(url: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
-    """The checkpoint holds no password, so the address is given again; nothing that is printed or kept shows it."""
+def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(
+    url: str, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
+    """The checkpoint holds no password, so the address is given again; nothing that is printed or kept
+    shows it.
+    """
     process = commands.start(*command(folder, tmp_path, "--db", url))
     commands.wait_for(lambda: counted(url, "chunks") >= 1, "a first chunk")
     os.kill(process.pid, signal.SIGKILL)
@@ -70,7 +74,9 @@ def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(url: str, fold
         assert password not in "".join(path.read_text() for path in tmp_path.rglob("*.json"))
 
 
-def test_two_engines_share_the_work_in_one_database(url: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_two_engines_share_the_work_in_one_database(
+    url: str, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     both = [commands.start(*command(folder, tmp_path / name, "--db", url)) for name in ("one", "two")]
     for process in both:
         _, err = process.communicate(timeout=commands.PATIENCE_S * 2)
@@ -78,7 +84,9 @@ def test_two_engines_share_the_work_in_one_database(url: str, folder: Path, undi
     assert runs.digest(url) == undisturbed
 
 
-def test_a_batch_goes_over_to_postgresql_while_it_runs(url: str, folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_a_batch_goes_over_to_postgresql_while_it_runs(
+    url: str, folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     """Moved once while it runs, once more when it was stopped, and gone on with on the new store."""
     process = commands.start(*command(folder, tmp_path))
     commands.wait_for(lambda: chunks_in(tmp_path) >= 1, "a first chunk")
@@ -90,7 +98,9 @@ def test_a_batch_goes_over_to_postgresql_while_it_runs(url: str, folder: Path, u
     assert json.loads(second.stdout.splitlines()[-1])["source_in_use"] is False
     assert commands.finished("db", "verify", runs.sqlite(tmp_path), url).returncode == 0
     kept = runs.digest(runs.sqlite(tmp_path))
-    again = commands.finished("resume", next((tmp_path / "checkpoints").glob("checkpoint_*.json")), "--db", url)
+    again = commands.finished(
+        "resume", next((tmp_path / "checkpoints").glob("checkpoint_*.json")), "--db", url
+    )
     assert again.returncode == 0, again.stderr
     assert runs.digest(url) == undisturbed
     assert runs.digest(runs.sqlite(tmp_path)) == kept

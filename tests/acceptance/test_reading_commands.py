@@ -1,4 +1,6 @@
-"""The installed command where it only reads: quick answers, no Ray, no torch, one clear line for wrong use."""
+"""The installed command where it only reads: quick answers, no Ray, no torch, one clear line for wrong
+use.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,20 @@ HEAVY = ("ray", "torch", "ultralytics", "cv2", "av", "scenedetect", "pyarrow", "
 def command(*arguments: str, cwd: Path, importtime: bool = False) -> subprocess.CompletedProcess[str]:
     """The command as a user has it; from the checkout where it is not installed, or to watch its imports."""
     installed = (
-        [str(SCRIPT)] if SCRIPT.exists() and not importtime else [sys.executable, *(["-X", "importtime"] * importtime), "-m", "vaengine"]
+        [str(SCRIPT)]
+        if SCRIPT.exists() and not importtime
+        else [sys.executable, *(["-X", "importtime"] * importtime), "-m", "vaengine"]
     )
     environment = os.environ if SCRIPT.exists() else {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    return subprocess.run([*installed, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        [*installed, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def stored(folder: Path) -> None:
@@ -38,10 +50,21 @@ def stored(folder: Path) -> None:
         failed = number == 1
         status = JobStatus.FAILED if failed else JobStatus.COMPLETED
         message, kind = ("not a video", "not_a_video") if failed else (None, None)
-        results = {SCENE: PipelineResult(SCENE, "c", status, 4, 1.0, error_message=message, failure_kind=kind)}
+        results = {
+            SCENE: PipelineResult(SCENE, "c", status, 4, 1.0, error_message=message, failure_kind=kind)
+        }
         path = Path(f"/v/{number}.mp4")
         store.save_job_metadata(
-            BatchJob(f"j{number}", path, folder, {}, f"v-{number}", job_status(results), results, error_message=job_error(results))
+            BatchJob(
+                f"j{number}",
+                path,
+                folder,
+                {},
+                f"v-{number}",
+                job_status(results),
+                results,
+                error_message=job_error(results),
+            )
         )
     store.close_run(epoch, "failed")
     store.close()
@@ -68,9 +91,15 @@ READING = [
 
 
 @pytest.mark.parametrize("arguments", READING, ids=" ".join)
-def test_a_command_that_only_reads_imports_no_engine_and_no_model_library(out: Path, arguments: list[str]) -> None:
+def test_a_command_that_only_reads_imports_no_engine_and_no_model_library(
+    out: Path, arguments: list[str]
+) -> None:
     done = command(*arguments, cwd=out.parent, importtime=True)
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    imported = {
+        line.rpartition("|")[2].strip()
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
     assert "vaengine.cli.app" in imported
     assert imported.isdisjoint(HEAVY)
 
@@ -115,7 +144,9 @@ def test_reading_changes_nothing(out: Path) -> None:
         (["frobnicate"], "frobnicate"),
     ],
 )
-def test_wrong_use_is_one_line_on_stderr_and_exit_code_two(out: Path, arguments: list[str], says: str) -> None:
+def test_wrong_use_is_one_line_on_stderr_and_exit_code_two(
+    out: Path, arguments: list[str], says: str
+) -> None:
     done = command(*arguments, cwd=out.parent)
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
@@ -128,6 +159,14 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_two(out: Path, arguments:
 def test_a_closed_pipe_is_no_error(out: Path) -> None:
     shell = f"{sys.executable} -m vaengine config show | head -1"
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    done = subprocess.run(["sh", "-c", shell], cwd=out.parent, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", shell],
+        cwd=out.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert "Traceback" not in done.stderr
     assert "error" not in done.stderr

@@ -1,4 +1,6 @@
-"""A run in a real terminal where a program called ffmpeg is installed: it runs, stops, goes on, and says what it did."""
+"""A run in a real terminal where a program called ffmpeg is installed: it runs, stops, goes on, and says
+what it did.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +40,31 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def command(folder: Path, out: Path) -> tuple[object, ...]:
-    narrow = ("--preset", "embedded", "--pipelines", "scene,person", "--set", "engine.chunk_seconds=1", "--workers", "2")
+    narrow = (
+        "--preset",
+        "embedded",
+        "--pipelines",
+        "scene,person",
+        "--set",
+        "engine.chunk_seconds=1",
+        "--workers",
+        "2",
+    )
     return ("vaengine", "run", folder, "--out", out, *narrow)
 
 
 def all_of_it(terminal: Terminal) -> list[psutil.Process]:
     """Processes of the run, and those that have begun to end."""
-    return [one for one in psutil.Process(terminal.pid).children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
+    return [
+        one
+        for one in psutil.Process(terminal.pid).children(recursive=True)
+        if one.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
-def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(terminal: Terminal, folder: Path, tmp_path: Path) -> None:
+def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(
+    terminal: Terminal, folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "o"
     terminal.enter(*command(folder, out), "--dry-run")
     terminal.wait_for("feasible    yes", PROMPT_S)
@@ -69,7 +86,9 @@ def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(te
     terminal.enter(*command(folder, out))
     terminal.wait_for("0 completed, 2 up to date, 0 failed of 2 videos", PROMPT_S)
     assert terminal.code()[0] == 0
-    assert (tmp_path / "ffmpeg_told").read_text().count("ended") * 2 == len((tmp_path / "ffmpeg_told").read_text().splitlines())
+    assert (tmp_path / "ffmpeg_told").read_text().count("ended") * 2 == len(
+        (tmp_path / "ffmpeg_told").read_text().splitlines()
+    )
 
 
 def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_how_to_go_on(
@@ -77,7 +96,9 @@ def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_
 ) -> None:
     out = tmp_path / "o"
     terminal.enter(*command(folder, out))
-    commands.wait_for(lambda: any("gcs_server" in one.name() for one in all_of_it(terminal)), "Ray's beginning")
+    commands.wait_for(
+        lambda: any("gcs_server" in one.name() for one in all_of_it(terminal)), "Ray's beginning"
+    )
     terminal.type(CTRL_C)
     terminal.wait_for("stopping; once more to stop at once", 10)
     shown = terminal.wait_for("next:", PROMPT_S)
@@ -98,10 +119,14 @@ def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_
     assert terminal.code(PROMPT_S)[0] == 130
 
 
-def test_a_closed_terminal_ends_it_and_what_is_done_is_kept(terminal: Terminal, folder: Path, tmp_path: Path) -> None:
+def test_a_closed_terminal_ends_it_and_what_is_done_is_kept(
+    terminal: Terminal, folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "o"
     terminal.enter(*command(folder, out))
-    commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk", RUN_S)
+    commands.wait_for(
+        lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk", RUN_S
+    )
     left = all_of_it(terminal)
     terminal.close()
     assert psutil.wait_procs(left, timeout=commands.PATIENCE_S)[1] == []

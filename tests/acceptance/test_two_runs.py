@@ -1,4 +1,6 @@
-"""Two runs on one store at once: nothing is done twice, nothing is lost, both end, and people steer them from beside."""
+"""Two runs on one store at once: nothing is done twice, nothing is lost, both end, and people steer them
+from beside.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def jobs(out: Path) -> dict[str, BatchJob]:
         return {job.video_path.stem: job for job in store.jobs()}
 
 
-def test_two_runs_of_the_same_work_share_it_and_both_end_with_all_of_it(folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_two_runs_of_the_same_work_share_it_and_both_end_with_all_of_it(
+    folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     told = tmp_path / "decoded.txt"
     environment = {**os.environ, "PYTHONPATH": str(COUNTING), "DECODED": str(told)}
     both = [commands.start(*command(folder, tmp_path / "out"), env=environment) for _ in range(2)]
@@ -68,18 +72,29 @@ def test_two_runs_of_the_same_work_share_it_and_both_end_with_all_of_it(folder: 
         _, err = process.communicate(timeout=commands.PATIENCE_S * 2)
         assert process.returncode == 0, err
     assert runs.digest(runs.sqlite(tmp_path / "out")) == undisturbed
-    decoded = Counter(line.split()[1] for line in told.read_text().splitlines() if line.startswith("picture "))
+    decoded = Counter(
+        line.split()[1] for line in told.read_text().splitlines() if line.startswith("picture ")
+    )
     alone = tmp_path / "alone.txt"
     done = commands.finished(*command(folder, tmp_path / "other"), env={**environment, "DECODED": str(alone)})
     assert done.returncode == 0, done.stderr
-    assert decoded == Counter(line.split()[1] for line in alone.read_text().splitlines() if line.startswith("picture "))
+    assert decoded == Counter(
+        line.split()[1] for line in alone.read_text().splitlines() if line.startswith("picture ")
+    )
 
 
-def test_a_run_takes_over_what_a_killed_one_held_while_it_waits_for_it(folder: Path, undisturbed: str, tmp_path: Path) -> None:
+def test_a_run_takes_over_what_a_killed_one_held_while_it_waits_for_it(
+    folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
     first = commands.start(*command(folder, tmp_path))
-    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    commands.wait_for(
+        lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk"
+    )
     second = commands.start(*command(folder, tmp_path))
-    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", "SELECT count(*) FROM runs") == 2, "a second run")
+    commands.wait_for(
+        lambda: commands.counted(tmp_path / "batch_processing.db", "SELECT count(*) FROM runs") == 2,
+        "a second run",
+    )
     first.kill()
     first.communicate()
     _, err = second.communicate(timeout=commands.PATIENCE_S)
@@ -91,17 +106,30 @@ def test_jobs_of_a_running_batch_are_called_off_paused_and_asked_for_again_from_
     folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
     """Not all of the clip can be done before it is called off: most of it waits for that."""
-    long = clips.with_persons(tmp_path, frames=100, cuts=(25, 60), persons=2).path.rename(tmp_path / "wait.mp4")
+    long = clips.with_persons(tmp_path, frames=100, cuts=(25, 60), persons=2).path.rename(
+        tmp_path / "wait.mp4"
+    )
     go_on = tmp_path / "told.txt"
-    process = commands.start(*command(long, tmp_path / "out"), env={**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(go_on)})
+    process = commands.start(
+        *command(long, tmp_path / "out"), env={**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(go_on)}
+    )
     db = tmp_path / "out" / "batch_processing.db"
     commands.wait_for(lambda: commands.counted(db, CHUNKS) >= 1, "a first chunk")
-    commands.wait_for(lambda: commands.counted(db, "SELECT count(*) FROM jobs WHERE status = 'running'"), "word of its start")
+    commands.wait_for(
+        lambda: commands.counted(db, "SELECT count(*) FROM jobs WHERE status = 'running'"),
+        "word of its start",
+    )
     (job,) = jobs(tmp_path / "out").values()
     told = commands.status(tmp_path / "out")
-    assert (told["report"]["running"], told["video"]["status"], told["batch"]["state"]) == (1, "running", "running")
+    assert (told["report"]["running"], told["video"]["status"], told["batch"]["state"]) == (
+        1,
+        "running",
+        "running",
+    )
     assert told["video"]["started_at"] is not None
-    assert {"videos_per_hour", "realtime_factor", "eta_s", "videos_done", "videos_failed"} <= told["batch"].keys()
+    assert {"videos_per_hour", "realtime_factor", "eta_s", "videos_done", "videos_failed"} <= told[
+        "batch"
+    ].keys()
     off = commands.finished("cancel", long, "--out", tmp_path / "out")
     assert off.returncode == 0, off.stderr
     cancelled = jobs(tmp_path / "out")[long.stem]
@@ -122,10 +150,13 @@ def test_jobs_of_a_running_batch_are_called_off_paused_and_asked_for_again_from_
     commands.finished("retry", long, "--out", tmp_path / "out")
     whole = commands.finished(*command(long, tmp_path / "out"))
     assert whole.returncode == 0, whole.stderr
-    names = [line.split()[4] for line in commands.finished("logs", long, "--out", tmp_path / "out").stdout.splitlines()]
-    assert [name.rstrip(":") for name in names if name.rstrip(":") in ("cancel", "cancelled", "retry", "pause")] == [
-        *("cancel", "cancelled", "retry", "pause", "retry")
+    names = [
+        line.split()[4]
+        for line in commands.finished("logs", long, "--out", tmp_path / "out").stdout.splitlines()
     ]
+    assert [
+        name.rstrip(":") for name in names if name.rstrip(":") in ("cancel", "cancelled", "retry", "pause")
+    ] == [*("cancel", "cancelled", "retry", "pause", "retry")]
 
 
 def test_wrong_names_are_told_in_one_line_and_change_nothing(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Clips as objects with known facts, rendered by PyAV on first use: every picture carries its own number, every cut and box is known.
+"""Clips as objects with known facts, rendered by PyAV on first use: every picture carries its own number,
+every cut and box is known.
 
 Nothing here reads a clip back through the code under test; `number_of` looks at pixels only.
 """
@@ -44,10 +45,10 @@ class Box:
 class Clip:
     """A file and what is true of it by construction.
 
-    `times_s` holds when each frame is shown, from the first; `cuts` the frames that begin a scene (the first frame is none); `width`,
-    `height` are of the displayed picture, after turning it clockwise by `rotation` and exchanging left and right where it is `mirrored`;
-    `persons[i]` holds one box per frame, None while person i is not in the picture. `missing` frames are promised by the header and not in
-    the file.
+    `times_s` holds when each frame is shown, from the first; `cuts` the frames that begin a scene (the first
+    frame is none); `width`, `height` are of the displayed picture, after turning it clockwise by `rotation`
+    and exchanging left and right where it is `mirrored`; `persons[i]` holds one box per frame, None while
+    person i is not in the picture. `missing` frames are promised by the header and not in the file.
     """
 
     path: Path
@@ -90,9 +91,15 @@ class Coding:
 
     def codec_options(self) -> dict[str, str]:
         if self.codec == "libx264":
-            return {"preset": "ultrafast", "crf": "18", "x264-params": f"scenecut=0:keyint={self.gop}:min-keyint=1", **dict(self.options)}
+            return {
+                "preset": "ultrafast",
+                "crf": "18",
+                "x264-params": f"scenecut=0:keyint={self.gop}:min-keyint=1",
+                **dict(self.options),
+            }
         if self.codec == "libx265":
-            quiet = f"log-level=none:keyint={self.gop}:min-keyint={self.gop}:scenecut=0:bframes={self.bframes}:pools=1"
+            quiet = f"log-level=none:keyint={self.gop}:min-keyint={self.gop}:scenecut=0"
+            quiet += f":bframes={self.bframes}:pools=1"
             return {"preset": "ultrafast", "crf": "18", "x265-params": quiet, **dict(self.options)}
         return dict(self.options)
 
@@ -115,13 +122,25 @@ def counting(
 ) -> Clip:
     """Pictures that carry their own numbers over a slowly moving texture, which changes altogether at `cuts`.
 
-    `ticks` are presentation times in units of 1/fps (variable frame rate); `width`, `height` are those of the stored picture, `rotation`
-    is written as metadata only.
+    `ticks` are presentation times in units of 1/fps (variable frame rate); `width`, `height` are those of the
+    stored picture, `rotation` is written as metadata only.
     """
     rate, start = Fraction(fps), Fraction(start_s)
     times = tuple(Fraction(t) / rate for t in (ticks if ticks is not None else range(frames)))
     shown = (height, width) if rotation % 180 else (width, height)
-    clip = Clip(folder, frames, rate, *shown, times, tuple(cuts), rotation, mirrored, start, exact=exact, first_number=first_number)
+    clip = Clip(
+        folder,
+        frames,
+        rate,
+        *shown,
+        times,
+        tuple(cuts),
+        rotation,
+        mirrored,
+        start,
+        exact=exact,
+        first_number=first_number,
+    )
 
     def paint(n: int) -> Pixels:
         return numbered(texture(n, width, height, scene_of(n, cuts)), n + first_number)
@@ -130,22 +149,32 @@ def counting(
 
 
 def edit_list(folder: Path) -> Clip:
-    """An mp4 whose edit list hides its first six pictures, keyframe included: they are decoded and never shown."""
+    """An mp4 whose edit list hides its first six pictures, keyframe included: they are decoded and never
+    shown.
+    """
     coding = replace(h264("bframes=0"), container=(("avoid_negative_ts", "disabled"),))
     clip = counting(folder, start_s=Fraction(-1, 2), coding=coding)
     return replace(clip, frame_count=42, times_s=clip.times_s[:42], start_s=Fraction(0), first_number=6)
 
 
 def with_cuts(folder: Path, *, cuts: Sequence[int] = (20, 45), frames: int = 70, fps: int = 25) -> Clip:
-    """Hard cuts at known frames between very different pictures, far enough apart for PySceneDetect's defaults."""
+    """Hard cuts at known frames between very different pictures, far enough apart for PySceneDetect's
+    defaults.
+    """
     return counting(folder, frames=frames, fps=fps, width=320, height=240, cuts=cuts, coding=Coding(gop=25))
 
 
-def with_persons(folder: Path, *, frames: int = 50, fps: int = 10, cuts: Sequence[int] = (), persons: int = 1) -> Clip:
-    """Persons cut out of a photograph and walked over a calm background, each on a known way; 480 x 360 pixels."""
+def with_persons(
+    folder: Path, *, frames: int = 50, fps: int = 10, cuts: Sequence[int] = (), persons: int = 1
+) -> Clip:
+    """Persons cut out of a photograph and walked over a calm background, each on a known way; 480 x 360
+    pixels.
+    """
     width, height = 480, 360
     figures = [person_picture(i, height=260) for i in range(persons)]
-    ways = tuple(tuple(_step(i, n, frames, figures[i], (width, height)) for n in range(frames)) for i in range(persons))
+    ways = tuple(
+        tuple(_step(i, n, frames, figures[i], (width, height)) for n in range(frames)) for i in range(persons)
+    )
     clip = Clip(folder, frames, Fraction(fps), width, height, cuts=tuple(cuts), persons=ways)
 
     def paint(n: int) -> Pixels:
@@ -165,68 +194,122 @@ def still(folder: Path, *, frames: int = 30, fps: int = 10) -> Clip:
     return rendered(clip, Coding(), lambda _: calm(160, 120, 0))
 
 
-# What the contract suite decodes, by name. Times are those of ordinary cameras, phones, broadcasts and web pages.
+# What the contract suite decodes, by name. Times are those of ordinary cameras, phones, broadcasts and web
+# pages.
 VARIANTS: Mapping[str, Callable[[Path], Clip]] = {
     "h264_closed_gop": lambda f: counting(f, coding=h264("bframes=2:open-gop=0")),
-    "h264_open_gop_mkv": lambda f: counting(f, coding=replace(h264("bframes=3:b-adapt=0:open-gop=1"), suffix=".mkv")),
+    "h264_open_gop_mkv": lambda f: counting(
+        f, coding=replace(h264("bframes=3:b-adapt=0:open-gop=1"), suffix=".mkv")
+    ),
     "h264_open_gop_mp4": lambda f: counting(f, coding=h264("bframes=3:b-adapt=0:open-gop=1")),
     "h264_pyramid": lambda f: counting(f, coding=h264("bframes=5:b-adapt=0:b-pyramid=normal", gop=16)),
     "h264_single_keyframe": lambda f: counting(f, coding=h264("bframes=2", gop=500)),
     "h264_every_frame_key": lambda f: counting(f, coding=h264("bframes=0", gop=1)),
-    "h264_intra_refresh_ts": lambda f: counting(f, frames=60, coding=replace(h264("intra-refresh=1:bframes=0"), suffix=".ts")),
+    "h264_intra_refresh_ts": lambda f: counting(
+        f, frames=60, coding=replace(h264("intra-refresh=1:bframes=0"), suffix=".ts")
+    ),
     "h264_vfr": lambda f: counting(f, frames=40, fps=30, ticks=irregular(40), coding=h264("bframes=2")),
     "h264_rotated_90": lambda f: counting(f, rotation=90, coding=h264("bframes=2")),
     "h264_rotated_180": lambda f: counting(f, frames=12, rotation=180, coding=h264("bframes=2")),
     "h264_rotated_270": lambda f: counting(f, frames=12, rotation=270, coding=h264("bframes=2")),
-    "h264_odd_size_444": lambda f: counting(f, width=179, height=101, coding=replace(h264("bframes=2"), pix_fmt="yuv444p")),
+    "h264_odd_size_444": lambda f: counting(
+        f, width=179, height=101, coding=replace(h264("bframes=2"), pix_fmt="yuv444p")
+    ),
     "h264_late_start": lambda f: counting(f, start_s=Fraction(5, 2), coding=h264("bframes=2")),
     "h264_negative_start_ts": lambda f: counting(
-        f, start_s=Fraction(-1, 2), coding=replace(h264("bframes=2"), suffix=".ts", container=(("avoid_negative_ts", "disabled"),))
+        f,
+        start_s=Fraction(-1, 2),
+        coding=replace(h264("bframes=2"), suffix=".ts", container=(("avoid_negative_ts", "disabled"),)),
     ),
     "h264_edit_list": edit_list,
     "h264_ts": lambda f: counting(f, frames=72, coding=replace(h264("bframes=2"), suffix=".ts")),
-    "h264_open_gop_ts": lambda f: counting(f, frames=72, coding=replace(h264("bframes=3:b-adapt=0:open-gop=1"), suffix=".ts")),
-    "h264_fragmented": lambda f: counting(f, coding=replace(h264("bframes=2"), container=(("movflags", "frag_keyframe+empty_moov"),))),
+    "h264_open_gop_ts": lambda f: counting(
+        f, frames=72, coding=replace(h264("bframes=3:b-adapt=0:open-gop=1"), suffix=".ts")
+    ),
+    "h264_fragmented": lambda f: counting(
+        f, coding=replace(h264("bframes=2"), container=(("movflags", "frag_keyframe+empty_moov"),))
+    ),
     "h264_fps_29.97": lambda f: counting(f, fps=Fraction(30000, 1001), coding=h264("bframes=2")),
     "h264_10bit": lambda f: counting(f, frames=24, coding=replace(h264("bframes=2"), pix_fmt="yuv420p10le")),
     "h265_open_gop": lambda f: counting(f, coding=Coding("libx265", ".mp4", gop=12, bframes=3)),
     "mpeg4_avi": lambda f: counting(f, coding=Coding("mpeg4", ".avi", bframes=0, options=(("qscale", "3"),))),
-    "mpeg4_avi_bframes": lambda f: counting(f, coding=Coding("mpeg4", ".avi", bframes=2, options=(("qscale", "3"),))),
+    "mpeg4_avi_bframes": lambda f: counting(
+        f, coding=Coding("mpeg4", ".avi", bframes=2, options=(("qscale", "3"),))
+    ),
     "mpeg2_ps": lambda f: counting(f, fps=25, frames=60, coding=Coding("mpeg2video", ".mpg", bframes=2)),
     "mpeg2_ts": lambda f: counting(f, fps=25, frames=60, coding=Coding("mpeg2video", ".ts", bframes=2)),
-    "mjpeg_avi": lambda f: counting(f, frames=20, coding=Coding("mjpeg", ".avi", gop=1, bframes=0, pix_fmt="yuvj420p")),
-    "prores_mov": lambda f: counting(f, frames=12, coding=Coding("prores_ks", ".mov", gop=1, bframes=0, pix_fmt="yuv422p10le")),
+    "mjpeg_avi": lambda f: counting(
+        f, frames=20, coding=Coding("mjpeg", ".avi", gop=1, bframes=0, pix_fmt="yuvj420p")
+    ),
+    "prores_mov": lambda f: counting(
+        f, frames=12, coding=Coding("prores_ks", ".mov", gop=1, bframes=0, pix_fmt="yuv422p10le")
+    ),
     "ffv1_mkv": lambda f: counting(f, frames=20, coding=Coding("ffv1", ".mkv", gop=1, bframes=0)),
     "vp8_webm": lambda f: counting(
-        f, coding=Coding("libvpx", ".webm", bframes=0, options=(("auto-alt-ref", "1"), ("lag-in-frames", "16"), ("cpu-used", "8")))
+        f,
+        coding=Coding(
+            "libvpx",
+            ".webm",
+            bframes=0,
+            options=(("auto-alt-ref", "1"), ("lag-in-frames", "16"), ("cpu-used", "8")),
+        ),
     ),
     "vp9_webm": lambda f: counting(
-        f, coding=Coding("libvpx-vp9", ".webm", bframes=0, options=(("lag-in-frames", "16"), ("cpu-used", "8"), ("row-mt", "0")))
+        f,
+        coding=Coding(
+            "libvpx-vp9",
+            ".webm",
+            bframes=0,
+            options=(("lag-in-frames", "16"), ("cpu-used", "8"), ("row-mt", "0")),
+        ),
     ),
     "av1_mkv": lambda f: counting(
-        f, frames=24, coding=Coding("libsvtav1", ".mkv", bframes=0, options=(("preset", "8"), ("crf", "20"), ("svtav1-params", "lp=1")))
+        f,
+        frames=24,
+        coding=Coding(
+            "libsvtav1",
+            ".mkv",
+            bframes=0,
+            options=(("preset", "8"), ("crf", "20"), ("svtav1-params", "lp=1")),
+        ),
     ),
-    "gif": lambda f: counting(f, frames=20, fps=10, coding=Coding("gif", ".gif", gop=12, bframes=0, pix_fmt="gray")),
+    "gif": lambda f: counting(
+        f, frames=20, fps=10, coding=Coding("gif", ".gif", gop=12, bframes=0, pix_fmt="gray")
+    ),
     "h264_joined_ts": lambda f: joined_encodings(f, alike=True),
     "h264_changing_parameters_ts": lambda f: joined_encodings(f, alike=False),
     "h264_made_up_avi": lambda f: annex_b_avi(f, h264("bframes=3:b-adapt=0", gop=24)),
     "h265_without_ctts": lambda f: without_ctts(f, Coding("libx265", ".mp4", gop=12, bframes=3)),
     "h264_without_ctts": lambda f: without_ctts(f, h264("bframes=2:b-adapt=0")),
-    "h264_begins_within_a_group_ts": lambda f: cut_in_front(f, replace(h264("bframes=2"), suffix=".ts"), until=5),
-    "h264_begins_with_leading_ts": lambda f: cut_in_front(f, replace(h264("bframes=3:b-adapt=0:open-gop=1"), suffix=".ts"), until=12),
-    "mpeg2_begins_within_a_group_ts": lambda f: cut_in_front(f, Coding("mpeg2video", ".ts", bframes=2), until=5),
-    "h264_coarse_clock_mkv": lambda f: counting(f, fps=2000, coding=replace(h264("bframes=2"), suffix=".mkv"), exact=False),
-    "ffv1_coarse_clock_mkv": lambda f: counting(f, fps=3000, coding=Coding("ffv1", ".mkv", gop=1, bframes=0), exact=False),
+    "h264_begins_within_a_group_ts": lambda f: cut_in_front(
+        f, replace(h264("bframes=2"), suffix=".ts"), until=5
+    ),
+    "h264_begins_with_leading_ts": lambda f: cut_in_front(
+        f, replace(h264("bframes=3:b-adapt=0:open-gop=1"), suffix=".ts"), until=12
+    ),
+    "mpeg2_begins_within_a_group_ts": lambda f: cut_in_front(
+        f, Coding("mpeg2video", ".ts", bframes=2), until=5
+    ),
+    "h264_coarse_clock_mkv": lambda f: counting(
+        f, fps=2000, coding=replace(h264("bframes=2"), suffix=".mkv"), exact=False
+    ),
+    "ffv1_coarse_clock_mkv": lambda f: counting(
+        f, fps=3000, coding=Coding("ffv1", ".mkv", gop=1, bframes=0), exact=False
+    ),
     "h264_restarted_ts": lambda f: restarted(f, after=24),
     "h264_mirrored": lambda f: counting(f, frames=12, mirrored=True, coding=h264("bframes=2")),
-    "h264_mirrored_90": lambda f: counting(f, frames=12, rotation=90, mirrored=True, coding=h264("bframes=2")),
+    "h264_mirrored_90": lambda f: counting(
+        f, frames=12, rotation=90, mirrored=True, coding=h264("bframes=2")
+    ),
     "one_frame": lambda f: counting(f, frames=1),
     "raw_h264": lambda f: counting(f, coding=replace(h264("bframes=2"), suffix=".h264"), exact=False),
 }
 
 
 def annex_b_avi(folder: Path, coding: Coding) -> Clip:
-    """Pictures out of order in a container that tells only when they are decoded: as `ffmpeg -c copy -bsf h264_mp4toannexb` writes it."""
+    """Pictures out of order in a container that tells only when they are decoded: as `ffmpeg -c copy -bsf
+    h264_mp4toannexb` writes it.
+    """
     whole = counting(folder, coding=coding)
     path = whole.path.with_suffix(".avi")
     if not path.exists():
@@ -246,11 +329,17 @@ def without_ctts(folder: Path, coding: Coding) -> Clip:
     whole = counting(folder, coding=replace(coding, container=(("use_editlist", "0"),)))
     data = whole.path.read_bytes()
     assert data.count(b"ctts") == 1
-    return replace(whole, path=_written(whole.path.with_name(f"untold_{whole.path.name}"), data.replace(b"ctts", b"free")), exact=False)
+    return replace(
+        whole,
+        path=_written(whole.path.with_name(f"untold_{whole.path.name}"), data.replace(b"ctts", b"free")),
+        exact=False,
+    )
 
 
 def cut_in_front(folder: Path, coding: Coding, *, until: int) -> Clip:
-    """A transport stream from its packet number `until` on, in the order of decoding: what cannot be decoded by itself is not shown."""
+    """A transport stream from its packet number `until` on, in the order of decoding: what cannot be
+    decoded by itself is not shown.
+    """
     whole = counting(folder, coding=coding)
     path = whole.path.with_name(f"from_{until}_{whole.path.name}")
     with av.open(str(whole.path)) as source:
@@ -261,15 +350,22 @@ def cut_in_front(folder: Path, coding: Coding, *, until: int) -> Clip:
     entry = next(packet for packet in left if packet.is_keyframe)
     first = min(packet.pts for packet in left if packet.pts >= entry.pts)
     number = sorted(packet.pts for packet in packets).index(first)
-    return replace(whole, path=path, frame_count=48 - number, times_s=whole.times_s[: 48 - number], first_number=number)
+    return replace(
+        whole, path=path, frame_count=48 - number, times_s=whole.times_s[: 48 - number], first_number=number
+    )
 
 
 def restarted(folder: Path, *, after: int) -> Clip:
     """Two transport streams end to end whose clocks begin alike; the first has `after` frames."""
     coding = replace(h264("bframes=2"), suffix=".ts")
-    parts = [counting(folder, frames=frames, first_number=first, coding=coding) for first, frames in ((0, after), (after, 60 - after))]
+    parts = [
+        counting(folder, frames=frames, first_number=first, coding=coding)
+        for first, frames in ((0, after), (after, 60 - after))
+    ]
     path = _written(folder / "restarted.ts", b"".join(part.path.read_bytes() for part in parts))
-    return replace(parts[0], path=path, frame_count=60, times_s=tuple(Fraction(n, 12) for n in range(60)), exact=False)
+    return replace(
+        parts[0], path=path, frame_count=60, times_s=tuple(Fraction(n, 12) for n in range(60)), exact=False
+    )
 
 
 def h264(params: str, *, gop: int = 12) -> Coding:
@@ -287,7 +383,9 @@ def irregular(frames: int) -> list[int]:
 
 
 def copied(source: Path, place: Path) -> Path:
-    """An mp4 file that is shown as another is and has a content of its own: its name, in a box that every reader skips."""
+    """An mp4 file that is shown as another is and has a content of its own: its name, in a box that every
+    reader skips.
+    """
     name = place.name.encode()
     place.write_bytes(source.read_bytes() + (8 + len(name)).to_bytes(4, "big") + b"free" + name)
     return place
@@ -379,13 +477,19 @@ def zero_frames(folder: Path) -> Path:
 
 
 def truncated(folder: Path, *, share: float = 0.6) -> Clip:
-    """An mp4 whose header stands in front and whose end is cut off, in the middle of a packet; `missing` are the frames behind that one."""
-    whole = counting(folder, frames=60, coding=replace(h264("bframes=0"), container=(("movflags", "faststart"),)))
+    """An mp4 whose header stands in front and whose end is cut off, in the middle of a packet; `missing`
+    are the frames behind that one.
+    """
+    whole = counting(
+        folder, frames=60, coding=replace(h264("bframes=0"), container=(("movflags", "faststart"),))
+    )
     path = folder / "truncated.mp4"
     data = whole.path.read_bytes()
     _written(path, data[: int(len(data) * share)])
     with av.open(str(whole.path)) as container:
-        kept = sum((packet.pos or 0) < int(len(data) * share) for packet in container.demux(video=0) if packet.size)
+        kept = sum(
+            (packet.pos or 0) < int(len(data) * share) for packet in container.demux(video=0) if packet.size
+        )
     return replace(whole, path=path, missing=whole.frame_count - kept)
 
 
@@ -399,13 +503,24 @@ def bitflips(folder: Path, *, flips: int = 60) -> Path:
 
 
 def joined_encodings(folder: Path, *, alike: bool) -> Clip:
-    """Three encodings one after the other in a transport stream; unless `alike` the second has other colours and the third names none."""
+    """Three encodings one after the other in a transport stream; unless `alike` the second has other
+    colours and the third names none.
+    """
     colours = ("bt709", "bt709", "bt709") if alike else ("bt709", "smpte170m", "")
     parts = [
-        counting(folder, frames=24, start_s=2 * n, first_number=24 * n, coding=replace(h264(_coloured(colour)), suffix=".ts"))
+        counting(
+            folder,
+            frames=24,
+            start_s=2 * n,
+            first_number=24 * n,
+            coding=replace(h264(_coloured(colour)), suffix=".ts"),
+        )
         for n, colour in enumerate(colours)
     ]
-    path = _written(folder / f"joined_{'alike' if alike else 'changing'}.ts", b"".join(part.path.read_bytes() for part in parts))
+    path = _written(
+        folder / f"joined_{'alike' if alike else 'changing'}.ts",
+        b"".join(part.path.read_bytes() for part in parts),
+    )
     return replace(parts[0], path=path, frame_count=72, times_s=tuple(Fraction(n, 12) for n in range(72)))
 
 
@@ -418,7 +533,11 @@ def two_video_streams(folder: Path) -> Clip:
     small, large = counting(folder, frames=24), counting(folder, frames=36, width=320, height=240)
     path = folder / "two_streams.mp4"
     if not path.exists():
-        with av.open(str(path), "w") as output, av.open(str(small.path)) as first, av.open(str(large.path)) as second:
+        with (
+            av.open(str(path), "w") as output,
+            av.open(str(small.path)) as first,
+            av.open(str(large.path)) as second,
+        ):
             streams = [output.add_stream_from_template(source.streams.video[0]) for source in (first, second)]
             for stream in streams:
                 stream.disposition = Disposition.default
@@ -437,7 +556,10 @@ def number_of(picture: Pixels) -> int:
     """The number that a stored (unturned) picture carries; H x W x 3 uint8."""
     side = _side(picture.shape[1])
     strip = picture[-side:, :, :].mean(axis=2)
-    bits = [strip[side // 4 : -side // 4, i * side + side // 4 : (i + 1) * side - side // 4].mean() > 128 for i in range(BITS)]
+    bits = [
+        strip[side // 4 : -side // 4, i * side + side // 4 : (i + 1) * side - side // 4].mean() > 128
+        for i in range(BITS)
+    ]
     return sum(1 << i for i, bit in enumerate(bits) if bit)
 
 
@@ -491,7 +613,11 @@ def person_picture(which: int, *, height: int) -> Pixels:
     left, top, right, bottom = _BUS_PERSONS[which % len(_BUS_PERSONS)]
     crop = np.ascontiguousarray(photograph("ultralytics", "assets/bus.jpg")[top:bottom, left:right])
     width = round((right - left) * height / (bottom - top) / 2) * 2
-    return av.VideoFrame.from_ndarray(crop, format="rgb24").reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+    return (
+        av.VideoFrame.from_ndarray(crop, format="rgb24")
+        .reformat(width, height, "rgb24", interpolation="AREA")
+        .to_ndarray()
+    )
 
 
 def _step(which: int, n: int, frames: int, figure: Pixels, size: tuple[int, int]) -> Box:
@@ -507,7 +633,9 @@ def _step(which: int, n: int, frames: int, figure: Pixels, size: tuple[int, int]
 
 
 def rendered(clip: Clip, coding: Coding, paint: Paint) -> Clip:
-    """The clip, encoded now unless its file (named after its facts) is there; `clip.path` is the folder on entry."""
+    """The clip, encoded now unless its file (named after its facts) is there; `clip.path` is the folder
+    on entry.
+    """
     facts = repr((replace(clip, path=Path()), coding)).encode()
     path = clip.path / f"{coding.codec}_{hashlib.sha256(facts).hexdigest()[:10]}{coding.suffix}"
     if not path.exists():
@@ -556,7 +684,8 @@ def _written(path: Path, data: bytes) -> Path:
 
 @dataclass(frozen=True)
 class Clicks:
-    """A file whose sound is silent but for short bursts; `at_s` are their beginnings, in seconds since its first sample.
+    """A file whose sound is silent but for short bursts; `at_s` are their beginnings, in seconds since its
+    first sample.
 
     The sound begins `starts_s` after the first picture, and lasts `seconds`.
     """
@@ -578,12 +707,17 @@ def clicking(
     starts_s: Fraction | int | None = None,
     front: bool = False,
 ) -> Clicks:
-    """Bursts of 4 ms at known times, one of them at each multiple of 20 s; beside pictures where `starts_s` is given.
+    """Bursts of 4 ms at known times, one of them at each multiple of 20 s; beside pictures where `starts_s`
+    is given.
 
     With `front` the header of an mp4 stands in front of the sound.
     """
-    at_s = {Fraction(n * 2 + 1) + Fraction(n % 97, 97) for n in range(seconds // 2)} | {Fraction(at) for at in range(20, seconds, 20)}
-    name = f"clicks_{codec}_{rate}_{layout}_{seconds}s{'_front' * front}" + ("" if starts_s is None else f"_{float(starts_s)}s_late")
+    at_s = {Fraction(n * 2 + 1) + Fraction(n % 97, 97) for n in range(seconds // 2)} | {
+        Fraction(at) for at in range(20, seconds, 20)
+    }
+    name = f"clicks_{codec}_{rate}_{layout}_{seconds}s{'_front' * front}" + (
+        "" if starts_s is None else f"_{float(starts_s)}s_late"
+    )
     clicks = Clicks(folder / f"{name}{suffix}", tuple(sorted(at_s)), seconds, Fraction(starts_s or 0))
     if not clicks.path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -595,8 +729,12 @@ def clicking(
             if pictures is not None:
                 pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
             for tenth, frame in enumerate(_bursts(clicks, rate, layout)):
-                for number in range(*(round(at * 2.5) for at in (tenth, tenth + 1))) if pictures is not None else ():
-                    picture = av.VideoFrame.from_ndarray(calm(64, 48, 0), format="rgb24").reformat(format="yuv420p")
+                for number in (
+                    range(*(round(at * 2.5) for at in (tenth, tenth + 1))) if pictures is not None else ()
+                ):
+                    picture = av.VideoFrame.from_ndarray(calm(64, 48, 0), format="rgb24").reformat(
+                        format="yuv420p"
+                    )
                     picture.pts, picture.time_base = number, Fraction(1, 25)
                     container.mux(pictures.encode(picture))
                 container.mux(sound.encode(frame))
@@ -617,5 +755,9 @@ def _bursts(clicks: Clicks, rate: int, layout: str) -> Iterator[av.AudioFrame]:
     for first in range(0, len(wave), rate // 10):
         piece = wave[first : first + rate // 10]
         frame = av.AudioFrame.from_ndarray(np.stack([piece] * channels), format="fltp", layout=layout)
-        frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), first + round(clicks.starts_s * rate)
+        frame.sample_rate, frame.time_base, frame.pts = (
+            rate,
+            Fraction(1, rate),
+            first + round(clicks.starts_s * rate),
+        )
         yield frame

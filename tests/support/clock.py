@@ -8,7 +8,16 @@ import pytest
 
 from actors.stores.engines.postgres import PostgresDatabase
 
-ASKED_BY = ("files", "files_runs", "database_store", "database_runs", "database", "register", "files_requests", "database_requests")
+ASKED_BY = (
+    "files",
+    "files_runs",
+    "database_store",
+    "database_runs",
+    "database",
+    "register",
+    "files_requests",
+    "database_requests",
+)
 
 
 class Clock:
@@ -29,7 +38,9 @@ def moved_by_hand(monkeypatch: pytest.MonkeyPatch) -> Clock:
     moved = Clock()
     for module in ASKED_BY:
         monkeypatch.setattr(f"actors.stores.{module}.now", moved)
-    monkeypatch.setattr(PostgresDatabase, "now", lambda database, connection: moved())  # a server's clock is not for us to move
+    monkeypatch.setattr(
+        PostgresDatabase, "now", lambda database, connection: moved()
+    )  # a server's clock is not for us to move
     return moved
 
 

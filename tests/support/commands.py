@@ -32,7 +32,9 @@ def start(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subpr
     )
 
 
-def finished(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def finished(
+    *arguments: str | Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`vaengine ARGUMENTS`, awaited."""
     process = start(*arguments, env=env)
     out, err = process.communicate(timeout=PATIENCE_S)

@@ -1,6 +1,7 @@
 """A hub of Hugging Face on this machine: as much of its interface as fetching a model's files needs.
 
-`GET /api/models/OWNER/NAME/revision/main` lists files; `HEAD` and `GET /OWNER/NAME/resolve/REVISION/FILE` send them.
+`GET /api/models/OWNER/NAME/revision/main` lists files; `HEAD` and `GET /OWNER/NAME/resolve/REVISION/FILE`
+send them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class LocalHub:
-    """Folders by OWNER/NAME; those in `gated` are sent to whoever shows `token`. `requests` is what was asked, as (method, path)."""
+    """Folders by OWNER/NAME; those in `gated` are sent to whoever shows `token`.
+
+    `requests` is what was asked, as (method, path).
+    """
 
     folders: dict[str, Path] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
@@ -73,7 +77,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif name in self.hub.gated and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             self._refuse(403, "GatedRepo")
         elif is_listing:
-            listing = {"id": name, "sha": REVISION, "siblings": [{"rfilename": file} for file in self.hub.files(name)]}
+            listing = {
+                "id": name,
+                "sha": REVISION,
+                "siblings": [{"rfilename": file} for file in self.hub.files(name)],
+            }
             self._send(json.dumps(listing).encode(), whole=whole)
         else:
             self._send_file(self.hub.folders[name] / "/".join(parts[4:]), whole=whole)
@@ -83,7 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "EntryNotFound")
             return
         data = path.read_bytes()
-        self._send(data, whole=whole, cut=path.name in self.hub.breaks_off, etag=hashlib.sha256(data).hexdigest())
+        self._send(
+            data, whole=whole, cut=path.name in self.hub.breaks_off, etag=hashlib.sha256(data).hexdigest()
+        )
 
     def _send(self, data: bytes, *, whole: bool, cut: bool = False, etag: str = "listing") -> None:
         self.send_response(200)

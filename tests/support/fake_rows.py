@@ -20,7 +20,7 @@ from schemas.annotations.annotation import (
     Annotation,
     BBox,
 )
-from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.media.video import FrameIndex, Video
 from schemas.pipelines import AUDIO, FACE
 
@@ -31,7 +31,7 @@ LANDMARKS = [[20.0, 30.0], [40.0, 30.0], [30.0, 40.0], [22.0, 50.0], [38.0, 50.0
 def sound_alone(seconds: int = 10) -> Video:
     """`talk.wav`, which has no pictures."""
     stop = seconds * SAMPLE_RATE
-    sound = Sound(0, "pcm_s16le", SAMPLE_RATE, 1, Fraction(1, SAMPLE_RATE), 0, stop)
+    sound = AudioStream(0, "pcm_s16le", SAMPLE_RATE, 1, Fraction(1, SAMPLE_RATE), 0, stop)
     nothing = FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), True)
     facts = ("wav", "", -1, Fraction(1, SAMPLE_RATE), 0, stop, 0, 0, 0, Fraction(0))
     return Video("talk-bbbbbbbb", "b" * 64, "/clips/talk.wav", 1000, 123456789, *facts, nothing, sound)
@@ -47,19 +47,41 @@ class Rows:
     def _row(self, pipeline: str, kind: str, name: object, *times: object, **facts: object) -> Annotation:
         return Annotation(f"{kind} {name}", self.video_id, pipeline, self.config_hash, kind, *times, **facts)
 
-    def face(self, frame: int, face: str | None = "face_0001", person: str | None = None, x: float = 10.0, **known: object) -> Annotation:
+    def face(
+        self,
+        frame: int,
+        face: str | None = "face_0001",
+        person: str | None = None,
+        x: float = 10.0,
+        **known: object,
+    ) -> Annotation:
         """A face of 40 x 50 pixels in one frame."""
         attributes = {"landmarks": [[px + x - 10.0, py] for px, py in LANDMARKS], **known}
-        facts = {"person_id": person, "face_id": face, "confidence": 0.75, "bbox": BBox(x, 20.0, 40.0, 50.0), "attributes": attributes}
+        facts = {
+            "person_id": person,
+            "face_id": face,
+            "confidence": 0.75,
+            "bbox": BBox(x, 20.0, 40.0, 50.0),
+            "attributes": attributes,
+        }
         return self._row(FACE, FACE_DETECTION, f"{face} {frame} {x}", frame / FPS, None, frame, **facts)
 
-    def identity(self, face: str, first: int, stop: int, persons: Sequence[str] = (), **known: object) -> Annotation:
+    def identity(
+        self, face: str, first: int, stop: int, persons: Sequence[str] = (), **known: object
+    ) -> Annotation:
         """What `face` is from one frame to another."""
         attributes = {"faces": 3, "persons": list(persons), "frame_start": first, "frame_end": stop, **known}
-        facts = {"person_id": persons[0] if persons else None, "face_id": face, "confidence": 0.7, "attributes": attributes}
+        facts = {
+            "person_id": persons[0] if persons else None,
+            "face_id": face,
+            "confidence": 0.7,
+            "attributes": attributes,
+        }
         return self._row(FACE, FACE_IDENTITY, face, first / FPS, stop / FPS, first, **facts)
 
-    def heard(self, kind: str, start_s: float, end_s: float, speaker: str | None = None, **attributes: object) -> Annotation:
+    def heard(
+        self, kind: str, start_s: float, end_s: float, speaker: str | None = None, **attributes: object
+    ) -> Annotation:
         """A row of sound."""
         confidence = None if kind in (SPEAKER, LOUDNESS) else 0.5
         facts = {"speaker_id": speaker, "confidence": confidence, "attributes": attributes}

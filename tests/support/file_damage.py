@@ -7,9 +7,11 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
-# Names of structures whose numbers lead a demuxer, of MP4 and AVI; Matroska and the rest have theirs in front.
+# Names of structures whose numbers lead a demuxer, of MP4 and AVI; Matroska and the rest have theirs in
+# front.
 LANDMARKS: Final = tuple(
-    b"ftyp moov mvhd tkhd mdhd elst hdlr stsd stts ctts stss stsc stsz stco co64 avcC hvcC esds trun tfhd mdat"
+    b"ftyp moov mvhd tkhd mdhd elst hdlr stsd stts ctts stss stsc stsz stco co64 avcC hvcC esds trun tfhd "
+    b"mdat"
     b" hdrl avih strh strf idx1 movi fmt  data OggS fLaC".split(b" ")
 )
 NUMBERS: Final = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -71,7 +73,15 @@ def structure_changed(data: bytearray, chance: random.Random, _: bytes) -> None:
     _numbers_in(data, chance, max(0, at - 4), min(len(data), at + 80))
 
 
-MUTATIONS: Final[Sequence[Mutation]] = (flipped, zeroed, cut_off, spliced, front_changed, structure_changed, structure_changed)
+MUTATIONS: Final[Sequence[Mutation]] = (
+    flipped,
+    zeroed,
+    cut_off,
+    spliced,
+    front_changed,
+    structure_changed,
+    structure_changed,
+)
 
 
 def _numbers_in(data: bytearray, chance: random.Random, low: int, high: int) -> None:
@@ -79,5 +89,7 @@ def _numbers_in(data: bytearray, chance: random.Random, low: int, high: int) -> 
         size, form = chance.choice(((1, "B"), (2, "H"), (4, "I"), (4, "I")))
         at = chance.randrange(low, max(low + 1, high - size))
         order = chance.choice("<>")
-        piece = struct.pack(order + form, chance.choice((*NUMBERS, chance.getrandbits(32))) & ((1 << 8 * size) - 1))
+        piece = struct.pack(
+            order + form, chance.choice((*NUMBERS, chance.getrandbits(32))) & ((1 << 8 * size) - 1)
+        )
         data[at : at + size] = piece[: len(data) - at]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actors.container.completeness import LossVerdict
+from actors.container.completeness import Completeness
 from actors.finalize.index_correction import corrected
 from actors.finalize.person_rows import associate
 from actors.finalize.results import seen_verdict
@@ -17,7 +17,7 @@ from schemas.media.video import Video
 from schemas.pipelines import SCENE
 from schemas.settings.settings import EngineSettings, Settings
 from schemas.work.chunk import ChunkSpec
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 from schemas.work.messages import ChunkEnd
 from vaengine.planning.plan import chunks_of, work_keys
 from vaengine.planning.probing import probe_path
@@ -35,12 +35,14 @@ class Unwatched:
 
 @dataclass(frozen=True)
 class Looked:
-    """What scene detection made of a video: facts as they are stored once it is decoded, its frames, scenes and what is said of it."""
+    """What scene detection made of a video: facts as they are stored once it is decoded, its frames,
+    scenes and what is said of it.
+    """
 
     video: Video
-    numbers: Numbers
+    numbers: FrameNumbers
     scenes: tuple[Annotation, ...]
-    verdict: LossVerdict
+    verdict: Completeness
 
     @property
     def cuts(self) -> list[int]:
@@ -60,10 +62,12 @@ def looked_at(path: Path, settings: Settings | None = None, *, chunk_s: float = 
         raise probed.error or AssertionError(path)
     (key,) = work_keys(probed.video.video_id, (SCENE,), chosen)
     ends = [end_of(spec) for spec in chunks_of(probed.video, {key: []}, chosen)]
-    numbers = Numbers.joined(_numbers(end) for end in ends)
+    numbers = FrameNumbers.joined(_numbers(end) for end in ends)
     video = corrected(probed.video, numbers)
     lost = [frame for end in ends for frame in end.lost]
-    return Looked(video, numbers, associate(video, numbers, chosen, key), seen_verdict(video, lost, numbers, chosen))
+    return Looked(
+        video, numbers, associate(video, numbers, chosen, key), seen_verdict(video, lost, numbers, chosen)
+    )
 
 
 def replace_chunk(settings: Settings, chunk_s: float) -> Settings:
@@ -78,8 +82,13 @@ def end_of(spec: ChunkSpec) -> ChunkEnd:
     return end
 
 
-def _numbers(end: ChunkEnd) -> Numbers:
-    return replace(Numbers.none(), frame_numbers=end.frame_numbers, frame_pts=end.frame_pts, scene_scores=end.scene_scores)
+def _numbers(end: ChunkEnd) -> FrameNumbers:
+    return replace(
+        FrameNumbers.none(),
+        frame_numbers=end.frame_numbers,
+        frame_pts=end.frame_pts,
+        scene_scores=end.scene_scores,
+    )
 
 
 def displayed(path: Path) -> list[np.ndarray]:
@@ -89,4 +98,8 @@ def displayed(path: Path) -> list[np.ndarray]:
     from vaengine.planning.plan import chunk_spec
 
     video = probe(str(path))
-    return [frame.bgr(is_upright=True) for frame in ChunkDecoder(chunk_spec(video, 0, len(video.index))) if not frame.is_trailing]
+    return [
+        frame.bgr(is_upright=True)
+        for frame in ChunkDecoder(chunk_spec(video, 0, len(video.index)))
+        if not frame.is_trailing
+    ]

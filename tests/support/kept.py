@@ -1,4 +1,6 @@
-"""Small stores of every kind with something of everything in them, and other programs that lay hands on them."""
+"""Small stores of every kind with something of everything in them, and other programs that lay hands on
+them.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,15 @@ TABLES = ("sqlite", "postgresql")
 
 
 def address(kind: str, folder: Path) -> str:
-    return {"sqlite": f"sqlite:///{folder}/store.db", "files": f"files:{folder}/store"}.get(kind) or postgres.fresh_database()
+    return {"sqlite": f"sqlite:///{folder}/store.db", "files": f"files:{folder}/store"}.get(
+        kind
+    ) or postgres.fresh_database()
 
 
 def fill(store: StorageBackend, run: RunInfo = RUN) -> int:
-    """A complete pipeline with embeddings, an unfinished one, a try of a chunk, an identity; the epoch of the run that is at it."""
+    """A complete pipeline with embeddings, an unfinished one, a try of a chunk, an identity; the epoch of
+    the run that is at it.
+    """
     epoch = store.open_run(run)
     store.register(epoch, [CLIP.video], [JOB])
     store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[:2])
@@ -105,7 +111,9 @@ def contents(path: Path) -> bytes | dict[str, bytes]:
     """Everything that is kept on the disk; readers of SQLite's log leave its empty side files."""
     if path.is_file():
         return path.read_bytes()
-    files = (one for one in sorted(path.rglob("*")) if one.is_file() and not one.name.endswith(("-wal", "-shm")))
+    files = (
+        one for one in sorted(path.rglob("*")) if one.is_file() and not one.name.endswith(("-wal", "-shm"))
+    )
     return {str(one.relative_to(path)): one.read_bytes() for one in files}
 
 
@@ -113,5 +121,8 @@ def server_at_revision(url: str, revision: str) -> None:
     from alembic import command
     from sqlalchemy import create_engine
 
-    with create_engine(url.replace("postgresql:", "postgresql+psycopg:")).connect() as connection, connection.begin():
+    with (
+        create_engine(url.replace("postgresql:", "postgresql+psycopg:")).connect() as connection,
+        connection.begin(),
+    ):
         command.upgrade(migrations.configuration(connection), revision)

@@ -36,7 +36,10 @@ class Place:
         self.folder, self.url, self.out = folder, url, folder / "out"
         self.videos = folder / "videos"
         self.videos.mkdir()
-        self.clips = {name: Clip(str(self.videos / f"{name}.mp4"), content) for name, content in zip(("alpha", "beta"), "ab", strict=True)}
+        self.clips = {
+            name: Clip(str(self.videos / f"{name}.mp4"), content)
+            for name, content in zip(("alpha", "beta"), "ab", strict=True)
+        }
         for clip in self.clips.values():
             Path(clip.name).write_bytes(b"not looked into")
         with self.store() as store:
@@ -55,7 +58,13 @@ class Place:
         outcomes = tuple(VideoOutcome(clip.video_id, clip.name, "completed") for clip in self.clips.values())
         write_report(BatchReport("batch-1", outcomes, 1.0), self.out, {})
         (self.out / "checkpoints").mkdir()
-        asked = {"store_url": self.url, "out": str(self.out), "pipelines": [SCENE], "config": {}, "presets": {}}
+        asked = {
+            "store_url": self.url,
+            "out": str(self.out),
+            "pipelines": [SCENE],
+            "config": {},
+            "presets": {},
+        }
         for name, inputs in (("batch-1", paths), ("batch-2", paths[:1])):
             text = json.dumps({"format": FORMAT, "batch_id": name, **asked, "inputs": inputs})
             (self.out / "checkpoints" / f"checkpoint_{name}.json").write_text(text)

@@ -1,7 +1,8 @@
-"""PostgreSQL for the suite: one server for each process of pytest, thrown away with it, and an empty database for whoever asks.
+"""PostgreSQL for the suite: one server for each process of pytest, thrown away with it, and an empty database
+for whoever asks.
 
-`VAENGINE_TEST_PG_URL` names a server that somebody provides; otherwise one is made of the programs that `vaengine db start` would take.
-Where there are none the tests fail: a skip would hide a whole store.
+`VAENGINE_TEST_PG_URL` names a server that somebody provides; otherwise one is made of the programs that
+`vaengine db start` would take. Where there are none the tests fail: a skip would hide a whole store.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ OUTSIDE: Final = dict(os.environ)  # as the developer or CI set it; tests see no
 PROVIDED: Final = "VAENGINE_TEST_PG_URL"
 STOP_S: Final = 30.0
 # Ends the server and removes its data when its input is closed, in whatever way pytest ended.
-LEASH: Final = 'cat; kill -QUIT "$1" 2>/dev/null; while kill -0 "$1" 2>/dev/null; do sleep 0.02; done; rm -rf "$0"'
+LEASH: Final = (
+    'cat; kill -QUIT "$1" 2>/dev/null; while kill -0 "$1" 2>/dev/null; do sleep 0.02; done; rm -rf "$0"'
+)
 
 
 def fresh_database(template: str = "template1") -> str:
-    """URL of an empty database that nobody else uses; it goes with the server, or at the end where that is somebody else's."""
+    """URL of an empty database that nobody else uses; it goes with the server, or at the end where that
+    is somebody else's.
+    """
     server, name = server_url(), f"vaengine_test_{secrets.token_hex(6)}"
     _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     if PROVIDED in OUTSIDE:
@@ -46,7 +51,9 @@ def copy_of(url: str) -> str:
 
 @contextmanager
 def writer_of(url: str) -> Iterator[tuple[str, str]]:
-    """A role that may write what is in a database and owns nothing of it, and the URL by which that role sees it."""
+    """A role that may write what is in a database and owns nothing of it, and the URL by which that role
+    sees it.
+    """
     role, parts = f"writer_{urlsplit(url).path[1:]}", urlsplit(url)
     _execute(url, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
     _execute(url, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")
@@ -60,7 +67,9 @@ def writer_of(url: str) -> Iterator[tuple[str, str]]:
 
 @functools.cache
 def server_url() -> str:
-    """URL of a database on the suite's server, which is started by whoever asks first; its user may make databases."""
+    """URL of a database on the suite's server, which is started by whoever asks first; its user may make
+    databases.
+    """
     return OUTSIDE.get(PROVIDED) or _thrown_away()
 
 
@@ -79,7 +88,9 @@ def _thrown_away() -> str:
         shutil.rmtree(folder)
         raise
     command = ["/bin/sh", "-c", LEASH, str(folder), str(server.pid)]
-    leash = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    leash = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     atexit.register(leash.communicate, timeout=STOP_S)
     return server.url
 

@@ -1,6 +1,8 @@
-"""A process that looks into files one by one, as a run would, and says what came of each; whoever started it outlives its death.
+"""A process that looks into files one by one, as a run would, and says what came of each; whoever started it
+outlives its death.
 
-`python -m tests.support.probe_process`: a path a line on standard input, a JSON object a line on standard output.
+`python -m tests.support.probe_process`: a path a line on standard input, a JSON object a line on standard
+output.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ def _kinds(path: str) -> Iterator[str]:
         yield error.kind
         return
     row = rows.video_row(video)
-    if rows.video_from(row) != video or any(isinstance(value, int) and value.bit_length() > 63 for value in row.values()):
+    if rows.video_from(row) != video or any(
+        isinstance(value, int) and value.bit_length() > 63 for value in row.values()
+    ):
         raise AssertionError(f"it cannot be stored as it is: {row}")
     yield from _seen(video)
     yield from _heard(video)
@@ -82,14 +86,18 @@ def _seen(video: Video) -> Iterator[str]:
 
 
 def _heard(video: Video) -> Iterator[str]:
-    for block in blocks_of(video, {key: [] for key in work_keys(video.video_id, (AUDIO,), Settings())})[:MOST_UNITS]:
+    for block in blocks_of(video, {key: [] for key in work_keys(video.video_id, (AUDIO,), Settings())})[
+        :MOST_UNITS
+    ]:
         try:
             samples, is_lost = decoded(block.path, block.sound, block.first, block.stop)
         except VideoError as error:
             yield error.kind
             continue
         if not len(samples) == len(is_lost) == block.stop - block.first or not abs(samples).max() <= 1:
-            raise AssertionError(f"samples are as many as asked for, in -1..1: {samples.shape} {samples.min()} {samples.max()}")
+            raise AssertionError(
+                f"samples are as many as asked for, in -1..1: {samples.shape} {samples.min()} {samples.max()}"
+            )
         yield "heard"
 
 

@@ -1,6 +1,11 @@
-"""What decord declares it cannot do, clip by clip, with the reason it gives: nothing else of `clips.VARIANTS` may be refused."""
+"""What decord declares it cannot do, clip by clip, with the reason it gives: nothing else of
+`clips.VARIANTS` may be refused.
+"""
 
-WRONG_CONTAINER, WRONG_KEYFRAMES = "it gives wrong pictures of {} files, or none", "it would begin at other frames than the keyframes"
+WRONG_CONTAINER, WRONG_KEYFRAMES = (
+    "it gives wrong pictures of {} files, or none",
+    "it would begin at other frames than the keyframes",
+)
 UNTOLD = "the file does not tell when each frame is shown"
 REFUSED = {
     "h264_open_gop_mkv": WRONG_KEYFRAMES,

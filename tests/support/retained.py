@@ -34,31 +34,63 @@ WORDS = "whatthatpersonsaid"
 
 def row(key: WorkKey, kind: str, frame: int, ordinal: int = 0, **values: object) -> Annotation:
     new_id = annotation_id(key.video_id, key.pipeline, key.config_hash, kind, frame, ordinal)
-    return Annotation(new_id, key.video_id, key.pipeline, key.config_hash, kind, frame / 25, None, frame, **values)  # type: ignore[arg-type]
+    return Annotation(
+        new_id, key.video_id, key.pipeline, key.config_hash, kind, frame / 25, None, frame, **values
+    )  # type: ignore[arg-type]
 
 
 def persons(key: WorkKey, count: int = 3) -> list[Annotation]:
     """Persons 1 to `count`, a box in each frame and a track each."""
     boxes = [
-        row(key, PERSON_DETECTION, frame, n, person_id=f"person_{n:04d}", bbox=BBox(10.0 * n, 0.0, 8.0, 20.0), confidence=0.5)
+        row(
+            key,
+            PERSON_DETECTION,
+            frame,
+            n,
+            person_id=f"person_{n:04d}",
+            bbox=BBox(10.0 * n, 0.0, 8.0, 20.0),
+            confidence=0.5,
+        )
         for frame in range(FRAMES)
         for n in range(1, count + 1)
     ]
-    tracks = [replace(row(key, PERSON_TRACK, 0, n, person_id=f"person_{n:04d}"), end_seconds=1.0) for n in range(1, count + 1)]
+    tracks = [
+        replace(row(key, PERSON_TRACK, 0, n, person_id=f"person_{n:04d}"), end_seconds=1.0)
+        for n in range(1, count + 1)
+    ]
     return [*boxes, *tracks]
 
 
 def faces(key: WorkKey) -> list[Annotation]:
-    """Face 1 is person 2's in all frames but one, in which it was taken for person 1's; face 2 is person 1's; person 3 shows none."""
+    """Face 1 is person 2's in all frames but one, in which it was taken for person 1's; face 2 is person
+    1's; person 3 shows none.
+    """
     found = [
-        row(key, FACE_DETECTION, frame, n, face_id=f"face_{n:04d}", person_id=f"person_{person:04d}", bbox=BBox(1.0 * n, 0.0, 2.0, 2.0))
+        row(
+            key,
+            FACE_DETECTION,
+            frame,
+            n,
+            face_id=f"face_{n:04d}",
+            person_id=f"person_{person:04d}",
+            bbox=BBox(1.0 * n, 0.0, 2.0, 2.0),
+        )
         for frame in range(FRAMES)
         for n, person in ((1, 1 if frame == 3 else 2), (2, 1))
     ]
     told = {1: ["person_0001", "person_0002"], 2: ["person_0001"]}
     people = [
         replace(
-            row(key, FACE_IDENTITY, 0, n, face_id=f"face_{n:04d}", person_id=told[n][-1], attributes={"persons": told[n]}), end_seconds=1.0
+            row(
+                key,
+                FACE_IDENTITY,
+                0,
+                n,
+                face_id=f"face_{n:04d}",
+                person_id=told[n][-1],
+                attributes={"persons": told[n]},
+            ),
+            end_seconds=1.0,
         )
         for n in (1, 2)
     ]
@@ -101,15 +133,30 @@ def kept(
     keep_runs: bool = False,
     failed: bool = False,
 ) -> BatchJob:
-    """A job with complete results (or one that failed) that ended so many days before `AT`, by a run that is over."""
+    """A job with complete results (or one that failed) that ended so many days before `AT`, by a run that
+    is over.
+    """
     at = AT - timedelta(days=days)
-    job = replace(clip.job(*keys, batch_id=batch_id), created_at=at, **({"output_dir": out / clip.video_id} if out else {}))
+    job = replace(
+        clip.job(*keys, batch_id=batch_id),
+        created_at=at,
+        **({"output_dir": out / clip.video_id} if out else {}),
+    )
     epoch = store.open_run(replace(RUN, batch_id=batch_id, inputs=(clip.name, "/clips/other.mp4")))
     store.register(epoch, [clip.video], [job])
     for key in keys:
         if failed:
             store.commit_chunks(epoch, clip.commits(key, job=job)[:2])
-            store.finish(epoch, Outcome(key, job.job_id, JobStatus.FAILED, error_message=f"{clip.name}: broken", failure_kind="model"))
+            store.finish(
+                epoch,
+                Outcome(
+                    key,
+                    job.job_id,
+                    JobStatus.FAILED,
+                    error_message=f"{clip.name}: broken",
+                    failure_kind="model",
+                ),
+            )
         else:
             store.finish(epoch, outcome_of(clip, job, key, keep_runs=keep_runs))
     store.close_run(epoch, "completed")
@@ -120,7 +167,9 @@ def kept(
 
 def identify(store: StorageBackend, *members: tuple[str, Clip, str]) -> None:
     """Have these faces be these identities of the collection."""
-    store.put_identities([Identity(name, clip.video_id, face, "c1", "pack@1", 0.9, 0.0) for name, clip, face in members])
+    store.put_identities(
+        [Identity(name, clip.video_id, face, "c1", "pack@1", 0.9, 0.0) for name, clip, face in members]
+    )
 
 
 def others(store: StorageBackend, *clips: Clip) -> str:
@@ -131,7 +180,9 @@ def others(store: StorageBackend, *clips: Clip) -> str:
     rows = [
         told
         for told in store.canonical_rows()
-        if told.get("annotation", {}).get("video_id") not in own and told.get("job") not in jobs and told.get("embedding") not in gone
+        if told.get("annotation", {}).get("video_id") not in own
+        and told.get("job") not in jobs
+        and told.get("embedding") not in gone
     ]
     return canonical_digest(rows)
 

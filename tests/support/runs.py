@@ -19,7 +19,9 @@ from vaengine.requests.request import RunRequest
 
 def settings(**dotted: Any) -> Settings:
     """Settings by dotted key, dots written as `__`."""
-    return configured(layer("test", {key.replace("__", "."): value for key, value in dotted.items()})).settings
+    return configured(
+        layer("test", {key.replace("__", "."): value for key, value in dotted.items()})
+    ).settings
 
 
 def sqlite(out: Path) -> str:
@@ -27,10 +29,22 @@ def sqlite(out: Path) -> str:
 
 
 def request(
-    paths: Sequence[Path], out: Path, *, pipelines: Sequence[str] = (SCENE, PERSON), url: str | None = None, **told: Any
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    pipelines: Sequence[str] = (SCENE, PERSON),
+    url: str | None = None,
+    **told: Any,
 ) -> RunRequest:
     engine = {key: told.pop(key) for key in list(told) if "__" in key}
-    return RunRequest(tuple(str(path) for path in paths), tuple(pipelines), settings(**engine), out, url or sqlite(out), **told)
+    return RunRequest(
+        tuple(str(path) for path in paths),
+        tuple(pipelines),
+        settings(**engine),
+        out,
+        url or sqlite(out),
+        **told,
+    )
 
 
 def run(paths: Sequence[Path], out: Path, **told: Any) -> BatchReport:

@@ -16,7 +16,11 @@ from schemas.work.job_event import Control
 from tests.support.fake_rows import Rows
 from tests.support.fake_videos import RUN, Clip, broken, done
 
-GARDEN, KITCHEN, EMPTY = Clip("/clips/garden.mp4", "a"), Clip("/clips/küche 'süd'.mp4", "b"), Clip("/clips/empty.mp4", "c")
+GARDEN, KITCHEN, EMPTY = (
+    Clip("/clips/garden.mp4", "a"),
+    Clip("/clips/küche 'süd'.mp4", "b"),
+    Clip("/clips/empty.mp4", "c"),
+)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOSTILE = "'; DROP TABLE jobs; -- \"\\ 😀 \u202eמימין\t\n 1e22 \\u0041"
 
@@ -29,7 +33,9 @@ def filled(url: str) -> str:
 
 
 def fill(store: StorageBackend) -> None:
-    """Three videos: one complete in an older and a newer configuration, one in every state of work, one of which nothing was found."""
+    """Three videos: one complete in an older and a newer configuration, one in every state of work, one
+    of which nothing was found.
+    """
     epoch = store.open_run(RUN)
     _complete(store, epoch)
     _in_work(store, epoch)
@@ -38,7 +44,9 @@ def fill(store: StorageBackend) -> None:
     store.finish(epoch, done(job, EMPTY.key(SCENE)))
     store.set_meta(epoch, "preset", HOSTILE)
     store.close_run(epoch, "completed")
-    store.put_identities([Identity("person_0001", GARDEN.video_id, "face_0001", "c2", "arcface", 0.1 + 0.2, 1.0)])
+    store.put_identities(
+        [Identity("person_0001", GARDEN.video_id, "face_0001", "c2", "arcface", 0.1 + 0.2, 1.0)]
+    )
     store.open_run(replace(RUN, batch_id="batch-2", pid=2**22 + 1))  # killed: it never says how it ended
 
 
@@ -49,7 +57,12 @@ def _complete(store: StorageBackend, epoch: int) -> None:
     store.commit_chunks(epoch, GARDEN.commits(GARDEN.key(SCENE), job=jobs[0]))
     store.finish(epoch, done(jobs[0], GARDEN.key(SCENE), GARDEN.scenes(GARDEN.key(SCENE), [40])))
     for job, key in zip(jobs, (older, newer), strict=True):
-        store.finish(epoch, replace(done(job, key, _faces(key.config_hash), keep_runs=True), embeddings=_looks(key.config_hash)))
+        store.finish(
+            epoch,
+            replace(
+                done(job, key, _faces(key.config_hash), keep_runs=True), embeddings=_looks(key.config_hash)
+            ),
+        )
 
 
 def _faces(config_hash: str) -> list:
@@ -68,7 +81,9 @@ def _in_work(store: StorageBackend, epoch: int) -> None:
     persons, sound, scenes = KITCHEN.key(PERSON), KITCHEN.key(AUDIO), KITCHEN.key(SCENE)
     job = KITCHEN.job(persons, sound, scenes)
     store.register(epoch, [KITCHEN.video], [job])
-    store.commit_chunks(epoch, [KITCHEN.commit(persons, 0, job=job), KITCHEN.commit(persons, 50, lost=(51,), job=job)])
+    store.commit_chunks(
+        epoch, [KITCHEN.commit(persons, 0, job=job), KITCHEN.commit(persons, 50, lost=(51,), job=job)]
+    )
     said = replace(
         Rows(KITCHEN.video_id).speech(HOSTILE, 0.25, 1e22),
         annotation_id=_id("speech", "c1"),
@@ -78,7 +93,17 @@ def _in_work(store: StorageBackend, epoch: int) -> None:
     store.commit_chunks(epoch, KITCHEN.commits(scenes, job=job)[:1])
     store.finish(epoch, broken(job, scenes))
     tried = Attempt(
-        f"{KITCHEN.video_id}[0,1)", KITCHEN.video_id, 1, AttemptState.FAILED, "host:7", NOON, NOON, PERSON, "decoder", HOSTILE, "Trace\n"
+        f"{KITCHEN.video_id}[0,1)",
+        KITCHEN.video_id,
+        1,
+        AttemptState.FAILED,
+        "host:7",
+        NOON,
+        NOON,
+        PERSON,
+        "decoder",
+        HOSTILE,
+        "Trace\n",
     )
     store.record(epoch, [tried, replace(tried, number=2, state=AttemptState.LEASED)], '{"done": 1}')
     store.request([job.job_id], Control.PAUSE)

@@ -1,4 +1,6 @@
-"""A terminal with an interactive shell in it, as a person has it: what is typed, what is on the screen, and the window's end."""
+"""A terminal with an interactive shell in it, as a person has it: what is typed, what is on the screen,
+and the window's end.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 SIZE = (24, 80)  # lines, columns
 PROMPT = "ready> "
 
-# What the real program does when it is started without work: it looks at the terminal that is its standard input, and sets it.
+# What the real program does when it is started without work: it looks at the terminal that is its standard
+# input, and sets it.
 STAND_IN = """#!/bin/sh
 echo "$$" >>"$FFMPEG_TOLD"
 [ -t 0 ] && stty -icanon -echo min 1 time 0 && stty icanon echo
@@ -61,16 +64,22 @@ class Terminal:
         self.type(" ".join(map(str, words)) + "\n")
 
     def wait_for(self, said: str, seconds: float = commands.PATIENCE_S) -> str:
-        """All that has been shown up to this text, which is looked for once: the next call looks behind it."""
+        """All that has been shown up to this text, which is looked for once: the next call looks behind
+        it.
+        """
         deadline = time.monotonic() + seconds
         while (at := (plain := CONTROLS.sub("", self._text)).find(said, self._seen)) < 0:
-            assert time.monotonic() < deadline, f"{seconds:.0f} s without {said!r}; shown was:\n{plain}\n{self.processes()}"
+            assert time.monotonic() < deadline, (
+                f"{seconds:.0f} s without {said!r}; shown was:\n{plain}\n{self.processes()}"
+            )
             time.sleep(0.02)
         before, self._seen = self._seen, at + len(said)
         return plain[before:at]
 
     def code(self, seconds: float = commands.PATIENCE_S) -> tuple[int, str]:
-        """Exit code of the command that was entered, once the shell is back, and all that was shown until then."""
+        """Exit code of the command that was entered, once the shell is back, and all that was shown until
+        then.
+        """
         self.enter(r"echo co''de=$?.")
         shown = self.wait_for("code=", seconds)
         return int(self.wait_for(".")), shown
@@ -112,7 +121,9 @@ class Terminal:
 
 
 def with_ffmpeg(folder: Path) -> dict[str, str]:
-    """An environment in which a program called ffmpeg is found first; it notes each start and each end in `ffmpeg_told`."""
+    """An environment in which a program called ffmpeg is found first; it notes each start and each end in
+    `ffmpeg_told`.
+    """
     program = folder / "bin" / "ffmpeg"
     program.parent.mkdir(parents=True, exist_ok=True)
     program.write_text(STAND_IN)

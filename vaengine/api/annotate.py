@@ -15,7 +15,7 @@ from vaengine.api.batch import Batch
 from vaengine.api.video_annotations import VideoAnnotations
 
 if TYPE_CHECKING:
-    from vaengine.requests.run_options import Asked
+    from vaengine.requests.run_options import ResolvedRequest
 
 StrPath = str | os.PathLike[str]
 
@@ -36,18 +36,23 @@ def annotate(
 ) -> VideoAnnotations:
     """Annotate one video and return what was found; what the store has already is not made again.
 
-    The parameters are those of `vaengine run`: `pipelines` such as "scene" or ["scene", "person"], all by default; `settings` by dotted
-    key, or nested; `config` a batch file; `models` a folder of weights; `out` by default ./vaengine_out, as for the command, so that its
-    other commands see the same results. `replace` says what is to become of complete results of other settings: "ask" refuses to replace
-    them, with `WouldReplace`; True or "replace" does so, "keep" keeps them beside the new ones, and "as-before" takes the settings that
-    they were made with. `progress` says what the preset came to, and shows the display of the command, on standard error.
+    The parameters are those of `vaengine run`: `pipelines` such as "scene" or ["scene", "person"], all by
+    default; `settings` by dotted key, or nested; `config` a batch file; `models` a folder of weights; `out`
+    by default ./vaengine_out, as for the command, so that its other commands see the same results. `replace`
+    says what is to become of complete results of other settings: "ask" refuses to replace them, with
+    `WouldReplace`; True or "replace" does so, "keep" keeps them beside the new ones, and "as-before" takes
+    the settings that they were made with. `progress` says what the preset came to, and shows the display of
+    the command, on standard error.
 
-    Raises `UsageError` and its kin for what is known before the first frame, `VideoError` when the video failed, with its reason,
-    `VaengineError` when the run ended early. Ctrl-C stops the run and keeps what is done.
+    Raises `UsageError` and its kin for what is known before the first frame, `VideoError` when the video
+    failed, with its reason, `VaengineError` when the run ended early. Ctrl-C stops the run and keeps what is
+    done.
     """
     asked = _asked([path], pipelines, preset, settings, config, models, out, db, workers, replace)
     if (count := len(asked.request.inputs)) > 1:
-        raise UsageError(f"{os.fspath(path)} leads to {count} videos: annotate takes one, annotate_all takes many")
+        raise UsageError(
+            f"{os.fspath(path)} leads to {count} videos: annotate takes one, annotate_all takes many"
+        )
     with Batch(asked, progress=progress) as batch:
         videos = list(batch)
     if batch.failed:
@@ -71,8 +76,8 @@ def annotate_all(
 ) -> Batch:
     """Start annotating many videos, and return the batch to iterate over.
 
-    `paths` are what `vaengine run` takes: files, folders, globs, text lists. The parameters are those of `annotate`. Raises `UsageError`
-    and its kin for wrong use, before anything is started.
+    `paths` are what `vaengine run` takes: files, folders, globs, text lists. The parameters are those of
+    `annotate`. Raises `UsageError` and its kin for wrong use, before anything is started.
     """
     from vaengine.planning.preflight import refuse_known
 
@@ -82,12 +87,14 @@ def annotate_all(
     return Batch(found, progress=progress)
 
 
-def load_annotations(video: StrPath, *, out: StrPath | None = None, db: str | None = None) -> VideoAnnotations:
+def load_annotations(
+    video: StrPath, *, out: StrPath | None = None, db: str | None = None
+) -> VideoAnnotations:
     """What is stored of a video, without running anything.
 
-    `video` is its path, its file's name, its id or the beginning of that, as commands take it; or a folder with its COCO-shaped files,
-    which needs no store. Of each pipeline the newest result counts, a complete one before one that failed half-way. Raises `NotFound`,
-    and `UsageError` where several videos are meant.
+    `video` is its path, its file's name, its id or the beginning of that, as commands take it; or a folder
+    with its COCO-shaped files, which needs no store. Of each pipeline the newest result counts, a complete
+    one before one that failed half-way. Raises `NotFound`, and `UsageError` where several videos are meant.
     """
     from actors.stores import open_store
     from vaengine.requests.store_location import stored_at
@@ -114,11 +121,11 @@ def _asked(
     db: str | None,
     workers: int | None,
     replace: bool | str,
-) -> Asked:
+) -> ResolvedRequest:
     """What `vaengine run` would make of the same; values of settings go through JSON, which is YAML too."""
     from schemas.settings.layers import flat
     from vaengine.requests.replacement import replace_mode
-    from vaengine.requests.run_options import RunOptions, asked
+    from vaengine.requests.run_options import RunOptions, resolve_request
 
     told = flat(settings or {})
     options = RunOptions(
@@ -133,4 +140,4 @@ def _asked(
         workers=workers,
         replace=replace_mode(replace) if replace != "ask" else None,  # which a batch file may answer
     )
-    return asked(options)
+    return resolve_request(options)

@@ -11,16 +11,18 @@ from vaengine.timeline.palette import ink_on, short_name, tone_of
 
 if TYPE_CHECKING:
     from vaengine.api.video_annotations import VideoAnnotations
-    from vaengine.results.audio import SoundEvent, Speech, Stretch
+    from vaengine.results.audio import Interval, SoundEvent, Speech
 
-    OneStretch = TypeVar("OneStretch", bound=Stretch)
+    OneStretch = TypeVar("OneStretch", bound=Interval)
 
 PLAIN: Final = 'fill-opacity=".42" rx="2"'  # in the colour of the text around
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch `[start_s, end_s)` with what it says when it is pointed at, how SVG fills it, and the `text` in it, of the colour `ink`."""
+    """A stretch `[start_s, end_s)` with what it says when it is pointed at, how SVG fills it, and the
+    `text` in it, of the colour `ink`.
+    """
 
     start_s: float
     end_s: float
@@ -36,7 +38,9 @@ class Bar:
 
 
 def heard(found: VideoAnnotations, colour_of: Callable[[str], str]) -> Iterator[tuple[str, Iterable[Bar]]]:
-    """Rows by name: speech, or voice activity where no text is known, speakers' turns, sound events; only those that have anything."""
+    """Rows by name: speech, or voice activity where no text is known, speakers' turns, sound events; only
+    those that have anything.
+    """
     if found.speech:
         yield "speech", (_speech(one, colour_of) for one in found.speech)
     elif found.voice:
@@ -45,7 +49,13 @@ def heard(found: VideoAnnotations, colour_of: Callable[[str], str]) -> Iterator[
         yield (
             "speakers",
             (
-                Bar.whose(one.start_s, one.end_s, f"{one.speaker_id}: {_times(one)}", one.speaker_id, colour_of(one.speaker_id))
+                Bar.whose(
+                    one.start_s,
+                    one.end_s,
+                    f"{one.speaker_id}: {_times(one)}",
+                    one.speaker_id,
+                    colour_of(one.speaker_id),
+                )
                 for one in found.speakers
             ),
         )
@@ -64,16 +74,23 @@ def no_closer(stretches: Iterable[OneStretch], least_s: float) -> Iterator[OneSt
 
 def _speech(one: Speech, colour_of: Callable[[str], str]) -> Bar:
     who = f"{speaker_name(one.speaker_id)}: " if one.speaker_id else ""
-    return Bar(one.start_s, one.end_s, f"{who}{one.text} ({_times(one)})", _filled(colour_of(one.speaker_id)) if one.speaker_id else PLAIN)
+    return Bar(
+        one.start_s,
+        one.end_s,
+        f"{who}{one.text} ({_times(one)})",
+        _filled(colour_of(one.speaker_id)) if one.speaker_id else PLAIN,
+    )
 
 
 def _event(one: SoundEvent) -> Bar:
     sure = "" if one.confidence is None else f", {one.confidence:.2f}"
     name = f"{one.label}: {_times(one)}{sure}"
-    return Bar(one.start_s, one.end_s, name, f'{_filled(tone_of(one.label))} fill-opacity=".65"')  # events may lie upon one another
+    return Bar(
+        one.start_s, one.end_s, name, f'{_filled(tone_of(one.label))} fill-opacity=".65"'
+    )  # events may lie upon one another
 
 
-def _times(one: Stretch) -> str:
+def _times(one: Interval) -> str:
     return f"{one.start_s:.2f} to {one.end_s:.2f} s"
 
 

@@ -16,7 +16,7 @@ from vaengine.reporting import run_report as reports
 
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
-    from vaengine.requests.run_options import Asked
+    from vaengine.requests.run_options import ResolvedRequest
 
 FAILURES_SHOWN: Final = 5
 
@@ -29,14 +29,16 @@ class FailedVideo(NamedTuple):
 
 
 class Batch(Iterator[VideoAnnotations]):
-    """Videos of a batch that runs in a process of its own, each as soon as it is finished; like a file, it is read once.
+    """Videos of a batch that runs in a process of its own, each as soon as it is finished; like a file, it is
+    read once.
 
-    The run goes on while the loop's body works. Failed videos do not stop it and are collected in `failed`. Leaving a `with` block,
-    `close`, and Ctrl-C while waiting for a video stop the run, and so does dropping the batch: what is done is kept. Raises
-    `VaengineError`, after the last finished video, where the run ended early.
+    The run goes on while the loop's body works. Failed videos do not stop it and are collected in `failed`.
+    Leaving a `with` block, `close`, and Ctrl-C while waiting for a video stop the run, and so does dropping
+    the batch: what is done is kept. Raises `VaengineError`, after the last finished video, where the run
+    ended early.
     """
 
-    def __init__(self, asked: Asked, *, progress: bool = False) -> None:
+    def __init__(self, asked: ResolvedRequest, *, progress: bool = False) -> None:
         self._request, self._preset_line = asked.request, asked.preset_line
         if progress:
             say(asked.preset_line)
@@ -100,7 +102,11 @@ class Batch(Iterator[VideoAnnotations]):
         self.close()
 
     def __repr__(self) -> str:
-        state = reports.headline(self._report) if self._report else f"{len(self._told):,} videos finished, the rest is at work"
+        state = (
+            reports.headline(self._report)
+            if self._report
+            else f"{len(self._told):,} videos finished, the rest is at work"
+        )
         return f"Batch({state})"
 
     def _take(self, event: Event | None) -> None:
@@ -128,22 +134,32 @@ class Batch(Iterator[VideoAnnotations]):
 
     def _catch_up(self, batch_id: str) -> None:
         """Videos that ended too late in the run for an event of their own."""
-        ended = {one.video_id: one for one in self._outcomes if one.outcome != "pending" and one.video_id not in self._told}
+        ended = {
+            one.video_id: one
+            for one in self._outcomes
+            if one.outcome != "pending" and one.video_id not in self._told
+        }
         if ended:
             with self._store() as store:
                 for job in store.jobs(batch_id=batch_id):
                     if one := ended.pop(job.video_id, None):
                         self._finished(one.video_id, one.path, job.job_id, one.error_message)
-            for left_alone in ended.values():  # no job of this batch: complete results would have been replaced
+            for (
+                left_alone
+            ) in ended.values():  # no job of this batch: complete results would have been replaced
                 self._finished(left_alone.video_id, left_alone.path, "", left_alone.error_message)
 
     def _end(self) -> None:
         self._ended = True
         self._run.stop()  # it has closed its output and is about to end
         if self._error is None and self._report is None:
-            self._error = VaengineError(f"the run ended without a report: {self._run.last_words()}; call it again to go on")
+            self._error = VaengineError(
+                f"the run ended without a report: {self._run.last_words()}; call it again to go on"
+            )
         elif self._report and (early := self._report.halted or self._report.stopped_by):
-            self._error = VaengineError(f"the run ended early: {early}; what is done is kept, call it again to go on")
+            self._error = VaengineError(
+                f"the run ended early: {early}; what is done is kept, call it again to go on"
+            )
 
     def _annotations(self, job_id: str) -> VideoAnnotations:
         with self._store() as store:

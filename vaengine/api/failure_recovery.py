@@ -1,4 +1,6 @@
-"""The original plan's names for failure recovery, for those who drive batches from Python; the arithmetic is `schemas.work.retry`'s."""
+"""The original plan's names for failure recovery, for those who drive batches from Python; the arithmetic
+is `schemas.work.retry`'s.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FailureRecovery:
-    """Whether and when a job is run again, for a loop of one's own around `run_batch`; a run itself tries again as `recovery.*` says.
+    """Whether and when a job is run again, for a loop of one's own around `run_batch`; a run itself tries
+    again as `recovery.*` says.
 
-    `max_retries` are tries after the first, delays are in seconds, `jitter` is the share by which chance makes them shorter or longer,
-    never longer than `max_delay`. Raises `InvalidSetting`.
+    `max_retries` are tries after the first, delays are in seconds, `jitter` is the share by which chance
+    makes them shorter or longer, never longer than `max_delay`. Raises `InvalidSetting`.
     """
 
     max_retries: int = 3
@@ -39,14 +42,18 @@ class FailureRecovery:
             raise InvalidSetting("FailureRecovery", repr(self), str(error)) from error
 
     def should_retry(self, job: BatchJob, error: BaseException | None = None) -> bool:
-        """Whether the job is worth another try after `error`, or, without one, after what the store says of it.
+        """Whether the job is worth another try after `error`, or, without one, after what the store says of
+        it.
 
-        Only what another try may mend is tried again (a lost worker, memory, a disk, a timeout), and only `max_retries` times.
+        Only what another try may mend is tried again (a lost worker, memory, a disk, a timeout), and only
+        `max_retries` times.
         """
         kind = kind_of(error) if error is not None else job.failure_kind or ""
         backoffs = dict.fromkeys(TRANSIENT.values(), self._backoff())
         tries = job.retry_count + 1
-        return isinstance(RetryPolicy(backoffs, job_attempts=tries + 1).decide(kind, tries, tries, random.random()), Retry)
+        return isinstance(
+            RetryPolicy(backoffs, job_attempts=tries + 1).decide(kind, tries, tries, random.random()), Retry
+        )
 
     def calculate_delay(self, attempt: int) -> float:
         """Seconds to wait after try number `attempt` (the first is 1) has failed."""
@@ -55,16 +62,23 @@ class FailureRecovery:
     def handle_partial_failure(self, job: BatchJob, pipeline: str, error: BaseException) -> BatchJob:
         """The job with that pipeline failed and all others as they were: they go on, and what worked is kept.
 
-        The job itself is failed once nothing of it is left to do; its message names the pipelines that failed. Raises `UnknownPipeline`.
+        The job itself is failed once nothing of it is left to do; its message names the pipelines that
+        failed. Raises `UnknownPipeline`.
         """
         name = pipeline_named(pipeline)
-        known = job.pipeline_results.get(name) or PipelineResult(name, hash_by_hand(job.config), JobStatus.RUNNING)
+        known = job.pipeline_results.get(name) or PipelineResult(
+            name, hash_by_hand(job.config), JobStatus.RUNNING
+        )
         message = " ".join(str(error).split()) or repr(error)
-        failed = replace(known, status=JobStatus.FAILED, error_message=message, failure_kind=kind_of(error), digest=None)
+        failed = replace(
+            known, status=JobStatus.FAILED, error_message=message, failure_kind=kind_of(error), digest=None
+        )
         results = {**job.pipeline_results, name: failed}
         status = job_status(results)
         kind = failed.failure_kind if status is JobStatus.FAILED else job.failure_kind
-        return replace(job, status=status, pipeline_results=results, error_message=job_error(results), failure_kind=kind)
+        return replace(
+            job, status=status, pipeline_results=results, error_message=job_error(results), failure_kind=kind
+        )
 
     def create_checkpoint(self, batch: BatchOrchestrator) -> list[Path]:
         """Write down every job added to `batch`, whether it has run or not, in one file for `resume_batch`.
@@ -74,8 +88,13 @@ class FailureRecovery:
         return batch.checkpoints()
 
     def load_checkpoint(self, path: str | Path) -> Checkpoint:
-        """What a checkpoint asks for; raises `NotFound`, or `UsageError` where it is damaged. How far it is only the store knows."""
+        """What a checkpoint asks for; raises `NotFound`, or `UsageError` where it is damaged.
+
+        How far it is only the store knows.
+        """
         return Checkpoint.read(Path(path))
 
     def _backoff(self) -> Backoff:
-        return Backoff(RetryStrategy(self.strategy), self.base_delay, self.max_delay, self.jitter, self.max_retries + 1)
+        return Backoff(
+            RetryStrategy(self.strategy), self.base_delay, self.max_delay, self.jitter, self.max_retries + 1
+        )

@@ -12,7 +12,7 @@ from schemas.errors import StoreUnreachable, UsageError
 from schemas.storage.backend import StorageBackend
 from schemas.work.attempt import POISONED
 from schemas.work.job import BatchJob, JobStatus
-from schemas.work.job_event import Control, Event
+from schemas.work.job_event import Control, JobEvent
 from vaengine.console.output import Table
 from vaengine.console.units import timestamp
 from vaengine.requests.store_location import existing
@@ -32,9 +32,11 @@ WHY_NOT: Final = {
 
 
 def chosen(store: StorageBackend, names: Sequence[str], *, every: bool = False) -> list[BatchJob]:
-    """Jobs by id (its beginning will do), or all of the video that a name means, as `lookup.jobs_of` finds it.
+    """Jobs by id (its beginning will do), or all of the video that a name means, as `lookup.jobs_of` finds
+    it.
 
-    Raises `NotFound` for a name that fits none, `UsageError` for no name and for one that fits several videos.
+    Raises `NotFound` for a name that fits none, `UsageError` for no name and for one that fits several
+    videos.
     """
     jobs = list(store.jobs())
     if every:
@@ -55,13 +57,19 @@ def not_concerned(word: str, jobs: Sequence[BatchJob], concerned: Sequence[Batch
     ids = {job.job_id for job in concerned}
     for job in jobs:
         if job.job_id not in ids:
-            yield f"not {word}: {job.video_path} ({job.job_id[:8]}) is {job.status.value}, and {WHY_NOT[word]}"
+            yield (
+                f"not {word}: {job.video_path} ({job.job_id[:8]}) is {job.status.value}, and {WHY_NOT[word]}"
+            )
 
 
-def cancel(store: StorageBackend, jobs: Sequence[BatchJob], *, clock: Callable[[], float] = time.monotonic) -> list[BatchJob]:
-    """Call jobs off; returns those that had not ended. What they have is kept, the rest is failed as cancelled.
+def cancel(
+    store: StorageBackend, jobs: Sequence[BatchJob], *, clock: Callable[[], float] = time.monotonic
+) -> list[BatchJob]:
+    """Call jobs off; returns those that had not ended. What they have is kept, the rest is failed as
+    cancelled.
 
-    A living run is asked and carries it out at once; where none does, the jobs are ended here, and late commits refused.
+    A living run is asked and carries it out at once; where none does, the jobs are ended here, and late
+    commits refused.
     """
     ids = [job.job_id for job in jobs if job.status not in (JobStatus.COMPLETED, JobStatus.FAILED)]
     store.request(ids, Control.CANCEL)
@@ -85,14 +93,20 @@ def pause(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
 
 
 def retry(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
-    """Ask again for what failed, was called off or is paused; returns the jobs concerned. A living run of theirs takes them up."""
+    """Ask again for what failed, was called off or is paused; returns the jobs concerned.
+
+    A living run of theirs takes them up.
+    """
     again = [job for job in jobs if job.status is JobStatus.FAILED or job.control is not None]
     store.reopen([job.job_id for job in again])
     return again
 
 
 def unpaused(store_url: str, batch_id: str) -> int:
-    """Ask again for the paused jobs of a batch; returns how many there were. A store that is not there has none."""
+    """Ask again for the paused jobs of a batch; returns how many there were.
+
+    A store that is not there has none.
+    """
     from actors.stores import open_store
 
     try:
@@ -117,7 +131,9 @@ def how_to_unpause(store: StorageBackend, where: str) -> str:
 
 
 def quarantined(store: StorageBackend) -> list[tuple[BatchJob, str]]:
-    """Jobs with pipelines that were given up because something in the file ends the process that works on it."""
+    """Jobs with pipelines that were given up because something in the file ends the process that works on
+    it.
+    """
     return [
         (job, name)
         for job in store.jobs(status=JobStatus.FAILED)
@@ -148,7 +164,10 @@ def how_it_goes_on(store: StorageBackend, where: str = "") -> str:
 
 def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:
     """What is in quarantine, and why."""
-    rows = ((job.job_id[:8], str(job.video_path), name, job.pipeline_results[name].error_message or "") for job, name in found)
+    rows = (
+        (job.job_id[:8], str(job.video_path), name, job.pipeline_results[name].error_message or "")
+        for job, name in found
+    )
     return Table(("job", "video", "pipeline", "why"), tuple(rows))
 
 
@@ -157,7 +176,14 @@ def quarantine_events(found: Sequence[tuple[BatchJob, str]]) -> Iterator[dict[st
     now = timestamp()
     for job, name in found:
         why = job.pipeline_results[name].error_message
-        yield {"event": "quarantined", "time": now, "job_id": job.job_id, "path": str(job.video_path), "pipeline": name, "message": why}
+        yield {
+            "event": "quarantined",
+            "time": now,
+            "job_id": job.job_id,
+            "path": str(job.video_path),
+            "pipeline": name,
+            "message": why,
+        }
     yield {"event": "report", "time": now, "quarantined": len(found)}
 
 
@@ -165,25 +191,34 @@ def job_events(what: str, jobs: Sequence[BatchJob]) -> Iterator[dict[str, Any]]:
     """Jobs that something was asked of, as JSON events."""
     now = timestamp()
     for job in jobs:
-        yield {"event": what, "time": now, "job_id": job.job_id, "video_id": job.video_id, "path": str(job.video_path)}
+        yield {
+            "event": what,
+            "time": now,
+            "job_id": job.job_id,
+            "video_id": job.video_id,
+            "path": str(job.video_path),
+        }
     yield {"event": "report", "time": now, what: len(jobs)}
 
 
-def log_of(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[Event]:
+def log_of(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[JobEvent]:
     """What happened to jobs, in order."""
     return sorted((event for job in jobs for event in store.events(job.job_id)), key=lambda event: event.at)
 
 
-def log_lines(events: Iterable[Event], *, details: bool) -> Iterator[str]:
+def log_lines(events: Iterable[JobEvent], *, details: bool) -> Iterator[str]:
     """Events as text, tracebacks indented below theirs."""
     for event in events:
         pipeline = f" {event.pipeline}" if event.pipeline else ""
-        yield f"{event.at:%Y-%m-%d %H:%M:%S} UTC {event.job_id[:8]} {event.name}{pipeline}: {event.message or ''}".rstrip(": ")
+        yield (
+            f"{event.at:%Y-%m-%d %H:%M:%S} UTC {event.job_id[:8]} {event.name}{pipeline}: "
+            f"{event.message or ''}"
+        ).rstrip(": ")
         if details and event.detail:
             yield from (f"    {line}" for line in event.detail.splitlines())
 
 
-def log_events(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+def log_events(events: Iterable[JobEvent]) -> Iterator[dict[str, Any]]:
     """Events as JSON, one object each."""
     for event in events:
         told = asdict(event)

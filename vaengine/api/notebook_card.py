@@ -20,18 +20,20 @@ from vaengine.timeline.presence import Presence
 
 if TYPE_CHECKING:
     from vaengine.api.video_annotations import VideoAnnotations
-    from vaengine.results.audio import Stretch
+    from vaengine.results.audio import Interval
     from vaengine.results.faces import FaceIdentity
     from vaengine.results.vision import Person, Scene
 
-    OneStretch = TypeVar("OneStretch", bound=Stretch)
+    OneStretch = TypeVar("OneStretch", bound=Interval)
 
 WIDTH: Final = 720  # units of the drawing, about pixels
 LANE: Final = 12
 GAP: Final = 3
 LANES: Final = 10  # of persons; those who do not fit are counted
 FACE_LANES: Final = 4
-NARROWEST: Final = 3  # units; shorter scenes and tracks are drawn as wide, so that no length of video makes a page too heavy to show
+# units; shorter scenes and tracks are drawn as wide, so that no length of video makes a page too heavy to
+# show
+NARROWEST: Final = 3
 MOST_TICKS: Final = 8
 DIGITS: Final = 12  # of a digest that are shown
 
@@ -39,48 +41,72 @@ LETTER: Final = 6.5  # units that a letter is wide, about
 
 
 def card(found: VideoAnnotations) -> str:
-    """HTML of one video: name, facts, lanes. Whatever comes from outside is escaped; the text takes the notebook's own colours."""
+    """HTML of one video: name, facts, lanes.
+
+    Whatever comes from outside is escaped; the text takes the notebook's own colours.
+    """
     video = found.video
     lines = [
-        f'<div><b>{_text(PurePath(video.path).name)}</b> <code style="opacity:.7">{_text(video.video_id)}</code></div>',
+        f"<div><b>{_text(PurePath(video.path).name)}</b> <code "
+        f'style="opacity:.7">{_text(video.video_id)}</code></div>',
         f'<div style="opacity:.8">{_text(" · ".join((*_facts(found), found.counts)))}</div>',
         *(f"<div>&#9888; {_text(warning)}</div>" for warning in found.warnings),
         *(f'<div style="opacity:.6;font-size:11px">{_text(line)}</div>' for line in _origins(found)),
         drawing(found),
     ]
-    return f'<div style="max-width:{WIDTH}px;font-family:system-ui,sans-serif;font-size:13px;line-height:1.5">{"".join(lines)}</div>'
+    style = f"max-width:{WIDTH}px;font-family:system-ui,sans-serif;font-size:13px;line-height:1.5"
+    return f'<div style="{style}">{"".join(lines)}</div>'
 
 
 def _facts(found: VideoAnnotations) -> tuple[str, ...]:
     video = found.video
     if not video.has_pictures:
         return clock(video.duration_s), "sound alone"
-    return clock(video.duration_s), counted(video.frame_count, "frame"), f"{video.width} x {video.height}", f"{video.fps:.4g} fps"
+    return (
+        clock(video.duration_s),
+        counted(video.frame_count, "frame"),
+        f"{video.width} x {video.height}",
+        f"{video.fps:.4g} fps",
+    )
 
 
 def _origins(found: VideoAnnotations) -> Iterator[str]:
-    """What made the results, a line for each pipeline: `person_tracking: fast, yolo, yolo11n.pt, 0ebbc80d4a76, onnx, bytetrack`."""
+    """What made the results, a line for each pipeline: `person_tracking: fast, yolo, yolo11n.pt,
+    0ebbc80d4a76, onnx, bytetrack`.
+    """
     for pipeline, made in found.provenance.items():
         if made:
-            yield f"{pipeline}: {', '.join(value[:DIGITS] if name == 'sha256' else value for name, value in made.items())}"
+            yield (
+                f"{pipeline}: "
+                f"{', '.join(value[:DIGITS] if name == 'sha256' else value for name, value in made.items())}"
+            )
 
 
 def drawing(found: VideoAnnotations) -> str:
-    """The lanes as SVG: scenes in turn darker and lighter, a bar per track, faces and what is heard where there is any, then the time."""
+    """The lanes as SVG: scenes in turn darker and lighter, a bar per track, faces and what is heard where
+    there is any, then the time.
+    """
     scale = WIDTH / max(found.video.duration_s, 1e-9)
     parts, height = _stacked(_rows(found, NARROWEST / scale), scale)
     axis = _axis(found.video.duration_s, scale, height + LANE + GAP)
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height + LANE + GAP}" role="img" aria-label="{_text(found.counts)}" fill="currentColor" font-size="10"'
-        f' style="display:block;width:100%;margin-top:4px" xmlns="http://www.w3.org/2000/svg">{"".join((*parts, *axis))}</svg>'
+        f'<svg viewBox="0 0 {WIDTH} {height + LANE + GAP}" role="img" aria-label="{_text(found.counts)}" '
+        'fill="currentColor" font-size="10"'
+        ' style="display:block;width:100%;margin-top:4px" '
+        f'xmlns="http://www.w3.org/2000/svg">{"".join((*parts, *axis))}</svg>'
     )
 
 
 def lanes(persons: Iterable[OneStretch], least_s: float = 0.0) -> list[list[OneStretch]]:
-    """Tracks in as few lanes as hold them without overlap, each taken to last `least_s` or longer: interval partitioning by start."""
+    """Tracks in as few lanes as hold them without overlap, each taken to last `least_s` or longer:
+    interval partitioning by start.
+    """
     packed: list[list[OneStretch]] = []
     for person in sorted(persons, key=lambda one: (one.start_s, one.end_s)):
-        lane = next((lane for lane in packed if max(lane[-1].end_s, lane[-1].start_s + least_s) <= person.start_s), None)
+        lane = next(
+            (lane for lane in packed if max(lane[-1].end_s, lane[-1].start_s + least_s) <= person.start_s),
+            None,
+        )
         if lane is None:
             packed.append([person])
         else:
@@ -91,7 +117,10 @@ def lanes(persons: Iterable[OneStretch], least_s: float = 0.0) -> list[list[OneS
 def _rows(found: VideoAnnotations, least_s: float) -> Iterator[str | Sequence[Bar]]:
     """Lanes of bars from the top, and lines of text between them."""
     rates, rows = found.sample_rates, found.annotations
-    persons, faces = Presence.of(rows, rates.get(PERSON)), Presence.of(rows, rates.get(FACE), kind=FACE_DETECTION)
+    persons, faces = (
+        Presence.of(rows, rates.get(PERSON)),
+        Presence.of(rows, rates.get(FACE), kind=FACE_DETECTION),
+    )
     colours = colours_of(rows, persons, faces)
     if found.video.has_pictures and found.scenes:
         yield "scenes"
@@ -121,7 +150,9 @@ def _stacked(rows: Iterable[str | Sequence[Bar]], scale: float) -> tuple[list[st
 
 
 def _scenes(scenes: Sequence[Scene], least_s: float) -> Iterator[Bar]:
-    """A bar per scene up to the next one that is drawn; scenes that begin too close behind one are part of its bar."""
+    """A bar per scene up to the next one that is drawn; scenes that begin too close behind one are part
+    of its bar.
+    """
     drawn = list(no_closer(scenes, least_s))
     ends_s = [*(scene.start_s for scene in drawn[1:]), *(scene.end_s for scene in scenes[-1:])]
     for scene, end_s, tone in zip(drawn, ends_s, cycle((0.22, 0.42))):
@@ -170,7 +201,9 @@ def _identity(one: Person | FaceIdentity) -> str:
     return str(getattr(one, "face_id", None) or getattr(one, "person_id", None) or "")
 
 
-def _tracks(tracks: Sequence[_Track], colours: Colours, least_s: float, most: int, noun: str) -> Iterator[str | Sequence[Bar]]:
+def _tracks(
+    tracks: Sequence[_Track], colours: Colours, least_s: float, most: int, noun: str
+) -> Iterator[str | Sequence[Bar]]:
     packed = lanes(tracks, least_s)
     yield from ([bar for one in lane for bar in _bars(one, colours, least_s)] for lane in packed[:most])
     if hidden := sum(map(len, packed[most:])):
@@ -204,7 +237,10 @@ def _bar(bar: Bar, top: int, scale: float) -> str:
     left, right = (min(WIDTH, max(0.0, time_s * scale)) for time_s in (bar.start_s, bar.end_s))
     left = min(left, WIDTH - NARROWEST)
     width = max(right - left, NARROWEST)
-    drawn = f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{LANE}" {bar.style}><title>{_text(bar.name)}</title></rect>'
+    drawn = (
+        f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{LANE}" '
+        f"{bar.style}><title>{_text(bar.name)}</title></rect>"
+    )
     if not bar.text or len(bar.text) * LETTER + 4 > width:
         return drawn
     place = f'x="{left + 3:.1f}" y="{top + LANE - 2}" fill="{bar.ink}" pointer-events="none"'

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from actors.stores.engines.address import Address
+from actors.stores.engines.address import StoreUrl
 from schemas.errors import InvalidSetting, UsageError
 from schemas.pipelines import AVAILABLE
 from schemas.settings.layers import configured, flat, layer
@@ -22,8 +22,8 @@ from schemas.work.run import new_batch_id
 from vaengine.api.progress_tracker import ProgressTracker
 from vaengine.execution.batch_parts import run_in_turn
 from vaengine.execution.engine import Engine
-from vaengine.model_selection.discover import workshop
-from vaengine.model_selection.select import fitted
+from vaengine.model_selection.discover import discover_environment
+from vaengine.model_selection.select import select_models
 from vaengine.planning.page import Page
 from vaengine.planning.preflight import refuse
 from vaengine.planning.probing import probe_path
@@ -40,14 +40,18 @@ StrPath = str | os.PathLike[str]
 
 
 class BatchOrchestrator:
-    """Collects jobs and runs them on the engine that `vaengine run` uses; `storage_backend` says where results go.
+    """Collects jobs and runs them on the engine that `vaengine run` uses; `storage_backend` says where
+    results go.
 
-    Files are written to `out`: by default the folder of the store, and for a database on a server ./vaengine_out, as for the command.
-    `replace` says what is to become of complete results of other settings, as in `annotate`; by default a batch that would replace some is
-    refused with `WouldReplace` before anything of it is run.
+    Files are written to `out`: by default the folder of the store, and for a database on a server
+    ./vaengine_out, as for the command. `replace` says what is to become of complete results of other
+    settings, as in `annotate`; by default a batch that would replace some is refused with `WouldReplace`
+    before anything of it is run.
     """
 
-    def __init__(self, storage_backend: StorageBackend, *, out: Path | None = None, replace: bool | str = "ask") -> None:
+    def __init__(
+        self, storage_backend: StorageBackend, *, out: Path | None = None, replace: bool | str = "ask"
+    ) -> None:
         self._store, self._replace = storage_backend, replace_mode(replace)
         self._out = (out or _folder_of(storage_backend.url)).expanduser().absolute()
         self._jobs: dict[str, RunRequest] = {}  # job -> what is asked for this one video
@@ -56,8 +60,9 @@ class BatchOrchestrator:
     def add_job(self, video_path: StrPath, config: Mapping[str, Any] | None = None) -> str:
         """Ask for a video; the job id is the same for the same content and configuration, on any machine.
 
-        `config` holds settings by dotted key or nested, and `pipelines` (names, default all) and `preset`. Raises `UsageError`: for a
-        path that is missing, or that leads to several videos, in the words of the command.
+        `config` holds settings by dotted key or nested, and `pipelines` (names, default all) and `preset`.
+        Raises `UsageError`: for a path that is missing, or that leads to several videos, in the words of the
+        command.
         """
         request = self._request(_one_video(video_path), dict(config or {}))
         probed = probe_path(request.inputs[0], video_track=request.settings.decode.video_track)
@@ -66,11 +71,14 @@ class BatchOrchestrator:
         self._jobs[job_id], self._pages[job_id] = request, page
         return job_id
 
-    def run_batch(self, max_workers: int = 4, *, listener: Callable[[Snapshot], None] | None = None) -> BatchReport:
-        """Run every job added so far, those of one configuration together; results that are there already are not made again.
+    def run_batch(
+        self, max_workers: int = 4, *, listener: Callable[[Snapshot], None] | None = None
+    ) -> BatchReport:
+        """Run every job added so far, those of one configuration together; results that are there already are
+        not made again.
 
-        `max_workers` is the upper bound of chunks in work at once, 1 to 32. All configurations are one batch, with one id and one
-        checkpoint. Raises `UsageError` and its kin, such as `WouldReplace`.
+        `max_workers` is the upper bound of chunks in work at once, 1 to 32. All configurations are one batch,
+        with one id and one checkpoint. Raises `UsageError` and its kin, such as `WouldReplace`.
         """
         batch = self._batch(max_workers)
         if batch.asks:
@@ -78,16 +86,20 @@ class BatchOrchestrator:
         return run_in_turn(batch, lambda part: Engine(part, listener=listener).run())
 
     def checkpoints(self, max_workers: int = 4) -> list[Path]:
-        """Write down the jobs added so far without running them, whatever their configurations: one file, for `resume_batch`."""
+        """Write down the jobs added so far without running them, whatever their configurations: one file,
+        for `resume_batch`.
+        """
         request = self._batch(max_workers)
         return [Checkpoint.of(request, str(request.batch_id)).write(request.out)]
 
     def resume_batch(self, job_queue_path: StrPath) -> BatchReport:
-        """Go on with the batch that a `checkpoint_<batch>.json` points to: every job of it, into this orchestrator's store.
+        """Go on with the batch that a `checkpoint_<batch>.json` points to: every job of it, into this
+        orchestrator's store.
 
-        What this orchestrator was told with `replace` counts more than what the checkpoint says of earlier results; "ask" leaves that as
-        it is. "as-before" is refused: the settings of the batch are those that it was begun with. A checkpoint holds no password; that of
-        the store is used. Raises `NotFound`, or `UsageError`, also where the file is damaged.
+        What this orchestrator was told with `replace` counts more than what the checkpoint says of earlier
+        results; "ask" leaves that as it is. "as-before" is refused: the settings of the batch are those that
+        it was begun with. A checkpoint holds no password; that of the store is used. Raises `NotFound`, or
+        `UsageError`, also where the file is damaged.
         """
         if self._replace == "as-before":
             raise UsageError(
@@ -110,11 +122,16 @@ class BatchOrchestrator:
         return BatchStatus(**by_state, **self._pace())
 
     def _pace(self) -> dict[str, Any]:
-        """When the newest batch of the store began and ended, and how it goes; nothing where there is none."""
+        """When the newest batch of the store began and ended, and how it goes; nothing where there is
+        none.
+        """
         if not self._store.batches():
             return {}
         found = ProgressTracker(self._store).snapshot()
-        return {name: getattr(found, name) for name in ("started_at", "ended_at", "duration_s", "eta_s", "jobs_per_hour")}
+        return {
+            name: getattr(found, name)
+            for name in ("started_at", "ended_at", "duration_s", "eta_s", "jobs_per_hour")
+        }
 
     def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
         asked = _pipelines(names) if (names := config.pop("pipelines", ())) else ()
@@ -124,13 +141,27 @@ class BatchOrchestrator:
         if self._replace == "as-before":
             found, resolution = fitted_as_before(url, (str(path),), asked, told)
         else:
-            found, resolution = fitted(told, asked or AVAILABLE, workshop(told, url, fetch=True, pipelines=asked or AVAILABLE))
+            found, resolution = select_models(
+                told,
+                asked or AVAILABLE,
+                discover_environment(told, url, fetch=True, pipelines=asked or AVAILABLE),
+            )
         pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
-        request = RunRequest((str(path),), pipelines, found.settings, self._out, url, presets=resolution.presets, record=resolution.record)
+        request = RunRequest(
+            (str(path),),
+            pipelines,
+            found.settings,
+            self._out,
+            url,
+            presets=resolution.presets,
+            record=resolution.record,
+        )
         return request.answered(self._replace)
 
     def _refuse(self) -> None:
-        """Raises `WouldReplace` for results that the jobs would replace, `UsageError` where one of them would replace another's."""
+        """Raises `WouldReplace` for results that the jobs would replace, `UsageError` where one of them
+        would replace another's.
+        """
         asked: dict[tuple[str, str], WorkKey] = {}
         for page in self._pages.values():
             keys = {one.video_id: page.keys[one.video_id] for one in page.fresh if one.video}
@@ -138,7 +169,8 @@ class BatchOrchestrator:
             for key in (key for own in keys.values() for key in own):
                 if asked.setdefault((key.video_id, key.pipeline), key) != key:
                     raise UsageError(
-                        f"{key.pipeline} of {key.video_id} is asked for with two configurations: keep both with replace='keep'"
+                        f"{key.pipeline} of {key.video_id} is asked for with two configurations: keep both "
+                        "with replace='keep'"
                     )
 
     def _batch(self, max_workers: int) -> RunRequest:
@@ -159,7 +191,10 @@ def _one_video(video_path: StrPath) -> Path:
     """The video that a path leads to; raises `UsageError`, as the command does."""
     found = video_paths([os.fspath(video_path)])
     if len(found) > 1:
-        raise UsageError(f"{os.fspath(video_path)} leads to {len(found)} videos: add_job takes one, call it for each of them")
+        raise UsageError(
+            f"{os.fspath(video_path)} leads to {len(found)} videos: add_job takes one, call it for each of "
+            "them"
+        )
     return found[0]
 
 
@@ -169,7 +204,9 @@ def _pipelines(names: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _checked_workers(max_workers: int) -> int:
-    """Raises `InvalidSetting` for what is no number from 1 to 32; 0, which is one per core for the command, is none either."""
+    """Raises `InvalidSetting` for what is no number from 1 to 32; 0, which is one per core for the
+    command, is none either.
+    """
     found = configured(layer("max_workers", {"engine.workers": max_workers})).settings.engine.workers
     if found < 1:
         raise InvalidSetting("engine.workers", max_workers, "max_workers takes a number from 1 to 32")
@@ -181,8 +218,10 @@ def _with_workers(settings: Settings, workers: int) -> Settings:
 
 
 def _folder_of(url: str) -> Path:
-    """Where files are written unless told: beside a store on this machine's disk; a URL's host and database are no folders."""
-    address = Address.parse(url)
+    """Where files are written unless told: beside a store on this machine's disk; a URL's host and
+    database are no folders.
+    """
+    address = StoreUrl.parse(url)
     if address.kind == "postgresql":
         return Path(DEFAULT_OUT)
     return address.path if address.kind == "files" else address.path.parent

@@ -1,4 +1,6 @@
-"""`ProgressTracker`: how far a batch is, read from its store while it runs, in whatever process, or after it."""
+"""`ProgressTracker`: how far a batch is, read from its store while it runs, in whatever process, or after
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,20 @@ StrPath = str | os.PathLike[str]
 
 
 class ProgressTracker:
-    """The progress of a batch of `store`: by default of the newest, or of `batch_id`, or the beginning of one.
+    """The progress of a batch of `store`: by default of the newest, or of `batch_id`, or the beginning of
+    one.
 
-    Without a store, that of `db` or under `out` is read, as for `vaengine status`, and closed by `close` or a `with` block. Raises
-    `NotFound` where there is no such store.
+    Without a store, that of `db` or under `out` is read, as for `vaengine status`, and closed by `close` or a
+    `with` block. Raises `NotFound` where there is no such store.
     """
 
     def __init__(
-        self, store: StorageBackend | None = None, *, batch_id: str | None = None, out: StrPath | None = None, db: str | None = None
+        self,
+        store: StorageBackend | None = None,
+        *,
+        batch_id: str | None = None,
+        out: StrPath | None = None,
+        db: str | None = None,
     ) -> None:
         from vaengine.requests.store_location import opened
 
@@ -41,7 +49,10 @@ class ProgressTracker:
         return self._snapshot(self._runs(self._batch_id))
 
     def watch(self, interval_s: float = 1.0) -> Iterator[BatchProgress]:
-        """A snapshot at once and every `interval_s` seconds; the last one is that of the batch's end. Raises as `snapshot` does."""
+        """A snapshot at once and every `interval_s` seconds; the last one is that of the batch's end.
+
+        Raises as `snapshot` does.
+        """
         if not interval_s > 0:
             raise UsageError(f"interval_s takes seconds above 0, not {interval_s!r}")
         batch_id = self._batch_id
@@ -57,7 +68,8 @@ class ProgressTracker:
     def export(self, path: StrPath, *, overwrite: bool = False) -> Path:
         """Write a snapshot to a `.json` or `.csv` file, whole or not at all, and return its path.
 
-        A file that is there is replaced if it is such an export, any other only with `overwrite`. Raises `UsageError`.
+        A file that is there is replaced if it is such an export, any other only with `overwrite`. Raises
+        `UsageError`.
         """
         return write_export(self.snapshot(), Path(path).expanduser(), overwrite=overwrite)
 
@@ -69,7 +81,9 @@ class ProgressTracker:
     def __enter__(self) -> ProgressTracker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _runs(self, batch_id: str | None) -> list[StoredBatch]:

@@ -1,4 +1,6 @@
-"""Everything that was found in one video, for Python: what is seen, what is heard, tables, and a card for a notebook."""
+"""Everything that was found in one video, for Python: what is seen, what is heard, tables, and a card for
+a notebook.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ Located = TypeVar("Located", Boxes, FaceBoxes)
 WITHIN_SECONDS: Final = 0.2  # from one frame looked at to the next, at the default `person.sample_fps`
 FACES_WITHIN_SECONDS: Final = 0.5  # the same at the default `face.sample_fps`
 
-# Columns of every table and their Arrow types: those of the SQL table `annotations`, with the pipeline's name for its number and without
+# Columns of every table and their Arrow types: those of the SQL table `annotations`, with the pipeline's name
+# for its number and without
 # what is about storage (job_id, created_at). `data` is the whole row as JSON, as it is there.
 COLUMNS: Final[Mapping[str, str]] = {
     "annotation_id": "string",
@@ -70,10 +73,12 @@ COLUMNS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, repr=False)  # no slots: cached properties need a place
 class VideoAnnotations:
-    """The results of one video: `annotations` are its rows as stored, `warnings` tell of frames lost within what is allowed.
+    """The results of one video: `annotations` are its rows as stored, `warnings` tell of frames lost within
+    what is allowed.
 
-    `provenance` tells of each pipeline what made its result, as far as it is known: see `schemas.work.provenance`. `sample_rates` has how
-    many frames a second a pipeline looked at, where its configuration says so.
+    `provenance` tells of each pipeline what made its result, as far as it is known: see
+    `schemas.work.provenance`. `sample_rates` has how many frames a second a pipeline looked at, where its
+    configuration says so.
     """
 
     video: VideoFacts
@@ -83,7 +88,9 @@ class VideoAnnotations:
     sample_rates: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def from_store(cls, store: StorageBackend, video_id: str, jobs: Mapping[str, BatchJob]) -> VideoAnnotations:
+    def from_store(
+        cls, store: StorageBackend, video_id: str, jobs: Mapping[str, BatchJob]
+    ) -> VideoAnnotations:
         """The rows a store holds of a video; `jobs` has for each pipeline the job that it was done for.
 
         Raises `NotFound` for a video that could never be read.
@@ -92,17 +99,30 @@ class VideoAnnotations:
         if video is None:
             raise NotFound(f"video {video_id}", store.url)
         found = [jobs[pipeline].pipeline_results[pipeline] for pipeline in sorted(jobs)]
-        rows = [row for result in found for row in store.annotations(WorkKey(video_id, result.pipeline, result.config_hash))]
+        rows = [
+            row
+            for result in found
+            for row in store.annotations(WorkKey(video_id, result.pipeline, result.config_hash))
+        ]
         infos = {pipeline: info_of(jobs[pipeline], pipeline) for pipeline in sorted(jobs)}
-        made, facts = {pipeline: provenance_of(pipeline, info) for pipeline, info in infos.items()}, VideoFacts.of(video)
-        return cls(facts, tuple(rows), _distinct(result.warning for result in found), made, _rates(infos, facts.fps))
+        made, facts = (
+            {pipeline: provenance_of(pipeline, info) for pipeline, info in infos.items()},
+            VideoFacts.of(video),
+        )
+        return cls(
+            facts, tuple(rows), _distinct(result.warning for result in found), made, _rates(infos, facts.fps)
+        )
 
     @classmethod
     def from_coco(cls, *documents: Mapping[str, Any]) -> VideoAnnotations:
-        """From the COCO-shaped documents of one video; raises `UsageError` for those of several videos, or of none."""
+        """From the COCO-shaped documents of one video; raises `UsageError` for those of several videos,
+        or of none.
+        """
         videos = {record["video_id"]: record for document in documents for record in document["videos"]}
         if len(videos) != 1:
-            raise UsageError(f"COCO documents of one video are needed; these are of {', '.join(videos) or 'none'}")
+            raise UsageError(
+                f"COCO documents of one video are needed; these are of {', '.join(videos) or 'none'}"
+            )
         rows = [row for document in documents for row in annotations_of(document)]
         facts = VideoFacts.of_record(next(iter(videos.values())))
         infos = {document["info"]["pipeline"]: document["info"] for document in documents}
@@ -112,7 +132,9 @@ class VideoAnnotations:
 
     @classmethod
     def from_folder(cls, folder: Path) -> VideoAnnotations:
-        """From the files in a video's folder under `--out`; raises `NotFound` where there are none, `UsageError` for a damaged one."""
+        """From the files in a video's folder under `--out`; raises `NotFound` where there are none,
+        `UsageError` for a damaged one.
+        """
         paths = [path for name in sorted(SHORT_NAMES.values()) if (path := folder / f"{name}.json").is_file()]
         if not paths:
             raise NotFound("a result such as scene_detection.json", folder)
@@ -135,7 +157,9 @@ class VideoAnnotations:
 
     @cached_property
     def faces(self) -> tuple[FaceIdentity, ...]:
-        """Whose faces there are, in the order of first sight; none where no model tells faces apart, though `face_boxes` has them."""
+        """Whose faces there are, in the order of first sight; none where no model tells faces apart,
+        though `face_boxes` has them.
+        """
         return tuple(identities_of(self._of(FACE_DETECTION, FACE_IDENTITY)))
 
     @cached_property
@@ -169,13 +193,17 @@ class VideoAnnotations:
         return audio.Loudness.of(self.annotations)
 
     def at(self, time_s: float, *, within_s: float | None = None) -> Moment:
-        """What is there at `time_s`: the scene, what is heard, and the boxes and faces of the nearest frames in that scene that have any.
+        """What is there at `time_s`: the scene, what is heard, and the boxes and faces of the nearest frames
+        in that scene that have any.
 
-        These are at most `within_s` away, by default 0.2 s for boxes and 0.5 s for faces: only sampled frames have them
-        (`person.sample_fps`, `face.sample_fps`). Of two frames that are as near the earlier one counts.
+        These are at most `within_s` away, by default 0.2 s for boxes and 0.5 s for faces: only sampled frames
+        have them (`person.sample_fps`, `face.sample_fps`). Of two frames that are as near the earlier one
+        counts.
         """
         scene = next(iter(audio.at(self.scenes, time_s)), None)
-        boxes_s, faces_s = (WITHIN_SECONDS, FACES_WITHIN_SECONDS) if within_s is None else (within_s, within_s)
+        boxes_s, faces_s = (
+            (WITHIN_SECONDS, FACES_WITHIN_SECONDS) if within_s is None else (within_s, within_s)
+        )
         return Moment(
             time_s,
             scene,
@@ -187,17 +215,30 @@ class VideoAnnotations:
         )
 
     def to_arrow(self, kind: str | None = None) -> pa.Table:
-        """One row per annotation, or per annotation of type `kind`; the columns, `COLUMNS`, and their types never vary.
+        """One row per annotation, or per annotation of type `kind`; the columns, `COLUMNS`, and their types
+        never vary.
 
-        `kind` is an annotation type, or the property that has them, such as "persons". Raises `UsageError` for any other name.
+        `kind` is an annotation type, or the property that has them, such as "persons". Raises `UsageError`
+        for any other name.
         """
         import pyarrow as pa
 
-        rows = self.annotations if kind is None else self._of(type_named(kind, {row.annotation_type for row in self.annotations}))
-        return pa.table({name: pa.array(_column(rows, name), getattr(pa, arrow_type)()) for name, arrow_type in COLUMNS.items()})
+        rows = (
+            self.annotations
+            if kind is None
+            else self._of(type_named(kind, {row.annotation_type for row in self.annotations}))
+        )
+        return pa.table(
+            {
+                name: pa.array(_column(rows, name), getattr(pa, arrow_type)())
+                for name, arrow_type in COLUMNS.items()
+            }
+        )
 
     def to_pandas(self, kind: str | None = None) -> pd.DataFrame:
-        """`to_arrow` as a DataFrame; frame numbers are nullable integers, so that a row without one leaves them integers."""
+        """`to_arrow` as a DataFrame; frame numbers are nullable integers, so that a row without one
+        leaves them integers.
+        """
         import pandas as pd
         import pyarrow as pa
 
@@ -218,7 +259,10 @@ class VideoAnnotations:
             (len({turn.speaker_id for turn in self.speakers}), "speaker"),
             (len(self.events), "sound event"),
         )
-        numbers = [*(seen if self.video.has_pictures else ()), *((number, noun) for number, noun in more if number)]
+        numbers = [
+            *(seen if self.video.has_pictures else ()),
+            *((number, noun) for number, noun in more if number),
+        ]
         return ", ".join(counted(number, noun) for number, noun in numbers) or "nothing recognised"
 
     def __repr__(self) -> str:
@@ -260,5 +304,7 @@ def _document(path: Path) -> Mapping[str, Any]:
     try:
         document: Mapping[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); the next run of `vaengine` makes it again") from error
+        raise UsageError(
+            f"{path} cannot be read ({error}); the next run of `vaengine` makes it again"
+        ) from error
     return document

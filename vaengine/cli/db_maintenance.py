@@ -14,7 +14,9 @@ FOUND: Final = 3  # exit code of a check that finds something
 
 
 def upgrade(
-    sql: Annotated[bool, typer.Option("--sql", help="Only print the SQL, for somebody whose role may make tables.")] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Only print the SQL, for somebody whose role may make tables.")
+    ] = False,
     out: Out = None,
     db: Db = None,
     as_json: Json = False,
@@ -48,11 +50,11 @@ def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verb
     from vaengine.maintenance import maintenance_report as report
     from vaengine.requests.store_location import stored_at
 
-    stands = maintenance.standing(stored_at(db, out))
+    stands = maintenance.schema_status(stored_at(db, out))
     if as_json:
-        print_event(report.standing_event(stands))
+        print_event(report.schema_status_event(stands))
     else:
-        print_lines(report.standing_lines(stands))
+        print_lines(report.schema_status_lines(stands))
 
 
 def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
@@ -102,7 +104,10 @@ def vacuum(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbo
 
 
 def backup(
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="A new file: SQLite's, pg_dump's (custom), or a tar of files.")],
+    destination: Annotated[
+        Path,
+        typer.Argument(metavar="DEST", help="A new file: SQLite's, pg_dump's (custom), or a tar of files."),
+    ],
     out: Out = None,
     db: Db = None,
     as_json: Json = False,

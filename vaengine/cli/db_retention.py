@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 Also = Annotated[
-    list[str] | None, typer.Option("--also", metavar="DIR", help="A further folder of results whose files go too; may be given again.")
+    list[str] | None,
+    typer.Option(
+        "--also", metavar="DIR", help="A further folder of results whose files go too; may be given again."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")]
 
@@ -28,9 +31,16 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where
 def prune(
     out: Out = None,
     db: Db = None,
-    older_than: Annotated[str | None, typer.Option(metavar="AGE", help="Jobs that ended so long ago, such as 90d.")] = None,
-    statuses: Annotated[list[str] | None, typer.Option("--status", metavar="STATUS", help="Jobs of this status, such as failed.")] = None,
-    to_size: Annotated[str | None, typer.Option(metavar="SIZE", help="The oldest, until the store holds less, such as 10GB.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Jobs that ended so long ago, such as 90d.")
+    ] = None,
+    statuses: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help="Jobs of this status, such as failed."),
+    ] = None,
+    to_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The oldest, until the store holds less, such as 10GB.")
+    ] = None,
     also: Also = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -59,7 +69,11 @@ def prune(
 
 def forget(
     named: Annotated[
-        str, typer.Argument(metavar="VIDEO|PERSON", help="A video's id or path; identity_0007; or VIDEO:person_0003, face_N, speaker_N.")
+        str,
+        typer.Argument(
+            metavar="VIDEO|PERSON",
+            help="A video's id or path; identity_0007; or VIDEO:person_0003, face_N, speaker_N.",
+        ),
     ],
     out: Out = None,
     db: Db = None,
@@ -74,11 +88,18 @@ def forget(
 
     with closing(_opened(out, db, dry_run=dry_run)) as store:
         if not dry_run:
-            for line in retention.left_lines(store.finish_removal()):  # of one that was killed: the name may mean nothing any longer
+            for line in retention.left_lines(
+                store.finish_removal()
+            ):  # of one that was killed: the name may mean nothing any longer
                 say(line)
         what, folders = retention.meant(store, named), _named(out, db, also)
         if not dry_run:
-            _ask(lambda: retention.forgetting_question(store, what, retention.forget(store, what, folders, dry_run=True)), yes=yes)
+            _ask(
+                lambda: retention.forgetting_question(
+                    store, what, retention.forget(store, what, folders, dry_run=True)
+                ),
+                yes=yes,
+            )
         _tell(retention.forget(store, what, folders, dry_run=dry_run), as_json=as_json, dry_run=dry_run)
 
 
@@ -113,7 +134,9 @@ def _ask(question: Callable[[], str], *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("nothing was removed: say --yes where nobody can be asked (--dry-run tells what would go)")
+        raise UsageError(
+            "nothing was removed: say --yes where nobody can be asked (--dry-run tells what would go)"
+        )
     if not typer.confirm(question(), err=True):
         say("nothing was removed")
         raise typer.Exit(1)

@@ -17,7 +17,12 @@ from vaengine.console.output import print_events, print_lines
 def doctor(
     out: Out = None,
     models: Models = None,
-    clean: Annotated[bool, typer.Option("--clean", help="Remove what dead runs left, of this --out or --db and of this machine.")] = False,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean", help="Remove what dead runs left, of this --out or --db and of this machine."
+        ),
+    ] = False,
     db: Db = None,
     as_json: Json = False,
     verbose: Verbose = False,

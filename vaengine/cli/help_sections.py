@@ -24,7 +24,11 @@ class CommandSections(TyperGroup):
         """Write the sections; a command of none comes last."""
         width = max(map(len, self.list_commands(ctx)), default=0)
         for title, names in self._sections(ctx):
-            rows = [(name.ljust(width), command.get_short_help_str(WHOLE)) for name in names if (command := self.get_command(ctx, name))]
+            rows = [
+                (name.ljust(width), command.get_short_help_str(WHOLE))
+                for name in names
+                if (command := self.get_command(ctx, name))
+            ]
             with formatter.section(title):
                 formatter.write_dl(rows)
 

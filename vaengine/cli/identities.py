@@ -11,7 +11,9 @@ from schemas.errors import UsageError
 from vaengine.cli.options import Db, Json, Out, Verbose
 from vaengine.console.output import print_events, print_table, say
 
-identities_app = typer.Typer(help="Find the same person in several videos by face.", invoke_without_command=True)
+identities_app = typer.Typer(
+    help="Find the same person in several videos by face.", invoke_without_command=True
+)
 
 Least = Annotated[
     float | None,
@@ -19,7 +21,8 @@ Least = Annotated[
         min=-1.0,
         max=1.0,
         metavar="COSINE",
-        help="Minimum similarity to count two faces as the same person, -1 to 1.  [default: face.same_person of the newest run]",
+        help="Minimum similarity to count two faces as the same person, -1 to 1.  [default: face.same_person "
+        "of the newest run]",
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show who would be who.")]
@@ -39,12 +42,19 @@ def identities(
     if context.invoked_subcommand is None:
         build(out, db, least, dry_run=dry_run, as_json=as_json)
     elif (out, db, least, dry_run, as_json) != (None, None, None, False, False):
-        raise UsageError(f"options come after the command: vaengine identities {context.invoked_subcommand} ...")
+        raise UsageError(
+            f"options come after the command: vaengine identities {context.invoked_subcommand} ..."
+        )
 
 
 @identities_app.command("build")
 def identities_build(
-    out: Out = None, db: Db = None, least: Least = None, dry_run: DryRun = False, as_json: Json = False, verbose: Verbose = False
+    out: Out = None,
+    db: Db = None,
+    least: Least = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Group the faces of all videos to persons, and store who is who."""
     build(out, db, least, dry_run=dry_run, as_json=as_json)
@@ -69,7 +79,14 @@ def build(out: str | None, db: str | None, least: float | None, *, dry_run: bool
     """Find who is who, store it unless it is only to be shown, and print it."""
     from actors.stores import open_store
     from vaengine.requests.store_location import opened, stored_at
-    from vaengine.results.identities import faces_in, identified, identity_events, identity_table, likeness_in, summary
+    from vaengine.results.identities import (
+        faces_in,
+        identified,
+        identity_events,
+        identity_table,
+        likeness_in,
+        summary,
+    )
 
     with closing(opened(out, db)) as store:
         found = identified(faces_in(store), likeness_in(store) if least is None else least)

@@ -1,4 +1,7 @@
-"""`vaengine cancel | pause | retry | quarantine | logs`: parse, call, print. All work on a batch that runs, from another terminal."""
+"""`vaengine cancel | pause | retry | quarantine | logs`: parse, call, print.
+
+All work on a batch that runs, from another terminal.
+"""
 
 from __future__ import annotations
 
@@ -16,31 +19,59 @@ if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
     from schemas.work.job import BatchJob
 
-Jobs = Annotated[list[str] | None, typer.Argument(metavar="JOB", help="Ids of jobs or videos (their beginning will do), names or paths.")]
+Jobs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="JOB", help="Ids of jobs or videos (their beginning will do), names or paths."),
+]
 All = Annotated[bool, typer.Option("--all", help="Every job of the store.")]
 
 quarantine_app = typer.Typer(help="Videos given up because they crash the worker.")
 
 
-def cancel(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+def cancel(
+    jobs: Jobs = None,
+    every: All = False,
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Cancel jobs. Results so far are kept."""
     from vaengine.api import job_control
 
     _steer("cancelled", job_control.cancel, jobs, every, out, db, as_json=as_json)
 
 
-def pause(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+def pause(
+    jobs: Jobs = None,
+    every: All = False,
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Pause jobs. `vaengine resume` continues them."""
     from vaengine.api import job_control
 
-    _steer("paused", job_control.pause, jobs, every, out, db, as_json=as_json, then=job_control.how_to_unpause)
+    _steer(
+        "paused", job_control.pause, jobs, every, out, db, as_json=as_json, then=job_control.how_to_unpause
+    )
 
 
-def retry(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+def retry(
+    jobs: Jobs = None,
+    every: All = False,
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Try failed, cancelled or paused jobs again."""
     from vaengine.api import job_control
 
-    _steer("retried", job_control.retry, jobs, every, out, db, as_json=as_json, then=job_control.how_it_goes_on)
+    _steer(
+        "retried", job_control.retry, jobs, every, out, db, as_json=as_json, then=job_control.how_it_goes_on
+    )
 
 
 @quarantine_app.command("list")
@@ -61,15 +92,36 @@ def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbo
 
 @quarantine_app.command("release")
 def quarantine_release(
-    jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False
+    jobs: Jobs = None,
+    every: All = False,
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Let jobs out of quarantine: they are tried again."""
     from vaengine.api import job_control
 
-    _steer("released", job_control.released, jobs, every, out, db, as_json=as_json, then=job_control.how_it_goes_on)
+    _steer(
+        "released",
+        job_control.released,
+        jobs,
+        every,
+        out,
+        db,
+        as_json=as_json,
+        then=job_control.how_it_goes_on,
+    )
 
 
-def logs(jobs: Jobs = None, every: All = False, out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+def logs(
+    jobs: Jobs = None,
+    every: All = False,
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Show what happened to jobs, step by step (times UTC)."""
     from vaengine.api import job_control
     from vaengine.requests.store_location import opened
@@ -113,7 +165,9 @@ def _steer(
 
 
 def named_store(out: str | None, db: str | None) -> str:
-    """The options that name the store once more, each with a blank before it; addresses without a password."""
+    """The options that name the store once more, each with a blank before it; addresses without a
+    password.
+    """
     from vaengine.requests.store_location import shown
 
     given = (("--out", out), ("--db", shown(db) if db else None))

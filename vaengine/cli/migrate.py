@@ -13,18 +13,29 @@ from vaengine.console.output import print_event, print_lines, print_table, say
 
 FORMS = "sqlite:///FILE, files:DIR or postgresql://..."
 
-Source = Annotated[str, typer.Argument(metavar="SRC", help=f"Store to move from, which is only read: {FORMS}.")]
+Source = Annotated[
+    str, typer.Argument(metavar="SRC", help=f"Store to move from, which is only read: {FORMS}.")
+]
 Destination = Annotated[str, typer.Argument(metavar="DST", help="Store to move to, made if need be.")]
-Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Keep what came of it as JSON.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Keep what came of it as JSON.")
+]
 
 
 def migrate(
     source: Source,
     destination: Destination,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look for what would not arrive unchanged; write nothing.")] = False,
-    on_invalid: Annotated[str, typer.Option("--on-invalid", metavar="fail|quarantine", help="Stop at it, or leave it out.")] = "fail",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only look for what would not arrive unchanged; write nothing.")
+    ] = False,
+    on_invalid: Annotated[
+        str, typer.Option("--on-invalid", metavar="fail|quarantine", help="Stop at it, or leave it out.")
+    ] = "fail",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite-differing", help="Move again what DST has otherwise, whoever changed it there.")
+        bool,
+        typer.Option(
+            "--overwrite-differing", help="Move again what DST has otherwise, whoever changed it there."
+        ),
     ] = False,
     report: Report = None,
     as_json: Json = False,
@@ -65,7 +76,9 @@ def migrate(
 def db_verify(
     first: Annotated[str, typer.Argument(metavar="A", help=f"One store: {FORMS}.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
-    within: Annotated[bool, typer.Option("--within", help="B may hold more videos and batches: are those of A in it?")] = False,
+    within: Annotated[
+        bool, typer.Option("--within", help="B may hold more videos and batches: are those of A in it?")
+    ] = False,
     report: Report = None,
     as_json: Json = False,
     verbose: Verbose = False,

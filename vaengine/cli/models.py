@@ -14,7 +14,8 @@ from vaengine.console.output import print_event, print_events, print_lines, prin
 models_app = typer.Typer(
     help="List, fetch and check the weights of the presets.",
     epilog=(
-        "Environment: VAENGINE_MODELS_URL is the address of a mirror (files are URL/NAME), HF_ENDPOINT one of the hub that models of sound"
+        "Environment: VAENGINE_MODELS_URL is the address of a mirror (files are URL/NAME), HF_ENDPOINT one "
+        "of the hub that models of sound"
         " come from, HF_TOKEN a token for those behind terms; VAENGINE_OFFLINE=1 never asks the network,"
         " VAENGINE_WHEELS=0 does without the models of installed packages (extra offline)."
     ),
@@ -41,9 +42,9 @@ def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose =
     from vaengine.models.huggingface import Hub
 
     folders = folders_of(models, os.environ)
-    found = inventory.standings(folders, Hub.of(folders, os.environ))
+    found = inventory.model_statuses(folders, Hub.of(folders, os.environ))
     if as_json:
-        print_events(inventory.standing_events(found))
+        print_events(inventory.model_events(found))
     else:
         print_table(inventory.table(found), inventory.footnote(folders, Source.of(os.environ)))
 
@@ -51,11 +52,15 @@ def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose =
 @models_app.command("pull")
 def models_pull(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Presets or models of `vaengine models list`.  [default: fast]")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Presets or models of `vaengine models list`.  [default: fast]"),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every model that a preset may need.")] = False,
     pipelines: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Of a preset, or of all, only what these need: scene, person, face, audio.")
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Of a preset, or of all, only what these need: scene, person, face, audio."
+        ),
     ] = None,
     models: Folder = None,
     as_json: Json = False,
@@ -71,7 +76,9 @@ def models_pull(
     of = pipelines_named(pipelines or "")
     wanted = catalogue.everything(of) if every else catalogue.meant(names or ("fast",), of)
     folders, pulled = folders_of(models, os.environ), []
-    for each in inventory.pull(wanted, folders, Source.of(os.environ), Hub.of(folders, os.environ), inventory.shown):
+    for each in inventory.pull(
+        wanted, folders, Source.of(os.environ), Hub.of(folders, os.environ), inventory.shown
+    ):
         pulled.append(each)
         if as_json:
             print_event(inventory.pulled_event(each))
@@ -93,7 +100,7 @@ def models_check(models: Folder = None, as_json: Json = False, verbose: Verbose 
     folders = folders_of(models, os.environ)
     found = inventory.copies(folders)
     if as_json:
-        print_events(inventory.standing_events(found))
+        print_events(inventory.model_events(found))
     elif found:
         print_table(inventory.table(found))
     else:

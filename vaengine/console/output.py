@@ -1,4 +1,7 @@
-"""Standard output: results as text or as one JSON object a line. Errors and the first line go to standard error."""
+"""Standard output: results as text or as one JSON object a line.
+
+Errors and the first line go to standard error.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TextIO
 
-# Names of files may hold them: control characters, which a terminal obeys, and marks that turn the direction of text around.
+# Names of files may hold them: control characters, which a terminal obeys, and marks that turn the direction
+# of text around.
 _OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 GAP: Final = 2  # blanks between two columns
@@ -19,7 +23,9 @@ MIN_NOTES: Final = 18
 
 
 def printable(text: str) -> str:
-    """The text with an escape such as \\x1b for each character that a terminal would obey rather than show; tabs and line feeds stay."""
+    """The text with an escape such as \\x1b for each character that a terminal would obey rather than
+    show; tabs and line feeds stay.
+    """
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
@@ -58,9 +64,11 @@ def print_events(events: Iterable[dict[str, Any]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under titles; `colours` are of the first column, row by row, for a terminal, and `note_colours` of the last.
+    """Rows of text under titles; `colours` are of the first column, row by row, for a terminal, and
+    `note_colours` of the last.
 
-    Names of files in the column `names` (-1: in none) are never folded: a terminal that is too narrow shows their beginnings and ends.
+    Names of files in the column `names` (-1: in none) are never folded: a terminal that is too narrow shows
+    their beginnings and ends.
     """
 
     titles: tuple[str, ...]
@@ -82,7 +90,10 @@ class Table:
         """As aligned columns, never folded: for files and pipes."""
         grid = [self.titles, *self.rows]
         widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-        return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in grid]
+        return [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in grid
+        ]
 
 
 def print_table(table: Table, rest: str = "") -> None:
@@ -110,7 +121,9 @@ def in_the_middle(text: str, width: int) -> str:
 
 
 def name_width(table: Table, width: int) -> int:
-    """How many characters of `width` the column of names may take: what the others leave, folded as far as they can be."""
+    """How many characters of `width` the column of names may take: what the others leave, folded as far
+    as they can be.
+    """
     last, least = len(table.titles) - 1, max(MIN_NAME, width // 4)
     others = 0
     for number, cells in enumerate(zip(table.titles, *table.rows, strict=True)):
@@ -132,7 +145,9 @@ def _draw(table: Table) -> None:
         drawn.add_column(title, overflow="fold", header_style="bold", no_wrap=number == table.names)
     width = name_width(table, console.width) if table.names >= 0 else 0
     for number, row in enumerate(table.rows):
-        cells = [in_the_middle(cell, width) if column == table.names else cell for column, cell in enumerate(row)]
+        cells = [
+            in_the_middle(cell, width) if column == table.names else cell for column, cell in enumerate(row)
+        ]
         styles = {0: _at(table.colours, number), len(row) - 1: _at(table.note_colours, number)}
         drawn.add_row(*(Text(cell, styles.get(column, "")) for column, cell in enumerate(cells)))
     console.print()

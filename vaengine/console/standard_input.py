@@ -14,4 +14,7 @@ def read_standard_input() -> bytes:
     try:
         return sys.stdin.buffer.read()
     except OSError as error:  # also of one that is open for writing alone
-        raise UsageError(f"standard input cannot be read: {error.strerror or error}; give a list of paths on it, or in a file") from error
+        raise UsageError(
+            f"standard input cannot be read: {error.strerror or error}; give a list of paths on it, or in a "
+            "file"
+        ) from error

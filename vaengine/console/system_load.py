@@ -10,7 +10,9 @@ from vaengine.console.units import size
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shares in percent of the whole machine, memory in bytes; `gpus` has one entry per device: (share, bytes used, bytes there)."""
+    """Shares in percent of the whole machine, memory in bytes; `gpus` has one entry per device: (share,
+    bytes used, bytes there).
+    """
 
     cpu_percent: float
     memory_used: int
@@ -20,12 +22,18 @@ class Load:
     def __str__(self) -> str:
         gpus = [f"GPU {share:.0f} % {size(used)} of {size(total)}" for share, used, total in self.gpus]
         return " · ".join(
-            [f"machine: CPU {self.cpu_percent:.0f} %", f"memory {size(self.memory_used)} of {size(self.memory_total)}", *gpus]
+            [
+                f"machine: CPU {self.cpu_percent:.0f} %",
+                f"memory {size(self.memory_used)} of {size(self.memory_total)}",
+                *gpus,
+            ]
         )
 
 
 class LoadMeter:
-    """Measures the load since it was last asked; a machine without NVIDIA's driver simply has no GPUs to show."""
+    """Measures the load since it was last asked; a machine without NVIDIA's driver simply has no GPUs to
+    show.
+    """
 
     def __init__(self) -> None:
         import psutil
@@ -36,7 +44,12 @@ class LoadMeter:
 
     def read(self) -> Load:
         memory = self._psutil.virtual_memory()
-        return Load(self._psutil.cpu_percent(None), memory.total - memory.available, memory.total, tuple(map(_gpu_load, self._gpus)))
+        return Load(
+            self._psutil.cpu_percent(None),
+            memory.total - memory.available,
+            memory.total,
+            tuple(map(_gpu_load, self._gpus)),
+        )
 
 
 def gpu_handles() -> list[Any]:

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Final, TextIO
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-SHOW_CURSOR: Final = "\x1b[?25h"  # DECTCEM: live bars hide it, and a process that is stopped or ended cannot show it again
+SHOW_CURSOR: Final = (
+    "\x1b[?25h"  # DECTCEM: live bars hide it, and a process that is stopped or ended cannot show it again
+)
 CLEAR_LINE: Final = "\r\x1b[K"
 
 
 class TerminalOutput(io.FileIO):
-    """Output to a terminal; what is written after the terminal was closed is dropped. The system says so by EIO, for each write."""
+    """Output to a terminal; what is written after the terminal was closed is dropped.
+
+    The system says so by EIO, for each write.
+    """
 
     def write(self, data: Buffer, /) -> int:
         try:
@@ -36,7 +41,9 @@ def _outliving(stream: TextIO) -> TextIO:
         return stream
     stream.flush()
     raw = TerminalOutput(stream.fileno(), "wb", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=stream.encoding, errors=stream.errors, line_buffering=True)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=stream.encoding, errors=stream.errors, line_buffering=True
+    )
 
 
 def leave_line() -> None:

@@ -13,13 +13,17 @@ TIME_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 90
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _DURATIONS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
-_SIZES: Final = {"b": 1} | {f"{p}{unit}": base**n for unit, base in (("b", 1000), ("ib", 1024)) for n, p in enumerate("kmgt", start=1)}
+_SIZES: Final = {"b": 1} | {
+    f"{p}{unit}": base**n for unit, base in (("b", 1000), ("ib", 1024)) for n, p in enumerate("kmgt", start=1)
+}
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 
 
 def time_step_s(length_s: float, most: int) -> float | None:
-    """Seconds between times on an axis, a number that is easy to count in, so that they are at most `most`; None where it is too long."""
+    """Seconds between times on an axis, a number that is easy to count in, so that they are at most
+    `most`; None where it is too long.
+    """
     return next((step for step in TIME_STEPS_S if length_s / step <= most), None)
 
 

@@ -1,4 +1,7 @@
-"""`vaengine doctor`: is everything here that a run needs, and if not, what cures it. Starts no Ray and imports no model library."""
+"""`vaengine doctor`: is everything here that a run needs, and if not, what cures it.
+
+Starts no Ray and imports no model library.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from actors.model_files.files import folders_of
-from actors.stores.engines.address import Address
+from actors.stores.engines.address import StoreUrl
 from vaengine.console.units import size, timestamp
 from vaengine.doctor.check import Check
 from vaengine.doctor.models import embedded_check, hub_check, sound_hub_check, token_check, weights_check
@@ -24,7 +27,7 @@ from vaengine.doctor.stores import existing, programs_check, store_check, store_
 from vaengine.models.catalogue import needed
 from vaengine.models.download import Source
 from vaengine.models.huggingface import Hub
-from vaengine.models.inventory import standings
+from vaengine.models.inventory import model_statuses
 from vaengine.models.network import reachable
 from vaengine.postgres import binaries
 from vaengine.postgres.account import Account
@@ -35,20 +38,40 @@ SHM_WANTED: Final = 1 * GIB
 DISK_WANTED: Final = 5 * GIB
 DISK_NEEDED: Final = GIB // 2
 HUB_SECONDS: Final = 2.0
-NEEDED: Final = ("ray", "torch", "ultralytics", "scenedetect", "av", "sqlalchemy", "lap", "psutil", "insightface", "whisperx")
-OPENCV_WHEELS: Final = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-EMBEDDED_FILES: Final = (  # what preset embedded works with, from the wheels: for what, in which package, where in it
+NEEDED: Final = (
+    "ray",
+    "torch",
+    "ultralytics",
+    "scenedetect",
+    "av",
+    "sqlalchemy",
+    "lap",
+    "psutil",
+    "insightface",
+    "whisperx",
+)
+OPENCV_WHEELS: Final = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+# what preset embedded works with, from the wheels: for what, in which package, where in it
+EMBEDDED_FILES: Final = (
     ("faces", "cv2", "data/haarcascade_frontalface_default.xml"),
     ("voice", "whisperx", "assets/pytorch_model.bin"),
 )
 
 
-def examine(out: Path, models: Path | None = None, environment: Mapping[str, str] = os.environ, db: str | None = None) -> Iterator[Check]:
-    """Every check, in the order printed; `out` and `db` are where results would go, `models` a folder of weights.
+def examine(
+    out: Path, models: Path | None = None, environment: Mapping[str, str] = os.environ, db: str | None = None
+) -> Iterator[Check]:
+    """Every check, in the order printed; `out` and `db` are where results would go, `models` a folder of
+    weights.
 
     Raises `StoreUnreachable` for what is no address of a store.
     """
-    address = Address.parse(db) if db else None
+    address = StoreUrl.parse(db) if db else None
     source, folders = Source.of(environment), folders_of(models, environment)
     files, hub, gpus = source.url(needed("fast")), Hub.of(folders, environment), gpu_names()
     answer = _in_background(lambda: reachable(files, HUB_SECONDS, offline=source.offline))
@@ -65,7 +88,7 @@ def examine(out: Path, models: Path | None = None, environment: Mapping[str, str
     yield store_check(address, out)
     yield programs_check(next(binaries.found(environment, Account.here()), None))
     yield from (embedded_check(*each, package_folder(each[1])) for each in EMBEDDED_FILES)
-    yield weights_check(models, standings(folders, hub))
+    yield weights_check(models, model_statuses(folders, hub))
     yield hub_check(urlsplit(files).netloc, answer(), forbidden_by=source.forbidden_by)
     yield sound_hub_check(urlsplit(hub.address).netloc, hub_answer(), forbidden_by=hub.forbidden_by)
     yield token_check(hub.has_token)
@@ -77,13 +100,19 @@ def python_check(found: tuple[int, ...], system: str) -> Check:
     if not (3, 11) <= found[:2] < (3, 14):
         return Check("Python", "fail", text, "use Python 3.11, 3.12 or 3.13")
     if not system.startswith("Linux"):
-        return Check("Python", "warn", text, "only Linux is tested; a container or a Linux machine is the safe way")
+        return Check(
+            "Python", "warn", text, "only Linux is tested; a container or a Linux machine is the safe way"
+        )
     return Check("Python", "ok", text)
 
 
 def package_check(name: str, found: str | None) -> Check:
     """Whether a distribution is installed; which version, pip has seen to."""
-    return Check(name, "ok", found) if found else Check(name, "fail", "not installed", "run `make setup`, or install vaengine again")
+    return (
+        Check(name, "ok", found)
+        if found
+        else Check(name, "fail", "not installed", "run `make setup`, or install vaengine again")
+    )
 
 
 def opencv_check(wheels: dict[str, str]) -> Check:
@@ -92,22 +121,33 @@ def opencv_check(wheels: dict[str, str]) -> Check:
     if not wheels:
         return package_check("opencv", None)
     if any(int(text.split(".")[0]) >= 5 for text in wheels.values()):
-        return Check("opencv", "fail", found, 'version 5 has no HOG people detector: pip install "opencv-python<5"')
+        return Check(
+            "opencv", "fail", found, 'version 5 has no HOG people detector: pip install "opencv-python<5"'
+        )
     if len(wheels) > 1:
         extra = " ".join(list(wheels)[1:])
         return Check(
-            "opencv", "warn", found, f"they overwrite each other: pip uninstall {' '.join(wheels)}, then install one without {extra}"
+            "opencv",
+            "warn",
+            found,
+            f"they overwrite each other: pip uninstall {' '.join(wheels)}, then install one without {extra}",
         )
     return Check("opencv", "ok", found)
 
 
 def bytecode_of(package: str) -> tuple[Path | None, int, int]:
-    """Folder of a package, compiled files and source files directly in it and its private part; the package is not imported."""
+    """Folder of a package, compiled files and source files directly in it and its private part; the
+    package is not imported.
+    """
     folder = package_folder(package)
     if folder is None:
         return None, 0, 0
     sources = [*folder.glob("*.py"), *folder.glob("_private/*.py")]
-    return folder, sum(Path(importlib.util.cache_from_source(str(source))).exists() for source in sources), len(sources)
+    return (
+        folder,
+        sum(Path(importlib.util.cache_from_source(str(source))).exists() for source in sources),
+        len(sources),
+    )
 
 
 def bytecode_check(folder: Path | None, compiled: int, sources: int) -> Check:
@@ -116,7 +156,12 @@ def bytecode_check(folder: Path | None, compiled: int, sources: int) -> Check:
         return Check("bytecode", "warn", "no Ray to look at", "install ray first")
     found = f"{compiled} of {sources} of Ray's files looked at are compiled"
     if compiled < sources * 0.9:
-        return Check("bytecode", "warn", found, f"starts are slow: {Path(sys.executable).name} -m compileall -q -j 0 {folder.parent}")
+        return Check(
+            "bytecode",
+            "warn",
+            found,
+            f"starts are slow: {Path(sys.executable).name} -m compileall -q -j 0 {folder.parent}",
+        )
     return Check("bytecode", "ok", found)
 
 
@@ -139,7 +184,9 @@ def gpu_check(names: list[str], torch: str) -> Check:
         return Check("GPU", "ok", "none found: everything runs on the processor")
     found = f"{', '.join(names)}; torch {torch}"
     if torch.endswith("+cpu"):
-        return Check("GPU", "warn", found, "this torch is built without CUDA: install the CUDA build to use the GPU")
+        return Check(
+            "GPU", "warn", found, "this torch is built without CUDA: install the CUDA build to use the GPU"
+        )
     return Check("GPU", "ok", found)
 
 
@@ -148,7 +195,12 @@ def shm_check(total: int | None) -> Check:
     if total is None:
         return Check("/dev/shm", "ok", "not used on this system")
     if total < SHM_WANTED:
-        return Check("/dev/shm", "warn", size(total), "Ray will use slow disk instead: start the container with --shm-size=2g")
+        return Check(
+            "/dev/shm",
+            "warn",
+            size(total),
+            "Ray will use slow disk instead: start the container with --shm-size=2g",
+        )
     return Check("/dev/shm", "ok", size(total))
 
 

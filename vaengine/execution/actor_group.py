@@ -1,4 +1,6 @@
-"""The actors of a run: one store, one coordinator, some finalizers; started before the Dataset, found by name."""
+"""The actors of a run: one store, one coordinator, some finalizers; started before the Dataset, found by
+name.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from actors.coordination.coordinator import Coordinator
 from actors.coordination.store_client import StoreActor, store_client
 from actors.finalize.finalizer import Finalizer
 from actors.finalize.stored_persons import are_alone, job_with
-from actors.stages.stages import CrewNames
+from actors.stages.stages import ActorNames
 from cluster.session import Session
 from schemas.annotations.annotation import job_id_for
 from schemas.settings.settings import Settings, config_hash
@@ -20,10 +22,11 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.progress import PlannedVideo, Snapshot
 from schemas.work.retry import RetryPolicy
-from vaengine.planning.backlog import Left
+from vaengine.planning.backlog import RemainingWork
 
 JOBS_REMEMBERED: Final = 10_000
-CPUS_PER_FINALIZER: Final = 16  # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
+# decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
+CPUS_PER_FINALIZER: Final = 16
 
 
 class CoordinatorClient:
@@ -51,7 +54,7 @@ def _sent(_reference: Any) -> None:
 class CoordinatorActor(Coordinator):
     """A coordinator that goes on from what was recorded of it when Ray starts it anew."""
 
-    def __init__(self, names: CrewNames, url: str, epoch: int, silent_s: float) -> None:
+    def __init__(self, names: ActorNames, url: str, epoch: int, silent_s: float) -> None:
         import ray
 
         told = store_client(ray.get_actor(names.store), url).progress(epoch)
@@ -59,19 +62,29 @@ class CoordinatorActor(Coordinator):
 
 
 class FinalizerActor(Finalizer):
-    """A finalizer that finds the store and the coordinator of its run by name, at its first start as at any other."""
+    """A finalizer that finds the store and the coordinator of its run by name, at its first start as at
+    any other.
+    """
 
-    def __init__(self, names: CrewNames, work: CrewWork) -> None:
+    def __init__(self, names: ActorNames, work: RunContext) -> None:
         import ray
 
         store = store_client(ray.get_actor(names.store), work.url)
         coordinator = CoordinatorClient(ray.get_actor(names.coordinator))
         job_of = job_finder(store, work.settings, work.pipelines)
-        super().__init__(store, coordinator, work.epoch, work.settings, job_of, keep_runs=work.keep_runs, keep_complete=work.keep_complete)
+        super().__init__(
+            store,
+            coordinator,
+            work.epoch,
+            work.settings,
+            job_of,
+            keep_runs=work.keep_runs,
+            keep_complete=work.keep_complete,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class CrewWork:
+class RunContext:
     """What a crew works on."""
 
     url: str
@@ -82,7 +95,9 @@ class CrewWork:
     keep_complete: bool
 
 
-def job_finder(store: StorageBackend, settings: Settings, pipelines: Sequence[str]) -> Callable[[WorkKey], str]:
+def job_finder(
+    store: StorageBackend, settings: Settings, pipelines: Sequence[str]
+) -> Callable[[WorkKey], str]:
     """The job of a work key, worked out: nobody has to be told, however often an actor is started again.
 
     With faces alone, whose configuration is that of a video's stored persons, the store is asked.
@@ -94,10 +109,10 @@ def job_finder(store: StorageBackend, settings: Settings, pipelines: Sequence[st
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class ActorGroup:
     """Handles of a run's actors."""
 
-    names: CrewNames
+    names: ActorNames
     store: StorageBackend
     coordinator: CoordinatorClient
     finalizers: tuple[Any, ...]
@@ -106,7 +121,10 @@ class Crew:
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
         """Have these keys finished from stored numbers."""
-        answer([self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys], self.require)
+        answer(
+            [self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys],
+            self.require,
+        )
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """These keys ended and are asked for again."""
@@ -117,9 +135,11 @@ class Crew:
         return [finalizer.drain.remote() for finalizer in self.finalizers]
 
     def alive(self, pings: list[Any]) -> list[Any]:
-        """Raises Ray's `RayActorError` once an actor is gone for good; takes and returns the questions that wait for their answer.
+        """Raises Ray's `RayActorError` once an actor is gone for good; takes and returns the questions that
+        wait for their answer.
 
-        Without it a store that cannot be started again would be noticed at the end of the pass, everything decoded until then for nothing.
+        Without it a store that cannot be started again would be noticed at the end of the pass, everything
+        decoded until then for nothing.
         """
         import ray
 
@@ -135,18 +155,20 @@ class Crew:
             ray.kill(actor)
 
 
-def start_crew(run: str, session: Session, work: CrewWork) -> Crew:
-    """Start a run's actors, `num_cpus=0` all of them: a coordinator that asks for a CPU can deadlock a small machine.
+def start_actors(run: str, session: Session, work: RunContext) -> ActorGroup:
+    """Start a run's actors, `num_cpus=0` all of them: a coordinator that asks for a CPU can deadlock a small
+    machine.
 
-    Ray starts each again that dies and repeats what it was asked; every call may be made twice. What a finalizer held is decoded again. The
-    store stays on this machine, where its files are; the others may be anywhere, and move when their node is lost.
+    Ray starts each again that dies and repeats what it was asked; every call may be made twice. What a
+    finalizer held is decoded again. The store stays on this machine, where its files are; the others may be
+    anywhere, and move when their node is lost.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(session.node_id, soft=False)
     options: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-    names = CrewNames(run, max(1, int(session.inventory.cpus // CPUS_PER_FINALIZER)))
+    names = ActorNames(run, max(1, int(session.inventory.cpus // CPUS_PER_FINALIZER)))
     store = (
         ray.remote(StoreActor)
         .options(name=names.store, scheduling_strategy=here, **options)
@@ -159,11 +181,13 @@ def start_crew(run: str, session: Session, work: CrewWork) -> Crew:
     )
     finalizers = tuple(
         ray.remote(FinalizerActor)
-        .options(name=names.finalizer(number), max_concurrency=2, scheduling_strategy="SPREAD", **options)  # `drain` waits beside `take`
+        .options(
+            name=names.finalizer(number), max_concurrency=2, scheduling_strategy="SPREAD", **options
+        )  # `drain` waits beside `take`
         .remote(names, work)
         for number in range(names.finalizers)
     )
-    return Crew(
+    return ActorGroup(
         names,
         store_client(store, work.url, session.require_node),
         CoordinatorClient(coordinator, session.require_node),
@@ -173,8 +197,10 @@ def start_crew(run: str, session: Session, work: CrewWork) -> Crew:
     )
 
 
-def planned(video_id: str, left: Left) -> PlannedVideo:
-    """What is to do of a video, for the display: frames of each key, seconds of one that listens, 0 of one that is only to be finished."""
+def planned_video(video_id: str, left: RemainingWork) -> PlannedVideo:
+    """What is to do of a video, for the display: frames of each key, seconds of one that listens, 0 of
+    one that is only to be finished.
+    """
     chunks, blocks = left.chunks.get(video_id, ()), left.blocks.get(video_id, ())
     frames: dict[WorkKey, int] = {key: 0 for key in left.to_finish if key.video_id == video_id}
     for key, count in (

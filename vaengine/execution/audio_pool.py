@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
-from actors.stages.stages import CrewNames, HearingStage
+from actors.stages.stages import ActorNames, AudioStage
 from cluster.placement import Placement
 from cluster.session import until_the_session_ends
 from schemas.settings.settings import Settings
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 
 AT_ONCE: Final = 1  # whole blocks that an actor listens to at once on a processor; short sounds share them
 AT_ONCE_ON_GPU: Final = 4  # so that batches of speech fill up across videos
@@ -28,13 +28,17 @@ def blocks_at_once(placement: Placement) -> int:
 
 
 @until_the_session_ends()
-def listen(
-    groups: Sequence[tuple[SoundBlock, ...]], placement: Placement, names: CrewNames, settings: Settings, given_up: threading.Event
+def run_audio_pool(
+    groups: Sequence[tuple[AudioBlock, ...]],
+    placement: Placement,
+    names: ActorNames,
+    settings: Settings,
+    given_up: threading.Event,
 ) -> None:
     """Have every group listened to; returns when each has been tried, or soon after `given_up` is set.
 
-    A plain pool and no Dataset: sound needs no stage before it, and a Dataset would take 5 s to begin. A group whose actor dies is lost
-    here and missing from the manifest; Ray starts the actor anew.
+    A plain pool and no Dataset: sound needs no stage before it, and a Dataset would take 5 s to begin. A
+    group whose actor dies is lost here and missing from the manifest; Ray starts the actor anew.
     """
     import ray
 
@@ -44,7 +48,7 @@ def listen(
     try:
         while (waiting or busy) and not given_up.is_set():
             for actor in [one for one in actors if one not in busy.values()][: len(waiting)]:
-                busy[actor.hear.remote(waiting.popleft())] = actor
+                busy[actor.analyze.remote(waiting.popleft())] = actor
             done, _ = ray.wait(list(busy), num_returns=1, timeout=LOOK_SECONDS)
             for reference in done:
                 _take(reference, busy.pop(reference), actors)
@@ -68,8 +72,12 @@ def _take(reference: Any, actor: Any, actors: list[Any]) -> None:
         actors.remove(actor)
 
 
-def _actor(placement: Placement, names: CrewNames, settings: Settings) -> Any:
+def _actor(placement: Placement, names: ActorNames, settings: Settings) -> Any:
     import ray
 
     options = {"num_cpus": placement.cpus_each, "num_gpus": placement.hearing_gpus_each or None}
-    return ray.remote(HearingStage).options(max_restarts=RESTARTS, max_task_retries=0, **options).remote(names, settings)
+    return (
+        ray.remote(AudioStage)
+        .options(max_restarts=RESTARTS, max_task_retries=0, **options)
+        .remote(names, settings)
+    )

@@ -1,8 +1,10 @@
-"""A run in a process of its own: its events are read while it works, and it ends with the process that asked for it.
+"""A run in a process of its own: its events are read while it works, and it ends with the process that asked
+for it.
 
-The request goes to the child's standard input, which then stays open for as long as the run is wanted. When it is closed, by `stop` or
-because the parent ended in whatever way, the child stops as after Ctrl-C. Ray thus never enters the parent, whose threads, signals and
-working directory are its own affair: a notebook's kernel, a web server, a script without a `__main__` guard.
+The request goes to the child's standard input, which then stays open for as long as the run is wanted. When
+it is closed, by `stop` or because the parent ended in whatever way, the child stops as after Ctrl-C. Ray thus
+never enters the parent, whose threads, signals and working directory are its own affair: a notebook's kernel,
+a web server, a script without a `__main__` guard.
 """
 
 from __future__ import annotations
@@ -41,7 +43,10 @@ COMMAND: Final = ("-P", "-m", "vaengine.execution.background")
 
 
 class BackgroundRun:
-    """A run that has been started; whoever holds it reads `next_event` until None. Dropping it stops the run."""
+    """A run that has been started; whoever holds it reads `next_event` until None.
+
+    Dropping it stops the run.
+    """
 
     def __init__(self, request: RunRequest) -> None:
         self._told = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this object
@@ -53,9 +58,13 @@ class BackgroundRun:
             env=environment(),
             start_new_session=True,  # Ctrl-C in a terminal is the parent's, which passes it on
         )
-        weakref.finalize(self, self._stdin.close)  # Popen keeps itself and its pipes until the child has ended
+        weakref.finalize(
+            self, self._stdin.close
+        )  # Popen keeps itself and its pipes until the child has ended
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=_read, args=(self._process.stdout, self._events), name="events", daemon=True)
+        self._reader = threading.Thread(
+            target=_read, args=(self._process.stdout, self._events), name="events", daemon=True
+        )
         self._reader.start()
         with contextlib.suppress(BrokenPipeError):  # it ended at once: `last_words` say why
             pickle.dump(request, self._stdin)
@@ -76,7 +85,9 @@ class BackgroundRun:
         return self._events.get()
 
     def stop(self) -> None:
-        """Let the chunks in work be committed and wait for the end; a second Ctrl-C, or 90 s, end the process at once."""
+        """Let the chunks in work be committed and wait for the end; a second Ctrl-C, or 90 s, end the
+        process at once.
+        """
         with contextlib.suppress(BrokenPipeError):
             self._stdin.close()
         try:
@@ -122,18 +133,22 @@ def error_of(event: Event) -> VaengineError:
 
 
 def main() -> int:
-    """The child: carry out the request from standard input, tell of it in JSON, stop when the input is closed; returns the exit code."""
+    """The child: carry out the request from standard input, tell of it in JSON, stop when the input is
+    closed; returns the exit code.
+    """
     from vaengine.console.output import print_event
-    from vaengine.execution.foreground import carry_out
+    from vaengine.execution.foreground import run_in_foreground
     from vaengine.process.signals import Signals
 
     # File names may be any bytes; what UTF-8 cannot say is escaped as JSON escapes it.
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Output(1, "wb", closefd=False)), encoding="utf-8", errors="backslashreplace")
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Output(1, "wb", closefd=False)), encoding="utf-8", errors="backslashreplace"
+    )
     request: RunRequest = pickle.load(sys.stdin.buffer)
     with Signals() as signals:
         threading.Thread(target=_stop_when_closed, args=(_taken_input(),), daemon=True).start()
         try:
-            return carry_out(request, signals, as_json=True)
+            return run_in_foreground(request, signals, as_json=True)
         except VaengineError as error:
             print_event({"event": "error", "kind": type(error).__name__, "args": list(error.args)})
             return 2 if isinstance(error, UsageError) else 1
@@ -150,7 +165,9 @@ class _Output(io.FileIO):
 
 
 def _taken_input() -> int:
-    """Standard input under another number, which nothing that is started inherits; what is started finds it empty."""
+    """Standard input under another number, which nothing that is started inherits; what is started finds
+    it empty.
+    """
     taken = os.dup(0)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
@@ -159,7 +176,9 @@ def _taken_input() -> int:
 
 
 def _stop_when_closed(descriptor: int) -> None:
-    while os.read(descriptor, 1024):  # not sys.stdin, whose lock a thread must not hold when the interpreter ends
+    while os.read(
+        descriptor, 1024
+    ):  # not sys.stdin, whose lock a thread must not hold when the interpreter ends
         pass
     os.kill(os.getpid(), signal.SIGINT)
 

@@ -1,4 +1,6 @@
-"""A batch whose jobs have several configurations: one run for each of them, under one batch id and with one report."""
+"""A batch whose jobs have several configurations: one run for each of them, under one batch id and with
+one report.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from vaengine.requests.request import RunRequest
 
 
 def parts(request: RunRequest) -> tuple[RunRequest, ...]:
-    """The requests of a batch in their order, one for each configuration; each knows all the others, as its checkpoint will."""
+    """The requests of a batch in their order, one for each configuration; each knows all the others, as
+    its checkpoint will.
+    """
     alone = [replace(one, others=(), batch_id=request.batch_id) for one in (request, *request.others)]
     count = len(alone)
     return tuple(
@@ -28,7 +32,9 @@ def parts(request: RunRequest) -> tuple[RunRequest, ...]:
 
 
 def run_in_turn(request: RunRequest, run: Callable[[RunRequest], BatchReport]) -> BatchReport:
-    """Run every configuration of a batch; after one that was stopped, or that could store nothing more, the rest is left pending."""
+    """Run every configuration of a batch; after one that was stopped, or that could store nothing more,
+    the rest is left pending.
+    """
     reports: list[BatchReport] = []
     for part in parts(request):
         ended_early = bool(reports and (reports[-1].stopped_by or reports[-1].halted))

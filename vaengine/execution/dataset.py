@@ -13,17 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from actors.stages.stages import CrewNames, VisionStage, decode_stage
+from actors.stages.stages import ActorNames, VisionStage, decode_stage
 from cluster.placement import Placement
 from cluster.session import until_the_session_ends
 from schemas.settings.settings import Settings
 from vaengine.planning.plan import WorkItem
 
 MIB = 1024 * 1024
-BLOCK_BYTES = 8 * MIB  # about one piece of pictures; with more, one vision actor is left with the tail while the others idle
+BLOCK_BYTES = (
+    8 * MIB
+)  # about one piece of pictures; with more, one vision actor is left with the tail while the others idle
 VISION_ROWS = 1  # rows of 8 pictures that a vision actor on a processor takes at once
 GPU_ROWS = 8  # two batches of 32: pieces of several videos share them
-TASK_RETRIES = 0  # what is lost with its process is tried alone afterwards; Ray's default is to repeat a killer input for ever
+# what is lost with its process is tried alone afterwards; Ray's default is to repeat a killer input for ever
+TASK_RETRIES = 0
 NO_PROGRESS_SECONDS = 300.0  # at least; Ray takes a pass for stuck when no block moves for so long
 SLOW_S_PER_MEGAPIXEL = 0.1  # ten times what decoding and scoring a frame was measured to cost
 
@@ -34,50 +37,58 @@ class Pass:
 
     items: Sequence[WorkItem]
     placement: Placement
-    names: CrewNames
+    names: ActorNames
     settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
-class GivingUp:
-    """Looks in at each step of Ray Data's scheduling loop, and ends the pass of this number once it is given up."""
+class AbandonPass:
+    """Looks in at each step of Ray Data's scheduling loop, and ends the pass of this number once it is
+    given up.
+    """
 
     number: int
 
     def on_execution_step(self, executor: object) -> None:
         given_up = _AT_WORK.get(self.number)
         if given_up is not None and given_up.is_set():
-            raise GivenUp
+            raise PassAbandoned
 
     def before_execution_starts(self, executor: object) -> None: ...
     def after_execution_succeeds(self, executor: object) -> None: ...
     def after_execution_fails(self, executor: object, error: Exception) -> None: ...
 
 
-class GivenUp(Exception):
+class PassAbandoned(Exception):
     """The pass ends because its session does."""
 
 
-_AT_WORK: Final[dict[int, threading.Event]] = {}  # what gives up a pass, by its number: an event can be neither pickled nor copied
+_AT_WORK: Final[
+    dict[int, threading.Event]
+] = {}  # what gives up a pass, by its number: an event can be neither pickled nor copied
 _NUMBERS: Final = itertools.count()
 
 
 @contextmanager
-def callback_of(given_up: threading.Event) -> Iterator[Callable[[], GivingUp]]:
-    """What Ray Data is to call for a callback of this pass alone; it may be pickled and copied, as contexts are."""
+def callback_of(given_up: threading.Event) -> Iterator[Callable[[], AbandonPass]]:
+    """What Ray Data is to call for a callback of this pass alone; it may be pickled and copied, as
+    contexts are.
+    """
     number = next(_NUMBERS)
     _AT_WORK[number] = given_up
     try:
-        yield functools.partial(GivingUp, number)
+        yield functools.partial(AbandonPass, number)
     finally:
         del _AT_WORK[number]
 
 
 @until_the_session_ends()
 def run_pass(work: Pass, given_up: threading.Event, *, verbose: bool = False) -> None:
-    """Carry out one pass; returns when every item has been tried, and soon after `given_up` is set raises `GivenUp`.
+    """Carry out one pass; returns when every item has been tried, and soon after `given_up` is set raises
+    `PassAbandoned`.
 
-    Says nothing about completeness: a Dataset that finished may have lost blocks. What is done is what the manifest holds.
+    Says nothing about completeness: a Dataset that finished may have lost blocks. What is done is what the
+    manifest holds.
     """
     with callback_of(given_up) as callback:
         _configure(callback, no_progress_s=_patience_s(work.items), verbose=verbose)
@@ -109,18 +120,21 @@ def _dataset(work: Pass) -> Any:
             compute=ActorPoolStrategy(size=place.vision_actors, max_tasks_in_flight_per_actor=2),
             num_cpus=place.cpus_each,
             num_gpus=place.gpus_each or None,
-            max_task_retries=TASK_RETRIES,  # restarts stay unlimited: with 0 the pool of 2.60 is not refilled and the pass hangs
+            # restarts stay unlimited: with 0 the pool of 2.60 is not refilled and the pass hangs
+            max_task_retries=TASK_RETRIES,
         )
     return dataset
 
 
 def _patience_s(items: Sequence[WorkItem]) -> float:
     """How long a decoder may be silent: a chunk for scenes alone yields one row, at its end."""
-    longest = max(sum(chunk.frame_count * chunk.width * chunk.height for chunk in item.chunks) for item in items)
+    longest = max(
+        sum(chunk.frame_count * chunk.width * chunk.height for chunk in item.chunks) for item in items
+    )
     return max(NO_PROGRESS_SECONDS, longest / 1e6 * SLOW_S_PER_MEGAPIXEL)
 
 
-def _configure(callback: Callable[[], GivingUp], *, no_progress_s: float, verbose: bool) -> None:
+def _configure(callback: Callable[[], AbandonPass], *, no_progress_s: float, verbose: bool) -> None:
     import ray
 
     context = ray.data.DataContext.get_current()

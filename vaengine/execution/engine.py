@@ -23,22 +23,22 @@ from cluster.session import Session, quiet_ray, reachable, session
 from cluster.temp_folder import require_short_temp_folder
 from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
 from schemas.storage.backend import StorageBackend
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
 from schemas.work.job import BatchReport, VideoOutcome
-from schemas.work.messages import Failure
+from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, Snapshot
 from schemas.work.run import RunInfo, new_batch_id
 from vaengine.execution.actor_group import job_finder
 from vaengine.execution.dataset import BLOCK_BYTES
-from vaengine.execution.job_controls import Obedience
+from vaengine.execution.job_controls import JobControlHandler
 from vaengine.execution.projection import Projector
-from vaengine.execution.run_loop import OTHERS_SECONDS, Controls, Shift
+from vaengine.execution.run_loop import OTHERS_SECONDS, RunCallbacks, RunLoop
 from vaengine.model_selection.select import check_models
-from vaengine.planning.backlog import Intake, Left, Workload
+from vaengine.planning.backlog import Backlog, PageWork, RemainingWork
 from vaengine.planning.dry_run import require_room
 from vaengine.planning.plan import demand_of
-from vaengine.planning.preflight import FirstLook, first_look
+from vaengine.planning.preflight import Preflight, preflight
 from vaengine.planning.probing import Probing
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.output_folder import make_output_folder, require_output_folder
@@ -69,7 +69,10 @@ class Engine:
         self._waiting = False  # for something that takes long and of which nothing is stored
 
     def stop(self, signal_name: str) -> None:
-        """Begin no further chunk; `run` returns once those in work are committed. Safe in a signal handler and in any thread."""
+        """Begin no further chunk; `run` returns once those in work are committed.
+
+        Safe in a signal handler and in any thread.
+        """
         self._stopped_by = self._stopped_by or signal_name
         if self._waiting and threading.current_thread() is threading.main_thread():
             self._waiting = False
@@ -77,12 +80,14 @@ class Engine:
 
     def plan(self) -> PlanSummary:
         """What `run` would do, without Ray and without touching the store."""
-        from vaengine.planning.dry_run import forecast
+        from vaengine.planning.dry_run import dry_run
 
-        return forecast(self._request)
+        return dry_run(self._request)
 
     def run(self) -> BatchReport:
-        """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing stored."""
+        """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing
+        stored.
+        """
         began, request, started_at = time.monotonic(), self._request, datetime.now(UTC)
         require_output_folder(request.out)
         check_models(request.settings, request.pipelines)
@@ -93,9 +98,12 @@ class Engine:
             reachable(request.cluster)
         require_room(request)
         tally = _Tally()
-        with first_look(request) as look:
+        with preflight(request) as look:
             threading.Thread(target=_import_ray, args=(request.verbose,), daemon=True).start()
-            with contextlib.suppress(_StoppedEarly), self._stoppable():  # what was not heard is not taken either
+            with (
+                contextlib.suppress(_StoppedEarly),
+                self._stoppable(),
+            ):  # what was not heard is not taken either
                 look.settle()
             with self._connected(), contextlib.closing(_store_of(request)) as store:
                 outcomes = self._run(store, look, tally)
@@ -112,13 +120,13 @@ class Engine:
             ended_at=datetime.now(UTC),
         )
 
-    def _run(self, store: StorageBackend, look: FirstLook, tally: _Tally) -> tuple[VideoOutcome, ...]:
+    def _run(self, store: StorageBackend, look: Preflight, tally: _Tally) -> tuple[VideoOutcome, ...]:
         epoch = store.open_run(self._run_info())
         for name, value in self._request.record.items():
             if store.meta(name) is None:  # what `auto` came to is decided once for a store
                 store.set_meta(epoch, name, value)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
-        intake = Intake(self._request, self.batch_id)
+        intake = Backlog(self._request, self.batch_id)
         with self._closing_on_error(store, epoch), self._projecting(tally) as projector:
             probing = look.probing
             try:
@@ -134,13 +142,18 @@ class Engine:
             if projector:  # also mends what is missing or stale of videos that needed no work
                 projector.refresh(entry.job_id for entry in intake.entries.values())
         outcomes = intake.outcomes(store)
-        with contextlib.suppress(DiskFull, StoreFailed) if tally.halted else contextlib.nullcontext():  # said already
+        with (
+            contextlib.suppress(DiskFull, StoreFailed) if tally.halted else contextlib.nullcontext()
+        ):  # said already
             store.close_run(epoch, _word_for(outcomes, stopped=bool(self._stopped_by or tally.halted)))
         return outcomes
 
     @contextlib.contextmanager
     def _stoppable(self) -> Iterator[None]:
-        """For what takes long while nothing is in work yet: a stop does not wait for its end. Raises `_StoppedEarly`."""
+        """For what takes long while nothing is in work yet: a stop does not wait for its end.
+
+        Raises `_StoppedEarly`.
+        """
         if self._stopped_by:
             raise _StoppedEarly
         self._waiting = True
@@ -149,20 +162,31 @@ class Engine:
         finally:
             self._waiting = False
 
-    def _first_work(self, intake: Intake, look: FirstLook, store: StorageBackend, epoch: int) -> Workload:
-        """Pages up to the first with something to work on: those before it need no Ray. Raises `_StoppedEarly`."""
+    def _first_work(self, intake: Backlog, look: Preflight, store: StorageBackend, epoch: int) -> PageWork:
+        """Pages up to the first with something to work on: those before it need no Ray.
+
+        Raises `_StoppedEarly`.
+        """
         with self._stoppable():
             page = look.first_page()
         work = intake.take(page, store, epoch)
         while not (work.left.has_work or look.probing.exhausted):
-            self._listener(Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures)))
+            self._listener(
+                Snapshot(
+                    videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures)
+                )
+            )
             with self._stoppable():
                 page = next(look.pages())
             work += intake.take(page, store, epoch)
         return work
 
-    def _after_others(self, left: Left, intake: Intake, store: StorageBackend, epoch: int) -> Left:
-        """What there is to do, once there is anything or nothing any more: other runs may hold it all, and waiting needs no Ray."""
+    def _after_others(
+        self, left: RemainingWork, intake: Backlog, store: StorageBackend, epoch: int
+    ) -> RemainingWork:
+        """What there is to do, once there is anything or nothing any more: other runs may hold it all,
+        and waiting needs no Ray.
+        """
         while left.elsewhere and not left and not self._stopped_by:
             time.sleep(OTHERS_SECONDS)
             store.record(epoch, ())
@@ -172,7 +196,9 @@ class Engine:
 
     @contextlib.contextmanager
     def _closing_on_error(self, store: StorageBackend, epoch: int) -> Iterator[None]:
-        """A run that ends in an error, such as a Ray that does not start, is noted as stopped; the next takes up what it registered."""
+        """A run that ends in an error, such as a Ray that does not start, is noted as stopped; the next
+        takes up what it registered.
+        """
         try:
             yield
         except VaengineError:
@@ -180,7 +206,7 @@ class Engine:
                 store.close_run(epoch, "stopped")
             raise
 
-    def _finish_here(self, store: StorageBackend, epoch: int, work: Workload, tally: _Tally) -> None:
+    def _finish_here(self, store: StorageBackend, epoch: int, work: PageWork, tally: _Tally) -> None:
         """Nothing to decode: what is whole but not final is finished in this process, without Ray."""
         request = self._request
         job_of = job_finder(store, request.settings, request.pipelines)
@@ -189,16 +215,21 @@ class Engine:
         for key in work.left.to_finish:
             finalizer.finish_now(key)
         finalizer.drain()  # faces that waited for persons
-        tally.snapshot = Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures), probing=False)
+        tally.snapshot = Snapshot(
+            videos_total=work.videos,
+            videos_skipped=work.skipped,
+            videos_failed=len(work.failures),
+            probing=False,
+        )
         self._listener(tally.snapshot)
 
     def _run_on_ray(
         self,
         store: StorageBackend,
         epoch: int,
-        intake: Intake,
+        intake: Backlog,
         probing: Probing,
-        first: Workload,
+        first: PageWork,
         projector: Projector | None,
         tally: _Tally,
     ) -> int:
@@ -208,39 +239,60 @@ class Engine:
             if projector:
                 projector.refresh({intake.entries[finished.key.video_id].job_id for finished in ended})
 
-        controls = Controls(lambda: self._stopped_by, self._listener, refresh, lambda: store.open_run(self._run_info()), self._stoppable)
+        controls = RunCallbacks(
+            lambda: self._stopped_by,
+            self._listener,
+            refresh,
+            lambda: store.open_run(self._run_info()),
+            self._stoppable,
+        )
         for again in range(MOST_NODES):
             try:
                 return self._shift(epoch, intake, probing, first, controls, tally)
             except _StoppedEarly:
-                Obedience(intake).set_down(intake.left(store, epoch), store, epoch)
+                JobControlHandler(intake).release_pending(intake.left(store, epoch), store, epoch)
                 return epoch
             except NodeLost as error:
                 if again == MOST_NODES - 1 or self._stopped_by:
                     raise
                 log.warning("%s; Ray is started again", error)
                 epoch = store.open_run(self._run_info())
-                first = Workload(intake.left(store, epoch), 0, 0, ())
+                first = PageWork(intake.left(store, epoch), 0, 0, ())
         raise AssertionError("a node that is lost for the last time is an error")
 
-    def _shift(self, epoch: int, intake: Intake, probing: Probing, first: Workload, controls: Controls, tally: _Tally) -> int:
+    def _shift(
+        self,
+        epoch: int,
+        intake: Backlog,
+        probing: Probing,
+        first: PageWork,
+        controls: RunCallbacks,
+        tally: _Tally,
+    ) -> int:
         """One Ray session from its beginning to its end."""
         with contextlib.ExitStack() as stack:
             with self._stoppable():
                 ray_session = stack.enter_context(self._session())
-            shift = Shift(self._request, ray_session, place(ray_session.inventory, self._demand), intake, controls)
-            shift.work_through(first, probing, epoch)
+            shift = RunLoop(
+                self._request, ray_session, place(ray_session.inventory, self._demand), intake, controls
+            )
+            shift.run(first, probing, epoch)
         tally.snapshot, tally.passes, tally.halted = shift.snapshot, tally.passes + shift.passes, shift.halted
         return shift.epoch
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[None]:
-        """Somebody else's cluster before anything is stored: what answers may still refuse. One of our own is started when it is needed."""
+        """Somebody else's cluster before anything is stored: what answers may still refuse.
+
+        One of our own is started when it is needed.
+        """
         if self._request.cluster == "local":
             yield
             return
         with self._session():
-            self._listener(Snapshot())  # ray.init has just taken the SIGTERM handler, and a listener takes it back
+            self._listener(
+                Snapshot()
+            )  # ray.init has just taken the SIGTERM handler, and a listener takes it back
             yield
 
     def _session(self) -> contextlib.AbstractContextManager[Session]:
@@ -248,12 +300,17 @@ class Engine:
         if request.cluster != "local":
             return session(request.cluster, packages=_package_folders(), verbose=request.verbose)
         here = local_inventory()
-        room = object_store_bytes(place(here, self._demand), BLOCK_BYTES, here.memory_bytes, shared_memory_free_bytes())
+        room = object_store_bytes(
+            place(here, self._demand), BLOCK_BYTES, here.memory_bytes, shared_memory_free_bytes()
+        )
         return session(cpus=int(here.cpus), object_store_bytes=room, verbose=request.verbose)
 
     @contextlib.contextmanager
     def _projecting(self, tally: _Tally) -> Iterator[Projector | None]:
-        """Files beside a database; in a `files:` store they are the store. A full disk here costs files only: the next run makes them."""
+        """Files beside a database; in a `files:` store they are the store.
+
+        A full disk here costs files only: the next run makes them.
+        """
         wanted = self._request.files and not self._request.store_url.startswith("files:")
         projector = Projector(self._request.store_url, self._request.out) if wanted else None
         yield projector
@@ -270,7 +327,13 @@ class Engine:
     def _run_info(self) -> RunInfo:
         request = self._request
         part = {"part": list(request.part)} if request.others else {}
-        return RunInfo(self.batch_id, socket.gethostname(), os.getpid(), request.settings.model_dump() | part, request.batch_inputs)
+        return RunInfo(
+            self.batch_id,
+            socket.gethostname(),
+            os.getpid(),
+            request.settings.model_dump() | part,
+            request.batch_inputs,
+        )
 
 
 def _store_of(request: RunRequest) -> StorageBackend:
@@ -286,8 +349,8 @@ class _Unwatched:
     """Progress that nobody watches."""
 
     def committed(self, spec: ChunkSpec) -> None: ...
-    def heard(self, block: SoundBlock) -> None: ...
-    def left(self, chunk_id: str, failure: Failure | None = None) -> None: ...
+    def heard(self, block: AudioBlock) -> None: ...
+    def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None: ...
     def finished(self, finished: Finished) -> None: ...
 
     def halt(self, reason: str) -> None:
@@ -308,4 +371,7 @@ def _import_ray(verbose: bool) -> None:
 
 def _package_folders() -> list[Path]:
     """The four packages as folders, to be sent to a cluster that this command did not start."""
-    return [Path(importlib.import_module(name).__path__[0]) for name in ("vaengine", "actors", "cluster", "schemas")]
+    return [
+        Path(importlib.import_module(name).__path__[0])
+        for name in ("vaengine", "actors", "cluster", "schemas")
+    ]

@@ -1,4 +1,6 @@
-"""What is known of tries that gave no result, and the one place that carries out what the policy says of them."""
+"""What is known of tries that gave no result, and the one place that carries out what the policy says of
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +15,32 @@ from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.progress import Finished
 from schemas.work.retry import GiveUp
-from vaengine.execution.actor_group import Crew
-from vaengine.planning.backlog import Intake, Left
+from vaengine.execution.actor_group import ActorGroup
+from vaengine.planning.backlog import Backlog, RemainingWork
 from vaengine.planning.suspects import COUNTED, Suspect, Work, by_chunk, suspect_of
 
 LOST = "the process that held it is gone"
 
 
-def suspects_among(left: Left, store: StorageBackend, epoch: int) -> list[Suspect]:
-    """Chunks and blocks of `left` that were tried before. Tries still written down as leased are lost: nobody holds them any more."""
+def suspects_among(left: RemainingWork, store: StorageBackend, epoch: int) -> list[Suspect]:
+    """Chunks and blocks of `left` that were tried before.
+
+    Tries still written down as leased are lost: nobody holds them any more.
+    """
     tried = by_chunk(store.attempts(left.video_ids))
     found = [suspect for work in left.works if (suspect := suspect_of(work, tried))]
-    lost = {(one.chunk_id, one.number): _as_lost(one) for suspect in found for one in suspect.tries if one.state is AttemptState.LEASED}
+    lost = {
+        (one.chunk_id, one.number): _as_lost(one)
+        for suspect in found
+        for one in suspect.tries
+        if one.state is AttemptState.LEASED
+    }
     if lost:
         store.record(epoch, list(lost.values()))
-    return [replace(one, tries=tuple(lost.get((try_.chunk_id, try_.number), try_) for try_ in one.tries)) for one in found]
+    return [
+        replace(one, tries=tuple(lost.get((try_.chunk_id, try_.number), try_) for try_ in one.tries))
+        for one in found
+    ]
 
 
 def _as_lost(attempt: Attempt) -> Attempt:
@@ -35,11 +48,11 @@ def _as_lost(attempt: Attempt) -> Attempt:
 
 
 @dataclass(slots=True)
-class Verdicts:
+class FailureHandler:
     """What the isolation lane needs of the run."""
 
-    crew: Crew
-    intake: Intake
+    crew: ActorGroup
+    intake: Backlog
     epoch: int
     tick: Callable[[], None]
     over: Callable[[], bool]
@@ -60,8 +73,10 @@ class Verdicts:
             if last.pipeline in (None, key.pipeline):
                 self._fail(key, decision.kind, decision.reason, last.traceback)
 
-    def lost(self, left: Left, trouble: str | None) -> None:
-        """Fail what several rounds could not do, for want of a better reason with the workers that held it."""
+    def lost(self, left: RemainingWork, trouble: str | None) -> None:
+        """Fail what several rounds could not do, for want of a better reason with the workers that held
+        it.
+        """
         for key in sorted(left.lacking | set(left.to_finish)):
             chunks = [work.chunk_id for work in left.works if key in _keys(work)]
             error = WorkerLost(", ".join(chunks[:3] or [key.video_id]) + (f" ({trouble})" if trouble else ""))
@@ -72,7 +87,9 @@ class Verdicts:
             return
         self._ended.add(key)
         job_id = self.intake.entries[key.video_id].job_id
-        outcome = Outcome(key, job_id, JobStatus.FAILED, error_message=reason, failure_kind=kind, traceback=traceback)
+        outcome = Outcome(
+            key, job_id, JobStatus.FAILED, error_message=reason, failure_kind=kind, traceback=traceback
+        )
         with contextlib.suppress(LeaseLost):  # called off meanwhile, or another run's by now
             self.crew.store.finish(self.epoch, outcome)
             self.crew.coordinator.finished(Finished(key, reason))

@@ -25,16 +25,21 @@ if TYPE_CHECKING:
     from schemas.work.job import BatchReport
     from schemas.work.progress import Snapshot
     from vaengine.process.signals import Signals
-    from vaengine.process.supervisor import Beginning
+    from vaengine.process.supervisor import Invocation
     from vaengine.requests.request import RunRequest
 
 LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
 MOST_COUNTED: Final = 2_000  # videos of which the end of a run tells what was found, in a few seconds
-LOOK_SHARE: Final = 20  # a look that takes a second is followed by this many seconds of rest, however large the batch
+LOOK_SHARE: Final = (
+    20  # a look that takes a second is followed by this many seconds of rest, however large the batch
+)
 
 
-def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning: Beginning | None = None) -> int:
-    """Run a request, show it, print and keep its report; returns the exit code. Raises what `Engine.run` raises.
+def run_in_foreground(
+    request: RunRequest, signals: Signals, *, as_json: bool, beginning: Invocation | None = None
+) -> int:
+    """Run a request, show it, print and keep its report; returns the exit code. Raises what `Engine.run`
+    raises.
 
     `beginning` is that of the command, where a process of it may have worked before this one.
     """
@@ -44,7 +49,7 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
 
     if beginning is not None:
         request = replace(request, batch_id=request.batch_id or beginning.batch_id, since=beginning.at)
-    finishes: Finishes | None = None
+    finishes: FinishedVideos | None = None
     elapsed_s = clock_since(beginning.at if beginning else datetime.now(UTC))
     with display_for(as_json=as_json, verbose=request.verbose, elapsed_s=elapsed_s) as display:
         if display.hides_cursor:
@@ -61,13 +66,17 @@ def carry_out(request: RunRequest, signals: Signals, *, as_json: bool, beginning
         def run(part: RunRequest) -> BatchReport:
             nonlocal finishes
             engine = Engine(part, listener=listen)
-            finishes = finishes or Finishes(part.store_url, engine.batch_id)
-            tell_parent(KEPT, str(path_in(part.out, engine.batch_id)), reports.resume_command(engine.batch_id, part.out))
+            finishes = finishes or FinishedVideos(part.store_url, engine.batch_id)
+            tell_parent(
+                KEPT,
+                str(path_in(part.out, engine.batch_id)),
+                reports.resume_command(engine.batch_id, part.out),
+            )
             signals.deliver_to(engine.stop)
             return engine.run()
 
         report = run_in_turn(request, run)
-    tell(report, request, as_json=as_json, elapsed_s=elapsed_s())
+    print_report(report, request, as_json=as_json, elapsed_s=elapsed_s())
     reports.write_report(report, request.out, request.presets)
     return reports.exit_code(report)
 
@@ -78,8 +87,10 @@ def clock_since(at: datetime) -> Callable[[], float]:
     return lambda: max(0.0, before_s) + time.monotonic() - began_s
 
 
-class Finishes:
-    """Videos of a running batch as they end, each once: looked up in the store when the counts say that there are new ones."""
+class FinishedVideos:
+    """Videos of a running batch as they end, each once: looked up in the store when the counts say that
+    there are new ones.
+    """
 
     def __init__(self, store_url: str, batch_id: str) -> None:
         self._store_url, self._batch_id = store_url, batch_id
@@ -87,12 +98,20 @@ class Finishes:
         self._next_look_s = 0.0
 
     def new(self, snapshot: Snapshot) -> list[BatchJob]:
-        """Those that ended since the last look; none while it is too soon for another. The report tells of all of them anyway."""
+        """Those that ended since the last look; none while it is too soon for another.
+
+        The report tells of all of them anyway.
+        """
         began_s = time.monotonic()
-        if snapshot.videos_done + snapshot.videos_skipped + snapshot.videos_failed <= len(self._told) or began_s < self._next_look_s:
+        if (
+            snapshot.videos_done + snapshot.videos_skipped + snapshot.videos_failed <= len(self._told)
+            or began_s < self._next_look_s
+        ):
             return []
         found: list[BatchJob] = []
-        with contextlib.suppress(VaengineError):  # a store that cannot be read for a moment must not end the run
+        with contextlib.suppress(
+            VaengineError
+        ):  # a store that cannot be read for a moment must not end the run
             found = self._ended()
         self._told.update(job.job_id for job in found)
         now_s = time.monotonic()
@@ -104,10 +123,16 @@ class Finishes:
 
         with contextlib.closing(open_store(self._store_url, read_only=True)) as store:
             jobs = store.jobs(batch_id=self._batch_id)
-            return [job for job in jobs if job.status in (JobStatus.COMPLETED, JobStatus.FAILED) and job.job_id not in self._told]
+            return [
+                job
+                for job in jobs
+                if job.status in (JobStatus.COMPLETED, JobStatus.FAILED) and job.job_id not in self._told
+            ]
 
 
-def tell(report: BatchReport, request: RunRequest, *, as_json: bool, elapsed_s: float | None = None) -> None:
+def print_report(
+    report: BatchReport, request: RunRequest, *, as_json: bool, elapsed_s: float | None = None
+) -> None:
     """The end of a run on standard output; `elapsed_s` is the time since the command was given."""
     if as_json:
         print_events(reports.video_events(report))
@@ -125,17 +150,28 @@ def tell(report: BatchReport, request: RunRequest, *, as_json: bool, elapsed_s: 
 
 
 def found_of(report: BatchReport, request: RunRequest) -> dict[str, FoundCounts]:
-    """What there is of the videos of a report, by id, of `MOST_COUNTED` at most; nothing where the store cannot be read any more."""
+    """What there is of the videos of a report, by id, of `MOST_COUNTED` at most; nothing where the store
+    cannot be read any more.
+    """
     from actors.stores import open_store
 
-    ids = [outcome.video_id for outcome in reports.shown_first(report) if outcome.outcome in ("completed", "skipped")]
-    with contextlib.suppress(VaengineError), contextlib.closing(open_store(request.store_url, read_only=True)) as store:
+    ids = [
+        outcome.video_id
+        for outcome in reports.shown_first(report)
+        if outcome.outcome in ("completed", "skipped")
+    ]
+    with (
+        contextlib.suppress(VaengineError),
+        contextlib.closing(open_store(request.store_url, read_only=True)) as store,
+    ):
         return found_in(store, store.jobs_of(ids[:MOST_COUNTED]), by=lambda job: job.video_id)
     return {}
 
 
-def foretell(request: RunRequest, *, as_json: bool) -> int:
-    """A dry run: what would be done and whether it can be; returns the exit code, 2 for a plan that cannot be scheduled."""
+def print_plan(request: RunRequest, *, as_json: bool) -> int:
+    """A dry run: what would be done and whether it can be; returns the exit code, 2 for a plan that
+    cannot be scheduled.
+    """
     from vaengine.execution.engine import Engine
 
     plan = Engine(request).plan()

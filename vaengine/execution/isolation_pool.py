@@ -1,4 +1,6 @@
-"""The isolation lane: suspects one by one in processes of their own, until each is done, or given up by the policy's word."""
+"""The isolation lane: suspects one by one in processes of their own, until each is done, or given up by
+the policy's word.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,12 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from actors.coordination.in_flight import failed
-from actors.isolation.sandbox import IsolationStage, Trial
-from actors.stages.stages import CrewNames
+from actors.isolation.sandbox import IsolationStage, TrialResult
+from actors.stages.stages import ActorNames
 from cluster.placement import Placement
 from schemas.settings.settings import Settings
 from schemas.work.attempt import Attempt, AttemptState
-from schemas.work.messages import Failure
+from schemas.work.messages import ChunkFailure
 from schemas.work.retry import TRANSIENT, WORKER_LOST, Decision, GiveUp, Retry, RetryPolicy, kind_of
 from vaengine.planning.suspects import COUNTED, Suspect
 
@@ -37,20 +39,30 @@ class Verdicts(Protocol):
     def over(self) -> bool: ...
 
 
-class Lane:
+class IsolationPool:
     """A pool of cells, each an actor with a process of its own, of which each holds one chunk."""
 
-    def __init__(self, placement: Placement, names: CrewNames, settings: Settings, verdicts: Verdicts, *, grace_s: float) -> None:
+    def __init__(
+        self,
+        placement: Placement,
+        names: ActorNames,
+        settings: Settings,
+        verdicts: Verdicts,
+        *,
+        grace_s: float,
+    ) -> None:
         """`grace_s`: how long chunks in work may take to end after a stop."""
         self._grace_s, self._deadline_s = grace_s, float("inf")
         self._placement, self._names, self._settings, self._verdicts = placement, names, settings, verdicts
         self._policy = RetryPolicy.of(settings.recovery)
-        self._waiting: list[tuple[float, int, Suspect]] = []  # a heap: when it may be tried again, order, suspect
+        self._waiting: list[
+            tuple[float, int, Suspect]
+        ] = []  # a heap: when it may be tried again, order, suspect
         self._busy: dict[Any, tuple[Any, Suspect]] = {}
         self._order = 0
         self._spent: dict[str, int] = {}  # video -> tries that count
 
-    def work_through(self, suspects: Sequence[Suspect], spent: dict[str, int]) -> None:
+    def run(self, suspects: Sequence[Suspect], spent: dict[str, int]) -> None:
         """Returns when each suspect is done or given up, or the run is over and what was in work has ended.
 
         `spent`: tries of each video that count so far.
@@ -60,12 +72,14 @@ class Lane:
         self._spent = dict(spent)
         for suspect in suspects:
             self._judge(suspect)
-        actors = [self._actor() for _ in range(min(cells(self._placement), len(self._waiting)))]
+        actors = [self._actor() for _ in range(min(pool_size(self._placement), len(self._waiting)))]
         idle = list(actors)
         try:
             while self._goes_on():
                 self._hand_out(idle)
-                done, _ = ray.wait(list(self._busy), timeout=LOOK_SECONDS) if self._busy else (self._rest(), [])
+                done, _ = (
+                    ray.wait(list(self._busy), timeout=LOOK_SECONDS) if self._busy else (self._rest(), [])
+                )
                 for reference in done:
                     actor, suspect = self._busy.pop(reference)
                     idle.append(actor)
@@ -76,7 +90,9 @@ class Lane:
                 ray.kill(actor)
 
     def _goes_on(self) -> bool:
-        """Whether there is anything to wait for; once the run is over only what is in work, and not for ever: what waits is dropped."""
+        """Whether there is anything to wait for; once the run is over only what is in work, and not for
+        ever: what waits is dropped.
+        """
         if not self._verdicts.over():
             return bool(self._waiting or self._busy)
         self._waiting.clear()
@@ -94,24 +110,36 @@ class Lane:
             if not self._verdicts.wanted(suspect):  # another chunk has failed its pipelines for good
                 continue
             work, actor = suspect.again(), idle.pop()
-            self._verdicts.record(Attempt(work.chunk_id, work.token.video_id, work.attempt, AttemptState.LEASED, None, _now(), _now()))
-            self._busy[actor.examine.remote(work)] = (actor, replace(suspect, work=work))
+            self._verdicts.record(
+                Attempt(
+                    work.chunk_id,
+                    work.token.video_id,
+                    work.attempt,
+                    AttemptState.LEASED,
+                    None,
+                    _now(),
+                    _now(),
+                )
+            )
+            self._busy[actor.try_chunk.remote(work)] = (actor, replace(suspect, work=work))
 
     def _answered(self, suspect: Suspect, reference: Any) -> None:
         """One try is over: done, left because the run stops, failed, or lost with its cell."""
         import ray
 
         try:
-            trial: Trial = ray.get(reference)
+            trial: TrialResult = ray.get(reference)
         except ray.exceptions.RayTaskError as error:  # the cell is there, and says what it could not do
-            trial = Trial(suspect.work.chunk_id, failure=_told(suspect, error))
-        except ray.exceptions.RayError as error:  # the cell's node or actor is gone, which says nothing about the chunk
+            trial = TrialResult(suspect.work.chunk_id, failure=_told(suspect, error))
+        except (
+            ray.exceptions.RayError
+        ) as error:  # the cell's node or actor is gone, which says nothing about the chunk
             log.warning("a cell is gone and is started again: %s", error)
-            trial = Trial(suspect.work.chunk_id, failure=_lost(suspect))
+            trial = TrialResult(suspect.work.chunk_id, failure=_lost(suspect))
         if trial.failure is not None:
             self._failed(suspect, trial, trial.failure)
 
-    def _failed(self, suspect: Suspect, trial: Trial, failure: Failure) -> None:
+    def _failed(self, suspect: Suspect, trial: TrialResult, failure: ChunkFailure) -> None:
         attempt = _ended(suspect, trial, failure)
         self._verdicts.record(attempt)
         if attempt.state in COUNTED:
@@ -148,32 +176,51 @@ class Lane:
 
         place = self._placement
         gpus = max(place.gpus_each, place.hearing_gpus_each)
-        options: dict[str, Any] = {"num_cpus": place.cpus_each, "num_gpus": gpus or None, "max_restarts": -1, "max_task_retries": 0}
+        options: dict[str, Any] = {
+            "num_cpus": place.cpus_each,
+            "num_gpus": gpus or None,
+            "max_restarts": -1,
+            "max_task_retries": 0,
+        }
         return ray.remote(IsolationStage).options(**options).remote(self._names, self._settings)
 
 
-def cells(placement: Placement) -> int:
+def pool_size(placement: Placement) -> int:
     """As many as there would be models at work; beside nothing else, decoding and models share a cell."""
     return max(placement.vision_actors, placement.hearing_actors) or placement.decode_slots
 
 
-def _lost(suspect: Suspect) -> Failure:
-    return Failure(WORKER_LOST, f"the process that watched {suspect.work.chunk_id} was lost", transient=True)
+def _lost(suspect: Suspect) -> ChunkFailure:
+    return ChunkFailure(
+        WORKER_LOST, f"the process that watched {suspect.work.chunk_id} was lost", transient=True
+    )
 
 
-def _told(suspect: Suspect, error: Any) -> Failure:
-    """What a cell raised, from Ray's wrapper around it: of its own kind, unless another actor's loss was behind it."""
+def _told(suspect: Suspect, error: Any) -> ChunkFailure:
+    """What a cell raised, from Ray's wrapper around it: of its own kind, unless another actor's loss was
+    behind it.
+    """
     kind, cause = kind_of(error), error.cause or error
     if kind == WORKER_LOST:
         return _lost(suspect)
-    return Failure(kind, " ".join(str(cause).split()) or repr(cause), transient=kind in TRANSIENT, traceback=str(error))
+    return ChunkFailure(
+        kind, " ".join(str(cause).split()) or repr(cause), transient=kind in TRANSIENT, traceback=str(error)
+    )
 
 
-def _ended(suspect: Suspect, trial: Trial, failure: Failure) -> Attempt:
+def _ended(suspect: Suspect, trial: TrialResult, failure: ChunkFailure) -> Attempt:
     """The try as it is remembered."""
-    state = AttemptState.KILLED if trial.to_blame else AttemptState.LOST if failure.kind == WORKER_LOST else AttemptState.FAILED
+    state = (
+        AttemptState.KILLED
+        if trial.to_blame
+        else AttemptState.LOST
+        if failure.kind == WORKER_LOST
+        else AttemptState.FAILED
+    )
     work = suspect.work
-    leased = Attempt(work.chunk_id, work.token.video_id, work.attempt, AttemptState.LEASED, None, _now(), _now())
+    leased = Attempt(
+        work.chunk_id, work.token.video_id, work.attempt, AttemptState.LEASED, None, _now(), _now()
+    )
     return failed(leased, state, failure)
 
 

@@ -1,4 +1,6 @@
-"""Files beside a database: projections of what the store holds, written when a pipeline ends and mended when a run ends."""
+"""Files beside a database: projections of what the store holds, written when a pipeline ends and mended
+when a run ends.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from schemas.work.job import BatchJob, JobStatus, PipelineResult
 
 
 def is_fresh(path: Path, generation: str) -> bool:
-    """Whether the file is whole, holds this generation, and has beside it what it names; looks at its last bytes only."""
+    """Whether the file is whole, holds this generation, and has beside it what it names; looks at its
+    last bytes only.
+    """
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
@@ -36,8 +40,8 @@ def is_fresh(path: Path, generation: str) -> bool:
 def project_job(store: StorageBackend, job: BatchJob, out: Path) -> int:
     """Bring the files of a video for a job's pipelines up to date; the number of pipeline files written.
 
-    They have the current results and the newest job of the video, as in a store of files: an older result that is kept beside the current
-    one has no file. Raises `DiskFull` and its like, and `LeadsOut`.
+    They have the current results and the newest job of the video, as in a store of files: an older result
+    that is kept beside the current one has no file. Raises `DiskFull` and its like, and `LeadsOut`.
     """
     folder = out / job.video_id
     require_inside(folder, out)
@@ -54,11 +58,17 @@ def project_job(store: StorageBackend, job: BatchJob, out: Path) -> int:
 
 def _project_pipeline(store: StorageBackend, job: BatchJob, result: PipelineResult, folder: Path) -> bool:
     path = folder / f"{result.pipeline}.json"
-    if result.status not in (JobStatus.COMPLETED, JobStatus.FAILED) or not result.digest or is_fresh(path, result.digest):
+    if (
+        result.status not in (JobStatus.COMPLETED, JobStatus.FAILED)
+        or not result.digest
+        or is_fresh(path, result.digest)
+    ):
         return False
     video = store.videos([job.video_id]).get(job.video_id)
     annotations = store.annotations(WorkKey(job.video_id, result.pipeline, result.config_hash))
-    for name, data in sidecars(result.pipeline, video, annotations).items():  # before the file whose end says that all is there
+    for name, data in sidecars(
+        result.pipeline, video, annotations
+    ).items():  # before the file whose end says that all is there
         write_or_remove(folder / name, data)
     write_atomic(path, pipeline_bytes(job, result, video, annotations))
     return True
@@ -86,7 +96,9 @@ class Projector:
             self._jobs.put(job_id)
 
     def close(self) -> None:
-        """Wait for what is queued; raises what a write raised: the store has everything, the next run makes the files again."""
+        """Wait for what is queued; raises what a write raised: the store has everything, the next run
+        makes the files again.
+        """
         self._jobs.put(None)
         self._thread.join()
         if self._error is not None:

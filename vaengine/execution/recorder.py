@@ -1,4 +1,6 @@
-"""Beside the run: its events go to the store in batches, with a sign of life, and what people ask of its jobs comes back."""
+"""Beside the run: its events go to the store in batches, with a sign of life, and what people ask of its
+jobs comes back.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Final
 from schemas.errors import NodeLost, VaengineError
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.job_event import Control
-from vaengine.execution.actor_group import Crew
+from vaengine.execution.actor_group import ActorGroup
 
 CLOSE_SECONDS: Final = 3.0
 RECORD_SECONDS: Final = 0.5  # from one batch to the next
@@ -19,9 +21,12 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """A thread of the driver, since the main one may look at files for minutes; one for each crew. `job_of` names the job of a video."""
+    """A thread of the driver, since the main one may look at files for minutes; one for each crew.
 
-    def __init__(self, crew: Crew, epoch: int, job_of: Callable[[str], str]) -> None:
+    `job_of` names the job of a video.
+    """
+
+    def __init__(self, crew: ActorGroup, epoch: int, job_of: Callable[[str], str]) -> None:
         self._crew, self._epoch, self._job_of = crew, epoch, job_of
         self._pending: list[Attempt] = []
         self._starts: list[PipelineStart] = []
@@ -32,12 +37,17 @@ class Recorder:
         self._thread.start()
 
     def record(self) -> None:
-        """One transaction: the run lives, this is how far it is, how its tries stand, and what was started."""
+        """One transaction: the run lives, this is how far it is, how its tries stand, and what was
+        started.
+        """
         with self._recording:
             changes, snapshot = self._crew.coordinator.ask("batch")
             self._pending += changes
             started = self._crew.coordinator.ask("starts").items()
-            self._starts += [PipelineStart(self._job_of(key.video_id), key.video_id, key.pipeline, at) for key, at in started]
+            self._starts += [
+                PipelineStart(self._job_of(key.video_id), key.video_id, key.pipeline, at)
+                for key, at in started
+            ]
             self._crew.store.record(self._epoch, self._pending, snapshot.to_json(), self._starts)
             self._pending, self._starts = [], []
         self.controls = self._crew.store.controls()
@@ -58,6 +68,7 @@ class Recorder:
             except VaengineError as error:
                 log.warning("%s", error)
                 self._crew.coordinator.halt(str(error))
-            except ray.exceptions.RayError as error:  # the crew is gone: the main thread finds out, and hires another with its own recorder
+            # the crew is gone: the main thread finds out, and hires another with its own recorder
+            except ray.exceptions.RayError as error:
                 log.warning("nothing can be recorded: %s", error)
                 return

@@ -27,7 +27,7 @@ RAY_SESSION: Final = re.compile(r"session_\d{4}-.*_(\d+)$")  # the last number i
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class SessionFolder:
     """A folder nobody uses any more."""
 
     path: Path
@@ -38,19 +38,27 @@ class Folder:
 
 
 def clean(store: StorageBackend | None, temporary: Path | None = None) -> Iterator[str]:
-    """Remove what is left over; a line for each thing that went. Nothing that a living process uses is touched, nor any result."""
+    """Remove what is left over; a line for each thing that went.
+
+    Nothing that a living process uses is touched, nor any result.
+    """
     for batch_id in end_dead_runs(store) if store else ():
         yield f"run {batch_id}: ended as killed, its work is free"
     if store and (again := put_back(store)):
         yield f"{counted(again, 'job')} that no run is at work on: pending again"
     for folder in unused_folders(temporary or Path(tempfile.gettempdir())):
-        shutil.rmtree(folder.path, ignore_errors=True)  # what another user owns stays, and is not told as gone
+        shutil.rmtree(
+            folder.path, ignore_errors=True
+        )  # what another user owns stays, and is not told as gone
         if not folder.path.exists():
             yield f"removed {folder}"
 
 
 def end_dead_runs(store: StorageBackend) -> Iterator[str]:
-    """Runs that are gone without a word: what they held is anybody's. A silent one whose process is there may be stopped by Ctrl-Z."""
+    """Runs that are gone without a word: what they held is anybody's.
+
+    A silent one whose process is there may be stopped by Ctrl-Z.
+    """
     for run in run_states(store):
         if run.state == INTERRUPTED:
             store.close_run(run.batch.epoch, "killed")
@@ -68,14 +76,22 @@ def put_back(store: StorageBackend) -> int:
     return len(interrupted)
 
 
-def unused_folders(temporary: Path, *, now_s: float | None = None) -> list[Folder]:
-    """Folders of runs and of Ray sessions of which no process is left, older than an hour; a database that was stopped is none."""
+def unused_folders(temporary: Path, *, now_s: float | None = None) -> list[SessionFolder]:
+    """Folders of runs and of Ray sessions of which no process is left, older than an hour; a database
+    that was stopped is none.
+    """
     before = (time.time() if now_s is None else now_s) - OLD_SECONDS
     used = _in_use()
     sessions = [path for path in (temporary / "ray").glob("session_*") if _is_dead_session(path, used)]
-    own = [path for path in temporary.glob("vaengine-*") if str(path) not in used and not (path / LOCK).exists()]
-    found = [path for path in (*own, *sessions) if path.is_dir() and not path.is_symlink() and path.stat().st_mtime < before]
-    return [Folder(path, sum(_sizes(path))) for path in sorted(found)]
+    own = [
+        path for path in temporary.glob("vaengine-*") if str(path) not in used and not (path / LOCK).exists()
+    ]
+    found = [
+        path
+        for path in (*own, *sessions)
+        if path.is_dir() and not path.is_symlink() and path.stat().st_mtime < before
+    ]
+    return [SessionFolder(path, sum(_sizes(path))) for path in sorted(found)]
 
 
 def _is_dead_session(path: Path, used: str) -> bool:
@@ -96,4 +112,8 @@ def _told(processes: Iterable[psutil.Process]) -> Iterator[str]:
 
 def _sizes(folder: Path) -> Iterator[int]:
     for place, _, names in os.walk(folder):
-        yield from (path.lstat().st_size for name in names if (path := Path(place) / name).is_file() and not path.is_symlink())
+        yield from (
+            path.lstat().st_size
+            for name in names
+            if (path := Path(place) / name).is_file() and not path.is_symlink()
+        )

@@ -1,4 +1,6 @@
-"""Traces of a video or a person in files around a store: folders of results, checkpoints, reports, pictures, logs of workers."""
+"""Traces of a video or a person in files around a store: folders of results, checkpoints, reports,
+pictures, logs of workers.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.retention import PersonIn
 from schemas.work.job import BatchJob
 from vaengine.execution.projection import is_fresh
-from vaengine.maintenance.result_folders import Change, Plan, Surroundings
+from vaengine.maintenance.result_folders import FolderChange, RemovalPlan, ResultFolders
 from vaengine.requests.checkpoint import FOLDER
 
 # As render and plot name them in a video's folder.
@@ -29,24 +31,38 @@ MOST_BYTES: Final = 1 << 28  # of a log that is looked through
 # A video.
 
 
-def of_video(out: Path, video_id: str, paths: Sequence[str], *, own: bool) -> Iterator[Change]:
-    """What goes with a video from a folder of results; a store of files (`own`) removes the video's folder itself."""
+def of_video(out: Path, video_id: str, paths: Sequence[str], *, own: bool) -> Iterator[FolderChange]:
+    """What goes with a video from a folder of results; a store of files (`own`) removes the video's
+    folder itself.
+    """
     names = {video_id, *paths}
     if not own:
-        yield from (Change(path, out / video_id, kind_of(path)) for path in files_in(out / video_id, paths))
-    yield from _rewritten(out, sorted((out / FOLDER).glob("checkpoint_*.json")), "checkpoints", checkpoint_without, names)
+        yield from (
+            FolderChange(path, out / video_id, kind_of(path)) for path in files_in(out / video_id, paths)
+        )
+    yield from _rewritten(
+        out, sorted((out / FOLDER).glob("checkpoint_*.json")), "checkpoints", checkpoint_without, names
+    )
     yield from _rewritten(out, sorted(out.glob("batch_report_*.json")), "reports", report_without, names)
-    yield from (Change(path, out, "pictures") for pattern in OVERVIEWS for path in sorted(out.glob(pattern)) if path.is_file())
+    yield from (
+        FolderChange(path, out, "pictures")
+        for pattern in OVERVIEWS
+        for path in sorted(out.glob(pattern))
+        if path.is_file()
+    )
 
 
-def forget_video(around: Surroundings, video_id: str, paths: Sequence[str]) -> Plan:
+def forget_video(around: ResultFolders, video_id: str, paths: Sequence[str]) -> RemovalPlan:
     """What has to be done for it everywhere, and which logs of workers name it."""
     found = around.plan([video_id], lambda out: of_video(out, video_id, paths, own=out == around.own))
-    logs = [f"{path} names it: `vaengine doctor --clean` removes logs of runs that are over" for path in logs_naming({video_id, *paths})]
+    logs = [
+        f"{path} names it: `vaengine doctor --clean` removes logs of runs that are over"
+        for path in logs_naming({video_id, *paths})
+    ]
     return replace(found, left=(*found.left, *around.away(video_id), *logs))
 
 
-def drop_folders(around: Surroundings, video_id: str, paths: Sequence[str]) -> None:
+def drop_folders(around: ResultFolders, video_id: str, paths: Sequence[str]) -> None:
     """Remove the video's folders once their files are gone."""
     for folder in around.projected(video_id):
         remove_folder(folder, paths)
@@ -58,19 +74,25 @@ def _rewritten(
     kind: str,
     without: Callable[[Mapping[str, Any], Collection[str]], Mapping[str, Any] | None],
     names: Collection[str],
-) -> Iterator[Change]:
-    """Files that say something else without these names are written anew, and removed where nothing of them is left."""
+) -> Iterator[FolderChange]:
+    """Files that say something else without these names are written anew, and removed where nothing of
+    them is left.
+    """
     for path in paths:
         before = read_object(path) or {}
         after = without(before, names)
         if after != before:
-            yield Change(path, out, kind, None if after is None else json.dumps(after, indent=2).encode())
+            yield FolderChange(
+                path, out, kind, None if after is None else json.dumps(after, indent=2).encode()
+            )
 
 
 def checkpoint_without(data: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any] | None:
     """A checkpoint whose batch was never given these files; None where it was given no other."""
     parts = [{key: value for key, value in data.items() if key != "others"}, *data.get("others", ())]
-    rest = [{**part, "inputs": [path for path in part.get("inputs", ()) if path not in names]} for part in parts]
+    rest = [
+        {**part, "inputs": [path for path in part.get("inputs", ()) if path not in names]} for part in parts
+    ]
     if rest == [{**part, "inputs": list(part.get("inputs", ()))} for part in parts]:
         return data
     kept = [part for part in rest if part["inputs"]]
@@ -85,12 +107,23 @@ def report_without(data: Mapping[str, Any], names: Collection[str]) -> Mapping[s
     videos = [masked(_without_twins(line, names), names) for line in kept]
     new = {**rest, "videos": videos}
     return (
-        new | {"forgotten": data.get("forgotten", 0) + len(lines) - len(kept)} if len(kept) < len(lines) else new if new != data else data
+        new | {"forgotten": data.get("forgotten", 0) + len(lines) - len(kept)}
+        if len(kept) < len(lines)
+        else new
+        if new != data
+        else data
     )
 
 
 def _without_twins(line: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {**line, **({"duplicates": [path for path in line["duplicates"] if path not in names]} if "duplicates" in line else {})}
+    return {
+        **line,
+        **(
+            {"duplicates": [path for path in line["duplicates"] if path not in names]}
+            if "duplicates" in line
+            else {}
+        ),
+    }
 
 
 def logs_naming(names: Collection[str], temporary: Path | None = None) -> Iterator[Path]:
@@ -109,16 +142,18 @@ def logs_naming(names: Collection[str], temporary: Path | None = None) -> Iterat
 # Persons.
 
 
-def of_persons(out: Path, persons: Sequence[PersonIn], *, own: bool) -> Iterator[Change]:
-    """Pictures of their videos, and files of results that lose rows, which are made again; a store of files (`own`) changes its own."""
+def of_persons(out: Path, persons: Sequence[PersonIn], *, own: bool) -> Iterator[FolderChange]:
+    """Pictures of their videos, and files of results that lose rows, which are made again; a store of
+    files (`own`) changes its own.
+    """
     for video_id in dict.fromkeys(person.video_id for person in persons):
         folder = out / video_id
-        yield from (Change(path, folder, "pictures") for path in _pictures(folder))
+        yield from (FolderChange(path, folder, "pictures") for path in _pictures(folder))
         results = () if own else (folder / f"{pipeline}.json" for pipeline in _pipelines(video_id, persons))
-        yield from (Change(path, folder, "files") for path in existing(results))
+        yield from (FolderChange(path, folder, "files") for path in existing(results))
 
 
-def forget_persons(around: Surroundings, persons: Sequence[PersonIn]) -> Plan:
+def forget_persons(around: ResultFolders, persons: Sequence[PersonIn]) -> RemovalPlan:
     """What has to be done for them everywhere, and what else may show them."""
     videos = list(dict.fromkeys(person.video_id for person in persons))
     found = around.plan(videos, lambda out: of_persons(out, persons, own=out == around.own))
@@ -138,38 +173,48 @@ def _pictures(folder: Path) -> list[Path]:
 def _others(folder: Path) -> Iterator[Path]:
     """Files that are neither pictures of ours nor results."""
     known, ours = (".json", ".vtt", ".srt", ".rttm"), _pictures(folder)
-    return (path for path in sorted(folder.iterdir()) if path.is_file() and path not in ours and path.suffix not in known)
+    return (
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path not in ours and path.suffix not in known
+    )
 
 
 # Jobs that are pruned.
 
 
-def of_pruned(out: Path, gone: Sequence[BatchJob], staying: Sequence[BatchJob]) -> Iterator[Change]:
-    """The files of results that go with jobs of which no other asks for them, and with a video's last job what is told of it."""
+def of_pruned(out: Path, gone: Sequence[BatchJob], staying: Sequence[BatchJob]) -> Iterator[FolderChange]:
+    """The files of results that go with jobs of which no other asks for them, and with a video's last job
+    what is told of it.
+    """
     kept = {key for job in staying for key in keys_of(job).values()}
     videos = {job.video_id for job in staying}
     for job in gone:
         folder = out / job.video_id
         results = [job.pipeline_results[name] for name, key in keys_of(job).items() if key not in kept]
-        fresh = [path for one in results if is_fresh(path := folder / f"{one.pipeline}.json", one.digest or "")]
+        fresh = [
+            path for one in results if is_fresh(path := folder / f"{one.pipeline}.json", one.digest or "")
+        ]
         last = [] if job.video_id in videos else [folder / name for name in DOCUMENTS]
-        yield from (Change(path, folder, "files") for path in existing([*fresh, *last]))
+        yield from (FolderChange(path, folder, "files") for path in existing([*fresh, *last]))
 
 
-def prune(around: Surroundings, gone: Sequence[BatchJob], staying: Sequence[BatchJob]) -> Plan:
+def prune(around: ResultFolders, gone: Sequence[BatchJob], staying: Sequence[BatchJob]) -> RemovalPlan:
     """What has to be done for them everywhere."""
     videos = list(dict.fromkeys(job.video_id for job in gone))
     return around.plan(videos, lambda out: () if out == around.own else unique(of_pruned(out, gone, staying)))
 
 
-def drop_empty_folders(around: Surroundings, jobs: Iterable[BatchJob]) -> None:
+def drop_empty_folders(around: ResultFolders, jobs: Iterable[BatchJob]) -> None:
     """Remove the folders of which no file is left."""
-    for folder in (folder for video_id in {job.video_id for job in jobs} for folder in around.projected(video_id)):
+    for folder in (
+        folder for video_id in {job.video_id for job in jobs} for folder in around.projected(video_id)
+    ):
         if not any(folder.iterdir()):
             folder.rmdir()
 
 
-def unique(changes: Iterable[Change]) -> Iterable[Change]:
+def unique(changes: Iterable[FolderChange]) -> Iterable[FolderChange]:
     """Each file once: several jobs of a video may have had the same results."""
     return {change.path: change for change in changes}.values()
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from actors.stores import database_at, migrations, open_store
-from actors.stores.engines.address import Address
+from actors.stores.engines.address import StoreUrl
 from schemas.errors import BackupFailed, UsageError
 from schemas.paths import absolute_path
 
 if TYPE_CHECKING:
     from actors.stores.engines.database import Database
     from actors.stores.integrity.finding import Finding
-    from actors.stores.integrity.statistics import Census
+    from actors.stores.integrity.statistics import StoreStatistics
 
 State = Literal["empty", "older", "current", "newer", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SchemaStatus:
     """The revision of a database's tables, None where there are none of ours, beside that of this version."""
 
     store: str
@@ -46,7 +46,7 @@ class Upgrade:
 
 
 @dataclass(frozen=True, slots=True)
-class Vacuuming:
+class VacuumResult:
     """Bytes before and after; `refused` is what the database would not do, in its words."""
 
     store: str
@@ -65,11 +65,11 @@ class Backup:
     restoring: str
 
 
-def standing(url: str) -> Standing:
+def schema_status(url: str) -> SchemaStatus:
     """Where the tables of a database stand; nothing is changed, whatever is in it."""
     with closing(_database(url, "current")) as database:
         found = database.revision()
-        return Standing(database.url, found if _is_ours(found) else None, migrations.HEAD, _state(found))
+        return SchemaStatus(database.url, found if _is_ours(found) else None, migrations.HEAD, _state(found))
 
 
 def _is_ours(found: str | None) -> bool:
@@ -106,13 +106,15 @@ def upgrade_sql(url: str) -> str:
 
 
 def check(url: str) -> Iterator[Finding]:
-    """Everything that is wrong with a store, which is not changed; raises `NotFound` or `StoreUnreachable` where there is none."""
+    """Everything that is wrong with a store, which is not changed; raises `NotFound` or
+    `StoreUnreachable` where there is none.
+    """
     database = database_at(url)
     if database is None:
-        from actors.stores.files.layout import Tree
+        from actors.stores.files.layout import FileLayout
         from actors.stores.integrity import files
 
-        yield from files.faults(Tree(Address.parse(url).path))
+        yield from files.faults(FileLayout(StoreUrl.parse(url).path))
         return
     from actors.stores.integrity.database import faults_of_database
 
@@ -120,28 +122,30 @@ def check(url: str) -> Iterator[Finding]:
         yield from faults_of_database(database)
 
 
-def census(url: str) -> Census:
+def census(url: str) -> StoreStatistics:
     """What a store holds; raises `NotFound` or `StoreUnreachable` where there is none."""
     database = database_at(url)
     if database is None:
         from actors.stores.integrity import files_statistics
 
-        return files_statistics.of_tree(Address.parse(url).path)
+        return files_statistics.of_tree(StoreUrl.parse(url).path)
     from actors.stores.integrity import statistics as counting
 
     with closing(database):
         return counting.of_database(database)
 
 
-def vacuum(url: str) -> Vacuuming:
-    """Give the room of removed rows back to the disk; raises `UsageError` while a run is at work on an SQLite file."""
+def vacuum(url: str) -> VacuumResult:
+    """Give the room of removed rows back to the disk; raises `UsageError` while a run is at work on an
+    SQLite file.
+    """
     with closing(_database(url, "vacuum", read_only=False)) as database:
         database.require()
         if database.dialect == "sqlite":
             _refuse_beside_a_run(url)
         before = database.size()
         refused = database.vacuum()
-        return Vacuuming(database.url, before, database.size(), refused)
+        return VacuumResult(database.url, before, database.size(), refused)
 
 
 def _refuse_beside_a_run(url: str) -> None:
@@ -149,35 +153,44 @@ def _refuse_beside_a_run(url: str) -> None:
         alive = next((batch for batch in store.batches() if batch.alive), None)
         if alive:
             who = f"batch {alive.batch_id}, process {alive.pid} on {alive.host}"
-            raise UsageError(f"store {store.url} is in use by a run ({who}), which would have to wait: vacuum it when that has ended")
+            raise UsageError(
+                f"store {store.url} is in use by a run ({who}), which would have to wait: vacuum it when "
+                "that has ended"
+            )
 
 
 def backup(url: str, destination: Path) -> Backup:
-    """Copy a store as it is at one moment, whatever is written meanwhile, to a new file that is whole or not there.
+    """Copy a store as it is at one moment, whatever is written meanwhile, to a new file that is whole or not
+    there.
 
-    Raises `BackupFailed` where that file cannot be made, `NotFound` or `StoreUnreachable` where there is no store.
+    Raises `BackupFailed` where that file cannot be made, `NotFound` or `StoreUnreachable` where there is no
+    store.
     """
     target = absolute_path(destination)
     _refuse_place(target)
-    address, database = Address.parse(url), database_at(url)
+    address, database = StoreUrl.parse(url), database_at(url)
     if database is None:
         return _of_tree(address, target)
     with closing(database):
         from actors.stores.engines.sqlite import SQLiteDatabase
 
         if isinstance(database, SQLiteDatabase):
-            return Backup(database.url, target, database.copy_to(target), shlex.join(["--db", f"sqlite:///{target}"]))
+            return Backup(
+                database.url, target, database.copy_to(target), shlex.join(["--db", f"sqlite:///{target}"])
+            )
         return _of_server(database, address, target)
 
 
 def _refuse_place(target: Path) -> None:
     if target.is_symlink() or target.exists():
-        raise BackupFailed(str(target), "there is something of that name, which is left as it is; name a new file")
+        raise BackupFailed(
+            str(target), "there is something of that name, which is left as it is; name a new file"
+        )
     if not target.parent.is_dir():
         raise BackupFailed(str(target), f"{target.parent} is not there; make that folder first")
 
 
-def _of_tree(address: Address, target: Path) -> Backup:
+def _of_tree(address: StoreUrl, target: Path) -> Backup:
     from actors.stores.integrity.files_backup import copy_tree
 
     base = address.path
@@ -191,18 +204,26 @@ def _of_tree(address: Address, target: Path) -> Backup:
     )
 
 
-def _of_server(database: Database, address: Address, target: Path) -> Backup:
+def _of_server(database: Database, address: StoreUrl, target: Path) -> Backup:
     from actors.stores.engines.postgres import PostgresDatabase
     from vaengine.postgres.dump import dump
 
     assert isinstance(database, PostgresDatabase)
     size = dump(address.url, database.server_version(), target)
-    return Backup(database.url, target, size, f"createdb NEW && pg_restore --no-owner --dbname=NEW {shlex.quote(str(target))}")
+    return Backup(
+        database.url,
+        target,
+        size,
+        f"createdb NEW && pg_restore --no-owner --dbname=NEW {shlex.quote(str(target))}",
+    )
 
 
 def _database(url: str, command: str, *, read_only: bool = True) -> Database:
     """The database at an address; raises `UsageError` for a store of files, which has no tables."""
     database = database_at(url, read_only=read_only)
     if database is None:
-        raise UsageError(f"{url} is a store of files, which has no tables: `vaengine db {command}` is for SQLite and PostgreSQL")
+        raise UsageError(
+            f"{url} is a store of files, which has no tables: `vaengine db {command}` is for SQLite and "
+            "PostgreSQL"
+        )
     return database

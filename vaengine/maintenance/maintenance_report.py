@@ -11,8 +11,8 @@ from vaengine.console.units import counted, size, timestamp
 
 if TYPE_CHECKING:
     from actors.stores.integrity.finding import Finding
-    from actors.stores.integrity.statistics import Census
-    from vaengine.maintenance.maintenance import Backup, Standing, Upgrade, Vacuuming
+    from actors.stores.integrity.statistics import StoreStatistics
+    from vaengine.maintenance.maintenance import Backup, SchemaStatus, Upgrade, VacuumResult
 
 _STANDS = {
     "empty": "there are no tables yet; a run makes them, or `vaengine db upgrade`",
@@ -28,12 +28,12 @@ def event(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
     return {"event": name, "time": timestamp(), **told}
 
 
-def standing_lines(stands: Standing) -> list[str]:
+def schema_status_lines(stands: SchemaStatus) -> list[str]:
     """`tables 0002, this version 0003: ...`."""
     return [f"tables {stands.found or 'none'}, this version {stands.needed}: {_STANDS[stands.state]}"]
 
 
-def standing_event(stands: Standing) -> dict[str, Any]:
+def schema_status_event(stands: SchemaStatus) -> dict[str, Any]:
     """Event `current`."""
     return event("current", asdict(stands) | {"agrees": stands.agrees})
 
@@ -64,7 +64,7 @@ def check_events(found: Sequence[Finding], url: str) -> Iterator[dict[str, Any]]
     yield event("checked", {"store": url, "findings": len(found)})
 
 
-def census_lines(counted_up: Census) -> list[str]:
+def census_lines(counted_up: StoreStatistics) -> list[str]:
     """What a store holds, in short."""
     states = ", ".join(f"{count} {status}" for status, count in counted_up.jobs.items()) or "none"
     lines = [f"{size(counted_up.size_bytes)}; {counted(counted_up.videos, 'video')}; jobs: {states}"]
@@ -74,11 +74,16 @@ def census_lines(counted_up: Census) -> list[str]:
     return lines
 
 
-def census_tables(counted_up: Census) -> list[Table]:
+def census_tables(counted_up: StoreStatistics) -> list[Table]:
     """Of its tables, its annotations and its embeddings."""
-    held = [(one.name, f"{one.count:,}", "?" if one.size_bytes is None else size(one.size_bytes)) for one in counted_up.holdings]
+    held = [
+        (one.name, f"{one.count:,}", "?" if one.size_bytes is None else size(one.size_bytes))
+        for one in counted_up.holdings
+    ]
     kinds = [(one.pipeline, one.annotation_type, f"{one.count:,}") for one in counted_up.annotations]
-    vectors = [(one.pipeline, one.model, f"{one.count:,}", size(one.size_bytes)) for one in counted_up.embeddings]
+    vectors = [
+        (one.pipeline, one.model, f"{one.count:,}", size(one.size_bytes)) for one in counted_up.embeddings
+    ]
     return [
         Table(("holds", "count", "size"), tuple(held)),
         Table(("pipeline", "annotations", "count"), tuple(kinds)),
@@ -86,17 +91,17 @@ def census_tables(counted_up: Census) -> list[Table]:
     ]
 
 
-def census_event(counted_up: Census, url: str) -> dict[str, Any]:
+def census_event(counted_up: StoreStatistics, url: str) -> dict[str, Any]:
     """Event `stats`."""
     return event("stats", {"store": url, **asdict(counted_up)})
 
 
-def vacuum_line(done: Vacuuming) -> str:
+def vacuum_line(done: VacuumResult) -> str:
     """How large a store was and is."""
     return f"{done.store}: {size(done.before_bytes)} before, {size(done.after_bytes)} after"
 
 
-def vacuum_event(done: Vacuuming) -> dict[str, Any]:
+def vacuum_event(done: VacuumResult) -> dict[str, Any]:
     """Event `vacuumed`."""
     return event("vacuumed", asdict(done))
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from vaengine.console.output import print_event, say
 from vaengine.console.units import timestamp
-from vaengine.maintenance.migration import Progress, Tell
+from vaengine.maintenance.migration import MigrationProgress, Tell
 
 EVERY_S: Final = 1.0  # between two events
 
@@ -41,7 +41,7 @@ def _telling(what: str, *, as_json: bool) -> Iterator[Tell]:
 def _events(what: str, clock: Callable[[], float] = time.monotonic) -> Tell:
     told_at = [clock()]
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: MigrationProgress) -> None:
         if clock() - told_at[0] >= EVERY_S:
             told_at[0] = clock()
             print_event({"event": "progress", "time": timestamp(), "doing": what, **asdict(progress)})
@@ -64,4 +64,6 @@ def _bar(what: str) -> Iterator[Tell]:
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None, rows=0)
-        yield lambda progress: bar.update(task, completed=progress.done, total=progress.units, rows=progress.rows)
+        yield lambda progress: bar.update(
+            task, completed=progress.done, total=progress.units, rows=progress.rows
+        )

@@ -1,4 +1,6 @@
-"""What a move or a comparison of stores came to: lines for people, one object for programs and for the report that is kept."""
+"""What a move or a comparison of stores came to: lines for people, one object for programs and for the
+report that is kept.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.atomic_files import write_atomic
-from actors.transfer.digest import Seal
-from actors.transfer.lossy_values import Hazard
+from actors.transfer.digest import SectionDigest
+from actors.transfer.lossy_values import LossyValue
 from vaengine.console.output import Table
 from vaengine.console.units import counted, timestamp
 from vaengine.maintenance.migration import Comparison, Migration
@@ -36,20 +38,34 @@ SHOWN: Final = 20  # lines of a list; the report has them all
 def migration_lines(found: Migration) -> Iterator[str]:
     """How a move ended."""
     yield f"{found.source} -> {found.destination}"
-    yield from (f"{counted(found.steps[step], 'unit')} {told}" for step, told in STEPS.items() if step in found.steps)
+    yield from (
+        f"{counted(found.steps[step], 'unit')} {told}" for step, told in STEPS.items() if step in found.steps
+    )
     yield f"{found.moved_rows:,} rows written, each read back and equal"
     hazards = [str(hazard) for own in found.quarantined.values() for hazard in own]
     yield from _some([f"left out: {hazard}" for hazard in hazards])
-    yield from _some([f"overwritten: {unit}, which the destination had otherwise" for unit in found.overwritten])
+    yield from _some(
+        [f"overwritten: {unit}, which the destination had otherwise" for unit in found.overwritten]
+    )
     yield from _some([f"stays as it is in the destination: {unit}" for unit in found.kept])
-    yield from _some([f"not moved: {unit}, of which the destination has results of its own" for unit in found.refused])
+    yield from _some(
+        [f"not moved: {unit}, of which the destination has results of its own" for unit in found.refused]
+    )
     if found.kept or found.refused:
-        yield f"where {found.source} is right, {_overwriting(found.source, found.destination)} moves them again"
+        yield (
+            f"where {found.source} is right, {_overwriting(found.source, found.destination)} moves them again"
+        )
     if found.refused:
-        yield f"where those of {found.source} are not wanted, `vaengine db forget` them there; where both are, move elsewhere"
+        yield (
+            f"where those of {found.source} are not wanted, `vaengine db forget` them there; where both "
+            "are, move elsewhere"
+        )
     yield from _some([f"removed in the destination: {unit}" for unit in found.removed])
     if found.source_in_use:
-        yield "a run was at work on the source: give the same command again when it has ended, it moves what is new"
+        yield (
+            "a run was at work on the source: give the same command again when it has ended, it moves what "
+            "is new"
+        )
 
 
 def comparison_lines(found: Comparison) -> Iterator[str]:
@@ -66,12 +82,24 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
 
 def mending(found: Comparison) -> str:
     """How two stores that differ become equal."""
-    stays = f"; {counted(found.beyond, 'unit')} that only {found.second} has would stay" if found.beyond else ""
-    gone = f"; {counted(found.removed, 'unit')} removed from {found.second} would not return" if found.removed else ""
+    stays = (
+        f"; {counted(found.beyond, 'unit')} that only {found.second} has would stay" if found.beyond else ""
+    )
+    gone = (
+        f"; {counted(found.removed, 'unit')} removed from {found.second} would not return"
+        if found.removed
+        else ""
+    )
     if found.lacking > found.removed:
-        return f"where {found.first} is right, {_overwriting(found.first, found.second)} moves again what differs{stays}{gone}"
+        return (
+            f"where {found.first} is right, {_overwriting(found.first, found.second)} moves again what "
+            f"differs{stays}{gone}"
+        )
     if found.removed:
-        return f"what {found.second} lacks was removed there: `vaengine db forget` it in {found.first} too, or move that into a new store"
+        return (
+            f"what {found.second} lacks was removed there: `vaengine db forget` it in {found.first} too, "
+            "or move that into a new store"
+        )
     if found.beyond:
         command = shlex.join(["vaengine", "migrate", found.second, found.first])
         return f"{found.second} has all that {found.first} has, and more: `{command}` moves the rest"
@@ -82,17 +110,26 @@ def _overwriting(source: str, destination: str) -> str:
     return f"`{shlex.join(['vaengine', 'migrate', source, destination, '--overwrite-differing'])}`"
 
 
-def hazard_lines(hazards: Sequence[Hazard], rows: int, destination: str, overwritten: Sequence[str] = ()) -> Iterator[str]:
+def hazard_lines(
+    hazards: Sequence[LossyValue], rows: int, destination: str, overwritten: Sequence[str] = ()
+) -> Iterator[str]:
     """What a look ahead found; `overwritten` are the units that would be."""
     yield from _some([str(hazard) for hazard in hazards])
     yield from (f"would be overwritten: {unit}, which {destination} has otherwise" for unit in overwritten)
-    told = f"{counted(len(hazards), 'value')} would not arrive unchanged" if hazards else "all would arrive unchanged"
+    told = (
+        f"{counted(len(hazards), 'value')} would not arrive unchanged"
+        if hazards
+        else "all would arrive unchanged"
+    )
     yield f"{rows:,} rows for {destination}: {told}; nothing was written"
 
 
-def table(tables: Mapping[str, Seal]) -> Table:
+def table(tables: Mapping[str, SectionDigest]) -> Table:
     """Rows and digest by table."""
-    return Table(("table", "rows", "digest"), tuple((name, f"{seal.rows:,}", seal.digest[:16]) for name, seal in tables.items()))
+    return Table(
+        ("table", "rows", "digest"),
+        tuple((name, f"{seal.rows:,}", seal.digest[:16]) for name, seal in tables.items()),
+    )
 
 
 def migration_event(found: Migration) -> dict[str, Any]:
@@ -110,11 +147,25 @@ def comparison_event(found: Comparison) -> dict[str, Any]:
 
 
 def hazard_event(
-    hazards: Sequence[Hazard], rows: Mapping[str, int], source: str, destination: str, overwritten: Sequence[str] = ()
+    hazards: Sequence[LossyValue],
+    rows: Mapping[str, int],
+    source: str,
+    destination: str,
+    overwritten: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A look ahead as one object."""
-    told = {"source": source, "destination": destination, "rows": dict(rows), "overwritten": list(overwritten)}
-    return {"event": "preflight", "time": timestamp(), **told, "hazards": [asdict(hazard) for hazard in hazards]}
+    told = {
+        "source": source,
+        "destination": destination,
+        "rows": dict(rows),
+        "overwritten": list(overwritten),
+    }
+    return {
+        "event": "preflight",
+        "time": timestamp(),
+        **told,
+        "hazards": [asdict(hazard) for hazard in hazards],
+    }
 
 
 def migration_code(found: Migration) -> int:
@@ -124,7 +175,9 @@ def migration_code(found: Migration) -> int:
 
 def write(event: Mapping[str, Any], path: Path) -> None:
     """Keep a report, whole or not at all; raises what `write_atomic` raises."""
-    write_atomic(path.absolute(), json.dumps(event, indent=2, ensure_ascii=False).encode(errors="backslashreplace"))
+    write_atomic(
+        path.absolute(), json.dumps(event, indent=2, ensure_ascii=False).encode(errors="backslashreplace")
+    )
 
 
 def _some(lines: Sequence[str], every: int | None = None) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""The folders of results around a store: which of them may be touched, and keeping their files in step with what is removed."""
+"""The folders of results around a store: which of them may be touched, and keeping their files in step
+with what is removed.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.atomic_files import write_atomic
-from actors.stores.engines.address import Address
+from actors.stores.engines.address import StoreUrl
 from actors.stores.rules.erasure_text import leads_out, removed, require_all_inside
 from schemas.errors import UsageError
 from schemas.storage.backend import StorageBackend
@@ -21,7 +23,7 @@ from vaengine.requests.store_location import shown, stores_in
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FolderChange:
     """A file that goes, or that is written anew as `content`; it is told as one of its `folder`."""
 
     path: Path
@@ -30,24 +32,29 @@ class Change:
     content: bytes | None = None
 
 
-Changes = Callable[[Path], Iterable[Change]]  # those in one folder of results
+Changes = Callable[[Path], Iterable[FolderChange]]  # those in one folder of results
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RemovalPlan:
     """What is to be done to files around a store, and in words what is left as it is."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FolderChange, ...]
     left: tuple[str, ...]
 
     @property
     def removed(self) -> Removed:
         """What goes by it."""
-        counts, folders = Counter(change.kind for change in self.changes), Counter(str(change.folder) for change in self.changes)
+        counts, folders = (
+            Counter(change.kind for change in self.changes),
+            Counter(str(change.folder) for change in self.changes),
+        )
         return Removed(removed(counts).counts, self.left, dict(sorted(folders.items())))
 
     def carry_out(self) -> None:
-        """A file that has gone meanwhile is none to remove; a link is removed itself, and never what it leads to."""
+        """A file that has gone meanwhile is none to remove; a link is removed itself, and never what it
+        leads to.
+        """
         for change in self.changes:
             if change.content is None:
                 change.path.unlink(missing_ok=True)
@@ -56,11 +63,13 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Folders of results that may be touched, `outs`, of which a store of files is one itself (`own`), and those `elsewhere` that may not.
+class ResultFolders:
+    """Folders of results that may be touched, `outs`, of which a store of files is one itself (`own`), and
+    those `elsewhere` that may not.
 
-    Jobs know where their run wrote to. In a copy of a store that is the original's folder still, so only what lies below a folder that was
-    named is touched. A video's folder is looked for by the video's id: a copy has it too.
+    Jobs know where their run wrote to. In a copy of a store that is the original's folder still, so only what
+    lies below a folder that was named is touched. A video's folder is looked for by the video's id: a copy
+    has it too.
     """
 
     outs: tuple[Path, ...]
@@ -68,9 +77,11 @@ class Surroundings:
     own: Path | None = None
 
     @classmethod
-    def of(cls, store: StorageBackend, jobs: Iterable[BatchJob], named: Sequence[Path]) -> Surroundings:
-        """What these jobs tell of, of which only what is below the named folders may be touched; raises `LeadsOut`."""
-        address, videos = Address.parse(store.url), list(jobs)
+    def of(cls, store: StorageBackend, jobs: Iterable[BatchJob], named: Sequence[Path]) -> ResultFolders:
+        """What these jobs tell of, of which only what is below the named folders may be touched; raises
+        `LeadsOut`.
+        """
+        address, videos = StoreUrl.parse(store.url), list(jobs)
         own = address.path if address.kind == "files" else None
         outs = dict.fromkeys([*named, *([own] if own else [])])
         _refuse_other_trees(outs, own)
@@ -84,24 +95,39 @@ class Surroundings:
 
     def folders(self, video_id: str) -> list[Path]:
         """Folders of a video that are there and may be touched."""
-        return [out / video_id for out in self.outs if (out / video_id).is_dir() and not leads_out(out / video_id, out)]
+        return [
+            out / video_id
+            for out in self.outs
+            if (out / video_id).is_dir() and not leads_out(out / video_id, out)
+        ]
 
     def projected(self, video_id: str) -> list[Path]:
         """Those of them that hold projections of what a database has."""
         return [folder for folder in self.folders(video_id) if folder.parent != self.own]
 
-    def plan(self, video_ids: Sequence[str], changes: Changes) -> Plan:
-        """What to do, where each folder of results has these changes; the same changes elsewhere are told, and not made."""
-        own = [change for out in self.outs for change in changes(out) if not leads_out(change.path.parent, out)]
+    def plan(self, video_ids: Sequence[str], changes: Changes) -> RemovalPlan:
+        """What to do, where each folder of results has these changes; the same changes elsewhere are
+        told, and not made.
+        """
+        own = [
+            change for out in self.outs for change in changes(out) if not leads_out(change.path.parent, out)
+        ]
         linked = [line for out in self.outs for line in _links(out, video_ids)]
-        ends = [f"{change.path} is a link; {change.path.resolve()} stays as it is" for change in own if change.path.is_symlink()]
+        ends = [
+            f"{change.path} is a link; {change.path.resolve()} stays as it is"
+            for change in own
+            if change.path.is_symlink()
+        ]
         others = [line for out in self.elsewhere if out.is_dir() for line in _stays(out, changes(out))]
-        return Plan(tuple(own), (*linked, *ends, *others))
+        return RemovalPlan(tuple(own), (*linked, *ends, *others))
 
     def away(self, what: str) -> list[str]:
         """Folders that cannot be looked into."""
         outs = (out for out in (*self.outs, *self.elsewhere) if not out.is_dir())
-        return [f"{out} is not on this machine: say the same there, or remove {what} from it by hand" for out in outs]
+        return [
+            f"{out} is not on this machine: say the same there, or remove {what} from it by hand"
+            for out in outs
+        ]
 
     def project_again(self, store: StorageBackend, video_ids: Iterable[str]) -> None:
         """Write what is missing by now, the newest job last, where there are projections at all."""
@@ -112,7 +138,9 @@ class Surroundings:
 
 
 def _refuse_other_trees(outs: Iterable[Path], own: Path | None) -> None:
-    """In a store of files the files are the results themselves: they go by way of that store, or it would be damaged."""
+    """In a store of files the files are the results themselves: they go by way of that store, or it would
+    be damaged.
+    """
     for out in outs:
         if (out / ".store" / "epoch").exists() and not (own and _is_same(out, own)):
             raise UsageError(f"{out} is a store of files itself: say the same with --db files:{out}")
@@ -122,8 +150,10 @@ def _is_same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def _is_ours(out: Path, named: Path, address: Address) -> bool:
-    """Whether a folder is below a named one, and neither it nor one on the way has a store of its own, whose results it would have."""
+def _is_ours(out: Path, named: Path, address: StoreUrl) -> bool:
+    """Whether a folder is below a named one, and neither it nor one on the way has a store of its own,
+    whose results it would have.
+    """
     real, top = out.resolve(), named.resolve()
     if not real.is_relative_to(top):
         return False
@@ -131,8 +161,8 @@ def _is_ours(out: Path, named: Path, address: Address) -> bool:
     return not any(_is_another(url, address) for folder in between for url in stores_in(folder))
 
 
-def _is_another(url: str, address: Address) -> bool:
-    return address.kind == "postgresql" or not _is_same(Address.parse(url).path, address.path)
+def _is_another(url: str, address: StoreUrl) -> bool:
+    return address.kind == "postgresql" or not _is_same(StoreUrl.parse(url).path, address.path)
 
 
 def _links(out: Path, video_ids: Iterable[str]) -> list[str]:
@@ -141,12 +171,15 @@ def _links(out: Path, video_ids: Iterable[str]) -> list[str]:
     return [f"{path} is a link to {path.resolve()}, outside of {out}, and stays as it is" for path in linked]
 
 
-def _stays(out: Path, changes: Iterable[Change]) -> list[str]:
+def _stays(out: Path, changes: Iterable[FolderChange]) -> list[str]:
     """What would have to be done in a folder that nobody has named, and how to have it done."""
     counts = Counter(change.folder if change.folder != out else change.path for change in changes)
     store = next(stores_in(out), None)
     way = f"it has a store of its own, {shown(store)}" if store else f"--also {out} takes it along"
-    return [f"{path}{_count(path, out, n)} was not named and stays as it is: {way}" for path, n in sorted(counts.items())]
+    return [
+        f"{path}{_count(path, out, n)} was not named and stays as it is: {way}"
+        for path, n in sorted(counts.items())
+    ]
 
 
 def _count(path: Path, out: Path, count: int) -> str:

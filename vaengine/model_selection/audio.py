@@ -1,4 +1,6 @@
-"""The models of sound: found or fetched from the hub before the run, so that workers ask nobody for what can be known by then."""
+"""The models of sound: found or fetched from the hub before the run, so that workers ask nobody for what
+can be known by then.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,18 @@ from schemas.errors import FetchingForbidden, InvalidSetting, ModelError, WrongD
 from schemas.pipelines import AUDIO
 from schemas.settings.models import Hearing, ModelFile, model_name
 from schemas.settings.settings import AudioSettings, Settings
-from vaengine.model_selection.environment import Decision, Order, Workshop, device, runtime_key
+from vaengine.model_selection.environment import Decision, ModelEnvironment, ModelRequest, device, runtime_key
 from vaengine.model_selection.presets import AUTO, EMBEDDED, VOICE
 from vaengine.models import catalogue, weights
 
-DECIDING: Final = ("audio.model", "audio.device", "audio.compute_type", "audio.speakers", "audio.events_model", "audio.word_times")
+DECIDING: Final = (
+    "audio.model",
+    "audio.device",
+    "audio.compute_type",
+    "audio.speakers",
+    "audio.events_model",
+    "audio.word_times",
+)
 SPEAKERS_KEY: Final = f"speakers.{AUDIO}"
 WORD_TIMES_KEY: Final = f"word_times.{AUDIO}"
 ENGLISH_ONLY: Final = catalogue.PRESET_SOUND[EMBEDDED]["whisper"]
@@ -29,8 +38,11 @@ ATTENTION: Final = "times of words by its own attention"
 ON_CUDA_ONLY: Final = ("float16", "int8_float16")
 
 
-def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
-    """Device, numbers, and what is listened for; `named` says that the Whisper model is the user's choice. Raises `InvalidSetting`."""
+def choose(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
+    """Device, numbers, and what is listened for; `named` says that the Whisper model is the user's choice.
+
+    Raises `InvalidSetting`.
+    """
     audio, about_language = _spoken(settings.audio, named)
     events, without_events = _events(settings, shop, named)
     speakers, without_speakers = _speakers(audio, shop)
@@ -39,7 +51,18 @@ def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
     numbers = _compute_type(audio, chosen) if audio.model else "float32"
     times = _word_times(audio, shop)
     text = f"Whisper {model_name(audio.model)} in {numbers} on {chosen}" if audio.model else VOICE
-    what = ", ".join(filter(None, [text, about_language, ATTENTION if times == "attention" else "", without_speakers, without_events]))
+    what = ", ".join(
+        filter(
+            None,
+            [
+                text,
+                about_language,
+                ATTENTION if times == "attention" else "",
+                without_speakers,
+                without_events,
+            ],
+        )
+    )
     found = {
         "audio.model": audio.model,
         "audio.word_times": times,
@@ -48,22 +71,38 @@ def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
         "audio.speakers": speakers,
         "audio.events_model": events,
     }
-    limits = tuple(filter(None, ["" if audio.model else "no text", about_language, without_speakers, without_events]))
-    return Decision(found, what, model_name(audio.model) if audio.model else "voice activity", limits, is_weak=not audio.model)
+    limits = tuple(
+        filter(None, ["" if audio.model else "no text", about_language, without_speakers, without_events])
+    )
+    return Decision(
+        found,
+        what,
+        model_name(audio.model) if audio.model else "voice activity",
+        limits,
+        is_weak=not audio.model,
+    )
 
 
 def _spoken(audio: AudioSettings, named: bool) -> tuple[AudioSettings, str]:
-    """The settings, without a model where embedded's does not know the language told; and what there is to say about that."""
+    """The settings, without a model where embedded's does not know the language told; and what there is
+    to say about that.
+    """
     if named or audio.model != ENGLISH_ONLY:
         return audio, ""
     if audio.language in (None, "en"):
         return audio, "" if audio.language else "all speech is taken as English: it knows no other language"
     without = audio.model_copy(update={"model": None})
-    return without, f"Whisper {ENGLISH_ONLY} knows English only, not audio.language={audio.language}: name a larger preset"
+    return (
+        without,
+        f"Whisper {ENGLISH_ONLY} knows English only, not audio.language={audio.language}: name a larger "
+        "preset",
+    )
 
 
-def _word_times(audio: AudioSettings, shop: Workshop) -> str:
-    """How words are timed: of embedded's model as the store was begun, else by the English model of letters where that is here."""
+def _word_times(audio: AudioSettings, shop: ModelEnvironment) -> str:
+    """How words are timed: of embedded's model as the store was begun, else by the English model of
+    letters where that is here.
+    """
     if audio.word_times != "auto" or audio.model != ENGLISH_ONLY or not audio.words:
         return audio.word_times
     if audio.align_model:
@@ -72,11 +111,15 @@ def _word_times(audio: AudioSettings, shop: Workshop) -> str:
     return shop.recorded(WORD_TIMES_KEY) or ("alignment" if aligner else "attention")
 
 
-def _device(audio: AudioSettings, shop: Workshop, *, neural: bool) -> str:
+def _device(audio: AudioSettings, shop: ModelEnvironment, *, neural: bool) -> str:
     if neural:
         return device("audio.device", audio.device, shop, _cuda_fault, shop.recorded(runtime_key(AUDIO)))
     if audio.device == "cuda":
-        raise InvalidSetting("audio.device", "cuda", "voice activity runs on the processor; name a neural preset, such as --preset fast")
+        raise InvalidSetting(
+            "audio.device",
+            "cuda",
+            "voice activity runs on the processor; name a neural preset, such as --preset fast",
+        )
     return "cpu"
 
 
@@ -89,12 +132,16 @@ def _compute_type(audio: AudioSettings, chosen: str) -> str:
     if audio.compute_type == "auto":
         return COMPUTE_TYPE[chosen]
     if chosen == "cpu" and audio.compute_type in ON_CUDA_ONLY:
-        raise InvalidSetting("audio.compute_type", audio.compute_type, "only a GPU has it; int8 and float32 are for processors")
+        raise InvalidSetting(
+            "audio.compute_type", audio.compute_type, "only a GPU has it; int8 and float32 are for processors"
+        )
     return audio.compute_type
 
 
-def _events(settings: Settings, shop: Workshop, named: bool) -> tuple[str | None, str]:
-    """The classifier of sound events, and what to say where `auto` does without one beside a Whisper model of the user's own."""
+def _events(settings: Settings, shop: ModelEnvironment, named: bool) -> tuple[str | None, str]:
+    """The classifier of sound events, and what to say where `auto` does without one beside a Whisper
+    model of the user's own.
+    """
     name = settings.audio.events_model
     aside = named and settings.preset == AUTO and name == catalogue.AUDIO_SET
     if not name or not aside or _can_be_had(name, "events", shop):
@@ -102,8 +149,10 @@ def _events(settings: Settings, shop: Workshop, named: bool) -> tuple[str | None
     return None, f"no sound events: {name} is neither here nor can be fetched"
 
 
-def _speakers(audio: AudioSettings, shop: Workshop) -> tuple[str, str]:
-    """on or off, and what to say where `auto` does without; raises `InvalidSetting` where they were asked for and cannot be told apart."""
+def _speakers(audio: AudioSettings, shop: ModelEnvironment) -> tuple[str, str]:
+    """on or off, and what to say where `auto` does without; raises `InvalidSetting` where they were asked
+    for and cannot be told apart.
+    """
     if audio.speakers == "off" or (audio.speakers == "auto" and not audio.model):
         return "off", ""
     recorded = shop.recorded(SPEAKERS_KEY) if audio.speakers == "auto" else None
@@ -114,16 +163,31 @@ def _speakers(audio: AudioSettings, shop: Workshop) -> tuple[str, str]:
         return "on", ""
     cure = f"set HF_TOKEN to a token of an account that has accepted the terms of {audio.speaker_model}"
     if audio.speakers == "on" or recorded == "on":
-        raise InvalidSetting("audio.speakers", "on", f"its model is not here; {cure}, or name its folder with audio.speaker_model")
-    return "off", "no speakers: set HF_TOKEN" if not shop.hub.has_token else "no speakers: their model cannot be fetched"
+        raise InvalidSetting(
+            "audio.speakers",
+            "on",
+            f"its model is not here; {cure}, or name its folder with audio.speaker_model",
+        )
+    return (
+        "off",
+        "no speakers: set HF_TOKEN"
+        if not shop.hub.has_token
+        else "no speakers: their model cannot be fetched",
+    )
 
 
-def _can_be_had(name: str, task: Hearing, shop: Workshop) -> bool:
-    return as_path(name, task) is not None or shop.hub.find(name, task) is not None or shop.around.can_fetch(AUDIO)
+def _can_be_had(name: str, task: Hearing, shop: ModelEnvironment) -> bool:
+    return (
+        as_path(name, task) is not None
+        or shop.hub.find(name, task) is not None
+        or shop.around.can_fetch(AUDIO)
+    )
 
 
-def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
-    """Where all models that are listened with are, and the Whisper model's digest; of aligners that of the language told, if one was."""
+def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
+    """Where all models that are listened with are, and the Whisper model's digest; of aligners that of
+    the language told, if one was.
+    """
     audio = settings.audio
     found: dict[str, Any] = {}
     if audio.speakers == "on":
@@ -132,7 +196,12 @@ def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
         found["audio.events_model"] = _folder(audio.events_model, "events", order)
     if audio.model and audio.align_model and audio.words and audio.word_times != "attention":
         found["audio.align_model"] = _aligner(audio.align_model, order)
-    elif audio.model and _aligns(audio) and order.shop.fetch is not None and (usual := usual_model(_language(audio))):
+    elif (
+        audio.model
+        and _aligns(audio)
+        and order.shop.fetch is not None
+        and (usual := usual_model(_language(audio)))
+    ):
         found["models.aligner"] = _aligner(usual, order)
     if audio.model:
         found |= _recogniser(audio, order)
@@ -148,8 +217,10 @@ def _language(audio: AudioSettings) -> str:
     return audio.language or ("en" if audio.model == ENGLISH_ONLY else "")
 
 
-def _aligner(named: str, order: Order) -> str | None:
-    """Where a model of letters is, as `_folder`; of torchaudio's, which are files, those of the catalogue are held to their digests."""
+def _aligner(named: str, order: ModelRequest) -> str | None:
+    """Where a model of letters is, as `_folder`; of torchaudio's, which are files, those of the catalogue
+    are held to their digests.
+    """
     model = catalogue.ALIGNERS.get(named)
     found = _held(named, model, order) if model else _folder(named, "align", order)
     if found and Path(found).is_file():
@@ -157,18 +228,20 @@ def _aligner(named: str, order: Order) -> str | None:
     return found
 
 
-def _held(named: str, model: ModelFile, order: Order) -> str | None:
+def _held(named: str, model: ModelFile, order: ModelRequest) -> str | None:
     path = order.shop.hub.find(named, "align")
     if path is not None:
         weights.check(path, model)
     elif order.shop.fetch is not None and order.shop.hub.forbidden_by:  # which may be the hub's own variable
-        raise order.missing(FetchingForbidden(named, looked_into(named, order.shop.folders), order.shop.hub.forbidden_by))
+        raise order.missing(
+            FetchingForbidden(named, looked_into(named, order.shop.folders), order.shop.hub.forbidden_by)
+        )
     else:
         path = order.had(model)
     return str(path.absolute()) if path else None
 
 
-def _recogniser(audio: AudioSettings, order: Order) -> Mapping[str, Any]:
+def _recogniser(audio: AudioSettings, order: ModelRequest) -> Mapping[str, Any]:
     folder = _folder(str(audio.model), "whisper", order)
     if folder is None:  # a dry run
         return {}
@@ -178,8 +251,11 @@ def _recogniser(audio: AudioSettings, order: Order) -> Mapping[str, Any]:
     return {"audio.model": folder, "audio.model_sha256": digest}
 
 
-def _folder(named: str, task: Hearing, order: Order) -> str | None:
-    """Where a model is, fetched if need be; None where it would have to be fetched and nothing is. Raises `ModelError`."""
+def _folder(named: str, task: Hearing, order: ModelRequest) -> str | None:
+    """Where a model is, fetched if need be; None where it would have to be fetched and nothing is.
+
+    Raises `ModelError`.
+    """
     found = as_path(named, task) or order.shop.hub.find(named, task)
     if found is not None:
         return str(found.absolute())
@@ -196,18 +272,25 @@ def _folder(named: str, task: Hearing, order: Order) -> str | None:
         raise order.missing(error) from error
 
 
-def examine(settings: Settings) -> None:
+def load_once(settings: Settings) -> None:
     """Nothing: a model of speech takes long to load, and what it is for is not in doubt."""
 
 
-def check(settings: Settings) -> None:
-    """Before a run, a resumed one too: all models are there, Whisper's unchanged. Raises `ModelError`, `WrongDigest`."""
+def verify(settings: Settings) -> None:
+    """Before a run, a resumed one too: all models are there, Whisper's unchanged.
+
+    Raises `ModelError`, `WrongDigest`.
+    """
     audio = settings.audio
     for key, named in _in_use(settings).items():
         if Path(named).is_absolute() and not Path(named).exists():
             differently = f" with --set {key}=FOLDER" if key.startswith("audio.") else ""
-            cure = f"put it back, or run the original command again{differently}: it does only what is missing"
-            raise ModelError(named, f"the model of sound that this batch was begun with is not there any more; {cure}")
+            cure = (
+                f"put it back, or run the original command again{differently}: it does only what is missing"
+            )
+            raise ModelError(
+                named, f"the model of sound that this batch was begun with is not there any more; {cure}"
+            )
     if audio.model:
         digest = model_digest(Path(audio.model))
         if digest != audio.model_sha256:
@@ -227,8 +310,9 @@ def _in_use(settings: Settings) -> dict[str, str]:
     return {key: name for key, name in named.items() if name}
 
 
-def model(settings: Settings) -> dict[str, str | None] | None:
-    """Name and digest of the Whisper model, None where there is none; one that the catalogue knows by its digest has the name it has there.
+def describe(settings: Settings) -> dict[str, str | None] | None:
+    """Name and digest of the Whisper model, None where there is none; one that the catalogue knows by its
+    digest has the name it has there.
 
     A package may keep it in a folder that is called anything.
     """
@@ -236,10 +320,13 @@ def model(settings: Settings) -> dict[str, str | None] | None:
     if not audio.model:
         return None
     known = {model.held_to: name for name, model in catalogue.HUB_MODELS.items() if model.held_to}
-    return {"file": known.get(audio.model_sha256 or "") or model_name(audio.model), "sha256": audio.model_sha256}
+    return {
+        "file": known.get(audio.model_sha256 or "") or model_name(audio.model),
+        "sha256": audio.model_sha256,
+    }
 
 
-def carried(settings: Settings) -> Mapping[str, str]:
+def record(settings: Settings) -> Mapping[str, str]:
     """What a store keeps of what was decided, by meta key."""
     audio = settings.audio
     if not audio.model:

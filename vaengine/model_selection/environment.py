@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.errors import InvalidSetting, ModelError, PackageMissing, UsageError, WeightsMissing
 from schemas.settings.models import ModelFile, Packaged
-from vaengine.model_selection.presets import AUTO, EMBEDDED, Resolution, Surroundings
+from vaengine.model_selection.presets import AUTO, EMBEDDED, Machine, Resolution
 from vaengine.models import weights
 from vaengine.models.huggingface import Hub
 
@@ -17,16 +17,18 @@ Fetch = Callable[[ModelFile, Callable[[], None]], Path]  # the second is called 
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """What models are fitted with: `folders` are looked through in turn, `fetch` gets what is in none of them (None: nothing is fetched).
+class ModelEnvironment:
+    """What models are fitted with: `folders` are looked through in turn, `fetch` gets what is in none of them
+    (None: nothing is fetched).
 
-    `cache` is where converted models are kept; `hub` has the models of sound; `recorded` says under a meta key what a model was carried out
-    by in this store before; `announce` is told what the preset came to before anything that takes long.
+    `cache` is where converted models are kept; `hub` has the models of sound; `recorded` says under a meta
+    key what a model was carried out by in this store before; `announce` is told what the preset came to
+    before anything that takes long.
     """
 
     folders: tuple[Path, ...]
     cache: Path
-    around: Surroundings
+    around: Machine
     fetch: Fetch | None = None
     hub: Hub = field(default_factory=Hub)
     recorded: Callable[[str], str | None] = lambda key: None
@@ -35,7 +37,8 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was settled before any file is fetched: `found` settings by dotted key, and `what` carries the pipeline out, in words.
+    """What was settled before any file is fetched: `found` settings by dotted key, and `what` carries the
+    pipeline out, in words.
 
     `model` is its name alone, `limits` is what it does without; `is_weak` where there are far better ones.
     """
@@ -48,17 +51,21 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One pipeline's models: `asked` is the preset as the user said it, `preset` what it came to; `begin` comes before what takes long."""
+class ModelRequest:
+    """One pipeline's models: `asked` is the preset as the user said it, `preset` what it came to; `begin`
+    comes before what takes long.
+    """
 
     pipeline: str
     asked: str
     preset: str
-    shop: Workshop
+    shop: ModelEnvironment
     begin: Callable[[], None]
 
     def had(self, model: ModelFile) -> Path | None:
-        """Where a file of the catalogue is, fetched if need be; None where it would have to be and nothing is. Raises `ModelError`."""
+        """Where a file of the catalogue is, fetched if need be; None where it would have to be and
+        nothing is. Raises `ModelError`.
+        """
         found = weights.find(model, self.shop.folders)
         if found is not None:
             weights.check(found, model)
@@ -72,13 +79,19 @@ class Order:
             raise self.missing(error) from error
 
     def refuse_fetching(self, name: str, packaged: Packaged | None) -> None:
-        """Raises `PackageMissing` for a model of preset embedded that is not here: it never fetches, and no other takes its place."""
+        """Raises `PackageMissing` for a model of preset embedded that is not here: it never fetches, and
+        no other takes its place.
+        """
         if self.preset == EMBEDDED and packaged:
             raise PackageMissing(name, packaged.distribution)
 
     def missing(self, error: ModelError) -> UsageError:
-        """The error to raise where a model cannot be had: of a preset that the user named, that it cannot run."""
-        if self.asked == AUTO:  # it was decided when the store was begun, or weights could be fetched a moment ago
+        """The error to raise where a model cannot be had: of a preset that the user named, that it cannot
+        run.
+        """
+        if (
+            self.asked == AUTO
+        ):  # it was decided when the store was begun, or weights could be fetched a moment ago
             return error
         return WeightsMissing(self.preset, self.pipeline, str(error))
 
@@ -88,7 +101,9 @@ def runtime_key(pipeline: str) -> str:
     return f"runtime.{pipeline}"
 
 
-def device(key: str, asked: str, shop: Workshop, fault: Callable[[], str], recorded: str | None) -> str:
+def device(
+    key: str, asked: str, shop: ModelEnvironment, fault: Callable[[], str], recorded: str | None
+) -> str:
     """cpu or cuda; `fault` says what CUDA lacks although there is a GPU, and is asked only then.
 
     Raises `InvalidSetting` where cuda was asked for and cannot be had.

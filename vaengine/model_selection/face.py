@@ -1,4 +1,6 @@
-"""The models of faces: a pack or CenterFace's file found or fetched, held to its digest, and loaded once before the run."""
+"""The models of faces: a pack or CenterFace's file found or fetched, held to its digest, and loaded once
+before the run.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from schemas.errors import InvalidSetting, ModelError, WrongDigest
 from schemas.paths import absolute_path
 from schemas.pipelines import FACE
 from schemas.settings.settings import Settings
-from vaengine.model_selection.environment import Decision, Order, Workshop, device, runtime_key
+from vaengine.model_selection.environment import Decision, ModelEnvironment, ModelRequest, device, runtime_key
 from vaengine.model_selection.presets import CASCADE, EMBEDDED
 from vaengine.models import catalogue, packs
 
@@ -22,15 +24,20 @@ NO_IDENTITIES: Final = ("no identities",)
 DECIDING: Final = ("face.pack", "face.detector", "face.device")
 
 
-def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
-    """The device, and the pack by its name and licence; `named` says that the pack is the user's choice. Raises `InvalidSetting`."""
+def choose(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
+    """The device, and the pack by its name and licence; `named` says that the pack is the user's choice.
+
+    Raises `InvalidSetting`.
+    """
     face = settings.face
     if face.detector == "centerface":
         return _center_face(settings, shop, named)
     if face.detector == "cascade":
         if face.device == "cuda":
             raise InvalidSetting(
-                "face.device", "cuda", "OpenCV's cascade runs on the processor; name a neural preset, such as --preset fast"
+                "face.device",
+                "cuda",
+                "OpenCV's cascade runs on the processor; name a neural preset, such as --preset fast",
             )
         return Decision({"face.device": "cpu"}, CASCADE, "cascade", NO_IDENTITIES, is_weak=True)
     if face.pack is None:
@@ -42,12 +49,16 @@ def decided(settings: Settings, shop: Workshop, named: bool) -> Decision:
     return Decision({"face.device": chosen}, f"{name} by onnxruntime on {chosen}{licence}", str(name))
 
 
-def _center_face(settings: Settings, shop: Workshop, named: bool) -> Decision:
+def _center_face(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
     face = settings.face
     if named and not _is_file(face.pack):
-        raise InvalidSetting("face.pack", face.pack, "detector centerface takes a file, *.onnx; packs are for detector scrfd")
+        raise InvalidSetting(
+            "face.pack", face.pack, "detector centerface takes a file, *.onnx; packs are for detector scrfd"
+        )
     chosen = device("face.device", face.device, shop, _cuda_fault, shop.recorded(runtime_key(FACE)))
-    pack = face.pack if named else CENTER_FACE  # another preset's pack is beneath, where the user set the detector alone
+    pack = (
+        face.pack if named else CENTER_FACE
+    )  # another preset's pack is beneath, where the user set the detector alone
     name = Path(str(pack)).name
     found = {"face.device": chosen, "face.pack": pack}
     return Decision(found, f"{name} by onnxruntime on {chosen}, no identities", name, NO_IDENTITIES)
@@ -66,7 +77,7 @@ def _cuda_fault() -> str:
     return "this onnxruntime is built for processors: see `vaengine doctor` for how to change that"
 
 
-def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
+def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
     """The folder of the pack, or the file, that the settings name, and its digest."""
     face = settings.face
     if face.detector == "cascade" or face.pack is None:
@@ -86,19 +97,20 @@ def _digest(path: Path) -> str:
     return pack_digest(path) if path.is_dir() else digest_of(path)
 
 
-def _own(named: str, shop: Workshop) -> Path:
+def _own(named: str, shop: ModelEnvironment) -> Path:
     """A file that is not in the catalogue, or a pack; raises `ModelError`."""
     return Path(named).expanduser().absolute() if _is_file(named) else _own_folder(named, shop)
 
 
-def _own_folder(named: str, shop: Workshop) -> Path:
+def _own_folder(named: str, shop: ModelEnvironment) -> Path:
     """A pack that is not in the catalogue: by name in the folders of models, else a folder itself."""
     found = None if os.sep in named else packs.find(named, shop.folders)
     folder = found or absolute_path(named)
     if not folder.is_dir():
         places = ", ".join(map(str, shop.folders))
         raise ModelError(
-            f"face.pack={named}", f"there is no folder {folder}, nothing of that name in {places}, and the packs are {_known()}"
+            f"face.pack={named}",
+            f"there is no folder {folder}, nothing of that name in {places}, and the packs are {_known()}",
         )
     return folder
 
@@ -107,8 +119,10 @@ def _known() -> str:
     return ", ".join(model.pack for model in catalogue.MODELS.values() if model.pack)
 
 
-def examine(settings: Settings) -> None:
-    """Load the pack here, where its faults and the GPU's cost nothing yet; raises `ModelError`, `InvalidSetting`."""
+def load_once(settings: Settings) -> None:
+    """Load the pack here, where its faults and the GPU's cost nothing yet; raises `ModelError`,
+    `InvalidSetting`.
+    """
     face = settings.face
     if face.detector == "cascade" or face.pack is None or not Path(face.pack).is_absolute():
         return
@@ -117,21 +131,29 @@ def examine(settings: Settings) -> None:
     face_detector(settings)
 
 
-def check(settings: Settings) -> None:
-    """Before a run, a resumed one too: the pack or file is what it was. Raises `ModelError`, `WrongDigest`."""
+def verify(settings: Settings) -> None:
+    """Before a run, a resumed one too: the pack or file is what it was.
+
+    Raises `ModelError`, `WrongDigest`.
+    """
     face = settings.face
     if face.detector == "cascade":
         return
     path = Path(face.pack or "")
     if not path.exists():
-        cure = "put it back, or run the original command again with --set face.pack=PATH: it does only what is missing"
-        raise ModelError(str(path), f"the face models that this batch was begun with are not there any more; {cure}")
+        cure = (
+            "put it back, or run the original command again with --set face.pack=PATH: it does only what "
+            "is missing"
+        )
+        raise ModelError(
+            str(path), f"the face models that this batch was begun with are not there any more; {cure}"
+        )
     digest = _digest(path)
     if digest != face.pack_sha256:
         raise WrongDigest(str(path), digest, face.pack_sha256)
 
 
-def model(settings: Settings) -> dict[str, str | None] | None:
+def describe(settings: Settings) -> dict[str, str | None] | None:
     """Name and digest of the pack or file, None where there is none."""
     face = settings.face
     if face.detector == "cascade" or face.pack is None:
@@ -139,6 +161,6 @@ def model(settings: Settings) -> dict[str, str | None] | None:
     return {"file": Path(face.pack).name, "sha256": face.pack_sha256}
 
 
-def carried(settings: Settings) -> Mapping[str, str]:
+def record(settings: Settings) -> Mapping[str, str]:
     """What a store keeps of what was decided, by meta key."""
     return {runtime_key(FACE): settings.face.device} if settings.face.detector != "cascade" else {}

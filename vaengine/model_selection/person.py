@@ -1,4 +1,6 @@
-"""The model of persons: its file found or fetched, converted where that is faster, held to its digest, and looked into."""
+"""The model of persons: its file found or fetched, converted where that is faster, held to its digest,
+and looked into.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from schemas.paths import absolute_path
 from schemas.pipelines import PERSON
 from schemas.settings.models import Task
 from schemas.settings.settings import PersonSettings, Settings
-from vaengine.model_selection.environment import Decision, Order, Workshop, runtime_key
+from vaengine.model_selection.environment import Decision, ModelEnvironment, ModelRequest, runtime_key
 from vaengine.model_selection.presets import HOG
 from vaengine.models import catalogue, weights
 from vaengine.models.conversion import converted
@@ -21,8 +23,14 @@ from vaengine.models.task import task_of
 Runtime = Literal["torch", "onnx", "openvino"]
 
 CHECKPOINT: Final = (".pt", ".pth")
-HAS_NONE: Final = "OpenCV's HOG has none: pip install 'vaengine[offline]', or name a neural preset, such as --preset fast"
-DECIDING: Final = ("person.weights", "person.detector", "person.runtime")  # whoever sets one decides instead of `auto`
+HAS_NONE: Final = (
+    "OpenCV's HOG has none: pip install 'vaengine[offline]', or name a neural preset, such as --preset fast"
+)
+DECIDING: Final = (
+    "person.weights",
+    "person.detector",
+    "person.runtime",
+)  # whoever sets one decides instead of `auto`
 
 
 def task_asked(settings: Settings) -> Task:
@@ -30,7 +38,7 @@ def task_asked(settings: Settings) -> Task:
     return "pose" if settings.person.pose else "detect"
 
 
-def decided(settings: Settings, shop: Workshop, _named: bool) -> Decision:
+def choose(settings: Settings, shop: ModelEnvironment, _named: bool) -> Decision:
     """Runtime and precision, and the model file by its name alone; raises `InvalidSetting`."""
     person = settings.person
     if person.detector != "yolo":
@@ -43,10 +51,12 @@ def decided(settings: Settings, shop: Workshop, _named: bool) -> Decision:
     if person.precision == "half" and not on_gpu:
         raise InvalidSetting("person.precision", "half", "only torch on a GPU has it")
     precision = "single" if person.precision == "single" or not on_gpu else "half"
-    return Decision({"person.runtime": runtime, "person.precision": precision}, f"{path.name} by {runtime}", path.name)
+    return Decision(
+        {"person.runtime": runtime, "person.precision": precision}, f"{path.name} by {runtime}", path.name
+    )
 
 
-def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
+def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
     """The model file that the settings name, its digest, and the file that workers will load."""
     person, named = settings.person, settings.person.weights or ""
     if person.detector != "yolo":
@@ -70,23 +80,32 @@ def bound(settings: Settings, order: Order) -> Mapping[str, Any]:
     }
 
 
-def _path(named: str, order: Order) -> Path | None:
-    """Where the named file is, fetched if need be; None where it would have to be fetched and nothing is. Raises `ModelError`."""
+def _path(named: str, order: ModelRequest) -> Path | None:
+    """Where the named file is, fetched if need be; None where it would have to be fetched and nothing is.
+
+    Raises `ModelError`.
+    """
     model = catalogue.MODELS.get(named)
     if model is None:
         path = absolute_path(named)
         if not path.exists():
-            raise ModelError(f"person.weights={named}", f"there is no file {path}, and the catalogue has {_known()}")
+            raise ModelError(
+                f"person.weights={named}", f"there is no file {path}, and the catalogue has {_known()}"
+            )
         return path
     return order.had(model)
 
 
 def _known() -> str:
-    return ", ".join(name for name, model in catalogue.MODELS.items() if catalogue.PIPELINES[model.task] == PERSON)
+    return ", ".join(
+        name for name, model in catalogue.MODELS.items() if catalogue.PIPELINES[model.task] == PERSON
+    )
 
 
-def examine(settings: Settings) -> None:
-    """Raises `InvalidSetting` or `UnsuitableWeights` for key points, embeddings or people that the detector does not have."""
+def load_once(settings: Settings) -> None:
+    """Raises `InvalidSetting` or `UnsuitableWeights` for key points, embeddings or people that the
+    detector does not have.
+    """
     person = settings.person
     if person.reid and person.tracker != "botsort":
         raise InvalidSetting("person.reid", True, "looks are used by person.tracker=botsort only")
@@ -99,30 +118,37 @@ def examine(settings: Settings) -> None:
 
 
 def _look_into(settings: Settings, network: str) -> None:
-    """Load the network here, where its faults cost nothing yet; a checkpoint is only asked for its task, which runs nothing in it."""
+    """Load the network here, where its faults cost nothing yet; a checkpoint is only asked for its task,
+    which runs nothing in it.
+    """
     person = settings.person
     if Path(network).suffix.lower() in CHECKPOINT:
         has_points, has_looks = task_of(Path(network)) == "pose", True
     else:
-        from actors.persons.yolo import network_of
+        from actors.persons.yolo import runtime_of
 
-        anatomy = network_of(settings).anatomy
+        anatomy = runtime_of(settings).anatomy
         has_points, has_looks = anatomy.keypoints > 0, anatomy.looks
     if person.pose and not has_points:
         raise UnsuitableWeights(person.weights or network, "person.pose asks for key points and it has none")
     if person.reid and not has_looks:
-        raise UnsuitableWeights(person.weights or network, "person.reid asks for embeddings: only a .pt file gives them")
+        raise UnsuitableWeights(
+            person.weights or network, "person.reid asks for embeddings: only a .pt file gives them"
+        )
 
 
-def _runtime(path: Path, person: PersonSettings, shop: Workshop) -> Runtime:
-    """What carries a model out: its own kind's runtime; for a checkpoint torch on a GPU, onnxruntime on a processor, where it is faster.
+def _runtime(path: Path, person: PersonSettings, shop: ModelEnvironment) -> Runtime:
+    """What carries a model out: its own kind's runtime; for a checkpoint torch on a GPU, onnxruntime on a
+    processor, where it is faster.
 
     Raises `InvalidSetting` where the runtime that was asked for cannot take the file.
     """
     able = runtimes_for(path)
     if person.runtime != "auto":
         if person.runtime not in able:
-            raise InvalidSetting("person.runtime", person.runtime, f"{path.name} is carried out by {' or '.join(able)}")
+            raise InvalidSetting(
+                "person.runtime", person.runtime, f"{path.name} is carried out by {' or '.join(able)}"
+            )
         return person.runtime
     recorded = shop.recorded(runtime_key(PERSON))
     if recorded in able:
@@ -137,23 +163,33 @@ def runtimes_for(path: Path) -> tuple[Runtime, ...]:
     return ("torch", "onnx") if path.suffix.lower() in CHECKPOINT else ("onnx",)
 
 
-def check(settings: Settings) -> None:
-    """Before a run, a resumed one too: the file is what it was, and may be loaded. Raises `ModelError`, `WrongDigest`, `UnsafePickle`."""
+def verify(settings: Settings) -> None:
+    """Before a run, a resumed one too: the file is what it was, and may be loaded.
+
+    Raises `ModelError`, `WrongDigest`, `UnsafePickle`.
+    """
     person, models = settings.person, settings.models
     if person.detector != "yolo":
         return
     for named, expected in ((person.weights, person.weights_sha256), (models.network, models.network_sha256)):
         path = Path(named or "")
         if not path.exists():
-            cure = "put it back, or run the original command again with --set person.weights=PATH: it does only what is missing"
-            raise ModelError(str(path), f"the model file that this batch was begun with (sha256 {expected}) is not there any more; {cure}")
+            cure = (
+                "put it back, or run the original command again with --set person.weights=PATH: it does "
+                "only what is missing"
+            )
+            raise ModelError(
+                str(path),
+                f"the model file that this batch was begun with (sha256 {expected}) is not there any more; "
+                f"{cure}",
+            )
         digest = digest_of(path)
         if digest != expected:
             raise WrongDigest(str(path), digest, expected)
     weights.refuse_unknown_pickle(Path(person.weights or ""), allow_pickle=models.allow_pickle)
 
 
-def model(settings: Settings) -> dict[str, str | None] | None:
+def describe(settings: Settings) -> dict[str, str | None] | None:
     """Name and digest of the model file, None where there is none."""
     person = settings.person
     if person.detector != "yolo" or person.weights is None:
@@ -161,6 +197,6 @@ def model(settings: Settings) -> dict[str, str | None] | None:
     return {"file": Path(person.weights).name, "sha256": person.weights_sha256}
 
 
-def carried(settings: Settings) -> Mapping[str, str]:
+def record(settings: Settings) -> Mapping[str, str]:
     """What a store keeps of what was decided, by meta key."""
     return {runtime_key(PERSON): settings.person.runtime} if settings.person.detector == "yolo" else {}

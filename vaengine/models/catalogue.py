@@ -1,7 +1,8 @@
 """The models that presets name, files with the digest and size under which they were published.
 
-Every digest and size was found alike in at least two public projects that pin these files (manifests, checksum tables, Git LFS pointers).
-An entry without a digest is trusted on first use. Models of a hub are held to the digest that was found before a run.
+Every digest and size was found alike in at least two public projects that pin these files (manifests,
+checksum tables, Git LFS pointers). An entry without a digest is trusted on first use. Models of a hub are
+held to the digest that was found before a run.
 """
 
 from __future__ import annotations
@@ -53,11 +54,21 @@ TINY_EN: Final = {
 }
 
 
-def _yolo(name: str, task: Task, size_bytes: int, sha256: str, what: str, packaged: Packaged | None = None) -> ModelFile:
+def _yolo(
+    name: str, task: Task, size_bytes: int, sha256: str, what: str, packaged: Packaged | None = None
+) -> ModelFile:
     return ModelFile(name, f"{RELEASE}/{name}", sha256, size_bytes, LICENCE, task, what, packaged=packaged)
 
 
-def _pack(name: str, size_bytes: int, sha256: str, detector: str, recogniser: str, attributes: Mapping[str, str], what: str) -> ModelFile:
+def _pack(
+    name: str,
+    size_bytes: int,
+    sha256: str,
+    detector: str,
+    recogniser: str,
+    attributes: Mapping[str, str],
+    what: str,
+) -> ModelFile:
     members = {detector: DETECTORS[detector], recogniser: RECOGNISERS[recogniser], **attributes}
     return ModelFile(name, f"{PACK_RELEASE}/{name}", sha256, size_bytes, PACK_LICENCE, "face", what, members)
 
@@ -168,10 +179,13 @@ MODELS: Final[Mapping[str, ModelFile]] = {
 
 
 def _aligner(file: str, size_bytes: int, sha256: str | None, licence: str, language: str) -> ModelFile:
-    return ModelFile(file, f"{ADDRESS}/{file}", sha256, size_bytes, licence, "align", f"times of {language} words")
+    return ModelFile(
+        file, f"{ADDRESS}/{file}", sha256, size_bytes, licence, "align", f"times of {language} words"
+    )
 
 
-# What whisperX aligns these languages with, by torchaudio's names; of those of VoxPopuli no digest is published twice.
+# What whisperX aligns these languages with, by torchaudio's names; of those of VoxPopuli no digest is
+# published twice.
 ALIGNERS: Final[Mapping[str, ModelFile]] = {
     "WAV2VEC2_ASR_BASE_960H": _aligner(
         "wav2vec2_fairseq_base_ls960_asr_ls960.pth",
@@ -210,12 +224,15 @@ HUB_MODELS: Final[Mapping[str, HubModel]] = {
         HubModel("small", "whisper", 486_000_000, "MIT", "Whisper small: speech in about 100 languages"),
         HubModel("large-v3-turbo", "whisper", 1_620_000_000, "MIT", "Whisper large, with a small decoder"),
         HubModel("large-v3", "whisper", 3_090_000_000, "MIT", "Whisper large"),
-        HubModel(AUDIO_SET, "events", 346_000_000, "BSD-3-Clause", "sound events: laughter, music, applause, ..."),
+        HubModel(
+            AUDIO_SET, "events", 346_000_000, "BSD-3-Clause", "sound events: laughter, music, applause, ..."
+        ),
         HubModel(SPEAKERS, "speakers", 34_000_000, "CC-BY-4.0, HF_TOKEN", "who speaks when"),
     )
 }
 
-# What a preset loads, by task; `pose` only where person.pose asks for key points. Those of embedded are used where they are here: it
+# What a preset loads, by task; `pose` only where person.pose asks for key points. Those of embedded are used
+# where they are here: it
 # does without where they are not.
 PRESET_FILES: Final[Mapping[str, Mapping[Task, str]]] = {
     "embedded": {"detect": "yolo11n-pose.pt", "pose": "yolo11n-pose.pt", "face": "centerface.onnx"},
@@ -244,7 +261,9 @@ def heard_by(preset: str) -> tuple[HubModel, ...]:
 
 def face_pack(named: str) -> ModelFile | None:
     """The pack of that name, `buffalo_l` or `buffalo_l.zip`."""
-    return next((model for model in MODELS.values() if model.pack and named in (model.pack, model.name)), None)
+    return next(
+        (model for model in MODELS.values() if model.pack and named in (model.pack, model.name)), None
+    )
 
 
 def face_model(named: str) -> ModelFile | None:
@@ -264,7 +283,11 @@ def _all() -> tuple[ModelFile | HubModel, ...]:
 
 def presets_of(model: ModelFile | HubModel) -> tuple[str, ...]:
     """The presets that load a model, smallest first."""
-    return tuple(preset for preset in PRESET_FILES if model.name in (*PRESET_FILES[preset].values(), *PRESET_SOUND[preset].values()))
+    return tuple(
+        preset
+        for preset in PRESET_FILES
+        if model.name in (*PRESET_FILES[preset].values(), *PRESET_SOUND[preset].values())
+    )
 
 
 def everything(pipelines: Container[str] = AVAILABLE) -> tuple[ModelFile | HubModel, ...]:
@@ -273,13 +296,20 @@ def everything(pipelines: Container[str] = AVAILABLE) -> tuple[ModelFile | HubMo
 
 
 def meant(names: Iterable[str], pipelines: Container[str] = AVAILABLE) -> tuple[ModelFile | HubModel, ...]:
-    """Models by preset or name, each once, in the order named; a preset means those of `pipelines`. Raises `UnknownModel`."""
+    """Models by preset or name, each once, in the order named; a preset means those of `pipelines`.
+
+    Raises `UnknownModel`.
+    """
     return tuple(dict.fromkeys(model for name in names for model in _meant(name, pipelines)))
 
 
 def _meant(name: str, pipelines: Container[str]) -> tuple[ModelFile | HubModel, ...]:
     if name in PRESET_FILES:
-        loaded = {model for task, model in (*PRESET_FILES[name].items(), *PRESET_SOUND[name].items()) if task not in ASIDE}
+        loaded = {
+            model
+            for task, model in (*PRESET_FILES[name].items(), *PRESET_SOUND[name].items())
+            if task not in ASIDE
+        }
         return tuple(model for model in _all() if model.name in loaded and PIPELINES[model.task] in pipelines)
     if name in ALIGNERS:
         return (ALIGNERS[name],)

@@ -1,4 +1,6 @@
-"""Checkpoints as ONNX files, converted once and kept: onnxruntime is faster on a processor, and its workers need no torch."""
+"""Checkpoints as ONNX files, converted once and kept: onnxruntime is faster on a processor, and its
+workers need no torch.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,14 @@ from vaengine.process.child_environment import environment
 RECIPE: Final = 2  # raise it when a conversion would come out otherwise
 
 
-def converted(weights: Path, sha256: str, cache: Path, *, looks: bool, before: Callable[[], None] = lambda: None) -> Path:
-    """The ONNX file of a checkpoint that may be loaded, made unless it is in `cache`; one process makes it, others wait.
+def converted(
+    weights: Path, sha256: str, cache: Path, *, looks: bool, before: Callable[[], None] = lambda: None
+) -> Path:
+    """The ONNX file of a checkpoint that may be loaded, made unless it is in `cache`; one process makes it,
+    others wait.
 
-    `before` is called first where it has to be made, which takes some seconds. Raises `UnsuitableWeights` for a
-    checkpoint that is no use, `ModelError` where the file cannot be kept.
+    `before` is called first where it has to be made, which takes some seconds. Raises `UnsuitableWeights` for
+    a checkpoint that is no use, `ModelError` where the file cannot be kept.
     """
     folder = cache / "converted"
     target = folder / f"{weights.stem}-{sha256[:16]}{'-looks' if looks else ''}.{RECIPE}.onnx"
@@ -35,13 +40,28 @@ def converted(weights: Path, sha256: str, cache: Path, *, looks: bool, before: C
                 _convert(weights, sha256, target, looks=looks)
     except OSError as error:
         cure = "name another folder with --set models.cache=DIR"
-        raise ModelError(str(target), f"the converted model cannot be kept ({error.strerror or error}): {cure}") from error
+        raise ModelError(
+            str(target), f"the converted model cannot be kept ({error.strerror or error}): {cure}"
+        ) from error
     return target
 
 
 def _convert(weights: Path, sha256: str, target: Path, *, looks: bool) -> None:
-    command = [sys.executable, "-P", "-m", "actors.persons.onnx_export", str(weights), sha256, str(target), *(["looks"] if looks else [])]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment(), capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "actors.persons.onnx_export",
+        str(weights),
+        sha256,
+        str(target),
+        *(["looks"] if looks else []),
+    ]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, env=environment(), capture_output=True, text=True, check=False
+    )
     if done.returncode or not target.is_file():
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise UnsuitableWeights(str(weights), lines[-1] if lines else f"its conversion ended with exit code {done.returncode}")
+        raise UnsuitableWeights(
+            str(weights), lines[-1] if lines else f"its conversion ended with exit code {done.returncode}"
+        )

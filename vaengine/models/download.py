@@ -1,4 +1,6 @@
-"""Fetching a model file: resumed where it was cut, checked before it has its name, and never by two processes at once."""
+"""Fetching a model file: resumed where it was cut, checked before it has its name, and never by two
+processes at once.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,23 @@ from urllib.parse import urlsplit
 
 from actors.model_files import offline
 from actors.model_files.files import digest_of
-from schemas.errors import DownloadFailed, FetchingForbidden, FolderUnusable, NoRoomForModel, UsageError, WrongDownload
+from schemas.errors import (
+    DownloadFailed,
+    FetchingForbidden,
+    FolderUnusable,
+    NoRoomForModel,
+    UsageError,
+    WrongDownload,
+)
 from schemas.settings.models import ModelFile
 from vaengine.console.units import counted, size
 from vaengine.models import packs, weights
 from vaengine.models.lock import alone
 from vaengine.models.network import Answer, Part, Passing, Refused, asked
 
-Progress = Callable[[int, int], None]  # bytes that are here, bytes in all; what it raises ends the download, which can be resumed
+Progress = Callable[
+    [int, int], None
+]  # bytes that are here, bytes in all; what it raises ends the download, which can be resumed
 
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -32,14 +43,19 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where files come from: their own addresses, or `mirror`/NAME; nowhere at all where a variable forbids it."""
+    """Where files come from: their own addresses, or `mirror`/NAME; nowhere at all where a variable
+    forbids it.
+    """
 
     mirror: str | None = None
     forbidden_by: str | None = None
 
     def __post_init__(self) -> None:
         if self.mirror and urlsplit(self.mirror).scheme not in ("https", "http"):
-            raise UsageError(f"VAENGINE_MODELS_URL is an address such as https://mirror.example/models, not {self.mirror!r}")
+            raise UsageError(
+                "VAENGINE_MODELS_URL is an address such as https://mirror.example/models, not "
+                f"{self.mirror!r}"
+            )
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Source:
@@ -56,7 +72,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and how long is tried: the wait doubles from `backoff_s`, `timeout_s` is for each connection and each read."""
+    """How often and how long is tried: the wait doubles from `backoff_s`, `timeout_s` is for each
+    connection and each read.
+    """
 
     attempts: int = 4
     backoff_s: float = 1.0
@@ -68,7 +86,10 @@ def unheard(done: int, total: int) -> None:
 
 
 def obtain(model: ModelFile, folders: Sequence[Path], source: Source, progress: Progress = unheard) -> Path:
-    """The path of a model: where it is found first, else fetched into the first folder. Raises what `weights.check` and `download` do."""
+    """The path of a model: where it is found first, else fetched into the first folder.
+
+    Raises what `weights.check` and `download` do.
+    """
     path = weights.find(model, folders)
     if path is None:
         return (download_pack if model.pack else download)(model, folders[0], source, progress)
@@ -77,7 +98,10 @@ def obtain(model: ModelFile, folders: Sequence[Path], source: Source, progress: 
 
 
 def download_pack(model: ModelFile, folder: Path, source: Source, progress: Progress = unheard) -> Path:
-    """The folder of a pack in `folder`, unpacked from its archive, which does not stay. Raises what `download` and `packs.unpacked` do."""
+    """The folder of a pack in `folder`, unpacked from its archive, which does not stay.
+
+    Raises what `download` and `packs.unpacked` do.
+    """
     if source.forbidden_by and not (folder / model.name).is_file():
         raise FetchingForbidden(model.name, str(folder), source.forbidden_by)
     target = folder / str(model.pack)
@@ -98,10 +122,11 @@ def download(
     progress: Progress = unheard,
     patience: Patience = Patience(),
 ) -> Path:
-    """The path of a model in `folder`, fetched unless it is there; a second process that wants it waits for the first.
+    """The path of a model in `folder`, fetched unless it is there; a second process that wants it waits for
+    the first.
 
-    Raises `WrongDigest` for another file of that name, `FetchingForbidden`, `DownloadFailed`, `WrongDownload`, `NoRoomForModel` and
-    `FolderUnusable`.
+    Raises `WrongDigest` for another file of that name, `FetchingForbidden`, `DownloadFailed`,
+    `WrongDownload`, `NoRoomForModel` and `FolderUnusable`.
     """
     target = folder / model.name
     if target.exists():
@@ -121,10 +146,18 @@ def download(
 
 
 class _Download:
-    """One file on its way into an open and locked `.part`; beside it a note of what that is a part of, for whoever goes on."""
+    """One file on its way into an open and locked `.part`; beside it a note of what that is a part of,
+    for whoever goes on.
+    """
 
     def __init__(self, model: ModelFile, target: Path, url: str, descriptor: int, progress: Progress) -> None:
-        self.model, self.target, self.url, self.descriptor, self.progress = model, target, url, descriptor, progress
+        self.model, self.target, self.url, self.descriptor, self.progress = (
+            model,
+            target,
+            url,
+            descriptor,
+            progress,
+        )
         self.part = _part_of(target)
         self.note = self.part.with_name(f"{self.part.name}.json")
 
@@ -153,7 +186,9 @@ class _Download:
                 raise DownloadFailed(self.model.name, self.url, str(error)) from error
             except Passing as error:
                 if attempt == patience.attempts:
-                    raise DownloadFailed(self.model.name, self.url, f"{error}, {counted(attempt, 'attempt')}") from error
+                    raise DownloadFailed(
+                        self.model.name, self.url, f"{error}, {counted(attempt, 'attempt')}"
+                    ) from error
                 time.sleep(patience.backoff_s * 2 ** (attempt - 1))
         raise ValueError(f"{patience.attempts} attempts are none")
 
@@ -240,9 +275,11 @@ def _own_faults(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _held(part: Path) -> Iterator[int]:
-    """A descriptor of `part`, which is made if need be, locked until the kernel sees it closed, however its holder ends.
+    """A descriptor of `part`, which is made if need be, locked until the kernel sees it closed, however its
+    holder ends.
 
-    The holder before may have renamed or removed the file while this process waited: then it takes the one there is now.
+    The holder before may have renamed or removed the file while this process waited: then it takes the one
+    there is now.
     """
     while True:
         with _own_faults(part):

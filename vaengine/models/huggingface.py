@@ -10,7 +10,7 @@ from typing import Final
 from actors.model_files import offline
 from schemas.settings.models import Hearing, HubModel
 from vaengine.models import catalogue, wheels
-from vaengine.models.weights import Standing, packaged_standing
+from vaengine.models.weights import ModelStatus, packaged_status
 
 PUBLIC: Final = "https://huggingface.co"
 TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -18,7 +18,8 @@ TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """The hub as this machine sees it: `folders` are looked through before its cache; with a token models behind terms may come too.
+    """The hub as this machine sees it: `folders` are looked through before its cache; with a token models
+    behind terms may come too.
 
     `forbidden_by` names the variable that forbids asking it.
     """
@@ -43,7 +44,9 @@ class Hub:
         return self.forbidden_by is not None
 
     def find(self, name: str, task: Hearing) -> Path | None:
-        """The folder of a model that is here: in a folder of models, in the hub's cache, or in an installed package."""
+        """The folder of a model that is here: in a folder of models, in the hub's cache, or in an
+        installed package.
+        """
         known = catalogue.HUB_MODELS.get(name)
         return self._in_folders(name, task) or (wheels.found(known) if known else None)
 
@@ -58,7 +61,7 @@ class Hub:
 
         return fetched(name, kind=task, folders=self.folders, forbidden=self.forbidden_by)
 
-    def standing(self, model: HubModel) -> Standing:
+    def standing(self, model: HubModel) -> ModelStatus:
         """Whether a model is here; only what is in a package is held to a published digest."""
         path = self._in_folders(model.name, model.task)
-        return Standing(model, path, "first use") if path else packaged_standing(model)
+        return ModelStatus(model, path, "first use") if path else packaged_status(model)

@@ -1,4 +1,6 @@
-"""What `vaengine models` shows and does: every model that a preset may need, how it stands with it, and fetching what is not here."""
+"""What `vaengine models` shows and does: every model that a preset may need, how it stands with it, and
+fetching what is not here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from vaengine.console.units import size, timestamp
 from vaengine.models import catalogue, weights, wheels
 from vaengine.models.download import Progress, Source, obtain
 from vaengine.models.huggingface import Hub
-from vaengine.models.weights import Standing, standing
+from vaengine.models.weights import ModelStatus, model_status
 
 COLOURS: Final = {"ok": "green", "first use": "yellow", "wrong digest": "red", "damaged": "red"}
 
@@ -34,31 +36,45 @@ class Pulled:
     error: str = ""
 
     def __str__(self) -> str:
-        return f"{self.outcome:<7}  {self.model.name}  {self.path}" if self.path else f"failed   {self.model.name}: {self.error}"
+        return (
+            f"{self.outcome:<7}  {self.model.name}  {self.path}"
+            if self.path
+            else f"failed   {self.model.name}: {self.error}"
+        )
 
 
-def standings(folders: Sequence[Path], hub: Hub) -> list[Standing]:
+def model_statuses(folders: Sequence[Path], hub: Hub) -> list[ModelStatus]:
     """Every model of the catalogue, as the first folder that has it holds it."""
-    files = [standing(model, folders) for model in catalogue.files()]
+    files = [model_status(model, folders) for model in catalogue.files()]
     return [*files, *(hub.standing(model) for model in catalogue.HUB_MODELS.values())]
 
 
-def copies(folders: Sequence[Path]) -> list[Standing]:
+def copies(folders: Sequence[Path]) -> list[ModelStatus]:
     """Every file of the catalogue that is in any of the folders or in a package, each copy by itself."""
-    every = (standing(model, (folder,)) for folder in folders for model in catalogue.files())
-    return list({found.path: found for found in every if found.path}.values())  # what is in a package is no folder's own
+    every = (model_status(model, (folder,)) for folder in folders for model in catalogue.files())
+    return list(
+        {found.path: found for found in every if found.path}.values()
+    )  # what is in a package is no folder's own
 
 
-def pull(models: Iterable[Model], folders: Sequence[Path], source: Source, hub: Hub, showing: Showing) -> Iterator[Pulled]:
+def pull(
+    models: Iterable[Model], folders: Sequence[Path], source: Source, hub: Hub, showing: Showing
+) -> Iterator[Pulled]:
     """Fetch what is nowhere here, one after the other; one that fails does not keep the others back.
 
     Files go into the first folder, models of the hub into its cache.
     """
     for model in models:
-        there = weights.find(model, folders) if isinstance(model, ModelFile) else hub.find(model.name, model.task)
+        there = (
+            weights.find(model, folders) if isinstance(model, ModelFile) else hub.find(model.name, model.task)
+        )
         try:
             with showing(model) as progress:
-                path = obtain(model, folders, source, progress) if isinstance(model, ModelFile) else there or _fetched(model, hub, progress)
+                path = (
+                    obtain(model, folders, source, progress)
+                    if isinstance(model, ModelFile)
+                    else there or _fetched(model, hub, progress)
+                )
         except VaengineError as error:
             yield Pulled(model, "failed", error=str(error))
         else:
@@ -70,17 +86,25 @@ def _fetched(model: HubModel, hub: Hub, progress: Progress) -> Path:
     return hub.obtain(model.name, model.task)
 
 
-def table(found: Iterable[Standing]) -> Table:
+def table(found: Iterable[ModelStatus]) -> Table:
     """Models as a person reads them; `preset` names who loads them, and for what."""
     shown = list(found)
     rows = (
-        (each.state, each.model.name, _uses(each.model), size(each.model.size_bytes), each.model.licence, _where(each)) for each in shown
+        (
+            each.state,
+            each.model.name,
+            _uses(each.model),
+            size(each.model.size_bytes),
+            each.model.licence,
+            _where(each),
+        )
+        for each in shown
     )
     titles = ("state", "model", "preset", "size", "licence", "where")
     return Table(titles, tuple(rows), tuple(COLOURS.get(each.state, "") for each in shown))
 
 
-def _where(found: Standing) -> str:
+def _where(found: ModelStatus) -> str:
     """Where a model is; where it is not, how a package brings it, or why that in a package is not used."""
     if found.path is None:
         return found.detail or (f"comes with {wheels.CURE}" if found.model.packaged else "")
@@ -94,12 +118,20 @@ def _uses(model: Model) -> str:
 
 def footnote(folders: Sequence[Path], source: Source) -> str:
     """Where models are looked for and come from."""
-    origin = f"nothing is fetched: {source.forbidden_by}" if source.offline else f"fetched from {source.mirror}" if source.mirror else ""
+    origin = (
+        f"nothing is fetched: {source.forbidden_by}"
+        if source.offline
+        else f"fetched from {source.mirror}"
+        if source.mirror
+        else ""
+    )
     places = ", then ".join(map(str, folders))
-    return "; ".join(filter(None, [f"looked for in {places}, in the hub's cache, and in installed packages", origin]))
+    return "; ".join(
+        filter(None, [f"looked for in {places}, in the hub's cache, and in installed packages", origin])
+    )
 
 
-def standing_events(found: Sequence[Standing]) -> Iterator[dict[str, Any]]:
+def model_events(found: Sequence[ModelStatus]) -> Iterator[dict[str, Any]]:
     """Models as JSON events, the counts by state last."""
     now = timestamp()
     for each in found:
@@ -120,7 +152,14 @@ def standing_events(found: Sequence[Standing]) -> Iterator[dict[str, Any]]:
 def pulled_event(pulled: Pulled) -> dict[str, Any]:
     """One fetched model as a JSON event."""
     path = str(pulled.path) if pulled.path else None
-    return {"event": "model", "time": timestamp(), **_facts(pulled.model), "outcome": pulled.outcome, "path": path, "error": pulled.error}
+    return {
+        "event": "model",
+        "time": timestamp(),
+        **_facts(pulled.model),
+        "outcome": pulled.outcome,
+        "path": path,
+        "error": pulled.error,
+    }
 
 
 def pull_report(every: Iterable[Pulled]) -> dict[str, Any]:
@@ -131,7 +170,11 @@ def pull_report(every: Iterable[Pulled]) -> dict[str, Any]:
 
 
 def _facts(model: Model) -> dict[str, Any]:
-    source = {"sha256": model.sha256, "url": model.url} if isinstance(model, ModelFile) else {"sha256": model.held_to, "url": None}
+    source = (
+        {"sha256": model.sha256, "url": model.url}
+        if isinstance(model, ModelFile)
+        else {"sha256": model.held_to, "url": None}
+    )
     return {
         "file": model.name,
         "presets": list(catalogue.presets_of(model)),
@@ -146,7 +189,8 @@ def _facts(model: Model) -> dict[str, Any]:
 
 @contextmanager
 def shown(model: Model) -> Iterator[Progress]:
-    """Progress of one model on standard error: a bar that goes when it is done on a terminal, one line elsewhere.
+    """Progress of one model on standard error: a bar that goes when it is done on a terminal, one line
+    elsewhere.
 
     The hub's library does not say how far it is, so its models have a line everywhere.
     """
@@ -159,7 +203,12 @@ def shown(model: Model) -> Iterator[Progress]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn(model.name, markup=False), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
+    columns = (
+        TextColumn(model.name, markup=False),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
         task = bar.add_task(model.name, total=model.size_bytes, visible=False)
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
@@ -172,6 +221,9 @@ def _line(model: Model) -> Progress:
         if not told:
             told.append(done)
             about = "" if isinstance(model, ModelFile) else "about "
-            say(f"fetching {model.name}, {about}{size(total)}" + (f", {size(done)} of it here already" if done else ""))
+            say(
+                f"fetching {model.name}, {about}{size(total)}"
+                + (f", {size(done)} of it here already" if done else "")
+            )
 
     return progress

@@ -1,4 +1,6 @@
-"""One attempt to get a file, or the rest of one, over HTTP: proxies and certificates as the environment says."""
+"""One attempt to get a file, or the rest of one, over HTTP: proxies and certificates as the environment
+says.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the beginning of a file belongs to: `validator` is its ETag or date, empty where the server gives none; `total` is in bytes."""
+    """What the beginning of a file belongs to: `validator` is its ETag or date, empty where the server
+    gives none; `total` is in bytes.
+    """
 
     url: str
     validator: str
@@ -39,7 +43,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`at` is the offset of the first byte that `read` gives, None where the rest cannot be had; `total` bytes is None if untold."""
+    """`at` is the offset of the first byte that `read` gives, None where the rest cannot be had; `total`
+    bytes is None if untold.
+    """
 
     url: str
     at: int | None
@@ -50,9 +56,11 @@ class Answer:
 
 @contextmanager
 def asked(url: str, part: Part | None, have: int, timeout_s: float) -> Iterator[Answer]:
-    """Ask for a file, or for its rest where `have` bytes of `part` are here; raises `Passing` and `Refused`, and so does `read`.
+    """Ask for a file, or for its rest where `have` bytes of `part` are here; raises `Passing` and `Refused`,
+    and so does `read`.
 
-    The rest is only asked for together with the validator (RFC 9110, 13.1.5), and only believed if the server says which rest it is.
+    The rest is only asked for together with the validator (RFC 9110, 13.1.5), and only believed if the server
+    says which rest it is.
     """
     request = urllib.request.Request(url, headers={"User-Agent": "vaengine", **resumption(part, url, have)})
     with _opened(request, timeout_s) as response:
@@ -63,23 +71,31 @@ def asked(url: str, part: Part | None, have: int, timeout_s: float) -> Iterator[
 
 
 def resumption(part: Part | None, url: str, have: int) -> dict[str, str]:
-    """Headers that ask for the rest of the same file; without a validator it could be another one, so then none."""
+    """Headers that ask for the rest of the same file; without a validator it could be another one, so
+    then none.
+    """
     if part is None or part.url != url or not part.validator or not have:
         return {}
     return {"Range": f"bytes={have}-", "If-Range": part.validator}
 
 
-def _opened(request: urllib.request.Request, timeout_s: float) -> http.client.HTTPResponse | urllib.error.HTTPError:
+def _opened(
+    request: urllib.request.Request, timeout_s: float
+) -> http.client.HTTPResponse | urllib.error.HTTPError:
     try:
         return urllib.request.build_opener().open(request, timeout=timeout_s)  # type: ignore[no-any-return]  # proxies as they are now
     except urllib.error.HTTPError as error:
         if error.code in OTHER_FILE:
             return error
         with error:
-            raise (Passing if error.code in PASSING else Refused)(f"HTTP {error.code} {error.reason}") from error
+            raise (Passing if error.code in PASSING else Refused)(
+                f"HTTP {error.code} {error.reason}"
+            ) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise (Refused if isinstance(reason, ssl.SSLCertVerificationError) else Passing)(_text(reason)) from error
+        raise (Refused if isinstance(reason, ssl.SSLCertVerificationError) else Passing)(
+            _text(reason)
+        ) from error
     except ValueError as error:
         raise Refused(str(error)) from error
 
@@ -91,11 +107,17 @@ def _piece(response: http.client.HTTPResponse | urllib.error.HTTPError) -> bytes
         raise Passing(_text(error)) from error
 
 
-def _offset(response: http.client.HTTPResponse | urllib.error.HTTPError, part: Part | None, have: int) -> int | None:
+def _offset(
+    response: http.client.HTTPResponse | urllib.error.HTTPError, part: Part | None, have: int
+) -> int | None:
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return None if response.status in OTHER_FILE else 0
     told = response.headers.get("Content-Range", "")
-    same = part is not None and _validator(response) in ("", part.validator) and told.endswith((f"/{part.total}", "/*"))
+    same = (
+        part is not None
+        and _validator(response) in ("", part.validator)
+        and told.endswith((f"/{part.total}", "/*"))
+    )
     return have if same and told.startswith(f"bytes {have}-") else None
 
 
@@ -110,7 +132,10 @@ def _text(fault: object) -> str:
 
 
 def reachable(url: str, seconds: float = 2.0, *, offline: bool = False) -> bool:
-    """Whether the host of `url`, or the proxy on the way to it, accepts a connection; nothing is sent. False at once when `offline`."""
+    """Whether the host of `url`, or the proxy on the way to it, accepts a connection; nothing is sent.
+
+    False at once when `offline`.
+    """
     if offline:
         return False
     answers: list[bool] = []

@@ -1,4 +1,6 @@
-"""Packs of face models: folders of ONNX files, found where InsightFace and its users keep them, or made from the publisher's archive."""
+"""Packs of face models: folders of ONNX files, found where InsightFace and its users keep them, or made
+from the publisher's archive.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ def check(folder: Path, model: ModelFile) -> str:
     """The digest of a folder that should be the pack `model`; raises `WrongDigest` and `DamagedWeights`."""
     missing = [name for name in model.members if not (folder / name).is_file()]
     if missing:
-        raise DamagedWeights(str(folder), f"{model.pack} has {', '.join(missing)} too (to use it as it is, name it by its path)")
+        raise DamagedWeights(
+            str(folder),
+            f"{model.pack} has {', '.join(missing)} too (to use it as it is, name it by its path)",
+        )
     found = pack_digest(folder)
     if found != model.held_to:
         raise WrongDigest(str(folder), found, str(model.held_to))
@@ -40,8 +45,8 @@ def check(folder: Path, model: ModelFile) -> str:
 def unpacked(archive: Path, model: ModelFile, target: Path) -> Path:
     """`target` with the models of a fetched archive in it, there as a whole or not at all.
 
-    Of the archive only what the catalogue names is looked at, whatever folder of it that is in. Raises `DamagedWeights`, `WrongDigest`, and
-    `OSError` where it cannot be written.
+    Of the archive only what the catalogue names is looked at, whatever folder of it that is in. Raises
+    `DamagedWeights`, `WrongDigest`, and `OSError` where it cannot be written.
     """
     from actors.atomic_files import sync_folder
 
@@ -64,7 +69,9 @@ def _unpack(archive: Path, model: ModelFile, folder: Path) -> None:
                 if name in model.members and not entry.is_dir() and entry.file_size <= MEMBER_LIMIT:
                     _copy(opened, entry, folder / name)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DamagedWeights(str(archive), f"it is no whole archive ({' '.join(str(error).split())})") from error
+        raise DamagedWeights(
+            str(archive), f"it is no whole archive ({' '.join(str(error).split())})"
+        ) from error
 
 
 def _copy(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:

@@ -1,4 +1,6 @@
-"""Models that a store's results were made with, found again: a store has a model's name and digest, its runs where it was."""
+"""Models that a store's results were made with, found again: a store has a model's name and digest, its
+runs where it was.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,12 @@ DIGEST_DIGITS: Final = 12
 
 
 def file_again(key: str, model: Mapping[str, Any], runs: Sequence[Run], folders: Sequence[Path]) -> str:
-    """The value of `key` (`person.weights`, `face.pack` or `audio.model`) for a model of this `file` name and `sha256`.
+    """The value of `key` (`person.weights`, `face.pack` or `audio.model`) for a model of this `file` name and
+    `sha256`.
 
-    Looked for where earlier runs had it, then in the folders of models and the working folder, under its name first. A name of the
-    catalogue or the hub, which can be fetched, stays a name. Raises `ModelError` that says which file is missing.
+    Looked for where earlier runs had it, then in the folders of models and the working folder, under its name
+    first. A name of the catalogue or the hub, which can be fetched, stays a name. Raises `ModelError` that
+    says which file is missing.
     """
     name, digest = str(model["file"]), model.get("sha256")
     same = _DIGESTS[key]
@@ -33,23 +37,32 @@ def file_again(key: str, model: Mapping[str, Any], runs: Sequence[Run], folders:
     looked = ", ".join(str(folder) for folder in folders)
     raise ModelError(
         f"{key}={name}",
-        f"the model with which these results were made (sha256 {str(digest)[:DIGEST_DIGITS]}...) is neither where it was nor in {looked}:"
+        f"the model with which these results were made (sha256 {str(digest)[:DIGEST_DIGITS]}...) is neither "
+        f"where it was nor in {looked}:"
         f" put it back, or say where it is with --set {key}=PATH",
     )
 
 
 def name_again(key: str, name: str, runs: Sequence[Run]) -> str:
-    """The full name that an earlier run gave, of which a configuration has the last part: such as `pyannote/...`."""
+    """The full name that an earlier run gave, of which a configuration has the last part: such as
+    `pyannote/...`.
+    """
     return next((value for value in _values(key, runs) if model_name(value) == name), name)
 
 
 def _places(key: str, name: str, runs: Sequence[Run], folders: Sequence[Path]) -> Iterator[Path]:
-    yield from (Path(value) for value in _values(key, runs) if Path(value).is_absolute() and model_name(value) == model_name(name))
+    yield from (
+        Path(value)
+        for value in _values(key, runs)
+        if Path(value).is_absolute() and model_name(value) == model_name(name)
+    )
     yield from (folder / name for folder in (*folders, Path.cwd()))
     if key == "face.pack" and (pack := packs.find(name, folders)):
         yield pack
     for folder in folders:  # under another name
-        yield from sorted(path for path in folder.glob("*") if path.suffix == Path(name).suffix and path.name != name)
+        yield from sorted(
+            path for path in folder.glob("*") if path.suffix == Path(name).suffix and path.name != name
+        )
 
 
 def _values(key: str, runs: Sequence[Run]) -> list[str]:

@@ -1,4 +1,6 @@
-"""What a model file was trained for, read without running anything in it: names in a pickle are listed, never looked up."""
+"""What a model file was trained for, read without running anything in it: names in a pickle are listed,
+never looked up.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,16 @@ MISTAKEN: Final = {
 def task_of(path: Path) -> Task:
     """`detect` or `pose`: what the model in a file or an OpenVINO folder does.
 
-    Raises `DamagedWeights` for what cannot be read and `UnsuitableWeights` for a model that does something else, or does not say what.
+    Raises `DamagedWeights` for what cannot be read and `UnsuitableWeights` for a model that does something
+    else, or does not say what.
     """
     if path.is_dir():
         return _openvino_task(path)
     readers = {".pt": _torch_task, ".pth": _torch_task, ".onnx": _onnx_task}
     if path.suffix.lower() not in readers:
-        raise UnsuitableWeights(str(path), "only .pt, .onnx and *_openvino_model say what they were trained for")
+        raise UnsuitableWeights(
+            str(path), "only .pt, .onnx and *_openvino_model say what they were trained for"
+        )
     _refuse_mistaken(path)
     return readers[path.suffix.lower()](path)
 
@@ -77,7 +82,8 @@ def _pickle_in(path: Path) -> bytes:
 
 
 def global_names(pickled: bytes) -> Iterator[tuple[str, str]]:
-    """(module, name) of everything that unpickling would look up; nothing is looked up. Raises `ValueError` for what is no pickle.
+    """(module, name) of everything that unpickling would look up; nothing is looked up. Raises `ValueError`
+    for what is no pickle.
 
     Protocols up to 3 write both into one opcode; later ones push two strings, which may come from the memo.
     """
@@ -130,4 +136,6 @@ def _named_task(path: Path, named: object) -> Task:
     for task in TASKS.values():
         if task == named:
             return task
-    raise UnsuitableWeights(str(path), f"its task is {named!r}" if named else "it does not say what it was trained for")
+    raise UnsuitableWeights(
+        str(path), f"its task is {named!r}" if named else "it does not say what it was trained for"
+    )

@@ -1,6 +1,7 @@
 """Where model files are, whether they are what they are named, and which of them may be loaded at all.
 
-A `.pt` file is a pickle: loading it runs whatever code it names. So only files whose digest the catalogue knows are loaded unasked.
+A `.pt` file is a pickle: loading it runs whatever code it names. So only files whose digest the catalogue
+knows are loaded unasked.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ NOT_PICKLES: Final = (".onnx", ".safetensors")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ModelStatus:
     """How it stands with one model; `path` is None where it is not here, `detail` says what is wrong with it.
 
-    `package` is the installed package that it was found in, with its version; empty where it lies in a folder.
+    `package` is the installed package that it was found in, with its version; empty where it lies in a
+    folder.
     """
 
     model: ModelFile | HubModel
@@ -45,7 +47,9 @@ class Standing:
 
 
 def find(model: ModelFile, folders: Sequence[Path]) -> Path | None:
-    """The first file of that name in the folders, or folder of that pack, right or wrong; else the right one of a package, else None."""
+    """The first file of that name in the folders, or folder of that pack, right or wrong; else the right
+    one of a package, else None.
+    """
     return in_folders(model, folders) or wheels.found(model)
 
 
@@ -70,37 +74,45 @@ def check(path: Path, model: ModelFile) -> str:
     return found
 
 
-def standing(model: ModelFile, folders: Sequence[Path]) -> Standing:
+def model_status(model: ModelFile, folders: Sequence[Path]) -> ModelStatus:
     """Whether a model is in one of the folders, or else in a package, and sound."""
     path = in_folders(model, folders)
     if path is None:
-        return packaged_standing(model)
+        return packaged_status(model)
     try:
         check(path, model)
     except WrongDigest as error:
-        return Standing(model, path, "wrong digest", str(error))
+        return ModelStatus(model, path, "wrong digest", str(error))
     except ModelError as error:
-        return Standing(model, path, "damaged", str(error))
-    return Standing(model, path, "ok" if model.sha256 else "first use")
+        return ModelStatus(model, path, "damaged", str(error))
+    return ModelStatus(model, path, "ok" if model.sha256 else "first use")
 
 
-def packaged_standing(model: ModelFile | HubModel) -> Standing:
-    """Whether a model is in an installed package, and the published one: any other is as good as none, and is said to be there."""
+def packaged_status(model: ModelFile | HubModel) -> ModelStatus:
+    """Whether a model is in an installed package, and the published one: any other is as good as none,
+    and is said to be there.
+    """
     copy = wheels.copy_of(model)
     if copy is None or copy.fault:
-        return Standing(model, None, "not here", copy.fault if copy else "")
-    return Standing(model, copy.path, "ok", package=copy.package)
+        return ModelStatus(model, None, "not here", copy.fault if copy else "")
+    return ModelStatus(model, copy.path, "ok", package=copy.package)
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether loading a file may run code in it: everything does but the formats that are known to hold numbers only."""
+    """Whether loading a file may run code in it: everything does but the formats that are known to hold
+    numbers only.
+    """
     return not (path.is_dir() or path.suffix.lower() in NOT_PICKLES)
 
 
-def refuse_unknown_pickle(path: Path, *, allow_pickle: bool = False, catalogue: Iterable[ModelFile] = tuple(MODELS.values())) -> None:
-    """Raises `UnsafePickle` for a pickle that is neither in the catalogue nor one of its files that was recorded on first use.
+def refuse_unknown_pickle(
+    path: Path, *, allow_pickle: bool = False, catalogue: Iterable[ModelFile] = tuple(MODELS.values())
+) -> None:
+    """Raises `UnsafePickle` for a pickle that is neither in the catalogue nor one of its files that was
+    recorded on first use.
 
-    Records of files that the catalogue does not name, or knows the digest of, count for nothing: a folder cannot vouch for itself.
+    Records of files that the catalogue does not name, or knows the digest of, count for nothing: a folder
+    cannot vouch for itself.
     """
     if allow_pickle or not is_pickle(path):
         return
@@ -111,12 +123,16 @@ def refuse_unknown_pickle(path: Path, *, allow_pickle: bool = False, catalogue: 
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """Digests of the files in a folder that were trusted on first use, by name; raises `DamagedWeights` if they cannot be read."""
+    """Digests of the files in a folder that were trusted on first use, by name; raises `DamagedWeights`
+    if they cannot be read.
+    """
     return {name: str(entry["sha256"]) for name, entry in _records(folder).items()}
 
 
 def record(folder: Path, model: ModelFile, digest: str, url: str) -> None:
-    """Remember what was fetched for a model without a published digest, so that it is held to it from now on."""
+    """Remember what was fetched for a model without a published digest, so that it is held to it from now
+    on.
+    """
     from actors.atomic_files import write_atomic
     from vaengine.console.units import timestamp
 
@@ -132,8 +148,12 @@ def _records(folder: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise DamagedWeights(str(path), f"digests recorded on first use cannot be read from it ({error})") from error
-    if not isinstance(entries, dict) or not all(isinstance(entry, dict) and "sha256" in entry for entry in entries.values()):
+        raise DamagedWeights(
+            str(path), f"digests recorded on first use cannot be read from it ({error})"
+        ) from error
+    if not isinstance(entries, dict) or not all(
+        isinstance(entry, dict) and "sha256" in entry for entry in entries.values()
+    ):
         raise DamagedWeights(str(path), "it should hold a sha256 for each file name")
     return entries
 

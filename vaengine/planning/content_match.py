@@ -7,24 +7,29 @@ from dataclasses import dataclass, replace
 
 from schemas.media.video import Video, video_id_for
 from schemas.storage.backend import StorageBackend
-from vaengine.planning.probing import Probed, is_unchanged
+from vaengine.planning.probing import ProbedVideo, is_unchanged
 
 
 @dataclass(frozen=True, slots=True)
-class Identified:
-    """Probed files under their final ids: `fresh` are videos that the run has not met yet, `copies` further paths of some that it has."""
-
-    fresh: tuple[Probed, ...]
-    copies: tuple[Probed, ...]
-
-
-def identified(probed: Sequence[Probed], taken: Mapping[str, str], known: Mapping[str, str], met: Mapping[str, str]) -> Identified:
-    """Pure: `taken` is the fingerprint of each id that is given away, `known` the id of each content that the store has under another name,
-    `met` the fingerprint of each id that the run has met.
-
-    A file that cannot be read keeps its own id, whatever else has its content: each such file has a failure of its own.
+class IdentifiedVideo:
+    """Probed files under their final ids: `fresh` are videos that the run has not met yet, `copies`
+    further paths of some that it has.
     """
-    fresh: dict[str, Probed] = {}
+
+    fresh: tuple[ProbedVideo, ...]
+    copies: tuple[ProbedVideo, ...]
+
+
+def identified(
+    probed: Sequence[ProbedVideo], taken: Mapping[str, str], known: Mapping[str, str], met: Mapping[str, str]
+) -> IdentifiedVideo:
+    """Pure: `taken` is the fingerprint of each id that is given away, `known` the id of each content that the
+    store has under another name, `met` the fingerprint of each id that the run has met.
+
+    A file that cannot be read keeps its own id, whatever else has its content: each such file has a failure
+    of its own.
+    """
+    fresh: dict[str, ProbedVideo] = {}
     taken, copies = dict(taken), []
     here: dict[str, str] = {}
     for found in probed:
@@ -36,11 +41,15 @@ def identified(probed: Sequence[Probed], taken: Mapping[str, str], known: Mappin
         fresh[one.video_id] = one
         if one.video:
             here[one.fingerprint] = one.video_id
-    return Identified(tuple(fresh.values()), tuple(copies))
+    return IdentifiedVideo(tuple(fresh.values()), tuple(copies))
 
 
-def _final_id(one: Probed, taken: Mapping[str, str], known: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """Its own where that is this content's; else that of the same content; else a new one, of 16 digits where 8 are another content's."""
+def _final_id(
+    one: ProbedVideo, taken: Mapping[str, str], known: Mapping[str, str], here: Mapping[str, str]
+) -> str:
+    """Its own where that is this content's; else that of the same content; else a new one, of 16 digits
+    where 8 are another content's.
+    """
     if taken.get(one.video_id) == one.fingerprint:
         return one.video_id
     if one.video and (same := known.get(one.fingerprint) or here.get(one.fingerprint)):
@@ -48,13 +57,15 @@ def _final_id(one: Probed, taken: Mapping[str, str], known: Mapping[str, str], h
     return one.video_id if one.video_id not in taken else video_id_for(one.path, one.fingerprint, digits=16)
 
 
-def _as(one: Probed, video_id: str) -> Probed:
+def _as(one: ProbedVideo, video_id: str) -> ProbedVideo:
     if video_id == one.video_id:
         return one
     return replace(one, video_id=video_id, video=replace(one.video, video_id=video_id) if one.video else None)
 
 
-def identified_in(store: StorageBackend | None, probed: Sequence[Probed], met: Mapping[str, str]) -> Identified:
+def identified_in(
+    store: StorageBackend | None, probed: Sequence[ProbedVideo], met: Mapping[str, str]
+) -> IdentifiedVideo:
     """The same with what a store knows; None where there is none yet."""
     stored = store.fingerprints([one.video_id for one in probed]) if store else {}
     taken = {**stored, **met}
@@ -63,7 +74,9 @@ def identified_in(store: StorageBackend | None, probed: Sequence[Probed], met: M
 
 
 def known_contents(store: StorageBackend, fingerprints: Sequence[str]) -> dict[str, str]:
-    """The id of each content that the store has; of several ids, such as an older version gave, the one with the most results."""
+    """The id of each content that the store has; of several ids, such as an older version gave, the one
+    with the most results.
+    """
     found = store.ids_by_content(fingerprints)
     several = [video_id for ids in found.values() if len(ids) > 1 for video_id in ids]
     results = [key.video_id for key in store.completed_of(several)] if several else []
@@ -71,7 +84,8 @@ def known_contents(store: StorageBackend, fingerprints: Sequence[str]) -> dict[s
 
 
 def shown_paths(store: StorageBackend, found: Iterable[Video]) -> dict[str, Video]:
-    """Renamed videos whose file is still there under the name that the store shows, by id and under that name: the copy is a further path.
+    """Renamed videos whose file is still there under the name that the store shows, by id and under that
+    name: the copy is a further path.
 
     `found` are videos under the paths they were found under now.
     """

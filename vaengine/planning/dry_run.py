@@ -25,23 +25,26 @@ from schemas.media.video import Video
 from schemas.pipelines import FACE
 from schemas.settings.settings import PersonSettings, Settings
 from schemas.storage.backend import StorageBackend
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, Sampling, WorkKey
 from schemas.work.manifest import ManifestLine
 from vaengine.console.units import size
 from vaengine.models.catalogue import MODELS
 from vaengine.planning.page import Page
 from vaengine.planning.plan import blocks_of, chunks_of, demand_of
-from vaengine.planning.preflight import FirstLook, first_look
+from vaengine.planning.preflight import Preflight, preflight
 from vaengine.requests.output_folder import require_output_folder
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import PlanSummary, RunRequest
 
-# Core seconds on a 2-core virtual machine: 9.1 s of decoders over 0.8 gigapixels of three clips, their imports included, and 76 ms of the
+# Core seconds on a 2-core virtual machine: 9.1 s of decoders over 0.8 gigapixels of three clips, their
+# imports included, and 76 ms of the
 # people detector for 640 x 480. An order of magnitude, no promise.
 DECODE_S_PER_MEGAPIXEL = 0.011  # decode, conversion and scene score of one native frame
 HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized picture
-YOLO_S_PER_MEGAPIXEL = 0.04  # and for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
+YOLO_S_PER_MEGAPIXEL = (
+    0.04  # and for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
+)
 CASCADE_S_PER_MEGAPIXEL = 0.15  # at a guess
 CENTERFACE_S_PER_MEGAPIXEL = 0.6
 SCRFD_S_PER_MEGAPIXEL = 0.06  # SCRFD-500M; larger packs take more
@@ -52,12 +55,14 @@ BYTES_PER_FRAME = 16  # manifest payload
 BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per sampled frame
 
 
-def forecast(request: RunRequest) -> PlanSummary:
+def dry_run(request: RunRequest) -> PlanSummary:
     """The plan of a run as figures; an infeasible one says why."""
-    with first_look(request, dry=True) as look:
+    with preflight(request, dry=True) as look:
         videos, keys, unreadable, would = _foreseen(request, look)
     chunks, blocks, skipped = _pending(request, videos, keys)
-    decode_s = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
+    decode_s = (
+        sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
+    )
     looks = _looks(chunks)
     sampled = sum(frames for _, frames, _ in looks)
     seen_s = sum(frames * _look_s(sampling, request.settings) for _, frames, sampling in looks)
@@ -89,7 +94,11 @@ def forecast(request: RunRequest) -> PlanSummary:
 
 def _looks(chunks: Sequence[ChunkSpec]) -> list[tuple[str, int, Sampling]]:
     """For each chunk and model how many pictures it sees, and how."""
-    return [(sampling.pipeline, _sampled_frames(chunk, sampling), sampling) for chunk in chunks for sampling in chunk.samplings]
+    return [
+        (sampling.pipeline, _sampled_frames(chunk, sampling), sampling)
+        for chunk in chunks
+        for sampling in chunk.samplings
+    ]
 
 
 def _disk_bytes(request: RunRequest, chunks: Sequence[ChunkSpec]) -> int:
@@ -98,7 +107,9 @@ def _disk_bytes(request: RunRequest, chunks: Sequence[ChunkSpec]) -> int:
     return sum(chunk.frame_count for chunk in chunks) * BYTES_PER_FRAME + boxes
 
 
-def _foreseen(request: RunRequest, look: FirstLook) -> tuple[dict[str, Video], dict[str, Sequence[WorkKey]], list[str], Replacement]:
+def _foreseen(
+    request: RunRequest, look: Preflight
+) -> tuple[dict[str, Video], dict[str, Sequence[WorkKey]], list[str], Replacement]:
     """Every video by its id, what is wanted of each, what cannot be read, and what would be replaced."""
     videos: dict[str, Video] = {}
     keys: dict[str, Sequence[WorkKey]] = {}
@@ -117,12 +128,12 @@ def _foreseen(request: RunRequest, look: FirstLook) -> tuple[dict[str, Video], d
 
 def _pending(
     request: RunRequest, videos: Mapping[str, Video], keys: Mapping[str, Sequence[WorkKey]]
-) -> tuple[list[ChunkSpec], list[SoundBlock], int]:
+) -> tuple[list[ChunkSpec], list[AudioBlock], int]:
     """Chunks and blocks still to do, and how many videos are complete."""
     every = [key for video_keys in keys.values() for key in video_keys]
     complete, manifest = _stored(request.store_url, every)
     chunks: list[ChunkSpec] = []
-    blocks: list[SoundBlock] = []
+    blocks: list[AudioBlock] = []
     skipped = 0
     for video_id, video in videos.items():
         wanted = {key: manifest.get(key, []) for key in keys[video_id] if key not in complete}
@@ -144,7 +155,9 @@ def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, 
 
 
 def _look_s(sampling: Sampling, settings: Settings) -> float:
-    """Core seconds for one picture as the detector sees it; YOLO models and SCRFD have small ones enlarged."""
+    """Core seconds for one picture as the detector sees it; YOLO models and SCRFD have small ones
+    enlarged.
+    """
     face, person, longer = settings.face, settings.person, max(sampling.width, sampling.height)
     megapixels = sampling.width * sampling.height / 1e6
     if sampling.pipeline == FACE:
@@ -152,11 +165,17 @@ def _look_s(sampling: Sampling, settings: Settings) -> float:
             return megapixels * CASCADE_S_PER_MEGAPIXEL
         cost = CENTERFACE_S_PER_MEGAPIXEL if face.detector == "centerface" else SCRFD_S_PER_MEGAPIXEL
         return megapixels * (face.detect_pixels / longer) ** 2 * cost
-    return megapixels * (1.0 if person.detector == "hog" else person.input_pixels / longer) ** 2 * _model_cost(person)
+    return (
+        megapixels
+        * (1.0 if person.detector == "hog" else person.input_pixels / longer) ** 2
+        * _model_cost(person)
+    )
 
 
 def _hearing_cost(settings: Settings) -> float:
-    """Core seconds for a second of sound; what Whisper takes depends on the model more than on anything else."""
+    """Core seconds for a second of sound; what Whisper takes depends on the model more than on anything
+    else.
+    """
     return VOICE_S_PER_S + (WHISPER_S_PER_S if settings.audio.model else 0.0)
 
 
@@ -165,7 +184,11 @@ def _model_cost(person: PersonSettings) -> float:
     if person.detector == "hog" or person.weights is None:
         return HOG_S_PER_MEGAPIXEL
     known, path = MODELS.get(person.weights), Path(person.weights)
-    size_bytes = known.size_bytes if known else sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
+    size_bytes = (
+        known.size_bytes
+        if known
+        else sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
+    )
     return size_bytes / 1e6 * YOLO_S_PER_MEGAPIXEL
 
 
@@ -206,10 +229,12 @@ def _too_little_room(out: Path, disk_bytes: int) -> str | None:
 
 
 def require_room(request: RunRequest) -> None:
-    """Raises `NoRoom` where a dry run would tell that the disk is too full; only a disk with little room costs that look into the files."""
+    """Raises `NoRoom` where a dry run would tell that the disk is too full; only a disk with little room
+    costs that look into the files.
+    """
     if free_bytes(request.out) >= AMPLE_BYTES:
         return
-    with first_look(request, dry=True) as look:
+    with preflight(request, dry=True) as look:
         videos, keys, _, _ = _foreseen(request, look)
     chunks, _, _ = _pending(request, videos, keys)
     if reason := _too_little_room(request.out, _disk_bytes(request, chunks)):

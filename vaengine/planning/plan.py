@@ -15,7 +15,7 @@ from schemas.media.audio import BLOCK_SAMPLES, BLOCK_SECONDS
 from schemas.media.video import Video
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE, SEEING
 from schemas.settings.settings import PersonSettings, Settings, config_hash
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, Sampling, WorkKey
 from schemas.work.manifest import ManifestLine
 
@@ -23,7 +23,7 @@ DEFAULTS: Final = Settings()
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class FrameRange:
     """Frames `[first, stop)` of a video that the same pipelines still need."""
 
     first: int
@@ -42,14 +42,23 @@ class WorkItem:
         return sum(chunk.duration_s for chunk in self.chunks)
 
 
-def work_keys(video_id: str, pipelines: Sequence[str], settings: Settings, *, faces: Settings | None = None) -> tuple[WorkKey, ...]:
-    """One key per pipeline, sorted by name; `faces` are the settings of face_analysis where this video has others for it."""
+def work_keys(
+    video_id: str, pipelines: Sequence[str], settings: Settings, *, faces: Settings | None = None
+) -> tuple[WorkKey, ...]:
+    """One key per pipeline, sorted by name; `faces` are the settings of face_analysis where this video
+    has others for it.
+    """
     of = {FACE: faces or settings}
-    return tuple(WorkKey(video_id, pipeline, config_hash(of.get(pipeline, settings), pipeline)) for pipeline in sorted(pipelines))
+    return tuple(
+        WorkKey(video_id, pipeline, config_hash(of.get(pipeline, settings), pipeline))
+        for pipeline in sorted(pipelines)
+    )
 
 
 def sampling_for(video: Video, pipeline: str, settings: Settings) -> Sampling:
-    """Sampling rate, tensor size and filter: the displayed picture, its longer side at most `input_pixels`, never enlarged."""
+    """Sampling rate, tensor size and filter: the displayed picture, its longer side at most
+    `input_pixels`, never enlarged.
+    """
     own = settings.face if pipeline == FACE else settings.person
     scale = min(1.0, own.input_pixels / max(video.width, video.height))
     width, height = (max(1, round(side * scale)) for side in (video.width, video.height))
@@ -57,21 +66,26 @@ def sampling_for(video: Video, pipeline: str, settings: Settings) -> Sampling:
     return Sampling(pipeline, fps, width, height, "area" if own.detector == "hog" else "linear")
 
 
-def missing(frames: int, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[Stretch]:
+def missing(frames: int, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[FrameRange]:
     """Stretches of `[0, frames)` that some key lacks, each with all the keys that lack it, in order.
 
     Every boundary of a committed chunk is kept, so a new chunk never overlaps an old one.
     """
     lines = [line for key_lines in committed.values() for line in key_lines]
-    borders = {0, frames, *(line.first_frame for line in lines), *(line.first_frame + line.frame_count for line in lines)}
+    borders = {
+        0,
+        frames,
+        *(line.first_frame for line in lines),
+        *(line.first_frame + line.frame_count for line in lines),
+    }
     ordered = sorted(border for border in borders if 0 <= border <= frames)
-    stretches: list[Stretch] = []
+    stretches: list[FrameRange] = []
     for first, stop in pairwise(ordered):
         keys = tuple(key for key in sorted(committed) if not _covered(committed[key], first))
         if keys and stretches and stretches[-1].stop == first and stretches[-1].keys == keys:
             stretches[-1] = replace(stretches[-1], stop=stop)
         elif keys:
-            stretches.append(Stretch(first, stop, keys))
+            stretches.append(FrameRange(first, stop, keys))
     return stretches
 
 
@@ -79,11 +93,12 @@ def _covered(lines: Sequence[ManifestLine], frame: int) -> bool:
     return any(line.first_frame <= frame < line.first_frame + line.frame_count for line in lines)
 
 
-def cut(video: Video, stretch: Stretch, chunk_s: float) -> list[tuple[int, int]]:
+def cut(video: Video, stretch: FrameRange, chunk_s: float) -> list[tuple[int, int]]:
     """`stretch` as frame ranges of about `chunk_s` seconds, cut at keyframes only.
 
-    A cut anywhere else makes the decoder start at a keyframe before it and throw frames away: 1.23x of the work at 64-frame cuts on GOPs of
-    48, 3.15x on a file with one keyframe. At keyframes it costs nothing, so a video without them is one streamed chunk.
+    A cut anywhere else makes the decoder start at a keyframe before it and throw frames away: 1.23x of the
+    work at 64-frame cuts on GOPs of 48, 3.15x on a file with one keyframe. At keyframes it costs nothing, so
+    a video without them is one streamed chunk.
     """
     if not video.index.exact:
         return [(0, len(video.index))]
@@ -98,12 +113,18 @@ def cut(video: Video, stretch: Stretch, chunk_s: float) -> list[tuple[int, int]]
 
 
 def every_frame(keys: Sequence[WorkKey], person: PersonSettings) -> bool:
-    """Whether each frame has to be decoded: for scenes, and for persons unless their tracks may cross cuts; faces want their own only."""
-    return not keys or any(key.pipeline not in SEEING or (key.pipeline == PERSON and person.reset_at_cuts) for key in keys)
+    """Whether each frame has to be decoded: for scenes, and for persons unless their tracks may cross
+    cuts; faces want their own only.
+    """
+    return not keys or any(
+        key.pipeline not in SEEING or (key.pipeline == PERSON and person.reset_at_cuts) for key in keys
+    )
 
 
 def demand_of(pipelines: Sequence[str], settings: Settings) -> Demand:
-    """What a run asks of the machines: OpenCV's detectors, onnxruntime's YOLO and OpenVINO stay on processors."""
+    """What a run asks of the machines: OpenCV's detectors, onnxruntime's YOLO and OpenVINO stay on
+    processors.
+    """
     person, sees = settings.person, any(pipeline in SEEING for pipeline in pipelines)
     torch = PERSON in pipelines and person.detector == "yolo" and person.runtime == "torch"
     faces = FACE in pipelines and settings.face.device == "cuda"
@@ -117,7 +138,9 @@ def demand_of(pipelines: Sequence[str], settings: Settings) -> Demand:
     )
 
 
-def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...] = (), *, settings: Settings = DEFAULTS) -> ChunkSpec:
+def chunk_spec(
+    video: Video, first: int, stop: int, keys: tuple[WorkKey, ...] = (), *, settings: Settings = DEFAULTS
+) -> ChunkSpec:
     """The chunk of frames `[first, stop)`, sampled for those of the keys whose models look at pictures."""
     pts, keyframes, whole = video.index.pts, video.index.keyframes, stop >= len(video.index)
     before = 1 if first > 0 and video.index.exact else 0
@@ -138,7 +161,9 @@ def chunk_spec(video: Video, first: int, stop: int, keys: tuple[WorkKey, ...] = 
         pts=pts[first - before : stop] if video.index.exact else np.zeros(0, np.int64),
         before=before,
         keys=keys,
-        samplings=tuple(sampling_for(video, key.pipeline, settings) for key in keys if key.pipeline in SEEING),
+        samplings=tuple(
+            sampling_for(video, key.pipeline, settings) for key in keys if key.pipeline in SEEING
+        ),
         every_frame=every_frame(keys, settings.person),
         backend=settings.decode.backend,
         keyframes=pts[keyframes[(keyframes > first) & (keyframes < stop)]],
@@ -156,7 +181,9 @@ def _governing_keyframe(video: Video, frame: int) -> int | None:
     return int(video.index.pts[keyframes[at]]) if at >= 0 else None
 
 
-def chunks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings) -> list[ChunkSpec]:
+def chunks_of(
+    video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings
+) -> list[ChunkSpec]:
     """Chunks of one video's pictures that no manifest line covers yet."""
     pictures = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
     return [
@@ -166,14 +193,18 @@ def chunks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]],
     ]
 
 
-def blocks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings = DEFAULTS) -> list[SoundBlock]:
-    """Blocks of one video's sound that no manifest line covers yet; their borders are always the same ones."""
+def blocks_of(
+    video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings = DEFAULTS
+) -> list[AudioBlock]:
+    """Blocks of one video's sound that no manifest line covers yet; their borders are always the same
+    ones.
+    """
     sound = video.listening_to(settings.audio.track).sound
     if sound is None:
         return []
     samples = sound.samples
     return [
-        SoundBlock(video.path, sound, key, first, min(samples, first + BLOCK_SAMPLES))
+        AudioBlock(video.path, sound, key, first, min(samples, first + BLOCK_SAMPLES))
         for key, lines in committed.items()
         if key.pipeline == AUDIO
         for first in range(0, samples, BLOCK_SAMPLES)
@@ -181,9 +212,9 @@ def blocks_of(video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]],
     ]
 
 
-def block_groups(blocks: Iterable[SoundBlock], most: int) -> list[tuple[SoundBlock, ...]]:
+def block_groups(blocks: Iterable[AudioBlock], most: int) -> list[tuple[AudioBlock, ...]]:
     """Blocks that are listened to at once: of several sounds, together about as long as `most` whole ones."""
-    groups: list[list[SoundBlock]] = []
+    groups: list[list[AudioBlock]] = []
     for block in sorted(blocks, key=lambda block: -block.duration_s):
         if not groups or sum(one.duration_s for one in groups[-1]) + block.duration_s > most * BLOCK_SECONDS:
             groups.append([])
@@ -192,7 +223,9 @@ def block_groups(blocks: Iterable[SoundBlock], most: int) -> list[tuple[SoundBlo
 
 
 def pack(chunks: Iterable[ChunkSpec], chunk_s: float) -> list[WorkItem]:
-    """Chunks in work items of about `chunk_s` seconds: short ones share a task's fixed cost, long ones stand alone."""
+    """Chunks in work items of about `chunk_s` seconds: short ones share a task's fixed cost, long ones
+    stand alone.
+    """
     items: list[WorkItem] = []
     held: list[ChunkSpec] = []
     for chunk in chunks:
@@ -204,7 +237,9 @@ def pack(chunks: Iterable[ChunkSpec], chunk_s: float) -> list[WorkItem]:
 
 
 def work_items(per_video: Iterable[Sequence[ChunkSpec]], chunk_s: float) -> list[WorkItem]:
-    """All work in the order it is begun: videos take turns, the one with the most left first, so that none makes up a long tail."""
+    """All work in the order it is begun: videos take turns, the one with the most left first, so that
+    none makes up a long tail.
+    """
     longest_first = sorted(per_video, key=lambda chunks: -sum(chunk.duration_s for chunk in chunks))
     rounds = zip_longest(*longest_first)
     return pack((chunk for turn in rounds for chunk in turn if chunk is not None), chunk_s)

@@ -13,12 +13,18 @@ from vaengine.requests.replacement import UNKNOWN, Maker, Replaced, Replacement,
 JobOf = Callable[[str], BatchJob]  # the job that the run would register for a video
 
 
-def conflicts(store: StorageBackend, keys: Mapping[str, Iterable[WorkKey]]) -> dict[WorkKey, tuple[WorkKey, ...]]:
+def conflicts(
+    store: StorageBackend, keys: Mapping[str, Iterable[WorkKey]]
+) -> dict[WorkKey, tuple[WorkKey, ...]]:
     """As `superseded`, for videos of the store."""
-    return superseded([key for video_keys in keys.values() for key in video_keys], store.completed_of(list(keys)))
+    return superseded(
+        [key for video_keys in keys.values() for key in video_keys], store.completed_of(list(keys))
+    )
 
 
-def described(store: StorageBackend, found: Mapping[WorkKey, tuple[WorkKey, ...]], job_of: JobOf) -> Replacement:
+def described(
+    store: StorageBackend, found: Mapping[WorkKey, tuple[WorkKey, ...]], job_of: JobOf
+) -> Replacement:
     """Conflicts in groups of one pipeline and one pair of configurations, each told by one video of it."""
     pairs = [(key, other) for key, others in found.items() for other in others]
     groups = Counter((key.pipeline, other.config_hash, key.config_hash) for key, other in pairs)
@@ -26,7 +32,9 @@ def described(store: StorageBackend, found: Mapping[WorkKey, tuple[WorkKey, ...]
     made = _makers(store, example.values())
     return Replacement(
         tuple(
-            Replaced(group[0], videos, made[example[group]], Maker.of(job_of(example[group].video_id), group[0]))
+            Replaced(
+                group[0], videos, made[example[group]], Maker.of(job_of(example[group].video_id), group[0])
+            )
             for group, videos in groups.items()
         )
     )
@@ -35,7 +43,10 @@ def described(store: StorageBackend, found: Mapping[WorkKey, tuple[WorkKey, ...]
 def _makers(store: StorageBackend, keys: Iterable[WorkKey]) -> dict[WorkKey, Maker]:
     wanted = list(keys)
     jobs = store.jobs_of([key.video_id for key in wanted]) if wanted else []
-    return {key: next((Maker.of(job, key.pipeline) for job in jobs if _holds(job, key)), Maker(UNKNOWN)) for key in wanted}
+    return {
+        key: next((Maker.of(job, key.pipeline) for job in jobs if _holds(job, key)), Maker(UNKNOWN))
+        for key in wanted
+    }
 
 
 def _holds(job: BatchJob, key: WorkKey) -> bool:

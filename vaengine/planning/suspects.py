@@ -1,4 +1,6 @@
-"""What has been tried before is told apart from what has not: pure arithmetic over chunks and their past tries."""
+"""What has been tried before is told apart from what has not: pure arithmetic over chunks and their past
+tries.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +8,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.work.attempt import Attempt, AttemptState
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
 
-Work = ChunkSpec | SoundBlock
+Work = ChunkSpec | AudioBlock
 FEW_PER_CELL = 2
 COUNTED = (AttemptState.FAILED, AttemptState.KILLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A chunk with tries behind it that gave no result, in order; without any it is only one that is tried beside them."""
+    """A chunk with tries behind it that gave no result, in order; without any it is only one that is
+    tried beside them.
+    """
 
     work: Work
     tries: tuple[Attempt, ...]
 
     @property
     def spent(self) -> int:
-        """Tries that count: all that failed or ended their process, and one for all that were lost with a process of many."""
-        return sum(one.state in COUNTED for one in self.tries) + any(one.state not in COUNTED for one in self.tries)
+        """Tries that count: all that failed or ended their process, and one for all that were lost with a
+        process of many.
+        """
+        return sum(one.state in COUNTED for one in self.tries) + any(
+            one.state not in COUNTED for one in self.tries
+        )
 
     @property
     def lost(self) -> int:
@@ -53,7 +61,8 @@ def by_chunk(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
 
 
 def few(untried: Sequence[Work], cells: int) -> list[Suspect]:
-    """What a pass has left over, where it is too little for another one, which would take some 5 s to begin; none where it is not.
+    """What a pass has left over, where it is too little for another one, which would take some 5 s to begin;
+    none where it is not.
 
     Such are chunks that waited in a process when that was lost.
     """

@@ -30,7 +30,11 @@ Lane = tuple[str, str, Sequence[Stretch]]  # its name, its colour, and when some
 
 def sound_panels(annotations: Sequence[Annotation], colours: Colours, *, is_alone: bool) -> Iterator[Panel]:
     """Panels of what there are rows of; where there are no others, one that says that there is nothing."""
-    lanes, events, loudness = speech_lanes(annotations, colours), list(events_of(annotations)), Loudness.of(annotations)
+    lanes, events, loudness = (
+        speech_lanes(annotations, colours),
+        list(events_of(annotations)),
+        Loudness.of(annotations),
+    )
     if lanes or (is_alone and not events and not len(loudness)):
         yield Panel(max(0.6, len(lanes) * LANE_IN), lambda axes: _draw_speech(axes, lanes))
     if events:
@@ -42,7 +46,10 @@ def sound_panels(annotations: Sequence[Annotation], colours: Colours, *, is_alon
 
 def heard_until_s(annotations: Sequence[Annotation]) -> float:
     """When the last row of sound ends."""
-    return max((row.end_seconds for row in annotations if row.pipeline == AUDIO and row.end_seconds is not None), default=0.0)
+    return max(
+        (row.end_seconds for row in annotations if row.pipeline == AUDIO and row.end_seconds is not None),
+        default=0.0,
+    )
 
 
 def speech_lanes(annotations: Sequence[Annotation], colours: Colours) -> list[Lane]:
@@ -72,13 +79,20 @@ def _draw_events(axes: Axes, labels: Mapping[str, Sequence[SoundEvent]], number:
     for row, events in enumerate(labels.values()):
         for event in events:
             alpha = 0.35 + 0.65 * (1.0 if event.confidence is None else event.confidence)
-            axes.broken_barh([(event.start_s, event.end_s - event.start_s)], (row + 0.12, 0.76), facecolors=TONES[2], alpha=alpha)
+            axes.broken_barh(
+                [(event.start_s, event.end_s - event.start_s)],
+                (row + 0.12, 0.76),
+                facecolors=TONES[2],
+                alpha=alpha,
+            )
 
 
 def _draw_loudness(axes: Axes, loudness: Loudness) -> None:
     name_panel(axes, "loudness\ndBFS")
     times_s = np.append(loudness.times_s, loudness.times_s[-1] + 1)
-    rms, peak = (np.append(level, level[-1]).clip(QUIETEST, 0) for level in (loudness.rms_dbfs, loudness.peak_dbfs))
+    rms, peak = (
+        np.append(level, level[-1]).clip(QUIETEST, 0) for level in (loudness.rms_dbfs, loudness.peak_dbfs)
+    )
     axes.fill_between(times_s, QUIETEST, rms, step="post", color=GREY, alpha=0.35, linewidth=0)
     axes.step(times_s, peak, where="post", color=GREY, linewidth=0.8)
     axes.set_ylim(QUIETEST, 2)
@@ -91,7 +105,9 @@ def _by_label(events: Sequence[SoundEvent]) -> Mapping[str, Sequence[SoundEvent]
     own: dict[str, list[SoundEvent]] = defaultdict(list)
     for event in events:
         own[event.label].append(event)
-    longest = sorted(own, key=lambda label: -sum(event.end_s - event.start_s for event in own[label]))[:MOST_LABELS]
+    longest = sorted(own, key=lambda label: -sum(event.end_s - event.start_s for event in own[label]))[
+        :MOST_LABELS
+    ]
     return {label: own[label] for label in own if label in longest}
 
 

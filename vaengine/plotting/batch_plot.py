@@ -1,4 +1,6 @@
-"""A plot of a whole batch, or of everything a store holds: outcomes, failures, and what each video has and has cost."""
+"""A plot of a whole batch, or of everything a store holds: outcomes, failures, and what each video has
+and has cost.
+"""
 
 from __future__ import annotations
 
@@ -96,17 +98,29 @@ class Tally:
             Quantity("speech", "#56B4E9", tuple(video.speech_s for video in self.videos), is_time=True),
             Quantity("core s / min", "#CC79A7", tuple(video.cost_s for video in self.videos), width=0.6),
         )
-        return tuple(one for one in columns if one.title not in ("faces", "speech") or any(value is not None for value in one.values))
+        return tuple(
+            one
+            for one in columns
+            if one.title not in ("faces", "speech") or any(value is not None for value in one.values)
+        )
 
 
 def tally(store: StorageBackend, batch_id: str | None = None) -> Tally:
     """What a store holds of a batch, or of all of them; raises `NotFound` for a batch it does not have."""
     jobs = list(store.jobs(batch_id=batch_id))
     if not jobs:
-        raise NotFound(f"batch {batch_id}" if batch_id else "any video", f"{store.url}: `vaengine status` lists what is there")
+        raise NotFound(
+            f"batch {batch_id}" if batch_id else "any video",
+            f"{store.url}: `vaengine status` lists what is there",
+        )
     ids = {job.job_id for job in jobs}
     videos = sorted(_videos(store, jobs), key=lambda video: (-(video.duration_s or -1.0), video.name))
-    kinds = Counter(kind for _, kind in {(line.video_id, line.kind or "unknown") for line in failures(store) if line.video_id in _of(jobs)})
+    kinds = Counter(
+        kind
+        for _, kind in {
+            (line.video_id, line.kind or "unknown") for line in failures(store) if line.video_id in _of(jobs)
+        }
+    )
     title = f"batch {batch_id}" if batch_id else "everything in the store"
     return Tally(f"{title}: {counted(len(ids), 'video')}", tuple(videos), tuple(kinds.most_common()))
 
@@ -130,7 +144,9 @@ def draw(seen: Tally) -> Figure:
         head, body = parts
         _draw_head(head, seen)
         quantities = seen.quantities
-        columns = list(body.subplots(1, len(quantities), sharey=has_rows, width_ratios=[one.width for one in quantities]))
+        columns = list(
+            body.subplots(1, len(quantities), sharey=has_rows, width_ratios=[one.width for one in quantities])
+        )
         draw_column = _draw_rows if has_rows else _draw_histogram
         for axes, quantity in zip(columns, quantities, strict=True):
             draw_column(axes, quantity)
@@ -151,8 +167,14 @@ def _videos(store: StorageBackend, jobs: Iterable[BatchJob]) -> Iterator[VideoTa
 
 
 def _tally_of(store: StorageBackend, job: BatchJob, state: str, duration_s: float | None) -> VideoTally:
-    done = {name: result for name, result in job.pipeline_results.items() if result.status is JobStatus.COMPLETED}
-    seconds = [result.processing_time_seconds for result in done.values() if result.processing_time_seconds is not None]
+    done = {
+        name: result for name, result in job.pipeline_results.items() if result.status is JobStatus.COMPLETED
+    }
+    seconds = [
+        result.processing_time_seconds
+        for result in done.values()
+        if result.processing_time_seconds is not None
+    ]
     return VideoTally(
         name=job.video_path.name,
         outcome=state,
@@ -170,7 +192,13 @@ def _rows(store: StorageBackend, job: BatchJob, result: PipelineResult) -> list[
 
 
 def _persons(rows: Iterable[Annotation]) -> int:
-    return len({row.person_id for row in rows if row.annotation_type in (PERSON_TRACK, PERSON_DETECTION) and row.person_id})
+    return len(
+        {
+            row.person_id
+            for row in rows
+            if row.annotation_type in (PERSON_TRACK, PERSON_DETECTION) and row.person_id
+        }
+    )
 
 
 def _faces(rows: Sequence[Annotation]) -> int:
@@ -202,7 +230,12 @@ def _draw_head(head: Any, seen: Tally) -> None:
     outcomes, kinds = head.subplots(1, 2)
     _draw_counts(outcomes, "videos by outcome", seen.outcomes, [OUTCOMES[name] for name in seen.outcomes])
     if seen.failures:
-        _draw_counts(kinds, "failed videos by kind", dict(seen.failures[:8]), [OUTCOMES["failed"]] * len(seen.failures[:8]))
+        _draw_counts(
+            kinds,
+            "failed videos by kind",
+            dict(seen.failures[:8]),
+            [OUTCOMES["failed"]] * len(seen.failures[:8]),
+        )
     else:
         kinds.remove()
 
@@ -241,18 +274,26 @@ def _name_rows(axes: Axes, videos: Sequence[VideoTally]) -> None:
 
 
 def _draw_histogram(axes: Axes, quantity: Quantity) -> None:
-    values = np.array([value for value in quantity.values if value is not None], np.float64) / (60 if quantity.is_time else 1)
-    axes.set_title(f"{quantity.title}, minutes" if quantity.is_time else quantity.title, loc="left", fontsize=9)
+    values = np.array([value for value in quantity.values if value is not None], np.float64) / (
+        60 if quantity.is_time else 1
+    )
+    axes.set_title(
+        f"{quantity.title}, minutes" if quantity.is_time else quantity.title, loc="left", fontsize=9
+    )
     if not len(values):
         axes.text(0.5, 0.5, "nothing known", transform=axes.transAxes, ha="center", va="center", color=GREY)
         return
     is_small = bool((values == values.round()).all()) and values.max() < BINS
-    axes.hist(values, bins=np.arange(-0.5, values.max() + 1).tolist() if is_small else BINS, color=quantity.colour)
+    axes.hist(
+        values, bins=np.arange(-0.5, values.max() + 1).tolist() if is_small else BINS, color=quantity.colour
+    )
     axes.set_ylim(0, 1.12 * axes.get_ylim()[1])  # room for the note
     median = float(np.median(values))
     axes.axvline(median, color="#222222", linewidth=0.8, linestyle="--")
     unknown = len(quantity.values) - len(values)
-    note = f"median {quantity.told(median * (60 if quantity.is_time else 1))}" + (f", {unknown:,} unknown" if unknown else "")
+    note = f"median {quantity.told(median * (60 if quantity.is_time else 1))}" + (
+        f", {unknown:,} unknown" if unknown else ""
+    )
     axes.text(0.98, 0.97, note, transform=axes.transAxes, ha="right", va="top", fontsize=7.5, color=GREY)
 
 

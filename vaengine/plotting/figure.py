@@ -1,4 +1,6 @@
-"""What all plots have in common: sizes, colours, letters, the axis of time, and panels one below the other."""
+"""What all plots have in common: sizes, colours, letters, the axis of time, and panels one below the
+other.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ BLUE: Final = "#0072B2"
 GREY: Final = "#6B6B6B"
 MOST_TIMES: Final = 14
 _FACTS: Final = re.compile(r"(?<=;) | (?=· )")  # where a line of facts may be broken
-_NO_STYLE: Final = frozenset({"backend", "backend_fallback", "interactive", "toolbar"})  # what a session has chosen stays
+_NO_STYLE: Final = frozenset(
+    {"backend", "backend_fallback", "interactive", "toolbar"}
+)  # what a session has chosen stays
 _STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "vaengine",  # else ids in the file are random
     "pdf.fonttype": 42,  # letters stay letters, as publishers ask
@@ -68,7 +72,9 @@ def title_figure(figure: Figure, title: str) -> None:
 
 
 def wrapped(facts: str, length: int) -> str:
-    """In lines of at most `length` letters, broken behind ` · ` and `;`, and within a fact only where it is longer than a line."""
+    """In lines of at most `length` letters, broken behind ` · ` and `;`, and within a fact only where it
+    is longer than a line.
+    """
     whole = [fact if len(fact) > length else fact.replace(" ", "\xa0") for fact in _FACTS.split(facts)]
     return textwrap.fill(" ".join(whole), length, break_on_hyphens=False).replace("\xa0", " ")
 
@@ -104,5 +110,7 @@ def time_axis(axes: Axes, length_s: float) -> None:
 
     step = time_step_s(length_s, MOST_TIMES) or length_s / 10
     axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: clock(time_s) if step >= 1 else f"{time_s:.1f} s"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda time_s, _: clock(time_s) if step >= 1 else f"{time_s:.1f} s")
+    )
     axes.set_xlim(0, length_s)

@@ -1,6 +1,8 @@
-"""Plots of one video's results: scenes, a lane for each person and face, how many there are, how sure the detector was, and what is heard.
+"""Plots of one video's results: scenes, a lane for each person and face, how many there are, how sure the
+detector was, and what is heard.
 
-Nothing here touches pyplot or its global state: every function makes a `Figure` of its own, which a notebook shows as it is.
+Nothing here touches pyplot or its global state: every function makes a `Figure` of its own, which a notebook
+shows as it is.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ from vaengine.plotting.figure import (
     time_axis,
     title_figure,
 )
-from vaengine.rendering.source_marks import PLACES, Mark
+from vaengine.rendering.source_marks import PLACES, SourceMark
 from vaengine.results.lookup import VideoResults
 from vaengine.timeline.cast import colours_of
 from vaengine.timeline.colour_assignment import Colours
 from vaengine.timeline.palette import TONES, ink_on, short_name
-from vaengine.timeline.presence import Presence, Scene, Stretch, counted_over
+from vaengine.timeline.presence import Presence, SceneSpan, Stretch, counted_over
 from vaengine.timeline.video_lanes import packed
 
 if TYPE_CHECKING:
@@ -67,7 +69,11 @@ class Lanes:
 def plot_results(results: VideoResults) -> Figure:
     """What a store holds of one video, with its name, its length and what made the results in the title."""
     video = results.video
-    picture = f"{float(video.nominal_fps):.4g} fps · {video.width} × {video.height}" if video.has_pictures else "sound alone"
+    picture = (
+        f"{float(video.nominal_fps):.4g} fps · {video.width} × {video.height}"
+        if video.has_pictures
+        else "sound alone"
+    )
     title = f"{Path(video.path).name}\n{clock(video.duration_s)} · {picture} · {results.provenance}"
     return plot_video(
         results.annotations,
@@ -88,10 +94,11 @@ def plot_video(
     face_fps: float | None = None,
     has_pictures: bool = True,
 ) -> Figure:
-    """Rows of one video over time. Where they are not given, `duration_s` is when the last row ends and the rates are the usual gap's.
+    """Rows of one video over time. Where they are not given, `duration_s` is when the last row ends and the
+    rates are the usual gap's.
 
-    The first line of `title` is printed large. What there are no rows of is left out, but for scenes and persons of a video that
-    `has_pictures` and was not listened to alone.
+    The first line of `title` is printed large. What there are no rows of is left out, but for scenes and
+    persons of a video that `has_pictures` and was not listened to alone.
     """
     persons = Presence.of(annotations, sample_fps)
     faces = Presence.of(annotations, face_fps, kind=FACE_DETECTION)
@@ -106,8 +113,12 @@ def plot_video(
     with style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(WIDTH_IN, sum(panel.height_in for panel in panels) + 1.7), layout="constrained", dpi=DPI)
-        grid = figure.subplots(len(panels), 1, sharex=True, height_ratios=[panel.height_in for panel in panels], squeeze=False)
+        figure = Figure(
+            figsize=(WIDTH_IN, sum(panel.height_in for panel in panels) + 1.7), layout="constrained", dpi=DPI
+        )
+        grid = figure.subplots(
+            len(panels), 1, sharex=True, height_ratios=[panel.height_in for panel in panels], squeeze=False
+        )
         title_figure(figure, title)
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             panel.draw(axes)
@@ -115,16 +126,22 @@ def plot_video(
     return figure
 
 
-def picture_bytes(figure: Figure, file_format: str, mark: Mark | None = None) -> bytes:
-    """The figure as `png`, `svg` or `pdf`, with what it was drawn from; the same figure gives the same bytes: no dates, no random ids."""
+def picture_bytes(figure: Figure, file_format: str, mark: SourceMark | None = None) -> bytes:
+    """The figure as `png`, `svg` or `pdf`, with what it was drawn from; the same figure gives the same
+    bytes: no dates, no random ids.
+    """
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format=file_format, metadata=_metadata(file_format, mark), facecolor="white")
     return buffer.getvalue()
 
 
-def _metadata(file_format: str, mark: Mark | None) -> dict[str, Any]:
-    nothing = {"png": ("Software",), "svg": ("Date", "Creator"), "pdf": ("Creator", "Producer", "CreationDate")}[file_format]
+def _metadata(file_format: str, mark: SourceMark | None) -> dict[str, Any]:
+    nothing = {
+        "png": ("Software",),
+        "svg": ("Date", "Creator"),
+        "pdf": ("Creator", "Producer", "CreationDate"),
+    }[file_format]
     return {**dict.fromkeys(nothing), **({PLACES[file_format]: str(mark)} if mark else {})}
 
 
@@ -132,19 +149,29 @@ def format_for(target: Path, asked: str | None) -> str:
     """What to write: as asked, else as the file's ending says; raises `UsageError`."""
     told = (asked or target.suffix.removeprefix(".")).lower()
     if told not in FORMATS:
-        raise UsageError(f"cannot plot as {told or 'a file without ending'!r}: --format takes {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+        raise UsageError(
+            f"cannot plot as {told or 'a file without ending'!r}: --format takes {', '.join(FORMATS[:-1])} "
+            f"or {FORMATS[-1]}"
+        )
     return told
 
 
-def _length_s(annotations: Sequence[Annotation], persons: Presence, faces: Presence, duration_s: float | None) -> float:
+def _length_s(
+    annotations: Sequence[Annotation], persons: Presence, faces: Presence, duration_s: float | None
+) -> float:
     """How long the time axis is: as long as the video, and its sound where that goes on for much longer."""
     stretches = chain(persons.stretches().values(), faces.stretches().values())
-    seen_s = duration_s or max(chain((end for own in stretches for _, end in own), (scene.end_s for scene in persons.scenes)), default=0.0)
+    seen_s = duration_s or max(
+        chain((end for own in stretches for _, end in own), (scene.end_s for scene in persons.scenes)),
+        default=0.0,
+    )
     heard_s = heard_until_s(annotations)
     return heard_s if heard_s > 1.01 * seen_s + 1 else seen_s or 1.0
 
 
-def _person_panels(annotations: Sequence[Annotation], presence: Presence, length_s: float, colours: Colours) -> Iterator[Panel]:
+def _person_panels(
+    annotations: Sequence[Annotation], presence: Presence, length_s: float, colours: Colours
+) -> Iterator[Panel]:
     """Scenes, a lane for each person, how many there are, and how sure the detector was."""
     stretches = presence.stretches()
     shown = Lanes(packed(stretches, MOST_LANES), stretches, length_s, colours)
@@ -166,7 +193,7 @@ def _face_panels(presence: Presence, length_s: float, colours: Colours) -> Itera
         yield Panel(max(0.3, len(shown.lanes) * LANE_IN), lambda axes: _draw_lanes(axes, shown, name))
 
 
-def _draw_scenes(axes: Axes, scenes: Sequence[Scene], length_s: float) -> None:
+def _draw_scenes(axes: Axes, scenes: Sequence[SceneSpan], length_s: float) -> None:
     name_panel(axes, counted(len(scenes), "scene"))
     axes.set_yticks([])
     if len(scenes) > MOST_BANDS:
@@ -199,14 +226,27 @@ def _draw_lanes(axes: Axes, shown: Lanes, name: str) -> None:
 
 
 def _name_bar(axes: Axes, shown: Lanes, identity: str, lane: int, taken: list[Stretch]) -> None:
-    """An id in its longest bar, where it fits and no other name of the lane stands; then its place is `taken`."""
-    name, (start_s, end_s) = short_name(identity), max(shown.stretches[identity], key=lambda own: own[1] - own[0])
+    """An id in its longest bar, where it fits and no other name of the lane stands; then its place is
+    `taken`.
+    """
+    name, (start_s, end_s) = (
+        short_name(identity),
+        max(shown.stretches[identity], key=lambda own: own[1] - own[0]),
+    )
     middle_s, width_s = (start_s + end_s) / 2, (0.07 * len(name) + 0.04) / (WIDTH_IN * 0.85) * shown.length_s
     place = (middle_s - width_s / 2, middle_s + width_s / 2)
     if end_s - start_s < width_s or any(place[0] < end and start < place[1] for start, end in taken):
         return
     taken.append(place)
-    axes.text(middle_s, lane + 0.52, name, ha="center", va="center", fontsize=6, color=ink_on(shown.colours.of(identity)))
+    axes.text(
+        middle_s,
+        lane + 0.52,
+        name,
+        ha="center",
+        va="center",
+        fontsize=6,
+        color=ink_on(shown.colours.of(identity)),
+    )
 
 
 def _draw_number(axes: Axes, stretches: Mapping[str, Sequence[Stretch]], length_s: float) -> None:
@@ -221,18 +261,29 @@ def _draw_number(axes: Axes, stretches: Mapping[str, Sequence[Stretch]], length_
 
 
 def _readable(counts: Sequence[tuple[float, int]], length_s: float) -> tuple[Sequence[float], Sequence[int]]:
-    """Moments and counts from then on; of more changes than can be seen the highest count in each of `2 * BINS` stretches."""
+    """Moments and counts from then on; of more changes than can be seen the highest count in each of `2 *
+    BINS` stretches.
+    """
     times, present = zip(*counts, strict=True)
     if len(times) <= 2 * BINS:
         return times, present
     edges = np.linspace(0, length_s, 2 * BINS + 1)
     firsts, stops = (np.searchsorted(times, edges, side) for side in ("right", "left"))
-    highest = [max(present[max(0, first - 1) : max(stop, first)]) for first, stop in zip(firsts[:-1], stops[1:], strict=True)]
+    highest = [
+        max(present[max(0, first - 1) : max(stop, first)])
+        for first, stop in zip(firsts[:-1], stops[1:], strict=True)
+    ]
     return edges.tolist(), [*highest, 0]
 
 
-def _draw_confidence(axes: Axes, annotations: Sequence[Annotation], length_s: float, sample_fps: float) -> None:
-    boxes = [row for row in annotations if row.bbox is not None and row.confidence is not None and row.timestamp_seconds is not None]
+def _draw_confidence(
+    axes: Axes, annotations: Sequence[Annotation], length_s: float, sample_fps: float
+) -> None:
+    boxes = [
+        row
+        for row in annotations
+        if row.bbox is not None and row.confidence is not None and row.timestamp_seconds is not None
+    ]
     times = np.array([row.timestamp_seconds for row in boxes], np.float64)
     sure = np.array([row.confidence for row in boxes], np.float64)
     axes.set_ylim(0, 1.02)
@@ -247,7 +298,9 @@ def _draw_confidence(axes: Axes, annotations: Sequence[Annotation], length_s: fl
 
 
 def _spread(times: Floats, values: Floats, width_s: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Middle, 10 %, 50 % and 90 % of the values in each stretch of `width_s`; NaN where there are none, so that lines break."""
+    """Middle, 10 %, 50 % and 90 % of the values in each stretch of `width_s`; NaN where there are none,
+    so that lines break.
+    """
     place = np.floor(times / width_s + 1e-6).astype(np.int64)
     middle: Floats = (np.arange(int(place.max()) + 1, dtype=np.float64) + 0.5) * width_s
     spread = np.full((3, len(middle)), np.nan)

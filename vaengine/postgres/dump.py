@@ -14,7 +14,7 @@ from typing import Any, Final
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from actors.atomic_files import put_new, storage_errors
-from actors.parent_death import end_with_parent
+from actors.parent_death import die_with_parent
 from actors.stores.engines.own_server import own_password
 from schemas.errors import BackupFailed, DumpMissing
 from vaengine.postgres.binaries import PATIENCE_S, WHEEL, folders, major_of, version_told
@@ -37,18 +37,26 @@ class Dumper:
 
 
 def chosen(server: str, environment: Mapping[str, str]) -> Dumper:
-    """The programs for a server of a version: of the same major one, else the oldest newer one. Raises `DumpMissing`."""
+    """The programs for a server of a version: of the same major one, else the oldest newer one.
+
+    Raises `DumpMissing`.
+    """
     there, needed = list(_found(environment)), int(major_of(server))
     able = [dumper for dumper in there if dumper.major >= needed]
     if able:
         return min(able, key=lambda dumper: dumper.major)
-    raise DumpMissing("this machine", major_of(server), ", ".join(sorted({dumper.version for dumper in there})) or "none")
+    raise DumpMissing(
+        "this machine", major_of(server), ", ".join(sorted({dumper.version for dumper in there})) or "none"
+    )
 
 
 def _found(environment: Mapping[str, str]) -> Iterator[Dumper]:
     """Where a server's programs are looked for, and on PATH for a client's alone."""
     client = which(DUMP, path=environment.get("PATH", ""))
-    places = [*folders(environment, package_folder(WHEEL)), *([Path(client).resolve().parent] if client else ())]
+    places = [
+        *folders(environment, package_folder(WHEEL)),
+        *([Path(client).resolve().parent] if client else ()),
+    ]
     for folder in dict.fromkeys(places):
         version = _version_in(folder)
         if version:
@@ -73,9 +81,11 @@ def _version_in(folder: Path) -> str | None:
 
 
 def dump(url: str, server: str, target: Path, environment: Mapping[str, str] = os.environ) -> int:
-    """Put the database at `url`, on a server of version `server`, into a new file in the custom form; returns its bytes.
+    """Put the database at `url`, on a server of version `server`, into a new file in the custom form; returns
+    its bytes.
 
-    It is as of one moment, read back and synced. Raises `DumpMissing`, `BackupFailed`, `StoreUnreachable` where something is at `target`.
+    It is as of one moment, read back and synced. Raises `DumpMissing`, `BackupFailed`, `StoreUnreachable`
+    where something is at `target`.
     """
     dumper = chosen(server, environment)
     address, secret = without_secret(url)
@@ -95,19 +105,24 @@ def dump(url: str, server: str, target: Path, environment: Mapping[str, str] = o
 def _own(url: str) -> dict[str, str]:
     """The password of a server of ours, which its address may be without."""
     parts: dict[str, Any] = conninfo_to_dict(url)
-    password = None if "password" in parts else own_password(parts.get("host"), parts.get("port"), parts.get("user"))
+    password = (
+        None if "password" in parts else own_password(parts.get("host"), parts.get("port"), parts.get("user"))
+    )
     return {} if password is None else {"PGPASSWORD": password}
 
 
 def without_secret(url: str) -> tuple[str, dict[str, str]]:
-    """An address as every user of the machine may see it in a list of processes, and the password as a variable.
+    """An address as every user of the machine may see it in a list of processes, and the password as a
+    variable.
 
     Raises `BackupFailed` for a password that no variable can carry.
     """
     parts: dict[str, Any] = conninfo_to_dict(url)
     password = parts.pop("password", None)
     if "sslpassword" in parts:
-        raise BackupFailed("the place named", "pg_dump would show the address's sslpassword to others: use a key without one")
+        raise BackupFailed(
+            "the place named", "pg_dump would show the address's sslpassword to others: use a key without one"
+        )
     return make_conninfo(**parts), {} if password is None else {"PGPASSWORD": str(password)}
 
 
@@ -121,7 +136,7 @@ def _told(target: Path, command: list[str | Path], environment: Mapping[str, str
         text=True,
         errors="replace",
         check=False,
-        preexec_fn=end_with_parent,
+        preexec_fn=die_with_parent,
     )
     if done.returncode != 0:
         said = (done.stderr.strip() or f"it ended with {done.returncode}").splitlines()[0]

@@ -1,4 +1,6 @@
-"""A PostgreSQL server of the user's own: made on first use, heard on the loopback alone, its data kept until the folder is removed."""
+"""A PostgreSQL server of the user's own: made on first use, heard on the loopback alone, its data kept
+until the folder is removed.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from schemas.errors import PostgresFailed
 from vaengine.console.units import timestamp
 from vaengine.models.lock import alone
 from vaengine.postgres.account import ROOT
-from vaengine.postgres.binaries import Programs, chosen
-from vaengine.postgres.data_directory import PORT, Cluster, Postmaster, last_line, serves
+from vaengine.postgres.binaries import Binaries, chosen
+from vaengine.postgres.data_directory import PORT, DataDirectory, Postmaster, last_line, serves
 
 HOST: Final = "127.0.0.1"
 FOLDER: Final = Path("vaengine") / "postgres"  # below where the system keeps data of programs
@@ -29,12 +31,16 @@ LOOK_SECONDS: Final = 0.02
 TRIES: Final = 4  # a port may be taken meanwhile, and what a killed server left needs a moment to go
 PAUSE_SECONDS: Final = 0.25
 THROWN_AWAY: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-BACKGROUND: Final = '"$@" >>"$0" 2>&1 & echo $!'  # no child of ours: it outlives us, and nobody has to wait for it
+BACKGROUND: Final = (
+    '"$@" >>"$0" 2>&1 & echo $!'  # no child of ours: it outlives us, and nobody has to wait for it
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs; `url` carries its password, `version` is the major one, `started` says whether it did not run before."""
+    """A server that runs; `url` carries its password, `version` is the major one, `started` says whether
+    it did not run before.
+    """
 
     url: str
     folder: Path
@@ -54,31 +60,45 @@ def default_folder(environment: Mapping[str, str]) -> Path:
 def start(folder: Path, environment: Mapping[str, str] = os.environ, *, durable: bool = True) -> Server:
     """The server of `folder`, which is made and started where that is needed; many may ask at once.
 
-    It lives on when whoever asked ends. Without `durable` it is quicker, and a crash of the machine may destroy its data. Raises
-    `PostgresMissing`, `PostgresVersion`, `ForeignFolder`, `FolderClosed` or `PostgresFailed`.
+    It lives on when whoever asked ends. Without `durable` it is quicker, and a crash of the machine may
+    destroy its data. Raises `PostgresMissing`, `PostgresVersion`, `ForeignFolder`, `FolderClosed` or
+    `PostgresFailed`.
     """
     with _told(folder):
-        cluster = Cluster.at(folder)
+        cluster = DataDirectory.at(folder)
         cluster.claim()
         with alone(cluster.lock):
             before = _running(cluster)
             running = before or _begun(cluster, environment, durable=durable)
-            return Server(cluster.url(HOST, running.port), cluster.folder, running.pid, cluster.major or "", started=before is None)
+            return Server(
+                cluster.url(HOST, running.port),
+                cluster.folder,
+                running.pid,
+                cluster.major or "",
+                started=before is None,
+            )
 
 
 def stop(folder: Path) -> int | None:
-    """End the server of `folder` and keep its data; returns its process id, or None where none runs. Raises `PostgresFailed`."""
+    """End the server of `folder` and keep its data; returns its process id, or None where none runs.
+
+    Raises `PostgresFailed`.
+    """
     with _told(folder):
-        cluster = Cluster.at(folder)
+        cluster = DataDirectory.at(folder)
         if not cluster.lock.exists():
             return None
         with alone(cluster.lock):
             running = Postmaster.of(cluster.data)
             if running is None:
                 return None
-            os.kill(running.pid, signal.SIGINT)  # PostgreSQL's own for: end the sessions, write everything out
+            os.kill(
+                running.pid, signal.SIGINT
+            )  # PostgreSQL's own for: end the sessions, write everything out
             if not _awaited(lambda: not serves(running.pid, cluster.data), STOP_SECONDS):
-                raise PostgresFailed(str(cluster.folder), f"process {running.pid} has not ended within {STOP_SECONDS:.0f} s")
+                raise PostgresFailed(
+                    str(cluster.folder), f"process {running.pid} has not ended within {STOP_SECONDS:.0f} s"
+                )
             return running.pid
 
 
@@ -94,13 +114,13 @@ def stopped_event(folder: Path, pid: int | None) -> dict[str, Any]:
     return {"event": "stopped" if pid else "not_running", "time": timestamp(), "data": folder, "pid": pid}
 
 
-def _running(cluster: Cluster) -> Postmaster | None:
+def _running(cluster: DataDirectory) -> Postmaster | None:
     """The server that was started before, perhaps by somebody who did not wait for it."""
     before = Postmaster.of(cluster.data)
     return _ready(cluster, before.pid) if before else None
 
 
-def _begun(cluster: Cluster, environment: Mapping[str, str], *, durable: bool) -> Postmaster:
+def _begun(cluster: DataDirectory, environment: Mapping[str, str], *, durable: bool) -> Postmaster:
     programs = chosen(cluster.major, environment, cluster.account, cluster.folder)
     if programs.movable and cluster.account.obstacle(programs.folder):
         programs = programs.copied(cluster.folder)
@@ -113,10 +133,12 @@ def _begun(cluster: Cluster, environment: Mapping[str, str], *, durable: bool) -
             (cluster.folder / PORT).write_text(str(port))
             return running
         time.sleep(PAUSE_SECONDS)
-    raise PostgresFailed(str(cluster.folder), last_line(cluster.log.read_bytes()[said:].decode(errors="replace")))
+    raise PostgresFailed(
+        str(cluster.folder), last_line(cluster.log.read_bytes()[said:].decode(errors="replace"))
+    )
 
 
-def _ports(cluster: Cluster) -> Iterator[int]:
+def _ports(cluster: DataDirectory) -> Iterator[int]:
     """The last port where it is free, so that the address stays, then others."""
     last = cluster.folder / PORT
     told = last.read_text() if last.exists() else ""
@@ -128,7 +150,9 @@ def _ports(cluster: Cluster) -> Iterator[int]:
 def _free(port: int) -> int:
     """A port that nobody listens on: this one, or another where it is 0 or taken."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does: a port just left is free
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as PostgreSQL does: a port just left is free
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError):
@@ -136,9 +160,14 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _launched(cluster: Cluster, programs: Programs, port: int, *, durable: bool) -> int:
+def _launched(cluster: DataDirectory, programs: Binaries, port: int, *, durable: bool) -> int:
     """Process id of a server that was just set off, in a session of its own: no terminal's Ctrl-C ends it."""
-    settings = (f"port={port}", f"listen_addresses={HOST}", "unix_socket_directories=", *(() if durable else THROWN_AWAY))
+    settings = (
+        f"port={port}",
+        f"listen_addresses={HOST}",
+        "unix_socket_directories=",
+        *(() if durable else THROWN_AWAY),
+    )
     command = [str(programs.folder / "postgres"), "-D", str(cluster.data)]
     for setting in settings:
         command += ["-c", setting]
@@ -154,8 +183,11 @@ def _launched(cluster: Cluster, programs: Programs, port: int, *, durable: bool)
     return int(told.stdout)
 
 
-def _ready(cluster: Cluster, pid: int) -> Postmaster | None:
-    """A server once it takes connections; None if it ends instead. Raises `PostgresFailed` where it does neither."""
+def _ready(cluster: DataDirectory, pid: int) -> Postmaster | None:
+    """A server once it takes connections; None if it ends instead.
+
+    Raises `PostgresFailed` where it does neither.
+    """
     found: list[Postmaster] = []
 
     def settled() -> bool:
@@ -163,12 +195,17 @@ def _ready(cluster: Cluster, pid: int) -> Postmaster | None:
         return bool(found) or not serves(pid, cluster.data)
 
     if not _awaited(settled, READY_SECONDS):
-        raise PostgresFailed(str(cluster.folder), f"process {pid} is not ready after {READY_SECONDS:.0f} s; {cluster.log} says why")
+        raise PostgresFailed(
+            str(cluster.folder),
+            f"process {pid} is not ready after {READY_SECONDS:.0f} s; {cluster.log} says why",
+        )
     return found[0] if found else None
 
 
 def _awaited(holds: Callable[[], bool], seconds: float) -> bool:
-    """Whether something comes true within so many seconds; polled, since a server that is no child tells nobody."""
+    """Whether something comes true within so many seconds; polled, since a server that is no child tells
+    nobody.
+    """
     deadline = time.monotonic() + seconds
     while not (answer := holds()) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)

@@ -11,7 +11,9 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def environment() -> dict[str, str]:
-    """The child's environment: it and its workers find the code that runs here, and matplotlib in them draws nowhere in a notebook."""
+    """The child's environment: it and its workers find the code that runs here, and matplotlib in them
+    draws nowhere in a notebook.
+    """
     kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     if str(ROOT) in site.getsitepackages():
         return kept

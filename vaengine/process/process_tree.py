@@ -1,4 +1,6 @@
-"""A process and all below it, stopped and continued as one: a shell's job control reaches only the group that it knows."""
+"""A process and all below it, stopped and continued as one: a shell's job control reaches only the group
+that it knows.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def stop(pid: int) -> None:
 
 
 def go_on(pid: int) -> None:
-    """Continue what is stopped of a process and all below it, the lowest first: who waits for an answer finds it there."""
+    """Continue what is stopped of a process and all below it, the lowest first: who waits for an answer
+    finds it there.
+    """
     for process in reversed(list(_tree(pid))):
         if _is_stopped(process):
             _send(process, signal.SIGCONT)
@@ -40,5 +44,7 @@ def _is_stopped(process: psutil.Process) -> bool:
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # another user's cannot be reached, as by the terminal itself
+    with contextlib.suppress(
+        psutil.NoSuchProcess, psutil.AccessDenied
+    ):  # another user's cannot be reached, as by the terminal itself
         process.send_signal(number)

@@ -29,7 +29,10 @@ ENDED: Final = "ended"  # it got to the end of its own code
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a child ended; `orderly`: it got to the end of its own code. `goes_on` is the command that goes on from what is stored."""
+    """How a child ended; `orderly`: it got to the end of its own code.
+
+    `goes_on` is the command that goes on from what is stored.
+    """
 
     code: int
     orderly: bool
@@ -48,8 +51,8 @@ def last_word(ending: Ending) -> str | None:
 
 
 @dataclass(slots=True)
-class ChildProcess:
-    """A process that works; `hear` is where its facts are read, without waiting for any."""
+class RunProcess:
+    """A process that works; `analyze` is where its facts are read, without waiting for any."""
 
     pid: int
     hear: int
@@ -95,8 +98,10 @@ def goes_on(facts: Mapping[str, Any]) -> str | None:
     return command if checkpoint and Path(checkpoint).exists() else None
 
 
-class Vigil:
-    """Waits for children, one after the other, and passes on what this process is told meanwhile, in the order in which it comes."""
+class RunMonitor:
+    """Waits for children, one after the other, and passes on what this process is told meanwhile, in the
+    order in which it comes.
+    """
 
     def __init__(
         self,
@@ -114,8 +119,10 @@ class Vigil:
         """Whether anybody has asked for the end."""
         return self._asks.received is not None
 
-    def ending(self, child: ChildProcess) -> Ending:
-        """How a child ends; one that was asked twice and goes on is killed, and has ended as it was asked to."""
+    def ending(self, child: RunProcess) -> Ending:
+        """How a child ends; one that was asked twice and goes on is killed, and has ended as it was asked
+        to.
+        """
         while (ending := child.ended()) is None:
             if number := self._awaited(self._kill_at_s - self._clock()):
                 self._obey(number, child)
@@ -127,7 +134,7 @@ class Vigil:
     def _was_killed(self, ending: Ending) -> bool:
         return bool(self._killed_for) and ending.code == 128 + signal.SIGKILL
 
-    def _obey(self, number: int, child: ChildProcess) -> None:
+    def _obey(self, number: int, child: RunProcess) -> None:
         if number == signal.SIGTSTP:
             self._suspend(child)
         elif number == signal.SIGCONT:
@@ -135,7 +142,7 @@ class Vigil:
         elif number in ASKING:
             self._ask(signal.Signals(number), child)
 
-    def _suspend(self, child: ChildProcess) -> None:
+    def _suspend(self, child: RunProcess) -> None:
         """Stop the run, then this process, as a shell expects it; it goes on from here after `fg`."""
         child.stop()
         if CURSORLESS in child.facts():
@@ -143,8 +150,10 @@ class Vigil:
         self._stop_here()
         child.go_on()
 
-    def _ask(self, number: signal.Signals, child: ChildProcess) -> None:
-        """The child decides as this process does; what is stopped of it goes on, since a stopped process hears nothing."""
+    def _ask(self, number: signal.Signals, child: RunProcess) -> None:
+        """The child decides as this process does; what is stopped of it goes on, since a stopped process
+        hears nothing.
+        """
         if self._asks.first(number.name):
             self._acknowledge(child)
         elif not self._asks.repeats(number.name):
@@ -152,21 +161,29 @@ class Vigil:
         child.send(number)
         child.go_on()
 
-    def _acknowledge(self, child: ChildProcess) -> None:
-        """At once, whatever the child is busy with; a live display says it itself, and a line of ours would tear it apart."""
+    def _acknowledge(self, child: RunProcess) -> None:
+        """At once, whatever the child is busy with; a live display says it itself, and a line of ours
+        would tear it apart.
+        """
         if LIVE not in child.facts():
             clear_line()
             say("stopping; once more to stop at once")
 
 
 def passed_on() -> set[signal.Signals]:
-    """Signals that a run is told of, and of its child's end; what this process was started to ignore, as by nohup, stays ignored."""
-    ignored = {number for number in (signal.SIGHUP, signal.SIGTSTP) if signal.getsignal(number) == signal.SIG_IGN}
+    """Signals that a run is told of, and of its child's end; what this process was started to ignore, as
+    by nohup, stays ignored.
+    """
+    ignored = {
+        number for number in (signal.SIGHUP, signal.SIGTSTP) if signal.getsignal(number) == signal.SIG_IGN
+    }
     return {*ASKING, signal.SIGTSTP, signal.SIGCONT, signal.SIGCHLD} - ignored
 
 
 def awaited_signal(seconds: float) -> int | None:
-    """The next of the signals that are passed on, which must be blocked; None where none comes within so many seconds."""
+    """The next of the signals that are passed on, which must be blocked; None where none comes within so
+    many seconds.
+    """
     if seconds == math.inf:
         return signal.sigwait(passed_on())
     told = signal.sigtimedwait(passed_on(), max(0.0, seconds))
@@ -174,7 +191,9 @@ def awaited_signal(seconds: float) -> int | None:
 
 
 def stop_this_process() -> None:
-    """As Ctrl-Z does by itself; returns when somebody continues it, at once where nobody could: in a group without a shell."""
+    """As Ctrl-Z does by itself; returns when somebody continues it, at once where nobody could: in a
+    group without a shell.
+    """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTSTP,))
     signal.raise_signal(signal.SIGTSTP)
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTSTP,))

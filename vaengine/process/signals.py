@@ -1,4 +1,6 @@
-"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first finishes what is in work, a second ends the process at once."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first finishes what is in work, a second ends the
+process at once.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,13 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Final
 
-EXIT_CODES: Final = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}  # 128 + the signal's number, as shells have it
-SAME_SECONDS: Final = 0.5  # within which a signal that comes twice was sent once: to a whole group, whose parent passes its own copy on
+EXIT_CODES: Final = {
+    "SIGINT": 130,
+    "SIGTERM": 143,
+    "SIGHUP": 129,
+}  # 128 + the signal's number, as shells have it
+# within which a signal that comes twice was sent once: to a whole group, whose parent passes its own copy on
+SAME_SECONDS: Final = 0.5
 
 
 class Asks:
@@ -29,7 +36,10 @@ class Asks:
         return True
 
     def repeats(self, name: str) -> bool:
-        """Whether a later signal is the first one once more. A session that ends sends SIGTERM and SIGHUP together."""
+        """Whether a later signal is the first one once more.
+
+        A session that ends sends SIGTERM and SIGHUP together.
+        """
         alike = name == self.received or "SIGHUP" in (name, self.received)
         return alike and self._clock() - self._received_s < SAME_SECONDS
 
@@ -37,8 +47,8 @@ class Asks:
 class Signals:
     """Carries these signals to a run; a context manager that puts the handlers there before back.
 
-    Until `deliver_to` names a run, a signal ends the process with its exit code. `rearm` is for after `ray.init`, which replaces the
-    SIGTERM handler. SIGHUP stays ignored where it was, as by nohup.
+    Until `deliver_to` names a run, a signal ends the process with its exit code. `rearm` is for after
+    `ray.init`, which replaces the SIGTERM handler. SIGHUP stays ignored where it was, as by nohup.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,10 +77,14 @@ class Signals:
 
     def __enter__(self) -> Signals:
         before = {name: signal.getsignal(signal.Signals[name]) for name in EXIT_CODES}
-        self._before = {name: handler for name, handler in before.items() if name != "SIGHUP" or handler != signal.SIG_IGN}
+        self._before = {
+            name: handler for name, handler in before.items() if name != "SIGHUP" or handler != signal.SIG_IGN
+        }
         self.rearm()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for name, handler in self._before.items():
             signal.signal(signal.Signals[name], handler)  # type: ignore[arg-type]

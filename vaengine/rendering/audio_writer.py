@@ -1,4 +1,6 @@
-"""The sound of a video beside new pictures: copied packet by packet where the file may hold its coding, else as AAC."""
+"""The sound of a video beside new pictures: copied packet by packet where the file may hold its coding,
+else as AAC.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from actors.container.container import demuxed
 # What players take from such files; both formats can be made to hold more.
 COPIED: Final[Mapping[str, frozenset[str]]] = {
     "mp4": frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}),
-    "matroska": frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "pcm_s16le", "vorbis"}),
+    "matroska": frozenset(
+        {"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus", "pcm_s16le", "vorbis"}
+    ),
 }
 AAC_RATES: Final = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
 USUAL_RATE: Final = 48000
@@ -26,11 +30,14 @@ def is_copied(stream: Any, file_format: str) -> bool:
     Matroska wants AAC's configuration ahead of the sound; a transport stream has it in every packet only.
     """
     name = stream.codec_context.codec.canonical_name
-    return name in COPIED[file_format] and not (file_format == "matroska" and name == "aac" and not stream.codec_context.extradata)
+    return name in COPIED[file_format] and not (
+        file_format == "matroska" and name == "aac" and not stream.codec_context.extradata
+    )
 
 
-class Soundtrack:
-    """Puts a stream of an open container into another, from `zero_s` (source time, which becomes 0) to `end_s`.
+class AudioWriter:
+    """Puts a stream of an open container into another, from `zero_s` (source time, which becomes 0) to
+    `end_s`.
 
     `up_to` is called with rising times, so that sound and pictures lie side by side in the file.
     """
@@ -79,9 +86,9 @@ class Soundtrack:
                 pts = 0 if self._last is None else self._last + shift + (packet.duration or 1)
             if self._end_s is not None and pts * self._stream.time_base >= self._end_s:
                 return
-            starts_early = (pts + (packet.duration or 0)) * self._stream.time_base <= self._zero_s and pts - shift + (
-                packet.duration or 0
-            ) < 0
+            starts_early = (
+                pts + (packet.duration or 0)
+            ) * self._stream.time_base <= self._zero_s and pts - shift + (packet.duration or 0) < 0
             if starts_early:
                 continue
             packet.pts = pts - shift

@@ -18,7 +18,9 @@ SHARE: Final = 0.015  # of a face's width that a landmark's dot has for its radi
 class FaceOverlay:
     """Draws faces that are seen in pictures of one size; lines and letters grow with it."""
 
-    def __init__(self, width: int, height: int, colours: Colours | None = None, *, with_labels: bool = True) -> None:
+    def __init__(
+        self, width: int, height: int, colours: Colours | None = None, *, with_labels: bool = True
+    ) -> None:
         import supervision as sv
 
         unit = text_size(width, height)
@@ -29,7 +31,9 @@ class FaceOverlay:
         self._with_labels = with_labels
 
     def draw(self, picture: Pixels, seen: Sequence[Sighting]) -> None:
-        """Onto `picture`, H x W x 3 uint8 BGR; labels below their boxes, since that of the person is likely to be above."""
+        """Onto `picture`, H x W x 3 uint8 BGR; labels below their boxes, since that of the person is
+        likely to be above.
+        """
         if not seen:
             return
         for one in seen:
@@ -43,7 +47,9 @@ class FaceOverlay:
 
 
 def label(one: Sighting) -> str:
-    """`F3 P12`: the identity and the person it is linked to; without an identity `face 0.87`, how sure the detector was."""
+    """`F3 P12`: the identity and the person it is linked to; without an identity `face 0.87`, how sure
+    the detector was.
+    """
     sure = "" if one.confidence is None else f" {one.confidence:.2f}"
     face = short_name(one.identity) if one.identity else f"face{sure}"
     return f"{face} {short_name(one.linked)}" if one.linked else face

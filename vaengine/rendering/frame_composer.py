@@ -1,4 +1,6 @@
-"""The picture that is drawn of each frame: the video's own with what is seen and said in it, and the timeline below."""
+"""The picture that is drawn of each frame: the video's own with what is seen and said in it, and the
+timeline below.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ from schemas.media.frames import Pixels
 from vaengine.console.units import clock, counted
 from vaengine.rendering.face_overlay import FaceOverlay
 from vaengine.rendering.person_overlay import Overlay
-from vaengine.rendering.strip_layout import Layout
+from vaengine.rendering.strip_layout import StripLayout
 from vaengine.rendering.subtitles import Subtitles
-from vaengine.rendering.timeline_strip import Strip
+from vaengine.rendering.timeline_strip import TimelineStrip
 from vaengine.results.lookup import VideoResults
-from vaengine.timeline.audio import Hearing
+from vaengine.timeline.audio import AudioTimeline
 from vaengine.timeline.cast import colours_of
 from vaengine.timeline.colour_assignment import Colours
 from vaengine.timeline.presence import Presence, Sighting, Stretch
@@ -26,8 +28,10 @@ from vaengine.timeline.video_lanes import within
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """Which boxes are drawn: those at least as sure as `min_confidence`, 0..1, and persons in no track only `with_untracked`."""
+class BoxFilter:
+    """Which boxes are drawn: those at least as sure as `min_confidence`, 0..1, and persons in no track
+    only `with_untracked`.
+    """
 
     min_confidence: float = 0.0
     with_untracked: bool = False
@@ -45,27 +49,31 @@ class Shown:
         return is_sure and is_told
 
 
-USUALLY_SHOWN: Final = Shown()
+USUALLY_SHOWN: Final = BoxFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Scenery:
-    """All that is drawn of a video of `width` x `height` displayed pixels; `looked_at` are the frames in which a detector saw anything."""
+class SceneContent:
+    """All that is drawn of a video of `width` x `height` displayed pixels; `looked_at` are the frames in
+    which a detector saw anything.
+    """
 
     width: int
     height: int
     persons: Presence
     faces: Presence
-    hearing: Hearing
+    hearing: AudioTimeline
     subtitles: Subtitles
     colours: Colours
     looked_at: frozenset[int]
 
     @classmethod
-    def of(cls, results: VideoResults, shown: Shown | None = None) -> Scenery:
+    def of(cls, results: VideoResults, shown: BoxFilter | None = None) -> SceneContent:
         """What a store holds of it."""
         video = results.video
-        return cls.of_rows(video.width, video.height, results.annotations, results.sample_fps, results.face_fps, shown)
+        return cls.of_rows(
+            video.width, video.height, results.annotations, results.sample_fps, results.face_fps, shown
+        )
 
     @classmethod
     def of_rows(
@@ -75,11 +83,12 @@ class Scenery:
         rows: Iterable[Annotation],
         sample_fps: float | None = None,
         face_fps: float | None = None,
-        shown: Shown | None = None,
-    ) -> Scenery:
+        shown: BoxFilter | None = None,
+    ) -> SceneContent:
         """From rows of any types; rates of sampling are the usual gaps' where they are not given.
 
-        What is not shown counts for those and for colours all the same, so that they do not depend on what somebody wants to see.
+        What is not shown counts for those and for colours all the same, so that they do not depend on what
+        somebody wants to see.
         """
         found, asked = list(rows), shown or USUALLY_SHOWN
         persons, faces = Presence.of(found, sample_fps), Presence.of(found, face_fps, kind=FACE_DETECTION)
@@ -90,29 +99,46 @@ class Scenery:
             height,
             persons if is_whole else Presence.of(drawn, persons.sample_fps),
             faces if is_whole else Presence.of(drawn, faces.sample_fps, kind=FACE_DETECTION),
-            Hearing.of(found),
+            AudioTimeline.of(found),
             Subtitles.of(found, width, height, colours),
             colours,
             persons.looked_at | faces.looked_at,
         )
 
 
-class Sheet:
-    """The source's picture, made even by doubling its last row or column, and the timeline of `[start_s, end_s)` below."""
+class FrameComposer:
+    """The source's picture, made even by doubling its last row or column, and the timeline of `[start_s,
+    end_s)` below.
+    """
 
-    def __init__(self, scenery: Scenery, start_s: float, end_s: float, *, with_labels: bool = True, with_subtitles: bool = True) -> None:
+    def __init__(
+        self,
+        scenery: SceneContent,
+        start_s: float,
+        end_s: float,
+        *,
+        with_labels: bool = True,
+        with_subtitles: bool = True,
+    ) -> None:
         self._scenery, self._end_s, self._with_subtitles = scenery, end_s, with_subtitles
         self._width, self._height = scenery.width + scenery.width % 2, scenery.height + scenery.height % 2
         colours, sounds = scenery.colours, scenery.hearing.rows(scenery.colours)
         self._overlay = Overlay(scenery.width, scenery.height, colours, with_labels=with_labels)
         self._faces = FaceOverlay(scenery.width, scenery.height, colours, with_labels=with_labels)
-        persons, faces = (within(there, start_s, end_s) for there in (scenery.persons.stretches(), lanes_of(scenery.faces)))
-        layout = Layout.of(self._width, self._height, persons, faces, [row.name for row in sounds])
-        self._strip = Strip(layout, start_s, end_s, scenery.persons.scenes, persons, faces, sounds, colours)
+        persons, faces = (
+            within(there, start_s, end_s) for there in (scenery.persons.stretches(), lanes_of(scenery.faces))
+        )
+        layout = StripLayout.of(self._width, self._height, persons, faces, [row.name for row in sounds])
+        self._strip = TimelineStrip(
+            layout, start_s, end_s, scenery.persons.scenes, persons, faces, sounds, colours
+        )
         self.pixels: Pixels = np.zeros((self._height + layout.height, self._width, 3), np.uint8)
 
     def draw(self, picture: Pixels, number: int, time_s: float) -> Pixels:
-        """All of it for one frame; `picture` is H x W x 3 uint8 BGR, displayed. The array is used again for the next."""
+        """All of it for one frame; `picture` is H x W x 3 uint8 BGR, displayed.
+
+        The array is used again for the next.
+        """
         height, width = picture.shape[:2]
         view = self.pixels[:height, :width]
         view[:] = picture
@@ -124,11 +150,17 @@ class Sheet:
         self.pixels[height : self._height, :width] = view[-1:]
         self.pixels[: self._height, width : self._width] = self.pixels[: self._height, width - 1 : width]
         caption = self.caption(number, time_s, persons, faces)
-        self._strip.draw(self.pixels[self._height :], time_s, caption, is_detected=number in self._scenery.looked_at)
+        self._strip.draw(
+            self.pixels[self._height :], time_s, caption, is_detected=number in self._scenery.looked_at
+        )
         return self.pixels
 
-    def caption(self, number: int, time_s: float, persons: Sequence[Sighting], faces: Sequence[Sighting]) -> tuple[str, ...]:
-        """What is written above the timeline: the time, and how many boxes are drawn; of a kind of which there are none, nothing."""
+    def caption(
+        self, number: int, time_s: float, persons: Sequence[Sighting], faces: Sequence[Sighting]
+    ) -> tuple[str, ...]:
+        """What is written above the timeline: the time, and how many boxes are drawn; of a kind of which
+        there are none, nothing.
+        """
         scene = self._scenery.persons.scene_at(number)
         parts = (
             f"{_time_code(time_s)} / {_time_code(self._end_s)}",

@@ -20,7 +20,11 @@ class Labels:
         import supervision as sv
 
         self._colours = colours
-        self._letters = scale, thickness, padding = 0.42 * unit, max(1, round(unit)), max(2, round(2.5 * unit))
+        self._letters = scale, thickness, padding = (
+            0.42 * unit,
+            max(1, round(unit)),
+            max(2, round(2.5 * unit)),
+        )
         self._annotator = sv.LabelAnnotator(
             color=sv.ColorPalette.from_hex(list(colours.palette)),
             text_color=sv.ColorPalette.from_hex([ink_on(colour) for colour in colours.palette]),
@@ -29,16 +33,26 @@ class Labels:
             text_padding=padding,
         )
 
-    def draw(self, picture: Pixels, texts: Sequence[str], seen: Sequence[Sighting], *, is_below: bool = False) -> None:
-        """Above their boxes, or below; pushed back into the picture, H x W x 3 uint8 BGR, where they would stand out of it."""
+    def draw(
+        self, picture: Pixels, texts: Sequence[str], seen: Sequence[Sighting], *, is_below: bool = False
+    ) -> None:
+        """Above their boxes, or below; pushed back into the picture, H x W x 3 uint8 BGR, where they
+        would stand out of it.
+        """
         import supervision as sv
 
         corners = np.array([one.xyxy for one in seen], np.float64)
         widths, heights = np.array([self._size(text) for text in texts], np.float64).T
         left = np.clip(corners[:, 0], 0, np.maximum(0, picture.shape[1] - 1 - widths))
-        bottom = np.clip(corners[:, 3] + heights if is_below else corners[:, 1], np.minimum(heights, picture.shape[0]), picture.shape[0])
+        bottom = np.clip(
+            corners[:, 3] + heights if is_below else corners[:, 1],
+            np.minimum(heights, picture.shape[0]),
+            picture.shape[0],
+        )
         anchors = sv.Detections(xyxy=np.stack([left, bottom, left + 1, bottom + 1], axis=1))
-        self._annotator.annotate(picture, anchors, list(texts), custom_color_lookup=places_of(seen, self._colours))
+        self._annotator.annotate(
+            picture, anchors, list(texts), custom_color_lookup=places_of(seen, self._colours)
+        )
 
     def _size(self, text: str) -> tuple[int, int]:
         """Width and height of a label, padding included."""

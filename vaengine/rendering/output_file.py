@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from schemas.errors import DiskFull, UsageError
-from vaengine.rendering.source_marks import Mark, mark_in
+from vaengine.rendering.source_marks import SourceMark, mark_in
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def check_target(target: Path, *, force: bool, sources: tuple[str, ...] = (), mark: Mark | None = None) -> bool:
-    """Whether `target` is to be written; it is not where it is there and `mark` says that it shows what it would show again.
+def check_target(
+    target: Path, *, force: bool, sources: tuple[str, ...] = (), mark: SourceMark | None = None
+) -> bool:
+    """Whether `target` is to be written; it is not where it is there and `mark` says that it shows what it
+    would show again.
 
-    A picture of the same that was drawn from other results is written again. Raises `UsageError` where the file is somebody else's and not
-    to be replaced, is a folder, or is one of the `sources`.
+    A picture of the same that was drawn from other results is written again. Raises `UsageError` where the
+    file is somebody else's and not to be replaced, is a folder, or is one of the `sources`.
     """
     if any(Path(source).exists() and target.exists() and target.samefile(source) for source in sources):
         raise UsageError(f"{target} is the video itself: write to another file with -o")
@@ -31,13 +34,16 @@ def check_target(target: Path, *, force: bool, sources: tuple[str, ...] = (), ma
     with _refusals(target):
         there = mark_in(target)
     if mark is None or not mark.is_successor_of(there):
-        raise UsageError(f"{target} is there already: replace it with --force, or write to another file with -o")
+        raise UsageError(
+            f"{target} is there already: replace it with --force, or write to another file with -o"
+        )
     return mark != there
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
-    """A file to write, under a temporary name beside `target`, which it replaces at the end; removed when anything goes wrong, Ctrl-C too.
+    """A file to write, under a temporary name beside `target`, which it replaces at the end; removed when
+    anything goes wrong, Ctrl-C too.
 
     Makes the folder. Raises `DiskFull`, or `UsageError` where the operating system will not have the file.
     """

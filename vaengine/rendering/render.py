@@ -1,4 +1,6 @@
-"""A video with what was found drawn into it: boxes, names, poses, faces, subtitles, and a timeline below the picture."""
+"""A video with what was found drawn into it: boxes, names, poses, faces, subtitles, and a timeline below
+the picture.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,10 @@ from schemas.errors import UsageError
 from schemas.media.video import Video
 from vaengine.console.units import clock
 from vaengine.planning.plan import chunk_spec
-from vaengine.rendering.frame_composer import USUALLY_SHOWN, Scenery, Sheet, Shown
+from vaengine.rendering.frame_composer import USUALLY_SHOWN, BoxFilter, FrameComposer, SceneContent
 from vaengine.rendering.output_file import check_target, whole_file
 from vaengine.rendering.source_marks import TAG, mark_of
-from vaengine.rendering.video_writer import Coding, Recording, check_encoder, format_of, recording
+from vaengine.rendering.video_writer import VideoCoding, VideoWriter, check_encoder, format_of, video_writer
 from vaengine.results.lookup import VideoResults, check_unchanged
 
 USUAL_CRF: Final = 20  # x264's constant rate factor: hardly to be told from the source
@@ -30,7 +32,9 @@ USUAL_CRF: Final = 20  # x264's constant rate factor: hardly to be told from the
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """What of a video is rendered, `[start_s, end_s)` in seconds since its first frame, and how; raises `UsageError`."""
+    """What of a video is rendered, `[start_s, end_s)` in seconds since its first frame, and how; raises
+    `UsageError`.
+    """
 
     start_s: float | None = None
     end_s: float | None = None
@@ -38,16 +42,22 @@ class RenderOptions:
     with_sound: bool = True
     with_labels: bool = True
     with_subtitles: bool = True
-    shown: Shown = USUALLY_SHOWN
+    shown: BoxFilter = USUALLY_SHOWN
 
     def __post_init__(self) -> None:
         if self.start_s is not None and self.end_s is not None and self.start_s >= self.end_s:
-            raise UsageError(f"nothing lies between {self.start_s:g} s and {self.end_s:g} s: --start must come before --end")
+            raise UsageError(
+                f"nothing lies between {self.start_s:g} s and {self.end_s:g} s: --start must come before "
+                "--end"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class RenderProgress:
-    """How far a rendering is; `draw_s` of its `elapsed_s` went into drawing. `is_current` tells of a file that was there already."""
+    """How far a rendering is; `draw_s` of its `elapsed_s` went into drawing.
+
+    `is_current` tells of a file that was there already.
+    """
 
     frames_done: int
     frames_total: int
@@ -58,7 +68,9 @@ class RenderProgress:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Frames `[first, stop)` of a video, shown in `[start_s, end_s)`; pts in units of the video's time base."""
+    """Frames `[first, stop)` of a video, shown in `[start_s, end_s)`; pts in units of the video's time
+    base.
+    """
 
     video: Video
     first: int
@@ -68,13 +80,16 @@ class Extent:
 
     @classmethod
     def of(cls, video: Video, start_s: float | None, end_s: float | None) -> Extent:
-        """The frames that begin in the stretch, all of them without one; raises `UsageError` if there are none."""
+        """The frames that begin in the stretch, all of them without one; raises `UsageError` if there are
+        none.
+        """
         times = (video.index.pts - video.start_pts) * float(video.time_base)
         first = 0 if start_s is None else int(np.searchsorted(times, start_s - 1e-9))
         stop = len(times) if end_s is None else int(np.searchsorted(times, end_s - 1e-9))
         if first >= stop:
             raise UsageError(
-                f"{video.video_id} shows no frame in that stretch: it is {clock(video.duration_s)} long ({video.duration_s:.2f} s)"
+                f"{video.video_id} shows no frame in that stretch: it is {clock(video.duration_s)} long "
+                f"({video.duration_s:.2f} s)"
             )
         end = video.duration_s if stop == len(times) else float(times[stop])
         return cls(video, first, stop, float(times[first]), end)
@@ -108,16 +123,20 @@ def render(
     force: bool = False,
     listener: Callable[[RenderProgress], None] = lambda _: None,
 ) -> RenderProgress:
-    """Write a video's results as a film of the same times, with its sound, to `target` (.mp4 or .mkv), whole or not at all.
+    """Write a video's results as a film of the same times, with its sound, to `target` (.mp4 or .mkv), whole
+    or not at all.
 
-    A file that was rendered of the same video is replaced where its results or options were others, and kept where they were the same.
-    Raises `UsageError` before anything is decoded: no pictures, target or encoder unfit, the file changed, nothing in the stretch;
-    `VideoError`s of the decoder; `DiskFull`.
+    A file that was rendered of the same video is replaced where its results or options were others, and kept
+    where they were the same. Raises `UsageError` before anything is decoded: no pictures, target or encoder
+    unfit, the file changed, nothing in the stretch; `VideoError`s of the decoder; `DiskFull`.
     """
     asked, video = options or RenderOptions(), results.video
     file_format = format_of(target)
     if not video.has_pictures:
-        raise UsageError(f"{video.video_id} is sound alone, there is no picture to draw into: `vaengine plot` shows what was heard")
+        raise UsageError(
+            f"{video.video_id} is sound alone, there is no picture to draw into: `vaengine plot` shows what "
+            "was heard"
+        )
     mark = mark_of("render", results, asked)
     if not check_target(target, force=force, sources=(video.path,), mark=mark):
         return RenderProgress(0, 0, 0.0, 0.0, is_current=True)
@@ -125,11 +144,16 @@ def render(
     check_unchanged(video)
     extent = Extent.of(video, asked.start_s, asked.end_s)
     stretch = (extent.start_s, extent.end_s)
-    sheet = Sheet(Scenery.of(results, asked.shown), *stretch, with_labels=asked.with_labels, with_subtitles=asked.with_subtitles)
+    sheet = FrameComposer(
+        SceneContent.of(results, asked.shown),
+        *stretch,
+        with_labels=asked.with_labels,
+        with_subtitles=asked.with_subtitles,
+    )
     with whole_file(target) as file, ExitStack() as held:
         source = held.enter_context(opened(video.path))
         coding = _coding(video, source, sheet, asked.crf)
-        film = held.enter_context(recording(file, file_format, coding, {TAG: str(mark)}))
+        film = held.enter_context(video_writer(file, file_format, coding, {TAG: str(mark)}))
         sound = _sound_stream(source, video) if asked.with_sound else None
         zero_s = _zero_s(extent, sound)
         if sound is not None and sound.codec_context.sample_rate:
@@ -140,13 +164,25 @@ def render(
 
 
 def _sound_stream(source: Any, video: Video) -> Any | None:
-    """The sound that goes with the pictures: the track that is known to, none that ends its reader; else the one that FFmpeg calls best."""
+    """The sound that goes with the pictures: the track that is known to, none that ends its reader; else
+    the one that FFmpeg calls best.
+    """
     if video.sound is not None:
         return source.streams[video.sound.stream_index]
-    return None if video.sound_fault else source.streams.best("audio", related=source.streams[video.stream_index])
+    return (
+        None
+        if video.sound_fault
+        else source.streams.best("audio", related=source.streams[video.stream_index])
+    )
 
 
-def _filmed(extent: Extent, sheet: Sheet, film: Recording, zero_s: Fraction, listener: Callable[[RenderProgress], None]) -> RenderProgress:
+def _filmed(
+    extent: Extent,
+    sheet: FrameComposer,
+    film: VideoWriter,
+    zero_s: Fraction,
+    listener: Callable[[RenderProgress], None],
+) -> RenderProgress:
     video, began, draw_s, done = extent.video, time.perf_counter(), 0.0, 0
     shift = round(zero_s / video.time_base)
     for frame in extent.frames():
@@ -160,15 +196,17 @@ def _filmed(extent: Extent, sheet: Sheet, film: Recording, zero_s: Fraction, lis
     return RenderProgress(done, extent.stop - extent.first, time.perf_counter() - began, draw_s)
 
 
-def _coding(video: Video, source: Any, sheet: Sheet, crf: int) -> Coding:
+def _coding(video: Video, source: Any, sheet: FrameComposer, crf: int) -> VideoCoding:
     height, width = sheet.pixels.shape[:2]
     aspect = source.streams[video.stream_index].sample_aspect_ratio or Fraction(1)
     shown = 1 / aspect if video.rotation % 180 else aspect
-    return Coding(width, height, video.time_base, video.nominal_fps, crf, None if shown == 1 else shown)
+    return VideoCoding(width, height, video.time_base, video.nominal_fps, crf, None if shown == 1 else shown)
 
 
 def _zero_s(extent: Extent, sound: Any) -> Fraction:
-    """The moment of the source's time that becomes 0: of a whole video when its sound begins, if that is before the first picture."""
+    """The moment of the source's time that becomes 0: of a whole video when its sound begins, if that is
+    before the first picture.
+    """
     first_s = _source_s(extent.video, extent.start_s)
     if not extent.is_whole or sound is None or sound.start_time is None:
         return first_s

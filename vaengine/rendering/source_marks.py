@@ -1,4 +1,6 @@
-"""What a picture was drawn from, written into it, so that one whose results were replaced is told from one that is up to date."""
+"""What a picture was drawn from, written into it, so that one whose results were replaced is told from
+one that is up to date.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,21 @@ from schemas.annotations.annotation import canonical_json
 from vaengine import __version__
 from vaengine.results.lookup import VideoResults
 
-# Where files keep it: PNG's text chunks, SVG's Dublin Core, PDF's information dictionary, tags of a film. All are plain ASCII there.
-PLACES: Final[Mapping[str, str]] = MappingProxyType({"png": "Comment", "svg": "Description", "pdf": "Keywords"})
+# Where files keep it: PNG's text chunks, SVG's Dublin Core, PDF's information dictionary, tags of a film. All
+# are plain ASCII there.
+PLACES: Final[Mapping[str, str]] = MappingProxyType(
+    {"png": "Comment", "svg": "Description", "pdf": "Keywords"}
+)
 TAG: Final = "comment"
 SEARCHED: Final = 1 << 16  # bytes at both ends of a file
 _MARK: Final = re.compile(rb"vaengine:(render|plot):([A-Za-z0-9%._~-]+):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """`command` drew this of `subject`, a video's id or what a plot is of, from what has this sha256 in hexadecimal digits."""
+class SourceMark:
+    """`command` drew this of `subject`, a video's id or what a plot is of, from what has this sha256 in
+    hexadecimal digits.
+    """
 
     command: str
     subject: str
@@ -38,12 +45,14 @@ class Mark:
     def __str__(self) -> str:
         return f"vaengine:{self.command}:{quote(self.subject, safe='')}:{self.digest}"
 
-    def is_successor_of(self, other: Mark | None) -> bool:
-        """Whether a picture with the other mark shows the same as one with this, from results of whatever time."""
+    def is_successor_of(self, other: SourceMark | None) -> bool:
+        """Whether a picture with the other mark shows the same as one with this, from results of whatever
+        time.
+        """
         return other is not None and (self.command, self.subject) == (other.command, other.subject)
 
 
-def mark_of(command: str, results: VideoResults, *options: object) -> Mark:
+def mark_of(command: str, results: VideoResults, *options: object) -> SourceMark:
     """Of a picture of these results, drawn with these options, by this version of the program."""
     video = results.video
     facts = (
@@ -56,7 +65,7 @@ def mark_of(command: str, results: VideoResults, *options: object) -> Mark:
         results.face_fps,
     )
     rows = sorted(canonical_json(row.to_data()) for row in results.annotations)
-    return Mark(command, video.video_id, digest_of(facts, options, *rows))
+    return SourceMark(command, video.video_id, digest_of(facts, options, *rows))
 
 
 def digest_of(*parts: object) -> str:
@@ -67,7 +76,7 @@ def digest_of(*parts: object) -> str:
     return digest.hexdigest()
 
 
-def mark_in(path: Path) -> Mark | None:
+def mark_in(path: Path) -> SourceMark | None:
     """The mark in a file; None for files of others, and where there is none to be read."""
     try:
         with path.open("rb") as file:
@@ -77,4 +86,4 @@ def mark_in(path: Path) -> Mark | None:
     except FileNotFoundError:
         return None
     found = _MARK.search(head) or _MARK.search(tail)
-    return Mark(found[1].decode(), unquote(found[2].decode()), found[3].decode()) if found else None
+    return SourceMark(found[1].decode(), unquote(found[2].decode()), found[3].decode()) if found else None

@@ -37,8 +37,9 @@ def text_width(text: str, unit: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """Where things are in a strip of `width` x `height` pixels, from its top: a row of text, scenes, lanes `lane_height` apart, sounds.
+class StripLayout:
+    """Where things are in a strip of `width` x `height` pixels, from its top: a row of text, scenes, lanes
+    `lane_height` apart, sounds.
 
     The names of rows stand in the first `margin` columns, which is 0 where there is no room for them.
     """
@@ -56,8 +57,17 @@ class Layout:
     unit: float
 
     @classmethod
-    def of(cls, width: int, picture_height: int, persons: Stretches, faces: Stretches = NOBODY, sounds: Sequence[str] = ()) -> Layout:
-        """For a picture of this size: even height, lanes as tall as there is room for those that are needed, rows named `sounds` below."""
+    def of(
+        cls,
+        width: int,
+        picture_height: int,
+        persons: Stretches,
+        faces: Stretches = NOBODY,
+        sounds: Sequence[str] = (),
+    ) -> StripLayout:
+        """For a picture of this size: even height, lanes as tall as there is room for those that are
+        needed, rows named `sounds` below.
+        """
         unit = text_size(width, picture_height)
         text, band, room = round(20 * unit), round(15 * unit), round(SHARE * picture_height)
         tallest, least = round(1.2 * NAMED * unit), max(3, round(3 * unit))
@@ -67,7 +77,11 @@ class Layout:
         lane = max(least, min(tallest, room // sum(own))) if sum(own) else 0
         sound = round(13 * unit)
         height = text + band + sum(own) * lane + len(sounds) * sound + round(4 * unit)
-        names = ["scenes", *(name for name, lanes in zip(("persons", "faces"), own, strict=True) if lanes), *sounds]
+        names = [
+            "scenes",
+            *(name for name, lanes in zip(("persons", "faces"), own, strict=True) if lanes),
+            *sounds,
+        ]
         margin = round(max(text_width(name, MARGIN_TEXT * unit) for name in names) + 7 * unit)
         margin = margin if margin <= MARGIN_SHARE * width else 0
         return cls(width, height + height % 2, text, band, lane, *own, sound, len(sounds), margin, unit)
@@ -94,9 +108,15 @@ class Layout:
 
 
 def _lanes(persons: Stretches, faces: Stretches, most_named: int, most: int) -> tuple[int, int]:
-    """Lanes of persons and of faces: so few that names fit in, where nobody has to lie upon another, else as many as there is room for."""
+    """Lanes of persons and of faces: so few that names fit in, where nobody has to lie upon another, else
+    as many as there is room for.
+    """
     own = _shared(persons, faces, most_named)
-    is_full = any(is_crowded(packed(there, lanes), there) for there, lanes in zip((persons, faces), own, strict=True) if lanes)
+    is_full = any(
+        is_crowded(packed(there, lanes), there)
+        for there, lanes in zip((persons, faces), own, strict=True)
+        if lanes
+    )
     return _shared(persons, faces, most) if is_full else own
 
 

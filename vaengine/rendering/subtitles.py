@@ -1,4 +1,6 @@
-"""What is said, drawn over the bottom of a picture as it is said: in the letters of DejaVu Sans, which are the same on every machine."""
+"""What is said, drawn over the bottom of a picture as it is said: in the letters of DejaVu Sans, which
+are the same on every machine.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from schemas.annotations.subtitles import LINE_LENGTH, Cue, cues, speaker_name
 from schemas.media.frames import Pixels
 from vaengine.rendering.strip_layout import text_size
 from vaengine.timeline.colour_assignment import Colours
-from vaengine.timeline.interval_index import Moments
+from vaengine.timeline.interval_index import IntervalIndex
 from vaengine.timeline.palette import rgb
 
 if TYPE_CHECKING:
@@ -33,15 +35,21 @@ MOST_AT_ONCE: Final = 3  # speakers at once whose words are shown
 class Subtitles:
     """The speech of a video over pictures of `width` x `height` pixels."""
 
-    def __init__(self, speech: Sequence[Cue], width: int, height: int, colours: Colours | None = None) -> None:
-        self._cues, self._colours = Moments(speech), colours or Colours()
+    def __init__(
+        self, speech: Sequence[Cue], width: int, height: int, colours: Colours | None = None
+    ) -> None:
+        self._cues, self._colours = IntervalIndex(speech), colours or Colours()
         self._width, self._margin = width, round(0.03 * height)
         unit = text_size(width, height)
-        self._em = max(SMALLEST, min(round(LARGEST * unit), int(WIDTH_SHARE * width / (LINE_LENGTH * EM_SHARE))))
+        self._em = max(
+            SMALLEST, min(round(LARGEST * unit), int(WIDTH_SHARE * width / (LINE_LENGTH * EM_SHARE)))
+        )
         self._plate = lru_cache(maxsize=8)(self._drawn)
 
     @classmethod
-    def of(cls, annotations: Iterable[Annotation], width: int, height: int, colours: Colours | None = None) -> Subtitles:
+    def of(
+        cls, annotations: Iterable[Annotation], width: int, height: int, colours: Colours | None = None
+    ) -> Subtitles:
         """Of the speech among rows of whatever types."""
         return cls(cues(annotations), width, height, colours)
 
@@ -66,7 +74,11 @@ class Subtitles:
         name = f"{speaker_name(cue.speaker_id)}: " if cue.speaker_id else ""
         whole = [name + cue.lines[0], *cue.lines[1:]]
         room = WIDTH_SHARE * self._width
-        return whole if all(self.length(line) <= room for line in whole) else _wrapped(" ".join(whole), self.length, room)
+        return (
+            whole
+            if all(self.length(line) <= room for line in whole)
+            else _wrapped(" ".join(whole), self.length, room)
+        )
 
     def length(self, line: str) -> float:
         """How wide it is when it is drawn, in pixels."""
@@ -92,7 +104,13 @@ class Subtitles:
         """The speaker's name once more, in the speaker's colour."""
         name = f"{speaker_name(cue.speaker_id)}:" if cue.speaker_id else ""
         if name and line.startswith(name):
-            pen.text((x, y), name, font=_font(self._em), fill=(*rgb(self._colours.of(cue.speaker_id)), 255), anchor="lm")
+            pen.text(
+                (x, y),
+                name,
+                font=_font(self._em),
+                fill=(*rgb(self._colours.of(cue.speaker_id)), 255),
+                anchor="lm",
+            )
 
 
 @lru_cache(maxsize=8)

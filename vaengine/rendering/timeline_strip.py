@@ -1,4 +1,6 @@
-"""A strip below the picture: scenes as bands, persons and faces as lanes, what is heard, and a playhead; drawn once, but for what moves."""
+"""A strip below the picture: scenes as bands, persons and faces as lanes, what is heard, and a playhead;
+drawn once, but for what moves.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from typing import Final
 import numpy as np
 
 from schemas.media.frames import Pixels
-from vaengine.rendering.strip_layout import LETTER_SCALE, MARGIN_TEXT, NOBODY, Layout, text_width
-from vaengine.timeline.audio import Mark, Row
+from vaengine.rendering.strip_layout import LETTER_SCALE, MARGIN_TEXT, NOBODY, StripLayout, text_width
+from vaengine.timeline.audio import Mark, TimelineRow
 from vaengine.timeline.colour_assignment import Colours
 from vaengine.timeline.palette import bgr, ink_on, short_name
-from vaengine.timeline.presence import Scene, Stretch
+from vaengine.timeline.presence import SceneSpan, Stretch
 from vaengine.timeline.video_lanes import packed
 
 PAPER: Final = (34, 34, 34)  # BGR, as everything OpenCV draws
@@ -23,18 +25,20 @@ LETTERS: Final = 8  # pixels, at 360 lines, of a row that names fit in
 BANDS: Final = ((112, 92, 74), (84, 66, 50))  # scenes in turn: two slates
 
 
-class Strip:
-    """The timeline of `[start_s, end_s)`; `draw` copies the background and adds the playhead and a line of text."""
+class TimelineStrip:
+    """The timeline of `[start_s, end_s)`; `draw` copies the background and adds the playhead and a line
+    of text.
+    """
 
     def __init__(
         self,
-        layout: Layout,
+        layout: StripLayout,
         start_s: float,
         end_s: float,
-        scenes: Sequence[Scene],
+        scenes: Sequence[SceneSpan],
         persons: Mapping[str, Sequence[Stretch]],
         faces: Mapping[str, Sequence[Stretch]] = NOBODY,
-        sounds: Sequence[Row] = (),
+        sounds: Sequence[TimelineRow] = (),
         colours: Colours | None = None,
     ) -> None:
         self.layout, self._start_s, self._length_s = layout, start_s, max(end_s - start_s, 1e-9)
@@ -57,22 +61,35 @@ class Strip:
         layout, unit = self.layout, self.layout.unit
         canvas[:] = self.background
         at, middle, radius = self.x(time_s), layout.text_height // 2, round(3.5 * unit)
-        cv2.line(canvas, (at, layout.text_height), (at, layout.height - 1), (0, 0, 0), max(3, round(3 * unit)))
-        cv2.line(canvas, (at, layout.text_height), (at, layout.height - 1), (255, 255, 255), max(1, round(unit)))
-        cv2.circle(canvas, (round(8 * unit), middle), radius, INK, -1 if is_detected else max(1, round(unit)), cv2.LINE_AA)
+        cv2.line(
+            canvas, (at, layout.text_height), (at, layout.height - 1), (0, 0, 0), max(3, round(3 * unit))
+        )
+        cv2.line(
+            canvas, (at, layout.text_height), (at, layout.height - 1), (255, 255, 255), max(1, round(unit))
+        )
+        cv2.circle(
+            canvas,
+            (round(8 * unit), middle),
+            radius,
+            INK,
+            -1 if is_detected else max(1, round(unit)),
+            cv2.LINE_AA,
+        )
         _write(canvas, self._fitting(caption), round(18 * unit), middle, INK, unit)
 
     def _fitting(self, parts: Sequence[str]) -> str:
         """The first parts, as many as there is room for."""
         room = self.layout.width - 20 * self.layout.unit
         texts = ["   ".join(parts[:count]) for count in range(len(parts), 0, -1)]
-        return next((text for text in texts if text_width(text, self.layout.unit) <= room), parts[0] if parts else "")
+        return next(
+            (text for text in texts if text_width(text, self.layout.unit) <= room), parts[0] if parts else ""
+        )
 
     def x(self, time_s: float) -> int:
         """The column of a moment, within the strip."""
         return self.layout.x((time_s - self._start_s) / self._length_s)
 
-    def _bands(self, scenes: Sequence[Scene]) -> None:
+    def _bands(self, scenes: Sequence[SceneSpan]) -> None:
         top, bottom = self.layout.text_height, self.layout.text_height + self.layout.band_height
         self._row("scenes", top, bottom)
         for number, scene in enumerate(scenes):
@@ -101,7 +118,7 @@ class Strip:
             self.background[top:bottom, left:right] = bgr(colour)
             self._name(short_name(identity), left, right, (top, bottom), bgr(ink_on(colour)))
 
-    def _marks(self, row: Row, top: int) -> None:
+    def _marks(self, row: TimelineRow, top: int) -> None:
         bottom = top + self.layout.sound_height - max(1, round(2 * self.layout.unit))
         self._row(row.name, top, bottom)
         for mark in row.marks:
@@ -124,7 +141,9 @@ class Strip:
         if name and self.layout.margin and bottom - top >= LETTERS * unit:
             _write(self.background, name, round(3 * unit), (top + bottom) // 2, FAINT_INK, unit * MARGIN_TEXT)
 
-    def _name(self, name: str, left: int, right: int, rows: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    def _name(
+        self, name: str, left: int, right: int, rows: tuple[int, int], colour: tuple[int, int, int]
+    ) -> None:
         """Written where it fits."""
         unit, (top, bottom) = self.layout.unit, rows
         if text_width(name, unit * 0.85) + 4 * unit < right - left and bottom - top >= LETTERS * unit:
@@ -141,4 +160,6 @@ def _write(canvas: Pixels, text: str, x: int, middle: int, colour: tuple[int, in
     scale = LETTER_SCALE * unit
     height = cv2.getTextSize("0", cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][1]
     place = (x, middle + height // 2)
-    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, max(1, round(unit)), cv2.LINE_AA)
+    cv2.putText(
+        canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, max(1, round(unit)), cv2.LINE_AA
+    )

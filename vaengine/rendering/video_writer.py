@@ -1,4 +1,6 @@
-"""A film as it is written: H.264 pictures at the very times they are given, and the sound of the source beside them."""
+"""A film as it is written: H.264 pictures at the very times they are given, and the sound of the source
+beside them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from schemas.errors import UsageError
 from schemas.media.frames import Pixels
-from vaengine.rendering.audio_writer import Soundtrack
+from vaengine.rendering.audio_writer import AudioWriter
 
 ENCODER: Final = "libx264"
 FORMATS: Final = {".mp4": "mp4", ".m4v": "mp4", ".mkv": "matroska"}
@@ -20,8 +22,10 @@ LIMITED_RANGE: Final = 1  # AVColorRange
 
 
 @dataclass(frozen=True, slots=True)
-class Coding:
-    """How pictures are encoded: even `width` x `height`, times in `time_base`; `pixel_aspect` is the shape of a pixel, None for square."""
+class VideoCoding:
+    """How pictures are encoded: even `width` x `height`, times in `time_base`; `pixel_aspect` is the
+    shape of a pixel, None for square.
+    """
 
     width: int
     height: int
@@ -41,7 +45,9 @@ def format_of(path: Path) -> str:
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
-        raise UsageError(f"{path.name} does not end in {', '.join(FORMATS)}: those are the videos that can be written") from None
+        raise UsageError(
+            f"{path.name} does not end in {', '.join(FORMATS)}: those are the videos that can be written"
+        ) from None
 
 
 def check_encoder() -> None:
@@ -50,30 +56,41 @@ def check_encoder() -> None:
 
     if ENCODER not in av.codecs_available:
         raise UsageError(
-            f"no H.264 encoder: PyAV's FFmpeg here has no {ENCODER}; install PyAV from its own wheels (pip install --force-reinstall av)"
+            f"no H.264 encoder: PyAV's FFmpeg here has no {ENCODER}; install PyAV from its own wheels (pip "
+            "install --force-reinstall av)"
         )
 
 
-class Recording:
+class VideoWriter:
     """Takes pictures in the order they are shown; `sound_from` before the first one, where there is sound."""
 
-    def __init__(self, output: Any, file_format: str, coding: Coding) -> None:
+    def __init__(self, output: Any, file_format: str, coding: VideoCoding) -> None:
         self._output, self._format, self._coding = output, file_format, coding
         self._stream = _video_stream(output, coding)
-        self._sound: Soundtrack | None = None
+        self._sound: AudioWriter | None = None
         self._durations: dict[int, int] = {}  # of frames that the encoder holds, by pts: it forgets them
 
     def sound_from(
-        self, container: Any, stream: Any, *, zero_s: Fraction, end_s: Fraction | None, restarts: Sequence[tuple[int, int]] = ()
+        self,
+        container: Any,
+        stream: Any,
+        *,
+        zero_s: Fraction,
+        end_s: Fraction | None,
+        restarts: Sequence[tuple[int, int]] = (),
     ) -> None:
         """Sound of an open container from `zero_s` of its time, which becomes 0, to `end_s`.
 
-        `restarts` as in `schemas.media.audio.Sound`.
+        `restarts` as in `schemas.media.audio.AudioStream`.
         """
-        self._sound = Soundtrack(container, stream, self._output, self._format, zero_s=zero_s, end_s=end_s, restarts=restarts)
+        self._sound = AudioWriter(
+            container, stream, self._output, self._format, zero_s=zero_s, end_s=end_s, restarts=restarts
+        )
 
     def add(self, picture: Pixels, pts: int, duration: int) -> None:
-        """`picture` H x W x 3 uint8 BGR, shown from `pts` for `duration`, in units of the coding's time base."""
+        """`picture` H x W x 3 uint8 BGR, shown from `pts` for `duration`, in units of the coding's time
+        base.
+        """
         import av
 
         image = av.VideoFrame.from_ndarray(picture, format="bgr24")
@@ -97,14 +114,16 @@ class Recording:
 
 
 @contextmanager
-def recording(file: BinaryIO, file_format: str, coding: Coding, tags: Mapping[str, str]) -> Iterator[Recording]:
+def video_writer(
+    file: BinaryIO, file_format: str, coding: VideoCoding, tags: Mapping[str, str]
+) -> Iterator[VideoWriter]:
     """A recording into an open file, with what `tags` say of it; complete when left without an error."""
     import av
 
     output = av.open(file, "w", format=file_format)
     output.metadata.update(tags)
     try:
-        made = Recording(output, file_format, coding)
+        made = VideoWriter(output, file_format, coding)
         yield made
         made.finish()
     except BaseException:
@@ -114,8 +133,9 @@ def recording(file: BinaryIO, file_format: str, coding: Coding, tags: Mapping[st
     output.close()
 
 
-def _video_stream(output: Any, coding: Coding) -> Any:
-    # Without B-frames pictures are stored in the order they are shown, and so each with its own duration: mp4 keeps those of decoding only.
+def _video_stream(output: Any, coding: VideoCoding) -> Any:
+    # Without B-frames pictures are stored in the order they are shown, and so each with its own duration: mp4
+    # keeps those of decoding only.
     options = {"crf": str(coding.crf), "preset": coding.preset, "bf": "0"}
     stream = output.add_stream(ENCODER, rate=coding.fps, options=options)
     context = stream.codec_context

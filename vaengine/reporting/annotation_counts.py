@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from schemas.annotations.annotation import FACE_DETECTION, FACE_IDENTITY, PERSON_TRACK, SCENE_TYPE, SPEECH, VOICE_ACTIVITY
+from schemas.annotations.annotation import (
+    FACE_DETECTION,
+    FACE_IDENTITY,
+    PERSON_TRACK,
+    SCENE_TYPE,
+    SPEECH,
+    VOICE_ACTIVITY,
+)
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import RowCount, StorageBackend
 from schemas.work.chunk import WorkKey
@@ -30,8 +37,8 @@ Number = TypeVar("Number", int, float)
 class FoundCounts:
     """What was found in one video or in several; None where a pipeline has no complete result.
 
-    `faces` are persons told apart by their faces, `face_boxes` all boxes of faces; `speech_s` are seconds of speech with text, `voice_s`
-    seconds in which somebody speaks.
+    `faces` are persons told apart by their faces, `face_boxes` all boxes of faces; `speech_s` are seconds of
+    speech with text, `voice_s` seconds in which somebody speaks.
     """
 
     scenes: int | None = None
@@ -44,8 +51,16 @@ class FoundCounts:
     @classmethod
     def of(cls, counts: Mapping[str, Mapping[str, RowCount]]) -> FoundCounts:
         """From the counts of each complete pipeline's result, by pipeline and type of row."""
-        rows = {kind: counts[name].get(kind, NONE) for name, kinds in KINDS.items() if name in counts for kind in kinds}
-        numbers = (rows[kind].rows if kind in rows else None for kind in (SCENE_TYPE, PERSON_TRACK, FACE_IDENTITY, FACE_DETECTION))
+        rows = {
+            kind: counts[name].get(kind, NONE)
+            for name, kinds in KINDS.items()
+            if name in counts
+            for kind in kinds
+        }
+        numbers = (
+            rows[kind].rows if kind in rows else None
+            for kind in (SCENE_TYPE, PERSON_TRACK, FACE_IDENTITY, FACE_DETECTION)
+        )
         seconds = (rows[kind].seconds if kind in rows else None for kind in (SPEECH, VOICE_ACTIVITY))
         return cls(*numbers, *seconds)
 
@@ -75,7 +90,9 @@ class FoundCounts:
     def _speech_cell(self) -> str:
         if self.speech_s is None:
             return UNKNOWN
-        return f"{length(self.voice_s)} voice" if self.voice_s and not self.speech_s else length(self.speech_s)
+        return (
+            f"{length(self.voice_s)} voice" if self.voice_s and not self.speech_s else length(self.speech_s)
+        )
 
     @property
     def has_pictures(self) -> bool:
@@ -93,19 +110,29 @@ class FoundCounts:
         numbers = ((self.scenes, "scene"), (self.persons, "person"), faces)
         parts = [_counted(number, noun) for number, noun in numbers if number is not None]
         if self.speech_s is not None:
-            parts.append(f"{length(self.voice_s)} of voice" if self.voice_s and not self.speech_s else f"{length(self.speech_s)} of speech")
+            parts.append(
+                f"{length(self.voice_s)} of voice"
+                if self.voice_s and not self.speech_s
+                else f"{length(self.speech_s)} of speech"
+            )
         return ", ".join(parts)
 
 
-def found_in(store: StorageBackend, jobs: Iterable[BatchJob], by: Callable[[BatchJob], str]) -> dict[str, FoundCounts]:
-    """What the newest complete result of each pipeline has, for jobs that are alike `by` something: one question to the store for all."""
+def found_in(
+    store: StorageBackend, jobs: Iterable[BatchJob], by: Callable[[BatchJob], str]
+) -> dict[str, FoundCounts]:
+    """What the newest complete result of each pipeline has, for jobs that are alike `by` something: one
+    question to the store for all.
+    """
     alike: dict[str, list[BatchJob]] = {}
     for job in jobs:
         alike.setdefault(by(job), []).append(job)
     keys = {name: _complete(own) for name, own in alike.items()}
     kinds = [kind for kinds in KINDS.values() for kind in kinds]
     counts = store.row_counts([key for own in keys.values() for key in own], kinds)
-    return {name: FoundCounts.of({key.pipeline: counts.get(key, {}) for key in own}) for name, own in keys.items()}
+    return {
+        name: FoundCounts.of({key.pipeline: counts.get(key, {}) for key in own}) for name, own in keys.items()
+    }
 
 
 def _complete(jobs: Iterable[BatchJob]) -> list[WorkKey]:
@@ -118,7 +145,9 @@ def _complete(jobs: Iterable[BatchJob]) -> list[WorkKey]:
 
 
 def found_line(found: FoundCounts, videos: int) -> str:
-    """`found 12 scenes, 4 persons, 3 faces, 2.1 min of speech in 3 videos`; empty where nothing is complete."""
+    """`found 12 scenes, 4 persons, 3 faces, 2.1 min of speech in 3 videos`; empty where nothing is
+    complete.
+    """
     return f"found {found} in {counted(videos, 'video')}" if str(found) else ""
 
 

@@ -1,4 +1,6 @@
-"""How far a batch is, from what a store holds of it: arithmetic on jobs, on how its runs stand, and on what the live run says of itself."""
+"""How far a batch is, from what a store holds of it: arithmetic on jobs, on how its runs stand, and on
+what the live run says of itself.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,31 @@ from typing import Any, Final
 
 from actors.stores.encoding.rows import text_time
 from actors.stores.rules.liveness import LEASE_SECONDS
-from schemas.work.batch_progress import INTERRUPTED, RUNNING, SILENT, BatchProgress, PipelineCounts, ProgressCounts
+from schemas.work.batch_progress import (
+    INTERRUPTED,
+    RUNNING,
+    SILENT,
+    BatchProgress,
+    PipelineCounts,
+    ProgressCounts,
+)
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.progress import Snapshot
 from schemas.work.run import StoredBatch
 from vaengine.reporting.progress_rates import Pace, pace_of
 from vaengine.reporting.run_states import run_state
 
-BETWEEN: Final = timedelta(seconds=LEASE_SECONDS)  # one run of a batch and the next, where its jobs have several configurations
+BETWEEN: Final = timedelta(
+    seconds=LEASE_SECONDS
+)  # one run of a batch and the next, where its jobs have several configurations
 
 
-def progress_of(jobs: Sequence[BatchJob], runs: Sequence[StoredBatch], now: datetime, live: Snapshot | None = None) -> BatchProgress:
-    """The progress of one batch from its `runs`, newest first and at least one; `live` is what the newest says of itself."""
+def progress_of(
+    jobs: Sequence[BatchJob], runs: Sequence[StoredBatch], now: datetime, live: Snapshot | None = None
+) -> BatchProgress:
+    """The progress of one batch from its `runs`, newest first and at least one; `live` is what the newest
+    says of itself.
+    """
     newest, first = runs[0], runs[-1]
     state = _state(newest, now)
     more = state == RUNNING and (live is None or live.probing or _parts_left(newest) > 0)
@@ -33,14 +48,23 @@ def progress_of(jobs: Sequence[BatchJob], runs: Sequence[StoredBatch], now: date
         taken_at=now,
         started_at=_began(first),
         ended_at=None if state in (RUNNING, SILENT) else ends[0],
-        duration_s=sum(max(0.0, (end - _began(run)).total_seconds()) for run, end in zip(runs, ends, strict=True)),
-        jobs=ProgressCounts(**_by_state(jobs), **_pace(pace_of(jobs, now, since=since), state, more=more, eta_s=eta_s)),
-        pipelines={name: _pipeline(results, now, since, state, more=more) for name, results in _by_pipeline(jobs).items()},
+        duration_s=sum(
+            max(0.0, (end - _began(run)).total_seconds()) for run, end in zip(runs, ends, strict=True)
+        ),
+        jobs=ProgressCounts(
+            **_by_state(jobs), **_pace(pace_of(jobs, now, since=since), state, more=more, eta_s=eta_s)
+        ),
+        pipelines={
+            name: _pipeline(results, now, since, state, more=more)
+            for name, results in _by_pipeline(jobs).items()
+        },
         more_expected=more,
     )
 
 
-def _pipeline(results: Sequence[PipelineResult], now: datetime, since: datetime, state: str, *, more: bool) -> PipelineCounts:
+def _pipeline(
+    results: Sequence[PipelineResult], now: datetime, since: datetime, state: str, *, more: bool
+) -> PipelineCounts:
     done = [result for result in results if result.status is JobStatus.COMPLETED]
     return PipelineCounts(
         **_by_state(results),
@@ -57,11 +81,14 @@ def _by_state(items: Sequence[BatchJob] | Sequence[PipelineResult]) -> dict[str,
 
 def _by_pipeline(jobs: Sequence[BatchJob]) -> dict[str, list[PipelineResult]]:
     names = sorted({name for job in jobs for name in job.pipeline_results})
-    return {name: [job.pipeline_results[name] for job in jobs if name in job.pipeline_results] for name in names}
+    return {
+        name: [job.pipeline_results[name] for job in jobs if name in job.pipeline_results] for name in names
+    }
 
 
 def _pace(pace: Pace, state: str, *, more: bool, eta_s: float | None = None) -> dict[str, Any]:
-    """What is left takes 0 s where that is nothing; otherwise it is known only of a run that lives and has found all its videos.
+    """What is left takes 0 s where that is nothing; otherwise it is known only of a run that lives and has
+    found all its videos.
 
     `eta_s` is the run's own estimate, which weighs videos by their length.
     """
@@ -71,7 +98,9 @@ def _pace(pace: Pace, state: str, *, more: bool, eta_s: float | None = None) -> 
 
 
 def _state(run: StoredBatch, now: datetime) -> str:
-    """How a batch stands by its newest run; the one that has ended may be followed by that of its next configuration."""
+    """How a batch stands by its newest run; the one that has ended may be followed by that of its next
+    configuration.
+    """
     ended = text_time(run.ended_at)
     if ended is None:
         return run_state(run, now).state

@@ -1,4 +1,6 @@
-"""A snapshot of a batch as a file: JSON with all there is, or CSV with a line for the batch and one for each pipeline."""
+"""A snapshot of a batch as a file: JSON with all there is, or CSV with a line for the batch and one for
+each pipeline.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,29 @@ from schemas.work.batch_progress import BatchProgress, PipelineCounts
 
 FORMAT: Final = "vaengine-progress"
 SUFFIXES: Final = (".json", ".csv")
-_BATCH: Final = ("batch_id", "state", "taken_at", "started_at", "ended_at", "eta_at", "duration_s", "more_expected")
+_BATCH: Final = (
+    "batch_id",
+    "state",
+    "taken_at",
+    "started_at",
+    "ended_at",
+    "eta_at",
+    "duration_s",
+    "more_expected",
+)
 COLUMNS: Final = (*_BATCH, "pipeline", *PipelineCounts().to_dict())
 
 
 def write_export(progress: BatchProgress, path: Path, *, overwrite: bool) -> Path:
-    """Write a snapshot in the form that the suffix names; raises `UsageError` for another suffix, or before a file of something else."""
+    """Write a snapshot in the form that the suffix names; raises `UsageError` for another suffix, or
+    before a file of something else.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path} cannot be written: progress is exported as {' or '.join(SUFFIXES)}")
     if not overwrite and path.exists() and not is_export(path):
-        raise UsageError(f"{path} is there and is no export of progress: give another name, or overwrite=True")
+        raise UsageError(
+            f"{path} is there and is no export of progress: give another name, or overwrite=True"
+        )
     write_atomic(path, (_csv(progress) if path.suffix.lower() == ".csv" else _json(progress)).encode())
     return path
 

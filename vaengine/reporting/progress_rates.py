@@ -52,14 +52,16 @@ class Pace:
 def pace_of(items: Iterable[Timed], now: datetime, *, since: datetime | None = None) -> Pace:
     """The pace of these jobs, or of one pipeline of each.
 
-    What ended before `since`, such as the moment a batch was resumed, does not count. What ended without having been
-    started, such as a file that cannot be read, took no time and is no part of the rate.
+    What ended before `since`, such as the moment a batch was resumed, does not count. What ended without
+    having been started, such as a file that cannot be read, took no time and is no part of the rate.
     """
     known = list(items)
     ended = [one for one in known if _ended_since(one, since)]
     left = sum(one.status not in ENDED for one in known)
     under_way = [one for one in known if one.status not in ENDED]
-    started_at = _later(min((one.started_at for one in (*ended, *under_way) if one.started_at), default=None), since)
+    started_at = _later(
+        min((one.started_at for one in (*ended, *under_way) if one.started_at), default=None), since
+    )
     last = max((one.completed_at for one in ended if one.completed_at), default=None)
     until = now if left else last
     return Pace(
@@ -100,5 +102,9 @@ def _later(at: datetime | None, since: datetime | None) -> datetime | None:
 
 
 def _average_s(ended: list[Timed]) -> float | None:
-    spans = [(one.completed_at - one.started_at).total_seconds() for one in ended if one.completed_at and one.started_at]
+    spans = [
+        (one.completed_at - one.started_at).total_seconds()
+        for one in ended
+        if one.completed_at and one.started_at
+    ]
     return sum(spans) / len(spans) if spans else None

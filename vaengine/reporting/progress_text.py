@@ -1,4 +1,6 @@
-"""What a run shows while it goes on: live bars on a terminal, plain lines elsewhere, JSON events for programs."""
+"""What a run shows while it goes on: live bars on a terminal, plain lines elsewhere, JSON events for
+programs.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ LOAD_SECONDS: Final = 2.0  # between two measurements of the machine
 
 
 class Display(Protocol):
-    """Takes a snapshot about twice a second, between entering and leaving; a `live` one redraws the last lines of a terminal."""
+    """Takes a snapshot about twice a second, between entering and leaving; a `live` one redraws the last
+    lines of a terminal.
+    """
 
     @property
     def live(self) -> bool: ...
@@ -37,11 +41,14 @@ class Display(Protocol):
 
     def __call__(self, snapshot: Snapshot) -> None: ...
     def __enter__(self) -> Display: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 def display_for(*, as_json: bool, verbose: bool, elapsed_s: Callable[[], float] | None = None) -> Display:
-    """The display that fits where the output goes; verbose logs would tear live bars apart, so then there are plain lines.
+    """The display that fits where the output goes; verbose logs would tear live bars apart, so then there are
+    plain lines.
 
     `elapsed_s` is the clock that it shows before there is any progress.
     """
@@ -59,13 +66,17 @@ def videos_text(snapshot: Snapshot) -> str:
     """`3 of 10 videos (2 up to date, 1 failed)`; `10+` while more may be found."""
     total = f"{snapshot.videos_total:,}{'+' if snapshot.probing else ''}"
     asides = [
-        f"{number:,} {word}" for number, word in ((snapshot.videos_skipped, "up to date"), (snapshot.videos_failed, "failed")) if number
+        f"{number:,} {word}"
+        for number, word in ((snapshot.videos_skipped, "up to date"), (snapshot.videos_failed, "failed"))
+        if number
     ]
     return f"{snapshot.videos_done:,} of {total} videos" + (f" ({', '.join(asides)})" if asides else "")
 
 
 def pace_text(snapshot: Snapshot) -> str:
-    """Frames a second, seconds of video a second, and the time left; before work starts, what is being done instead."""
+    """Frames a second, seconds of video a second, and the time left; before work starts, what is being
+    done instead.
+    """
     if snapshot.stopping:
         return f"stopping: {counted(snapshot.in_work, 'chunk')} in work to finish (once more to stop at once)"
     if snapshot.working_s <= 0:
@@ -78,8 +89,17 @@ def pace_text(snapshot: Snapshot) -> str:
 def plain_line(snapshot: Snapshot, load: Load | None = None) -> str:
     """The whole state on one line."""
     frames = f"{snapshot.frames_done:,} of {snapshot.frames_total:,} frames"
-    sound = f"{clock(snapshot.sound_s_done)} of {clock(snapshot.sound_s_total)} of sound" if snapshot.sound_s_total else ""
-    parts = [f"[{clock(snapshot.elapsed_s)}] {videos_text(snapshot)}", frames, *filter(None, [sound]), pace_text(snapshot)]
+    sound = (
+        f"{clock(snapshot.sound_s_done)} of {clock(snapshot.sound_s_total)} of sound"
+        if snapshot.sound_s_total
+        else ""
+    )
+    parts = [
+        f"[{clock(snapshot.elapsed_s)}] {videos_text(snapshot)}",
+        frames,
+        *filter(None, [sound]),
+        pace_text(snapshot),
+    ]
     return " · ".join([*parts, str(load)] if load else parts)
 
 
@@ -112,10 +132,14 @@ def progress_event(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def snapshot_of(event: Mapping[str, Any], failures: Sequence[str] = ()) -> Snapshot:
-    """The reverse of `progress_event`, to show a run in another process; `failures` are the lines of its failure events."""
+    """The reverse of `progress_event`, to show a run in another process; `failures` are the lines of its
+    failure events.
+    """
     counts = {name: value for name, value in event.items() if name in Snapshot.__dataclass_fields__}
     pipelines = {name: PipelineProgress(**progress) for name, progress in event["pipelines"].items()}
-    return Snapshot(**{**counts, "pipelines": pipelines, "failures": tuple(failures), "failure_count": event["failures"]})
+    return Snapshot(
+        **{**counts, "pipelines": pipelines, "failures": tuple(failures), "failure_count": event["failures"]}
+    )
 
 
 def _pipeline_data(progress: PipelineProgress) -> dict[str, int]:
@@ -192,7 +216,9 @@ class Lines:
         write_line(STARTING, self._stream)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._last is not None and self._last is not self._printed:
             self._print(self._last)
 
@@ -224,12 +250,15 @@ class Events:
     def __enter__(self) -> Events:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._tell()
 
 
 class Bars:
-    """Live bars, redrawn with each snapshot: one per pipeline, one over all, the pace, the machine, the last failures.
+    """Live bars, redrawn with each snapshot: one per pipeline, one over all, the pace, the machine, the last
+    failures.
 
     Until there is any progress to show: that Ray is started, with a clock that goes on by itself.
     """
@@ -241,7 +270,13 @@ class Bars:
 
         self.live = False  # once there are bars
         beginning = Starting(elapsed_s or since_now())
-        self._live = Live(beginning, console=console, auto_refresh=True, refresh_per_second=REDRAWN_PER_SECOND, transient=True)
+        self._live = Live(
+            beginning,
+            console=console,
+            auto_refresh=True,
+            refresh_per_second=REDRAWN_PER_SECOND,
+            transient=True,
+        )
         self._every = Every(LOAD_SECONDS)
         self._meter = LoadMeter()
         self._load = self._meter.read()
@@ -258,7 +293,9 @@ class Bars:
         self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._live.stop()
 
 
@@ -269,7 +306,9 @@ def since_now(now: Callable[[], float] = time.monotonic) -> Callable[[], float]:
 
 
 class Starting:
-    """What is seen before there is progress, drawn anew each time: a spinner, the clock, and what is being done."""
+    """What is seen before there is progress, drawn anew each time: a spinner, the clock, and what is
+    being done.
+    """
 
     def __init__(self, elapsed_s: Callable[[], float]) -> None:
         from rich.spinner import Spinner
@@ -293,11 +332,24 @@ def drawing(snapshot: Snapshot, load: Load) -> Group:
         done = share(progress.frames_done, progress.frames_total)
         failed = f", {progress.videos_failed:,} failed" if progress.videos_failed else ""
         unit = "s" if name == AUDIO else "frames"
-        text = f"{progress.frames_done:,}/{progress.frames_total:,} {unit}, {counted(progress.videos_done, 'video')}{failed}"
+        text = (
+            f"{progress.frames_done:,}/{progress.frames_total:,} {unit}, "
+            f"{counted(progress.videos_done, 'video')}{failed}"
+        )
         bars.add_row(name, ProgressBar(total=1.0, completed=done, width=30), Text(text))
-    done_s, total_s = snapshot.video_s_done + snapshot.sound_s_done, snapshot.video_s_total + snapshot.sound_s_total
+    done_s, total_s = (
+        snapshot.video_s_done + snapshot.sound_s_done,
+        snapshot.video_s_total + snapshot.sound_s_total,
+    )
     overall = share(done_s, total_s)
-    bars.add_row("all", ProgressBar(total=1.0, completed=overall, width=30), Text(f"{overall:.0%}  {videos_text(snapshot)}"))
+    bars.add_row(
+        "all",
+        ProgressBar(total=1.0, completed=overall, width=30),
+        Text(f"{overall:.0%}  {videos_text(snapshot)}"),
+    )
     lines = [Text(f"[{clock(snapshot.elapsed_s)}] {pace_text(snapshot)}"), Text(str(load), style="dim")]
-    failures = [Text(f"failed: {in_one_cell(line)}", style="red", overflow="ellipsis", no_wrap=True) for line in snapshot.failures]
+    failures = [
+        Text(f"failed: {in_one_cell(line)}", style="red", overflow="ellipsis", no_wrap=True)
+        for line in snapshot.failures
+    ]
     return Group(bars, *lines, *failures)

@@ -26,7 +26,9 @@ ROWS: Final = 40  # lines of the table; what matters most comes first
 ORDER: Final = ("failed", "pending", "completed", "skipped")
 STYLES: Final = {"failed": "red", "pending": "yellow", "completed": "green", "skipped": "dim"}
 SHOWN_AS: Final = {"skipped": "up to date"}  # what the JSON calls by its older word
-NO_SOUND: Final = "there is no sound in it"  # a warning of the store that is none for people: many cameras are silent
+NO_SOUND: Final = (
+    "there is no sound in it"  # a warning of the store that is none for people: many cameras are silent
+)
 QUIET: Final = "no sound"
 # Failures of a file that stay what they are until somebody changes it, or asks for them by name.
 LASTING: Final = (PERMANENT | {"no_such_track"}) - {"internal", "model", "weights", "not_started"}
@@ -47,23 +49,37 @@ def headline(report: BatchReport) -> str:
     left = [f"{report.pending:,} not begun or unfinished"] if report.pending else []
     stopped = f", stopped by {report.stopped_by}" if report.stopped_by else ""
     stopped += f"; ended early: {report.halted}" if report.halted else ""
-    return f"batch {report.batch_id}: {', '.join(parts + left)} of {counted(len(report.outcomes), 'video')}{stopped}"
+    return (
+        f"batch {report.batch_id}: {', '.join(parts + left)} of "
+        f"{counted(len(report.outcomes), 'video')}{stopped}"
+    )
 
 
 def effort(report: BatchReport, elapsed_s: float | None = None) -> str:
-    """What was worked through, and how fast; `elapsed_s` is the time since the command was given, where that is known."""
+    """What was worked through, and how fast; `elapsed_s` is the time since the command was given, where
+    that is known.
+    """
     wall_s = report.wall_s if elapsed_s is None else elapsed_s
     pace = f" ({report.video_s / wall_s:.1f}x real time)" if wall_s > 0 and report.video_s > 0 else ""
-    return f"{counted(report.frames_decoded, 'frame')} decoded, {clock(report.video_s)} of video in {clock(wall_s)}{pace}"
+    return (
+        f"{counted(report.frames_decoded, 'frame')} decoded, {clock(report.video_s)} of video in "
+        f"{clock(wall_s)}{pace}"
+    )
 
 
 def notes(outcome: VideoOutcome) -> str:
     """Why a video failed or what to know about it."""
-    known = outcome.video_id and outcome.outcome != "failed" and not is_named_after(outcome.video_id, outcome.path)
+    known = (
+        outcome.video_id
+        and outcome.outcome != "failed"
+        and not is_named_after(outcome.video_id, outcome.path)
+    )
     same = f"same content as {outcome.video_id}" if known else ""
     twins = f"same content: {', '.join(outcome.duplicates)}" if outcome.duplicates else ""
     reason = (outcome.error_message or "").removeprefix(f"{outcome.path}: ")  # the path has its own column
-    return "; ".join(filter(None, (reason, _warning(outcome), QUIET if _is_silent(outcome) else "", same, twins)))
+    return "; ".join(
+        filter(None, (reason, _warning(outcome), QUIET if _is_silent(outcome) else "", same, twins))
+    )
 
 
 def _warning(outcome: VideoOutcome) -> str:
@@ -76,7 +92,9 @@ def _is_silent(outcome: VideoOutcome) -> bool:
 
 
 def shown_first(report: BatchReport) -> list[VideoOutcome]:
-    """Outcomes by how much they matter: failures, unfinished ones, warnings, the rest; otherwise in their order."""
+    """Outcomes by how much they matter: failures, unfinished ones, warnings, the rest; otherwise in their
+    order.
+    """
     return sorted(report.outcomes, key=lambda outcome: (ORDER.index(outcome.outcome), not _warning(outcome)))
 
 
@@ -107,29 +125,49 @@ def more(report: BatchReport) -> str:
 def places(request: RunRequest, batch_id: str) -> list[str]:
     """Where the results are."""
     files = [f"files    {shown_path(str(request.out))}{os.sep}VIDEO_ID{os.sep}"] if request.files else []
-    return [f"store    {shown_url(request.store_url)}", *files, f"report   {shown_path(str(report_path(request.out, batch_id)))}"]
+    return [
+        f"store    {shown_url(request.store_url)}",
+        *files,
+        f"report   {shown_path(str(report_path(request.out, batch_id)))}",
+    ]
 
 
 def shown_url(url: str) -> str:
     """The address of a store without a password; a path in it is as tables have paths."""
-    from actors.stores.engines.address import Address
+    from actors.stores.engines.address import StoreUrl
 
-    path = Address.parse(url).path if url.startswith(("sqlite:", "files:")) else None
+    path = StoreUrl.parse(url).path if url.startswith(("sqlite:", "files:")) else None
     return shown_path(str(path)) if path else without_password(url)
 
 
-def next_steps(report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts] | None = None) -> list[str]:
+def next_steps(
+    report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts] | None = None
+) -> list[str]:
     """Commands that go on from here: what repeats what can succeed, what says why, what shows the results."""
-    resume = [f"{resume_command(report.batch_id, request.out)}   # does only what is missing"] if is_worth_resuming(report) else []
+    resume = (
+        [f"{resume_command(report.batch_id, request.out)}   # does only what is missing"]
+        if is_worth_resuming(report)
+        else []
+    )
     errors = [f"vaengine errors {_store_option(request)}"] if report.failed else []
     pictures = _pictures(report, request, found or {})
-    return [*resume, *errors, *pictures, f"vaengine status {_store_option(request)}", *_password_note(request.store_url)]
+    return [
+        *resume,
+        *errors,
+        *pictures,
+        f"vaengine status {_store_option(request)}",
+        *_password_note(request.store_url),
+    ]
 
 
 def is_worth_resuming(report: BatchReport) -> bool:
-    """Whether another run can do more than this one has: not for a file that cannot be read, however often it is tried."""
+    """Whether another run can do more than this one has: not for a file that cannot be read, however
+    often it is tried.
+    """
     failed = (outcome.failure_kind for outcome in report.outcomes if outcome.outcome == "failed")
-    return bool(report.pending or report.stopped_by or report.halted or any(kind not in LASTING for kind in failed))
+    return bool(
+        report.pending or report.stopped_by or report.halted or any(kind not in LASTING for kind in failed)
+    )
 
 
 def _pictures(report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts]) -> list[str]:
@@ -143,12 +181,17 @@ def _pictures(report: BatchReport, request: RunRequest, found: Mapping[str, Foun
 
 
 def _password_note(url: str) -> list[str]:
-    """What to set before the commands, whose address holds no password; nothing for a server of ours, whose password is found."""
+    """What to set before the commands, whose address holds no password; nothing for a server of ours,
+    whose password is found.
+    """
     from actors.stores.engines.address import is_own_server
 
     if without_password(url) == url or is_own_server(url):
         return []
-    return ["# set PGPASSWORD, or add the server to ~/.pgpass, before these commands: addresses are shown without a password"]
+    return [
+        "# set PGPASSWORD, or add the server to ~/.pgpass, before these commands: addresses are shown "
+        "without a password"
+    ]
 
 
 def resume_command(batch_id: str, out: Path) -> str:
@@ -189,7 +232,9 @@ def report_event(report: BatchReport) -> dict[str, Any]:
 
 
 def finished_event(job: BatchJob) -> dict[str, Any]:
-    """A video of which everything that was asked is in the store, or has failed; while the rest of the batch is still at work."""
+    """A video of which everything that was asked is in the store, or has failed; while the rest of the
+    batch is still at work.
+    """
     return {
         "event": "finished",
         "time": timestamp(),
@@ -211,7 +256,9 @@ def video_events(report: BatchReport) -> Iterator[dict[str, Any]]:
 def report_of(event: Mapping[str, Any], outcomes: Iterable[VideoOutcome]) -> BatchReport:
     """The reverse of `report_event` and `video_events`."""
     names = ("batch_id", "wall_s", "frames_decoded", "video_s", "passes", "stopped_by", "halted")
-    times: dict[str, Any] = {name: datetime.fromisoformat(event[name]) for name in ("started_at", "ended_at") if event.get(name)}
+    times: dict[str, Any] = {
+        name: datetime.fromisoformat(event[name]) for name in ("started_at", "ended_at") if event.get(name)
+    }
     return BatchReport(outcomes=tuple(outcomes), **{name: event[name] for name in names}, **times)
 
 
@@ -229,7 +276,12 @@ def report_path(out: Path, batch_id: str) -> Path:
 def report_data(report: BatchReport, presets: Mapping[str, str]) -> dict[str, Any]:
     """The report as it is kept: the counts, then every video."""
     counts = {key: value for key, value in report_event(report).items() if key not in ("event", "time")}
-    return {**counts, "written_at": timestamp(), "presets": dict(presets), "videos": [asdict(outcome) for outcome in report.outcomes]}
+    return {
+        **counts,
+        "written_at": timestamp(),
+        "presets": dict(presets),
+        "videos": [asdict(outcome) for outcome in report.outcomes],
+    }
 
 
 def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> Path:
@@ -239,7 +291,12 @@ def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> 
     path = report_path(out, report.batch_id)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(errors="backslashreplace"))
+    write_atomic(
+        path,
+        json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(
+            errors="backslashreplace"
+        ),
+    )
     return path
 
 
@@ -249,12 +306,15 @@ def plan_lines(plan: PlanSummary) -> list[str]:
     replaced = [f"replaces    {line}" for line in plan.replaced]
     feasible = "feasible    yes" if plan.feasible else f"feasible    no: {plan.reason}"
     return [
-        f"videos      {plan.videos:,}, of which {plan.skipped:,} have nothing left to do and {len(plan.unreadable):,} cannot be read",
+        f"videos      {plan.videos:,}, of which {plan.skipped:,} have nothing left to do and "
+        f"{len(plan.unreadable):,} cannot be read",
         *unreadable,
         *replaced,
-        f"work        {counted(plan.chunks, 'chunk')}, {counted(plan.frames, 'frame')} ({clock(plan.video_s)} of video), "
+        f"work        {counted(plan.chunks, 'chunk')}, {counted(plan.frames, 'frame')} "
+        f"({clock(plan.video_s)} of video), "
         f"{plan.sampled_frames:,} looked at by models, {clock(plan.sound_s)} of sound",
-        f"cost        about {clock(plan.decode_s)} of decoding and {clock(plan.model_s)} of models, in core time; {plan.workers} at once",
+        f"cost        about {clock(plan.decode_s)} of decoding and {clock(plan.model_s)} of models, in core "
+        f"time; {plan.workers} at once",
         f"disk        about {size(plan.disk_bytes)}",
         f"resources   {plan.resources}",
         feasible,

@@ -30,8 +30,8 @@ State = Literal["ended", "running", "silent", "interrupted"]
 class RunState:
     """A run of a batch.
 
-    `silent`: its process is there but has given no sign of life for a minute, so others may take over its work.
-    `snapshot` is what a run that has not ended last said of itself, `silent_s` how long ago.
+    `silent`: its process is there but has given no sign of life for a minute, so others may take over its
+    work. `snapshot` is what a run that has not ended last said of itself, `silent_s` how long ago.
     """
 
     batch: StoredBatch
@@ -45,7 +45,9 @@ class RunState:
 
     @property
     def has_process(self) -> bool:
-        """Whether somebody may go on with it: it is at work, or its process is there, perhaps stopped by Ctrl-Z."""
+        """Whether somebody may go on with it: it is at work, or its process is there, perhaps stopped by
+        Ctrl-Z.
+        """
         return self.state in ("running", "silent")
 
     @property
@@ -55,7 +57,11 @@ class RunState:
             return f"{self.batch.outcome or ''} {self.batch.ended_at or ''}".strip()
         if self.state == SILENT:
             return f"no sign of life for {clock(self.silent_s)}, but process {self.batch.pid} is there"
-        return self.state if self.is_at_work else f"{self.state}, last sign of life {self.batch.heartbeat_at or self.batch.started_at}"
+        return (
+            self.state
+            if self.is_at_work
+            else f"{self.state}, last sign of life {self.batch.heartbeat_at or self.batch.started_at}"
+        )
 
     @property
     def pace(self) -> str:
@@ -64,10 +70,19 @@ class RunState:
         if run is None or not run.working_s:
             return "starting"
         failed = f" ({run.videos_failed:,} failed)" if run.videos_failed else ""
-        ended, total = run.videos_done + run.videos_skipped + run.videos_failed, f"{run.videos_total:,}{'+' if run.probing else ''}"
+        ended, total = (
+            run.videos_done + run.videos_skipped + run.videos_failed,
+            f"{run.videos_total:,}{'+' if run.probing else ''}",
+        )
         rate, eta = videos_per_hour(run), run.eta_s
-        parts = [f"{ended:,} of {total} videos{failed}", f"{rate:,.0f} videos/h" if rate else "", f"{run.realtime_factor:.1f}x real time"]
-        return " · ".join([*filter(None, parts), "time left not known yet" if eta is None else f"about {clock(eta)} left"])
+        parts = [
+            f"{ended:,} of {total} videos{failed}",
+            f"{rate:,.0f} videos/h" if rate else "",
+            f"{run.realtime_factor:.1f}x real time",
+        ]
+        return " · ".join(
+            [*filter(None, parts), "time left not known yet" if eta is None else f"about {clock(eta)} left"]
+        )
 
     def data(self) -> dict[str, Any]:
         """The same as values; those of its progress only of a run at work."""
@@ -76,7 +91,16 @@ class RunState:
         if run is None or not self.is_at_work:
             return told
         rate = videos_per_hour(run)
-        counts = ("videos_total", "videos_done", "videos_skipped", "videos_failed", "frames_done", "frames_total", "probing", "stopping")
+        counts = (
+            "videos_total",
+            "videos_done",
+            "videos_skipped",
+            "videos_failed",
+            "frames_done",
+            "frames_total",
+            "probing",
+            "stopping",
+        )
         return (
             told
             | {name: getattr(run, name) for name in counts}
@@ -99,8 +123,8 @@ def run_states(store: StorageBackend) -> tuple[RunState, ...]:
 def run_state(batch: StoredBatch, now: datetime, *, host: str | None = None) -> RunState:
     """How a run stands as seen at time `now`, UTC, on the machine `host` (None: this one).
 
-    Of one on another machine only its signs of life are known. Of one on this machine its process is known. A process
-    that is younger than the run is another one, which was given its number.
+    Of one on another machine only its signs of life are known. Of one on this machine its process is known. A
+    process that is younger than the run is another one, which was given its number.
     """
     beat_at = text_time(batch.heartbeat_at or batch.started_at)
     silent_s = max(0.0, (now - beat_at).total_seconds()) if beat_at else 0.0
@@ -137,14 +161,19 @@ def shown_state(job: BatchJob, holders: Mapping[WorkKey, int], live: Collection[
 
 def _open_keys(job: BatchJob) -> list[WorkKey]:
     results = job.pipeline_results.values()
-    return [WorkKey(job.video_id, result.pipeline, result.config_hash) for result in results if result.status not in ENDED]
+    return [
+        WorkKey(job.video_id, result.pipeline, result.config_hash)
+        for result in results
+        if result.status not in ENDED
+    ]
 
 
 def superseded(jobs: Sequence[BatchJob], batches: Iterable[StoredBatch]) -> set[str]:
-    """Jobs that others of the same video make superfluous: each of their results is in a later one too, or has given way.
+    """Jobs that others of the same video make superfluous: each of their results is in a later one too, or
+    has given way.
 
-    A complete result gives way to the current one (see `schemas.work.current_result`), any other to a complete one of a later job.
-    The later of two jobs is the one that a later run asked for.
+    A complete result gives way to the current one (see `schemas.work.current_result`), any other to a
+    complete one of a later job. The later of two jobs is the one that a later run asked for.
     """
     epochs: dict[str, int] = {}
     for batch in batches:
@@ -160,12 +189,16 @@ def _replaced(jobs: Sequence[BatchJob]) -> Iterator[BatchJob]:
     current = {pipeline: result.config_hash for (_, pipeline), (_, result) in complete_results(jobs).items()}
     for at, job in enumerate(jobs):
         later = jobs[at + 1 :]
-        if all(_is_covered(result, current, later) for result in job.pipeline_results.values()) and (later or job.pipeline_results):
+        if all(_is_covered(result, current, later) for result in job.pipeline_results.values()) and (
+            later or job.pipeline_results
+        ):
             yield job
 
 
 def _is_covered(mine: PipelineResult, current: Mapping[str, str], later: Sequence[BatchJob]) -> bool:
-    theirs = [other.pipeline_results[mine.pipeline] for other in later if mine.pipeline in other.pipeline_results]
+    theirs = [
+        other.pipeline_results[mine.pipeline] for other in later if mine.pipeline in other.pipeline_results
+    ]
     if any(one.config_hash == mine.config_hash for one in theirs):
         return True
     if mine.status is JobStatus.COMPLETED:

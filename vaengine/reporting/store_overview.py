@@ -1,4 +1,6 @@
-"""What a store holds, as `vaengine status` and `vaengine errors` show it; reading needs neither Ray nor a model."""
+"""What a store holds, as `vaengine status` and `vaengine errors` show it; reading needs neither Ray nor a
+model.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ COLOURS: Final = {"failed": "red", "completed": "green", "running": "yellow", IN
 class VideoRow:
     """One job: its video, its state and that of each pipeline, as they are shown, with the rows it has.
 
-    `superseded`: a later job of the video has or replaced all of its results. Times are as they are stored, None for not yet.
+    `superseded`: a later job of the video has or replaced all of its results. Times are as they are stored,
+    None for not yet.
     """
 
     video_id: str
@@ -56,11 +59,14 @@ class VideoRow:
 def _shown_pipelines(job: BatchJob, state: str) -> dict[str, str]:
     """States of a job's pipelines; of one that nobody is at work on none is running."""
     idle = IN_WORK if state == INTERRUPTED else ()
-    return {name: INTERRUPTED if result.status in idle else str(result.status) for name, result in sorted(job.pipeline_results.items())}
+    return {
+        name: INTERRUPTED if result.status in idle else str(result.status)
+        for name, result in sorted(job.pipeline_results.items())
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedPipeline:
     """Why one pipeline of one video failed; `pipeline` is empty where the video as a whole did."""
 
     video_id: str
@@ -118,18 +124,30 @@ def _by_pipeline(videos: Iterable[VideoRow]) -> dict[str, dict[str, int]]:
     return {name: dict(counts[name]) for name in sorted(counts)}
 
 
-def failures(store: StorageBackend) -> list[Failure]:
+def failures(store: StorageBackend) -> list[FailedPipeline]:
     """Everything `errors` shows: each failed pipeline of each failed job."""
     return [failure for job in store.jobs(status=JobStatus.FAILED) for failure in _failures_of(job)]
 
 
-def _failures_of(job: BatchJob) -> Iterator[Failure]:
+def _failures_of(job: BatchJob) -> Iterator[FailedPipeline]:
     failed = [result for result in job.pipeline_results.values() if result.status is JobStatus.FAILED]
     for result in sorted(failed, key=lambda result: result.pipeline):
         message = result.error_message or job.error_message or "no reason stored"
-        yield Failure(job.video_id, str(job.video_path), result.pipeline, result.failure_kind or job.failure_kind or "", message)
+        yield FailedPipeline(
+            job.video_id,
+            str(job.video_path),
+            result.pipeline,
+            result.failure_kind or job.failure_kind or "",
+            message,
+        )
     if not failed:
-        yield Failure(job.video_id, str(job.video_path), "", job.failure_kind or "", job.error_message or "no reason stored")
+        yield FailedPipeline(
+            job.video_id,
+            str(job.video_path),
+            "",
+            job.failure_kind or "",
+            job.error_message or "no reason stored",
+        )
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
@@ -149,7 +167,9 @@ def summary_lines(seen: Overview) -> list[str]:
 def _videos_text(seen: Overview) -> str:
     told = any(video.superseded for video in seen.videos)
     replaced = f"{counted(seen.replaced, 'job')} replaced by those of later settings" if seen.replaced else ""
-    return f"{seen.video_count:,}" + (f" ({replaced}{'' if told else ': --all lists them'})" if replaced else "")
+    return f"{seen.video_count:,}" + (
+        f" ({replaced}{'' if told else ': --all lists them'})" if replaced else ""
+    )
 
 
 def _cures(seen: Overview) -> Iterator[tuple[str, str]]:
@@ -157,7 +177,11 @@ def _cures(seen: Overview) -> Iterator[tuple[str, str]]:
     lost = next((run for run in seen.runs if run.state == INTERRUPTED), None)
     if seen.jobs.get(INTERRUPTED):
         batch = lost or next(iter(seen.runs), None)
-        yield "next", f"what was committed is kept; go on with: vaengine resume {batch.batch.batch_id if batch else 'BATCH'}"
+        yield (
+            "next",
+            "what was committed is kept; go on with: vaengine resume "
+            f"{batch.batch.batch_id if batch else 'BATCH'}",
+        )
 
 
 def video_table(seen: Overview, rows: int = ROWS, found: Mapping[str, FoundCounts] | None = None) -> Table:
@@ -193,12 +217,19 @@ def batch_table(seen: Overview, rows: int = ROWS) -> Table:
     return Table(("batch", "started (UTC)", "outcome (UTC)", "inputs"), lines)
 
 
-def failure_table(found: Iterable[Failure]) -> Table:
-    """One line for each reason that a file failed for, with all the pipelines that it holds for; the path has its own column."""
+def failure_table(found: Iterable[FailedPipeline]) -> Table:
+    """One line for each reason that a file failed for, with all the pipelines that it holds for; the path
+    has its own column.
+    """
     pipelines: dict[tuple[str, str, str], list[str]] = {}
     for line in found:
-        pipelines.setdefault((line.path, line.kind, line.message.removeprefix(f"{line.path}: ")), []).append(line.pipeline)
-    rows = tuple((shown_path(path), ", ".join(filter(None, names)), kind, message) for (path, kind, message), names in pipelines.items())
+        pipelines.setdefault((line.path, line.kind, line.message.removeprefix(f"{line.path}: ")), []).append(
+            line.pipeline
+        )
+    rows = tuple(
+        (shown_path(path), ", ".join(filter(None, names)), kind, message)
+        for (path, kind, message), names in pipelines.items()
+    )
     return Table(("video", "pipelines", "kind", "message"), rows, names=0)
 
 
@@ -226,9 +257,14 @@ def _batch_data(run: RunState) -> dict[str, Any]:
     return stored | {"alive": run.is_at_work} | run.data()
 
 
-def failure_events(found: list[Failure]) -> Iterator[dict[str, Any]]:
+def failure_events(found: list[FailedPipeline]) -> Iterator[dict[str, Any]]:
     """Failures as JSON events, their number in videos last."""
     now = timestamp()
     for line in found:
         yield {"event": "failure", "time": now, **asdict(line)}
-    yield {"event": "report", "time": now, "failed": len({line.video_id for line in found}), "failures": len(found)}
+    yield {
+        "event": "report",
+        "time": now,
+        "failed": len({line.video_id for line in found}),
+        "failures": len(found),
+    }

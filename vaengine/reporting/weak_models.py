@@ -1,4 +1,6 @@
-"""What to know of results that a weak model made, and of a run that found nobody: said at the end, where people look."""
+"""What to know of results that a weak model made, and of a run that found nobody: said at the end, where
+people look.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,16 @@ if TYPE_CHECKING:
     from vaengine.reporting.annotation_counts import FoundCounts
     from vaengine.requests.request import RunRequest
 
-BETTER: Final = "for better results: pip install 'vaengine[offline]', or vaengine models pull fast where there is a network"
+BETTER: Final = (
+    "for better results: pip install 'vaengine[offline]', or vaengine models pull fast where "
+    "there is a network"
+)
 
 
 def weak_points(request: RunRequest, found: FoundCounts) -> Iterator[str]:
-    """A line for each weak model that worked, then one where nobody was seen or heard at all; `found` is what there is in all videos."""
+    """A line for each weak model that worked, then one where nobody was seen or heard at all; `found` is
+    what there is in all videos.
+    """
     weak = list(_weak(request.settings, request.pipelines, found))
     if weak:
         yield f"{'; '.join(weak)}; {BETTER}"
@@ -34,5 +41,7 @@ def _weak(settings: Settings, pipelines: tuple[str, ...], found: FoundCounts) ->
 
 
 def _looked_for(pipelines: tuple[str, ...]) -> str:
-    words = [word for name, word in ((PERSON, "persons"), (FACE, "faces"), (AUDIO, "speech")) if name in pipelines]
+    words = [
+        word for name, word in ((PERSON, "persons"), (FACE, "faces"), (AUDIO, "speech")) if name in pipelines
+    ]
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else "persons"

@@ -24,7 +24,9 @@ from schemas.settings.layers import KNOWN, SECTIONS, Given, Layer, configured, u
 
 
 def _texts(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
 
 
 def _text(value: Any) -> bool:
@@ -78,7 +80,9 @@ class BatchFile:
 
 
 def read(path: Path) -> BatchFile:
-    """A batch file with every key and value checked; raises `UsageError`, `UnknownSetting` or `InvalidSetting`, naming the line."""
+    """A batch file with every key and value checked; raises `UsageError`, `UnknownSetting` or
+    `InvalidSetting`, naming the line.
+    """
     run: dict[str, Given] = {}
     settings: dict[str, Given] = {}
     for key, given in _entries(path):
@@ -109,7 +113,9 @@ def _entries(path: Path) -> Iterator[tuple[str, Given]]:
         if root is None:
             return
         if not isinstance(root, yaml.MappingNode):
-            raise UsageError(f"{path}: a batch file holds `key: value` lines; see `vaengine config show` for the keys")
+            raise UsageError(
+                f"{path}: a batch file holds `key: value` lines; see `vaengine config show` for the keys"
+            )
         yield from _mapping(loader, root, path, "", set())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -118,7 +124,9 @@ def _entries(path: Path) -> Iterator[tuple[str, Given]]:
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
 
 
-def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, prefix: str, seen: set[str]) -> Iterator[tuple[str, Given]]:
+def _mapping(
+    loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, prefix: str, seen: set[str]
+) -> Iterator[tuple[str, Given]]:
     for key_node, value_node in node.value:
         key = f"{prefix}{key_node.value}"
         line = key_node.start_mark.line + 1

@@ -1,4 +1,7 @@
-"""A checkpoint points to a batch: where its store is and what was asked. Progress always comes from the store itself."""
+"""A checkpoint points to a batch: where its store is and what was asked.
+
+Progress always comes from the store itself.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ FOLDER: Final = "checkpoints"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A `RunRequest` as plain values; `store_url` holds no password, `config` is the resolved settings as JSON.
+    """A `RunRequest` as plain values; `store_url` holds no password, `config` is the resolved settings as
+    JSON.
 
     `others` are the batch's further configurations, as checkpoints that have no others.
     """
@@ -40,7 +44,9 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         texts = (self.batch_id, self.store_url, self.out, self.cluster, *self.inputs, *self.pipelines)
-        if not all(isinstance(text, str) for text in texts) or not (self.batch_id and self.inputs and self.pipelines):
+        if not all(isinstance(text, str) for text in texts) or not (
+            self.batch_id and self.inputs and self.pipelines
+        ):
             raise ValueError("it needs a batch, a store, inputs and pipelines")
         if not isinstance(self.config, Mapping) or not isinstance(self.presets, Mapping):
             raise ValueError("config and presets have to be objects")
@@ -69,7 +75,9 @@ class Checkpoint:
         )
 
     def request(self, *, verbose: bool = False) -> RunRequest:
-        """The same run again; raises `InvalidSetting` or `UnknownSetting` when the settings are not (or no longer) valid."""
+        """The same run again; raises `InvalidSetting` or `UnknownSetting` when the settings are not (or
+        no longer) valid.
+        """
         from schemas.pipelines import pipeline_named
         from schemas.settings.layers import configured, flat, layer
         from vaengine.requests.request import RunRequest
@@ -102,19 +110,30 @@ class Checkpoint:
         values = dict(data)
         if values.pop("format", None) != FORMAT:
             raise ValueError(f"it is not of format {FORMAT}")
-        if not isinstance(values.get("inputs"), list | tuple) or not isinstance(values.get("pipelines"), list | tuple):
+        if not isinstance(values.get("inputs"), list | tuple) or not isinstance(
+            values.get("pipelines"), list | tuple
+        ):
             raise ValueError("inputs and pipelines have to be lists")
         others = tuple(cls.from_data({"format": FORMAT, **other}) for other in values.pop("others", ()))
-        return cls(**{**values, "inputs": tuple(values["inputs"]), "pipelines": tuple(values["pipelines"]), "others": others})
+        return cls(
+            **{
+                **values,
+                "inputs": tuple(values["inputs"]),
+                "pipelines": tuple(values["pipelines"]),
+                "others": others,
+            }
+        )
 
     def at(self, store_url: str) -> Checkpoint:
         """The same batch in the store at another address."""
         return replace(self, store_url=store_url, others=tuple(other.at(store_url) for other in self.others))
 
     def found_at(self, path: Path) -> Checkpoint:
-        """The same for the folder of results that the file lies in, with the store that was in the old folder.
+        """The same for the folder of results that the file lies in, with the store that was in the old
+        folder.
 
-        Whoever copies or moves a folder of results means the one they name: what the checkpoint remembers may be the original.
+        Whoever copies or moves a folder of results means the one they name: what the checkpoint remembers may
+        be the original.
         """
         folder, old = path.absolute().parent, Path(self.out)
         if folder.name != FOLDER or folder.parent.resolve() == old.resolve():
@@ -133,13 +152,17 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
-        """A checkpoint from its file, for the folder it lies in; raises `NotFound` for none, `UsageError` for a damaged one."""
+        """A checkpoint from its file, for the folder it lies in; raises `NotFound` for none, `UsageError`
+        for a damaged one.
+        """
         try:
             data = json.loads(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"checkpoint {path.name}", path.parent) from error
         except OSError as error:
-            raise UsageError(f"checkpoint {path} cannot be read: {error.strerror}; check its permissions") from error
+            raise UsageError(
+                f"checkpoint {path} cannot be read: {error.strerror}; check its permissions"
+            ) from error
         except ValueError as error:
             raise _damaged(path, error) from error
         try:
@@ -151,18 +174,23 @@ class Checkpoint:
 
 
 def _moved(url: str, old: Path, new: Path) -> str:
-    """The address of a store that lay below one folder and now lies below another; any other address stays as it is."""
-    from actors.stores.engines.address import Address
+    """The address of a store that lay below one folder and now lies below another; any other address
+    stays as it is.
+    """
+    from actors.stores.engines.address import StoreUrl
 
-    address = Address.parse(url)
+    address = StoreUrl.parse(url)
     if address.kind == "postgresql" or not address.path.resolve().is_relative_to(old.resolve()):
         return url
-    return Address(address.kind, str(new / address.path.resolve().relative_to(old.resolve()))).url
+    return StoreUrl(address.kind, str(new / address.path.resolve().relative_to(old.resolve()))).url
 
 
 def _damaged(path: Path, error: Exception) -> UsageError:
     cause = str(error).replace("Checkpoint.__init__() ", "")
-    return UsageError(f"checkpoint {path} is damaged ({cause}); run the original command again, which does only what is missing")
+    return UsageError(
+        f"checkpoint {path} is damaged ({cause}); run the original command again, which does only what is "
+        "missing"
+    )
 
 
 def path_in(out: Path, batch_id: str) -> Path:
@@ -172,5 +200,9 @@ def path_in(out: Path, batch_id: str) -> Path:
 
 def batch_ids(out: Path) -> list[str]:
     """Batches with a checkpoint under `out`, newest first."""
-    found = sorted((out / FOLDER).glob("checkpoint_*.json"), key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+    found = sorted(
+        (out / FOLDER).glob("checkpoint_*.json"),
+        key=lambda path: (path.stat().st_mtime, path.name),
+        reverse=True,
+    )
     return [path.stem.removeprefix("checkpoint_") for path in found]

@@ -18,19 +18,28 @@ from schemas.errors import NothingMatched, UsageError
 from schemas.paths import absolute_path
 from vaengine.console.standard_input import read_standard_input
 from vaengine.console.units import counted
-from vaengine.requests.media_kinds import OWN_FILES, SOUND_SUFFIXES, is_media, is_system_folder, is_video_name, suffix_of
+from vaengine.requests.media_kinds import (
+    OWN_FILES,
+    SOUND_SUFFIXES,
+    is_media,
+    is_system_folder,
+    is_video_name,
+    suffix_of,
+)
 
 LIST_SUFFIXES: Final = (".txt", ".lst")
 STDIN: Final = "-"
 KINDS_SHOWN: Final = 6
-RESULT_FOLDER: Final = re.compile(r"-[0-9a-f]{8,16}$")  # how the name of a video_id, and so of its folder under --out, ends
+RESULT_FOLDER: Final = re.compile(
+    r"-[0-9a-f]{8,16}$"
+)  # how the name of a video_id, and so of its folder under --out, ends
 URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 log = logging.getLogger("vaengine")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedInput:
     """One path, folder or pattern as it was given; `source` is "LIST:LINE" where a text list gave it."""
 
     text: str
@@ -47,13 +56,18 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files of a folder are taken: videos always, `sound` files, or `everything` that holds either, whatever its name."""
+    """Which files of a folder are taken: videos always, `sound` files, or `everything` that holds either,
+    whatever its name.
+    """
 
     sound: bool = False
     everything: bool = False
 
     def takes(self, path: Path) -> bool:
-        """Whether a file of a folder is taken. A broken link is, so that the report names it; pipes, which would block, are not."""
+        """Whether a file of a folder is taken.
+
+        A broken link is, so that the report names it; pipes, which would block, are not.
+        """
         if not (path.is_file() or path.is_symlink()):
             return False
         if self.everything:
@@ -63,7 +77,9 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """`paths` are absolute, each file once; `left_alone` counts the other files of the folders searched, by extension ("" for none)."""
+    """`paths` are absolute, each file once; `left_alone` counts the other files of the folders searched,
+    by extension ("" for none).
+    """
 
     paths: tuple[Path, ...]
     left_alone: Mapping[str, int]
@@ -71,7 +87,9 @@ class FoundFiles:
 
 @dataclass(slots=True)
 class Walk:
-    """A search over several inputs that enters every real folder once, so links that lead in a circle end it."""
+    """A search over several inputs that enters every real folder once, so links that lead in a circle end
+    it.
+    """
 
     selection: Selection = Selection()
     entered: set[str] = field(default_factory=set)
@@ -94,7 +112,10 @@ class Walk:
         if real in self.entered:
             return
         self.entered.add(real)
-        entries = sorted((entry for entry in os.scandir(folder) if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        entries = sorted(
+            (entry for entry in os.scandir(folder) if not entry.name.startswith(".")),
+            key=lambda entry: entry.name,
+        )
         yield from (folder / entry.name for entry in entries if not entry.is_dir())
         for entry in entries:
             if entry.is_dir() and not is_system_folder(entry.name) and not _holds_results(Path(entry.path)):
@@ -110,9 +131,10 @@ class Walk:
 def find_files(inputs: Sequence[str], selection: Selection | None = None) -> FoundFiles:
     """The files that `inputs` lead to, in the order given and by name within a folder.
 
-    An input is a file (any extension), a folder (searched recursively for names of videos in any letter case, or for what `selection`
-    takes), a glob (`**` crosses folders), a text list (`.txt`, `.lst`, or `-` for standard input: a path a line, relative to the list;
-    `#` begins a comment line). Raises `UsageError` for a named path that is not there, `NothingMatched` when nothing at all was found.
+    An input is a file (any extension), a folder (searched recursively for names of videos in any letter case,
+    or for what `selection` takes), a glob (`**` crosses folders), a text list (`.txt`, `.lst`, or `-` for
+    standard input: a path a line, relative to the list; `#` begins a comment line). Raises `UsageError` for a
+    named path that is not there, `NothingMatched` when nothing at all was found.
     """
     walk = Walk(selection or Selection())
     found: dict[str, Path] = {}
@@ -137,16 +159,22 @@ def left_alone_text(left_alone: Mapping[str, int]) -> str:
     """`3 other files left alone: 2 .insv, 1 .wav; name them, or use --all-media`; empty for none."""
     if not left_alone:
         return ""
-    kinds = [f"{count:,} {suffix or 'without an extension'}" for suffix, count in list(left_alone.items())[:KINDS_SHOWN]]
+    kinds = [
+        f"{count:,} {suffix or 'without an extension'}"
+        for suffix, count in list(left_alone.items())[:KINDS_SHOWN]
+    ]
     more = sum(list(left_alone.values())[KINDS_SHOWN:])
     total = counted(sum(left_alone.values()), "other file")
-    return f"{total} left alone: {', '.join([*kinds, *([f'{more:,} more'] if more else [])])}; name them, or use --all-media"
+    return (
+        f"{total} left alone: {', '.join([*kinds, *([f'{more:,} more'] if more else [])])}; name them, or "
+        "use --all-media"
+    )
 
 
-def _named(inputs: Sequence[str]) -> Iterator[Named]:
+def _named(inputs: Sequence[str]) -> Iterator[NamedInput]:
     here = Path.cwd()
     for text in inputs:
-        named = Named(text, here)
+        named = NamedInput(text, here)
         if text == STDIN:
             yield from _lines(read_standard_input(), here, "standard input")
         elif named.path.suffix.lower() in LIST_SUFFIXES and named.path.is_file():
@@ -155,22 +183,22 @@ def _named(inputs: Sequence[str]) -> Iterator[Named]:
             yield named
 
 
-def _list_bytes(named: Named) -> bytes:
+def _list_bytes(named: NamedInput) -> bytes:
     try:
         return named.path.read_bytes()
     except OSError as error:
         raise named.fault(f"cannot be read: {error.strerror}; check its permissions") from error
 
 
-def _lines(data: bytes, base: Path, source: str) -> Iterator[Named]:
+def _lines(data: bytes, base: Path, source: str) -> Iterator[NamedInput]:
     """Entries of a text list; file names are bytes, so they survive whatever their encoding."""
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
         text = os.fsdecode(line.strip())
         if text and not text.startswith("#"):
-            yield Named(text, base, f"{source}:{number}")
+            yield NamedInput(text, base, f"{source}:{number}")
 
 
-def _videos(named: Named, walk: Walk) -> Iterable[Path]:
+def _videos(named: NamedInput, walk: Walk) -> Iterable[Path]:
     path = named.path
     if "\0" in named.text:
         raise named.fault("holds a NUL character, which no path does; save the list as UTF-8")
@@ -180,7 +208,9 @@ def _videos(named: Named, walk: Walk) -> Iterable[Path]:
         if glob.has_magic(named.text):
             return _matches(path, walk)
         if url := URL.match(named.text):
-            raise named.fault(f"is a URL, and {url[0]} is not read: download the file, and give its path") from error
+            raise named.fault(
+                f"is a URL, and {url[0]} is not read: download the file, and give its path"
+            ) from error
         raise named.fault("does not exist; check the spelling, and put a glob in quotes") from error
     except OSError as error:
         raise named.fault(f"cannot be read: {error.strerror}; check the path and its permissions") from error
@@ -191,7 +221,7 @@ def _videos(named: Named, walk: Walk) -> Iterable[Path]:
     return (path,)
 
 
-def _named_folder(named: Named, walk: Walk) -> list[Path]:
+def _named_folder(named: NamedInput, walk: Walk) -> list[Path]:
     try:
         return list(walk.taken(named.path))
     except OSError as error:
@@ -199,7 +229,9 @@ def _named_folder(named: Named, walk: Walk) -> list[Path]:
 
 
 def _matches(pattern: Path, walk: Walk) -> Iterator[Path]:
-    """Files of a glob; a pattern that ends in an extension (`*.bin`) means it, any other takes known videos only."""
+    """Files of a glob; a pattern that ends in an extension (`*.bin`) means it, any other takes known
+    videos only.
+    """
     meant = bool(pattern.suffix) and not glob.has_magic(pattern.suffix)
     for path in _glob(pattern):
         if path.is_dir():
@@ -217,7 +249,9 @@ def _glob(pattern: Path) -> Iterator[Path]:
     cut = parts.index("**")
     for root in sorted(_unhidden(Path(*parts[:cut]))):
         if Path(root).is_dir():
-            yield from (path for path in Walk().files(Path(root)) if fits(path.relative_to(root).parts, parts[cut:]))
+            yield from (
+                path for path in Walk().files(Path(root)) if fits(path.relative_to(root).parts, parts[cut:])
+            )
 
 
 def _unhidden(pattern: Path) -> Iterator[str]:
@@ -225,7 +259,9 @@ def _unhidden(pattern: Path) -> Iterator[str]:
 
 
 def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a relative path, in parts, is one that the pattern's parts describe; `**` stands for any number of folders."""
+    """Whether a relative path, in parts, is one that the pattern's parts describe; `**` stands for any
+    number of folders.
+    """
     if not pattern:
         return not parts
     if pattern[0] == "**":

@@ -1,4 +1,6 @@
-"""Which files of a folder are videos or sound: by name, and by their first bytes where a name says nothing."""
+"""Which files of a folder are videos or sound: by name, and by their first bytes where a name says
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,28 @@ from pathlib import Path
 from typing import Final
 
 _VIDEO: Final = (
-    ".360 .3g2 .3gp .asf .avi .dav .divx .dv .f4v .flv .gif .h264 .h265 .hevc .insv .ivf .lrv .m2p .m2t .m2ts .m2v .m4v .mjpeg .mjpg .mkv"
-    " .mod .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .rm .rmvb .tod .ts .vob .webm .wmv .wtv .y4m"
+    ".360 .3g2 .3gp .asf .avi .dav .divx .dv .f4v .flv .gif .h264 .h265 .hevc .insv .ivf .lrv .m2p .m2t "
+    ".m2ts .m2v .m4v .mjpeg .mjpg .mkv"
+    " .mod .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .rm .rmvb .tod .ts .vob .webm .wmv .wtv "
+    ".y4m"
 )
-_SOUND: Final = ".aac .ac3 .aif .aiff .amr .au .caf .flac .m4a .m4b .mka .mp2 .mp3 .oga .ogg .opus .ra .w64 .wav .wma .wv"
+_SOUND: Final = (
+    ".aac .ac3 .aif .aiff .amr .au .caf .flac .m4a .m4b .mka .mp2 .mp3 .oga .ogg .opus .ra .w64 .wav .wma .wv"
+)
 VIDEO_SUFFIXES: Final = frozenset(_VIDEO.split())
 SOUND_SUFFIXES: Final = frozenset(_SOUND.split())
-SHARED_WITH_TEXT: Final = frozenset((".ts", ".mod", ".nut"))  # TypeScript, modules of Modula and Fortran, and nut files of 3-D tools
+SHARED_WITH_TEXT: Final = frozenset(
+    (".ts", ".mod", ".nut")
+)  # TypeScript, modules of Modula and Fortran, and nut files of 3-D tools
 
-# Folders that systems keep for themselves: the trash of Windows and network drives, thumbnails of Synology, what fsck found.
-SYSTEM_FOLDERS: Final = frozenset(("$recycle.bin", "recycler", "#recycle", "@eadir", "@recycle", "lost+found", "system volume information"))
-OWN_FILES: Final = re.compile(r"batch_processing\.db.*|batch_report_\w+\.json|checkpoint_\w+\.json|job_metadata\.json|batch_summary\.json")
+# Folders that systems keep for themselves: the trash of Windows and network drives, thumbnails of Synology,
+# what fsck found.
+SYSTEM_FOLDERS: Final = frozenset(
+    ("$recycle.bin", "recycler", "#recycle", "@eadir", "@recycle", "lost+found", "system volume information")
+)
+OWN_FILES: Final = re.compile(
+    r"batch_processing\.db.*|batch_report_\w+\.json|checkpoint_\w+\.json|job_metadata\.json|batch_summary\.json"
+)
 
 HEAD_BYTES: Final = 512
 _TS_PACKET: Final = 188
@@ -28,14 +41,17 @@ _SIGNATURES: Final = re.compile(
     rb"|(RIFF|RF64)....(AVI |WAVE)|FORM....(AIFF|AIFC)"
     rb"|\x1aE\xdf\xa3|OggS|FLV\x01|\.RMF|DKIF|YUV4MPEG2 |nut/multimedia|DHAV|fLaC|wvpk|caff|\.snd|ID3|#!AMR"
     rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\xb7\xd8\x00\x20\x37\x49\xda\x11"  # ASF, WTV
-    rb"|\x00\x00\x01[\xb0\xb3\xba]|\x00\x00\x00\x01[\x06\x09\x27\x40\x42\x46\x67]"  # MPEG streams, H.264 and HEVC without a container
+    # MPEG streams, H.264 and HEVC without a container
+    rb"|\x00\x00\x01[\xb0\xb3\xba]|\x00\x00\x00\x01[\x06\x09\x27\x40\x42\x46\x67]"
     rb"|\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
     re.DOTALL,
 )
 
 
 def suffix_of(path: Path) -> str:
-    """The extension in lower case with its dot, without the blanks that some recorders and copies leave at the end of a name."""
+    """The extension in lower case with its dot, without the blanks that some recorders and copies leave
+    at the end of a name.
+    """
     return Path(path.name.rstrip()).suffix.lower()
 
 
@@ -46,7 +62,9 @@ def is_video_name(path: Path) -> bool:
 
 
 def is_media(path: Path) -> bool:
-    """Whether a file is a video or sound by its name or, under any other name, by its first bytes; pictures are neither."""
+    """Whether a file is a video or sound by its name or, under any other name, by its first bytes;
+    pictures are neither.
+    """
     return is_video_name(path) or suffix_of(path) in SOUND_SUFFIXES or begins_like_media(head_of(path))
 
 
@@ -54,7 +72,9 @@ def begins_like_media(head: bytes) -> bool:
     """Whether the first bytes of a file are those of a container or stream that holds video or sound."""
     if head[4:8] == b"ftyp":
         return head[8:12] not in _STILL_PICTURES
-    steps = [offset for offset in (0, 4) if head[offset : offset + 1] == b"G"]  # M2TS has 4 bytes before each packet of MPEG-TS
+    steps = [
+        offset for offset in (0, 4) if head[offset : offset + 1] == b"G"
+    ]  # M2TS has 4 bytes before each packet of MPEG-TS
     if any(head[offset + _TS_PACKET + offset : offset + _TS_PACKET + offset + 1] == b"G" for offset in steps):
         return True
     return _SIGNATURES.match(head) is not None

@@ -11,7 +11,9 @@ from schemas.redaction import is_storable, storable
 
 
 def require_output_folder(folder: Path) -> None:
-    """Raises `OutputUnusable` where `folder` is not there and cannot be made, or cannot be written to; makes nothing."""
+    """Raises `OutputUnusable` where `folder` is not there and cannot be made, or cannot be written to;
+    makes nothing.
+    """
     if not is_storable(str(folder)):
         raise OutputUnusable(storable(str(folder)), "its name is not UTF-8, which no store can hold")
     try:
@@ -19,13 +21,20 @@ def require_output_folder(folder: Path) -> None:
     except OSError as error:
         raise OutputUnusable(str(folder), _cause(error)) from error
     if not nearest.is_dir():
-        raise OutputUnusable(str(folder), f"{'it' if nearest == folder else nearest} is {_what(nearest)}, not a folder")
+        raise OutputUnusable(
+            str(folder), f"{'it' if nearest == folder else nearest} is {_what(nearest)}, not a folder"
+        )
     too_long = [part for part in folder.parts if len(os.fsencode(part)) > os.pathconf(nearest, "PC_NAME_MAX")]
     if too_long:
-        raise OutputUnusable(str(folder), _cause(OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))))
+        raise OutputUnusable(
+            str(folder), _cause(OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)))
+        )
     if not os.access(nearest, os.W_OK | os.X_OK):
         read_only = os.statvfs(nearest).f_flag & os.ST_RDONLY
-        raise OutputUnusable(str(folder), f"{nearest} {'is on a read-only file system' if read_only else 'may not be written to'}")
+        raise OutputUnusable(
+            str(folder),
+            f"{nearest} {'is on a read-only file system' if read_only else 'may not be written to'}",
+        )
 
 
 def make_output_folder(folder: Path) -> None:

@@ -1,4 +1,7 @@
-"""What a run would replace: complete results of other configurations. Pure; who may replace them is a matter of the request."""
+"""What a run would replace: complete results of other configurations.
+
+Pure; who may replace them is a matter of the request.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ WITHOUT_MODEL: Final = {SCENE: "PySceneDetect", AUDIO: "voice activity"}
 
 
 def replace_mode(value: bool | str | None) -> Replace:
-    """What `replace=` of the Python interface says: True is "replace", False and None are "ask". Raises `InvalidSetting`."""
+    """What `replace=` of the Python interface says: True is "replace", False and None are "ask".
+
+    Raises `InvalidSetting`.
+    """
     if value is None or isinstance(value, bool):
         return "replace" if value else "ask"
     for mode in get_args(Replace):
@@ -37,7 +43,9 @@ def replace_mode(value: bool | str | None) -> Replace:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """What made a result, or would: its `name` (of a model, or of what does without one), its preset, and its configuration."""
+    """What made a result, or would: its `name` (of a model, or of what does without one), its preset, and
+    its configuration.
+    """
 
     name: str
     preset: str | None = None
@@ -49,8 +57,15 @@ class Maker:
         info = info_of(job, pipeline)
         if info["configuration"].get("pipeline") != pipeline:
             return cls(UNKNOWN)
-        detector, model = own_settings(pipeline, info["configuration"]).get("detector"), (info["model"] or {}).get("file")
-        name = PurePath(model).stem if model else WITHOUT_MODEL.get(pipeline) or METHODS.get(str(detector), UNKNOWN)
+        detector, model = (
+            own_settings(pipeline, info["configuration"]).get("detector"),
+            (info["model"] or {}).get("file"),
+        )
+        name = (
+            PurePath(model).stem
+            if model
+            else WITHOUT_MODEL.get(pipeline) or METHODS.get(str(detector), UNKNOWN)
+        )
         return cls(name, None if pipeline == SCENE else info["preset"], info["configuration"])
 
     def __str__(self) -> str:
@@ -76,7 +91,10 @@ class Replaced:
         changes = differences(self.old, self.new) if self.old.name == self.new.name else ()
         more = f" and {len(changes) - DIFFERENCES_SHOWN} more" if len(changes) > DIFFERENCES_SHOWN else ""
         told = f" ({', '.join(changes[:DIFFERENCES_SHOWN])}{more})" if changes else ""
-        return f"{counted(self.videos, 'video')} {have} {self.pipeline} by {self.old}; this run would replace it{by}{told}"
+        return (
+            f"{counted(self.videos, 'video')} {have} {self.pipeline} by {self.old}; this run would "
+            f"replace it{by}{told}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +121,34 @@ class Replacement:
         return "; ".join([*map(str, self.parts[:PARTS_SHOWN]), *more])
 
 
-def superseded(wanted: Iterable[WorkKey], complete: Collection[WorkKey]) -> dict[WorkKey, tuple[WorkKey, ...]]:
-    """For each wanted key that is not complete the complete ones, of other configurations, that its completion would replace."""
+def superseded(
+    wanted: Iterable[WorkKey], complete: Collection[WorkKey]
+) -> dict[WorkKey, tuple[WorkKey, ...]]:
+    """For each wanted key that is not complete the complete ones, of other configurations, that its
+    completion would replace.
+    """
     asked = list(wanted)
     others: dict[tuple[str, str], list[WorkKey]] = {}
     for key in sorted(set(complete).difference(asked)):
         others.setdefault((key.video_id, key.pipeline), []).append(key)
-    return {key: tuple(found) for key in asked if others and key not in complete and (found := others.get((key.video_id, key.pipeline)))}
+    return {
+        key: tuple(found)
+        for key in asked
+        if others and key not in complete and (found := others.get((key.video_id, key.pipeline)))
+    }
 
 
 def differences(old: Maker, new: Maker) -> tuple[str, ...]:
-    """Settings that differ, as `scene.threshold 27 -> 20`; of a section that only one of them has, nothing."""
+    """Settings that differ, as `scene.threshold 27 -> 20`; of a section that only one of them has,
+    nothing.
+    """
     before, after = dict(flat(old.configuration)), dict(flat(new.configuration))
     shared = {key.partition(".")[0] for key in before} & {key.partition(".")[0] for key in after}
-    keys = [key for key in dict.fromkeys([*before, *after]) if key.partition(".")[0] in shared and before.get(key) != after.get(key)]
+    keys = [
+        key
+        for key in dict.fromkeys([*before, *after])
+        if key.partition(".")[0] in shared and before.get(key) != after.get(key)
+    ]
     return tuple(f"{_named(key, old)} {_shown(before, key)} -> {_shown(after, key)}" for key in keys)
 
 

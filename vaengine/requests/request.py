@@ -15,7 +15,9 @@ from vaengine.requests.replacement import Replace
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Everything `vaengine run` was told, resolved: absolute paths, full pipeline names, presets applied to `settings`."""
+    """Everything `vaengine run` was told, resolved: absolute paths, full pipeline names, presets applied
+    to `settings`.
+    """
 
     inputs: tuple[str, ...]  # files, absolute, in order, each once
     pipelines: tuple[str, ...]
@@ -28,19 +30,29 @@ class RunRequest:
     keep_runs: bool = False  # complete results of other configurations stay beside the new ones
     replace: bool = False  # they may be replaced; with neither, a run that would do so is refused
     batch_id: str | None = None  # None: a new one
-    since: datetime | None = None  # when the command began; what ended later is its own, though a process of it was lost meanwhile
+    since: datetime | None = (
+        None  # when the command began; what ended later is its own, though a process of it was lost meanwhile
+    )
     verbose: bool = False
     presets: Mapping[str, str] = field(default_factory=dict)  # pipeline -> what its preset was resolved to
-    left_alone: Mapping[str, int] = field(default_factory=dict)  # files of the folders searched that are no input, by extension
-    record: Mapping[str, str] = field(default_factory=dict)  # meta values for the store, where it has none of the name yet
-    others: tuple[RunRequest, ...] = ()  # the batch's other configurations, each a run of its own; their own `others` are empty
+    left_alone: Mapping[str, int] = field(
+        default_factory=dict
+    )  # files of the folders searched that are no input, by extension
+    record: Mapping[str, str] = field(
+        default_factory=dict
+    )  # meta values for the store, where it has none of the name yet
+    others: tuple[
+        RunRequest, ...
+    ] = ()  # the batch's other configurations, each a run of its own; their own `others` are empty
     part: tuple[int, int] = (1, 1)  # which run of the batch this is, of how many
 
     @property
     def batch_inputs(self) -> tuple[str, ...]:
         """Inputs of the whole batch, each once."""
         own = self.inputs[: self.limit]
-        return tuple(dict.fromkeys([*own, *(path for other in self.others for path in other.inputs[: other.limit])]))
+        return tuple(
+            dict.fromkeys([*own, *(path for other in self.others for path in other.inputs[: other.limit])])
+        )
 
     def __post_init__(self) -> None:
         if self.replace and self.keep_runs:
@@ -51,7 +63,9 @@ class RunRequest:
         if replace is None:
             return self
         others = tuple(other.answered(replace) for other in self.others)
-        return dataclasses.replace(self, replace=replace == "replace", keep_runs=replace == "keep", others=others)
+        return dataclasses.replace(
+            self, replace=replace == "replace", keep_runs=replace == "keep", others=others
+        )
 
     @property
     def asks(self) -> bool:
@@ -61,7 +75,10 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What a run would do. `decode_s` and `model_s` are estimates of core seconds, see `vaengine/planning/dry_run.py`."""
+    """What a run would do.
+
+    `decode_s` and `model_s` are estimates of core seconds, see `vaengine/planning/dry_run.py`.
+    """
 
     videos: int
     skipped: int  # nothing left to do for them
@@ -78,4 +95,6 @@ class PlanSummary:
     resources: str  # e.g. "2 CPUs, 0 GPUs: 2 decode slots, 2 vision actors"
     feasible: bool
     reason: str | None = None  # why not feasible
-    replaced: tuple[str, ...] = ()  # complete results of other configurations, and what takes their place; one line each
+    replaced: tuple[
+        str, ...
+    ] = ()  # complete results of other configurations, and what takes their place; one line each

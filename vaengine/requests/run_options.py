@@ -1,4 +1,6 @@
-"""From what the command line says to a request that can be run: every path absolute, every name known, the preset applied."""
+"""From what the command line says to a request that can be run: every path absolute, every name known,
+the preset applied.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from schemas.paths import absolute_path
 from schemas.pipelines import AUDIO, AVAILABLE, pipeline_named
 from schemas.settings import layers
 from schemas.settings.layers import Configuration, Given, Layer
-from vaengine.model_selection.discover import workshop
+from vaengine.model_selection.discover import discover_environment
 from vaengine.model_selection.presets import Resolution
-from vaengine.model_selection.select import fitted
+from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
@@ -27,7 +29,13 @@ from vaengine.requests.store_location import DEFAULT_OUT, results_folder, store_
 
 PATHS: Final = ("person.weights", "models.folder", "models.cache")
 AS_BEFORE: Final = "as before"
-NAMES_OR_PATHS: Final = ("face.pack", "audio.model", "audio.align_model", "audio.speaker_model", "audio.events_model")
+NAMES_OR_PATHS: Final = (
+    "face.pack",
+    "audio.model",
+    "audio.align_model",
+    "audio.speaker_model",
+    "audio.events_model",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +60,24 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ResolvedRequest:
     """A request, and the first line of output: what the preset came to and why."""
 
     request: RunRequest
     preset_line: str
 
 
-def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[Resolution], None] = lambda resolution: None) -> Asked:
-    """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot be run.
+def resolve_request(
+    options: RunOptions,
+    *,
+    fetch: bool = True,
+    announce: Callable[[Resolution], None] = lambda resolution: None,
+) -> ResolvedRequest:
+    """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot
+    be run.
 
-    Weights that are not here are fetched, unless told otherwise as for a dry run; `announce` hears what the preset came to, before that
-    and at the end.
+    Weights that are not here are fetched, unless told otherwise as for a dry run; `announce` hears what the
+    preset came to, before that and at the end.
     """
     file = batch_file(options.config)
     named = options.pipelines or ",".join(file.texts("pipelines"))
@@ -77,7 +91,9 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[Resolu
     out = out_of(file) if file.text("out") and not options.out else results_folder(options.out, db)
     url = store_url(db, out)
     if mode == "as-before":
-        settings, resolution = fitted_as_before(url, inputs, pipelines if named.strip(" ,") else (), told, fetch=fetch, announce=announce)
+        settings, resolution = fitted_as_before(
+            url, inputs, pipelines if named.strip(" ,") else (), told, fetch=fetch, announce=announce
+        )
         pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
     else:
         settings, resolution = _fitted(told, pipelines, url, fetch=fetch, announce=announce)
@@ -98,7 +114,7 @@ def asked(options: RunOptions, *, fetch: bool = True, announce: Callable[[Resolu
         presets=resolution.presets,
         record=resolution.record,
     )
-    return Asked(request, resolution.line)
+    return ResolvedRequest(request, resolution.line)
 
 
 def batch_file(path: Path | None) -> BatchFile:
@@ -115,14 +131,23 @@ def resolved(
     fetch: bool = False,
     announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> tuple[Configuration, Resolution]:
-    """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of their own; fitted to this machine."""
+    """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of
+    their own; fitted to this machine.
+    """
     return _fitted(_told(options, file), pipelines, store_url, fetch=fetch, announce=announce)
 
 
 def _fitted(
-    told: Layer, pipelines: tuple[str, ...], url: str | None, *, fetch: bool, announce: Callable[[Resolution], None]
+    told: Layer,
+    pipelines: tuple[str, ...],
+    url: str | None,
+    *,
+    fetch: bool,
+    announce: Callable[[Resolution], None],
 ) -> tuple[Configuration, Resolution]:
-    return fitted(told, pipelines, workshop(told, url, fetch=fetch, pipelines=pipelines, announce=announce))
+    return select_models(
+        told, pipelines, discover_environment(told, url, fetch=fetch, pipelines=pipelines, announce=announce)
+    )
 
 
 def fitted_as_before(
@@ -134,10 +159,12 @@ def fitted_as_before(
     fetch: bool = True,
     announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> tuple[Configuration, Resolution]:
-    """Settings as the store has them; each pipeline that there were results of keeps the preset it was made with.
+    """Settings as the store has them; each pipeline that there were results of keeps the preset it was made
+    with.
 
-    `asked` are pipelines by name; with none, those that there are results of. Without `fetch`, as for a dry run, an older version's store
-    is not brought up to date either. Raises what `before` and `fitted` raise.
+    `resolve_request` are pipelines by name; with none, those that there are results of. Without `fetch`, as
+    for a dry run, an older version's store is not brought up to date either. Raises what `before` and
+    `select_models` raise.
     """
     from vaengine.requests.as_before import before
 
@@ -146,10 +173,14 @@ def fitted_as_before(
     settings, resolution = _fitted(found.told, found.pipelines, url, fetch=fetch, announce=announce)
     whys = {**resolution.whys, **dict.fromkeys(found.presets, AS_BEFORE)}
     choices = tuple(
-        replace(one, preset=found.presets[one.pipeline], reason=AS_BEFORE) if one.pipeline in found.presets else one
+        replace(one, preset=found.presets[one.pipeline], reason=AS_BEFORE)
+        if one.pipeline in found.presets
+        else one
         for one in resolution.choices
     )
-    return settings, replace(resolution, presets={**resolution.presets, **found.presets}, whys=whys, record={}, choices=choices)
+    return settings, replace(
+        resolution, presets={**resolution.presets, **found.presets}, whys=whys, record={}, choices=choices
+    )
 
 
 def replace_of(file: BatchFile) -> Replace:
@@ -158,7 +189,9 @@ def replace_of(file: BatchFile) -> Replace:
     if not any(_value(file, key, False) for key in ("keep", "keep_runs")):
         return mode
     if mode not in ("ask", "keep"):
-        raise UsageError(f"{file.path}: replace and keep say different things about earlier results: give one")
+        raise UsageError(
+            f"{file.path}: replace and keep say different things about earlier results: give one"
+        )
     return "keep"
 
 
@@ -176,7 +209,10 @@ def _named_options(options: RunOptions) -> Layer:
 
 
 def pipelines_named(text: str) -> tuple[str, ...]:
-    """Full names from `scene,person`, each once, in the order they are known; all of them for nothing. Raises `UnknownPipeline`."""
+    """Full names from `scene,person`, each once, in the order they are known; all of them for nothing.
+
+    Raises `UnknownPipeline`.
+    """
     names = {pipeline_named(name) for name in text.split(",") if name.strip()}
     return tuple(name for name in AVAILABLE if name in names) or AVAILABLE
 
@@ -188,7 +224,9 @@ def out_of(file: BatchFile) -> Path:
 
 
 def _rooted(file: BatchFile) -> Layer:
-    """A batch file's settings, paths among them relative to the file; a name of the catalogue or the hub is no path."""
+    """A batch file's settings, paths among them relative to the file; a name of the catalogue or the hub
+    is no path.
+    """
     told, root = dict(file.settings), file.path.absolute().parent
     for key in (*PATHS, *NAMES_OR_PATHS):
         if (given := told.get(key)) and isinstance(given.value, str) and _is_path(key, given.value, root):
@@ -197,7 +235,9 @@ def _rooted(file: BatchFile) -> Layer:
 
 
 def _is_path(key: str, value: str, root: Path) -> bool:
-    """Whether a value is meant as a path: where names may stand too, one that looks like a path or is a folder beside the batch file."""
+    """Whether a value is meant as a path: where names may stand too, one that looks like a path or is a
+    folder beside the batch file.
+    """
     if key in PATHS:
         return value not in catalogue.MODELS
     return value.startswith(("/", ".", "~")) or (root / value).is_dir()
@@ -215,7 +255,10 @@ def file_inputs(file: BatchFile) -> tuple[str, ...]:
 def _inputs(options: RunOptions, file: BatchFile) -> tuple[str, ...]:
     inputs = options.paths or file_inputs(file)
     if not inputs:
-        raise UsageError("no input: give a video file, a folder, a glob in quotes, or a text list (or `inputs:` in a batch file)")
+        raise UsageError(
+            "no input: give a video file, a folder, a glob in quotes, or a text list (or `inputs:` in a "
+            "batch file)"
+        )
     return inputs
 
 

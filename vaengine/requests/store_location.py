@@ -1,4 +1,7 @@
-"""Where results are: the store under `--out` or at `--db`, and the checkpoint of a batch. Imports nothing heavy."""
+"""Where results are: the store under `--out` or at `--db`, and the checkpoint of a batch.
+
+Imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from actors.stores.engines.address import Address, without_password
+from actors.stores.engines.address import StoreUrl, without_password
 from schemas.errors import NoBatch, NotFound, StoreOutdated, UsageError
 from schemas.paths import absolute_path
 from vaengine.requests.checkpoint import Checkpoint, batch_ids, path_in
@@ -21,11 +24,13 @@ DATABASE: Final = "batch_processing.db"
 
 def store_url(db: str | None, out: Path) -> str:
     """The whole address of a store; SQLite under `out` unless told otherwise. Raises `StoreUnreachable`."""
-    return Address.parse(db or f"sqlite:///{out / DATABASE}").url
+    return StoreUrl.parse(db or f"sqlite:///{out / DATABASE}").url
 
 
 def stored_at(db: str | None, out: str | None) -> str:
-    """Address of the store to read: `--db`, or the database under `--out`, or the one that the newest checkpoint there points to."""
+    """Address of the store to read: `--db`, or the database under `--out`, or the one that the newest
+    checkpoint there points to.
+    """
     folder = _absolute(out)
     if db or (folder / DATABASE).exists():
         return store_url(db, folder)
@@ -34,7 +39,9 @@ def stored_at(db: str | None, out: str | None) -> str:
 
 
 def named_folders(out: str | None, db: str | None) -> tuple[Path, ...]:
-    """The folders of results that options name: `--out`, and the one that `--db` is the store of; the default where neither is given."""
+    """The folders of results that options name: `--out`, and the one that `--db` is the store of; the
+    default where neither is given.
+    """
     named = [_absolute(out)] if out or not db else []
     own = folder_of(db) if db else None
     return tuple(dict.fromkeys([*named, *([own] if own else [])]))
@@ -43,8 +50,8 @@ def named_folders(out: str | None, db: str | None) -> tuple[Path, ...]:
 def results_folder(out: str | None, db: str | None) -> Path:
     """Where files among the results belong: under `--out`, else in the default folder.
 
-    Where that has a store of its own and `--db` is that of another folder, as of a copy, they belong there: one store's files never
-    replace another's.
+    Where that has a store of its own and `--db` is that of another folder, as of a copy, they belong there:
+    one store's files never replace another's.
     """
     folder, own = _absolute(out), folder_of(db) if db and not out else None
     return own if own and any(url != store_url(db, folder) for url in stores_in(folder)) else folder
@@ -52,7 +59,7 @@ def results_folder(out: str | None, db: str | None) -> Path:
 
 def folder_of(db: str) -> Path | None:
     """The folder whose own store is at this address, as the command makes it there; None for any other."""
-    address = Address.parse(db)
+    address = StoreUrl.parse(db)
     if address.kind == "files":
         return address.path
     return address.path.parent if address.kind == "sqlite" and address.path.name == DATABASE else None
@@ -82,7 +89,8 @@ def opened(out: str | None, db: str | None) -> StorageBackend:
 
 
 def existing(url: str, *, upgrade: bool) -> StorageBackend | None:
-    """A store to look into, None where there is none yet; with `upgrade` the tables of an older version are first brought up to date.
+    """A store to look into, None where there is none yet; with `upgrade` the tables of an older version are
+    first brought up to date.
 
     Raises `StoreUnreachable`, of which `StoreOutdated` is for older tables without `upgrade`.
     """
@@ -104,10 +112,11 @@ def shown(url: str) -> str:
 
 
 def checkpoint_of(batch: str | None, out: str | None, db: str | None) -> Checkpoint:
-    """The checkpoint that a path, a batch id, or the beginning of one means (None: the newest), with the store at `db` if given: that of
-    the checkpoint may have moved, and holds no password. Raises `NotFound` or `UsageError`."""
+    """The checkpoint that a path, a batch id, or the beginning of one means (None: the newest), with the
+    store at `db` if given: that of the checkpoint may have moved, and holds no password. Raises `NotFound` or
+    `UsageError`."""
     found = Checkpoint.read(_newest_path(out, db) if batch is None else _checkpoint_path(batch, out, db))
-    return found.at(Address.parse(db).url) if db else found
+    return found.at(StoreUrl.parse(db).url) if db else found
 
 
 def _newest_path(out: str | None, db: str | None) -> Path:
@@ -127,12 +136,16 @@ def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
         if meant:
             return path_in(folder, meant)
     there = [known for folder in folders for known in batch_ids(folder)]
-    where = f"{folders[0]} (which has {', '.join(there[:5])})" if there else f"{folders[0]}; name the results' folder with --out"
+    where = (
+        f"{folders[0]} (which has {', '.join(there[:5])})"
+        if there
+        else f"{folders[0]}; name the results' folder with --out"
+    )
     raise NotFound(f"batch {batch}", where)
 
 
 def _checkpoint_folders(out: str | None, db: str | None) -> Iterator[Path]:
-    address = Address.parse(db) if db else None
+    address = StoreUrl.parse(db) if db else None
     if out or address is None or address.kind == "postgresql":
         yield _absolute(out)
     if address is not None and address.kind != "postgresql":

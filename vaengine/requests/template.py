@@ -10,12 +10,13 @@ import yaml
 
 from schemas.errors import UsageError
 from schemas.pipelines import AVAILABLE, SHORT_NAMES
-from schemas.settings.layers import Row, configured, layer
-from vaengine.model_selection.presets import AUTO, Surroundings, overlay, resolve
+from schemas.settings.layers import SettingRow, configured, layer
+from vaengine.model_selection.presets import AUTO, Machine, overlay, resolve
 
 HEAD = """\
 # A batch for `vaengine run --config {name}`; paths are relative to this file, the command line outranks it.
-# `vaengine config check {name}` checks it, `vaengine config show --config {name} --origin` shows what it comes to.
+# `vaengine config check {name}` checks it,
+# `vaengine config show --config {name} --origin` shows what it comes to.
 inputs: [videos/]            # files, folders, globs, text lists of paths
 out: results
 pipelines: [{pipelines}]
@@ -28,7 +29,7 @@ COLUMN = 40  # where comments begin, if a value leaves room
 def starter(name: str, preset: str) -> str:
     """The text of a batch file called `name`; raises `InvalidSetting` for a preset that is none."""
     chosen = layer("--preset", {"preset": preset})
-    resolve(preset, AVAILABLE, Surroundings())
+    resolve(preset, AVAILABLE, Machine())
     rows = configured({} if preset == AUTO else layer(preset, overlay(preset)), chosen).rows()
     sections = groupby((row for row in rows if "." in row.key), key=lambda row: row.key.partition(".")[0])
     blocks = ["\n".join([f"# {section}:", *map(_line, own)]) for section, own in sections]
@@ -36,7 +37,7 @@ def starter(name: str, preset: str) -> str:
     return "\n\n".join([HEAD.format(name=name, preset=preset, pipelines=shorts), *blocks]) + "\n"
 
 
-def _line(row: Row) -> str:
+def _line(row: SettingRow) -> str:
     setting = f"#   {row.key.partition('.')[2]}: {_scalar(row.value)}"
     return f"{setting:<{COLUMN}}  # {row.description}"
 
@@ -55,4 +56,6 @@ def write_starter(path: Path, text: str) -> None:
     except FileExistsError as error:
         raise UsageError(f"{path} is there already: name another file, or edit that one") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror}): check the folder and its permissions") from error
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}): check the folder and its permissions"
+        ) from error

@@ -49,7 +49,10 @@ _NAMES: Final[Mapping[str, str]] = {
 
 
 def type_named(name: str, there: Collection[str] = ()) -> str:
-    """The annotation type that a name means; `there` are further types, such as of rows saved by hand. Raises `UsageError`."""
+    """The annotation type that a name means; `there` are further types, such as of rows saved by hand.
+
+    Raises `UsageError`.
+    """
     if name in there:
         return name
     known = {**{one: one for one in TYPES}, **_NAMES}

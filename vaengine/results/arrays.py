@@ -17,7 +17,9 @@ else:
 
 
 class Arrays(_Dataclass):
-    """What dataclasses of arrays of one length have in common; an array that is None stays None whatever is chosen."""
+    """What dataclasses of arrays of one length have in common; an array that is None stays None whatever
+    is chosen.
+    """
 
     __slots__ = ()
 
@@ -27,7 +29,12 @@ class Arrays(_Dataclass):
     def __getitem__(self, which: slice | Ints | npt.NDArray[np.bool_]) -> Self:
         """Some of the entries: a slice, positions, or a mask of N."""
         arrays: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
-        return type(self)(**{name: None if array is None else frozen(array[which], array.dtype) for name, array in arrays.items()})
+        return type(self)(
+            **{
+                name: None if array is None else frozen(array[which], array.dtype)
+                for name, array in arrays.items()
+            }
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)})"

@@ -1,7 +1,8 @@
-"""What is heard in a video, as values: speech and its words, speakers' turns, sound events, voice activity, loudness.
+"""What is heard in a video, as values: speech and its words, speakers' turns, sound events, voice activity,
+loudness.
 
-All seconds count from the first frame, or from the first sample of a file of sound alone; sound that begins before the first picture has
-times below 0.
+All seconds count from the first frame, or from the first sample of a file of sound alone; sound that begins
+before the first picture has times below 0.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from schemas.annotations.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation
+from schemas.annotations.annotation import (
+    AUDIO_EVENT,
+    LOUDNESS,
+    SPEAKER,
+    SPEECH,
+    VOICE_ACTIVITY,
+    WORD,
+    Annotation,
+)
 from schemas.media.frames import Floats
 from vaengine.results.arrays import Arrays, frozen
 
 
-class Stretch(Protocol):
+class Interval(Protocol):
     """Anything that lasts `[start_s, end_s)`."""
 
     @property
@@ -29,7 +38,7 @@ class Stretch(Protocol):
     def end_s(self) -> float: ...
 
 
-OneStretch = TypeVar("OneStretch", bound=Stretch)
+OneStretch = TypeVar("OneStretch", bound=Interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,8 @@ class Voice:
 class Loudness(Arrays):
     """How loud it is, second by second, as read-only arrays of N float64.
 
-    `times_s` are when each second begins; `rms_dbfs` and `peak_dbfs` its mean and its highest level, in decibels below full scale.
+    `times_s` are when each second begins; `rms_dbfs` and `peak_dbfs` its mean and its highest level, in
+    decibels below full scale.
     """
 
     times_s: Floats
@@ -103,11 +113,16 @@ class Loudness(Arrays):
         """From rows of any types, in any order."""
         found = _timed(rows, LOUDNESS)
         levels = ([row.attributes.get(name) for row in found] for name in ("rms_dbfs", "peak_dbfs"))
-        return cls(frozen([row.timestamp_seconds for row in found], np.float64), *(frozen(level, np.float64) for level in levels))
+        return cls(
+            frozen([row.timestamp_seconds for row in found], np.float64),
+            *(frozen(level, np.float64) for level in levels),
+        )
 
 
 def speech_of(rows: Sequence[Annotation]) -> Iterator[Speech]:
-    """What is said, in order of time; each word belongs to the speech that it lies in, or else to the one before it."""
+    """What is said, in order of time; each word belongs to the speech that it lies in, or else to the one
+    before it.
+    """
     said = [(row, *times) for row in _timed(rows, SPEECH) if (times := _times(row))]
     starts_s = [start_s for _, start_s, _ in said]
     own: dict[int, list[Word]] = defaultdict(list)
@@ -152,9 +167,15 @@ def _words(rows: Iterable[Annotation]) -> Iterator[Word]:
 
 def _timed(rows: Iterable[Annotation], kind: str) -> list[Annotation]:
     found = [row for row in rows if row.annotation_type == kind and row.timestamp_seconds is not None]
-    return sorted(found, key=lambda row: (row.timestamp_seconds or 0.0, row.end_seconds or 0.0, row.annotation_id))
+    return sorted(
+        found, key=lambda row: (row.timestamp_seconds or 0.0, row.end_seconds or 0.0, row.annotation_id)
+    )
 
 
 def _times(row: Annotation) -> tuple[float, float] | None:
     """Both ends, if they are known."""
-    return None if row.timestamp_seconds is None or row.end_seconds is None else (row.timestamp_seconds, row.end_seconds)
+    return (
+        None
+        if row.timestamp_seconds is None or row.end_seconds is None
+        else (row.timestamp_seconds, row.end_seconds)
+    )

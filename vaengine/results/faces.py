@@ -23,10 +23,11 @@ ANGLES: Final = ("pitch", "yaw", "roll")
 class FaceBoxes(Arrays):
     """N faces in order of time, as read-only arrays.
 
-    `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in displayed pixels; `confidence`
-    N float64 in 0..1; `face_ids` and `person_ids` N, None for a face of nobody known. `landmarks` N x 5 x 2 float64: right eye, left eye,
-    nose, right and left corner of the mouth (the sides are the person's); `ages` N float64, years; `genders` N, "female", "male" or None;
-    `angles` N x 3 float64: pitch, yaw, roll, degrees. Numbers that are not known are NaN.
+    `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in
+    displayed pixels; `confidence` N float64 in 0..1; `face_ids` and `person_ids` N, None for a face of nobody
+    known. `landmarks` N x 5 x 2 float64: right eye, left eye, nose, right and left corner of the mouth (the
+    sides are the person's); `ages` N float64, years; `genders` N, "female", "male" or None; `angles` N x 3
+    float64: pitch, yaw, roll, degrees. Numbers that are not known are NaN.
     """
 
     frame_numbers: Ints
@@ -54,16 +55,20 @@ class FaceBoxes(Arrays):
             frozen(np.reshape([_landmarks(row) for row in found], (-1, 5, 2)), np.float64),
             frozen([row.attributes.get("age") for row in found], np.float64),
             frozen([row.attributes.get("gender") for row in found], np.object_),
-            frozen(np.reshape([[row.attributes.get(angle) for angle in ANGLES] for row in found], (-1, 3)), np.float64),
+            frozen(
+                np.reshape([[row.attributes.get(angle) for angle in ANGLES] for row in found], (-1, 3)),
+                np.float64,
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceIdentity:
-    """Faces that are taken for one person's: seconds `[start_s, end_s)` from first to last sight, mean `confidence`, and the faces.
+    """Faces that are taken for one person's: seconds `[start_s, end_s)` from first to last sight, mean
+    `confidence`, and the faces.
 
-    `person_id` is the track that most of them lie in, `person_ids` are all such tracks, since a person who comes back begins a new one.
-    `age` and `gender` are None where no model tells them.
+    `person_id` is the track that most of them lie in, `person_ids` are all such tracks, since a person who
+    comes back begins a new one. `age` and `gender` are None where no model tells them.
     """
 
     face_id: str
@@ -92,13 +97,25 @@ def identities_of(rows: Sequence[Annotation]) -> Iterator[FaceIdentity]:
             own[row.face_id].append(row)
     for row in sorted((row for row in rows if row.annotation_type == FACE_IDENTITY), key=reading_order):
         if row.face_id is not None and row.timestamp_seconds is not None and row.end_seconds is not None:
-            yield _identity(row.face_id, row.timestamp_seconds, row.end_seconds, row, FaceBoxes.of(own[row.face_id]))
+            yield _identity(
+                row.face_id, row.timestamp_seconds, row.end_seconds, row, FaceBoxes.of(own[row.face_id])
+            )
 
 
 def _identity(face_id: str, start_s: float, end_s: float, row: Annotation, boxes: FaceBoxes) -> FaceIdentity:
     known = row.attributes
     persons = tuple(known.get("persons") or ())
-    return FaceIdentity(face_id, row.person_id, persons, start_s, end_s, row.confidence, known.get("age"), known.get("gender"), boxes)
+    return FaceIdentity(
+        face_id,
+        row.person_id,
+        persons,
+        start_s,
+        end_s,
+        row.confidence,
+        known.get("age"),
+        known.get("gender"),
+        boxes,
+    )
 
 
 def _landmarks(row: Annotation) -> Any:

@@ -30,15 +30,25 @@ class Face:
 
 
 def faces_in(store: StorageBackend) -> list[Face]:
-    """Every identity that the newest complete result of each video holds an embedding of, by video and first sight."""
+    """Every identity that the newest complete result of each video holds an embedding of, by video and
+    first sight.
+    """
     found = (face for key in _newest(store) for face in _faces_of(store, key))
-    return sorted(found, key=lambda face: (face.row.video_id, face.row.timestamp_seconds or 0.0, face.row.face_id or ""))
+    return sorted(
+        found, key=lambda face: (face.row.video_id, face.row.timestamp_seconds or 0.0, face.row.face_id or "")
+    )
 
 
 def _newest(store: StorageBackend) -> Iterable[WorkKey]:
-    """One complete result a video: what older settings left there (`--keep`) shows the same people once more."""
+    """One complete result a video: what older settings left there (`--keep`) shows the same people once
+    more.
+    """
     made = complete_results(job for job in store.jobs() if FACE in job.pipeline_results)
-    return [WorkKey(job.video_id, FACE, result.config_hash) for job, result in made.values() if result.pipeline == FACE]
+    return [
+        WorkKey(job.video_id, FACE, result.config_hash)
+        for job, result in made.values()
+        if result.pipeline == FACE
+    ]
 
 
 def _faces_of(store: StorageBackend, key: WorkKey) -> Iterator[Face]:
@@ -54,18 +64,24 @@ def _faces_of(store: StorageBackend, key: WorkKey) -> Iterator[Face]:
 def identified(faces: Sequence[Face], least: float) -> list[Identity]:
     """The person of the collection that each face is, numbered by first appearance.
 
-    Faces are one person's from a mean cosine of `least` on; two of one video never, since they were told apart there, and two of different
-    models never, since their vectors cannot be compared.
+    Faces are one person's from a mean cosine of `least` on; two of one video never, since they were told
+    apart there, and two of different models never, since their vectors cannot be compared.
     """
     groups: dict[tuple[str, int], list[Face]] = {}
     labels = _labels(faces, least)
     for face, label in zip(faces, labels, strict=True):
         groups.setdefault((face.model, label), []).append(face)
-    return [one for number, group in enumerate(groups.values(), start=1) for one in _members(f"identity_{number:04d}", group)]
+    return [
+        one
+        for number, group in enumerate(groups.values(), start=1)
+        for one in _members(f"identity_{number:04d}", group)
+    ]
 
 
 def likeness_in(store: StorageBackend) -> float:
-    """From which cosine on the newest run took faces for one person's, the usual one where no run recorded any."""
+    """From which cosine on the newest run took faces for one person's, the usual one where no run
+    recorded any.
+    """
     recorded = (batch.config.get("face", {}).get("same_person") for batch in store.batches())
     return next((float(least) for least in recorded if least is not None), FaceSettings().same_person)
 
@@ -76,7 +92,9 @@ def _labels(faces: Sequence[Face], least: float) -> list[int]:
     for model in {face.model for face in faces}:
         places = [place for place, face in enumerate(faces) if face.model == model]
         vectors = np.stack([faces[place].vector for place in places])
-        found = grouped(vectors, least=least, apart=pairs_of_one(faces[place].row.video_id for place in places))
+        found = grouped(
+            vectors, least=least, apart=pairs_of_one(faces[place].row.video_id for place in places)
+        )
         for place, label in zip(places, found.tolist(), strict=True):
             labels[place] = label
     return labels
@@ -87,7 +105,15 @@ def _members(identity_id: str, group: Sequence[Face]) -> Iterator[Identity]:
     mean /= np.linalg.norm(mean) or 1.0
     for face in group:
         row, likeness = face.row, float(face.vector.astype(np.float64) @ mean)
-        yield Identity(identity_id, row.video_id, row.face_id or "", row.config_hash, face.model, likeness, row.timestamp_seconds or 0.0)
+        yield Identity(
+            identity_id,
+            row.video_id,
+            row.face_id or "",
+            row.config_hash,
+            face.model,
+            likeness,
+            row.timestamp_seconds or 0.0,
+        )
 
 
 def of_each(found: Iterable[Identity]) -> Mapping[str, list[Identity]]:
@@ -101,16 +127,28 @@ def of_each(found: Iterable[Identity]) -> Mapping[str, list[Identity]]:
 def identity_table(found: Sequence[Identity]) -> Table:
     """A line for each person, those seen in most videos first."""
     members = sorted(of_each(found).items(), key=lambda item: (-len(item[1]), item[0]))
-    rows = ((name, counted(len(own), "video"), f"{own[0].video_id} {own[0].face_id} at {clock(own[0].first_s)}") for name, own in members)
+    rows = (
+        (name, counted(len(own), "video"), f"{own[0].video_id} {own[0].face_id} at {clock(own[0].first_s)}")
+        for name, own in members
+    )
     return Table(("identity", "seen in", "first"), tuple(rows))
 
 
 def summary(found: Sequence[Identity]) -> str:
-    """How many persons in how many videos; more than one model is said, since nobody is compared across them."""
+    """How many persons in how many videos; more than one model is said, since nobody is compared across
+    them.
+    """
     if not found:
-        return "no face embeddings are stored: `vaengine run --pipelines face` makes them, with a neural preset (embedded has none)"
+        return (
+            "no face embeddings are stored: `vaengine run --pipelines face` makes them, with a neural "
+            "preset (embedded has none)"
+        )
     models = sorted({one.model for one in found})
-    told = f"; {len(models)} models ({', '.join(models)}), whose faces are not compared with each other" if len(models) > 1 else ""
+    told = (
+        f"; {len(models)} models ({', '.join(models)}), whose faces are not compared with each other"
+        if len(models) > 1
+        else ""
+    )
     videos, people = len({one.video_id for one in found}), len(of_each(found))
     return f"{people:,} {'person' if people == 1 else 'persons'} in {counted(videos, 'video')}{told}"
 

@@ -25,7 +25,9 @@ LIKENESS: Final = 0.5  # of a name that is offered instead, 0..1
 
 @dataclass(frozen=True, slots=True)
 class VideoResults:
-    """The newest result of each pipeline of one video: every row, how each pipeline stands, and the job it was made for."""
+    """The newest result of each pipeline of one video: every row, how each pipeline stands, and the job
+    it was made for.
+    """
 
     video: Video
     annotations: tuple[Annotation, ...]
@@ -34,7 +36,9 @@ class VideoResults:
 
     @property
     def sample_fps(self) -> float | None:
-        """How many frames a second the person detector really looked at; None where the configuration does not say."""
+        """How many frames a second the person detector really looked at; None where the configuration
+        does not say.
+        """
         return self._looked(PERSON)
 
     @property
@@ -49,8 +53,12 @@ class VideoResults:
 
     @property
     def provenance(self) -> str:
-        """What made the results: `person: fast, yolo at 5 fps, yolo11n.pt; ...`; what is not complete is marked."""
-        return "; ".join(f"{short_name_of(name)}: {self._origin(name)}" for name in sorted(self.pipelines, key=order_of))
+        """What made the results: `person: fast, yolo at 5 fps, yolo11n.pt; ...`; what is not complete is
+        marked.
+        """
+        return "; ".join(
+            f"{short_name_of(name)}: {self._origin(name)}" for name in sorted(self.pipelines, key=order_of)
+        )
 
     def _origin(self, pipeline: str) -> str:
         made, fps, status = (
@@ -59,29 +67,45 @@ class VideoResults:
             self.pipelines[pipeline].status,
         )
         pace = f"{made.get('detector', '')} at {fps:g} fps".strip() if fps else made.get("detector")
-        parts = (made.get("preset"), pace, made.get("model"), None if status is JobStatus.COMPLETED else f"{status}!")
+        parts = (
+            made.get("preset"),
+            pace,
+            made.get("model"),
+            None if status is JobStatus.COMPLETED else f"{status}!",
+        )
         return ", ".join(part for part in parts if part) or self.pipelines[pipeline].config_hash
 
 
 def results_of(store: StorageBackend, named: str) -> VideoResults:
     """Everything about the video that `named` means (see `jobs_of`).
 
-    A pipeline that is not complete gives what it has so far. Raises `NotFound`, and `UsageError` where the name is ambiguous, the video was
-    never readable, or nothing of it is stored yet.
+    A pipeline that is not complete gives what it has so far. Raises `NotFound`, and `UsageError` where the
+    name is ambiguous, the video was never readable, or nothing of it is stored yet.
     """
     jobs = jobs_of(store, named)
     video = _video_of(store, jobs, named)
     newest = newest_results(jobs)
-    rows = [row for name, (_, result) in newest.items() for row in store.annotations(WorkKey(video.video_id, name, result.config_hash))]
+    rows = [
+        row
+        for name, (_, result) in newest.items()
+        for row in store.annotations(WorkKey(video.video_id, name, result.config_hash))
+    ]
     results = {name: result for name, (_, result) in newest.items()}
     if not rows and not any(result.status is JobStatus.COMPLETED for result in results.values()):
-        states = ", ".join(f"{name} is {result.status}" for name, result in sorted(results.items())) or "no pipeline was asked for"
-        raise UsageError(f"{video.video_id} has no results yet ({states}): `vaengine run` makes them, `vaengine errors` says what failed")
+        states = (
+            ", ".join(f"{name} is {result.status}" for name, result in sorted(results.items()))
+            or "no pipeline was asked for"
+        )
+        raise UsageError(
+            f"{video.video_id} has no results yet ({states}): `vaengine run` makes them, `vaengine errors` "
+            "says what failed"
+        )
     return VideoResults(video, tuple(rows), results, {name: job for name, (job, _) in newest.items()})
 
 
 def jobs_of(store: StorageBackend, named: str) -> list[BatchJob]:
-    """Jobs of the one video that is meant by its id, any of its paths, its file's name, the beginning of its id, or a file of its content.
+    """Jobs of the one video that is meant by its id, any of its paths, its file's name, the beginning of its
+    id, or a file of its content.
 
     Raises `NotFound` with the nearest name there is, `UsageError` where several videos are meant.
     """
@@ -91,7 +115,9 @@ def jobs_of(store: StorageBackend, named: str) -> list[BatchJob]:
 
 
 def check_unchanged(video: Video) -> None:
-    """Raises `Unreadable` if the video's file is gone and `UsageError` if its content is no longer what was annotated."""
+    """Raises `Unreadable` if the video's file is gone and `UsageError` if its content is no longer what
+    was annotated.
+    """
     from actors.container.content import fingerprint_of
 
     try:
@@ -102,13 +128,22 @@ def check_unchanged(video: Video) -> None:
     if same_size and status.st_mtime_ns == video.mtime_ns:
         return
     if not same_size or fingerprint_of(video.path) != video.fingerprint:
-        raise UsageError(f"{video.path} has changed since it was annotated: `vaengine run` it again, or put the old file back")
+        raise UsageError(
+            f"{video.path} has changed since it was annotated: `vaengine run` it again, or put the old file "
+            "back"
+        )
 
 
 def one_beginning_with(beginning: str, known: Iterable[str], noun: str) -> str | None:
-    """The one name that is `beginning` or begins so, None if there is none; raises `UsageError` for several."""
+    """The one name that is `beginning` or begins so, None if there is none; raises `UsageError` for
+    several.
+    """
     names = sorted(set(known))
-    begun = [beginning] if beginning in names else [name for name in names if beginning and name.startswith(beginning)]
+    begun = (
+        [beginning]
+        if beginning in names
+        else [name for name in names if beginning and name.startswith(beginning)]
+    )
     if len(begun) > 1:
         raise _ambiguous(beginning, begun, noun)
     return begun[0] if begun else None
@@ -159,7 +194,9 @@ def _same_content(store: StorageBackend, ids: Iterable[str], path: str) -> str |
     from actors.container.content import fingerprint_of
 
     content = fingerprint_of(path)
-    return next((video_id for video_id, known in store.fingerprints(sorted(ids)).items() if known == content), None)
+    return next(
+        (video_id for video_id, known in store.fingerprints(sorted(ids)).items() if known == content), None
+    )
 
 
 def _nearest(named: str, jobs: Sequence[BatchJob]) -> str:

@@ -1,4 +1,6 @@
-"""When somebody is taken to be there, told from the sampled frames in which a detector saw them: one rule for every picture of results."""
+"""When somebody is taken to be there, told from the sampled frames in which a detector saw them: one rule
+for every picture of results.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple, Protocol
 
-JOINED_INTERVALS: Final = 2  # two boxes of a person further apart than this many sampling intervals are two appearances
+JOINED_INTERVALS: Final = (
+    2  # two boxes of a person further apart than this many sampling intervals are two appearances
+)
 USUAL_FPS: Final = 5.0  # of sampling, where neither the configuration nor the rows tell
 _EPSILON: Final = 1e-6  # of an interval: times are stored as floats
 
@@ -42,11 +46,11 @@ class Cut(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class PresenceSampling:
     """Frames are looked at `fps` times a second; nobody stays beyond one of the `cuts`, which are in order.
 
-    An interval is 1/`fps` seconds long. Two boxes of one person join when they lie at most two intervals apart and no scene begins in
-    between. Who does not join stays until the interval ends.
+    An interval is 1/`fps` seconds long. Two boxes of one person join when they lie at most two intervals
+    apart and no scene begins in between. Who does not join stays until the interval ends.
     """
 
     fps: float

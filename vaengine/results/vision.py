@@ -19,7 +19,8 @@ from vaengine.results.arrays import Arrays, frozen
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """The video that was annotated; `width`, `height` in pixels as displayed, `path` only a file name where read from COCO files.
+    """The video that was annotated; `width`, `height` in pixels as displayed, `path` only a file name where
+    read from COCO files.
 
     A file of sound alone has no frames, and 0 for size and rate.
     """
@@ -40,18 +41,29 @@ class VideoFacts:
     def of(cls, video: Video) -> VideoFacts:
         """What a store knows, without its frame index."""
         fps = float(video.nominal_fps)
-        return cls(video.video_id, video.path, video.width, video.height, fps, video.frame_count, video.duration_s)
+        return cls(
+            video.video_id, video.path, video.width, video.height, fps, video.frame_count, video.duration_s
+        )
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> VideoFacts:
         """What an entry of `videos` in a COCO-shaped file says."""
         size = record["width"], record["height"]
-        return cls(record["video_id"], record["file_name"], *size, record["fps"], record["frame_count"], record["duration"])
+        return cls(
+            record["video_id"],
+            record["file_name"],
+            *size,
+            record["fps"],
+            record["frame_count"],
+            record["duration"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A stretch between two cuts: seconds `[start_s, end_s)`, frames `[frame_start, frame_end)`; frames are None where none are stored."""
+    """A stretch between two cuts: seconds `[start_s, end_s)`, frames `[frame_start, frame_end)`; frames
+    are None where none are stored.
+    """
 
     scene_id: str | None
     start_s: float
@@ -68,10 +80,11 @@ class Scene:
 class Boxes(Arrays):
     """N boxes in order of time, as read-only arrays.
 
-    `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in displayed pixels;
-    `confidence` N float64 in 0..1, NaN where none is stored; `person_ids` N, None for a box in no track. `keypoints` N x K x 3 float64
-    (x, y, COCO's visibility) and `keypoint_scores` N x K float64 are None where no box has any, and NaN for a box that has none among
-    others that do; K is the model's number of points, 17 in COCO's order for the models that presets load.
+    `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in
+    displayed pixels; `confidence` N float64 in 0..1, NaN where none is stored; `person_ids` N, None for a box
+    in no track. `keypoints` N x K x 3 float64 (x, y, COCO's visibility) and `keypoint_scores` N x K float64
+    are None where no box has any, and NaN for a box that has none among others that do; K is the model's
+    number of points, 17 in COCO's order for the models that presets load.
     """
 
     frame_numbers: Ints
@@ -99,7 +112,9 @@ class Boxes(Arrays):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """One track: seconds `[start_s, end_s)` from first to last sight, the mean `confidence` of its boxes, and the boxes."""
+    """One track: seconds `[start_s, end_s)` from first to last sight, the mean `confidence` of its boxes,
+    and the boxes.
+    """
 
     person_id: str
     start_s: float
@@ -125,11 +140,19 @@ def scenes_of(rows: Sequence[Annotation]) -> Iterator[Scene]:
     """Scenes from their rows, in order of time; a row without both its ends is none."""
     for row in sorted(rows, key=reading_order):
         if row.timestamp_seconds is not None and row.end_seconds is not None:
-            yield Scene(row.scene_id, row.timestamp_seconds, row.end_seconds, row.frame_number, row.attributes.get("frame_end"))
+            yield Scene(
+                row.scene_id,
+                row.timestamp_seconds,
+                row.end_seconds,
+                row.frame_number,
+                row.attributes.get("frame_end"),
+            )
 
 
 def persons_of(rows: Sequence[Annotation]) -> Iterator[Person]:
-    """Persons in the order of their tracks, from the rows of tracks and boxes; boxes in no track are nobody's."""
+    """Persons in the order of their tracks, from the rows of tracks and boxes; boxes in no track are
+    nobody's.
+    """
     own: dict[str | None, list[Annotation]] = defaultdict(list)
     for row in rows:
         if row.annotation_type == PERSON_DETECTION:
@@ -137,12 +160,17 @@ def persons_of(rows: Sequence[Annotation]) -> Iterator[Person]:
     for track in sorted((row for row in rows if row.annotation_type == PERSON_TRACK), key=reading_order):
         person_id, start_s, end_s = track.person_id, track.timestamp_seconds, track.end_seconds
         if person_id is not None and start_s is not None and end_s is not None:
-            yield Person(person_id, start_s, end_s, track.confidence, track.scene_id, Boxes.of(own[person_id]))
+            yield Person(
+                person_id, start_s, end_s, track.confidence, track.scene_id, Boxes.of(own[person_id])
+            )
 
 
 def boxed(rows: Sequence[Annotation]) -> list[Annotation]:
     """Rows with frame, time and box, in reading order."""
-    return sorted((row for row in rows if row.bbox and None not in (row.frame_number, row.timestamp_seconds)), key=reading_order)
+    return sorted(
+        (row for row in rows if row.bbox and None not in (row.frame_number, row.timestamp_seconds)),
+        key=reading_order,
+    )
 
 
 def corners(rows: Sequence[Annotation]) -> Floats:
@@ -153,7 +181,9 @@ def corners(rows: Sequence[Annotation]) -> Floats:
 
 
 def _points(rows: Sequence[Annotation], name: str, *shape: int) -> Floats | None:
-    """N x K x shape, K being the most points of any row; what a row lacks is NaN, and no row with any is None."""
+    """N x K x shape, K being the most points of any row; what a row lacks is NaN, and no row with any is
+    None.
+    """
     if not any(row.attributes.get(name) for row in rows):
         return None
     values = [np.reshape(row.attributes.get(name) or (), (-1, *shape)) for row in rows]

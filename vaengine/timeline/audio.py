@@ -10,7 +10,7 @@ from schemas.annotations.annotation import Annotation
 from schemas.annotations.subtitles import speaker_name
 from vaengine.results.audio import SoundEvent, events_of, speech_of, turns_of, voice_of
 from vaengine.timeline.colour_assignment import Colours
-from vaengine.timeline.interval_index import Moments
+from vaengine.timeline.interval_index import IntervalIndex
 from vaengine.timeline.palette import short_name, tone_of
 
 EVENT_ROWS: Final = 2  # of sounds at the same time; more lie upon one another
@@ -36,23 +36,29 @@ class Speaking:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TimelineRow:
     """One row of a timeline: its name, and what lies in it in order of time."""
 
     name: str
     marks: tuple[Mark, ...]
 
 
-class Hearing:
-    """Who speaks, and which sounds were recognised, both in order of time; `name` says what tells who speaks."""
+class AudioTimeline:
+    """Who speaks, and which sounds were recognised, both in order of time; `name` says what tells who
+    speaks.
+    """
 
-    def __init__(self, speaking: Iterable[Speaking], events: Iterable[SoundEvent], name: str = "speech") -> None:
+    def __init__(
+        self, speaking: Iterable[Speaking], events: Iterable[SoundEvent], name: str = "speech"
+    ) -> None:
         self.speaking, self.events, self.name = tuple(speaking), tuple(events), name
-        self._speaking, self._events = Moments(self.speaking), Moments(self.events)
+        self._speaking, self._events = IntervalIndex(self.speaking), IntervalIndex(self.events)
 
     @classmethod
-    def of(cls, annotations: Iterable[Annotation]) -> Hearing:
-        """From rows of whatever types: speakers' turns, or speech where there are none, or else voice activity."""
+    def of(cls, annotations: Iterable[Annotation]) -> AudioTimeline:
+        """From rows of whatever types: speakers' turns, or speech where there are none, or else voice
+        activity.
+        """
         rows = list(annotations)
         turns = [Speaking(turn.start_s, turn.end_s, turn.speaker_id) for turn in turns_of(rows)]
         speech = [Speaking(one.start_s, one.end_s, one.speaker_id) for one in speech_of(rows)]
@@ -60,13 +66,16 @@ class Hearing:
         name = "speakers" if turns else "speech" if speech else "voice"
         return cls(turns or speech or voice, events_of(rows), name)
 
-    def rows(self, colours: Colours | None = None) -> list[Row]:
+    def rows(self, colours: Colours | None = None) -> list[TimelineRow]:
         """One row of who speaks and up to `EVENT_ROWS` of sounds; none where there is nothing of them."""
         own = colours or Colours()
-        speaking = [Mark(one.start_s, one.end_s, own.of(one.speaker_id), short_name(one.speaker_id or "")) for one in self.speaking]
+        speaking = [
+            Mark(one.start_s, one.end_s, own.of(one.speaker_id), short_name(one.speaker_id or ""))
+            for one in self.speaking
+        ]
         events = [Mark(one.start_s, one.end_s, tone_of(one.label), one.label) for one in self.events]
         rows = [(self.name, speaking), *(("sounds", row) for row in _packed(events, EVENT_ROWS))]
-        return [Row(name, tuple(marks)) for name, marks in rows if marks]
+        return [TimelineRow(name, tuple(marks)) for name, marks in rows if marks]
 
     def caption(self, time_s: float) -> list[str]:
         """Who speaks and what is heard at a moment, in words."""

@@ -13,7 +13,9 @@ from vaengine.timeline.presence import Presence
 
 
 def colours_of(annotations: Iterable[Annotation], persons: Presence, faces: Presence) -> Colours:
-    """Of everybody in a video's rows, of whatever types; the same rows and rates of sampling give the same colours in every picture."""
+    """Of everybody in a video's rows, of whatever types; the same rows and rates of sampling give the
+    same colours in every picture.
+    """
     rows = list(annotations)
     return assigned(persons.stretches(), faces.stretches(), speaking(rows), links_of(rows))
 
@@ -30,7 +32,9 @@ def speaking(rows: Sequence[Annotation]) -> Mapping[str, Sequence[Run]]:
 
 
 def links_of(rows: Iterable[Annotation]) -> Mapping[str, Sequence[str]]:
-    """The persons of each face: the one in whose boxes most of it lie, then those in whose boxes no other face lies more often."""
+    """The persons of each face: the one in whose boxes most of it lie, then those in whose boxes no other
+    face lies more often.
+    """
     together = _together(rows)
     own: dict[str, list[str]] = {}
     faces: dict[str, str] = {}
@@ -48,5 +52,8 @@ def _together(rows: Iterable[Annotation]) -> Counter[tuple[str, str]]:
         if row.annotation_type == FACE_DETECTION and row.face_id and row.person_id:
             seen[row.face_id, row.person_id] += 1
         if row.annotation_type == FACE_IDENTITY and row.face_id:
-            seen.update((row.face_id, str(person)) for person in row.attributes.get("persons") or filter(None, [row.person_id]))
+            seen.update(
+                (row.face_id, str(person))
+                for person in row.attributes.get("persons") or filter(None, [row.person_id])
+            )
     return seen

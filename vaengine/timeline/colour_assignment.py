@@ -1,4 +1,6 @@
-"""Which colour each person, face and speaker of a video has: nobody shares one with somebody else who is there at the same time."""
+"""Which colour each person, face and speaker of a video has: nobody shares one with somebody else who is
+there at the same time.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,21 @@ REST_S: Final = 1.0  # before and after somebody is there, in which no other per
 LIGHTER: Final = 0.5  # of the way to white
 DARKER: Final = 0.4  # of the way to black
 _NUMBER: Final = re.compile(r"(\d+)$")
-_STEPS: Final = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703)  # powers of 1/1.2207..., the R3 sequence of M. Roberts (2018)
+_STEPS: Final = (
+    0.8191725133961645,
+    0.6710436067037893,
+    0.5497004779019703,
+)  # powers of 1/1.2207..., the R3 sequence of M. Roberts (2018)
 
 
 def _mixed(colour: str, towards: int, share: float) -> str:
     return "#{:02X}{:02X}{:02X}".format(*(round(part + (towards - part) * share) for part in rgb(colour)))
 
 
-VARIANTS: Final = (*(_mixed(one, 255, LIGHTER) for one in COLOURS), *(_mixed(one, 0, DARKER) for one in COLOURS))
+VARIANTS: Final = (
+    *(_mixed(one, 255, LIGHTER) for one in COLOURS),
+    *(_mixed(one, 0, DARKER) for one in COLOURS),
+)
 
 Presences = Mapping[str, Sequence[Run]]  # an id, and when it is there
 NOBODY: Final[Presences] = MappingProxyType({})
@@ -34,7 +43,9 @@ NOBODY: Final[Presences] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """`#RRGGBB` of the ids of one video; an id that is not among them has that of its number, grey is for nobody."""
+    """`#RRGGBB` of the ids of one video; an id that is not among them has that of its number, grey is for
+    nobody.
+    """
 
     own: Mapping[str, str] = field(default_factory=dict)
 
@@ -68,23 +79,36 @@ def assigned(
     speakers: Presences = NOBODY,
     links: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Colours:
-    """Colours of all ids of a video; `links` has for a face the persons that it belongs to, the likeliest first.
+    """Colours of all ids of a video; `links` has for a face the persons that it belongs to, the likeliest
+    first.
 
-    A face has the colour of its person, and so have all tracks of one person that a face joins, unless they are there at the same time:
-    then they are not one person. Ids are served in order of their numbers, persons first. Each gets the colour of its number where nobody
-    has it who is there within `REST_S`; else the one of the seven that was given least often and is free; else a lighter or darker one;
-    else one by hue.
+    A face has the colour of its person, and so have all tracks of one person that a face joins, unless they
+    are there at the same time: then they are not one person. Ids are served in order of their numbers,
+    persons first. Each gets the colour of its number where nobody has it who is there within `REST_S`; else
+    the one of the seven that was given least often and is free; else a lighter or darker one; else one by
+    hue.
     """
     humans = _humans({PERSONS: persons, FACES: faces, SPEAKERS: speakers}, links)
     beside, own, given = _neighbours(humans), dict[int, str](), Counter[str]()
     for place, human in enumerate(humans):
-        own[place] = _chosen(colour_of(human.first), {own[other] for other in beside[place] if other in own}, given)
+        own[place] = _chosen(
+            colour_of(human.first), {own[other] for other in beside[place] if other in own}, given
+        )
         given[own[place]] += 1
-    return Colours({identity: own[place] for place, human in enumerate(humans) for ids in human.ids.values() for identity in ids})
+    return Colours(
+        {
+            identity: own[place]
+            for place, human in enumerate(humans)
+            for ids in human.ids.values()
+            for identity in ids
+        }
+    )
 
 
 def palette() -> Iterator[str]:
-    """Colours without end, no two alike: those of Okabe and Ito, lighter and darker ones of them, then others by hue."""
+    """Colours without end, no two alike: those of Okabe and Ito, lighter and darker ones of them, then
+    others by hue.
+    """
     told = {NO_TRACK, *TONES}
     for colour in chain(COLOURS, VARIANTS, _by_hue()):
         if colour not in told:
@@ -114,9 +138,13 @@ def _humans(kinds: Mapping[str, Presences], links: Mapping[str, Sequence[str]]) 
     return list({id(human): human for human in found.values()}.values())
 
 
-def _join(found: dict[tuple[str, str], _Human], into: _Human, other: _Human, kinds: Mapping[str, Presences]) -> None:
+def _join(
+    found: dict[tuple[str, str], _Human], into: _Human, other: _Human, kinds: Mapping[str, Presences]
+) -> None:
     """Make two one, unless that would have two persons, or two faces, of one human at the same time."""
-    mine, theirs = ({kind: _all_runs(kinds[kind], one.ids.get(kind, ())) for kind in kinds} for one in (into, other))
+    mine, theirs = (
+        {kind: _all_runs(kinds[kind], one.ids.get(kind, ())) for kind in kinds} for one in (into, other)
+    )
     if into is other or any(_meet(mine[kind], theirs[kind]) for kind in kinds):
         return
     into.runs = merged([*into.runs, *other.runs])
@@ -144,7 +172,11 @@ def _meet(some: Sequence[Run], others: Sequence[Run]) -> bool:
 
 def _neighbours(humans: Sequence[_Human]) -> Mapping[int, set[int]]:
     """For each the places of those who are there at the same time, or within `REST_S`: a sweep over time."""
-    runs = sorted((start_s, end_s + REST_S, place) for place, human in enumerate(humans) for start_s, end_s in human.runs)
+    runs = sorted(
+        (start_s, end_s + REST_S, place)
+        for place, human in enumerate(humans)
+        for start_s, end_s in human.runs
+    )
     beside: dict[int, set[int]] = defaultdict(set)
     here: dict[int, float] = {}
     for start_s, end_s, place in runs:
@@ -162,7 +194,9 @@ def _order(identity: str) -> tuple[int, str]:
 
 
 def _by_hue() -> Iterator[str]:
-    """Spread evenly over hues, and over lightness and saturation between bounds in which they are neither grey, black nor white."""
+    """Spread evenly over hues, and over lightness and saturation between bounds in which they are neither
+    grey, black nor white.
+    """
     for number in count(1):
         hue, lightness, saturation = (number * step % 1 for step in _STEPS)
         parts = colorsys.hls_to_rgb(hue, 0.3 + 0.45 * lightness, 0.55 + 0.45 * saturation)

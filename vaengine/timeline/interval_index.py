@@ -6,13 +6,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from vaengine.results.audio import Stretch
+from vaengine.results.audio import Interval
 
-OneStretch = TypeVar("OneStretch", bound=Stretch)
+OneStretch = TypeVar("OneStretch", bound=Interval)
 
 
-class Moments(Generic[OneStretch]):
-    """Stretches `[start_s, end_s)` in order of their beginning, found by bisection as far back as the longest one reaches."""
+class IntervalIndex(Generic[OneStretch]):
+    """Stretches `[start_s, end_s)` in order of their beginning, found by bisection as far back as the
+    longest one reaches.
+    """
 
     def __init__(self, stretches: Iterable[OneStretch]) -> None:
         self._stretches = sorted(stretches, key=lambda one: one.start_s)
@@ -21,5 +23,8 @@ class Moments(Generic[OneStretch]):
 
     def at(self, time_s: float) -> list[OneStretch]:
         """Those that are going on at `time_s`, the last to begin last."""
-        first, stop = bisect_left(self._starts_s, time_s - self._longest_s), bisect_right(self._starts_s, time_s)
+        first, stop = (
+            bisect_left(self._starts_s, time_s - self._longest_s),
+            bisect_right(self._starts_s, time_s),
+        )
         return [one for one in self._stretches[first:stop] if time_s < one.end_s]

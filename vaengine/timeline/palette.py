@@ -48,7 +48,9 @@ def bgr(colour: str) -> tuple[int, int, int]:
 
 
 def short_name(identity: str) -> str:
-    """`P12` for `person_0012`, `F3` for `face_0003`, `S1` for `speaker_0001`, `4` for `scene_0004`; others as they are, cut where long."""
+    """`P12` for `person_0012`, `F3` for `face_0003`, `S1` for `speaker_0001`, `4` for `scene_0004`;
+    others as they are, cut where long.
+    """
     kind, _, number = identity.rpartition("_")
     if number.isascii() and number.isdigit() and kind in _LETTERS:
         return f"{_LETTERS[kind]}{int(number)}"

@@ -1,4 +1,6 @@
-"""Who is in the picture when: between the frames that a detector has looked at, persons and faces move in a straight line."""
+"""Who is in the picture when: between the frames that a detector has looked at, persons and faces move in
+a straight line.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import numpy as np
 from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SCENE_TYPE, Annotation
 from schemas.annotations.attributes import landmark_keypoints
 from schemas.media.frames import Floats
-from vaengine.results.presence_intervals import Cut, Run, Sampling, merged, usual_fps
+from vaengine.results.presence_intervals import Cut, PresenceSampling, Run, merged, usual_fps
 from vaengine.timeline.palette import short_name
 
 BODY_POINTS: Final = 17  # of a person's pose in COCO's order; other models have other points
@@ -25,10 +27,12 @@ Stretch = Run
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A person or a face in one frame: `xyxy` in displayed pixels, `keypoints` K x 3 float64 (x, y, visibility) or None.
+    """A person or a face in one frame: `xyxy` in displayed pixels, `keypoints` K x 3 float64 (x, y,
+    visibility) or None.
 
-    `identity` is the id of the person or face, `linked` the person that a face belongs to; both None where not known. `is_detected` is
-    False where the box was not found by a detector in this very frame, but lies between two that were.
+    `identity` is the id of the person or face, `linked` the person that a face belongs to; both None where
+    not known. `is_detected` is False where the box was not found by a detector in this very frame, but lies
+    between two that were.
     """
 
     frame: int
@@ -42,7 +46,9 @@ class Sighting:
 
     @classmethod
     def of(cls, row: Annotation) -> Sighting:
-        """The box of one row, of a face that of its identity; raises ValueError for a row without box, frame or time."""
+        """The box of one row, of a face that of its identity; raises ValueError for a row without box,
+        frame or time.
+        """
         if row.bbox is None or row.frame_number is None or row.timestamp_seconds is None:
             raise ValueError(f"annotation {row.annotation_id} is no box in a frame")
         box = row.bbox
@@ -54,17 +60,24 @@ class Sighting:
         return replace(seen, keypoints=_pose(row.attributes.get("keypoints")))
 
     def towards(self, other: Sighting, frame: int, time_s: float) -> Sighting:
-        """Where it is at `time_s` on the straight way to `other`; a key point is visible only if it is at both ends."""
+        """Where it is at `time_s` on the straight way to `other`; a key point is visible only if it is at
+        both ends.
+        """
         way = other.time_s - self.time_s
         share = min(1.0, max(0.0, (time_s - self.time_s) / way)) if way > 0 else 0.0
         left, top, right, bottom = (a + (b - a) * share for a, b in zip(self.xyxy, other.xyxy, strict=True))
         return replace(
-            self, frame=frame, time_s=time_s, xyxy=(left, top, right, bottom), keypoints=_between(self, other, share), is_detected=False
+            self,
+            frame=frame,
+            time_s=time_s,
+            xyxy=(left, top, right, bottom),
+            keypoints=_between(self, other, share),
+            is_detected=False,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SceneSpan:
     """Frames from `frame` on, shown in `[start_s, end_s)`."""
 
     name: str
@@ -73,16 +86,23 @@ class Scene:
     end_s: float
 
 
-def scenes_of(annotations: Iterable[Annotation]) -> tuple[Scene, ...]:
+def scenes_of(annotations: Iterable[Annotation]) -> tuple[SceneSpan, ...]:
     """The scenes among these rows, in order."""
     rows = (row for row in annotations if row.annotation_type == SCENE_TYPE)
-    found = [Scene(row.scene_id or "", row.frame_number or 0, row.timestamp_seconds or 0.0, row.end_seconds or 0.0) for row in rows]
+    found = [
+        SceneSpan(
+            row.scene_id or "", row.frame_number or 0, row.timestamp_seconds or 0.0, row.end_seconds or 0.0
+        )
+        for row in rows
+    ]
     return tuple(sorted(found, key=lambda scene: scene.frame))
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What is shown from a sighting on: the way to `next`, or the sighting standing still until `until_s` where there is none."""
+    """What is shown from a sighting on: the way to `next`, or the sighting standing still until `until_s`
+    where there is none.
+    """
 
     first: Sighting
     next: Sighting | None
@@ -97,22 +117,30 @@ class _Span:
             return self.first
         if self.next is not None:
             return self.first.towards(self.next, frame, time_s) if frame < self.next.frame else None
-        return replace(self.first, frame=frame, time_s=time_s, is_detected=False) if time_s < self.until_s else None
+        return (
+            replace(self.first, frame=frame, time_s=time_s, is_detected=False)
+            if time_s < self.until_s
+            else None
+        )
 
 
 class Presence:
     """Every box of a video's persons, or of its faces, at any frame of it.
 
-    `sampling` says which boxes of one identity join; what does not join stands still until its interval ends, so that a box does not flash
-    up for one frame.
+    `sampling` says which boxes of one identity join; what does not join stands still until its interval ends,
+    so that a box does not flash up for one frame.
     """
 
-    def __init__(self, sightings: Iterable[Sighting], scenes: Sequence[Scene] = (), sample_fps: float | None = None) -> None:
+    def __init__(
+        self, sightings: Iterable[Sighting], scenes: Sequence[SceneSpan] = (), sample_fps: float | None = None
+    ) -> None:
         ordered = sorted(sightings, key=lambda seen: (seen.frame, seen.identity or ""))
         self.scenes = tuple(scenes)
         self.tracks = _by_identity(ordered)
         self.sample_fps = sample_fps or usual_fps(self.tracks.values())
-        self.sampling = Sampling(self.sample_fps, tuple(Cut(scene.frame, scene.start_s) for scene in scenes))
+        self.sampling = PresenceSampling(
+            self.sample_fps, tuple(Cut(scene.frame, scene.start_s) for scene in scenes)
+        )
         self.looked_at = frozenset(seen.frame for seen in ordered)
         self._cuts = [scene.frame for scene in scenes]
         self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
@@ -120,15 +148,26 @@ class Presence:
         self._longest_s = max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
 
     @classmethod
-    def of(cls, annotations: Iterable[Annotation], sample_fps: float | None = None, *, kind: str = PERSON_DETECTION) -> Presence:
+    def of(
+        cls,
+        annotations: Iterable[Annotation],
+        sample_fps: float | None = None,
+        *,
+        kind: str = PERSON_DETECTION,
+    ) -> Presence:
         """From the rows of a video, of whatever types: its persons, or its faces where `kind` says so."""
         rows = list(annotations)
         boxes = (Sighting.of(row) for row in rows if row.annotation_type == kind and row.bbox is not None)
         return cls(boxes, scenes_of(rows), sample_fps)
 
     def at(self, frame: int, time_s: float) -> list[Sighting]:
-        """Everybody in a frame that is shown at `time_s`, those in no track first, so that they are drawn below."""
-        first, stop = bisect_left(self._starts, time_s - self._longest_s - _ROUNDING_S), bisect_right(self._starts, time_s + _ROUNDING_S)
+        """Everybody in a frame that is shown at `time_s`, those in no track first, so that they are drawn
+        below.
+        """
+        first, stop = (
+            bisect_left(self._starts, time_s - self._longest_s - _ROUNDING_S),
+            bisect_right(self._starts, time_s + _ROUNDING_S),
+        )
         spans = (span for span in self._spans[first:stop] if span.first.frame <= frame)
         seen = (span.at(frame, time_s) for span in spans)
         return sorted((one for one in seen if one is not None), key=lambda one: one.identity or "")
@@ -144,7 +183,10 @@ class Presence:
 
     def strangers(self) -> dict[str, list[Stretch]]:
         """When anybody without an identity is there, under one empty name; empty where nobody is."""
-        runs = merged(((span.first.time_s, span.end_s) for span in self._spans if span.first.identity is None), _ROUNDING_S)
+        runs = merged(
+            ((span.first.time_s, span.end_s) for span in self._spans if span.first.identity is None),
+            _ROUNDING_S,
+        )
         return {"": runs} if runs else {}
 
     def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_Span]:
@@ -153,7 +195,11 @@ class Presence:
                 yield _Span(seen, None, self.sampling.until_s(seen))
         for mine in self.tracks.values():
             for before, after in pairwise([*mine, None]):
-                joined = after if after is not None and before is not None and self.sampling.joins(before, after) else None
+                joined = (
+                    after
+                    if after is not None and before is not None and self.sampling.joins(before, after)
+                    else None
+                )
                 if before is not None:
                     yield _Span(before, joined, self.sampling.until_s(before))
 
@@ -184,7 +230,8 @@ def _between(before: Sighting, after: Sighting, share: float) -> Floats | None:
 def counted_over(stretches: Mapping[str, Sequence[Stretch]]) -> list[tuple[float, int]]:
     """How many persons are there from each moment on, at the moments at which that changes."""
     steps = sorted(
-        [(start, 1) for own in stretches.values() for start, _ in own] + [(end, -1) for own in stretches.values() for _, end in own]
+        [(start, 1) for own in stretches.values() for start, _ in own]
+        + [(end, -1) for own in stretches.values() for _, end in own]
     )
     counts, present = [], 0
     for time_s, changes in groupby(steps, key=lambda step: step[0]):

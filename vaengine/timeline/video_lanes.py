@@ -9,12 +9,16 @@ from vaengine.results.presence_intervals import Run
 
 
 def packed(stretches: Mapping[str, Sequence[Run]], most: int) -> list[list[str]]:
-    """Persons in at most `most` lanes: one each where there is room, else those share a lane who are not there at the same time.
+    """Persons in at most `most` lanes: one each where there is room, else those share a lane who are not
+    there at the same time.
 
-    Where even that does not fit, a person is put where the one before leaves first, and bars lie upon one another. Greedy interval
-    partitioning by first appearance (Kleinberg and Tardos, Algorithm Design, 4.1) needs the fewest lanes.
+    Where even that does not fit, a person is put where the one before leaves first, and bars lie upon one
+    another. Greedy interval partitioning by first appearance (Kleinberg and Tardos, Algorithm Design, 4.1)
+    needs the fewest lanes.
     """
-    ordered = sorted((person for person in stretches if stretches[person]), key=lambda person: stretches[person][0])
+    ordered = sorted(
+        (person for person in stretches if stretches[person]), key=lambda person: stretches[person][0]
+    )
     if len(ordered) <= most:
         return [[person] for person in ordered]
     lanes: list[list[str]] = []
@@ -36,7 +40,9 @@ def packed(stretches: Mapping[str, Sequence[Run]], most: int) -> list[list[str]]
 def within(stretches: Mapping[str, Sequence[Run]], start_s: float, end_s: float) -> dict[str, list[Run]]:
     """What of the stretches lies in `[start_s, end_s)`, persons who are not there left out."""
     cut = {
-        person: [(max(start, start_s), min(end, end_s)) for start, end in own if end > start_s and start < end_s]
+        person: [
+            (max(start, start_s), min(end, end_s)) for start, end in own if end > start_s and start < end_s
+        ]
         for person, own in stretches.items()
     }
     return {person: own for person, own in cut.items() if own}
@@ -44,5 +50,9 @@ def within(stretches: Mapping[str, Sequence[Run]], start_s: float, end_s: float)
 
 def is_crowded(lanes: Sequence[Sequence[str]], stretches: Mapping[str, Sequence[Run]]) -> bool:
     """Whether any two of one lane are there at the same time."""
-    pairs = (pair for lane in lanes for pair in pairwise(sorted((stretches[one][0][0], stretches[one][-1][1]) for one in lane)))
+    pairs = (
+        pair
+        for lane in lanes
+        for pair in pairwise(sorted((stretches[one][0][0], stretches[one][-1][1]) for one in lane))
+    )
     return any(after[0] < before[1] for before, after in pairs)

@@ -1,4 +1,5 @@
-"""How long a file is, as its header says: readers of headers, one for each family of containers. Nothing is decoded.
+"""How long a file is, as its header says: readers of headers, one for each family of containers. Nothing is
+decoded.
 
 A recording that was written to a pipe, or is still being written, promises nothing, and so lacks nothing.
 """
@@ -40,7 +41,8 @@ READERS: Final[Mapping[str, Reader]] = {
 
 
 def promise_of(path: str, formats: frozenset[str]) -> Promise:
-    """What the header of a file promises; nothing where its container promises nothing, or the header cannot be understood.
+    """What the header of a file promises; nothing where its container promises nothing, or the header cannot
+    be understood.
 
     Raises `OSError`.
     """
@@ -51,16 +53,28 @@ def promise_of(path: str, formats: frozenset[str]) -> Promise:
 
 
 def promise_in(file: BinaryIO, formats: frozenset[str]) -> Promise:
-    """The same of an open file. Whatever lengths are in it, no more than its header and its last bytes are read."""
+    """The same of an open file.
+
+    Whatever lengths are in it, no more than its header and its last bytes are read.
+    """
     reader = next(READERS[name] for name in sorted(formats) if name in READERS)
     size = file.seek(0, 2)
     file.seek(0)
     try:
         return _believable(reader(file, size))
-    except (struct.error, ValueError, LookupError, ArithmeticError):  # a damaged header: the demuxer has made what it can of it
+    except (
+        struct.error,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+    ):  # a damaged header: the demuxer has made what it can of it
         return Promise()
 
 
 def _believable(promise: Promise) -> Promise:
     size_bytes = promise.size_bytes if promise.size_bytes <= MOST_BYTES else 0
-    return replace(promise, size_bytes=size_bytes, length_s=promise.length_s if promise.length_s <= MOST_S else Fraction(0))
+    return replace(
+        promise,
+        size_bytes=size_bytes,
+        length_s=promise.length_s if promise.length_s <= MOST_S else Fraction(0),
+    )

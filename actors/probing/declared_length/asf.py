@@ -1,4 +1,6 @@
-"""ASF, as WMV and WMA have it: size and play duration of the File Properties Object (Advanced Systems Format Specification, 3.2)."""
+"""ASF, as WMV and WMA have it: size and play duration of the File Properties Object (Advanced Systems
+Format Specification, 3.2).
+"""
 
 from __future__ import annotations
 

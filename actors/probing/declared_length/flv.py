@@ -11,7 +11,10 @@ from actors.probing.declared_length.promise import Promise
 
 METADATA_BYTES: Final = 1 << 16
 NUMBER: Final = b"\x00"  # AMF 0
-TAG_HEAD, BACK = 11, 4  # bytes in front of a tag's content, and of the number behind it that says how long it was
+TAG_HEAD, BACK = (
+    11,
+    4,
+)  # bytes in front of a tag's content, and of the number behind it that says how long it was
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
@@ -22,7 +25,9 @@ def promise(file: BinaryIO, size: int) -> Promise:
     length, promised = _number(head, b"duration"), _number(head, b"filesize")
     if not length and not promised:
         return Promise()
-    return Promise(int(promised), Fraction(length), lacks_end=not promised and not _ends_with_a_tag(file, size))
+    return Promise(
+        int(promised), Fraction(length), lacks_end=not promised and not _ends_with_a_tag(file, size)
+    )
 
 
 def _number(head: bytes, name: bytes) -> float:

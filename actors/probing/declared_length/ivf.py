@@ -15,7 +15,8 @@ UNKNOWN: Final = 0xFFFFFFFF
 def promise(file: BinaryIO, size: int) -> Promise:
     """Where the file ends within a frame, or before the last that was promised.
 
-    The header counts frames (libvpx) or ticks of the time base (FFmpeg); where they are not the same it counts what makes the file whole.
+    The header counts frames (libvpx) or ticks of the time base (FFmpeg); where they are not the same it
+    counts what makes the file whole.
     """
     signature, head_bytes, rate, scale, count = struct.unpack("<4s2xH8xIII", file.read(28))
     if signature != b"DKIF" or not rate or not scale:
@@ -31,4 +32,6 @@ def promise(file: BinaryIO, size: int) -> Promise:
     played = last + step if shown else 0
     is_short = count not in (0, UNKNOWN) and count > shown and count > played - step
     ticks = count if count > played or step == 1 else count * step
-    return Promise(length_s=Fraction(ticks * scale, rate) if is_short else Fraction(0), lacks_end=at != size or is_short)
+    return Promise(
+        length_s=Fraction(ticks * scale, rate) if is_short else Fraction(0), lacks_end=at != size or is_short
+    )

@@ -11,7 +11,14 @@ from typing import BinaryIO, Final
 
 from actors.probing.declared_length.promise import Promise
 
-EBML, SEGMENT, CLUSTER, INFO, TIMESTAMP_SCALE, DURATION = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1549A966, 0x2AD7B1, 0x4489
+EBML, SEGMENT, CLUSTER, INFO, TIMESTAMP_SCALE, DURATION = (
+    0x1A45DFA3,
+    0x18538067,
+    0x1F43B675,
+    0x1549A966,
+    0x2AD7B1,
+    0x4489,
+)
 USUAL_SCALE: Final = 1_000_000  # nanoseconds of a tick
 MOST_INFO: Final = 1 << 20  # bytes of an Info element that is read
 NUMBER_BYTES: Final = 8  # of the longest number
@@ -53,14 +60,18 @@ def _length_of(file: BinaryIO, start: int, end: int) -> Fraction:
 
 
 def _elements(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, int, int | None]]:
-    """Id, place and length of the content of each element; the length is None where it is unknown, and then it is the last one."""
+    """Id, place and length of the content of each element; the length is None where it is unknown, and
+    then it is the last one.
+    """
     while at < end:
         file.seek(at)
         head = file.read(12)
         kind_bytes = _width(head)
         kind = int.from_bytes(head[:kind_bytes], "big")
         length_bytes = _width(head[kind_bytes:])
-        raw = int.from_bytes(head[kind_bytes : kind_bytes + length_bytes], "big") & (1 << 7 * length_bytes) - 1
+        raw = (
+            int.from_bytes(head[kind_bytes : kind_bytes + length_bytes], "big") & (1 << 7 * length_bytes) - 1
+        )
         start = at + kind_bytes + length_bytes
         is_unknown = raw == (1 << 7 * length_bytes) - 1
         yield kind, start, None if is_unknown else raw
@@ -70,7 +81,9 @@ def _elements(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, int, int
 
 
 def _width(data: bytes) -> int:
-    """Bytes of a variable-size integer, by the zeros in front; ValueError where there is none (RFC 8794, 4)."""
+    """Bytes of a variable-size integer, by the zeros in front; ValueError where there is none (RFC 8794,
+    4).
+    """
     width = 9 - data[0].bit_length()
     if width > 8 or len(data) < width:
         raise ValueError("no variable-size integer")

@@ -1,4 +1,6 @@
-"""Ogg: nothing is promised, but the last page of a whole file is marked as the end of its stream (RFC 3533, 6)."""
+"""Ogg: nothing is promised, but the last page of a whole file is marked as the end of its stream (RFC
+3533, 6).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,11 @@ from actors.probing.declared_length.promise import Promise
 
 TAIL_BYTES: Final = 1 << 17  # a page has at most 65,307
 CAPTURE: Final = b"OggS"
-HEAD, SEGMENTS, END_OF_STREAM = 27, 26, 4  # bytes of a page's head, the place of the number of segments, and a flag
+HEAD, SEGMENTS, END_OF_STREAM = (
+    27,
+    26,
+    4,
+)  # bytes of a page's head, the place of the number of segments, and a flag
 
 
 def promise(file: BinaryIO, size: int) -> Promise:

@@ -8,9 +8,11 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`size_bytes` of the whole file and `length_s` of what it plays, from zero of its clock; 0 where the header does not say.
+    """`size_bytes` of the whole file and `length_s` of what it plays, from zero of its clock; 0 where the
+    header does not say.
 
-    `lacks_end`: the file ends in the middle of something, or without the mark that stands at the end of a whole one.
+    `lacks_end`: the file ends in the middle of something, or without the mark that stands at the end of a
+    whole one.
     """
 
     size_bytes: int = 0
@@ -22,7 +24,8 @@ class Promise:
         return not self.lacks_end and size_bytes >= self.size_bytes
 
     def missing_s(self, size_bytes: int, start_s: Fraction, end_s: Fraction) -> Fraction | None:
-        """How much of a stream is missing that plays `[start_s, end_s)` of the file's clock; None where that is not to be known.
+        """How much of a stream is missing that plays `[start_s, end_s)` of the file's clock; None where that
+        is not to be known.
 
         Where only the size is promised, as much as the bytes that are missing would play.
         """

@@ -1,4 +1,6 @@
-"""RIFF: AVI, also of several parts (OpenDML), and WAVE, also with 64-bit sizes (RF64, BW64, and Sony's Wave64)."""
+"""RIFF: AVI, also of several parts (OpenDML), and WAVE, also with 64-bit sizes (RF64, BW64, and Sony's
+Wave64).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from typing import BinaryIO, Final
 
 from actors.probing.declared_length.promise import Promise
 
-LINEAR: Final = frozenset({0x0001, 0x0003, 0xFFFE})  # WAVE format tags whose bytes a second are exact: integers, floats, either of them
+LINEAR: Final = frozenset(
+    {0x0001, 0x0003, 0xFFFE}
+)  # WAVE format tags whose bytes a second are exact: integers, floats, either of them
 UNKNOWN_SIZE: Final = 0x7FFF0000  # programs that write to a pipe leave the largest number they know
 LONG_SIZE: Final = 0xFFFFFFFF  # the true one is in chunk ds64 (EBU Tech 3306)
 PADDING: Final = 1  # a chunk of an odd size is followed by a zero, which some programs count and do not write
@@ -20,7 +24,9 @@ MOST_CHUNKS: Final = 10_000  # in front of the sound, in a file that is not dama
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """The end of the last part, and of AVI how long its pictures play; nothing of a part without a size, which was never finished."""
+    """The end of the last part, and of AVI how long its pictures play; nothing of a part without a size,
+    which was never finished.
+    """
     first, end = None, None
     for part in _parts(file, size):
         first, end = first or part[0], part[1]
@@ -31,7 +37,9 @@ def promise(file: BinaryIO, size: int) -> Promise:
 
 
 def _parts(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int | None]]:
-    """Kind and end of each RIFF part of a file, one after the other; the end is None where the part does not say."""
+    """Kind and end of each RIFF part of a file, one after the other; the end is None where the part does
+    not say.
+    """
     at = 0
     while at + 12 <= size:
         file.seek(at)
@@ -90,7 +98,9 @@ def _places(data: bytes, name: bytes) -> Iterator[int]:
 
 
 def wav_length_s(path: str) -> Fraction:
-    """How long the header of a WAVE file says that it is, in seconds; 0 where it is compressed, or was written to a pipe."""
+    """How long the header of a WAVE file says that it is, in seconds; 0 where it is compressed, or was
+    written to a pipe.
+    """
     with Path(path).open("rb") as file:
         try:
             return wav_length_of(file)

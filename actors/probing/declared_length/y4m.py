@@ -1,4 +1,6 @@
-"""YUV4MPEG2: frames of one size after a line that says what they are; a whole file holds a whole number of them."""
+"""YUV4MPEG2: frames of one size after a line that says what they are; a whole file holds a whole number
+of them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ FRAME: Final = b"FRAME"
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """Whether the last frame is whole, by the distance of the first two; frames that say more than FRAME are of no known size."""
+    """Whether the last frame is whole, by the distance of the first two; frames that say more than FRAME
+    are of no known size.
+    """
     head = file.readline(LINE_BYTES)
     first = file.readline(LINE_BYTES)
     frame_bytes = _frame_bytes(head)
@@ -32,7 +36,14 @@ def _frame_bytes(head: bytes) -> int:
     depth = 2 if "p1" in space or space in ("mono9", "mono10", "mono12", "mono14", "mono16") else 1
     if space.startswith("mono"):
         return width * height * depth
-    across, down = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "411": (4, 1), "410": (4, 4), "440": (1, 2)}.get(space[:3], (0, 0))
+    across, down = {
+        "420": (2, 2),
+        "422": (2, 1),
+        "444": (1, 1),
+        "411": (4, 1),
+        "410": (4, 4),
+        "440": (1, 2),
+    }.get(space[:3], (0, 0))
     if not across:
         return 0
     planes = 4 if space.endswith("alpha") else 3

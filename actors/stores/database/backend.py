@@ -41,15 +41,21 @@ from schemas.work.manifest import ChunkCommit, ManifestLine
 
 
 class DatabaseStorageBackend(DatabaseRetention):
-    """Everything in the tables of `schemas.storage.tables`; which database they are in is a matter of `Database` and of `dialect` alone."""
+    """Everything in the tables of `schemas.storage.tables`; which database they are in is a matter of
+    `Database` and of `dialect` alone.
+    """
 
     def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
         with self._db.write(None) as connection:
             job = queries.job_by_id(connection, job_id, self.url)
             known = job.pipeline_results.get(pipeline)
-            key = WorkKey(job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config))
+            key = WorkKey(
+                job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config)
+            )
             given = annotations_given(key, annotations)
-            made = with_own_ids(key, given, queries.ids_of_others(connection, key, [one.annotation_id for one in given]))
+            made = with_own_ids(
+                key, given, queries.ids_of_others(connection, key, [one.annotation_id for one in given])
+            )
             self._finish(connection, Outcome(key, job_id, JobStatus.COMPLETED, made))
         return self.url
 
@@ -60,7 +66,11 @@ class DatabaseStorageBackend(DatabaseRetention):
 
     def annotation_exists(self, job_id: str, pipeline: str) -> bool:
         states, names = tables.job_pipeline_status.c, tables.pipelines.c
-        query = select(states.digest).join(tables.pipelines).where(states.job_id == job_id, names.name == pipeline)
+        query = (
+            select(states.digest)
+            .join(tables.pipelines)
+            .where(states.job_id == job_id, names.name == pipeline)
+        )
         with self._db.read() as connection:
             return connection.scalar(query.where(states.status == JobStatus.COMPLETED.value)) is not None
 
@@ -80,7 +90,10 @@ class DatabaseStorageBackend(DatabaseRetention):
         columns = tables.videos.c
         query = select(columns.video_id, columns.fingerprint)
         with self._db.read() as connection:
-            pages = (connection.execute(query.where(columns.video_id.in_(page))) for page in queries.paged(video_ids))
+            pages = (
+                connection.execute(query.where(columns.video_id.in_(page)))
+                for page in queries.paged(video_ids)
+            )
             return {row.video_id: row.fingerprint for page in pages for row in page}
 
     def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -98,7 +111,9 @@ class DatabaseStorageBackend(DatabaseRetention):
 
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
         keys = [key for job in jobs for key in keys_of(job).values()]
-        with self._db.write(epoch, {job.video_id for job in jobs} | {video.video_id for video in videos}) as connection:
+        with self._db.write(
+            epoch, {job.video_id for job in jobs} | {video.video_id for video in videos}
+        ) as connection:
             at = self._db.now(connection)
             queries.put_videos(connection, videos)
             there = queries.jobs_of_videos(connection, (job.video_id for job in jobs))
@@ -110,7 +125,9 @@ class DatabaseStorageBackend(DatabaseRetention):
             leases.take(connection, epoch, {key for job in new for key in to_lease(job)} - elsewhere)
             leases.beat(connection, epoch, at)
             self._note_registered(
-                connection, epoch, [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED]
+                connection,
+                epoch,
+                [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED],
             )
             return elsewhere
 
@@ -168,27 +185,48 @@ class DatabaseStorageBackend(DatabaseRetention):
             data = queries.data_of(connection, key)
         else:
             data = [annotation.to_data() for annotation in outcome.annotations]
-            queries.replace_rows(connection, key, pipeline_id, outcome.annotations, outcome.job_id, rows.time_text(at) or "")
+            queries.replace_rows(
+                connection, key, pipeline_id, outcome.annotations, outcome.job_id, rows.time_text(at) or ""
+            )
         if outcome.replaces_embeddings:
             queries.replace_embeddings(connection, key, pipeline_id, outcome.embeddings)
         seconds = chunks.seconds_of(connection, key, pipeline_id)
         result = result_of(outcome, data, seconds, at, job.pipeline_results.get(key.pipeline))
-        siblings = queries.jobs_where(connection, tables.jobs.c.video_id == key.video_id, tables.jobs.c.job_id != job.job_id)
+        siblings = queries.jobs_where(
+            connection, tables.jobs.c.video_id == key.video_id, tables.jobs.c.job_id != job.job_id
+        )
         linked = [job, *(other for other in siblings if keys_of(other).get(key.pipeline) == key)]
         queries.put_jobs(connection, [finished(other, result, at) for other in linked])
         attempts.note(connection, (job_log.end_of(other, result, outcome, at) for other in linked))
         if outcome.status is JobStatus.COMPLETED:
             chunks.drop_payloads(connection, key, pipeline_id)
             if not outcome.keep_runs:
-                spared = leases.configurations_elsewhere(connection, epoch, key, pipeline_id, self._db.now(connection))
+                spared = leases.configurations_elsewhere(
+                    connection, epoch, key, pipeline_id, self._db.now(connection)
+                )
                 if outcome.keep_complete:
                     complete = queries.complete_of(connection, [key.video_id])
-                    spared |= {other.config_hash for other in complete if other.pipeline == key.pipeline and other != key}
-                self._supersede(connection, key, pipeline_id, [other for other in siblings if other not in linked], spared)
+                    spared |= {
+                        other.config_hash
+                        for other in complete
+                        if other.pipeline == key.pipeline and other != key
+                    }
+                self._supersede(
+                    connection, key, pipeline_id, [other for other in siblings if other not in linked], spared
+                )
         leases.drop(connection, [key])
 
-    def _supersede(self, connection: Connection, key: WorkKey, pipeline_id: int, others: Sequence[BatchJob], spared: Set[str]) -> None:
-        """Take what other configurations of this pipeline and video, but the spared ones, left out of the store, and out of their jobs."""
+    def _supersede(
+        self,
+        connection: Connection,
+        key: WorkKey,
+        pipeline_id: int,
+        others: Sequence[BatchJob],
+        spared: Set[str],
+    ) -> None:
+        """Take what other configurations of this pipeline and video, but the spared ones, left out of the
+        store, and out of their jobs.
+        """
         queries.drop_other_configurations(connection, key, pipeline_id, spared)
         asked = [job for job in others if key.pipeline in job.pipeline_results]
         for job in (job for job in asked if job.pipeline_results[key.pipeline].config_hash not in spared):
@@ -201,11 +239,19 @@ class DatabaseStorageBackend(DatabaseRetention):
             job = queries.job_by_id(connection, job_id, self.url)
             keys = {pipeline: key_of(job, pipeline, self.url) for pipeline in pipelines}
             if epoch is not None:
-                leases.require(connection, epoch, [keys[name] for name in pipelines if is_open(job.pipeline_results[name])])
+                leases.require(
+                    connection,
+                    epoch,
+                    [keys[name] for name in pipelines if is_open(job.pipeline_results[name])],
+                )
             queries.put_jobs(connection, [marked(job, pipelines, status, now())])
 
     def jobs(
-        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] | None = None,
     ) -> Iterator[BatchJob]:
         conditions: list[ColumnElement[bool]] = []
         if status is not None:
@@ -216,12 +262,18 @@ class DatabaseStorageBackend(DatabaseRetention):
             if job_ids is None:
                 return iter(queries.jobs_where(connection, *conditions))
             pages = queries.paged(job_ids)
-            found = [job for page in pages for job in queries.jobs_where(connection, tables.jobs.c.job_id.in_(page), *conditions)]
+            found = [
+                job
+                for page in pages
+                for job in queries.jobs_where(connection, tables.jobs.c.job_id.in_(page), *conditions)
+            ]
             return iter(sorted(found, key=lambda job: (job.created_at, job.job_id)))
 
     def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
         with self._db.read() as connection:
-            return sorted(queries.jobs_of_videos(connection, video_ids), key=lambda job: (job.created_at, job.job_id))
+            return sorted(
+                queries.jobs_of_videos(connection, video_ids), key=lambda job: (job.created_at, job.job_id)
+            )
 
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
         with self._db.read() as connection:
@@ -251,7 +303,9 @@ class DatabaseStorageBackend(DatabaseRetention):
             return [rows.identity_from(row) for row in connection.execute(query).mappings()]
 
     def ask(self, name: str, **told: Any) -> list[rows.Row]:
-        """The answer to one of `questions`, by the name of its SQL file; raises `NotFound`, or TypeError where something is not told."""
+        """The answer to one of `questions`, by the name of its SQL file; raises `NotFound`, or TypeError
+        where something is not told.
+        """
         with self._db.read() as connection:
             if name == similarity.QUESTION:  # of which databases without pgvector know nothing
                 return similarity.most_alike(connection, **told)
@@ -262,15 +316,20 @@ class DatabaseStorageBackend(DatabaseRetention):
                 raise NotFound(f"question {name!r}", f"{self.url}: there are {', '.join(there)}") from None
             if wrong := named_queries.parameters(asked) ^ told.keys():
                 raise TypeError(
-                    f"{name} takes {', '.join(sorted(named_queries.parameters(asked)))}; missing or too much: {', '.join(sorted(wrong))}"
+                    f"{name} takes {', '.join(sorted(named_queries.parameters(asked)))}; missing or too "
+                    f"much: {', '.join(sorted(wrong))}"
                 )
             return named_queries.answer(connection, asked, told)
 
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         with self._db.read() as connection:
             table = tables.embeddings.c
-            for one, model, vector in connection.execute(select(table.annotation_id, table.model, table.vector)):
-                yield from Embeddings((one,), np.frombuffer(vector, "<f4").astype(np.float32)[None], model).canonical()
+            for one, model, vector in connection.execute(
+                select(table.annotation_id, table.model, table.vector)
+            ):
+                yield from Embeddings(
+                    (one,), np.frombuffer(vector, "<f4").astype(np.float32)[None], model
+                ).canonical()
             for data in connection.execute(select(tables.annotations.c.data)).scalars():
                 yield {"annotation": json.loads(data)}
             for job in queries.jobs_where(connection):
@@ -278,4 +337,6 @@ class DatabaseStorageBackend(DatabaseRetention):
 
 
 def _annotations(connection: Connection, key: WorkKey) -> list[Annotation]:
-    return sorted((Annotation.from_data(data) for data in queries.data_of(connection, key)), key=reading_order)
+    return sorted(
+        (Annotation.from_data(data) for data in queries.data_of(connection, key)), key=reading_order
+    )

@@ -14,7 +14,7 @@ from actors.stores.sql import attempts, leases, queries
 from schemas.errors import NotFound
 from schemas.storage import tables
 from schemas.work.job import BatchJob
-from schemas.work.job_event import Control, Event
+from schemas.work.job_event import Control, JobEvent
 
 
 class DatabaseRequests(DatabaseRuns):
@@ -44,10 +44,12 @@ class DatabaseRequests(DatabaseRuns):
             self._carry_out(connection, change)
         return count
 
-    def events(self, job_id: str) -> list[Event]:
+    def events(self, job_id: str) -> list[JobEvent]:
         with self._db.read() as connection:
             (job,) = self._jobs(connection, [job_id])
-            return job_log.merged(job, attempts.noted(connection, job_id), attempts.attempts_of(connection, [job.video_id]))
+            return job_log.merged(
+                job, attempts.noted(connection, job_id), attempts.attempts_of(connection, [job.video_id])
+            )
 
     def _jobs(self, connection: Connection, job_ids: Sequence[str]) -> list[BatchJob]:
         """These jobs, each once; raises `NotFound` where one is not there."""
@@ -57,7 +59,7 @@ class DatabaseRequests(DatabaseRuns):
                 raise NotFound(f"job {job_id}", self.url)
         return list(found.values())
 
-    def _carry_out(self, connection: Connection, change: requests.Change) -> None:
+    def _carry_out(self, connection: Connection, change: requests.ControlChange) -> None:
         queries.put_jobs(connection, change.jobs)
         leases.drop(connection, change.freed)
         attempts.forget_attempts(connection, change.called_off, leased_only=True)

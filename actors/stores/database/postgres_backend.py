@@ -9,10 +9,11 @@ from actors.stores.engines.postgres import PostgresDatabase
 
 
 class PostgreSQLStorageBackend(DatabaseStorageBackend):
-    """Everything in the database that a `postgresql://` URL names; tables are made if need be, the database is not.
+    """Everything in the database that a `postgresql://` URL names; tables are made if need be, the database
+    is not.
 
-    Any number of engines on any number of machines may write at once. `read_only` never creates or changes anything. Raises
-    `StoreUnreachable` when the server or the database cannot be used.
+    Any number of engines on any number of machines may write at once. `read_only` never creates or changes
+    anything. Raises `StoreUnreachable` when the server or the database cannot be used.
     """
 
     def __init__(self, connection_string: str, *, read_only: bool = False) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from actors.stores.encoding import rows
 from actors.stores.engines.database import Database, current_epoch
-from actors.stores.rules.liveness import Pulse, seen_alive
+from actors.stores.rules.liveness import Heartbeat, seen_alive
 from actors.stores.rules.transitions import held_back, keys_of, now, started_by
 from actors.stores.sql import attempts as log_queries
 from actors.stores.sql import leases, queries
@@ -49,7 +49,7 @@ class DatabaseRuns(StorageBackend):
         with self._db.read() as connection:
             at = self._db.now(connection)
             found = connection.execute(select(tables.runs).order_by(tables.runs.c.epoch.desc())).mappings()
-            return [rows.batch_from(row, alive=seen_alive(Pulse.of(row), at)) for row in found]
+            return [rows.batch_from(row, alive=seen_alive(Heartbeat.of(row), at)) for row in found]
 
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
         with self._db.write(epoch, {key.video_id for key in keys}) as connection:
@@ -65,10 +65,21 @@ class DatabaseRuns(StorageBackend):
         with self._db.write(epoch, {key.video_id for key in keys}) as connection:
             leases.drop(connection, keys, epoch=epoch)
 
-    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None, starts: Sequence[PipelineStart] = ()) -> None:
+    def record(
+        self,
+        epoch: int,
+        attempts: Sequence[Attempt],
+        progress: str | None = None,
+        starts: Sequence[PipelineStart] = (),
+    ) -> None:
         videos = {one.video_id for one in attempts} | {one.video_id for one in starts}
         with self._db.write(epoch, videos) as connection:
-            leases.beat(connection, epoch, self._db.now(connection), **({} if progress is None else {"progress": progress}))
+            leases.beat(
+                connection,
+                epoch,
+                self._db.now(connection),
+                **({} if progress is None else {"progress": progress}),
+            )
             log_queries.put_attempts(connection, attempts)
             if starts:
                 self._start(connection, epoch, starts)

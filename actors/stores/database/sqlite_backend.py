@@ -11,8 +11,8 @@ from actors.stores.engines.sqlite import SQLiteDatabase
 class SQLiteStorageBackend(DatabaseStorageBackend):
     """Everything in one file at `db_path`, made if need be; `read_only` never creates or changes anything.
 
-    Writers take turns (the engine drives one as one actor), any number of readers beside them. Raises `StoreUnreachable` when the file
-    cannot be used, `NotFound` when it is to be read and is not there.
+    Writers take turns (the engine drives one as one actor), any number of readers beside them. Raises
+    `StoreUnreachable` when the file cannot be used, `NotFound` when it is to be read and is not there.
     """
 
     def __init__(self, db_path: Path, *, read_only: bool = False) -> None:

@@ -1,4 +1,6 @@
-"""The forms in which annotations are given to `save_annotations`: as they were loaded, as our JSON files have them, or written by hand."""
+"""The forms in which annotations are given to `save_annotations`: as they were loaded, as our JSON files
+have them, or written by hand.
+"""
 
 from __future__ import annotations
 
@@ -25,36 +27,73 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 NUMBERS: Final = ("timestamp_seconds", "end_seconds", "confidence")
 TEXTS: Final = ("annotation_id", "annotation_type", "person_id", "face_id", "speaker_id", "scene_id")
-KEYS: Final = (*TEXTS, *NUMBERS, "frame_number", "video_id", "pipeline", "config_hash", "bbox", *SIDES, "attributes")
+KEYS: Final = (
+    *TEXTS,
+    *NUMBERS,
+    "frame_number",
+    "video_id",
+    "pipeline",
+    "config_hash",
+    "bbox",
+    *SIDES,
+    "attributes",
+)
 KNOWN: Final = (*KEYS, *(name for names in ALIASES.values() for name in names))
 
 ALIKE: Final = 0.8  # keys that resemble a known one so much are taken for misspelt
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_STORED: Final = {"annotation_id", "annotation_type", "video_id", "pipeline", "config_hash"}  # every loaded row has them
-_RECORD: Final = {"annotation_id", "annotation_type", "id", "image_id", "category_id", "score", "timestamp"}  # every record of a file
+_STORED: Final = {
+    "annotation_id",
+    "annotation_type",
+    "video_id",
+    "pipeline",
+    "config_hash",
+}  # every loaded row has them
+_RECORD: Final = {
+    "annotation_id",
+    "annotation_type",
+    "id",
+    "image_id",
+    "category_id",
+    "score",
+    "timestamp",
+}  # every record of a file
 
 
 def annotations_given(key: WorkKey, given: Sequence[Mapping[str, Any]]) -> list[Annotation]:
-    """Annotations of `key`, whatever other key they were loaded from; raises `InvalidAnnotation` for what is none.
+    """Annotations of `key`, whatever other key they were loaded from; raises `InvalidAnnotation` for what is
+    none.
 
-    Each is a row of `load_annotations`, a record of `annotations` or `tracks` in a COCO-shaped file, or written by hand: columns as
-    `load_annotations` names them, or `bbox` [x, y, width, height], `score`, `timestamp`, `start_time` and `end_time`. What is missing of
-    its identity is filled in, and other keys are attributes, unless they resemble a column's name.
+    Each is a row of `load_annotations`, a record of `annotations` or `tracks` in a COCO-shaped file, or
+    written by hand: columns as `load_annotations` names them, or `bbox` [x, y, width, height], `score`,
+    `timestamp`, `start_time` and `end_time`. What is missing of its identity is filled in, and other keys are
+    attributes, unless they resemble a column's name.
     """
     if isinstance(given, Mapping):
-        raise InvalidAnnotation(f"list for {key.pipeline}", "it is one object: give its 'annotations' and 'tracks' as one list")
+        raise InvalidAnnotation(
+            f"list for {key.pipeline}", "it is one object: give its 'annotations' and 'tracks' as one list"
+        )
     made = [_annotation(key, number, row) for number, row in enumerate(given)]
     seen: set[str] = set()
     for number, one in enumerate(made):
         if one.annotation_id in seen:
-            raise InvalidAnnotation(_name(key, number), f"annotation_id {one.annotation_id!r} is there twice: leave it out")
+            raise InvalidAnnotation(
+                _name(key, number), f"annotation_id {one.annotation_id!r} is there twice: leave it out"
+            )
         seen.add(one.annotation_id)
     return made
 
 
-def with_own_ids(key: WorkKey, annotations: Iterable[Annotation], taken: Collection[str]) -> tuple[Annotation, ...]:
-    """The annotations of `key`, with new ids where those they came with are `taken` by results of other keys."""
-    return tuple(replace(one, annotation_id=_own_id(key, one.annotation_id)) if one.annotation_id in taken else one for one in annotations)
+def with_own_ids(
+    key: WorkKey, annotations: Iterable[Annotation], taken: Collection[str]
+) -> tuple[Annotation, ...]:
+    """The annotations of `key`, with new ids where those they came with are `taken` by results of other
+    keys.
+    """
+    return tuple(
+        replace(one, annotation_id=_own_id(key, one.annotation_id)) if one.annotation_id in taken else one
+        for one in annotations
+    )
 
 
 def _own_id(key: WorkKey, other_id: str) -> str:
@@ -68,7 +107,11 @@ def _name(key: WorkKey, number: int) -> str:
 def _moved(key: WorkKey, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with the identity of `key`; one of another video is a copy, with an id of its own."""
     same = row.get("video_id") == key.video_id
-    return {**row, **asdict(key), "annotation_id": row["annotation_id"] if same else _own_id(key, str(row["annotation_id"]))}
+    return {
+        **row,
+        **asdict(key),
+        "annotation_id": row["annotation_id"] if same else _own_id(key, str(row["annotation_id"])),
+    }
 
 
 def _annotation(key: WorkKey, number: int, row: Mapping[str, Any]) -> Annotation:
@@ -98,7 +141,9 @@ def _by_hand(key: WorkKey, name: str, number: int, row: Mapping[str, Any]) -> An
         raise _unknown(name, wrong, KNOWN)
     own = dict(_columns(name, _with_sides(name, _renamed(name, row))))
     kind, frame = own.get("annotation_type", key.pipeline), own.get("frame_number")
-    new_id = annotation_id(key.video_id, key.pipeline, key.config_hash, kind, -1 if frame is None else frame, number)
+    new_id = annotation_id(
+        key.video_id, key.pipeline, key.config_hash, kind, -1 if frame is None else frame, number
+    )
     return Annotation.from_data({"annotation_id": new_id, "annotation_type": kind, **own, **asdict(key)})
 
 
@@ -111,7 +156,9 @@ def _renamed(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
     for column, aliases in ALIASES.items():
         told = [rest.pop(alias) for alias in aliases if alias in rest]
         if told and column in rest:
-            raise InvalidAnnotation(name, f"it has both {column!r} and another name of it ({', '.join(aliases)}): give one")
+            raise InvalidAnnotation(
+                name, f"it has both {column!r} and another name of it ({', '.join(aliases)}): give one"
+            )
         rest |= {column: told[0]} if told else {}
     return {**own, **rest}
 
@@ -120,7 +167,9 @@ def _text(name: str, key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidAnnotation(name, f"{key!r} takes text, not {value!r}")
     if key == "annotation_id" and not _UUID.fullmatch(value):
-        raise InvalidAnnotation(name, f"'annotation_id' takes a UUID, not {value!r}: leave it out, and one is made")
+        raise InvalidAnnotation(
+            name, f"'annotation_id' takes a UUID, not {value!r}: leave it out, and one is made"
+        )
     return value
 
 
@@ -169,7 +218,9 @@ def _frame(name: str, value: Any) -> int:
 
 
 def _resembles(key: object) -> bool:
-    """Whether a key is meant as a known one: it is a word of one (`frame`, `width`), or spelt nearly like one."""
+    """Whether a key is meant as a known one: it is a word of one (`frame`, `width`), or spelt nearly like
+    one.
+    """
     text = str(key).lower()
     words = {word for known in KNOWN for word in known.split("_")}
     return text in words or bool(difflib.get_close_matches(text, KNOWN, 1, ALIKE))
@@ -180,4 +231,6 @@ def _unknown(name: str, key: object, known: Sequence[str]) -> InvalidAnnotation:
     whole = difflib.get_close_matches(text, known, 1, ALIKE)
     worded = [one for one in known if text in one.split("_")]
     nearest = [*whole, *worded, *difflib.get_close_matches(text, known, 1, 0.0)][0]
-    return InvalidAnnotation(name, f"unknown key {key!r}: did you mean {nearest!r}? keys of your own go under 'attributes'")
+    return InvalidAnnotation(
+        name, f"unknown key {key!r}: did you mean {nearest!r}? keys of your own go under 'attributes'"
+    )

@@ -1,4 +1,6 @@
-"""Annotations as rows of their table: the one conversion that is made for every row there is, so it takes few steps."""
+"""Annotations as rows of their table: the one conversion that is made for every row there is, so it takes
+few steps.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +13,38 @@ from typing import Any, Final
 from schemas.annotations.annotation import Annotation, BBox, canonical_json
 
 _PLAIN: Final = (
-    *("annotation_id", "annotation_type", "timestamp_seconds", "video_id", "person_id", "face_id", "speaker_id", "scene_id"),
+    *(
+        "annotation_id",
+        "annotation_type",
+        "timestamp_seconds",
+        "video_id",
+        "person_id",
+        "face_id",
+        "speaker_id",
+        "scene_id",
+    ),
     *("confidence", "end_seconds", "frame_number", "config_hash"),
 )
 _BOX: Final = ("bbox.x", "bbox.y", "bbox.width", "bbox.height")
 _NO_BOX: Final = (None,) * len(_BOX)
 
 # Columns of table `annotations`, in the order of a row.
-COLUMNS: Final = (*_PLAIN, *(name.replace(".", "_") for name in _BOX), "job_id", "pipeline_id", "created_at", "data")
+COLUMNS: Final = (
+    *_PLAIN,
+    *(name.replace(".", "_") for name in _BOX),
+    "job_id",
+    "pipeline_id",
+    "created_at",
+    "data",
+)
 
 _plain: Final[Callable[[Annotation], tuple[Any, ...]]] = attrgetter(*_PLAIN)
 _boxed: Final[Callable[[Annotation], tuple[Any, ...]]] = attrgetter(*_PLAIN, *_BOX)
 
 
-def annotation_rows(annotations: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str) -> Iterator[tuple[Any, ...]]:
+def annotation_rows(
+    annotations: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str
+) -> Iterator[tuple[Any, ...]]:
     """Rows of table `annotations`: `data` is the whole annotation, the columns repeat what is in it."""
     for one in annotations:
         columns = _boxed(one) if one.bbox else _plain(one) + _NO_BOX
@@ -32,7 +52,9 @@ def annotation_rows(annotations: Iterable[Annotation], job_id: str, pipeline_id:
 
 
 def data_text(annotation: Annotation) -> str:
-    """`canonical_json(annotation.to_data())`; of boxes in one frame, which most rows are, in a third of the time."""
+    """`canonical_json(annotation.to_data())`; of boxes in one frame, which most rows are, in a third of
+    the time.
+    """
     box = annotation.bbox
     if box and not annotation.attributes and annotation.end_seconds is None and _is_usual(annotation, box):
         return _box_text(annotation, box)
@@ -40,11 +62,23 @@ def data_text(annotation: Annotation) -> str:
 
 
 def _is_usual(one: Annotation, box: BBox) -> bool:
-    """Whether its numbers are there and finite, and of Python's own types: others are spelled in other ways, or refused."""
+    """Whether its numbers are there and finite, and of Python's own types: others are spelled in other
+    ways, or refused.
+    """
     start, confidence = one.timestamp_seconds, one.confidence
-    if not (type(start) is type(confidence) is type(box.x) is type(box.y) is type(box.width) is type(box.height) is float):
+    if not (
+        type(start)
+        is type(confidence)
+        is type(box.x)
+        is type(box.y)
+        is type(box.width)
+        is type(box.height)
+        is float
+    ):
         return False
-    return type(one.frame_number) is int and isfinite(start + confidence + box.x + box.y + box.width + box.height)
+    return type(one.frame_number) is int and isfinite(
+        start + confidence + box.x + box.y + box.width + box.height
+    )
 
 
 def _box_text(one: Annotation, box: BBox) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from actors.stores.encoding.rows import Row, Stored, text_time, time_text
 from schemas.redaction import keepable
 from schemas.work.attempt import Attempt, AttemptState
-from schemas.work.job_event import Event
+from schemas.work.job_event import JobEvent
 
 _TIMES: Final = ("started_at", "heartbeat_at")
 
@@ -26,16 +26,16 @@ def attempt_from(row: Stored) -> Attempt:
     return Attempt(**(values | {name: text_time(row[name]) for name in _TIMES}))
 
 
-def event_row(event: Event) -> Row:
+def event_row(event: JobEvent) -> Row:
     """One row of table `job_events`, without its key."""
     row = asdict(event)
     return row | {"at": time_text(event.at)} | _free_text(row, "message", "detail")
 
 
-def event_from(row: Stored) -> Event:
+def event_from(row: Stored) -> JobEvent:
     """The reverse of `event_row`."""
-    values: dict[str, Any] = {f.name: row[f.name] for f in fields(Event)} | {"at": text_time(row["at"])}
-    return Event(**values)
+    values: dict[str, Any] = {f.name: row[f.name] for f in fields(JobEvent)} | {"at": text_time(row["at"])}
+    return JobEvent(**values)
 
 
 def _free_text(row: Stored, *names: str) -> Row:

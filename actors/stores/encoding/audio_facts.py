@@ -1,8 +1,8 @@
 """What is known of the sound of a video, as the JSON text in column `sound` of table `videos`, and back.
 
-The facts of the track that is listened to stand on the outside, all tracks below `sounds`, and why it cannot be used beside them.
-`null` is a video without sound, `false` one whose sound nobody looked for. NULL, and facts without `sounds`, were written by a version
-that knew less: such a video has to be looked into again.
+The facts of the track that is listened to stand on the outside, all tracks below `sounds`, and why it cannot
+be used beside them. `null` is a video without sound, `false` one whose sound nobody looked for. NULL, and
+facts without `sounds`, were written by a version that knew less: such a video has to be looked into again.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import asdict
 from fractions import Fraction
 from typing import Any, Final
 
-from schemas.media.audio import Sound
+from schemas.media.audio import AudioStream
 from schemas.media.video import StreamFault, Video
 
-FIELDS: Final = frozenset({"sound", "sounds", "is_sound_known", "sound_fault"})  # of a video, that the text holds
+FIELDS: Final = frozenset(
+    {"sound", "sounds", "is_sound_known", "sound_fault"}
+)  # of a video, that the text holds
 
 
 def sound_text(video: Video) -> str:
@@ -50,14 +52,14 @@ def is_current(text: str | None) -> bool:
     return not found or "sounds" in found
 
 
-def _plain(sound: Sound) -> dict[str, Any]:
+def _plain(sound: AudioStream) -> dict[str, Any]:
     return asdict(sound) | {"time_base": str(sound.time_base)}
 
 
-def _sound(found: Mapping[str, Any]) -> Sound:
+def _sound(found: Mapping[str, Any]) -> AudioStream:
     own = {name: found[name] for name in _SOUND if name in found}
     restarts = tuple((packet, ticks) for packet, ticks in found.get("restarts", ()))
-    return Sound(**(own | {"time_base": Fraction(found["time_base"]), "restarts": restarts}))
+    return AudioStream(**(own | {"time_base": Fraction(found["time_base"]), "restarts": restarts}))
 
 
-_SOUND: Final = tuple(Sound.__dataclass_fields__)
+_SOUND: Final = tuple(AudioStream.__dataclass_fields__)

@@ -1,4 +1,6 @@
-"""The files people open about a video, as a store of files keeps them and as a database's projections repeat them."""
+"""The files people open about a video, as a store of files keeps them and as a database's projections
+repeat them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,17 @@ from schemas.pipelines import AUDIO, VERSIONS
 from schemas.work.job import BatchJob, PipelineResult
 from schemas.work.provenance import info_of
 
-LIBRARIES: Final = ("vaengine", "ray", "av", "opencv-python", "scenedetect", "ultralytics", "insightface", "whisperx", "numpy")
+LIBRARIES: Final = (
+    "vaengine",
+    "ray",
+    "av",
+    "opencv-python",
+    "scenedetect",
+    "ultralytics",
+    "insightface",
+    "whisperx",
+    "numpy",
+)
 
 
 @cache
@@ -31,19 +43,28 @@ def versions() -> Mapping[str, str]:
 
 
 def sidecars(pipeline: str, video: Video | None, annotations: Sequence[Annotation]) -> dict[str, bytes]:
-    """What lies beside a pipeline's file, by name: of sound what is said and who speaks when, as WebVTT, SubRip and RTTM; else nothing.
+    """What lies beside a pipeline's file, by name: of sound what is said and who speaks when, as WebVTT,
+    SubRip and RTTM; else nothing.
 
     A file without content must not be there: whoever writes the others removes it.
     """
     if pipeline != AUDIO:
         return {}
     uri = video.video_id if video else next((row.video_id for row in annotations), pipeline)
-    texts = {"vtt": subtitles.webvtt(annotations), "srt": subtitles.srt(annotations), "rttm": subtitles.rttm(annotations, uri)}
+    texts = {
+        "vtt": subtitles.webvtt(annotations),
+        "srt": subtitles.srt(annotations),
+        "rttm": subtitles.rttm(annotations, uri),
+    }
     return {f"{pipeline}.{ending}": text.encode(errors="replace") for ending, text in texts.items()}
 
 
-def pipeline_bytes(job: BatchJob, result: PipelineResult, video: Video | None, annotations: Iterable[Annotation]) -> bytes:
-    """A pipeline's file: COCO-shaped, its `info` telling where the rows come from, its last keys what lies beside it and their digest."""
+def pipeline_bytes(
+    job: BatchJob, result: PipelineResult, video: Video | None, annotations: Iterable[Annotation]
+) -> bytes:
+    """A pipeline's file: COCO-shaped, its `info` telling where the rows come from, its last keys what
+    lies beside it and their digest.
+    """
     found, video = list(annotations), video and video.listening_to(_track(job, result.pipeline))
     files = {name: len(data) for name, data in sidecars(result.pipeline, video, found).items() if data}
     info = {
@@ -59,7 +80,9 @@ def pipeline_bytes(job: BatchJob, result: PipelineResult, video: Video | None, a
         "config_hash": result.config_hash,
         **info_of(job, result.pipeline),
     }
-    return coco.to_bytes(coco.document(result.pipeline, video, found, info=info, generation=result.digest or "", files=files))
+    return coco.to_bytes(
+        coco.document(result.pipeline, video, found, info=info, generation=result.digest or "", files=files)
+    )
 
 
 def _track(job: BatchJob, pipeline: str) -> int | None:

@@ -14,4 +14,6 @@ def encodable(url: str) -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError as error:
-        raise Unstorable(url, "text with a lone surrogate, such as of a file name that is not UTF-8") from error
+        raise Unstorable(
+            url, "text with a lone surrogate, such as of a file name that is not UTF-8"
+        ) from error

@@ -32,12 +32,19 @@ Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
 _INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
-_DETAILS: Final = ("mirrored", "track", "notes", "file_notes")  # of a video, in one column, with what `_details` adds to them
+_DETAILS: Final = (
+    "mirrored",
+    "track",
+    "notes",
+    "file_notes",
+)  # of a video, in one column, with what `_details` adds to them
 _PACKED: Final = frozenset({"index", "picture_fault", *FIELDS, *_DETAILS})  # what has no column of its own
 
 
 def time_text(at: datetime | None) -> str | None:
-    """UTC in SQLite's own form, so that comparisons with `datetime('now')` hold; a naive time is taken as UTC."""
+    """UTC in SQLite's own form, so that comparisons with `datetime('now')` hold; a naive time is taken as
+    UTC.
+    """
     if at is None:
         return None
     return (at if at.tzinfo is None else at.astimezone(UTC)).strftime(TIME_FORM)
@@ -113,7 +120,9 @@ def job_from(row: Stored, results: Mapping[str, PipelineResult]) -> BatchJob:
         error_message=row["error_message"],
         failure_kind=row["failure_kind"],
         batch_id=row["batch_id"],
-        control=Control(row["control"]) if row.get("control") else None,  # a file of an older version has none
+        control=Control(row["control"])
+        if row.get("control")
+        else None,  # a file of an older version has none
         **({"created_at": created} if created else {}),
     )
 
@@ -126,17 +135,23 @@ def line_row(line: ManifestLine) -> Row:
 
 def line_from(key: WorkKey, row: Stored) -> ManifestLine:
     """The reverse of `line_row`."""
-    values = {f.name: row[f.name] for f in fields(ManifestLine) if f.name != "key"} | {"lost": tuple(json.loads(row["lost"]))}
+    values = {f.name: row[f.name] for f in fields(ManifestLine) if f.name != "key"} | {
+        "lost": tuple(json.loads(row["lost"]))
+    }
     return ManifestLine(key=key, **values)
 
 
 def checked(commit: ChunkCommit) -> ChunkCommit:
-    """A commit whose rows belong to its key and its frames; raises ValueError, since others could not be replaced later."""
+    """A commit whose rows belong to its key and its frames; raises ValueError, since others could not be
+    replaced later.
+    """
     line = commit.line
     key, frames = astuple(line.key), range(line.first_frame, line.first_frame + line.frame_count)
     for row in commit.annotations:
         if (row.video_id, row.pipeline, row.config_hash) != key or row.frame_number not in frames:
-            raise ValueError(f"row {row.annotation_id} at frame {row.frame_number} is not of {line.key}, frames {frames}")
+            raise ValueError(
+                f"row {row.annotation_id} at frame {row.frame_number} is not of {line.key}, frames {frames}"
+            )
     return commit
 
 
@@ -157,7 +172,10 @@ def video_row(video: Video) -> Row:
 def _details(video: Video) -> Row:
     """What every look at a file finds out anew, whether or not it looks for sound."""
     fault = video.picture_fault and asdict(video.picture_fault)
-    return {name: getattr(video, name) for name in _DETAILS} | {"made_up": video.index.made_up, "picture_fault": fault}
+    return {name: getattr(video, name) for name in _DETAILS} | {
+        "made_up": video.index.made_up,
+        "picture_fault": fault,
+    }
 
 
 def video_from(row: Stored) -> Video:
@@ -165,14 +183,22 @@ def video_from(row: Stored) -> Video:
     values = {f.name: row[f.name] for f in fields(Video) if f.name not in _PACKED}
     exact = {name: Fraction(row[name]) for name in ("time_base", "nominal_fps")}
     details = json.loads(row.get("details") or "{}")
-    further = {name: tuple(value) if isinstance(value := details[name], list) else value for name in _DETAILS if name in details}
+    further = {
+        name: tuple(value) if isinstance(value := details[name], list) else value
+        for name in _DETAILS
+        if name in details
+    }
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
     fault = StreamFault(**found) if (found := details.get("picture_fault")) else None
-    return Video(**(values | exact | further), index=index, picture_fault=fault, **sound_facts(row.get("sound")))
+    return Video(
+        **(values | exact | further), index=index, picture_fault=fault, **sound_facts(row.get("sound"))
+    )
 
 
 def is_fully_known(row: Stored) -> bool:
-    """Whether a video was written by a version that told of pictures and sound what this one does; otherwise it has to be probed again."""
+    """Whether a video was written by a version that told of pictures and sound what this one does;
+    otherwise it has to be probed again.
+    """
     details = json.loads(row.get("details") or "{}")
     return details.keys() >= {*_DETAILS, "made_up", "picture_fault"} and is_current(row.get("sound"))
 
@@ -195,7 +221,14 @@ def index_from(data: bytes) -> FrameIndex:
 def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
     """One row of table `runs`."""
     config, inputs = canonical_json(run.config), json.dumps([storable(one) for one in run.inputs])
-    return {"epoch": epoch, "batch_id": run.batch_id, "host": run.host, "pid": run.pid, "config": config, "inputs": inputs} | {
+    return {
+        "epoch": epoch,
+        "batch_id": run.batch_id,
+        "host": run.host,
+        "pid": run.pid,
+        "config": config,
+        "inputs": inputs,
+    } | {
         "started_at": started_at,
         "ended_at": None,
         "outcome": None,
@@ -229,4 +262,6 @@ def identity_row(identity: Identity) -> Row:
 
 def identity_from(row: Stored) -> Identity:
     """The reverse of `identity_row`."""
-    return Identity(**{f.name: row["first_seconds" if f.name == "first_s" else f.name] for f in fields(Identity)})
+    return Identity(
+        **{f.name: row["first_seconds" if f.name == "first_s" else f.name] for f in fields(Identity)}
+    )

@@ -14,14 +14,16 @@ POSTGRES: Final = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where a store is: an absolute path, a folder for files and a file for SQLite, or the URL of a PostgreSQL database."""
+class StoreUrl:
+    """Where a store is: an absolute path, a folder for files and a file for SQLite, or the URL of a
+    PostgreSQL database.
+    """
 
     kind: Literal["files", "sqlite", "postgresql"]
     place: str
 
     @classmethod
-    def parse(cls, url: str) -> Address:
+    def parse(cls, url: str) -> StoreUrl:
         """The address a URL names; raises `StoreUnreachable` for any other form."""
         scheme, _, rest = url.partition(":")
         if scheme == "files" and rest:
@@ -50,7 +52,9 @@ class Address:
 
 
 def is_own_server(url: str) -> bool:
-    """Whether a URL is that of a server which `vaengine db start` made, and whose password is therefore found without being named."""
+    """Whether a URL is that of a server which `vaengine db start` made, and whose password is therefore
+    found without being named.
+    """
     from sqlalchemy import make_url
 
     from actors.stores.engines.own_server import own_password
@@ -64,12 +68,16 @@ def _absolute(path: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown: `USER:PASSWORD@` and `?password=` are where a password can be, in that of a server alone."""
+    """The URL as it may be shown: `USER:PASSWORD@` and `?password=` are where a password can be, in that
+    of a server alone.
+    """
     scheme, slashes, rest = url.partition("://")
     if scheme.partition("+")[0] in ("sqlite", "files") or not slashes:
         return url
     place, mark, query = rest.partition("?")
     authority, slash, name = place.rpartition("/") if "/" in place else (place, "", "")
     user, at, host = authority.rpartition("@")
-    shown = "&".join(part for part in query.split("&") if not part.lower().startswith(("password=", "sslpassword=")))
+    shown = "&".join(
+        part for part in query.split("&") if not part.lower().startswith(("password=", "sslpassword="))
+    )
     return f"{scheme}{slashes}{user.partition(':')[0]}{at}{host}{slash}{name}{mark if shown else ''}{shown}"

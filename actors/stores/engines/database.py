@@ -18,7 +18,9 @@ from schemas.storage import tables
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
 
-_UNDER_WAY: Final = select(tables.runs.c.epoch).where(tables.runs.c.epoch == bindparam("epoch"), tables.runs.c.ended_at.is_(None))
+_UNDER_WAY: Final = select(tables.runs.c.epoch).where(
+    tables.runs.c.epoch == bindparam("epoch"), tables.runs.c.ended_at.is_(None)
+)
 
 
 class Wiped(NamedTuple):
@@ -31,7 +33,8 @@ class Wiped(NamedTuple):
 class Database(ABC):
     """One database; `url` is how it may be shown, without a password.
 
-    Its tables are brought to this version when it is opened, unless it is opened `as_found`: then they may be of any version, or none.
+    Its tables are brought to this version when it is opened, unless it is opened `as_found`: then they may be
+    of any version, or none.
     """
 
     url: str
@@ -61,7 +64,9 @@ class Database(ABC):
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """The time by which runs are alive or dead, UTC, in whole seconds: the same for every machine that writes this database."""
+        """The time by which runs are alive or dead, UTC, in whole seconds: the same for every machine
+        that writes this database.
+        """
         return now()
 
     @abstractmethod
@@ -70,15 +75,21 @@ class Database(ABC):
 
     @abstractmethod
     def vacuum(self) -> tuple[str, ...]:
-        """Give back the room of removed rows, and tell the database anew how its values are spread; returns what it would not do."""
+        """Give back the room of removed rows, and tell the database anew how its values are spread;
+        returns what it would not do.
+        """
 
     @abstractmethod
     def unhurried(self, connection: Connection) -> None:
-        """Let this transaction end without waiting for the disk: a power cut may take it back, whole, until a later one has waited."""
+        """Let this transaction end without waiting for the disk: a power cut may take it back, whole,
+        until a later one has waited.
+        """
 
     @abstractmethod
     def unchecked(self, connection: Connection) -> AbstractContextManager[bool]:
-        """Rows that refer to others are not looked up meanwhile, where that can be had; yields whether so: then the caller sees to it."""
+        """Rows that refer to others are not looked up meanwhile, where that can be had; yields whether
+        so: then the caller sees to it.
+        """
 
     def analyze(self, connection: Connection) -> None:
         """Have the planner know what is in the tables now."""
@@ -124,7 +135,9 @@ class Database(ABC):
         """What is in the database, but for what belongs to the database itself."""
 
     def _migrate(self) -> None:
-        """Bring the tables to this version; raises `StoreUnreachable` where that cannot be, `StoreOutdated` where it may not be."""
+        """Bring the tables to this version; raises `StoreUnreachable` where that cannot be,
+        `StoreOutdated` where it may not be.
+        """
         with self.read() as connection:
             found = self._revision(connection)
         if found == migrations.HEAD:
@@ -142,7 +155,9 @@ class Database(ABC):
 
     @abstractmethod
     def _keep_before_upgrade(self, revision: str) -> None:
-        """Keep what is about to be upgraded from `revision`, where that is ours to do; nobody else writes meanwhile."""
+        """Keep what is about to be upgraded from `revision`, where that is ours to do; nobody else writes
+        meanwhile.
+        """
 
     @property
     def dialect(self) -> str:
@@ -155,7 +170,9 @@ class Database(ABC):
             return self._revision(connection)
 
     def require(self, *, older: bool = False) -> None:
-        """Raises `StoreUnreachable` unless the tables are ours and of this version, or of an `older` one where that will do; `NotFound`."""
+        """Raises `StoreUnreachable` unless the tables are ours and of this version, or of an `older` one
+        where that will do; `NotFound`.
+        """
         found = self.revision()
         if found is None:
             raise NotFound("store", self.url)

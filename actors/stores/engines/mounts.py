@@ -1,4 +1,6 @@
-"""Which file systems are on a network: SQLite's write-ahead log needs shared memory, which those do not have."""
+"""Which file systems are on a network: SQLite's write-ahead log needs shared memory, which those do not
+have.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,22 @@ from typing import Final
 
 _FUSE: Final = ("ceph", "glusterfs", "juicefs", "rclone", "s3fs", "sshfs")
 _NETWORK: Final = frozenset(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs", "virtiofs"}
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+        "virtiofs",
+    }
 ).union(f"fuse.{name}" for name in _FUSE)
 _MOUNTS: Final = Path("/proc/self/mounts")
 
@@ -15,11 +32,14 @@ _MOUNTS: Final = Path("/proc/self/mounts")
 def is_network(path: Path, mounts: str | None = None) -> bool:
     """Whether an absolute path lies on a network file system.
 
-    `mounts` is text in the form of /proc/mounts (fstab(5)), by default this machine's; where there is none, the answer is no.
+    `mounts` is text in the form of /proc/mounts (fstab(5)), by default this machine's; where there is none,
+    the answer is no.
     """
     if mounts is None:
         mounts = _MOUNTS.read_text() if _MOUNTS.exists() else ""
     entries = [line.split(" ") for line in mounts.splitlines() if line.count(" ") >= 2]
-    points = {Path(entry[1].replace("\\040", " ")): entry[2] for entry in entries}  # a later mount hides an earlier one
+    points = {
+        Path(entry[1].replace("\\040", " ")): entry[2] for entry in entries
+    }  # a later mount hides an earlier one
     nearest = next((points[parent] for parent in (path, *path.parents) if parent in points), "")
     return nearest in _NETWORK

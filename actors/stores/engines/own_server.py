@@ -1,4 +1,6 @@
-"""The password of a server that `vaengine db start` made, for addresses that are kept and shown without one."""
+"""The password of a server that `vaengine db start` made, for addresses that are kept and shown without
+one.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,25 @@ from typing import Final
 import psutil
 
 PASSWORD: Final = "password"  # of the database's user, beside the data; readable by the owner alone
-PIDS: Final = "postmaster.pid"  # PostgreSQL's own, in the data: the process on its first line, the port on its fourth
+PIDS: Final = (
+    "postmaster.pid"  # PostgreSQL's own, in the data: the process on its first line, the port on its fourth
+)
 USER: Final = "vaengine"
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost")  # such a server listens nowhere else
 
 
 def own_password(host: str | None, port: int | str | None, user: str | None) -> str | None:
-    """The password of the server of ours that listens at this address; None where there is none that this user may read."""
+    """The password of the server of ours that listens at this address; None where there is none that this
+    user may read.
+    """
     if host not in _LOOPBACK or user != USER:
         return None
     with suppress(OSError):  # a server's of another user
-        return next(((data.parent / PASSWORD).read_text() for data in _data_folders() if _port_of(data) == str(port)), None)
+        return next(
+            ((data.parent / PASSWORD).read_text() for data in _data_folders() if _port_of(data) == str(port)),
+            None,
+        )
     return None
 
 

@@ -43,7 +43,8 @@ _MAY_WRITE: Final = """
 SELECT NOT pg_is_in_recovery() AND coalesce(
     (
         SELECT bool_and(
-            has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
+            has_table_privilege(oid, 'INSERT') AND has_table_privilege(oid, 'UPDATE')
+            AND has_table_privilege(oid, 'DELETE')
             AND (NOT %(alter)s OR pg_has_role(relowner, 'USAGE'))
         )
         FROM pg_class
@@ -53,16 +54,18 @@ SELECT NOT pg_is_in_recovery() AND coalesce(
 )
 """
 _UNWIPED: Final = (
-    "PostgreSQL keeps removed rows in its files until VACUUM, and in its write-ahead log, replicas and backups: ask its administrator"
+    "PostgreSQL keeps removed rows in its files until VACUUM, and in its write-ahead log, "
+    "replicas and backups: ask its administrator"
 )
 
 
 class PostgresDatabase(Database):
     """Transactions on one PostgreSQL database, which many engines on many machines may write at once.
 
-    What a transaction writes belongs to videos, and writers of the same video take turns by advisory locks that end with the transaction;
-    writers of different videos do not meet. What concerns all of them (a run that begins, a page of thousands of videos) locks everything.
-    So each transaction reads what is true until it ends, as SQLite's BEGIN IMMEDIATE has it, and none has to be tried again.
+    What a transaction writes belongs to videos, and writers of the same video take turns by advisory locks
+    that end with the transaction; writers of different videos do not meet. What concerns all of them (a run
+    that begins, a page of thousands of videos) locks everything. So each transaction reads what is true until
+    it ends, as SQLite's BEGIN IMMEDIATE has it, and none has to be tried again.
     """
 
     _driver_error = psycopg.Error  # COPY goes past SQLAlchemy
@@ -70,7 +73,9 @@ class PostgresDatabase(Database):
     def __init__(self, connection_string: str, *, read_only: bool = False, as_found: bool = False) -> None:
         self.url, self.read_only = without_password(connection_string), read_only
         self._open = False
-        self._engine = self._connected(connection_string, 0 if as_found else STATEMENT_SECONDS)  # whoever looks after it has time
+        self._engine = self._connected(
+            connection_string, 0 if as_found else STATEMENT_SECONDS
+        )  # whoever looks after it has time
         with ExitStack() as opening:
             opening.callback(self.close)
             if self._is_empty() and read_only and not as_found:
@@ -91,15 +96,25 @@ class PostgresDatabase(Database):
         try:
             url = make_url(connection_string).set(drivername="postgresql+psycopg")
         except (exc.ArgumentError, ValueError) as error:  # whose words may hold the password
-            raise StoreUnreachable(self.url, "it is no address of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from error
-        told = f"{url.query.get('options', '')} {' '.join(f'-c {name}={value}' for name, value in options.items())}".strip()
+            raise StoreUnreachable(
+                self.url, "it is no address of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+            ) from error
+        told = (
+            f"{url.query.get('options', '')} "
+            f"{' '.join(f'-c {name}={value}' for name, value in options.items())}"
+        ).strip()
         engine = create_engine(
             url,
-            isolation_level="READ COMMITTED",  # whatever the server's default: a snapshot from before one's turn would be stale
+            # whatever the server's default: a snapshot from before one's turn would be stale
+            isolation_level="READ COMMITTED",
             pool_size=POOL_SIZE,
             json_serializer=spelled,
             pool_pre_ping=True,  # a server that was started again is met by a new connection, not by an error
-            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "vaengine", "options": told},
+            connect_args={
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "vaengine",
+                "options": told,
+            },
         )
         event.listen(engine, "do_connect", _connection_to_own_server)
         event.listen(engine, "connect", _json_as_text)
@@ -108,11 +123,17 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._errors(), self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+        with (
+            self._errors(),
+            self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """By the server's clock, at this moment and not when the transaction began: it may have waited for its turn."""
+        """By the server's clock, at this moment and not when the transaction began: it may have waited
+        for its turn.
+        """
         at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return at.astimezone(UTC).replace(microsecond=0)
 
@@ -125,7 +146,9 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def unchecked(self, connection: Connection) -> Iterator[bool]:
-        """Only a superuser may do so; others have each row looked up, which takes half as long as to store it."""
+        """Only a superuser may do so; others have each row looked up, which takes half as long as to
+        store it.
+        """
         may = _is_superuser(connection)
         if may:
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -134,9 +157,13 @@ class PostgresDatabase(Database):
             connection.exec_driver_sql("SET LOCAL session_replication_role = origin")
 
     def analyze(self, connection: Connection) -> None:
-        """An autovacuum that is at one of the tables gives way, which takes a second for a role that may not say otherwise."""
+        """An autovacuum that is at one of the tables gives way, which takes a second for a role that may
+        not say otherwise.
+        """
         if _is_superuser(connection):
-            connection.exec_driver_sql("SET LOCAL deadlock_timeout = '10ms'")  # after this, whoever waits for an autovacuum ends it
+            connection.exec_driver_sql(
+                "SET LOCAL deadlock_timeout = '10ms'"
+            )  # after this, whoever waits for an autovacuum ends it
         super().analyze(connection)
 
     def fill_vectors(self) -> None:
@@ -156,7 +183,9 @@ class PostgresDatabase(Database):
         return self._engine.connect()
 
     def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
-        wanted = None if videos is None else sorted({_signed(zlib.crc32(video.encode())) for video in videos})  # sorted: no deadlock
+        wanted = (
+            None if videos is None else sorted({_signed(zlib.crc32(video.encode())) for video in videos})
+        )  # sorted: no deadlock
         if wanted is None or len(wanted) > MOST_LOCKS:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, 0)", (_EVERYTHING,))
             return
@@ -166,7 +195,8 @@ class PostgresDatabase(Database):
 
     def size(self) -> int:
         query = (
-            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace "
+            "= current_schema()::regnamespace"
         )
         with self.read() as connection:
             return int(connection.exec_driver_sql(query).scalar() or 0)
@@ -180,25 +210,45 @@ class PostgresDatabase(Database):
             return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
 
     def may_write(self, *, alter: bool) -> bool:
-        """Whether the role may write all tables, and `alter` them where that is needed too; or make them where there are none."""
+        """Whether the role may write all tables, and `alter` them where that is needed too; or make them
+        where there are none.
+        """
         with self.read() as connection:
-            return bool(connection.exec_driver_sql(_MAY_WRITE, {"names": list(metadata.tables), "alter": alter}).scalar())
+            return bool(
+                connection.exec_driver_sql(
+                    _MAY_WRITE, {"names": list(metadata.tables), "alter": alter}
+                ).scalar()
+            )
 
     def vacuum(self) -> tuple[str, ...]:
         refused: list[str] = []
-        with self._errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with (
+            self._errors(),
+            self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+        ):
             own: Any = connection.connection.driver_connection
-            own.add_notice_handler(lambda told: refused.append(told.message_primary or "") if told.severity == "WARNING" else None)
+            own.add_notice_handler(
+                lambda told: (
+                    refused.append(told.message_primary or "") if told.severity == "WARNING" else None
+                )
+            )
             names = ", ".join(sorted({*metadata.tables, pgvector.TABLE} & self._table_names(connection)))
             connection.exec_driver_sql(f"VACUUM (ANALYZE) {names}")
             connection.invalidate()  # its handler is not for others
         return tuple(refused)
 
     def _table_names(self, connection: Connection) -> set[str]:
-        return set(connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").scalars())
+        return set(
+            connection.exec_driver_sql(
+                "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+            ).scalars()
+        )
 
     def _refusal(self, error: BaseException | None) -> VaengineError:
-        state, told = getattr(error, "sqlstate", None) or "", (str(error).strip() or repr(error)).splitlines()[0]
+        state, told = (
+            getattr(error, "sqlstate", None) or "",
+            (str(error).strip() or repr(error)).splitlines()[0],
+        )
         if state == "53100":
             return DiskFull(self.url, told)
         if cure := _UNUSABLE.get(state) or _UNUSABLE.get(state[:2]):
@@ -207,16 +257,24 @@ class PostgresDatabase(Database):
             return Unstorable(self.url, told)
         if not self._open and isinstance(error, psycopg.OperationalError):
             cures = (cure for words, cure in _REFUSED.items() if words in str(error))
-            return StoreUnreachable(self.url, f"{told}; {next(cures, 'is the server running, and is the address right?')}")
+            return StoreUnreachable(
+                self.url, f"{told}; {next(cures, 'is the server running, and is the address right?')}"
+            )
         return StoreFailed(self.url, told)
 
 
 def _connection_to_own_server(dialect: Any, record: object, arguments: Any, options: dict[str, Any]) -> Any:
-    """A connection; where a server made by `vaengine db start` is not given its password, that which is kept beside its data."""
+    """A connection; where a server made by `vaengine db start` is not given its password, that which is
+    kept beside its data.
+    """
     try:
         return dialect.connect(*arguments, **options)
     except psycopg.OperationalError as error:
-        password = own_password(options.get("host"), options.get("port"), options.get("user")) if _NO_PASSWORD in str(error) else None
+        password = (
+            own_password(options.get("host"), options.get("port"), options.get("user"))
+            if _NO_PASSWORD in str(error)
+            else None
+        )
         if password is None:
             raise
     options["password"] = password  # of every further connection too
@@ -229,7 +287,9 @@ def _json_as_text(connection: psycopg.Connection[Any], record: object) -> None:
 
 
 def _bytes_as_they_are(connection: psycopg.Connection[Any], record: object) -> None:
-    """Of two dumpers that psycopg has for `bytea` the last registered is taken, which is for the DB-API's `Binary` and slower."""
+    """Of two dumpers that psycopg has for `bytea` the last registered is taken, which is for the DB-API's
+    `Binary` and slower.
+    """
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
 
 

@@ -32,15 +32,18 @@ _UNUSABLE: Final = {
     sqlite3.SQLITE_READONLY: "the file or its folder cannot be written; check the permissions",
     sqlite3.SQLITE_PERM: "access is denied; check the permissions",
 }
-_UNWIPED: Final = "{0} could not be rewritten ({1}), so it may hold bytes of what was removed: say the same again"
+_UNWIPED: Final = (
+    "{0} could not be rewritten ({1}), so it may hold bytes of what was removed: say the same again"
+)
 
 
 class SQLiteDatabase(Database):
     """Transactions on one SQLite file.
 
-    Writers begin with BEGIN IMMEDIATE, so that a transaction never fails half-way for want of the lock. With the write-ahead log
-    synchronous is NORMAL: a power cut may lose the last commits but never half of one, and a lost chunk, rows and manifest line alike, is
-    simply done again. Without the log (network file systems have no shared memory) it is FULL, which the rollback journal needs.
+    Writers begin with BEGIN IMMEDIATE, so that a transaction never fails half-way for want of the lock. With
+    the write-ahead log synchronous is NORMAL: a power cut may lose the last commits but never half of one,
+    and a lost chunk, rows and manifest line alike, is simply done again. Without the log (network file
+    systems have no shared memory) it is FULL, which the rollback journal needs.
     """
 
     _driver_error = sqlite3.Error
@@ -63,24 +66,38 @@ class SQLiteDatabase(Database):
             opening.pop_all()
 
     def _claim(self) -> None:
-        """Look whose file it is before anything of it is changed, be it only how it keeps its log; raises `StoreUnreachable`."""
+        """Look whose file it is before anything of it is changed, be it only how it keeps its log; raises
+        `StoreUnreachable`.
+        """
         if reason := self._reason(self.revision()):
             raise StoreUnreachable(self.url, reason)
         self._engine.dispose()
         self._is_ours = True
 
     def _connected(self) -> Engine:
-        # A store on a read-only medium has no room for the log's side files; unchanged by anyone, it may be read without them.
-        # Elsewhere whoever opens it makes side files where there are none, and only who may write takes them away again.
+        # A store on a read-only medium has no room for the log's side files; unchanged by anyone, it may be
+        # read without them.
+        # Elsewhere whoever opens it makes side files where there are none, and only who may write takes them
+        # away again.
         at_rest = not self.path.with_name(self.path.name + "-wal").exists()
-        reading = "ro" if not at_rest else "ro&immutable=1" if not _writable(self.path.parent) else "rw" if _writable(self.path) else "ro"
+        reading = (
+            "ro"
+            if not at_rest
+            else "ro&immutable=1"
+            if not _writable(self.path.parent)
+            else "rw"
+            if _writable(self.path)
+            else "ro"
+        )
         uri = f"{self.path.as_uri()}?mode={reading if self.read_only else 'rwc'}"
         engine = create_engine(self.url, creator=lambda: self._opened(uri), poolclass=QueuePool)
         event.listen(engine, "begin", _begin)
         return engine
 
     def _opened(self, uri: str) -> Any:
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
         log = not is_network(self.path)
         if self._is_ours and not self.read_only:
             connection.execute(f"PRAGMA journal_mode={'WAL' if log else 'DELETE'}")
@@ -89,7 +106,9 @@ class SQLiteDatabase(Database):
         connection.execute(f"PRAGMA synchronous={'NORMAL' if log else 'FULL'}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-65536")  # 64 MiB
-        connection.execute("PRAGMA wal_autocheckpoint=8192")  # pages, 32 MiB: every page is copied back once, not once per few commits
+        connection.execute(
+            "PRAGMA wal_autocheckpoint=8192"
+        )  # pages, 32 MiB: every page is copied back once, not once per few commits
         return connection
 
     def unhurried(self, connection: Connection) -> None:
@@ -106,7 +125,9 @@ class SQLiteDatabase(Database):
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
     def wipe(self) -> Wiped:
-        """Pages that earlier deletions have left, and slack within pages, go with VACUUM alone; the log is emptied after it."""
+        """Pages that earlier deletions have left, and slack within pages, go with VACUUM alone; the log
+        is emptied after it.
+        """
         raw = self._engine.raw_connection()
         try:
             driver: Any = raw.driver_connection
@@ -127,10 +148,20 @@ class SQLiteDatabase(Database):
     def _keep_before_upgrade(self, revision: str) -> None:
         """The write lock is held: the copy is what the upgrade begins with."""
         kept = copy_before(self.path, migrations.HEAD)
-        log.warning("%s is upgraded from tables %s to %s; as it was it is kept in %s", self.url, revision, migrations.HEAD, kept)
+        log.warning(
+            "%s is upgraded from tables %s to %s; as it was it is kept in %s",
+            self.url,
+            revision,
+            migrations.HEAD,
+            kept,
+        )
 
     def size(self) -> int:
-        return sum(path.stat().st_size for path in (self.path, self.path.with_name(f"{self.path.name}-wal")) if path.exists())
+        return sum(
+            path.stat().st_size
+            for path in (self.path, self.path.with_name(f"{self.path.name}-wal"))
+            if path.exists()
+        )
 
     def copy_to(self, target: Path) -> int:
         """Copy all of it, as it is at this moment, to a new file; returns that one's bytes."""

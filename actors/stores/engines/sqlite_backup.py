@@ -20,15 +20,19 @@ SOUND: Final = "ok"  # what integrity_check says where it finds nothing
 
 
 def copy_database(source: Path, target: Path, *, check: bool = True) -> int:
-    """Copy a database as it is at this moment to a new file, synced and, unless told not to, checked; returns its bytes.
+    """Copy a database as it is at this moment to a new file, synced and, unless told not to, checked; returns
+    its bytes.
 
-    It is one file, without side files. Raises `DiskFull`, `StoreUnreachable` where there is something at `target`, `StoreFailed` where the
-    copy is not sound; SQLite's own errors pass. Nothing is left at `target` then.
+    It is one file, without side files. Raises `DiskFull`, `StoreUnreachable` where there is something at
+    `target`, `StoreFailed` where the copy is not sound; SQLite's own errors pass. Nothing is left at `target`
+    then.
     """
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
     with storage_errors(target):
         try:
-            unfinished.touch(mode=source.stat().st_mode & 0o777)  # nobody sees more of the copy than of the database
+            unfinished.touch(
+                mode=source.stat().st_mode & 0o777
+            )  # nobody sees more of the copy than of the database
             _copied(source, unfinished, check=check)
             put_new(unfinished, target)
         except sqlite3.OperationalError as error:
@@ -42,15 +46,21 @@ def copy_database(source: Path, target: Path, *, check: bool = True) -> int:
 
 def _copied(source: Path, unfinished: Path, *, check: bool) -> None:
     with (
-        closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S, isolation_level=None)) as reader,
+        closing(
+            sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S, isolation_level=None)
+        ) as reader,
         closing(sqlite3.connect(unfinished, isolation_level=None)) as writer,
     ):
         reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from now on one snapshot, whoever writes meanwhile
+        reader.execute(
+            "SELECT count(*) FROM sqlite_master"
+        ).fetchone()  # from now on one snapshot, whoever writes meanwhile
         reader.backup(writer, pages=PAGES, progress=_heed)
         writer.execute("PRAGMA journal_mode=DELETE")
         if check and (told := faults_told(writer)):
-            raise StoreFailed(str(source), f"a copy of it is not sound ({told[0]}); `vaengine db check` says more")
+            raise StoreFailed(
+                str(source), f"a copy of it is not sound ({told[0]}); `vaengine db check` says more"
+            )
 
 
 def _heed(status: int, remaining: int, total: int) -> None:
@@ -70,7 +80,8 @@ def copies_before(source: Path) -> list[Path]:
 def copy_before(source: Path, revision: str) -> Path:
     """Keep a database that is about to be upgraded to `revision` beside itself; returns where.
 
-    The caller keeps others from writing to it: what an upgrade that was killed has left of its copy is then nobody's, and goes.
+    The caller keeps others from writing to it: what an upgrade that was killed has left of its copy is then
+    nobody's, and goes.
     """
     target = source.with_name(f"{source.stem}.before-{revision}{source.suffix or '.db'}")
     with storage_errors(source):
@@ -78,5 +89,7 @@ def copy_before(source: Path, revision: str) -> Path:
             leftover.unlink()
     if os.path.lexists(target):
         target = target.with_name(f"{target.stem}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}{target.suffix}")
-    copy_database(source, target, check=False)  # what is damaged before is damaged after; it must not take an hour to begin a run
+    copy_database(
+        source, target, check=False
+    )  # what is damaged before is damaged after; it must not take an hour to begin a run
     return target

@@ -1,4 +1,6 @@
-"""Tries of chunks in a store of files: one file for each video, of failures mostly, since a commit ends the try it comes from."""
+"""Tries of chunks in a store of files: one file for each video, of failures mostly, since a commit ends
+the try it comes from.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +10,17 @@ from dataclasses import dataclass, fields, replace
 
 from actors.atomic_files import read_object
 from actors.stores.encoding import attempt_rows
-from actors.stores.files.registry import Register
+from actors.stores.files.registry import Registry
 from schemas.errors import StaleAttempt
 from schemas.work.attempt import LEGAL_MOVES, Attempt, AttemptState
 from schemas.work.manifest import ChunkCommit
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class Attempts:
     """The tries below one tree; the caller holds the store while it asks or writes."""
 
-    register: Register
+    register: Registry
 
     def of(self, video_id: str) -> list[Attempt]:
         """Tries of a video's chunks, by chunk and number."""
@@ -27,7 +29,10 @@ class Tries:
 
     def put(self, video_id: str, tries: Iterable[Attempt]) -> None:
         """Replace the tries of a video's chunks; none is no file."""
-        path, ordered = self.register.tree.attempts(video_id), sorted(tries, key=lambda one: (one.chunk_id, one.number))
+        path, ordered = (
+            self.register.tree.attempts(video_id),
+            sorted(tries, key=lambda one: (one.chunk_id, one.number)),
+        )
         if ordered:
             self.register.put(path, {"attempts": [attempt_rows.attempt_row(one) for one in ordered]})
         else:
@@ -46,10 +51,15 @@ class Tries:
 
     def forget(self, video_id: str, *, leased_only: bool) -> None:
         """Drop tries of a video's chunks."""
-        self.put(video_id, [one for one in self.of(video_id) if leased_only and one.state is not AttemptState.LEASED])
+        self.put(
+            video_id,
+            [one for one in self.of(video_id) if leased_only and one.state is not AttemptState.LEASED],
+        )
 
     def require_newest(self, commits: Iterable[ChunkCommit]) -> None:
-        """Raises `StaleAttempt` where a chunk has been tried again since the try that one of these comes from."""
+        """Raises `StaleAttempt` where a chunk has been tried again since the try that one of these comes
+        from.
+        """
         for video_id, own in _by_video(commits).items():
             newest: dict[str, int] = {}
             for one in self.of(video_id):
@@ -59,10 +69,14 @@ class Tries:
                     raise StaleAttempt(commit.chunk_id, commit.line.attempt, newest[commit.chunk_id])
 
     def end_leased(self, commits: Iterable[ChunkCommit]) -> None:
-        """Forget the tries that these chunks were leased for: their manifest lines say all there is to say."""
+        """Forget the tries that these chunks were leased for: their manifest lines say all there is to
+        say.
+        """
         for video_id, own in _by_video(commits).items():
             committed, tries = {commit.chunk_id for commit in own}, self.of(video_id)
-            left = [one for one in tries if one.state is not AttemptState.LEASED or one.chunk_id not in committed]
+            left = [
+                one for one in tries if one.state is not AttemptState.LEASED or one.chunk_id not in committed
+            ]
             if len(left) < len(tries):
                 self.put(video_id, left)
 

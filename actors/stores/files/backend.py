@@ -12,7 +12,7 @@ from actors.stores.encoding.annotation_forms import annotations_given, with_own_
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
 from actors.stores.files.registry import job_in
 from actors.stores.files.retention import FileRetention
-from actors.stores.files.work_item import Work
+from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules import job_log
 from actors.stores.rules.transitions import (
     as_it_ends,
@@ -42,9 +42,10 @@ from schemas.work.manifest import ChunkCommit, ManifestLine
 class FileStorageBackend(FileRetention):
     """A folder per video under `base_dir`, made if need be; `read_only` never creates or changes anything.
 
-    Every file is replaced whole. Results and chunks are synced to the disk before they count; job and video files are not, since the same
-    command registers them again. Writers take turns, any number of readers beside them. Raises `StoreUnreachable` when the folder cannot
-    be used, `NotFound` when it is to be read and holds no store.
+    Every file is replaced whole. Results and chunks are synced to the disk before they count; job and video
+    files are not, since the same command registers them again. Writers take turns, any number of readers
+    beside them. Raises `StoreUnreachable` when the folder cannot be used, `NotFound` when it is to be read
+    and holds no store.
     """
 
     # The seed's five.
@@ -53,19 +54,30 @@ class FileStorageBackend(FileRetention):
         with self._write(None):
             job = self._register.job(job_id)
             known = job.pipeline_results.get(pipeline)
-            key = WorkKey(job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config))
+            key = WorkKey(
+                job.video_id, pipeline, known.config_hash if known else rows.hash_by_hand(job.config)
+            )
             given = annotations_given(key, annotations)
             others = [self._work(other) for other in self._tree.keys_of(key.video_id) if other != key]
-            made = with_own_ids(key, given, {row.annotation_id for other in others for row in other.annotations()})
+            made = with_own_ids(
+                key, given, {row.annotation_id for other in others for row in other.annotations()}
+            )
             return str(self._finish(Outcome(key, job_id, JobStatus.COMPLETED, made)))
 
     def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:
-        return [row.to_data() for row in self._work(key_of(self._register.job(job_id), pipeline, self.url)).annotations()]
+        return [
+            row.to_data()
+            for row in self._work(key_of(self._register.job(job_id), pipeline, self.url)).annotations()
+        ]
 
     def annotation_exists(self, job_id: str, pipeline: str) -> bool:
         path = self._register.job_path(job_id)
         job = job_in(path) if path else None
-        return job is not None and pipeline in job.pipeline_results and self._work(keys_of(job)[pipeline]).complete() is not None
+        return (
+            job is not None
+            and pipeline in job.pipeline_results
+            and self._work(keys_of(job)[pipeline]).complete() is not None
+        )
 
     def save_job_metadata(self, job: BatchJob) -> None:
         with self._write(None):
@@ -79,7 +91,11 @@ class FileStorageBackend(FileRetention):
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
         found = ((path, read_object(self._tree.source(path))) for path in dict.fromkeys(paths))
         known = ((path, entry, self._register.video(entry["video_id"])) for path, entry in found if entry)
-        return {path: rows.video_from(video | entry) for path, entry, video in known if video and rows.is_fully_known(video)}
+        return {
+            path: rows.video_from(video | entry)
+            for path, entry, video in known
+            if video and rows.is_fully_known(video)
+        }
 
     def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
         found = ((video_id, self._register.video(video_id)) for video_id in dict.fromkeys(video_ids))
@@ -114,23 +130,34 @@ class FileStorageBackend(FileRetention):
             new = [registered(job, known.get(job.job_id), stands) for job in jobs]
             self._register.put_jobs(new)
             for key in complete:  # what a kill just after the result was written has left
-                self._tidy(key, [other for other in self._other_configurations(key, epoch) if other.is_overwritten()])
+                self._tidy(
+                    key, [other for other in self._other_configurations(key, epoch) if other.is_overwritten()]
+                )
             self._leases.take(epoch, {key for job in new for key in to_lease(job)} - elsewhere)
             self._leases.beat(epoch, at)
-            self._note_registered(epoch, [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED])
+            self._note_registered(
+                epoch,
+                [job for job in new if job.job_id not in known or job.status is not JobStatus.COMPLETED],
+            )
             return elsewhere
 
     def _note_registered(self, epoch: int, jobs: Sequence[BatchJob]) -> None:
         for job in jobs:
             line = job_log.registration(job, epoch, now())
-            if not any((event.name, event.message) == (line.name, line.message) for event in self._logs.noted(job)):
+            if not any(
+                (event.name, event.message) == (line.name, line.message) for event in self._logs.noted(job)
+            ):
                 self._logs.note(job, line)
 
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         return set(self._complete(keys))
 
     def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
-        return set(self._complete(key for video_id in dict.fromkeys(video_ids) for key in self._tree.keys_of(video_id)))
+        return set(
+            self._complete(
+                key for video_id in dict.fromkeys(video_ids) for key in self._tree.keys_of(video_id)
+            )
+        )
 
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
         return {key: self._work(key).lines() for key in keys}
@@ -153,10 +180,14 @@ class FileStorageBackend(FileRetention):
         return self._work(key).payloads()
 
     def _require_for_chunks(self, epoch: int, keys: Sequence[WorkKey]) -> None:
-        """Raises `LeaseLost` unless the run holds every key, but for those that failed and that nobody holds since."""
+        """Raises `LeaseLost` unless the run holds every key, but for those that failed and that nobody
+        holds since.
+        """
         unheld = [key for key in keys if not self._leases.holds(epoch, key)]
         states = states_of(self._register.jobs_of_videos(key.video_id for key in unheld))
-        late = {key for key in unheld if self._leases.holder(key) is None and keeps_late_chunks(states.get(key))}
+        late = {
+            key for key in unheld if self._leases.holder(key) is None and keeps_late_chunks(states.get(key))
+        }
         self._leases.require(epoch, [key for key in unheld if key not in late])
 
     def finish(self, epoch: int | None, outcome: Outcome) -> None:
@@ -172,13 +203,19 @@ class FileStorageBackend(FileRetention):
             job = self._register.job(job_id)
             keys = {pipeline: key_of(job, pipeline, self.url) for pipeline in pipelines}
             if epoch is not None:
-                self._leases.require(epoch, [keys[name] for name in pipelines if is_open(job.pipeline_results[name])])
+                self._leases.require(
+                    epoch, [keys[name] for name in pipelines if is_open(job.pipeline_results[name])]
+                )
             self._register.put_jobs([marked(job, pipelines, status, now())])
 
     # Reading.
 
     def jobs(
-        self, *, status: JobStatus | None = None, batch_id: str | None = None, job_ids: Sequence[str] | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] | None = None,
     ) -> Iterator[BatchJob]:
         there = self._register.all_jobs() if job_ids is None else self._register.jobs(job_ids)
         wanted = (job for job in there if status in (None, job.status) and batch_id in (None, job.batch_id))
@@ -199,11 +236,18 @@ class FileStorageBackend(FileRetention):
 
     def put_identities(self, identities: Sequence[Identity]) -> None:
         with self._write(None):
-            self._register.put(self._tree.identities, {"identities": [rows.identity_row(one) for one in identities]}, durable=True)
+            self._register.put(
+                self._tree.identities,
+                {"identities": [rows.identity_row(one) for one in identities]},
+                durable=True,
+            )
 
     def identities(self) -> list[Identity]:
         found = (read_object(self._tree.identities) or {}).get("identities", ())
-        return sorted((rows.identity_from(row) for row in found), key=lambda one: (one.identity_id, one.video_id, one.face_id))
+        return sorted(
+            (rows.identity_from(row) for row in found),
+            key=lambda one: (one.identity_id, one.video_id, one.face_id),
+        )
 
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         for video_id in self._tree.video_ids():
@@ -220,7 +264,11 @@ class FileStorageBackend(FileRetention):
         given = work.annotations() if outcome.annotations is None else outcome.annotations
         lines = work.lines()
         result = result_of(
-            outcome, [row.to_data() for row in given], sum(line.seconds for line in lines), at, job.pipeline_results.get(key.pipeline)
+            outcome,
+            [row.to_data() for row in given],
+            sum(line.seconds for line in lines),
+            at,
+            job.pipeline_results.get(key.pipeline),
         )
         if outcome.status is JobStatus.COMPLETED and (outcome.keep_runs or outcome.keep_complete):
             for other in self._other_configurations(key, epoch):
@@ -241,21 +289,25 @@ class FileStorageBackend(FileRetention):
         self._leases.drop([key])
         return path
 
-    def _replaced(self, outcome: Outcome, epoch: int | None) -> list[Work]:
+    def _replaced(self, outcome: Outcome, epoch: int | None) -> list[WorkItemFile]:
         """What a complete result takes the place of."""
         others = [] if outcome.keep_runs else self._other_configurations(outcome.key, epoch)
         return [other for other in others if not (outcome.keep_complete and other.complete())]
 
-    def _other_configurations(self, key: WorkKey, epoch: int | None) -> list[Work]:
-        """Work of the same pipeline and video that no other live run is at, and that there is anything of, be it only a job."""
+    def _other_configurations(self, key: WorkKey, epoch: int | None) -> list[WorkItemFile]:
+        """Work of the same pipeline and video that no other live run is at, and that there is anything
+        of, be it only a job.
+        """
         asked = [other for job in self._register.jobs_of(key.video_id) for other in keys_of(job).values()]
         keys = dict.fromkeys([*self._tree.keys_of(key.video_id), *asked])
         others = [other for other in keys if other.pipeline == key.pipeline and other != key]
         elsewhere = self._leases.held_elsewhere(epoch, others, now())
         return [self._work(other) for other in others if other not in elsewhere]
 
-    def _tidy(self, key: WorkKey, replaced: Sequence[Work]) -> None:
-        """Take out of the store what a complete result has made superfluous: its chunks, and the configurations it replaced."""
+    def _tidy(self, key: WorkKey, replaced: Sequence[WorkItemFile]) -> None:
+        """Take out of the store what a complete result has made superfluous: its chunks, and the
+        configurations it replaced.
+        """
         self._work(key).drop_chunks()
         for other in replaced:
             other.clear()

@@ -1,8 +1,9 @@
 """One committed chunk as one file: its manifest line, its rows and its numbers.
 
-The name says which frames it holds, how long it is, and its place in the order of commits: `FIRST-COUNT-BYTES.SERIAL.chunk`. A file of
-another length than its name says was cut off and does not count. Where two overlap, as after a kill between the writing of one and the
-removal of another, the later one counts.
+The name says which frames it holds, how long it is, and its place in the order of commits:
+`FIRST-COUNT-BYTES.SERIAL.chunk`. A file of another length than its name says was cut off and does not count.
+Where two overlap, as after a kill between the writing of one and the removal of another, the later one
+counts.
 """
 
 from __future__ import annotations
@@ -37,8 +38,12 @@ class ChunkFile:
         return range(self.first_frame, self.first_frame + self.frame_count)
 
     def overlaps(self, other: range) -> bool:
-        """Whether they share a frame, or begin at the same one: a chunk in which nothing was found has none."""
-        return self.first_frame == other.start or (self.frames.start < other.stop and other.start < self.frames.stop)
+        """Whether they share a frame, or begin at the same one: a chunk in which nothing was found has
+        none.
+        """
+        return self.first_frame == other.start or (
+            self.frames.start < other.stop and other.start < self.frames.stop
+        )
 
     def line(self, key: WorkKey) -> ManifestLine:
         """The manifest line, without reading what comes after it."""
@@ -69,7 +74,11 @@ def chunk_name(line: ManifestLine, size: int, serial: int) -> str:
 def chunk_files(folder: Path) -> list[ChunkFile]:
     """Every whole chunk file in a folder, whether it counts or not."""
     found = ((path, _NAME.fullmatch(path.name)) for path in folder.glob("*.chunk"))
-    whole = ((path, [int(part) for part in name.groups()]) for path, name in found if name and path.stat().st_size == int(name[3]))
+    whole = (
+        (path, [int(part) for part in name.groups()])
+        for path, name in found
+        if name and path.stat().st_size == int(name[3])
+    )
     return [ChunkFile(path, first, count, serial) for path, (first, count, _, serial) in whole]
 
 

@@ -9,7 +9,7 @@ from actors.stores.rules import controls as requests
 from actors.stores.rules import job_log
 from actors.stores.rules.transitions import now
 from schemas.work.job import BatchJob
-from schemas.work.job_event import Control, Event
+from schemas.work.job_event import Control, JobEvent
 
 
 class FileRequests(FileRuns):
@@ -35,7 +35,7 @@ class FileRequests(FileRuns):
             self._carry_out(change)
         return count
 
-    def events(self, job_id: str) -> list[Event]:
+    def events(self, job_id: str) -> list[JobEvent]:
         job = self._register.job(job_id)
         return job_log.merged(job, self._logs.noted(job), self._tries.of(job.video_id))
 
@@ -43,7 +43,7 @@ class FileRequests(FileRuns):
         """These jobs, each once; raises `NotFound` where one is not there."""
         return [self._register.job(job_id) for job_id in dict.fromkeys(job_ids)]
 
-    def _carry_out(self, change: requests.Change) -> None:
+    def _carry_out(self, change: requests.ControlChange) -> None:
         self._register.put_jobs(change.jobs)
         self._leases.drop(change.freed)
         for video_id in change.called_off:

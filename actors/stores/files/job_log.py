@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.stores.encoding import attempt_rows, rows
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from schemas.work.job import BatchJob
-from schemas.work.job_event import Event
+from schemas.work.job_event import JobEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Logs:
     """The logs below one tree; the caller holds the store while it writes."""
 
-    tree: Tree
+    tree: FileLayout
 
-    def note(self, job: BatchJob, *events: Event) -> None:
+    def note(self, job: BatchJob, *events: JobEvent) -> None:
         """Add lines to the log of a job."""
         path = self.tree.log(job.video_id, job.job_id)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,10 +27,12 @@ class Logs:
         ) as file:  # each line begins anew, whatever a kill has left of the last
             file.writelines(line_of(attempt_rows.event_row(event)) for event in events)
 
-    def noted(self, job: BatchJob) -> list[Event]:
+    def noted(self, job: BatchJob) -> list[JobEvent]:
         """Lines of a job's log as they were added; one that was cut off does not count."""
         path = self.tree.log(job.video_id, job.job_id)
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if path.is_file() else []
+        lines = (
+            path.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if path.is_file() else []
+        )
         return [attempt_rows.event_from(row) for row in map(_object_in, lines) if row]
 
 

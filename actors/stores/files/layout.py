@@ -1,13 +1,14 @@
 """Names in a store of files.
 
 BASE/.store/{epoch, store_id, meta.json, controls.json, runs/, paths/, scratch/, removal.json}
-BASE/.store/ledger/UNIT.json                                              what was moved here from other stores
-BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and the work keys they hold
-BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people open
-BASE/VIDEO/jobs/JOB.json                                                  every job of the video
-BASE/VIDEO/runs/CONFIG/PIPELINE.json                                      results of older configurations that were to be kept
-BASE/VIDEO/PIPELINE.CONFIG.partial.json                                   what a failed pipeline had
-BASE/VIDEO/.state/{video.json, attempts.json, logs/JOB.jsonl, PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}}     the manifest
+BASE/.store/ledger/UNIT.json                                              what was moved here from other
+stores BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and
+the work keys they hold BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people
+open BASE/VIDEO/jobs/JOB.json                                                  every job of the video
+BASE/VIDEO/runs/CONFIG/PIPELINE.json                                      results of older configurations that
+were to be kept BASE/VIDEO/PIPELINE.CONFIG.partial.json                                   what a failed
+pipeline had BASE/VIDEO/.state/{video.json, attempts.json, logs/JOB.jsonl, PIPELINE@CONFIG/{state.json,
+embeddings.npz, *.chunk}}     the manifest
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def _digest(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class FileLayout:
     """Every path of a store below `base`."""
 
     base: Path
@@ -154,13 +155,17 @@ class Tree:
     def keys_of(self, video_id: str) -> list[WorkKey]:
         """Every work key of a video that there is anything of."""
         names = [path.name.partition("@") for path in sorted(self.folder(video_id).glob(".state/*@*"))]
-        return [WorkKey(video_id, unquote(pipeline), unquote(config_hash)) for pipeline, _, config_hash in names]
+        return [
+            WorkKey(video_id, unquote(pipeline), unquote(config_hash)) for pipeline, _, config_hash in names
+        ]
 
     def video_ids(self) -> Iterator[str]:
         return (unquote(path.parent.name) for path in sorted(self.base.glob("*/jobs")))
 
     def video_folders_ending(self, endings: Collection[str]) -> Iterator[str]:
-        """Ids of videos that end in one of these, each as long as the others; from the names of their folders alone."""
+        """Ids of videos that end in one of these, each as long as the others; from the names of their
+        folders alone.
+        """
         length = len(next(iter(endings)))
         names = (unquote(entry.name) for entry in os.scandir(self.base))
         return (name for name in names if name[-length:] in endings)

@@ -1,7 +1,9 @@
-"""Runs of a store of files that have not ended, and the work keys they hold; the caller holds the store while it asks or writes.
+"""Runs of a store of files that have not ended, and the work keys they hold; the caller holds the store while
+it asks or writes.
 
-`live/EPOCH/pulse.json` says whose run it is and when it last gave a sign of life, `live/EPOCH/*.lease` are what it holds. To hold a key, to
-ask who does and to give it back is one look at one name, however many keys there are.
+`live/EPOCH/pulse.json` says whose run it is and when it last gave a sign of life, `live/EPOCH/*.lease` are
+what it holds. To hold a key, to ask who does and to give it back is one look at one name, however many keys
+there are.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from typing import Any, Final
 
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
-from actors.stores.files.registry import Register
-from actors.stores.rules.liveness import Pulse, seen_alive
+from actors.stores.files.registry import Registry
+from actors.stores.rules.liveness import Heartbeat, seen_alive
 from schemas.errors import LeaseLost
 from schemas.work.chunk import WorkKey
 from schemas.work.run import RunInfo
@@ -28,17 +30,20 @@ _OUTLIVES: Final = ("heartbeat_at", "progress")  # what of a pulse is kept with 
 class Leases:
     """The runs below one tree."""
 
-    register: Register
+    register: Registry
 
     # Runs.
 
     def begin(self, run: RunInfo, epoch: int, at: datetime) -> None:
-        """Note a run, end what its process began of the same batch before, and pass the leases of that on to it."""
+        """Note a run, end what its process began of the same batch before, and pass the leases of that on
+        to it.
+        """
         row = rows.run_row(run, epoch, rows.time_text(at) or "")
         before = [older for older in self.under_way() if self._is_same(older, run)]
         self.register.put(self.register.tree.run(epoch), row, durable=True)
         self.register.put(
-            self._pulse(epoch), {name: row[name] for name in ("batch_id", "host", "pid", "started_at", "ended_at", *_OUTLIVES)}
+            self._pulse(epoch),
+            {name: row[name] for name in ("batch_id", "host", "pid", "started_at", "ended_at", *_OUTLIVES)},
         )
         for older in before:
             for lease in self._folder(older).glob("*.lease"):
@@ -47,7 +52,11 @@ class Leases:
 
     def _is_same(self, epoch: int, run: RunInfo) -> bool:
         pulse = read_object(self._pulse(epoch)) or {}
-        return (pulse.get("batch_id"), pulse.get("host"), pulse.get("pid")) == (run.batch_id, run.host, run.pid)
+        return (pulse.get("batch_id"), pulse.get("host"), pulse.get("pid")) == (
+            run.batch_id,
+            run.host,
+            run.pid,
+        )
 
     def end(self, epoch: int, outcome: str, at: datetime) -> None:
         """Note how a run ended; its leases are free."""
@@ -61,7 +70,9 @@ class Leases:
     def run(self, epoch: int) -> rows.Row:
         """A run as a row of table `runs`; empty where there is none."""
         pulse = read_object(self._pulse(epoch)) or {}
-        return (read_object(self.register.tree.run(epoch)) or {}) | {name: pulse[name] for name in _OUTLIVES if name in pulse}
+        return (read_object(self.register.tree.run(epoch)) or {}) | {
+            name: pulse[name] for name in _OUTLIVES if name in pulse
+        }
 
     def beat(self, epoch: int, at: datetime, **told: Any) -> None:
         """A sign of life of a run, and what else it says of itself."""
@@ -82,7 +93,7 @@ class Leases:
 
     def _alive(self, epoch: int, at: datetime) -> bool:
         pulse = read_object(self._pulse(epoch))
-        return pulse is not None and seen_alive(Pulse.of(pulse), at)
+        return pulse is not None and seen_alive(Heartbeat.of(pulse), at)
 
     # Leases.
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from actors.atomic_files import storage_errors, write_atomic
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 
 
-def lay_out(tree: Tree) -> None:
+def lay_out(tree: FileLayout) -> None:
     """Make what every store of files has; raises `StoreUnreachable` where that cannot be."""
     with storage_errors(tree.base):
         tree.scratch.mkdir(parents=True, exist_ok=True)
@@ -25,14 +25,14 @@ def lay_out(tree: Tree) -> None:
 
 
 @contextmanager
-def held(tree: Tree) -> Iterator[int]:
+def held(tree: FileLayout) -> Iterator[int]:
     """Hold the store while something is written; yields the epoch of the newest run, 0 before the first."""
     with storage_errors(tree.base), tree.epoch.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield int(file.read() or 0)
 
 
-def note_epoch(tree: Tree, epoch: int) -> None:
+def note_epoch(tree: FileLayout, epoch: int) -> None:
     """A run that is newer than all before; the caller holds the store."""
     with tree.epoch.open("r+") as file:  # in place: replacing it would leave the lock on the old one
         file.write(f"{epoch:012d}\n")

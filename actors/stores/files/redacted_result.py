@@ -1,4 +1,6 @@
-"""One result in a store of files that loses rows: its file, its embeddings, what lies beside it, and what jobs say of it."""
+"""One result in a store of files that loses rows: its file, its embeddings, what lies beside it, and what
+jobs say of it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from actors.atomic_files import read_object, write_or_remove
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
 from actors.stores.files.job_log import Logs
-from actors.stores.files.registry import Register
-from actors.stores.files.work_item import Work
+from actors.stores.files.registry import Registry
+from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure import job_with, recounted, without
 from actors.stores.rules.transitions import keys_of, now
 from schemas.annotations import coco
@@ -24,20 +26,22 @@ from schemas.storage.backend import Embeddings
 from schemas.storage.retention import Label
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
-from schemas.work.job_event import Event
+from schemas.work.job_event import JobEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Reduction:
-    """Works from what is in the files, whether the state beside them was written after them or a kill came between."""
+class RedactedResult:
+    """Works from what is in the files, whether the state beside them was written after them or a kill
+    came between.
+    """
 
-    register: Register
+    register: Registry
     key: WorkKey
     dry_run: bool = False
 
     @property
-    def work(self) -> Work:
-        return Work(self.register.tree, self.key)
+    def work(self) -> WorkItemFile:
+        return WorkItemFile(self.register.tree, self.key)
 
     def without(self, labels: frozenset[Label]) -> Counter[str]:
         """Take the rows of these labels out; returns what went, by kind."""
@@ -70,9 +74,13 @@ class Reduction:
         if not path.is_file():
             return None
         with np.load(path) as stored:
-            return Embeddings(tuple(stored["annotation_ids"].tolist()), stored["vectors"], str(stored["model"]))
+            return Embeddings(
+                tuple(stored["annotation_ids"].tolist()), stored["vectors"], str(stored["model"])
+            )
 
-    def _write(self, place: Path, state: rows.Row, left: Sequence[Annotation], embedded: Embeddings | None) -> None:
+    def _write(
+        self, place: Path, state: rows.Row, left: Sequence[Annotation], embedded: Embeddings | None
+    ) -> None:
         tree, key = self.register.tree, self.key
         facts = self.register.video(key.video_id)
         video = rows.video_from(facts) if facts else None
@@ -81,7 +89,9 @@ class Reduction:
             for name, data in sidecars(key.pipeline, video, left).items():
                 write_or_remove(tree.folder(key.video_id) / name, data, scratch=tree.scratch)
         lines = [rows.line_from(key, line) for line in state["lines"]]
-        self.work.conclude(result, pipeline_bytes(self._jobs()[0], result, video, left), lines, embedded, place=place)
+        self.work.conclude(
+            result, pipeline_bytes(self._jobs()[0], result, video, left), lines, embedded, place=place
+        )
 
     def _jobs(self) -> list[BatchJob]:
         return [job for job in self.register.jobs_of(self.key.video_id) if self.key in keys_of(job).values()]
@@ -91,7 +101,9 @@ class Reduction:
         changed = [new for job in self._jobs() if (new := job_with(job, self.key, left)) != job]
         self.register.put_jobs(changed)
         for job in changed:
-            Logs(self.register.tree).note(job, Event(job.job_id, now(), "forgotten", self.key.pipeline, "a person's rows"))
+            Logs(self.register.tree).note(
+                job, JobEvent(job.job_id, now(), "forgotten", self.key.pipeline, "a person's rows")
+            )
 
     def cleared(self) -> Counter[str]:
         """Take out all that work which has not ended has stored."""
@@ -104,4 +116,6 @@ class Reduction:
 
 def _of(embedded: Embeddings, kept: set[str]) -> Embeddings:
     places = [place for place, one in enumerate(embedded.annotation_ids) if one in kept]
-    return Embeddings(tuple(embedded.annotation_ids[place] for place in places), embedded.vectors[places], embedded.model)
+    return Embeddings(
+        tuple(embedded.annotation_ids[place] for place in places), embedded.vectors[places], embedded.model
+    )

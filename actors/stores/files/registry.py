@@ -1,6 +1,7 @@
 """Jobs and videos in a store of files.
 
-Their files are written without waiting for the disk: whatever a power cut takes, the same command registers again.
+Their files are written without waiting for the disk: whatever a power cut takes, the same command registers
+again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import job_object, summary_object
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.rules.transitions import now, superseded
 from schemas.errors import NotFound
 from schemas.media.video import Video
@@ -24,14 +25,16 @@ from schemas.work.job_event import Control
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
+class Registry:
     """What is known of videos and jobs below one tree; the caller holds the store while it writes."""
 
-    tree: Tree
+    tree: FileLayout
     _video_of: dict[str, str] = field(default_factory=dict)  # job id -> video id, which never changes
 
     def put(self, path: Path, value: Mapping[str, Any], *, durable: bool = False) -> None:
-        """Write a JSON object, unless it is there already: a second run over the same folder writes nothing."""
+        """Write a JSON object, unless it is there already: a second run over the same folder writes
+        nothing.
+        """
         if read_object(path) == value:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,11 +47,16 @@ class Register:
         return found and found | {"frame_index": base64.b64decode(found["frame_index"])}
 
     def put_video(self, video: Video) -> None:
-        """Write a video's facts, and the path it was found under; who did not look for sound leaves what is known of it."""
+        """Write a video's facts, and the path it was found under; who did not look for sound leaves what
+        is known of it.
+        """
         row = rows.video_row(video)
         if not video.is_sound_known and (before := read_object(self.tree.video(video.video_id))):
             row["sound"] = before.get("sound") or row["sound"]
-        self.put(self.tree.video(video.video_id), row | {"frame_index": base64.b64encode(row["frame_index"]).decode()})
+        self.put(
+            self.tree.video(video.video_id),
+            row | {"frame_index": base64.b64encode(row["frame_index"]).decode()},
+        )
         self.put_path(video)
 
     def put_path(self, video: Video) -> None:
@@ -97,8 +105,12 @@ class Register:
             self.show(video_id)
 
     def controls(self) -> dict[str, Control]:
-        """What is asked of which job, where something is: their files repeated in one, so that it can be read every second."""
-        return {job_id: Control(control) for job_id, control in (read_object(self.tree.controls) or {}).items()}
+        """What is asked of which job, where something is: their files repeated in one, so that it can be
+        read every second.
+        """
+        return {
+            job_id: Control(control) for job_id, control in (read_object(self.tree.controls) or {}).items()
+        }
 
     def note_controls(self, changed: Mapping[str, Control | None]) -> None:
         before = self.controls()
@@ -107,7 +119,9 @@ class Register:
             self.put(self.tree.controls, after)
 
     def supersede(self, video_id: str, pipeline: str, config_hashes: set[str]) -> None:
-        """Take results of these configurations out of their jobs, and jobs of which nothing is left out of the store."""
+        """Take results of these configurations out of their jobs, and jobs of which nothing is left out
+        of the store.
+        """
         for job in self.jobs_of(video_id) if config_hashes else ():
             result = job.pipeline_results.get(pipeline)
             if result is None or result.config_hash not in config_hashes:
@@ -136,7 +150,9 @@ class Register:
         self.note_controls(dict.fromkeys(job_ids))
 
     def show(self, video_id: str) -> None:
-        """Write what people open about a video: its newest job, and a summary of it; without a job there is neither."""
+        """Write what people open about a video: its newest job, and a summary of it; without a job there
+        is neither.
+        """
         newest = max(self.jobs_of(video_id), key=lambda job: (job.created_at, job.job_id), default=None)
         if newest is None:
             self.tree.newest_job(video_id).unlink(missing_ok=True)

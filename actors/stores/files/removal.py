@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from actors.atomic_files import read_object, write_atomic
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import Leases
-from actors.stores.files.redacted_result import Reduction
-from actors.stores.files.registry import Register
-from actors.stores.files.work_item import Work
+from actors.stores.files.redacted_result import RedactedResult
+from actors.stores.files.registry import Registry
+from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure_text import counted_files, files_in, masked, masked_text, remove_folder
 from schemas.pipelines import AUDIO, FACE
 from schemas.work.chunk import WorkKey
@@ -27,11 +27,11 @@ Order = Mapping[str, Any]  # as `files_retention` notes it, JSON
 class Removal:
     """Removes below one tree, or only counts; the caller holds the store unless it is a dry run."""
 
-    register: Register
+    register: Registry
     dry_run: bool = False
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> FileLayout:
         return self.register.tree
 
     def carry_out(self, order: Order) -> Counter[str]:
@@ -47,20 +47,36 @@ class Removal:
 
     def video_bytes(self, video_id: str) -> int:
         tree = self.tree
-        single = [tree.video(video_id), tree.attempts(video_id), tree.newest_job(video_id), tree.summary(video_id)]
+        single = [
+            tree.video(video_id),
+            tree.attempts(video_id),
+            tree.newest_job(video_id),
+            tree.summary(video_id),
+        ]
         paths = [*single, *tree.jobs_of(video_id), *tree.folder(video_id).glob(".state/logs/*")]
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     def _files_of(self, key: WorkKey) -> list[Path]:
         work = [path for path in self.tree.work(key).glob("*") if path.is_file()]
-        return [*work, *(path for path in (self.tree.partial(key), self.tree.older_result(key), *self._result_of(key)) if path.is_file())]
+        return [
+            *work,
+            *(
+                path
+                for path in (self.tree.partial(key), self.tree.older_result(key), *self._result_of(key))
+                if path.is_file()
+            ),
+        ]
 
     def _result_of(self, key: WorkKey) -> list[Path]:
         """The result under its usual name, if it is this key's, after what lies beside it."""
         path = self.tree.result(key)
-        if Work(self.tree, key).result_path() != path:
+        if WorkItemFile(self.tree, key).result_path() != path:
             return []
-        beside = [path.with_suffix(f".{ending}") for ending in ("vtt", "srt", "rttm")] if key.pipeline == AUDIO else []
+        beside = (
+            [path.with_suffix(f".{ending}") for ending in ("vtt", "srt", "rttm")]
+            if key.pipeline == AUDIO
+            else []
+        )
         return [*beside, path]
 
     # By age, status and size.
@@ -81,11 +97,13 @@ class Removal:
         files = self._files_of(key)
         for path in self._result_of(key):
             path.unlink(missing_ok=True)
-        Work(self.tree, key).clear()
+        WorkItemFile(self.tree, key).clear()
         return counted_files(files)
 
     def _drop_video_facts(self, video_id: str) -> Counter[str]:
-        """Paths, frame times and tries of a video of which no job is to be left; pictures that somebody has had made stay."""
+        """Paths, frame times and tries of a video of which no job is to be left; pictures that somebody
+        has had made stay.
+        """
         counts = Counter(paths=self._drop_sources(video_id))
         for path in (self.tree.attempts(video_id), self.tree.video(video_id)):
             counts["files"] += path.exists()
@@ -93,10 +111,17 @@ class Removal:
         return counts
 
     def _drop_jobs(self, video_id: str, job_ids: list[str]) -> Counter[str]:
-        paths = [path for job_id in job_ids for path in (self.tree.job(video_id, job_id), self.tree.log(video_id, job_id)) if path.exists()]
+        paths = [
+            path
+            for job_id in job_ids
+            for path in (self.tree.job(video_id, job_id), self.tree.log(video_id, job_id))
+            if path.exists()
+        ]
         self.register.drop_jobs(video_id, job_ids)
         for folder in ("runs/*", "runs", ".state/logs", ".state", "jobs", "."):
-            for empty in self.tree.folder(video_id).glob(folder) if folder != "." else [self.tree.folder(video_id)]:
+            for empty in (
+                self.tree.folder(video_id).glob(folder) if folder != "." else [self.tree.folder(video_id)]
+            ):
                 if empty.is_dir() and not any(empty.iterdir()):
                     empty.rmdir()
         return counted_files(paths)
@@ -118,7 +143,9 @@ class Removal:
         counts["identities"] += self._unidentify(lambda one: one["video_id"] == video_id)
         counts["paths"] += self._drop_sources(video_id)
         counts["runs"] += sum(self._mask_object(path, names) for path in self._runs())
-        counts["logs"] += sum(self._mask_words(path, names) for path in self.tree.words() if not self._is_own(path, video_id))
+        counts["logs"] += sum(
+            self._mask_words(path, names) for path in self.tree.words() if not self._is_own(path, video_id)
+        )
         if not self.dry_run:
             Leases(self.register).drop([WorkKey(*one) for one in order["keys"]])
             self.register.forget_controls(order["jobs"])
@@ -140,7 +167,10 @@ class Removal:
     def _mask_object(self, path: Path, names: Collection[str]) -> bool:
         """Mask what a run was given and says of itself; whether it named any of it."""
         found = read_object(path) or {}
-        told = {"inputs": masked(found.get("inputs"), names), "progress": found.get("progress") and masked_text(found["progress"], names)}
+        told = {
+            "inputs": masked(found.get("inputs"), names),
+            "progress": found.get("progress") and masked_text(found["progress"], names),
+        }
         new = found | {name: value for name, value in told.items() if name in found}
         if new != found and not self.dry_run:
             self.register.put(path, new, durable=True)
@@ -150,7 +180,11 @@ class Removal:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         if not any(json.dumps(name, ensure_ascii=False)[1:-1] in text for name in names):
             return False
-        new = "\n".join(masked_text(line, names) for line in text.split("\n")) if path.suffix == ".jsonl" else masked_text(text, names)
+        new = (
+            "\n".join(masked_text(line, names) for line in text.split("\n"))
+            if path.suffix == ".jsonl"
+            else masked_text(text, names)
+        )
         if new != text and not self.dry_run:
             write_atomic(path, new.encode(errors="surrogateescape"), scratch=self.tree.scratch)
         return new != text
@@ -168,14 +202,18 @@ class Removal:
     def _withdraw(self, order: Order) -> Counter[str]:
         video_id, faces = order["video"], {tuple(one) for one in order["faces"]}
         counts = Counter(
-            identities=self._unidentify(lambda one: one["video_id"] == video_id and (one["face_id"], one["config_hash"]) in faces)
+            identities=self._unidentify(
+                lambda one: one["video_id"] == video_id and (one["face_id"], one["config_hash"]) in faces
+            )
         )
         for key, labels in self._labels(order):
-            counts += Reduction(self.register, key, self.dry_run).without(labels)
+            counts += RedactedResult(self.register, key, self.dry_run).without(labels)
         for one in order["redone"]:
-            counts += Reduction(self.register, WorkKey(*one), self.dry_run).cleared()
+            counts += RedactedResult(self.register, WorkKey(*one), self.dry_run).cleared()
         return counts
 
     @staticmethod
     def _labels(order: Order) -> Iterator[tuple[WorkKey, frozenset[tuple[str, str]]]]:
-        return ((WorkKey(*key), frozenset((column, name) for column, name in own)) for key, own in order["labels"])
+        return (
+            (WorkKey(*key), frozenset((column, name) for column, name in own)) for key, own in order["labels"]
+        )

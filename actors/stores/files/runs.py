@@ -11,14 +11,14 @@ from typing import Final
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
 from actors.stores.encoding.refusals import encodable
-from actors.stores.files.attempts import Tries
+from actors.stores.files.attempts import Attempts
 from actors.stores.files.job_log import Logs
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import Leases
 from actors.stores.files.lock import held, lay_out, note_epoch
-from actors.stores.files.registry import Register
-from actors.stores.files.work_item import Work
-from actors.stores.rules.liveness import Pulse, seen_alive
+from actors.stores.files.registry import Registry
+from actors.stores.files.work_item import WorkItemFile
+from actors.stores.rules.liveness import Heartbeat, seen_alive
 from actors.stores.rules.transitions import held_back, keys_of, now, started_by
 from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
 from schemas.storage.backend import StorageBackend
@@ -27,7 +27,9 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import PipelineResult
 from schemas.work.run import RunInfo, StoredBatch
 
-LEFTOVER_AGE: Final = timedelta(hours=1)  # a younger scratch file may be another run's, on its way to its place
+LEFTOVER_AGE: Final = timedelta(
+    hours=1
+)  # a younger scratch file may be another run's, on its way to its place
 
 
 class FileRuns(StorageBackend):
@@ -36,9 +38,13 @@ class FileRuns(StorageBackend):
     def __init__(self, base_dir: Path, *, read_only: bool = False) -> None:
         base = Path(base_dir).absolute()
         self.url = f"files:{base}"
-        self._tree, self._read_only = Tree(base), read_only
-        self._register = Register(self._tree)
-        self._leases, self._tries, self._logs = Leases(self._register), Tries(self._register), Logs(self._tree)
+        self._tree, self._read_only = FileLayout(base), read_only
+        self._register = Registry(self._tree)
+        self._leases, self._tries, self._logs = (
+            Leases(self._register),
+            Attempts(self._register),
+            Logs(self._tree),
+        )
         if read_only and not self._tree.epoch.is_file():
             raise NotFound("store", self.url)
         if not read_only:
@@ -46,7 +52,8 @@ class FileRuns(StorageBackend):
 
     @contextmanager
     def _write(self, epoch: int | None) -> Iterator[int]:
-        """Hold the store while something is written; raises `StaleEpoch` unless the run is under way (None: by hand, outside any run).
+        """Hold the store while something is written; raises `StaleEpoch` unless the run is under way (None:
+        by hand, outside any run).
 
         Yields the epoch of the newest run, 0 before the first.
         """
@@ -79,8 +86,14 @@ class FileRuns(StorageBackend):
         return {key: epoch for key, epoch in found if epoch is not None}
 
     def batches(self) -> list[StoredBatch]:
-        at, runs = now(), (self._leases.run(int(path.stem)) for path in sorted(self._tree.runs.glob("*.json"), reverse=True))
-        return [rows.batch_from(run, alive=seen_alive(Pulse.of(run), at)) for run in runs if run]
+        at, runs = (
+            now(),
+            (
+                self._leases.run(int(path.stem))
+                for path in sorted(self._tree.runs.glob("*.json"), reverse=True)
+            ),
+        )
+        return [rows.batch_from(run, alive=seen_alive(Heartbeat.of(run), at)) for run in runs if run]
 
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
         at = now()
@@ -95,7 +108,13 @@ class FileRuns(StorageBackend):
         with self._write(epoch):
             self._leases.drop(keys, epoch=epoch)
 
-    def record(self, epoch: int, attempts: Sequence[Attempt], progress: str | None = None, starts: Sequence[PipelineStart] = ()) -> None:
+    def record(
+        self,
+        epoch: int,
+        attempts: Sequence[Attempt],
+        progress: str | None = None,
+        starts: Sequence[PipelineStart] = (),
+    ) -> None:
         with self._write(epoch):
             self._leases.beat(epoch, now(), **({} if progress is None else {"progress": progress}))
             self._tries.record(attempts)
@@ -120,13 +139,15 @@ class FileRuns(StorageBackend):
 
     def set_meta(self, epoch: int, name: str, value: str) -> None:
         with self._write(epoch):
-            self._register.put(self._tree.meta, (read_object(self._tree.meta) or {}) | {name: value}, durable=True)
+            self._register.put(
+                self._tree.meta, (read_object(self._tree.meta) or {}) | {name: value}, durable=True
+            )
 
     def close(self) -> None:
         """Nothing is held open between calls."""
 
-    def _work(self, key: WorkKey) -> Work:
-        return Work(self._tree, key)
+    def _work(self, key: WorkKey) -> WorkItemFile:
+        return WorkItemFile(self._tree, key)
 
     def _complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
         found = {key: self._work(key).complete() for key in keys}

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from actors.atomic_files import storage_errors
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from schemas.errors import NotFound
 
 
 @contextmanager
-def stillness(tree: Tree) -> Iterator[None]:
-    """Hold the store for reading: others may read it too, whoever would write waits. Raises `NotFound` where there is none."""
+def stillness(tree: FileLayout) -> Iterator[None]:
+    """Hold the store for reading: others may read it too, whoever would write waits.
+
+    Raises `NotFound` where there is none.
+    """
     if not tree.epoch.is_file():
         raise NotFound("store", f"files:{tree.base}")
     with storage_errors(tree.base), tree.epoch.open() as file:

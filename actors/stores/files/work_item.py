@@ -1,7 +1,8 @@
 """One work key in a store of files: its chunks while it is in work, its result when it has ended.
 
-`state.json` is written last and says what the result file must look like: length and generation. A result file that does not, because it
-was cut off or belongs to somebody else by now, does not count, and the work is to be done again.
+`state.json` is written last and says what the result file must look like: length and generation. A result
+file that does not, because it was cut off or belongs to somebody else by now, does not count, and the work is
+to be done again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.encoding import rows
 from actors.stores.files.chunk_file import ChunkFile, chunk_bytes, chunk_files, chunk_name, live
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Embeddings
@@ -30,16 +31,22 @@ from schemas.work.manifest import ChunkCommit, ManifestLine
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkItemFile:
     """What a store of files holds of one work key."""
 
-    tree: Tree
+    tree: FileLayout
     key: WorkKey
 
     def state(self) -> dict[str, Any] | None:
         """What was written when it ended, if its result file is still what it was then."""
         state = read_object(self.tree.state(self.key))
-        return state if state is not None and self._result_path(state) is not None and self._embeddings_are_whole(state) else None
+        return (
+            state
+            if state is not None
+            and self._result_path(state) is not None
+            and self._embeddings_are_whole(state)
+            else None
+        )
 
     def _embeddings_are_whole(self, state: Mapping[str, Any]) -> bool:
         path, digest = self.tree.embeddings(self.key), state.get("embeddings")
@@ -54,7 +61,9 @@ class Work:
     def _result_path(self, state: Mapping[str, Any]) -> Path | None:
         key = self.key
         complete = state["status"] == JobStatus.COMPLETED.value
-        places = (self.tree.result(key), self.tree.older_result(key)) if complete else (self.tree.partial(key),)
+        places = (
+            (self.tree.result(key), self.tree.older_result(key)) if complete else (self.tree.partial(key),)
+        )
         return next((path for path in places if _is_whole(path, state["size"], state["digest"])), None)
 
     def result_path(self) -> Path | None:
@@ -79,7 +88,9 @@ class Work:
         return sum(part.frame_count for part in (self.lines() if complete else self.chunks()))
 
     def annotations(self) -> list[Annotation]:
-        """Rows in reading order: those of the result, where no later chunk has replaced them, and those of the chunks."""
+        """Rows in reading order: those of the result, where no later chunk has replaced them, and those
+        of the chunks.
+        """
         state, chunks = self.state(), self.chunks()
         if state is None:
             return _in_order(row for chunk in chunks for row in chunk.annotations())
@@ -89,7 +100,11 @@ class Work:
             return kept
         later = [chunk for chunk in chunks if chunk.path.name not in state["absorbed"]]
         replaced = [chunk.frames for chunk in later]
-        unchanged = (row for row in kept if row.frame_number is None or not any(row.frame_number in frames for frames in replaced))
+        unchanged = (
+            row
+            for row in kept
+            if row.frame_number is None or not any(row.frame_number in frames for frames in replaced)
+        )
         return _in_order([*unchanged, *(row for chunk in later for row in chunk.annotations())])
 
     def payloads(self) -> list[bytes]:
@@ -102,7 +117,9 @@ class Work:
         if state is None or not state.get("embeddings"):
             return None
         with np.load(self.tree.embeddings(self.key)) as stored:
-            return Embeddings(tuple(stored["annotation_ids"].tolist()), stored["vectors"], str(stored["model"]))
+            return Embeddings(
+                tuple(stored["annotation_ids"].tolist()), stored["vectors"], str(stored["model"])
+            )
 
     def commit(self, commit: ChunkCommit) -> None:
         """Write one chunk, then remove those it replaces; a kill between the two is healed by `live`."""
@@ -127,7 +144,9 @@ class Work:
         *,
         place: Path | None = None,
     ) -> Path:
-        """Write the result file (at `place` if it is kept elsewhere) and its embeddings, then the state that makes them count."""
+        """Write the result file (at `place` if it is kept elsewhere) and its embeddings, then the state
+        that makes them count.
+        """
         complete = result.status is JobStatus.COMPLETED
         path = place or (self.tree.result(self.key) if complete else self.tree.partial(self.key))
         state = rows.status_row(result) | {
@@ -143,13 +162,19 @@ class Work:
         else:
             self.tree.embeddings(self.key).unlink(missing_ok=True)
         write_atomic(path, document, scratch=self.tree.scratch)
-        write_atomic(self.tree.state(self.key), json.dumps(state, indent=1).encode(), scratch=self.tree.scratch)
+        write_atomic(
+            self.tree.state(self.key), json.dumps(state, indent=1).encode(), scratch=self.tree.scratch
+        )
         return path
 
     def is_overwritten(self) -> bool:
         """Whether it was complete, but its result file is damaged or somebody else's by now."""
         state = read_object(self.tree.state(self.key))
-        return state is not None and state["status"] == JobStatus.COMPLETED.value and self._result_path(state) is None
+        return (
+            state is not None
+            and state["status"] == JobStatus.COMPLETED.value
+            and self._result_path(state) is None
+        )
 
     def drop_chunks(self) -> None:
         """Remove what a complete result no longer needs."""

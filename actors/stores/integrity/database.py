@@ -15,14 +15,19 @@ from actors.stores.sql.dialect import is_postgresql
 from schemas.errors import StoreDamaged
 
 OLDER: Final = Finding(
-    "older", "the tables", "they are of an earlier version", "`vaengine db upgrade`, then check again: so far only the file was"
+    "older",
+    "the tables",
+    "they are of an earlier version",
+    "`vaengine db upgrade`, then check again: so far only the file was",
 )
 
 
 def faults_of_database(database: Database) -> Iterator[Finding]:
-    """Faults of a database, all as of one moment; where the file itself is damaged, its rows are not looked at.
+    """Faults of a database, all as of one moment; where the file itself is damaged, its rows are not looked
+    at.
 
-    Raises `StoreUnreachable` where its tables are not ours or of a newer version, `NotFound` where there are none.
+    Raises `StoreUnreachable` where its tables are not ours or of a newer version, `NotFound` where there are
+    none.
     """
     try:
         database.require(older=True)

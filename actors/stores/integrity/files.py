@@ -1,4 +1,6 @@
-"""What is wrong in a store of files; each video is looked at while nobody writes, and runs go on in between."""
+"""What is wrong in a store of files; each video is looked at while nobody writes, and runs go on in
+between.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from actors.atomic_files import read_object
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.files.registry import job_in
 from actors.stores.files.shared_lock import stillness
 from actors.stores.integrity.files_work import faults_of
@@ -17,13 +19,20 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
 
 REMOVE: Final = "remove it, nobody reads it"
-UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)  # of JSON that is whole, but not what was written
+UNREADABLE: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)  # of JSON that is whole, but not what was written
 
 
-def faults(tree: Tree) -> Iterator[Finding]:
+def faults(tree: FileLayout) -> Iterator[Finding]:
     """Everything that is not as it was written, left behind, or nobody's."""
     with stillness(tree):
-        folders = sorted(path for path in tree.base.iterdir() if (path / "jobs").is_dir() or (path / ".state").is_dir())
+        folders = sorted(
+            path for path in tree.base.iterdir() if (path / "jobs").is_dir() or (path / ".state").is_dir()
+        )
     for folder in folders:
         with stillness(tree):
             found = list(_of_video(tree, unquote(folder.name)))
@@ -33,7 +42,7 @@ def faults(tree: Tree) -> Iterator[Finding]:
     yield from found
 
 
-def _of_video(tree: Tree, video_id: str) -> Iterator[Finding]:
+def _of_video(tree: FileLayout, video_id: str) -> Iterator[Finding]:
     jobs = []
     for path in tree.jobs_of(video_id):
         if job := _job(path):
@@ -65,10 +74,12 @@ def _asked(jobs: list[BatchJob]) -> dict[WorkKey, list[BatchJob]]:
     return found
 
 
-def _strays(tree: Tree, video_id: str, jobs: list[BatchJob], asked: set[WorkKey]) -> Iterator[Finding]:
+def _strays(tree: FileLayout, video_id: str, jobs: list[BatchJob], asked: set[WorkKey]) -> Iterator[Finding]:
     """What lies in a video's folder for which no job asks."""
     folder = tree.folder(video_id)
-    own = {tree.log(video_id, job.job_id) for job in jobs} | {path for key in asked for path in (tree.work(key), tree.older_result(key))}
+    own = {tree.log(video_id, job.job_id) for job in jobs} | {
+        path for key in asked for path in (tree.work(key), tree.older_result(key))
+    }
     own |= {tree.partial(key) for key in asked}
     there = ("logs/*.jsonl", "*@*")
     found = [path for pattern in there for path in (folder / ".state").glob(pattern)]
@@ -79,13 +90,18 @@ def _strays(tree: Tree, video_id: str, jobs: list[BatchJob], asked: set[WorkKey]
         yield Finding("orphan", str(tree.attempts(video_id)), "the video has no job", REMOVE)
 
 
-def _scratch(tree: Tree) -> Iterator[Finding]:
+def _scratch(tree: FileLayout) -> Iterator[Finding]:
     """Nobody writes, so that nothing is on its way to its place."""
     for path in sorted(tree.scratch.glob("*")) if tree.scratch.is_dir() else ():
-        yield Finding("leftover", str(path), "a write that was cut short left it", "the next run removes it after an hour")
+        yield Finding(
+            "leftover",
+            str(path),
+            "a write that was cut short left it",
+            "the next run removes it after an hour",
+        )
 
 
-def _leases(tree: Tree) -> Iterator[Finding]:
+def _leases(tree: FileLayout) -> Iterator[Finding]:
     leases = sorted(tree.live.glob("*/*.lease"))
     if not leases:
         return
@@ -98,19 +114,29 @@ def _leases(tree: Tree) -> Iterator[Finding]:
             yield Finding("orphan", str(path), "a lease of a run that the store does not know", REMOVE)
 
 
-def _sources(tree: Tree) -> Iterator[Finding]:
+def _sources(tree: FileLayout) -> Iterator[Finding]:
     for path in sorted((tree.base / ".store" / "paths").glob("*/*.json")):
         entry = read_object(path) or {}
         if not tree.video(str(entry.get("video_id", ""))).exists():
-            yield Finding("orphan", str(path), f"it leads to {entry.get('video_id', 'nothing')}, which is not there", REMOVE)
+            yield Finding(
+                "orphan",
+                str(path),
+                f"it leads to {entry.get('video_id', 'nothing')}, which is not there",
+                REMOVE,
+            )
 
 
-def _identities(tree: Tree) -> Iterator[Finding]:
+def _identities(tree: FileLayout) -> Iterator[Finding]:
     if not tree.identities.exists():
         return
     stored = read_object(tree.identities)
     if stored is None:
-        yield Finding("damaged", str(tree.identities), "it is not the JSON object that was written", "`vaengine identities` makes it anew")
+        yield Finding(
+            "damaged",
+            str(tree.identities),
+            "it is not the JSON object that was written",
+            "`vaengine identities` makes it anew",
+        )
         return
     for video_id in sorted({one["video_id"] for one in stored.get("identities", ())}):
         if not tree.jobs_of(video_id):

@@ -7,18 +7,19 @@ import uuid
 from pathlib import Path
 
 from actors.atomic_files import put_new, storage_errors
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.files.shared_lock import stillness
 from schemas.errors import StoreFailed
 
 
 def copy_tree(base: Path, target: Path) -> int:
-    """Put the whole folder of a store, but for its scratch, into a new tar, read back and synced; returns its bytes.
+    """Put the whole folder of a store, but for its scratch, into a new tar, read back and synced; returns its
+    bytes.
 
-    Runs wait until it is done; `tar -xf TARGET -C FOLDER` has the store again. Raises `StoreUnreachable` where there is something at
-    `target`, `NotFound` where there is no store.
+    Runs wait until it is done; `tar -xf TARGET -C FOLDER` has the store again. Raises `StoreUnreachable`
+    where there is something at `target`, `NotFound` where there is no store.
     """
-    tree = Tree(base)
+    tree = FileLayout(base)
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
     with storage_errors(target):
         try:
@@ -33,7 +34,7 @@ def copy_tree(base: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def _is_scratch(entry: tarfile.TarInfo, tree: Tree) -> bool:
+def _is_scratch(entry: tarfile.TarInfo, tree: FileLayout) -> bool:
     return Path(entry.name).parent == Path(tree.scratch.relative_to(tree.base))
 
 

@@ -1,4 +1,6 @@
-"""What a store of files holds, counted; each video is looked at while nobody writes, and runs go on in between."""
+"""What a store of files holds, counted; each video is looked at while nobody writes, and runs go on in
+between.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ from typing import Final
 
 from actors.stores.encoding import rows
 from actors.stores.files.backend import FileStorageBackend
-from actors.stores.files.layout import Tree
+from actors.stores.files.layout import FileLayout
 from actors.stores.files.shared_lock import stillness
-from actors.stores.integrity.statistics import Census, Holding, Kind, Vectors
+from actors.stores.integrity.statistics import Holding, Kind, StoreStatistics, Vectors
 from schemas.work.chunk import WorkKey
 
 _ENDINGS: Final = {".chunk": "chunks", ".npz": "embeddings", ".jsonl": "logs", ".lease": "leases"}
@@ -20,14 +22,16 @@ _RESULTS: Final = (".json", ".vtt", ".srt", ".rttm")
 _JOBS: Final = ("job_metadata.json", "batch_summary.json")
 
 
-def of_tree(base: Path) -> Census:
+def of_tree(base: Path) -> StoreStatistics:
     """Raises `NotFound` where there is no store."""
-    store, tree = FileStorageBackend(base, read_only=True), Tree(base)
+    store, tree = FileStorageBackend(base, read_only=True), FileLayout(base)
     jobs, holdings = list(store.jobs()), _holdings(tree)
     created = [job.created_at for job in jobs]
-    ended = [result.completed_at for job in jobs for result in job.pipeline_results.values() if result.completed_at]
+    ended = [
+        result.completed_at for job in jobs for result in job.pipeline_results.values() if result.completed_at
+    ]
     kinds, vectors = _counted(store, tree)
-    return Census(
+    return StoreStatistics(
         size_bytes=sum(holding.size_bytes or 0 for holding in holdings),
         videos=len(list(tree.base.glob("*/.state/video.json"))),
         holdings=holdings,
@@ -40,7 +44,7 @@ def of_tree(base: Path) -> Census:
     )
 
 
-def _holdings(tree: Tree) -> tuple[Holding, ...]:
+def _holdings(tree: FileLayout) -> tuple[Holding, ...]:
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for path, size in _files(tree.base):
@@ -69,7 +73,7 @@ def _kind_of(path: Path) -> str:
     return "results" if len(path.parts) > 1 and path.suffix in _RESULTS else "others"
 
 
-def _counted(store: FileStorageBackend, tree: Tree) -> tuple[tuple[Kind, ...], tuple[Vectors, ...]]:
+def _counted(store: FileStorageBackend, tree: FileLayout) -> tuple[tuple[Kind, ...], tuple[Vectors, ...]]:
     """Annotations by pipeline and type, embeddings by pipeline and model."""
     kinds: Counter[tuple[str, str]] = Counter()
     numbers: Counter[tuple[str, str]] = Counter()

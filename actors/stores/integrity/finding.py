@@ -12,7 +12,9 @@ FORGET: Final = "restore a backup, or take the video out with `vaengine db forge
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: its `kind` for programs, then where it is, what it is and what to do, in words on one line."""
+    """One fault: its `kind` for programs, then where it is, what it is and what to do, in words on one
+    line.
+    """
 
     kind: str
     where: str

@@ -10,7 +10,8 @@ from actors.stores.integrity.finding import RESTORE, Finding
 from schemas.storage.tables import metadata
 
 _INDEXES = """
-    SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+    SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     WHERE NOT (i.indisvalid AND i.indisready) AND c.relnamespace = current_schema()::regnamespace ORDER BY 1
 """
 _CONSTRAINTS = """
@@ -22,14 +23,18 @@ _CONSTRAINTS = """
 def faults(connection: Connection) -> Iterator[Finding]:
     """Indexes that were begun and not finished, and constraints that nobody has held the rows to."""
     for name, table in connection.exec_driver_sql(_INDEXES):
-        yield Finding("index", table, f"index {name} is not valid, so nothing is found by it", f"`REINDEX INDEX {name}`")
+        yield Finding(
+            "index", table, f"index {name} is not valid, so nothing is found by it", f"`REINDEX INDEX {name}`"
+        )
     for name, table in connection.exec_driver_sql(_CONSTRAINTS):
         cure = f'`ALTER TABLE {table} VALIDATE CONSTRAINT "{name}"`'
         yield Finding("constraint", table, f"its rows were never held to constraint {name}", cure)
 
 
 def broken_references(connection: Connection) -> Iterator[Finding]:
-    """Rows that refer to rows that are not there, as after a restore without triggers: PostgreSQL does not look again."""
+    """Rows that refer to rows that are not there, as after a restore without triggers: PostgreSQL does
+    not look again.
+    """
     keys = ((table, key) for table in metadata.sorted_tables for key in table.foreign_keys)
     for table, key in sorted(keys, key=lambda pair: (pair[0].name, pair[1].parent.name)):
         there = select(literal(1)).where(key.column == key.parent).exists()

@@ -1,4 +1,6 @@
-"""Whether what is stored in a database is what was committed: digests of results, checksums of chunks, lengths of embeddings."""
+"""Whether what is stored in a database is what was committed: digests of results, checksums of chunks,
+lengths of embeddings.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from schemas.pipelines import AUDIO
 from schemas.storage import tables
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 FLOAT_BYTES: Final = 4
 PAGE_ROWS: Final = 50  # payloads in memory at once
@@ -37,7 +39,11 @@ def _complete(connection: Connection) -> list[RowMapping]:
     query = select(jobs.job_id, jobs.video_id, tables.pipelines.c.name, statuses.config_hash, statuses.digest)
     query = query.join_from(tables.jobs, tables.job_pipeline_status).join(tables.pipelines)
     query = query.where(statuses.status == JobStatus.COMPLETED.value)
-    return list(connection.execute(query.order_by(jobs.video_id, tables.pipelines.c.name, statuses.config_hash, jobs.job_id)).mappings())
+    return list(
+        connection.execute(
+            query.order_by(jobs.video_id, tables.pipelines.c.name, statuses.config_hash, jobs.job_id)
+        ).mappings()
+    )
 
 
 def _key_of(row: Mapping[Any, Any]) -> WorkKey:
@@ -50,11 +56,21 @@ def _results(connection: Connection, key: WorkKey, states: Iterable[RowMapping])
     for state in states:
         job_id, digest = state["job_id"], state["digest"]
         if digest is None:
-            yield Finding("no_digest", "job_pipeline_status", f"{key} of job {job_id} is complete, but has no digest", DONE_ANEW)
+            yield Finding(
+                "no_digest",
+                "job_pipeline_status",
+                f"{key} of job {job_id} is complete, but has no digest",
+                DONE_ANEW,
+            )
             continue
         found = found or digest_of(lambda: queries.data_of(connection, key))
         if found != digest:
-            yield Finding("digest", "annotations", f"rows of {key} are not those that job {job_id} was given ({found})", FORGET)
+            yield Finding(
+                "digest",
+                "annotations",
+                f"rows of {key} are not those that job {job_id} was given ({found})",
+                FORGET,
+            )
 
 
 def digest_of(read: Callable[[], Iterable[Mapping[str, Any]]]) -> str:
@@ -67,7 +83,14 @@ def digest_of(read: Callable[[], Iterable[Mapping[str, Any]]]) -> str:
 
 def _chunks(connection: Connection) -> Iterator[Finding]:
     chunks = tables.chunks.c
-    query = select(chunks.video_id, tables.pipelines.c.name, chunks.config_hash, chunks.first_frame, chunks.checksum, chunks.payload)
+    query = select(
+        chunks.video_id,
+        tables.pipelines.c.name,
+        chunks.config_hash,
+        chunks.first_frame,
+        chunks.checksum,
+        chunks.payload,
+    )
     query = query.join_from(tables.chunks, tables.pipelines).where(chunks.payload.is_not(None))
     query = query.order_by(chunks.video_id, chunks.pipeline_id, chunks.config_hash, chunks.first_frame)
     for row in connection.execute(query.execution_options(yield_per=PAGE_ROWS)).mappings():
@@ -77,19 +100,34 @@ def _chunks(connection: Connection) -> Iterator[Finding]:
 
 
 def checksum_of(pipeline: str, payload: bytes) -> str | None:
-    """What a manifest line's checksum is made of: of sound its bytes, of pictures its numbers; None where they cannot be read."""
+    """What a manifest line's checksum is made of: of sound its bytes, of pictures its numbers; None where
+    they cannot be read.
+    """
     if pipeline == AUDIO:
         return hashlib.sha256(payload).hexdigest()
     try:
-        return Numbers.from_bytes(payload).checksum()
-    except (ValueError, KeyError, TypeError, EOFError, OSError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return FrameNumbers.from_bytes(payload).checksum()
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
         return None
 
 
 def _vectors(connection: Connection) -> Iterator[Finding]:
     own = tables.embeddings.c
     odd = select(own.video_id, tables.pipelines.c.name, own.config_hash, func.count().label("rows"))
-    odd = odd.join_from(tables.embeddings, tables.pipelines).where(func.length(own.vector) != FLOAT_BYTES * own.dimension)
-    for row in connection.execute(odd.group_by(own.video_id, tables.pipelines.c.name, own.config_hash)).mappings():
+    odd = odd.join_from(tables.embeddings, tables.pipelines).where(
+        func.length(own.vector) != FLOAT_BYTES * own.dimension
+    )
+    for row in connection.execute(
+        odd.group_by(own.video_id, tables.pipelines.c.name, own.config_hash)
+    ).mappings():
         what = f"{row['rows']} vectors of {_key_of(row)} are not as long as they are said to be"
         yield Finding("vector", "embeddings", what, FORGET)

@@ -15,7 +15,8 @@ CURE = "undo the change, or copy the results into a new store"
 
 
 def differences(connection: Connection) -> Iterator[Finding]:
-    """What Alembic finds different from `schemas.storage.tables`, tables and columns that are not there as `missing`.
+    """What Alembic finds different from `schemas.storage.tables`, tables and columns that are not there as
+    `missing`.
 
     Tables and indexes that somebody has put beside ours are none of our business.
     """
@@ -32,7 +33,9 @@ def differences(connection: Connection) -> Iterator[Finding]:
     for change in _flat(compare_metadata(context, tables.metadata)):
         if not _is_a_key_without_null(change):
             kind = "missing" if change[0] in ("add_table", "add_column") else "schema"
-            yield Finding(kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", CURE)
+            yield Finding(
+                kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", CURE
+            )
 
 
 def _is_named_like_ours(name: str | None, kind: str, parents: object) -> bool:
@@ -49,8 +52,12 @@ def _flat(changes: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _is_a_key_without_null(change: tuple[Any, ...]) -> bool:
-    """PostgreSQL adds NOT NULL to every column of a primary key; `schemas.storage.tables` leaves it out as the seed does."""
-    return change[0] == "modify_nullable" and change[3] in tables.metadata.tables[change[2]].primary_key.columns
+    """PostgreSQL adds NOT NULL to every column of a primary key; `schemas.storage.tables` leaves it out
+    as the seed does.
+    """
+    return (
+        change[0] == "modify_nullable" and change[3] in tables.metadata.tables[change[2]].primary_key.columns
+    )
 
 
 def _table_of(change: tuple[Any, ...]) -> str:

@@ -16,13 +16,16 @@ _PAGES = """
     SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_master m ON m.name = s.name GROUP BY m.tbl_name
 """
 _RELATIONS = """
-    SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+    SELECT relname, pg_total_relation_size(oid) FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A table, or a kind of files: `count` rows or files; `size_bytes` with indexes, None where the database does not tell."""
+    """A table, or a kind of files: `count` rows or files; `size_bytes` with indexes, None where the
+    database does not tell.
+    """
 
     name: str
     count: int
@@ -49,8 +52,11 @@ class Vectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """What a store holds. `size_bytes` is all that it takes; times are UTC text, None in a store without jobs."""
+class StoreStatistics:
+    """What a store holds.
+
+    `size_bytes` is all that it takes; times are UTC text, None in a store without jobs.
+    """
 
     size_bytes: int
     videos: int
@@ -63,14 +69,20 @@ class Census:
     newest_result: str | None = None
 
 
-def of_database(database: Database) -> Census:
-    """Of whatever version its tables are, as of one moment; raises `NotFound` or `StoreUnreachable` where they are not ours."""
+def of_database(database: Database) -> StoreStatistics:
+    """Of whatever version its tables are, as of one moment; raises `NotFound` or `StoreUnreachable` where
+    they are not ours.
+    """
     database.require(older=True)
     with database.read() as connection:
-        there = [table for table in tables.metadata.sorted_tables if table.name in inspect(connection).get_table_names()]
+        there = [
+            table
+            for table in tables.metadata.sorted_tables
+            if table.name in inspect(connection).get_table_names()
+        ]
         created, ended = tables.jobs.c.created_at, tables.job_pipeline_status.c.completed_at
         oldest, newest = connection.execute(select(func.min(created), func.max(created))).one()
-        return Census(
+        return StoreStatistics(
             size_bytes=database.size(),
             videos=_rows(connection, tables.videos),
             holdings=_holdings(connection, there),
@@ -94,7 +106,10 @@ def _counted(connection: Connection, column: object) -> Iterable[tuple[str, int]
 
 def _holdings(connection: Connection, there: Iterable[Table]) -> tuple[Holding, ...]:
     sizes = table_sizes(connection)
-    return tuple(Holding(table.name, _rows(connection, table), sizes.get(table.name)) for table in sorted(there, key=lambda one: one.name))
+    return tuple(
+        Holding(table.name, _rows(connection, table), sizes.get(table.name))
+        for table in sorted(there, key=lambda one: one.name)
+    )
 
 
 def table_sizes(connection: Connection) -> dict[str, int]:
@@ -111,12 +126,19 @@ def table_sizes(connection: Connection) -> dict[str, int]:
 
 def _kinds(connection: Connection) -> Iterable[Kind]:
     kind, name = tables.annotations.c.annotation_type, tables.pipelines.c.name
-    query = select(name, kind, func.count()).join_from(tables.annotations, tables.pipelines).group_by(name, kind).order_by(name, kind)
+    query = (
+        select(name, kind, func.count())
+        .join_from(tables.annotations, tables.pipelines)
+        .group_by(name, kind)
+        .order_by(name, kind)
+    )
     return [Kind(*row) for row in connection.execute(query)]
 
 
 def _vectors(connection: Connection) -> Iterable[Vectors]:
     own, name = tables.embeddings.c, tables.pipelines.c.name
-    query = select(name, own.model, func.count(), func.sum(func.length(own.vector))).join_from(tables.embeddings, tables.pipelines)
+    query = select(name, own.model, func.count(), func.sum(func.length(own.vector))).join_from(
+        tables.embeddings, tables.pipelines
+    )
     found = connection.execute(query.group_by(name, own.model).order_by(name, own.model))
     return [Vectors(pipeline, model, count, int(size)) for pipeline, model, count, size in found]

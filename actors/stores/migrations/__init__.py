@@ -1,4 +1,6 @@
-"""The history of the database tables, applied by Alembic from the installed package: no ini file, no network."""
+"""The history of the database tables, applied by Alembic from the installed package: no ini file, no
+network.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-HEAD: Final = "0006"  # known without importing Alembic, so that opening a store that is up to date costs next to nothing
+# known without importing Alembic, so that opening a store that is up to date costs next to nothing
+HEAD: Final = "0006"
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -48,4 +51,6 @@ def known(revision: str) -> bool:
         return True
     from alembic.script import ScriptDirectory
 
-    return revision in {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    return revision in {
+        script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()
+    }

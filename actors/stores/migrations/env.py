@@ -14,7 +14,9 @@ if context.is_offline_mode():
         transactional_ddl=True,
     )
 else:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True)
+    context.configure(
+        connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True
+    )
 
 with context.begin_transaction():
     context.run_migrations()

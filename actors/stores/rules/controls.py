@@ -1,4 +1,6 @@
-"""What becomes of jobs, leases and tries when a person asks for something: pure, so that every store does it alike."""
+"""What becomes of jobs, leases and tries when a person asks for something: pure, so that every store does
+it alike.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +12,39 @@ from actors.stores.rules.transitions import ENDED, IN_WORK, first_start, keys_of
 from schemas.work.attempt import CANCELLED
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
-from schemas.work.job_event import Control, Event
+from schemas.work.job_event import Control, JobEvent
 
 BY_REQUEST = "cancelled by request"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ControlChange:
     """What a store is to write, in one transaction."""
 
     jobs: tuple[BatchJob, ...]
-    events: tuple[Event, ...] = ()
+    events: tuple[JobEvent, ...] = ()
     freed: frozenset[WorkKey] = frozenset()  # their leases go
     called_off: frozenset[str] = frozenset()  # videos whose leased tries go
     forgotten: frozenset[str] = frozenset()  # videos whose tries all go
 
 
-def asked(jobs: Iterable[BatchJob], control: Control | None, at: datetime) -> Change:
+def asked(jobs: Iterable[BatchJob], control: Control | None, at: datetime) -> ControlChange:
     """Jobs that are to pause or to be called off; None: neither any longer."""
     moved = [job for job in jobs if job.control is not control]
-    events = [Event(job.job_id, at, *_asked(job.control, control)) for job in moved]
-    return Change(tuple(_as_asked(replace(job, control=control), at) for job in moved), tuple(events))
+    events = [JobEvent(job.job_id, at, *_asked(job.control, control)) for job in moved]
+    return ControlChange(tuple(_as_asked(replace(job, control=control), at) for job in moved), tuple(events))
 
 
 def _as_asked(job: BatchJob, at: datetime) -> BatchJob:
     """What is paused is pending at once: its run leaves what it has of it."""
     if job.control is not Control.PAUSE or job.status not in IN_WORK:
         return job
-    waiting = marked(job, [name for name, result in job.pipeline_results.items() if result.status in IN_WORK], JobStatus.PENDING, at)
+    waiting = marked(
+        job,
+        [name for name, result in job.pipeline_results.items() if result.status in IN_WORK],
+        JobStatus.PENDING,
+        at,
+    )
     return replace(waiting, status=JobStatus.PENDING)
 
 
@@ -47,38 +54,70 @@ def _asked(before: Control | None, control: Control | None) -> tuple[str, None, 
     return control.value, None, "asked for"
 
 
-def cancelled(job: BatchJob, siblings: Iterable[BatchJob], at: datetime) -> Change:
-    """A job called off: what has not ended of it is failed, also for other jobs of its video that share the work."""
-    open_keys = frozenset(key for name, key in keys_of(job).items() if job.pipeline_results[name].status not in ENDED)
-    others = [other for other in siblings if other.job_id != job.job_id and open_keys.intersection(keys_of(other).values())]
-    changed = [_called_off(replace(job, control=None), open_keys, at), *(_called_off(other, open_keys, at) for other in others)]
-    events = [Event(one.job_id, at, "cancelled", None, BY_REQUEST) for one in changed if open_keys]
-    return Change(tuple(changed), tuple(events), freed=open_keys, called_off=frozenset({job.video_id}))
+def cancelled(job: BatchJob, siblings: Iterable[BatchJob], at: datetime) -> ControlChange:
+    """A job called off: what has not ended of it is failed, also for other jobs of its video that share
+    the work.
+    """
+    open_keys = frozenset(
+        key for name, key in keys_of(job).items() if job.pipeline_results[name].status not in ENDED
+    )
+    others = [
+        other
+        for other in siblings
+        if other.job_id != job.job_id and open_keys.intersection(keys_of(other).values())
+    ]
+    changed = [
+        _called_off(replace(job, control=None), open_keys, at),
+        *(_called_off(other, open_keys, at) for other in others),
+    ]
+    events = [JobEvent(one.job_id, at, "cancelled", None, BY_REQUEST) for one in changed if open_keys]
+    return ControlChange(tuple(changed), tuple(events), freed=open_keys, called_off=frozenset({job.video_id}))
 
 
 def _called_off(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
     def ended(result: PipelineResult) -> PipelineResult:
-        return replace(result, status=JobStatus.FAILED, completed_at=at, error_message=BY_REQUEST, failure_kind=CANCELLED)
+        return replace(
+            result, status=JobStatus.FAILED, completed_at=at, error_message=BY_REQUEST, failure_kind=CANCELLED
+        )
 
-    own = {name for name, key in keys_of(job).items() if key in keys and job.pipeline_results[name].status not in ENDED}
-    results = {name: ended(result) if name in own else result for name, result in job.pipeline_results.items()}
+    own = {
+        name
+        for name, key in keys_of(job).items()
+        if key in keys and job.pipeline_results[name].status not in ENDED
+    }
+    results = {
+        name: ended(result) if name in own else result for name, result in job.pipeline_results.items()
+    }
     return _rested(replace(job, pipeline_results=results), at) if own else job
 
 
-def reopened(jobs: Sequence[BatchJob], siblings: Iterable[BatchJob], pipelines: Collection[str] | None, at: datetime) -> tuple[Change, int]:
-    """Jobs whose failed pipelines (those of `pipelines`, None: all) are to be tried again, and how many pipelines that are.
+def reopened(
+    jobs: Sequence[BatchJob], siblings: Iterable[BatchJob], pipelines: Collection[str] | None, at: datetime
+) -> tuple[ControlChange, int]:
+    """Jobs whose failed pipelines (those of `pipelines`, None: all) are to be tried again, and how many
+    pipelines that are.
 
     Other jobs that share the work follow.
     """
     named = {job.job_id for job in jobs}
     keys = {key for job in jobs for key in _failed(job, pipelines)}
-    others = [other for other in siblings if other.job_id not in named and not keys.isdisjoint(_failed(other, None))]
-    changed = [_asked_again(job, keys, at) for job in jobs] + [_tried_again(other, keys, at) for other in others]
+    others = [
+        other for other in siblings if other.job_id not in named and not keys.isdisjoint(_failed(other, None))
+    ]
+    changed = [_asked_again(job, keys, at) for job in jobs] + [
+        _tried_again(other, keys, at) for other in others
+    ]
     own = {job.job_id: sorted(key.pipeline for key in _failed(job, pipelines)) for job in jobs}
     paused = {job.job_id for job in jobs if job.control is not None}
-    told = {job_id: ", ".join(names) or "no longer held back" for job_id, names in own.items() if names or job_id in paused}
-    events = [Event(job_id, at, "retry", None, message) for job_id, message in told.items()]
-    return Change(tuple(changed), tuple(events), forgotten=frozenset(key.video_id for key in keys)), sum(map(len, own.values()))
+    told = {
+        job_id: ", ".join(names) or "no longer held back"
+        for job_id, names in own.items()
+        if names or job_id in paused
+    }
+    events = [JobEvent(job_id, at, "retry", None, message) for job_id, message in told.items()]
+    return ControlChange(
+        tuple(changed), tuple(events), forgotten=frozenset(key.video_id for key in keys)
+    ), sum(map(len, own.values()))
 
 
 def _failed(job: BatchJob, pipelines: Collection[str] | None) -> set[WorkKey]:
@@ -93,9 +132,13 @@ def _asked_again(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> Batc
 
 def _tried_again(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
     again = {key.pipeline for key in _failed(job, None).intersection(keys)}
-    results = {name: reset(result) if name in again else result for name, result in job.pipeline_results.items()}
+    results = {
+        name: reset(result) if name in again else result for name, result in job.pipeline_results.items()
+    }
     new = replace(job, pipeline_results=results)
-    return _rested(replace(new, started_at=job.started_at if first_start(new) else None), at) if again else job
+    return (
+        _rested(replace(new, started_at=job.started_at if first_start(new) else None), at) if again else job
+    )
 
 
 def _rested(job: BatchJob, at: datetime) -> BatchJob:

@@ -1,7 +1,8 @@
 """What goes of a person who withdraws: pure, so that every store removes the same rows.
 
-A person of one video has ids of several pipelines. Rows of faces name the tracked person they were seen at, and by them a face is linked to
-the person whose face it mostly is, and a person to the face that they mostly show. Voices are linked to neither.
+A person of one video has ids of several pipelines. Rows of faces name the tracked person they were seen at,
+and by them a face is linked to the person whose face it mostly is, and a person to the face that they mostly
+show. Voices are linked to neither.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ RowsOf = Callable[[WorkKey], Sequence[Annotation]]
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """Of one video: labels whose rows go from each complete result, unfinished work that goes as a whole, and results that were left.
+class Erasure:
+    """Of one video: labels whose rows go from each complete result, unfinished work that goes as a whole, and
+    results that were left.
 
     What is left numbers people on its own, so that nobody knows who the person is there.
     """
@@ -36,29 +38,55 @@ class Withdrawal:
     @property
     def faces(self) -> frozenset[tuple[str, str]]:
         """Face ids that go, each with the configuration that numbered it."""
-        return frozenset((name, key.config_hash) for key, own in self.labels.items() for column, name in own if column == "face_id")
+        return frozenset(
+            (name, key.config_hash)
+            for key, own in self.labels.items()
+            for column, name in own
+            if column == "face_id"
+        )
 
     def told(self, redone: Iterable[WorkKey]) -> list[str]:
         """What to know of it: `redone` is the unfinished work of which anything went."""
-        lost = [f"{key} had not ended and cannot be split: its chunks go, and a run does them again, everybody's" for key in sorted(redone)]
-        kept = [f"{key} is another result and numbers people on its own: who this is there is not known, so it stays" for key in self.left]
+        lost = [
+            f"{key} had not ended and cannot be split: its chunks go, and a run does them again, everybody's"
+            for key in sorted(redone)
+        ]
+        kept = [
+            f"{key} is another result and numbers people on its own: who this is there is not known, so it "
+            "stays"
+            for key in self.left
+        ]
         return [*lost, *kept]
 
 
-def withdrawal_of(person: PersonIn, jobs: Sequence[BatchJob], rows_of: RowsOf) -> Withdrawal:
+def withdrawal_of(person: PersonIn, jobs: Sequence[BatchJob], rows_of: RowsOf) -> Erasure:
     """What goes of a person; `jobs` are all of the video. Nothing where no row has the person's id."""
     kinds = _alike(person.pipeline)
     complete = _complete(jobs, kinds)
-    unfinished = [key for key in dict.fromkeys(key for job in jobs for key in keys_of(job).values()) if key not in complete]
+    unfinished = [
+        key
+        for key in dict.fromkeys(key for job in jobs for key in keys_of(job).values())
+        if key not in complete
+    ]
     unfinished = [key for key in unfinished if key.pipeline in kinds]
     label = (person.column, person.label)
-    homes = [key for key in complete if key.pipeline == person.pipeline and person.config_hash in (None, key.config_hash)]
-    if not any(_belongs(row, frozenset({label})) for key in (*homes[:1], *unfinished) for row in rows_of(key)):
-        return Withdrawal(person.video_id, {})
+    homes = [
+        key
+        for key in complete
+        if key.pipeline == person.pipeline and person.config_hash in (None, key.config_hash)
+    ]
+    if not any(
+        _belongs(row, frozenset({label})) for key in (*homes[:1], *unfinished) for row in rows_of(key)
+    ):
+        return Erasure(person.video_id, {})
     found = _linked(homes[0], label, jobs, rows_of, set(unfinished)) if homes else set()
-    scopes = {key: frozenset(name for home, name in found if key in _together(home, jobs)) for key in complete}
+    scopes = {
+        key: frozenset(name for home, name in found if key in _together(home, jobs)) for key in complete
+    }
     labels = {key: own for key, own in scopes.items() if own}
-    return Withdrawal(person.video_id, labels, tuple(unfinished), tuple(key for key in complete if key not in labels))
+    return Erasure(
+        person.video_id, labels, tuple(unfinished), tuple(key for key in complete if key not in labels)
+    )
 
 
 def _alike(pipeline: str) -> tuple[str, ...]:
@@ -68,8 +96,12 @@ def _alike(pipeline: str) -> tuple[str, ...]:
 
 def _complete(jobs: Iterable[BatchJob], pipelines: Sequence[str]) -> list[WorkKey]:
     """Complete results of these pipelines, newest first."""
-    made = [(job, result) for job, result in reversed(oldest_first(jobs)) if result.status is JobStatus.COMPLETED]
-    return list(dict.fromkeys(keys_of(job)[result.pipeline] for job, result in made if result.pipeline in pipelines))
+    made = [
+        (job, result) for job, result in reversed(oldest_first(jobs)) if result.status is JobStatus.COMPLETED
+    ]
+    return list(
+        dict.fromkeys(keys_of(job)[result.pipeline] for job, result in made if result.pipeline in pipelines)
+    )
 
 
 def _together(key: WorkKey, jobs: Iterable[BatchJob]) -> set[WorkKey]:
@@ -77,7 +109,9 @@ def _together(key: WorkKey, jobs: Iterable[BatchJob]) -> set[WorkKey]:
     return {key} | {other for job in jobs if key in keys_of(job).values() for other in keys_of(job).values()}
 
 
-def _linked(home: WorkKey, label: Label, jobs: Sequence[BatchJob], rows_of: RowsOf, without: set[WorkKey]) -> set[tuple[WorkKey, Label]]:
+def _linked(
+    home: WorkKey, label: Label, jobs: Sequence[BatchJob], rows_of: RowsOf, without: set[WorkKey]
+) -> set[tuple[WorkKey, Label]]:
     """The label and all it is linked to, each with the key that gave it."""
     links = _links(jobs, rows_of, without) if home.pipeline != AUDIO else {}
     found, waiting = set(), [(home, label)]
@@ -89,7 +123,9 @@ def _linked(home: WorkKey, label: Label, jobs: Sequence[BatchJob], rows_of: Rows
     return found
 
 
-def _links(jobs: Iterable[BatchJob], rows_of: RowsOf, without: set[WorkKey]) -> dict[tuple[WorkKey, Label], list[tuple[WorkKey, Label]]]:
+def _links(
+    jobs: Iterable[BatchJob], rows_of: RowsOf, without: set[WorkKey]
+) -> dict[tuple[WorkKey, Label], list[tuple[WorkKey, Label]]]:
     links: dict[tuple[WorkKey, Label], list[tuple[WorkKey, Label]]] = {}
     pairs = {(keys[FACE], keys[PERSON]) for keys in map(keys_of, jobs) if FACE in keys and PERSON in keys}
     for faces, persons in sorted(pairs):
@@ -126,7 +162,13 @@ def _unlisted(row: Annotation, labels: frozenset[Label]) -> Annotation:
     listed = row.attributes.get("persons")
     if not isinstance(listed, list) or not any(("person_id", name) in labels for name in listed):
         return row
-    return replace(row, attributes={**row.attributes, "persons": [name for name in listed if ("person_id", name) not in labels]})
+    return replace(
+        row,
+        attributes={
+            **row.attributes,
+            "persons": [name for name in listed if ("person_id", name) not in labels],
+        },
+    )
 
 
 def recounted(result: PipelineResult, rows: Iterable[Annotation]) -> PipelineResult:
@@ -141,4 +183,10 @@ def job_with(job: BatchJob, key: WorkKey, rows: Sequence[Annotation]) -> BatchJo
     """A job after a result of its has lost rows."""
     if keys_of(job).get(key.pipeline) != key:
         return job
-    return replace(job, pipeline_results={**job.pipeline_results, key.pipeline: recounted(job.pipeline_results[key.pipeline], rows)})
+    return replace(
+        job,
+        pipeline_results={
+            **job.pipeline_results,
+            key.pipeline: recounted(job.pipeline_results[key.pipeline], rows),
+        },
+    )

@@ -1,4 +1,6 @@
-"""What removing has in common in every store: names taken out of text, counts, and what nobody here can reach."""
+"""What removing has in common in every store: names taken out of text, counts, and what nobody here can
+reach.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ from schemas.errors import AtWork, LeadsOut
 from schemas.storage.retention import FORGOTTEN, Removed
 
 _PICTURES: Final = (".mp4", ".mkv", ".png", ".svg", ".jpg")
-_KINDS: Final = {".chunk": "chunks", ".npz": "embeddings", ".jsonl": "logs", **dict.fromkeys(_PICTURES, "pictures")}
+_KINDS: Final = {
+    ".chunk": "chunks",
+    ".npz": "embeddings",
+    ".jsonl": "logs",
+    **dict.fromkeys(_PICTURES, "pictures"),
+}
 
 
 def masked(value: Any, names: Collection[str]) -> Any:
@@ -39,7 +46,9 @@ def masked_text(text: str, names: Collection[str]) -> str:
 
 
 def _mention(names: Collection[str]) -> re.Pattern[str]:
-    """A name is none where it goes on: `/clips/a.mp4` is not meant by `/clips/a.mp4.bak` or `/old/clips/a.mp4`."""
+    """A name is none where it goes on: `/clips/a.mp4` is not meant by `/clips/a.mp4.bak` or
+    `/old/clips/a.mp4`.
+    """
     longest = sorted(names, key=len, reverse=True)
     return re.compile(rf"(?<![\w/.-])(?:{'|'.join(map(re.escape, longest))})(?![\w/-]|\.\w)")
 
@@ -51,10 +60,16 @@ def files_in(folder: Path, kept: Collection[str] = ()) -> Iterator[Path]:
 
 
 def remove_folder(folder: Path, kept: Collection[str] = ()) -> None:
-    """Remove a folder with all that is in it but files of these paths: a video may lie anywhere, and is never touched."""
+    """Remove a folder with all that is in it but files of these paths: a video may lie anywhere, and is
+    never touched.
+    """
     for path in list(files_in(folder, kept)):
         path.unlink(missing_ok=True)
-    below = sorted((path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()), reverse=True) if folder.is_dir() else []
+    below = (
+        sorted((path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink()), reverse=True)
+        if folder.is_dir()
+        else []
+    )
     for path in (*below, folder):
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             path.rmdir()
@@ -66,7 +81,9 @@ def leads_out(path: Path, base: Path) -> bool:
 
 
 def require_inside(path: Path, base: Path) -> None:
-    """Raises `LeadsOut` where links on the way to a path lead out of `base`: what is there may be another's."""
+    """Raises `LeadsOut` where links on the way to a path lead out of `base`: what is there may be
+    another's.
+    """
     if leads_out(path, base):
         raise LeadsOut(str(path), str(path.resolve()), str(base))
 

@@ -27,7 +27,9 @@ def now() -> datetime:
 
 def keys_of(job: BatchJob) -> dict[str, WorkKey]:
     """Work key of each pipeline of a job."""
-    return {name: WorkKey(job.video_id, name, result.config_hash) for name, result in job.pipeline_results.items()}
+    return {
+        name: WorkKey(job.video_id, name, result.config_hash) for name, result in job.pipeline_results.items()
+    }
 
 
 def key_of(job: BatchJob, pipeline: str, url: str) -> WorkKey:
@@ -53,7 +55,9 @@ def is_open(result: PipelineResult) -> bool:
 
 
 def keeps_late_chunks(result: PipelineResult | None) -> bool:
-    """Whether a pipeline that nobody holds still takes chunks that were in work when it failed: a retry does only what is missing."""
+    """Whether a pipeline that nobody holds still takes chunks that were in work when it failed: a retry
+    does only what is missing.
+    """
     return result is not None and result.status is JobStatus.FAILED and not is_kept(result)
 
 
@@ -82,7 +86,9 @@ def held_back(jobs: Sequence[BatchJob]) -> set[WorkKey]:
 def standing(
     there: Sequence[BatchJob], complete: Mapping[WorkKey, PipelineResult], elsewhere: Set[WorkKey]
 ) -> dict[WorkKey, PipelineResult]:
-    """What no run changes by asking: complete results, failures that are kept, what another run is at work on."""
+    """What no run changes by asking: complete results, failures that are kept, what another run is at
+    work on.
+    """
     others = {key: result for key, result in states_of(there).items() if key in elsewhere}
     return {**others, **kept_failures(there), **complete}
 
@@ -105,19 +111,28 @@ def registered(job: BatchJob, known: BatchJob | None, standing: Mapping[WorkKey,
         new = _waiting(new, standing)
     states = {result.status for result in results.values()}
     if states == {JobStatus.COMPLETED} or (states <= set(ENDED) and any(map(is_kept, results.values()))):
-        ended_at = max((result.completed_at for result in results.values() if result.completed_at), default=None)
-        return settled(replace(new, started_at=new.started_at or first_start(new), completed_at=None), ended_at)
+        ended_at = max(
+            (result.completed_at for result in results.values() if result.completed_at), default=None
+        )
+        return settled(
+            replace(new, started_at=new.started_at or first_start(new), completed_at=None), ended_at
+        )
     return new
 
 
 def first_start(job: BatchJob) -> datetime | None:
     """When the first of its pipelines was begun."""
-    return min((result.started_at for result in job.pipeline_results.values() if result.started_at), default=None)
+    return min(
+        (result.started_at for result in job.pipeline_results.values() if result.started_at), default=None
+    )
 
 
 def _with_past(job: BatchJob, known: BatchJob, *, elsewhere: bool) -> BatchJob:
     """`elsewhere`: another run is at work on it, so it stays that run's."""
-    results = {name: _gone_on_with(result, known.pipeline_results.get(name)) for name, result in job.pipeline_results.items()}
+    results = {
+        name: _gone_on_with(result, known.pipeline_results.get(name))
+        for name, result in job.pipeline_results.items()
+    }
     job = replace(job, pipeline_results=results)
     new = replace(
         job,
@@ -134,7 +149,9 @@ def _with_past(job: BatchJob, known: BatchJob, *, elsewhere: bool) -> BatchJob:
 
 
 def _gone_on_with(result: PipelineResult, known: PipelineResult | None) -> PipelineResult:
-    """What was begun and has not ended goes on under its first start; what ended and is to be done again starts anew."""
+    """What was begun and has not ended goes on under its first start; what ended and is to be done again
+    starts anew.
+    """
     if result.status in ENDED or known is None or known.status in ENDED:
         return result
     return replace(result, started_at=known.started_at or result.started_at)
@@ -142,17 +159,33 @@ def _gone_on_with(result: PipelineResult, known: PipelineResult | None) -> Pipel
 
 def _waiting(job: BatchJob, standing: Mapping[WorkKey, PipelineResult]) -> BatchJob:
     """A paused job: what nobody is at work on is pending."""
-    idle = {name for name, key in keys_of(job).items() if key not in standing and job.pipeline_results[name].status in IN_WORK}
-    results = {name: replace(result, status=JobStatus.PENDING) if name in idle else result for name, result in job.pipeline_results.items()}
+    idle = {
+        name
+        for name, key in keys_of(job).items()
+        if key not in standing and job.pipeline_results[name].status in IN_WORK
+    }
+    results = {
+        name: replace(result, status=JobStatus.PENDING) if name in idle else result
+        for name, result in job.pipeline_results.items()
+    }
     in_work = any(result.status in IN_WORK for result in results.values())
-    return replace(job, pipeline_results=results, status=job.status if in_work or job.status not in IN_WORK else JobStatus.PENDING)
+    return replace(
+        job,
+        pipeline_results=results,
+        status=job.status if in_work or job.status not in IN_WORK else JobStatus.PENDING,
+    )
 
 
 def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datetime) -> BatchJob:
-    """The job after these pipelines moved to `pending` or `running`; those that are not open stay. A failed job set running is retrying."""
+    """The job after these pipelines moved to `pending` or `running`; those that are not open stay.
+
+    A failed job set running is retrying.
+    """
     if status not in (JobStatus.PENDING, JobStatus.RUNNING):
         raise ValueError(f"pipelines are marked pending or running, never {status}")
-    open_results = {name: result for name, result in job.pipeline_results.items() if name in pipelines and is_open(result)}
+    open_results = {
+        name: result for name, result in job.pipeline_results.items() if name in pipelines and is_open(result)
+    }
     if not open_results:
         return job
     moved = {name: _moved(result, status, at) for name, result in open_results.items()}
@@ -172,12 +205,19 @@ def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datet
 
 
 def started(job: BatchJob, starts: Mapping[str, datetime]) -> BatchJob:
-    """The job after the first chunks of these pipelines were begun at these times; what is in work already keeps its start."""
-    new = {name: at for name, at in starts.items() if name in job.pipeline_results and job.pipeline_results[name].status not in ENDED}
+    """The job after the first chunks of these pipelines were begun at these times; what is in work
+    already keeps its start.
+    """
+    new = {
+        name: at
+        for name, at in starts.items()
+        if name in job.pipeline_results and job.pipeline_results[name].status not in ENDED
+    }
     if not new:
         return job
     results = {
-        name: _moved(result, JobStatus.RUNNING, new[name]) if name in new else result for name, result in job.pipeline_results.items()
+        name: _moved(result, JobStatus.RUNNING, new[name]) if name in new else result
+        for name, result in job.pipeline_results.items()
     }
     again = job.status is JobStatus.RETRYING or (failed_before(job) and job.status is not JobStatus.RUNNING)
     return replace(
@@ -189,8 +229,12 @@ def started(job: BatchJob, starts: Mapping[str, datetime]) -> BatchJob:
     )
 
 
-def started_by(job: BatchJob, told: Iterable[PipelineStart], held: Collection[WorkKey], at: datetime) -> BatchJob:
-    """`started` by what a run tells, where it holds the keys and nobody has paused the job; no start lies after `at`."""
+def started_by(
+    job: BatchJob, told: Iterable[PipelineStart], held: Collection[WorkKey], at: datetime
+) -> BatchJob:
+    """`started` by what a run tells, where it holds the keys and nobody has paused the job; no start lies
+    after `at`.
+    """
     if job.control is Control.PAUSE:
         return job
     keys = keys_of(job)
@@ -207,7 +251,15 @@ def _moved(result: PipelineResult, status: JobStatus, at: datetime) -> PipelineR
     started_at = None if result.status in ENDED else result.started_at
     if status is JobStatus.RUNNING:
         started_at = started_at or at
-    return replace(result, status=status, started_at=started_at, completed_at=None, error_message=None, failure_kind=None, warning=None)
+    return replace(
+        result,
+        status=status,
+        started_at=started_at,
+        completed_at=None,
+        error_message=None,
+        failure_kind=None,
+        warning=None,
+    )
 
 
 def reset(result: PipelineResult) -> PipelineResult:
@@ -216,12 +268,18 @@ def reset(result: PipelineResult) -> PipelineResult:
 
 
 def as_it_ends(job: BatchJob, pipeline: str, epoch: int | None, at: datetime) -> BatchJob:
-    """The job of a pipeline that ends now: where nobody has told of its start, it is now; a person's hand starts nothing."""
+    """The job of a pipeline that ends now: where nobody has told of its start, it is now; a person's hand
+    starts nothing.
+    """
     return job if epoch is None else started(job, {pipeline: at})
 
 
 def result_of(
-    outcome: Outcome, rows: Sequence[Mapping[str, object]], seconds: float, at: datetime, before: PipelineResult | None
+    outcome: Outcome,
+    rows: Sequence[Mapping[str, object]],
+    seconds: float,
+    at: datetime,
+    before: PipelineResult | None,
 ) -> PipelineResult:
     """What is remembered of a pipeline that ended with these rows; `before` is how it stood until then."""
     return PipelineResult(
@@ -242,7 +300,12 @@ def result_of(
 def finished(job: BatchJob, result: PipelineResult, at: datetime) -> BatchJob:
     """The job after one of its pipelines ended."""
     results = {**job.pipeline_results, result.pipeline: result}
-    return settled(replace(job, pipeline_results=results, started_at=job.started_at or result.started_at, completed_at=None), at)
+    return settled(
+        replace(
+            job, pipeline_results=results, started_at=job.started_at or result.started_at, completed_at=None
+        ),
+        at,
+    )
 
 
 def settled(job: BatchJob, at: datetime | None) -> BatchJob:
@@ -250,7 +313,9 @@ def settled(job: BatchJob, at: datetime | None) -> BatchJob:
     status = job_status(job.pipeline_results)
     if status is JobStatus.RUNNING:
         status = _open_status(job)
-    failures = [result for _, result in sorted(job.pipeline_results.items()) if result.status is JobStatus.FAILED]
+    failures = [
+        result for _, result in sorted(job.pipeline_results.items()) if result.status is JobStatus.FAILED
+    ]
     return replace(
         job,
         status=status,
@@ -276,7 +341,13 @@ def superseded(job: BatchJob, pipeline: str, at: datetime) -> BatchJob | None:
 
 def canonical_states(job: BatchJob) -> list[dict[str, Any]]:
     """A job and its pipelines as the digest of a store covers them: no times, paths, run ids or attempts."""
-    job_line = {"job": job.job_id, "video_id": job.video_id, "status": job.status, "error": job.error_message, "kind": job.failure_kind}
+    job_line = {
+        "job": job.job_id,
+        "video_id": job.video_id,
+        "status": job.status,
+        "error": job.error_message,
+        "kind": job.failure_kind,
+    }
     lines = [
         {
             "job": job.job_id,

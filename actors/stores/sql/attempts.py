@@ -14,7 +14,7 @@ from actors.stores.sql.queries import paged
 from schemas.errors import StaleAttempt
 from schemas.storage import tables
 from schemas.work.attempt import Attempt, AttemptState
-from schemas.work.job_event import Event
+from schemas.work.job_event import JobEvent
 from schemas.work.manifest import ChunkCommit
 
 attempts, job_events = tables.attempts, tables.job_events
@@ -27,9 +27,13 @@ def require_newest(connection: Connection, commits: Iterable[ChunkCommit]) -> No
     """Raises `StaleAttempt` where a chunk has been tried again since the try that one of these comes from."""
     tried = [commit for commit in commits if commit.chunk_id]
     newest: dict[str, int] = {}
-    query = select(attempts.c.chunk_id, func.max(attempts.c.number).label("number")).group_by(attempts.c.chunk_id)
+    query = select(attempts.c.chunk_id, func.max(attempts.c.number).label("number")).group_by(
+        attempts.c.chunk_id
+    )
     for page in paged(commit.chunk_id for commit in tried):
-        newest |= {row.chunk_id: row.number for row in connection.execute(query.where(attempts.c.chunk_id.in_(page)))}
+        newest |= {
+            row.chunk_id: row.number for row in connection.execute(query.where(attempts.c.chunk_id.in_(page)))
+        }
     for commit in tried:
         if newest.get(commit.chunk_id, 0) > commit.line.attempt:
             raise StaleAttempt(commit.chunk_id, commit.line.attempt, newest[commit.chunk_id])
@@ -48,7 +52,8 @@ def put_attempts(connection: Connection, new: Sequence[Attempt]) -> None:
     told = statement.excluded
     changes = {name: func.coalesce(told[name], stored[name]) for name in _TOLD_LATER}
     beat_at = case(
-        (told.heartbeat_at < stored.heartbeat_at, stored.heartbeat_at), else_=func.coalesce(told.heartbeat_at, stored.heartbeat_at)
+        (told.heartbeat_at < stored.heartbeat_at, stored.heartbeat_at),
+        else_=func.coalesce(told.heartbeat_at, stored.heartbeat_at),
     )
     statement = statement.on_conflict_do_update(
         index_elements=[stored.chunk_id, stored.number],
@@ -62,7 +67,11 @@ def put_attempts(connection: Connection, new: Sequence[Attempt]) -> None:
 def attempts_of(connection: Connection, video_ids: Iterable[str]) -> list[Attempt]:
     """Tries of these videos' chunks, by chunk and number."""
     query = select(attempts)
-    found = (row for page in paged(video_ids) for row in connection.execute(query.where(attempts.c.video_id.in_(page))).mappings())
+    found = (
+        row
+        for page in paged(video_ids)
+        for row in connection.execute(query.where(attempts.c.video_id.in_(page))).mappings()
+    )
     return sorted(map(attempt_rows.attempt_from, found), key=lambda one: (one.chunk_id, one.number))
 
 
@@ -76,14 +85,14 @@ def forget_attempts(connection: Connection, video_ids: Iterable[str], *, leased_
 # Logs.
 
 
-def note(connection: Connection, events: Iterable[Event]) -> None:
+def note(connection: Connection, events: Iterable[JobEvent]) -> None:
     """Add lines to the logs of jobs."""
     new = [attempt_rows.event_row(event) for event in events]
     if new:
         connection.execute(insert(job_events), new)
 
 
-def noted(connection: Connection, job_id: str) -> list[Event]:
+def noted(connection: Connection, job_id: str) -> list[JobEvent]:
     """Lines of a job's log as they were added."""
     query = select(job_events).where(job_events.c.job_id == job_id).order_by(job_events.c.event_id)
     return [attempt_rows.event_from(row) for row in connection.execute(query).mappings()]
@@ -91,5 +100,11 @@ def noted(connection: Connection, job_id: str) -> list[Event]:
 
 def registered_by(connection: Connection, job_ids: Collection[str], message: str) -> set[str]:
     """Those of the jobs whose log says already that this run has taken them up."""
-    query = select(job_events.c.job_id).where(job_events.c.name == REGISTERED, job_events.c.message == message)
-    return {job_id for page in paged(job_ids) for job_id in connection.scalars(query.where(job_events.c.job_id.in_(page)))}
+    query = select(job_events.c.job_id).where(
+        job_events.c.name == REGISTERED, job_events.c.message == message
+    )
+    return {
+        job_id
+        for page in paged(job_ids)
+        for job_id in connection.scalars(query.where(job_events.c.job_id.in_(page)))
+    }

@@ -1,4 +1,6 @@
-"""Many rows into a database table at once, past SQLAlchemy, which takes several times as long to compile the parameters of each."""
+"""Many rows into a database table at once, past SQLAlchemy, which takes several times as long to compile
+the parameters of each.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,11 @@ from actors.stores.sql.dialect import is_postgresql
 PAGE: Final = 2_000  # rows given to SQLite at once
 
 
-def add_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Rows with values for these columns, in the transaction that is open; times, ids, JSON and states are text on both databases.
+def add_rows(
+    connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Rows with values for these columns, in the transaction that is open; times, ids, JSON and states are
+    text on both databases.
 
     Raises psycopg's `DataError` for an id that is no UUID.
     """

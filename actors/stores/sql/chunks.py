@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from actors.stores.encoding import rows
 from actors.stores.sql.queries import insert_rows, key_row, of_key, paged
@@ -29,7 +41,8 @@ _IS_SHARED: Final = and_(
     _of_key_told(chunks),
     or_(
         and_(chunks.c.first_frame < bindparam("stop"), bindparam("first") < _STOP),
-        chunks.c.first_frame == bindparam("first"),  # a chunk in which nothing was found has no frame to share
+        chunks.c.first_frame
+        == bindparam("first"),  # a chunk in which nothing was found has no frame to share
     ),
 )
 _SHARED_FRAMES: Final = select(func.min(chunks.c.first_frame), func.max(_STOP)).where(_IS_SHARED)
@@ -56,7 +69,9 @@ def put_chunk(connection: Connection, commit: ChunkCommit, pipeline_id: int, cre
     connection.execute(insert(chunks), [key | rows.line_row(line) | {"payload": commit.payload}])
 
 
-def frames_committed(connection: Connection, keys: Iterable[WorkKey], ids: Mapping[str, int]) -> dict[WorkKey, int]:
+def frames_committed(
+    connection: Connection, keys: Iterable[WorkKey], ids: Mapping[str, int]
+) -> dict[WorkKey, int]:
     """Frames in the manifest lines of each key."""
     return {key: connection.execute(_FRAMES, key_row(key, ids[key.pipeline])).scalar_one() for key in keys}
 
@@ -65,7 +80,11 @@ def lines_of(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, l
     """Manifest lines of each key by start; a key without any has an empty list."""
     found: dict[WorkKey, list[ManifestLine]] = {key: [] for key in keys}
     columns = [column for column in chunks.c if column.name != "payload"]
-    query = select(*columns, tables.pipelines.c.name).join(tables.pipelines).order_by(chunks.c.video_id, chunks.c.first_frame)
+    query = (
+        select(*columns, tables.pipelines.c.name)
+        .join(tables.pipelines)
+        .order_by(chunks.c.video_id, chunks.c.first_frame)
+    )
     for page in paged(key.video_id for key in found):
         for row in connection.execute(query.where(chunks.c.video_id.in_(page))).mappings():
             key = WorkKey(row["video_id"], row["name"], row["config_hash"])
@@ -76,9 +95,18 @@ def lines_of(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, l
 
 def seconds_of(connection: Connection, key: WorkKey, pipeline_id: int) -> float:
     """Decode and model time of the chunks of a key."""
-    return float(connection.execute(select(func.sum(chunks.c.seconds)).where(of_key(chunks, key, pipeline_id))).scalar() or 0.0)
+    return float(
+        connection.execute(
+            select(func.sum(chunks.c.seconds)).where(of_key(chunks, key, pipeline_id))
+        ).scalar()
+        or 0.0
+    )
 
 
 def drop_payloads(connection: Connection, key: WorkKey, pipeline_id: int) -> None:
     """Forget the numbers of a key, keeping its manifest lines."""
-    connection.execute(update(chunks).where(of_key(chunks, key, pipeline_id), chunks.c.payload.is_not(None)).values(payload=None))
+    connection.execute(
+        update(chunks)
+        .where(of_key(chunks, key, pipeline_id), chunks.c.payload.is_not(None))
+        .values(payload=None)
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from actors.stores.encoding import rows
-from actors.stores.rules.liveness import Pulse, seen_alive
+from actors.stores.rules.liveness import Heartbeat, seen_alive
 from actors.stores.rules.transitions import keeps_late_chunks, states_of
 from actors.stores.sql.queries import jobs_of_videos, key_row, paged, pipeline_ids, put
 from schemas.errors import LeaseLost
@@ -19,7 +19,9 @@ from schemas.work.run import RunInfo
 
 leases, runs = tables.leases, tables.runs
 _LEASES = (
-    select(leases, tables.pipelines.c.name).join(tables.pipelines).where(leases.c.video_id.in_(bindparam("video_ids", expanding=True)))
+    select(leases, tables.pipelines.c.name)
+    .join(tables.pipelines)
+    .where(leases.c.video_id.in_(bindparam("video_ids", expanding=True)))
 )
 _PULSE = (runs.c.epoch, runs.c.host, runs.c.pid, runs.c.heartbeat_at, runs.c.started_at, runs.c.ended_at)
 
@@ -39,21 +41,28 @@ def holders(connection: Connection, keys: Iterable[WorkKey]) -> dict[WorkKey, in
 def live_epochs(connection: Connection, epochs: Collection[int], at: datetime) -> set[int]:
     """Those of the runs that are at work at time `at`."""
     found = connection.execute(select(*_PULSE).where(runs.c.epoch.in_(epochs))).mappings() if epochs else ()
-    return {row["epoch"] for row in found if seen_alive(Pulse.of(row), at)}
+    return {row["epoch"] for row in found if seen_alive(Heartbeat.of(row), at)}
 
 
-def held_elsewhere(connection: Connection, epoch: int | None, keys: Iterable[WorkKey], at: datetime) -> set[WorkKey]:
+def held_elsewhere(
+    connection: Connection, epoch: int | None, keys: Iterable[WorkKey], at: datetime
+) -> set[WorkKey]:
     """Those of the keys that another live run holds."""
     others = {key: holder for key, holder in holders(connection, keys).items() if holder != epoch}
     alive = live_epochs(connection, set(others.values()), at)
     return {key for key, holder in others.items() if holder in alive}
 
 
-def configurations_elsewhere(connection: Connection, epoch: int | None, key: WorkKey, pipeline_id: int, at: datetime) -> set[str]:
+def configurations_elsewhere(
+    connection: Connection, epoch: int | None, key: WorkKey, pipeline_id: int, at: datetime
+) -> set[str]:
     """Other configurations of a key's pipeline and video that another live run is at work on."""
-    query = select(leases.c.config_hash).where(leases.c.video_id == key.video_id, leases.c.pipeline_id == pipeline_id)
+    query = select(leases.c.config_hash).where(
+        leases.c.video_id == key.video_id, leases.c.pipeline_id == pipeline_id
+    )
     others = [
-        WorkKey(key.video_id, key.pipeline, other) for other in connection.scalars(query.where(leases.c.config_hash != key.config_hash))
+        WorkKey(key.video_id, key.pipeline, other)
+        for other in connection.scalars(query.where(leases.c.config_hash != key.config_hash))
     ]
     return {other.config_hash for other in held_elsewhere(connection, epoch, others, at)}
 
@@ -73,7 +82,11 @@ def require_for_chunks(connection: Connection, epoch: int, keys: Collection[Work
     unheld = [key for key in keys if held.get(key) != epoch]
     if unheld:
         states = states_of(jobs_of_videos(connection, (key.video_id for key in unheld)))
-        require(connection, epoch, [key for key in unheld if key in held or not keeps_late_chunks(states.get(key))])
+        require(
+            connection,
+            epoch,
+            [key for key in unheld if key in held or not keeps_late_chunks(states.get(key))],
+        )
 
 
 def take(connection: Connection, epoch: int, keys: Collection[WorkKey]) -> None:
@@ -88,7 +101,10 @@ def drop(connection: Connection, keys: Collection[WorkKey], *, epoch: int | None
     columns = (leases.c.video_id, leases.c.pipeline_id, leases.c.config_hash)
     same: list[ColumnElement[bool]] = [column == bindparam(f"of_{column.name}") for column in columns]
     own = [] if epoch is None else [leases.c.epoch == epoch]
-    values = [{"of_video_id": k.video_id, "of_pipeline_id": ids.get(k.pipeline, 0), "of_config_hash": k.config_hash} for k in keys]
+    values = [
+        {"of_video_id": k.video_id, "of_pipeline_id": ids.get(k.pipeline, 0), "of_config_hash": k.config_hash}
+        for k in keys
+    ]
     if values:
         connection.execute(delete(leases).where(and_(*same, *own)), values)
 
@@ -99,7 +115,10 @@ def drop(connection: Connection, keys: Collection[WorkKey], *, epoch: int | None
 def end_run(connection: Connection, epoch: int, outcome: str, at: datetime) -> None:
     """Note how a run ended; its leases are free."""
     connection.execute(
-        update(runs).where(runs.c.epoch == epoch).where(runs.c.ended_at.is_(None)).values(ended_at=rows.time_text(at), outcome=outcome)
+        update(runs)
+        .where(runs.c.epoch == epoch)
+        .where(runs.c.ended_at.is_(None))
+        .values(ended_at=rows.time_text(at), outcome=outcome)
     )
     connection.execute(delete(leases).where(leases.c.epoch == epoch))
 
@@ -115,4 +134,6 @@ def succeed(connection: Connection, run: RunInfo, epoch: int, at: datetime) -> N
 
 def beat(connection: Connection, epoch: int, at: datetime, **told: Any) -> None:
     """A sign of life of a run, and what else it says of itself."""
-    connection.execute(update(runs).where(runs.c.epoch == epoch).values(heartbeat_at=rows.time_text(at), **told))
+    connection.execute(
+        update(runs).where(runs.c.epoch == epoch).values(heartbeat_at=rows.time_text(at), **told)
+    )

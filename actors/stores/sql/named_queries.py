@@ -1,4 +1,6 @@
-"""Questions by name: SQL files below `sql/`, one for both databases or one for each where they say it differently."""
+"""Questions by name: SQL files below `sql/`, one for both databases or one for each where they say it
+differently.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,19 @@ def question(name: str, dialect: str) -> TextClause:
         found = folder.joinpath(name + _ENDING)
         if name.isidentifier() and found.is_file():
             lines = found.read_text(encoding="utf-8").splitlines()
-            return text("\n".join(line for line in lines if not line.startswith("--")))  # a comment may name a parameter
+            return text(
+                "\n".join(line for line in lines if not line.startswith("--"))
+            )  # a comment may name a parameter
     raise KeyError(name)
 
 
 def names(dialect: str) -> list[str]:
     """Every question that can be asked of a database."""
     return sorted(
-        file.name.removesuffix(_ENDING) for folder in _folders(dialect) for file in folder.iterdir() if file.name.endswith(_ENDING)
+        file.name.removesuffix(_ENDING)
+        for folder in _folders(dialect)
+        for file in folder.iterdir()
+        if file.name.endswith(_ENDING)
     )
 
 
@@ -43,7 +50,10 @@ def parameters(asked: TextClause) -> frozenset[str]:
 
 def answer(connection: Connection, asked: TextClause, told: Mapping[str, Any]) -> list[rows.Row]:
     """The rows, their values the same from either database: ids and times are text."""
-    return [{column: _plain(value) for column, value in row.items()} for row in connection.execute(asked, told).mappings()]
+    return [
+        {column: _plain(value) for column, value in row.items()}
+        for row in connection.execute(asked, told).mappings()
+    ]
 
 
 def _folders(dialect: str) -> tuple[Traversable, Traversable]:

@@ -1,7 +1,9 @@
-"""Embeddings once more in pgvector's own type, in PostgreSQL databases that have the extension, so that the server compares them itself.
+"""Embeddings once more in pgvector's own type, in PostgreSQL databases that have the extension, so that the
+server compares them itself.
 
-The table lies beside ours and holds nothing that `embeddings` does not: it is made and filled by whoever may when the store is opened for
-writing, its rows go with theirs, and where it is not there, not whole or not to be read, nobody needs it.
+The table lies beside ours and holds nothing that `embeddings` does not: it is made and filled by whoever may
+when the store is opened for writing, its rows go with theirs, and where it is not there, not whole or not to
+be read, nobody needs it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ SELECT
     EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AND to_regtype('vector') IS NOT NULL,
     EXISTS (
         SELECT FROM pg_attribute
-        WHERE attrelid = to_regclass('{TABLE}') AND attname = 'vector' AND atttypid = to_regtype('vector') AND NOT attisdropped
+        WHERE attrelid = to_regclass('{TABLE}') AND attname = 'vector' AND atttypid = to_regtype('vector')
+        AND NOT attisdropped
     ),
     has_table_privilege(to_regclass('{TABLE}'), 'SELECT'),
     has_table_privilege(to_regclass('{TABLE}'), 'INSERT'),
@@ -51,8 +54,10 @@ _COPY: Final = f"COPY {TABLE} (annotation_id, model, dimension, vector) FROM STD
 Told = tuple[bytes, str, int, bytes]  # id, model, dimension, and the vector as little-endian float32
 
 
-class Standing(NamedTuple):
-    """Whether there is the extension, and the table with a column of its type; whether the role may read it, add to it, make it."""
+class PgvectorStatus(NamedTuple):
+    """Whether there is the extension, and the table with a column of its type; whether the role may read
+    it, add to it, make it.
+    """
 
     is_here: bool
     is_made: bool
@@ -61,9 +66,9 @@ class Standing(NamedTuple):
     may_make: bool | None
 
 
-def standing(connection: Connection) -> Standing:
+def standing(connection: Connection) -> PgvectorStatus:
     """How things are for the role of this connection."""
-    return Standing(*connection.exec_driver_sql(_STANDING).one())
+    return PgvectorStatus(*connection.exec_driver_sql(_STANDING).one())
 
 
 def is_whole(connection: Connection) -> bool:
@@ -90,13 +95,19 @@ def complete(connection: Connection) -> None:
         return
     driver: Any = connection.connection.driver_connection
     if not standing(connection).is_made:
-        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {TABLE}")  # the extension was dropped, and its column with it
+        connection.exec_driver_sql(
+            f"DROP TABLE IF EXISTS {TABLE}"
+        )  # the extension was dropped, and its column with it
         connection.exec_driver_sql(_MADE)
         for role, privilege in connection.exec_driver_sql(_GRANTS).all():
             to = sql.SQL("PUBLIC") if role == "PUBLIC" else sql.Identifier(role)
-            driver.execute(sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privilege), sql.Identifier(TABLE), to))
+            driver.execute(
+                sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privilege), sql.Identifier(TABLE), to)
+            )
     with driver.cursor("missing") as missing:
-        missing.execute(f"SELECT annotation_id, embeddings.model, embeddings.dimension, embeddings.vector {_MISSING}")
+        missing.execute(
+            f"SELECT annotation_id, embeddings.model, embeddings.dimension, embeddings.vector {_MISSING}"
+        )
         while page := missing.fetchmany(_PAGE):
             _copied(connection, ((row[0].bytes, *row[1:]) for row in page))
 
@@ -117,7 +128,14 @@ def _copied(connection: Connection, new: Iterable[Told]) -> None:
 
 
 def _fitting(new: Iterable[Told]) -> Iterator[Told]:
-    """In pgvector's binary form: two 16-bit numbers, the dimension and 0, then big-endian float32 (pgvector, `vector_send`)."""
+    """In pgvector's binary form: two 16-bit numbers, the dimension and 0, then big-endian float32
+    (pgvector, `vector_send`).
+    """
     for one, model, dimension, vector in new:
         if dimension <= MOST_DIMENSIONS:
-            yield one, model, dimension, struct.pack(">hh", dimension, 0) + np.frombuffer(vector, "<f4").astype(">f4").tobytes()
+            yield (
+                one,
+                model,
+                dimension,
+                struct.pack(">hh", dimension, 0) + np.frombuffer(vector, "<f4").astype(">f4").tobytes(),
+            )

@@ -1,4 +1,6 @@
-"""Rows into PostgreSQL by binary COPY, several times as fast as any INSERT (PostgreSQL manual, "COPY", binary format)."""
+"""Rows into PostgreSQL by binary COPY, several times as fast as any INSERT (PostgreSQL manual, "COPY",
+binary format).
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,25 @@ import psycopg
 from sqlalchemy import REAL, BigInteger, Column, Connection, Integer, LargeBinary, Table, Text
 
 from actors.stores.sql.postgres_json import spelled
-from schemas.storage.column_types import Id, Json, Moment
+from schemas.storage.column_types import JsonText, UtcDateTime, Uuid
 
 
-def copy_rows(connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Rows with values for these columns, in the transaction that is open. Raises psycopg's `DataError` for an id that is no UUID."""
+def copy_rows(
+    connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Rows with values for these columns, in the transaction that is open.
+
+    Raises psycopg's `DataError` for an id that is no UUID.
+    """
     columns = [table.c[name] for name in names]
-    converted = [(at, _NATIVE[type(column.type)]) for at, column in enumerate(columns) if type(column.type) in _NATIVE]
+    converted = [
+        (at, _NATIVE[type(column.type)]) for at, column in enumerate(columns) if type(column.type) in _NATIVE
+    ]
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)") as copy:
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
         copy.set_types([_driver_type(column) for column in columns])
         for row in rows:
             values = list(row)
@@ -54,11 +66,14 @@ def _moment(value: str) -> datetime:
 
 _UUID_BYTES: Final = 16
 _JSONB_VERSION: Final = b"\x01"
-_NATIVE: Final[dict[type, Callable[[str], Any]]] = {Id: _uuid, Json: _json, Moment: _moment}
+_NATIVE: Final[dict[type, Callable[[str], Any]]] = {Uuid: _uuid, JsonText: _json, UtcDateTime: _moment}
 _DRIVER_TYPES: Final = (
-    (Id, "bytea"),  # binary forms are written here, since COPY asks for no types: 16 bytes, and text behind a version
-    (Json, "bytea"),
-    (Moment, "timestamptz"),
+    (
+        Uuid,
+        "bytea",
+    ),  # binary forms are written here, since COPY asks for no types: 16 bytes, and text behind a version
+    (JsonText, "bytea"),
+    (UtcDateTime, "timestamptz"),
     (BigInteger, "int8"),
     (Integer, "int4"),
     (REAL, "float8"),

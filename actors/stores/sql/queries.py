@@ -1,6 +1,7 @@
 """Reading and writing values in database tables, on a connection whose transaction somebody else holds.
 
-Many keys are asked for in few statements, and rows go in in bulk; nothing here counts rows to learn whether they exist.
+Many keys are asked for in few statements, and rows go in in bulk; nothing here counts rows to learn whether
+they exist.
 """
 
 from __future__ import annotations
@@ -53,9 +54,13 @@ def put(connection: Connection, table: Table, new: Sequence[Row], *, keep: Seque
 
 
 def pipeline_ids(connection: Connection, names: Iterable[str] = ()) -> dict[str, int]:
-    """Id of each pipeline by name; those of `names` that are new are added, which needs a writing transaction."""
+    """Id of each pipeline by name; those of `names` that are new are added, which needs a writing
+    transaction.
+    """
     table = tables.pipelines
-    found: dict[str, int] = {row.name: row.pipeline_id for row in connection.execute(select(table.c.name, table.c.pipeline_id))}
+    found: dict[str, int] = {
+        row.name: row.pipeline_id for row in connection.execute(select(table.c.name, table.c.pipeline_id))
+    }
     missing = [{"name": name, "version": VERSIONS.get(name, "0")} for name in sorted(set(names) - set(found))]
     if not missing:
         return found
@@ -68,7 +73,11 @@ def pipeline_ids(connection: Connection, names: Iterable[str] = ()) -> dict[str,
 
 def jobs_where(connection: Connection, *conditions: ColumnElement[bool]) -> list[BatchJob]:
     """Jobs with their pipelines, ordered by creation, then id."""
-    found = connection.execute(select(jobs).where(*conditions).order_by(jobs.c.created_at, jobs.c.job_id)).mappings().all()
+    found = (
+        connection.execute(select(jobs).where(*conditions).order_by(jobs.c.created_at, jobs.c.job_id))
+        .mappings()
+        .all()
+    )
     query = select(statuses, tables.pipelines.c.name).join(tables.pipelines)
     if conditions:
         query = query.join(jobs, jobs.c.job_id == statuses.c.job_id).where(*conditions)
@@ -80,7 +89,9 @@ def jobs_where(connection: Connection, *conditions: ColumnElement[bool]) -> list
 
 def jobs_by_id(connection: Connection, job_ids: Iterable[str]) -> dict[str, BatchJob]:
     """Those of the jobs that there are."""
-    return {job.job_id: job for page in paged(job_ids) for job in jobs_where(connection, jobs.c.job_id.in_(page))}
+    return {
+        job.job_id: job for page in paged(job_ids) for job in jobs_where(connection, jobs.c.job_id.in_(page))
+    }
 
 
 def jobs_of_videos(connection: Connection, video_ids: Iterable[str]) -> list[BatchJob]:
@@ -110,7 +121,9 @@ def put_jobs(connection: Connection, changed: Sequence[BatchJob]) -> None:
 
 def drop_result(connection: Connection, job: BatchJob, pipeline_id: int, *, whole: bool) -> None:
     """Remove one pipeline's state from a job, or the whole job with its log."""
-    connection.execute(delete(statuses).where(statuses.c.job_id == job.job_id, statuses.c.pipeline_id == pipeline_id))
+    connection.execute(
+        delete(statuses).where(statuses.c.job_id == job.job_id, statuses.c.pipeline_id == pipeline_id)
+    )
     if whole:
         connection.execute(delete(tables.job_events).where(tables.job_events.c.job_id == job.job_id))
         connection.execute(delete(jobs).where(jobs.c.job_id == job.job_id))
@@ -142,7 +155,9 @@ _COMPLETE: Final = (
     .where(jobs.c.video_id.in_(bindparam("video_ids", expanding=True)))
 )
 
-_COMPLETE_KEYS: Final = _COMPLETE.with_only_columns(jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash)
+_COMPLETE_KEYS: Final = _COMPLETE.with_only_columns(
+    jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash
+)
 
 
 # Rows of one work key.
@@ -150,7 +165,11 @@ _COMPLETE_KEYS: Final = _COMPLETE.with_only_columns(jobs.c.video_id, tables.pipe
 
 def of_key(table: Table, key: WorkKey, pipeline_id: int) -> ColumnElement[bool]:
     """The condition that picks what belongs to a work key."""
-    return and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id, table.c.config_hash == key.config_hash)
+    return and_(
+        table.c.video_id == key.video_id,
+        table.c.pipeline_id == pipeline_id,
+        table.c.config_hash == key.config_hash,
+    )
 
 
 def key_row(key: WorkKey, pipeline_id: int) -> Row:
@@ -165,15 +184,21 @@ def data_of(connection: Connection, key: WorkKey) -> list[dict[str, Any]]:
     return [json.loads(data) for data in connection.execute(query).scalars()]
 
 
-def row_counts(connection: Connection, keys: Iterable[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
-    """Rows of some types by work key and type, counted by the database: one statement for a page of videos."""
+def row_counts(
+    connection: Connection, keys: Iterable[WorkKey], kinds: Sequence[str]
+) -> dict[WorkKey, dict[str, RowCount]]:
+    """Rows of some types by work key and type, counted by the database: one statement for a page of
+    videos.
+    """
     wanted, names = set(keys), {number: name for name, number in pipeline_ids(connection).items()}
     columns = annotated.c
     by = (columns.video_id, columns.pipeline_id, columns.config_hash, columns.annotation_type)
     seconds = func.sum(columns.end_seconds - columns.timestamp_seconds)
     found: dict[WorkKey, dict[str, RowCount]] = defaultdict(dict)
     for page in paged(sorted({key.video_id for key in wanted})):
-        of_kinds = (columns.annotation_type + "").in_(kinds)  # no plain column: SQLite would read every video's rows of these types
+        of_kinds = (columns.annotation_type + "").in_(
+            kinds
+        )  # no plain column: SQLite would read every video's rows of these types
         query = select(*by, func.count(), seconds).where(columns.video_id.in_(page), of_kinds).group_by(*by)
         for video_id, pipeline_id, config_hash, kind, number, length_s in connection.execute(query):
             if (key := WorkKey(video_id, names.get(pipeline_id, ""), config_hash)) in wanted:
@@ -181,12 +206,21 @@ def row_counts(connection: Connection, keys: Iterable[WorkKey], kinds: Sequence[
     return dict(found)
 
 
-def insert_rows(connection: Connection, new: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str) -> None:
+def insert_rows(
+    connection: Connection, new: Iterable[Annotation], job_id: str, pipeline_id: int, created_at: str
+) -> None:
     """Add annotations; an id that is there already is refused."""
     add_rows(connection, annotated, COLUMNS, annotation_rows(new, job_id, pipeline_id, created_at))
 
 
-def replace_rows(connection: Connection, key: WorkKey, pipeline_id: int, new: Iterable[Annotation], job_id: str, created_at: str) -> None:
+def replace_rows(
+    connection: Connection,
+    key: WorkKey,
+    pipeline_id: int,
+    new: Iterable[Annotation],
+    job_id: str,
+    created_at: str,
+) -> None:
     """Every row of a work key by new ones."""
     connection.execute(delete(annotated).where(of_key(annotated, key, pipeline_id)))
     insert_rows(connection, new, job_id, pipeline_id, created_at)
@@ -196,26 +230,41 @@ def ids_of_others(connection: Connection, key: WorkKey, annotation_ids: Sequence
     """Those of these ids that rows of other work keys have."""
     elsewhere = not_(of_key(annotated, key, pipeline_ids(connection).get(key.pipeline, 0)))
     query = select(annotated.c.annotation_id).where(elsewhere)
-    pages = (connection.execute(query.where(annotated.c.annotation_id.in_(page))).scalars() for page in paged(annotation_ids))
+    pages = (
+        connection.execute(query.where(annotated.c.annotation_id.in_(page))).scalars()
+        for page in paged(annotation_ids)
+    )
     return {str(one) for page in pages for one in page}
 
 
-def replace_embeddings(connection: Connection, key: WorkKey, pipeline_id: int, new: Embeddings | None) -> None:
+def replace_embeddings(
+    connection: Connection, key: WorkKey, pipeline_id: int, new: Embeddings | None
+) -> None:
     """Every embedding of a work key by new ones."""
     connection.execute(delete(tables.embeddings).where(of_key(tables.embeddings, key, pipeline_id)))
     if new is None or not new.annotation_ids:
         return
     of = key_row(key, pipeline_id) | {"model": new.model}
-    values = [of | {"annotation_id": one, "dimension": new.vectors.shape[1], "vector": vector} for one, vector in new.rows()]
+    values = [
+        of | {"annotation_id": one, "dimension": new.vectors.shape[1], "vector": vector}
+        for one, vector in new.rows()
+    ]
     connection.execute(insert(tables.embeddings), values)
     if is_postgresql(connection):
-        pgvector.add(connection, ((UUID(one).bytes, new.model, new.vectors.shape[1], vector) for one, vector in new.rows()))
+        pgvector.add(
+            connection,
+            ((UUID(one).bytes, new.model, new.vectors.shape[1], vector) for one, vector in new.rows()),
+        )
 
 
 def embeddings_of(connection: Connection, key: WorkKey) -> Embeddings | None:
     """Embeddings of a work key by annotation id; None where it has none."""
     table = tables.embeddings
-    query = select(table).where(of_key(table, key, pipeline_ids(connection).get(key.pipeline, 0))).order_by(table.c.annotation_id)
+    query = (
+        select(table)
+        .where(of_key(table, key, pipeline_ids(connection).get(key.pipeline, 0)))
+        .order_by(table.c.annotation_id)
+    )
     found = connection.execute(query).mappings().all()
     if not found:
         return None
@@ -223,8 +272,12 @@ def embeddings_of(connection: Connection, key: WorkKey) -> Embeddings | None:
     return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
 
 
-def drop_other_configurations(connection: Connection, key: WorkKey, pipeline_id: int, spared: Set[str]) -> None:
-    """Rows, embeddings, chunks and leases that other configurations of this pipeline, but the spared ones, left for this video."""
+def drop_other_configurations(
+    connection: Connection, key: WorkKey, pipeline_id: int, spared: Set[str]
+) -> None:
+    """Rows, embeddings, chunks and leases that other configurations of this pipeline, but the spared
+    ones, left for this video.
+    """
     for table in (annotated, chunks, tables.embeddings, tables.leases):
         same = and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id)
         connection.execute(delete(table).where(same, table.c.config_hash.not_in([key.config_hash, *spared])))
@@ -234,20 +287,32 @@ def drop_other_configurations(connection: Connection, key: WorkKey, pipeline_id:
 
 
 def put_videos(connection: Connection, videos: Sequence[Video]) -> None:
-    """Insert or refresh videos, and the paths they were found under; who did not look for sound leaves what is known of it."""
+    """Insert or refresh videos, and the paths they were found under; who did not look for sound leaves
+    what is known of it.
+    """
     put(connection, tables.videos, [rows.video_row(video) for video in videos if video.is_sound_known])
-    put(connection, tables.videos, [rows.video_row(video) for video in videos if not video.is_sound_known], keep=["sound"])
+    put(
+        connection,
+        tables.videos,
+        [rows.video_row(video) for video in videos if not video.is_sound_known],
+        keep=["sound"],
+    )
     put_paths(connection, videos)
 
 
 def put_paths(connection: Connection, videos: Sequence[Video]) -> None:
     """Insert or refresh the paths that videos were found under."""
-    paths = [{"path": v.path, "video_id": v.video_id, "size_bytes": v.size_bytes, "mtime_ns": v.mtime_ns} for v in videos]
+    paths = [
+        {"path": v.path, "video_id": v.video_id, "size_bytes": v.size_bytes, "mtime_ns": v.mtime_ns}
+        for v in videos
+    ]
     put(connection, tables.video_paths, paths)
 
 
 def ids_by_content(connection: Connection, fingerprints: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Ids of the videos with each of these fingerprints, sorted; found by how ids end, since fingerprints have no index."""
+    """Ids of the videos with each of these fingerprints, sorted; found by how ids end, since fingerprints
+    have no index.
+    """
     wanted, columns = set(fingerprints), tables.videos.c
     ending = func.substr(columns.video_id, func.length(columns.video_id) - (ENDING - 1))
     found: dict[str, list[str]] = defaultdict(list)
@@ -264,10 +329,14 @@ def ids_by_content(connection: Connection, fingerprints: Iterable[str]) -> dict[
 def videos_by_path(connection: Connection, paths: Iterable[str]) -> dict[str, Video]:
     """What was probed, under each of these paths; one that cannot be stored is not known."""
     known = tables.video_paths
-    columns = [column for column in tables.videos.c if column.name not in known.c or column.name == "video_id"]
+    columns = [
+        column for column in tables.videos.c if column.name not in known.c or column.name == "video_id"
+    ]
     query = select(*columns, known.c.path, known.c.size_bytes, known.c.mtime_ns).join(known)
     found = (
-        row for page in paged(filter(is_storable, paths)) for row in connection.execute(query.where(known.c.path.in_(page))).mappings()
+        row
+        for page in paged(filter(is_storable, paths))
+        for row in connection.execute(query.where(known.c.path.in_(page))).mappings()
     )
     return {row["path"]: rows.video_from(row) for row in found if rows.is_fully_known(row)}
 
@@ -275,5 +344,7 @@ def videos_by_path(connection: Connection, paths: Iterable[str]) -> dict[str, Vi
 def videos_by_id(connection: Connection, video_ids: Iterable[str]) -> dict[str, Video]:
     """Videos under the path they were last read from."""
     query, ids = select(tables.videos), tables.videos.c.video_id
-    found = (row for page in paged(video_ids) for row in connection.execute(query.where(ids.in_(page))).mappings())
+    found = (
+        row for page in paged(video_ids) for row in connection.execute(query.where(ids.in_(page))).mappings()
+    )
     return {row["video_id"]: rows.video_from(row) for row in found}

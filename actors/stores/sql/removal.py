@@ -1,6 +1,7 @@
 """Removing rows from database tables; the caller holds the transaction.
 
-What goes is first put together as tables with conditions, then either counted or deleted, so that a dry run tells what would go.
+What goes is first put together as tables with conditions, then either counted or deleted, so that a dry run
+tells what would go.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, delet
 
 from actors.stores.encoding import rows
 from actors.stores.rules.erasure_text import masked_text
-from actors.stores.rules.liveness import Pulse, seen_alive
-from actors.stores.rules.pruning import Going, held_jobs
+from actors.stores.rules.liveness import Heartbeat, seen_alive
+from actors.stores.rules.pruning import PruneDecision, held_jobs
 from actors.stores.rules.transitions import keys_of, now
 from actors.stores.sql import leases, queries
 from schemas.pipelines import FACE
@@ -36,7 +37,9 @@ def carried_out(connection: Connection, parts: Parts, *, dry_run: bool = False) 
     counts: Counter[str] = Counter()
     for table, condition in parts:
         if dry_run:
-            counts[table.name] += connection.scalar(select(func.count()).select_from(table).where(condition)) or 0
+            counts[table.name] += (
+                connection.scalar(select(func.count()).select_from(table).where(condition)) or 0
+            )
         else:
             counts[table.name] += connection.execute(delete(table).where(condition)).rowcount
     return counts
@@ -49,7 +52,7 @@ def batches(connection: Connection) -> list[StoredBatch]:
     """Every run, newest first."""
     at = now()
     found = connection.execute(select(tables.runs).order_by(tables.runs.c.epoch.desc())).mappings()
-    return [rows.batch_from(row, alive=seen_alive(Pulse.of(row), at)) for row in found]
+    return [rows.batch_from(row, alive=seen_alive(Heartbeat.of(row), at)) for row in found]
 
 
 def held(connection: Connection, jobs: Sequence[BatchJob]) -> frozenset[str]:
@@ -84,21 +87,35 @@ def video_bytes(connection: Connection) -> dict[str, int]:
 def paths_of(connection: Connection, video_id: str) -> set[str]:
     """Every path that a video was found under."""
     columns = ((tables.video_paths, "path"), (tables.videos, "path"), (tables.jobs, "video_path"))
-    return {path for table, name in columns for path in connection.scalars(select(table.c[name]).where(table.c.video_id == video_id))}
+    return {
+        path
+        for table, name in columns
+        for path in connection.scalars(select(table.c[name]).where(table.c.video_id == video_id))
+    }
 
 
 # What goes.
 
 
-def of_jobs(connection: Connection, going: Going) -> Parts:
+def of_jobs(connection: Connection, going: PruneDecision) -> Parts:
     """Everything that goes with jobs; rows that other jobs ask for have to be handed to those before."""
     ids = queries.pipeline_ids(connection)
-    work = [(table, queries.of_key(table, key, ids.get(key.pipeline, 0))) for key in going.keys for table in (*_WORK, tables.leases)]
+    work = [
+        (table, queries.of_key(table, key, ids.get(key.pipeline, 0)))
+        for key in going.keys
+        for table in (*_WORK, tables.leases)
+    ]
     faces = [(tables.identities, _identities_of(key)) for key in going.keys if key.pipeline == FACE]
     of_job = (tables.annotations, tables.job_events, tables.job_pipeline_status, tables.jobs)
-    jobs = [(table, table.c.job_id.in_(page)) for page in queries.paged(job.job_id for job in going.jobs) for table in of_job]
+    jobs = [
+        (table, table.c.job_id.in_(page))
+        for page in queries.paged(job.job_id for job in going.jobs)
+        for table in of_job
+    ]
     of_video = (tables.attempts, tables.identities, tables.video_paths, tables.videos)
-    videos = [(table, table.c.video_id.in_(page)) for page in queries.paged(going.videos) for table in of_video]
+    videos = [
+        (table, table.c.video_id.in_(page)) for page in queries.paged(going.videos) for table in of_video
+    ]
     return [*work, *faces, *jobs, *videos, *_tries(going)]
 
 
@@ -107,14 +124,17 @@ def _identities_of(key: WorkKey) -> ColumnElement[bool]:
     return and_(columns.video_id == key.video_id, columns.config_hash == key.config_hash)
 
 
-def _tries(going: Going) -> Parts:
+def _tries(going: PruneDecision) -> Parts:
     """Tries of pipelines that went from videos that stay."""
     columns = tables.attempts.c
     staying = [key for key in going.keys if key.video_id not in going.videos]
-    return [(tables.attempts, and_(columns.video_id == key.video_id, columns.pipeline == key.pipeline)) for key in staying]
+    return [
+        (tables.attempts, and_(columns.video_id == key.video_id, columns.pipeline == key.pipeline))
+        for key in staying
+    ]
 
 
-def hand_over(connection: Connection, going: Going, there: Iterable[BatchJob]) -> None:
+def hand_over(connection: Connection, going: PruneDecision, there: Iterable[BatchJob]) -> None:
     """Rows that a job of these committed and another asks for become the other's."""
     ids, gone = queries.pipeline_ids(connection), {job.job_id for job in going.jobs}
     heirs = {key: job.job_id for job in there if job.job_id not in gone for key in keys_of(job).values()}
@@ -126,7 +146,11 @@ def hand_over(connection: Connection, going: Going, there: Iterable[BatchJob]) -
 
 def of_runs(epochs: Collection[int]) -> Parts:
     """Runs that are over, with leases that dead ones never gave back."""
-    return [(table, table.c.epoch.in_(sorted(epochs))) for table in (tables.leases, tables.runs)] if epochs else []
+    return (
+        [(table, table.c.epoch.in_(sorted(epochs))) for table in (tables.leases, tables.runs)]
+        if epochs
+        else []
+    )
 
 
 def of_video(video_id: str, job_ids: Iterable[str]) -> Parts:
@@ -134,12 +158,20 @@ def of_video(video_id: str, job_ids: Iterable[str]) -> Parts:
     of_job = (tables.job_events, tables.job_pipeline_status)
     jobs: Parts = [(table, table.c.job_id.in_(page)) for page in queries.paged(job_ids) for table in of_job]
     own = (*_WORK, tables.leases, tables.attempts, tables.identities, tables.video_paths, tables.videos)
-    return [*((table, table.c.video_id == video_id) for table in own), *jobs, (tables.jobs, tables.jobs.c.video_id == video_id)]
+    return [
+        *((table, table.c.video_id == video_id) for table in own),
+        *jobs,
+        (tables.jobs, tables.jobs.c.video_id == video_id),
+    ]
 
 
 def of_person(ids: Iterable[str]) -> Parts:
     """Rows by their ids, with their embeddings."""
-    return [(table, table.c.annotation_id.in_(page)) for page in queries.paged(ids) for table in (tables.embeddings, tables.annotations)]
+    return [
+        (table, table.c.annotation_id.in_(page))
+        for page in queries.paged(ids)
+        for table in (tables.embeddings, tables.annotations)
+    ]
 
 
 def of_unfinished(connection: Connection, key: WorkKey) -> Parts:
@@ -151,45 +183,87 @@ def of_unfinished(connection: Connection, key: WorkKey) -> Parts:
 def of_faces(video_id: str, faces: Iterable[tuple[str, str]]) -> Parts:
     """Who these faces, each with its configuration, are in the collection."""
     columns = tables.identities.c
-    either = [and_(columns.face_id == face, columns.config_hash == config_hash) for face, config_hash in sorted(faces)]
+    either = [
+        and_(columns.face_id == face, columns.config_hash == config_hash)
+        for face, config_hash in sorted(faces)
+    ]
     return [(tables.identities, and_(columns.video_id == video_id, or_(*either)))] if either else []
 
 
 # What others say of it.
 
 
-def mask(connection: Connection, video_id: str, names: Collection[str], *, dry_run: bool = False) -> Counter[str]:
+def mask(
+    connection: Connection, video_id: str, names: Collection[str], *, dry_run: bool = False
+) -> Counter[str]:
     """Take a video's names out of what runs, and logs and tries of other videos, say; rows by table."""
     counts: Counter[str] = Counter()
     runs = tables.runs.c
     for row in connection.execute(select(runs.epoch, runs.inputs, runs.progress)).mappings().all():
         values = {"inputs": row["inputs"], "progress": row["progress"]}
-        counts["runs"] += _put(connection, tables.runs, {"epoch": row["epoch"]}, values, names, dry_run=dry_run)
+        counts["runs"] += _put(
+            connection, tables.runs, {"epoch": row["epoch"]}, values, names, dry_run=dry_run
+        )
     own_jobs = select(tables.jobs.c.job_id).where(tables.jobs.c.video_id == video_id)
-    others = {tables.job_events: tables.job_events.c.job_id.not_in(own_jobs), tables.attempts: tables.attempts.c.video_id != video_id}
+    others = {
+        tables.job_events: tables.job_events.c.job_id.not_in(own_jobs),
+        tables.attempts: tables.attempts.c.video_id != video_id,
+    }
     for table, condition in others.items():
         counts[table.name] += _mask_words(connection, table, condition, names, dry_run=dry_run)
     return counts
 
 
-def _mask_words(connection: Connection, table: Table, condition: ColumnElement[bool], names: Collection[str], *, dry_run: bool) -> int:
+def _mask_words(
+    connection: Connection,
+    table: Table,
+    condition: ColumnElement[bool],
+    names: Collection[str],
+    *,
+    dry_run: bool,
+) -> int:
     """Mask what rows of a table say in `_SPOKEN`; how many say anything."""
     key, columns = [column.name for column in table.primary_key], _SPOKEN[table.name]
-    mentions = or_(*(func.coalesce(table.c[column], "").contains(name, autoescape=True) for column in columns for name in names))
-    found = connection.execute(select(*(table.c[name] for name in (*key, *columns))).where(condition, mentions)).mappings().all()
+    mentions = or_(
+        *(
+            func.coalesce(table.c[column], "").contains(name, autoescape=True)
+            for column in columns
+            for name in names
+        )
+    )
+    found = (
+        connection.execute(select(*(table.c[name] for name in (*key, *columns))).where(condition, mentions))
+        .mappings()
+        .all()
+    )
     return sum(
-        _put(connection, table, {name: row[name] for name in key}, {name: row[name] for name in columns}, names, dry_run=dry_run)
+        _put(
+            connection,
+            table,
+            {name: row[name] for name in key},
+            {name: row[name] for name in columns},
+            names,
+            dry_run=dry_run,
+        )
         for row in found
     )
 
 
 def _put(
-    connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, str | None], names: Collection[str], *, dry_run: bool
+    connection: Connection,
+    table: Table,
+    key: Mapping[str, Any],
+    values: Mapping[str, str | None],
+    names: Collection[str],
+    *,
+    dry_run: bool,
 ) -> bool:
     """Masked values in place of a row's; whether that changes anything."""
     new = {column: value and masked_text(value, names) for column, value in values.items()}
     if new == dict(values):
         return False
     if not dry_run:
-        connection.execute(update(table).where(*(table.c[name] == value for name, value in key.items())).values(**new))
+        connection.execute(
+            update(table).where(*(table.c[name] == value for name, value in key.items())).values(**new)
+        )
     return True

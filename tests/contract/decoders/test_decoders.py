@@ -1,4 +1,6 @@
-"""Every decoder gives each frame of a chunk exactly once, in order, bit for bit as a decode of the whole video does."""
+"""Every decoder gives each frame of a chunk exactly once, in order, bit for bit as a decode of the whole
+video does.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ BACKENDS: dict[str, Backend] = {"pyav": ChunkDecoder}  # a new one joins here
 if find_spec("decord"):  # made for x86-64 Linux only
     BACKENDS["decord"] = DecordDecoder
 
-# Mean difference to the pictures of an independent decode, in steps of 255; none elsewhere. decord's FFmpeg rounds deep colours otherwise.
+# Mean difference to the pictures of an independent decode, in steps of 255; none elsewhere. decord's FFmpeg
+# rounds deep colours otherwise.
 DIFFERENCES = {("DecordDecoder", "h264_10bit"): 2.5, ("DecordDecoder", "prores_mov"): 1.0}
 
 CASES = [
@@ -42,7 +45,12 @@ CASES = [
 ]
 every_case = pytest.mark.parametrize(("backend", "variant"), CASES)
 every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
-EXAMPLES = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+EXAMPLES = settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
 
 Shown = tuple[int, int, str]  # number, pts, digest of the native picture
 
@@ -96,7 +104,9 @@ def whole(backend: Backend, path: str) -> tuple[Video, list[Shown]]:
 
 
 @every_case
-def test_a_whole_video_gives_every_number_once_and_in_order(backend: Backend, variant: str, clip_folder: Path) -> None:
+def test_a_whole_video_gives_every_number_once_and_in_order(
+    backend: Backend, variant: str, clip_folder: Path
+) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     video = probe(str(clip.path))
     decoder = backend(chunk_spec(video, 0, len(video.index)))
@@ -108,7 +118,9 @@ def test_a_whole_video_gives_every_number_once_and_in_order(backend: Backend, va
 
 
 @every_case
-def test_frames_are_shown_when_they_were_meant_to_be(backend: Backend, variant: str, clip_folder: Path) -> None:
+def test_frames_are_shown_when_they_were_meant_to_be(
+    backend: Backend, variant: str, clip_folder: Path
+) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     video, shown = whole(backend, str(clip.path))
     tolerance_s = 1.0 / clip.fps / 2 if not clip.exact else video.time_base
@@ -119,13 +131,18 @@ def test_frames_are_shown_when_they_were_meant_to_be(backend: Backend, variant: 
 
 
 @every_case
-def test_pictures_and_times_equal_those_of_an_independent_decode(backend: Backend, variant: str, clip_folder: Path) -> None:
+def test_pictures_and_times_equal_those_of_an_independent_decode(
+    backend: Backend, variant: str, clip_folder: Path
+) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     video, shown = whole(backend, str(clip.path))
     plain = plainly_decoded(video.path, video.stream_index)
     allowed = DIFFERENCES.get((backend.__name__, variant))
     if allowed:
-        assert all(differs(frame.bgr(), picture) <= allowed for frame, (_, picture) in zip(frames(backend, video), plain, strict=True))
+        assert all(
+            differs(frame.bgr(), picture) <= allowed
+            for frame, (_, picture) in zip(frames(backend, video), plain, strict=True)
+        )
     else:
         assert [picture for _, _, picture in shown] == [digest(picture) for _, picture in plain]
     if clip.exact:
@@ -142,7 +159,9 @@ def test_cutting_at_keyframes_changes_nothing(backend: Backend, variant: str, cl
 @every_case
 @EXAMPLES
 @given(data=st.data())
-def test_cutting_anywhere_changes_nothing(backend: Backend, variant: str, clip_folder: Path, data: st.DataObject) -> None:
+def test_cutting_anywhere_changes_nothing(
+    backend: Backend, variant: str, clip_folder: Path, data: st.DataObject
+) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     video, shown = whole(backend, str(clip.path))
     if not video.index.exact or len(video.index) < 2:
@@ -154,7 +173,9 @@ def test_cutting_anywhere_changes_nothing(backend: Backend, variant: str, clip_f
 @every_case
 @EXAMPLES
 @given(data=st.data())
-def test_a_chunk_ends_with_the_frame_after_it(backend: Backend, variant: str, clip_folder: Path, data: st.DataObject) -> None:
+def test_a_chunk_ends_with_the_frame_after_it(
+    backend: Backend, variant: str, clip_folder: Path, data: st.DataObject
+) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     video, shown = whole(backend, str(clip.path))
     if not video.index.exact or len(video.index) < 2:
@@ -167,7 +188,9 @@ def test_a_chunk_ends_with_the_frame_after_it(backend: Backend, variant: str, cl
 
 @every_backend
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_model_pictures_are_upright_and_scene_pictures_as_stored(backend: Backend, degrees: int, clip_folder: Path) -> None:
+def test_model_pictures_are_upright_and_scene_pictures_as_stored(
+    backend: Backend, degrees: int, clip_folder: Path
+) -> None:
     clip = clips.counting(clip_folder, frames=2, width=320, height=160, rotation=degrees)
     video = probe(str(clip.path))
     frame = next(iter(backend(chunk_spec(video, 0, 1))))
@@ -221,7 +244,9 @@ def test_frames_that_gave_no_picture_are_lost_by_number(clip_folder: Path) -> No
 
 @EXAMPLES
 @given(data=st.data())
-def test_damage_does_not_end_a_chunk_and_looks_the_same_however_it_is_cut(clip_folder: Path, data: st.DataObject) -> None:
+def test_damage_does_not_end_a_chunk_and_looks_the_same_however_it_is_cut(
+    clip_folder: Path, data: st.DataObject
+) -> None:
     video, shown = whole(ChunkDecoder, str(clips.bitflips(clip_folder)))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(video.index) - 1), min_size=1, max_size=3)))
     assert joined(ChunkDecoder, video, cuts) == shown

@@ -1,4 +1,6 @@
-"""decord says by name what it cannot do, and nothing more; whatever is wrong with a file, the process lives and the reason is one line."""
+"""decord says by name what it cannot do, and nothing more; whatever is wrong with a file, the process
+lives and the reason is one line.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,9 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
-def test_without_decord_installed_every_file_is_refused(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_decord_installed_every_file_is_refused(
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = clips.counting(clip_folder, frames=7).path
     monkeypatch.setitem(sys.modules, "decord", None)
     with pytest.raises(DecoderRefuses, match="it is not installed"):
@@ -98,4 +102,6 @@ def test_opening_many_files_leaves_no_memory_and_no_files_behind(clip_folder: Pa
     seen = [opened(20), *(opened(OPENINGS) for _ in range(3))]
     assert len({files for _, files in seen}) == 1
     grown = [later - earlier for (earlier, _), (later, _) in pairwise(seen)]
-    assert min(grown) < OPENINGS * 32 * 1024, "a picture of this clip, kept each time, has 58 KB; what the allocator keeps, it keeps once"
+    assert min(grown) < OPENINGS * 32 * 1024, (
+        "a picture of this clip, kept each time, has 58 KB; what the allocator keeps, it keeps once"
+    )

@@ -1,6 +1,7 @@
 """Whatever bytes a file holds, it is read, or refused for a reason that has a name, in bounded time.
 
-`FUZZ_ROUNDS=5000` looks at so many damaged files of each kind instead of a few; a failing one is named by its source and its seed.
+`FUZZ_ROUNDS=5000` looks at so many damaged files of each kind instead of a few; a failing one is named by its
+source and its seed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,14 @@ REAL = [
     "audio/libri_2412-153948-0001.flac",
     "audio/ami_ES2011a_headset0_40-46s.wav",
 ]
-VARIANTS = ["h264_open_gop_mkv", "h264_pyramid", "h264_intra_refresh_ts", "h264_vfr", "h264_rotated_90", "raw_h264"]
+VARIANTS = [
+    "h264_open_gop_mkv",
+    "h264_pyramid",
+    "h264_intra_refresh_ts",
+    "h264_vfr",
+    "h264_rotated_90",
+    "raw_h264",
+]
 
 pytestmark = pytest.mark.timeout(max(300, ROUNDS * 4))
 
@@ -51,7 +59,9 @@ class Examiner:
         self._process: subprocess.Popen[str] | None = None
 
     def examined(self, path: Path) -> dict[str, Any]:
-        """What it says of a file: `kinds`; `fault` where it should not have been; `died` with its exit code, or None after `PATIENCE_S`."""
+        """What it says of a file: `kinds`; `fault` where it should not have been; `died` with its exit
+        code, or None after `PATIENCE_S`.
+        """
         process = self._process = self._process or self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -105,7 +115,9 @@ def damage_everything(sources: Sequence[Path], rounds: int, place: Path) -> tupl
     return faults, kinds
 
 
-def test_a_rendered_file_with_any_damage_is_read_or_refused_by_name(clip_folder: Path, tmp_path: Path) -> None:
+def test_a_rendered_file_with_any_damage_is_read_or_refused_by_name(
+    clip_folder: Path, tmp_path: Path
+) -> None:
     sources = [clips.VARIANTS[name](clip_folder).path for name in VARIANTS]
     sources += [clips.clicking(clip_folder, codec="aac", suffix=".mp4", seconds=5, starts_s=0).path]
     sources += [clips.clicking(clip_folder, seconds=5).path, clips.edit_list(clip_folder).path]

@@ -1,4 +1,6 @@
-"""Where only sampled frames are wanted they are, bit for bit, those of a decode of every frame, whatever is left undecoded on the way."""
+"""Where only sampled frames are wanted they are, bit for bit, those of a decode of every frame, whatever
+is left undecoded on the way.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.container.stream_reader import Reel, Run
+from actors.container.stream_reader import DecodeRange, StreamReader
 from actors.decoding.decoder import ChunkDecoder
 from actors.decoding.sampling import sampled_in
 from actors.probing.probe import probe
@@ -40,18 +42,30 @@ def joined_samples(backend: Backend, specs: list[ChunkSpec]) -> list[Shown]:
 
 
 def drawn_specs(video: Video, data: st.DataObject) -> list[ChunkSpec]:
-    cuts = data.draw(st.sets(st.integers(1, len(video.index) - 1), max_size=3)) if video.index.exact and len(video.index) > 1 else set()
+    cuts = (
+        data.draw(st.sets(st.integers(1, len(video.index) - 1), max_size=3))
+        if video.index.exact and len(video.index) > 1
+        else set()
+    )
     return list(sampled_specs(video, sorted(cuts), data.draw(st.sampled_from(RATES))))
 
 
 @every_case
 @EXAMPLES
 @given(data=st.data())
-def test_sampled_frames_equal_those_of_the_full_decode(backend: Backend, variant: str, clip_folder: Path, data: st.DataObject) -> None:
+def test_sampled_frames_equal_those_of_the_full_decode(
+    backend: Backend, variant: str, clip_folder: Path, data: st.DataObject
+) -> None:
     video, shown = whole(backend, str(clips.VARIANTS[variant](clip_folder).path))
     specs = drawn_specs(video, data)
-    wanted = np.concatenate([sampled_in(spec) for spec in specs]) if video.index.exact else np.ones(len(shown), bool)
-    assert joined_samples(backend, specs) == [frame for frame, is_wanted in zip(shown, wanted, strict=True) if is_wanted]
+    wanted = (
+        np.concatenate([sampled_in(spec) for spec in specs])
+        if video.index.exact
+        else np.ones(len(shown), bool)
+    )
+    assert joined_samples(backend, specs) == [
+        frame for frame, is_wanted in zip(shown, wanted, strict=True) if is_wanted
+    ]
 
 
 @EXAMPLES
@@ -61,7 +75,9 @@ def test_damage_looks_the_same_in_sampled_frames(clip_folder: Path, data: st.Dat
     given_by = {number: (number, pts, picture) for number, pts, picture in shown}
     specs = drawn_specs(video, data)
     numbers = np.flatnonzero(np.concatenate([sampled_in(spec) for spec in specs])).tolist()
-    assert joined_samples(ChunkDecoder, specs) == [given_by[number] for number in numbers if number in given_by]
+    assert joined_samples(ChunkDecoder, specs) == [
+        given_by[number] for number in numbers if number in given_by
+    ]
 
 
 @pytest.mark.parametrize("variant", ["h264_pyramid", "h265_open_gop", "mpeg2_ts", "vp9_webm"])
@@ -83,19 +99,30 @@ def test_only_wanted_frames_can_be_lost(clip_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "variant", ["h264_closed_gop", "h264_pyramid", "h264_ts", "h265_open_gop", "mpeg2_ts", "mpeg4_avi_bframes", "mjpeg_avi"]
+    "variant",
+    [
+        "h264_closed_gop",
+        "h264_pyramid",
+        "h264_ts",
+        "h265_open_gop",
+        "mpeg2_ts",
+        "mpeg4_avi_bframes",
+        "mjpeg_avi",
+    ],
 )
-def test_what_no_sampled_frame_needs_is_not_decoded(variant: str, clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_sampled_frame_needs_is_not_decoded(
+    variant: str, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     video, shown = whole(ChunkDecoder, str(clips.VARIANTS[variant](clip_folder).path))
     decoded: list[int] = []
-    original = Reel.excerpts
+    original = StreamReader.read_ranges
 
-    def overheard(reel: Reel, runs: Sequence[Run]) -> Iterator[Any]:
+    def overheard(reel: StreamReader, runs: Sequence[DecodeRange]) -> Iterator[Any]:
         for picture in original(reel, runs):
             decoded.append(picture.pts)
             yield picture
 
-    monkeypatch.setattr(Reel, "excerpts", overheard)
+    monkeypatch.setattr(StreamReader, "excerpts", overheard)
     (spec,) = sampled_specs(video, [], Fraction(1, 2))
     assert len(joined_samples(ChunkDecoder, [spec])) == sampled_in(spec).sum()
     assert len(decoded) < len(shown) / 2

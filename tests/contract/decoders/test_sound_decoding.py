@@ -15,7 +15,7 @@ from actors.decoding import audio_decoder
 from actors.decoding.audio_decoder import SEGMENT_S, decoded
 from actors.probing.probe import probe
 from schemas.errors import NoSoundStream, NotAVideo, UnknownCoding
-from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.media.frames import Floats32
 from tests.conftest import SHARED
 from tests.support import clips
@@ -29,7 +29,13 @@ CODINGS: dict[str, dict[str, Any]] = {
     "aac_44100_mp4": {"codec": "aac", "suffix": ".mp4", "rate": 44_100, "layout": "stereo"},
     "aac_44100_mkv_in_milliseconds": {"codec": "aac", "suffix": ".mkv", "rate": 44_100},
     "opus_webm": {"codec": "libopus", "suffix": ".webm", "rate": 48_000},
-    "mp2_in_a_program_stream": {"codec": "mp2", "suffix": ".mpg", "rate": 44_100, "layout": "stereo", "starts_s": 0},
+    "mp2_in_a_program_stream": {
+        "codec": "mp2",
+        "suffix": ".mpg",
+        "rate": 44_100,
+        "layout": "stereo",
+        "starts_s": 0,
+    },
     "aac_beside_pictures": {"codec": "aac", "suffix": ".mp4", "rate": 48_000, "starts_s": 0},
     "aac_later_than_pictures": {"codec": "aac", "suffix": ".mp4", "rate": 44_100, "starts_s": Fraction(3, 2)},
     "aac_later_in_a_transport_stream": {"codec": "aac", "suffix": ".ts", "rate": 44_100, "starts_s": 2},
@@ -57,18 +63,18 @@ WITHIN_S = 0.003  # an encoder smears a burst over a few milliseconds
 UNTOLD_S = 0.015  # MP2 does not say how much silence its encoder has put in front
 
 
-def sound_of(path: Path) -> Sound:
+def sound_of(path: Path) -> AudioStream:
     sound = probe(str(path)).sound
     assert sound is not None
     return sound
 
 
-def whole(path: Path) -> tuple[Sound, Floats32]:
+def whole(path: Path) -> tuple[AudioStream, Floats32]:
     sound = sound_of(path)
     return sound, decoded(str(path), sound, 0, sound.samples)[0]
 
 
-def cuts(sound: Sound) -> list[tuple[int, int]]:
+def cuts(sound: AudioStream) -> list[tuple[int, int]]:
     """Stretches at odd places, at the borders of what is decoded at once, and over both ends."""
     border, end = min(SEGMENT_S * SAMPLE_RATE, sound.samples), sound.samples
     return [
@@ -84,7 +90,9 @@ def cuts(sound: Sound) -> list[tuple[int, int]]:
 def test_a_click_is_heard_when_it_was_made(coding: str, clip_folder: Path) -> None:
     clicks = clips.clicking(clip_folder, **CODINGS[coding])
     _, samples = whole(clicks.path)
-    begins_s = probe(str(clicks.path)).sound_start_s  # an encoder may put some silence in front, before the pictures' zero
+    begins_s = probe(
+        str(clicks.path)
+    ).sound_start_s  # an encoder may put some silence in front, before the pictures' zero
     within_s = UNTOLD_S if clicks.path.suffix == ".mpg" else WITHIN_S
     assert begins_s == pytest.approx(float(clicks.starts_s), abs=0.03)
     for at_s in clicks.at_s:
@@ -99,7 +107,10 @@ def test_sound_lasts_as_long_as_it_was_made(coding: str, clip_folder: Path) -> N
     clicks = clips.clicking(clip_folder, **CODINGS[coding])
     sound = sound_of(clicks.path)
     assert (sound.duration_s, sound.missing_s) == (pytest.approx(clicks.seconds, abs=0.06), 0.0)
-    assert (sound.sample_rate, sound.channels) == (CODINGS[coding]["rate"], 2 if "layout" in CODINGS[coding] else 1)
+    assert (sound.sample_rate, sound.channels) == (
+        CODINGS[coding]["rate"],
+        2 if "layout" in CODINGS[coding] else 1,
+    )
 
 
 @pytest.mark.parametrize("coding", CODINGS)
@@ -128,13 +139,15 @@ def test_samples_are_those_of_a_plain_decode_and_resampling(name: str) -> None:
     sound, samples = whole(MEDIA / name)
     plain = plainly_decoded(MEDIA / name, sound)
     length = min(len(plain), len(samples))
-    assert abs(len(plain) - len(samples)) <= 0.04 * SAMPLE_RATE, "a packet's end may be cut off by the container"
+    assert abs(len(plain) - len(samples)) <= 0.04 * SAMPLE_RATE, (
+        "a packet's end may be cut off by the container"
+    )
     edge = 64  # the resampler mirrors what it has at both ends, where ours hears silence
     assert np.abs(plain[edge : length - edge] - samples[edge : length - edge]).max() < 0.02
     assert np.abs(plain - 0)[: length - edge].max() > 0.01
 
 
-def plainly_decoded(path: Path, sound: Sound) -> Floats32:
+def plainly_decoded(path: Path, sound: AudioStream) -> Floats32:
     """All frames one after the other by PyAV alone."""
     resampler, pieces = av.AudioResampler("s16", "mono", SAMPLE_RATE), []
     with av.open(str(path)) as container:
@@ -155,7 +168,9 @@ def test_damaged_packets_are_silent_and_counted() -> None:
     assert samples[~is_lost].std() > 0.1
 
 
-def test_a_hole_in_a_transport_stream_is_lost_and_what_follows_keeps_its_time(clip_folder: Path, tmp_path: Path) -> None:
+def test_a_hole_in_a_transport_stream_is_lost_and_what_follows_keeps_its_time(
+    clip_folder: Path, tmp_path: Path
+) -> None:
     clicks = clips.clicking(clip_folder, **CODINGS["aac_later_in_a_transport_stream"])
     data, packet = clicks.path.read_bytes(), 188
     low, high = (int(len(data) * share) // packet * packet for share in (0.3, 0.5))
@@ -179,13 +194,18 @@ def test_a_hole_in_a_transport_stream_is_lost_however_long_it_is(clip_folder: Pa
         for packet in source.demux(stream):
             if packet.size:
                 later = hole_s if packet.pts * packet.time_base >= from_s else 0
-                packet.pts, packet.dts = (round(at + later / packet.time_base) for at in (packet.pts, packet.dts))
+                packet.pts, packet.dts = (
+                    round(at + later / packet.time_base) for at in (packet.pts, packet.dts)
+                )
                 packet.stream = copied
                 output.mux(packet)
     sound = sound_of(path)
     _, is_lost = decoded(str(path), sound, 0, sound.samples)
     assert is_lost.sum() / SAMPLE_RATE == pytest.approx(hole_s, abs=0.05)
-    pieces = [decoded(str(path), sound, first, first + 7 * SAMPLE_RATE)[1].sum() for first in range(0, sound.samples, 7 * SAMPLE_RATE)]
+    pieces = [
+        decoded(str(path), sound, first, first + 7 * SAMPLE_RATE)[1].sum()
+        for first in range(0, sound.samples, 7 * SAMPLE_RATE)
+    ]
     assert sum(pieces) == is_lost.sum()
 
 
@@ -201,7 +221,9 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     left, right = np.full(SAMPLE_RATE, 8_000, np.int16), np.full(SAMPLE_RATE, -2_000, np.int16)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="stereo")
-        frame = av.AudioFrame.from_ndarray(np.stack([left, right], 1).reshape(1, -1), format="s16", layout="stereo")
+        frame = av.AudioFrame.from_ndarray(
+            np.stack([left, right], 1).reshape(1, -1), format="s16", layout="stereo"
+        )
         frame.sample_rate = SAMPLE_RATE
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -209,7 +231,9 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
 
 
 def wav_of(path: Path, channels: Floats32, *, rate: int = SAMPLE_RATE) -> Path:
-    """A WAVE file as recorders write it: 16 bits, N x channels in -1..1, no word on where the channels are."""
+    """A WAVE file as recorders write it: 16 bits, N x channels in -1..1, no word on where the channels
+    are.
+    """
     data = (channels * 32_767).astype("<i2").tobytes()
     count = channels.shape[1]
     facts = (16, 1, count, rate, SAMPLE_RATE * 2 * count, 2 * count, 16)
@@ -228,7 +252,9 @@ def test_many_channels_of_which_nobody_says_where_they_are_are_averaged(count: i
     assert np.allclose(samples, 0.75 / count, atol=1e-4)
 
 
-def test_frames_that_cannot_be_mixed_are_lost_and_those_after_them_are_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_that_cannot_be_mixed_are_lost_and_those_after_them_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A damaged packet may decode to as many channels as it likes."""
     mixed, calls = audio_decoder._Mono._mixed, iter(range(1_000))
 
@@ -247,7 +273,10 @@ def test_frames_that_cannot_be_mixed_are_lost_and_those_after_them_are_heard(tmp
 
 
 def test_a_copy_that_ends_in_zeros_is_heard_up_to_them(clip_folder: Path, tmp_path: Path) -> None:
-    """As an interrupted download leaves it. At some places the decoder holds back a frame that then says nothing of its clock."""
+    """As an interrupted download leaves it.
+
+    At some places the decoder holds back a frame that then says nothing of its clock.
+    """
     clicks = clips.clicking(clip_folder, codec="libopus", suffix=".webm", seconds=5)
     data, path = clicks.path.read_bytes(), tmp_path / "copy.webm"
     for at in range(len(data) * 2 // 5, len(data), len(data) // 40):

@@ -1,4 +1,6 @@
-"""What every store knows of a video: whether a version knew enough of it, and what a later look at its pictures changes."""
+"""What every store knows of a video: whether a version knew enough of it, and what a later look at its
+pictures changes.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,14 @@ def without(kind: str, folder: Path, name: str | None) -> None:
         found = json.loads(path.read_text())
         if "details" in found:
             details = {} if name is None else json.loads(found.pop("details"))
-            kept = {"details": json.dumps({key: value for key, value in details.items() if key != name})} if details else {}
-            path.write_text(json.dumps({key: value for key, value in found.items() if key != "details"} | kept))
+            kept = (
+                {"details": json.dumps({key: value for key, value in details.items() if key != name})}
+                if details
+                else {}
+            )
+            path.write_text(
+                json.dumps({key: value for key, value in found.items() if key != "details"} | kept)
+            )
 
 
 @pytest.mark.parametrize("name", [None, "mirrored", "made_up", "picture_fault"])
@@ -53,10 +61,14 @@ def test_a_video_without_sound_is_looked_at_again_where_a_version_knew_less_of_i
     without(kind, tmp_path, name)
     with closing(open_store(STORES[kind](tmp_path))) as store:
         assert store.known_videos([SILENT.path]) == {}
-        assert store.videos([SILENT.video_id]) == {SILENT.video_id: SILENT}  # what results were made of is still to be read
+        assert store.videos([SILENT.video_id]) == {
+            SILENT.video_id: SILENT
+        }  # what results were made of is still to be read
 
 
-def test_a_fault_of_pictures_ends_with_a_look_that_finds_them_though_it_looks_for_no_sound(store: StorageBackend) -> None:
+def test_a_fault_of_pictures_ends_with_a_look_that_finds_them_though_it_looks_for_no_sound(
+    store: StorageBackend,
+) -> None:
     seen = replace(CLIP.video, is_sound_known=False)
     deaf = replace(ALONE, video_id=seen.video_id, path=seen.path, picture_fault=FAULT)
     registered(store, deaf, seen)

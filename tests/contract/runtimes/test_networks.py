@@ -1,4 +1,6 @@
-"""Whatever carries a YOLO model out: the boxes of the library it comes from, and each picture's own whatever its batch mates."""
+"""Whatever carries a YOLO model out: the boxes of the library it comes from, and each picture's own
+whatever its batch mates.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ import pytest
 import torch
 
 from actors.persons.tracking import quiet_ultralytics
-from actors.persons.yolo import YoloPeople, network_of
-from actors.stages.batching import VisionActor, detector_named
+from actors.persons.yolo import YoloDetector, runtime_of
+from actors.stages.batching import BatchedDetector, detector_named
 from schemas.errors import DamagedWeights, UnsuitableWeights, WrongDigest
 from schemas.inference.detections import Detections
 from schemas.media.frames import FrameBatch
@@ -22,8 +24,8 @@ from schemas.pipelines import PERSON
 from schemas.settings.layers import layer
 from schemas.settings.settings import ModelSettings, PersonSettings, Settings
 from tests.conftest import SHARED
-from vaengine.model_selection.presets import Surroundings
-from vaengine.model_selection.select import Workshop, fitted
+from vaengine.model_selection.presets import Machine
+from vaengine.model_selection.select import Workshop, select_models
 
 pytestmark = pytest.mark.shared
 
@@ -41,11 +43,15 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings_for(weights: str, runtime: str, folder: Path, **person) -> Settings:
     """As a run would have them."""
-    told = {"person.weights": str(SHARED / "models" / "yolo" / weights), "person.runtime": runtime, "models.allow_pickle": True}
-    surroundings = Surroundings(gpu=torch.cuda.is_available())
+    told = {
+        "person.weights": str(SHARED / "models" / "yolo" / weights),
+        "person.runtime": runtime,
+        "models.allow_pickle": True,
+    }
+    surroundings = Machine(gpu=torch.cuda.is_available())
     workshop = Workshop((folder,), folder, surroundings, fetch=lambda model, begun: folder / model.name)
     keyed = {f"person.{key}": value for key, value in person.items()}
-    return fitted(layer("test", {"preset": "fast", **told, **keyed}), (PERSON,), workshop)[0].settings
+    return select_models(layer("test", {"preset": "fast", **told, **keyed}), (PERSON,), workshop)[0].settings
 
 
 @cache
@@ -63,8 +69,14 @@ def library_boxes(weights: str, clip: str) -> list[Detections]:
 
     model = YOLO(SHARED / "models" / "yolo" / weights, task=None)
     shown = [np.ascontiguousarray(picture[:, :, ::-1]) for picture in pictures(clip)]
-    found = [model.predict(picture, conf=0.1, iou=0.7, classes=[0], imgsz=640, verbose=False)[0].cpu().numpy() for picture in shown]
-    return [Detections(one.boxes.xyxy.astype(float), one.boxes.conf.astype(float), _points(one.keypoints)) for one in found]
+    found = [
+        model.predict(picture, conf=0.1, iou=0.7, classes=[0], imgsz=640, verbose=False)[0].cpu().numpy()
+        for picture in shown
+    ]
+    return [
+        Detections(one.boxes.xyxy.astype(float), one.boxes.conf.astype(float), _points(one.keypoints))
+        for one in found
+    ]
 
 
 def _points(found) -> np.ndarray:
@@ -82,13 +94,20 @@ def as_batch(shown, first: int = 0) -> FrameBatch:
 
 
 def same(left: Detections, right: Detections) -> bool:
-    return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in ("xyxy", "confidence", "keypoints", "embeddings"))
+    return all(
+        np.array_equal(getattr(left, name), getattr(right, name))
+        for name in ("xyxy", "confidence", "keypoints", "embeddings")
+    )
 
 
 @every_runtime
 @pytest.mark.parametrize(("weights", "clip"), [(DETECT, STREET), (DETECT, TALKER), (POSE, DANCER)])
-def test_boxes_and_points_are_those_of_the_library(weights: str, clip: str, runtime: str, cache_folder: Path) -> None:
-    (found,) = VisionActor(detector_named(settings_for(weights, runtime, cache_folder))).detect([as_batch(pictures(clip))])
+def test_boxes_and_points_are_those_of_the_library(
+    weights: str, clip: str, runtime: str, cache_folder: Path
+) -> None:
+    (found,) = BatchedDetector(detector_named(settings_for(weights, runtime, cache_folder))).detect(
+        [as_batch(pictures(clip))]
+    )
     expected = library_boxes(weights, clip)
     assert [len(boxes) for boxes in found] == [len(boxes) for boxes in expected]
     assert sum(len(boxes) for boxes in found) >= 5
@@ -101,7 +120,9 @@ def test_boxes_and_points_are_those_of_the_library(weights: str, clip: str, runt
 
 @every_runtime
 def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_folder: Path) -> None:
-    vision = VisionActor(detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort")))
+    vision = BatchedDetector(
+        detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort"))
+    )
     street, talker = pictures(STREET), pictures(TALKER)
     alone = [vision.detect([as_batch([picture])])[0][0] for picture in street]
     mixed = vision.detect([as_batch(talker[:3]), as_batch(street[::-1]), as_batch(talker[3:])])[1][::-1]
@@ -111,9 +132,9 @@ def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_fold
 
 def test_both_runtimes_agree_on_looks(cache_folder: Path) -> None:
     found = [
-        VisionActor(detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort"))).detect(
-            [as_batch(pictures(STREET)[:1])]
-        )[0][0]
+        BatchedDetector(
+            detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort"))
+        ).detect([as_batch(pictures(STREET)[:1])])[0][0]
         for runtime in RUNTIMES
     ]
     assert found[0].embeddings == pytest.approx(found[1].embeddings, abs=1e-3)
@@ -122,11 +143,13 @@ def test_both_runtimes_agree_on_looks(cache_folder: Path) -> None:
 
 def test_an_openvino_model_of_one_shape_finds_the_people_too(cache_folder: Path) -> None:
     detector = detector_named(settings_for("yolo11n_int8_openvino_model", "openvino", cache_folder))
-    (found,) = VisionActor(detector).detect([as_batch(pictures(STREET))])
-    assert isinstance(detector, YoloPeople)
+    (found,) = BatchedDetector(detector).detect([as_batch(pictures(STREET))])
+    assert isinstance(detector, YoloDetector)
     assert detector.bucket(360, 480) == (640, 640)
     for mine, theirs in zip(found, library_boxes(DETECT, STREET), strict=True):
-        sure = [box for box, confidence in zip(theirs.xyxy, theirs.confidence, strict=True) if confidence > 0.6]
+        sure = [
+            box for box, confidence in zip(theirs.xyxy, theirs.confidence, strict=True) if confidence > 0.6
+        ]
         near = [min(np.abs(box - other).max() for other in mine.xyxy) for box in sure]
         assert max(near, default=0.0) < 20  # pixels: eight bits a weight are not thirty-two
 
@@ -143,34 +166,41 @@ def test_a_file_that_is_no_model_is_refused_in_one_line(runtime: str, tmp_path: 
     path = tmp_path / ("notes.onnx" if runtime == "onnx" else "notes.pt")
     path.write_text("not a model")
     with pytest.raises(UnsuitableWeights, match=r"^[^\n]*notes[^\n]*$"):
-        network_of(naming(path, runtime))
+        runtime_of(naming(path, runtime))
 
 
 @every_runtime
-def test_another_file_than_the_one_settled_on_is_never_loaded(runtime: str, cache_folder: Path, tmp_path: Path) -> None:
+def test_another_file_than_the_one_settled_on_is_never_loaded(
+    runtime: str, cache_folder: Path, tmp_path: Path
+) -> None:
     settled = settings_for(DETECT, runtime, cache_folder)
     other = tmp_path / "other.pt"
     other.write_bytes((SHARED / "models" / "yolo" / POSE).read_bytes())
     swapped = settled.model_copy(update={"models": settled.models.model_copy(update={"network": str(other)})})
     with pytest.raises(WrongDigest):
-        network_of(swapped)
+        runtime_of(swapped)
     other.unlink()
     with pytest.raises(DamagedWeights, match="same place on every machine"):
-        network_of(swapped)
+        runtime_of(swapped)
 
 
 @pytest.mark.parametrize("name", ["yolov5n.pt", "o'brien.pt"])
-def test_a_checkpoint_is_the_file_that_was_named_whatever_the_library_makes_of_names(name: str, cache_folder: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_is_the_file_that_was_named_whatever_the_library_makes_of_names(
+    name: str, cache_folder: Path, tmp_path: Path
+) -> None:
     """ultralytics takes yolov5nu.pt for yolov5n.pt, drops apostrophes, and fetches what is not there."""
     path = tmp_path / name
     path.write_bytes((SHARED / "models" / "yolo" / DETECT).read_bytes())
     (tmp_path / "yolov5nu.pt").write_bytes(b"another file")
-    assert network_of(naming(path, "torch")).anatomy.classes == 80
+    assert runtime_of(naming(path, "torch")).anatomy.classes == 80
 
 
 def naming(path: Path, runtime: str) -> Settings:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Settings(person=PersonSettings(detector="yolo", runtime=runtime), models=ModelSettings(network=str(path), network_sha256=digest))
+    return Settings(
+        person=PersonSettings(detector="yolo", runtime=runtime),
+        models=ModelSettings(network=str(path), network_sha256=digest),
+    )
 
 
 def test_a_conversion_is_made_once(cache_folder: Path) -> None:

@@ -1,4 +1,6 @@
-"""On a GPU the same model finds the same people: half precision, the whole batch at once, and what is left of the memory."""
+"""On a GPU the same model finds the same people: half precision, the whole batch at once, and what is
+left of the memory.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actors.persons.torch_runtime import GPU_BATCH, TorchNetwork
-from actors.persons.yolo import YoloPeople
-from actors.stages.batching import VisionActor, detector_named
-from tests.contract.runtimes.test_networks import DETECT, POSE, STREET, TALKER, as_batch, pictures, same, settings_for
+from actors.persons.torch_runtime import GPU_BATCH, TorchRuntime
+from actors.persons.yolo import YoloDetector
+from actors.stages.batching import BatchedDetector, detector_named
+from tests.contract.runtimes.test_networks import (
+    DETECT,
+    POSE,
+    STREET,
+    TALKER,
+    as_batch,
+    pictures,
+    same,
+    settings_for,
+)
 
 pytestmark = [pytest.mark.gpu, pytest.mark.shared]
 
@@ -22,17 +33,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_network_is_on_the_gpu_in_half_precision(folder: Path) -> None:
     detector = detector_named(settings_for(DETECT, "torch", folder))
-    assert isinstance(detector, YoloPeople)
+    assert isinstance(detector, YoloDetector)
     network = detector._network
-    assert isinstance(network, TorchNetwork)
+    assert isinstance(network, TorchRuntime)
     assert detector.batch_size == GPU_BATCH
-    assert {(str(weight.device.type), str(weight.dtype)) for weight in network._module.parameters()} == {("cuda", "torch.float16")}
+    assert {(str(weight.device.type), str(weight.dtype)) for weight in network._module.parameters()} == {
+        ("cuda", "torch.float16")
+    }
 
 
 @pytest.mark.parametrize("weights", [DETECT, POSE])
 def test_half_precision_finds_the_people_that_single_precision_does(weights: str, folder: Path) -> None:
     half, single = (
-        VisionActor(detector_named(settings_for(weights, runtime, folder))).detect([as_batch(pictures(STREET))])[0]
+        BatchedDetector(detector_named(settings_for(weights, runtime, folder))).detect(
+            [as_batch(pictures(STREET))]
+        )[0]
         for runtime in ("torch", "onnx")
     )
     for mine, theirs in zip(half, single, strict=True):
@@ -42,7 +57,7 @@ def test_half_precision_finds_the_people_that_single_precision_does(weights: str
 
 
 def test_batch_mates_and_their_order_change_not_one_bit_on_the_gpu(folder: Path) -> None:
-    vision = VisionActor(detector_named(settings_for(DETECT, "torch", folder, reid=True)))
+    vision = BatchedDetector(detector_named(settings_for(DETECT, "torch", folder, reid=True)))
     street, talker = pictures(STREET), pictures(TALKER)
     alone = [vision.detect([as_batch([picture])])[0][0] for picture in street]
     mixed = vision.detect([as_batch(talker[:3]), as_batch(street[::-1]), as_batch(talker[3:])])[1][::-1]
@@ -53,7 +68,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_done_in_parts(folder: Path) ->
     import torch
 
     detector = detector_named(settings_for(DETECT, "torch", folder))
-    vision = VisionActor(detector)
+    vision = BatchedDetector(detector)
     batch = as_batch(pictures(STREET) * 7)  # 35 pictures: two batches
     whole = vision.detect([batch])[0]
     torch.cuda.empty_cache()
@@ -63,7 +78,9 @@ def test_a_batch_that_does_not_fit_into_memory_is_done_in_parts(folder: Path) ->
         parts = vision.detect([batch])[0]
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert isinstance(detector, YoloPeople)
+    assert isinstance(detector, YoloDetector)
     assert detector._network._micro.size < GPU_BATCH  # type: ignore[attr-defined]
     assert [len(boxes) for boxes in parts] == [len(boxes) for boxes in whole]
-    assert all(np.abs(one.xyxy - other.xyxy).max(initial=0) < 1.0 for one, other in zip(parts, whole, strict=True))
+    assert all(
+        np.abs(one.xyxy - other.xyxy).max(initial=0) < 1.0 for one, other in zip(parts, whole, strict=True)
+    )

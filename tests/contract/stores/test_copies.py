@@ -63,7 +63,9 @@ def not_reached(events: list[dict[str, Any]]) -> str:
 
 
 @pytest.mark.parametrize("what", REMOVING)
-def test_removing_from_a_copy_changes_the_copy_alone_and_names_what_it_leaves(place: Place, tmp_path: Path, told: Told, what: str) -> None:
+def test_removing_from_a_copy_changes_the_copy_alone_and_names_what_it_leaves(
+    place: Place, tmp_path: Path, told: Told, what: str
+) -> None:
     copy, url = place.copied(tmp_path / "copy")
     original, before = state(place.out, place.url), state(copy, url)
     events = told(*REMOVING[what], "--db", url, "--out", str(copy), "--yes")
@@ -74,7 +76,9 @@ def test_removing_from_a_copy_changes_the_copy_alone_and_names_what_it_leaves(pl
     assert str(place.out / place.id("alpha")) in not_reached(events)
 
 
-def test_of_a_video_that_is_forgotten_in_a_copy_nothing_is_left_in_the_copy(place: Place, tmp_path: Path, told: Told) -> None:
+def test_of_a_video_that_is_forgotten_in_a_copy_nothing_is_left_in_the_copy(
+    place: Place, tmp_path: Path, told: Told
+) -> None:
     copy, url = place.copied(tmp_path / "copy")
     clip = place.clips["alpha"]
     told("forget", clip.name, "--db", url, "--out", str(copy), "--yes")
@@ -84,7 +88,9 @@ def test_of_a_video_that_is_forgotten_in_a_copy_nothing_is_left_in_the_copy(plac
 
 
 @pytest.mark.parametrize("kind", ["files", "sqlite"])
-def test_a_store_that_lies_in_its_folder_of_results_is_named_by_that_folder(tmp_path: Path, told: Told, kind: str) -> None:
+def test_a_store_that_lies_in_its_folder_of_results_is_named_by_that_folder(
+    tmp_path: Path, told: Told, kind: str
+) -> None:
     """Also where the newest checkpoint in the copy tells of the original's store."""
     (tmp_path / "work").mkdir()
     place = Place(tmp_path / "work", URLS[kind](tmp_path / "work"))
@@ -100,7 +106,9 @@ def test_a_store_that_lies_in_its_folder_of_results_is_named_by_that_folder(tmp_
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("what", REMOVING)
-def test_a_further_folder_that_is_named_loses_its_files_too(tmp_path: Path, told: Told, kind: str, what: str) -> None:
+def test_a_further_folder_that_is_named_loses_its_files_too(
+    tmp_path: Path, told: Told, kind: str, what: str
+) -> None:
     place = Place(tmp_path, URLS[kind](tmp_path))
     copy, url = place.copied(tmp_path / "copy")
     words = [*REMOVING[what], "--db", url, "--out", str(copy), "--also", str(place.out)]
@@ -110,7 +118,9 @@ def test_a_further_folder_that_is_named_loses_its_files_too(tmp_path: Path, told
     assert mine == theirs
 
 
-def test_a_dry_run_names_the_folders_that_would_change_and_those_that_would_not(place: Place, tmp_path: Path, told: Told) -> None:
+def test_a_dry_run_names_the_folders_that_would_change_and_those_that_would_not(
+    place: Place, tmp_path: Path, told: Told
+) -> None:
     copy, url = place.copied(tmp_path / "copy")
     before = state(copy, url)
     events = told("forget", "alpha.mp4", "--db", url, "--out", str(copy), "--dry-run")
@@ -141,9 +151,15 @@ def test_the_question_names_the_store_and_the_folders(
 
 @pytest.mark.parametrize("what", ["a video", "a person", "old jobs"])
 @pytest.mark.parametrize("link", ["the video's folder", "a folder in it", "checkpoints"])
-def test_a_link_among_the_results_does_not_lead_out_of_them(place: Place, tmp_path: Path, link: str, what: str) -> None:
+def test_a_link_among_the_results_does_not_lead_out_of_them(
+    place: Place, tmp_path: Path, link: str, what: str
+) -> None:
     copy, url = place.copied(tmp_path / "copy")
-    name = {"the video's folder": place.id("alpha"), "a folder in it": f"{place.id('alpha')}/more", "checkpoints": "checkpoints"}[link]
+    name = {
+        "the video's folder": place.id("alpha"),
+        "a folder in it": f"{place.id('alpha')}/more",
+        "checkpoints": "checkpoints",
+    }[link]
     (place.out / place.id("alpha") / "more").mkdir()
     (place.out / place.id("alpha") / "more" / "notes.txt").write_text("somebody's own")
     shutil.rmtree(copy / name, ignore_errors=True)
@@ -154,7 +170,9 @@ def test_a_link_among_the_results_does_not_lead_out_of_them(place: Place, tmp_pa
     assert state(place.out, place.url) == before
 
 
-def test_a_link_to_a_file_goes_without_the_file_that_it_leads_to(place: Place, tmp_path: Path, told: Told) -> None:
+def test_a_link_to_a_file_goes_without_the_file_that_it_leads_to(
+    place: Place, tmp_path: Path, told: Told
+) -> None:
     copy, url = place.copied(tmp_path / "copy")
     linked, end = copy / place.id("alpha") / "annotated.mp4", place.out / place.id("alpha") / "annotated.mp4"
     linked.unlink()
@@ -164,8 +182,12 @@ def test_a_link_to_a_file_goes_without_the_file_that_it_leads_to(place: Place, t
     assert end.read_bytes() == b"a picture"
 
 
-def test_results_below_the_named_folder_go_but_not_those_of_another_store_there(tmp_path: Path, told: Told) -> None:
-    """The original may lie below the folder that a copy is in, and a store's runs may have written to several folders below one."""
+def test_results_below_the_named_folder_go_but_not_those_of_another_store_there(
+    tmp_path: Path, told: Told
+) -> None:
+    """The original may lie below the folder that a copy is in, and a store's runs may have written to
+    several folders below one.
+    """
     (tmp_path / "below").mkdir()
     place = Place(tmp_path / "below", f"sqlite:///{tmp_path / 'below' / 'mine.db'}")
     shutil.copytree(place.out / place.id("beta"), tmp_path / place.id("beta"))
@@ -179,19 +201,31 @@ def test_results_below_the_named_folder_go_but_not_those_of_another_store_there(
     assert str(place.out / place.id("beta")) in not_reached(events)
 
 
-def test_a_store_of_files_is_never_taken_for_files_beside_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_of_files_is_never_taken_for_files_beside_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = Place(tmp_path, URLS["files"](tmp_path))
     copy, url = place.copied(tmp_path / "copy")
     before = state(place.out, place.url), state(copy, url)
     assert outcome(["db", "forget", "alpha.mp4", "--db", url, "--also", str(place.out), "--yes"]) == 2
-    assert f"{place.out} is a store of files itself: say the same with --db files:{place.out}" in capsys.readouterr().err
+    assert (
+        f"{place.out} is a store of files itself: say the same with --db files:{place.out}"
+        in capsys.readouterr().err
+    )
     assert (state(place.out, place.url), state(copy, url)) == before
 
 
-def test_a_further_folder_that_is_not_there_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_further_folder_that_is_not_there_is_wrong_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = Place(tmp_path, URLS["sqlite"](tmp_path))
     before = state(place.out, place.url)
-    assert outcome(["db", "forget", "alpha.mp4", "--out", str(place.out), "--also", str(tmp_path / "none"), "--yes"]) == 2
+    assert (
+        outcome(
+            ["db", "forget", "alpha.mp4", "--out", str(place.out), "--also", str(tmp_path / "none"), "--yes"]
+        )
+        == 2
+    )
     assert "none is no folder" in capsys.readouterr().err
     assert state(place.out, place.url) == before
 

@@ -1,4 +1,6 @@
-"""One result of each video and pipeline is the current one: the newest that is complete, whoever asks, and whatever was asked for last."""
+"""One result of each video and pipeline is the current one: the newest that is complete, whoever asks,
+and whatever was asked for last.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,13 @@ def keys_of(config_hash: str, names: Sequence[str] = NAMES) -> list[WorkKey]:
 
 
 def run(
-    store: StorageBackend, clock: Clock, batch_id: str, config_hash: str, names: Sequence[str] = NAMES, *, fails: bool = False
+    store: StorageBackend,
+    clock: Clock,
+    batch_id: str,
+    config_hash: str,
+    names: Sequence[str] = NAMES,
+    *,
+    fails: bool = False,
 ) -> BatchJob:
     """A run with `--keep`: what is complete already is up to date."""
     clock.forward(60)
@@ -69,7 +77,9 @@ def _outcome(job: BatchJob, key: WorkKey) -> Outcome:
 
 @pytest.fixture
 def asked_again(store: StorageBackend, clock: Clock) -> tuple[BatchJob, BatchJob]:
-    """A run, another beside it, and the first once more: jobs of the first, and of the second, which is current."""
+    """A run, another beside it, and the first once more: jobs of the first, and of the second, which is
+    current.
+    """
     run(store, clock, "batch-1", "c1")
     newer = run(store, clock, "batch-2", "c2")
     older = run(store, clock, "batch-3", "c1")
@@ -92,7 +102,10 @@ def test_to_ask_again_for_an_older_result_does_not_make_it_current_for_anybody(
     assert persons_of is not None
     assert persons_of.job_id == newer.job_id
     seen = overview(store, every=True)
-    assert {video.job_id: video.superseded for video in seen.videos} == {older.job_id: True, newer.job_id: False}
+    assert {video.job_id: video.superseded for video in seen.videos} == {
+        older.job_id: True,
+        newer.job_id: False,
+    }
 
 
 def test_files_beside_a_database_stay_those_of_the_current_result(
@@ -108,7 +121,10 @@ def test_files_beside_a_database_stay_those_of_the_current_result(
             projector.close()
     shown = {name: json.loads((folder / f"{name}.json").read_text())["info"]["config_hash"] for name in NAMES}
     assert shown == dict.fromkeys(NAMES, "c2")
-    told = [json.loads((folder / name).read_text())["job_id"] for name in ("job_metadata.json", "batch_summary.json")]
+    told = [
+        json.loads((folder / name).read_text())["job_id"]
+        for name in ("job_metadata.json", "batch_summary.json")
+    ]
     assert told == [asked_again[1].job_id] * 2
 
 
@@ -119,7 +135,9 @@ def test_a_file_that_is_missing_is_mended_with_the_current_result_whichever_job_
     assert project_job(store, asked_again[1], tmp_path / "out") == 0
 
 
-def test_what_a_later_run_failed_with_takes_no_file_from_a_complete_result(store: StorageBackend, clock: Clock, tmp_path: Path) -> None:
+def test_what_a_later_run_failed_with_takes_no_file_from_a_complete_result(
+    store: StorageBackend, clock: Clock, tmp_path: Path
+) -> None:
     done = run(store, clock, "batch-1", "c1", [SCENE])
     failed = run(store, clock, "batch-2", "c2", [SCENE], fails=True)
     assert current_results([done, failed])[CLIP.video_id, SCENE][0].job_id == done.job_id
@@ -129,7 +147,9 @@ def test_what_a_later_run_failed_with_takes_no_file_from_a_complete_result(store
     assert document["info"]["config_hash"] == "c1"
 
 
-def test_the_newest_of_what_failed_counts_where_nothing_is_complete(store: StorageBackend, clock: Clock) -> None:
+def test_the_newest_of_what_failed_counts_where_nothing_is_complete(
+    store: StorageBackend, clock: Clock
+) -> None:
     run(store, clock, "batch-1", "c1", [SCENE], fails=True)
     newer = run(store, clock, "batch-2", "c2", [SCENE], fails=True)
     jobs = store.jobs_of([CLIP.video_id])
@@ -138,10 +158,14 @@ def test_the_newest_of_what_failed_counts_where_nothing_is_complete(store: Stora
 
 
 @pytest.mark.parametrize("lost", [["c1"], ["c2"], ["c1", "c2"]])
-def test_results_whose_jobs_are_lost_still_have_a_current_one(lost: list[str], clock: Clock, tmp_path: Path) -> None:
+def test_results_whose_jobs_are_lost_still_have_a_current_one(
+    lost: list[str], clock: Clock, tmp_path: Path
+) -> None:
     """A store of files: somebody removed files of jobs, and left the results."""
     with closing(open_store(f"files:{tmp_path}")) as store:
-        jobs = {config_hash: run(store, clock, config_hash, config_hash, [SCENE]) for config_hash in ("c1", "c2")}
+        jobs = {
+            config_hash: run(store, clock, config_hash, config_hash, [SCENE]) for config_hash in ("c1", "c2")
+        }
         for config_hash in lost:
             (tmp_path / CLIP.video_id / "jobs" / f"{jobs[config_hash].job_id}.json").unlink()
         (found,) = current_keys(store, [CLIP.video_id])

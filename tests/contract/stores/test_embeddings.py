@@ -14,8 +14,8 @@ import pytest
 from actors.stores import open_store
 from actors.stores.encoding.audio_facts import is_current, sound_facts, sound_text
 from schemas.annotations.annotation import FACE_DETECTION, WORD, Annotation, annotation_id
-from schemas.inference.transcript import Heard
-from schemas.media.audio import Sound
+from schemas.inference.transcript import AudioAnalysis
+from schemas.media.audio import AudioStream
 from schemas.media.video import FrameIndex, StreamFault, Video
 from schemas.pipelines import AUDIO, FACE
 from schemas.storage.backend import Embeddings, Identity, Outcome, StorageBackend
@@ -26,9 +26,25 @@ from tests.support.fake_videos import RUN, Clip
 
 CLIP = Clip()
 KEY = CLIP.key(FACE)
-SOUND = Sound(1, "aac", 44100, 2, Fraction(1, 44100), -1024, 441000, missing_s=0.25)
+SOUND = AudioStream(1, "aac", 44100, 2, Fraction(1, 44100), -1024, 441000, missing_s=0.25)
 ALONE = Video(
-    *("song-aaaaaaaa", "a" * 64, "/clips/song.wav", 5, 6, "wav", "", -1, Fraction(1, 44100), 0, 441000, 0, 0, 0, Fraction(0)),
+    *(
+        "song-aaaaaaaa",
+        "a" * 64,
+        "/clips/song.wav",
+        5,
+        6,
+        "wav",
+        "",
+        -1,
+        Fraction(1, 44100),
+        0,
+        441000,
+        0,
+        0,
+        0,
+        Fraction(0),
+    ),
     index=FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True),
     sound=replace(SOUND, start_pts=0),
 )
@@ -140,7 +156,9 @@ def test_what_is_known_of_sound_comes_back_and_so_does_a_file_of_sound_alone(sto
 
 
 def test_all_tracks_restarts_and_faults_of_streams_come_back(store: StorageBackend) -> None:
-    other = replace(SOUND, stream_index=2, track=1, language="deu", title="Commentary", restarts=((0, 5), (88, 180_000)))
+    other = replace(
+        SOUND, stream_index=2, track=1, language="deu", title="Commentary", restarts=((0, 5), (88, 180_000))
+    )
     fault = StreamFault("poisoned", "its process ended with signal SIGABRT")
     videos = [
         replace(CLIP.video, sound=SOUND, sounds=(SOUND, other)),
@@ -156,7 +174,10 @@ def test_all_tracks_restarts_and_faults_of_streams_come_back(store: StorageBacke
 
 
 def test_who_did_not_look_for_sound_leaves_what_is_known_of_it(store: StorageBackend) -> None:
-    unheard, heard = replace(CLIP.video, is_sound_known=False), replace(CLIP.video, sound=SOUND, sounds=(SOUND,))
+    unheard, heard = (
+        replace(CLIP.video, is_sound_known=False),
+        replace(CLIP.video, sound=SOUND, sounds=(SOUND,)),
+    )
     epoch = store.open_run(RUN)
     for video, known in ((unheard, unheard), (heard, heard), (unheard, heard)):
         store.register(epoch, [video], [])
@@ -164,15 +185,22 @@ def test_who_did_not_look_for_sound_leaves_what_is_known_of_it(store: StorageBac
 
 
 def test_facts_of_sound_from_a_version_that_knew_less_are_looked_for_again() -> None:
-    old = json.dumps({name: value for name, value in json.loads(sound_text(ALONE)).items() if name != "sounds"})
-    assert (is_current(None), is_current(old), is_current("null"), is_current("false")) == (False, False, True, True)
+    old = json.dumps(
+        {name: value for name, value in json.loads(sound_text(ALONE)).items() if name != "sounds"}
+    )
+    assert (is_current(None), is_current(old), is_current("null"), is_current("false")) == (
+        False,
+        False,
+        True,
+        True,
+    )
     assert sound_facts(old)["sound"] == ALONE.sound
 
 
 def test_payloads_of_sound_are_kept_in_order_until_it_is_complete(store: StorageBackend) -> None:
     key = CLIP.key(AUDIO)
     epoch = begun(store, key)
-    payloads = [replace(Heard.none(), lost=number).to_bytes() for number in range(3)]
+    payloads = [replace(AudioAnalysis.none(), lost=number).to_bytes() for number in range(3)]
     commits = [replace(CLIP.commit(key, 25 * n, rows=()), payload=payloads[n]) for n in (2, 0, 1)]
     store.commit_chunks(epoch, commits)
     assert store.payloads(key) == payloads
@@ -180,10 +208,15 @@ def test_payloads_of_sound_are_kept_in_order_until_it_is_complete(store: Storage
     assert store.payloads(key) == []
 
 
-def test_rows_without_a_frame_stay_when_a_block_is_committed_later_however_long_it_is(store: StorageBackend) -> None:
+def test_rows_without_a_frame_stay_when_a_block_is_committed_later_however_long_it_is(
+    store: StorageBackend,
+) -> None:
     key = CLIP.key(AUDIO)
     epoch, job_id = begun(store, key), CLIP.job(key).job_id
-    words = tuple(Annotation(annotation_id(*_of(key), WORD, -1, n), *_of(key), WORD, n / 10, n / 10 + 0.1) for n in range(50))
+    words = tuple(
+        Annotation(annotation_id(*_of(key), WORD, -1, n), *_of(key), WORD, n / 10, n / 10 + 0.1)
+        for n in range(50)
+    )
     store.finish(epoch, Outcome(key, job_id, JobStatus.FAILED, words))
     commit = CLIP.commit(key, 0, rows=())
     store.commit_chunks(epoch, [replace(commit, line=replace(commit.line, frame_count=1_920_000))])
@@ -199,7 +232,10 @@ def _of(key: WorkKey) -> tuple[str, str, str]:
 def test_identities_are_replaced_as_a_whole_and_no_digest_covers_them(store: StorageBackend) -> None:
     begun(store)
     before = digest(store)
-    ones = [Identity(f"identity_{n:04d}", "v", f"face_{n:04d}", "c", "pack@1234", 0.5 + n / 10, 1.25) for n in (2, 1)]
+    ones = [
+        Identity(f"identity_{n:04d}", "v", f"face_{n:04d}", "c", "pack@1234", 0.5 + n / 10, 1.25)
+        for n in (2, 1)
+    ]
     store.put_identities(ones)
     assert store.identities() == sorted(ones, key=lambda one: one.identity_id)
     store.put_identities(ones[:1])

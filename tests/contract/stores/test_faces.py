@@ -1,4 +1,6 @@
-"""Faces by a pack of InsightFace: those of the library it comes from, and each picture's own whatever its batch mates."""
+"""Faces by a pack of InsightFace: those of the library it comes from, and each picture's own whatever its
+batch mates.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,25 @@ from insightface.model_zoo.attribute import Attribute
 from insightface.model_zoo.landmark import Landmark
 from onnxruntime import InferenceSession
 
-from actors.faces.attributes import GenderAge, HeadPose, Looks, mean_shape
-from actors.faces.detector import PackFaces, face_detector, pack_faces
+from actors.faces.attributes import FaceEmbedder, GenderAge, HeadPose, mean_shape
+from actors.faces.detector import FaceDetector, face_detector, pack_faces
 from actors.faces.model_pack import FacePack, pack_digest
 from actors.faces.onnx_session import FaceNetwork
 from actors.faces.scrfd import Scrfd
-from actors.stages.batching import VisionActor
+from actors.stages.batching import BatchedDetector
 from actors.vision.letterbox import Letterbox
-from bench.cases.faces import ONCE, PACKS, SCRFD, Shown, coming, difference, images, loop, talkers, verified
+from bench.cases.faces import (
+    ONCE,
+    PACKS,
+    SCRFD,
+    ShownFace,
+    coming,
+    difference,
+    images,
+    loop,
+    talkers,
+    verified,
+)
 from schemas.inference.detections import Detections
 from schemas.media.frames import FrameBatch, Pixels
 from schemas.settings.settings import FaceSettings, Settings
@@ -33,13 +46,13 @@ FULL = ONCE[0]
 
 
 @cache
-def shown() -> tuple[Shown, ...]:
+def shown() -> tuple[ShownFace, ...]:
     """Seven images, and some of the pictures of ten talkers and of a face that goes away."""
     return (*images(), *list(talkers())[1::3], *list(coming())[4:12])
 
 
 @cache
-def scrfd() -> PackFaces:
+def scrfd() -> FaceDetector:
     return pack_faces(SCRFD)
 
 
@@ -65,9 +78,14 @@ def library() -> tuple[Detections, ...]:
 
 @shared
 def test_in_a_square_frame_all_numbers_are_those_of_the_library() -> None:
-    """The library takes the scale of heights for that of widths too, where one is rounded; here each has its own."""
+    """The library takes the scale of heights for that of widths too, where one is rounded; here each has
+    its own.
+    """
     pack = FacePack.of(PACK, None)
-    square = PackFaces(Scrfd(FaceNetwork(replace(pack.detection, side=FULL), "cpu"), SCRFD), Looks(FaceNetwork(pack.recognition, "cpu")))
+    square = FaceDetector(
+        Scrfd(FaceNetwork(replace(pack.detection, side=FULL), "cpu"), SCRFD),
+        FaceEmbedder(FaceNetwork(pack.recognition, "cpu")),
+    )
     for one, theirs in zip(shown(), library(), strict=True):
         height, width = one.picture.shape[:2]
         box = Letterbox.cornered(height, width, (FULL, FULL))
@@ -94,8 +112,10 @@ def test_in_a_tight_frame_faces_are_nearly_those_of_the_librarys_square_one() ->
 @shared
 @pytest.mark.parametrize("batch", [1, 4])
 def test_batch_mates_and_their_order_change_not_one_bit(batch: int) -> None:
-    vision = VisionActor(pack_faces(SCRFD, batch=batch))
-    talker, leaver = ([one.picture for one in shown() if one.about.startswith(name)][:5] for name in ("talkers", "face"))
+    vision = BatchedDetector(pack_faces(SCRFD, batch=batch))
+    talker, leaver = (
+        [one.picture for one in shown() if one.about.startswith(name)][:5] for name in ("talkers", "face")
+    )
     alone = [vision.detect([as_batch([picture])])[0][0] for picture in talker]
     mixed = vision.detect([as_batch(leaver), as_batch(talker[::-1]), as_batch(leaver[:1])])[1][::-1]
     for one, other in zip(alone, mixed, strict=True):
@@ -157,7 +177,9 @@ def test_the_embedded_cascade_finds_the_faces_too_if_not_so_surely() -> None:
 
 @shared
 def test_a_pack_is_settled_on_by_its_digest() -> None:
-    told = Settings(face=FaceSettings(detector="scrfd", pack=str(PACK), pack_sha256=pack_digest(PACK), device="cpu"))
+    told = Settings(
+        face=FaceSettings(detector="scrfd", pack=str(PACK), pack_sha256=pack_digest(PACK), device="cpu")
+    )
     (mine,) = face_detector(told).detect([shown()[0].picture])
     assert mine.embeddings.tobytes() == found()[0].embeddings.tobytes()
 
@@ -169,7 +191,9 @@ def told(tmp_path_factory: pytest.TempPathFactory):
     detector(folder / "det.onnx")
     describer(folder / "genderage.onnx", 96, 3, bias=np.array([0.0, 0.0, 0.4]))
     straight = np.tile(mean_shape("test").ravel() * 0.5, 17)[-3309:]
-    describer(folder / "1k3d68.onnx", 192, 3309, bias=np.concatenate([np.zeros(3309 - len(straight)), straight]))
+    describer(
+        folder / "1k3d68.onnx", 192, 3309, bias=np.concatenate([np.zeros(3309 - len(straight)), straight])
+    )
     random = np.random.default_rng(1)
     pictures = [cv2.resize(random.integers(0, 256, (9, 16, 3), np.uint8), (320, 180)) for _ in range(3)]
     corners = random.uniform(-20, 150, (3, 4, 2))
@@ -180,8 +204,13 @@ def told(tmp_path_factory: pytest.TempPathFactory):
 @pytest.mark.parametrize("batch", [1, 5])
 def test_age_and_sex_are_those_of_the_library(told, batch: int) -> None:
     folder, pictures, faces = told
-    mine = GenderAge(FaceNetwork(FacePack.of(folder, None).gender_age, "cpu", batch=batch)).of(pictures, faces)
-    theirs = [(face["age"], face["gender"]) for face in described_by(Attribute, folder / "genderage.onnx", pictures, faces)]
+    mine = GenderAge(FaceNetwork(FacePack.of(folder, None).gender_age, "cpu", batch=batch)).of(
+        pictures, faces
+    )
+    theirs = [
+        (face["age"], face["gender"])
+        for face in described_by(Attribute, folder / "genderage.onnx", pictures, faces)
+    ]
     assert mine.shape == (12, 2)
     assert np.abs(mine[:, 0] - np.array(theirs)[:, 0]).max() <= 0.51  # the library rounds
     assert mine[:, 1].tolist() == [float(gender) for _, gender in theirs]
@@ -192,14 +221,20 @@ def test_age_and_sex_are_those_of_the_library(told, batch: int) -> None:
 def test_head_pose_is_that_of_the_library(told, batch: int) -> None:
     folder, pictures, faces = told
     mine = HeadPose(FaceNetwork(FacePack.of(folder, None).landmarks, "cpu", batch=batch)).of(pictures, faces)
-    theirs = np.array([face["pose"] for face in described_by(Landmark, folder / "1k3d68.onnx", pictures, faces)])
+    theirs = np.array(
+        [face["pose"] for face in described_by(Landmark, folder / "1k3d68.onnx", pictures, faces)]
+    )
     assert mine == pytest.approx(theirs, abs=0.1)  # degrees
     assert np.ptp(theirs, axis=0).min() > 1
 
 
 def described_by(kind, path, pictures, faces) -> list[Face]:
-    model = kind(model_file=str(path), session=InferenceSession(str(path), providers=["CPUExecutionProvider"]))
-    seen = [(picture, Face(bbox=box)) for picture, own in zip(pictures, faces, strict=True) for box in own.xyxy]
+    model = kind(
+        model_file=str(path), session=InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    )
+    seen = [
+        (picture, Face(bbox=box)) for picture, own in zip(pictures, faces, strict=True) for box in own.xyxy
+    ]
     for picture, face in seen:
         model.get(picture[:, :, ::-1].copy(), face)
     return [face for _, face in seen]

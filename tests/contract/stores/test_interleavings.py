@@ -1,4 +1,6 @@
-"""Two runs on one store, whatever either does in whatever order: no chunk is lost, none counts twice, and the end is always the same."""
+"""Two runs on one store, whatever either does in whatever order: no chunk is lost, none counts twice, and
+the end is always the same.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def chunk_id(clip: Clip, first: int) -> str:
 
 def commits_of(clip: Clip, first: int, names: set[str], attempt: int) -> list[ChunkCommit]:
     job = clip.job(*keys_of(clip))
-    made = [clip.commit(key, first, job=job, attempt=attempt) for key in keys_of(clip) if key.pipeline in names]
+    made = [
+        clip.commit(key, first, job=job, attempt=attempt) for key in keys_of(clip) if key.pipeline in names
+    ]
     return [replace(one, chunk_id=chunk_id(clip, first)) for one in made]
 
 
@@ -64,12 +68,20 @@ def registered(store: StorageBackend, epoch: int) -> set[WorkKey]:
 
 
 def work_off(store: StorageBackend, host: str) -> None:
-    """A run that nothing disturbs: whatever is missing, in order, each chunk under the number of its next try."""
+    """A run that nothing disturbs: whatever is missing, in order, each chunk under the number of its next
+    try.
+    """
     epoch = store.open_run(RunInfo(host, host, 9, {}, ()))
     assert registered(store, epoch) == set(), "the others are dead, or have ended"
     for clip, first in CHUNKS:
-        tries = [one.number for one in store.attempts([clip.video_id]) if one.chunk_id == chunk_id(clip, first)]
-        there = {key.pipeline for key in keys_of(clip) if any(line.first_frame == first for line in store.manifest([key])[key])}
+        tries = [
+            one.number for one in store.attempts([clip.video_id]) if one.chunk_id == chunk_id(clip, first)
+        ]
+        there = {
+            key.pipeline
+            for key in keys_of(clip)
+            if any(line.first_frame == first for line in store.manifest([key])[key])
+        }
         names = {SCENE, PERSON} - there - {key.pipeline for key in store.completed(keys_of(clip))}
         store.commit_chunks(epoch, commits_of(clip, first, names, max(tries, default=0) + 1))
     for clip in CLIPS:
@@ -79,7 +91,9 @@ def work_off(store: StorageBackend, host: str) -> None:
 
 
 class TwoRuns(RuleBasedStateMachine):
-    """The moves of two runs on other machines, of their workers and of time; late, repeated and reordered as they like."""
+    """The moves of two runs on other machines, of their workers and of time; late, repeated and reordered
+    as they like.
+    """
 
     backend = ""
     clock = Clock()
@@ -90,7 +104,9 @@ class TwoRuns(RuleBasedStateMachine):
         self.store = open_store(STORES[self.backend](self.folder / "store"))
         self.epochs: dict[str, int] = {}
         self.holds: dict[WorkKey, str] = {}  # who was last told that it holds a key
-        self.failed: set[WorkKey] = set()  # ended without a result, and nobody's since: chunks still in work are welcome, whosever they are
+        self.failed: set[WorkKey] = (
+            set()
+        )  # ended without a result, and nobody's since: chunks still in work are welcome, whosever they are
         self.kept: dict[WorkKey, set[int]] = {}  # chunks that the store once said it has
 
     @initialize()
@@ -112,9 +128,14 @@ class TwoRuns(RuleBasedStateMachine):
     @rule(host=hosts, chunk=chunks, number=numbers, state=st.sampled_from([AttemptState.LEASED, *ENDS]))
     def record(self, host: str, chunk: tuple[Clip, int], number: int, state: AttemptState) -> None:
         clip, first = chunk
-        tried = Attempt(chunk_id(clip, first), clip.video_id, number, state, f"{host}:1", self.clock(), self.clock())
+        tried = Attempt(
+            chunk_id(clip, first), clip.video_id, number, state, f"{host}:1", self.clock(), self.clock()
+        )
         with contextlib.suppress(StaleEpoch):
-            self.store.record(self.epochs[host], [tried if state is AttemptState.LEASED else replace(tried, failure_kind="crash")])
+            self.store.record(
+                self.epochs[host],
+                [tried if state is AttemptState.LEASED else replace(tried, failure_kind="crash")],
+            )
 
     @rule(host=hosts, chunk=chunks, names=pipelines, attempt=numbers)
     def commit(self, host: str, chunk: tuple[Clip, int], names: set[str], attempt: int) -> None:
@@ -125,7 +146,11 @@ class TwoRuns(RuleBasedStateMachine):
         except REFUSALS:
             assert self._seen() == before, "what is refused leaves no trace"
         else:
-            for key in (key for key in keys_of(clip) if key.pipeline in names and key not in self.store.completed([key])):
+            for key in (
+                key
+                for key in keys_of(clip)
+                if key.pipeline in names and key not in self.store.completed([key])
+            ):
                 assert self.holds.get(key) == host or key in self.failed, "only who holds a key writes to it"
                 assert attempt >= newest, "what was tried again since is refused"
                 self.kept.setdefault(key, set()).add(first)
@@ -187,7 +212,9 @@ class TwoRuns(RuleBasedStateMachine):
         return digest(self.store), self.store.manifest([key for clip in CLIPS for key in keys_of(clip)])
 
     def teardown(self) -> None:
-        """Both fall silent; a third run does what is missing, and nobody can tell that anything ever happened."""
+        """Both fall silent; a third run does what is missing, and nobody can tell that anything ever
+        happened.
+        """
         try:
             self.clock.forward(100)
             work_off(self.store, "third")
@@ -207,14 +234,25 @@ def undisturbed(backend: str) -> str:
     return found
 
 
-EXAMPLES = {"files": 60, "sqlite": 60, "postgresql": 30}  # of the last each takes twice as long, and it shares its code with the second
+EXAMPLES = {
+    "files": 60,
+    "sqlite": 60,
+    "postgresql": 30,
+}  # of the last each takes twice as long, and it shares its code with the second
 
 
 @pytest.mark.parametrize("backend", STORES)
-def test_no_chunk_is_lost_and_none_committed_twice_under_any_interleaving(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_chunk_is_lost_and_none_committed_twice_under_any_interleaving(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = moved_by_hand(monkeypatch)
     machine = type("TwoRunsHere", (TwoRuns,), {"backend": backend, "clock": clock})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=EXAMPLES[backend], stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)),
+        settings=settings(
+            max_examples=EXAMPLES[backend],
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
     )

@@ -47,7 +47,9 @@ def status(store: StorageBackend, pipeline: str) -> JobStatus:
 
 
 def failed(key: WorkKey, kind: str) -> Outcome:
-    return Outcome(key, JOB.job_id, JobStatus.FAILED, error_message="three workers died of it", failure_kind=kind)
+    return Outcome(
+        key, JOB.job_id, JobStatus.FAILED, error_message="three workers died of it", failure_kind=kind
+    )
 
 
 def writes(store: StorageBackend, epoch: int, key: WorkKey = PERSONS) -> list[Callable[[], object]]:
@@ -148,7 +150,9 @@ def test_what_is_complete_is_not_leased(store: StorageBackend) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KEPT_FAILED))
-def test_what_was_given_up_or_called_off_stays_so_until_it_is_asked_for_again(store: StorageBackend, kind: str) -> None:
+def test_what_was_given_up_or_called_off_stays_so_until_it_is_asked_for_again(
+    store: StorageBackend, kind: str
+) -> None:
     one = begun(store)
     store.finish(one, failed(SCENES, kind))
     store.finish(one, done(JOB, PERSONS))
@@ -158,7 +162,11 @@ def test_what_was_given_up_or_called_off_stays_so_until_it_is_asked_for_again(st
     assert store.lease(two, KEYS) == set()
     for job_id in (JOB.job_id, other.job_id):
         job = store.load_job_metadata(job_id)
-        assert (job.status, job.failure_kind, job.error_message) == (JobStatus.FAILED, kind, f"{SCENE}: three workers died of it")
+        assert (job.status, job.failure_kind, job.error_message) == (
+            JobStatus.FAILED,
+            kind,
+            f"{SCENE}: three workers died of it",
+        )
         assert job.pipeline_results[SCENE].error_message == "three workers died of it"
     before = list(store.jobs())
     store.mark(two, JOB.job_id, [SCENE, PERSON], JobStatus.RUNNING)
@@ -188,10 +196,16 @@ def test_a_pipeline_that_failed_of_itself_is_tried_again(store: StorageBackend) 
 def test_nothing_of_a_paused_job_is_leased_and_it_waits(store: StorageBackend) -> None:
     store.save_job_metadata(replace(JOB, control=Control.PAUSE))
     one = store.open_run(FAR)
-    running = {name: replace(result, status=JobStatus.RUNNING) for name, result in JOB.pipeline_results.items()}
+    running = {
+        name: replace(result, status=JobStatus.RUNNING) for name, result in JOB.pipeline_results.items()
+    }
     store.register(one, [CLIP.video], [replace(JOB, status=JobStatus.RUNNING, pipeline_results=running)])
     job = store.load_job_metadata(JOB.job_id)
-    assert (job.status, job.control, status(store, SCENE)) == (JobStatus.PENDING, Control.PAUSE, JobStatus.PENDING)
+    assert (job.status, job.control, status(store, SCENE)) == (
+        JobStatus.PENDING,
+        Control.PAUSE,
+        JobStatus.PENDING,
+    )
     assert store.lease(one, KEYS) == set()
     refused(store, one)
 
@@ -215,7 +229,9 @@ def test_a_file_that_cannot_be_read_is_nobodys_work(store: StorageBackend) -> No
 # Who takes over from whom.
 
 
-def test_a_run_on_another_machine_is_dead_after_a_minute_of_silence_and_not_before(store: StorageBackend, clock: Clock) -> None:
+def test_a_run_on_another_machine_is_dead_after_a_minute_of_silence_and_not_before(
+    store: StorageBackend, clock: Clock
+) -> None:
     one = begun(store)
     clock.forward(60)
     two = store.open_run(FARTHER)
@@ -259,12 +275,19 @@ def test_a_run_whose_process_lives_on_this_machine_is_not(store: StorageBackend)
     assert store.register(store.open_run(FARTHER), [], [JOB]) == set(KEYS)
 
 
-def test_a_batch_says_where_it_runs_and_when_it_gave_its_last_sign_of_life(store: StorageBackend, clock: Clock) -> None:
+def test_a_batch_says_where_it_runs_and_when_it_gave_its_last_sign_of_life(
+    store: StorageBackend, clock: Clock
+) -> None:
     one = begun(store)
     clock.forward(7)
     store.lease(one, [])
     (batch,) = store.batches()
-    assert (batch.host, batch.pid, batch.started_at, batch.heartbeat_at) == ("far", 1, "2026-03-04 05:06:07", "2026-03-04 05:06:14")
+    assert (batch.host, batch.pid, batch.started_at, batch.heartbeat_at) == (
+        "far",
+        1,
+        "2026-03-04 05:06:07",
+        "2026-03-04 05:06:14",
+    )
     store.close_run(one, "completed")
     assert store.batches()[0].heartbeat_at == "2026-03-04 05:06:14"
 
@@ -305,7 +328,9 @@ def test_one_commit_that_is_refused_takes_those_beside_it_along(store: StorageBa
     assert (digest(store), store.manifest(KEYS)) == (before, {SCENES: [], PERSONS: []})
 
 
-def test_chunks_in_work_when_their_pipeline_failed_are_kept_until_another_run_tries_it(store: StorageBackend) -> None:
+def test_chunks_in_work_when_their_pipeline_failed_are_kept_until_another_run_tries_it(
+    store: StorageBackend,
+) -> None:
     one, two = begun(store), store.open_run(FARTHER)
     chunks = CLIP.commits(PERSONS, job=JOB)
     store.finish(one, broken(JOB, PERSONS))
@@ -326,7 +351,9 @@ def test_by_hand_nothing_is_leased(store: StorageBackend) -> None:
 
 
 @pytest.mark.parametrize("alive", [True, False])
-def test_a_new_configuration_replaces_others_but_what_a_live_run_is_at_work_on(store: StorageBackend, clock: Clock, alive: bool) -> None:
+def test_a_new_configuration_replaces_others_but_what_a_live_run_is_at_work_on(
+    store: StorageBackend, clock: Clock, alive: bool
+) -> None:
     other = CLIP.key(PERSON, "c2")
     one = store.open_run(FAR)
     store.register(one, [CLIP.video], [CLIP.job(PERSONS)])
@@ -371,13 +398,17 @@ sys.stdin.readline()
 """
 
 
-def test_two_processes_that_ask_for_the_same_keys_at_once_share_them_out(store: StorageBackend, url: str) -> None:
+def test_two_processes_that_ask_for_the_same_keys_at_once_share_them_out(
+    store: StorageBackend, url: str
+) -> None:
     epoch = store.open_run(RUN)
     store.register(epoch, [], [clip.job() for clip in CLIPS])
     store.close_run(epoch, "stopped")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     takers = [
-        subprocess.Popen([sys.executable, "-c", TAKER, url, str(seed)], cwd=Path(__file__).parents[3], text=True, **pipes)
+        subprocess.Popen(
+            [sys.executable, "-c", TAKER, url, str(seed)], cwd=Path(__file__).parents[3], text=True, **pipes
+        )
         for seed in (1, 2)
     ]
     for taker in takers:
@@ -394,7 +425,9 @@ def test_two_processes_that_ask_for_the_same_keys_at_once_share_them_out(store: 
     assert sorted(shares[0] + shares[1]) == sorted(clip.video_id for clip in CLIPS)
 
 
-def test_threads_with_stores_of_their_own_get_disjoint_keys_and_all_of_them(store: StorageBackend, url: str) -> None:
+def test_threads_with_stores_of_their_own_get_disjoint_keys_and_all_of_them(
+    store: StorageBackend, url: str
+) -> None:
     store.close_run(store.open_run(RUN), "stopped")
     keys, shares = [clip.key() for clip in CLIPS], dict[int, set[WorkKey]]()
 
@@ -403,7 +436,9 @@ def test_threads_with_stores_of_their_own_get_disjoint_keys_and_all_of_them(stor
         epoch = own.open_run(replace(FAR, batch_id=str(number), pid=number))
         mine = keys.copy()
         random.Random(number).shuffle(mine)
-        shares[number] = {key for at in range(0, len(mine), 20) for key in own.lease(epoch, mine[at : at + 20])}
+        shares[number] = {
+            key for at in range(0, len(mine), 20) for key in own.lease(epoch, mine[at : at + 20])
+        }
         own.close()
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(1, 5)]

@@ -26,7 +26,9 @@ KEYS = [SCENES, PERSONS]
 JOB, BESIDE = CLIP.job(SCENES, PERSONS), CLIP.job(SCENES)
 LEASED = Attempt("garden[0,1)", CLIP.video_id, 2, AttemptState.LEASED, "host:7")
 LOST = replace(LEASED, number=1, state=AttemptState.LOST)
-POISON = Outcome(PERSONS, JOB.job_id, JobStatus.FAILED, error_message="three workers died of it", failure_kind=POISONED)
+POISON = Outcome(
+    PERSONS, JOB.job_id, JobStatus.FAILED, error_message="three workers died of it", failure_kind=POISONED
+)
 
 
 def begun(store: StorageBackend, *jobs: BatchJob) -> int:
@@ -108,7 +110,9 @@ def test_the_digest_does_not_cover_what_is_asked(store: StorageBackend) -> None:
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
-def test_a_job_that_is_called_off_keeps_what_it_has_and_takes_no_more(store: StorageBackend, by_hand: bool) -> None:
+def test_a_job_that_is_called_off_keeps_what_it_has_and_takes_no_more(
+    store: StorageBackend, by_hand: bool
+) -> None:
     epoch = begun(store)
     store.finish(epoch, done(JOB, SCENES, CLIP.scenes(SCENES)))
     store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[:2])
@@ -116,7 +120,11 @@ def test_a_job_that_is_called_off_keeps_what_it_has_and_takes_no_more(store: Sto
     store.request([JOB.job_id], Control.CANCEL)
     store.cancel(None if by_hand else epoch, JOB.job_id)
     job = store.load_job_metadata(JOB.job_id)
-    assert (job.failure_kind, job.error_message, job.control) == (CANCELLED, f"{PERSON}: cancelled by request", None)
+    assert (job.failure_kind, job.error_message, job.control) == (
+        CANCELLED,
+        f"{PERSON}: cancelled by request",
+        None,
+    )
     assert states(store) == (JobStatus.FAILED, JobStatus.COMPLETED, JobStatus.FAILED)
     assert job.pipeline_results[PERSON].error_message == "cancelled by request"
     assert job.completed_at is not None
@@ -174,7 +182,13 @@ def test_what_failed_in_whatever_way_is_pending_once_it_is_asked_for_again(store
     assert store.reopen([JOB.job_id]) == 2
     job = store.load_job_metadata(JOB.job_id)
     assert states(store) == (JobStatus.PENDING,) * 3
-    assert (job.retry_count, job.control, job.error_message, job.failure_kind, job.completed_at) == (1, None, None, None, None)
+    assert (job.retry_count, job.control, job.error_message, job.failure_kind, job.completed_at) == (
+        1,
+        None,
+        None,
+        None,
+        None,
+    )
     assert {result.error_message for result in job.pipeline_results.values()} == {None}
     assert store.attempts([CLIP.video_id]) == []
     assert store.lease(epoch, KEYS) == set(KEYS)
@@ -204,13 +218,19 @@ def test_only_the_pipelines_that_are_named_are_asked_for_again(store: StorageBac
     assert store.load_job_metadata(JOB.job_id).error_message == f"{SCENE}: 7 of 100 frames are missing"
 
 
-def test_asking_a_job_again_that_has_nothing_failed_only_takes_back_what_was_asked_of_it(store: StorageBackend) -> None:
+def test_asking_a_job_again_that_has_nothing_failed_only_takes_back_what_was_asked_of_it(
+    store: StorageBackend,
+) -> None:
     epoch = begun(store)
     store.record(epoch, [LEASED])
     store.request([JOB.job_id], Control.PAUSE)
     before = digest(store)
     assert store.reopen([JOB.job_id]) == 0
-    assert (digest(store), store.controls(), store.load_job_metadata(JOB.job_id).retry_count) == (before, {}, 0)
+    assert (digest(store), store.controls(), store.load_job_metadata(JOB.job_id).retry_count) == (
+        before,
+        {},
+        0,
+    )
     assert store.attempts([CLIP.video_id]) == [LEASED], "a run is at work on it"
 
 
@@ -248,7 +268,18 @@ def test_a_log_tells_everything_that_happened_to_a_job_in_order(store: StorageBa
     clock.forward(10)
     store.finish(epoch, done(JOB, SCENES, CLIP.scenes(SCENES, [50])))
     store.finish(epoch, replace(broken(JOB, PERSONS), traceback="Traceback\n  in held"))
-    store.record(epoch, [replace(LEASED, state=AttemptState.KILLED, heartbeat_at=clock(), error_message="signal 9", traceback="tail")])
+    store.record(
+        epoch,
+        [
+            replace(
+                LEASED,
+                state=AttemptState.KILLED,
+                heartbeat_at=clock(),
+                error_message="signal 9",
+                traceback="tail",
+            )
+        ],
+    )
     clock.forward(10)
     store.request([JOB.job_id], Control.PAUSE)
     store.request([JOB.job_id], Control.PAUSE)
@@ -273,7 +304,14 @@ def test_a_log_tells_everything_that_happened_to_a_job_in_order(store: StorageBa
 def test_a_log_tells_how_tries_of_the_videos_chunks_ended(store: StorageBackend, clock: Clock) -> None:
     epoch = begun(store)
     clock.forward(10)
-    killed = replace(LOST, number=2, state=AttemptState.KILLED, heartbeat_at=clock(), error_message="signal 9", traceback="tail")
+    killed = replace(
+        LOST,
+        number=2,
+        state=AttemptState.KILLED,
+        heartbeat_at=clock(),
+        error_message="signal 9",
+        traceback="tail",
+    )
     foreign = replace(killed, number=4, pipeline="face_analysis")
     store.record(epoch, [replace(LOST, started_at=clock()), killed, replace(LEASED, number=3), foreign])
     clock.forward(10)
@@ -307,7 +345,9 @@ def test_jobs_that_share_work_both_tell_of_its_end(store: StorageBackend) -> Non
 
 def test_logs_hold_no_secrets(store: StorageBackend, tmp_path: Path) -> None:
     epoch = begun(store)
-    failure = replace(broken(JOB, SCENES), error_message="cannot read s3://ann:geheim@bucket", traceback="token=geheim")
+    failure = replace(
+        broken(JOB, SCENES), error_message="cannot read s3://ann:geheim@bucket", traceback="token=geheim"
+    )
     store.finish(epoch, failure)
     event = store.events(JOB.job_id)[-1]
     assert (event.message, event.detail) == ("cannot read s3://ann:***@bucket", "token=***")

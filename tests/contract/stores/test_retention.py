@@ -1,4 +1,6 @@
-"""What goes from a store when it is pruned or somebody withdraws, and what stays, whatever the store is made of."""
+"""What goes from a store when it is pruned or somebody withdraws, and what stays, whatever the store is
+made of.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,11 @@ from tests.contract.conftest import STORES, digest
 from tests.support.fake_videos import RUN, Clip, done
 from tests.support.retained import AT, WORDS, consistent, holding, identify, kept, others
 
-ALPHA, BETA, GAMMA = Clip("/clips/alpha.mp4", "a"), Clip("/clips/beta.mp4", "b"), Clip("/clips/gamma.mp4", "c")
+ALPHA, BETA, GAMMA = (
+    Clip("/clips/alpha.mp4", "a"),
+    Clip("/clips/beta.mp4", "b"),
+    Clip("/clips/gamma.mp4", "c"),
+)
 SEEN = (SCENE, PERSON, FACE)
 
 
@@ -140,7 +146,9 @@ def test_what_a_live_run_is_at_stays_whatever_its_age(store):
     whole(store, BETA, days=100)
     epoch = store.open_run(replace(RUN, batch_id="live"))
     new = ALPHA.key(SCENE, "c2")
-    store.register(epoch, [ALPHA.video], [replace(ALPHA.job(new, batch_id="live"), created_at=AT - timedelta(days=100))])
+    store.register(
+        epoch, [ALPHA.video], [replace(ALPHA.job(new, batch_id="live"), created_at=AT - timedelta(days=100))]
+    )
     pruned(store, older_than=timedelta(days=90))
     assert job_ids(store) == {ALPHA.job(new).job_id}
     assert set(store.videos([ALPHA.video_id, BETA.video_id])) == {ALPHA.video_id}
@@ -150,7 +158,9 @@ def test_what_a_live_run_is_at_stays_whatever_its_age(store):
 def test_a_job_that_was_taken_up_again_since_the_decision_stays(store):
     job = whole(store, ALPHA, days=100)
     pruning = pruning_of(store.stock(), Criteria(older_than=timedelta(days=90)), AT)
-    store.register(store.open_run(replace(RUN, batch_id="live")), [ALPHA.video], [replace(job, batch_id="live")])
+    store.register(
+        store.open_run(replace(RUN, batch_id="live")), [ALPHA.video], [replace(job, batch_id="live")]
+    )
     assert store.prune(pruning).total == 0
     assert job_ids(store) == {job.job_id}
 
@@ -160,7 +170,11 @@ def test_runs_that_are_long_over_go_with_their_last_job_but_never_the_newest(sto
     whole(store, BETA, batch_id="second")
     whole(store, GAMMA, days=100, batch_id="third")
     later = AT + timedelta(days=10_000)
-    pruning = pruning_of(store.stock(), Criteria(older_than=timedelta(days=9000), statuses=frozenset({JobStatus.COMPLETED})), later)
+    pruning = pruning_of(
+        store.stock(),
+        Criteria(older_than=timedelta(days=9000), statuses=frozenset({JobStatus.COMPLETED})),
+        later,
+    )
     keep = [job for job in pruning.jobs if job.video_id != BETA.video_id]
     assert {batch.batch_id for batch in store.batches()} == {"first", "second", "third"}
     store.prune(replace(pruning, jobs=tuple(keep), epochs=(1, 2)))
@@ -185,7 +199,9 @@ def test_without_an_age_no_run_goes(store):
     share=st.sampled_from([None, 0.0, 0.4, 0.9]),
 )
 @pytest.mark.parametrize("kind", STORES)
-def test_exactly_what_was_decided_goes_and_nothing_goes_twice(tmp_path_factory, kind, ages, broken, days, status, share):
+def test_exactly_what_was_decided_goes_and_nothing_goes_twice(
+    tmp_path_factory, kind, ages, broken, days, status, share
+):
     store = open_store(STORES[kind](tmp_path_factory.mktemp("laws") / "store"))
     for number, age in enumerate(ages):
         clip = Clip(f"/clips/{number}.mp4", str(number), frames=25)
@@ -246,10 +262,14 @@ def test_what_tries_of_other_videos_say_of_a_forgotten_one_is_masked(store):
     whole(store, BETA)
     epoch = store.open_run(replace(RUN, batch_id="later", inputs=()))
     told = f"a worker died over {ALPHA.name}, then"
-    store.record(epoch, [Attempt(f"{BETA.video_id}[0,1)", BETA.video_id, 1, AttemptState.FAILED, error_message=told)])
+    store.record(
+        epoch, [Attempt(f"{BETA.video_id}[0,1)", BETA.video_id, 1, AttemptState.FAILED, error_message=told)]
+    )
     store.close_run(epoch, "failed")
     store.forget_video(ALPHA.video_id)
-    assert [one.error_message for one in store.attempts([BETA.video_id])] == [f"a worker died over {FORGOTTEN}, then"]
+    assert [one.error_message for one in store.attempts([BETA.video_id])] == [
+        f"a worker died over {FORGOTTEN}, then"
+    ]
 
 
 @pytest.mark.parametrize("by", ["a lease", "its inputs"])
@@ -303,14 +323,22 @@ def seen(store: StorageBackend, clip: Clip, pipeline: str, column: str) -> set[s
 def test_a_person_goes_with_the_face_that_is_mostly_theirs_and_results_stay_consistent(store):
     job = whole(store, ALPHA)
     whole(store, BETA)
-    identify(store, ("identity_0001", ALPHA, "face_0001"), ("identity_0002", ALPHA, "face_0002"), ("identity_0001", BETA, "face_0001"))
+    identify(
+        store,
+        ("identity_0001", ALPHA, "face_0001"),
+        ("identity_0002", ALPHA, "face_0002"),
+        ("identity_0001", BETA, "face_0001"),
+    )
     before = others(store, ALPHA)
     gone = store.forget_persons([PersonIn(ALPHA.video_id, "person_0002")])
     assert others(store, ALPHA) == before
     assert seen(store, ALPHA, PERSON, "person_id") == {"person_0001", "person_0003"}
     assert seen(store, ALPHA, FACE, "face_id") == {"face_0002"}
     assert gone.counts == {"annotations": 11 + 11, "embeddings": 11, "identities": 1}
-    assert {(one.video_id, one.face_id) for one in store.identities()} == {(ALPHA.video_id, "face_0002"), (BETA.video_id, "face_0001")}
+    assert {(one.video_id, one.face_id) for one in store.identities()} == {
+        (ALPHA.video_id, "face_0002"),
+        (BETA.video_id, "face_0001"),
+    }
     kept_ids = {row.annotation_id for row in store.annotations(ALPHA.key(FACE))}
     assert set(store.embeddings(ALPHA.key(FACE)).annotation_ids) == kept_ids
     assert store.load_job_metadata(job.job_id).pipeline_results[PERSON].annotation_count == 22
@@ -325,7 +353,9 @@ def test_a_face_goes_with_the_person_who_mostly_shows_it(store):
     store.forget_persons([PersonIn(ALPHA.video_id, "face_0002", "c1")])
     assert seen(store, ALPHA, PERSON, "person_id") == {"person_0002", "person_0003"}
     assert seen(store, ALPHA, FACE, "face_id") == {"face_0001"}
-    (identity,) = (row for row in store.annotations(ALPHA.key(FACE)) if row.annotation_type == "face_identity")
+    (identity,) = (
+        row for row in store.annotations(ALPHA.key(FACE)) if row.annotation_type == "face_identity"
+    )
     assert identity.attributes["persons"] == ["person_0002"]
     assert consistent(store)
 
@@ -378,8 +408,15 @@ def test_results_of_other_settings_number_people_on_their_own_and_are_told_as_le
     kept(store, ALPHA, ALPHA.key(PERSON, "c2"), keep_runs=True)
     gone = store.forget_persons([PersonIn(ALPHA.video_id, "person_0002", "c1")])
     assert any("c2" in line and "stays" in line for line in gone.left)
-    assert {row.person_id for row in store.annotations(ALPHA.key(PERSON, "c1"))} == {"person_0001", "person_0003"}
-    assert {row.person_id for row in store.annotations(ALPHA.key(PERSON, "c2"))} == {"person_0001", "person_0002", "person_0003"}
+    assert {row.person_id for row in store.annotations(ALPHA.key(PERSON, "c1"))} == {
+        "person_0001",
+        "person_0003",
+    }
+    assert {row.person_id for row in store.annotations(ALPHA.key(PERSON, "c2"))} == {
+        "person_0001",
+        "person_0002",
+        "person_0003",
+    }
     assert consistent(store)
 
 
@@ -401,7 +438,9 @@ def test_every_store_is_left_with_the_same_results(tmp_path):
         for clip in (ALPHA, BETA, GAMMA):
             whole(store, clip)
         store.forget_video(GAMMA.video_id)
-        store.forget_persons([PersonIn(ALPHA.video_id, "person_0002"), PersonIn(BETA.video_id, "speaker_0001")])
+        store.forget_persons(
+            [PersonIn(ALPHA.video_id, "person_0002"), PersonIn(BETA.video_id, "speaker_0001")]
+        )
         digests.add(digest(store))
         store.close()
     assert len(digests) == 1
@@ -448,9 +487,13 @@ def test_no_byte_of_what_somebody_said_is_left_in_the_stores_own_files(tmp_path,
 def test_what_earlier_deletions_have_left_in_an_sqlite_file_goes_with_the_next_removal(tmp_path):
     store = open_store(STORES["sqlite"](tmp_path / "store"))
     whole(store, ALPHA)
-    with contextlib.closing(sqlite3.connect(tmp_path / "store" / "batch_processing.db", isolation_level=None)) as careless:
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "store" / "batch_processing.db", isolation_level=None)
+    ) as careless:
         careless.execute("PRAGMA secure_delete=OFF")  # the default of most builds
-        careless.executemany("INSERT INTO meta VALUES (?, ?)", ((str(n), f"of old {n} {'.' * 900}") for n in range(50)))
+        careless.executemany(
+            "INSERT INTO meta VALUES (?, ?)", ((str(n), f"of old {n} {'.' * 900}") for n in range(50))
+        )
         careless.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         careless.execute("DELETE FROM meta")
         careless.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -487,12 +530,16 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 REMOVALS: dict[str, Callable[[StorageBackend], object]] = {
     "prune": lambda store: pruned(store, older_than=timedelta(days=90)),
     "video": lambda store: store.forget_video(ALPHA.video_id),
-    "person": lambda store: store.forget_persons([PersonIn(ALPHA.video_id, "person_0002"), PersonIn(BETA.video_id, "speaker_0001")]),
+    "person": lambda store: store.forget_persons(
+        [PersonIn(ALPHA.video_id, "person_0002"), PersonIn(BETA.video_id, "speaker_0001")]
+    ),
 }
 
 
 @pytest.mark.parametrize("removal", REMOVALS)
-def test_a_removal_from_files_that_is_killed_at_any_moment_is_carried_to_its_end_by_the_next(tmp_path, removal):
+def test_a_removal_from_files_that_is_killed_at_any_moment_is_carried_to_its_end_by_the_next(
+    tmp_path, removal
+):
     store = open_store(f"files:{tmp_path / 'whole'}")
     whole(store, BETA)
     whole(store, ALPHA, days=100)
@@ -527,7 +574,9 @@ def test_an_sqlite_file_that_was_not_rewritten_for_a_kill_is_by_the_next_removal
             store.forget_video(ALPHA.video_id)
     store.close()
     rewritten = []
-    monkeypatch.setattr(SQLiteDatabase, "wipe", lambda self, wipe=SQLiteDatabase.wipe: rewritten.append(1) or wipe(self))
+    monkeypatch.setattr(
+        SQLiteDatabase, "wipe", lambda self, wipe=SQLiteDatabase.wipe: rewritten.append(1) or wipe(self)
+    )
     again = open_store(url)
     for _ in range(2):
         assert again.finish_removal().left == ()

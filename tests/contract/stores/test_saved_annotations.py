@@ -1,4 +1,6 @@
-"""`save_annotations` takes what `load_annotations` gives and what our JSON files hold, and names the key that is wrong."""
+"""`save_annotations` takes what `load_annotations` gives and what our JSON files hold, and names the key
+that is wrong.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,19 @@ KINDS = {
 }
 BOXED = (PERSON_DETECTION, FACE_DETECTION)
 OWN = {
-    PERSON_DETECTION: {"keypoints": st.lists(st.floats(0, 600), min_size=3, max_size=3), "num_keypoints": st.just(1)},
-    FACE_DETECTION: {"landmarks": st.just([[1.5, 2.0]] * 5), "age": st.floats(0, 99), "gender": st.sampled_from(["female", "male"])},
-    SPEECH: {"text": st.text(max_size=9).filter(lambda text: "\0" not in text and text.isprintable()), "language": st.just("en")},
+    PERSON_DETECTION: {
+        "keypoints": st.lists(st.floats(0, 600), min_size=3, max_size=3),
+        "num_keypoints": st.just(1),
+    },
+    FACE_DETECTION: {
+        "landmarks": st.just([[1.5, 2.0]] * 5),
+        "age": st.floats(0, 99),
+        "gender": st.sampled_from(["female", "male"]),
+    },
+    SPEECH: {
+        "text": st.text(max_size=9).filter(lambda text: "\0" not in text and text.isprintable()),
+        "language": st.just("en"),
+    },
     WORD: {"word": st.just("Grüße")},
     AUDIO_EVENT: {"label": st.just("Laughter")},
     LOUDNESS: {"rms_dbfs": st.floats(-90, 0), "peak_dbfs": st.floats(-90, 0)},
@@ -70,7 +82,10 @@ def annotations(draw: st.DrawFn, pipeline: str, number: int) -> Annotation:
         f"scene_{number:04d}" if kind == SCENE_TYPE else draw(names),
         draw(st.none() | st.floats(0, 1)),
         BBox(*(draw(st.floats(-10, 4000)) for _ in range(4))) if kind in BOXED else None,
-        {**{name: draw(values) for name, values in OWN.get(kind, {}).items()}, **draw(st.sampled_from([{}, free]))},
+        {
+            **{name: draw(values) for name, values in OWN.get(kind, {}).items()},
+            **draw(st.sampled_from([{}, free])),
+        },
     )
 
 
@@ -91,7 +106,9 @@ def as_in_files(loaded: list[dict], rows: Sequence[Annotation], pipeline: str) -
 
 
 @pytest.mark.parametrize("form", [as_loaded, as_in_files])
-def test_what_was_stored_is_saved_again_in_either_form_and_loaded_the_same(store: StorageBackend, form: Callable) -> None:
+def test_what_was_stored_is_saved_again_in_either_form_and_loaded_the_same(
+    store: StorageBackend, form: Callable
+) -> None:
     epoch = store.open_run(RUN)
     store.register(epoch, [CLIP.video], [])
     batches = iter(range(10**9))
@@ -102,8 +119,13 @@ def test_what_was_stored_is_saved_again_in_either_form_and_loaded_the_same(store
         pipeline, rows = result
         config = f"c{next(batches)}"  # a complete result is not finished twice
         one = CLIP.job(CLIP.key(pipeline, config))
-        ids = [annotation_id(*astuple(CLIP.key(pipeline, config)), row.annotation_type, n, 0) for n, row in enumerate(rows)]
-        rows = [replace(row, config_hash=config, annotation_id=one) for row, one in zip(rows, ids, strict=True)]
+        ids = [
+            annotation_id(*astuple(CLIP.key(pipeline, config)), row.annotation_type, n, 0)
+            for n, row in enumerate(rows)
+        ]
+        rows = [
+            replace(row, config_hash=config, annotation_id=one) for row, one in zip(rows, ids, strict=True)
+        ]
         store.register(epoch, [], [one])
         store.finish(epoch, done(one, CLIP.key(pipeline, config), rows))
         loaded = store.load_annotations(one.job_id, pipeline)
@@ -120,14 +142,20 @@ def test_a_wrong_row_is_told_and_nothing_is_saved(store: StorageBackend) -> None
     good = {"timestamp_seconds": 1.0, "bbox": [1, 2, 3, 4], "mood": "calm"}
     store.save_annotations(job.job_id, PERSON, [good])
     before = store.load_annotations(job.job_id, PERSON)
-    with pytest.raises(InvalidAnnotation, match=r"annotation 2 for person_tracking .* did you mean 'timestamp_seconds'"):
+    with pytest.raises(
+        InvalidAnnotation, match=r"annotation 2 for person_tracking .* did you mean 'timestamp_seconds'"
+    ):
         store.save_annotations(job.job_id, PERSON, [good, {"timestamp_secnds": 1.0}])
     assert store.load_annotations(job.job_id, PERSON) == before
 
 
 @pytest.mark.parametrize("form", [as_loaded, as_in_files])
-@pytest.mark.parametrize("target", [Clip(), Clip("/clips/other.mp4", "b")], ids=["of the same video", "of another video"])
-def test_rows_of_one_job_may_be_saved_for_another(store: StorageBackend, form: Callable, target: Clip) -> None:
+@pytest.mark.parametrize(
+    "target", [Clip(), Clip("/clips/other.mp4", "b")], ids=["of the same video", "of another video"]
+)
+def test_rows_of_one_job_may_be_saved_for_another(
+    store: StorageBackend, form: Callable, target: Clip
+) -> None:
     key, other = CLIP.key(PERSON), target.key(PERSON, "c2")
     rows = CLIP.boxes(key, 0, 2)
     store.save_job_metadata(CLIP.job(key))
@@ -135,11 +163,15 @@ def test_rows_of_one_job_may_be_saved_for_another(store: StorageBackend, form: C
     store.save_annotations(first, PERSON, form([row.to_data() for row in rows], rows, PERSON))
     loaded = store.load_annotations(first, PERSON)
     assert len(loaded) == len(rows)
-    store.save_job_metadata(target.job(other))  # after the first was complete, which replaces other configurations
+    store.save_job_metadata(
+        target.job(other)
+    )  # after the first was complete, which replaces other configurations
     store.save_annotations(second, PERSON, form(loaded, rows, PERSON))
     own = {"annotation_id", "video_id", "config_hash"}
     copied = store.load_annotations(second, PERSON)
-    assert sorted(map(str, (seen(row, own) for row in copied))) == sorted(map(str, (seen(row, own) for row in loaded)))
+    assert sorted(map(str, (seen(row, own) for row in copied))) == sorted(
+        map(str, (seen(row, own) for row in loaded))
+    )
     assert {(row["video_id"], row["config_hash"]) for row in copied} == {(target.video_id, "c2")}
     store.save_annotations(second, PERSON, copied)
     assert store.load_annotations(second, PERSON) == copied

@@ -1,4 +1,6 @@
-"""When jobs and their pipelines were started: pending before the first chunk, running from it on, and never ended before."""
+"""When jobs and their pipelines were started: pending before the first chunk, running from it on, and
+never ended before.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def begun(store: StorageBackend, *jobs: BatchJob) -> int:
 
 
 def start(store: StorageBackend, epoch: int, clock: Clock, *pipelines: str, job: BatchJob = JOB) -> None:
-    store.record(epoch, (), None, [PipelineStart(job.job_id, CLIP.video_id, name, clock()) for name in pipelines])
+    store.record(
+        epoch, (), None, [PipelineStart(job.job_id, CLIP.video_id, name, clock()) for name in pipelines]
+    )
 
 
 def job(store: StorageBackend, wanted: BatchJob = JOB) -> BatchJob:
@@ -43,7 +47,9 @@ def result(store: StorageBackend, key: WorkKey, wanted: BatchJob = JOB) -> Pipel
     return job(store, wanted).pipeline_results[key.pipeline]
 
 
-def test_a_job_is_pending_until_its_first_chunk_is_begun_and_then_running_since(store: StorageBackend, clock: Clock) -> None:
+def test_a_job_is_pending_until_its_first_chunk_is_begun_and_then_running_since(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch = begun(store)
     assert (job(store).status, job(store).started_at) == (JobStatus.PENDING, None)
     clock.forward(10)
@@ -54,7 +60,11 @@ def test_a_job_is_pending_until_its_first_chunk_is_begun_and_then_running_since(
     assert (result(store, PERSONS).status, result(store, PERSONS).started_at) == (JobStatus.PENDING, None)
     clock.forward(10)
     start(store, epoch, clock, SCENE, PERSON)
-    assert (job(store).started_at, result(store, SCENES).started_at, result(store, PERSONS).started_at) == (first, first, clock())
+    assert (job(store).started_at, result(store, SCENES).started_at, result(store, PERSONS).started_at) == (
+        first,
+        first,
+        clock(),
+    )
 
 
 def test_what_ends_keeps_its_start_and_never_ends_before_it(store: StorageBackend, clock: Clock) -> None:
@@ -71,18 +81,28 @@ def test_what_ends_keeps_its_start_and_never_ends_before_it(store: StorageBacken
     assert {began for began, _ in times} == {clock() - timedelta(seconds=20)}
 
 
-def test_a_machine_whose_clock_is_ahead_starts_nothing_in_the_future(store: StorageBackend, clock: Clock) -> None:
+def test_a_machine_whose_clock_is_ahead_starts_nothing_in_the_future(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch = begun(store)
-    store.record(epoch, (), None, [PipelineStart(JOB.job_id, CLIP.video_id, SCENE, clock() + timedelta(hours=1))])
+    store.record(
+        epoch, (), None, [PipelineStart(JOB.job_id, CLIP.video_id, SCENE, clock() + timedelta(hours=1))]
+    )
     store.finish(epoch, done(JOB, SCENES))
     assert (job(store).started_at, result(store, SCENES).started_at) == (clock(), clock())
 
 
-def test_what_ends_before_anybody_told_of_its_start_started_at_its_end_and_the_rest_waits(store: StorageBackend, clock: Clock) -> None:
+def test_what_ends_before_anybody_told_of_its_start_started_at_its_end_and_the_rest_waits(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch = begun(store)
     store.finish(epoch, done(JOB, SCENES))
     assert (result(store, SCENES).started_at, result(store, SCENES).completed_at) == (clock(), clock())
-    assert (job(store).status, job(store).started_at, result(store, PERSONS).status) == (JobStatus.RUNNING, clock(), JobStatus.PENDING)
+    assert (job(store).status, job(store).started_at, result(store, PERSONS).status) == (
+        JobStatus.RUNNING,
+        clock(),
+        JobStatus.PENDING,
+    )
 
 
 def test_nobody_knows_when_work_that_was_saved_by_hand_was_started(store: StorageBackend) -> None:
@@ -92,8 +112,12 @@ def test_nobody_knows_when_work_that_was_saved_by_hand_was_started(store: Storag
     assert job(store, BESIDE).completed_at is not None
 
 
-@pytest.mark.parametrize("why", ["of another run", "given back", "paused", "ended", "not there", "of another job"])
-def test_a_start_of_what_the_run_has_no_business_with_changes_nothing(store: StorageBackend, clock: Clock, why: str) -> None:
+@pytest.mark.parametrize(
+    "why", ["of another run", "given back", "paused", "ended", "not there", "of another job"]
+)
+def test_a_start_of_what_the_run_has_no_business_with_changes_nothing(
+    store: StorageBackend, clock: Clock, why: str
+) -> None:
     epoch = begun(store)
     other = store.open_run(AGAIN)
     if why == "given back":
@@ -102,14 +126,18 @@ def test_a_start_of_what_the_run_has_no_business_with_changes_nothing(store: Sto
         store.request([JOB.job_id], Control.PAUSE)
     if why == "ended":
         store.finish(epoch, done(JOB, SCENES))
-    wanted = replace(JOB, job_id="nobody") if why == "not there" else BESIDE if why == "of another job" else JOB
+    wanted = (
+        replace(JOB, job_id="nobody") if why == "not there" else BESIDE if why == "of another job" else JOB
+    )
     before = job(store)
     clock.forward(10)
     start(store, other if why == "of another run" else epoch, clock, SCENE, job=wanted)
     assert job(store) == before
 
 
-def test_a_paused_job_is_pending_at_once_and_runs_again_once_it_is_begun_again(store: StorageBackend, clock: Clock) -> None:
+def test_a_paused_job_is_pending_at_once_and_runs_again_once_it_is_begun_again(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch, first = begun(store), clock()
     start(store, epoch, clock, SCENE, PERSON)
     store.finish(epoch, done(JOB, SCENES))
@@ -118,7 +146,11 @@ def test_a_paused_job_is_pending_at_once_and_runs_again_once_it_is_begun_again(s
     store.request([JOB.job_id], None)
     clock.forward(10)
     start(store, epoch, clock, PERSON)
-    assert (job(store).status, job(store).started_at, result(store, PERSONS).started_at) == (JobStatus.RUNNING, first, first)
+    assert (job(store).status, job(store).started_at, result(store, PERSONS).started_at) == (
+        JobStatus.RUNNING,
+        first,
+        first,
+    )
 
 
 @pytest.mark.parametrize("end", ["stopped", "killed"])
@@ -133,11 +165,17 @@ def test_a_run_that_is_resumed_keeps_the_first_start(store: StorageBackend, cloc
     store.register(again, [], [JOB])
     assert (job(store).status, result(store, SCENES).status) == (JobStatus.PENDING, JobStatus.PENDING)
     start(store, again, clock, SCENE)
-    assert (job(store).status, job(store).started_at, result(store, SCENES).started_at) == (JobStatus.RUNNING, first, first)
+    assert (job(store).status, job(store).started_at, result(store, SCENES).started_at) == (
+        JobStatus.RUNNING,
+        first,
+        first,
+    )
 
 
 @pytest.mark.parametrize("how", ["by a further run", "by request"])
-def test_a_pipeline_that_is_tried_again_after_a_failure_starts_anew(store: StorageBackend, clock: Clock, how: str) -> None:
+def test_a_pipeline_that_is_tried_again_after_a_failure_starts_anew(
+    store: StorageBackend, clock: Clock, how: str
+) -> None:
     epoch, first = begun(store), clock()
     start(store, epoch, clock, SCENE, PERSON)
     store.finish(epoch, done(JOB, SCENES))
@@ -149,7 +187,11 @@ def test_a_pipeline_that_is_tried_again_after_a_failure_starts_anew(store: Stora
     store.register(again, [], [JOB])
     assert (job(store).started_at, result(store, PERSONS).started_at) == (first, None)
     start(store, again, clock, PERSON)
-    assert (job(store).started_at, result(store, SCENES).started_at, result(store, PERSONS).started_at) == (first, first, clock())
+    assert (job(store).started_at, result(store, SCENES).started_at, result(store, PERSONS).started_at) == (
+        first,
+        first,
+        clock(),
+    )
     assert job(store).status in (JobStatus.RUNNING, JobStatus.RETRYING)
 
 
@@ -175,10 +217,14 @@ def test_what_needs_no_work_keeps_its_times(store: StorageBackend, clock: Clock)
     store.register(again, [CLIP.video], [replace(BESIDE, status=JobStatus.COMPLETED), JOB])
     assert job(store, BESIDE) == replace(before, batch_id=BESIDE.batch_id)
     assert (before.started_at, before.completed_at) == (first, clock() - timedelta(seconds=1000))
-    assert (result(store, SCENES).started_at, job(store).started_at) == (first, None), "linked, and persons are still to do"
+    assert (result(store, SCENES).started_at, job(store).started_at) == (first, None), (
+        "linked, and persons are still to do"
+    )
 
 
-def test_a_job_whose_every_result_is_another_jobs_has_their_times(store: StorageBackend, clock: Clock) -> None:
+def test_a_job_whose_every_result_is_another_jobs_has_their_times(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch, first = begun(store), clock()
     start(store, epoch, clock, SCENE, PERSON)
     clock.forward(10)
@@ -186,10 +232,16 @@ def test_a_job_whose_every_result_is_another_jobs_has_their_times(store: Storage
     clock.forward(1000)
     store.register(epoch, [], [BESIDE])
     found = job(store, BESIDE)
-    assert (found.status, found.started_at, found.completed_at) == (JobStatus.COMPLETED, first, first + timedelta(seconds=10))
+    assert (found.status, found.started_at, found.completed_at) == (
+        JobStatus.COMPLETED,
+        first,
+        first + timedelta(seconds=10),
+    )
 
 
-def test_jobs_that_share_work_end_with_its_start_and_one_that_nobody_began_still_waits(store: StorageBackend, clock: Clock) -> None:
+def test_jobs_that_share_work_end_with_its_start_and_one_that_nobody_began_still_waits(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch = begun(store, BESIDE, JOB)
     start(store, epoch, clock, SCENE, job=BESIDE)
     clock.forward(10)

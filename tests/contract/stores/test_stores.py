@@ -27,7 +27,7 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job import JobStatus
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 from tests.contract.conftest import LOCAL, STORES, digest
 from tests.support.fake_videos import RUN, Clip, broken, done
 
@@ -52,7 +52,9 @@ def started(store: StorageBackend, *jobs, clip: Clip = CLIP) -> int:
 def test_annotations_saved_by_hand_are_read_back(store):
     job = CLIP.job(SCENES)
     store.save_job_metadata(job)
-    where = store.save_annotations(job.job_id, SCENE, [{"annotation_type": "scene", "timestamp_seconds": 2.0, "mood": "calm"}])
+    where = store.save_annotations(
+        job.job_id, SCENE, [{"annotation_type": "scene", "timestamp_seconds": 2.0, "mood": "calm"}]
+    )
     (row,) = store.load_annotations(job.job_id, SCENE)
     assert row["mood"] == "calm"
     assert row["timestamp_seconds"] == 2.0
@@ -90,7 +92,9 @@ def test_an_empty_result_is_a_result(store):
 
 
 def test_a_job_comes_back_as_it_was_saved(store):
-    job = replace(CLIP.job(SCENES, PERSONS), error_message="späte Ursache", failure_kind="model", retry_count=2)
+    job = replace(
+        CLIP.job(SCENES, PERSONS), error_message="späte Ursache", failure_kind="model", retry_count=2
+    )
     store.save_job_metadata(job)
     assert store.load_job_metadata(job.job_id) == job
     assert list(store.jobs()) == [job]
@@ -129,7 +133,9 @@ def test_a_run_that_has_ended_or_is_unknown_writes_nothing(store, end):
         lambda: store.register(old, [], [job]),
         lambda: store.set_meta(old, "preset", "embedded"),
     ):
-        with pytest.raises(StaleEpoch, match=f"run epoch {old} has ended or is unknown here, the store is at {new}"):
+        with pytest.raises(
+            StaleEpoch, match=f"run epoch {old} has ended or is unknown here, the store is at {new}"
+        ):
             write()
     assert digest(store) == before
     assert store.manifest([SCENES]) == {SCENES: []}
@@ -161,7 +167,10 @@ def test_a_video_is_known_under_every_path_it_was_found(store):
     copy = replace(CLIP.video, path="/elsewhere/garden.mp4", mtime_ns=987654321)
     epoch = store.open_run(RUN)
     store.register(epoch, [CLIP.video, copy], [CLIP.job()])
-    assert store.known_videos([CLIP.name, copy.path, "/not/there.mp4"]) == {CLIP.name: CLIP.video, copy.path: copy}
+    assert store.known_videos([CLIP.name, copy.path, "/not/there.mp4"]) == {
+        CLIP.name: CLIP.video,
+        copy.path: copy,
+    }
     assert store.fingerprints([CLIP.video_id, "free"]) == {CLIP.video_id: CLIP.fingerprint}
     assert set(store.videos([CLIP.video_id, "free"])) == {CLIP.video_id}
 
@@ -182,8 +191,14 @@ def test_a_further_path_of_a_video_is_known_and_the_one_that_is_shown_stays(stor
 
 def test_videos_are_found_by_their_content_whatever_they_are_called(store):
     other = Clip("/clips/pond.mp4", "b")
-    twin = replace(CLIP.video, video_id=video_id_for("/clips/twin.mp4", CLIP.fingerprint, digits=16), path="/clips/twin.mp4")
-    alike = replace(other.video, video_id="alike-aaaaaaaa", path="/clips/alike.mp4", fingerprint="a" * 8 + "c" * 56)
+    twin = replace(
+        CLIP.video,
+        video_id=video_id_for("/clips/twin.mp4", CLIP.fingerprint, digits=16),
+        path="/clips/twin.mp4",
+    )
+    alike = replace(
+        other.video, video_id="alike-aaaaaaaa", path="/clips/alike.mp4", fingerprint="a" * 8 + "c" * 56
+    )
     epoch = store.open_run(RUN)
     assert store.ids_by_content([CLIP.fingerprint]) == {}
     store.register(epoch, [CLIP.video, other.video, twin, alike], [CLIP.job()])
@@ -204,7 +219,11 @@ def test_many_contents_are_asked_for_at_once(store):
 
 def test_a_video_that_cannot_be_read_leaves_a_failed_job(store):
     epoch = store.open_run(RUN)
-    job = replace(CLIP.job(status=JobStatus.FAILED), error_message="/clips/garden.mp4: the file is empty", failure_kind="empty_file")
+    job = replace(
+        CLIP.job(status=JobStatus.FAILED),
+        error_message="/clips/garden.mp4: the file is empty",
+        failure_kind="empty_file",
+    )
     store.register(epoch, [], [job])
     assert [found.job_id for found in store.jobs(status=JobStatus.FAILED)] == [job.job_id]
     assert store.load_job_metadata(job.job_id).failure_kind == "empty_file"
@@ -270,7 +289,9 @@ def test_committed_chunks_are_in_the_manifest_with_their_rows_and_numbers(store)
     assert store.commit_chunks(epoch, commits[:1]) == {PERSONS: 25}
     assert store.commit_chunks(epoch, commits[1:]) == {PERSONS: 100}
     assert store.manifest([PERSONS, SCENES]) == {PERSONS: [commit.line for commit in commits], SCENES: []}
-    assert store.annotations(PERSONS) == sorted(CLIP.boxes(PERSONS, 0, 100), key=lambda row: (row.frame_number, row.annotation_id))
+    assert store.annotations(PERSONS) == sorted(
+        CLIP.boxes(PERSONS, 0, 100), key=lambda row: (row.frame_number, row.annotation_id)
+    )
     assert store.completed([PERSONS]) == set()
 
 
@@ -287,7 +308,11 @@ def test_a_chunk_replaces_those_it_overlaps(store):
     store.commit_chunks(epoch, CLIP.commits(PERSONS))
     wide = CLIP.commit(PERSONS, 25, 50, rows=CLIP.boxes(PERSONS, 30, 1), attempt=2)
     assert store.commit_chunks(epoch, [wide]) == {PERSONS: 100}
-    assert [(line.first_frame, line.frame_count) for line in store.manifest([PERSONS])[PERSONS]] == [(0, 25), (25, 50), (75, 25)]
+    assert [(line.first_frame, line.frame_count) for line in store.manifest([PERSONS])[PERSONS]] == [
+        (0, 25),
+        (25, 50),
+        (75, 25),
+    ]
     frames = [row.frame_number for row in store.annotations(PERSONS)]
     assert [frame for frame in frames if 25 <= frame < 75] == [30, 30]
     assert len(frames) == 102
@@ -319,7 +344,7 @@ def test_numbers_are_joined_in_presentation_order(store):
     numbers = store.numbers(SCENES)
     assert np.array_equal(numbers.frame_numbers, np.arange(100))
     assert np.array_equal(numbers.scene_scores, np.arange(100) / 7.0)
-    assert store.numbers(PERSONS).checksum() == Numbers.none().checksum()
+    assert store.numbers(PERSONS).checksum() == FrameNumbers.none().checksum()
 
 
 # Ends.
@@ -363,7 +388,10 @@ def test_a_changed_configuration_replaces_the_old_rows_on_completion(store):
     store.finish(epoch, done(new, new_key, CLIP.scenes(new_key)))
     assert store.annotations(old_key) == []
     assert store.completed([old_key, new_key, PERSONS]) == {new_key, PERSONS}
-    assert state(store, new.job_id) == (JobStatus.COMPLETED, {SCENE: JobStatus.COMPLETED, PERSON: JobStatus.COMPLETED})
+    assert state(store, new.job_id) == (
+        JobStatus.COMPLETED,
+        {SCENE: JobStatus.COMPLETED, PERSON: JobStatus.COMPLETED},
+    )
     assert state(store, old.job_id) == (JobStatus.COMPLETED, {PERSON: JobStatus.COMPLETED})
 
 
@@ -383,7 +411,9 @@ def test_runs_are_kept_when_asked_for(store):
     keys = [CLIP.key(SCENE, name) for name in ("c1", "c2", "c3")]
     epoch = started(store, *(CLIP.job(key) for key in keys))
     for number, key in enumerate(keys, start=1):
-        store.finish(epoch, done(CLIP.job(key), key, CLIP.scenes(key, range(10, 10 * number, 10)), keep_runs=True))
+        store.finish(
+            epoch, done(CLIP.job(key), key, CLIP.scenes(key, range(10, 10 * number, 10)), keep_runs=True)
+        )
     assert store.completed(keys) == set(keys)
     assert [len(store.load_annotations(CLIP.job(key).job_id, SCENE)) for key in keys] == [1, 1 + 1, 1 + 2]
     assert len(list(store.jobs(status=JobStatus.COMPLETED))) == 3
@@ -399,7 +429,10 @@ def test_complete_results_that_nobody_gave_up_stay_and_unfinished_ones_go(store)
     store.finish(epoch, replace(done(CLIP.job(new), new, CLIP.scenes(new)), keep_complete=True))
     assert store.completed_of([CLIP.video_id, "unknown"]) == {complete, new}
     assert [len(store.load_annotations(CLIP.job(key).job_id, SCENE)) for key in (complete, new)] == [2, 1]
-    assert {job.job_id for job in store.jobs_of([CLIP.video_id, "unknown"])} == {CLIP.job(complete).job_id, CLIP.job(new).job_id}
+    assert {job.job_id for job in store.jobs_of([CLIP.video_id, "unknown"])} == {
+        CLIP.job(complete).job_id,
+        CLIP.job(new).job_id,
+    }
     assert store.manifest([unfinished]) == {unfinished: []}
 
 
@@ -449,7 +482,12 @@ def test_a_failed_job_that_is_tried_again_is_retrying_and_counted(store):
     assert store.load_job_metadata(job.job_id).retry_count == 1
     store.finish(epoch + 1, done(job, SCENES, CLIP.scenes(SCENES)))
     found = store.load_job_metadata(job.job_id)
-    assert (found.status, found.error_message, found.failure_kind, found.retry_count) == (JobStatus.COMPLETED, None, None, 1)
+    assert (found.status, found.error_message, found.failure_kind, found.retry_count) == (
+        JobStatus.COMPLETED,
+        None,
+        None,
+        1,
+    )
 
 
 def test_one_pipeline_that_fails_while_another_is_in_work_is_no_retry(store):
@@ -469,9 +507,15 @@ def test_complete_pipelines_are_not_marked(store):
     epoch = started(store, job)
     store.finish(epoch, done(job, SCENES))
     store.mark(epoch, job.job_id, [SCENE, PERSON], JobStatus.RUNNING)
-    assert state(store, job.job_id) == (JobStatus.RUNNING, {SCENE: JobStatus.COMPLETED, PERSON: JobStatus.RUNNING})
+    assert state(store, job.job_id) == (
+        JobStatus.RUNNING,
+        {SCENE: JobStatus.COMPLETED, PERSON: JobStatus.RUNNING},
+    )
     store.mark(epoch, job.job_id, [SCENE, PERSON], JobStatus.PENDING)
-    assert state(store, job.job_id) == (JobStatus.PENDING, {SCENE: JobStatus.COMPLETED, PERSON: JobStatus.PENDING})
+    assert state(store, job.job_id) == (
+        JobStatus.PENDING,
+        {SCENE: JobStatus.COMPLETED, PERSON: JobStatus.PENDING},
+    )
 
 
 # Amounts, order, equality.
@@ -485,7 +529,9 @@ def test_thousands_of_records_of_six_jobs_through_one_writer_lose_nothing(store)
     random.Random(7).shuffle(commits)
     for commit in commits:
         store.commit_chunks(epoch, [commit])
-    assert [len(store.load_annotations(clip.job(clip.key(PERSON)).job_id, PERSON)) for clip in clips] == [4000] * 6
+    assert [len(store.load_annotations(clip.job(clip.key(PERSON)).job_id, PERSON)) for clip in clips] == [
+        4000
+    ] * 6
 
 
 def test_thousands_of_keys_are_asked_for_at_once(store):
@@ -523,7 +569,9 @@ def filled(folder: Path, backend: str, size: int, order: random.Random) -> str:
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.sampled_from([100, 40, 17]), seed=st.integers(0, 1000))
 def test_the_same_results_give_the_same_digest_in_every_store_in_any_order(tmp_path_factory, size, seed):
-    digests = {filled(tmp_path_factory.mktemp("order"), backend, size, random.Random(seed)) for backend in STORES}
+    digests = {
+        filled(tmp_path_factory.mktemp("order"), backend, size, random.Random(seed)) for backend in STORES
+    }
     digests.add(filled(tmp_path_factory.mktemp("plain"), "sqlite", 25, random.Random(0)))
     assert len(digests) == 1
 
@@ -533,7 +581,13 @@ def test_what_a_store_returns_can_travel(store):
     epoch = started(store, job)
     store.commit_chunks(epoch, CLIP.commits(SCENES))
     store.finish(epoch, broken(job, SCENES))
-    values = (list(store.jobs()), store.manifest([SCENES]), store.batches(), store.known_videos([CLIP.name]), store.numbers(SCENES))
+    values = (
+        list(store.jobs()),
+        store.manifest([SCENES]),
+        store.batches(),
+        store.known_videos([CLIP.name]),
+        store.numbers(SCENES),
+    )
     again = pickle.loads(pickle.dumps(values))
     assert again[:4] == values[:4]
     assert again[4].checksum() == values[4].checksum()
@@ -602,7 +656,12 @@ def test_a_writer_killed_in_the_middle_leaves_whole_chunks_only(url, lines):
     store = open_store(url)
     manifest = store.manifest([key])[key]
     assert len(manifest) >= lines
-    frames = [frame for line in manifest for frame in range(line.first_frame, line.first_frame + line.frame_count) for _ in range(2)]
+    frames = [
+        frame
+        for line in manifest
+        for frame in range(line.first_frame, line.first_frame + line.frame_count)
+        for _ in range(2)
+    ]
     assert [row.frame_number for row in store.annotations(key)] == frames
     assert len(store.numbers(key).frame_numbers) == len(frames) // 2
     epoch, committed = store.open_run(RUN), len(frames) // 2
@@ -616,12 +675,17 @@ def test_a_full_disk_refuses_the_chunk_and_keeps_what_was_committed(tmp_path, ba
     store = open_store(STORES[backend](tmp_path / "store"))
     job = CLIP.job(PERSONS)
     epoch = started(store, job)
-    small, large = CLIP.commit(PERSONS, 0), CLIP.commit(PERSONS, 25, rows=CLIP.boxes(PERSONS, 25, 25, per_frame=40))
+    small, large = (
+        CLIP.commit(PERSONS, 0),
+        CLIP.commit(PERSONS, 25, rows=CLIP.boxes(PERSONS, 25, 25, per_frame=40)),
+    )
     store.commit_chunks(epoch, [small])
     before = digest(store)
     largest = max(path.stat().st_size for path in (tmp_path / "store").rglob("*"))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 50_000, limits[1]))  # the kernel refuses larger files, as a full disk would
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (largest + 50_000, limits[1])
+    )  # the kernel refuses larger files, as a full disk would
     try:
         with pytest.raises(DiskFull, match="free some space, then run the same command again"):
             store.commit_chunks(epoch, [large])
@@ -633,7 +697,9 @@ def test_a_full_disk_refuses_the_chunk_and_keeps_what_was_committed(tmp_path, ba
 
 @pytest.mark.parametrize("address", ["nonsense", "mysql://host/db", "sqlite://", "files:", "sqlite:file.db"])
 def test_an_address_of_another_form_is_refused_with_the_forms_there_are(address):
-    with pytest.raises(StoreUnreachable, match="a store is files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE"):
+    with pytest.raises(
+        StoreUnreachable, match="a store is files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+    ):
         open_store(address)
 
 
@@ -653,15 +719,23 @@ KEPT = "it said \ufffd and \ufffd and \ufffd, token=***"
 
 def test_what_failed_keeps_its_words_without_secrets_and_without_what_no_store_can_hold(store):
     """So that the message of an error, or the last words of a process, never refuse to be stored."""
-    unread, job = replace(CLIP.job(SCENES, status=JobStatus.FAILED), error_message=HOSTILE), CLIP.job(SCENES, PERSONS)
+    unread, job = (
+        replace(CLIP.job(SCENES, status=JobStatus.FAILED), error_message=HOSTILE),
+        CLIP.job(SCENES, PERSONS),
+    )
     epoch = started(store, job)
     store.register(epoch, [], [replace(unread, job_id=str(uuid.UUID(int=1)))])
     assert store.load_job_metadata(str(uuid.UUID(int=1))).error_message == KEPT
-    store.record(epoch, [Attempt("c", CLIP.video_id, 1, AttemptState.FAILED, error_message=HOSTILE, traceback=HOSTILE)])
+    store.record(
+        epoch, [Attempt("c", CLIP.video_id, 1, AttemptState.FAILED, error_message=HOSTILE, traceback=HOSTILE)]
+    )
     store.finish(epoch, replace(broken(job, SCENES), error_message=HOSTILE, traceback=HOSTILE))
     store.finish(epoch, replace(done(job, PERSONS), warning=HOSTILE))
     found = store.load_job_metadata(job.job_id)
-    assert (found.pipeline_results[SCENE].error_message, found.pipeline_results[PERSON].warning) == (KEPT, KEPT)
+    assert (found.pipeline_results[SCENE].error_message, found.pipeline_results[PERSON].warning) == (
+        KEPT,
+        KEPT,
+    )
     assert KEPT in (found.error_message or "")
     (one,) = store.attempts([CLIP.video_id])
     assert (one.error_message, one.traceback) == (KEPT, KEPT)

@@ -1,4 +1,6 @@
-"""From every store to every other one and back: nothing is lost, nothing is changed, nothing is done twice."""
+"""From every store to every other one and back: nothing is lost, nothing is changed, nothing is done
+twice.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from actors.stores.files.registry import Register
+from actors.stores.files.registry import Registry
 from actors.transfer import files_endpoint
-from actors.transfer.digest import Sealer
-from actors.transfer.endpoints import open_side
+from actors.transfer.digest import Digester
+from actors.transfer.endpoints import open_endpoint
 from actors.transfer.unit import LAYOUTS, TravelRow, Unit
 from schemas.errors import StoreInUse, Unfit
 from schemas.pipelines import SCENE
@@ -29,7 +31,7 @@ from tests.support import postgres, stored
 from tests.support.fake_videos import RUN, Clip, done
 from tests.support.kept import execute
 from vaengine.cli.app import outcome
-from vaengine.maintenance.migration import Progress, differing, migrate, preflight, verify
+from vaengine.maintenance.migration import MigrationProgress, differing, migrate, preflight, verify
 
 ATTIC = Clip("/clips/attic.mp4", "d")
 PAIRS = [(source, destination) for source in STORES for destination in STORES]
@@ -38,7 +40,9 @@ PAIRS = [(source, destination) for source in STORES for destination in STORES]
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A full store of each kind; nothing writes to them."""
-    return {name: stored.filled(make(tmp_path_factory.mktemp(name) / "source")) for name, make in STORES.items()}
+    return {
+        name: stored.filled(make(tmp_path_factory.mktemp(name) / "source")) for name, make in STORES.items()
+    }
 
 
 def digest_of(url: str) -> str:
@@ -47,8 +51,12 @@ def digest_of(url: str) -> str:
 
 
 def sections(url: str) -> dict[tuple[Unit, str], list[tuple]]:
-    with closing(open_side(url, read_only=True)) as side, side.reading() as reader:
-        return {(unit, table.name): sorted(reader.rows(unit, table.name), key=repr) for unit in reader.units() for table in unit.tables}
+    with closing(open_endpoint(url, read_only=True)) as side, side.reading() as reader:
+        return {
+            (unit, table.name): sorted(reader.rows(unit, table.name), key=repr)
+            for unit in reader.units()
+            for table in unit.tables
+        }
 
 
 def test_the_source_holds_something_in_every_table(sources):
@@ -84,7 +92,7 @@ def test_a_second_time_changes_nothing(sources, tmp_path, source, destination):
 def dying_after_a_unit(source: str, destination: str, rows: int) -> None:
     """Migrate until more rows than these are there."""
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: MigrationProgress) -> None:
         if progress.rows > rows:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -93,14 +101,14 @@ def dying_after_a_unit(source: str, destination: str, rows: int) -> None:
 
 def dying_in_a_section(source: str, destination: str, rows: int) -> None:
     """Migrate until this many rows have been read."""
-    left, packed = iter(range(rows)), Sealer.packed
+    left, packed = iter(range(rows)), Digester.packed
 
-    def counted(self: Sealer, row: TravelRow) -> bytes:
+    def counted(self: Digester, row: TravelRow) -> bytes:
         if next(left, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
         return packed(self, row)
 
-    Sealer.packed = counted
+    Digester.packed = counted
     migrate(source, destination, "fail")
 
 
@@ -116,7 +124,7 @@ def dying_at_a_write(source: str, destination: str, after: int) -> None:
 
         return written
 
-    Register.put = counted(Register.put)
+    Registry.put = counted(Registry.put)
     files_endpoint.note_epoch = counted(files_endpoint.note_epoch)
     migrate(source, destination, "fail")
 
@@ -164,7 +172,10 @@ def test_a_migration_into_files_killed_at_any_write_goes_on_also_where_runs_get_
         after += 1
     assert after > 8
     assert migrate(other, url, "fail").moved_rows == 0
-    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {"setting preset", "identities"}
+    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {
+        "setting preset",
+        "identities",
+    }
     assert verify(own, url, within=True).equal
 
 
@@ -223,7 +234,7 @@ def test_what_was_taken_out_of_the_destination_is_not_brought_back(own, tmp_path
     url = postgres.fresh_database()
     migrate(own, url, "fail")
     unit = Unit("video", stored.GARDEN.video_id)
-    with closing(open_side(url, read_only=False)) as side, side.writing(unit) as writer:
+    with closing(open_endpoint(url, read_only=False)) as side, side.writing(unit) as writer:
         writer.clear(unit)
     moved = migrate(own, url, "fail")
     assert moved.removed == (str(unit),)
@@ -240,7 +251,9 @@ def test_a_destination_that_a_run_works_on_is_refused(own, tmp_path):
 
 
 def run_elsewhere(url: str, clip: Clip) -> str:
-    """Make a store with runs, a video, a setting and identities of its own, as on the next desk; its address is returned."""
+    """Make a store with runs, a video, a setting and identities of its own, as on the next desk; its
+    address is returned.
+    """
     with closing(open_store(url)) as store:
         for batch in ("another", "another", "a third"):
             store.close_run(store.open_run(replace(RUN, batch_id=batch)), "completed")
@@ -256,16 +269,24 @@ def run_elsewhere(url: str, clip: Clip) -> str:
 
 @pytest.mark.parametrize("destination", STORES)
 def test_stores_that_were_both_run_on_are_merged(own, tmp_path, destination):
-    """Runs whose numbers are taken get new ones; what is of a whole store stays as it is in the destination, and is told."""
-    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", ATTIC), STORES[destination](tmp_path / "both")
+    """Runs whose numbers are taken get new ones; what is of a whole store stays as it is in the
+    destination, and is told.
+    """
+    other, url = (
+        run_elsewhere(f"sqlite:///{tmp_path}/other.db", ATTIC),
+        STORES[destination](tmp_path / "both"),
+    )
     migrate(own, url, "fail")
     for moved in (migrate(other, url, "fail"), migrate(other, url, "fail")):
         assert moved.kept == ("setting preset", "identities")
     assert verify(own, url, within=True).equal
-    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {"setting preset", "identities"}
+    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {
+        "setting preset",
+        "identities",
+    }
     assert not verify(own, url).equal
     assert migrate(own, url, "fail").moved_rows == 0
-    with closing(open_side(url, read_only=True)) as side, side.reading() as reader:
+    with closing(open_endpoint(url, read_only=True)) as side, side.reading() as reader:
         epochs = {batch: reader.epochs(batch) for batch in ("batch-1", "batch-2", "another", "a third")}
     assert epochs == {"batch-1": [1], "batch-2": [2], "another": [3, 4, 5], "a third": [6]}
     with closing(open_store(url)) as store:
@@ -273,8 +294,13 @@ def test_stores_that_were_both_run_on_are_merged(own, tmp_path, destination):
 
 
 @pytest.mark.parametrize("destination", STORES)
-def test_a_video_that_came_from_one_store_is_not_overwritten_by_what_another_has_of_it(own, tmp_path, destination):
-    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", stored.GARDEN), STORES[destination](tmp_path / "both")
+def test_a_video_that_came_from_one_store_is_not_overwritten_by_what_another_has_of_it(
+    own, tmp_path, destination
+):
+    other, url = (
+        run_elsewhere(f"sqlite:///{tmp_path}/other.db", stored.GARDEN),
+        STORES[destination](tmp_path / "both"),
+    )
     migrate(own, url, "fail")
     before = digest_of(url)
     for _ in range(2):
@@ -314,15 +340,24 @@ def test_a_store_is_known_by_what_it_is_and_not_by_its_address(own, tmp_path):
 
 
 @pytest.mark.parametrize("destination", STORES)
-def test_a_path_under_which_two_stores_have_different_videos_keeps_neither_from_being_moved_again(own, tmp_path, destination):
+def test_a_path_under_which_two_stores_have_different_videos_keeps_neither_from_being_moved_again(
+    own, tmp_path, destination
+):
     same_path = Clip(stored.GARDEN.name, "e")
-    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", same_path), STORES[destination](tmp_path / "both")
+    other, url = (
+        run_elsewhere(f"sqlite:///{tmp_path}/other.db", same_path),
+        STORES[destination](tmp_path / "both"),
+    )
     migrate(own, url, "fail")
     migrate(other, url, "fail")
     rerun(own)
     moved = migrate(own, url, "fail")
     assert (moved.steps["moved"], moved.refused) == (1, ())
-    assert {one.table for one in verify(own, url, within=True).differences} <= {"video_paths", "meta", "identities"}
+    assert {one.table for one in verify(own, url, within=True).differences} <= {
+        "video_paths",
+        "meta",
+        "identities",
+    }
 
 
 @pytest.mark.parametrize("source", STORES)
@@ -345,14 +380,33 @@ FLIPPED = {
     "sqlite": "CAST(substr(vector, 1, 3) || x'01' || substr(vector, 5) AS BLOB)",
     "postgresql": "set_bit(vector, 30, 1 - get_bit(vector, 30))",
 }
-ALTERED = {"sqlite": "replace(data, 'DROP', 'DRoP')", "postgresql": "replace(data::text, 'DROP', 'DRoP')::jsonb"}
+ALTERED = {
+    "sqlite": "replace(data, 'DROP', 'DRoP')",
+    "postgresql": "replace(data::text, 'DROP', 'DRoP')::jsonb",
+}
 FAULTS = {
     "a bit of a vector": ("UPDATE embeddings SET vector = {flipped}", "embeddings", "vector is"),
-    "a digit of a box": ("UPDATE annotations SET bbox_x = bbox_x + 1e-12 WHERE bbox_x > 0", "annotations", "bbox_x is"),
-    "a row": ("DELETE FROM annotations WHERE annotation_type = 'speech'", "annotations", "is in the first alone"),
-    "a value in JSON": ("UPDATE annotations SET data = {json} WHERE annotation_type = 'speech'", "annotations", "data is"),
+    "a digit of a box": (
+        "UPDATE annotations SET bbox_x = bbox_x + 1e-12 WHERE bbox_x > 0",
+        "annotations",
+        "bbox_x is",
+    ),
+    "a row": (
+        "DELETE FROM annotations WHERE annotation_type = 'speech'",
+        "annotations",
+        "is in the first alone",
+    ),
+    "a value in JSON": (
+        "UPDATE annotations SET data = {json} WHERE annotation_type = 'speech'",
+        "annotations",
+        "data is",
+    ),
     "a payload": ("UPDATE chunks SET payload = NULL WHERE payload IS NOT NULL", "chunks", "payload is"),
-    "a line of a log": ("DELETE FROM job_events WHERE event_id = (SELECT min(event_id) FROM job_events)", "job_events", "row"),
+    "a line of a log": (
+        "DELETE FROM job_events WHERE event_id = (SELECT min(event_id) FROM job_events)",
+        "job_events",
+        "row",
+    ),
     "a setting": ("UPDATE meta SET value = 'other'", "meta", "value is"),
 }
 
@@ -374,7 +428,7 @@ def test_golden_questions_of_every_kind_have_the_same_answers(sources):
     found = verify(sources["sqlite"], sources["postgresql"])
     assert found.questions == 7
     assert found.otherwise == ()
-    with closing(open_side(sources["postgresql"], read_only=True)) as side, side.reading() as reader:
+    with closing(open_endpoint(sources["postgresql"], read_only=True)) as side, side.reading() as reader:
         _, answers = reader.golden()
     assert {name for name, rows in answers.items() if rows} >= {
         "confident_faces",
@@ -401,7 +455,11 @@ def damage(url: str) -> None:
     """Change a setting, an annotation, and a chunk that is in work."""
     if not url.startswith("files:"):
         kind = url.partition(":")[0]
-        execute(url, "UPDATE annotations SET bbox_x = bbox_x + 1e-12 WHERE bbox_x > 0", "UPDATE meta SET value = 'x' WHERE name = 'preset'")
+        execute(
+            url,
+            "UPDATE annotations SET bbox_x = bbox_x + 1e-12 WHERE bbox_x > 0",
+            "UPDATE meta SET value = 'x' WHERE name = 'preset'",
+        )
         execute(url, FAULTS["a payload"][0], FAULTS["a value in JSON"][0].format(json=ALTERED[kind]))
         return
     base = Path(url.removeprefix("files:"))
@@ -413,7 +471,9 @@ def damage(url: str) -> None:
 
 
 @pytest.mark.parametrize(("source", "destination"), PAIRS)
-def test_what_differs_is_moved_again_where_that_is_asked_for_and_left_where_not(sources, tmp_path, source, destination):
+def test_what_differs_is_moved_again_where_that_is_asked_for_and_left_where_not(
+    sources, tmp_path, source, destination
+):
     url = STORES[destination](tmp_path / "copy")
     migrate(sources[source], url, "fail")
     damage(url)
@@ -433,7 +493,9 @@ def test_what_differs_is_moved_again_where_that_is_asked_for_and_left_where_not(
 
 
 @pytest.mark.parametrize("destination", STORES)
-def test_what_a_later_run_of_the_destination_made_is_named_and_overwritten_only_where_that_is_asked_for(sources, tmp_path, destination):
+def test_what_a_later_run_of_the_destination_made_is_named_and_overwritten_only_where_that_is_asked_for(
+    sources, tmp_path, destination
+):
     url, unit = STORES[destination](tmp_path / "copy"), f"video {stored.GARDEN.video_id}"
     migrate(sources["sqlite"], url, "fail")
     rerun(url)
@@ -447,18 +509,27 @@ def test_what_a_later_run_of_the_destination_made_is_named_and_overwritten_only_
 
 @pytest.mark.parametrize("destination", STORES)
 def test_what_only_the_destination_has_stays_where_the_rest_is_overwritten(own, tmp_path, destination):
-    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", ATTIC), STORES[destination](tmp_path / "both")
+    other, url = (
+        run_elsewhere(f"sqlite:///{tmp_path}/other.db", ATTIC),
+        STORES[destination](tmp_path / "both"),
+    )
     migrate(own, url, "fail")
     migrate(other, url, "fail")
     rerun(url)
     assert migrate(own, url, "fail", overwrite=True).overwritten == (f"video {stored.GARDEN.video_id}",)
     assert verify(own, url, within=True).equal
-    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {"setting preset", "identities"}
+    assert {str(one.unit) for one in verify(other, url, within=True).differences} == {
+        "setting preset",
+        "identities",
+    }
 
 
 @pytest.mark.parametrize("destination", STORES)
 def test_what_came_from_another_store_is_overwritten_only_where_that_is_asked_for(own, tmp_path, destination):
-    other, url = run_elsewhere(f"sqlite:///{tmp_path}/other.db", stored.GARDEN), STORES[destination](tmp_path / "both")
+    other, url = (
+        run_elsewhere(f"sqlite:///{tmp_path}/other.db", stored.GARDEN),
+        STORES[destination](tmp_path / "both"),
+    )
     migrate(own, url, "fail")
     assert f"video {stored.GARDEN.video_id}" in migrate(other, url, "fail", overwrite=True).overwritten
     assert verify(other, url, within=True).equal
@@ -466,7 +537,9 @@ def test_what_came_from_another_store_is_overwritten_only_where_that_is_asked_fo
 
 
 @pytest.mark.parametrize("destination", STORES)
-def test_a_video_that_was_forgotten_there_does_not_return_with_what_is_overwritten(sources, tmp_path, destination):
+def test_a_video_that_was_forgotten_there_does_not_return_with_what_is_overwritten(
+    sources, tmp_path, destination
+):
     url, unit = STORES[destination](tmp_path / "copy"), f"video {stored.EMPTY.video_id}"
     migrate(sources["sqlite"], url, "fail")
     with closing(open_store(url)) as store:
@@ -554,7 +627,9 @@ def test_what_postgresql_would_refuse_or_change_is_named_before_and_during(own, 
     left = migrate(own, url, "quarantine")
     assert left.steps["quarantined"] == 1
     assert list(left.quarantined) == [f"video {stored.KITCHEN.video_id}"]
-    assert {unit for unit, _ in sections(own)} - {unit for unit, _ in sections(url)} == {Unit("video", stored.KITCHEN.video_id)}
+    assert {unit for unit, _ in sections(own)} - {unit for unit, _ in sections(url)} == {
+        Unit("video", stored.KITCHEN.video_id)
+    }
 
 
 def test_what_files_cannot_hold_leaves_nothing_there(own, tmp_path):

@@ -43,20 +43,32 @@ def leased(chunk: int = 0, number: int = 1, clip: Clip = CLIP, beat_s: int = 0) 
     return Attempt(chunk_id(chunk, clip), clip.video_id, number, AttemptState.LEASED, "host:7", NOON, beat_at)
 
 
-def ended(chunk: int = 0, number: int = 1, state: AttemptState = AttemptState.KILLED, clip: Clip = CLIP) -> Attempt:
-    failure = {"failure_kind": "worker", "error_message": "signal 9", "traceback": "Traceback", "pipeline": PERSON}
+def ended(
+    chunk: int = 0, number: int = 1, state: AttemptState = AttemptState.KILLED, clip: Clip = CLIP
+) -> Attempt:
+    failure = {
+        "failure_kind": "worker",
+        "error_message": "signal 9",
+        "traceback": "Traceback",
+        "pipeline": PERSON,
+    }
     return replace(leased(chunk, number, clip), state=state, **failure)
 
 
 def committed(chunk: int, attempt: int) -> list:
     """A chunk of both pipelines that comes from a try."""
-    return [replace(CLIP.commit(key, 0, job=JOB, attempt=attempt), chunk_id=chunk_id(chunk)) for key in (SCENES, PERSONS)]
+    return [
+        replace(CLIP.commit(key, 0, job=JOB, attempt=attempt), chunk_id=chunk_id(chunk))
+        for key in (SCENES, PERSONS)
+    ]
 
 
 def test_tries_come_back_as_they_were_recorded_by_chunk_and_number(store: StorageBackend) -> None:
     epoch = begun(store)
     assert store.attempts([CLIP.video_id]) == []
-    store.record(epoch, [leased(1), leased(0, 10), ended(0, 2), ended(0, 1, AttemptState.LOST), leased(0, 1, OTHER)])
+    store.record(
+        epoch, [leased(1), leased(0, 10), ended(0, 2), ended(0, 1, AttemptState.LOST), leased(0, 1, OTHER)]
+    )
     own = [ended(0, 1, AttemptState.LOST), ended(0, 2), leased(0, 10), leased(1)]
     assert store.attempts([CLIP.video_id]) == own
     assert store.attempts([OTHER.video_id, CLIP.video_id, "nobody"]) == [*own, leased(0, 1, OTHER)]
@@ -66,7 +78,9 @@ def test_a_try_that_ends_keeps_what_was_known_of_it(store: StorageBackend) -> No
     epoch = begun(store)
     store.record(epoch, [leased(beat_s=9)])
     store.record(epoch, [Attempt(chunk_id(0), CLIP.video_id, 1, AttemptState.LOST, failure_kind="worker")])
-    assert store.attempts([CLIP.video_id]) == [replace(leased(beat_s=9), state=AttemptState.LOST, failure_kind="worker")]
+    assert store.attempts([CLIP.video_id]) == [
+        replace(leased(beat_s=9), state=AttemptState.LOST, failure_kind="worker")
+    ]
 
 
 def test_a_heart_never_beats_backwards(store: StorageBackend) -> None:
@@ -78,25 +92,42 @@ def test_a_heart_never_beats_backwards(store: StorageBackend) -> None:
 
 @pytest.mark.parametrize("state", ENDS)
 @pytest.mark.parametrize("late", [AttemptState.LEASED, *ENDS])
-def test_a_try_that_has_ended_is_never_moved_again(store: StorageBackend, state: AttemptState, late: AttemptState) -> None:
+def test_a_try_that_has_ended_is_never_moved_again(
+    store: StorageBackend, state: AttemptState, late: AttemptState
+) -> None:
     epoch = begun(store)
     store.record(epoch, [ended(state=state)])
-    store.record(epoch, [replace(leased(beat_s=99), state=late, error_message="something else", worker="elsewhere:8")])
+    store.record(
+        epoch, [replace(leased(beat_s=99), state=late, error_message="something else", worker="elsewhere:8")]
+    )
     assert store.attempts([CLIP.video_id]) == [ended(state=state)]
 
 
-LIVES = st.dictionaries(st.tuples(st.integers(0, 1), st.integers(1, 2)), st.sampled_from([None, *ENDS]), min_size=1)
+LIVES = st.dictionaries(
+    st.tuples(st.integers(0, 1), st.integers(1, 2)), st.sampled_from([None, *ENDS]), min_size=1
+)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives=LIVES, data=st.data())
 @pytest.mark.parametrize("backend", STORES)
 def test_events_in_any_order_and_any_number_of_times_come_to_the_same(
-    backend: str, lives: dict[tuple[int, int], AttemptState | None], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+    backend: str,
+    lives: dict[tuple[int, int], AttemptState | None],
+    data: st.DataObject,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     events = [leased(chunk, number, beat_s=beat_s) for chunk, number in lives for beat_s in (0, 3)]
-    ends = {key: replace(ended(*key, state), heartbeat_at=NOON + timedelta(seconds=5)) for key, state in lives.items() if state}
-    told = data.draw(st.permutations([*events, *ends.values(), *data.draw(st.lists(st.sampled_from([*events, *ends.values()])))]))
+    ends = {
+        key: replace(ended(*key, state), heartbeat_at=NOON + timedelta(seconds=5))
+        for key, state in lives.items()
+        if state
+    }
+    told = data.draw(
+        st.permutations(
+            [*events, *ends.values(), *data.draw(st.lists(st.sampled_from([*events, *ends.values()])))]
+        )
+    )
     store = open_store(STORES[backend](tmp_path_factory.mktemp("tries")))
     epoch = begun(store)
     while told:
@@ -110,7 +141,9 @@ def test_events_in_any_order_and_any_number_of_times_come_to_the_same(
     store.close()
 
 
-def test_a_record_is_a_sign_of_life_and_keeps_the_progress_that_was_last_told(store: StorageBackend, clock: Clock) -> None:
+def test_a_record_is_a_sign_of_life_and_keeps_the_progress_that_was_last_told(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch = begun(store)
     assert store.progress(epoch) is None
     clock.forward(30)
@@ -155,14 +188,21 @@ def test_a_commit_ends_the_try_it_comes_from(store: StorageBackend) -> None:
 
 
 @pytest.mark.parametrize("state", [AttemptState.LEASED, AttemptState.LOST])
-def test_a_late_commit_of_a_try_after_which_the_chunk_was_tried_again_is_refused(store: StorageBackend, state: AttemptState) -> None:
+def test_a_late_commit_of_a_try_after_which_the_chunk_was_tried_again_is_refused(
+    store: StorageBackend, state: AttemptState
+) -> None:
     epoch = begun(store)
     store.record(epoch, [ended(0, 1, AttemptState.LOST), replace(leased(0, 2), state=state)])
     before = digest(store), store.attempts([CLIP.video_id])
     untouched = CLIP.commit(SCENES, 25, job=JOB)
-    with pytest.raises(StaleAttempt, match=r"try 1 of garden-aaaaaaaa\[0,1\) has been given up, try 2 took its place"):
+    with pytest.raises(
+        StaleAttempt, match=r"try 1 of garden-aaaaaaaa\[0,1\) has been given up, try 2 took its place"
+    ):
         store.commit_chunks(epoch, [untouched, *committed(0, 1)])
-    assert (digest(store), store.attempts([CLIP.video_id]), store.manifest([SCENES])) == (*before, {SCENES: []})
+    assert (digest(store), store.attempts([CLIP.video_id]), store.manifest([SCENES])) == (
+        *before,
+        {SCENES: []},
+    )
     store.commit_chunks(epoch, [untouched, *committed(0, 2)])
 
 
@@ -190,7 +230,9 @@ def test_whoever_lost_the_lease_is_told_so_first(store: StorageBackend) -> None:
         store.commit_chunks(epoch, committed(0, 1))
 
 
-def test_the_digest_covers_neither_tries_nor_leases_nor_signs_of_life(store: StorageBackend, clock: Clock) -> None:
+def test_the_digest_covers_neither_tries_nor_leases_nor_signs_of_life(
+    store: StorageBackend, clock: Clock
+) -> None:
     epoch = begun(store)
     before = digest(store)
     clock.forward(5)
@@ -201,7 +243,9 @@ def test_the_digest_covers_neither_tries_nor_leases_nor_signs_of_life(store: Sto
 
 def test_tries_hold_no_secrets(store: StorageBackend, tmp_path: Path) -> None:
     epoch = begun(store)
-    store.record(epoch, [replace(ended(), error_message="postgresql://ann:geheim@db", traceback="token=geheim")])
+    store.record(
+        epoch, [replace(ended(), error_message="postgresql://ann:geheim@db", traceback="token=geheim")]
+    )
     (one,) = store.attempts([CLIP.video_id])
     assert (one.error_message, one.traceback) == ("postgresql://ann:***@db", "token=***")
     store.close()

@@ -24,12 +24,17 @@ def rows(path: Path, **settings: Any) -> tuple[Annotation, ...]:
 
 @pytest.mark.parametrize(
     ("tracker", "mota", "idf1"),
-    [("bytetrack", 0.824, 0.825), ("botsort", 0.858, 0.881)],  # what ultralytics' own track() reaches with the same weights
+    [
+        ("bytetrack", 0.824, 0.825),
+        ("botsort", 0.858, 0.881),
+    ],  # what ultralytics' own track() reaches with the same weights
 )
 def test_tracking_is_at_least_as_good_as_the_librarys_own(tracker: str, mota: float, idf1: float) -> None:
     truth = annotated(PETS / "gt" / "gt.txt")
     found = rows(PETS / "video.mp4", person__tracker=tracker, person__sample_fps=7)
-    score = accuracy(truth, people_in(row for row in found if row.annotation_type == PERSON_DETECTION and row.person_id))
+    score = accuracy(
+        truth, people_in(row for row in found if row.annotation_type == PERSON_DETECTION and row.person_id)
+    )
     assert score.mota >= mota
     assert score.idf1 >= idf1
 
@@ -39,13 +44,18 @@ def test_thresholds_of_presets_are_on_no_scene_worse_than_the_librarys_with_the_
     library, ours = (thresholds()[name] for name in ("ultralytics' own", "preset fast"))
     for name, variants in [("PETS", (strong,)), *weakened("PETS", strong), *annotations_alone()]:
         least, reached = scored(variants, library), scored(variants, ours)
-        assert (name, reached["mota"] >= least["mota"], reached["idf1"] >= least["idf1"]) == (name, True, True)
+        assert (name, reached["mota"] >= least["mota"], reached["idf1"] >= least["idf1"]) == (
+            name,
+            True,
+            True,
+        )
 
 
 def test_a_clip_cut_together_of_ten_talkers_gives_a_track_for_each_of_its_clips(shared: Path) -> None:
     found = rows(shared / "media" / "derived" / "grid_11_talkers_33s.mp4", person__input_pixels=320)
     tracks = [row for row in found if row.annotation_type == PERSON_TRACK]
     assert len(tracks) == TALKERS
-    assert [row.attributes["frame_start"] // 75 for row in sorted(tracks, key=lambda row: row.timestamp_seconds or 0.0)] == list(
-        range(TALKERS)
-    )
+    assert [
+        row.attributes["frame_start"] // 75
+        for row in sorted(tracks, key=lambda row: row.timestamp_seconds or 0.0)
+    ] == list(range(TALKERS))

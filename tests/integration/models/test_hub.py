@@ -26,7 +26,9 @@ def model(folder: Path, *files: str) -> Path:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: list[str]) -> Iterator[LocalHub]:
-    """A hub with nothing in it, and this process asking it and nobody else, as a user's would with HF_ENDPOINT."""
+    """A hub with nothing in it, and this process asking it and nobody else, as a user's would with
+    HF_ENDPOINT.
+    """
     monkeypatch.delenv("VAENGINE_OFFLINE")
     for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
@@ -38,20 +40,30 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: list[str]) 
     assert no_network == []
 
 
-def test_a_whisper_model_is_fetched_once_by_its_short_name_and_only_what_is_loaded_of_it(hub: LocalHub, tmp_path: Path) -> None:
-    hub.folders["Systran/faster-whisper-small"] = model(tmp_path / "small", *WHISPER, "README.md", "onnx/model.onnx")
+def test_a_whisper_model_is_fetched_once_by_its_short_name_and_only_what_is_loaded_of_it(
+    hub: LocalHub, tmp_path: Path
+) -> None:
+    hub.folders["Systran/faster-whisper-small"] = model(
+        tmp_path / "small", *WHISPER, "README.md", "onnx/model.onnx"
+    )
     assert is_here("small", kind="whisper") is None
     folder = fetched("small", kind="whisper")
     assert sorted(path.name for path in folder.iterdir()) == sorted(WHISPER)
     assert (folder / "model.bin").read_text() == "content of model.bin"
     assert folder.is_relative_to(tmp_path / "home")
     hub.requests.clear()
-    assert fetched("small", kind="whisper", forbidden="VAENGINE_OFFLINE") == is_here("small", kind="whisper") == folder
+    assert (
+        fetched("small", kind="whisper", forbidden="VAENGINE_OFFLINE")
+        == is_here("small", kind="whisper")
+        == folder
+    )
     assert hub.requests == []
 
 
 def test_safe_weights_are_fetched_rather_than_pickles(hub: LocalHub, tmp_path: Path) -> None:
-    hub.folders["a/both"] = model(tmp_path / "both", *ALIGN, "model.safetensors", "pytorch_model.bin", "language_model/5gram.bin")
+    hub.folders["a/both"] = model(
+        tmp_path / "both", *ALIGN, "model.safetensors", "pytorch_model.bin", "language_model/5gram.bin"
+    )
     hub.folders["a/pickle"] = model(tmp_path / "pickle", *ALIGN, "pytorch_model.bin", "flax_model.msgpack")
     both, pickle = (fetched(name, kind="align") for name in ("a/both", "a/pickle"))
     assert {path.name for path in both.iterdir()} == {*ALIGN, "model.safetensors"}
@@ -62,11 +74,18 @@ def test_a_pipeline_of_speakers_brings_its_parts_along_and_needs_a_token(
     hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = model(tmp_path / "pipeline", "config.yaml")
-    (pipeline / "config.yaml").write_text("pipeline: {name: x, params: {segmentation: p/segmentation, embedding: p/voice@v2}}")
+    (pipeline / "config.yaml").write_text(
+        "pipeline: {name: x, params: {segmentation: p/segmentation, embedding: p/voice@v2}}"
+    )
     hub.folders = {
         "p/speakers": pipeline,
-        **{name: model(tmp_path / name, "pytorch_model.bin", "config.yaml", "notes.md") for name in ("p/segmentation", "p/voice")},
-        PLDA_OWNER: model(tmp_path / "community", "config.yaml", "plda/plda.npz", "embedding/pytorch_model.bin"),
+        **{
+            name: model(tmp_path / name, "pytorch_model.bin", "config.yaml", "notes.md")
+            for name in ("p/segmentation", "p/voice")
+        },
+        PLDA_OWNER: model(
+            tmp_path / "community", "config.yaml", "plda/plda.npz", "embedding/pytorch_model.bin"
+        ),
     }
     hub.gated = {"p/speakers", "p/segmentation"}
     with pytest.raises(DownloadFailed, match="its terms have to be accepted there, and HF_TOKEN set"):
@@ -82,7 +101,8 @@ def test_a_pipeline_of_speakers_brings_its_parts_along_and_needs_a_token(
 def test_a_pipeline_that_holds_its_own_parts_is_whole_with_them_alone(tmp_path: Path) -> None:
     folder = model(tmp_path, "config.yaml", "segmentation/pytorch_model.bin")
     (folder / "config.yaml").write_text(
-        "pipeline: {params: {segmentation: $model/segmentation, embedding: $model/embedding, plda: $model/segmentation}}"
+        "pipeline: {params: {segmentation: $model/segmentation, embedding: $model/embedding, plda: "
+        "$model/segmentation}}"
     )
     assert not is_whole(folder, "speakers")
     model(folder, "embedding/pytorch_model.bin")
@@ -116,7 +136,9 @@ def test_what_the_hub_is_told_of_us_is_not_for_counting(hub: LocalHub, tmp_path:
         ("a/other", "events", "what is there is no model for events"),
     ],
 )
-def test_what_cannot_be_had_is_told_in_one_line(hub: LocalHub, tmp_path: Path, name: str, kind: Hearing, cause: str) -> None:
+def test_what_cannot_be_had_is_told_in_one_line(
+    hub: LocalHub, tmp_path: Path, name: str, kind: Hearing, cause: str
+) -> None:
     hub.folders["a/other"] = model(tmp_path / "other", "README.md", "config.json")
     with pytest.raises(DownloadFailed, match=cause) as failed:
         fetched(name, kind=kind)
@@ -136,7 +158,9 @@ def test_fetching_that_broke_off_is_told_and_goes_on_the_next_time(hub: LocalHub
 
 def test_a_hub_that_does_not_answer_is_told(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(DownloadFailed, match=r"could not be fetched from http://127\.0\.0\.1:9/Systran/faster-whisper-small"):
+    with pytest.raises(
+        DownloadFailed, match=r"could not be fetched from http://127\.0\.0\.1:9/Systran/faster-whisper-small"
+    ):
         fetched("small", kind="whisper")
 
 
@@ -151,12 +175,20 @@ def test_a_full_disk_is_told(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("variable", ["VAENGINE_OFFLINE", "HF_HUB_OFFLINE", None])
-def test_without_leave_the_network_is_not_asked(hub: LocalHub, monkeypatch: pytest.MonkeyPatch, variable: str | None) -> None:
+def test_without_leave_the_network_is_not_asked(
+    hub: LocalHub, monkeypatch: pytest.MonkeyPatch, variable: str | None
+) -> None:
     if variable:
         monkeypatch.setenv(variable, "1")
-    asked: tuple[tuple[str, Hearing, Path], ...] = (("small", "whisper", cache()), ("WAV2VEC2_ASR_BASE_960H", "align", torchaudio.cache()))
+    asked: tuple[tuple[str, Hearing, Path], ...] = (
+        ("small", "whisper", cache()),
+        ("WAV2VEC2_ASR_BASE_960H", "align", torchaudio.cache()),
+    )
     for name, kind, place in asked:
-        with pytest.raises(FetchingForbidden, match=f"{name} is not in .*{place}, and {variable or 'the caller'} forbids fetching it"):
+        with pytest.raises(
+            FetchingForbidden,
+            match=f"{name} is not in .*{place}, and {variable or 'the caller'} forbids fetching it",
+        ):
             fetched(name, kind=kind, forbidden=None if variable else "the caller")
     assert hub.requests == []
 
@@ -178,7 +210,9 @@ def test_models_of_torchaudio_are_found_where_torch_keeps_them(hub: LocalHub, tm
     assert fetched("WAV2VEC2_ASR_BASE_960H", kind="align") == kept
     own = tmp_path / "own" / kept.name
     model(own.parent, own.name)
-    assert fetched("WAV2VEC2_ASR_BASE_960H", kind="align", folders=[own.parent]) == own, "a folder of the user's comes first"
+    assert fetched("WAV2VEC2_ASR_BASE_960H", kind="align", folders=[own.parent]) == own, (
+        "a folder of the user's comes first"
+    )
     assert fetched(str(own), kind="align") == own
     with pytest.raises(ModelError, match="torchaudio has no alignment model of this name"):
         fetched("WAV2VEC2_OF_NOBODY", kind="align")

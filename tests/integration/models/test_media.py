@@ -1,4 +1,6 @@
-"""Real clips of every kind: the frames of an independent decode, however they are cut, and one right reason for each broken clip."""
+"""Real clips of every kind: the frames of an independent decode, however they are cut, and one right
+reason for each broken clip.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ REFUSED = {
 
 def _good() -> list[Path]:
     folders = ("video", "derived", "groundtruth")
-    found = (path for folder in folders for path in sorted((MEDIA / folder).rglob("*")) if path.suffix in SUFFIXES)
+    found = (
+        path for folder in folders for path in sorted((MEDIA / folder).rglob("*")) if path.suffix in SUFFIXES
+    )
     return [path for path in found if "audio_only" not in path.name]
 
 
@@ -107,7 +111,9 @@ def test_every_real_clip_has_an_exact_index(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "counts"), LOST.items(), ids=LOST)
-def test_what_a_broken_clip_still_gives_is_kept_and_the_rest_counted(name: str, counts: tuple[int, int, int]) -> None:
+def test_what_a_broken_clip_still_gives_is_kept_and_the_rest_counted(
+    name: str, counts: tuple[int, int, int]
+) -> None:
     promised, packets, decoded = counts
     video = video_of(MEDIA / "broken" / name)
     decoder = ChunkDecoder(chunk_spec(video, 0, len(video.index)))
@@ -149,7 +155,9 @@ def test_what_is_no_video_has_one_right_reason(name: str, error: type[VideoError
         ("derived/rotated90_metadata.mp4", 270, (432, 768)),
     ],
 )
-def test_rotated_clips_are_turned_as_opencv_turns_them(name: str, rotation: int, size: tuple[int, int]) -> None:
+def test_rotated_clips_are_turned_as_opencv_turns_them(
+    name: str, rotation: int, size: tuple[int, int]
+) -> None:
     import cv2
 
     video = video_of(MEDIA / name)

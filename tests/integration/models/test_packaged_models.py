@@ -1,4 +1,6 @@
-"""The models of the extra `offline`, as packages bring them: real persons, faces and words, without a network."""
+"""The models of the extra `offline`, as packages bring them: real persons, faces and words, without a
+network.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from actors.audio.speech_recognition import SpeechRecognizer
 from actors.stages.batching import detector_named
 from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SPEECH, WORD
 from schemas.inference.detections import Detections
-from schemas.inference.transcript import Speech, Utterance
+from schemas.inference.transcript import SpeechSegment, Utterance
 from schemas.media.audio import SAMPLE_RATE
 from schemas.pipelines import AUDIO, AVAILABLE, FACE, PERSON
 from schemas.settings.layers import flat, layer
@@ -24,8 +26,8 @@ from tests.conftest import SHARED
 from tests.support import runs
 from vaengine.cli import app
 from vaengine.demo import CONVERSATION, Shot, View, render_demo_clip
-from vaengine.model_selection.discover import workshop
-from vaengine.model_selection.select import fitted, models_of
+from vaengine.model_selection.discover import discover_environment
+from vaengine.model_selection.select import models_of, select_models
 
 pytestmark = [pytest.mark.timeout(600)]
 MEDIA = SHARED / "media"
@@ -40,7 +42,7 @@ def embedded(empty_cache: Path) -> Settings:
         patch.setenv("XDG_CACHE_HOME", str(empty_cache))
         patch.setenv("VAENGINE_OFFLINE", "1")
         told = layer("test", {"preset": "embedded"})
-        found, resolution = fitted(told, AVAILABLE, workshop(told, None, fetch=True))
+        found, resolution = select_models(told, AVAILABLE, discover_environment(told, None, fetch=True))
     assert resolution.packaged == {PERSON, FACE, AUDIO}
     named = {pipeline: model["file"] for pipeline, model in models_of(found.settings, AVAILABLE).items()}
     assert named == {PERSON: "yolo11n-pose.pt", FACE: "centerface.onnx", AUDIO: "tiny.en"}
@@ -72,7 +74,9 @@ def test_four_people_stand_at_the_bus_and_three_show_limbs_inside_their_box(embe
         assert ((points >= box[:2] - 8) & (points <= box[2:] + 8)).all()
 
 
-def test_six_faces_are_in_the_group_each_with_its_eyes_above_its_nose_above_its_mouth(embedded: Settings) -> None:
+def test_six_faces_are_in_the_group_each_with_its_eyes_above_its_nose_above_its_mouth(
+    embedded: Settings,
+) -> None:
     found = seen(embedded, FACE, photograph("insightface", "data/images/t1.jpg"))
     assert len(found) == 6
     assert found.embeddings.shape[1] == 0, "nobody can tell whose they are"
@@ -93,7 +97,9 @@ def samples(path: Path) -> np.ndarray[Any, Any]:
 
 
 def heard(settings: Settings, *names: str) -> list[Utterance]:
-    return SpeechRecognizer(settings).transcribe([Speech(samples(MEDIA / name), 100.0) for name in names])
+    return SpeechRecognizer(settings).transcribe(
+        [SpeechSegment(samples(MEDIA / name), 100.0) for name in names]
+    )
 
 
 @pytest.mark.shared
@@ -101,7 +107,9 @@ def test_real_speech_is_heard_with_at_most_one_word_in_ten_wrong(embedded: Setti
     import jiwer
 
     told = json.loads((MEDIA / "groundtruth" / "transcripts.json").read_text())
-    plain = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.Strip(), jiwer.RemoveMultipleSpaces()])
+    plain = jiwer.Compose(
+        [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.Strip(), jiwer.RemoveMultipleSpaces()]
+    )
     for name, found in zip(TRANSCRIPTS, heard(embedded, *TRANSCRIPTS), strict=True):
         assert jiwer.wer(plain(told[name]["text"]), plain(found.text)) <= 0.1, name
         assert " ".join(word.text for word in found.words) == found.text
@@ -112,7 +120,9 @@ def test_words_begin_and_end_near_where_people_marked_them(embedded: Settings) -
     lines = [line.split() for line in (MEDIA / "groundtruth" / "grid_swwp2s.align").read_text().splitlines()]
     marked = {word: (int(first) / 25_000, int(last) / 25_000) for first, last, word in lines if word != "sil"}
     (found,) = heard(embedded, "video/grid/id2_swwp2s.mpg")
-    words = {word.text.strip(".,").lower(): (word.start_s - 100.0, word.end_s - 100.0) for word in found.words}  # type: ignore[operator]
+    words = {
+        word.text.strip(".,").lower(): (word.start_s - 100.0, word.end_s - 100.0) for word in found.words
+    }  # type: ignore[operator]
     marked["p2"] = (marked.pop("p")[0], marked.pop("two")[1])
     assert set(words) == set(marked) == {"set", "white", "with", "p2", "soon"}
     apart = np.abs([np.subtract(words[word], marked[word]) for word in marked])
@@ -123,7 +133,10 @@ def test_words_begin_and_end_near_where_people_marked_them(embedded: Settings) -
 @pytest.mark.shared
 def test_neither_batch_mates_nor_their_order_change_a_text_or_a_time(embedded: Settings) -> None:
     recognizer = SpeechRecognizer(embedded)
-    given = [Speech(samples(MEDIA / name), 0.0) for name in (TRANSCRIPTS[0], "video/grid/id2_swwp2s.mpg", TRANSCRIPTS[1])]
+    given = [
+        SpeechSegment(samples(MEDIA / name), 0.0)
+        for name in (TRANSCRIPTS[0], "video/grid/id2_swwp2s.mpg", TRANSCRIPTS[1])
+    ]
     alone = [recognizer.transcribe([speech])[0] for speech in given]
     assert recognizer.transcribe(given[::-1])[::-1] == alone
     recognizer.batch_size = 4
@@ -139,12 +152,27 @@ SHOTS = (
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_persons_faces_and_words_go_through_run_store_subtitles_render_and_plot(embedded: Settings, tmp_path: Path) -> None:
+def test_persons_faces_and_words_go_through_run_store_subtitles_render_and_plot(
+    embedded: Settings, tmp_path: Path
+) -> None:
     clip, out = render_demo_clip(tmp_path / "demo.mp4", SHOTS, CONVERSATION), tmp_path / "out"
-    told = {key.replace(".", "__"): value for key, value in flat(embedded.model_dump()) if key.split(".")[0] in SECTIONS}
+    told = {
+        key.replace(".", "__"): value
+        for key, value in flat(embedded.model_dump())
+        if key.split(".")[0] in SECTIONS
+    }
     assert runs.run([clip], out, pipelines=AVAILABLE, **told).completed == 1
     rows = {pipeline: runs.rows(runs.sqlite(out), pipeline)["demo.mp4"] for pipeline in AVAILABLE}
-    assert len([row for row in rows[PERSON] if row.annotation_type == PERSON_DETECTION and row.attributes["keypoints"]]) >= 10
+    assert (
+        len(
+            [
+                row
+                for row in rows[PERSON]
+                if row.annotation_type == PERSON_DETECTION and row.attributes["keypoints"]
+            ]
+        )
+        >= 10
+    )
     assert len([row for row in rows[FACE] if row.annotation_type == FACE_DETECTION]) >= 4
     (speech, *_) = [row for row in rows[AUDIO] if row.annotation_type == SPEECH]
     words = [row for row in rows[AUDIO] if row.annotation_type == WORD]
@@ -153,7 +181,12 @@ def test_persons_faces_and_words_go_through_run_store_subtitles_render_and_plot(
     (folder,) = out.glob("demo-*")
     for subtitles in ("audio_processing.vtt", "audio_processing.srt"):
         assert speech.attributes["text"].split()[0] in (folder / subtitles).read_text()
-    assert json.loads((folder / "audio_processing.json").read_text())["info"]["configuration"]["audio"]["word_times"] == "attention"
+    assert (
+        json.loads((folder / "audio_processing.json").read_text())["info"]["configuration"]["audio"][
+            "word_times"
+        ]
+        == "attention"
+    )
     assert app.outcome(["render", "demo.mp4", "--out", str(out)]) == 0
     assert app.outcome(["plot", "demo.mp4", "--out", str(out)]) == 0
     assert (folder / "annotated.mp4").stat().st_size > clip.stat().st_size / 10

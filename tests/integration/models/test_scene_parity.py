@@ -1,9 +1,10 @@
 """Cuts are PySceneDetect's own, on every real clip, frame for frame.
 
-The judge is PySceneDetect's SceneManager with its PyAV backend and the detectors' default settings. Its OpenCV backend finds the same
-cuts here but numbers frames of a variable rate by their time (frame 72 of pyfeat_face_noface.mov is 63 there), and turns pictures by
-their rotation metadata. Both take a file's first video stream, where the engine takes the one FFmpeg calls best: the judge is given the
-engine's. The golden lists are PySceneDetect's own for default settings; "counter" is `video/psd_counter.mp4`, "testvideo" is
+The judge is PySceneDetect's SceneManager with its PyAV backend and the detectors' default settings. Its
+OpenCV backend finds the same cuts here but numbers frames of a variable rate by their time (frame 72 of
+pyfeat_face_noface.mov is 63 there), and turns pictures by their rotation metadata. Both take a file's first
+video stream, where the engine takes the one FFmpeg calls best: the judge is given the engine's. The golden
+lists are PySceneDetect's own for default settings; "counter" is `video/psd_counter.mp4`, "testvideo" is
 `video/psd_testvideo.mp4`.
 """
 
@@ -41,7 +42,9 @@ def clip_paths():
 
 @dataclass
 class Judged:
-    """What one pass over a file gave: PySceneDetect's cuts by detector, and our scores of the same pictures."""
+    """What one pass over a file gave: PySceneDetect's cuts by detector, and our scores of the same
+    pictures.
+    """
 
     fps: Fraction
     time_base: Fraction
@@ -51,7 +54,9 @@ class Judged:
 
 
 def judged(path, stream_index=None):
-    """SceneManager over a stream (the first), both detectors; every picture that its backend reads is scored by us too."""
+    """SceneManager over a stream (the first), both detectors; every picture that its backend reads is
+    scored by us too.
+    """
     from scenedetect import AdaptiveDetector, ContentDetector, SceneManager, VideoStreamAv
 
     scorer, scores, pts = ContentScorer(), [], []
@@ -59,7 +64,11 @@ def judged(path, stream_index=None):
     class Overheard(VideoStreamAv):
         @property
         def _video_stream(self):
-            return self._container.streams.video[0] if stream_index is None else self._container.streams[stream_index]
+            return (
+                self._container.streams.video[0]
+                if stream_index is None
+                else self._container.streams[stream_index]
+            )
 
         def read(self, decode=True):
             self._decoder = self._decoder or self._container.decode(self._video_stream)
@@ -71,7 +80,9 @@ def judged(path, stream_index=None):
 
     def noting(detector, found):
         original = detector.process_frame
-        detector.process_frame = lambda timecode, frame_img: [found.append(cut.pts) or cut for cut in original(timecode, frame_img)]
+        detector.process_frame = lambda timecode, frame_img: [
+            found.append(cut.pts) or cut for cut in original(timecode, frame_img)
+        ]
         return detector
 
     stream, manager = Overheard(str(path), suppress_output=True), SceneManager()
@@ -81,7 +92,11 @@ def judged(path, stream_index=None):
     manager.detect_scenes(stream)
     by_pts = {value: number for number, value in enumerate(pts)}
     return Judged(
-        stream.frame_rate, stream.time_base, {name: sorted({by_pts[cut] for cut in mine}) for name, mine in found.items()}, scores, pts
+        stream.frame_rate,
+        stream.time_base,
+        {name: sorted({by_pts[cut] for cut in mine}) for name, mine in found.items()},
+        scores,
+        pts,
     )
 
 
@@ -125,7 +140,9 @@ def decoded(path, chunk_seconds):
     for spec in chunks_of(video, {key: []}, settings):
         (end,) = read_chunk(spec, Unstoppable())
         assert isinstance(end, ChunkEnd)
-        shown += zip(end.frame_numbers.tolist(), end.frame_pts.tolist(), end.scene_scores.tolist(), strict=True)
+        shown += zip(
+            end.frame_numbers.tolist(), end.frame_pts.tolist(), end.scene_scores.tolist(), strict=True
+        )
     return video, *(np.array(column) for column in zip(*shown, strict=True))
 
 
@@ -159,19 +176,30 @@ def test_the_engine_s_own_decoder_in_chunks_gives_the_cuts_of_pyscenedetect(judg
     path = SHARED / "media" / name
     stream_index = probe(str(path)).stream_index if name in SEVERAL_STREAMS else None
     for detector in DETECTORS:
-        assert cuts_by_the_engine(path, detector, chunk_seconds) == judgement(path, stream_index).cuts[detector]
+        assert (
+            cuts_by_the_engine(path, detector, chunk_seconds) == judgement(path, stream_index).cuts[detector]
+        )
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
 @pytest.mark.parametrize("name", ["testvideo", "counter"])
 def test_cuts_are_those_of_pyscenedetect_s_golden_lists(judgement, name, detector):
-    golden = SHARED / "media/groundtruth/pyscenedetect_goldens" / f"{name}.mp4.{detector.capitalize()}Detector.default.json"
-    assert judgement(SHARED / "media/video" / f"psd_{name}.mp4").cuts[detector] == json.loads(golden.read_text())["cuts"]
+    golden = (
+        SHARED
+        / "media/groundtruth/pyscenedetect_goldens"
+        / f"{name}.mp4.{detector.capitalize()}Detector.default.json"
+    )
+    assert (
+        judgement(SHARED / "media/video" / f"psd_{name}.mp4").cuts[detector]
+        == json.loads(golden.read_text())["cuts"]
+    )
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_a_clip_that_was_cut_every_three_seconds_is_cut_there(detector):
-    assert cuts_by_the_engine(SHARED / "media/derived/cuts_every_3s.mp4", detector, 2.0) == list(range(75, 526, 75))
+    assert cuts_by_the_engine(SHARED / "media/derived/cuts_every_3s.mp4", detector, 2.0) == list(
+        range(75, 526, 75)
+    )
 
 
 def test_cuts_between_alike_backgrounds_are_found_as_far_as_pyscenedetect_finds_them(judgement):

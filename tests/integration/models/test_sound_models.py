@@ -1,4 +1,6 @@
-"""Sound events by a real classifier's code with made-up weights, and speakers by whisperX's pipeline with made-up answers."""
+"""Sound events by a real classifier's code with made-up weights, and speakers by whisperX's pipeline with
+made-up answers.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 from actors.audio.audio_events import EventClassifier, merged_events
 from actors.audio.diarization import SpeakerDiarizer
 from schemas.errors import ModelError
-from schemas.inference.transcript import Event, Turn
+from schemas.inference.transcript import AudioEvent, SpeakerTurn
 from schemas.media.audio import SAMPLE_RATE
 from schemas.settings.settings import AudioSettings, Settings
 
@@ -49,12 +51,16 @@ def classifier(folder: Path, least: float = 0.3) -> EventClassifier:
 
 
 def noise(seconds: float, seed: int = 0) -> Any:
-    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
+    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE))).astype(
+        np.float32
+    )
 
 
 def test_classes_become_what_people_look_for_in_windows_on_the_grid(folder: Path) -> None:
     found = classifier(folder, 0.9).events(noise(17.0), 120.0)
-    assert {event.label for event in found} == {"laughter"}, "a giggle is laughter, a rumble is nothing that is looked for"
+    assert {event.label for event in found} == {"laughter"}, (
+        "a giggle is laughter, a rumble is nothing that is looked for"
+    )
     assert [event.start_s for event in found][:2] == [120.0, 125.0]
     assert all(event.end_s == min(137.0, event.start_s + 10) for event in found)
     assert [(one.start_s, one.end_s) for one in merged_events(found)] == [(120.0, 137.0)]
@@ -74,8 +80,17 @@ def test_what_is_no_classifier_is_refused_with_its_reason(tmp_path: Path) -> Non
 
 
 def test_windows_of_two_kinds_or_with_a_gap_between_are_events_of_their_own() -> None:
-    windows = [Event("laughter", 0, 4, 0.5), Event("music", 0, 4, 0.9), Event("laughter", 4, 8, 0.7), Event("laughter", 10, 14, 0.4)]
-    assert merged_events(reversed(windows)) == (Event("laughter", 0, 8, 0.7), Event("music", 0, 4, 0.9), Event("laughter", 10, 14, 0.4))
+    windows = [
+        AudioEvent("laughter", 0, 4, 0.5),
+        AudioEvent("music", 0, 4, 0.9),
+        AudioEvent("laughter", 4, 8, 0.7),
+        AudioEvent("laughter", 10, 14, 0.4),
+    ]
+    assert merged_events(reversed(windows)) == (
+        AudioEvent("laughter", 0, 8, 0.7),
+        AudioEvent("music", 0, 4, 0.9),
+        AudioEvent("laughter", 10, 14, 0.4),
+    )
 
 
 class Pipeline:
@@ -86,13 +101,19 @@ class Pipeline:
 
     def __call__(self, samples: Any, *, return_embeddings: bool) -> Any:
         turns = [(0.5, 1.5, "SPEAKER_01"), (1.25, 3.0, "SPEAKER_00")]
-        table = pd.DataFrame([{"segment": None, "label": "", "speaker": who, "start": a, "end": b} for a, b, who in turns])
+        table = pd.DataFrame(
+            [{"segment": None, "label": "", "speaker": who, "start": a, "end": b} for a, b, who in turns]
+        )
         return table, {"SPEAKER_00": [3.0, 4.0], "SPEAKER_01": [float("nan"), float("nan")]}
 
 
-def test_turns_are_told_in_the_time_of_the_whole_sound_with_voices_as_unit_vectors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_turns_are_told_in_the_time_of_the_whole_sound_with_voices_as_unit_vectors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("whisperx.diarize.DiarizationPipeline", Pipeline)
-    turns, voices = SpeakerDiarizer(Settings(audio=AudioSettings(speaker_model=str(tmp_path)))).turns(noise(3.0), 120.0)
-    assert turns == (Turn(120.5, 121.5, 1), Turn(121.25, 123.0, 0))
+    turns, voices = SpeakerDiarizer(Settings(audio=AudioSettings(speaker_model=str(tmp_path)))).turns(
+        noise(3.0), 120.0
+    )
+    assert turns == (SpeakerTurn(120.5, 121.5, 1), SpeakerTurn(121.25, 123.0, 0))
     assert voices.dtype == np.float32
     np.testing.assert_allclose(voices, [[0.6, 0.8], [0.0, 0.0]], rtol=1e-6)

@@ -1,4 +1,6 @@
-"""Voice activity by the real network: as good as whisperX's own, equal to it, and the same however the sound is cut."""
+"""Voice activity by the real network: as good as whisperX's own, equal to it, and the same however the
+sound is cut.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors.audio.analyzer import Hearing
+from actors.audio.analyzer import AudioAnalyzer
 from actors.audio.speech_segments import stretches
 from actors.audio.voice_activity import FRAME_LENGTH, FRAME_SAMPLES, VoiceModel, reach, voiced
 from actors.decoding.audio_decoder import decoded
 from actors.probing.probe import probe
 from bench.cases.voice import REFERENCES, error_rate, whisperx_input, whisperx_model
-from schemas.inference.transcript import Heard
-from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.inference.transcript import AudioAnalysis
+from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.media.frames import Floats32, Ints
 from schemas.pipelines import AUDIO
 from schemas.settings.settings import AudioSettings
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import WorkKey
 from tests.conftest import SHARED, Offline
 
@@ -41,7 +43,7 @@ def model() -> VoiceModel:
 
 
 @cache
-def sound_of(name: str) -> tuple[str, Sound]:
+def sound_of(name: str) -> tuple[str, AudioStream]:
     video = probe(str(next(MEDIA.rglob(name))))
     assert video.sound is not None
     return video.path, video.sound
@@ -79,17 +81,23 @@ def test_voice_is_found_where_people_say_that_it_is(name: str) -> None:
 def test_scores_are_whisperxs_own(name: str) -> None:
     _, ours = whole(name)
     theirs = whisperx_scores(name)
-    assert len(theirs.data) - len(ours) in (0, 1), "the library may have a frame that begins where the sound ends"
+    assert len(theirs.data) - len(ours) in (0, 1), (
+        "the library may have a frame that begins where the sound ends"
+    )
     assert np.abs(theirs.data[: len(ours), 0] - ours).max() < EQUAL
     frames = theirs.sliding_window
-    assert (frames.start, frames.step * SAMPLE_RATE, frames.duration * SAMPLE_RATE) == pytest.approx((0, FRAME_SAMPLES, FRAME_LENGTH))
+    assert (frames.start, frames.step * SAMPLE_RATE, frames.duration * SAMPLE_RATE) == pytest.approx(
+        (0, FRAME_SAMPLES, FRAME_LENGTH)
+    )
 
 
 @pytest.mark.parametrize("name", REFERENCES)
 def test_stretches_for_a_recognizer_are_whisperxs_own(name: str) -> None:
     from whisperx.vads import Pyannote
 
-    theirs = Pyannote.merge_chunks(whisperx_scores(name), 4.0, onset=SETTINGS.voice_onset, offset=SETTINGS.voice_offset)
+    theirs = Pyannote.merge_chunks(
+        whisperx_scores(name), 4.0, onset=SETTINGS.voice_onset, offset=SETTINGS.voice_offset
+    )
     ours = stretches(*whole(name), SETTINGS, longest_s=4.0)
     assert ours == [pytest.approx((one["start"], one["end"])) for one in theirs]
     assert len(ours) > 5
@@ -104,19 +112,25 @@ def test_wherever_the_sound_is_cut_its_scores_are_the_same() -> None:
     assert np.array_equal(np.concatenate([part for _, part in parts]), expected)
 
 
-def block(name: str, first_s: int, stop_s: int) -> SoundBlock:
+def block(name: str, first_s: int, stop_s: int) -> AudioBlock:
     path, sound = sound_of(name)
-    return SoundBlock(path, sound, WorkKey(f"{name}-12345678", AUDIO, "0" * 16), first_s * SAMPLE_RATE, stop_s * SAMPLE_RATE)
+    return AudioBlock(
+        path, sound, WorkKey(f"{name}-12345678", AUDIO, "0" * 16), first_s * SAMPLE_RATE, stop_s * SAMPLE_RATE
+    )
 
 
 def test_neither_batch_mates_nor_order_change_a_bit_of_what_is_heard() -> None:
-    blocks = [block("pyannote_sample.wav", 3, 9), block("grid_11_talkers_33s.mp4", 0, 5), block("fw_stereo_diarization.wav", 0, 5)]
-    listening = Hearing(model(), settings=SETTINGS)
+    blocks = [
+        block("pyannote_sample.wav", 3, 9),
+        block("grid_11_talkers_33s.mp4", 0, 5),
+        block("fw_stereo_diarization.wav", 0, 5),
+    ]
+    listening = AudioAnalyzer(model(), settings=SETTINGS)
 
-    def heard(some: list[SoundBlock]) -> list[bytes]:
+    def heard(some: list[AudioBlock]) -> list[bytes]:
         answers = listening.listen(some)
-        assert all(isinstance(answer, Heard) for answer in answers)
-        return [answer.to_bytes() for answer in answers if isinstance(answer, Heard)]
+        assert all(isinstance(answer, AudioAnalysis) for answer in answers)
+        return [answer.to_bytes() for answer in answers if isinstance(answer, AudioAnalysis)]
 
     alone = [heard([one])[0] for one in blocks]
     assert heard(blocks) == alone
@@ -130,15 +144,19 @@ def test_silence_has_no_voice() -> None:
 def test_listening_needs_neither_the_network_nor_the_library_that_counts_its_uses(offline: Offline) -> None:
     path, _ = sound_of("fw_stereo_diarization.wav")
     program = (
-        "import sys; from actors.audio.analyzer import hearing; from actors.probing.probe import probe; from schemas.work.chunk import "
+        "import sys; from actors.audio.analyzer import audio_analyzer; from actors.probing.probe import "
+        "probe; from schemas.work.chunk import "
         "WorkKey;"
-        "from schemas.settings.settings import AudioSettings, Settings; from schemas.media.audio import SoundBlock;"
+        "from schemas.settings.settings import AudioSettings, Settings; from schemas.media.audio import "
+        "SoundBlock;"
         f"sound = probe({path!r}).sound;"
-        f"block = SoundBlock({path!r}, sound, WorkKey('a', 'audio_processing', '0'), 0, sound.samples);"
+        f"block = AudioBlock({path!r}, sound, WorkKey('a', 'audio_processing', '0'), 0, sound.samples);"
         "(answer,) = hearing(Settings(audio=AudioSettings(speakers='off'))).listen([block]);"
         "print(len(answer.voice), 'pyannote.audio' in sys.modules, 'whisperx' in sys.modules)"
     )
-    ran = subprocess.run([sys.executable, "-c", program], env=offline.environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=offline.environment, capture_output=True, text=True, check=False
+    )
     assert ran.stdout.split() == ["297", "False", "False"], ran.stderr
     assert offline.guarded() >= 1
     assert offline.attempts() == []

@@ -1,4 +1,6 @@
-"""What only a store in PostgreSQL does: its own types, its refusals, a server that goes away, and many who write at once."""
+"""What only a store in PostgreSQL does: its own types, its refusals, a server that goes away, and many
+who write at once.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def test_columns_have_the_types_of_the_plan(url: str, store: StorageBackend) -> 
     with psycopg.connect(url) as connection:
         found = {
             (table, column): kind
-            for table, column, kind in connection.execute("SELECT table_name, column_name, udt_name FROM information_schema.columns")
+            for table, column, kind in connection.execute(
+                "SELECT table_name, column_name, udt_name FROM information_schema.columns"
+            )
         }
     assert found["jobs", "job_id"] == "uuid"
     assert found["jobs", "status"] == "job_status_enum"
@@ -80,12 +84,18 @@ def test_columns_have_the_types_of_the_plan(url: str, store: StorageBackend) -> 
 
 
 def test_the_tables_that_migrations_make_are_those_of_the_code(url: str, store: StorageBackend) -> None:
-    """But for NOT NULL on primary keys, which PostgreSQL adds by itself and the plan's SQLite tables do not have."""
+    """But for NOT NULL on primary keys, which PostgreSQL adds by itself and the plan's SQLite tables do
+    not have.
+    """
     with driver(url).connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}), metadata
+        )
     keys = {(table.name, column.name) for table in metadata.tables.values() for column in table.primary_key}
     flat = [change for entry in found for change in (entry if isinstance(entry, list) else [entry])]
-    assert [change for change in flat if change[0] != "modify_nullable" or (change[2], change[3]) not in keys] == []
+    assert [
+        change for change in flat if change[0] != "modify_nullable" or (change[2], change[3]) not in keys
+    ] == []
 
 
 def test_a_store_of_an_earlier_revision_is_brought_up_to_date_with_what_is_in_it(url: str) -> None:
@@ -97,9 +107,12 @@ def test_a_store_of_an_earlier_revision_is_brought_up_to_date_with_what_is_in_it
         command.upgrade(migrations.configuration(connection), "0002")
         connection.exec_driver_sql("INSERT INTO meta VALUES ('preset', 'embedded')")
         connection.exec_driver_sql(
-            "INSERT INTO runs (epoch, batch_id, host, pid, config, inputs, started_at) VALUES (1, 'b', 'h', 1, '{}', '[]', now())"
+            "INSERT INTO runs (epoch, batch_id, host, pid, config, inputs, started_at) VALUES (1, 'b', 'h', "
+            "1, '{}', '[]', now())"
         )
-    with pytest.raises(StoreUnreachable, match="its tables are older than this version; a run brings them up to date"):
+    with pytest.raises(
+        StoreUnreachable, match="its tables are older than this version; a run brings them up to date"
+    ):
         open_store(url, read_only=True)
     with closing(open_store(url)) as store:
         assert store.meta("preset") == "embedded"
@@ -131,10 +144,19 @@ def test_it_holds_what_sqlite_holds(store: StorageBackend, tmp_path_factory: pyt
     other.close()
 
 
-@pytest.mark.parametrize("number", [-0.0, 1e22, 1e-7, 5e-324, 1.7976931348623157e308, 0.1 + 0.2, 2**53 + 1, -(2**63)])
-def test_numbers_come_back_as_they_were_though_jsonb_spells_them_anew(store: StorageBackend, number: float) -> None:
+@pytest.mark.parametrize(
+    "number", [-0.0, 1e22, 1e-7, 5e-324, 1.7976931348623157e308, 0.1 + 0.2, 2**53 + 1, -(2**63)]
+)
+def test_numbers_come_back_as_they_were_though_jsonb_spells_them_anew(
+    store: StorageBackend, number: float
+) -> None:
     epoch = begun(store)
-    row = box(PERSONS, 3, bbox=BBox(float(number), 0.0, 1.0, 1.0), attributes={"value": number, "nested": [{"deep": number}]})
+    row = box(
+        PERSONS,
+        3,
+        bbox=BBox(float(number), 0.0, 1.0, 1.0),
+        attributes={"value": number, "nested": [{"deep": number}]},
+    )
     store.commit_chunks(epoch, [CLIP.commit(PERSONS, 0, rows=[row], job=JOB)])
     (found,) = store.annotations(PERSONS)
     assert found == row
@@ -143,7 +165,14 @@ def test_numbers_come_back_as_they_were_though_jsonb_spells_them_anew(store: Sto
 
 
 @pytest.mark.parametrize(
-    "text", ["'; DROP TABLE jobs; --", "\U0001f98a\U0001f9ea", "\u202eright to left", 'quotes " and \\ and \t', "x" * 10_000_000]
+    "text",
+    [
+        "'; DROP TABLE jobs; --",
+        "\U0001f98a\U0001f9ea",
+        "\u202eright to left",
+        'quotes " and \\ and \t',
+        "x" * 10_000_000,
+    ],
 )
 def test_hostile_text_is_only_text(store: StorageBackend, text: str) -> None:
     epoch = begun(store)
@@ -153,7 +182,13 @@ def test_hostile_text_is_only_text(store: StorageBackend, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [{"attributes": {"note": "a\0b"}}, {"person_id": "a\0b"}, {"attributes": {"note": "\udcff"}}, {"annotation_id": "mine"}]
+    "told",
+    [
+        {"attributes": {"note": "a\0b"}},
+        {"person_id": "a\0b"},
+        {"attributes": {"note": "\udcff"}},
+        {"annotation_id": "mine"},
+    ],
 )
 def test_what_the_database_has_no_form_for_is_refused_in_one_line_and_leaves_nothing(
     store: StorageBackend, told: dict[str, object]
@@ -183,7 +218,9 @@ def test_a_server_that_is_not_there_is_told_with_the_cure_and_without_the_passwo
 
 
 def test_a_database_that_is_not_there_is_told_with_the_cure(url: str) -> None:
-    with pytest.raises(StoreUnreachable, match=r'database "nowhere" does not exist; make the database with `createdb'):
+    with pytest.raises(
+        StoreUnreachable, match=r'database "nowhere" does not exist; make the database with `createdb'
+    ):
         open_store(url.rpartition("/")[0] + "/nowhere")
 
 
@@ -191,7 +228,8 @@ def test_connections_that_the_server_has_dropped_are_made_anew(url: str, store: 
     epoch = begun(store)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+            "datname = current_database()"
         )
     assert store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)) == {PERSONS: 100}
 
@@ -207,7 +245,10 @@ def test_a_role_that_may_only_read_reads_and_is_refused_otherwise(url: str, stor
     try:
         with closing(open_store(as_reader, read_only=True)) as reader:
             assert canonical_digest(reader.canonical_rows()) == canonical_digest(store.canonical_rows())
-        with closing(open_store(as_reader)) as reader, pytest.raises(StoreUnreachable, match=r"permission denied .*GRANT") as refusal:
+        with (
+            closing(open_store(as_reader)) as reader,
+            pytest.raises(StoreUnreachable, match=r"permission denied .*GRANT") as refusal,
+        ):
             reader.open_run(RUN)
         assert "look" not in str(refusal.value)
     finally:
@@ -218,7 +259,10 @@ def test_a_role_that_may_only_read_reads_and_is_refused_otherwise(url: str, stor
 
 def test_nothing_is_written_by_who_only_reads(url: str, store: StorageBackend) -> None:
     filled(store)
-    with closing(open_store(url, read_only=True)) as reader, pytest.raises(StoreUnreachable, match="read-only"):
+    with (
+        closing(open_store(url, read_only=True)) as reader,
+        pytest.raises(StoreUnreachable, match="read-only"),
+    ):
         reader.open_run(RUN)
 
 
@@ -234,7 +278,9 @@ def test_a_machine_whose_clock_is_wrong_takes_no_work_from_a_live_run_and_loses_
     rightly = store.open_run(far)
     assert store.register(rightly, [CLIP.video], [JOB]) == set()
     for module in ("database", "database_store"):
-        monkeypatch.setattr(f"actors.stores.{module}.now", lambda: datetime.now(UTC) + timedelta(seconds=ahead_s))
+        monkeypatch.setattr(
+            f"actors.stores.{module}.now", lambda: datetime.now(UTC) + timedelta(seconds=ahead_s)
+        )
     with closing(open_store(url)) as wrong:
         epoch = wrong.open_run(replace(far, batch_id="wrong", host="elsewhere"))
         assert wrong.lease(epoch, [SCENES, PERSONS]) == set()
@@ -285,15 +331,21 @@ def test_of_two_that_open_an_empty_database_at_once_one_makes_the_tables(url: st
 
 MANY = """
 INSERT INTO annotations
-  (annotation_id, pipeline_id, annotation_type, data, video_id, config_hash, timestamp_seconds, confidence, frame_number)
-SELECT gen_random_uuid(), 1 + n % 4, 'person_detection', '{}', 'video-' || n % 100, 'c', n / 1000.0, n % 10 / 10.0, n
+  (annotation_id, pipeline_id, annotation_type, data, video_id,
+   config_hash, timestamp_seconds, confidence, frame_number)
+SELECT gen_random_uuid(), 1 + n % 4, 'person_detection', '{}', 'video-' || n % 100,
+  'c', n / 1000.0, n % 10 / 10.0, n
 FROM generate_series(1, 20000) n
 """
 BY_INDEX = {
-    "idx_annotations_work": "SELECT data FROM annotations WHERE video_id = 'video-3' AND pipeline_id = 4 AND config_hash = 'c'",
-    "idx_annotations_video_timestamp": "SELECT data FROM annotations WHERE video_id = 'video-3' AND timestamp_seconds BETWEEN 1 AND 2",
-    "idx_annotations_type_confidence": "SELECT data FROM annotations WHERE annotation_type = 'face' AND confidence > 0.8",
-    "job_pipeline_status_pkey": "SELECT digest FROM job_pipeline_status WHERE job_id = gen_random_uuid() AND pipeline_id = 1",
+    "idx_annotations_work": "SELECT data FROM annotations WHERE video_id = 'video-3' AND pipeline_id = 4 AND "
+    "config_hash = 'c'",
+    "idx_annotations_video_timestamp": "SELECT data FROM annotations WHERE video_id = 'video-3' AND "
+    "timestamp_seconds BETWEEN 1 AND 2",
+    "idx_annotations_type_confidence": "SELECT data FROM annotations WHERE annotation_type = 'face' AND "
+    "confidence > 0.8",
+    "job_pipeline_status_pkey": "SELECT digest FROM job_pipeline_status WHERE job_id = gen_random_uuid() AND "
+    "pipeline_id = 1",
 }
 
 

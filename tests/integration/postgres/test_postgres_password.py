@@ -1,4 +1,6 @@
-"""A password is never kept or shown: a run in Python takes it from its store, a server of ours is met without naming it."""
+"""A password is never kept or shown: a run in Python takes it from its store, a server of ours is met
+without naming it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from vaengine import BatchOrchestrator, PostgreSQLStorageBackend, ProgressTracke
 from vaengine.postgres.dump import _own
 from vaengine.requests.checkpoint import path_in
 
-OWN = pytest.mark.skipif(postgres.PROVIDED in postgres.OUTSIDE, reason="the suite's server is somebody else's")
+OWN = pytest.mark.skipif(
+    postgres.PROVIDED in postgres.OUTSIDE, reason="the suite's server is somebody else's"
+)
 
 
 @pytest.fixture
@@ -50,9 +54,13 @@ def test_a_server_made_by_db_start_needs_no_password_in_its_address(url: str) ->
     assert _own(url) == {}
 
 
-def test_another_user_has_to_give_a_password_and_is_told_where(writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_user_has_to_give_a_password_and_is_told_where(
+    writer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = without_password(writer)
-    with pytest.raises(StoreUnreachable, match="no password supplied; give the password in the URL, in PGPASSWORD"):
+    with pytest.raises(
+        StoreUnreachable, match="no password supplied; give the password in the URL, in PGPASSWORD"
+    ):
         open_store(shown, read_only=True)
     monkeypatch.setenv("PGPASSWORD", "secret")
     open_store(shown, read_only=True).close()
@@ -82,5 +90,7 @@ def test_a_batch_in_python_runs_and_is_resumed_with_the_password_of_its_store(
     assert [path.name for path in tmp_path.iterdir()] == ["vaengine_out"]
     assert all("secret" not in path.read_text() for path in tmp_path.rglob("*.json"))
     with psycopg.connect(writer) as connection:
-        row = connection.execute("SELECT count(*) FROM jobs WHERE batch_id = %s", (report.batch_id,)).fetchone()
+        row = connection.execute(
+            "SELECT count(*) FROM jobs WHERE batch_id = %s", (report.batch_id,)
+        ).fetchone()
     assert row == (2,)

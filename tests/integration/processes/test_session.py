@@ -1,4 +1,6 @@
-"""What a session leaves behind when it ends, in a process without a cluster: no call starts one, and work that needs one just ends."""
+"""What a session leaves behind when it ends, in a process without a cluster: no call starts one, and work
+that needs one just ends.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,19 @@ with until_the_session_ends():
 
 
 @pytest.mark.parametrize("how", ["quiet", "verbose"])
-def test_work_left_behind_by_a_session_starts_no_second_ray_and_ends_without_a_word_unless_it_fails_otherwise(how: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {"PYTHONPATH": str(CHECKOUT)}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, how], env=environment, capture_output=True, text=True, check=False, timeout=60)
+def test_work_left_behind_by_a_session_starts_no_second_ray_and_ends_without_a_word_unless_it_fails_otherwise(
+    how: str,
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
+        "PYTHONPATH": str(CHECKOUT)
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, how],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert done.stdout.splitlines() == ["refused False", "ended False"]
     assert done.stderr.splitlines()[-1].startswith("ray.exceptions.WorkerCrashedError")

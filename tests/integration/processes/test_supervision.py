@@ -1,4 +1,6 @@
-"""The process of a run may be lost at any moment, in ways that no code in it can notice: its parent starts it again."""
+"""The process of a run may be lost at any moment, in ways that no code in it can notice: its parent
+starts it again.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ import psutil
 import pytest
 
 from tests.support import commands
-from vaengine.process.supervisor import MOST_STARTS, calls_for_it
+from vaengine.process.supervisor import MOST_STARTS, is_supervised_command
 
 CHECKOUT = Path(__file__).parents[3]
 PROGRAM = """
 import os, pathlib, signal, sys, time
-from vaengine.process.supervisor import supervised
+from vaengine.process.supervisor import run_supervised
 code = supervised()
 if code is not None:
     sys.exit(code)
@@ -38,7 +40,14 @@ ENDS = {
 
 def started(ending: str, starts: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PROGRAM + ending, str(starts)]
-    return subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def told(starts: Path) -> list[int]:
@@ -46,7 +55,9 @@ def told(starts: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("ending", ENDS.values(), ids=ENDS.keys())
-def test_a_process_that_is_lost_is_started_again_and_its_last_word_counts(ending: str, tmp_path: Path) -> None:
+def test_a_process_that_is_lost_is_started_again_and_its_last_word_counts(
+    ending: str, tmp_path: Path
+) -> None:
     process = started(ending, tmp_path / "starts")
     _, err = process.communicate(timeout=60)
     assert (process.returncode, len(told(tmp_path / "starts"))) == (7, 3)
@@ -88,7 +99,10 @@ def test_an_end_of_its_own_is_the_end(ending: str, tmp_path: Path) -> None:
 
 
 def test_a_signal_is_passed_on_once_and_ends_it_for_good(tmp_path: Path) -> None:
-    waits = "signal.signal(signal.SIGINT, lambda *_: os._exit(1)); starts.with_name('ready').touch(); time.sleep(100)"
+    waits = (
+        "signal.signal(signal.SIGINT, lambda *_: os._exit(1)); starts.with_name('ready').touch(); "
+        "time.sleep(100)"
+    )
     process = started(waits, tmp_path / "starts")
     commands.wait_for((tmp_path / "ready").exists, "the child")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -104,19 +118,24 @@ with Signals():
 """
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_each_signal_has_its_exit_code(sent: signal.Signals, code: int, tmp_path: Path) -> None:
     process = started(WAITS, tmp_path / "starts")
     commands.wait_for((tmp_path / "ready").exists, "the child")
     process.send_signal(sent)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, len(told(tmp_path / "starts"))) == (code, 1)
-    assert err.splitlines() == ["stopping; once more to stop at once", "stopped, before anything was annotated"]
+    assert err.splitlines() == [
+        "stopping; once more to stop at once",
+        "stopped, before anything was annotated",
+    ]
 
 
 LISTED = """
 import os, pathlib, sys
-from vaengine.process.supervisor import supervised
+from vaengine.process.supervisor import run_supervised
 code = supervised(["run", "-"])
 if code is not None:
     sys.exit(code)
@@ -128,7 +147,9 @@ os._exit(1) if pathlib.Path(sys.argv[1]).read_text().count("a.mp4") < 3 else sys
 
 def test_a_list_on_standard_input_is_there_at_each_start(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LISTED, str(tmp_path / "read")]
-    done = subprocess.run(command, cwd=CHECKOUT, input="a.mp4\nb.mp4\n", capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, cwd=CHECKOUT, input="a.mp4\nb.mp4\n", capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, (tmp_path / "read").read_text()) == (7, "a.mp4\nb.mp4\n" * 3), done.stderr
 
 
@@ -141,7 +162,9 @@ def reading(output: int) -> bool:
 
 def test_ctrl_c_while_the_list_is_typed_is_the_end_without_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LISTED, str(tmp_path / "read")]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         typed = process.stdin
@@ -156,11 +179,18 @@ def test_ctrl_c_while_the_list_is_typed_is_the_end_without_a_traceback(tmp_path:
 
 @pytest.mark.parametrize(
     ("redirected", "says"),
-    [("<&-", "error: no video found in -: give a video file"), ("0>written", "error: standard input cannot be read: ")],
+    [
+        ("<&-", "error: no video found in -: give a video file"),
+        ("0>written", "error: standard input cannot be read: "),
+    ],
 )
-def test_a_standard_input_without_anything_to_read_is_told_in_one_line(redirected: str, says: str, tmp_path: Path) -> None:
+def test_a_standard_input_without_anything_to_read_is_told_in_one_line(
+    redirected: str, says: str, tmp_path: Path
+) -> None:
     command = ["sh", "-c", f'exec "$0" run - --out out {redirected}', str(commands.VAENGINE)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=commands.PATIENCE_S)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=commands.PATIENCE_S
+    )
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert done.stderr.startswith(says)
     assert not (tmp_path / "out").exists()
@@ -172,12 +202,14 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     child = psutil.Process(told(tmp_path / "starts")[0])
     process.kill()
     process.communicate(timeout=60)
-    commands.wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end", seconds=20)
+    commands.wait_for(
+        lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end", seconds=20
+    )
 
 
 def test_only_what_can_be_started_again_is() -> None:
-    assert calls_for_it(["run", "clips/"])
-    assert calls_for_it(["resume", "4711"])
-    assert calls_for_it(["run", "-"]), "a list on standard input is kept for the next start"
-    assert not calls_for_it(["status"])
-    assert not calls_for_it([])
+    assert is_supervised_command(["run", "clips/"])
+    assert is_supervised_command(["resume", "4711"])
+    assert is_supervised_command(["run", "-"]), "a list on standard input is kept for the next start"
+    assert not is_supervised_command(["status"])
+    assert not is_supervised_command([])

@@ -1,4 +1,6 @@
-"""A supervised process in a real terminal, below a shell with job control; what a run does there, without Ray."""
+"""A supervised process in a real terminal, below a shell with job control; what a run does there, without
+Ray.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +53,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 TOUCHES = {
-    "what is started reads the terminal's settings and sets them": "subprocess.call(['ffmpeg', '-v', 'quiet'])",
+    "what is started reads the terminal's settings and sets "
+    "them": "subprocess.call(['ffmpeg', '-v', 'quiet'])",
     "on another descriptor": "subprocess.call(['sh', '-c', 'stty -icanon <&1; stty icanon <&1'])",
     "the process itself": "import termios; termios.tcsetattr(1, termios.TCSANOW, termios.tcgetattr(1))",
     "it reads standard input": "assert sys.stdin.read() == ''; subprocess.call(['cat'])",
-    "in a process group of its own": "subprocess.call(['sh', '-c', 'stty -icanon <&1; stty icanon <&1'], process_group=0)",
+    "in a process group of its "
+    "own": "subprocess.call(['sh', '-c', 'stty -icanon <&1; stty icanon <&1'], process_group=0)",
 }
 
 
@@ -75,7 +79,8 @@ def test_the_real_ffmpeg_that_scenedetect_starts_stops_nothing(start: Start) -> 
 
 
 COUNTS = """
-other = subprocess.Popen(['sh', '-c', 'i=0; while [ $i -lt 1000000 ]; do i=$((i + 1)); echo $i >counted; sleep 0.01; done'],
+count = 'i=0; while [ $i -lt 1000000 ]; do i=$((i + 1)); echo $i >counted; sleep 0.01; done'
+other = subprocess.Popen(['sh', '-c', count],
                          cwd=here, start_new_session=True)
 print('at ' 'work', flush=True)
 while not (here / 'enough').exists():
@@ -95,7 +100,9 @@ def test_ctrl_z_stops_all_of_it_and_fg_continues_all_of_it(start: Start, tmp_pat
     terminal.wait_for(PROMPT, SECONDS)
     assert [one.status() for one in below] == [psutil.STATUS_STOPPED] * 3, terminal.processes()
     terminal.enter("fg")
-    commands.wait_for(lambda: all(one.status() != psutil.STATUS_STOPPED for one in below), "all of them", SECONDS)
+    commands.wait_for(
+        lambda: all(one.status() != psutil.STATUS_STOPPED for one in below), "all of them", SECONDS
+    )
     (tmp_path / "enough").touch()
     assert terminal.code(SECONDS)[0] == 7
 

@@ -1,4 +1,6 @@
-"""The wheel holds everything that runs: installed by pip into a new environment, the command works without the checkout."""
+"""The wheel holds everything that runs: installed by pip into a new environment, the command works
+without the checkout.
+"""
 
 from __future__ import annotations
 
@@ -27,25 +29,36 @@ FILES = (
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "build", "--quiet", "--offline", "--no-build-isolation", "--wheel", "-o", folder, ROOT], check=True)
+    subprocess.run(
+        [uv, "build", "--quiet", "--offline", "--no-build-isolation", "--wheel", "-o", folder, ROOT],
+        check=True,
+    )
     return next(folder.glob("vaengine-*.whl"))
 
 
 @pytest.fixture(scope="module")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command in an environment of its own; the libraries are those that are here, but not the checkout."""
+    """The command in an environment of its own; the libraries are those that are here, but not the
+    checkout.
+    """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel], check=True)
-    own = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip()
+    own = subprocess.check_output(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+    ).strip()
     Path(own, "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder / "bin" / "vaengine"
 
 
 def said(command: Path, *arguments: str, cwd: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"VAENGINE_OFFLINE": "1"}
-    done = subprocess.run([command, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
+        "VAENGINE_OFFLINE": "1"
+    }
+    done = subprocess.run(
+        [command, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -61,7 +74,11 @@ def test_the_wheel_holds_code_settings_sql_and_migrations(wheel: Path) -> None:
 def test_the_installed_command_is_the_wheels_and_plans_a_run(command: Path, tmp_path: Path) -> None:
     clip = counting(tmp_path, frames=6).path
     assert said(command, "--version", cwd=tmp_path).startswith("vaengine ")
-    where = subprocess.check_output([command.with_name("python"), "-P", "-c", "import vaengine; print(vaengine.__file__)"], text=True)
+    where = subprocess.check_output(
+        [command.with_name("python"), "-P", "-c", "import vaengine; print(vaengine.__file__)"], text=True
+    )
     assert where.startswith(str(command.parents[1]))
-    assert "feasible    yes" in said(command, "run", str(clip), "--out", "out", "--preset", "embedded", "--dry-run", cwd=tmp_path)
+    assert "feasible    yes" in said(
+        command, "run", str(clip), "--out", "out", "--preset", "embedded", "--dry-run", cwd=tmp_path
+    )
     assert "scene" in said(command, "config", "show", cwd=tmp_path)

@@ -1,4 +1,6 @@
-"""`import vaengine`: annotate one, annotate many while the results come in, stop at any moment; every run is a real one."""
+"""`import vaengine`: annotate one, annotate many while the results come in, stop at any moment; every run
+is a real one.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,20 @@ import pytest
 
 import vaengine
 from actors.stores import open_store
-from schemas.errors import InvalidSetting, NotFound, NothingMatched, StoreUnreachable, UnknownPipeline, UnknownSetting
+from schemas.errors import (
+    InvalidSetting,
+    NotFound,
+    NothingMatched,
+    StoreUnreachable,
+    UnknownPipeline,
+    UnknownSetting,
+)
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.job import JobStatus
 from schemas.work.progress import Snapshot
 from tests.support import clips, commands, fake_videos, runs
 from vaengine import UsageError, VaengineError, VideoAnnotations, VideoError
-from vaengine.execution.foreground import Finishes
+from vaengine.execution.foreground import FinishedVideos
 
 CHECKOUT = Path(__file__).parents[3]
 CHUNKS = "SELECT count(*) FROM chunks"
@@ -46,7 +55,9 @@ def quick(clip_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
-    return clips.counting(clip_folder, frames=360, width=320, height=240, coding=clips.h264("bframes=0")).path  # 30 chunks of a second
+    return clips.counting(
+        clip_folder, frames=360, width=320, height=240, coding=clips.h264("bframes=0")
+    ).path  # 30 chunks of a second
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,9 @@ class Annotated:
 def annotated(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Annotated:
     """A clip with two scenes and two persons, annotated once."""
     clip, out = clips.with_persons(clip_folder, cuts=(24,), persons=2), tmp_path_factory.mktemp("api")
-    return Annotated(clip, out, vaengine.annotate(clip.path, preset="embedded", pipelines="scene,person", out=out))
+    return Annotated(
+        clip, out, vaengine.annotate(clip.path, preset="embedded", pipelines="scene,person", out=out)
+    )
 
 
 def test_a_video_comes_back_with_its_scenes_and_persons(annotated: Annotated) -> None:
@@ -69,16 +82,26 @@ def test_a_video_comes_back_with_its_scenes_and_persons(annotated: Annotated) ->
     assert [scene.frame_end for scene in found.scenes] == [*clip.cuts, clip.frame_count]
     assert found.persons, "the detector is weak, but not blind"
     assert all(len(person.boxes) for person in found.persons)
-    assert (found.video.width, found.video.height, found.video.frame_count) == (clip.width, clip.height, clip.frame_count)
+    assert (found.video.width, found.video.height, found.video.frame_count) == (
+        clip.width,
+        clip.height,
+        clip.frame_count,
+    )
 
 
 def test_what_comes_back_is_what_the_store_holds(annotated: Annotated) -> None:
-    stored = [row for pipeline in (PERSON, SCENE) for row in runs.rows(runs.sqlite(annotated.out), pipeline)[annotated.clip.path.name]]
+    stored = [
+        row
+        for pipeline in (PERSON, SCENE)
+        for row in runs.rows(runs.sqlite(annotated.out), pipeline)[annotated.clip.path.name]
+    ]
     assert annotated.found.annotations == tuple(stored)
 
 
 def test_the_same_call_again_decodes_nothing_and_returns_the_same(annotated: Annotated) -> None:
-    again = vaengine.annotate(annotated.clip.path, preset="embedded", pipelines="scene,person", out=annotated.out)
+    again = vaengine.annotate(
+        annotated.clip.path, preset="embedded", pipelines="scene,person", out=annotated.out
+    )
     newest = max(annotated.out.glob("batch_report_*.json"), key=lambda path: path.stat().st_mtime)
     report = json.loads(newest.read_bytes())
     assert (report["skipped"], report["completed"], report["frames_decoded"]) == (1, 0, 0)
@@ -113,7 +136,12 @@ def test_a_video_that_is_not_stored_is_not_found(name: str, annotated: Annotated
     ids=str,
 )
 def test_wrong_use_is_refused_before_anything_is_started(
-    told: dict, error: type[Exception], says: str, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    told: dict,
+    error: type[Exception],
+    says: str,
+    quick: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=says) as caught:
@@ -138,7 +166,9 @@ def test_a_file_that_is_no_video_is_an_error_that_says_why(clip_folder: Path, tm
 
 
 def test_an_error_of_the_run_is_raised_as_what_it_was_there(quick: Path, tmp_path: Path) -> None:
-    (tmp_path / "batch_processing.db").write_bytes(b"no database at all, though as long as the header of one would be" * 20)
+    (tmp_path / "batch_processing.db").write_bytes(
+        b"no database at all, though as long as the header of one would be" * 20
+    )
     with pytest.raises(StoreUnreachable, match="it is not an SQLite database"):
         vaengine.annotate(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
 
@@ -158,10 +188,14 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
     batch = vaengine.annotate_all([quick, long], **told, settings=SLOWLY)
     first = next(batch)
     assert batch.report is None, "the run goes on"
-    commands.wait_for(lambda: commands.counted(tmp_path / "batch_processing.db", JOBS) == 2, "the long video to be taken up")
+    commands.wait_for(
+        lambda: commands.counted(tmp_path / "batch_processing.db", JOBS) == 2, "the long video to be taken up"
+    )
     processes = [psutil.Process(batch.pid), *commands.workers(batch.pid)]
     assert len(processes) > 1, "Ray is at work"
-    assert Path(f"/proc/{batch.pid}/fd/0").readlink() == Path(os.devnull), "what it starts could take what is sent to it"
+    assert Path(f"/proc/{batch.pid}/fd/0").readlink() == Path(os.devnull), (
+        "what it starts could take what is sent to it"
+    )
     batch.close()
     assert psutil.wait_procs(processes, timeout=60)[1] == [], "no process is left behind"
     assert batch.report is not None
@@ -182,10 +216,12 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
 
 SCRIPT = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it puts in the background deaf to it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs deaf to it
 sys.path.append({checkout!r})
 import vaengine
-batch = vaengine.annotate_all({clips!r}, out={out!r}, preset="embedded", pipelines="scene,person", settings={settings!r})
+batch = vaengine.annotate_all(
+    {clips!r}, out={out!r}, preset="embedded", pipelines="scene,person", settings={settings!r}
+)
 print(batch.pid, flush=True)
 for found in batch:
     print(found, flush=True)
@@ -202,7 +238,9 @@ def test_the_run_ends_with_its_parent_and_a_folder_named_as_one_of_ours_does_not
     (here / "schemas" / "__init__.py").write_text("raise RuntimeError('not ours')")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(checkout=str(CHECKOUT), clips=[str(long)], out=str(out), settings=SLOWLY))
-    parent = subprocess.Popen([sys.executable, script], cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, script], cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert parent.stdout is not None
     run = psutil.Process(int(parent.stdout.readline()))
     commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS), "a first chunk")
@@ -221,7 +259,9 @@ def test_a_batch_that_nobody_holds_any_more_stops(quick: Path, tmp_path: Path) -
     batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
     run = psutil.Process(batch.pid)
     del batch
-    commands.wait_for(lambda: not run.is_running() or run.status() == psutil.STATUS_ZOMBIE, "the end of the run")
+    commands.wait_for(
+        lambda: not run.is_running() or run.status() == psutil.STATUS_ZOMBIE, "the end of the run"
+    )
     assert commands.counted(tmp_path / "batch_processing.db", CHUNKS) == 0, "it did not just go on to its end"
 
 
@@ -233,8 +273,17 @@ def test_the_examples_of_the_documentation_run(quick: Path, clip_folder: Path, t
     page = (CHECKOUT / "docs" / "python.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     script = tmp_path / "examples.py"
-    script.write_text(f"import sys\nsys.path.append({str(CHECKOUT)!r})\n" + "\n".join(examples), encoding="utf-8")
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=commands.PATIENCE_S, check=False)
+    script.write_text(
+        f"import sys\nsys.path.append({str(CHECKOUT)!r})\n" + "\n".join(examples), encoding="utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=commands.PATIENCE_S,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 scenes" in done.stdout
     assert "\n1 1 0\n" in done.stdout, "completed, skipped, failed"
@@ -246,21 +295,29 @@ def store(tmp_path: Path) -> tuple[str, list[str]]:
     """A store in which two of three videos have ended, and their job ids."""
     url, ended = runs.sqlite(tmp_path), []
     with closing(open_store(url)) as backend:
-        for content, status in (("a", JobStatus.COMPLETED), ("b", JobStatus.FAILED), ("c", JobStatus.RUNNING)):
+        for content, status in (
+            ("a", JobStatus.COMPLETED),
+            ("b", JobStatus.FAILED),
+            ("c", JobStatus.RUNNING),
+        ):
             job = fake_videos.Clip(f"/clips/{content}.mp4", content).job(status=status)
             backend.save_job_metadata(replace(job, status=status))
             ended += [job.job_id] * (status is not JobStatus.RUNNING)
     return url, ended
 
 
-def test_videos_that_ended_are_told_once_and_only_when_there_are_new_ones(store: tuple[str, list[str]]) -> None:
+def test_videos_that_ended_are_told_once_and_only_when_there_are_new_ones(
+    store: tuple[str, list[str]],
+) -> None:
     url, ended = store
-    finishes = Finishes(url, "batch-1")
+    finishes = FinishedVideos(url, "batch-1")
     assert finishes.new(Snapshot()) == []
-    assert sorted(job.job_id for job in finishes.new(Snapshot(videos_done=1, videos_failed=1))) == sorted(ended)
+    assert sorted(job.job_id for job in finishes.new(Snapshot(videos_done=1, videos_failed=1))) == sorted(
+        ended
+    )
     assert finishes.new(Snapshot(videos_done=1, videos_failed=1)) == []
-    assert Finishes(url, "another batch").new(Snapshot(videos_done=1)) == []
+    assert FinishedVideos(url, "another batch").new(Snapshot(videos_done=1)) == []
 
 
 def test_a_store_that_cannot_be_read_does_not_end_the_run_that_tells_of_it(tmp_path: Path) -> None:
-    assert Finishes(f"sqlite:///{tmp_path}/nothing.db", "batch-1").new(Snapshot(videos_done=1)) == []
+    assert FinishedVideos(f"sqlite:///{tmp_path}/nothing.db", "batch-1").new(Snapshot(videos_done=1)) == []

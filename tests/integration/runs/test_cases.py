@@ -29,11 +29,17 @@ Check = Callable[[Path], None]
 
 
 def has_pictures(frames: int, cuts: list[int], *, seconds: float, starts_s: tuple[float, ...] = ()) -> Check:
-    """So many frames, hard cuts there, nothing missing, so long; the scenes begin at `starts_s`, where given."""
+    """So many frames, hard cuts there, nothing missing, so long; the scenes begin at `starts_s`, where
+    given.
+    """
 
     def check(path: Path) -> None:
         found = looked_at(path)
-        assert (len(found.numbers.frame_numbers), found.video.frame_count, found.cuts) == (frames, frames, cuts)
+        assert (len(found.numbers.frame_numbers), found.video.frame_count, found.cuts) == (
+            frames,
+            frames,
+            cuts,
+        )
         assert found.said == ""
         assert found.video.duration_s == pytest.approx(seconds, abs=0.001)
         assert found.scenes[0].timestamp_seconds == 0.0
@@ -65,7 +71,9 @@ def lacks_pictures(seconds: float) -> Check:
 
 
 def begins_with_its_first_picture(path: Path) -> None:
-    """What cannot be decoded is no frame, and the sound begins as long before the first picture as it does in the file."""
+    """What cannot be decoded is no frame, and the sound begins as long before the first picture as it
+    does in the file.
+    """
     has_pictures(95, [15, 55], seconds=3.8)(path)
     assert looked_at(path).video.sound_start_s == pytest.approx(191_720 / 90_000 - 223_200 / 90_000)
 
@@ -89,11 +97,19 @@ def is_rendered_whole(frames: int) -> Check:
     def check(path: Path) -> None:
         with TemporaryDirectory() as folder:
             target = Path(folder) / "drawn.mp4"
-            made = render(VideoResults(probe(str(path)), (), {}, {}), target, RenderOptions(crf=1, with_sound=False))
+            made = render(
+                VideoResults(probe(str(path)), (), {}, {}), target, RenderOptions(crf=1, with_sound=False)
+            )
             height, width = displayed(path)[0].shape[:2]
             drawn = [picture[:height, :width] for picture in displayed(target)]
         assert (made.frames_done, len(drawn)) == (frames, frames)
-        assert max(float(np.abs(one.astype(int) - other).mean()) for one, other in zip(drawn, displayed(path), strict=True)) < 4
+        assert (
+            max(
+                float(np.abs(one.astype(int) - other).mean())
+                for one, other in zip(drawn, displayed(path), strict=True)
+            )
+            < 4
+        )
 
     return check
 
@@ -129,6 +145,8 @@ TABLE: tuple[tuple[str, Check], ...] = (
 )
 
 
-@pytest.mark.parametrize(("name", "check"), TABLE, ids=[f"{number}-{name}" for number, (name, _) in enumerate(TABLE)])
+@pytest.mark.parametrize(
+    ("name", "check"), TABLE, ids=[f"{number}-{name}" for number, (name, _) in enumerate(TABLE)]
+)
 def test_a_file_of_a_public_bug_report_has_its_right_answer(name: str, check: Check) -> None:
     check(CASES / name)

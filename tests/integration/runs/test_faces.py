@@ -1,4 +1,6 @@
-"""Faces through the whole engine, with real weights: who is who, whose face it is, and nothing about how it is run changes a row."""
+"""Faces through the whole engine, with real weights: who is who, whose face it is, and nothing about how
+it is run changes a row.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,12 @@ def test_ten_persons_are_found_in_eleven_clips_and_who_talks_twice_is_one(talker
     people = found(talkers, TALKERS.name, FACE_IDENTITY)
     assert len(people) == 10
     by_clip = [
-        {row.face_id for row in found(talkers, TALKERS.name, FACE_DETECTION) if int(row.timestamp_seconds // 3) == n} for n in range(11)
+        {
+            row.face_id
+            for row in found(talkers, TALKERS.name, FACE_DETECTION)
+            if int(row.timestamp_seconds // 3) == n
+        }
+        for n in range(11)
     ]
     assert all(len(ids) == 1 for ids in by_clip), by_clip
     assert by_clip[2] == by_clip[7], "clips 3 and 8 are one person"
@@ -87,7 +94,11 @@ def test_a_face_is_linked_to_its_person_track(empty_cache: Path, tmp_path: Path)
     clip = MEDIA / "video" / "grid" / "bbaf2n.mpg"
     told = neural(empty_cache) | faces(face__link_persons=True)
     assert runs.run([clip], tmp_path, pipelines=[PERSON, FACE], **told).completed == 1
-    (track,) = [row for row in runs.rows(runs.sqlite(tmp_path), PERSON)[clip.name] if row.annotation_type == PERSON_TRACK]
+    (track,) = [
+        row
+        for row in runs.rows(runs.sqlite(tmp_path), PERSON)[clip.name]
+        if row.annotation_type == PERSON_TRACK
+    ]
     seen = found(tmp_path, clip.name, FACE_DETECTION)
     assert len(seen) == 6, "a face in each half second of three"
     assert {row.person_id for row in seen} == {track.person_id}
@@ -102,10 +113,15 @@ def test_no_face_at_all_is_stored_as_a_result(tmp_path: Path) -> None:
 
 
 def test_faces_come_and_go_as_they_do_in_the_picture(tmp_path: Path) -> None:
-    """Every tenth frame of the recording has been looked at by eye: a face in the first eight, none in the nine after."""
+    """Every tenth frame of the recording has been looked at by eye: a face in the first eight, none in
+    the nine after.
+    """
     clip = MEDIA / "video" / "pyfeat_face_noface.mov"
     assert runs.run([clip], tmp_path, pipelines=[FACE], **faces(face__sample_fps=240.0)).completed == 1
-    by_frame = [sum(row.frame_number == frame for row in found(tmp_path, clip.name, FACE_DETECTION)) for frame in range(0, 170, 10)]
+    by_frame = [
+        sum(row.frame_number == frame for row in found(tmp_path, clip.name, FACE_DETECTION))
+        for frame in range(0, 170, 10)
+    ]
     assert by_frame == [1] * 8 + [0] * 9
 
 
@@ -122,11 +138,17 @@ def lying(upright: Path, folder: Path) -> Path:
 def test_faces_in_a_turned_video_lie_in_the_picture_as_displayed(tmp_path: Path) -> None:
     upright = MEDIA / "derived" / "h264_aac.mp4"
     turned = lying(upright, tmp_path / "clips")
-    assert runs.run([upright, turned], tmp_path, pipelines=[FACE], **faces(face__min_confidence=0.3)).completed == 2
+    assert (
+        runs.run([upright, turned], tmp_path, pipelines=[FACE], **faces(face__min_confidence=0.3)).completed
+        == 2
+    )
     store = open_store(runs.sqlite(tmp_path), read_only=True)
     sizes = {job.video_path.name: store.videos([job.video_id])[job.video_id] for job in store.jobs()}
     store.close()
-    assert (sizes[turned.name].width, sizes[turned.name].height) == (sizes[upright.name].width, sizes[upright.name].height)
+    assert (sizes[turned.name].width, sizes[turned.name].height) == (
+        sizes[upright.name].width,
+        sizes[upright.name].height,
+    )
     rows = found(tmp_path, turned.name, FACE_DETECTION)
     assert rows
     for row in rows:

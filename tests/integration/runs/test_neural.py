@@ -1,4 +1,6 @@
-"""Neural persons through the whole engine: nothing about how it is run changes a row, and what cannot be is one clear reason."""
+"""Neural persons through the whole engine: nothing about how it is run changes a row, and what cannot be
+is one clear reason.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from schemas.settings.layers import flat, layer
 from tests.conftest import SHARED
 from tests.support import runs
 from vaengine.execution.engine import Engine
-from vaengine.model_selection.presets import Surroundings
-from vaengine.model_selection.select import Workshop, fitted
+from vaengine.model_selection.presets import Machine
+from vaengine.model_selection.select import Workshop, select_models
 
 pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.shared]
 
@@ -25,11 +27,20 @@ DETECT, POSE = MODELS / "yolo11n_dequantised.pt", MODELS / "yolov8n-pose_dequant
 
 def neural(cache: Path, weights: Path = DETECT, **told: Any) -> dict[str, Any]:
     """Settings as `vaengine run` would fit them, dots written as `__`; small pictures, to be quick."""
-    asked = {"preset": "fast", "person.weights": str(weights), "models.allow_pickle": True, "person.input_pixels": 320}
+    asked = {
+        "preset": "fast",
+        "person.weights": str(weights),
+        "models.allow_pickle": True,
+        "person.input_pixels": 320,
+    }
     asked |= {key.replace("__", "."): value for key, value in told.items()}
-    workshop = Workshop((cache,), cache, Surroundings(), fetch=lambda model, begun: cache / model.name)
-    found = dict(flat(fitted(layer("test", asked), (PERSON,), workshop)[0].settings.model_dump()))
-    return {key.replace(".", "__"): value for key, value in found.items() if key.startswith(("person.", "models."))}
+    workshop = Workshop((cache,), cache, Machine(), fetch=lambda model, begun: cache / model.name)
+    found = dict(flat(select_models(layer("test", asked), (PERSON,), workshop)[0].settings.model_dump()))
+    return {
+        key.replace(".", "__"): value
+        for key, value in found.items()
+        if key.startswith(("person.", "models."))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +58,9 @@ def undisturbed(folder: list[Path], empty_cache: Path, tmp_path_factory: pytest.
     return out
 
 
-@pytest.mark.parametrize("told", [{"engine__workers": 1}, {"engine__workers": 4, "engine__chunk_seconds": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "told", [{"engine__workers": 1}, {"engine__workers": 4, "engine__chunk_seconds": 1.0}], ids=str
+)
 def test_neither_workers_nor_chunks_nor_batch_mates_change_a_row(
     told: dict[str, Any], folder: list[Path], undisturbed: Path, empty_cache: Path, tmp_path: Path
 ) -> None:
@@ -67,9 +80,16 @@ def test_persons_are_where_people_are(folder: list[Path], undisturbed: Path) -> 
 def test_poses_are_stored_in_coco_form_and_their_files_say_so(empty_cache: Path, tmp_path: Path) -> None:
     clip = VIDEO / "grid" / "bbaf2n.mpg"
     runs.run([clip], tmp_path, pipelines=[PERSON], **neural(empty_cache, POSE, person__pose=True))
-    boxes = [row for row in runs.rows(runs.sqlite(tmp_path), PERSON)[clip.name] if row.annotation_type == PERSON_DETECTION]
+    boxes = [
+        row
+        for row in runs.rows(runs.sqlite(tmp_path), PERSON)[clip.name]
+        if row.annotation_type == PERSON_DETECTION
+    ]
     assert boxes
-    assert all(len(row.attributes["keypoints"]) == 51 and len(row.attributes["keypoint_scores"]) == 17 for row in boxes)
+    assert all(
+        len(row.attributes["keypoints"]) == 51 and len(row.attributes["keypoint_scores"]) == 17
+        for row in boxes
+    )
     nose, left_eye, right_eye = (boxes[0].attributes["keypoints"][i : i + 3] for i in (0, 3, 6))
     box = boxes[0].bbox
     assert [point[2] for point in (nose, left_eye, right_eye)] == [2, 2, 2]
@@ -81,19 +101,29 @@ def test_poses_are_stored_in_coco_form_and_their_files_say_so(empty_cache: Path,
     assert stored["annotations"][0]["num_keypoints"] >= 5
 
 
-def test_a_recording_without_cuts_is_decoded_sparsely_and_gives_the_same_boxes(empty_cache: Path, tmp_path: Path) -> None:
+def test_a_recording_without_cuts_is_decoded_sparsely_and_gives_the_same_boxes(
+    empty_cache: Path, tmp_path: Path
+) -> None:
     clip = SHARED / "media" / "groundtruth" / "PETS09-S2L1_frames734-795" / "video.mp4"
     found = {}
     for name, told in {"full": {}, "sparse": {"person__reset_at_cuts": False}}.items():
-        report = runs.run([clip], tmp_path / name, pipelines=[PERSON], **neural(empty_cache, **told, person__sample_fps=2.0))
+        report = runs.run(
+            [clip], tmp_path / name, pipelines=[PERSON], **neural(empty_cache, **told, person__sample_fps=2.0)
+        )
         assert report.completed == 1
         rows = runs.rows(runs.sqlite(tmp_path / name), PERSON)[clip.name]
-        found[name] = {(row.frame_number, row.bbox, row.confidence) for row in rows if row.annotation_type == PERSON_DETECTION}
+        found[name] = {
+            (row.frame_number, row.bbox, row.confidence)
+            for row in rows
+            if row.annotation_type == PERSON_DETECTION
+        }
     assert len(found["full"]) > 50
     assert found["sparse"] == found["full"]
 
 
-def test_a_model_that_changes_under_a_run_is_the_reason_of_a_failed_job_and_scenes_are_kept(tmp_path: Path, empty_cache: Path) -> None:
+def test_a_model_that_changes_under_a_run_is_the_reason_of_a_failed_job_and_scenes_are_kept(
+    tmp_path: Path, empty_cache: Path
+) -> None:
     """As when a training run writes over it: the workers hold it to the digest that was settled on."""
     told = neural(empty_cache) | {"models__network_sha256": "0" * 64}
     clip = VIDEO / "grid" / "bbaf2n.mpg"

@@ -16,7 +16,9 @@ SCENES_ONLY = {"pipelines": ["scene"]}
 
 @pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("backend", [SQLiteStorageBackend, FileStorageBackend])
-def test_jobs_are_added_run_and_read_back_through_the_seeds_names(backend: type, clip_folder: Path, tmp_path: Path) -> None:
+def test_jobs_are_added_run_and_read_back_through_the_seeds_names(
+    backend: type, clip_folder: Path, tmp_path: Path
+) -> None:
     store = backend(tmp_path / "batch_processing.db" if backend is SQLiteStorageBackend else tmp_path)
     batch = BatchOrchestrator(store)
     clip = clips.with_cuts(clip_folder)
@@ -27,7 +29,10 @@ def test_jobs_are_added_run_and_read_back_through_the_seeds_names(backend: type,
     assert (report.completed, report.failed, report.success_rate) == (1, 1, 0.5)
     assert batch.get_status() == BatchStatus(completed=1, failed=1)
     assert store.annotation_exists(job_id, "scene_detection")
-    assert [row["frame_number"] for row in store.load_annotations(job_id, "scene_detection")] == [0, *clip.cuts]
+    assert [row["frame_number"] for row in store.load_annotations(job_id, "scene_detection")] == [
+        0,
+        *clip.cuts,
+    ]
     assert store.load_job_metadata(job_id).status is JobStatus.COMPLETED
     assert store.load_job_metadata(bad).failure_kind == "not_a_video"
     assert batch.run_batch(max_workers=1).skipped == 1
@@ -42,17 +47,23 @@ def test_a_batch_goes_on_from_its_checkpoint(clip_folder: Path, tmp_path: Path) 
     assert (report.batch_id, report.skipped, report.frames_decoded) == (first.batch_id, 1, 0)
 
 
-def test_the_same_content_and_configuration_is_the_same_job_wherever_it_is(clip_folder: Path, tmp_path: Path) -> None:
+def test_the_same_content_and_configuration_is_the_same_job_wherever_it_is(
+    clip_folder: Path, tmp_path: Path
+) -> None:
     clip = clips.with_cuts(clip_folder).path
     copy = tmp_path / clip.name
     copy.write_bytes(clip.read_bytes())
     batch = BatchOrchestrator(FileStorageBackend(tmp_path / "store"))
     assert batch.add_job(str(clip), SCENES_ONLY) == batch.add_job(str(copy), SCENES_ONLY)
-    assert batch.add_job(str(clip), SCENES_ONLY) != batch.add_job(str(clip), {**SCENES_ONLY, "scene.threshold": 20.0})
+    assert batch.add_job(str(clip), SCENES_ONLY) != batch.add_job(
+        str(clip), {**SCENES_ONLY, "scene.threshold": 20.0}
+    )
 
 
 @pytest.mark.parametrize("config", [{"scene.treshold": 1}, {"pipelines": ["sceen"]}, {"preset": "fast"}])
-def test_a_wrong_configuration_is_refused_when_the_job_is_added(config: dict, clip_folder: Path, tmp_path: Path) -> None:
+def test_a_wrong_configuration_is_refused_when_the_job_is_added(
+    config: dict, clip_folder: Path, tmp_path: Path
+) -> None:
     batch = BatchOrchestrator(FileStorageBackend(tmp_path))
     with pytest.raises(vaengine.VaengineError):
         batch.add_job(str(clips.with_cuts(clip_folder).path), config)

@@ -1,4 +1,6 @@
-"""Rendered videos, opened again: the same pictures at the same times, the same sound, and what was found drawn in."""
+"""Rendered videos, opened again: the same pictures at the same times, the same sound, and what was found
+drawn in.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,12 @@ SOUNDS = {
 def results(path: Path, *, box: BBox | None = None, cuts: tuple[int, ...] = ()) -> VideoResults:
     """A video with one person in `box` at every sampled frame, and scenes."""
     video = probe(str(path))
-    frames = sorted({int(np.searchsorted(video.index.pts, pts)) for pts in range(video.start_pts, video.end_pts, _interval(video))})
+    frames = sorted(
+        {
+            int(np.searchsorted(video.index.pts, pts))
+            for pts in range(video.start_pts, video.end_pts, _interval(video))
+        }
+    )
     rows = [_box(video, frame, box) for frame in frames if box is not None and frame < len(video.index)]
     edges = [0, *cuts, len(video.index)]
     rows += [_scene(video, n, first, stop) for n, (first, stop) in enumerate(pairwise(edges), 1)]
@@ -64,7 +71,9 @@ def _time_s(video: Video, frame: int) -> float:
 
 def _box(video: Video, frame: int, box: BBox) -> Annotation:
     where = (_time_s(video, frame), None, frame, "person_0001")
-    return Annotation(f"box{frame}", video.video_id, PERSON, "c", PERSON_DETECTION, *where, confidence=0.75, bbox=box)
+    return Annotation(
+        f"box{frame}", video.video_id, PERSON, "c", PERSON_DETECTION, *where, confidence=0.75, bbox=box
+    )
 
 
 def _scene(video: Video, number: int, first: int, stop: int) -> Annotation:
@@ -84,7 +93,11 @@ def sound(path: Path) -> list[tuple[Fraction, Fraction, bytes]]:
     with av.open(str(path)) as container:
         stream = container.streams.best("audio")
         packets = container.demux(stream) if stream is not None else ()
-        return [(p.pts * p.time_base, (p.pts + (p.duration or 0)) * p.time_base, _payload(bytes(p))) for p in packets if p.size]
+        return [
+            (p.pts * p.time_base, (p.pts + (p.duration or 0)) * p.time_base, _payload(bytes(p)))
+            for p in packets
+            if p.size
+        ]
 
 
 def _payload(packet: bytes) -> bytes:
@@ -110,9 +123,20 @@ def assert_same_times(source: Video, made: Video) -> None:
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 @pytest.mark.parametrize(
-    "variant", ["h264_vfr", "h264_odd_size_444", "h264_rotated_90", "h264_late_start", "mpeg4_avi", "raw_h264", "one_frame"]
+    "variant",
+    [
+        "h264_vfr",
+        "h264_odd_size_444",
+        "h264_rotated_90",
+        "h264_late_start",
+        "mpeg4_avi",
+        "raw_h264",
+        "one_frame",
+    ],
 )
-def test_every_picture_is_there_at_its_time(variant: str, ending: str, clip_folder: Path, tmp_path: Path) -> None:
+def test_every_picture_is_there_at_its_time(
+    variant: str, ending: str, clip_folder: Path, tmp_path: Path
+) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
     target = tmp_path / f"made{ending}"
     done = render(results(clip.path), target, FAITHFUL)
@@ -137,17 +161,24 @@ def test_pixels_differ_from_the_source_only_at_the_box(clip_folder: Path, tmp_pa
         outline[108:172, 128:172] = False
         drawn = difference > 60
         assert drawn[outline].sum() > 200, "the box is there in every frame, also between samples"
-        assert np.percentile(difference[~outline], 99.5) < 40, "elsewhere there is what the codec lost, and nothing else"
+        assert np.percentile(difference[~outline], 99.5) < 40, (
+            "elsewhere there is what the codec lost, and nothing else"
+        )
 
 
 def test_no_box_is_drawn_beyond_a_cut(clip_folder: Path, tmp_path: Path) -> None:
     clip = clips.with_cuts(clip_folder, cuts=(22,), frames=40)
     found = results(clip.path, box=BBox(120, 100, 60, 80), cuts=(22,))
-    until_cut = tuple(row for row in found.annotations if row.annotation_type == SCENE_TYPE or (row.frame_number or 0) < 22)
+    until_cut = tuple(
+        row for row in found.annotations if row.annotation_type == SCENE_TYPE or (row.frame_number or 0) < 22
+    )
     target = tmp_path / "made.mp4"
     render(VideoResults(found.video, until_cut, {}, {}), target, RenderOptions(crf=1, with_labels=False))
     (_, before), (_, after) = pictures(clip.path), pictures(target)
-    far = [np.abs(a.astype(int) - b[: clip.height].astype(int))[100:180, 119:123].mean() for a, b in zip(before, after, strict=True)]
+    far = [
+        np.abs(a.astype(int) - b[: clip.height].astype(int))[100:180, 119:123].mean()
+        for a, b in zip(before, after, strict=True)
+    ]
     assert min(far[:22]) > 30
     assert max(far[22:]) < 15
 
@@ -174,7 +205,9 @@ def test_sound_is_kept_whole_and_in_time_with_the_pictures(name: str, shared: Pa
     ahead, ahead_made = first_picture_s(source), first_picture_s(made)
     if SOUNDS[name]:
         assert [content for _, _, content in after] == [content for _, _, content in before]
-        assert max(abs((a - ahead) - (b - ahead_made)) for (a, _, _), (b, _, _) in zip(before, after, strict=True)) < Fraction(1, 1000)
+        assert max(
+            abs((a - ahead) - (b - ahead_made)) for (a, _, _), (b, _, _) in zip(before, after, strict=True)
+        ) < Fraction(1, 1000)
     assert abs((before[-1][1] - ahead) - (after[-1][1] - ahead_made)) < Fraction(50, 1000)
     assert abs((before[0][0] - ahead) - (after[0][0] - ahead_made)) < Fraction(50, 1000)
 
@@ -193,7 +226,11 @@ def test_a_stretch_has_the_sound_of_that_stretch(ending: str, shared: Path, tmp_
 
 @pytest.mark.shared
 def test_sound_can_be_left_out(shared: Path, tmp_path: Path) -> None:
-    render(results(shared / "media/derived/h264_aac.mp4"), tmp_path / "made.mp4", RenderOptions(with_sound=False, end_s=1.0))
+    render(
+        results(shared / "media/derived/h264_aac.mp4"),
+        tmp_path / "made.mp4",
+        RenderOptions(with_sound=False, end_s=1.0),
+    )
     assert not sound(tmp_path / "made.mp4")
 
 
@@ -203,7 +240,11 @@ def test_a_film_is_kept_while_it_is_up_to_date_and_made_again_where_results_or_o
 ) -> None:
     path, target = clips.still(clip_folder).path, tmp_path / f"made{ending}"
     found, others = results(path, box=BBox(40, 20, 40, 60)), results(path, box=BBox(60, 20, 40, 60))
-    made = [render(one, target, options).is_current for one in (found, others) for options in (None, None, RenderOptions(end_s=0.4))]
+    made = [
+        render(one, target, options).is_current
+        for one in (found, others)
+        for options in (None, None, RenderOptions(end_s=0.4))
+    ]
     assert made == [False, True, False] * 2
     assert 0 < len(probe(str(target)).index) < len(found.video.index), "the last one is of a stretch"
     target.write_bytes(path.read_bytes())
@@ -245,7 +286,9 @@ def test_a_full_disk_is_one_clear_error_and_no_file(clip_folder: Path, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_encoder_is_said_before_anything_is_decoded(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_encoder_is_said_before_anything_is_decoded(
+    clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
     with pytest.raises(UsageError, match=r"no H\.264 encoder"):
         render(results(clips.still(clip_folder).path), tmp_path / "made.mp4")
@@ -259,10 +302,19 @@ def test_what_a_store_holds_is_rendered(clip_folder: Path, tmp_path: Path) -> No
     store.register(store.open_run(RUN), [video], [])
     hashes = {SCENE: "c", PERSON: "c"}
     states = {name: PipelineResult(name, "c", JobStatus.PENDING) for name in hashes}
-    job = BatchJob(job_id_for(video.video_id, hashes), Path(video.path), tmp_path, {}, video.video_id, pipeline_results=states)
+    job = BatchJob(
+        job_id_for(video.video_id, hashes),
+        Path(video.path),
+        tmp_path,
+        {},
+        video.video_id,
+        pipeline_results=states,
+    )
     store.save_job_metadata(job)
     for name in hashes:
-        store.save_annotations(job.job_id, name, [row.to_data() for row in found.annotations if row.pipeline == name])
+        store.save_annotations(
+            job.job_id, name, [row.to_data() for row in found.annotations if row.pipeline == name]
+        )
     stored = results_of(store, Path(video.path).name)
     store.close()
     assert len(stored.annotations) == len(found.annotations)

@@ -1,4 +1,7 @@
-"""A file that was renamed or copied is the same content: its results are used, and every name leads to it. Nothing here needs Ray."""
+"""A file that was renamed or copied is the same content: its results are used, and every name leads to it.
+
+Nothing here needs Ray.
+"""
 
 from __future__ import annotations
 
@@ -118,4 +121,6 @@ def test_a_job_that_is_added_from_python_is_that_of_the_content(clip: Path, tmp_
         batch = vaengine.BatchOrchestrator(store)
         complete(clip, runs.sqlite(tmp_path / "out"))
         copy = shutil.copy(clip, clip.with_name("P01.mp4"))
-        assert batch.add_job(str(clip), {"pipelines": ["scene"]}) == batch.add_job(str(copy), {"pipelines": ["scene"]})
+        assert batch.add_job(str(clip), {"pipelines": ["scene"]}) == batch.add_job(
+            str(copy), {"pipelines": ["scene"]}
+        )

@@ -33,7 +33,9 @@ def complete(request: RunRequest) -> None:
     result = {SCENE: PipelineResult(SCENE, key.config_hash, JobStatus.RUNNING)}
     job_id = job_id_for(probed.video_id, {SCENE: key.config_hash})
     folder = request.out / probed.video_id
-    job = BatchJob(job_id, Path(request.inputs[0]), folder, {}, probed.video_id, pipeline_results=result, batch_id="b1")
+    job = BatchJob(
+        job_id, Path(request.inputs[0]), folder, {}, probed.video_id, pipeline_results=result, batch_id="b1"
+    )
     with closing(open_store(request.store_url)) as store:
         epoch = store.open_run(replace(RUN, batch_id="b1", inputs=request.inputs))
         assert probed.video is not None
@@ -52,7 +54,9 @@ def files(out: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("command", ["run", "resume", "run with the store alone"])
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
-def test_a_run_on_a_copy_leaves_the_original_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, command: str) -> None:
+def test_a_run_on_a_copy_leaves_the_original_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, command: str
+) -> None:
     clip = clips.still(tmp_path)
     original, copy = tmp_path / "vaengine_out", tmp_path / "copy"
     original.mkdir()
@@ -83,6 +87,6 @@ def requested(command: str, clip: Path, copy: Path, url: str) -> RunRequest:
         return runs.request([clip], copy, pipelines=(SCENE,), url=url)
     if command == "resume":
         return checkpoint_of("b1", str(copy), None).request()
-    from vaengine.requests.run_options import RunOptions, asked
+    from vaengine.requests.run_options import RunOptions, resolve_request
 
-    return asked(RunOptions(paths=(str(clip),), db=url, pipelines="scene")).request
+    return resolve_request(RunOptions(paths=(str(clip),), db=url, pipelines="scene")).request

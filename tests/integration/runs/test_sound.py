@@ -1,4 +1,6 @@
-"""Sound through the whole engine, offline: what is heard, when, and that nothing about how it is run changes a row."""
+"""Sound through the whole engine, offline: what is heard, when, and that nothing about how it is run
+changes a row.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def test_a_stream_that_is_not_there_is_an_empty_result_that_says_so(tmp_path: Pa
     }
     assert found(tmp_path, dark.name, LOUDNESS)
     assert not found(tmp_path, silent.name, LOUDNESS)
-    assert [row.annotation_type for row in runs.rows(runs.sqlite(tmp_path), SCENE)[silent.name]] == [SCENE_TYPE]
+    assert [row.annotation_type for row in runs.rows(runs.sqlite(tmp_path), SCENE)[silent.name]] == [
+        SCENE_TYPE
+    ]
     assert runs.run([silent, dark], tmp_path, pipelines=[SCENE, AUDIO]).skipped == 2
 
 
@@ -74,7 +78,11 @@ def test_sound_alone_is_no_video_where_nothing_listens(tmp_path: Path) -> None:
 
 
 def test_sound_that_is_cut_off_is_kept_and_told_and_no_bad_file_harms_a_good_one(tmp_path: Path) -> None:
-    report = runs.run([MEDIA / "broken" / "truncated.wav", MEDIA / "broken" / "pxt_bad_audio.mp3", SOUNDS[1]], tmp_path, pipelines=[AUDIO])
+    report = runs.run(
+        [MEDIA / "broken" / "truncated.wav", MEDIA / "broken" / "pxt_bad_audio.mp3", SOUNDS[1]],
+        tmp_path,
+        pipelines=[AUDIO],
+    )
     assert (report.completed, report.failed) == (1, 2)
     (outcome,) = [one for one in report.outcomes if one.path.endswith("truncated.wav")]
     assert (outcome.outcome, outcome.failure_kind) == ("failed", "sound_truncated")
@@ -84,8 +92,13 @@ def test_sound_that_is_cut_off_is_kept_and_told_and_no_bad_file_harms_a_good_one
 
 def test_pictures_and_sound_of_one_video_end_in_one_job(tmp_path: Path) -> None:
     clip = MEDIA / "derived" / "h264_aac.mp4"
-    assert runs.run([clip, clips.not_a_video(tmp_path)], tmp_path / "out", pipelines=[SCENE, AUDIO]).completed == 1
+    assert (
+        runs.run([clip, clips.not_a_video(tmp_path)], tmp_path / "out", pipelines=[SCENE, AUDIO]).completed
+        == 1
+    )
     store = open_store(runs.sqlite(tmp_path / "out"), read_only=True)
     (job,) = [job for job in store.jobs() if job.video_path == clip]
     store.close()
-    assert {name: result.status for name, result in job.pipeline_results.items()} == dict.fromkeys((SCENE, AUDIO), JobStatus.COMPLETED)
+    assert {name: result.status for name, result in job.pipeline_results.items()} == dict.fromkeys(
+        (SCENE, AUDIO), JobStatus.COMPLETED
+    )

@@ -1,4 +1,6 @@
-"""Speech with real text, end to end: a tiny Whisper that knows eleven sentences by heart drives all that a real one would."""
+"""Speech with real text, end to end: a tiny Whisper that knows eleven sentences by heart drives all that
+a real one would.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from bench.fixtures.spoken_clips import SpokenClip
 from bench.fixtures.tiny_speech import grid_clips, made
 from schemas.annotations.annotation import SPEECH, WORD, Annotation
 from schemas.errors import WrongDigest
-from schemas.inference.transcript import Speech
+from schemas.inference.transcript import SpeechSegment
 from schemas.media.audio import SAMPLE_RATE
 from schemas.pipelines import AUDIO
 from schemas.settings.settings import Settings
@@ -41,16 +43,21 @@ def spoken() -> list[SpokenClip]:
 def told(tiny: Path) -> dict[str, Any]:
     """Settings as a run would be fitted with them, dots written as `__`."""
     model = {"audio__model": str(tiny / "whisper"), "audio__model_sha256": model_digest(tiny / "whisper")}
-    return {**model, "audio__align_model": str(tiny / "align"), "audio__device": "cpu", "audio__compute_type": "float32"}
+    return {
+        **model,
+        "audio__align_model": str(tiny / "align"),
+        "audio__device": "cpu",
+        "audio__compute_type": "float32",
+    }
 
 
 def fitted(tiny: Path) -> Settings:
     return runs.settings(**told(tiny))
 
 
-def speeches(spoken: list[SpokenClip]) -> list[Speech]:
+def speeches(spoken: list[SpokenClip]) -> list[SpeechSegment]:
     """Each sentence ten seconds after the one before."""
-    return [Speech(clip.samples, 10.0 * number) for number, clip in enumerate(spoken)]
+    return [SpeechSegment(clip.samples, 10.0 * number) for number, clip in enumerate(spoken)]
 
 
 def test_what_was_learnt_is_recognized_word_for_word(tiny: Path, spoken: list[SpokenClip]) -> None:
@@ -59,10 +66,15 @@ def test_what_was_learnt_is_recognized_word_for_word(tiny: Path, spoken: list[Sp
     found = SpeechRecognizer(fitted(tiny)).transcribe(speeches(spoken))
     assert jiwer.wer([clip.text for clip in spoken], [one.text for one in found]) <= 0.1
     assert [round(one.start_s) for one in found] == [10 * number for number in range(len(spoken))]
-    assert all(one.end_s - one.start_s == pytest.approx(len(clip.samples) / SAMPLE_RATE) for one, clip in zip(found, spoken, strict=True))
+    assert all(
+        one.end_s - one.start_s == pytest.approx(len(clip.samples) / SAMPLE_RATE)
+        for one, clip in zip(found, spoken, strict=True)
+    )
 
 
-def test_neither_batch_mates_nor_their_number_nor_their_order_change_a_text(tiny: Path, spoken: list[SpokenClip]) -> None:
+def test_neither_batch_mates_nor_their_number_nor_their_order_change_a_text(
+    tiny: Path, spoken: list[SpokenClip]
+) -> None:
     recognizer, given = SpeechRecognizer(fitted(tiny)), speeches(spoken)
     alone = [recognizer.transcribe([speech])[0] for speech in given]
     recognizer.batch_size = 4
@@ -74,28 +86,36 @@ def test_neither_batch_mates_nor_their_number_nor_their_order_change_a_text(tiny
 def test_texts_are_those_of_whisperx_itself(tiny: Path, spoken: list[SpokenClip]) -> None:
     import whisperx
 
-    pipeline = whisperx.load_model(str(tiny / "whisper"), "cpu", compute_type="float32", language="en", threads=1)
+    pipeline = whisperx.load_model(
+        str(tiny / "whisper"), "cpu", compute_type="float32", language="en", threads=1
+    )
     ours = SpeechRecognizer(fitted(tiny)).transcribe(speeches(spoken)[:4])
     for clip, one in zip(spoken[:4], ours, strict=True):
         theirs = next(iter(pipeline([{"inputs": clip.samples}], batch_size=1)))
         assert theirs["text"][0].strip() == one.text
 
 
-def test_words_begin_within_a_tenth_of_a_second_of_where_they_were_heard_to(tiny: Path, spoken: list[SpokenClip]) -> None:
+def test_words_begin_within_a_tenth_of_a_second_of_where_they_were_heard_to(
+    tiny: Path, spoken: list[SpokenClip]
+) -> None:
     (timed,) = [clip for clip in spoken if clip.words]
-    speech = Speech(timed.samples, 100.0)
+    speech = SpeechSegment(timed.samples, 100.0)
     settings = fitted(tiny)
     (found,) = WordAligner(settings).align(SpeechRecognizer(settings).transcribe([speech]), [speech])
     assert [word.text for word in found.words] == [text for text, _, _ in timed.words]
     for word, (_, start_s, _) in zip(found.words, timed.words, strict=True):
         assert word.start_s == pytest.approx(100.0 + start_s, abs=0.1)
-    for word, (_, _, end_s) in zip(found.words[:-1], timed.words[:-1], strict=True):  # where the last one fades out is a matter of taste
+    for word, (_, _, end_s) in zip(
+        found.words[:-1], timed.words[:-1], strict=True
+    ):  # where the last one fades out is a matter of taste
         assert word.end_s == pytest.approx(100.0 + end_s, abs=0.1)
 
 
 def test_a_model_that_changes_under_a_run_is_refused(tiny: Path) -> None:
     settings = fitted(tiny)
-    other = settings.model_copy(update={"audio": settings.audio.model_copy(update={"model_sha256": "0" * 64})})
+    other = settings.model_copy(
+        update={"audio": settings.audio.model_copy(update={"model_sha256": "0" * 64})}
+    )
     with pytest.raises(WrongDigest):
         SpeechRecognizer(other)
 
@@ -105,10 +125,17 @@ def of(rows: list[Annotation], kind: str) -> list[Annotation]:
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_speech_is_stored_with_its_words_and_as_subtitles_and_a_change_of_workers_changes_nothing(tiny: Path, tmp_path: Path) -> None:
+def test_speech_is_stored_with_its_words_and_as_subtitles_and_a_change_of_workers_changes_nothing(
+    tiny: Path, tmp_path: Path
+) -> None:
     clips = [GRID / "bbaf2n.mpg", GRID / "lbbc2a.mpg"]
     for name, workers in (("one", 1), ("two", 2)):
-        assert runs.run(clips, tmp_path / name, pipelines=[AUDIO], **told(tiny), engine__workers=workers).completed == 2
+        assert (
+            runs.run(
+                clips, tmp_path / name, pipelines=[AUDIO], **told(tiny), engine__workers=workers
+            ).completed
+            == 2
+        )
     assert runs.digest(runs.sqlite(tmp_path / "one")) == runs.digest(runs.sqlite(tmp_path / "two"))
     rows = runs.rows(runs.sqlite(tmp_path / "one"), AUDIO)["bbaf2n.mpg"]
     (speech,) = of(rows, SPEECH)

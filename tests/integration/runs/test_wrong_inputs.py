@@ -1,4 +1,6 @@
-"""Wrong use of the command, one row each: exit code 2, one line that says what, where and what to do, and nothing stored or changed."""
+"""Wrong use of the command, one row each: exit code 2, one line that says what, where and what to do, and
+nothing stored or changed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ STORE, RESULTS = "--out=results", "sqlite:///results/batch_processing.db"
 
 @pytest.fixture(scope="module", autouse=True)
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working folder that no row changes: a clip, a store with results of another one, and files that are something else."""
+    """A working folder that no row changes: a clip, a store with results of another one, and files that
+    are something else.
+    """
     folder = tmp_path_factory.mktemp("desk")
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
@@ -59,7 +63,10 @@ ROWS = {
     "an unknown pipeline": ("run clip.mp4 --pipelines scen", "did you mean 'scene'?"),
     "a preset in capitals": ("run clip.mp4 --preset Fast", "did you mean 'fast'?"),
     "an unknown setting": ("run clip.mp4 --set scene.treshold=3", "did you mean 'scene.threshold'?"),
-    "a setting of another type": ("run clip.mp4 --set scene.threshold=high", "setting scene.threshold cannot be 'high'"),
+    "a setting of another type": (
+        "run clip.mp4 --set scene.threshold=high",
+        "setting scene.threshold cannot be 'high'",
+    ),
     "no KEY=VALUE": ("run clip.mp4 --set scene.threshold", "--set takes KEY=VALUE"),
     "too many workers": ("run clip.mp4 --workers 33", "setting engine.workers cannot be 33"),
     # inputs
@@ -73,8 +80,14 @@ ROWS = {
     "an address of object storage": ("run s3://bucket/a.mp4", "s3:// is not read"),
     "an unknown user's home": ("run ~nobody-of-this-name/a.mp4", "~nobody-of-this-name/a.mp4 does not exist"),
     # folders and stores
-    "results into a file": ("run clip.mp4 --out clip.mp4", "clip.mp4: it is a file, not a folder; choose another folder with --out"),
-    "another kind of database": ("run clip.mp4 --db mysql://x", "a store is files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE"),
+    "results into a file": (
+        "run clip.mp4 --out clip.mp4",
+        "clip.mp4: it is a file, not a folder; choose another folder with --out",
+    ),
+    "another kind of database": (
+        "run clip.mp4 --db mysql://x",
+        "a store is files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE",
+    ),
     "a file's name for a store": ("status --db results.db", "a store is files:DIR, sqlite:///FILE"),
     "a server that is not there": (
         "status --db postgresql://me:secret@127.0.0.1:1/x",
@@ -83,7 +96,10 @@ ROWS = {
     "a file that is no database": ("status --db sqlite:///notes.db", "notes.db cannot be used"),
     "a database of something else": ("status --db sqlite:///other.db", "other.db cannot be used"),
     "no store": ("status --out empty", "name the folder of the results with --out, or the store with --db"),
-    "a server's data in a folder of something else": ("db start --data sounds", "holds something else than a database of vaengine's"),
+    "a server's data in a folder of something else": (
+        "db start --data sounds",
+        "holds something else than a database of vaengine's",
+    ),
     "a move onto itself": (
         f"migrate {RESULTS} {RESULTS}",
         "is both the source and the destination; give two stores",
@@ -104,14 +120,22 @@ ROWS = {
     "a batch file that is there already": ("config init batch.yaml", "batch.yaml"),
     # models
     "weights that are missing": ("run clip.mp4 --preset fast", "use --preset auto or --preset embedded"),
-    "a pickle of unknown origin": ("run clip.mp4 --preset fast --pipelines person --set person.weights=pickle.pt", "pickle"),
+    "a pickle of unknown origin": (
+        "run clip.mp4 --preset fast --pipelines person --set person.weights=pickle.pt",
+        "pickle",
+    ),
     # quantities
-    "an age that is none": (f"db prune --older-than 3weeks {STORE}", "is no quantity of the form 90d, 12h or 2w"),
+    "an age that is none": (
+        f"db prune --older-than 3weeks {STORE}",
+        "is no quantity of the form 90d, 12h or 2w",
+    ),
 }
 
 
 @pytest.mark.parametrize(("typed", "says"), ROWS.values(), ids=ROWS)
-def test_wrong_use_is_told_in_one_line_and_changes_nothing(typed: str, says: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_told_in_one_line_and_changes_nothing(
+    typed: str, says: str, desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = contents(desk)
     code = app.outcome(typed.split())
     out, err = capsys.readouterr()
@@ -129,6 +153,8 @@ def test_wrong_use_is_told_in_one_line_and_changes_nothing(typed: str, says: str
         ("retry {video}", "only jobs that failed, were cancelled or are paused can be retried"),
     ],
 )
-def test_a_job_of_which_nothing_is_to_be_done_is_told_with_the_reason(typed: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_of_which_nothing_is_to_be_done_is_told_with_the_reason(
+    typed: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert app.outcome([*typed.format(video=VIDEO).split(), STORE]) == 0
     assert says in capsys.readouterr().out

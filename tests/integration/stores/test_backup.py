@@ -50,7 +50,9 @@ def writing(url: str) -> Iterator[None]:
         writer.join()
 
 
-def test_a_backup_made_beside_a_writer_holds_everything_and_is_sound(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_backup_made_beside_a_writer_holds_everything_and_is_sound(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = tmp_path / "a backup"
     with writing(url):
         assert outcome(["db", "backup", str(target), "--db", url, "--json"]) == 0
@@ -103,11 +105,17 @@ def test_a_backup_of_files_is_no_part_of_itself(tree: Path) -> None:
         maintenance.backup(f"files:{tree}", tree / "backup.tar")
 
 
-def test_of_a_backup_that_fails_nothing_is_left(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_backup_that_fails_nothing_is_left(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for place in ("actors.stores.engines.sqlite_backup", "actors.stores.integrity.files_backup", "vaengine.postgres.dump"):
+    for place in (
+        "actors.stores.engines.sqlite_backup",
+        "actors.stores.integrity.files_backup",
+        "vaengine.postgres.dump",
+    ):
         monkeypatch.setattr(f"{place}.put_new", full)
     before = {path.name for path in tmp_path.iterdir()}
     assert outcome(["db", "backup", f"{tmp_path}/backup", "--db", url]) == 1
@@ -123,7 +131,9 @@ def test_a_damaged_file_gives_no_backup(sqlite_file: Path, tmp_path: Path) -> No
     assert not (tmp_path / "backup").exists()
 
 
-def test_the_password_is_not_among_the_arguments_of_pg_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_is_not_among_the_arguments_of_pg_dump(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = postgres.fresh_database()
     filled(url)
     programs, seen = client_programs(url), tmp_path / "seen"
@@ -141,7 +151,9 @@ def test_the_password_is_not_among_the_arguments_of_pg_dump(tmp_path: Path, monk
     assert password not in seen.read_text()
 
 
-def test_a_pg_dump_that_is_too_old_or_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pg_dump_that_is_too_old_or_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = postgres.fresh_database()
     filled(url)
     monkeypatch.setenv("VAENGINE_POSTGRES_BIN", str(tmp_path))
@@ -164,7 +176,9 @@ def test_what_pg_dump_says_is_told_in_one_line(tmp_path: Path) -> None:
     try:
         parts = urlsplit(url)
         with pytest.raises(BackupFailed, match="permission denied"):
-            maintenance.backup(parts._replace(netloc=f"{role}:p@{parts.hostname}:{parts.port}").geturl(), tmp_path / "dump")
+            maintenance.backup(
+                parts._replace(netloc=f"{role}:p@{parts.hostname}:{parts.port}").geturl(), tmp_path / "dump"
+            )
         assert list(tmp_path.iterdir()) == []
     finally:
         execute(url, f"DROP ROLE {role}")

@@ -1,4 +1,6 @@
-"""What is particular to the store of files: the tree people open, damaged files, and a kill between any two writes."""
+"""What is particular to the store of files: the tree people open, damaged files, and a kill between any
+two writes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import pytest
 from actors import atomic_files
 from actors.stores.files import work_item
 from actors.stores.files.backend import FileStorageBackend
-from actors.stores.files.registry import Register
+from actors.stores.files.registry import Registry
 from schemas.annotations import coco
 from schemas.annotations.annotation import canonical_digest
 from schemas.errors import StaleEpoch, StoreUnreachable
@@ -34,14 +36,21 @@ class Killed(BaseException):
 
 
 def reconciled(store: StorageBackend) -> str:
-    """What a run does: register, commit what the manifest lacks, finish what is not complete; the digest of the end."""
+    """What a run does: register, commit what the manifest lacks, finish what is not complete; the digest
+    of the end.
+    """
     epoch = store.open_run(RUN)
     store.register(epoch, [CLIP.video], [JOB])
-    for key, rows in ((SCENES, CLIP.scenes(SCENES, [33])), (PERSONS, CLIP.boxes(PERSONS, 0, 100, "person_0001"))):
+    for key, rows in (
+        (SCENES, CLIP.scenes(SCENES, [33])),
+        (PERSONS, CLIP.boxes(PERSONS, 0, 100, "person_0001")),
+    ):
         if key in store.completed([key]):
             continue
         there = {line.first_frame for line in store.manifest([key])[key]}
-        store.commit_chunks(epoch, [commit for commit in CLIP.commits(key, job=JOB) if commit.line.first_frame not in there])
+        store.commit_chunks(
+            epoch, [commit for commit in CLIP.commits(key, job=JOB) if commit.line.first_frame not in there]
+        )
         assert len(store.numbers(key).frame_numbers) == CLIP.frames
         store.finish(epoch, done(JOB, key, rows))
     return canonical_digest(store.canonical_rows())
@@ -57,7 +66,12 @@ def test_the_tree_is_the_seeds(tmp_path):
     finished(tmp_path)
     folder = tmp_path / CLIP.video_id
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()}
-    assert names == {"job_metadata.json", "scene_detection.json", "person_tracking.json", "batch_summary.json"}
+    assert names == {
+        "job_metadata.json",
+        "scene_detection.json",
+        "person_tracking.json",
+        "batch_summary.json",
+    }
     metadata = json.loads((folder / "job_metadata.json").read_text())
     assert (metadata["job_id"], metadata["status"]) == (JOB.job_id, "completed")
     summary = json.loads((folder / "batch_summary.json").read_text())
@@ -85,7 +99,11 @@ def test_a_damaged_result_file_does_not_count_and_is_done_again(tmp_path, damage
         path.unlink()
     else:
         path.write_bytes(
-            {"truncated": whole[:-40], "emptied": b"", "another": whole.replace(b'"generation": "', b'"generation": "0')}[damage]
+            {
+                "truncated": whole[:-40],
+                "emptied": b"",
+                "another": whole.replace(b'"generation": "', b'"generation": "0'),
+            }[damage]
         )
     again = FileStorageBackend(tmp_path)
     assert not again.annotation_exists(JOB.job_id, SCENE)
@@ -135,7 +153,9 @@ def test_a_kill_before_the_replaced_chunk_is_removed_leaves_the_newer_one(tmp_pa
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
-            store.commit_chunks(epoch, [CLIP.commit(PERSONS, 25, 50, rows=CLIP.boxes(PERSONS, 30, 1), job=JOB)])
+            store.commit_chunks(
+                epoch, [CLIP.commit(PERSONS, 25, 50, rows=CLIP.boxes(PERSONS, 30, 1), job=JOB)]
+            )
     assert len(list(tmp_path.rglob("*.chunk"))) == 5
     assert [line.frame_count for line in store.manifest([PERSONS])[PERSONS]] == [25, 50, 25]
     assert len(store.annotations(PERSONS)) == 102
@@ -148,14 +168,17 @@ def test_a_kill_just_after_a_result_took_anothers_name_is_healed_by_the_next_run
     epoch = store.open_run(RUN)
     store.register(epoch, [], [job])
     with monkeypatch.context() as patch:
-        patch.setattr(Register, "put_jobs", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(Registry, "put_jobs", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             store.finish(epoch, done(job, key, CLIP.scenes(key)))
     assert store.completed([SCENES, key]) == {key}
     store.register(store.open_run(RUN), [], [job])
     assert store.load_job_metadata(job.job_id).status is JobStatus.COMPLETED
     assert list(store.load_job_metadata(JOB.job_id).pipeline_results) == [PERSON]
-    assert {path.name for path in (tmp_path / CLIP.video_id / ".state").glob("*@*")} == {"scene_detection@c2", "person_tracking@c1"}
+    assert {path.name for path in (tmp_path / CLIP.video_id / ".state").glob("*@*")} == {
+        "scene_detection@c2",
+        "person_tracking@c1",
+    }
 
 
 def test_what_a_failed_pipeline_had_lies_in_a_file_whose_name_says_so(tmp_path):
@@ -184,7 +207,9 @@ def test_a_folder_that_cannot_be_written_is_refused_with_cause_and_cure(tmp_path
     def refused(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "mkdir", refused)  # permission bits do not bind root, under which containers run tests
+    monkeypatch.setattr(
+        Path, "mkdir", refused
+    )  # permission bits do not bind root, under which containers run tests
     with pytest.raises(StoreUnreachable, match="Permission denied; check the permissions"):
         FileStorageBackend(tmp_path / "closed")
 
@@ -193,10 +218,16 @@ def test_a_folder_that_cannot_be_written_is_refused_with_cause_and_cure(tmp_path
 def test_an_id_made_by_hand_cannot_leave_the_store(tmp_path, name):
     store = FileStorageBackend(tmp_path / "store")
     job = CLIP.job()
-    odd = type(job)(**{field: getattr(job, field) for field in job.__dataclass_fields__} | {"job_id": name, "video_id": name})
+    odd = type(job)(
+        **{field: getattr(job, field) for field in job.__dataclass_fields__}
+        | {"job_id": name, "video_id": name}
+    )
     store.save_job_metadata(odd)
     store.save_annotations(name, SCENE, [{"timestamp_seconds": 1.0}])
-    assert FileStorageBackend(tmp_path / "store", read_only=True).load_annotations(name, SCENE)[0]["video_id"] == name
+    assert (
+        FileStorageBackend(tmp_path / "store", read_only=True).load_annotations(name, SCENE)[0]["video_id"]
+        == name
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
@@ -215,7 +246,12 @@ def test_a_store_of_a_version_without_leases_is_taken_up(tmp_path):
         path.write_text(json.dumps(known))
     again = FileStorageBackend(tmp_path)
     assert canonical_digest(again.canonical_rows()) == before
-    assert (again.batches()[0].heartbeat_at, again.progress(1), again.controls(), again.attempts([CLIP.video_id])) == (None, None, {}, [])
+    assert (
+        again.batches()[0].heartbeat_at,
+        again.progress(1),
+        again.controls(),
+        again.attempts([CLIP.video_id]),
+    ) == (None, None, {}, [])
     with pytest.raises(StaleEpoch):
         again.commit_chunks(1, CLIP.commits(PERSONS, job=JOB))
     epoch = again.open_run(replace(RUN, batch_id="next"))

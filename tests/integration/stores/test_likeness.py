@@ -1,4 +1,6 @@
-"""The most alike embeddings, on both databases, with pgvector and without, against what a loop over all vectors says."""
+"""The most alike embeddings, on both databases, with pgvector and without, against what a loop over all
+vectors says.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def expected(one: str, count: int) -> list[tuple[str, float]]:
 
 def with_pgvector(url: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
-        if not connection.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'").fetchone()[0]:
+        if not connection.execute(
+            "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
+        ).fetchone()[0]:
             pytest.skip("the PostgreSQL server that was named has no pgvector")
         connection.execute("CREATE EXTENSION vector")
     return url
@@ -92,7 +96,9 @@ def url() -> str:
 
 
 def asked(store: DatabaseStorageBackend, one: str, **told: int) -> list[tuple[str, float]]:
-    return [(row["annotation_id"], row["cosine"]) for row in store.ask("most_alike", annotation_id=one, **told)]
+    return [
+        (row["annotation_id"], row["cosine"]) for row in store.ask("most_alike", annotation_id=one, **told)
+    ]
 
 
 def vectors_in(url: str) -> int:
@@ -113,14 +119,18 @@ def test_every_database_says_what_a_loop_says(store: DatabaseStorageBackend, cou
         assert [cosine for _, cosine in found] == pytest.approx([cosine for _, cosine in wanted], abs=1e-6)
 
 
-def test_ten_are_told_unless_said_otherwise_and_none_of_what_has_no_embedding(store: DatabaseStorageBackend) -> None:
+def test_ten_are_told_unless_said_otherwise_and_none_of_what_has_no_embedding(
+    store: DatabaseStorageBackend,
+) -> None:
     assert len(asked(store, ids(CLIPS[0])[0])) == 10
     assert asked(store, "00000000-0000-4000-8000-000000000000") == asked(store, "no id at all") == []
     with pytest.raises(TypeError, match="most_alike"):
         store.ask("most_alike")
 
 
-def test_pgvector_is_kept_in_step_with_what_is_stored_and_removed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pgvector_is_kept_in_step_with_what_is_stored_and_removed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server_alone(monkeypatch)
     with closing(open_store(url)) as store:
         for number in range(len(CLIPS)):
@@ -132,7 +142,9 @@ def test_pgvector_is_kept_in_step_with_what_is_stored_and_removed(url: str, monk
     assert list(check(url)) == []
 
 
-def test_pgvector_that_is_added_later_is_filled_when_the_store_is_next_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pgvector_that_is_added_later_is_filled_when_the_store_is_next_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     url = postgres.fresh_database()
     monkeypatch.setattr(pgvector, "_PAGE", 7)
     with closing(open_store(url)) as store:
@@ -178,14 +190,18 @@ def test_where_a_vector_is_missing_all_are_compared_here(url: str) -> None:
 
 @pytest.fixture
 def role() -> Iterator[tuple[str, str, str]]:
-    """A database without pgvector, a role that may write what is there, and the URL by which that role sees it."""
+    """A database without pgvector, a role that may write what is there, and the URL by which that role
+    sees it.
+    """
     url = postgres.fresh_database()
     open_store(url).close()
     with postgres.writer_of(url) as (name, as_writer):
         yield url, name, as_writer
 
 
-def test_who_may_use_embeddings_may_use_what_is_made_of_them(role: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_may_use_embeddings_may_use_what_is_made_of_them(
+    role: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, _, as_writer = role
     with_pgvector(url)
     open_store(url).close()
@@ -196,7 +212,9 @@ def test_who_may_use_embeddings_may_use_what_is_made_of_them(role: tuple[str, st
 
 
 @pytest.mark.parametrize("refused", ["INSERT", "SELECT", "ALL"])
-def test_a_role_that_may_not_use_it_stores_and_asks_all_the_same(role: tuple[str, str, str], refused: str) -> None:
+def test_a_role_that_may_not_use_it_stores_and_asks_all_the_same(
+    role: tuple[str, str, str], refused: str
+) -> None:
     url, name, as_writer = role
     with_pgvector(url)
     open_store(url).close()
@@ -209,14 +227,18 @@ def test_a_role_that_may_not_use_it_stores_and_asks_all_the_same(role: tuple[str
 def test_a_role_that_does_not_own_the_tables_makes_none(role: tuple[str, str, str]) -> None:
     url, name, as_writer = role
     with_pgvector(url)
-    execute(url, f"GRANT ALL ON SCHEMA public TO {name}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}")
+    execute(
+        url, f"GRANT ALL ON SCHEMA public TO {name}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}"
+    )
     with closing(open_store(as_writer)) as store:
         keep(store, 0)
     open_store(url).close()
     assert vectors_in(url) == FACES
 
 
-def test_an_extension_that_is_dropped_and_had_again_is_filled_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_extension_that_is_dropped_and_had_again_is_filled_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_store(url).close()
     execute(url, "DROP EXTENSION vector CASCADE")
     with closing(open_store(url)) as store:

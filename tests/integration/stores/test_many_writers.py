@@ -1,4 +1,6 @@
-"""Eight processes that write 40,000 records each at once: into PostgreSQL each by itself, into SQLite through the one actor that writes."""
+"""Eight processes that write 40,000 records each at once: into PostgreSQL each by itself, into SQLite
+through the one actor that writes.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from tests.support import postgres
 from tests.support.fake_videos import RUN, Clip, done
 
 WRITERS, RECORDS, PER_FRAME, CHUNK = 8, 40_000, 2, 1_000
-CLIPS = [Clip(f"/clips/{number}.mp4", "01234567"[number], frames=RECORDS // PER_FRAME) for number in range(WRITERS)]
+CLIPS = [
+    Clip(f"/clips/{number}.mp4", "01234567"[number], frames=RECORDS // PER_FRAME) for number in range(WRITERS)
+]
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -51,7 +55,12 @@ def everything_is_there_once(url: str) -> None:
     with closing(open_store(url, read_only=True)) as store:
         assert isinstance(store, DatabaseStorageBackend)
         rows = tables.annotations.c
-        counted = select(rows.video_id, func.count(), func.count(distinct(rows.annotation_id)), func.count(distinct(rows.frame_number)))
+        counted = select(
+            rows.video_id,
+            func.count(),
+            func.count(distinct(rows.annotation_id)),
+            func.count(distinct(rows.frame_number)),
+        )
         with store._db.read() as connection:
             found = {row[0]: tuple(row[1:]) for row in connection.execute(counted.group_by(rows.video_id))}
         assert found == {clip.video_id: (RECORDS, RECORDS, RECORDS // PER_FRAME) for clip in CLIPS}
@@ -71,7 +80,9 @@ def test_eight_processes_write_into_postgresql_and_nothing_is_lost_or_doubled() 
     everything_is_there_once(url)
 
 
-def test_eight_processes_write_into_sqlite_through_one_actor_and_nothing_is_lost_or_doubled(ray_session: Session, tmp_path: Path) -> None:
+def test_eight_processes_write_into_sqlite_through_one_actor_and_nothing_is_lost_or_doubled(
+    ray_session: Session, tmp_path: Path
+) -> None:
     import ray
 
     url = f"sqlite:///{tmp_path}/many.db"

@@ -24,7 +24,17 @@ __all__ = ["clock"]
 CLIP = Clip()
 SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)
 JOB = CLIP.job(SCENES, PERSONS)
-OLD_TABLES = ("runs", "pipelines", "jobs", "job_pipeline_status", "annotations", "videos", "video_paths", "chunks", "meta")
+OLD_TABLES = (
+    "runs",
+    "pipelines",
+    "jobs",
+    "job_pipeline_status",
+    "annotations",
+    "videos",
+    "video_paths",
+    "chunks",
+    "meta",
+)
 LEASED = Attempt("garden[0,1)", CLIP.video_id, 1, AttemptState.LEASED)
 
 
@@ -85,7 +95,9 @@ def test_a_store_of_an_earlier_revision_keeps_every_row(revision: str, tmp_path:
         assert store.embeddings(PERSONS) is None
         assert store.identities() == []
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(migrations.HEAD,)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
+            (migrations.HEAD,)
+        ]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 

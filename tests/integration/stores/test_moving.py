@@ -1,4 +1,6 @@
-"""Moving into and out of PostgreSQL: what foreign keys would refuse is refused whoever moves, and what fails ends."""
+"""Moving into and out of PostgreSQL: what foreign keys would refuse is refused whoever moves, and what
+fails ends.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,13 @@ import pytest
 from actors.stores import open_store
 from actors.stores.engines.postgres import PostgresDatabase
 from actors.transfer import pool, select_rows
-from actors.transfer.digest import Sealer
-from actors.transfer.endpoints import open_side
+from actors.transfer.digest import Digester
+from actors.transfer.endpoints import open_endpoint
 from actors.transfer.unit import TravelRow
 from schemas.errors import StoreFailed, Unfit
 from tests.support import postgres, stored
 from vaengine.maintenance.maintenance import check
-from vaengine.maintenance.migration import Progress, migrate, verify
+from vaengine.maintenance.migration import MigrationProgress, migrate, verify
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def spoiled(source: str, statement: str) -> None:
 
 @pytest.fixture(params=["superuser", "writer"])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database as its superuser sees it, whose rows are not looked up one by one, and as a role that may only write sees it."""
+    """A database as its superuser sees it, whose rows are not looked up one by one, and as a role that
+    may only write sees it.
+    """
     whole = postgres.fresh_database()
     open_store(whole).close()
     if request.param == "superuser":
@@ -61,7 +65,9 @@ def test_a_database_that_writes_dates_in_another_form_and_zone_tells_the_same_ti
 
 
 @pytest.mark.parametrize("page", [1, 7])
-def test_rows_are_read_back_whole_however_few_are_in_memory_at_once(source: str, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+def test_rows_are_read_back_whole_however_few_are_in_memory_at_once(
+    source: str, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
     url = postgres.fresh_database()
     monkeypatch.setattr(select_rows, "_PAGE", page)
     assert migrate(source, url, "fail").moved_rows
@@ -69,7 +75,11 @@ def test_rows_are_read_back_whole_however_few_are_in_memory_at_once(source: str,
 
 
 def test_only_a_superuser_has_rows_not_looked_up_one_by_one(url: str) -> None:
-    with closing(PostgresDatabase(url)) as database, database.write(None) as connection, database.unchecked(connection) as unchecked:
+    with (
+        closing(PostgresDatabase(url)) as database,
+        database.write(None) as connection,
+        database.unchecked(connection) as unchecked,
+    ):
         assert unchecked is ("writer" not in url)
         role = connection.exec_driver_sql("SHOW session_replication_role").scalar()
         assert role == ("replica" if unchecked else "origin")
@@ -78,7 +88,9 @@ def test_only_a_superuser_has_rows_not_looked_up_one_by_one(url: str) -> None:
 def test_who_may_say_so_has_the_server_end_an_autovacuum_that_is_in_the_way_at_once(url: str) -> None:
     with closing(PostgresDatabase(url)) as database, database.write(None) as connection:
         database.analyze(connection)
-        assert connection.exec_driver_sql("SHOW deadlock_timeout").scalar() == ("1s" if "writer" in url else "10ms")
+        assert connection.exec_driver_sql("SHOW deadlock_timeout").scalar() == (
+            "1s" if "writer" in url else "10ms"
+        )
 
 
 def test_rows_of_a_job_that_is_not_there_are_refused_and_the_rest_stays_of_use(source: str, url: str) -> None:
@@ -99,23 +111,25 @@ class Broken(Exception):
 def test_an_error_on_one_side_is_told_and_leaves_the_other_free(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    """A reader that is not read to its end must not hold its connection for as long as the error is looked at."""
+    """A reader that is not read to its end must not hold its connection for as long as the error is
+    looked at.
+    """
     url, back = postgres.fresh_database(), f"sqlite:///{tmp_path / 'back.db'}"
     migrate(source, url, "fail")
-    left, packed = iter(range(after)), Sealer.packed
+    left, packed = iter(range(after)), Digester.packed
 
-    def breaking(self: Sealer, row: TravelRow) -> bytes:
+    def breaking(self: Digester, row: TravelRow) -> bytes:
         if next(left, None) is None:
             raise Broken
         return packed(self, row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Sealer, "packed", breaking)
+        patch.setattr(Digester, "packed", breaking)
         with pytest.raises(Broken):
             migrate(url, back, "fail")
     assert verify(source, url).equal
     assert migrate(url, back, "fail").moved_rows
-    with closing(open_side(back, read_only=True)) as side, side.reading() as reader:
+    with closing(open_endpoint(back, read_only=True)) as side, side.reading() as reader:
         assert reader.units()
 
 
@@ -126,7 +140,11 @@ def by_several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if any("transfer_worker" in word for word in child.cmdline())]
+    return [
+        child
+        for child in psutil.Process().children()
+        if any("transfer_worker" in word for word in child.cmdline())
+    ]
 
 
 @pytest.mark.usefixtures("by_several")
@@ -151,7 +169,7 @@ def test_what_goes_wrong_in_one_of_them_is_told_here(source: str) -> None:
 def test_when_one_of_them_is_lost_the_same_command_goes_on(source: str) -> None:
     url = postgres.fresh_database()
 
-    def killing(_: Progress) -> None:
+    def killing(_: MigrationProgress) -> None:
         for one in workers():
             one.kill()
 
@@ -165,7 +183,7 @@ def test_when_one_of_them_is_lost_the_same_command_goes_on(source: str) -> None:
 def test_who_goes_no_further_leaves_none_of_them(source: str) -> None:
     url = postgres.fresh_database()
 
-    def interrupted(_: Progress) -> None:
+    def interrupted(_: MigrationProgress) -> None:
         if workers():
             raise KeyboardInterrupt
 

@@ -48,7 +48,9 @@ def removed(events: list[dict[str, Any]]) -> dict[str, int]:
     return {event["kind"]: event["count"] for event in events if event["event"] == "removed"}
 
 
-def test_a_participant_whose_video_is_forgotten_is_nowhere_in_the_folders_of_results(place: Place, asked: Asked) -> None:
+def test_a_participant_whose_video_is_forgotten_is_nowhere_in_the_folders_of_results(
+    place: Place, asked: Asked
+) -> None:
     alpha, beta = place.clips["alpha"], place.clips["beta"]
     told = removed(asked("forget", alpha.name, "--dry-run"))
     assert (place.out / alpha.video_id / "annotated.mp4").exists()
@@ -67,18 +69,27 @@ def test_a_participant_whose_video_is_forgotten_is_nowhere_in_the_folders_of_res
 def test_reports_and_checkpoints_keep_the_other_videos(place: Place, asked: Asked) -> None:
     asked("forget", place.id("alpha"), "--yes")
     report = json.loads((place.out / "batch_report_batch-1.json").read_text())
-    assert ([line["video_id"] for line in report["videos"]], report["forgotten"], report["total"]) == ([place.id("beta")], 1, 2)
+    assert ([line["video_id"] for line in report["videos"]], report["forgotten"], report["total"]) == (
+        [place.id("beta")],
+        1,
+        2,
+    )
     (checkpoint,) = (place.out / "checkpoints").iterdir()
     assert json.loads(checkpoint.read_text())["inputs"] == [place.clips["beta"].name]
 
 
-def test_a_person_is_taken_out_of_every_file_and_the_others_are_still_in_it(place: Place, asked: Asked) -> None:
+def test_a_person_is_taken_out_of_every_file_and_the_others_are_still_in_it(
+    place: Place, asked: Asked
+) -> None:
     name = f"{place.id('alpha')}:person_0002"
     events = asked("forget", name, "--yes")
     assert removed(events)["annotations"] == 22
     assert any("voices" in event["what"] for event in events if event["event"] == "not_reached")
     folder = place.out / place.id("alpha")
-    assert holding(folder, "person_0001", "person_0002", "face_0001", "face_0002") == {"person_0001", "face_0002"}
+    assert holding(folder, "person_0001", "person_0002", "face_0001", "face_0002") == {
+        "person_0001",
+        "face_0002",
+    }
     assert not (folder / "annotated.mp4").exists()
     assert not (folder / "timeline.png").exists()
     assert (place.out / place.id("beta") / "annotated.mp4").exists()
@@ -100,7 +111,10 @@ def test_an_identity_of_the_collection_is_forgotten_in_all_its_videos(place: Pla
         assert store.identities() == []
         for clip in place.clips.values():
             assert {row.face_id for row in store.annotations(clip.key(FACE))} == {"face_0002"}
-            assert {row.person_id for row in store.annotations(clip.key(PERSON))} == {"person_0001", "person_0003"}
+            assert {row.person_id for row in store.annotations(clip.key(PERSON))} == {
+                "person_0001",
+                "person_0003",
+            }
 
 
 def test_a_dry_run_names_exactly_the_jobs_that_are_pruned(place: Place, asked: Asked) -> None:
@@ -117,11 +131,16 @@ def test_a_dry_run_names_exactly_the_jobs_that_are_pruned(place: Place, asked: A
     assert removed(asked("prune", *criteria, "--yes")) == {}
 
 
-def test_projections_go_with_a_pruned_job_and_pictures_that_somebody_had_made_stay(place: Place, asked: Asked) -> None:
+def test_projections_go_with_a_pruned_job_and_pictures_that_somebody_had_made_stay(
+    place: Place, asked: Asked
+) -> None:
     asked("prune", "--older-than", "1d", "--yes")
     for clip in place.clips.values():
         folder = place.out / clip.video_id
-        assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["annotated.mp4", "timeline.png"]
+        assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+            "annotated.mp4",
+            "timeline.png",
+        ]
     with place.store() as store:
         assert list(store.jobs()) == []
 
@@ -140,13 +159,18 @@ def test_projections_go_with_a_pruned_job_and_pictures_that_somebody_had_made_st
         (["forget", "alpha.mp4:person_0099", "--yes"], "person_0099 not found"),
     ],
 )
-def test_wrong_use_is_one_line_and_removes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str) -> None:
+def test_wrong_use_is_one_line_and_removes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
     place = Place(tmp_path, URLS["sqlite"](tmp_path))
     before = sorted((path, path.stat().st_mtime_ns) for path in (place.out / place.id("alpha")).iterdir())
     assert outcome(["db", *words, "--out", str(place.out)]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert told in line
-    assert sorted((path, path.stat().st_mtime_ns) for path in (place.out / place.id("alpha")).iterdir()) == before
+    assert (
+        sorted((path, path.stat().st_mtime_ns) for path in (place.out / place.id("alpha")).iterdir())
+        == before
+    )
     with place.store() as store:
         assert len(list(store.jobs())) == 2
 
@@ -156,7 +180,9 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_a_video_in_work_is_refused_before_any_file_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_video_in_work_is_refused_before_any_file_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = Place(tmp_path, URLS["sqlite"](tmp_path))
     with place.store() as store:
         store.open_run(replace(RUN, batch_id="live", inputs=(place.clips["alpha"].name,)))
@@ -167,10 +193,14 @@ def test_a_video_in_work_is_refused_before_any_file_goes(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [(True, 0, ["beta"]), (False, 1, ["alpha", "beta"])])
-def test_on_a_terminal_it_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bool, code: int, left: list[str]) -> None:
+def test_on_a_terminal_it_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bool, code: int, left: list[str]
+) -> None:
     place, questions = Place(tmp_path, URLS["sqlite"](tmp_path)), []
     monkeypatch.setattr(db_retention.sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(db_retention.typer, "confirm", lambda question, **_: questions.append(question) or answer)
+    monkeypatch.setattr(
+        db_retention.typer, "confirm", lambda question, **_: questions.append(question) or answer
+    )
     assert outcome(["db", "forget", "alpha.mp4", "--out", str(place.out)]) == code
     assert len(questions) == 1
     with place.store() as store:
@@ -191,7 +221,9 @@ def test_a_video_that_lies_among_the_results_is_not_touched(tmp_path: Path) -> N
     assert [path for path in (place.out / clip.video_id).rglob("*") if path.is_file()] == [inside]
 
 
-def test_copies_that_upgrades_have_left_beside_an_sqlite_file_are_told_and_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_copies_that_upgrades_have_left_beside_an_sqlite_file_are_told_and_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = Place(tmp_path, URLS["sqlite"](tmp_path))
     copy = copy_before(place.out / "batch_processing.db", "0009")
     assert outcome(["db", "forget", "alpha.mp4", "--out", str(place.out), "--yes"]) == 0
@@ -209,7 +241,11 @@ def test_standard_output_is_json_alone_while_an_earlier_removal_waits_for_a_run_
         capsys.readouterr()
         assert outcome(["db", "forget", name, "--out", str(place.out), "--yes", "--json"]) == 0
     told = capsys.readouterr()
-    assert {json.loads(line)["event"] for line in told.out.splitlines()} == {"removed", "not_reached", "report"}
+    assert {json.loads(line)["event"] for line in told.out.splitlines()} == {
+        "removed",
+        "not_reached",
+        "report",
+    }
     assert "in use by a run" in told.err
 
 
@@ -222,8 +258,13 @@ def test_logs_of_workers_that_name_the_video_are_told(tmp_path: Path) -> None:
 
 
 def test_a_report_without_a_video_still_tells_of_its_twins() -> None:
-    outcomes = (VideoOutcome("a-1", "/a.mp4", "completed"), VideoOutcome("b-1", "/b.mp4", "completed", duplicates=("/a.mp4", "/c.mp4")))
-    data = json.loads(json.dumps({"halted": "no room for /a.mp4", "videos": [asdict(one) for one in outcomes]}))
+    outcomes = (
+        VideoOutcome("a-1", "/a.mp4", "completed"),
+        VideoOutcome("b-1", "/b.mp4", "completed", duplicates=("/a.mp4", "/c.mp4")),
+    )
+    data = json.loads(
+        json.dumps({"halted": "no room for /a.mp4", "videos": [asdict(one) for one in outcomes]})
+    )
     told = erasure_files.report_without(data, {"a-1", "/a.mp4"})
     assert told["forgotten"] == 1
     assert [line["duplicates"] for line in told["videos"]] == [["/c.mp4"]]
@@ -236,7 +277,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("step", ["forget_video", "forget_persons"])
-def test_a_kill_between_the_files_and_the_database_is_made_good_by_saying_it_again(tmp_path: Path, step: str) -> None:
+def test_a_kill_between_the_files_and_the_database_is_made_good_by_saying_it_again(
+    tmp_path: Path, step: str
+) -> None:
     place = Place(tmp_path, URLS["sqlite"](tmp_path))
     named = place.id("alpha") + ("" if step == "forget_video" else ":person_0002")
     original = getattr(SQLiteStorageBackend, step)
@@ -252,4 +295,6 @@ def test_a_kill_between_the_files_and_the_database_is_made_good_by_saying_it_aga
             outcome(["db", "forget", named, "--out", str(place.out), "--yes"])
     assert outcome(["db", "forget", named, "--out", str(place.out), "--yes"]) == 0
     folder = place.out / place.id("alpha")
-    assert holding(folder, "person_0001", "person_0002") == (set() if step == "forget_video" else {"person_0001"})
+    assert holding(folder, "person_0001", "person_0002") == (
+        set() if step == "forget_video" else {"person_0001"}
+    )

@@ -1,4 +1,6 @@
-"""SQLite alone: the seed's schema and queries, migrations, epochs between processes, files that are not ours."""
+"""SQLite alone: the seed's schema and queries, migrations, epochs between processes, files that are not
+ours.
+"""
 
 from __future__ import annotations
 
@@ -135,7 +137,9 @@ def test_every_table_of_the_seed_has_exactly_its_columns_and_ours_come_after(sto
         columns = seed.execute(f"PRAGMA table_info({table})").fetchall()
         keys = seed.execute(f"PRAGMA foreign_key_list({table})").fetchall()
     assert asked(path, f"PRAGMA table_info({table})")[: len(columns)] == columns
-    assert {key[2:5] for key in asked(path, f"PRAGMA foreign_key_list({table})")} == {key[2:5] for key in keys}
+    assert {key[2:5] for key in asked(path, f"PRAGMA foreign_key_list({table})")} == {
+        key[2:5] for key in keys
+    }
 
 
 @pytest.mark.parametrize("table", SEED_TABLES)
@@ -149,7 +153,9 @@ def test_the_seeds_checks_are_the_tables_own(store, path, table):
 def test_the_seeds_indexes_have_its_names_and_columns(store, path):
     names = [name for (name,) in asked(path, "SELECT name FROM sqlite_master WHERE type = 'index'")]
     assert set(SEED_INDEXES) <= set(names)
-    assert {name: [row[2] for row in asked(path, f"PRAGMA index_info({name})")] for name in SEED_INDEXES} == SEED_INDEXES
+    assert {
+        name: [row[2] for row in asked(path, f"PRAGMA index_info({name})")] for name in SEED_INDEXES
+    } == SEED_INDEXES
 
 
 def test_a_pipeline_name_is_unique_and_a_state_unknown_to_the_seed_is_refused(store, path):
@@ -159,12 +165,18 @@ def test_a_pipeline_name_is_unique_and_a_state_unknown_to_the_seed_is_refused(st
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
             connection.execute(insert)
         with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
-            connection.execute("INSERT INTO jobs (job_id, video_path, video_id, status, config) VALUES ('j', 'p', 'v', 'cancelled', '{}')")
+            connection.execute(
+                "INSERT INTO jobs (job_id, video_path, video_id, status, config) VALUES ('j', 'p', 'v', "
+                "'cancelled', '{}')"
+            )
 
 
 def test_rows_written_by_other_programs_in_the_seeds_columns_alone_are_read(store, path):
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO jobs (job_id, video_path, video_id, status, config) VALUES ('j', '/p.mp4', 'v', 'pending', '{}')")
+        connection.execute(
+            "INSERT INTO jobs (job_id, video_path, video_id, status, config) VALUES ('j', '/p.mp4', 'v', "
+            "'pending', '{}')"
+        )
     job = store.load_job_metadata("j")
     assert (job.status, job.retry_count, job.video_id) == (JobStatus.PENDING, 0, "v")
     assert abs(datetime.now(UTC) - job.created_at) < timedelta(minutes=1)
@@ -175,7 +187,9 @@ def test_rows_written_by_other_programs_in_the_seeds_columns_alone_are_read(stor
 
 def test_a_job_that_failed_today_is_found_and_one_of_two_days_ago_is_not(store, path):
     old, other = Clip("/clips/old.mp4", "b"), Clip("/clips/fine.mp4", "c")
-    failed = [replace(clip.job(status=JobStatus.FAILED), error_message="the file is empty") for clip in (CLIP, old)]
+    failed = [
+        replace(clip.job(status=JobStatus.FAILED), error_message="the file is empty") for clip in (CLIP, old)
+    ]
     two_days = timedelta(hours=48)
     almost_a_day = timedelta(hours=23, minutes=59)
     jobs = [
@@ -188,7 +202,9 @@ def test_a_job_that_failed_today_is_found_and_one_of_two_days_ago_is_not(store, 
 
 def test_one_older_than_a_day_by_a_minute_is_not_found_either(store, path):
     job = replace(CLIP.job(status=JobStatus.FAILED), error_message="the file is empty")
-    store.register(store.open_run(RUN), [], [replace(job, created_at=job.created_at - timedelta(hours=24, minutes=1))])
+    store.register(
+        store.open_run(RUN), [], [replace(job, created_at=job.created_at - timedelta(hours=24, minutes=1))]
+    )
     assert asked(path, FAILED_LAST_DAY) == []
 
 
@@ -215,8 +231,18 @@ def test_videos_with_more_than_ten_sure_faces_are_found(store, path):
 def test_the_columns_repeat_what_data_holds(store, path):
     job = CLIP.job(PERSONS)
     store.register(store.open_run(RUN), [CLIP.video], [job])
-    store.finish(1, done(job, PERSONS, [*CLIP.boxes(PERSONS, 3, 1, "person_0001"), CLIP.track(PERSONS, "person_0001")]))
-    names = ["timestamp_seconds", "end_seconds", "frame_number", "person_id", "confidence", "video_id", "config_hash"]
+    store.finish(
+        1, done(job, PERSONS, [*CLIP.boxes(PERSONS, 3, 1, "person_0001"), CLIP.track(PERSONS, "person_0001")])
+    )
+    names = [
+        "timestamp_seconds",
+        "end_seconds",
+        "frame_number",
+        "person_id",
+        "confidence",
+        "video_id",
+        "config_hash",
+    ]
     names += [f"bbox_{side}" for side in ("x", "y", "width", "height")]
     for data, *columns in asked(path, f"SELECT data, {', '.join(names)} FROM annotations"):
         assert [json.loads(data).get(name) for name in names] == columns
@@ -225,14 +251,27 @@ def test_the_columns_repeat_what_data_holds(store, path):
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        ("SELECT data FROM annotations WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?", "idx_annotations_work"),
         (
-            "DELETE FROM annotations WHERE video_id = ? AND pipeline_id = ? AND config_hash = ? AND frame_number >= ?",
+            "SELECT data FROM annotations WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?",
             "idx_annotations_work",
         ),
-        ("SELECT first_frame FROM chunks WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?", "sqlite_autoindex_chunks_1"),
-        ("SELECT digest FROM job_pipeline_status WHERE job_id = ? AND pipeline_id = ?", "sqlite_autoindex_job_pipeline_status_1"),
-        ("SELECT epoch FROM leases WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?", "sqlite_autoindex_leases_1"),
+        (
+            "DELETE FROM annotations WHERE video_id = ? AND pipeline_id = ? AND config_hash = ? AND "
+            "frame_number >= ?",
+            "idx_annotations_work",
+        ),
+        (
+            "SELECT first_frame FROM chunks WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?",
+            "sqlite_autoindex_chunks_1",
+        ),
+        (
+            "SELECT digest FROM job_pipeline_status WHERE job_id = ? AND pipeline_id = ?",
+            "sqlite_autoindex_job_pipeline_status_1",
+        ),
+        (
+            "SELECT epoch FROM leases WHERE video_id = ? AND pipeline_id = ? AND config_hash = ?",
+            "sqlite_autoindex_leases_1",
+        ),
         ("DELETE FROM leases WHERE epoch = ?", "idx_leases_epoch"),
         ("SELECT max(number) FROM attempts WHERE chunk_id = ?", "sqlite_autoindex_attempts_1"),
         ("SELECT * FROM attempts WHERE video_id = ?", "idx_attempts_video"),
@@ -246,7 +285,9 @@ def test_what_is_asked_often_is_answered_from_an_index(store, path, sql, index):
 
 
 def test_what_is_asked_of_jobs_is_read_from_an_index_of_those_alone(store, path):
-    ((*_, step),) = asked(path, "EXPLAIN QUERY PLAN SELECT job_id, control FROM jobs WHERE control IS NOT NULL")
+    ((*_, step),) = asked(
+        path, "EXPLAIN QUERY PLAN SELECT job_id, control FROM jobs WHERE control IS NOT NULL"
+    )
     assert step == "SCAN jobs USING INDEX idx_jobs_control"
 
 
@@ -258,7 +299,9 @@ def test_migrations_from_nothing_end_at_the_tables_the_code_uses(store, path):
     from alembic.migration import MigrationContext
 
     with create_engine(f"sqlite:///{path}").connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, tables.metadata) == []
 
 
@@ -273,14 +316,19 @@ def test_migrations_can_be_undone_and_done_again(store, path):
 
     with create_engine(f"sqlite:///{path}").connect() as connection, connection.begin():
         command.downgrade(migrations.configuration(connection), "base")
-        assert connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'jobs'").scalar() == 0
+        assert (
+            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'jobs'").scalar() == 0
+        )
         migrations.upgrade(connection)
-        assert connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'jobs'").scalar() == 1
+        assert (
+            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'jobs'").scalar() == 1
+        )
 
 
 def test_migrations_run_from_the_installed_package_in_any_folder(tmp_path):
     code = (
-        "from pathlib import Path; from actors.stores.database.sqlite_backend import SQLiteStorageBackend as S; S(Path('new.db')).close()"
+        "from pathlib import Path; from actors.stores.database.sqlite_backend import SQLiteStorageBackend "
+        "as S; S(Path('new.db')).close()"
     )
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
     assert asked(tmp_path / "new.db", "SELECT version_num FROM alembic_version") == [(migrations.HEAD,)]
@@ -306,13 +354,16 @@ for _ in range(5):
 assert not {{"alembic", "ray", "torch"}} & set(sys.modules)
 print(min(took))
 """
-    answer = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=True, capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, check=True, capture_output=True, text=True
+    )
     assert float(answer.stdout) < 0.05
 
 
 def test_two_processes_may_make_the_same_store_at_once(tmp_path):
     code = (
-        "from pathlib import Path; from actors.stores.database.sqlite_backend import SQLiteStorageBackend as S; "
+        "from pathlib import Path; from actors.stores.database.sqlite_backend import SQLiteStorageBackend as "
+        "S; "
         "S(Path('new.db')).open_run(R)"
     )
     code = f"from tests.support.fake_videos import RUN as R; import os; os.chdir({str(tmp_path)!r}); {code}"
@@ -349,7 +400,9 @@ def test_an_orphaned_writer_in_another_process_is_refused_once_a_new_run_has_tak
     driver = subprocess.Popen([sys.executable, "-c", ""])
     driver.wait()
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    orphan = subprocess.Popen([sys.executable, "-c", ORPHAN, str(path), str(driver.pid)], cwd=CHECKOUT, text=True, **pipes)
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", ORPHAN, str(path), str(driver.pid)], cwd=CHECKOUT, text=True, **pipes
+    )
     assert orphan.stdout is not None
     assert orphan.stdout.readline() == "committed\n"
     store = SQLiteStorageBackend(path)
@@ -365,11 +418,14 @@ def test_a_writer_waits_for_another_instead_of_failing(store, path):
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     code = (
-        "import sys; from tests.support.fake_videos import RUN; from pathlib import Path; from actors.stores.database.sqlite_backend "
+        "import sys; from tests.support.fake_videos import RUN; from pathlib import Path; from "
+        "actors.stores.database.sqlite_backend "
         "import SQLiteStorageBackend as S;"
     )
     code += " print(S(Path(sys.argv[1])).open_run(RUN))"
-    waiting = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    )
     time.sleep(1.5)
     assert waiting.poll() is None
     blocker.execute("COMMIT")
@@ -431,11 +487,18 @@ def test_writes_go_to_the_log_and_references_are_enforced(store, path):
 
 @pytest.mark.parametrize(
     ("path", "answer"),
-    [("/home/ann/out", False), ("/mnt/lab/out", True), ("/mnt/lab/local/out", False), ("/mnt/my share/out", True), ("/elsewhere", False)],
+    [
+        ("/home/ann/out", False),
+        ("/mnt/lab/out", True),
+        ("/mnt/lab/local/out", False),
+        ("/mnt/my share/out", True),
+        ("/elsewhere", False),
+    ],
 )
 def test_a_network_file_system_is_recognised_by_its_nearest_mount(path, answer):
     mounts = (
-        "/dev/sda / ext4 rw 0 0\nlab:/x /mnt/lab nfs4 rw 0 0\n/dev/sdb /mnt/lab/local xfs rw 0 0\n//nas/s /mnt/my\\040share cifs rw 0 0\n"
+        "/dev/sda / ext4 rw 0 0\nlab:/x /mnt/lab nfs4 rw 0 0\n/dev/sdb /mnt/lab/local xfs rw 0 "
+        "0\n//nas/s /mnt/my\\040share cifs rw 0 0\n"
     )
     assert is_network(Path(path), mounts) is answer
 

@@ -14,7 +14,20 @@ from schemas.pipelines import PERSON, SCENE
 from tests.integration.stores.test_migrations import older
 from tests.support import postgres
 from tests.support.fake_videos import RUN, broken, done
-from tests.support.kept import CLIP, JOB, PERSONS, SCENES, contents, database, execute, filled, kinds, sqlite_file, tree, url
+from tests.support.kept import (
+    CLIP,
+    JOB,
+    PERSONS,
+    SCENES,
+    contents,
+    database,
+    execute,
+    filled,
+    kinds,
+    sqlite_file,
+    tree,
+    url,
+)
 from vaengine.cli.app import outcome
 from vaengine.maintenance import maintenance
 
@@ -41,7 +54,9 @@ def test_a_store_in_use_or_at_rest_has_no_findings_and_is_left_as_it_is(
         assert kinds(url) == []
         other = CLIP.job(CLIP.key(SCENE, "c2"))
         store.register(epoch, [CLIP.video], [other])
-        store.finish(epoch, done(other, CLIP.key(SCENE, "c2"), CLIP.scenes(CLIP.key(SCENE, "c2")), keep_runs=True))
+        store.finish(
+            epoch, done(other, CLIP.key(SCENE, "c2"), CLIP.scenes(CLIP.key(SCENE, "c2")), keep_runs=True)
+        )
         assert kinds(url) == []
     assert outcome(["db", "check", "--db", url, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["findings"] == 0
@@ -84,21 +99,28 @@ DAMAGE = {
         [("reference", "job_events")],
     ),
     "a lease of a run that is gone": (
-        f"INSERT INTO leases SELECT '{CLIP.video_id}', pipeline_id, 'c1', 99 FROM pipelines WHERE name = '{PERSON}'",
+        f"INSERT INTO leases SELECT '{CLIP.video_id}', pipeline_id, 'c1', 99 FROM pipelines WHERE name = "
+        f"'{PERSON}'",
         [("reference", "leases")],
     ),
     "a lease of a run that has ended": (
-        f"INSERT INTO leases SELECT '{CLIP.video_id}', pipeline_id, 'c1', 1 FROM pipelines WHERE name = '{PERSON}'",
+        f"INSERT INTO leases SELECT '{CLIP.video_id}', pipeline_id, 'c1', 1 FROM pipelines WHERE name = "
+        f"'{PERSON}'",
         [("orphan", "leases")],
     ),
     "a lease that no job asked for": (
-        f"INSERT INTO leases SELECT '{CLIP.video_id}', pipeline_id, 'c9', 1 FROM pipelines WHERE name = '{PERSON}'",
+        f"INSERT INTO leases SELECT '{CLIP.video_id}', pipeline_id, 'c9', 1 FROM pipelines WHERE name = "
+        f"'{PERSON}'",
         [("orphan", "leases")],
     ),
     "a try of a video that is gone": ("UPDATE attempts SET video_id = 'gone-1'", [("orphan", "attempts")]),
-    "a person of a video that is gone": ("UPDATE identities SET video_id = 'gone-1'", [("orphan", "identities")]),
+    "a person of a video that is gone": (
+        "UPDATE identities SET video_id = 'gone-1'",
+        [("orphan", "identities")],
+    ),
     "an embedding of a row that is gone": (
-        "UPDATE embeddings SET annotation_id = '00000000-0000-0000-0000-000000000000' WHERE CAST(annotation_id AS text) = "
+        "UPDATE embeddings SET annotation_id = '00000000-0000-0000-0000-000000000000' WHERE "
+        "CAST(annotation_id AS text) = "
         "(SELECT min(CAST(annotation_id AS text)) FROM embeddings)",
         [("orphan", "embeddings")],
     ),
@@ -112,10 +134,14 @@ DAMAGE = {
         [("digest", "annotations"), ("orphan", "embeddings")],
     ),
     "a chunk with another payload": (
-        "UPDATE chunks SET payload = (SELECT payload FROM chunks WHERE first_frame = 25) WHERE first_frame = 0",
+        "UPDATE chunks SET payload = (SELECT payload FROM chunks WHERE first_frame = 25) WHERE first_frame "
+        "= 0",
         [("checksum", "chunks")],
     ),
-    "a payload that is no payload": ("UPDATE chunks SET payload = vector FROM embeddings", [("checksum", "chunks")]),
+    "a payload that is no payload": (
+        "UPDATE chunks SET payload = vector FROM embeddings",
+        [("checksum", "chunks")],
+    ),
     "a column that is gone": ("ALTER TABLE runs DROP COLUMN progress", [("missing", "runs")]),
     "an index that is gone": ("DROP INDEX idx_jobs_batch", [("schema", "jobs")]),
     "a table that is gone": ("DROP TABLE identities", [("missing", "identities")]),
@@ -153,7 +179,10 @@ def test_an_index_that_was_never_finished_and_a_constraint_that_was_never_held_a
     filled(url)
     execute(url, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_jobs_batch'::regclass")
     execute(url, "ALTER TABLE video_paths DROP CONSTRAINT video_paths_video_id_fkey")
-    added = "ALTER TABLE video_paths ADD CONSTRAINT video_paths_video_id_fkey FOREIGN KEY (video_id) REFERENCES videos (video_id) NOT VALID"
+    added = (
+        "ALTER TABLE video_paths ADD CONSTRAINT video_paths_video_id_fkey FOREIGN KEY (video_id) "
+        "REFERENCES videos (video_id) NOT VALID"
+    )
     execute(url, added)
     found = {(finding.kind, finding.where): finding.cure for finding in maintenance.check(url)}
     assert found["index", "jobs"] == "`REINDEX INDEX idx_jobs_batch`"

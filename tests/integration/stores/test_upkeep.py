@@ -18,7 +18,18 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.work.run import RunInfo
 from tests.integration.stores.test_migrations import at_revision, older
 from tests.support import postgres
-from tests.support.kept import TABLES, address, contents, digest, execute, fill, filled, server_at_revision, tree, url
+from tests.support.kept import (
+    TABLES,
+    address,
+    contents,
+    digest,
+    execute,
+    fill,
+    filled,
+    server_at_revision,
+    tree,
+    url,
+)
 from vaengine.cli.app import outcome
 from vaengine.maintenance import maintenance
 
@@ -35,9 +46,16 @@ def test_where_tables_stand_is_told_of_whatever_there_is_and_nothing_is_changed(
     assert outcome(["db", "current", "--db", url, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     revision = {"older": "0002", "current": migrations.HEAD, "newer": "9999"}.get(state)
-    assert (told["state"], told["found"], told["needed"], told["agrees"]) == (state, revision, migrations.HEAD, state == "current")
+    assert (told["state"], told["found"], told["needed"], told["agrees"]) == (
+        state,
+        revision,
+        migrations.HEAD,
+        state == "current",
+    )
     assert (contents(tmp_path / "store.db") if kind == "sqlite" else state_of_server(url)) == before
-    for command in (["upgrade"], ["upgrade", "--sql"], ["vacuum"], ["check"]) if state in ("newer", "foreign") else ():
+    for command in (
+        (["upgrade"], ["upgrade", "--sql"], ["vacuum"], ["check"]) if state in ("newer", "foreign") else ()
+    ):
         assert outcome(["db", *command, "--db", url]) == 2
         said = capsys.readouterr().err
         assert ("update vaengine" in said) == (state == "newer")
@@ -63,7 +81,9 @@ def made(kind: str, state: str, folder: Path) -> str:
 
 def state_of_server(url: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url) as server:
-        return server.execute("SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1").fetchall()
+        return server.execute(
+            "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+        ).fetchall()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
@@ -80,7 +100,7 @@ def test_what_is_not_there_is_told_in_one_line_and_not_made(
 
 
 def test_a_store_of_files_has_no_tables_to_upgrade_or_vacuum(tree: Path) -> None:
-    for ask in (maintenance.standing, maintenance.upgrade, maintenance.upgrade_sql, maintenance.vacuum):
+    for ask in (maintenance.schema_status, maintenance.upgrade, maintenance.upgrade_sql, maintenance.vacuum):
         with pytest.raises(UsageError, match="store of files, which has no tables"):
             ask(f"files:{tree}")
 
@@ -108,11 +128,18 @@ def test_tables_of_an_earlier_version_are_counted_as_far_as_they_are_there(tmp_p
     assert "embeddings" not in {one.name for one in census.holdings}
 
 
-def test_a_vacuum_gives_the_room_of_removed_rows_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_vacuum_gives_the_room_of_removed_rows_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     filled(url)
     expected = digest(url)
-    execute(url, "CREATE TABLE ballast (x)", "INSERT INTO ballast VALUES (zeroblob(4000000))", "DROP TABLE ballast")
+    execute(
+        url,
+        "CREATE TABLE ballast (x)",
+        "INSERT INTO ballast VALUES (zeroblob(4000000))",
+        "DROP TABLE ballast",
+    )
     assert outcome(["db", "vacuum", "--db", url, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["before_bytes"] > 4_000_000
@@ -129,14 +156,20 @@ def test_a_vacuum_of_postgresql_renews_what_it_knows_beside_a_run() -> None:
         fill(store, RunInfo("live", os.uname().nodename, os.getpid(), {}, ()))
         assert maintenance.vacuum(url).refused == ()
     with psycopg.connect(url) as server:
-        assert server.execute("SELECT reltuples FROM pg_class WHERE relname = 'annotations'").fetchone() == (102.0,)
+        assert server.execute("SELECT reltuples FROM pg_class WHERE relname = 'annotations'").fetchone() == (
+            102.0,
+        )
 
 
 def test_what_a_role_may_not_vacuum_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     url = postgres.fresh_database()
     filled(url)
     role = f"reader_{os.urandom(4).hex()}"
-    execute(url, f"CREATE ROLE {role} LOGIN PASSWORD 'p'", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    execute(
+        url,
+        f"CREATE ROLE {role} LOGIN PASSWORD 'p'",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}",
+    )
     try:
         parts = urlsplit(url)
         theirs = parts._replace(netloc=f"{role}:p@{parts.hostname}:{parts.port}").geturl()
@@ -158,8 +191,12 @@ def test_a_file_is_not_vacuumed_while_a_run_is_at_work_on_it(tmp_path: Path) -> 
 
 def test_an_empty_database_has_nothing_to_check_or_count() -> None:
     url = postgres.fresh_database()
-    for ask in (lambda: list(maintenance.check(url)), lambda: maintenance.census(url), lambda: maintenance.vacuum(url)):
+    for ask in (
+        lambda: list(maintenance.check(url)),
+        lambda: maintenance.census(url),
+        lambda: maintenance.vacuum(url),
+    ):
         with pytest.raises(NotFound):
             ask()
     with pytest.raises(StoreUnreachable):
-        maintenance.standing(urlsplit(url)._replace(path="/no_such_database").geturl())
+        maintenance.schema_status(urlsplit(url)._replace(path="/no_such_database").geturl())

@@ -15,8 +15,16 @@ def machine(cpus: float, gpus: float = 0) -> Inventory:
     return Inventory(1, cpus, gpus, 24 * 1024 * MIB, 2 * 1024 * MIB)
 
 
-@given(cpus=st.integers(1, 256), gpus=st.integers(0, 16), workers=st.integers(0, 32), vision=st.booleans(), uses_gpu=st.booleans())
-def test_everything_placed_fits_and_workers_are_an_upper_bound(cpus: int, gpus: int, workers: int, vision: bool, uses_gpu: bool) -> None:
+@given(
+    cpus=st.integers(1, 256),
+    gpus=st.integers(0, 16),
+    workers=st.integers(0, 32),
+    vision=st.booleans(),
+    uses_gpu=st.booleans(),
+)
+def test_everything_placed_fits_and_workers_are_an_upper_bound(
+    cpus: int, gpus: int, workers: int, vision: bool, uses_gpu: bool
+) -> None:
     placed = place(machine(cpus, gpus), Demand(workers, vision, uses_gpu))
     assert placed.decode_slots >= 1
     assert (placed.decode_slots + placed.vision_actors) * placed.cpus_each <= cpus - 0.5 + 1e-9
@@ -50,4 +58,6 @@ def test_a_detector_on_processors_has_an_actor_for_each_cpu_beside_a_gpu() -> No
 def test_the_object_store_stays_within_shared_memory_and_a_third_of_memory() -> None:
     placed = place(machine(64), Demand(32, True))
     assert object_store_bytes(placed, 32 * MIB, 24 * 1024 * MIB, 1024 * MIB) <= 0.9 * 1024 * MIB
-    assert object_store_bytes(placed, 32 * MIB, 8 * 1024 * MIB, 64 * MIB) <= 0.3 * 8 * 1024 * MIB, "64 MB of /dev/shm: Ray uses /tmp"
+    assert object_store_bytes(placed, 32 * MIB, 8 * 1024 * MIB, 64 * MIB) <= 0.3 * 8 * 1024 * MIB, (
+        "64 MB of /dev/shm: Ray uses /tmp"
+    )

@@ -1,4 +1,6 @@
-"""A cluster is known to answer before anything else is done; what is none is told within seconds, in one line."""
+"""A cluster is known to answer before anything else is done; what is none is told within seconds, in one
+line.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,11 @@ from schemas.errors import ClusterUnreachable
 from tests.support import clips, runs
 from vaengine.execution.engine import Engine
 
-BANNERS = {"says nothing": b"", "an ssh server": b"SSH-2.0-OpenSSH_9.6\r\n", "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n"}
+BANNERS = {
+    "says nothing": b"",
+    "an ssh server": b"SSH-2.0-OpenSSH_9.6\r\n",
+    "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+}
 
 # Frames of HTTP/2 (RFC 9113): length, kind, flags, stream.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -76,7 +82,11 @@ class Alive(grpc.GenericRpcHandler):
     """Ray's answer to its own health check."""
 
     def service(self, details: Any) -> Any:
-        return grpc.unary_unary_rpc_method_handler(lambda request, context: b"") if details.method.endswith("/CheckAlive") else None
+        return (
+            grpc.unary_unary_rpc_method_handler(lambda request, context: b"")
+            if details.method.endswith("/CheckAlive")
+            else None
+        )
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +113,10 @@ def test_what_accepts_a_connection_but_is_no_ray_cluster_is_told_in_one_line_wit
     talk: Callable[[socket.socket], None],
 ) -> None:
     began_s = time.monotonic()
-    with answering(talk) as address, pytest.raises(ClusterUnreachable, match="check the address and its port") as refusal:
+    with (
+        answering(talk) as address,
+        pytest.raises(ClusterUnreachable, match="check the address and its port") as refusal,
+    ):
         session.reachable(address)
     assert address in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -114,7 +127,9 @@ def test_what_answers_as_rays_servers_do_is_reachable(cluster_address: str) -> N
     assert session.reachable(cluster_address) == cluster_address
 
 
-def test_auto_is_the_address_that_ray_has_noted(monkeypatch: pytest.MonkeyPatch, cluster_address: str) -> None:
+def test_auto_is_the_address_that_ray_has_noted(
+    monkeypatch: pytest.MonkeyPatch, cluster_address: str
+) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster_address)
     assert session.reachable("auto") == cluster_address
 
@@ -130,17 +145,25 @@ def test_auto_without_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch, note
             session.reachable("auto")
 
 
-def test_no_store_is_made_and_no_job_registered_where_the_cluster_does_not_answer(clip_folder: Path, tmp_path: Path) -> None:
+def test_no_store_is_made_and_no_job_registered_where_the_cluster_does_not_answer(
+    clip_folder: Path, tmp_path: Path
+) -> None:
     with answering(saying(b"")) as address:
-        request = replace(runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out"), cluster=address)
+        request = replace(
+            runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out"), cluster=address
+        )
         with pytest.raises(ClusterUnreachable):
             Engine(request).run()
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dry_run_says_that_a_cluster_that_does_not_answer_is_not_feasible(clip_folder: Path, tmp_path: Path) -> None:
+def test_a_dry_run_says_that_a_cluster_that_does_not_answer_is_not_feasible(
+    clip_folder: Path, tmp_path: Path
+) -> None:
     with answering(saying(b"")) as address:
-        plan = Engine(replace(runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out"), cluster=address)).plan()
+        plan = Engine(
+            replace(runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out"), cluster=address)
+        ).plan()
     assert not plan.feasible
     assert address in (plan.reason or "")
 
@@ -152,14 +175,22 @@ def test_what_the_cluster_refuses_once_it_answered_leaves_no_store_either(
         raise ClusterUnreachable("there", "it is of another version")
 
     monkeypatch.setattr("vaengine.execution.engine.session", refused)
-    request = replace(runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out"), cluster=cluster_address)
+    request = replace(
+        runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out"), cluster=cluster_address
+    )
     with pytest.raises(ClusterUnreachable, match="another version"):
         Engine(request).run()
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_that_rays_own_side_logs_reaches_the_terminal_and_everything_else_does(capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_rays_own_side_logs_reaches_the_terminal_and_everything_else_does(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     with session._without_log_level_note():
-        os.write(2, b"[2026-11-28 20:41:40,657 W 24453 24453] gcs_client.cc:210: Failed to get cluster ID from GCS server: RpcError\n")
+        os.write(
+            2,
+            b"[2026-11-28 20:41:40,657 W 24453 24453] gcs_client.cc:210: Failed to get cluster ID from GCS "
+            b"server: RpcError\n",
+        )
         os.write(2, b"[2026-11-28 20:41:40] a line of somebody else\n")
     assert capfd.readouterr().err == "[2026-11-28 20:41:40] a line of somebody else\n"

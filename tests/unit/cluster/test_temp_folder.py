@@ -9,9 +9,14 @@ from schemas.errors import TempFolderTooLong
 
 
 @pytest.mark.parametrize("name", ["TMPDIR", "RAY_TMPDIR"])
-def test_a_path_that_is_too_long_for_sockets_is_told_with_the_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_too_long_for_sockets_is_told_with_the_variable(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, "/tmp/" + "x" * 60)
-    with pytest.raises(TempFolderTooLong, match=rf"{name}=/tmp/x+ is too long for the sockets of Ray, .*: set RAY_TMPDIR=/tmp"):
+    with pytest.raises(
+        TempFolderTooLong,
+        match=rf"{name}=/tmp/x+ is too long for the sockets of Ray, .*: set RAY_TMPDIR=/tmp",
+    ):
         require_short_temp_folder()
 
 

@@ -13,19 +13,29 @@ from vaengine.cli.app import app
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-TYPES = {value for name, value in vars(annotation).items() if name.isupper() and isinstance(value, str) and re.fullmatch("[a-z_]+", value)}
+TYPES = {
+    value
+    for name, value in vars(annotation).items()
+    if name.isupper() and isinstance(value, str) and re.fullmatch("[a-z_]+", value)
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
-    missing = [link for link in links if "://" not in link and not link.startswith("#") and not (page.parent / link.split("#")[0]).exists()]
+    missing = [
+        link
+        for link in links
+        if "://" not in link and not link.startswith("#") and not (page.parent / link.split("#")[0]).exists()
+    ]
     assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_a_page_shows_is_one(page: Path) -> None:
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    known = {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    }
     known |= {group.name for group in app.registered_groups}
     blocks = re.findall(r"```(?:bash)?\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     shown = {found for block in blocks for found in re.findall(r"^vaengine ([a-z]+)", block, re.MULTILINE)}

@@ -24,7 +24,10 @@ def test_an_address_beyond_this_machine_is_refused_and_told(no_network: list[str
 
 
 def test_this_machine_stays_in_reach(no_network: list[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
         assert client.getpeername() == server.getsockname()
     assert no_network == []
 
@@ -32,7 +35,9 @@ def test_this_machine_stays_in_reach(no_network: list[str]) -> None:
 def test_a_subprocess_and_its_children_are_guarded_too(offline: Offline) -> None:
     child = "import socket; socket.create_connection(('example.com', 80))"
     parent = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {child!r}]))"
-    done = subprocess.run([sys.executable, "-c", parent], env=offline.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", parent], env=offline.environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert "no network in this test" in done.stderr
     assert offline.guarded() == 2

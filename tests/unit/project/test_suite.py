@@ -1,4 +1,6 @@
-"""The suite itself: what is skipped where nothing may be fails it, on one core as on several, and the longest files come first."""
+"""The suite itself: what is skipped where nothing may be fails it, on one core as on several, and the
+longest files come first.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,16 @@ NEEDS_A_GPU = "import pytest\n\n\n@pytest.mark.gpu\ndef test_fast():\n    pass\n
 HAS_NO_GPU = "class cuda:\n    is_available = staticmethod(lambda: False)\n"
 PASSES = "def test_seen():\n    pass\n"
 ONE_CORE, TWO_CORES = (), ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "markers=gpu:\nshared:", "--strict-markers")
+PYTEST = (
+    sys.executable,
+    "-m",
+    "pytest",
+    "-p",
+    "no:cacheprovider",
+    "-o",
+    "markers=gpu:\nshared:",
+    "--strict-markers",
+)
 
 
 def suite(folder: Path, **modules: str) -> Path:
@@ -35,12 +46,20 @@ def suite(folder: Path, **modules: str) -> Path:
 def outcome(checkout: Path, *options: str, ci: bool = True) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "CI": str(ci).lower(), "GPU_JOB": ""}
     return subprocess.run(
-        [*PYTEST, *options, "tests"], cwd=checkout, env=environment, capture_output=True, text=True, check=False, timeout=60
+        [*PYTEST, *options, "tests"],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
 @pytest.mark.parametrize("cores", [ONE_CORE, TWO_CORES], ids=["one core", "two cores"])
-def test_a_skipped_test_fails_the_suite_where_there_is_everything_to_run_it(cores: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_skipped_test_fails_the_suite_where_there_is_everything_to_run_it(
+    cores: tuple[str, ...], tmp_path: Path
+) -> None:
     checkout = suite(tmp_path, unit__one=SKIPS, unit__two=PASSES)
     done = outcome(checkout, *cores)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout

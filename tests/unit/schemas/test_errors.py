@@ -42,5 +42,9 @@ def test_wrong_use_is_never_worth_a_second_try() -> None:
 
 
 def test_the_module_defines_nothing_but_the_tree() -> None:
-    classes = [value for value in vars(errors).values() if isinstance(value, type) and value.__module__ == errors.__name__]
+    classes = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and value.__module__ == errors.__name__
+    ]
     assert set(classes) == set(every_error())

@@ -12,7 +12,10 @@ from schemas.redaction import is_storable, redacted, storable
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("no route to postgresql://ann:s3cret@db/results today", "no route to postgresql://ann:***@db/results today"),
+        (
+            "no route to postgresql://ann:s3cret@db/results today",
+            "no route to postgresql://ann:***@db/results today",
+        ),
         ("postgresql+psycopg://ann:p@ss@db:5432/r", "postgresql+psycopg://ann:***@db:5432/r"),
         ("redis://:s3cret@cache:6379/0 and http://a:b@c/d", "redis://:***@cache:6379/0 and http://a:***@c/d"),
         ("401 for hf_AbCdEfGhIjKlMnOpQrStUvWxYz012345", "401 for hf_***"),
@@ -44,7 +47,11 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
     assert redacted(text) == text
 
 
-@given(st.text(), st.sampled_from(["://u:p@h ", "hf_abcdefgh", "token=x", "Authorization: Bearer abcdefgh", " "]), st.text())
+@given(
+    st.text(),
+    st.sampled_from(["://u:p@h ", "hf_abcdefgh", "token=x", "Authorization: Bearer abcdefgh", " "]),
+    st.text(),
+)
 def test_blotting_out_again_changes_nothing(before: str, secret: str, after: str) -> None:
     once = redacted(before + secret + after)
     assert redacted(once) == once

@@ -41,14 +41,18 @@ def test_the_clip_has_the_size_the_rate_and_the_length_it_promises(clip: Path) -
 
 def test_the_picture_jumps_where_a_shot_ends_and_nowhere_else(clip: Path) -> None:
     with av.open(str(clip)) as container:
-        small = np.stack([frame.to_ndarray(width=80, height=60, format="gray") for frame in container.decode(video=0)]).astype(float)
+        small = np.stack(
+            [frame.to_ndarray(width=80, height=60, format="gray") for frame in container.decode(video=0)]
+        ).astype(float)
     jumps = np.flatnonzero(np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)) > 25) + 1
     assert jumps.tolist() == np.cumsum([shot.frame_count for shot in SHOTS])[:-1].tolist()
 
 
 @pytest.mark.parametrize("sound", [None, CONVERSATION])
 def test_the_same_packages_give_the_same_bytes(tmp_path: Path, sound: Recording | None) -> None:
-    one, other = (render_demo_clip(tmp_path / name / "demo.mp4", SMALL, sound).read_bytes() for name in ("one", "other"))
+    one, other = (
+        render_demo_clip(tmp_path / name / "demo.mp4", SMALL, sound).read_bytes() for name in ("one", "other")
+    )
     assert one == other
 
 
@@ -57,18 +61,28 @@ def test_the_sound_is_the_recording_from_the_moment_named_for_as_long_as_the_cli
         whole = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
     first = round(CONVERSATION.start_s * SOUND_RATE)
     frames = list(heard(CONVERSATION, 2.0))
-    assert np.concatenate([frame.to_ndarray()[0] for frame in frames]).tolist() == whole[first : first + 2 * SOUND_RATE].tolist()
-    assert [frame.pts for frame in frames] == np.cumsum([0, *(frame.samples for frame in frames[:-1])]).tolist()
+    assert (
+        np.concatenate([frame.to_ndarray()[0] for frame in frames]).tolist()
+        == whole[first : first + 2 * SOUND_RATE].tolist()
+    )
+    assert [frame.pts for frame in frames] == np.cumsum(
+        [0, *(frame.samples for frame in frames[:-1])]
+    ).tolist()
 
 
 def test_a_clip_with_sound_lasts_no_longer_for_it(tmp_path: Path) -> None:
     with av.open(str(render_demo_clip(tmp_path / "demo.mp4", SMALL, CONVERSATION))) as container:
         samples = sum(frame.samples for frame in container.decode(audio=0))
-    assert samples / SOUND_RATE == pytest.approx(0.2, abs=2 * 1024 / SOUND_RATE)  # AAC has whole frames, and one before
+    assert samples / SOUND_RATE == pytest.approx(
+        0.2, abs=2 * 1024 / SOUND_RATE
+    )  # AAC has whole frames, and one before
 
 
 def test_a_recording_that_is_not_there_is_named() -> None:
-    for missing in (Recording("pyannote-audio", "pyannote/none.wav", 0.0), Recording("no-such-package", "a.wav", 0.0)):
+    for missing in (
+        Recording("pyannote-audio", "pyannote/none.wav", 0.0),
+        Recording("no-such-package", "a.wav", 0.0),
+    ):
         with pytest.raises(NotFound, match=missing.file):
             recording(missing)
 

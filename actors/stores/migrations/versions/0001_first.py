@@ -3,7 +3,16 @@
 import sqlalchemy as sa
 from alembic import op
 
-from schemas.storage.column_types import INTEGER_64, REAL_64, WORDS, Id, Json, Moment, state, utc_now
+from schemas.storage.column_types import (
+    INTEGER_64,
+    REAL_64,
+    WORDS,
+    JsonText,
+    UtcDateTime,
+    Uuid,
+    state,
+    utc_now,
+)
 
 revision = "0001"
 down_revision = None
@@ -17,14 +26,14 @@ _RESULT_STATES = ("pending", "running", "completed", "failed")
 def upgrade() -> None:
     op.create_table(
         "jobs",
-        sa.Column("job_id", Id(), nullable=True),
+        sa.Column("job_id", Uuid(), nullable=True),
         sa.Column("video_path", WORDS, nullable=False),
         sa.Column("video_id", WORDS, nullable=False),
         sa.Column("status", state("job_status_enum", *_JOB_STATES), nullable=False),
-        sa.Column("config", Json(), nullable=False),
-        sa.Column("created_at", Moment(), server_default=utc_now(), nullable=True),
-        sa.Column("started_at", Moment(), nullable=True),
-        sa.Column("completed_at", Moment(), nullable=True),
+        sa.Column("config", JsonText(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), server_default=utc_now(), nullable=True),
+        sa.Column("started_at", UtcDateTime(), nullable=True),
+        sa.Column("completed_at", UtcDateTime(), nullable=True),
         sa.Column("retry_count", sa.Integer(), server_default=sa.text("0"), nullable=True),
         sa.Column("error_message", WORDS, nullable=True),
         sa.Column("failure_kind", WORDS, nullable=True),
@@ -38,7 +47,10 @@ def upgrade() -> None:
     op.create_index("idx_jobs_status", "jobs", ["status"], unique=False)
     op.create_index("idx_jobs_video", "jobs", ["video_id"], unique=False)
     op.create_table(
-        "meta", sa.Column("name", WORDS, nullable=False), sa.Column("value", WORDS, nullable=False), sa.PrimaryKeyConstraint("name")
+        "meta",
+        sa.Column("name", WORDS, nullable=False),
+        sa.Column("value", WORDS, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "pipelines",
@@ -56,10 +68,10 @@ def upgrade() -> None:
         sa.Column("batch_id", WORDS, nullable=False),
         sa.Column("host", WORDS, nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column("config", Json(), nullable=False),
-        sa.Column("inputs", Json(), nullable=False),
-        sa.Column("started_at", Moment(), nullable=False),
-        sa.Column("ended_at", Moment(), nullable=True),
+        sa.Column("config", JsonText(), nullable=False),
+        sa.Column("inputs", JsonText(), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("outcome", WORDS, nullable=True),
         sa.PrimaryKeyConstraint("epoch"),
     )
@@ -88,13 +100,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "annotations",
-        sa.Column("annotation_id", Id(), nullable=True),
-        sa.Column("job_id", Id(), nullable=True),
+        sa.Column("annotation_id", Uuid(), nullable=True),
+        sa.Column("job_id", Uuid(), nullable=True),
         sa.Column("pipeline_id", sa.Integer(), nullable=True),
         sa.Column("annotation_type", WORDS, nullable=False),
         sa.Column("timestamp_seconds", REAL_64, nullable=True),
-        sa.Column("data", Json(), nullable=False),
-        sa.Column("created_at", Moment(), server_default=utc_now(), nullable=True),
+        sa.Column("data", JsonText(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), server_default=utc_now(), nullable=True),
         sa.Column("video_id", WORDS, nullable=False),
         sa.Column("person_id", WORDS, nullable=True),
         sa.Column("face_id", WORDS, nullable=True),
@@ -113,9 +125,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("annotation_id"),
     )
     op.create_index("idx_annotations_job", "annotations", ["job_id"], unique=False)
-    op.create_index("idx_annotations_type_confidence", "annotations", ["annotation_type", "confidence"], unique=False)
-    op.create_index("idx_annotations_video_timestamp", "annotations", ["video_id", "timestamp_seconds"], unique=False)
-    op.create_index("idx_annotations_work", "annotations", ["video_id", "pipeline_id", "config_hash", "frame_number"], unique=False)
+    op.create_index(
+        "idx_annotations_type_confidence", "annotations", ["annotation_type", "confidence"], unique=False
+    )
+    op.create_index(
+        "idx_annotations_video_timestamp", "annotations", ["video_id", "timestamp_seconds"], unique=False
+    )
+    op.create_index(
+        "idx_annotations_work",
+        "annotations",
+        ["video_id", "pipeline_id", "config_hash", "frame_number"],
+        unique=False,
+    )
     op.create_table(
         "chunks",
         sa.Column("video_id", WORDS, nullable=False),
@@ -135,11 +156,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "job_pipeline_status",
-        sa.Column("job_id", Id(), nullable=True),
+        sa.Column("job_id", Uuid(), nullable=True),
         sa.Column("pipeline_id", sa.Integer(), autoincrement=False, nullable=True),
         sa.Column("status", state("pipeline_status_enum", *_RESULT_STATES), nullable=False),
-        sa.Column("started_at", Moment(), nullable=True),
-        sa.Column("completed_at", Moment(), nullable=True),
+        sa.Column("started_at", UtcDateTime(), nullable=True),
+        sa.Column("completed_at", UtcDateTime(), nullable=True),
         sa.Column("annotation_count", sa.Integer(), nullable=True),
         sa.Column("processing_time_seconds", REAL_64, nullable=True),
         sa.Column("error_message", WORDS, nullable=True),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from schemas.storage.column_types import WORDS, Id, Moment, state
+from schemas.storage.column_types import WORDS, UtcDateTime, Uuid, state
 
 revision = "0003"
 down_revision = "0002"
@@ -17,8 +17,10 @@ _ASKED = sa.text("control IS NOT NULL")
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("control", WORDS, nullable=True))
-    op.create_index("idx_jobs_control", "jobs", ["job_id"], unique=False, sqlite_where=_ASKED, postgresql_where=_ASKED)
-    op.add_column("runs", sa.Column("heartbeat_at", Moment(), nullable=True))
+    op.create_index(
+        "idx_jobs_control", "jobs", ["job_id"], unique=False, sqlite_where=_ASKED, postgresql_where=_ASKED
+    )
+    op.add_column("runs", sa.Column("heartbeat_at", UtcDateTime(), nullable=True))
     op.add_column("runs", sa.Column("progress", WORDS, nullable=True))
     op.create_table(
         "leases",
@@ -38,8 +40,8 @@ def upgrade() -> None:
         sa.Column("video_id", WORDS, nullable=False),
         sa.Column("state", state("attempt_state_enum", *_TRY_STATES), nullable=False),
         sa.Column("worker", WORDS, nullable=True),
-        sa.Column("started_at", Moment(), nullable=True),
-        sa.Column("heartbeat_at", Moment(), nullable=True),
+        sa.Column("started_at", UtcDateTime(), nullable=True),
+        sa.Column("heartbeat_at", UtcDateTime(), nullable=True),
         sa.Column("pipeline", WORDS, nullable=True),
         sa.Column("failure_kind", WORDS, nullable=True),
         sa.Column("error_message", WORDS, nullable=True),
@@ -51,8 +53,8 @@ def upgrade() -> None:
     op.create_table(
         "job_events",
         sa.Column("event_id", sa.Integer(), nullable=False),
-        sa.Column("job_id", Id(), nullable=False),
-        sa.Column("at", Moment(), nullable=False),
+        sa.Column("job_id", Uuid(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("name", WORDS, nullable=False),
         sa.Column("pipeline", WORDS, nullable=True),
         sa.Column("message", WORDS, nullable=True),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from schemas.storage.column_types import INTEGER_64, WORDS, Moment
+from schemas.storage.column_types import INTEGER_64, WORDS, UtcDateTime
 
 revision = "0004"
 down_revision = "0003"
@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("row_count", INTEGER_64, nullable=False),
         sa.Column("digest", WORDS, nullable=False),
         sa.Column("source", WORDS, nullable=False),
-        sa.Column("moved_at", Moment(), nullable=False),
+        sa.Column("moved_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "unit", "table_name"),
     )
 

@@ -17,7 +17,11 @@ meta = sa.table("meta", sa.column("name", WORDS), sa.column("value", WORDS))
 
 def upgrade() -> None:
     there = sa.exists().where(meta.c.name == "store_id")
-    op.execute(meta.insert().from_select(["name", "value"], sa.select(sa.literal("store_id"), sa.literal(uuid.uuid4().hex)).where(~there)))
+    op.execute(
+        meta.insert().from_select(
+            ["name", "value"], sa.select(sa.literal("store_id"), sa.literal(uuid.uuid4().hex)).where(~there)
+        )
+    )
 
 
 def downgrade() -> None:

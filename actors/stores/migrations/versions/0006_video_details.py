@@ -1,4 +1,6 @@
-"""Further facts of a video: whether it is mirrored, which of its tracks it is, and what its results have to say."""
+"""Further facts of a video: whether it is mirrored, which of its tracks it is, and what its results have
+to say.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,7 @@
 """Put this folder on PYTHONPATH and every process below tells what it decodes: Ray's workers included.
 
-Each decoded picture is a line `picture PATH` in the file that DECODED names, each stretch of sound `sound PATH FIRST STOP`.
+Each decoded picture is a line `picture PATH` in the file that DECODED names, each stretch of sound `sound
+PATH FIRST STOP`.
 """
 
 import os

@@ -1,12 +1,15 @@
-"""Put this folder on PYTHONPATH and files attack the processes that read them, Ray's workers and cells included.
+"""Put this folder on PYTHONPATH and files attack the processes that read them, Ray's workers and cells
+included.
 
-A file named `segfault*`, `hang*`, `eat*`, `raise*`, `probe-segfault*`, `model-kill*` or `model-hang*` does what its name says each time it
-is decoded or looked at, `sound-segfault*`, `pictures-segfault*` and `both-segfault*` when that stream of it is looked at; each time is a
-line `NAME` in the file that FAULTS names. `once-*` does it the first time only. What follows the first frames of a file named `wait*` is
-decoded once a line in the file that FAULTS names says `go`.
+A file named `segfault*`, `hang*`, `eat*`, `raise*`, `probe-segfault*`, `model-kill*` or `model-hang*` does
+what its name says each time it is decoded or looked at, `sound-segfault*`, `pictures-segfault*` and
+`both-segfault*` when that stream of it is looked at; each time is a line `NAME` in the file that FAULTS
+names. `once-*` does it the first time only. What follows the first frames of a file named `wait*` is decoded
+once a line in the file that FAULTS names says `go`.
 
-LOSSES names calls as `MODULE:CLASS.METHOD` or `MODULE:CLASS.METHOD=FIRST_ARGUMENT`, with spaces between them: the process that gets such a
-call ends before it does anything, and the process that gets the next one ends after all is done and before it can say so.
+LOSSES names calls as `MODULE:CLASS.METHOD` or `MODULE:CLASS.METHOD=FIRST_ARGUMENT`, with spaces between them:
+the process that gets such a call ends before it does anything, and the process that gets the next one ends
+after all is done and before it can say so.
 """
 
 import ctypes
@@ -35,7 +38,9 @@ def eat():
 
 
 def hang():
-    libc = ctypes.PyDLL(None)  # keeps the interpreter's lock: no thread of Python in this process can do anything any more
+    libc = ctypes.PyDLL(
+        None
+    )  # keeps the interpreter's lock: no thread of Python in this process can do anything any more
     libc.sleep(10_000)
 
 
@@ -62,7 +67,9 @@ MODELS = {"model-kill": os.abort, "model-hang": hang}
 
 def attack(name, faults):
     bare = name.removeprefix("once-")
-    fault = next((fault for prefix, fault in sorted(faults.items(), reverse=True) if bare.startswith(prefix)), None)
+    fault = next(
+        (fault for prefix, fault in sorted(faults.items(), reverse=True) if bare.startswith(prefix)), None
+    )
     if fault is None or (bare != name and told_before(name)):
         return
     tell(name)
@@ -76,7 +83,12 @@ def attacked_decoder(module):
         if Path(spec.path).stem.startswith("wait"):
             wait(spec)
         attack(
-            Path(spec.path).stem, {name: fault for name, fault in DECODERS.items() if not Path(spec.path).stem.startswith(f"{name}-model")}
+            Path(spec.path).stem,
+            {
+                name: fault
+                for name, fault in DECODERS.items()
+                if not Path(spec.path).stem.startswith(f"{name}-model")
+            },
         )
         return original(spec, **told)
 
@@ -147,7 +159,10 @@ def all_lossy(losses):
         name, _, rest = loss.partition(":")
         call, _, argument = rest.partition("=")
         planned.setdefault(name, []).append((*call.split("."), argument))
-    return {name: lambda module, calls=calls: [lossy(module, *call) for call in calls] for name, calls in planned.items()}
+    return {
+        name: lambda module, calls=calls: [lossy(module, *call) for call in calls]
+        for name, calls in planned.items()
+    }
 
 
 if "FAULTS" in os.environ:

@@ -1,4 +1,6 @@
-"""Changes modules of the engine as they are loaded, in every process below a test: for the `sitecustomize.py` files beside this folder."""
+"""Changes modules of the engine as they are loaded, in every process below a test: for the
+`sitecustomize.py` files beside this folder.
+"""
 
 import importlib.abc
 import importlib.machinery

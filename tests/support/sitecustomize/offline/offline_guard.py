@@ -1,7 +1,8 @@
 """Keeps Python code on this machine: names and addresses beyond it are refused and told.
 
-A datagram socket may be connected anywhere, since that sends nothing (Ray asks the system for its own address that way), but not
-sent from. Native code that opens sockets by itself (Ray's own servers, which stay on this machine) is not seen.
+A datagram socket may be connected anywhere, since that sends nothing (Ray asks the system for its own address
+that way), but not sent from. Native code that opens sockets by itself (Ray's own servers, which stay on this
+machine) is not seen.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ def own_names() -> frozenset[str]:
     """What this machine calls itself: Ray's processes talk to each other by the machine's own address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # an address for documentation; picks the route's own address, sends nothing
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # an address for documentation; picks the route's own address, sends nothing
         except OSError:
             return frozenset({socket.gethostname()})  # no route at all: nothing else to be called
         return frozenset({socket.gethostname(), probe.getsockname()[0]})

@@ -1,7 +1,8 @@
-"""Put this folder on PYTHONPATH and no Python process below can reach beyond its machine: Ray's workers included.
+"""Put this folder on PYTHONPATH and no Python process below can reach beyond its machine: Ray's workers
+included.
 
-Every refused attempt is a line in the file that OFFLINE_TEST_ATTEMPTS names. Each process first writes that its guard stands, so that
-a test can tell a quiet process from an unguarded one.
+Every refused attempt is a line in the file that OFFLINE_TEST_ATTEMPTS names. Each process first writes that
+its guard stands, so that a test can tell a quiet process from an unguarded one.
 """
 
 import os

@@ -1,4 +1,6 @@
-"""What can be said of listening without a model: settings, digests, windows, labels and the joining of events."""
+"""What can be said of listening without a model: settings, digests, windows, labels and the joining of
+events.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,15 @@ from hypothesis import strategies as st
 from actors.audio.audio_events import LABELS, EventClassifier, columns, merged_events, starts_of
 from actors.audio.speech_recognition import SpeechRecognizer, model_digest
 from schemas.errors import DamagedWeights, ModelError, WrongDigest
-from schemas.inference.transcript import Event
+from schemas.inference.transcript import AudioEvent
 from schemas.settings.settings import AudioSettings, Settings
 
 FILES = {"config.json": "{}", "model.bin": "weights", "tokenizer.json": "{}", "vocabulary.json": "[]"}
 
 events = st.builds(
-    lambda label, start, length, confidence: Event(label, start * 0.5, (start + length) * 0.5, confidence),
+    lambda label, start, length, confidence: AudioEvent(
+        label, start * 0.5, (start + length) * 0.5, confidence
+    ),
     st.sampled_from(["laughter", "music"]),
     st.integers(0, 40),
     st.integers(1, 8),
@@ -35,7 +39,9 @@ def folder_with(folder: Path, files: dict[str, str]) -> Path:
 
 
 def listening_to(model: Path | None, sha256: str | None = None) -> Settings:
-    return Settings(audio=AudioSettings(model=str(model) if model else None, model_sha256=sha256, device="cpu"))
+    return Settings(
+        audio=AudioSettings(model=str(model) if model else None, model_sha256=sha256, device="cpu")
+    )
 
 
 def test_a_digest_covers_names_and_contents_of_what_is_loaded_and_nothing_else(tmp_path: Path) -> None:
@@ -43,14 +49,23 @@ def test_a_digest_covers_names_and_contents_of_what_is_loaded_and_nothing_else(t
     digest = model_digest(folder)
     assert model_digest(folder_with(tmp_path / "copy", {**FILES, "README.md": "not loaded"})) == digest
     others = [{**FILES, "model.bin": "other"}, {**FILES, "preprocessor_config.json": "{}"}]
-    moved = {("vocabulary.txt" if name == "vocabulary.json" else name): content for name, content in FILES.items()}
-    digests = [model_digest(folder_with(tmp_path / str(number), files)) for number, files in enumerate([*others, moved])]
+    moved = {
+        ("vocabulary.txt" if name == "vocabulary.json" else name): content for name, content in FILES.items()
+    }
+    digests = [
+        model_digest(folder_with(tmp_path / str(number), files))
+        for number, files in enumerate([*others, moved])
+    ]
     assert len({digest, *digests}) == 4
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.bin", "tokenizer.json"])
-def test_a_model_without_one_of_its_files_is_damaged_rather_than_completed_from_the_network(tmp_path: Path, missing: str) -> None:
-    folder = folder_with(tmp_path / "model", {name: content for name, content in FILES.items() if name != missing})
+def test_a_model_without_one_of_its_files_is_damaged_rather_than_completed_from_the_network(
+    tmp_path: Path, missing: str
+) -> None:
+    folder = folder_with(
+        tmp_path / "model", {name: content for name, content in FILES.items() if name != missing}
+    )
     with pytest.raises(DamagedWeights, match=f"there is no {missing}"):
         SpeechRecognizer(listening_to(folder))
 
@@ -68,7 +83,7 @@ def test_a_worker_wants_a_folder(model: Path | None) -> None:
 
 
 @given(st.lists(events))
-def test_merged_events_cover_the_same_time_and_never_touch(windows: list[Event]) -> None:
+def test_merged_events_cover_the_same_time_and_never_touch(windows: list[AudioEvent]) -> None:
     merged = merged_events(windows)
     for label in ("laughter", "music"):
         mine = [event for event in merged if event.label == label]
@@ -77,21 +92,25 @@ def test_merged_events_cover_the_same_time_and_never_touch(windows: list[Event])
 
 
 @given(st.lists(events))
-def test_a_merged_event_is_as_sure_as_the_surest_of_its_windows(windows: list[Event]) -> None:
+def test_a_merged_event_is_as_sure_as_the_surest_of_its_windows(windows: list[AudioEvent]) -> None:
     for event in merged_events(windows):
-        mine = [one.confidence for one in windows if one.label == event.label and event.start_s <= one.start_s and one.end_s <= event.end_s]
+        mine = [
+            one.confidence
+            for one in windows
+            if one.label == event.label and event.start_s <= one.start_s and one.end_s <= event.end_s
+        ]
         assert event.confidence == max(mine)
 
 
 @given(st.lists(events), st.randoms())
-def test_merging_knows_no_order_and_again_changes_nothing(windows: list[Event], random: Random) -> None:
+def test_merging_knows_no_order_and_again_changes_nothing(windows: list[AudioEvent], random: Random) -> None:
     merged = merged_events(windows)
     shuffled = sorted(windows, key=lambda _: random.random())
     assert merged_events(shuffled) == merged == merged_events(merged)
     assert list(merged) == sorted(merged, key=lambda event: (event.start_s, event.label))
 
 
-def covered(found: list[Event]) -> set[int]:
+def covered(found: list[AudioEvent]) -> set[int]:
     """Half seconds."""
     return {half for event in found for half in range(round(event.start_s * 2), round(event.end_s * 2))}
 

@@ -1,4 +1,6 @@
-"""Scores of voice become stretches: where voice begins and ends, how long a stretch may be, and where blocks part."""
+"""Scores of voice become stretches: where voice begins and ends, how long a stretch may be, and where
+blocks part.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.audio.speech_segments import LONGEST_S, SEARCH, around, border, speeches_of, stretches
+from actors.audio.speech_segments import LONGEST_S, SEARCH, around, border, speech_segments, stretches
 from actors.audio.voice_activity import (
     FRAME_SAMPLES,
     FRAMES,
@@ -24,18 +26,20 @@ from actors.audio.voice_activity import (
     window_frames,
     windows_of,
 )
-from schemas.media.audio import BLOCK_SAMPLES, SAMPLE_RATE, Sound
+from schemas.media.audio import BLOCK_SAMPLES, SAMPLE_RATE, AudioStream
 from schemas.media.frames import Floats32
 from schemas.pipelines import AUDIO
 from schemas.settings.settings import AudioSettings
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import WorkKey
 
 ONSET, OFFSET = 0.5, 0.363
 SETTINGS = AudioSettings(voice_onset=ONSET, voice_offset=OFFSET)
 KEY = WorkKey("clip-12345678", AUDIO, "0" * 16)
 
-scores_of_frames = st.lists(st.floats(0, 1, width=32), max_size=200).map(lambda values: np.array(values, np.float32))
+scores_of_frames = st.lists(st.floats(0, 1, width=32), max_size=200).map(
+    lambda values: np.array(values, np.float32)
+)
 
 
 def frames_of(scores: Floats32, first: int = 0) -> np.ndarray:
@@ -44,12 +48,14 @@ def frames_of(scores: Floats32, first: int = 0) -> np.ndarray:
 
 def spoken(*parts: tuple[float, float]) -> Floats32:
     """Scores of parts that last so many seconds each."""
-    return np.concatenate([np.full(round(seconds * SAMPLE_RATE / FRAME_SAMPLES), score) for score, seconds in parts]).astype(np.float32)
+    return np.concatenate(
+        [np.full(round(seconds * SAMPLE_RATE / FRAME_SAMPLES), score) for score, seconds in parts]
+    ).astype(np.float32)
 
 
-def block_of(total: int, first: int) -> SoundBlock:
-    sound = Sound(0, "pcm_s16le", SAMPLE_RATE, 1, Fraction(1, SAMPLE_RATE), 0, total)
-    return SoundBlock("a.wav", sound, KEY, first, min(total, first + BLOCK_SAMPLES))
+def block_of(total: int, first: int) -> AudioBlock:
+    sound = AudioStream(0, "pcm_s16le", SAMPLE_RATE, 1, Fraction(1, SAMPLE_RATE), 0, total)
+    return AudioBlock("a.wav", sound, KEY, first, min(total, first + BLOCK_SAMPLES))
 
 
 @given(scores_of_frames)
@@ -111,12 +117,16 @@ def test_windows_cover_the_whole_sound_and_none_begins_behind_it(total: int) -> 
 
 
 @given(st.integers(1, 30), st.integers(0, 2**16), st.integers(0, 1000), st.integers(1, 1000))
-def test_the_mean_of_a_frame_is_the_same_whichever_part_is_asked_for(count: int, seed: int, first: int, length: int) -> None:
+def test_the_mean_of_a_frame_is_the_same_whichever_part_is_asked_for(
+    count: int, seed: int, first: int, length: int
+) -> None:
     heard = np.random.default_rng(seed).uniform(0, 1, (count, FRAMES)).astype(np.float32)
     everything = np.arange(int(window_frames(np.array([count - 1]))[0]) + FRAMES)
     whole = aggregated(everything, np.arange(count), heard)
     part = everything[first % len(everything) :][:length]
-    windows = np.flatnonzero((window_frames(np.arange(count)) <= part[-1]) & (window_frames(np.arange(count)) + FRAMES > part[0]))
+    windows = np.flatnonzero(
+        (window_frames(np.arange(count)) <= part[-1]) & (window_frames(np.arange(count)) + FRAMES > part[0])
+    )
     assert np.array_equal(aggregated(part, windows, heard[windows]), whole[part])
 
 
@@ -126,7 +136,9 @@ def test_the_mean_of_equal_scores_is_that_score() -> None:
 
 
 @given(scores_of_frames, st.floats(0.1, 2.0))
-def test_no_stretch_is_longer_than_it_may_be_and_none_overlaps_another(scores: Floats32, longest_s: float) -> None:
+def test_no_stretch_is_longer_than_it_may_be_and_none_overlaps_another(
+    scores: Floats32, longest_s: float
+) -> None:
     found = stretches(frames_of(scores), scores, SETTINGS, longest_s=longest_s)
     assert all(0 < end - start <= longest_s for start, end in found)
     assert all(end <= start for (_, end), (start, _) in pairwise(found))
@@ -136,7 +148,9 @@ def test_no_stretch_is_longer_than_it_may_be_and_none_overlaps_another(scores: F
 def test_stretches_hold_all_voice(scores: Floats32, longest_s: float) -> None:
     found = stretches(frames_of(scores), scores, SETTINGS, longest_s=longest_s)
     for start_s, end_s, _ in voiced(frames_of(scores), scores, ONSET, OFFSET):
-        inside = [(max(start, start_s), min(end, end_s)) for start, end in found if start < end_s and end > start_s]
+        inside = [
+            (max(start, start_s), min(end, end_s)) for start, end in found if start < end_s and end > start_s
+        ]
         assert sum(end - start for start, end in inside) == pytest.approx(end_s - start_s)
 
 
@@ -148,14 +162,19 @@ def test_voice_that_lasts_too_long_is_cut_where_it_is_weakest() -> None:
 
 def test_short_voices_are_heard_together() -> None:
     scores = spoken((0, 1), (0.9, 10), (0, 2), (0.9, 10), (0, 2), (0.9, 10), (0, 1))
-    assert stretches(frames_of(scores), scores, SETTINGS) == [pytest.approx((1, 23), abs=0.08), pytest.approx((25, 35), abs=0.08)]
+    assert stretches(frames_of(scores), scores, SETTINGS) == [
+        pytest.approx((1, 23), abs=0.08),
+        pytest.approx((25, 35), abs=0.08),
+    ]
 
 
 @given(st.integers(0, 2**16), st.integers(1, SEARCH))
 def test_both_blocks_find_the_same_border_however_much_else_they_know(seed: int, length: int) -> None:
     total = BLOCK_SAMPLES + length
     before, after = block_of(total, 0), block_of(total, BLOCK_SAMPLES)
-    scores = np.random.default_rng(seed).integers(0, 5, total // FRAME_SAMPLES + 1).astype(np.float32)  # with ties
+    scores = (
+        np.random.default_rng(seed).integers(0, 5, total // FRAME_SAMPLES + 1).astype(np.float32)
+    )  # with ties
     found = set()
     for block in (before, after):
         frames = frames_within(*around(block))
@@ -174,7 +193,7 @@ def test_speech_across_a_border_is_heard_once_and_whole() -> None:
         low, high = around(block)
         frames = frames_within(low, high)
         samples = np.arange(low, high + SAMPLE_RATE, dtype=np.float32)
-        parts.append(speeches_of(block, frames, scores[frames], samples, low, SETTINGS))
+        parts.append(speech_segments(block, frames, scores[frames], samples, low, SETTINGS))
     (before,), (after,) = parts
     assert before.start_s == pytest.approx(110, abs=0.05)
     assert before.start_s + len(before.samples) / SAMPLE_RATE == pytest.approx(after.start_s)

@@ -16,8 +16,12 @@ WRAP = 2**33
 Part = tuple[float, float]  # when its clock begins, how long it lasts
 
 
-def watched(parts: list[Part], *, silent: frozenset[int] = frozenset(), dark: frozenset[int] = frozenset()) -> ClockWatch:
-    """Sound beside pictures of parts that follow on each other in a file, in ticks of 90 kHz; `silent` parts have no sound, `dark` none."""
+def watched(
+    parts: list[Part], *, silent: frozenset[int] = frozenset(), dark: frozenset[int] = frozenset()
+) -> ClockWatch:
+    """Sound beside pictures of parts that follow on each other in a file, in ticks of 90 kHz; `silent`
+    parts have no sound, `dark` none.
+    """
     pictures = ClockWatch(Fraction(1, 90_000))
     sound = ClockWatch(Fraction(1, 90_000), pictures)
     for number, (begins_s, lasts_s) in enumerate(parts):
@@ -28,14 +32,19 @@ def watched(parts: list[Part], *, silent: frozenset[int] = frozenset(), dark: fr
     return sound
 
 
-def stream(watch: ClockWatch, begins_s: float, lasts_s: float, step_s: Fraction) -> list[tuple[int, int, ClockWatch, int, int]]:
+def stream(
+    watch: ClockWatch, begins_s: float, lasts_s: float, step_s: Fraction
+) -> list[tuple[int, int, ClockWatch, int, int]]:
     step, begin = round(step_s * 90_000), round(begins_s * 90_000)
     ats = [begin + step * n for n in range(round(lasts_s / step_s))]
     return [(at, id(watch), watch, at, at + step) for at in ats]
 
 
 def begin_s(watch: ClockWatch) -> list[float]:
-    return [float((epoch.first + shift) * watch.time_base) for epoch, shift in zip(watch.epochs, watch.shifts(), strict=True)]
+    return [
+        float((epoch.first + shift) * watch.time_base)
+        for epoch, shift in zip(watch.epochs, watch.shifts(), strict=True)
+    ]
 
 
 def test_joined_recordings_go_on_where_the_pictures_ended() -> None:
@@ -43,7 +52,9 @@ def test_joined_recordings_go_on_where_the_pictures_ended() -> None:
 
 
 def test_a_part_without_sound_is_a_pause_in_it() -> None:
-    assert begin_s(watched([(1.4, 2.0), (1.4, 3.0), (1.4, 1.0)], silent=frozenset({1}))) == pytest.approx([1.4, 6.4])
+    assert begin_s(watched([(1.4, 2.0), (1.4, 3.0), (1.4, 1.0)], silent=frozenset({1}))) == pytest.approx(
+        [1.4, 6.4]
+    )
 
 
 def test_sound_that_begins_with_a_later_part_is_moved_as_its_pictures_are() -> None:
@@ -63,7 +74,9 @@ def test_sound_whose_clock_starts_anew_alone_goes_on_where_it_ended() -> None:
 
 def test_a_counter_that_wraps_goes_on() -> None:
     before_s = 5.0
-    assert begin_s(watched([(WRAP / 90_000 - before_s, before_s), (0.0, 4.0)])) == pytest.approx([WRAP / 90_000 - before_s, WRAP / 90_000])
+    assert begin_s(watched([(WRAP / 90_000 - before_s, before_s), (0.0, 4.0)])) == pytest.approx(
+        [WRAP / 90_000 - before_s, WRAP / 90_000]
+    )
 
 
 def test_a_leap_of_half_the_counter_is_no_hole_and_a_shorter_one_is() -> None:
@@ -77,7 +90,11 @@ def test_one_damaged_time_moves_nothing_behind_it(stray_s: float) -> None:
     for number in range(100):
         at = 2000 + number * 20 if number != 50 else round(stray_s * 1000)
         watch.note(at, at + 20)
-    assert [epoch.first + shift for epoch, shift in zip(watch.epochs, watch.shifts(), strict=True)] == [2000, 3000, 3020]
+    assert [epoch.first + shift for epoch, shift in zip(watch.epochs, watch.shifts(), strict=True)] == [
+        2000,
+        3000,
+        3020,
+    ]
 
 
 def test_an_overlap_of_a_few_packets_is_no_new_clock() -> None:

@@ -1,4 +1,6 @@
-"""A layout of channels that PyAV cannot hold is replaced by one that it can, and every channel keeps its place."""
+"""A layout of channels that PyAV cannot hold is replaced by one that it can, and every channel keeps its
+place.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from actors.decoding.audio_decoder import _Mono
         (["FC", "FL", "FR"], "3.0", (1, 2, 0)),
     ],
 )
-def test_channels_out_of_order_have_a_native_layout(names: list[str], layout: str, order: tuple[int, ...]) -> None:
+def test_channels_out_of_order_have_a_native_layout(
+    names: list[str], layout: str, order: tuple[int, ...]
+) -> None:
     plain, found = plain_layout(names)
     assert (av.AudioLayout(plain).name, found) == (layout, order)
 

@@ -18,21 +18,31 @@ from actors.probing import audio_probe, probe
 from schemas.media.frames import Ints
 from schemas.media.video import FrameIndex, Video
 from schemas.settings.settings import Settings
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 from tests.unit.vaengine.planning import test_plan
 
 
 def recorded(pts: Ints, container: str = "mpegts") -> Video:
     clip = test_plan.video(4, 1)
     index = FrameIndex(pts, np.zeros(1, np.int64), exact=True)
-    return replace(clip, container=container, time_base=Fraction(1, 25), start_pts=int(pts[0]), end_pts=int(pts[-1]) + 1, index=index)
+    return replace(
+        clip,
+        container=container,
+        time_base=Fraction(1, 25),
+        start_pts=int(pts[0]),
+        end_pts=int(pts[-1]) + 1,
+        index=index,
+    )
 
 
 @given(st.integers(8, 60), st.integers(8, 60), st.integers(2, 100_000))
 def test_a_hole_of_any_length_is_told(before: int, after: int, ticks: int) -> None:
     pts = np.concatenate([np.arange(before), before - 1 + ticks + np.arange(after)])
     note = hole_note(recorded(pts), pts)
-    assert note == f"{(ticks - 1) / 25:.2f} s are without pictures: {before / 25:.2f} s to {(before - 1 + ticks) / 25:.2f} s"
+    assert (
+        note == f"{(ticks - 1) / 25:.2f} s are without pictures: {before / 25:.2f} s to "
+        f"{(before - 1 + ticks) / 25:.2f} s"
+    )
 
 
 @pytest.mark.parametrize("container", ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"])
@@ -54,7 +64,7 @@ def test_no_more_holes_are_listed_than_can_be_read() -> None:
 def test_what_a_video_has_to_say_of_itself_is_said_with_its_result() -> None:
     pts = np.arange(30)
     clip = replace(recorded(pts), notes=("track 0 left out",), file_notes=("the file is truncated",))
-    numbers = replace(Numbers.none(), frame_numbers=pts, frame_pts=pts, scene_scores=np.zeros(30))
+    numbers = replace(FrameNumbers.none(), frame_numbers=pts, frame_pts=pts, scene_scores=np.zeros(30))
     assert seen_verdict(clip, [], numbers, Settings()).warning == "the file is truncated; track 0 left out"
 
 

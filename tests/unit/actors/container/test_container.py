@@ -58,7 +58,9 @@ def test_damage_without_end_is_given_up() -> None:
     assert counted(Packet(), *(damage() for _ in range(MAX_BROKEN_READS)), Packet()) == 1
 
 
-@pytest.mark.parametrize("end", [EndOfFile(541478725, "End of file"), IndexError("list index out of range")], ids=repr)
+@pytest.mark.parametrize(
+    "end", [EndOfFile(541478725, "End of file"), IndexError("list index out of range")], ids=repr
+)
 def test_the_end_is_the_end_also_where_a_stream_began_on_the_way(end: Exception) -> None:
     assert counted(Packet(), Packet(), end) == 2
 
@@ -68,9 +70,15 @@ def test_what_the_operating_system_refuses_is_told() -> None:
         counted(Packet(), OSError(5, "Input/output error"))
 
 
-def test_a_broadcast_whose_sound_begins_on_the_way_is_read_to_its_end(clip_folder: Path, tmp_path: Path) -> None:
-    silent = clips.counting(clip_folder, frames=24, coding=clips.Coding(codec="mpeg2video", suffix=".ts"), fps=25)
-    later = clips.clicking(clip_folder, codec="mp2", suffix=".ts", rate=48_000, seconds=4, starts_s=Fraction(0))
+def test_a_broadcast_whose_sound_begins_on_the_way_is_read_to_its_end(
+    clip_folder: Path, tmp_path: Path
+) -> None:
+    silent = clips.counting(
+        clip_folder, frames=24, coding=clips.Coding(codec="mpeg2video", suffix=".ts"), fps=25
+    )
+    later = clips.clicking(
+        clip_folder, codec="mp2", suffix=".ts", rate=48_000, seconds=4, starts_s=Fraction(0)
+    )
     path = tmp_path / "joined.ts"
     path.write_bytes(silent.path.read_bytes() + later.path.read_bytes())
     assert probe(str(path)).frame_count > 24

@@ -1,4 +1,6 @@
-"""The views of a decoded picture: one conversion, and for models the very pixels that others would give them."""
+"""The views of a decoded picture: one conversion, and for models the very pixels that others would give
+them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def decoder_of(clip: clips.Clip) -> ChunkDecoder:
 
 
 @pytest.mark.parametrize(
-    "variant", ["h264_closed_gop", "h264_rotated_90", "h264_rotated_180", "h264_odd_size_444", "vp9_webm", "mpeg4_avi"]
+    "variant",
+    ["h264_closed_gop", "h264_rotated_90", "h264_rotated_180", "h264_odd_size_444", "vp9_webm", "mpeg4_avi"],
 )
 def test_linear_pictures_are_those_of_opencv(variant: str, clip_folder: Path) -> None:
     clip = clips.VARIANTS[variant](clip_folder)
@@ -31,7 +34,9 @@ def test_linear_pictures_are_those_of_opencv(variant: str, clip_folder: Path) ->
     for frame in decoder_of(clip):
         there, picture = capture.read()
         assert there
-        expected = cv2.cvtColor(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2RGB)
+        expected = cv2.cvtColor(
+            cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), cv2.COLOR_BGR2RGB
+        )
         assert np.array_equal(frame.rgb(width, height, "linear"), expected)
     assert not capture.read()[0]
 

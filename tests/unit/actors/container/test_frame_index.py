@@ -28,16 +28,22 @@ MP4 = frozenset({"mov", "mp4"})
 TS = frozenset({"mpegts"})
 
 
-def table(pts: list[int], *, keyframes: tuple[int, ...] = (0,), hidden: tuple[int, ...] = (), **facts: bool) -> PacketTable:
+def table(
+    pts: list[int], *, keyframes: tuple[int, ...] = (0,), hidden: tuple[int, ...] = (), **facts: bool
+) -> PacketTable:
     """Packets in decoding order; `keyframes` and `hidden` are positions in it."""
     positions = np.arange(len(pts))
-    return PacketTable(np.array(pts, np.int64), np.isin(positions, keyframes), ~np.isin(positions, hidden), **facts)
+    return PacketTable(
+        np.array(pts, np.int64), np.isin(positions, keyframes), ~np.isin(positions, hidden), **facts
+    )
 
 
 class FakePacket:
     """As much of a packet as an index needs."""
 
-    def __init__(self, data: bytes, pts: int | None, *, key: bool = False, discard: bool = False, corrupt: bool = False) -> None:
+    def __init__(
+        self, data: bytes, pts: int | None, *, key: bool = False, discard: bool = False, corrupt: bool = False
+    ) -> None:
         self._data, self.pts, self.dts, self.size, self.duration = data, pts, pts, len(data), 1
         self.is_keyframe, self.is_discard, self.is_corrupt = key, discard, corrupt
 
@@ -75,7 +81,9 @@ def test_packets_before_an_edit_list_are_no_frames_and_the_first_frame_still_cou
         (replace(table([100, 110, 15]), dts=np.array([90, 100, 5])), TS, "starts anew"),
     ],
 )
-def test_where_packets_do_not_tell_the_frames_the_index_says_so(packets: PacketTable, containers: frozenset[str], reason: str) -> None:
+def test_where_packets_do_not_tell_the_frames_the_index_says_so(
+    packets: PacketTable, containers: frozenset[str], reason: str
+) -> None:
     assert reason in str(inexact_because(packets, containers))
     index = frame_index(packets, containers, step=10)
     assert not index.exact
@@ -105,12 +113,21 @@ def test_frames_that_a_coarse_clock_cannot_tell_apart_get_times_within_its_tick(
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=40), st.integers(-1000, 1000), st.data())
-def test_no_frame_is_moved_out_of_its_tick(frames_of_a_tick: list[int], start: int, data: st.DataObject) -> None:
-    gaps = data.draw(st.lists(st.integers(1, 5), min_size=len(frames_of_a_tick), max_size=len(frames_of_a_tick)))
+def test_no_frame_is_moved_out_of_its_tick(
+    frames_of_a_tick: list[int], start: int, data: st.DataObject
+) -> None:
+    gaps = data.draw(
+        st.lists(st.integers(1, 5), min_size=len(frames_of_a_tick), max_size=len(frames_of_a_tick))
+    )
     pts = np.repeat(start + np.cumsum(gaps), frames_of_a_tick)
     packets = table(pts.tolist())
     scale = subdivision(packets)
-    index = frame_index(packets, frozenset({"matroska"}), step=usual_distance(packets, None, Fraction(1, 1000), scale), scale=scale)
+    index = frame_index(
+        packets,
+        frozenset({"matroska"}),
+        step=usual_distance(packets, None, Fraction(1, 1000), scale),
+        scale=scale,
+    )
     assert (np.diff(index.pts) > 0).all()
     assert (np.abs(index.pts / scale - pts) <= 1).all()
 
@@ -121,7 +138,9 @@ def test_where_nothing_tells_times_apart_frames_follow_at_the_usual_distance() -
 
 
 def test_times_go_on_where_the_clock_starts_anew() -> None:
-    packets = replace(table([100, 130, 110, 120, 5, 25, 15], keyframes=(0, 4)), dts=np.array([80, 90, 100, 110, -5, 5, 15]))
+    packets = replace(
+        table([100, 130, 110, 120, 5, 25, 15], keyframes=(0, 4)), dts=np.array([80, 90, 100, 110, -5, 5, 15])
+    )
     index = frame_index(packets, TS, step=10)
     assert (index.exact, index.pts.tolist()) == (False, [100, 110, 120, 130, 140, 150, 160])
 
@@ -167,7 +186,9 @@ def test_a_damaged_keyframe_is_no_entry() -> None:
 
 
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=60), st.integers(-(10**6), 10**6), st.data())
-def test_any_index_is_the_sorted_times_of_its_packets(steps: list[int], start: int, data: st.DataObject) -> None:
+def test_any_index_is_the_sorted_times_of_its_packets(
+    steps: list[int], start: int, data: st.DataObject
+) -> None:
     times = (start + np.cumsum([0, *steps])).tolist()
     order = [times[0], *data.draw(st.permutations(times[1:]))]
     index = frame_index(table(order), MP4, step=1)
@@ -208,7 +229,8 @@ def test_a_chunks_sampled_frames_are_those_of_the_whole_video(
 
 
 @pytest.mark.parametrize(
-    ("fps", "taken"), [(Fraction(5), [0, 5, 10, 15, 20]), (Fraction(25), list(range(25))), (Fraction(100), list(range(25)))]
+    ("fps", "taken"),
+    [(Fraction(5), [0, 5, 10, 15, 20]), (Fraction(25), list(range(25))), (Fraction(100), list(range(25)))],
 )
 def test_sampling_takes_the_first_frame_of_each_interval(fps: Fraction, taken: list[int]) -> None:
     mask = sampled(np.arange(25, dtype=np.int64), origin=0, time_base=Fraction(1, 25), fps=fps, before=None)

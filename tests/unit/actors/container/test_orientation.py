@@ -34,8 +34,13 @@ def moved(picture: Pixels, a: int, b: int, c: int, d: int) -> Pixels:
     return shown
 
 
-@pytest.mark.parametrize("numbers", [(a, 0, 0, d) for a in (1, -1) for d in (1, -1)] + [(0, b, c, 0) for b in (1, -1) for c in (1, -1)])
-def test_each_of_the_eight_matrices_puts_every_pixel_where_it_says(numbers: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "numbers",
+    [(a, 0, 0, d) for a in (1, -1) for d in (1, -1)] + [(0, b, c, 0) for b in (1, -1) for c in (1, -1)],
+)
+def test_each_of_the_eight_matrices_puts_every_pixel_where_it_says(
+    numbers: tuple[int, int, int, int],
+) -> None:
     found = Orientation.of_matrix(matrix(*numbers))
     assert not found.is_nearest
     assert found.note is None
@@ -43,7 +48,9 @@ def test_each_of_the_eight_matrices_puts_every_pixel_where_it_says(numbers: tupl
 
 
 @given(st.sampled_from(ALL), st.floats(-40, 40), st.floats(0.1, 10))
-def test_any_angle_and_scale_goes_to_the_nearest_of_the_eight_and_says_so(one: tuple[int, bool], degrees: float, scale: float) -> None:
+def test_any_angle_and_scale_goes_to_the_nearest_of_the_eight_and_says_so(
+    one: tuple[int, bool], degrees: float, scale: float
+) -> None:
     rotation, mirrored = one
     angle, sign = math.radians(rotation + degrees), -1 if mirrored else 1
     cosine, sine = math.cos(angle) * scale, math.sin(angle) * scale
@@ -64,7 +71,9 @@ def test_a_matrix_without_a_direction_changes_nothing() -> None:
     assert Orientation.of_matrix(bytes(36)) == Orientation()
 
 
-@pytest.mark.parametrize(("angle", "turn"), [(0, 0), (-90, 90), (90, 270), (180, 180), (-180, 180), (-89.6, 90), (360, 0)])
+@pytest.mark.parametrize(
+    ("angle", "turn"), [(0, 0), (-90, 90), (90, 270), (180, 180), (-180, 180), (-89.6, 90), (360, 0)]
+)
 def test_an_angle_turns_the_other_way(angle: float, turn: int) -> None:
     assert Orientation.of_angle(angle) == Orientation(turn)
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.container.video_clock import NO_TIME, PictureClock, Stretch, offsets_of, stretch_numbers
+from actors.container.video_clock import NO_TIME, ClockSegment, PictureClock, offsets_of, stretch_numbers
 
 
 def numbers(*dts: int) -> list[int]:
@@ -26,7 +26,9 @@ def test_one_damaged_time_begins_nothing() -> None:
 
 
 @given(st.integers(3, 40), st.integers(-1000, 1000), st.data())
-def test_one_damaged_time_begins_nothing_wherever_it_is_and_whatever_it_says(count: int, damaged: int, data: st.DataObject) -> None:
+def test_one_damaged_time_begins_nothing_wherever_it_is_and_whatever_it_says(
+    count: int, damaged: int, data: st.DataObject
+) -> None:
     dts = list(range(count))
     dts[data.draw(st.integers(1, count - 2))] = damaged
     assert numbers(*dts) == [0] * count
@@ -44,16 +46,25 @@ def test_packets_without_a_time_are_of_the_stretch_they_are_in() -> None:
 
 @given(st.lists(st.tuples(st.integers(-500, 500), st.integers(1, 500)), min_size=1, max_size=6))
 def test_each_stretch_begins_where_the_one_before_ends(spans: list[tuple[int, int]]) -> None:
-    stretches = [Stretch(Fraction(start, 90), Fraction(start + length, 90)) for start, length in spans]
+    stretches = [ClockSegment(Fraction(start, 90), Fraction(start + length, 90)) for start, length in spans]
     ends = [stretch.end + offset for stretch, offset in zip(stretches, offsets_of(stretches), strict=True)]
-    starts = [stretch.start + offset for stretch, offset in zip(stretches, offsets_of(stretches), strict=True)]
+    starts = [
+        stretch.start + offset for stretch, offset in zip(stretches, offsets_of(stretches), strict=True)
+    ]
     assert starts[0] == stretches[0].start
     assert starts[1:] == ends[:-1]
 
 
 def test_pictures_go_on_where_the_clock_starts_anew() -> None:
     clock = PictureClock(1000, 10)
-    assert [clock.time_of(pts) for pts in (1000, 1010, 1020, 900, 910, 920)] == [1000, 1010, 1020, 1030, 1040, 1050]
+    assert [clock.time_of(pts) for pts in (1000, 1010, 1020, 900, 910, 920)] == [
+        1000,
+        1010,
+        1020,
+        1030,
+        1040,
+        1050,
+    ]
 
 
 def test_a_time_that_is_not_told_is_a_step_after_the_one_before_and_never_drifts() -> None:
@@ -61,7 +72,9 @@ def test_a_time_that_is_not_told_is_a_step_after_the_one_before_and_never_drifts
     assert [clock.time_of(pts) for pts in (0, None, 19, None, 38, None, 57)] == [0, 10, 19, 29, 38, 48, 57]
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(-500, 500)), max_size=60), st.integers(1, 20), st.integers(1, 8))
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-500, 500)), max_size=60), st.integers(1, 20), st.integers(1, 8)
+)
 def test_times_of_pictures_always_increase(told: list[int | None], step: int, scale: int) -> None:
     clock = PictureClock(0, step, scale)
     assert all(np.diff([clock.time_of(pts) for pts in told]) > 0)

@@ -24,7 +24,9 @@ class Clock:
 def coordinator() -> tuple[Coordinator, Clock, list[ChunkSpec]]:
     clock = Clock()
     one = Coordinator(clock=clock)
-    settings = Settings().model_copy(update={"engine": Settings().engine.model_copy(update={"chunk_seconds": 1.0})})
+    settings = Settings().model_copy(
+        update={"engine": Settings().engine.model_copy(update={"chunk_seconds": 1.0})}
+    )
     chunks = chunks_of(video(100, 25), {SCENE_KEY: [], PERSON_KEY: []}, settings)
     one.planned([PlannedVideo("v", {SCENE_KEY: 100, PERSON_KEY: 100}, 100, 4.0)])
     return one, clock, chunks
@@ -105,22 +107,22 @@ def test_of_a_held_video_nothing_begins_and_what_is_in_work_is_to_be_left() -> N
     one, _, chunks = coordinator()
     assert one.started(chunks[0].token, ANN)
     one.hold(["v"])
-    assert one.beat(ANN, "v")
+    assert one.heartbeat(ANN, "v")
     assert not one.started(chunks[1].token, ANN)
     one.hold([])
-    assert not one.beat(ANN, "v")
+    assert not one.heartbeat(ANN, "v")
     assert one.started(chunks[1].token, ANN)
 
 
 def test_who_finishes_what_it_has_leaves_it_only_where_that_is_of_no_use_any_more() -> None:
     one = Coordinator()
     one.stop()
-    assert (one.beat(ANN, "v"), one.beat(ANN, "v", to_its_end=True)) == (True, False)
+    assert (one.heartbeat(ANN, "v"), one.heartbeat(ANN, "v", to_its_end=True)) == (True, False)
     one.hold(["v"])
-    assert one.beat(ANN, "v", to_its_end=True)
+    assert one.heartbeat(ANN, "v", to_its_end=True)
     one.hold([])
     one.halt("no room")
-    assert one.beat(ANN, "v", to_its_end=True)
+    assert one.heartbeat(ANN, "v", to_its_end=True)
 
 
 def test_started_again_it_goes_on_from_what_was_recorded_once_it_is_told_what_is_open() -> None:

@@ -1,4 +1,6 @@
-"""The book of chunks in work: whatever comes twice, late or never, each try ends once and no chunk is held for ever."""
+"""The book of chunks in work: whatever comes twice, late or never, each try ends once and no chunk is
+held for ever.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.coordination.in_flight import LENGTHS_ALLOWED, Ledger
+from actors.coordination.in_flight import LENGTHS_ALLOWED, InFlight
 from schemas.work.attempt import LEGAL_MOVES, AttemptState, Token
-from schemas.work.messages import Failure
+from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Worker
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ANN, BOB = Worker("node", "here", 1), Worker("node", "here", 2)
-NO_MEMORY = Failure("out_of_memory", "none left", transient=True, traceback="in f")
+NO_MEMORY = ChunkFailure("out_of_memory", "none left", transient=True, traceback="in f")
 
 
 class Clock:
@@ -24,9 +26,9 @@ class Clock:
         return self.now
 
 
-def ledger(silent_s: float = 10.0) -> tuple[Ledger, Clock]:
+def ledger(silent_s: float = 10.0) -> tuple[InFlight, Clock]:
     clock = Clock()
-    return Ledger(silent_s, clock, lambda: NOON), clock
+    return InFlight(silent_s, clock, lambda: NOON), clock
 
 
 def token(chunk: str = "v[0,1)", number: int = 1) -> Token:
@@ -37,7 +39,12 @@ def test_a_try_is_recorded_when_it_begins_and_forgotten_when_its_chunk_is_in_the
     book, _ = ledger()
     book.lease(token(), ANN)
     (leased,) = book.changes()
-    assert (leased.state, leased.worker, leased.number, leased.started_at) == (AttemptState.LEASED, "here:1", 1, NOON)
+    assert (leased.state, leased.worker, leased.number, leased.started_at) == (
+        AttemptState.LEASED,
+        "here:1",
+        1,
+        NOON,
+    )
     book.settle("v[0,1)")
     assert (len(book), book.changes()) == (0, [])
 
@@ -74,7 +81,7 @@ def test_a_worker_is_stalled_only_in_the_middle_of_a_call_and_without_a_sign_of_
     book, clock = ledger(silent_s=10.0)
     book.lease(token(), ANN)
     clock.now = 9.0
-    book.beat(ANN)
+    book.heartbeat(ANN)
     clock.now = 18.0
     assert [call.stalled for call in book.calls()] == [False]
     clock.now = 20.0
@@ -94,12 +101,19 @@ def test_a_call_over_a_long_stretch_may_be_silent_for_longer() -> None:
 
 
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["lease", "settle", "fail", "look"]), st.sampled_from(["a[0,1)", "b[0,1)"]), st.integers(1, 3)), max_size=12
+    st.tuples(
+        st.sampled_from(["lease", "settle", "fail", "look"]),
+        st.sampled_from(["a[0,1)", "b[0,1)"]),
+        st.integers(1, 3),
+    ),
+    max_size=12,
 )
 
 
 @given(EVENTS)
-def test_under_any_order_and_repetition_a_try_that_ended_is_never_leased_again(events: list[tuple[str, str, int]]) -> None:
+def test_under_any_order_and_repetition_a_try_that_ended_is_never_leased_again(
+    events: list[tuple[str, str, int]],
+) -> None:
     """What is written down of a try follows the legal moves, and nothing is in work that was not begun."""
     book, _ = ledger()
     seen: dict[tuple[str, int], AttemptState] = {}
@@ -119,7 +133,7 @@ def test_under_any_order_and_repetition_a_try_that_ended_is_never_leased_again(e
     look(book, seen)
 
 
-def look(book: Ledger, seen: dict[tuple[str, int], AttemptState]) -> None:
+def look(book: InFlight, seen: dict[tuple[str, int], AttemptState]) -> None:
     for one in book.changes():
         before = seen.get((one.chunk_id, one.number), one.state)
         assert before == one.state or one.state in LEGAL_MOVES[before]
@@ -129,5 +143,5 @@ def look(book: Ledger, seen: dict[tuple[str, int], AttemptState]) -> None:
 def test_a_try_that_lost_somebody_it_needed_is_lost_and_not_failed() -> None:
     book, _ = ledger()
     book.lease(token(), ANN)
-    book.fail("v[0,1)", Failure("worker_lost", "the coordinator was gone", transient=True))
+    book.fail("v[0,1)", ChunkFailure("worker_lost", "the coordinator was gone", transient=True))
     assert [one.state for one in book.changes()] == [AttemptState.LOST]

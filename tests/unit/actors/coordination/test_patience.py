@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from actors.coordination.in_flight import Ledger
+from actors.coordination.in_flight import InFlight
 from actors.coordination.patience import LONGEST_S, PatienceClock
 from schemas.work.attempt import Token
 from schemas.work.progress import Worker
@@ -40,7 +40,7 @@ def test_a_stop_however_long_counts_for_a_moment() -> None:
 
 def test_a_worker_that_was_stopped_with_the_whole_run_is_not_stalled() -> None:
     now = Now()
-    ledger = Ledger(60, PatienceClock(clock=now), lambda: datetime.now(UTC))
+    ledger = InFlight(60, PatienceClock(clock=now), lambda: datetime.now(UTC))
     ledger.lease(Token("c1", "v1", 1), Worker("n", "h", 1))
     now.s += 3600  # Ctrl-Z, fg
     (call,) = ledger.calls()

@@ -1,4 +1,6 @@
-"""What a store refuses for the moment is tried again as the settings say; what it refuses for good is told at once."""
+"""What a store refuses for the moment is tried again as the settings say; what it refuses for good is
+told at once.
+"""
 
 from __future__ import annotations
 
@@ -35,20 +37,26 @@ def fails(actor: StoreActor, monkeypatch: pytest.MonkeyPatch, error: Exception, 
     monkeypatch.setattr(actor._store, "meta", meta)
 
 
-def test_a_store_that_is_locked_for_a_moment_is_asked_again(actor: StoreActor, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_locked_for_a_moment_is_asked_again(
+    actor: StoreActor, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fails(actor, monkeypatch, StoreFailed("files:x", "database is locked"), 2)
     assert actor.call("meta", "name") == "told"
     assert waits == [1.0, 2.0]
 
 
-def test_one_that_stays_so_is_told_once_its_tries_are_spent(actor: StoreActor, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_stays_so_is_told_once_its_tries_are_spent(
+    actor: StoreActor, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fails(actor, monkeypatch, StoreFailed("files:x", "database is locked"), 5)
     with pytest.raises(StoreFailed, match="locked"):
         actor.call("meta", "name")
     assert waits == [1.0, 2.0]
 
 
-def test_what_another_try_cannot_mend_is_told_at_once(actor: StoreActor, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_try_cannot_mend_is_told_at_once(
+    actor: StoreActor, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fails(actor, monkeypatch, NotFound("job", "files:x"), 1)
     with pytest.raises(NotFound):
         actor.call("meta", "name")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from actors.faces.cascade import LONGER_PIXELS, WINDOW, CascadeFaces
+from actors.faces.cascade import LONGER_PIXELS, WINDOW, CascadeDetector
 from actors.faces.detector import face_detector
 from schemas.settings.layers import configured, layer
 from vaengine.model_selection.presets import overlay
@@ -25,11 +25,13 @@ def group():
 
 @pytest.fixture(scope="module")
 def cascade():
-    return CascadeFaces(0.5)
+    return CascadeDetector(0.5)
 
 
 def test_it_is_what_the_embedded_preset_uses():
-    assert isinstance(face_detector(configured(layer("embedded", overlay("embedded"))).settings), CascadeFaces)
+    assert isinstance(
+        face_detector(configured(layer("embedded", overlay("embedded"))).settings), CascadeDetector
+    )
 
 
 def test_faces_of_a_group_are_found_each_once_and_nothing_else(cascade, group):
@@ -66,12 +68,14 @@ def test_a_picture_says_the_same_alone_and_among_others(cascade, group):
 
 
 def test_fewer_faces_are_sure_enough_the_more_is_asked(group):
-    counts = [len(CascadeFaces(least).detect([group])[0]) for least in (0.0, 0.5, 0.95, 1.0)]
+    counts = [len(CascadeDetector(least).detect([group])[0]) for least in (0.0, 0.5, 0.95, 1.0)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1), (WINDOW - 1, WINDOW - 1), (WINDOW, WINDOW), (24, 640), (2000, 30)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 2000), (2000, 1), (WINDOW - 1, WINDOW - 1), (WINDOW, WINDOW), (24, 640), (2000, 30)]
+)
 def test_pictures_that_hold_no_face_are_no_trouble(cascade, size):
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     assert [len(found) for found in cascade.detect([noise, np.full_like(noise, 128)])] == [0, 0]

@@ -1,4 +1,6 @@
-"""From what CenterFace's network puts out to faces: the arithmetic of places, sizes, shifts and key points."""
+"""From what CenterFace's network puts out to faces: the arithmetic of places, sizes, shifts and key
+points.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,15 @@ def test_a_place_that_scores_is_a_face_around_its_middle_in_its_own_picture(data
 
 
 def network(path: Path, channels: tuple[int, ...] = CHANNELS) -> Path:
-    """As CenterFace is published: ten pictures of 32 x 32. A face of 16 x 8 pixels is wherever red is full."""
-    nodes = [helper.make_node("AveragePool", ["input.1"], ["seen"], kernel_shape=[STRIDE] * 2, strides=[STRIDE] * 2)]
+    """As CenterFace is published: ten pictures of 32 x 32.
+
+    A face of 16 x 8 pixels is wherever red is full.
+    """
+    nodes = [
+        helper.make_node(
+            "AveragePool", ["input.1"], ["seen"], kernel_shape=[STRIDE] * 2, strides=[STRIDE] * 2
+        )
+    ]
     weights, outputs = [], []
     for number, count in enumerate(channels):
         weight, bias = np.zeros((count, 3, 1, 1), np.float32), np.zeros(count, np.float32)
@@ -51,12 +60,19 @@ def network(path: Path, channels: tuple[int, ...] = CHANNELS) -> Path:
             weight[:, 0], bias[:] = 0.1, -25.0
         elif number == 1:
             bias[:] = np.log([8 / STRIDE, 16 / STRIDE])
-        weights += [numpy_helper.from_array(weight, f"w{number}"), numpy_helper.from_array(bias, f"b{number}")]
+        weights += [
+            numpy_helper.from_array(weight, f"w{number}"),
+            numpy_helper.from_array(bias, f"b{number}"),
+        ]
         nodes.append(helper.make_node("Conv", ["seen", f"w{number}", f"b{number}"], [f"c{number}"]))
-        nodes.append(helper.make_node("Sigmoid" if number == 0 else "Identity", [f"c{number}"], [f"o{number}"]))
+        nodes.append(
+            helper.make_node("Sigmoid" if number == 0 else "Identity", [f"c{number}"], [f"o{number}"])
+        )
         outputs.append(helper.make_tensor_value_info(f"o{number}", TensorProto.FLOAT, [10, count, 8, 8]))
     taken = [helper.make_tensor_value_info("input.1", TensorProto.FLOAT, [10, 3, 32, 32])]
-    model = helper.make_model(helper.make_graph(nodes, "g", taken, outputs, weights), opset_imports=[helper.make_opsetid("", 17)])
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", taken, outputs, weights), opset_imports=[helper.make_opsetid("", 17)]
+    )
     model.ir_version = 8
     onnx.save(model, str(path))
     return path
@@ -85,10 +101,15 @@ def test_faces_are_found_in_pixels_of_a_picture_of_any_size_each_once(detector: 
 
 def test_batch_mates_and_their_order_change_not_one_bit(detector: CenterFace) -> None:
     random = np.random.default_rng(0)
-    one, other = (np.where(random.random((150, 256, 1)) > 0.99, 255, 0).repeat(3, 2).astype(np.uint8) for _ in range(2))
+    one, other = (
+        np.where(random.random((150, 256, 1)) > 0.99, 255, 0).repeat(3, 2).astype(np.uint8) for _ in range(2)
+    )
     one[40:60, 40:60, 0] = other[90:110, 200:220, 0] = 255
     first, second = detector.detect([one, other])
-    assert [each.xyxy.tobytes() for each in detector.detect([other, one])] == [second.xyxy.tobytes(), first.xyxy.tobytes()]
+    assert [each.xyxy.tobytes() for each in detector.detect([other, one])] == [
+        second.xyxy.tobytes(),
+        first.xyxy.tobytes(),
+    ]
     assert detector.detect([one, one])[0].xyxy.tobytes() == first.xyxy.tobytes()
     assert len(first)
 

@@ -39,7 +39,12 @@ def named(model) -> str:
 
 def test_models_are_told_by_their_inputs_and_outputs_not_by_their_names(pack):
     found = FacePack.of(pack, pack_digest(pack))
-    assert [named(found.detection), named(found.recognition), named(found.gender_age), named(found.landmarks)] == [
+    assert [
+        named(found.detection),
+        named(found.recognition),
+        named(found.gender_age),
+        named(found.landmarks),
+    ] == [
         "e.onnx",
         "d.onnx",
         "c.onnx",
@@ -129,7 +134,10 @@ def test_mean_and_deviation_are_found_out_as_insightface_does(tmp_path, normalis
     recognition = describer(tmp_path / "rec.onnx", 112, 8, normalises=normalises)
     attributes = describer(tmp_path / "age.onnx", 96, 3, normalises=normalises)
     pack = FacePack.of(tmp_path, None)
-    for mine, theirs, path in ((pack.recognition, ArcFaceONNX, recognition), (pack.gender_age, Attribute, attributes)):
+    for mine, theirs, path in (
+        (pack.recognition, ArcFaceONNX, recognition),
+        (pack.gender_age, Attribute, attributes),
+    ):
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         expected = theirs(model_file=str(path), session=session)
         assert (mine.mean, mine.std) == (expected.input_mean, expected.input_std)

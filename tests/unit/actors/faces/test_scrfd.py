@@ -1,4 +1,6 @@
-"""From a detector's numbers to faces: each in its own picture, each only once, large ones at a scale of their own."""
+"""From a detector's numbers to faces: each in its own picture, each only once, large ones at a scale of
+their own.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def test_a_place_that_scores_is_a_face_around_it_in_its_own_picture(data):
     pictures, height, width = data.draw(st.integers(1, 4)), 96, 160
     level = data.draw(st.integers(0, 2))
     stride = STRIDES[3][level]
-    picture, row, column, anchor = (data.draw(st.integers(0, most - 1)) for most in (pictures, height // stride, width // stride, ANCHORS))
+    picture, row, column, anchor = (
+        data.draw(st.integers(0, most - 1)) for most in (pictures, height // stride, width // stride, ANCHORS)
+    )
     reach = data.draw(st.lists(st.floats(0.5, 10, width=16), min_size=4, max_size=4))
     outputs = silent(pictures, height, width)
     place = ((picture * (height // stride) + row) * (width // stride) + column) * ANCHORS + anchor
@@ -54,7 +58,9 @@ def test_a_place_that_scores_is_a_face_around_it_in_its_own_picture(data):
     left, top, right, bottom = (part * stride for part in reach)
     assert found[picture].xyxy.tolist() == [[x - left, y - top, x + right, y + bottom]]
     assert found[picture].confidence.tolist() == [0.75]
-    assert found[picture].keypoints.tolist() == [[[x + 2 * i * stride, y + (2 * i + 1) * stride, 1.0] for i in range(5)]]
+    assert found[picture].keypoints.tolist() == [
+        [[x + 2 * i * stride, y + (2 * i + 1) * stride, 1.0] for i in range(5)]
+    ]
 
 
 def test_a_box_turned_inside_out_is_no_face():
@@ -103,7 +109,9 @@ def test_the_second_scale_adds_large_faces_only(model):
 def test_the_second_scale_displaces_no_face_of_the_first(model):
     finder = scrfd(model)
     weak = Detections(np.array([[0.0, 0, 300, 300]]), np.array([0.5]), np.zeros((1, 5, 3)))
-    strong = Detections(np.array([[0.0, 0, 310, 310], [400, 400, 700, 700]]), np.array([0.9, 0.6]), np.ones((2, 5, 3)))
+    strong = Detections(
+        np.array([[0.0, 0, 310, 310], [400, 400, 700, 700]]), np.array([0.9, 0.6]), np.ones((2, 5, 3))
+    )
     assert finder._once(weak, strong).confidence.tolist() == [0.5, 0.6]
 
 
@@ -141,13 +149,18 @@ def test_a_batch_too_large_for_the_device_is_tried_in_halves(model, monkeypatch)
     assert seen[:3] == [4, 2, 1]
 
 
-@given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 500)), min_size=5, max_size=5, unique=True), st.sampled_from([112, 128, 224]))
+@given(
+    st.lists(st.tuples(st.floats(0, 500), st.floats(0, 500)), min_size=5, max_size=5, unique=True),
+    st.sampled_from([112, 128, 224]),
+)
 @pytest.mark.filterwarnings("ignore:`estimate` is deprecated")
 def test_a_face_is_aligned_as_insightface_aligns_it(points, side):
     given_points = np.array(points)
     assume(np.linalg.norm(given_points - given_points.mean(0), axis=1).max() >= 1)
     expected = estimate_norm(given_points.astype(np.float32), side)
-    assert alignments(given_points[None], side)[0] == pytest.approx(expected, rel=1e-3, abs=1e-3 * max(1.0, np.abs(expected).max()))
+    assert alignments(given_points[None], side)[0] == pytest.approx(
+        expected, rel=1e-3, abs=1e-3 * max(1.0, np.abs(expected).max())
+    )
 
 
 def test_points_that_are_one_leave_a_crop_without_a_number_out_of_place():
@@ -158,7 +171,9 @@ def test_points_that_are_one_leave_a_crop_without_a_number_out_of_place():
 def test_a_centred_crop_is_half_as_wide_again_as_the_longer_side_of_the_box(left, top, width, height, side):
     ((scale, _, x), (_, same, y)) = centrings(np.array([[left, top, left + width, top + height]]), side)[0]
     assert scale == same == pytest.approx(side / max(width, height) / 1.5)
-    assert (scale * (left + width / 2) + x, scale * (top + height / 2) + y) == pytest.approx((side / 2, side / 2))
+    assert (scale * (left + width / 2) + x, scale * (top + height / 2) + y) == pytest.approx(
+        (side / 2, side / 2)
+    )
 
 
 def test_a_crop_beyond_the_picture_is_black_there():

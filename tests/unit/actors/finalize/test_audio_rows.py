@@ -13,16 +13,24 @@ from hypothesis import strategies as st
 from actors.audio.loudness import levels
 from actors.audio.voice_activity import frames_within
 from actors.finalize.audio_rows import sound_rows, speaker_turns, who_speaks
-from schemas.annotations.annotation import AUDIO_EVENT, LOUDNESS, SPEAKER, SPEECH, VOICE_ACTIVITY, WORD, Annotation
-from schemas.inference.transcript import Event, Heard, Turn, Utterance, Word
-from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.annotations.annotation import (
+    AUDIO_EVENT,
+    LOUDNESS,
+    SPEAKER,
+    SPEECH,
+    VOICE_ACTIVITY,
+    WORD,
+    Annotation,
+)
+from schemas.inference.transcript import AudioAnalysis, AudioEvent, RecognizedWord, SpeakerTurn, Utterance
+from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.media.video import FrameIndex, Video
 from schemas.pipelines import AUDIO
 from schemas.settings.settings import Settings
 from schemas.work.chunk import WorkKey
 
 KEY = WorkKey("v", AUDIO, "c")
-SOUND = Sound(1, "aac", 48000, 2, Fraction(1, 1000), start_pts=1500, end_pts=61500)
+SOUND = AudioStream(1, "aac", 48000, 2, Fraction(1, 1000), start_pts=1500, end_pts=61500)
 VIDEO = Video(
     *("v", "f" * 64, "/v.mp4", 1, 1, "mp4", "h264", 0, Fraction(1, 25), 25, 1525, 640, 360, 0, Fraction(25)),
     index=FrameIndex(np.arange(25, 1525), np.array([0]), exact=True),
@@ -30,9 +38,18 @@ VIDEO = Video(
 )
 
 
-def heard(**told: Any) -> Heard:
+def heard(**told: Any) -> AudioAnalysis:
     ints, floats = np.zeros(0, np.int64), np.zeros(0, np.float32)
-    return Heard(**{"voice_frames": ints, "voice": floats, "seconds": ints, "rms_dbfs": floats, "peak_dbfs": floats, **told})
+    return AudioAnalysis(
+        **{
+            "voice_frames": ints,
+            "voice": floats,
+            "seconds": ints,
+            "rms_dbfs": floats,
+            "peak_dbfs": floats,
+            **told,
+        }
+    )
 
 
 def voices(*people: int) -> Any:
@@ -44,31 +61,66 @@ def of(rows: tuple[Annotation, ...], kind: str) -> list[Annotation]:
 
 
 def test_times_are_counted_from_the_first_frame_though_the_sound_begins_later() -> None:
-    said = Utterance(1.0, 2.0, "set white", "en", 0.8, (Word("set", 1.0, 1.4, 0.9), Word("white", 1.5, 2.0), Word("(?)", None, None)))
-    rows = sound_rows(VIDEO, heard(utterances=(said,), events=(Event("laughter", 0.0, 4.0, 0.7),)), Settings(), KEY)
+    said = Utterance(
+        1.0,
+        2.0,
+        "set white",
+        "en",
+        0.8,
+        (
+            RecognizedWord("set", 1.0, 1.4, 0.9),
+            RecognizedWord("white", 1.5, 2.0),
+            RecognizedWord("(?)", None, None),
+        ),
+    )
+    rows = sound_rows(
+        VIDEO, heard(utterances=(said,), events=(AudioEvent("laughter", 0.0, 4.0, 0.7),)), Settings(), KEY
+    )
     (speech,) = of(rows, SPEECH)
-    assert (speech.timestamp_seconds, speech.end_seconds, speech.attributes["text"], speech.frame_number) == (1.5, 2.5, "set white", None)
-    assert [(row.attributes["word"], row.timestamp_seconds) for row in of(rows, WORD)] == [("set", 1.5), ("white", 2.0)]
-    assert [(row.attributes["label"], row.end_seconds) for row in of(rows, AUDIO_EVENT)] == [("laughter", 4.5)]
+    assert (speech.timestamp_seconds, speech.end_seconds, speech.attributes["text"], speech.frame_number) == (
+        1.5,
+        2.5,
+        "set white",
+        None,
+    )
+    assert [(row.attributes["word"], row.timestamp_seconds) for row in of(rows, WORD)] == [
+        ("set", 1.5),
+        ("white", 2.0),
+    ]
+    assert [(row.attributes["label"], row.end_seconds) for row in of(rows, AUDIO_EVENT)] == [
+        ("laughter", 4.5)
+    ]
 
 
 def test_a_speaker_is_one_in_all_blocks_and_two_of_a_block_are_two() -> None:
-    first = heard(turns=(Turn(0.0, 1.0, 1), Turn(1.0, 3.0, 0)), speakers=voices(0, 1))
-    second = heard(turns=(Turn(120.0, 121.0, 0), Turn(122.0, 123.0, 1)), speakers=voices(0, 0))
-    turns = speaker_turns(Heard.joined([first, second]), 0.5)
+    first = heard(turns=(SpeakerTurn(0.0, 1.0, 1), SpeakerTurn(1.0, 3.0, 0)), speakers=voices(0, 1))
+    second = heard(turns=(SpeakerTurn(120.0, 121.0, 0), SpeakerTurn(122.0, 123.0, 1)), speakers=voices(0, 0))
+    turns = speaker_turns(AudioAnalysis.joined([first, second]), 0.5)
     assert [who for _, _, who in turns] == ["speaker_0001", "speaker_0002", "speaker_0002", "speaker_0003"]
 
 
 def test_what_is_said_belongs_to_who_speaks_most_of_it() -> None:
     turns = [(0.0, 1.0, "a"), (0.9, 3.0, "b")]
-    assert (who_speaks(0.0, 1.5, turns), who_speaks(0.8, 3.0, turns), who_speaks(5.0, 6.0, turns)) == ("a", "b", None)
+    assert (who_speaks(0.0, 1.5, turns), who_speaks(0.8, 3.0, turns), who_speaks(5.0, 6.0, turns)) == (
+        "a",
+        "b",
+        None,
+    )
     said = Utterance(0.5, 2.0, "hello", "en")
-    rows = sound_rows(VIDEO, heard(utterances=(said,), turns=(Turn(0.0, 3.0, 0),), speakers=voices(2)), Settings(), KEY)
-    assert [row.speaker_id for row in (*of(rows, SPEECH), *of(rows, SPEAKER))] == ["speaker_0001", "speaker_0001"]
+    rows = sound_rows(
+        VIDEO,
+        heard(utterances=(said,), turns=(SpeakerTurn(0.0, 3.0, 0),), speakers=voices(2)),
+        Settings(),
+        KEY,
+    )
+    assert [row.speaker_id for row in (*of(rows, SPEECH), *of(rows, SPEAKER))] == [
+        "speaker_0001",
+        "speaker_0001",
+    ]
 
 
 def test_rows_that_begin_together_have_ids_of_their_own_the_same_each_time() -> None:
-    twice = (Event("music", 0.0, 2.0, 0.5), Event("laughter", 0.0, 2.0, 0.6))
+    twice = (AudioEvent("music", 0.0, 2.0, 0.5), AudioEvent("laughter", 0.0, 2.0, 0.6))
     rows = sound_rows(VIDEO, heard(events=twice), Settings(), KEY)
     assert len({row.annotation_id for row in rows}) == 2
     assert rows == sound_rows(VIDEO, heard(events=twice), Settings(), KEY)
@@ -90,11 +142,16 @@ def test_voice_and_loudness_have_rows_and_silence_has_no_voice() -> None:
         (1.5, -120.0),
         (2.5, -30.5),
     ]
-    assert not of(sound_rows(VIDEO, heard(voice_frames=frames, voice=np.zeros(200, np.float32)), Settings(), KEY), VOICE_ACTIVITY)
+    assert not of(
+        sound_rows(VIDEO, heard(voice_frames=frames, voice=np.zeros(200, np.float32)), Settings(), KEY),
+        VOICE_ACTIVITY,
+    )
 
 
-def everything(samples: int, start_s: float, length_s: float) -> Heard:
-    """All that models may hear of a sound that is loud and full of voices to its last sample, and a stretch of each kind."""
+def everything(samples: int, start_s: float, length_s: float) -> AudioAnalysis:
+    """All that models may hear of a sound that is loud and full of voices to its last sample, and a
+    stretch of each kind.
+    """
     frames = frames_within(0, samples)
     rms, peak = levels(np.ones(samples, np.float32))
     end_s = start_s + length_s
@@ -104,23 +161,35 @@ def everything(samples: int, start_s: float, length_s: float) -> Heard:
         seconds=np.arange(len(rms)),
         rms_dbfs=rms,
         peak_dbfs=peak,
-        utterances=(Utterance(start_s, end_s, "white", "en", words=(Word("white", start_s, end_s),)),),
-        turns=(Turn(start_s, end_s, 0),),
+        utterances=(
+            Utterance(start_s, end_s, "white", "en", words=(RecognizedWord("white", start_s, end_s),)),
+        ),
+        turns=(SpeakerTurn(start_s, end_s, 0),),
         speakers=voices(0),
-        events=(Event("music", start_s, end_s, 0.9),),
+        events=(AudioEvent("music", start_s, end_s, 0.9),),
     )
 
 
-lengths_s = st.one_of(st.floats(0, 4), st.integers(0, 4 * SAMPLE_RATE).map(lambda samples: samples / SAMPLE_RATE))
+lengths_s = st.one_of(
+    st.floats(0, 4), st.integers(0, 4 * SAMPLE_RATE).map(lambda samples: samples / SAMPLE_RATE)
+)
 rates = st.sampled_from([1000, 16_000, 44_100, 90_000])
 
 
 @settings(deadline=None)
-@given(lengths_s, rates, st.integers(-5000, 5000), st.floats(-0.5, 400), st.one_of(st.just(0.0), st.floats(0, 400)))
+@given(
+    lengths_s,
+    rates,
+    st.integers(-5000, 5000),
+    st.floats(-0.5, 400),
+    st.one_of(st.just(0.0), st.floats(0, 400)),
+)
 def test_no_row_begins_before_the_sound_or_ends_after_it_or_takes_no_time(
     lasts_s: float, rate: int, begins: int, start_s: float, length_s: float
 ) -> None:
-    sound = Sound(1, "aac", 44_100, 2, Fraction(1, rate), begins, begins + max(1, round(lasts_s * rate)))
+    sound = AudioStream(
+        1, "aac", 44_100, 2, Fraction(1, rate), begins, begins + max(1, round(lasts_s * rate))
+    )
     video = replace(VIDEO, sound=sound)
     begin = float(sound.start - video.start_pts * video.time_base)
     end = float(sound.end_pts * sound.time_base - video.start_pts * video.time_base)

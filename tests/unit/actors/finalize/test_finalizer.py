@@ -1,4 +1,6 @@
-"""The finalizer: pieces in any order and any number of times make each chunk once, and faults end where they belong."""
+"""The finalizer: pieces in any order and any number of times make each chunk once, and faults end where
+they belong.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from actors.container.completeness import loss_verdict
+from actors.container.completeness import picture_completeness
 from actors.finalize.commits import numbers_of
 from actors.finalize.finalizer import Finalizer
 from actors.stores import open_store
@@ -20,11 +22,11 @@ from schemas.media.video import Video
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import EngineSettings, Settings, config_hash
 from schemas.storage.backend import Outcome, StorageBackend
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit
-from schemas.work.messages import BoxesPiece, ChunkEnd, Failure
+from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
 from schemas.work.progress import Finished
 from schemas.work.run import RunInfo
 from tests.unit.vaengine.planning import test_plan
@@ -46,10 +48,10 @@ class Heard:
     def committed(self, spec: ChunkSpec) -> None:
         self.committed_chunks.append(spec.chunk_id)
 
-    def heard(self, block: SoundBlock) -> None:
+    def heard(self, block: AudioBlock) -> None:
         self.committed_chunks.append(block.chunk_id)
 
-    def left(self, chunk_id: str, failure: Failure | None = None) -> None:
+    def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
         self.left_chunks.append(chunk_id)
 
     def finished(self, finished: Finished) -> None:
@@ -81,19 +83,24 @@ def scene_of(clip: Video, tmp_path: Path) -> Scene:
     store = open_store(f"files:{tmp_path}")
     epoch = store.open_run(RunInfo("batch", "here", 1, {}, ()))
     results = {key.pipeline: PipelineResult(key.pipeline, key.config_hash, JobStatus.RUNNING) for key in KEYS}
-    store.register(epoch, [clip], [BatchJob("job", Path(clip.path), tmp_path, {}, "v", JobStatus.RUNNING, results)])
+    store.register(
+        epoch, [clip], [BatchJob("job", Path(clip.path), tmp_path, {}, "v", JobStatus.RUNNING, results)]
+    )
     heard = Heard()
     finalizer = Finalizer(store, heard, epoch, SETTINGS, lambda _: "job")
     return Scene(store, finalizer, heard, chunks_of(clip, {key: [] for key in KEYS}, SETTINGS))
 
 
-def decoded(spec: ChunkSpec, **changed: object) -> list[BoxesPiece | ChunkEnd]:
+def decoded(spec: ChunkSpec, **changed: object) -> list[DetectionsMessage | ChunkEnd]:
     """A chunk as it comes from the stages: two pieces, one box in each sampled frame, and its end."""
     own = np.arange(spec.first_frame, spec.first_frame + spec.frame_count)
     end = ChunkEnd(spec, 2, own, own * 512, np.zeros(len(own)))
     one_box = Detections(np.array([[10.0, 20.0, 50.0, 120.0]]), np.array([0.9]))
     parts = enumerate(np.split(own[::5], [2]))
-    pieces = [BoxesPiece(spec.chunk_id, "v", PERSON, n, part, (one_box,) * len(part), attempt=spec.attempt) for n, part in parts]
+    pieces = [
+        DetectionsMessage(spec.chunk_id, "v", PERSON, n, part, (one_box,) * len(part), attempt=spec.attempt)
+        for n, part in parts
+    ]
     return [*pieces, replace(end, **changed)]  # type: ignore[arg-type]
 
 
@@ -102,15 +109,21 @@ def test_pieces_in_any_order_and_twice_over_make_every_chunk_once(scene: Scene) 
     Random(7).shuffle(values)
     scene.finalizer.take(values)
     scene.finalizer.drain()
-    assert not any(result.error_message for result in scene.store.load_job_metadata("job").pipeline_results.values())
-    assert scene.status(PERSON).annotation_count == 20 + 1, "a box in each of 20 sampled frames, and their one track"
+    assert not any(
+        result.error_message for result in scene.store.load_job_metadata("job").pipeline_results.values()
+    )
+    assert scene.status(PERSON).annotation_count == 20 + 1, (
+        "a box in each of 20 sampled frames, and their one track"
+    )
     assert scene.status(SCENE).annotation_count == 1
     assert sorted({finished.key for finished in scene.heard.ended}) == sorted(KEYS)
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_what_an_earlier_try_has_left_is_not_put_together_with_a_later_one(first: int, scene: Scene) -> None:
-    """Whatever came through of a try that was given up, and whatever comes late, the later try is whole by itself and is committed."""
+    """Whatever came through of a try that was given up, and whatever comes late, the later try is whole
+    by itself and is committed.
+    """
     before, again = decoded(scene.chunks[0]), decoded(replace(scene.chunks[0], attempt=2))
     scene.finalizer.take(before[first : first + 1])
     scene.finalizer.take(again[:2])
@@ -124,15 +137,20 @@ def test_what_an_earlier_try_has_left_is_not_put_together_with_a_later_one(first
 def test_numbers_do_not_depend_on_the_order_of_pieces(scene: Scene) -> None:
     *pieces, end = decoded(scene.chunks[0])
     assert isinstance(end, ChunkEnd)
-    boxes = [piece for piece in pieces if isinstance(piece, BoxesPiece)]
+    boxes = [piece for piece in pieces if isinstance(piece, DetectionsMessage)]
     assert numbers_of(end, boxes).box_frames.tolist() == [0, 5, 10, 15, 20]
 
 
 def test_a_model_failure_fails_its_pipeline_only(scene: Scene) -> None:
     for number, spec in enumerate(scene.chunks):
         first, *rest = decoded(spec)
-        assert isinstance(first, BoxesPiece)
-        failed = replace(first, detections=(), frame_numbers=first.frame_numbers[:0], failure=Failure("model", "it broke", False, PERSON))
+        assert isinstance(first, DetectionsMessage)
+        failed = replace(
+            first,
+            detections=(),
+            frame_numbers=first.frame_numbers[:0],
+            failure=ChunkFailure("model", "it broke", False, PERSON),
+        )
         scene.finalizer.take([failed if number == 1 else first, *rest])
     scene.finalizer.drain()
     assert (scene.status(PERSON).status, scene.status(PERSON).error_message) == (JobStatus.FAILED, "it broke")
@@ -140,7 +158,7 @@ def test_a_model_failure_fails_its_pipeline_only(scene: Scene) -> None:
 
 
 def test_a_transient_failure_commits_nothing_and_leaves_the_chunk_for_another_pass(scene: Scene) -> None:
-    scene.finalizer.take(decoded(scene.chunks[0], failure=Failure("out_of_memory", "no room", True)))
+    scene.finalizer.take(decoded(scene.chunks[0], failure=ChunkFailure("out_of_memory", "no room", True)))
     assert scene.heard.left_chunks == [scene.chunks[0].chunk_id]
     assert all(not lines for lines in scene.store.manifest(KEYS).values())
 
@@ -161,7 +179,9 @@ def test_a_full_disk_halts_the_run_with_its_reason(scene: Scene, monkeypatch: py
     assert "no space left" in scene.heard.halts[0]
 
 
-def test_rows_that_the_store_has_no_form_for_fail_their_pipeline_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_the_store_has_no_form_for_fail_their_pipeline_only(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit = scene.store.commit_chunks
 
     def refuses_persons(epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
@@ -173,12 +193,18 @@ def test_rows_that_the_store_has_no_form_for_fail_their_pipeline_only(scene: Sce
     scene.finalizer.take([value for spec in scene.chunks for value in decoded(spec)])
     scene.finalizer.drain()
     person, cuts = scene.status(PERSON), scene.status(SCENE)
-    assert (person.status, person.failure_kind, cuts.status) == (JobStatus.FAILED, "unstorable", JobStatus.COMPLETED)
+    assert (person.status, person.failure_kind, cuts.status) == (
+        JobStatus.FAILED,
+        "unstorable",
+        JobStatus.COMPLETED,
+    )
     assert "postgresql://db cannot hold this: a NUL character" in (person.error_message or "")
     assert (scene.heard.halts, len(scene.heard.committed_chunks)) == ([], len(scene.chunks))
 
 
-def test_of_a_chunk_of_which_nothing_can_be_stored_nobody_waits_for_the_rest(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_chunk_of_which_nothing_can_be_stored_nobody_waits_for_the_rest(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuses(*_: object) -> dict[WorkKey, int]:
         raise Unstorable("postgresql://db", "a NUL character")
 
@@ -202,7 +228,11 @@ def test_final_rows_that_the_store_has_no_form_for_fail_their_pipeline_and_keep_
     scene.finalizer.take([value for spec in scene.chunks for value in decoded(spec)])
     scene.finalizer.drain()
     person = scene.status(PERSON)
-    assert (person.status, person.failure_kind, person.annotation_count) == (JobStatus.FAILED, "unstorable", 20)
+    assert (person.status, person.failure_kind, person.annotation_count) == (
+        JobStatus.FAILED,
+        "unstorable",
+        20,
+    )
     assert (scene.status(SCENE).status, scene.heard.halts) == (JobStatus.COMPLETED, [])
 
 
@@ -235,28 +265,42 @@ def test_work_that_another_run_holds_by_now_is_left_to_it_and_the_run_goes_on(sc
 
 @pytest.mark.parametrize(
     ("lost", "missing", "max_lost", "warned", "failed"),
-    [(0, 0, 0.01, False, False), (1, 0, 0.0, True, False), (2, 0, 0.01, False, True), (1, 1, 0.02, True, False), (0, 40, 0.3, False, True)],
+    [
+        (0, 0, 0.01, False, False),
+        (1, 0, 0.0, True, False),
+        (2, 0, 0.01, False, True),
+        (1, 1, 0.02, True, False),
+        (0, 40, 0.3, False, True),
+    ],
 )
 def test_lost_frames_warn_up_to_the_allowance_and_fail_beyond_it(
     lost: int, missing: int, max_lost: float, warned: bool, failed: bool
 ) -> None:
     clip = test_plan.video(100 - missing, 25)
     clip = replace(clip, index=replace(clip.index, missing=missing))
-    verdict = loss_verdict(clip, list(range(lost)), len(clip.index), max_lost)
+    verdict = picture_completeness(clip, list(range(lost)), len(clip.index), max_lost)
     assert (verdict.warning is not None, verdict.error is not None) == (warned, failed)
 
 
 def test_facts_that_packets_did_not_tell_are_those_that_were_decoded(tmp_path: Path) -> None:
-    """More frames come out than there are packets; nothing of them is left to be done, and the length is that of all."""
+    """More frames come out than there are packets; nothing of them is left to be done, and the length is
+    that of all.
+    """
     untold = scene_of(test_plan.video(100, 25, exact=False), tmp_path)
     (spec,) = untold.chunks
     *pieces, end = decoded(spec)
     assert isinstance(end, ChunkEnd)
     own = np.arange(130)
-    untold.finalizer.take([*pieces, replace(end, frame_numbers=own, frame_pts=own * 500, scene_scores=np.zeros(130))])
+    untold.finalizer.take(
+        [*pieces, replace(end, frame_numbers=own, frame_pts=own * 500, scene_scores=np.zeros(130))]
+    )
     untold.finalizer.drain()
     seen = untold.store.videos(["v"])["v"]
     assert (seen.frame_count, seen.end_pts, seen.start_pts, seen.index.exact) == (130, 130 * 500, 0, False)
-    assert {(line.first_frame, line.frame_count) for lines in untold.store.manifest(KEYS).values() for line in lines} == {(0, 130)}
+    assert {
+        (line.first_frame, line.frame_count)
+        for lines in untold.store.manifest(KEYS).values()
+        for line in lines
+    } == {(0, 130)}
     assert chunks_of(seen, untold.store.manifest(KEYS), SETTINGS) == []
     assert untold.store.annotations(KEYS[1])[0].attributes["frame_end"] == 130

@@ -17,7 +17,7 @@ from schemas.media.video import FrameIndex, Video
 from schemas.pipelines import AUDIO, PERSON, SCENE
 from schemas.settings.settings import Settings
 from schemas.work.chunk import WorkKey
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 
 WHOLE = Settings()
 STEP = 3600  # ticks of 1/90000 s a frame: 25 frames a second
@@ -56,12 +56,14 @@ def steady(count):
 
 
 def numbers_of(pts, *, cuts=(), lost=(), boxes=None):
-    """Numbers of a video's frames but the lost ones; `boxes` by frame number, those frames and every fifth are sampled."""
+    """Numbers of a video's frames but the lost ones; `boxes` by frame number, those frames and every
+    fifth are sampled.
+    """
     boxes = boxes or {}
     decoded = np.array([frame for frame in range(len(pts)) if frame not in lost], np.int64)
     sampled = np.array(sorted({*boxes, *range(0, len(pts), 5)} - set(lost)), np.int64)
     per_frame = [boxes.get(int(frame), []) for frame in sampled]
-    return Numbers(
+    return FrameNumbers(
         frame_numbers=decoded,
         frame_pts=np.asarray(pts)[decoded],
         scene_scores=np.array([80.0 if following in cuts else 1.0 for following in [*decoded[1:], -1]]),
@@ -73,14 +75,24 @@ def numbers_of(pts, *, cuts=(), lost=(), boxes=None):
 
 
 def rows_of(video, numbers, pipeline, kind=None):
-    return [row for row in associate(video, numbers, WHOLE, key_of(pipeline)) if kind in (None, row.annotation_type)]
+    return [
+        row
+        for row in associate(video, numbers, WHOLE, key_of(pipeline))
+        if kind in (None, row.annotation_type)
+    ]
 
 
 def test_scenes_follow_each_other_without_gaps_from_the_first_frame_to_the_end():
     scenes = rows_of(video_of(steady(100)), numbers_of(steady(100), cuts=(40, 75)), SCENE)
-    assert [(row.timestamp_seconds, row.end_seconds) for row in scenes] == [(0.0, 1.6), (1.6, 3.0), (3.0, 4.0)]
+    assert [(row.timestamp_seconds, row.end_seconds) for row in scenes] == [
+        (0.0, 1.6),
+        (1.6, 3.0),
+        (3.0, 4.0),
+    ]
     assert [row.scene_id for row in scenes] == ["scene_0001", "scene_0002", "scene_0003"]
-    assert [(row.frame_number, row.attributes["frame_start"], row.attributes["frame_end"]) for row in scenes] == [
+    assert [
+        (row.frame_number, row.attributes["frame_start"], row.attributes["frame_end"]) for row in scenes
+    ] == [
         (0, 0, 40),
         (40, 40, 75),
         (75, 75, 100),
@@ -90,25 +102,38 @@ def test_scenes_follow_each_other_without_gaps_from_the_first_frame_to_the_end()
 
 def test_a_video_without_a_cut_is_one_scene():
     (scene,) = rows_of(video_of(steady(50)), numbers_of(steady(50)), SCENE)
-    assert (scene.timestamp_seconds, scene.end_seconds, scene.attributes["duration_seconds"]) == (0.0, 2.0, 2.0)
+    assert (scene.timestamp_seconds, scene.end_seconds, scene.attributes["duration_seconds"]) == (
+        0.0,
+        2.0,
+        2.0,
+    )
 
 
 def test_lost_frames_leave_no_gap_between_scenes_and_no_cut_off_end():
     scenes = rows_of(video_of(steady(100)), numbers_of(steady(100), cuts=(40,), lost=(0, 39, 98, 99)), SCENE)
-    assert [(row.frame_number, row.timestamp_seconds, row.end_seconds) for row in scenes] == [(0, 0.0, 1.6), (40, 1.6, 4.0)]
+    assert [(row.frame_number, row.timestamp_seconds, row.end_seconds) for row in scenes] == [
+        (0, 0.0, 1.6),
+        (40, 1.6, 4.0),
+    ]
 
 
 def test_seconds_come_from_presentation_times_where_the_rate_varies():
     pts = ORIGIN + np.concatenate([np.arange(40) * STEP, 40 * STEP + np.arange(40) * 2 * STEP])
     scenes = rows_of(video_of(pts, end=int(pts[-1]) + 2 * STEP), numbers_of(pts, cuts=(60,)), SCENE)
-    assert [(row.frame_number, row.timestamp_seconds, row.end_seconds) for row in scenes] == [(0, 0.0, 3.2), (60, 3.2, 4.8)]
+    assert [(row.frame_number, row.timestamp_seconds, row.end_seconds) for row in scenes] == [
+        (0, 0.0, 3.2),
+        (60, 3.2, 4.8),
+    ]
 
 
 def test_where_the_index_is_not_exact_frames_and_times_are_what_was_decoded():
     estimated = video_of(steady(10), exact=False)
     scenes = rows_of(estimated, numbers_of(steady(60), cuts=(30,)), SCENE)
-    assert [(row.frame_number, row.timestamp_seconds, row.end_seconds) for row in scenes] == [(0, 0.0, 1.2), (30, 1.2, 2.4)]
-    assert rows_of(estimated, Numbers.none(), SCENE) == []
+    assert [(row.frame_number, row.timestamp_seconds, row.end_seconds) for row in scenes] == [
+        (0, 0.0, 1.2),
+        (30, 1.2, 2.4),
+    ]
+    assert rows_of(estimated, FrameNumbers.none(), SCENE) == []
 
 
 WALK = {frame: [HERE, THERE] for frame in range(0, 50, 5)}
@@ -127,8 +152,17 @@ def test_every_box_is_a_row_with_its_own_coordinates_and_its_person():
 def test_a_track_lasts_from_its_first_box_to_the_end_of_the_frame_of_its_last():
     boxes = {frame: [HERE] for frame in range(10, 31, 5)}
     (track,) = rows_of(video_of(steady(50)), numbers_of(steady(50), boxes=boxes), PERSON, PERSON_TRACK)
-    assert (track.person_id, track.frame_number, track.timestamp_seconds, track.end_seconds) == ("person_0001", 10, 0.4, 1.24)
-    assert (track.confidence, track.scene_id, track.attributes) == (0.875, "scene_0001", {"boxes": 5, "frame_start": 10, "frame_end": 31})
+    assert (track.person_id, track.frame_number, track.timestamp_seconds, track.end_seconds) == (
+        "person_0001",
+        10,
+        0.4,
+        1.24,
+    )
+    assert (track.confidence, track.scene_id, track.attributes) == (
+        0.875,
+        "scene_0001",
+        {"boxes": 5, "frame_start": 10, "frame_end": 31},
+    )
 
 
 def test_a_track_in_the_last_frame_ends_with_the_video():
@@ -139,9 +173,15 @@ def test_a_track_in_the_last_frame_ends_with_the_video():
 
 def test_tracks_and_boxes_belong_to_the_scene_they_are_in_and_none_crosses_a_cut():
     tracks = rows_of(
-        video_of(steady(100)), numbers_of(steady(100), cuts=(52,), boxes={n: [HERE] for n in range(0, 100, 5)}), PERSON, PERSON_TRACK
+        video_of(steady(100)),
+        numbers_of(steady(100), cuts=(52,), boxes={n: [HERE] for n in range(0, 100, 5)}),
+        PERSON,
+        PERSON_TRACK,
     )
-    assert [(row.person_id, row.scene_id) for row in tracks] == [("person_0001", "scene_0001"), ("person_0002", "scene_0002")]
+    assert [(row.person_id, row.scene_id) for row in tracks] == [
+        ("person_0001", "scene_0001"),
+        ("person_0002", "scene_0002"),
+    ]
     assert [row.attributes["boxes"] for row in tracks] == [11, 9]
 
 
@@ -163,8 +203,10 @@ def test_another_pipeline_is_refused():
 
 def piece(numbers, first, stop):
     """The numbers of frames [first, stop)."""
-    frames, boxes = [(column >= first) & (column < stop) for column in (numbers.frame_numbers, numbers.box_frames)]
-    return Numbers(
+    frames, boxes = [
+        (column >= first) & (column < stop) for column in (numbers.frame_numbers, numbers.box_frames)
+    ]
+    return FrameNumbers(
         numbers.frame_numbers[frames],
         numbers.frame_pts[frames],
         numbers.scene_scores[frames],
@@ -178,14 +220,19 @@ def piece(numbers, first, stop):
 @settings(deadline=None, max_examples=25)
 @given(st.sets(st.integers(1, 59)), st.sets(st.integers(0, 59), max_size=12))
 def test_chunks_and_their_provisional_rows_lead_to_the_same_rows_wherever_the_video_is_cut_up(borders, busy):
-    video, numbers = video_of(steady(60)), numbers_of(steady(60), cuts=(30,), boxes={n: [HERE, THERE] for n in busy})
+    video, numbers = (
+        video_of(steady(60)),
+        numbers_of(steady(60), cuts=(30,), boxes={n: [HERE, THERE] for n in busy}),
+    )
     pieces = [piece(numbers, first, stop) for first, stop in itertools.pairwise([0, *sorted(borders), 60])]
     early = [row for part in pieces for row in provisional(part, key_of(PERSON), video)]
     final = rows_of(video, numbers, PERSON, PERSON_DETECTION)
     same = ("annotation_id", "frame_number", "timestamp_seconds", "bbox", "confidence")
-    assert [[getattr(row, name) for name in same] for row in early] == [[getattr(row, name) for name in same] for row in final]
+    assert [[getattr(row, name) for name in same] for row in early] == [
+        [getattr(row, name) for name in same] for row in final
+    ]
     for pipeline in (SCENE, PERSON):
-        joined = rows_of(video, Numbers.joined(pieces), pipeline)
+        joined = rows_of(video, FrameNumbers.joined(pieces), pipeline)
         assert canonical_digest(row.to_data() for row in joined) == canonical_digest(
             row.to_data() for row in rows_of(video, numbers, pipeline)
         )
@@ -198,7 +245,10 @@ def test_a_track_ends_at_a_jump_that_begins_no_scene():
     numbers.scene_scores[29] = 12.0  # of frame 29 against frame 30; 1.0 everywhere else
     found = associate(video, numbers, WHOLE, key_of(PERSON))
     tracks = [row for row in found if row.annotation_type == PERSON_TRACK]
-    assert [(row.attributes["frame_start"], row.attributes["frame_end"]) for row in tracks] == [(0, 26), (30, 56)]
+    assert [(row.attributes["frame_start"], row.attributes["frame_end"]) for row in tracks] == [
+        (0, 26),
+        (30, 56),
+    ]
     assert {row.scene_id for row in found} == {"scene_0001"}
 
 

@@ -1,4 +1,6 @@
-"""Chunks from their pieces: whichever way these come, a whole chunk has the parts of one try, all of them and in order."""
+"""Chunks from their pieces: whichever way these come, a whole chunk has the parts of one try, all of them
+and in order.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +10,35 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.finalize.reassembly import Assemblies, WholeChunk
+from actors.finalize.reassembly import ChunkReassembler, WholeChunk
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec, WorkKey
-from schemas.work.messages import BoxesPiece, ChunkEnd, Failure
+from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
 from tests.unit.vaengine.planning import test_plan
 from vaengine.planning.plan import chunks_of
 
 KEYS = tuple(WorkKey("v", pipeline, "hash") for pipeline in (PERSON, SCENE))
 SPEC: ChunkSpec = chunks_of(test_plan.video(50, 25), {key: [] for key in KEYS}, Settings())[0]
 NONE, PIECES = np.array([], np.int64), 3
-AGAIN = Failure("worker_lost", "gone", transient=True)
-FOR_GOOD = Failure("internal", "no", transient=False, pipeline=PERSON)
+AGAIN = ChunkFailure("worker_lost", "gone", transient=True)
+FOR_GOOD = ChunkFailure("internal", "no", transient=False, pipeline=PERSON)
 
 
-def parts(attempt: int, *, failure: Failure | None = None) -> list[BoxesPiece | ChunkEnd]:
+def parts(attempt: int, *, failure: ChunkFailure | None = None) -> list[DetectionsMessage | ChunkEnd]:
     """Everything that comes of a try; `failure` is that of its first piece."""
     spec = replace(SPEC, attempt=attempt)
-    pieces = [BoxesPiece(spec.chunk_id, "v", PERSON, n, NONE, (), failure=None if n else failure, attempt=attempt) for n in range(PIECES)]
+    pieces = [
+        DetectionsMessage(
+            spec.chunk_id, "v", PERSON, n, NONE, (), failure=None if n else failure, attempt=attempt
+        )
+        for n in range(PIECES)
+    ]
     return [*pieces, ChunkEnd(spec, PIECES, NONE, NONE, np.array([], np.float64))]
 
 
-def whole(values: list[BoxesPiece | ChunkEnd]) -> list[WholeChunk]:
-    assemblies = Assemblies()
+def whole(values: list[DetectionsMessage | ChunkEnd]) -> list[WholeChunk]:
+    assemblies = ChunkReassembler()
     return [chunk for value in values if (chunk := assemblies.add(value))]
 
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.persons.hog import HogPeople
+from actors.persons.hog import HogDetector
 from actors.vision.boxes import iou
 from tests.support import clips
 
 
 @pytest.fixture(scope="module")
 def hog():
-    return HogPeople(batch_size=2)
+    return HogDetector(batch_size=2)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,9 @@ def test_nobody_is_in_an_empty_picture(hog):
     assert len(hog.detect(np.full((1, 360, 640, 3), 90, np.uint8))[0]) == 0
 
 
-@pytest.mark.parametrize("size", [(8, 8), (1, 640), (640, 1), (30, 500), (500, 30), (62, 640), (66, 640), (640, 31), (640, 33)])
+@pytest.mark.parametrize(
+    "size", [(8, 8), (1, 640), (640, 1), (30, 500), (500, 30), (62, 640), (66, 640), (640, 31), (640, 33)]
+)
 def test_a_picture_of_any_size_has_an_answer(hog, size):
     noise = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
     boxes = hog.detect(noise)[0]
@@ -61,7 +63,7 @@ def test_a_picture_of_any_size_has_an_answer(hog, size):
 
 def test_weak_boxes_are_left_out_below_the_least_confidence(hog, walk):
     everything = hog.detect(walk[0][0][None])[0]
-    strong = HogPeople(min_confidence=0.5).detect(walk[0][0][None])[0]
+    strong = HogDetector(min_confidence=0.5).detect(walk[0][0][None])[0]
     assert strong.confidence.tolist() == [value for value in everything.confidence if value >= 0.5]
     assert len(strong) < len(everything)
 
@@ -76,7 +78,9 @@ def test_what_it_says_of_a_picture_does_not_depend_on_the_pictures_around_it(hog
 
 
 BOXES = st.lists(st.tuples(*[st.integers(0, 20)] * 4), min_size=1, max_size=4).map(
-    lambda rows: np.array([[left, top, left + width, top + height] for left, top, width, height in rows], float)
+    lambda rows: np.array(
+        [[left, top, left + width, top + height] for left, top, width, height in rows], float
+    )
 )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from actors.persons.tracking import tracks
 from schemas.pipelines import PERSON
 from schemas.settings.settings import PersonSettings
-from schemas.work.manifest import Numbers
+from schemas.work.manifest import FrameNumbers
 from vaengine.model_selection.presets import overlay
 
 ME = PersonSettings()
@@ -25,7 +25,7 @@ def seen(per_frame, *, step=5, confidence=0.9):
     """Numbers of frames 0, step, 2 step, ...: each a list of boxes, or of (box, confidence)."""
     boxes = [[(box, confidence) if len(box) == 4 else box for box in frame] for frame in per_frame]
     sampled = np.arange(len(boxes)) * step
-    return Numbers(
+    return FrameNumbers(
         frame_numbers=np.arange(len(boxes) * step),
         frame_pts=np.arange(len(boxes) * step),
         scene_scores=np.zeros(len(boxes) * step),
@@ -96,9 +96,10 @@ def test_numbers_begin_at_one_again_for_every_video():
 
 
 FRAMES = st.lists(
-    st.lists(st.tuples(st.tuples(st.integers(0, 200), st.integers(0, 99)), st.sampled_from([0.12, 0.4, 0.9])), max_size=4).map(
-        lambda boxes: [((x, y, x + 40, y + 90), certainty) for (x, y), certainty in boxes]
-    ),
+    st.lists(
+        st.tuples(st.tuples(st.integers(0, 200), st.integers(0, 99)), st.sampled_from([0.12, 0.4, 0.9])),
+        max_size=4,
+    ).map(lambda boxes: [((x, y, x + 40, y + 90), certainty) for (x, y), certainty in boxes]),
     min_size=1,
     max_size=12,
 )
@@ -141,9 +142,21 @@ def test_the_tracker_asks_nobody_on_the_network_and_leaves_nothing_behind(offlin
     home, temporary = tmp_path / "home", tmp_path / "temporary"
     home.mkdir()
     temporary.mkdir()
-    environment = {**offline.environment, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "TMPDIR": str(temporary)}
+    environment = {
+        **offline.environment,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "TMPDIR": str(temporary),
+    }
     script = PHONES.format(root=str(pytestconfig.rootpath))
-    done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         pytest.fail(done.stderr)
     assert done.stdout == ""
@@ -164,5 +177,10 @@ def test_botsort_follows_people_too_and_never_over_a_cut():
 def test_by_looks_two_people_who_change_places_keep_their_numbers(reid, expected):
     """Two people side by side whose boxes swap between two pictures: only their embeddings say who is who."""
     left, right = (20.0, 50.0, 80.0, 150.0), (40.0, 50.0, 100.0, 150.0)
-    numbers = replace(seen([[left, right], [left, right]]), embeddings=np.array([[1, 0], [0, 1], [0, 1], [1, 0]], np.float32))
-    assert tracks(numbers, (), PersonSettings(tracker="botsort", reid=reid), sample_fps=5.0).tolist() == expected
+    numbers = replace(
+        seen([[left, right], [left, right]]),
+        embeddings=np.array([[1, 0], [0, 1], [0, 1], [1, 0]], np.float32),
+    )
+    assert (
+        tracks(numbers, (), PersonSettings(tracker="botsort", reid=reid), sample_fps=5.0).tolist() == expected
+    )

@@ -79,7 +79,9 @@ CONTENTS = st.lists(
 
 
 class Counted(io.BytesIO):
-    """A file that counts the bytes that are asked of it, and cannot be gone through beyond what a disk can hold."""
+    """A file that counts the bytes that are asked of it, and cannot be gone through beyond what a disk
+    can hold.
+    """
 
     asked = 0
 
@@ -107,7 +109,9 @@ def promised(name: str, data: bytes) -> Promise:
 @pytest.mark.parametrize("name", BEGINNINGS)
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(content=CONTENTS, size=st.integers(0, 5000))
-def test_whatever_follows_the_beginning_of_a_file_little_is_read_and_nothing_is_raised(name: str, content: bytes, size: int) -> None:
+def test_whatever_follows_the_beginning_of_a_file_little_is_read_and_nothing_is_raised(
+    name: str, content: bytes, size: int
+) -> None:
     promise = promised(name, BEGINNINGS[name] + content)
     assert 0 <= promise.length_s <= SECONDS_KEPT
     assert abs(promise.missing_s(size, Fraction(0), Fraction(1)) or 0) <= 1 << 60
@@ -132,7 +136,10 @@ def test_a_number_of_a_matroska_file_that_says_it_is_huge_is_passed_over(kind: b
 
 
 def test_a_matroska_file_that_says_it_is_huge_is_looked_through_no_further_than_it_is_long() -> None:
-    assert promised("matroska", EBML + b"\x80" + element(SEGMENT, 1 << 54, element(b"\xec", 1 << 53))) == Promise()
+    assert (
+        promised("matroska", EBML + b"\x80" + element(SEGMENT, 1 << 54, element(b"\xec", 1 << 53)))
+        == Promise()
+    )
 
 
 def test_a_matroska_file_that_would_play_longer_than_can_be_counted_promises_no_length() -> None:

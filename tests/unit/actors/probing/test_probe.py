@@ -17,7 +17,16 @@ from actors.container.container import opened
 from actors.probing import probe as probing
 from actors.probing.declared_length.riff import wav_length_s
 from actors.probing.probe import failed_identity, fingerprint_of, probe
-from schemas.errors import EmptyFile, NoFrames, NotAVideo, NoVideoStream, NoVideoTrack, UnknownCoding, Unreadable, VideoError
+from schemas.errors import (
+    EmptyFile,
+    NoFrames,
+    NotAVideo,
+    NoVideoStream,
+    NoVideoTrack,
+    UnknownCoding,
+    Unreadable,
+    VideoError,
+)
 from tests.conftest import SHARED
 from tests.support import clips
 from vaengine.planning import probing as probing_room
@@ -29,7 +38,12 @@ def test_facts_are_those_the_clip_was_made_with(variant: str, clip_folder: Path)
     clip = clips.VARIANTS[variant](clip_folder)
     video = probe(str(clip.path))
     assert (video.frame_count, video.index.exact, video.index.missing) == (clip.frame_count, clip.exact, 0)
-    assert (video.width, video.height, video.rotation, video.mirrored) == (clip.width, clip.height, clip.rotation, clip.mirrored)
+    assert (video.width, video.height, video.rotation, video.mirrored) == (
+        clip.width,
+        clip.height,
+        clip.rotation,
+        clip.mirrored,
+    )
     assert video.end_pts > video.index.pts[-1]
     assert video.index.keyframes[0] == 0
 
@@ -59,7 +73,9 @@ def test_of_several_streams_the_best_is_taken(clip_folder: Path) -> None:
 
 def test_other_video_tracks_are_named_and_can_be_chosen(clip_folder: Path) -> None:
     path = str(clips.two_video_streams(clip_folder).path)
-    assert probe(path).notes == ("video track 0 (160x120 h264) left out, track 1 taken: choose with --set decode.video_track=NUMBER",)
+    assert probe(path).notes == (
+        "video track 0 (160x120 h264) left out, track 1 taken: choose with --set decode.video_track=NUMBER",
+    )
     small = probe(path, video_track=0)
     assert (small.stream_index, small.track, small.frame_count, small.width) == (0, 0, 24, 160)
     assert small.notes[0].startswith("video track 1 (320x240 h264) left out, track 0 taken")
@@ -76,7 +92,9 @@ def test_cover_art_beside_pictures_is_no_track(clip_folder: Path) -> None:
     assert (video.width, video.frame_count, video.notes) == (160, 24, ())
 
 
-def test_a_known_video_is_looked_at_again_where_another_track_is_asked_for(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_video_is_looked_at_again_where_another_track_is_asked_for(
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = str(clips.two_video_streams(clip_folder).path)
     known = probe_path(path).video
     assert known is not None
@@ -100,7 +118,12 @@ def test_pictures_that_a_camera_has_turned_in_their_exif_are_turned(tmp_path: Pa
         for coded in (*stream.encode(av.VideoFrame(64, 48, "yuvj420p")), *stream.encode(None)):
             data = bytes(coded)
             packet = av.Packet(data[:2] + exif + data[2:])
-            packet.pts, packet.dts, packet.duration, packet.time_base = coded.pts, coded.dts, coded.duration, coded.time_base
+            packet.pts, packet.dts, packet.duration, packet.time_base = (
+                coded.pts,
+                coded.dts,
+                coded.duration,
+                coded.time_base,
+            )
             packet.stream, packet.is_keyframe = stream, True
             container.mux(packet)
     video = probe(str(path))
@@ -114,7 +137,10 @@ def test_with_intra_refresh_only_the_first_keyframe_is_an_entry(clip_folder: Pat
 
 
 def test_where_coding_parameters_change_only_the_first_keyframe_is_an_entry(clip_folder: Path) -> None:
-    steady, changing = clips.joined_encodings(clip_folder, alike=True), clips.joined_encodings(clip_folder, alike=False)
+    steady, changing = (
+        clips.joined_encodings(clip_folder, alike=True),
+        clips.joined_encodings(clip_folder, alike=False),
+    )
     assert len(probe(str(steady.path)).index.keyframes) > 1
     assert probe(str(changing.path)).index.keyframes.tolist() == [0]
 
@@ -141,7 +167,9 @@ def test_identity_is_of_the_content_and_the_name(tmp_path: Path, clip_folder: Pa
     assert one.video_id == two.video_id == f"a_b-{one.fingerprint[:8]}"
 
 
-def test_a_known_fingerprint_is_not_computed_again(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_fingerprint_is_not_computed_again(
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clip = clips.counting(clip_folder, frames=3)
     monkeypatch.setattr(probing, "fingerprint_of", lambda path: pytest.fail(f"read {path} again"))
     assert probe(str(clip.path), fingerprint="ab" * 32).fingerprint == "ab" * 32
@@ -165,7 +193,9 @@ def test_a_relative_path_becomes_absolute(clip_folder: Path, monkeypatch: pytest
         (lambda folder: folder / "gone.mp4", Unreadable, "No such file"),
     ],
 )
-def test_what_is_no_video_is_told_in_one_line(make: object, error: type[VideoError], words: str, tmp_path: Path) -> None:
+def test_what_is_no_video_is_told_in_one_line(
+    make: object, error: type[VideoError], words: str, tmp_path: Path
+) -> None:
     path = make(tmp_path)  # type: ignore[operator]
     with pytest.raises(error) as caught:
         probe(str(path))
@@ -177,7 +207,12 @@ def test_what_is_no_video_is_told_in_one_line(make: object, error: type[VideoErr
 
 def test_pictures_in_an_unknown_coding_are_told_so(clip_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "new.mp4"
-    path.write_bytes(clips.counting(clip_folder, frames=3).path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
+    path.write_bytes(
+        clips.counting(clip_folder, frames=3)
+        .path.read_bytes()
+        .replace(b"avc1", b"zzz9")
+        .replace(b"avcC", b"zzzC")
+    )
     with pytest.raises(UnknownCoding, match="its pictures cannot be decoded here"):
         probe(str(path))
 
@@ -199,11 +234,23 @@ def test_names_in_another_alphabet_than_the_containers_do_no_harm(suffix: str, t
 
 
 @pytest.mark.parametrize("make", [clips.audio_only, clips.cover_art])
-def test_a_file_of_sound_alone_has_no_pictures_and_the_time_of_its_sound(make: Callable[[Path], Path], clip_folder: Path) -> None:
+def test_a_file_of_sound_alone_has_no_pictures_and_the_time_of_its_sound(
+    make: Callable[[Path], Path], clip_folder: Path
+) -> None:
     video = probe(str(make(clip_folder)))
     assert video.sound is not None
-    assert (video.has_pictures, video.width, video.height, video.stream_index, video.codec) == (False, 0, 0, -1, "")
-    assert (video.start_pts, video.end_pts, video.time_base) == (video.sound.start_pts, video.sound.end_pts, video.sound.time_base)
+    assert (video.has_pictures, video.width, video.height, video.stream_index, video.codec) == (
+        False,
+        0,
+        0,
+        -1,
+        "",
+    )
+    assert (video.start_pts, video.end_pts, video.time_base) == (
+        video.sound.start_pts,
+        video.sound.end_pts,
+        video.sound.time_base,
+    )
     assert (video.sound.sample_rate, video.sound.channels, video.sound_start_s) == (16_000, 2, 0.0)
     assert video.index.exact
     assert video.duration_s == pytest.approx(1.0, abs=0.07)
@@ -221,9 +268,13 @@ def test_silence_that_settles_the_decoder_is_not_heard(clip_folder: Path) -> Non
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp4"])
-def test_sound_that_the_header_promises_in_vain_is_missing(suffix: str, clip_folder: Path, tmp_path: Path) -> None:
+def test_sound_that_the_header_promises_in_vain_is_missing(
+    suffix: str, clip_folder: Path, tmp_path: Path
+) -> None:
     path = tmp_path / f"cut{suffix}"
-    path.write_bytes(clips.clicking(clip_folder, suffix=suffix, front=True).path.read_bytes()[: 48_000 * 2 * 10])
+    path.write_bytes(
+        clips.clicking(clip_folder, suffix=suffix, front=True).path.read_bytes()[: 48_000 * 2 * 10]
+    )
     sound = probe(str(path)).sound
     assert sound is not None
     assert sound.duration_s == pytest.approx(10, abs=0.1)
@@ -231,7 +282,9 @@ def test_sound_that_the_header_promises_in_vain_is_missing(suffix: str, clip_fol
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
-def test_a_wav_file_that_was_written_to_a_pipe_promises_nothing(size: int, clip_folder: Path, tmp_path: Path) -> None:
+def test_a_wav_file_that_was_written_to_a_pipe_promises_nothing(
+    size: int, clip_folder: Path, tmp_path: Path
+) -> None:
     data = bytearray(clips.clicking(clip_folder).path.read_bytes())
     at = data.find(b"data")
     data[at + 4 : at + 8] = size.to_bytes(4, "little")
@@ -255,15 +308,21 @@ def test_a_wav_file_that_was_written_to_a_pipe_promises_nothing(size: int, clip_
         ("broken/truncated_60pct_moov_first.mp4", (1, "aac", 44100, 2), 0.0, 2.717, 3.283),
     ],
 )
-def test_facts_of_real_sound(name: str, facts: tuple[int, str, int, int], starts_s: float, lasts_s: float, missing_s: float) -> None:
+def test_facts_of_real_sound(
+    name: str, facts: tuple[int, str, int, int], starts_s: float, lasts_s: float, missing_s: float
+) -> None:
     video = probe(str(SHARED / "media" / name))
     sound = video.sound
     assert sound is not None
     assert (sound.stream_index, sound.codec, sound.sample_rate, sound.channels) == facts
-    assert (video.sound_start_s, sound.duration_s, sound.missing_s) == pytest.approx((starts_s, lasts_s, missing_s), abs=0.001)
+    assert (video.sound_start_s, sound.duration_s, sound.missing_s) == pytest.approx(
+        (starts_s, lasts_s, missing_s), abs=0.001
+    )
 
 
-def test_a_file_that_may_not_be_read_is_unreadable(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read_is_unreadable(
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clip = clips.counting(clip_folder, frames=3)
 
     def refused(*_: object) -> None:

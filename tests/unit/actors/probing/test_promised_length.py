@@ -1,4 +1,6 @@
-"""Whether a file is as long as its header says: a complete one always is, its first half never, and what promises nothing lacks nothing."""
+"""Whether a file is as long as its header says: a complete one always is, its first half never, and what
+promises nothing lacks nothing.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,12 @@ SOUNDS = {  # suffix: FFmpeg's format, coding, options of the container
     ".wma": ("asf", "wmav2", {}),
 }
 NAMES = {"mkv": "matroska", "mka": "matroska", "wmv": "asf", "wma": "asf", "y4m": "yuv4mpegpipe"}
-COMPLETE = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+COMPLETE = settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 def pictures(file_format: str, codec: str, pix_fmt: str, frames: int) -> bytes:
@@ -54,7 +61,9 @@ def pictures(file_format: str, codec: str, pix_fmt: str, frames: int) -> bytes:
         stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
         noise = np.random.default_rng(frames)
         for _ in range(frames):
-            frame = av.VideoFrame.from_ndarray(noise.integers(0, 255, (48, 64, 3), np.uint8), format="rgb24").reformat(format=pix_fmt)
+            frame = av.VideoFrame.from_ndarray(
+                noise.integers(0, 255, (48, 64, 3), np.uint8), format="rgb24"
+            ).reformat(format=pix_fmt)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return buffer.getvalue()
@@ -93,7 +102,9 @@ def promised(data: bytes, suffix: str, folder: Path) -> tuple[Promise, Path]:
 @pytest.mark.parametrize("suffix", [*PICTURES, *SOUNDS])
 @COMPLETE
 @given(length=st.integers(4, 40))
-def test_a_complete_file_keeps_its_promise_and_its_first_half_never_does(suffix: str, length: int, tmp_path: Path) -> None:
+def test_a_complete_file_keeps_its_promise_and_its_first_half_never_does(
+    suffix: str, length: int, tmp_path: Path
+) -> None:
     data = written(suffix, length)
     promise, _ = promised(data, suffix, tmp_path)
     assert promise.is_kept(len(data))
@@ -104,17 +115,23 @@ def test_a_complete_file_keeps_its_promise_and_its_first_half_never_does(suffix:
     assert "truncated" in str(half.note(len(data) // 2))
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".avi", ".wmv", ".flv", ".wav", ".aiff", ".w64", ".mxf", ".mka"])
+@pytest.mark.parametrize(
+    "suffix", [".mkv", ".webm", ".avi", ".wmv", ".flv", ".wav", ".aiff", ".w64", ".mxf", ".mka"]
+)
 @COMPLETE
 @given(share=st.floats(0.3, 0.97))
-def test_wherever_a_file_is_cut_behind_its_header_that_is_known(suffix: str, share: float, tmp_path: Path) -> None:
+def test_wherever_a_file_is_cut_behind_its_header_that_is_known(
+    suffix: str, share: float, tmp_path: Path
+) -> None:
     data = written(suffix, 40)
     cut = int(len(data) * share)
     assert not promised(data[:cut], suffix, tmp_path)[0].is_kept(cut)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".avi", ".wmv", ".flv"])
-def test_frames_that_are_missing_are_counted_by_the_length_that_is_promised(suffix: str, tmp_path: Path) -> None:
+def test_frames_that_are_missing_are_counted_by_the_length_that_is_promised(
+    suffix: str, tmp_path: Path
+) -> None:
     data = written(suffix, 40)
     assert promised(data, suffix, tmp_path)[0].length_s == pytest.approx(40 / FPS, abs=2 / FPS)
     _, path = promised(data[: len(data) // 2], suffix, tmp_path)
@@ -143,7 +160,9 @@ def test_sound_that_is_missing_is_known_in_seconds(suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", [".y4m", ".ivf", ".ogg"])
-def test_what_ends_within_something_is_told_though_nobody_knows_how_much_is_missing(suffix: str, tmp_path: Path) -> None:
+def test_what_ends_within_something_is_told_though_nobody_knows_how_much_is_missing(
+    suffix: str, tmp_path: Path
+) -> None:
     data = written(suffix, 40)
     _, path = promised(data[: len(data) // 2], suffix, tmp_path)
     assert "truncated" in probe(str(path)).file_notes[0]
@@ -175,7 +194,12 @@ def never_closed(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("suffix", "changed"),
     [
-        (".mkv", lambda data: with_size(data, data.find(bytes.fromhex("18538067")) + 4, (1 << 56) - 1 | 1 << 56, ">Q")),
+        (
+            ".mkv",
+            lambda data: with_size(
+                data, data.find(bytes.fromhex("18538067")) + 4, (1 << 56) - 1 | 1 << 56, ">Q"
+            ),
+        ),
         (".avi", lambda data: with_size(data, 4, 0)),
         (".avi", lambda data: with_size(data, 4, 0xFFFFFFFF)),
         (".wav", lambda data: with_size(with_size(data, 4, 0xFFFFFFFF), data.find(b"data") + 4, 0xFFFFFFFF)),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.stages.batching import VisionActor, detector_named
+from actors.stages.batching import BatchedDetector, detector_named
 from schemas.inference.detections import Detections
 from schemas.media.frames import FrameBatch
 from schemas.settings.settings import Settings
@@ -17,7 +17,9 @@ SHAPES = [(4, 6), (6, 4), (4, 4)]
 
 
 class Reader:
-    """Reads the number painted into each picture: `number % 3` boxes of that confidence (in 1/1024); refuses any batch but a full one."""
+    """Reads the number painted into each picture: `number % 3` boxes of that confidence (in 1/1024);
+    refuses any batch but a full one.
+    """
 
     def __init__(self, batch_size=4, answers=None, bucket=lambda height, width: (height, width)):
         self.batch_size, self.seen, self.answers, self.bucket = batch_size, [], answers, bucket
@@ -28,7 +30,10 @@ class Reader:
         self.seen.append([picture.shape[:2] for picture in pictures])
         numbers = [int(picture[0, 0, 0]) + 256 * int(picture[0, 0, 1]) for picture in pictures]
         boxes = [
-            Detections(np.array([[1.0, 1.0, 3.0, 2.0]] * (number % 3)).reshape(-1, 4), np.full(number % 3, number / 1024))
+            Detections(
+                np.array([[1.0, 1.0, 3.0, 2.0]] * (number % 3)).reshape(-1, 4),
+                np.full(number % 3, number / 1024),
+            )
             for number in numbers
         ]
         return boxes[: self.answers]
@@ -58,46 +63,55 @@ def collections(draw):
 
 @settings(deadline=None)
 @given(collections(), st.integers(1, 5), st.randoms(use_true_random=False))
-def test_every_picture_gets_its_own_answer_whatever_its_batch_mates_and_their_order(contents, batch_size, random):
+def test_every_picture_gets_its_own_answer_whatever_its_batch_mates_and_their_order(
+    contents, batch_size, random
+):
     shuffled = random.sample(contents, len(contents))
     for order in (contents, shuffled):
-        found = VisionActor(Reader(batch_size)).detect([batch_of(numbers, shape) for numbers, shape in order])
+        found = BatchedDetector(Reader(batch_size)).detect(
+            [batch_of(numbers, shape) for numbers, shape in order]
+        )
         assert [read(detections) for detections in found] == [expected(numbers) for numbers, _ in order]
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=20), st.integers(1, 5), st.integers(0, 20))
 def test_how_a_video_is_grouped_into_batches_changes_nothing(numbers, batch_size, border):
-    whole = VisionActor(Reader(batch_size)).detect([batch_of(numbers)])
-    parts = VisionActor(Reader(batch_size)).detect([batch_of(numbers[:border]), batch_of(numbers[border:])])
+    whole = BatchedDetector(Reader(batch_size)).detect([batch_of(numbers)])
+    parts = BatchedDetector(Reader(batch_size)).detect(
+        [batch_of(numbers[:border]), batch_of(numbers[border:])]
+    )
     assert read(whole[0]) == read(parts[0] + parts[1]) == expected(numbers)
 
 
 def test_pictures_of_different_videos_and_one_size_share_batches_and_the_last_one_is_padded():
     reader = Reader(batch_size=4)
-    VisionActor(reader).detect([batch_of([1, 2, 3]), batch_of([4, 5], (6, 4)), batch_of([6, 7])])
+    BatchedDetector(reader).detect([batch_of([1, 2, 3]), batch_of([4, 5], (6, 4)), batch_of([6, 7])])
     assert reader.seen == [[(4, 6)] * 4, [(4, 6)] * 4, [(6, 4)] * 4]
 
 
 def test_pictures_of_different_sizes_share_a_batch_where_the_detector_takes_them_together():
     reader = Reader(batch_size=4, bucket=lambda height, width: (8, 8))
-    found = VisionActor(reader).detect([batch_of([1, 2]), batch_of([4, 5], (6, 4))])
+    found = BatchedDetector(reader).detect([batch_of([1, 2]), batch_of([4, 5], (6, 4))])
     assert reader.seen == [[(4, 6), (4, 6), (6, 4), (6, 4)]]
     assert [read(detections) for detections in found] == [expected([1, 2]), expected([4, 5])]
 
 
 def test_nothing_to_look_at_is_an_answer_without_calling_the_detector():
     reader = Reader()
-    assert VisionActor(reader).detect([]) == []
-    assert VisionActor(reader).detect([batch_of([]), batch_of([])]) == [[], []]
+    assert BatchedDetector(reader).detect([]) == []
+    assert BatchedDetector(reader).detect([batch_of([]), batch_of([])]) == [[], []]
     assert reader.seen == []
 
 
 def test_boxes_come_in_displayed_pixels_each_batch_by_its_own_scale():
     pictures = batch_of([2]).pixels
     batches = [FrameBatch(np.arange(1), np.zeros(1), pictures, *scale) for scale in ((1.5, 2.0), (1.0, 3.0))]
-    found = VisionActor(Reader()).detect(batches)
-    assert [boxes.xyxy.tolist() for (boxes,) in found] == [[[1.5, 2.0, 4.5, 4.0]] * 2, [[1.0, 3.0, 3.0, 6.0]] * 2]
+    found = BatchedDetector(Reader()).detect(batches)
+    assert [boxes.xyxy.tolist() for (boxes,) in found] == [
+        [[1.5, 2.0, 4.5, 4.0]] * 2,
+        [[1.0, 3.0, 3.0, 6.0]] * 2,
+    ]
 
 
 def test_boxes_do_not_leave_the_picture():
@@ -110,20 +124,20 @@ def test_boxes_do_not_leave_the_picture():
         def detect(self, pictures):
             return [Detections(np.array([[-3.0, -1.0, 99.0, 99.0]]), np.array([0.5]))]
 
-    boxes = VisionActor(Beyond()).detect([batch_of([1], (4, 6), scale=10.0)])[0][0]
+    boxes = BatchedDetector(Beyond()).detect([batch_of([1], (4, 6), scale=10.0)])[0][0]
     assert boxes.xyxy.tolist() == [[0.0, 0.0, 60.0, 40.0]]
 
 
 def test_a_detector_that_answers_too_little_is_refused():
     with pytest.raises(ValueError, match="3 answers for 4 pictures"):
-        VisionActor(Reader(answers=3)).detect([batch_of([1])])
+        BatchedDetector(Reader(answers=3)).detect([batch_of([1])])
 
 
 def test_the_embedded_detector_sees_the_same_in_a_picture_alone_and_among_others():
     street = clips.photograph("ultralytics", "assets/bus.jpg")[200:840:2, 0:640:2]
     pictures = [np.ascontiguousarray(street[:, shift : shift + 240]) for shift in (0, 30, 60)]
     batches = [FrameBatch(np.arange(1), np.zeros(1), picture[None], 2.0, 2.0) for picture in pictures]
-    vision = VisionActor(detector_named(Settings()))
+    vision = BatchedDetector(detector_named(Settings()))
     alone = [vision.detect([batch])[0][0] for batch in batches]
     together = vision.detect([batches[2], batches[0], batches[1]])
     assert sum(map(len, alone)) > 0

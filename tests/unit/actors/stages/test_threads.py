@@ -9,7 +9,7 @@ import cv2
 import pytest
 import torch
 
-from actors.stages.threads import VARIABLES, Threads, settle
+from actors.stages.threads import VARIABLES, Threads, limit_threads
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_libraries_already_imported_and_those_to_come_are_held_to_the_same_number(threads: int) -> None:
-    assert settle(threads) == Threads(decoder=threads, model=threads)
+    assert limit_threads(threads) == Threads(decoder=threads, model=threads)
     assert cv2.getNumThreads() == threads
     assert torch.get_num_threads() == threads
     assert {os.environ[name] for name in VARIABLES} == {str(threads)}
@@ -32,5 +32,5 @@ def test_libraries_already_imported_and_those_to_come_are_held_to_the_same_numbe
 
 def test_no_thread_at_all_is_refused_before_anything_is_set() -> None:
     with pytest.raises(ValueError, match="without a thread"):
-        settle(0)
+        limit_threads(0)
     assert {os.environ[name] for name in VARIABLES} == {"1"}

@@ -17,7 +17,9 @@ sides = st.integers(16, 2000)
 def test_a_tight_frame_is_the_smallest_multiple_of_the_stride(height, width, longer):
     box = Letterbox.tight(height, width, longer, 32)
     assert max(box.inner) == longer
-    assert all(outer % 32 == 0 and 0 <= outer - inner < 32 for outer, inner in zip(box.outer, box.inner, strict=True))
+    assert all(
+        outer % 32 == 0 and 0 <= outer - inner < 32 for outer, inner in zip(box.outer, box.inner, strict=True)
+    )
 
 
 @given(sides, sides)
@@ -33,7 +35,9 @@ def test_a_picture_lies_within_its_frame_and_keeps_its_aspect(height, width):
 def test_boxes_and_points_of_the_framed_picture_come_back_to_the_picture(height, width, shares):
     box = Letterbox.tight(height, width, 640, 32)
     corners = np.sort(np.array(shares).reshape(-1, 2, 2), axis=1).reshape(-1, 4) * np.tile([width, height], 2)
-    framed = Detections(corners, np.ones(len(corners)), np.dstack([corners[:, None, :2], np.ones((len(corners), 1, 1))]))
+    framed = Detections(
+        corners, np.ones(len(corners)), np.dstack([corners[:, None, :2], np.ones((len(corners), 1, 1))])
+    )
     there = framed.scaled(box.inner[1] / width, box.inner[0] / height).moved(box.left, box.top)
     back = box.undone(there)
     assert back.xyxy == pytest.approx(corners, abs=1e-6 * max(height, width))
@@ -41,12 +45,21 @@ def test_boxes_and_points_of_the_framed_picture_come_back_to_the_picture(height,
 
 
 @given(sides, sides)
-def test_a_cornered_picture_is_as_large_as_fits_a_square_and_its_frame_as_small_as_its_stride_allows(height, width):
+def test_a_cornered_picture_is_as_large_as_fits_a_square_and_its_frame_as_small_as_its_stride_allows(
+    height, width
+):
     square, tight = (Letterbox.cornered(height, width, (640, 640), stride) for stride in (None, 32))
     assert max(square.inner) == 640
-    assert square.inner == tight.inner == (max(1, min(640, 640 * height // width)), max(1, min(640, 640 * width // height)))
+    assert (
+        square.inner
+        == tight.inner
+        == (max(1, min(640, 640 * height // width)), max(1, min(640, 640 * width // height)))
+    )
     assert (square.top, square.left, square.outer) == (0, 0, (640, 640))
-    assert all(outer % 32 == 0 and 0 <= outer - inner < 32 for outer, inner in zip(tight.outer, tight.inner, strict=True))
+    assert all(
+        outer % 32 == 0 and 0 <= outer - inner < 32
+        for outer, inner in zip(tight.outer, tight.inner, strict=True)
+    )
 
 
 def test_around_a_cornered_picture_it_is_black():

@@ -1,4 +1,6 @@
-"""A batch that does not fit is tried in halves, every picture keeps its place, and after a while larger parts are tried again."""
+"""A batch that does not fit is tried in halves, every picture keeps its place, and after a while larger
+parts are tried again.
+"""
 
 from __future__ import annotations
 

@@ -61,8 +61,13 @@ def test_the_first_picture_scores_zero_and_an_equal_one_too():
     assert SEQUENTIAL[1] > 10
 
 
-@pytest.mark.parametrize(("height", "width", "expected"), [(1080, 1920, (144, 256)), (120, 160, (120, 160)), (640, 360, (256, 144))])
-def test_pictures_are_compared_at_256_pixels_on_the_longer_side_and_smaller_ones_as_they_are(height, width, expected):
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [(1080, 1920, (144, 256)), (120, 160, (120, 160)), (640, 360, (256, 144))],
+)
+def test_pictures_are_compared_at_256_pixels_on_the_longer_side_and_smaller_ones_as_they_are(
+    height, width, expected
+):
     assert downscaled(np.zeros((height, width, 3), np.uint8)).shape[:2] == expected
 
 
@@ -73,7 +78,10 @@ def test_a_rendered_clip_is_cut_exactly_where_it_was_made_to_be(clip_folder, det
         frames = [(frame.pts, frame.to_ndarray(format="bgr24")) for frame in container.decode(video=0)]
         time_base = Fraction(container.streams.video[0].time_base)
     scores = scores_of(picture for _, picture in frames)
-    assert tuple(cuts_of(scores, pts=[pts for pts, _ in frames], time_base=time_base, detector=detector)) == clip.cuts
+    assert (
+        tuple(cuts_of(scores, pts=[pts for pts, _ in frames], time_base=time_base, detector=detector))
+        == clip.cuts
+    )
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
@@ -98,9 +106,13 @@ def test_cuts_are_frame_numbers_also_where_frames_before_them_are_lost():
 
 @settings(deadline=None, max_examples=30)
 @given(
-    st.lists(st.sampled_from([0.0, 5.0, 30.0, 90.0]), min_size=1, max_size=120), st.integers(-10_000, 10_000), st.sampled_from(DETECTORS)
+    st.lists(st.sampled_from([0.0, 5.0, 30.0, 90.0]), min_size=1, max_size=120),
+    st.integers(-10_000, 10_000),
+    st.sampled_from(DETECTORS),
 )
-def test_cuts_do_not_depend_on_where_time_begins_and_are_at_least_the_least_length_apart(scores, origin, detector):
+def test_cuts_do_not_depend_on_where_time_begins_and_are_at_least_the_least_length_apart(
+    scores, origin, detector
+):
     found = cuts_of(scores, detector=detector)
     ticks = np.arange(len(scores)) * 3600 + origin
     assert cuts_of(scores, pts=ticks, time_base=Fraction(1, 90_000), detector=detector) == found

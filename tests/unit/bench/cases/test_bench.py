@@ -98,13 +98,24 @@ def test_a_kept_result_comes_back_as_it_was(tmp_path: Path) -> None:
     assert results.newest("startup", tmp_path) == {"case": "startup", "machine": FACTS, "measured": measured}
 
 
-def test_the_report_rewrites_its_part_of_the_page_and_leaves_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_rewrites_its_part_of_the_page_and_leaves_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = tmp_path / "benchmarks.md"
-    page.write_text(f"# Title\n\nwritten by hand\n\n{report.BEGIN}\nold figures\n{report.END}\n\nalso by hand\n")
+    page.write_text(
+        f"# Title\n\nwritten by hand\n\n{report.BEGIN}\nold figures\n{report.END}\n\nalso by hand\n"
+    )
     times = Times((1.0, 2.0, 4.0)).to_data()
     readers = dict.fromkeys(("typer and sqlalchemy", "vaengine --help"), times)
-    measured = {"run": {"first_row": times}, "readers": readers, "readers_over_imports": {"vaengine --help": times}, "parts": {}}
-    monkeypatch.setattr(report, "newest", lambda case: {"measured": measured, "machine": FACTS} if case == "startup" else None)
+    measured = {
+        "run": {"first_row": times},
+        "readers": readers,
+        "readers_over_imports": {"vaengine --help": times},
+        "parts": {},
+    }
+    monkeypatch.setattr(
+        report, "newest", lambda case: {"measured": measured, "machine": FACTS} if case == "startup" else None
+    )
     for _ in range(2):
         report.write_report(["startup", "overhead"], page)
     text = page.read_text()
@@ -174,7 +185,10 @@ def test_no_two_clips_of_the_overhead_bench_have_the_same_pictures() -> None:
 
 
 def test_only_cases_that_take_settings_are_given_some(capsys: pytest.CaptureFixture[str]) -> None:
-    assert parsed(["tracking", "--set", "person.tracker=botsort", "--set", "a=b"]).settings == ["person.tracker=botsort", "a=b"]
+    assert parsed(["tracking", "--set", "person.tracker=botsort", "--set", "a=b"]).settings == [
+        "person.tracker=botsort",
+        "a=b",
+    ]
     with pytest.raises(SystemExit):
         parsed(["startup", "--set", "person.tracker=botsort"])
     assert "startup takes no settings" in capsys.readouterr().err
@@ -182,7 +196,17 @@ def test_only_cases_that_take_settings_are_given_some(capsys: pytest.CaptureFixt
 
 def test_a_run_of_the_engine_is_told_its_settings_and_pipelines() -> None:
     asked = engine_process.parsed(
-        ["out", "a.mp4", "b.mp4", "--pipelines", "person", "--set", "person.sample_fps=7", "--set", "preset=fast"]
+        [
+            "out",
+            "a.mp4",
+            "b.mp4",
+            "--pipelines",
+            "person",
+            "--set",
+            "person.sample_fps=7",
+            "--set",
+            "preset=fast",
+        ]
     )
     assert (asked.out, asked.paths, asked.pipelines) == ("out", ["a.mp4", "b.mp4"], "person")
     assert asked.settings == ["person.sample_fps=7", "preset=fast"]

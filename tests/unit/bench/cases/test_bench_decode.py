@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.cases.decode import described, natives, of_clip, sample_numbers, samples, seek_for_each, spec_of, through
+from bench.cases.decode import (
+    described,
+    natives,
+    of_clip,
+    sample_numbers,
+    samples,
+    seek_for_each,
+    spec_of,
+    through,
+)
 from bench.fixtures.codings import FRAMES, codings
 from tests.support import clips
 

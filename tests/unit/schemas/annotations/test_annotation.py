@@ -7,14 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.annotations.annotation import Annotation, BBox, annotation_id, canonical_digest, canonical_json, job_id_for
+from schemas.annotations.annotation import (
+    Annotation,
+    BBox,
+    annotation_id,
+    canonical_digest,
+    canonical_json,
+    job_id_for,
+)
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
 names = st.none() | words
 COLUMNS = {*Annotation.__dataclass_fields__, "bbox_x", "bbox_y", "bbox_width", "bbox_height"}
 plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | numbers | words
-attributes = st.dictionaries(words.filter(lambda key: key not in COLUMNS), plain | st.lists(plain, max_size=3), max_size=4)
+attributes = st.dictionaries(
+    words.filter(lambda key: key not in COLUMNS), plain | st.lists(plain, max_size=3), max_size=4
+)
 
 
 @st.composite
@@ -64,7 +73,9 @@ def test_its_json_is_flat_and_holds_no_empty_column(annotation: Annotation) -> N
 )
 def test_an_impossible_annotation_cannot_be_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"confidence|end"):
-        Annotation("id", "clip-0011aabb", "scene_detection", "f" * 16, "scene", **{"timestamp_seconds": 0.0, **wrong})
+        Annotation(
+            "id", "clip-0011aabb", "scene_detection", "f" * 16, "scene", **{"timestamp_seconds": 0.0, **wrong}
+        )
 
 
 @given(st.lists(st.dictionaries(words, plain, max_size=3), max_size=6), st.randoms(use_true_random=False))
@@ -82,7 +93,10 @@ def test_a_digest_knows_a_row_too_many(rows: list[dict[str, Any]]) -> None:
 def test_ids_are_the_same_everywhere_and_differ_in_every_part() -> None:
     base = ("clip-0011aabb", "scene_detection", "f" * 16, "scene", 0, 0)
     assert annotation_id(*base) == "77bd0190-1186-5e09-99ab-13f2eff3ac67"
-    changed = [(*base[:n], other, *base[n + 1 :]) for n, other in enumerate(("clip-0", "person_tracking", "0" * 16, "person_track", 1, 1))]
+    changed = [
+        (*base[:n], other, *base[n + 1 :])
+        for n, other in enumerate(("clip-0", "person_tracking", "0" * 16, "person_track", 1, 1))
+    ]
     assert len({annotation_id(*base), *(annotation_id(*parts) for parts in changed)}) == 7
 
 

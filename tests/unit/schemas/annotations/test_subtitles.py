@@ -1,4 +1,6 @@
-"""Subtitles and speakers' turns as text: what is said is there once, in order, readable, and cannot become markup."""
+"""Subtitles and speakers' turns as text: what is said is there once, in order, readable, and cannot
+become markup.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,20 @@ from schemas.annotations.subtitles import LINE_LENGTH, LINES, Cue, cues, rttm, s
 from schemas.pipelines import AUDIO
 
 TIMES = re.compile(r"(\d{2,}):(\d\d):(\d\d)[.,](\d{3}) --> (\d{2,}):(\d\d):(\d\d)[.,](\d{3})")
-LONG = "nobody reads more than two lines at once which is why a long text is shown in several parts one after the other"
+LONG = (
+    "nobody reads more than two lines at once which is why a long text is shown in several parts one "
+    "after the other"
+)
 
 texts = st.text(st.sampled_from("abé漢 <>&-\n\r\t.'\u00a0\u2028"), max_size=300)
 
 
-def row(kind: str, start_s: float, end_s: float | None, speaker: str | None = None, **attributes: object) -> Annotation:
-    return Annotation(f"{kind}{start_s}", "v", AUDIO, "c", kind, start_s, end_s, speaker_id=speaker, attributes=attributes)
+def row(
+    kind: str, start_s: float, end_s: float | None, speaker: str | None = None, **attributes: object
+) -> Annotation:
+    return Annotation(
+        f"{kind}{start_s}", "v", AUDIO, "c", kind, start_s, end_s, speaker_id=speaker, attributes=attributes
+    )
 
 
 def said(text: str, start_s: float = 0.0, end_s: float = 10.0, speaker: str | None = None) -> Annotation:
@@ -43,13 +52,22 @@ def test_speech_is_a_cue_with_its_speaker_as_voice() -> None:
 
 def test_subrip_names_a_speaker_where_another_one_begins() -> None:
     rows = [
-        said(text, n, n + 1, speaker) for n, (text, speaker) in enumerate([("a", "speaker_0001"), ("b", "speaker_0001"), ("c", "anna")])
+        said(text, n, n + 1, speaker)
+        for n, (text, speaker) in enumerate([("a", "speaker_0001"), ("b", "speaker_0001"), ("c", "anna")])
     ]
-    assert [line for line in srt(rows).splitlines() if line and not line[0].isdigit()] == ["Speaker 1: a", "b", "anna: c"]
+    assert [line for line in srt(rows).splitlines() if line and not line[0].isdigit()] == [
+        "Speaker 1: a",
+        "b",
+        "anna: c",
+    ]
 
 
 def test_turns_are_rttm_of_ten_fields() -> None:
-    turns = [row(SPEAKER, 4.0, 5.25, "speaker_0002"), row(SPEAKER, -0.5, 1.5, "speaker_0001"), row(SPEAKER, -2, -1, "speaker_0001")]
+    turns = [
+        row(SPEAKER, 4.0, 5.25, "speaker_0002"),
+        row(SPEAKER, -0.5, 1.5, "speaker_0001"),
+        row(SPEAKER, -2, -1, "speaker_0001"),
+    ]
     assert rttm(turns, "my clip").splitlines() == [
         "SPEAKER my_clip 1 0.000 1.500 <NA> <NA> speaker_0001 <NA> <NA>",
         "SPEAKER my_clip 1 4.000 1.250 <NA> <NA> speaker_0002 <NA> <NA>",
@@ -70,7 +88,11 @@ def test_a_long_text_is_shown_in_parts_that_change_in_proportion_to_what_is_read
     shown = cues([said(LONG)])
     assert len(shown) == 2
     assert " ".join(line for cue in shown for line in cue.lines) == LONG
-    assert shown[0].end_s == shown[1].start_s == pytest.approx(10 * len(" ".join(shown[0].lines)) / (len(LONG) - 1))
+    assert (
+        shown[0].end_s
+        == shown[1].start_s
+        == pytest.approx(10 * len(" ".join(shown[0].lines)) / (len(LONG) - 1))
+    )
 
 
 def test_a_long_text_changes_at_the_very_word_where_its_words_are_known() -> None:
@@ -86,7 +108,9 @@ def test_a_long_text_changes_at_the_very_word_where_its_words_are_known() -> Non
 
 
 @given(texts, st.floats(-5, 1e5), st.floats(0, 60))
-def test_every_character_that_is_said_is_read_once_in_at_most_two_lines(text: str, start_s: float, length_s: float) -> None:
+def test_every_character_that_is_said_is_read_once_in_at_most_two_lines(
+    text: str, start_s: float, length_s: float
+) -> None:
     shown = cues([said(text, start_s, start_s + length_s)])
     if start_s + length_s > 0:
         assert "".join("".join(cue.lines).replace(" ", "") for cue in shown) == "".join(text.split())
@@ -124,14 +148,16 @@ def test_cues_are_in_order_and_each_lasts_in_every_format(some: list[tuple[float
 
 
 @pytest.mark.parametrize(
-    ("identity", "name"), [("speaker_0012", "Speaker 12"), ("SPEAKER_00", "SPEAKER_00"), ("anna\nmaria", "anna maria")]
+    ("identity", "name"),
+    [("speaker_0012", "Speaker 12"), ("SPEAKER_00", "SPEAKER_00"), ("anna\nmaria", "anna maria")],
 )
 def test_speakers_have_names_to_be_read(identity: str, name: str) -> None:
     assert speaker_name(identity) == name
 
 
 @pytest.mark.parametrize(
-    ("start_s", "end_s", "lines"), [(-1.0, 1.0, ("a",)), (2.0, 1.0, ("a",)), (0.0, 1.0, ()), (0.0, 1.0, ("a", "b", "c"))]
+    ("start_s", "end_s", "lines"),
+    [(-1.0, 1.0, ("a",)), (2.0, 1.0, ("a",)), (0.0, 1.0, ()), (0.0, 1.0, ("a", "b", "c"))],
 )
 def test_an_impossible_cue_is_refused(start_s: float, end_s: float, lines: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="impossible cue"):

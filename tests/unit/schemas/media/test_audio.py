@@ -10,21 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.audio.loudness import FLOOR_DBFS, levels
-from schemas.inference.transcript import Event, Heard, Turn, Utterance, Word
-from schemas.media.audio import SAMPLE_RATE, Sound
+from schemas.inference.transcript import AudioAnalysis, AudioEvent, RecognizedWord, SpeakerTurn, Utterance
+from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.pipelines import AUDIO
-from schemas.work.audio_block import SoundBlock
+from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import WorkKey
 
 KEY = WorkKey("clip-12345678", AUDIO, "0" * 16)
 
 
-def sound(*, seconds: float = 10.0, rate: int = 44_100) -> Sound:
-    return Sound(1, "aac", rate, 2, Fraction(1, rate), rate, rate + round(seconds * rate))
+def sound(*, seconds: float = 10.0, rate: int = 44_100) -> AudioStream:
+    return AudioStream(1, "aac", rate, 2, Fraction(1, rate), rate, rate + round(seconds * rate))
 
 
-def heard(first_second: int, speakers: int = 2) -> Heard:
-    return Heard(
+def heard(first_second: int, speakers: int = 2) -> AudioAnalysis:
+    return AudioAnalysis(
         voice_frames=np.arange(first_second * 59, first_second * 59 + 59),
         voice=np.linspace(0, 1, 59, dtype=np.float32),
         seconds=np.array([first_second]),
@@ -37,12 +37,12 @@ def heard(first_second: int, speakers: int = 2) -> Heard:
                 "bin blue",
                 "en",
                 0.5,
-                (Word("bin", 0.1, 0.4, 0.9), Word("blue", None, None)),
+                (RecognizedWord("bin", 0.1, 0.4, 0.9), RecognizedWord("blue", None, None)),
             ),
         ),
-        turns=tuple(Turn(first_second, first_second + 0.5, number) for number in range(speakers)),
+        turns=tuple(SpeakerTurn(first_second, first_second + 0.5, number) for number in range(speakers)),
         speakers=np.eye(speakers, 4, dtype=np.float32),
-        events=(Event("laughter", first_second, first_second + 1, 0.75),),
+        events=(AudioEvent("laughter", first_second, first_second + 1, 0.75),),
         lost=3,
     )
 
@@ -75,14 +75,19 @@ def test_a_level_rises_with_the_sound_and_its_peak_is_never_below_it(gain: float
 def test_what_was_heard_survives_being_stored() -> None:
     one = heard(3)
     data = one.to_bytes()
-    again = Heard.from_bytes(data)
+    again = AudioAnalysis.from_bytes(data)
     assert again.to_bytes() == data
-    assert (again.utterances, again.turns, again.events, again.lost) == (one.utterances, one.turns, one.events, 3)
+    assert (again.utterances, again.turns, again.events, again.lost) == (
+        one.utterances,
+        one.turns,
+        one.events,
+        3,
+    )
     assert np.array_equal(again.voice, one.voice)
 
 
 def test_turns_of_joined_blocks_point_at_their_own_speakers() -> None:
-    whole = Heard.joined([heard(0), heard(1, speakers=0), heard(2, speakers=1)])
+    whole = AudioAnalysis.joined([heard(0), heard(1, speakers=0), heard(2, speakers=1)])
     assert [turn.speaker for turn in whole.turns] == [0, 1, 2]
     assert (len(whole.speakers), whole.lost, whole.seconds.tolist()) == (3, 9, [0, 1, 2])
 
@@ -90,7 +95,7 @@ def test_turns_of_joined_blocks_point_at_their_own_speakers() -> None:
 @pytest.mark.parametrize(("first", "stop"), [(-1, 10), (10, 10), (0, 160_001)])
 def test_a_block_lies_within_its_sound(first: int, stop: int) -> None:
     with pytest.raises(ValueError, match="within its sound"):
-        SoundBlock("a.mp4", sound(), KEY, first, stop)
+        AudioBlock("a.mp4", sound(), KEY, first, stop)
 
 
 def test_a_sound_is_counted_in_samples_at_the_rate_of_what_listens() -> None:
@@ -99,4 +104,4 @@ def test_a_sound_is_counted_in_samples_at_the_rate_of_what_listens() -> None:
 
 def test_a_sound_cannot_end_before_it_begins() -> None:
     with pytest.raises(ValueError, match="impossible sound"):
-        Sound(0, "aac", 16_000, 1, Fraction(1, 16_000), 10, 10)
+        AudioStream(0, "aac", 16_000, 1, Fraction(1, 16_000), 10, 10)

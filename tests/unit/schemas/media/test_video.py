@@ -68,7 +68,9 @@ def test_seconds_count_from_the_first_frame_and_missing_frames_are_promised_ones
     assert video().frame_count == 27
 
 
-@pytest.mark.parametrize("wrong", [{"rotation": 45}, {"width": 0}, {"end_pts": 512}, {"time_base": Fraction(0)}])
+@pytest.mark.parametrize(
+    "wrong", [{"rotation": 45}, {"width": 0}, {"end_pts": 512}, {"time_base": Fraction(0)}]
+)
 def test_impossible_facts_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"rotation|impossible"):
         video(**wrong)

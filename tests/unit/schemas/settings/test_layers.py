@@ -16,7 +16,7 @@ from tests.conftest import CHECKOUT
 from vaengine.cli.config import row_table
 from vaengine.requests import batch_file
 from vaengine.requests.checkpoint import Checkpoint
-from vaengine.requests.run_options import RunOptions, asked, pipelines_named
+from vaengine.requests.run_options import RunOptions, pipelines_named, resolve_request
 from vaengine.requests.run_options import _told as told_by
 from vaengine.requests.store_location import stored_at
 
@@ -45,7 +45,9 @@ def test_every_setting_has_a_description() -> None:
 
 
 def test_a_later_layer_outranks_an_earlier_one_and_says_where_it_comes_from() -> None:
-    found = configured(layer("preset x", {"scene.threshold": 1, "scene.window": 3}), assignments(["scene.threshold=30"]))
+    found = configured(
+        layer("preset x", {"scene.threshold": 1, "scene.window": 3}), assignments(["scene.threshold=30"])
+    )
     assert (found.settings.scene.threshold, found.settings.scene.window) == (30.0, 3)
     assert found.origins["scene.threshold"] == "--set"
     assert found.origins["scene.window"] == "preset x"
@@ -115,7 +117,9 @@ def test_set_takes_yaml_scalars(typed: str, value: object) -> None:
 
 
 def test_a_batch_file_gives_each_key_its_line(tmp_path: Path) -> None:
-    path = batch_yaml(tmp_path, "inputs: [a, b]\nworkers: 4\nscene:\n  # why\n  threshold: 31\nengine.chunk_seconds: 3\n")
+    path = batch_yaml(
+        tmp_path, "inputs: [a, b]\nworkers: 4\nscene:\n  # why\n  threshold: 31\nengine.chunk_seconds: 3\n"
+    )
     found = batch_file.read(path)
     assert found.texts("inputs") == ("a", "b")
     assert {key: given.origin.removeprefix(str(path)) for key, given in found.settings.items()} == {
@@ -154,7 +158,9 @@ def test_a_wrong_value_in_a_batch_file_names_its_line(tmp_path: Path) -> None:
 
 
 def test_a_section_within_a_section_is_set_by_key_and_in_a_batch_file(tmp_path: Path) -> None:
-    path = batch_yaml(tmp_path, "recovery:\n  attempts: 5\n  out_of_memory:\n    attempts: 2\n  timeout.strategy: fixed\n")
+    path = batch_yaml(
+        tmp_path, "recovery:\n  attempts: 5\n  out_of_memory:\n    attempts: 2\n  timeout.strategy: fixed\n"
+    )
     read = batch_file.read(path).settings
     assert {key: given.origin.removeprefix(str(path)) for key, given in read.items()} == {
         "recovery.attempts": ":2",
@@ -163,7 +169,12 @@ def test_a_section_within_a_section_is_set_by_key_and_in_a_batch_file(tmp_path: 
     }
     found = configured(read, assignments(["recovery.out_of_memory.attempts=1", "recovery.store.jitter=0"]))
     recovery = found.settings.recovery
-    assert (recovery.attempts, recovery.out_of_memory.attempts, recovery.timeout.strategy, recovery.store.jitter) == (5, 1, "fixed", 0.0)
+    assert (
+        recovery.attempts,
+        recovery.out_of_memory.attempts,
+        recovery.timeout.strategy,
+        recovery.store.jitter,
+    ) == (5, 1, "fixed", 0.0)
     assert found.origins["recovery.out_of_memory.attempts"] == "--set"
     assert found.origins["recovery.worker_lost.attempts"] == "default"
     assert {"recovery.out_of_memory.attempts", "recovery.alone_seconds"} <= {row.key for row in found.rows()}
@@ -174,7 +185,11 @@ def test_the_batch_file_of_the_documentation_is_valid_and_shows_the_defaults(tmp
     told = batch_file.read(batch_yaml(tmp_path, text.partition("```yaml\n")[2].partition("```")[0])).settings
     usual = {row.key: row.value for row in configured().rows()}
     other = {key: given.value for key, given in told.items() if given.value != usual[key]}
-    assert other == {"recovery.out_of_memory.attempts": 2, "recovery.store.strategy": "linear", "recovery.store.attempts": 10}
+    assert other == {
+        "recovery.out_of_memory.attempts": 2,
+        "recovery.store.strategy": "linear",
+        "recovery.store.attempts": 10,
+    }
     assert {key for key in usual if key.startswith("recovery.") and key.count(".") == 1} <= set(told)
 
 
@@ -189,18 +204,28 @@ def test_a_missing_batch_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_command_line_outranks_the_batch_file(tmp_path: Path, clip: Path) -> None:
-    path = batch_yaml(tmp_path, f"inputs: {clip.name}\nworkers: 4\nlimit: 5\nout: there\nscene.threshold: 31\n")
-    from_file = asked(RunOptions(config=path)).request
+    path = batch_yaml(
+        tmp_path, f"inputs: {clip.name}\nworkers: 4\nlimit: 5\nout: there\nscene.threshold: 31\n"
+    )
+    from_file = resolve_request(RunOptions(config=path)).request
     assert from_file.inputs == (str(clip),)
     assert (from_file.settings.engine.workers, from_file.limit, from_file.out) == (4, 5, tmp_path / "there")
-    told = asked(RunOptions(config=path, workers=2, limit=1, out=str(tmp_path / "here"), settings=("scene.threshold=32",))).request
+    told = resolve_request(
+        RunOptions(
+            config=path, workers=2, limit=1, out=str(tmp_path / "here"), settings=("scene.threshold=32",)
+        )
+    ).request
     assert (told.settings.engine.workers, told.limit, told.out) == (2, 1, tmp_path / "here")
     assert told.settings.scene.threshold == 32.0
 
 
-def test_a_request_holds_absolute_paths_and_full_names(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_holds_absolute_paths_and_full_names(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    request = asked(RunOptions(paths=("clip.mp4",), out="o", pipelines="person,scene,scene")).request
+    request = resolve_request(
+        RunOptions(paths=("clip.mp4",), out="o", pipelines="person,scene,scene")
+    ).request
     assert request.inputs == (str(clip),)
     assert request.out == tmp_path / "o"
     assert request.store_url == f"sqlite:///{tmp_path}/o/batch_processing.db"
@@ -208,10 +233,12 @@ def test_a_request_holds_absolute_paths_and_full_names(tmp_path: Path, clip: Pat
     assert request.presets == {SCENE: "embedded", PERSON: "embedded"}
 
 
-@pytest.mark.parametrize(("db", "url"), [("sqlite:///x.db", "sqlite:///{}/x.db"), ("files:tree", "files:{}/tree")])
+@pytest.mark.parametrize(
+    ("db", "url"), [("sqlite:///x.db", "sqlite:///{}/x.db"), ("files:tree", "files:{}/tree")]
+)
 def test_the_store_of_a_batch_file_is_relative_to_it(tmp_path: Path, clip: Path, db: str, url: str) -> None:
     path = batch_yaml(tmp_path, f"inputs: clip.mp4\ndb: {db}\n")
-    assert asked(RunOptions(config=path)).request.store_url == url.format(tmp_path)
+    assert resolve_request(RunOptions(config=path)).request.store_url == url.format(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -226,21 +253,25 @@ def test_the_store_of_a_batch_file_is_relative_to_it(tmp_path: Path, clip: Path,
         ("person.weights", "mine.pt", "{}/mine.pt"),
     ],
 )
-def test_a_models_path_is_relative_to_the_batch_file_and_its_name_is_none(tmp_path: Path, key: str, value: str, path: str) -> None:
+def test_a_models_path_is_relative_to_the_batch_file_and_its_name_is_none(
+    tmp_path: Path, key: str, value: str, path: str
+) -> None:
     (tmp_path / "packs" / "mine").mkdir(parents=True)
     told = told_by(RunOptions(), batch_file.read(batch_yaml(tmp_path, f"{key}: {value}\n")))
     assert told[key].value == path.format(tmp_path)
 
 
 def test_a_postgresql_database_is_named_whole_and_kept_without_its_password(clip: Path) -> None:
-    request = asked(RunOptions(paths=(str(clip),), db="postgresql://me:secret@host/db?password=hidden&sslmode=require")).request
+    request = resolve_request(
+        RunOptions(paths=(str(clip),), db="postgresql://me:secret@host/db?password=hidden&sslmode=require")
+    ).request
     assert request.store_url == "postgresql://me:secret@host/db?password=hidden&sslmode=require"
     assert Checkpoint.of(request, "b1").store_url == "postgresql://me@host/db?sslmode=require"
 
 
 def test_nothing_to_work_on_is_wrong_use() -> None:
     with pytest.raises(UsageError, match="no input"):
-        asked(RunOptions())
+        resolve_request(RunOptions())
 
 
 def test_an_unknown_pipeline_is_named() -> None:
@@ -251,7 +282,9 @@ def test_an_unknown_pipeline_is_named() -> None:
 def test_a_store_elsewhere_is_found_by_the_checkpoint_under_out(tmp_path: Path, clip: Path) -> None:
     from vaengine.requests.checkpoint import Checkpoint
 
-    request = asked(RunOptions(paths=(str(clip),), out=str(tmp_path / "o"), db=f"files:{tmp_path}/tree")).request
+    request = resolve_request(
+        RunOptions(paths=(str(clip),), out=str(tmp_path / "o"), db=f"files:{tmp_path}/tree")
+    ).request
     Checkpoint.of(request, "b1").write(request.out)
     assert stored_at(None, str(tmp_path / "o")) == f"files:{tmp_path}/tree"
 

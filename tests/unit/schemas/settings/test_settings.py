@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.pipelines import AUDIO, AVAILABLE, PERSON, SCENE
-from schemas.settings.settings import EngineSettings, KindRecovery, RecoverySettings, Settings, config_hash, pipeline_config
+from schemas.settings.settings import (
+    EngineSettings,
+    KindRecovery,
+    RecoverySettings,
+    Settings,
+    config_hash,
+    pipeline_config,
+)
 
 DEFAULT = Settings()
 engines = st.builds(
@@ -55,13 +62,21 @@ def test_a_scene_setting_changes_both_hashes_because_tracks_are_reset_at_cuts() 
     assert config_hash(other, PERSON) != config_hash(DEFAULT, PERSON)
 
 
-@pytest.mark.parametrize("field", sorted({*type(DEFAULT.person).model_fields} - {"weights"}))  # their digest is
+@pytest.mark.parametrize(
+    "field", sorted({*type(DEFAULT.person).model_fields} - {"weights"})
+)  # their digest is
 def test_every_person_setting_is_part_of_the_configuration(field: str) -> None:
     assert field in pipeline_config(DEFAULT, PERSON)["person"]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"engine": {"workers": 33}}, {"scene": {"threshold": 0}}, {"person": {"smaple_fps": 5}}, {"preset": "best"}]
+    "wrong",
+    [
+        {"engine": {"workers": 33}},
+        {"scene": {"threshold": 0}},
+        {"person": {"smaple_fps": 5}},
+        {"preset": "best"},
+    ],
 )
 def test_a_setting_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
@@ -74,7 +89,9 @@ def test_settings_are_frozen() -> None:
 
 
 def test_a_sound_track_is_part_of_the_configuration_once_it_is_chosen() -> None:
-    assert "track" not in pipeline_config(DEFAULT, AUDIO)["audio"], "results of versions without the choice keep their hash"
+    assert "track" not in pipeline_config(DEFAULT, AUDIO)["audio"], (
+        "results of versions without the choice keep their hash"
+    )
     chosen = [config_hash(changed("audio", track=track), AUDIO) for track in (0, 1)]
     assert len({*chosen, config_hash(DEFAULT, AUDIO)}) == 3
     assert config_hash(changed("audio", track=1), SCENE) == config_hash(DEFAULT, SCENE)

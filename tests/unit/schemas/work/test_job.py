@@ -4,7 +4,16 @@ from itertools import product
 
 import pytest
 
-from schemas.work.job import LEGAL_MOVES, BatchReport, BatchStatus, JobStatus, PipelineResult, VideoOutcome, job_error, job_status
+from schemas.work.job import (
+    LEGAL_MOVES,
+    BatchReport,
+    BatchStatus,
+    JobStatus,
+    PipelineResult,
+    VideoOutcome,
+    job_error,
+    job_status,
+)
 
 P, R, C, F = JobStatus.PENDING, JobStatus.RUNNING, JobStatus.COMPLETED, JobStatus.FAILED
 
@@ -23,11 +32,16 @@ TABLE = {
 
 
 def results(*states: JobStatus) -> dict[str, PipelineResult]:
-    return {f"pipeline_{n}": PipelineResult(f"pipeline_{n}", "0" * 16, state, error_message=f"fault {n}") for n, state in enumerate(states)}
+    return {
+        f"pipeline_{n}": PipelineResult(f"pipeline_{n}", "0" * 16, state, error_message=f"fault {n}")
+        for n, state in enumerate(states)
+    }
 
 
 @pytest.mark.parametrize("states", list(product((P, R, C, F), repeat=2)), ids="-".join)
-def test_two_pipelines_make_a_job_as_the_table_says_in_either_order(states: tuple[JobStatus, JobStatus]) -> None:
+def test_two_pipelines_make_a_job_as_the_table_says_in_either_order(
+    states: tuple[JobStatus, JobStatus],
+) -> None:
     assert job_status(results(*states)) is TABLE.get(states, TABLE.get(states[::-1]))
 
 
@@ -47,7 +61,8 @@ def test_every_state_has_its_legal_moves_and_none_leads_to_itself() -> None:
 
 def test_a_report_counts_videos_and_calls_skipped_ones_a_success() -> None:
     outcomes = tuple(
-        VideoOutcome(f"v{n}", f"/v{n}.mp4", outcome) for n, outcome in enumerate(["completed", "skipped", "failed", "pending"])
+        VideoOutcome(f"v{n}", f"/v{n}.mp4", outcome)
+        for n, outcome in enumerate(["completed", "skipped", "failed", "pending"])
     )
     report = BatchReport("b", outcomes, wall_s=1.0)
     assert (report.completed, report.skipped, report.failed, report.pending) == (1, 1, 1, 1)

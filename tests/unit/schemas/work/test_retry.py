@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from schemas.errors import DiskFull, NotAVideo, StoreFailed, VaengineError, WorkerLost
 from schemas.settings.settings import KindRecovery, RecoverySettings
-from schemas.work.retry import BLAMED, PERMANENT, TRANSIENT, Backoff, GiveUp, Retry, RetryPolicy, RetryStrategy, kind_of
+from schemas.work.retry import (
+    BLAMED,
+    PERMANENT,
+    TRANSIENT,
+    Backoff,
+    GiveUp,
+    Retry,
+    RetryPolicy,
+    RetryStrategy,
+    kind_of,
+)
 from tests.unit.schemas.test_errors import every_error
 
 NO_CHANCE = RecoverySettings(jitter=0.0)
@@ -26,18 +36,31 @@ def policy(**settings: object) -> RetryPolicy:
 
 
 def test_every_kind_of_failure_is_classified_once() -> None:
-    beside_the_tree = {"internal", "model", "crash", "timeout", "out_of_memory", "worker_lost", "poisoned", "cancelled"}
+    beside_the_tree = {
+        "internal",
+        "model",
+        "crash",
+        "timeout",
+        "out_of_memory",
+        "worker_lost",
+        "poisoned",
+        "cancelled",
+    }
     assert {kind.kind for kind in every_error()} | beside_the_tree == PERMANENT | TRANSIENT.keys()
     assert not PERMANENT & TRANSIENT.keys()
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
-def test_what_the_error_tree_calls_transient_is_tried_again_and_nothing_else(kind: type[VaengineError]) -> None:
+def test_what_the_error_tree_calls_transient_is_tried_again_and_nothing_else(
+    kind: type[VaengineError],
+) -> None:
     assert kind.transient == (kind.kind in TRANSIENT)
 
 
 def test_every_section_of_the_settings_holds_for_some_kind() -> None:
-    sections = {name for name, known in RecoverySettings.model_fields.items() if known.annotation is KindRecovery}
+    sections = {
+        name for name, known in RecoverySettings.model_fields.items() if known.annotation is KindRecovery
+    }
     assert sections == set(TRANSIENT.values())
 
 
@@ -60,7 +83,9 @@ def test_a_kind_has_what_its_section_sets_and_the_rest_from_recovery(kind: str) 
     found = policy(delay_seconds=7, **{TRANSIENT[kind]: {"strategy": "fixed", "attempts": 9}})
     assert found.backoff(kind) == Backoff(RetryStrategy.FIXED, 7.0, 60.0, 0.0, 9)
     others = {name for name in found.backoffs if name != TRANSIENT[kind]}
-    assert {found.backoffs[name] for name in others} == {Backoff(RetryStrategy.EXPONENTIAL, 7.0, 60.0, 0.0, 3)}
+    assert {found.backoffs[name] for name in others} == {
+        Backoff(RetryStrategy.EXPONENTIAL, 7.0, 60.0, 0.0, 3)
+    }
 
 
 def test_a_zero_of_a_kind_is_not_taken_for_unset() -> None:
@@ -78,7 +103,9 @@ def test_no_delay_is_negative_or_beyond_the_cap(backoff: Backoff, attempt: int, 
 
 
 @given(st.sampled_from(RetryStrategy), seconds, seconds, st.integers(1, 2000))
-def test_without_jitter_delays_never_shrink(strategy: RetryStrategy, delay_s: float, max_delay_s: float, attempt: int) -> None:
+def test_without_jitter_delays_never_shrink(
+    strategy: RetryStrategy, delay_s: float, max_delay_s: float, attempt: int
+) -> None:
     backoff = Backoff(strategy, delay_s, max_delay_s, 0.0, 20)
     assert backoff.after(attempt, 0.9) <= backoff.after(attempt + 1, 0.1)
 
@@ -96,10 +123,23 @@ def test_a_try_before_the_first_and_a_chance_beyond_1_are_refused(attempt: int, 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"delay_s": -1}, {"delay_s": float("nan")}, {"max_delay_s": float("inf")}, {"jitter": 1.1}, {"attempts": 0}]
+    "wrong",
+    [
+        {"delay_s": -1},
+        {"delay_s": float("nan")},
+        {"max_delay_s": float("inf")},
+        {"jitter": 1.1},
+        {"attempts": 0},
+    ],
 )
 def test_a_backoff_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
-    right = {"strategy": RetryStrategy.FIXED, "delay_s": 1.0, "max_delay_s": 1.0, "jitter": 0.0, "attempts": 1}
+    right = {
+        "strategy": RetryStrategy.FIXED,
+        "delay_s": 1.0,
+        "max_delay_s": 1.0,
+        "jitter": 0.0,
+        "attempts": 1,
+    }
     with pytest.raises(ValueError, match=r"is finite|is a share|at least one"):
         Backoff(**(right | wrong))
 
@@ -110,7 +150,9 @@ def test_what_no_try_can_mend_is_given_up_at_once_under_its_own_kind(kind: str) 
 
 
 def test_a_kind_nobody_knows_is_given_up_under_its_name() -> None:
-    assert POLICY.decide("of_another_version", 1, 1, 0.5) == GiveUp("of_another_version is not worth another try", "of_another_version")
+    assert POLICY.decide("of_another_version", 1, 1, 0.5) == GiveUp(
+        "of_another_version is not worth another try", "of_another_version"
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,26 +168,44 @@ def test_a_kind_nobody_knows_is_given_up_under_its_name() -> None:
         ("timeout", True, "poisoned"),
     ],
 )
-def test_what_is_left_of_the_budget_decides_and_a_chunk_that_ends_its_process_is_poisoned(kind: str, killed: bool, ends_as: str) -> None:
-    decisions = [POLICY.decide(kind, tries, tries, 0.5, message="exit code -11", killed=killed) for tries in (1, 2, 3)]
-    assert decisions == [Retry(1.0), Retry(2.0), GiveUp(f"given up after 3 tries, the last ended with {kind}: exit code -11", ends_as)]
+def test_what_is_left_of_the_budget_decides_and_a_chunk_that_ends_its_process_is_poisoned(
+    kind: str, killed: bool, ends_as: str
+) -> None:
+    decisions = [
+        POLICY.decide(kind, tries, tries, 0.5, message="exit code -11", killed=killed) for tries in (1, 2, 3)
+    ]
+    assert decisions == [
+        Retry(1.0),
+        Retry(2.0),
+        GiveUp(f"given up after 3 tries, the last ended with {kind}: exit code -11", ends_as),
+    ]
 
 
 def test_a_single_try_is_called_one() -> None:
     given_up = policy(attempts=1).decide("timeout", 1, 1, 0.5, message="no progress for 300 s")
-    assert given_up == GiveUp("given up after 1 try, the last ended with timeout: no progress for 300 s", "poisoned")
+    assert given_up == GiveUp(
+        "given up after 1 try, the last ended with timeout: no progress for 300 s", "poisoned"
+    )
 
 
 def test_a_job_that_has_used_up_its_budget_is_given_up_with_the_kind_of_its_last_failure() -> None:
     spent = policy(job_attempts=4)
     assert spent.decide("worker_lost", 1, 3, 0.5) == Retry(1.0)
     assert spent.decide("crash", 1, 4, 0.5, message="signal 11", killed=True) == GiveUp(
-        "given up with its job after 4 failed tries of its chunks (recovery.job_attempts=4), the last ended with crash: signal 11",
+        "given up with its job after 4 failed tries of its chunks (recovery.job_attempts=4), the last ended "
+        "with crash: signal 11",
         "crash",
     )
 
 
-@given(st.sampled_from(sorted(TRANSIENT)), st.integers(1, 20), st.integers(1, 50), st.integers(1, 50), shares, st.booleans())
+@given(
+    st.sampled_from(sorted(TRANSIENT)),
+    st.integers(1, 20),
+    st.integers(1, 50),
+    st.integers(1, 50),
+    shares,
+    st.booleans(),
+)
 def test_a_chunk_is_tried_until_the_first_budget_is_spent_and_no_longer(
     kind: str, budget: int, tries: int, failed: int, random01: float, killed: bool
 ) -> None:
@@ -183,14 +243,21 @@ def test_an_exception_stands_for_one_kind(error: Exception, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("WorkerCrashedError", "worker_lost"), ("NodeDiedError", "worker_lost"), ("OutOfMemoryError", "out_of_memory")]
+    ("name", "kind"),
+    [
+        ("WorkerCrashedError", "worker_lost"),
+        ("NodeDiedError", "worker_lost"),
+        ("OutOfMemoryError", "out_of_memory"),
+    ],
 )
 def test_what_ray_raises_is_known_by_its_name(name: str, kind: str) -> None:
     assert kind_of(type(name, (Exception,), {"__module__": "ray.exceptions"})("gone")) == kind
 
 
 def test_an_error_that_ray_wrapped_is_what_it_was() -> None:
-    wrapped = type("RayTaskError", (Exception,), {"__module__": "ray.exceptions", "cause": ValueError("wrong shape")})
+    wrapped = type(
+        "RayTaskError", (Exception,), {"__module__": "ray.exceptions", "cause": ValueError("wrong shape")}
+    )
     assert kind_of(wrapped("ValueError: wrong shape")) == "internal"
 
 

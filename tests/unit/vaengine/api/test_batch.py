@@ -10,10 +10,10 @@ from schemas.errors import VaengineError
 from schemas.settings.settings import Settings
 from vaengine.api import batch
 from vaengine.requests.request import RunRequest
-from vaengine.requests.run_options import Asked
+from vaengine.requests.run_options import ResolvedRequest
 
 LINE = "preset auto: person_tracking = embedded (HOG)"
-ASKED = Asked(RunRequest(("/clips/a.mp4",), (), Settings(), Path("/out"), "files:/out"), LINE)
+ASKED = ResolvedRequest(RunRequest(("/clips/a.mp4",), (), Settings(), Path("/out"), "files:/out"), LINE)
 
 
 class EndedAtOnce:

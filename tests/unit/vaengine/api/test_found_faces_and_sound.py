@@ -1,4 +1,6 @@
-"""Faces and sound as Python sees them: values with arrays, what is there at a time, tables, and lanes of the card."""
+"""Faces and sound as Python sees them: values with arrays, what is there at a time, tables, and lanes of
+the card.
+"""
 
 from __future__ import annotations
 
@@ -45,16 +47,25 @@ stretches = st.tuples(times, st.floats(0, 2)).map(lambda pair: (pair[0], pair[0]
 
 
 def titles(annotated: VideoAnnotations) -> list[str]:
-    return [title.text or "" for title in ET.fromstring(drawing(annotated)).iter("{http://www.w3.org/2000/svg}title")]
+    return [
+        title.text or ""
+        for title in ET.fromstring(drawing(annotated)).iter("{http://www.w3.org/2000/svg}title")
+    ]
 
 
 def lines(annotated: VideoAnnotations) -> list[str]:
-    return [text.text or "" for text in ET.fromstring(drawing(annotated)).iter("{http://www.w3.org/2000/svg}text")]
+    return [
+        text.text or "" for text in ET.fromstring(drawing(annotated)).iter("{http://www.w3.org/2000/svg}text")
+    ]
 
 
 def test_a_face_identity_has_its_persons_and_its_faces_as_arrays() -> None:
     (face,) = ALL.faces
-    assert (face.face_id, face.person_id, face.person_ids) == ("face_0001", "person_0002", ("person_0002", "person_0005"))
+    assert (face.face_id, face.person_id, face.person_ids) == (
+        "face_0001",
+        "person_0002",
+        ("person_0002", "person_0005"),
+    )
     assert (face.start_s, face.end_s, face.duration_s, face.confidence) == (0.4, 0.84, 0.84 - 0.4, 0.7)
     assert (face.age, face.gender) == (30.0, "female")
     assert face.boxes.frame_numbers.tolist() == [10, 20]
@@ -91,14 +102,29 @@ def test_arrays_of_faces_and_of_loudness_can_be_chosen_from_and_not_be_written_t
 
 def test_speech_has_text_words_and_speaker() -> None:
     first, second = ALL.speech
-    assert (first.text, first.language, first.speaker_id, first.start_s, first.end_s) == ("Good morning.", "en", "speaker_0001", -0.1, 2.0)
-    assert [(word.text, word.start_s, word.end_s) for word in first.words] == [("Good", -0.1, 0.9), ("morning.", 0.9, 2.0)]
+    assert (first.text, first.language, first.speaker_id, first.start_s, first.end_s) == (
+        "Good morning.",
+        "en",
+        "speaker_0001",
+        -0.1,
+        2.0,
+    )
+    assert [(word.text, word.start_s, word.end_s) for word in first.words] == [
+        ("Good", -0.1, 0.9),
+        ("morning.", 0.9, 2.0),
+    ]
     assert second.words == ()
 
 
 def test_turns_events_voice_and_loudness_come_in_order_of_time() -> None:
-    assert [(turn.speaker_id, turn.start_s) for turn in ALL.speakers] == [("speaker_0001", -0.1), ("speaker_0002", 3.0)]
-    assert [(event.label, event.end_s, event.confidence) for event in ALL.events] == [("Laughter", 6.0, 0.5), ("Music", 10.0, 0.5)]
+    assert [(turn.speaker_id, turn.start_s) for turn in ALL.speakers] == [
+        ("speaker_0001", -0.1),
+        ("speaker_0002", 3.0),
+    ]
+    assert [(event.label, event.end_s, event.confidence) for event in ALL.events] == [
+        ("Laughter", 6.0, 0.5),
+        ("Music", 10.0, 0.5),
+    ]
     assert [(voice.start_s, voice.end_s) for voice in ALL.voice] == [(-0.1, 2.1), (2.9, 5.1)]
     assert ALL.loudness.times_s.tolist() == list(range(10))
     assert set(ALL.loudness.peak_dbfs.tolist()) == {-6.0}
@@ -112,7 +138,9 @@ def test_every_word_belongs_to_exactly_one_speech_if_anything_is_said(
     words = [ROWS.word(f"word {n}", *times) for n, times in enumerate(spoken)]
     speech = found(*rows, *words).speech
     assert len(speech) == len(said)
-    assert sorted(word.text for one in speech for word in one.words) == sorted(f"word {n}" for n in range(len(spoken) if said else 0))
+    assert sorted(word.text for one in speech for word in one.words) == sorted(
+        f"word {n}" for n in range(len(spoken) if said else 0)
+    )
 
 
 def test_a_moment_tells_faces_speech_speakers_and_events_there() -> None:
@@ -147,13 +175,17 @@ def test_every_type_is_a_table() -> None:
 
 def test_what_coco_files_hold_of_faces_and_sound_is_what_the_store_holds() -> None:
     documents = [
-        coco.document(name, CLIP.video, [r for r in ALL.annotations if r.pipeline == name], info={}, generation="g")
+        coco.document(
+            name, CLIP.video, [r for r in ALL.annotations if r.pipeline == name], info={}, generation="g"
+        )
         for name in (FACE, AUDIO)
     ]
     read = VideoAnnotations.from_coco(*(json.loads(coco.to_bytes(document)) for document in documents))
     assert sorted(read.annotations, key=coco.reading_order) == list(ALL.annotations)
     assert (read.speech, read.events) == (ALL.speech, ALL.events)
-    alone = VideoAnnotations.from_coco(coco.document(AUDIO, sound_alone(), ROWS.conversation(), info={}, generation="g"))
+    alone = VideoAnnotations.from_coco(
+        coco.document(AUDIO, sound_alone(), ROWS.conversation(), info={}, generation="g")
+    )
     assert (alone.video.has_pictures, alone.video.duration_s, len(alone.speech)) == (False, 10.0, 2)
 
 
@@ -171,22 +203,46 @@ def test_the_card_has_lanes_of_faces_and_of_what_is_heard_below_a_name_each() ->
 def test_a_face_that_comes_back_is_not_on_the_card_in_between() -> None:
     seen = [*range(0, 30, 5), *range(70, 100, 5)]
     annotated = found(*(ROWS.face(n, "face_0003") for n in seen), ROWS.identity("face_0003", 0, 100))
-    assert titles(annotated) == ["face_0003: 0.00 to 1.20 s, 6 detections", "face_0003: 2.80 to 4.00 s, 6 detections"]
-    bars = [rect.attrib for rect in ET.fromstring(drawing(annotated)).iter("{http://www.w3.org/2000/svg}rect")]
+    assert titles(annotated) == [
+        "face_0003: 0.00 to 1.20 s, 6 detections",
+        "face_0003: 2.80 to 4.00 s, 6 detections",
+    ]
+    bars = [
+        rect.attrib for rect in ET.fromstring(drawing(annotated)).iter("{http://www.w3.org/2000/svg}rect")
+    ]
     assert [(float(bar["x"]), float(bar["width"])) for bar in bars] == [(0.0, 216.0), (504.0, 216.0)]
 
 
 def test_an_id_has_the_same_colour_and_the_same_stretches_on_the_card_as_in_the_plot() -> None:
-    rows = [ROWS.face(n, f"face_{face:04d}") for face in range(1, 10) for n in (*range(face, 40, 5), *range(70 + face, 90, 5))]
+    rows = [
+        ROWS.face(n, f"face_{face:04d}")
+        for face in range(1, 10)
+        for n in (*range(face, 40, 5), *range(70 + face, 90, 5))
+    ]
     identities = [ROWS.identity(f"face_{face:04d}", face, 90) for face in range(1, 10)]
-    bars = [rect.attrib for rect in ET.fromstring(drawing(found(*rows[:80], *identities))).iter("{http://www.w3.org/2000/svg}rect")]
-    axes = next(one for one in plot_video(rows[:80], duration_s=4.0).get_axes() if one.get_ylabel().endswith("faces"))
-    lanes = [(lane.get_facecolor()[0], path.vertices[:, 0]) for lane in axes.collections for path in lane.get_paths()]
+    bars = [
+        rect.attrib
+        for rect in ET.fromstring(drawing(found(*rows[:80], *identities))).iter(
+            "{http://www.w3.org/2000/svg}rect"
+        )
+    ]
+    axes = next(
+        one for one in plot_video(rows[:80], duration_s=4.0).get_axes() if one.get_ylabel().endswith("faces")
+    )
+    lanes = [
+        (lane.get_facecolor()[0], path.vertices[:, 0])
+        for lane in axes.collections
+        for path in lane.get_paths()
+    ]
     expected = [(to_hex(colour), xs.min() * 180, (xs.max() - xs.min()) * 180) for colour, xs in lanes]
     shown = [(bar["fill"].lower(), float(bar["x"]), float(bar["width"])) for bar in bars]
     assert len(shown) >= FACE_LANES
     for colour, left, width in shown:
-        assert any(c == colour and abs(x - left) < 0.1 and abs(w - width) < 0.1 for c, x, w in expected), (colour, left, width)
+        assert any(c == colour and abs(x - left) < 0.1 and abs(w - width) < 0.1 for c, x, w in expected), (
+            colour,
+            left,
+            width,
+        )
 
 
 def test_where_no_text_is_known_the_card_shows_voice_activity() -> None:
@@ -202,8 +258,15 @@ def test_the_card_of_sound_alone_says_so_and_has_no_lanes_of_pictures() -> None:
 
 
 def test_bars_never_leave_the_drawing_whenever_sound_begins_and_ends() -> None:
-    rows = [ROWS.speech("early", -5.0, -1.0), ROWS.speech("late", 3.9, 50.0), ROWS.speech("later", 60.0, 70.0), ROWS.event("x", -1.0, 99.0)]
-    bars = [rect.attrib for rect in ET.fromstring(drawing(found(*rows))).iter("{http://www.w3.org/2000/svg}rect")]
+    rows = [
+        ROWS.speech("early", -5.0, -1.0),
+        ROWS.speech("late", 3.9, 50.0),
+        ROWS.speech("later", 60.0, 70.0),
+        ROWS.event("x", -1.0, 99.0),
+    ]
+    bars = [
+        rect.attrib for rect in ET.fromstring(drawing(found(*rows))).iter("{http://www.w3.org/2000/svg}rect")
+    ]
     assert len(bars) == 4
     assert all(float(bar["x"]) >= 0 and float(bar["x"]) + float(bar["width"]) <= WIDTH + 0.1 for bar in bars)
 
@@ -213,6 +276,9 @@ def test_very_much_sound_still_has_a_card_of_bounded_size() -> None:
         ROWS.event("x", n / 4, n / 4 + 0.2) for n in range(20_000)
     ]
     bars = sum(
-        1 for _ in ET.fromstring(drawing(found(*rows, facts=replace(SOUND, duration_s=5000.0)))).iter("{http://www.w3.org/2000/svg}rect")
+        1
+        for _ in ET.fromstring(drawing(found(*rows, facts=replace(SOUND, duration_s=5000.0)))).iter(
+            "{http://www.w3.org/2000/svg}rect"
+        )
     )
     assert bars <= (LANES + 2) * (WIDTH / NARROWEST + 1)

@@ -40,22 +40,44 @@ def text(minutes: float | None) -> str | None:
     return None if minutes is None else at(minutes).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def run(began: float = 0, ended: float | None = None, outcome: str | None = None, *, alive: bool = False, **config: object) -> StoredBatch:
+def run(
+    began: float = 0,
+    ended: float | None = None,
+    outcome: str | None = None,
+    *,
+    alive: bool = False,
+    **config: object,
+) -> StoredBatch:
     """A run, times in minutes after noon."""
-    return StoredBatch("batch-1", 1, (), config, text(began) or "", text(ended), outcome, "host", 1, text(began), alive)
+    return StoredBatch(
+        "batch-1", 1, (), config, text(began) or "", text(ended), outcome, "host", 1, text(began), alive
+    )
 
 
-def job(number: int, status: JobStatus, began: float | None = None, ended: float | None = None, pipeline: str = SCENE) -> BatchJob:
+def job(
+    number: int,
+    status: JobStatus,
+    began: float | None = None,
+    ended: float | None = None,
+    pipeline: str = SCENE,
+) -> BatchJob:
     """One video of one pipeline."""
     clip = Clip(f"/clips/{number}.mp4", f"{number:x}")
     made = clip.job(clip.key(pipeline), status=status)
-    times = {"started_at": None if began is None else at(began), "completed_at": None if ended is None else at(ended)}
+    times = {
+        "started_at": None if began is None else at(began),
+        "completed_at": None if ended is None else at(ended),
+    }
     facts = {"annotation_count": 10, "processing_time_seconds": 2.5} if status is JobStatus.COMPLETED else {}
     results = {name: replace(result, **times, **facts) for name, result in made.pipeline_results.items()}
     return replace(made, pipeline_results=results, **times)
 
 
-DONE = [job(1, JobStatus.COMPLETED, 0, 10), job(2, JobStatus.COMPLETED, 5, 15), job(3, JobStatus.FAILED, 10, 20)]
+DONE = [
+    job(1, JobStatus.COMPLETED, 0, 10),
+    job(2, JobStatus.COMPLETED, 5, 15),
+    job(3, JobStatus.FAILED, 10, 20),
+]
 LEFT = [job(4, JobStatus.RUNNING, 20), job(5, JobStatus.PENDING), job(6, JobStatus.RETRYING, 25)]
 FOUND = Snapshot(videos_total=6, probing=False)
 
@@ -63,10 +85,22 @@ FOUND = Snapshot(videos_total=6, probing=False)
 def test_counts_shares_and_pace_of_a_live_run() -> None:
     found = progress_of([*DONE, *LEFT], [run(alive=True)], at(30), FOUND)
     jobs = found.jobs
-    assert (jobs.pending, jobs.running, jobs.retrying, jobs.completed, jobs.failed, jobs.total) == (1, 1, 1, 2, 1, 6)
+    assert (jobs.pending, jobs.running, jobs.retrying, jobs.completed, jobs.failed, jobs.total) == (
+        1,
+        1,
+        1,
+        2,
+        1,
+        6,
+    )
     assert (jobs.success_rate, jobs.failure_rate) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
     assert (jobs.jobs_per_hour, jobs.average_s) == (6.0, 600.0)
-    assert (found.state, found.started_at, found.ended_at, found.duration_s) == ("running", NOON, None, 1800.0)
+    assert (found.state, found.started_at, found.ended_at, found.duration_s) == (
+        "running",
+        NOON,
+        None,
+        1800.0,
+    )
     assert (found.eta_s, found.eta_at) == (1800.0, at(60))
 
 
@@ -108,7 +142,12 @@ def test_a_batch_that_nobody_works_on_is_over_and_has_no_end_to_come(
     runs: list[StoredBatch], state: str, ended: datetime, minutes: float
 ) -> None:
     found = progress_of([*DONE, *LEFT], runs, at(95), None)
-    assert (found.state, found.is_over, found.ended_at, found.duration_s) == (state, True, ended, minutes * 60)
+    assert (found.state, found.is_over, found.ended_at, found.duration_s) == (
+        state,
+        True,
+        ended,
+        minutes * 60,
+    )
     assert (found.eta_s, found.eta_at) == (None, None)
     assert progress_of(DONE, runs, at(95), None).eta_s == 0.0
 
@@ -135,7 +174,13 @@ def test_between_two_configurations_a_batch_is_not_over() -> None:
 def test_a_batch_stands_as_status_says_of_its_run(pid: int, alive: bool, state: str, is_over: bool) -> None:
     """`2**22` is the highest number that Linux gives to a process."""
     now = datetime.now(UTC)
-    newest = replace(run(alive=alive), host=HERE.host, pid=pid, started_at=time_text(now) or "", heartbeat_at=time_text(now))
+    newest = replace(
+        run(alive=alive),
+        host=HERE.host,
+        pid=pid,
+        started_at=time_text(now) or "",
+        heartbeat_at=time_text(now),
+    )
     found = progress_of([*DONE, *LEFT], [newest], now, None)
     assert (found.state, found.is_over) == (state, is_over) == (run_state(newest, now).state, is_over)
     assert (found.ended_at is None, found.eta_s) == (not is_over, None)
@@ -145,7 +190,12 @@ def test_each_pipeline_has_its_own_counts() -> None:
     persons = [job(1, JobStatus.FAILED, 0, 10, PERSON), job(2, JobStatus.PENDING, pipeline=PERSON)]
     found = progress_of([*DONE, *persons], [run(alive=True)], at(30), FOUND).pipelines
     assert list(found) == sorted([SCENE, PERSON])
-    assert (found[SCENE].completed, found[SCENE].failed, found[SCENE].annotations, found[SCENE].processing_s) == (2, 1, 20, 5.0)
+    assert (
+        found[SCENE].completed,
+        found[SCENE].failed,
+        found[SCENE].annotations,
+        found[SCENE].processing_s,
+    ) == (2, 1, 20, 5.0)
     assert (found[PERSON].pending, found[PERSON].failed, found[PERSON].success_rate) == (1, 1, 0.0)
 
 
@@ -154,7 +204,9 @@ def test_each_pipeline_has_its_own_counts() -> None:
 
 @pytest.fixture(params=["sqlite", "files"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StorageBackend]:
-    opened = open_store({"sqlite": f"sqlite:///{tmp_path}/batch_processing.db", "files": f"files:{tmp_path}"}[request.param])
+    opened = open_store(
+        {"sqlite": f"sqlite:///{tmp_path}/batch_processing.db", "files": f"files:{tmp_path}"}[request.param]
+    )
     yield opened
     opened.close()
 
@@ -175,7 +227,12 @@ def test_a_live_run_is_watched_until_it_ends(store: StorageBackend) -> None:
     with ProgressTracker(db=store.url) as tracker:
         watched = tracker.watch(interval_s=0.001)
         first = next(watched)
-        assert (first.batch_id, first.state, first.jobs.completed, first.jobs.running) == ("batch-1", "running", 1, 1)
+        assert (first.batch_id, first.state, first.jobs.completed, first.jobs.running) == (
+            "batch-1",
+            "running",
+            1,
+            1,
+        )
         assert first.started_at.tzinfo is UTC
         store.save_job_metadata(replace(job(2, JobStatus.COMPLETED), batch_id="batch-1"))
         store.close_run(epoch, "completed")
@@ -204,18 +261,41 @@ def test_a_snapshot_is_exported_as_json_and_csv_and_again(store: StorageBackend,
     begun(store)
     tracker = ProgressTracker(store)
     for _ in range(2):  # an export may be replaced by a newer one
-        as_json, as_csv = tracker.export(tmp_path / "progress.json"), tracker.export(str(tmp_path / "progress.CSV"))
+        as_json, as_csv = (
+            tracker.export(tmp_path / "progress.json"),
+            tracker.export(str(tmp_path / "progress.CSV")),
+        )
     data = json.loads(as_json.read_text())
-    assert (data["format"], data["batch_id"], data["jobs"]["completed"], data["jobs"]["total"]) == ("vaengine-progress", "batch-1", 1, 2)
+    assert (data["format"], data["batch_id"], data["jobs"]["completed"], data["jobs"]["total"]) == (
+        "vaengine-progress",
+        "batch-1",
+        1,
+        2,
+    )
     assert datetime.fromisoformat(data["started_at"]).tzinfo is not None
     with as_csv.open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [(line["pipeline"], line["completed"], line["total"]) for line in lines] == [("", "1", "2"), (SCENE, "1", "2")]
-    assert set(lines[0]) > {"eta_s", "success_rate", "failure_rate", "jobs_per_hour", "average_s", "processing_s"}
+    assert [(line["pipeline"], line["completed"], line["total"]) for line in lines] == [
+        ("", "1", "2"),
+        (SCENE, "1", "2"),
+    ]
+    assert set(lines[0]) > {
+        "eta_s",
+        "success_rate",
+        "failure_rate",
+        "jobs_per_hour",
+        "average_s",
+        "processing_s",
+    }
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.json", '{"mine": 1}'), ("a.json", "not json"), ("a.csv", "a,b\n1,2\n"), ("a.csv", "")])
-def test_a_file_of_something_else_is_not_overwritten_unless_told(store: StorageBackend, tmp_path: Path, name: str, content: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.json", '{"mine": 1}'), ("a.json", "not json"), ("a.csv", "a,b\n1,2\n"), ("a.csv", "")],
+)
+def test_a_file_of_something_else_is_not_overwritten_unless_told(
+    store: StorageBackend, tmp_path: Path, name: str, content: str
+) -> None:
     begun(store)
     path = tmp_path / name
     path.write_text(content)
@@ -245,22 +325,37 @@ def test_the_status_of_an_orchestrator_has_times_and_pace(store: StorageBackend)
     assert status.started_at is not None
     assert status.ended_at is not None
     assert status.duration_s == (status.ended_at - status.started_at).total_seconds()
-    assert json.loads(json.dumps(status.to_dict())).keys() > {"completed", "total", "started_at", "eta_s", "jobs_per_hour", "duration_s"}
+    assert json.loads(json.dumps(status.to_dict())).keys() > {
+        "completed",
+        "total",
+        "started_at",
+        "eta_s",
+        "jobs_per_hour",
+        "duration_s",
+    }
 
 
 def test_a_report_has_times_and_pace_and_survives_its_events() -> None:
     outcomes = tuple(
-        VideoOutcome(name, f"/{name}.mp4", outcome) for name, outcome in (("a", "completed"), ("b", "failed"), ("c", "pending"))
+        VideoOutcome(name, f"/{name}.mp4", outcome)
+        for name, outcome in (("a", "completed"), ("b", "failed"), ("c", "pending"))
     )
     report = BatchReport("b1", outcomes, 1800.0, started_at=NOON, ended_at=at(30))
     assert (report.duration_s, report.jobs_per_hour, report.eta_s) == (1800.0, 4.0, None)
     assert replace(report, outcomes=outcomes[:2]).eta_s == 0.0
     data = json.loads(json.dumps(report.to_dict()))
-    assert (data["completed"], data["total"], data["started_at"], data["jobs_per_hour"]) == (1, 3, NOON.isoformat(), 4.0)
+    assert (data["completed"], data["total"], data["started_at"], data["jobs_per_hour"]) == (
+        1,
+        3,
+        NOON.isoformat(),
+        4.0,
+    )
     event = json.loads(json.dumps(report_event(report)))
     assert report_of(event, map(outcome_of, json.loads(json.dumps(list(video_events(report)))))) == report
 
 
 def test_the_public_names_are_what_a_notebook_offers() -> None:
     assert set(dir(vaengine)) == set(vaengine.__all__)
-    assert {"annotate", "annotate_all", "load_annotations", "open_store", "ProgressTracker"} <= set(dir(vaengine))
+    assert {"annotate", "annotate_all", "load_annotations", "open_store", "ProgressTracker"} <= set(
+        dir(vaengine)
+    )

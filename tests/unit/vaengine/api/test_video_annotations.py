@@ -1,4 +1,6 @@
-"""What was found in a video as Python sees it: values, tables that never change shape, and a card that cannot be broken out of."""
+"""What was found in a video as Python sees it: values, tables that never change shape, and a card that
+cannot be broken out of.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def rows(draw: st.DrawFn) -> Annotation:
         draw(st.none() | words),
         confidence=draw(st.none() | st.floats(0, 1)),
         bbox=draw(st.none() | st.builds(BBox, times, times, times, times)),
-        attributes=draw(st.dictionaries(st.sampled_from(["text", "rank", "frame_end"]), st.integers() | words, max_size=2)),
+        attributes=draw(
+            st.dictionaries(st.sampled_from(["text", "rank", "frame_end"]), st.integers() | words, max_size=2)
+        ),
     )
 
 
@@ -94,7 +98,12 @@ def test_a_scene_without_frames_of_its_own_has_none() -> None:
 
 def test_a_person_is_a_track_with_its_boxes_as_arrays() -> None:
     (person,) = ALL.persons
-    assert (person.person_id, person.start_s, person.end_s, person.confidence) == ("person_0001", 0.0, 4.0, 0.75)
+    assert (person.person_id, person.start_s, person.end_s, person.confidence) == (
+        "person_0001",
+        0.0,
+        4.0,
+        0.75,
+    )
     assert person.boxes.frame_numbers.tolist() == [10, 11, 12, 13, 14]
     assert person.boxes.times_s.tolist() == [0.4, 0.44, 0.48, 0.52, 0.56]
     assert person.boxes.xyxy[0].tolist() == [10.0, 10 / 3, 74.5, 10 / 3 + 128.0]
@@ -109,7 +118,10 @@ def test_a_box_in_no_track_is_among_the_boxes_and_nobodys() -> None:
 
 
 def test_persons_come_in_the_order_of_their_tracks() -> None:
-    late, early = (replace(TRACK, annotation_id=name, person_id=name, frame_number=frame) for name, frame in (("a", 9), ("b", 3)))
+    late, early = (
+        replace(TRACK, annotation_id=name, person_id=name, frame_number=frame)
+        for name, frame in (("a", 9), ("b", 3))
+    )
     assert [person.person_id for person in found(late, early).persons] == ["b", "a"]
 
 
@@ -133,7 +145,9 @@ def test_key_points_are_one_to_one_with_boxes_and_nan_where_a_box_has_none() -> 
 
 @given(st.lists(st.none() | st.integers(0, 21), min_size=1, max_size=5))
 def test_a_pose_has_as_many_points_as_its_rows(counts: list[int | None]) -> None:
-    attributes = [{} if n is None else {"keypoints": [7.0] * 3 * n, "keypoint_scores": [0.5] * n} for n in counts]
+    attributes = [
+        {} if n is None else {"keypoints": [7.0] * 3 * n, "keypoint_scores": [0.5] * n} for n in counts
+    ]
     boxes = Boxes.of([replace(BOXES[0], frame_number=n, attributes=own) for n, own in enumerate(attributes)])
     most = max(n or 0 for n in counts)
     if not most:
@@ -162,12 +176,20 @@ def test_boxes_of_the_scene_before_are_not_taken_for_those_of_this_one() -> None
     assert len(found(*SCENES, before).at(1.59).boxes) == 1
 
 
-@given(st.lists(rows(), max_size=8, unique_by=lambda row: row.annotation_id), st.floats(-1, 5), st.floats(0, 2))
-def test_no_frame_with_boxes_is_nearer_than_the_one_of_a_moment(some: list[Annotation], time_s: float, within_s: float) -> None:
+@given(
+    st.lists(rows(), max_size=8, unique_by=lambda row: row.annotation_id), st.floats(-1, 5), st.floats(0, 2)
+)
+def test_no_frame_with_boxes_is_nearer_than_the_one_of_a_moment(
+    some: list[Annotation], time_s: float, within_s: float
+) -> None:
     annotated = found(*some)
     moment = annotated.at(time_s, within_s=within_s)
     away_s = np.abs(annotated.boxes.times_s - time_s)
-    assert len(moment.boxes) == 0 if not (away_s <= within_s).any() else np.abs(moment.boxes.times_s - time_s).min() == away_s.min()
+    assert (
+        len(moment.boxes) == 0
+        if not (away_s <= within_s).any()
+        else np.abs(moment.boxes.times_s - time_s).min() == away_s.min()
+    )
 
 
 @settings(deadline=None)
@@ -175,7 +197,10 @@ def test_no_frame_with_boxes_is_nearer_than_the_one_of_a_moment(some: list[Annot
 def test_a_table_has_a_row_per_annotation_from_which_it_can_be_made_again(some: list[Annotation]) -> None:
     annotated = found(*some)
     table = annotated.to_arrow()
-    assert tuple(Annotation.from_data(json.loads(data)) for data in table["data"].to_pylist()) == annotated.annotations
+    assert (
+        tuple(Annotation.from_data(json.loads(data)) for data in table["data"].to_pylist())
+        == annotated.annotations
+    )
     assert table.schema == EMPTY.to_arrow().schema
     kinds = {row.annotation_type for row in some}
     assert sum(annotated.to_arrow(kind).num_rows for kind in kinds) == len(some)
@@ -185,7 +210,11 @@ def test_the_columns_of_a_table_are_those_of_sql_and_their_types_never_vary() ->
     assert EMPTY.to_arrow().column_names == ALL.to_arrow().column_names == list(COLUMNS)
     assert EMPTY.to_arrow().schema == ALL.to_arrow(SCENE_TYPE).schema
     assert EMPTY.to_arrow().schema.field("frame_number").type == pa.int64()
-    assert dict(EMPTY.to_pandas().dtypes) == dict(ALL.to_pandas().dtypes) == dict(ALL.to_pandas("loudness").dtypes)
+    assert (
+        dict(EMPTY.to_pandas().dtypes)
+        == dict(ALL.to_pandas().dtypes)
+        == dict(ALL.to_pandas("loudness").dtypes)
+    )
 
 
 def test_a_data_frame_can_be_asked_as_the_sql_table_can() -> None:
@@ -197,7 +226,11 @@ def test_a_data_frame_can_be_asked_as_the_sql_table_can() -> None:
 
 
 def test_what_coco_files_hold_is_what_the_store_holds(tmp_path: Path) -> None:
-    info = {"warning": "1 of 100 frames lost: 7", "preset": "fast", "model": {"file": "yolo11n.pt", "sha256": "0ebb"}}
+    info = {
+        "warning": "1 of 100 frames lost: 7",
+        "preset": "fast",
+        "model": {"file": "yolo11n.pt", "sha256": "0ebb"},
+    }
     for pipeline, own in ((SCENE, SCENES), (PERSON, (*BOXES, NOBODY, TRACK))):
         document = coco.document(pipeline, CLIP.video, own, info=info, generation="g")
         (tmp_path / f"{pipeline}.json").write_bytes(coco.to_bytes(document))
@@ -205,12 +238,19 @@ def test_what_coco_files_hold_is_what_the_store_holds(tmp_path: Path) -> None:
     assert sorted(read.annotations, key=coco.reading_order) == list(ALL.annotations)
     assert read.warnings == ("1 of 100 frames lost: 7",)
     assert read.provenance[PERSON] == {"preset": "fast", "model": "yolo11n.pt", "sha256": "0ebb"}
-    assert (read.video.video_id, read.video.frame_count, read.video.path) == (CLIP.video_id, 100, "garden.mp4")
+    assert (read.video.video_id, read.video.frame_count, read.video.path) == (
+        CLIP.video_id,
+        100,
+        "garden.mp4",
+    )
 
 
 def test_coco_files_of_two_videos_or_of_none_and_damaged_ones_are_refused(tmp_path: Path) -> None:
     other = Clip("/clips/street.mp4", "b")
-    documents = [coco.document(SCENE, clip.video, clip.scenes(clip.key(SCENE)), info={}, generation="g") for clip in (CLIP, other)]
+    documents = [
+        coco.document(SCENE, clip.video, clip.scenes(clip.key(SCENE)), info={}, generation="g")
+        for clip in (CLIP, other)
+    ]
     with pytest.raises(UsageError, match=other.video_id):
         VideoAnnotations.from_coco(*documents)
     with pytest.raises(NotFound, match="scene_detection"):
@@ -235,7 +275,9 @@ def test_nothing_from_outside_becomes_markup(name: str, person: str) -> None:
     seen = Markup()
     seen.feed(html)
     assert {tag for tag, _ in seen.tags} <= {"div", "b", "code", "svg", "rect", "text", "title"}
-    assert not [name for _, names in seen.tags for name in names if name.startswith("on") or name in ("src", "href")]
+    assert not [
+        name for _, names in seen.tags for name in names if name.startswith("on") or name in ("src", "href")
+    ]
     assert seen.text.count(hostile) >= 6, "and all of it can be read"
 
 
@@ -248,7 +290,10 @@ def test_the_card_and_nothing_else_tells_what_made_the_results() -> None:
 
 
 def test_a_file_name_that_is_no_text_can_be_shown() -> None:
-    assert "?.mp4" in VideoAnnotations(replace(FACTS, path="/clips/\udcff.mp4"), ())._repr_html_().encode().decode()
+    assert (
+        "?.mp4"
+        in VideoAnnotations(replace(FACTS, path="/clips/\udcff.mp4"), ())._repr_html_().encode().decode()
+    )
 
 
 def test_the_drawing_is_well_formed_and_shows_each_scene_and_track_with_its_times() -> None:
@@ -268,10 +313,17 @@ def test_lanes_of_the_card_are_named_and_bars_carry_the_id_where_it_fits() -> No
     assert texts[:5] == ["scenes", "1", "2", "persons", "P1"]
 
 
-def test_a_gap_between_boxes_is_a_gap_on_the_card_and_a_track_without_boxes_lasts_as_long_as_its_row_says() -> None:
-    gone = [row for first in (0, 50) for row in CLIP.boxes(CLIP.key(PERSON), first, 20, "person_0001", per_frame=1)]
+def test_a_gap_between_boxes_is_a_gap_on_the_card_and_a_track_without_boxes_lasts_as_its_row_says() -> None:
+    gone = [
+        row
+        for first in (0, 50)
+        for row in CLIP.boxes(CLIP.key(PERSON), first, 20, "person_0001", per_frame=1)
+    ]
     for rows, expected in ((gone, ["0.00 to 0.80 s, 20", "2.00 to 2.80 s, 20"]), ([], ["0.00 to 4.00 s, 0"])):
-        titles = [title.text for title in ET.fromstring(drawing(found(*rows, TRACK))).iter("{http://www.w3.org/2000/svg}title")]
+        titles = [
+            title.text
+            for title in ET.fromstring(drawing(found(*rows, TRACK))).iter("{http://www.w3.org/2000/svg}title")
+        ]
         assert titles == [f"person_0001: {times} detections" for times in expected]
 
 
@@ -291,13 +343,21 @@ def test_a_card_of_nothing_and_one_of_no_length_can_be_shown() -> None:
 def test_a_long_video_with_very_many_scenes_and_tracks_still_has_a_card_of_bounded_size() -> None:
     count = 20_000
     facts = replace(FACTS, duration_s=float(count))
-    scenes = [replace(SCENES[0], annotation_id=f"s{n}", timestamp_seconds=float(n), end_seconds=n + 1.0) for n in range(count)]
-    tracks = [replace(TRACK, annotation_id=f"t{n}", timestamp_seconds=float(n), end_seconds=n + 5.0) for n in range(count)]
+    scenes = [
+        replace(SCENES[0], annotation_id=f"s{n}", timestamp_seconds=float(n), end_seconds=n + 1.0)
+        for n in range(count)
+    ]
+    tracks = [
+        replace(TRACK, annotation_id=f"t{n}", timestamp_seconds=float(n), end_seconds=n + 5.0)
+        for n in range(count)
+    ]
     annotated = VideoAnnotations(facts, (*scenes, *tracks))
     root = ET.fromstring(drawing(annotated))
     bars = sum(1 for _ in root.iter("{http://www.w3.org/2000/svg}rect"))
     assert bars <= (LANES + 1) * (WIDTH / NARROWEST + 1)
-    shown = bars - sum("scene" in (title.text or "") for title in root.iter("{http://www.w3.org/2000/svg}title"))
+    shown = bars - sum(
+        "scene" in (title.text or "") for title in root.iter("{http://www.w3.org/2000/svg}title")
+    )
     assert f"and {count - shown:,} more tracks" in drawing(annotated)
 
 
@@ -305,6 +365,8 @@ def test_a_long_video_with_very_many_scenes_and_tracks_still_has_a_card_of_bound
 def test_tracks_in_a_lane_never_overlap_and_none_is_left_out(some: list[list[float]], least_s: float) -> None:
     persons = [Person(f"p{n}", start, end, None, None, Boxes.of([])) for n, (start, end) in enumerate(some)]
     packed = lanes(persons, least_s)
-    assert sorted(one.person_id for lane in packed for one in lane) == sorted(one.person_id for one in persons)
+    assert sorted(one.person_id for lane in packed for one in lane) == sorted(
+        one.person_id for one in persons
+    )
     for lane in packed:
         assert all(max(one.end_s, one.start_s + least_s) <= other.start_s for one, other in pairwise(lane))

@@ -18,7 +18,7 @@ from schemas.pipelines import AVAILABLE, SCENE
 from schemas.work.job import BatchReport, VideoOutcome
 from schemas.work.progress import Snapshot
 from vaengine.cli import app
-from vaengine.process.supervisor import Beginning
+from vaengine.process.supervisor import Invocation
 from vaengine.requests.request import PlanSummary, RunRequest
 
 
@@ -46,7 +46,23 @@ class FakeEngine:
         raise AssertionError(f"nobody sent {signal_name}")
 
     def plan(self) -> PlanSummary:
-        return PlanSummary(1, 0, (), 1, 25, 1.0, 1.0, 5, 1.0, 1.0, 1024, 1, "1 CPU", feasible=self.error is None, reason="too small")
+        return PlanSummary(
+            1,
+            0,
+            (),
+            1,
+            25,
+            1.0,
+            1.0,
+            5,
+            1.0,
+            1.0,
+            1024,
+            1,
+            "1 CPU",
+            feasible=self.error is None,
+            reason="too small",
+        )
 
 
 @pytest.fixture
@@ -62,7 +78,20 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeEngine]:
 
 
 def test_a_run_asks_for_what_was_typed(engine: type[FakeEngine], tmp_path: Path) -> None:
-    typed = ["run", "clip.mp4", "--out", "o", "--pipelines", "scene", "--workers", "3", "--limit", "2", "--no-files", "--keep-runs"]
+    typed = [
+        "run",
+        "clip.mp4",
+        "--out",
+        "o",
+        "--pipelines",
+        "scene",
+        "--workers",
+        "3",
+        "--limit",
+        "2",
+        "--no-files",
+        "--keep-runs",
+    ]
     assert app.outcome([*typed, "--cluster", "auto", "--set", "scene.threshold=30"]) == 0
     (request,) = engine.requests
     assert request.inputs == (str(tmp_path / "clip.mp4"),)
@@ -74,14 +103,19 @@ def test_a_run_asks_for_what_was_typed(engine: type[FakeEngine], tmp_path: Path)
 def test_a_command_that_is_started_again_goes_on_with_its_batch(engine: type[FakeEngine]) -> None:
     from vaengine.requests.checkpoint import Checkpoint
 
-    beginning = Beginning("b9", datetime(2026, 3, 4, tzinfo=UTC))
+    beginning = Invocation("b9", datetime(2026, 3, 4, tzinfo=UTC))
     app.outcome(["run", "clip.mp4", "--out", "o"], beginning)
     Checkpoint.of(engine.requests[0], "b7").write(Path("o"))
     app.outcome(["resume", "b7", "--out", "o"], beginning)
-    assert [(request.batch_id, request.since) for request in engine.requests] == [("b9", beginning.at), ("b7", beginning.at)]
+    assert [(request.batch_id, request.since) for request in engine.requests] == [
+        ("b9", beginning.at),
+        ("b7", beginning.at),
+    ]
 
 
-def test_without_options_results_go_below_the_working_folder(engine: type[FakeEngine], tmp_path: Path) -> None:
+def test_without_options_results_go_below_the_working_folder(
+    engine: type[FakeEngine], tmp_path: Path
+) -> None:
     app.outcome(["run", "clip.mp4"])
     (request,) = engine.requests
     assert request.out == tmp_path / "vaengine_out"
@@ -100,8 +134,13 @@ def test_the_first_lines_on_stderr_say_what_works_once_and_that_ray_is_started(
     assert max(map(len, lines[:6])) <= 100
 
 
-def test_results_go_to_stdout_and_progress_to_stderr(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
-    engine.outcomes = (VideoOutcome("a-1", "/v/a.mp4", "failed", "bad", "worker_lost"), VideoOutcome("b-2", "/v/b.mp4", "completed"))
+def test_results_go_to_stdout_and_progress_to_stderr(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.outcomes = (
+        VideoOutcome("a-1", "/v/a.mp4", "failed", "bad", "worker_lost"),
+        VideoOutcome("b-2", "/v/b.mp4", "completed"),
+    )
     assert app.outcome(["run", "clip.mp4"]) == 1
     out, err = capsys.readouterr()
     assert "1 completed, 0 up to date, 1 failed of 2 videos" in out
@@ -110,12 +149,18 @@ def test_results_go_to_stdout_and_progress_to_stderr(engine: type[FakeEngine], c
     assert "failed: a.mp4" not in out
 
 
-def test_json_is_one_object_a_line_and_the_last_is_the_report(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_a_line_and_the_last_is_the_report(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
     engine.outcomes = (VideoOutcome("a-1", "/v/a.mp4", "skipped"),)
     assert app.outcome(["run", "clip.mp4", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["event"] for event in events] == ["failure", "progress", "video", "report"]
-    assert {key: events[-1][key] for key in ("completed", "skipped", "failed")} == {"completed": 0, "skipped": 1, "failed": 0}
+    assert {key: events[-1][key] for key in ("completed", "skipped", "failed")} == {
+        "completed": 0,
+        "skipped": 1,
+        "failed": 0,
+    }
 
 
 def test_the_report_is_kept(engine: type[FakeEngine]) -> None:
@@ -124,7 +169,9 @@ def test_the_report_is_kept(engine: type[FakeEngine]) -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_stopped_run_says_how_to_go_on(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str], name: str, code: int) -> None:
+def test_a_stopped_run_says_how_to_go_on(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str], name: str, code: int
+) -> None:
     engine.stopped_by, engine.outcomes = name, (VideoOutcome("a-1", "/v/a.mp4", "pending"),)
     assert app.outcome(["run", "clip.mp4"]) == code
     assert "vaengine resume new1" in capsys.readouterr().out
@@ -133,7 +180,11 @@ def test_a_stopped_run_says_how_to_go_on(engine: type[FakeEngine], capsys: pytes
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (StoreUnreachable("sqlite:///x", "it is damaged"), 2, "error: store sqlite:///x cannot be used: it is damaged"),
+        (
+            StoreUnreachable("sqlite:///x", "it is damaged"),
+            2,
+            "error: store sqlite:///x cannot be used: it is damaged",
+        ),
         (DiskFull("/o", "No space left on device"), 1, "error: no room to write /o"),
         (ZeroDivisionError("x\ny"), 1, "error: internal: ZeroDivisionError: x y"),
     ],
@@ -149,7 +200,9 @@ def test_whatever_goes_wrong_is_one_line(
     assert out == ""
 
 
-def test_verbose_shows_where_it_went_wrong(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbose_shows_where_it_went_wrong(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
     engine.error = ZeroDivisionError("x")
     assert app.outcome(["run", "clip.mp4", "-v"]) == 1
     assert "Traceback" in capsys.readouterr().err
@@ -162,9 +215,18 @@ def test_verbose_shows_where_it_went_wrong(engine: type[FakeEngine], capsys: pyt
         (["run", "gone.mp4"], "gone.mp4 does not exist"),
         (["run", "*.mkv"], "no video found in *.mkv"),
         (["run", "clip.mp4", "--fast"], "preset 'fast' cannot run person_tracking"),
-        (["run", "clip.mp4", "--fast", "--pipelines", "face"], "preset 'fast' cannot run face_analysis: buffalo_s.zip is not in"),
-        (["run", "clip.mp4", "--pipelines", "face", "--set", "face.pack=buffalo"], "the packs are buffalo_s, buffalo_l"),
-        (["run", "clip.mp4", "--pipelines", "face", "--set", "face.device=cuda"], "setting face.device cannot be 'cuda'"),
+        (
+            ["run", "clip.mp4", "--fast", "--pipelines", "face"],
+            "preset 'fast' cannot run face_analysis: buffalo_s.zip is not in",
+        ),
+        (
+            ["run", "clip.mp4", "--pipelines", "face", "--set", "face.pack=buffalo"],
+            "the packs are buffalo_s, buffalo_l",
+        ),
+        (
+            ["run", "clip.mp4", "--pipelines", "face", "--set", "face.device=cuda"],
+            "setting face.device cannot be 'cuda'",
+        ),
         (["run", "clip.mp4", "--pipelines", "audio", "--set", "audio.speakers=on"], "set HF_TOKEN"),
         (["run", "clip.mp4", "--high-quality"], "preset 'high-quality'"),
         (["run", "clip.mp4", "--preset", "best"], "setting preset cannot be 'best'"),
@@ -174,7 +236,10 @@ def test_verbose_shows_where_it_went_wrong(engine: type[FakeEngine], capsys: pyt
         (["run", "clip.mp4", "--workers", "33"], "setting engine.workers cannot be 33"),
         (["run", "clip.mp4", "--workers", "x"], "'--workers'"),
         (["run", "clip.mp4", "--limit", "0"], "'--limit'"),
-        (["run", "clip.mp4", "--db", "mysql://x"], "a store is files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE"),
+        (
+            ["run", "clip.mp4", "--db", "mysql://x"],
+            "a store is files:DIR, sqlite:///FILE or postgresql://USER@HOST/DATABASE",
+        ),
         (["run", "clip.mp4", "--config", "no.yaml"], "no.yaml cannot be read"),
         (["run", "clip.mp4", "--fsat"], "No such option: --fsat"),
         (["rum"], "No such command 'rum'"),
@@ -204,7 +269,9 @@ def test_wrong_use_is_exit_code_two_and_one_line_and_stores_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-def test_a_dry_run_prints_the_plan_and_runs_nothing(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_plan_and_runs_nothing(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert app.outcome(["run", "clip.mp4", "--dry-run"]) == 0
     assert "feasible    yes" in capsys.readouterr().out
     assert app.outcome(["run", "clip.mp4", "--dry-run", "--json"]) == 0
@@ -212,7 +279,9 @@ def test_a_dry_run_prints_the_plan_and_runs_nothing(engine: type[FakeEngine], ca
     assert not (tmp_path / "vaengine_out").exists()
 
 
-def test_a_plan_that_cannot_be_scheduled_is_exit_code_two(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_that_cannot_be_scheduled_is_exit_code_two(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
     engine.error = RuntimeError()
     assert app.outcome(["run", "clip.mp4", "--dry-run"]) == 2
     assert "too small" in capsys.readouterr().out
@@ -228,10 +297,17 @@ def test_resume_asks_for_the_same_batch(engine: type[FakeEngine]) -> None:
     first, *again = engine.requests
     for request in again:
         assert request.batch_id == "b7"
-        assert (request.inputs, request.settings, request.limit, request.out) == (first.inputs, first.settings, first.limit, first.out)
+        assert (request.inputs, request.settings, request.limit, request.out) == (
+            first.inputs,
+            first.settings,
+            first.limit,
+            first.out,
+        )
 
 
-def test_resume_without_an_id_takes_the_newest_batch_and_says_which(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+def test_resume_without_an_id_takes_the_newest_batch_and_says_which(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
     from vaengine.requests.checkpoint import Checkpoint
 
     app.outcome(["run", "clip.mp4", "--out", "o"])
@@ -244,7 +320,12 @@ def test_resume_without_an_id_takes_the_newest_batch_and_says_which(engine: type
 
 
 def test_warnings_about_the_insides_of_libraries_do_not_leak_and_others_do() -> None:
-    names = ("ray.data._internal.execution.operators.actor_pool_map_operator", "sqlalchemy.pool.base", "rayon", "vaengine.execution.engine")
+    names = (
+        "ray.data._internal.execution.operators.actor_pool_map_operator",
+        "sqlalchemy.pool.base",
+        "rayon",
+        "vaengine.execution.engine",
+    )
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("default")
         app.quiet_libraries()
@@ -253,9 +334,16 @@ def test_warnings_about_the_insides_of_libraries_do_not_leak_and_others_do() -> 
     assert [str(one.message) for one in seen] == ["of rayon", "of vaengine.execution.engine"]
 
 
-def test_config_show_gives_every_key_and_its_origin(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_show_gives_every_key_and_its_origin(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("batch.yaml").write_text("scene:\n  window: 4\n", encoding="utf-8")
-    assert app.outcome(["config", "show", "--origin", "--json", "--config", "batch.yaml", "--set", "scene.threshold=30"]) == 0
+    assert (
+        app.outcome(
+            ["config", "show", "--origin", "--json", "--config", "batch.yaml", "--set", "scene.threshold=30"]
+        )
+        == 0
+    )
     found = {event["key"]: event for event in map(json.loads, capsys.readouterr().out.splitlines())}
     assert (found["scene.threshold"]["value"], found["scene.threshold"]["origin"]) == (30.0, "--set")
     assert (found["scene.window"]["value"], found["scene.window"]["origin"]) == (4, "batch.yaml:2")
@@ -263,7 +351,9 @@ def test_config_show_gives_every_key_and_its_origin(engine: type[FakeEngine], ca
     assert found["engine.workers"]["origin"] == "default"
 
 
-def test_config_check_accepts_what_run_would(engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_check_accepts_what_run_would(
+    engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("batch.yaml").write_text("inputs: clip.mp4\nscene:\n  window: 4\n", encoding="utf-8")
     assert app.outcome(["config", "check", "batch.yaml"]) == 0
     assert "2 keys, all known" in capsys.readouterr().out
@@ -289,6 +379,8 @@ def test_help_lists_every_command_once_under_a_heading_and_cuts_nothing(
     app.outcome(["--help"])
     lines = capsys.readouterr().out.splitlines()
     commands = typer.main.get_command(app.app).commands  # type: ignore[attr-defined]
-    assert sorted(line.split()[0] for line in lines if line.startswith("  ") and line.split()[0] in commands) == sorted(commands)
+    assert sorted(
+        line.split()[0] for line in lines if line.startswith("  ") and line.split()[0] in commands
+    ) == sorted(commands)
     assert "Other:" not in lines
     assert [line for line in lines[1:] if line.endswith("...") or len(line) > 80] == []

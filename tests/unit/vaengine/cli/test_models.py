@@ -1,4 +1,6 @@
-"""`vaengine models`: what it prints and how it exits, with two small files in the catalogue's place and a server on loopback."""
+"""`vaengine models`: what it prints and how it exits, with two small files in the catalogue's place and a
+server on loopback.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,16 @@ import pytest
 from schemas.errors import FetchingForbidden
 from schemas.settings.models import HubModel, ModelFile
 from vaengine.cli import app
-from vaengine.model_selection.select import fitted  # noqa: F401  (it reads the catalogue when imported: before a test replaces that)
+from vaengine.model_selection.select import select_models  # noqa: F401  (it reads the catalogue when imported: before a test replaces that)
 from vaengine.models import catalogue
 from vaengine.models.huggingface import Hub
 
-CONTENTS = {"small.pt": b"small" * 100, "small-pose.pt": b"poses" * 100, "large.pt": b"large" * 1000, "large-pose.pt": b"more" * 1000}
+CONTENTS = {
+    "small.pt": b"small" * 100,
+    "small-pose.pt": b"poses" * 100,
+    "large.pt": b"large" * 1000,
+    "large-pose.pt": b"more" * 1000,
+}
 PRESETS = {
     "fast": {"detect": "small.pt", "pose": "small-pose.pt"},
     "balanced": {"detect": "large.pt", "pose": "large-pose.pt"},
@@ -46,7 +53,9 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder that the stand-in server serves; the mirror is set to it, the user's cache is a folder of the test."""
+    """The folder that the stand-in server serves; the mirror is set to it, the user's cache is a folder
+    of the test.
+    """
     served = tmp_path / "served"
     served.mkdir()
     for name, content in CONTENTS.items():
@@ -63,11 +72,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _small_catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(catalogue, "MODELS", {name: model(name, content) for name, content in CONTENTS.items()})
+    monkeypatch.setattr(
+        catalogue, "MODELS", {name: model(name, content) for name, content in CONTENTS.items()}
+    )
     monkeypatch.setattr(catalogue, "ALIGNERS", {})
     monkeypatch.setattr(catalogue, "PRESET_FILES", PRESETS)
     monkeypatch.setattr(catalogue, "PRESET_SOUND", SOUND)
-    monkeypatch.setattr(catalogue, "HUB_MODELS", {"tiny": HubModel("tiny", "whisper", 75_000_000, "MIT", "Whisper tiny")})
+    monkeypatch.setattr(
+        catalogue, "HUB_MODELS", {"tiny": HubModel("tiny", "whisper", 75_000_000, "MIT", "Whisper tiny")}
+    )
     monkeypatch.setattr(Hub, "find", lambda hub, name, task: FETCHED.get(name))
     monkeypatch.setattr(Hub, "obtain", obtain)
     FETCHED.clear()
@@ -93,16 +106,23 @@ def events(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, An
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_list_says_what_each_preset_needs_and_that_it_is_not_here(capsys: pytest.CaptureFixture[str], cache: Path) -> None:
+def test_the_list_says_what_each_preset_needs_and_that_it_is_not_here(
+    capsys: pytest.CaptureFixture[str], cache: Path
+) -> None:
     assert app.outcome(["models", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     rows = [line.split() for line in lines if "AGPL" in line]
-    assert [row[:5] for row in rows[:2]] == [["not", "here", "small.pt", "fast", "500"], ["not", "here", "small-pose.pt", "fast", "with"]]
+    assert [row[:5] for row in rows[:2]] == [
+        ["not", "here", "small.pt", "fast", "500"],
+        ["not", "here", "small-pose.pt", "fast", "with"],
+    ]
     assert "balanced, high-quality" in next(line for line in lines if "large.pt" in line)
     assert f"looked for in {cache}" in lines[-1]
 
 
-def test_pull_fetches_what_preset_fast_needs(hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pull_fetches_what_preset_fast_needs(
+    hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert app.outcome(["models", "pull"]) == 0
     assert [path.name for path in cache.iterdir()] == ["small.pt"]
     out, err = capsys.readouterr()
@@ -110,7 +130,9 @@ def test_pull_fetches_what_preset_fast_needs(hub: Path, cache: Path, capsys: pyt
     assert err == "fetching small.pt, 500 B\nfetching tiny, about 71.5 MiB\n"
 
 
-@pytest.mark.parametrize(("pipelines", "fetched"), [("person", ["small.pt"]), ("audio", ["tiny"]), ("scene,face", [])])
+@pytest.mark.parametrize(
+    ("pipelines", "fetched"), [("person", ["small.pt"]), ("audio", ["tiny"]), ("scene,face", [])]
+)
 def test_only_what_some_pipelines_need_can_be_fetched(
     hub: Path, events: Callable[[], list[dict[str, Any]]], pipelines: str, fetched: list[str]
 ) -> None:
@@ -130,22 +152,37 @@ def test_on_a_terminal_a_bar_is_drawn_on_standard_error_and_taken_away(
     assert err.endswith("\x1b[2K")
 
 
-def test_what_is_here_is_not_fetched_again(hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_here_is_not_fetched_again(
+    hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     app.outcome(["models", "pull"])
     (hub / "small.pt").unlink()
     assert app.outcome(["models", "pull", "fast", "small.pt"]) == 0
-    assert capsys.readouterr().out.splitlines()[-2:] == [f"here     small.pt  {cache / 'small.pt'}", "here     tiny  /hub/tiny"]
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"here     small.pt  {cache / 'small.pt'}",
+        "here     tiny  /hub/tiny",
+    ]
 
 
-def test_everything_goes_to_the_folder_that_is_named(hub: Path, tmp_path: Path, events: Callable[[], list[dict[str, Any]]]) -> None:
+def test_everything_goes_to_the_folder_that_is_named(
+    hub: Path, tmp_path: Path, events: Callable[[], list[dict[str, Any]]]
+) -> None:
     assert app.outcome(["models", "pull", "--all", "--models", str(tmp_path / "m"), "--json"]) == 0
     told = events()
     assert [event["outcome"] for event in told[:-1]] == ["fetched"] * 5
     assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == CONTENTS
-    assert told[-1] | {"time": ""} == {"event": "report", "time": "", "completed": 5, "skipped": 0, "failed": 0}
+    assert told[-1] | {"time": ""} == {
+        "event": "report",
+        "time": "",
+        "completed": 5,
+        "skipped": 0,
+        "failed": 0,
+    }
 
 
-def test_one_that_fails_does_not_keep_the_others_back(hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_fails_does_not_keep_the_others_back(
+    hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (hub / "small.pt").unlink()
     assert app.outcome(["models", "pull", "fast", "balanced"]) == 1
     out, err = capsys.readouterr()
@@ -155,27 +192,37 @@ def test_one_that_fails_does_not_keep_the_others_back(hub: Path, cache: Path, ca
     assert [path.name for path in cache.glob("*.pt")] == ["large.pt"]
 
 
-def test_an_unknown_name_is_wrong_use_and_fetches_nothing(hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_name_is_wrong_use_and_fetches_nothing(
+    hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert app.outcome(["models", "pull", "fast", "smal.pt"]) == 2
     assert "did you mean 'small.pt'" in capsys.readouterr().err
     assert not cache.exists()
 
 
-def test_offline_nothing_is_fetched(hub: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_offline_nothing_is_fetched(
+    hub: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("VAENGINE_OFFLINE", "1")
     assert app.outcome(["models", "pull"]) == 1
     assert "VAENGINE_OFFLINE forbids" in capsys.readouterr().err
     assert not cache.exists()
 
 
-def test_the_variable_names_a_folder_like_the_option(hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_names_a_folder_like_the_option(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VAENGINE_MODELS", str(tmp_path / "told"))
     assert app.outcome(["models", "pull"]) == 0
     assert (tmp_path / "told" / "small.pt").exists()
 
 
 def test_check_finds_what_is_wrong_in_any_folder(
-    hub: Path, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], events: Callable[[], list[dict[str, Any]]]
+    hub: Path,
+    tmp_path: Path,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    events: Callable[[], list[dict[str, Any]]],
 ) -> None:
     folder = tmp_path / "m"
     app.outcome(["models", "pull", "--models", str(folder)])
@@ -198,7 +245,10 @@ def test_check_says_what_is_wrong_on_standard_error(cache: Path, capsys: pytest.
     cache.mkdir(parents=True)
     (cache / "small.pt").write_bytes(b"tampered")
     assert app.outcome(["models", "check"]) == 1
-    assert f"error: {cache / 'small.pt'} has sha256 {hashlib.sha256(b'tampered').hexdigest()}" in capsys.readouterr().err
+    assert (
+        f"error: {cache / 'small.pt'} has sha256 {hashlib.sha256(b'tampered').hexdigest()}"
+        in capsys.readouterr().err
+    )
 
 
 def test_with_nothing_here_there_is_nothing_wrong(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,9 +274,16 @@ def test_listing_loads_neither_ray_nor_a_model_library(tmp_path: Path) -> None:
     program = (
         "import sys; from vaengine.cli.models import models_app\n"
         "models_app(['list'], standalone_mode=False)\n"
-        "print([name for name in ('ray', 'torch', 'cv2', 'av', 'ultralytics', 'onnxruntime', 'pandas') if name in sys.modules])"
+        "print([name for name in ('ray', 'torch', 'cv2', 'av', 'ultralytics', 'onnxruntime', 'pandas') if "
+        "name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[4])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[4],
+    )
     assert done.stdout.splitlines()[-1] == "[]"
     assert "yolo11x-pose.pt" in done.stdout
     assert "non-commercial research" in done.stdout
@@ -238,7 +295,9 @@ def test_a_run_says_what_the_preset_came_to_before_it_tells_of_fetching(
 ) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(b"not looked at")
-    assert app.outcome(["run", str(clip), "--preset", "fast", "--out", str(tmp_path / "o")]) == 2, "small.pt is no model"
+    assert app.outcome(["run", str(clip), "--preset", "fast", "--out", str(tmp_path / "o")]) == 2, (
+        "small.pt is no model"
+    )
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "preset fast"
     assert "  persons  small (fast)" in lines

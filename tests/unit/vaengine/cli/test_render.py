@@ -80,7 +80,9 @@ def test_a_plot_is_kept_while_it_is_up_to_date_and_drawn_again_where_results_wer
 
 
 @pytest.mark.parametrize("content", [b"", b"a drawing of my own", b"\x89PNG"])
-def test_a_file_of_somebody_else_is_replaced_only_by_force(content: bytes, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_somebody_else_is_replaced_only_by_force(
+    content: bytes, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (out / "my.svg").write_bytes(content)
     typed = ["plot", "--out", str(out), "-o", str(out / "my.svg")]
     assert app.outcome(typed) == 2
@@ -89,9 +91,15 @@ def test_a_file_of_somebody_else_is_replaced_only_by_force(content: bytes, out: 
     assert app.outcome([*typed, "--force"]) == 0
 
 
-def test_a_plot_of_something_else_is_replaced_only_by_force(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plot_of_something_else_is_replaced_only_by_force(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = ["--out", str(out), "-o", str(out / "my.png")]
-    assert [app.outcome(["plot", *target]), app.outcome(["plot", "garden", *target]), app.outcome(["plot", "batch-1", *target])] == [
+    assert [
+        app.outcome(["plot", *target]),
+        app.outcome(["plot", "garden", *target]),
+        app.outcome(["plot", "batch-1", *target]),
+    ] == [
         0,
         2,
         2,

@@ -13,7 +13,9 @@ from vaengine.console.terminal import TerminalOutput
 
 def test_what_is_written_to_a_closed_terminal_is_dropped() -> None:
     window, terminal = os.openpty()
-    stream = io.TextIOWrapper(io.BufferedWriter(TerminalOutput(terminal, "wb", closefd=False)), line_buffering=True)
+    stream = io.TextIOWrapper(
+        io.BufferedWriter(TerminalOutput(terminal, "wb", closefd=False)), line_buffering=True
+    )
     stream.write("seen\n")
     assert os.read(window, 100) == b"seen\r\n"
     os.close(window)

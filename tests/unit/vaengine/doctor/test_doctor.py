@@ -14,8 +14,8 @@ from vaengine.doctor import doctor, stores
 from vaengine.doctor.doctor import GIB, Check
 from vaengine.doctor.onnx_wheels import Wheel, onnx_check, wheels
 from vaengine.models.catalogue import heard_by, needed
-from vaengine.models.weights import Standing
-from vaengine.postgres.binaries import Programs
+from vaengine.models.weights import ModelStatus
+from vaengine.postgres.binaries import Binaries
 
 PLAIN, GPU = Wheel("onnxruntime", "1.26.0"), Wheel("onnxruntime-gpu", "1.26.0")
 FAST = needed("fast")
@@ -61,11 +61,14 @@ FAST = needed("fast")
         (stores.access_check("a database", may_write=True), "ok"),
         (stores.access_check("a database", may_write=False), "warn"),
         (stores.programs_check(None), "ok"),
-        (stores.programs_check(Programs(Path("/usr/lib/postgresql/17/bin"), "17.2")), "ok"),
+        (stores.programs_check(Binaries(Path("/usr/lib/postgresql/17/bin"), "17.2")), "ok"),
         (doctor.weights_check(None, []), "ok"),
-        (doctor.weights_check(None, [Standing(FAST, None, "not here")]), "ok"),
-        (doctor.weights_check(Path("/"), [Standing(FAST, Path("/m/yolo11n.pt"), "ok")]), "ok"),
-        (doctor.weights_check(None, [Standing(FAST, Path("/m/yolo11n.pt"), "wrong digest", "why")]), "fail"),
+        (doctor.weights_check(None, [ModelStatus(FAST, None, "not here")]), "ok"),
+        (doctor.weights_check(Path("/"), [ModelStatus(FAST, Path("/m/yolo11n.pt"), "ok")]), "ok"),
+        (
+            doctor.weights_check(None, [ModelStatus(FAST, Path("/m/yolo11n.pt"), "wrong digest", "why")]),
+            "fail",
+        ),
         (doctor.weights_check(Path("/nowhere"), []), "fail"),
         (doctor.hub_check("mirror.example", True), "ok"),
         (doctor.hub_check("mirror.example", False), "warn"),
@@ -86,15 +89,17 @@ def test_a_check_is_ok_or_says_what_cures_it(check: Check, state: str) -> None:
 
 
 def test_the_presets_whose_weights_are_here_are_named() -> None:
-    here = [Standing(FAST, Path("/m/yolo11n.pt"), "ok"), Standing(needed("balanced"), None, "not here")]
-    assert doctor.weights_check(None, here).found.startswith("here for presets of person: fast; face: none; audio: none;")
+    here = [ModelStatus(FAST, Path("/m/yolo11n.pt"), "ok"), ModelStatus(needed("balanced"), None, "not here")]
+    assert doctor.weights_check(None, here).found.startswith(
+        "here for presets of person: fast; face: none; audio: none;"
+    )
 
 
 def test_of_sound_a_preset_is_ready_only_with_all_its_models() -> None:
     whisper, events = heard_by("fast")
-    here = [Standing(whisper, Path("/h/small"), "first use"), Standing(events, None, "not here")]
+    here = [ModelStatus(whisper, Path("/h/small"), "first use"), ModelStatus(events, None, "not here")]
     assert "none are here" in doctor.weights_check(None, here).found
-    both = [here[0], Standing(events, Path("/h/ast"), "first use")]
+    both = [here[0], ModelStatus(events, Path("/h/ast"), "first use")]
     assert "audio: fast;" in doctor.weights_check(None, both).found
 
 
@@ -118,7 +123,9 @@ def fake_wheel(site: Path, name: str, version: str, listed: dict[str, bytes]) ->
     (info / "RECORD").write_text("\n".join(lines))
 
 
-def test_files_that_another_wheel_wrote_over_are_found_without_importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_another_wheel_wrote_over_are_found_without_importing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     library, about = "onnxruntime/capi/pybind11_state.so", "onnxruntime/capi/build_and_package_info.py"
     plain = {library: b"processor" * 9, about: b"name = 'onnxruntime'"}
     gpu = {library: b"processor and GPU" * 9, about: b"name = 'onnxruntime_gpu'[:-4]"}
@@ -130,7 +137,10 @@ def test_files_that_another_wheel_wrote_over_are_found_without_importing(tmp_pat
     assert wheels() == [Wheel("onnxruntime", "1.2.0")]
     fake_wheel(tmp_path, "onnxruntime-gpu", "1.2.0", gpu)
     (tmp_path / library).write_bytes(gpu[library])
-    assert wheels() == [Wheel("onnxruntime", "1.2.0", ("pybind11_state.so",)), Wheel("onnxruntime-gpu", "1.2.0", (about[17:],))]
+    assert wheels() == [
+        Wheel("onnxruntime", "1.2.0", ("pybind11_state.so",)),
+        Wheel("onnxruntime-gpu", "1.2.0", (about[17:],)),
+    ]
     (tmp_path / about).write_bytes(gpu[about])
     assert wheels()[1].torn == ()
     assert onnx_check(wheels(), gpu=True).state == "warn"
@@ -152,7 +162,9 @@ def test_the_verdict_is_one_only_if_something_fails() -> None:
     assert doctor.verdict([Check("a", "fail", "", "c")]) == 1
 
 
-def test_compiled_files_are_counted_without_importing_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_files_are_counted_without_importing_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import compileall
 
     package = tmp_path / "looked_at"
@@ -191,7 +203,9 @@ def test_an_unreachable_hub_is_a_warning(no_network: list[str], tmp_path: Path) 
     assert checks["hub"].state == "warn"
     assert "github.com does not answer" in checks["hub"].found
     assert checks["sound hub"].state == "warn"
-    assert all([attempt for attempt in no_network if host in attempt] for host in ("github.com", "huggingface.co"))
+    assert all(
+        [attempt for attempt in no_network if host in attempt] for host in ("github.com", "huggingface.co")
+    )
     assert checks["store"].state == "ok"
     assert list(doctor.events(list(checks.values())))[-1]["warn"] >= 1
 

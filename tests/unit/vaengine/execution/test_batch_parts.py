@@ -65,13 +65,17 @@ def asked(requests: list[RunRequest]) -> list[tuple[float, tuple[str, ...]]]:
     return [(request.settings.scene.threshold, request.inputs) for request in requests]
 
 
-def test_jobs_of_all_configurations_are_one_batch(engines: Engines, files: list[Path], tmp_path: Path) -> None:
+def test_jobs_of_all_configurations_are_one_batch(
+    engines: Engines, files: list[Path], tmp_path: Path
+) -> None:
     report = batch_of(files, tmp_path).run_batch()
     assert asked(engines.requests) == [(27.0, (str(files[0]), str(files[2]))), (20.0, (str(files[1]),))]
     assert {request.batch_id for request in engines.requests} == {report.batch_id}
     assert [request.part for request in engines.requests] == [(1, 2), (2, 2)]
     assert len(report.outcomes) == 3
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [path_in(tmp_path, report.batch_id).name]
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [
+        path_in(tmp_path, report.batch_id).name
+    ]
 
 
 @pytest.mark.parametrize("stop_after", [1, 2])
@@ -81,7 +85,11 @@ def test_a_batch_is_resumed_as_a_whole_wherever_it_was_stopped(
     first, then = Engines(stop_after), Engines()
     monkeypatch.setattr("vaengine.api.orchestrator.Engine", first)
     stopped = batch_of(files, tmp_path).run_batch()
-    assert (len(first.requests), stopped.stopped_by, stopped.pending) == (stop_after, "SIGTERM", {1: 1, 2: 0}[stop_after])
+    assert (len(first.requests), stopped.stopped_by, stopped.pending) == (
+        stop_after,
+        "SIGTERM",
+        {1: 1, 2: 0}[stop_after],
+    )
     monkeypatch.setattr("vaengine.api.orchestrator.Engine", then)
     later = BatchOrchestrator(SQLiteStorageBackend(tmp_path / "batch_processing.db"))
     resumed = later.resume_batch(path_in(tmp_path, stopped.batch_id))
@@ -89,26 +97,34 @@ def test_a_batch_is_resumed_as_a_whole_wherever_it_was_stopped(
     assert (resumed.batch_id, resumed.completed) == (stopped.batch_id, 3)
 
 
-def test_a_batch_that_never_began_has_one_checkpoint_for_all_of_it(engines: Engines, files: list[Path], tmp_path: Path) -> None:
+def test_a_batch_that_never_began_has_one_checkpoint_for_all_of_it(
+    engines: Engines, files: list[Path], tmp_path: Path
+) -> None:
     batch = batch_of(files, tmp_path)
     (path,) = batch.checkpoints()
     assert batch.resume_batch(str(path)).completed == 3
 
 
-def test_a_checkpoint_of_several_configurations_is_read_back_as_the_same_request(files: list[Path], tmp_path: Path) -> None:
+def test_a_checkpoint_of_several_configurations_is_read_back_as_the_same_request(
+    files: list[Path], tmp_path: Path
+) -> None:
     batch = batch_of(files, tmp_path)
     request = Checkpoint.read(batch.checkpoints()[0]).request()
     assert request.batch_inputs == (str(files[0]), str(files[2]), str(files[1]))
     assert Checkpoint.of(request, str(request.batch_id)).request() == request
 
 
-def test_a_checkpoint_of_one_configuration_can_be_read_by_older_versions(files: list[Path], tmp_path: Path) -> None:
+def test_a_checkpoint_of_one_configuration_can_be_read_by_older_versions(
+    files: list[Path], tmp_path: Path
+) -> None:
     batch = BatchOrchestrator(FileStorageBackend(tmp_path))
     batch.add_job(files[0], SCENES)
     assert "others" not in json.loads(batch.checkpoints()[0].read_text())
 
 
-def test_the_checkpoint_of_another_store_is_gone_on_with_in_this_one(engines: Engines, files: list[Path], tmp_path: Path) -> None:
+def test_the_checkpoint_of_another_store_is_gone_on_with_in_this_one(
+    engines: Engines, files: list[Path], tmp_path: Path
+) -> None:
     (path,) = batch_of(files, tmp_path).checkpoints()
     moved = FileStorageBackend(tmp_path / "moved")
     BatchOrchestrator(moved).resume_batch(path)
@@ -126,7 +142,13 @@ def test_the_checkpoint_of_another_store_is_gone_on_with_in_this_one(engines: En
     ],
 )
 def test_a_batch_is_resumed_with_what_the_orchestrator_was_told_of_earlier_results(
-    engines: Engines, files: list[Path], tmp_path: Path, began: str, told: bool | str, replaces: bool, keeps: bool
+    engines: Engines,
+    files: list[Path],
+    tmp_path: Path,
+    began: str,
+    told: bool | str,
+    replaces: bool,
+    keeps: bool,
 ) -> None:
     store = SQLiteStorageBackend(tmp_path / "batch_processing.db")
     batch = BatchOrchestrator(store, replace=began)
@@ -137,14 +159,18 @@ def test_a_batch_is_resumed_with_what_the_orchestrator_was_told_of_earlier_resul
     assert [(request.replace, request.keep_runs) for request in engines.requests] == [(replaces, keeps)] * 2
 
 
-def test_a_batch_cannot_be_resumed_with_the_settings_of_other_results(engines: Engines, files: list[Path], tmp_path: Path) -> None:
+def test_a_batch_cannot_be_resumed_with_the_settings_of_other_results(
+    engines: Engines, files: list[Path], tmp_path: Path
+) -> None:
     (path,) = batch_of(files, tmp_path).checkpoints()
     with pytest.raises(UsageError, match="'as-before' cannot be had for a batch that is resumed"):
         BatchOrchestrator(FileStorageBackend(tmp_path), replace="as-before").resume_batch(path)
     assert not engines.requests
 
 
-def test_a_forgotten_file_leaves_every_configuration_of_a_checkpoint(files: list[Path], tmp_path: Path) -> None:
+def test_a_forgotten_file_leaves_every_configuration_of_a_checkpoint(
+    files: list[Path], tmp_path: Path
+) -> None:
     data = json.loads(batch_of(files, tmp_path).checkpoints()[0].read_text())
     without_other = checkpoint_without(data, {str(files[1])})
     assert without_other is not None
@@ -169,7 +195,9 @@ def test_a_folder_of_several_videos_is_refused_as_one_job(files: list[Path], tmp
 
 
 @pytest.mark.parametrize("workers", [0, -1, 33, 1000, True, 2.5, "many", None])
-def test_workers_beyond_1_to_32_are_refused(engines: Engines, files: list[Path], tmp_path: Path, workers: object) -> None:
+def test_workers_beyond_1_to_32_are_refused(
+    engines: Engines, files: list[Path], tmp_path: Path, workers: object
+) -> None:
     batch = batch_of(files, tmp_path)
     with pytest.raises(InvalidSetting, match=r"engine\.workers"):
         batch.run_batch(max_workers=workers)  # type: ignore[arg-type]
@@ -178,18 +206,27 @@ def test_workers_beyond_1_to_32_are_refused(engines: Engines, files: list[Path],
     assert not engines.requests
 
 
-def test_every_configuration_has_the_workers_of_the_batch(engines: Engines, files: list[Path], tmp_path: Path) -> None:
+def test_every_configuration_has_the_workers_of_the_batch(
+    engines: Engines, files: list[Path], tmp_path: Path
+) -> None:
     batch_of(files, tmp_path).run_batch(max_workers=32)
     assert {request.settings.engine.workers for request in engines.requests} == {32}
 
 
-@pytest.mark.parametrize(("key", "nearest"), [("scene.treshold", "scene.threshold"), ("workers", "engine.workers"), ("presett", "preset")])
-def test_an_unknown_key_is_refused_with_the_nearest(files: list[Path], tmp_path: Path, key: str, nearest: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [("scene.treshold", "scene.threshold"), ("workers", "engine.workers"), ("presett", "preset")],
+)
+def test_an_unknown_key_is_refused_with_the_nearest(
+    files: list[Path], tmp_path: Path, key: str, nearest: str
+) -> None:
     with pytest.raises(UnknownSetting, match=nearest):
         BatchOrchestrator(FileStorageBackend(tmp_path)).add_job(files[0], {key: 1})
 
 
-def test_pipelines_may_be_named_as_the_command_takes_them(engines: Engines, files: list[Path], tmp_path: Path) -> None:
+def test_pipelines_may_be_named_as_the_command_takes_them(
+    engines: Engines, files: list[Path], tmp_path: Path
+) -> None:
     batch = BatchOrchestrator(FileStorageBackend(tmp_path))
     batch.add_job(files[0], {"pipelines": "person,scene", "preset": "embedded"})
     batch.run_batch()
@@ -215,5 +252,7 @@ def test_a_run_gets_the_password_of_its_store_and_the_usual_folder(
     batch.add_job(files[0], {**SCENES, "preset": "embedded"})
     report = batch.run_batch()
     batch.resume_batch(path_in(tmp_path / "vaengine_out", report.batch_id))
-    assert {(request.store_url, request.out) for request in engines.requests} == {(store.connection_url, tmp_path / "vaengine_out")}
+    assert {(request.store_url, request.out) for request in engines.requests} == {
+        (store.connection_url, tmp_path / "vaengine_out")
+    }
     assert "s3cret" not in path_in(tmp_path / "vaengine_out", report.batch_id).read_text()

@@ -52,11 +52,16 @@ def test_subtitles_and_turns_lie_beside_the_document_of_sound(store: StorageBack
     assert heard(store, TALK, tmp_path) == 1
     assert names(tmp_path) == {"audio_processing.json", *BESIDE}
     assert "<v Speaker 1>Good morning.</v>" in (tmp_path / CLIP.video_id / "audio_processing.vtt").read_text()
-    assert f"SPEAKER {CLIP.video_id} 1 3.000 2.000" in (tmp_path / CLIP.video_id / "audio_processing.rttm").read_text()
+    assert (
+        f"SPEAKER {CLIP.video_id} 1 3.000 2.000"
+        in (tmp_path / CLIP.video_id / "audio_processing.rttm").read_text()
+    )
     assert project(store, tmp_path) == 0, "and then there is nothing to do"
 
 
-def test_where_nothing_is_said_there_is_only_the_document_and_old_subtitles_go(store: StorageBackend, tmp_path: Path) -> None:
+def test_where_nothing_is_said_there_is_only_the_document_and_old_subtitles_go(
+    store: StorageBackend, tmp_path: Path
+) -> None:
     heard(store, TALK, tmp_path)
     assert heard(store, SILENCE, tmp_path) == 1
     assert names(tmp_path) == {"audio_processing.json"}
@@ -65,7 +70,9 @@ def test_where_nothing_is_said_there_is_only_the_document_and_old_subtitles_go(s
 
 @pytest.mark.parametrize("name", sorted(BESIDE))
 @pytest.mark.parametrize("harm", ["removed", "cut off"])
-def test_a_file_that_is_missing_or_cut_off_is_mended(name: str, harm: str, store: StorageBackend, tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_cut_off_is_mended(
+    name: str, harm: str, store: StorageBackend, tmp_path: Path
+) -> None:
     heard(store, TALK, tmp_path)
     path = tmp_path / CLIP.video_id / name
     before = path.read_bytes()
@@ -102,4 +109,6 @@ def test_pipelines_that_do_not_listen_have_nothing_beside_their_document() -> No
 def test_what_is_pending_has_no_files_yet(store: StorageBackend, tmp_path: Path) -> None:
     assert project(store, tmp_path) == 0
     assert names(tmp_path) == set()
-    assert next(iter(store.jobs())).pipeline_results[AUDIO] == PipelineResult(AUDIO, KEY.config_hash, JobStatus.PENDING)
+    assert next(iter(store.jobs())).pipeline_results[AUDIO] == PipelineResult(
+        AUDIO, KEY.config_hash, JobStatus.PENDING
+    )

@@ -1,10 +1,12 @@
-"""A run that stands still says what is in work, what Ray is short of and who waits for it; one that moves says nothing."""
+"""A run that stands still says what is in work, what Ray is short of and who waits for it; one that moves
+says nothing.
+"""
 
 from __future__ import annotations
 
-from actors.coordination.coordinator import Standing
+from actors.coordination.coordinator import RunStatus
 from cluster.diagnosis import GIB, Shortage
-from schemas.work.progress import Call, Snapshot, Worker
+from schemas.work.progress import Snapshot, Worker, WorkerCall
 from vaengine.execution.watchdog import Watchdog
 
 SHORT = Shortage(
@@ -13,7 +15,7 @@ SHORT = Shortage(
     waiting=(("1 CPU", 2),),
     pending={"VisionStage": 2},
 )
-HELD = Call(Worker("node", "here", 7), ("v[0,1)~aa",), 61.0, stalled=False)
+HELD = WorkerCall(Worker("node", "here", 7), ("v[0,1)~aa",), 61.0, stalled=False)
 
 
 class Clock:
@@ -23,8 +25,8 @@ class Clock:
         return self.now
 
 
-def standing(frames: int, *calls: Call) -> Standing:
-    return Standing(Snapshot(frames_done=frames), None, (), calls, plan_lost=False)
+def standing(frames: int, *calls: WorkerCall) -> RunStatus:
+    return RunStatus(Snapshot(frames_done=frames), None, (), calls, plan_lost=False)
 
 
 def watchdog(look: Shortage = SHORT) -> tuple[Watchdog, Clock, list[str]]:
@@ -50,7 +52,8 @@ def test_after_its_patience_it_says_what_is_in_work_and_who_waits_for_what_and_w
         "free: 0 of 2 CPU, 0.5 GiB of 1.0 GiB object_store_memory",
         "actor VisionStage: 2 wait to be started",
         "2 wait for 1 CPU",
-        "cure: fewer --workers, more CPUs or GPUs for the cluster, or end what else runs on it (`ray status` lists it)",
+        "cure: fewer --workers, more CPUs or GPUs for the cluster, or end what else runs on it (`ray status` "
+        "lists it)",
     ]
 
 

@@ -1,4 +1,6 @@
-"""Looking after stores, as far as it needs none: findings, checksums, addresses without secrets, programs, and what is said."""
+"""Looking after stores, as far as it needs none: findings, checksums, addresses without secrets,
+programs, and what is said.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,13 @@ import pytest
 from actors.atomic_files import put_new
 from actors.stores.integrity.finding import Finding
 from actors.stores.integrity.results import checksum_of, digest_of
-from actors.stores.integrity.statistics import Census, Holding, Kind, Vectors
+from actors.stores.integrity.statistics import Holding, Kind, StoreStatistics, Vectors
 from schemas.annotations.annotation import canonical_digest
 from schemas.errors import BackupFailed, DumpMissing
 from schemas.pipelines import AUDIO, PERSON, SCENE
 from tests.support.fake_videos import Clip
 from vaengine.maintenance import maintenance_report as report
-from vaengine.maintenance.maintenance import Backup, Standing, Upgrade, Vacuuming
+from vaengine.maintenance.maintenance import Backup, SchemaStatus, Upgrade, VacuumResult
 from vaengine.postgres import dump
 
 COMMIT = Clip().commit(Clip().key(PERSON), 0)
@@ -43,7 +45,15 @@ def arrays(**named: np.ndarray) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"PK", COMMIT.payload[:-30], COMMIT.payload[200:], arrays(other=np.zeros(3)), arrays(x=np.array({}, dtype=object))]
+    "payload",
+    [
+        b"",
+        b"PK",
+        COMMIT.payload[:-30],
+        COMMIT.payload[200:],
+        arrays(other=np.zeros(3)),
+        arrays(x=np.array({}, dtype=object)),
+    ],
 )
 def test_numbers_that_cannot_be_read_have_no_checksum(payload: bytes) -> None:
     assert checksum_of(SCENE, payload) is None
@@ -64,7 +74,11 @@ def test_rows_that_cannot_be_read_have_a_digest_in_words() -> None:
 @pytest.mark.parametrize(
     ("url", "shown", "secret"),
     [
-        ("postgresql://ann:s3cret@db/annotations", "user=ann dbname=annotations host=db", {"PGPASSWORD": "s3cret"}),
+        (
+            "postgresql://ann:s3cret@db/annotations",
+            "user=ann dbname=annotations host=db",
+            {"PGPASSWORD": "s3cret"},
+        ),
         (
             "postgresql://ann@db:5433/a?password=p%26q&sslmode=require",
             "user=ann dbname=a host=db port=5433 sslmode=require",
@@ -73,7 +87,9 @@ def test_rows_that_cannot_be_read_have_a_digest_in_words() -> None:
         ("postgresql:///annotations", "dbname=annotations", {}),
     ],
 )
-def test_a_password_goes_into_a_variable_and_out_of_the_address(url: str, shown: str, secret: dict[str, str]) -> None:
+def test_a_password_goes_into_a_variable_and_out_of_the_address(
+    url: str, shown: str, secret: dict[str, str]
+) -> None:
     address, variables = dump.without_secret(url)
     assert sorted(address.split()) == sorted(shown.split())
     assert variables == secret
@@ -99,7 +115,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]
     return {"PATH": ""}
 
 
-@pytest.mark.parametrize(("server", "taken"), [("15.3", "15.18"), ("16.1", "17.2"), ("17.9", "17.2"), ("9.6.24", "15.18")])
+@pytest.mark.parametrize(
+    ("server", "taken"), [("15.3", "15.18"), ("16.1", "17.2"), ("17.9", "17.2"), ("9.6.24", "15.18")]
+)
 def test_a_database_is_dumped_by_the_programs_nearest_to_its_server_and_never_by_older_ones(
     server: str, taken: str, installed: dict[str, str]
 ) -> None:
@@ -107,7 +125,9 @@ def test_a_database_is_dumped_by_the_programs_nearest_to_its_server_and_never_by
 
 
 def test_programs_that_are_older_than_the_server_are_named_with_the_cure(installed: dict[str, str]) -> None:
-    with pytest.raises(DumpMissing, match=r"PostgreSQL 18 \(here is 15\.18, 17\.2\).*client programs of version 18 or newer"):
+    with pytest.raises(
+        DumpMissing, match=r"PostgreSQL 18 \(here is 15\.18, 17\.2\).*client programs of version 18 or newer"
+    ):
         dump.chosen("18.4", installed)
 
 
@@ -143,28 +163,33 @@ def test_where_links_are_not_to_be_had_a_finished_file_is_moved_and_still_replac
 @pytest.mark.parametrize(
     ("stands", "line"),
     [
-        (Standing("s", None, "0003", "empty"), "tables none, this version 0003: there are no tables yet"),
-        (Standing("s", "0002", "0003", "older"), "tables 0002, this version 0003: they differ: a run upgrades the tables"),
-        (Standing("s", "0003", "0003", "current"), "tables 0003, this version 0003: they agree"),
-        (Standing("s", "0009", "0003", "newer"), "update vaengine"),
-        (Standing("s", None, "0003", "foreign"), "somebody else's"),
+        (SchemaStatus("s", None, "0003", "empty"), "tables none, this version 0003: there are no tables yet"),
+        (
+            SchemaStatus("s", "0002", "0003", "older"),
+            "tables 0002, this version 0003: they differ: a run upgrades the tables",
+        ),
+        (SchemaStatus("s", "0003", "0003", "current"), "tables 0003, this version 0003: they agree"),
+        (SchemaStatus("s", "0009", "0003", "newer"), "update vaengine"),
+        (SchemaStatus("s", None, "0003", "foreign"), "somebody else's"),
     ],
 )
-def test_where_tables_stand_is_one_line(stands: Standing, line: str) -> None:
-    (told,) = report.standing_lines(stands)
+def test_where_tables_stand_is_one_line(stands: SchemaStatus, line: str) -> None:
+    (told,) = report.schema_status_lines(stands)
     assert line in told
-    assert report.standing_event(stands)["agrees"] == (stands.state == "current")
+    assert report.schema_status_event(stands)["agrees"] == (stands.state == "current")
 
 
 def test_what_was_done_is_one_line() -> None:
     assert report.upgrade_line(Upgrade("sqlite:///s", "0002", "0003")) == "sqlite:///s: tables 0002 -> 0003"
     assert report.upgrade_line(Upgrade("s", "0003", "0003")).endswith("already, nothing was done")
-    assert report.vacuum_line(Vacuuming("s", 4096, 2048)) == "s: 4.0 KiB before, 2.0 KiB after"
-    assert report.backup_line(Backup("s", Path("/b"), 2048, "--db b")) == "/b (2.0 KiB) has s; to use it: --db b"
+    assert report.vacuum_line(VacuumResult("s", 4096, 2048)) == "s: 4.0 KiB before, 2.0 KiB after"
+    assert (
+        report.backup_line(Backup("s", Path("/b"), 2048, "--db b")) == "/b (2.0 KiB) has s; to use it: --db b"
+    )
 
 
 def test_what_a_store_holds_is_told_in_tables() -> None:
-    census = Census(
+    census = StoreStatistics(
         4096,
         2,
         (Holding("jobs", 1200, 4096), Holding("meta", 1, None)),
@@ -182,4 +207,4 @@ def test_what_a_store_holds_is_told_in_tables() -> None:
     assert held.rows == (("jobs", "1,200", "4.0 KiB"), ("meta", "1", "?"))
     assert kinds.rows == ((SCENE, "scene", "7"),)
     assert vectors.rows == ((PERSON, "osnet", "3", "6.0 KiB"),)
-    assert report.census_lines(Census(0, 0, ())) == ["0 B; 0 videos; jobs: none"]
+    assert report.census_lines(StoreStatistics(0, 0, ())) == ["0 B; 0 videos; jobs: none"]

@@ -16,7 +16,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.settings.layers import layer
 from schemas.work.run import RunInfo
 from vaengine.model_selection import discover as workshops
-from vaengine.model_selection.discover import workshop
+from vaengine.model_selection.discover import discover_environment
 from vaengine.models.download import Source
 from vaengine.models.huggingface import Hub
 
@@ -39,10 +39,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     workshops._answering.cache_clear()
 
 
-def test_all_places_that_matter_are_asked_at_once_and_once(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_places_that_matter_are_asked_at_once_and_once(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     both, answer = threading.Barrier(2, timeout=20), workshops.reachable
     monkeypatch.setattr(workshops, "reachable", lambda url, seconds: both.wait() < 0 or answer(url, seconds))
-    around = workshop(layer("test", {}), None, fetch=False).around
+    around = discover_environment(layer("test", {}), None, fetch=False).around
     assert [around.can_fetch(pipeline) for pipeline in (PERSON, FACE, AUDIO)] == [False, False, False]
     assert sorted(asked) == [
         "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolo11n.pt",
@@ -50,9 +52,13 @@ def test_all_places_that_matter_are_asked_at_once_and_once(asked: list[str], mon
     ]
 
 
-@pytest.mark.parametrize(("pipeline", "host"), [(PERSON, "github.com"), (FACE, "github.com"), (AUDIO, "huggingface.co")])
-def test_only_the_places_of_the_pipelines_asked_for_are_asked(asked: list[str], pipeline: str, host: str) -> None:
-    around = workshop(layer("test", {}), None, fetch=False, pipelines=(pipeline,)).around
+@pytest.mark.parametrize(
+    ("pipeline", "host"), [(PERSON, "github.com"), (FACE, "github.com"), (AUDIO, "huggingface.co")]
+)
+def test_only_the_places_of_the_pipelines_asked_for_are_asked(
+    asked: list[str], pipeline: str, host: str
+) -> None:
+    around = discover_environment(layer("test", {}), None, fetch=False, pipelines=(pipeline,)).around
     around.can_fetch(pipeline)
     assert [host in url for url in asked] == [True]
 
@@ -60,19 +66,24 @@ def test_only_the_places_of_the_pipelines_asked_for_are_asked(asked: list[str], 
 def test_mirrors_are_asked_in_their_places_stead(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAENGINE_MODELS_URL", "http://127.0.0.1:9/m")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:8")
-    workshop(layer("test", {}), None, fetch=False).around.can_fetch(AUDIO)
+    discover_environment(layer("test", {}), None, fetch=False).around.can_fetch(AUDIO)
     assert sorted(asked) == ["http://127.0.0.1:8", "http://127.0.0.1:9/m/yolo11n.pt"]
 
 
 @pytest.mark.parametrize(("variable", "urls"), [("VAENGINE_OFFLINE", 0), ("HF_HUB_OFFLINE", 1)])
-def test_offline_nobody_is_asked(asked: list[str], monkeypatch: pytest.MonkeyPatch, variable: str, urls: int) -> None:
+def test_offline_nobody_is_asked(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, variable: str, urls: int
+) -> None:
     monkeypatch.setenv(variable, "1")
-    around = workshop(layer("test", {}), None, fetch=False).around
+    around = discover_environment(layer("test", {}), None, fetch=False).around
     assert [around.can_fetch(pipeline) for pipeline in (PERSON, FACE, AUDIO)] == [False, False, False]
     assert len(asked) == urls
 
 
-@given(value=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=6) | st.sampled_from(["0", "no", "OFF", "2", "Yes"]))
+@given(
+    value=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=6)
+    | st.sampled_from(["0", "no", "OFF", "2", "Yes"])
+)
 @pytest.mark.parametrize("variable", ["VAENGINE_OFFLINE", "HF_HUB_OFFLINE"])
 def test_every_value_of_either_variable_is_read_alike_by_all_who_fetch(variable: str, value: str) -> None:
     told = {variable: value}
@@ -105,20 +116,29 @@ def test_what_a_store_was_begun_with_is_read_back_pipeline_by_pipeline(tmp_path:
     for key, value in kept.items():
         store.set_meta(epoch, key, value)
     store.close()
-    shop = workshop(layer("test", {}), url, fetch=False)
+    shop = discover_environment(layer("test", {}), url, fetch=False)
     assert shop.around.recorded == {FACE: "fast", AUDIO: "embedded"}
     assert shop.around.begun == {AUDIO: "voice"}
-    assert workshop(layer("test", {"preset": "embedded"}), url, fetch=False).around.begun == {AUDIO: "voice"}
+    assert discover_environment(layer("test", {"preset": "embedded"}), url, fetch=False).around.begun == {
+        AUDIO: "voice"
+    }
     assert [shop.recorded(key) for key in kept] == list(kept.values())
-    assert workshop(layer("test", {"preset": "fast"}), url, fetch=False).around.recorded == {}, "a named preset asks no store"
+    assert discover_environment(layer("test", {"preset": "fast"}), url, fetch=False).around.recorded == {}, (
+        "a named preset asks no store"
+    )
 
 
-@pytest.mark.parametrize("command", [["config", "show"], ["config", "init", "{}/batch.yaml"], ["doctor", "--out", "{}"]])
+@pytest.mark.parametrize(
+    "command", [["config", "show"], ["config", "init", "{}/batch.yaml"], ["doctor", "--out", "{}"]]
+)
 def test_settings_and_doctor_load_no_model_library(tmp_path: Path, command: list[str]) -> None:
     typed = [part.format(tmp_path) for part in command]
     program = (
         f"import sys; from vaengine import cli; code = cli.outcome({typed})\n"
-        "print(code, [name for name in ('ray', 'torch', 'cv2', 'onnxruntime', 'whisperx', 'transformers') if name in sys.modules])"
+        "print(code, [name for name in ('ray', 'torch', 'cv2', 'onnxruntime', 'whisperx', 'transformers') if "
+        "name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=CHECKOUT
+    )
     assert done.stdout.splitlines()[-1].endswith("[]")

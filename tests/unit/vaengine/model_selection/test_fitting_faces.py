@@ -9,13 +9,20 @@ import pytest
 
 from actors.faces.detector import face_detector
 from actors.faces.model_pack import pack_digest
-from schemas.errors import DamagedWeights, InvalidSetting, ModelError, UnsuitablePack, WeightsMissing, WrongDigest
+from schemas.errors import (
+    DamagedWeights,
+    InvalidSetting,
+    ModelError,
+    UnsuitablePack,
+    WeightsMissing,
+    WrongDigest,
+)
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.settings.layers import layer
 from schemas.settings.settings import Settings, config_hash
 from tests.conftest import SHARED
-from vaengine.model_selection.presets import Resolution, Surroundings
-from vaengine.model_selection.select import Workshop, check_models, fitted, models_of
+from vaengine.model_selection.presets import Machine, Resolution
+from vaengine.model_selection.select import Workshop, check_models, models_of, select_models
 from vaengine.models import catalogue
 
 
@@ -36,18 +43,26 @@ def pack(tmp_path: Path) -> Path:
     return folder
 
 
-def fit(told: dict[str, object], folder: Path, pipelines: tuple[str, ...] = (FACE,), **shop: object) -> tuple[Settings, Resolution]:
-    workshop = Workshop(**{"folders": (folder,), "cache": folder, "around": Surroundings(), **shop})
-    found, resolution = fitted(layer("test", told), pipelines, workshop)
+def fit(
+    told: dict[str, object], folder: Path, pipelines: tuple[str, ...] = (FACE,), **shop: object
+) -> tuple[Settings, Resolution]:
+    workshop = Workshop(**{"folders": (folder,), "cache": folder, "around": Machine(), **shop})
+    found, resolution = select_models(layer("test", told), pipelines, workshop)
     return found.settings, resolution
 
 
-def on_gpu(monkeypatch: pytest.MonkeyPatch, *providers: str) -> Surroundings:
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", SimpleNamespace(get_available_providers=lambda: list(providers)))
-    return Surroundings(gpu=True)
+def on_gpu(monkeypatch: pytest.MonkeyPatch, *providers: str) -> Machine:
+    monkeypatch.setitem(
+        __import__("sys").modules,
+        "onnxruntime",
+        SimpleNamespace(get_available_providers=lambda: list(providers)),
+    )
+    return Machine(gpu=True)
 
 
-def test_without_models_there_is_opencvs_cascade_on_the_processor(tmp_path: Path, loaded: list[Settings]) -> None:
+def test_without_models_there_is_opencvs_cascade_on_the_processor(
+    tmp_path: Path, loaded: list[Settings]
+) -> None:
     settings, resolution = fit({}, tmp_path)
     assert (settings.face.detector, settings.face.device, settings.face.pack) == ("cascade", "cpu", None)
     assert (resolution.record, models_of(settings, (FACE,)), loaded) == (
@@ -63,13 +78,19 @@ def test_a_pack_by_name_or_folder_becomes_a_folder_with_its_digest(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings, resolution = fit({"face.pack": told.format(tmp_path)}, pack.parent)
-    assert (settings.face.detector, settings.face.pack, settings.face.pack_sha256) == ("scrfd", str(pack), pack_digest(pack))
+    assert (settings.face.detector, settings.face.pack, settings.face.pack_sha256) == (
+        "scrfd",
+        str(pack),
+        pack_digest(pack),
+    )
     assert "face_analysis = fast (mine by onnxruntime on cpu; face.pack names a model)" in resolution.line
     assert models_of(settings, (FACE,)) == {FACE: {"file": "mine", "sha256": pack_digest(pack)}}
     assert [found.face.pack for found in loaded] == [str(pack)]
 
 
-def test_where_a_pack_is_does_not_change_what_it_finds_but_its_content_does(tmp_path: Path, pack: Path) -> None:
+def test_where_a_pack_is_does_not_change_what_it_finds_but_its_content_does(
+    tmp_path: Path, pack: Path
+) -> None:
     hashes = [config_hash(fit({"face.pack": str(pack)}, tmp_path)[0], FACE)]
     moved = pack.rename(tmp_path / "elsewhere")
     hashes.append(config_hash(fit({"face.pack": str(moved)}, tmp_path)[0], FACE))
@@ -95,12 +116,17 @@ def test_a_folder_without_models_is_no_pack(tmp_path: Path) -> None:
 
 def test_a_dry_run_plans_with_the_digest_a_pack_will_have(tmp_path: Path, loaded: list[Settings]) -> None:
     settings, resolution = fit({"preset": "balanced"}, tmp_path)
-    assert (settings.face.pack, settings.face.pack_sha256) == ("buffalo_l", catalogue.MODELS["buffalo_l.zip"].held_to)
+    assert (settings.face.pack, settings.face.pack_sha256) == (
+        "buffalo_l",
+        catalogue.MODELS["buffalo_l.zip"].held_to,
+    )
     assert "buffalo_l by onnxruntime on cpu, licence: non-commercial research" in resolution.line
     assert loaded == []
 
 
-def test_a_preset_fetches_its_pack_after_it_was_announced_and_names_the_pipeline_where_it_cannot(tmp_path: Path) -> None:
+def test_a_preset_fetches_its_pack_after_it_was_announced_and_names_the_pipeline_where_it_cannot(
+    tmp_path: Path,
+) -> None:
     told: list[Resolution] = []
 
     def fetch(model, begin):
@@ -120,7 +146,9 @@ def test_a_pack_of_the_catalogues_name_with_other_content_is_refused(tmp_path: P
         fit({"face.pack": "buffalo_sc"}, tmp_path)
 
 
-def test_an_unfit_pack_is_told_before_the_first_frame(tmp_path: Path, pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfit_pack_is_told_before_the_first_frame(
+    tmp_path: Path, pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unfit(settings: Settings) -> None:
         raise UnsuitablePack(settings.face.pack, "it detects nothing")
 
@@ -146,7 +174,7 @@ def test_a_gpu_is_used_where_onnxruntime_can_and_the_store_was_not_begun_without
 def test_cuda_that_was_asked_for_and_cannot_be_had_is_refused(
     tmp_path: Path, pack: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, says: str
 ) -> None:
-    around = on_gpu(monkeypatch, "CPUExecutionProvider") if gpu else Surroundings()
+    around = on_gpu(monkeypatch, "CPUExecutionProvider") if gpu else Machine()
     with pytest.raises(InvalidSetting, match=says):
         fit({"face.pack": str(pack), "face.device": "cuda"}, tmp_path, around=around)
     with pytest.raises(InvalidSetting, match="cascade runs on the processor"):
@@ -159,12 +187,21 @@ def test_whether_faces_are_linked_to_persons_is_as_told_since_the_store_may_have
     tmp_path: Path, pipelines: tuple[str, ...], told: bool
 ) -> None:
     assert fit({"preset": "embedded"}, tmp_path, pipelines)[0].face.link_persons
-    assert fit({"preset": "embedded", "face.link_persons": told}, tmp_path, pipelines)[0].face.link_persons is told
+    assert (
+        fit({"preset": "embedded", "face.link_persons": told}, tmp_path, pipelines)[0].face.link_persons
+        is told
+    )
 
 
-def test_what_auto_came_to_is_recorded_of_each_pipeline_where_the_user_had_no_say(tmp_path: Path, pack: Path) -> None:
+def test_what_auto_came_to_is_recorded_of_each_pipeline_where_the_user_had_no_say(
+    tmp_path: Path, pack: Path
+) -> None:
     record = fit({"face.pack": str(pack)}, tmp_path, (SCENE, PERSON, FACE))[1].record
-    assert record == {f"preset.{SCENE}": "embedded", f"preset.{PERSON}": "embedded", f"embedded.{PERSON}": "hog"}
+    assert record == {
+        f"preset.{SCENE}": "embedded",
+        f"preset.{PERSON}": "embedded",
+        f"embedded.{PERSON}": "hog",
+    }
 
 
 def test_a_pack_that_changed_since_is_noticed_before_a_resumed_run(tmp_path: Path, pack: Path) -> None:

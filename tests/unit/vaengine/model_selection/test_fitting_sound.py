@@ -1,4 +1,6 @@
-"""The models of sound are found or fetched before the first frame, so that no worker asks the network for any."""
+"""The models of sound are found or fetched before the first frame, so that no worker asks the network for
+any.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import DownloadFailed, FetchingForbidden, InvalidSetting, ModelError, WeightsMissing, WrongDigest
+from schemas.errors import (
+    DownloadFailed,
+    FetchingForbidden,
+    InvalidSetting,
+    ModelError,
+    WeightsMissing,
+    WrongDigest,
+)
 from schemas.pipelines import AUDIO, SCENE
 from schemas.settings.layers import layer
 from schemas.settings.models import ModelFile
 from schemas.settings.settings import Settings, config_hash
 from vaengine.model_selection import audio as sound
-from vaengine.model_selection.presets import Resolution, Surroundings
-from vaengine.model_selection.select import Workshop, check_models, fitted, models_of
+from vaengine.model_selection.presets import Machine, Resolution
+from vaengine.model_selection.select import Workshop, check_models, models_of, select_models
 from vaengine.models.catalogue import ALIGNERS, AUDIO_SET, SPEAKERS
 
 TOKEN = "set HF_TOKEN"
@@ -54,7 +63,9 @@ def put(cache: Path, name: str) -> Path:
 @pytest.fixture(autouse=True)
 def _digests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The digest of a stand-in is its content."""
-    monkeypatch.setattr("vaengine.model_selection.audio.model_digest", lambda folder: (folder / "model.bin").read_text())
+    monkeypatch.setattr(
+        "vaengine.model_selection.audio.model_digest", lambda folder: (folder / "model.bin").read_text()
+    )
 
 
 @pytest.fixture
@@ -71,11 +82,13 @@ def fit(
     network: bool = False,
     **shop: object,
 ) -> tuple[Settings, Resolution]:
-    around = Surroundings(gpu=gpu, can_fetch=lambda pipeline: network)
+    around = Machine(gpu=gpu, can_fetch=lambda pipeline: network)
     fetch = None if shop.pop("dry", False) else shop.pop("fetch", lambda model, begin: hub.cache / model.name)
     folder = hub.cache.parent
-    workshop = Workshop(**{"folders": (folder,), "cache": folder, "around": around, "fetch": fetch, "hub": hub, **shop})
-    found, resolution = fitted(layer("test", told), pipelines, workshop)
+    workshop = Workshop(
+        **{"folders": (folder,), "cache": folder, "around": around, "fetch": fetch, "hub": hub, **shop}
+    )
+    found, resolution = select_models(layer("test", told), pipelines, workshop)
     return found.settings, resolution
 
 
@@ -83,7 +96,10 @@ def test_without_models_there_are_voice_activity_and_loudness_and_no_text(hub: F
     settings, resolution = fit({}, hub)
     audio = settings.audio
     assert (audio.model, audio.events_model, audio.speakers, audio.device) == (None, None, "off", "cpu")
-    assert "audio_processing = embedded (voice activity and loudness, no text; no neural weights" in resolution.line
+    assert (
+        "audio_processing = embedded (voice activity and loudness, no text; no neural weights"
+        in resolution.line
+    )
     assert (resolution.record, models_of(settings, (AUDIO,)), hub.asked) == (
         {f"preset.{AUDIO}": "embedded", f"embedded.{AUDIO}": "voice"},
         {},
@@ -99,14 +115,19 @@ def test_a_preset_fetches_all_it_listens_with_and_says_what_it_does_without(hub:
     assert (audio.model, audio.model_sha256) == (str(hub.cache / "small"), "small")
     assert audio.events_model == str(hub.cache / AUDIO_SET)
     assert (audio.device, audio.compute_type, audio.speakers) == ("cpu", "int8", "off")
-    assert f"audio_processing = fast (Whisper small in int8 on cpu, no speakers: {TOKEN}; as asked)" in resolution.line
+    assert (
+        f"audio_processing = fast (Whisper small in int8 on cpu, no speakers: {TOKEN}; as asked)"
+        in resolution.line
+    )
     assert told[0].line == resolution.line, "announced before anything was fetched"
     assert models_of(settings, (AUDIO,)) == {AUDIO: {"file": "small", "sha256": "small"}}
 
 
 def test_a_preset_that_was_named_ends_where_its_models_cannot_be_had(hub: FakeHub) -> None:
     hub.has = (AUDIO_SET,)
-    with pytest.raises(WeightsMissing, match="'balanced' cannot run audio_processing: large-v3-turbo could not be fetched"):
+    with pytest.raises(
+        WeightsMissing, match="'balanced' cannot run audio_processing: large-v3-turbo could not be fetched"
+    ):
         fit({"preset": "balanced"}, hub)
 
 
@@ -115,7 +136,9 @@ def test_a_dry_run_fetches_nothing(hub: FakeHub) -> None:
     assert (settings.audio.model, settings.audio.model_sha256, hub.asked) == ("small", None, [])
 
 
-def test_where_models_are_does_not_change_what_is_heard_but_which_they_are_does(hub: FakeHub, tmp_path: Path) -> None:
+def test_where_models_are_does_not_change_what_is_heard_but_which_they_are_does(
+    hub: FakeHub, tmp_path: Path
+) -> None:
     for cache in (hub.cache, tmp_path / "other"):
         put(cache, "small")
         put(cache, AUDIO_SET)
@@ -134,7 +157,9 @@ def test_where_models_are_does_not_change_what_is_heard_but_which_they_are_does(
     assert len(set(hashes)) == 3
 
 
-def test_a_model_of_ones_own_makes_auto_neural_and_is_heard_without_events_that_cannot_be_had(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_model_of_ones_own_makes_auto_neural_and_is_heard_without_events_that_cannot_be_had(
+    hub: FakeHub, tmp_path: Path
+) -> None:
     mine = put(tmp_path, "mine")
     settings, resolution = fit({"audio.model": str(mine)}, hub)
     assert (settings.audio.model, settings.audio.events_model) == (str(mine), None)
@@ -145,12 +170,18 @@ def test_a_model_of_ones_own_makes_auto_neural_and_is_heard_without_events_that_
         fit({"audio.model": str(mine), "preset": "fast"}, hub)
 
 
-@pytest.mark.parametrize("key", ["audio.model", "audio.events_model", "audio.align_model", "audio.speaker_model"])
+@pytest.mark.parametrize(
+    "key", ["audio.model", "audio.events_model", "audio.align_model", "audio.speaker_model"]
+)
 def test_a_folder_that_is_not_there_is_told(hub: FakeHub, key: str) -> None:
     for name in ("small", AUDIO_SET):
         put(hub.cache, name)
     hub.has_token = True
-    told = {"preset": "fast", "audio.speakers": "on" if key == "audio.speaker_model" else "off", key: "./gone"}
+    told = {
+        "preset": "fast",
+        "audio.speakers": "on" if key == "audio.speaker_model" else "off",
+        key: "./gone",
+    }
     with pytest.raises(ModelError, match=r"\./gone.*no such folder"):
         fit(told, hub)
 
@@ -179,7 +210,9 @@ def test_speakers_are_told_apart_where_their_model_is_here_or_a_token_lets_it_co
 
 
 @pytest.mark.parametrize("spelt", ["on", True])
-def test_speakers_that_were_asked_for_and_cannot_be_told_apart_are_refused_with_the_cure(hub: FakeHub, spelt: object) -> None:
+def test_speakers_that_were_asked_for_and_cannot_be_told_apart_are_refused_with_the_cure(
+    hub: FakeHub, spelt: object
+) -> None:
     put(hub.cache, "small")
     with pytest.raises(InvalidSetting, match=rf"{TOKEN}.*{SPEAKERS}"):
         fit({"preset": "fast", "audio.speakers": spelt}, hub)
@@ -190,10 +223,14 @@ def test_what_a_store_was_begun_with_goes_on_whatever_the_token(hub: FakeHub) ->
         put(hub.cache, name)
     hub.has_token, hub.has = True, (SPEAKERS,)
     begun = {sound.SPEAKERS_KEY: "off", f"runtime.{AUDIO}": "cpu"}.get
-    around = Surroundings(gpu=True, can_fetch=lambda pipeline: True, recorded={AUDIO: "fast"})
+    around = Machine(gpu=True, can_fetch=lambda pipeline: True, recorded={AUDIO: "fast"})
     settings, resolution = fit({}, hub, around=around, recorded=begun)
     assert (settings.audio.speakers, settings.audio.device) == ("off", "cpu")
-    assert resolution.record == {f"preset.{AUDIO}": "fast", f"runtime.{AUDIO}": "cpu", sound.SPEAKERS_KEY: "off"}
+    assert resolution.record == {
+        f"preset.{AUDIO}": "fast",
+        f"runtime.{AUDIO}": "cpu",
+        sound.SPEAKERS_KEY: "off",
+    }
     hub.has_token = False
     with pytest.raises(InvalidSetting, match=TOKEN):
         fit({}, hub, around=around, recorded={sound.SPEAKERS_KEY: "on"}.get)
@@ -210,7 +247,12 @@ def test_what_a_store_was_begun_with_goes_on_whatever_the_token(hub: FakeHub) ->
     ],
 )
 def test_models_run_on_a_gpu_that_torch_can_use_in_numbers_that_suit_it(
-    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, gpu: bool, torch: str, told: dict[str, str], found: tuple[str, str]
+    hub: FakeHub,
+    monkeypatch: pytest.MonkeyPatch,
+    gpu: bool,
+    torch: str,
+    told: dict[str, str],
+    found: tuple[str, str],
 ) -> None:
     monkeypatch.setattr(sound, "version", lambda name: torch)
     for name in ("small", AUDIO_SET):
@@ -228,7 +270,9 @@ def test_models_run_on_a_gpu_that_torch_can_use_in_numbers_that_suit_it(
         ({"preset": "embedded", "audio.model": "small"}, "embedded takes none"),
     ],
 )
-def test_what_this_machine_or_preset_has_not_is_refused_not_left_out(hub: FakeHub, told: dict[str, str], says: str) -> None:
+def test_what_this_machine_or_preset_has_not_is_refused_not_left_out(
+    hub: FakeHub, told: dict[str, str], says: str
+) -> None:
     with pytest.raises(InvalidSetting, match=says):
         fit(told, hub)
 
@@ -259,7 +303,8 @@ def test_without_sound_no_model_of_it_is_looked_for(hub: FakeHub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "fetched"), [({"audio.language": "xx"}, ["aligner"]), ({"audio.language": "xx", "audio.words": False}, []), ({}, [])]
+    ("told", "fetched"),
+    [({"audio.language": "xx"}, ["aligner"]), ({"audio.language": "xx", "audio.words": False}, []), ({}, [])],
 )
 def test_the_alignment_model_of_a_language_that_was_told_is_fetched_before_the_run(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch, told: dict[str, object], fetched: list[str]
@@ -270,7 +315,9 @@ def test_the_alignment_model_of_a_language_that_was_told_is_fetched_before_the_r
     hub.has = ("aligner",)
     settings, _ = fit({"preset": "fast", **told}, hub)
     assert hub.asked == fetched
-    assert settings.models.aligner == (str(hub.cache / "aligner") if fetched else None), "workers load what the run has found"
+    assert settings.models.aligner == (str(hub.cache / "aligner") if fetched else None), (
+        "workers load what the run has found"
+    )
     assert settings.audio.align_model is None, "where a model is says nothing about what is heard"
 
 
@@ -279,7 +326,9 @@ def spoken(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     """All but an aligner is here; files of torchaudio's are held to no digest."""
     for name in ("small", AUDIO_SET):
         put(hub.cache, name)
-    monkeypatch.setattr(sound.catalogue, "ALIGNERS", {name: replace(model, sha256=None) for name, model in ALIGNERS.items()})
+    monkeypatch.setattr(
+        sound.catalogue, "ALIGNERS", {name: replace(model, sha256=None) for name, model in ALIGNERS.items()}
+    )
     return hub
 
 
@@ -298,7 +347,9 @@ def test_an_aligner_of_torchaudios_that_is_here_is_bound_by_its_path_and_held_to
     assert (settings.models.aligner, spoken.asked) == (str(path), [])
     check_models(settings, (AUDIO,))
     path.unlink()
-    with pytest.raises(ModelError, match=r"not there any more; put it back, or run the original command again: "):
+    with pytest.raises(
+        ModelError, match=r"not there any more; put it back, or run the original command again: "
+    ):
         check_models(settings, (AUDIO,))
 
 
@@ -308,7 +359,7 @@ def test_without_its_aligner_a_run_that_may_not_fetch_is_refused_before_its_firs
     spoken: FakeHub, told: dict[str, str], variable: str
 ) -> None:
     spoken.forbidden_by = variable
-    around = Surroundings(recorded={AUDIO: "fast"})
+    around = Machine(recorded={AUDIO: "fast"})
     with pytest.raises(FetchingForbidden, match=f"{ENGLISH} is not in .* and {variable} forbids fetching it"):
         fit(told, spoken, around=around)
     with pytest.raises(WeightsMissing, match=f"'fast' cannot run audio_processing: {ENGLISH} is not in"):
@@ -316,7 +367,8 @@ def test_without_its_aligner_a_run_that_may_not_fetch_is_refused_before_its_firs
 
 
 @pytest.mark.parametrize(
-    ("told", "key"), [({"audio.language": "en"}, "models.aligner"), ({"audio.align_model": ENGLISH}, "audio.align_model")]
+    ("told", "key"),
+    [({"audio.language": "en"}, "models.aligner"), ({"audio.align_model": ENGLISH}, "audio.align_model")],
 )
 def test_an_aligner_of_torchaudios_is_fetched_by_our_own_hands_before_the_run(
     spoken: FakeHub, tmp_path: Path, told: dict[str, str], key: str
@@ -342,7 +394,9 @@ def test_an_english_aligner_with_other_content_is_refused(hub: FakeHub) -> None:
         fit({"preset": "fast", "audio.language": "en"}, hub)
 
 
-def test_an_aligner_may_be_named_by_its_file_which_has_to_be_one_of_torchaudios(spoken: FakeHub, tmp_path: Path) -> None:
+def test_an_aligner_may_be_named_by_its_file_which_has_to_be_one_of_torchaudios(
+    spoken: FakeHub, tmp_path: Path
+) -> None:
     path = laid(tmp_path, ENGLISH)
     assert fit({"preset": "fast", "audio.align_model": str(path)}, spoken)[0].audio.align_model == str(path)
     other = path.rename(tmp_path / "other.pth")

@@ -5,15 +5,30 @@ from __future__ import annotations
 import pytest
 
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
-from vaengine.model_selection.preset_table import Opening, preset_lines
-from vaengine.model_selection.presets import AS_ASKED, AS_BEGUN, NO_WEIGHTS, SMALL_WEIGHTS, WEAK, Choice, Resolution
+from vaengine.model_selection.preset_table import PresetAnnouncement, preset_lines
+from vaengine.model_selection.presets import (
+    AS_ASKED,
+    AS_BEGUN,
+    NO_WEIGHTS,
+    SMALL_WEIGHTS,
+    WEAK,
+    Choice,
+    Resolution,
+)
 
 SCENES = Choice(SCENE, "embedded", "PySceneDetect, which needs no weights", "", (), "")
 SMALL = (
     SCENES,
     Choice(PERSON, "embedded", "yolo11n-pose.pt", "", (), SMALL_WEIGHTS),
     Choice(FACE, "embedded", "centerface.onnx", "", ("no identities",), SMALL_WEIGHTS),
-    Choice(AUDIO, "embedded", "tiny.en", "", ("all speech is taken as English: it knows no other language",), SMALL_WEIGHTS),
+    Choice(
+        AUDIO,
+        "embedded",
+        "tiny.en",
+        "",
+        ("all speech is taken as English: it knows no other language",),
+        SMALL_WEIGHTS,
+    ),
 )
 WITHOUT = (
     SCENES,
@@ -48,7 +63,10 @@ def test_what_was_asked_for_needs_no_reason_and_several_reasons_name_their_pipel
     begun = Choice(PERSON, "fast", "yolo11n.pt", "", (), AS_BEGUN)
     lines = preset_lines(resolved(SCENES, begun, *SMALL[2:]))
     assert lines[0] == "preset auto"
-    assert lines[-2:] == [f"  persons: {AS_BEGUN}", "  faces, audio: small models; vaengine models pull fetches larger ones"]
+    assert lines[-2:] == [
+        f"  persons: {AS_BEGUN}",
+        "  faces, audio: small models; vaengine models pull fetches larger ones",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +91,7 @@ def test_lines_are_broken_at_words_whatever_the_width(width: int) -> None:
 
 
 def test_whoever_knows_it_first_tells_it_and_nobody_else(capsys: pytest.CaptureFixture[str]) -> None:
-    opening = Opening()
+    opening = PresetAnnouncement()
     opening(resolved(*SMALL))
     opening(resolved(*WITHOUT))
     assert capsys.readouterr().err.splitlines() == preset_lines(resolved(*SMALL), 100)

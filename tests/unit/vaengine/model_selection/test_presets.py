@@ -1,4 +1,6 @@
-"""What a preset comes to: as asked, or the best that this machine allows, pipeline by pipeline, once for each store."""
+"""What a preset comes to: as asked, or the best that this machine allows, pipeline by pipeline, once for
+each store.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from schemas.errors import InvalidSetting
 from schemas.pipelines import AUDIO, AVAILABLE, FACE, PERSON, SCENE
 from schemas.settings.layers import KNOWN, configured, layer
 from schemas.settings.settings import PRESETS
-from vaengine.model_selection.presets import NEURAL, NO_WEIGHTS, WEIGHTLESS, Surroundings, overlay, resolve
+from vaengine.model_selection.presets import NEURAL, NO_WEIGHTS, WEIGHTLESS, Machine, overlay, resolve
 from vaengine.models.catalogue import PRESET_FILES, PRESET_SOUND, face_pack
 
 BOTH = (SCENE, PERSON)
@@ -20,7 +22,12 @@ MODELLED = (PERSON, FACE, AUDIO)
 def around(*here, gpu=False, network=False, recorded=None, pipelines=MODELLED):
     """A machine with the weights of presets `here`, of some pipelines only."""
     known = dict.fromkeys(pipelines, recorded) if recorded else {}
-    return Surroundings(gpu, lambda pipeline, preset: preset in here and pipeline in pipelines, lambda pipeline: network, known)
+    return Machine(
+        gpu,
+        lambda pipeline, preset: preset in here and pipeline in pipelines,
+        lambda pipeline: network,
+        known,
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +58,10 @@ def test_auto_decides_for_each_pipeline_by_itself(here):
 
 def test_the_first_line_is_one_line_that_gives_a_reason_once_and_says_what_embedded_lacks():
     line = resolve("auto", AVAILABLE, around()).line
-    assert line.startswith("preset auto: scene_detection = embedded (PySceneDetect, which needs no weights); person_tracking = embedded (")
+    assert line.startswith(
+        "preset auto: scene_detection = embedded (PySceneDetect, which needs no weights); person_tracking = "
+        "embedded ("
+    )
     assert "face_analysis = embedded (OpenCV's cascade: weak, no identities; likewise)" in line
     assert "audio_processing = embedded (voice activity and loudness, no text; likewise)" in line
     assert (line.count(NO_WEIGHTS), line.count("\n")) == (1, 0)
@@ -64,10 +74,12 @@ def test_a_preset_that_was_named_is_never_replaced(asked, network):
 
 def test_the_network_is_asked_only_where_it_matters():
     asked = []
-    surroundings = Surroundings(is_here=lambda pipeline, preset: True, can_fetch=lambda pipeline: asked.append(pipeline) or True)
+    surroundings = Machine(
+        is_here=lambda pipeline, preset: True, can_fetch=lambda pipeline: asked.append(pipeline) or True
+    )
     for preset in ("auto", "fast", "embedded"):
         resolve(preset, AVAILABLE, surroundings)
-    nothing_here = Surroundings(can_fetch=lambda pipeline: asked.append(pipeline) or True)
+    nothing_here = Machine(can_fetch=lambda pipeline: asked.append(pipeline) or True)
     resolve("auto", (SCENE,), nothing_here)
     assert asked == []
     resolve("auto", (SCENE, FACE), nothing_here)
@@ -81,9 +93,12 @@ def test_scenes_alone_need_no_weights():
 
 
 @pytest.mark.parametrize(
-    ("key", "model", "pipeline"), [("person.weights", "mine.pt", PERSON), ("face.pack", "mine", FACE), ("audio.model", "small", AUDIO)]
+    ("key", "model", "pipeline"),
+    [("person.weights", "mine.pt", PERSON), ("face.pack", "mine", FACE), ("audio.model", "small", AUDIO)],
 )
-def test_a_model_that_was_named_makes_auto_neural_for_its_pipeline_and_contradicts_embedded(key, model, pipeline):
+def test_a_model_that_was_named_makes_auto_neural_for_its_pipeline_and_contradicts_embedded(
+    key, model, pipeline
+):
     found = resolve("auto", AVAILABLE, around(recorded="embedded"), named={key: model})
     assert found.presets == {**dict.fromkeys(AVAILABLE, "embedded"), pipeline: "fast"}
     assert f"{key} names a model" in found.line
@@ -111,7 +126,10 @@ def test_every_packaged_overlay_holds_valid_settings(preset):
 def test_overlays_and_catalogue_name_the_same_models(preset):
     values = overlay(preset)
     assert face_pack(values["face.pack"]).name == PRESET_FILES[preset]["face"]
-    assert (values["audio.model"], values["audio.events_model"]) == (PRESET_SOUND[preset]["whisper"], PRESET_SOUND[preset]["events"])
+    assert (values["audio.model"], values["audio.events_model"]) == (
+        PRESET_SOUND[preset]["whisper"],
+        PRESET_SOUND[preset]["events"],
+    )
 
 
 def test_an_overlay_can_be_had_for_one_pipeline():
@@ -122,7 +140,7 @@ def test_an_overlay_can_be_had_for_one_pipeline():
 
 def packaged(*pipelines, **changes):
     """A machine with the models of the extra `offline` for some pipelines."""
-    return Surroundings(is_here=lambda pipeline, preset: preset == "embedded" and pipeline in pipelines, **changes)
+    return Machine(is_here=lambda pipeline, preset: preset == "embedded" and pipeline in pipelines, **changes)
 
 
 @pytest.mark.parametrize("asked", ["auto", "embedded"])
@@ -151,13 +169,17 @@ def test_a_store_that_does_not_say_what_embedded_stood_for_was_begun_without_mod
 
 
 def test_a_package_with_another_file_is_told_as_the_reason():
-    found = resolve("embedded", (PERSON,), Surroundings(fault=lambda pipeline: "not used: another file"))
+    found = resolve("embedded", (PERSON,), Machine(fault=lambda pipeline: "not used: another file"))
     assert found.whys[PERSON] == "as asked; not used: another file"
 
 
 def test_what_the_overlay_of_packaged_models_sets_is_tracked_as_in_preset_fast():
     values, fast = overlay("packaged"), overlay("fast")
     settings = configured(layer("packaged", values)).settings
-    assert (settings.person.detector, settings.face.detector, settings.audio.model) == ("yolo", "centerface", "tiny.en")
+    assert (settings.person.detector, settings.face.detector, settings.audio.model) == (
+        "yolo",
+        "centerface",
+        "tiny.en",
+    )
     tracking = {key for key in fast if key.startswith("person.")}
     assert {key: values[key] for key in tracking} == {key: fast[key] for key in tracking}

@@ -1,4 +1,6 @@
-"""Settings are fitted to this machine before the first frame: model files found, checked and held to their digest."""
+"""Settings are fitted to this machine before the first frame: model files found, checked and held to
+their digest.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +12,31 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import InvalidSetting, ModelError, UnsafePickle, UnsuitableWeights, WeightsMissing, WrongDigest
+from schemas.errors import (
+    InvalidSetting,
+    ModelError,
+    UnsafePickle,
+    UnsuitableWeights,
+    WeightsMissing,
+    WrongDigest,
+)
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.layers import layer
 from schemas.settings.settings import config_hash
-from vaengine.model_selection.presets import Surroundings
-from vaengine.model_selection.select import Workshop, check_models, fitted
+from vaengine.model_selection.presets import Machine
+from vaengine.model_selection.select import Workshop, check_models, select_models
 from vaengine.models import catalogue
 
 
 def checkpoint(kind="DetectionModel") -> bytes:
-    """The outer form of an ultralytics checkpoint: an archive whose pickle names the class and is never loaded here."""
+    """The outer form of an ultralytics checkpoint: an archive whose pickle names the class and is never
+    loaded here.
+    """
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr("model/data.pkl", b"\x80\x02c" + f"ultralytics.nn.tasks\n{kind}\n".encode() + b"q\x00.")
+        archive.writestr(
+            "model/data.pkl", b"\x80\x02c" + f"ultralytics.nn.tasks\n{kind}\n".encode() + b"q\x00."
+        )
     return data.getvalue()
 
 
@@ -35,18 +48,20 @@ def weights(tmp_path: Path) -> Path:
 
 
 def workshop(folder: Path, **changes) -> Workshop:
-    return Workshop(**{"folders": (folder,), "cache": folder / "cache", "around": Surroundings(), **changes})
+    return Workshop(**{"folders": (folder,), "cache": folder / "cache", "around": Machine(), **changes})
 
 
 def fit(told, shop: Workshop, pipelines=(SCENE, PERSON)):
-    return fitted(layer("test", told), pipelines, shop)[0]
+    return select_models(layer("test", told), pipelines, shop)[0]
 
 
 def allowed(path: Path, **told):
     return {"person.weights": str(path), "models.allow_pickle": True, **told}
 
 
-def test_a_named_file_becomes_an_absolute_path_with_its_digest_and_a_runtime(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_file_becomes_an_absolute_path_with_its_digest_and_a_runtime(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(weights.parent)
     found = fit({"person.weights": "mine.pt", "models.allow_pickle": True}, workshop(weights.parent))
     person = found.settings.person
@@ -55,13 +70,18 @@ def test_a_named_file_becomes_an_absolute_path_with_its_digest_and_a_runtime(wei
     assert found.origins["person.runtime"] == "found"
 
 
-def test_where_a_file_is_does_not_change_what_it_finds_but_its_content_does(weights: Path, tmp_path: Path) -> None:
+def test_where_a_file_is_does_not_change_what_it_finds_but_its_content_does(
+    weights: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "elsewhere" / "renamed.pt"
     other.parent.mkdir()
     other.write_bytes(weights.read_bytes())
     changed = tmp_path / "changed.pt"
     changed.write_bytes(checkpoint() + b" ")
-    hashes = [config_hash(fit(allowed(path), workshop(tmp_path)).settings, PERSON) for path in (weights, other, changed)]
+    hashes = [
+        config_hash(fit(allowed(path), workshop(tmp_path)).settings, PERSON)
+        for path in (weights, other, changed)
+    ]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -126,7 +146,9 @@ def test_a_file_of_the_catalogues_name_with_other_content_is_refused(tmp_path: P
 def test_a_checkpoint_runs_on_the_gpu_by_torch_and_elsewhere_by_onnx_unless_the_store_was_begun_otherwise(
     weights: Path, name: str, gpu: bool, recorded: str | None, runtime: str
 ) -> None:
-    shop = workshop(weights.parent, around=Surroundings(gpu=gpu), recorded={"runtime.person_tracking": recorded}.get)
+    shop = workshop(
+        weights.parent, around=Machine(gpu=gpu), recorded={"runtime.person_tracking": recorded}.get
+    )
     assert fit(allowed(weights.parent / name), shop).settings.person.runtime == runtime
 
 
@@ -153,8 +175,10 @@ def test_looks_are_for_a_tracker_that_uses_them(weights: Path) -> None:
 
 
 @pytest.mark.parametrize(("gpu", "precision"), [(True, "half"), (False, "single")])
-def test_half_precision_is_for_torch_on_a_gpu_and_part_of_what_identifies_a_result(weights: Path, gpu: bool, precision: str) -> None:
-    shop = workshop(weights.parent, around=Surroundings(gpu=gpu))
+def test_half_precision_is_for_torch_on_a_gpu_and_part_of_what_identifies_a_result(
+    weights: Path, gpu: bool, precision: str
+) -> None:
+    shop = workshop(weights.parent, around=Machine(gpu=gpu))
     asked = {"person.runtime": "torch"}
     settings = fit(allowed(weights, **asked), shop).settings
     assert settings.person.precision == precision
@@ -167,29 +191,40 @@ def test_half_precision_is_for_torch_on_a_gpu_and_part_of_what_identifies_a_resu
 
 def test_what_auto_came_to_is_recorded_only_where_the_user_had_no_say(weights: Path) -> None:
     shop = workshop(weights.parent)
-    assert fitted(layer("test", {}), (SCENE, PERSON), shop)[1].record == {
+    assert select_models(layer("test", {}), (SCENE, PERSON), shop)[1].record == {
         **{f"preset.{pipeline}": "embedded" for pipeline in (SCENE, PERSON)},
         f"embedded.{PERSON}": "hog",
     }
-    assert fitted(layer("test", allowed(weights)), (SCENE, PERSON), shop)[1].record == {f"preset.{SCENE}": "embedded"}
-    embedded = fitted(layer("test", {"preset": "embedded"}), (SCENE, PERSON), shop)[1]
-    assert embedded.record == {f"embedded.{PERSON}": "hog"}, "what embedded stood for is kept, that it was asked for is not"
+    assert select_models(layer("test", allowed(weights)), (SCENE, PERSON), shop)[1].record == {
+        f"preset.{SCENE}": "embedded"
+    }
+    embedded = select_models(layer("test", {"preset": "embedded"}), (SCENE, PERSON), shop)[1]
+    assert embedded.record == {f"embedded.{PERSON}": "hog"}, (
+        "what embedded stood for is kept, that it was asked for is not"
+    )
 
 
 def test_a_checkpoint_of_a_batch_is_no_way_around_the_refusal_of_pickles(weights: Path) -> None:
     settings = fit(allowed(weights), workshop(weights.parent)).settings
-    forged = settings.model_copy(update={"models": settings.models.model_copy(update={"allow_pickle": False})})
+    forged = settings.model_copy(
+        update={"models": settings.models.model_copy(update={"allow_pickle": False})}
+    )
     with pytest.raises(UnsafePickle):
         check_models(forged, (PERSON,))
 
 
 def test_the_detector_that_runs_is_the_one_that_is_told(tmp_path: Path) -> None:
-    line = fitted(layer("test", {"preset": "fast", "person.detector": "hog"}), (PERSON,), workshop(tmp_path))[1].line
+    line = select_models(
+        layer("test", {"preset": "fast", "person.detector": "hog"}), (PERSON,), workshop(tmp_path)
+    )[1].line
     assert "OpenCV's HOG" in line
 
 
 def test_without_persons_no_weights_are_looked_for(tmp_path: Path) -> None:
-    assert fit({"preset": "fast"}, workshop(tmp_path), pipelines=(SCENE,)).settings.person.weights == "yolo11n.pt"
+    assert (
+        fit({"preset": "fast"}, workshop(tmp_path), pipelines=(SCENE,)).settings.person.weights
+        == "yolo11n.pt"
+    )
 
 
 def test_a_file_that_changed_since_is_noticed_before_a_resumed_run(weights: Path) -> None:

@@ -51,20 +51,32 @@ def test_aligners_are_those_that_whisperx_takes_from_torchaudio_under_the_names_
     from whisperx.alignment import DEFAULT_ALIGN_MODELS_TORCH
 
     assert set(ALIGNERS) == set(DEFAULT_ALIGN_MODELS_TORCH.values())
-    assert {name: model.name for name, model in ALIGNERS.items()} == {name: file_of(name) for name in ALIGNERS}
+    assert {name: model.name for name, model in ALIGNERS.items()} == {
+        name: file_of(name) for name in ALIGNERS
+    }
     english = ALIGNERS["WAV2VEC2_ASR_BASE_960H"]
     assert meant(["WAV2VEC2_ASR_BASE_960H"]) == meant([english.name]) == (english,), "pulled by either name"
     assert english not in everything(), "no preset needs it"
 
 
 def test_every_model_is_loaded_by_a_preset_but_for_packs_that_users_name() -> None:
-    assert [model.name for model in everything() if not presets_of(model)] == ["buffalo_m.zip", "buffalo_sc.zip", "antelopev2.zip"]
+    assert [model.name for model in everything() if not presets_of(model)] == [
+        "buffalo_m.zip",
+        "buffalo_sc.zip",
+        "antelopev2.zip",
+    ]
 
 
 def test_packs_of_faces_say_that_they_are_for_research_only() -> None:
     packs = [model for model in MODELS.values() if model.pack]
     assert {model.licence for model in packs} == {"non-commercial research"}
-    assert [model.pack for model in packs] == ["buffalo_s", "buffalo_l", "buffalo_m", "buffalo_sc", "antelopev2"]
+    assert [model.pack for model in packs] == [
+        "buffalo_s",
+        "buffalo_l",
+        "buffalo_m",
+        "buffalo_sc",
+        "antelopev2",
+    ]
     assert face_pack("buffalo_l") is face_pack("buffalo_l.zip") is MODELS["buffalo_l.zip"]
     assert face_pack("yolo11n.pt") is None
 
@@ -97,7 +109,10 @@ def test_of_a_preset_one_pipelines_models_can_be_meant(pipeline: str, names: lis
     assert {PIPELINES[model.task] for model in everything((pipeline, AUDIO))} == {pipeline, AUDIO}
 
 
-@pytest.mark.parametrize(("typed", "known"), [("fats", "fast"), ("yolo11n-pos.pt", "yolo11n-pose.pt"), ("high_quality", "high-quality")])
+@pytest.mark.parametrize(
+    ("typed", "known"),
+    [("fats", "fast"), ("yolo11n-pos.pt", "yolo11n-pose.pt"), ("high_quality", "high-quality")],
+)
 def test_an_unknown_name_is_answered_with_the_nearest(typed: str, known: str) -> None:
     with pytest.raises(UnknownModel, match=f"did you mean '{known}'"):
         meant([typed])
@@ -140,7 +155,12 @@ def test_an_impossible_name_of_the_hub_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "named",
-    ["whisper-small", "Systran/whisper-small", "/m/Systran/whisper-small", "/c/hub/models--Systran--whisper-small/snapshots/0a1b"],
+    [
+        "whisper-small",
+        "Systran/whisper-small",
+        "/m/Systran/whisper-small",
+        "/c/hub/models--Systran--whisper-small/snapshots/0a1b",
+    ],
 )
 def test_a_model_keeps_its_name_wherever_it_was_found(named: str) -> None:
     assert model_name(named) == "whisper-small"

@@ -24,7 +24,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_the_same_checkpoint_is_converted_once_and_another_way_of_it_again(tmp_path: Path, made: list[str]) -> None:
+def test_the_same_checkpoint_is_converted_once_and_another_way_of_it_again(
+    tmp_path: Path, made: list[str]
+) -> None:
     first = conversion.converted(Path("best.pt"), "a" * 64, tmp_path, looks=False)
     assert conversion.converted(Path("best.pt"), "a" * 64, tmp_path, looks=False) == first
     assert conversion.converted(Path("best.pt"), "b" * 64, tmp_path, looks=False) != first
@@ -34,7 +36,10 @@ def test_the_same_checkpoint_is_converted_once_and_another_way_of_it_again(tmp_p
 
 def test_of_many_who_want_it_one_makes_it(tmp_path: Path, made: list[str]) -> None:
     threads = [
-        threading.Thread(target=conversion.converted, args=(Path("best.pt"), "a" * 64, tmp_path), kwargs={"looks": False}) for _ in range(6)
+        threading.Thread(
+            target=conversion.converted, args=(Path("best.pt"), "a" * 64, tmp_path), kwargs={"looks": False}
+        )
+        for _ in range(6)
     ]
     for thread in threads:
         thread.start()

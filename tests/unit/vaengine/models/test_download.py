@@ -44,7 +44,9 @@ QUICK = Patience(attempts=3, backoff_s=0.0, timeout_s=5.0)
 
 @dataclass
 class Hub:
-    """A server of one file whose next answers can be told beforehand; `asked` holds the headers of each request."""
+    """A server of one file whose next answers can be told beforehand; `asked` holds the headers of each
+    request.
+    """
 
     content: bytes = CONTENT
     etag: str = '"one"'
@@ -60,7 +62,15 @@ class Hub:
 
     def model(self, **changes: Any) -> ModelFile:
         digest = hashlib.sha256(self.content).hexdigest()
-        model = ModelFile("tiny.pt", f"{self.url}/v1/tiny.pt", digest, len(self.content), "AGPL-3.0", "detect", "a test's own")
+        model = ModelFile(
+            "tiny.pt",
+            f"{self.url}/v1/tiny.pt",
+            digest,
+            len(self.content),
+            "AGPL-3.0",
+            "detect",
+            "a test's own",
+        )
         return replace(model, **changes)
 
 
@@ -149,7 +159,13 @@ def names(folder: Path) -> list[str]:
 
 def test_a_file_is_fetched_whole_and_nothing_else_is_left(hub: Hub, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
-    path = download(hub.model(), tmp_path / "new" / "folder", Source(), lambda done, total: steps.append((done, total)), QUICK)
+    path = download(
+        hub.model(),
+        tmp_path / "new" / "folder",
+        Source(),
+        lambda done, total: steps.append((done, total)),
+        QUICK,
+    )
     assert path.read_bytes() == CONTENT
     assert names(path.parent) == ["tiny.pt"]
     assert steps[0] == (0, len(CONTENT))
@@ -228,8 +244,12 @@ def test_a_note_that_was_written_halfway_counts_for_nothing(hub: Hub, tmp_path: 
     assert "Range" not in hub.asked[0]
 
 
-@given(have=st.integers(0, 2_000_000), validator=st.sampled_from(["", '"e"']), url=st.sampled_from(["a", "b"]))
-def test_a_rest_is_only_asked_for_together_with_what_it_is_the_rest_of(have: int, validator: str, url: str) -> None:
+@given(
+    have=st.integers(0, 2_000_000), validator=st.sampled_from(["", '"e"']), url=st.sampled_from(["a", "b"])
+)
+def test_a_rest_is_only_asked_for_together_with_what_it_is_the_rest_of(
+    have: int, validator: str, url: str
+) -> None:
     headers = resumption(Part("a", validator, 1_000_000), url, have)
     assert bool(headers) == (have > 0 and validator != "" and url == "a")
     assert set(headers) in (set(), {"Range", "If-Range"})
@@ -295,7 +315,9 @@ def test_a_file_without_a_length_is_held_to_the_size_it_should_have(hub: Hub, tm
         fetched(hub, tmp_path / "more", size_bytes=10)
 
 
-def test_a_disk_that_is_too_small_is_known_before_anything_is_written(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_too_small_is_known_before_anything_is_written(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(NoRoomForModel, match=r"976\.6 KiB are missing, 1000 B are free"):
@@ -303,7 +325,9 @@ def test_a_disk_that_is_too_small_is_known_before_anything_is_written(hub: Hub, 
     assert names(tmp_path) == []
 
 
-def test_a_disk_that_fills_up_meanwhile_is_not_left_full(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_meanwhile_is_not_left_full(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = os.write
 
     def full(descriptor: int, data: bytes) -> int:
@@ -348,11 +372,14 @@ def test_of_many_that_want_a_file_at_once_one_fetches_it(hub: Hub, tmp_path: Pat
 
 def test_of_two_processes_that_want_a_file_at_once_one_fetches_it(hub: Hub, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from schemas.settings.models import ModelFile; from vaengine.models.download import *\n"
+        "import sys; from pathlib import Path; from schemas.settings.models import ModelFile; from "
+        "vaengine.models.download import *\n"
         f"download({hub.model()!r}, Path({str(tmp_path)!r}), Source())"
     )
     hub.gate = threading.Event()
-    started = [subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[4]) for _ in range(2)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[4]) for _ in range(2)
+    ]
     hub.gate.set()
     assert [process.wait(60) for process in started] == [0, 0]
     assert (tmp_path / "tiny.pt").read_bytes() == CONTENT
@@ -369,7 +396,12 @@ def test_offline_the_network_is_never_asked(hub: Hub, tmp_path: Path) -> None:
 
 def test_offline_a_file_that_is_here_is_used(hub: Hub, tmp_path: Path) -> None:
     path = fetched(hub, tmp_path / "second")
-    assert obtain(hub.model(), (tmp_path / "first", tmp_path / "second"), Source(forbidden_by="VAENGINE_OFFLINE")) == path
+    assert (
+        obtain(
+            hub.model(), (tmp_path / "first", tmp_path / "second"), Source(forbidden_by="VAENGINE_OFFLINE")
+        )
+        == path
+    )
 
 
 def test_what_is_in_no_folder_is_fetched_into_the_first(hub: Hub, tmp_path: Path) -> None:
@@ -377,12 +409,17 @@ def test_what_is_in_no_folder_is_fetched_into_the_first(hub: Hub, tmp_path: Path
     assert path == tmp_path / "first" / "tiny.pt"
 
 
-@pytest.mark.parametrize(("text", "offline"), [("1", True), ("true", True), ("", False), ("0", False), ("no", False)])
+@pytest.mark.parametrize(
+    ("text", "offline"), [("1", True), ("true", True), ("", False), ("0", False), ("no", False)]
+)
 def test_the_environment_says_where_files_come_from(text: str, offline: bool) -> None:
     told = {"VAENGINE_OFFLINE": text, "VAENGINE_MODELS_URL": "https://mirror.example/m/"}
     source = Source.of(told)
     assert source.offline is offline
-    assert source.url(ModelFile("a.pt", "https://x.example/a.pt", None, 1, "MIT", "detect", "")) == "https://mirror.example/m/a.pt"
+    assert (
+        source.url(ModelFile("a.pt", "https://x.example/a.pt", None, 1, "MIT", "detect", ""))
+        == "https://mirror.example/m/a.pt"
+    )
 
 
 def test_a_mirror_that_is_no_web_address_is_refused() -> None:
@@ -408,7 +445,9 @@ def test_a_file_without_a_published_digest_is_not_trusted_over_plain_http(
     assert fetched(hub, tmp_path).read_bytes() == CONTENT  # with a digest it does not matter how it came
 
 
-def test_a_proxy_of_the_environment_is_used(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: list[str]) -> None:
+def test_a_proxy_of_the_environment_is_used(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_network: list[str]
+) -> None:
     monkeypatch.setenv("http_proxy", hub.url)
     model = hub.model(url="http://models.example/tiny.pt")
     assert download(model, tmp_path, Source(), patience=QUICK).read_bytes() == CONTENT

@@ -1,4 +1,6 @@
-"""Digests that do not depend on order or spelling, what a store would change of a row, and what a move comes to in words."""
+"""Digests that do not depend on order or spelling, what a store would change of a row, and what a move
+comes to in words.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,25 @@ from hypothesis import strategies as st
 
 from actors.stores.sql.postgres_json import spelled
 from actors.transfer.copy_unit import numbered, step_for
-from actors.transfer.digest import Seal, respelled, seal_of
-from actors.transfer.lossy_values import Hazard, Inspector
+from actors.transfer.digest import SectionDigest, respelled, section_digest
+from actors.transfer.lossy_values import LossyValue, ValueChecker
 from actors.transfer.unit import LAYOUTS, Unit
 from schemas.errors import Unfit, UsageError
 from vaengine.maintenance import migration_report
 from vaengine.maintenance.migration import Comparison, Migration, on_invalid
 
 META = LAYOUTS["meta"].names
-values = st.one_of(st.none(), st.text(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.binary())
+values = st.one_of(
+    st.none(), st.text(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.binary()
+)
 some_rows = st.lists(st.tuples(values, values), max_size=8)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 some_json = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
@@ -34,12 +42,14 @@ some_json = st.recursive(
 @given(rows=some_rows, seed=st.integers())
 def test_a_seal_does_not_depend_on_the_order_of_rows(rows, seed):
     shuffled = random.Random(seed).sample(rows, len(rows))
-    assert seal_of("meta", shuffled) == seal_of("meta", rows)
+    assert section_digest("meta", shuffled) == section_digest("meta", rows)
 
 
 @given(rows=some_rows, other=some_rows)
 def test_seals_of_parts_make_the_seal_of_the_whole(rows, other):
-    assert Seal.together([seal_of("meta", rows), seal_of("meta", other)]) == seal_of("meta", [*rows, *other])
+    assert SectionDigest.together(
+        [section_digest("meta", rows), section_digest("meta", other)]
+    ) == section_digest("meta", [*rows, *other])
 
 
 @given(rows=some_rows.filter(bool), at=st.integers(0), new=values)
@@ -47,7 +57,7 @@ def test_a_changed_value_changes_the_seal(rows, at, new):
     row = rows[at % len(rows)]
     changed = [*rows[: at % len(rows)], (row[0], new), *rows[at % len(rows) + 1 :]]
     same = type(row[1]) is type(new) and repr(row[1]) == repr(new)
-    assert (seal_of("meta", changed) == seal_of("meta", rows)) is same
+    assert (section_digest("meta", changed) == section_digest("meta", rows)) is same
 
 
 @given(value=some_json)
@@ -59,7 +69,7 @@ def test_the_spelling_of_json_does_not_matter_but_its_values_do(value):
 
 def sealed(text):
     """The seal of an annotation with this JSON."""
-    return seal_of("annotations", [annotation(data=text)])
+    return section_digest("annotations", [annotation(data=text)])
 
 
 @given(value=some_json, other=some_json)
@@ -85,11 +95,11 @@ def test_what_messagepack_has_not_is_sealed_all_the_same(one, other):
 
 
 def test_values_that_messagepack_has_not_are_told_apart():
-    assert seal_of("meta", [("\udc80", 2**70)]) != seal_of("meta", [("\udc81", 2**70)])
+    assert section_digest("meta", [("\udc80", 2**70)]) != section_digest("meta", [("\udc81", 2**70)])
 
 
 def test_no_json_is_not_json_null():
-    assert seal_of("annotations", [annotation(data=None)]) != sealed("null")
+    assert section_digest("annotations", [annotation(data=None)]) != sealed("null")
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"b": "\\ud800", "a": -Infinity}', "1e400"])
@@ -100,7 +110,7 @@ def test_what_python_alone_takes_for_json_is_not_taken_for_something_else(text):
 
 
 def test_one_and_one_point_nothing_are_not_the_same():
-    assert seal_of("meta", [("a", 1)]) != seal_of("meta", [("a", 1.0)])
+    assert section_digest("meta", [("a", 1)]) != section_digest("meta", [("a", 1.0)])
     assert respelled('{"a": {}}') != respelled('{"a": []}')
 
 
@@ -110,7 +120,12 @@ def test_what_is_no_json_cannot_be_sealed():
             respelled(text)
 
 
-USUAL = {"annotation_id": "00000000-0000-0000-0000-000000000000", "annotation_type": "speech", "data": "{}", "video_id": "v"}
+USUAL = {
+    "annotation_id": "00000000-0000-0000-0000-000000000000",
+    "annotation_type": "speech",
+    "data": "{}",
+    "video_id": "v",
+}
 
 
 def annotation(**told):
@@ -119,7 +134,9 @@ def annotation(**told):
 
 
 def as_jsonb_keeps(token):
-    """A number with a fraction or an exponent after PostgreSQL wrote it out as a decimal, which has no negative zero."""
+    """A number with a fraction or an exponent after PostgreSQL wrote it out as a decimal, which has no
+    negative zero.
+    """
     number = Decimal(token)
     return json.loads(f"{abs(number) if number == 0 else number:f}")
 
@@ -127,20 +144,22 @@ def as_jsonb_keeps(token):
 @given(value=st.dictionaries(texts, some_json, max_size=3))
 def test_json_without_hazards_reads_the_same_from_jsonb(value):
     text = json.dumps(value)
-    if not Inspector("annotations", "postgresql").hazards(annotation(data=text)):
+    if not ValueChecker("annotations", "postgresql").hazards(annotation(data=text)):
         assert repr(json.loads(spelled(text), parse_float=as_jsonb_keeps)) == repr(value)
         assert "\\u0000" not in text
 
 
 @pytest.mark.parametrize(("destination", "reasons"), [("postgresql", 1), ("sqlite", 0), ("files", 0)])
 def test_only_postgresql_minds_a_nul(destination, reasons):
-    assert len(Inspector("annotations", destination).hazards(annotation(person_id="a\0b"))) == reasons
+    assert len(ValueChecker("annotations", destination).hazards(annotation(person_id="a\0b"))) == reasons
 
 
 @pytest.mark.parametrize("destination", ["postgresql", "sqlite", "files"])
-@pytest.mark.parametrize("bad", [{"confidence": float("nan")}, {"person_id": "\udc80"}, {"frame_number": 2**63}])
+@pytest.mark.parametrize(
+    "bad", [{"confidence": float("nan")}, {"person_id": "\udc80"}, {"frame_number": 2**63}]
+)
 def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
-    (found,) = Inspector("annotations", destination).hazards(annotation(**bad))
+    (found,) = ValueChecker("annotations", destination).hazards(annotation(**bad))
     assert found.column in bad
     assert str(found).startswith(f"annotations.{found.column} of ")
 
@@ -156,15 +175,20 @@ def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
     ],
 )
 def test_what_the_destination_has_changed_is_never_overwritten(wanted, noted, there, step, no_results):
-    seals = [{}, *({"jobs": Seal(1, f"{n:064x}")} for n in (1, 2, 3))]
+    seals = [{}, *({"jobs": SectionDigest(1, f"{n:064x}")} for n in (1, 2, 3))]
     told = seals[wanted], seals[noted], seals[there]
     assert step_for("video", *told) == step
     assert {step_for(kind, *told) for kind in ("batch", "setting", "identities")} == {no_results}
 
 
 def test_a_path_that_leads_to_another_video_meanwhile_is_no_change_of_the_first():
-    one, other = ({"jobs": Seal(1, "a"), "video_paths": Seal(1, digest)} for digest in ("b", "c"))
-    assert step_for("video", {"jobs": Seal(2, "d"), "video_paths": Seal(1, "b")}, one, other) == "move"
+    one, other = (
+        {"jobs": SectionDigest(1, "a"), "video_paths": SectionDigest(1, digest)} for digest in ("b", "c")
+    )
+    assert (
+        step_for("video", {"jobs": SectionDigest(2, "d"), "video_paths": SectionDigest(1, "b")}, one, other)
+        == "move"
+    )
 
 
 @given(st.sets(st.integers(1, 20), min_size=1).map(sorted), st.sets(st.integers(1, 20)))
@@ -175,7 +199,7 @@ def test_runs_keep_their_numbers_unless_another_batch_has_one_and_never_share_an
     assert others & {*own} or kept == own
 
 
-HAZARD = Hazard("annotations", "'a'", "data", "a NUL character in JSON")
+HAZARD = LossyValue("annotations", "'a'", "data", "a NUL character in JSON")
 
 
 def test_a_move_is_told_with_what_was_left_out():
@@ -194,7 +218,8 @@ def test_a_move_is_told_with_what_was_left_out():
         "not moved: video w, of which the destination has results of its own",
         "where a is right, `vaengine migrate a b --overwrite-differing` moves them again",
         "where those of a are not wanted, `vaengine db forget` them there; where both are, move elsewhere",
-        "a run was at work on the source: give the same command again when it has ended, it moves what is new",
+        "a run was at work on the source: give the same command again when it has ended, it moves what is "
+        "new",
     ]
     assert migration_report.migration_code(found) == 4
     assert json.dumps(migration_report.migration_event(found))
@@ -216,10 +241,22 @@ def test_what_was_overwritten_is_named():
 @pytest.mark.parametrize(
     ("lacking", "beyond", "removed", "told"),
     [
-        (1, 0, 0, "where files:a b is right, `vaengine migrate 'files:a b' c --overwrite-differing` moves again what differs"),
+        (
+            1,
+            0,
+            0,
+            "where files:a b is right, `vaengine migrate 'files:a b' c --overwrite-differing` moves again "
+            "what differs",
+        ),
         (1, 2, 0, "moves again what differs; 2 units that only c has would stay"),
         (3, 0, 2, "moves again what differs; 2 units removed from c would not return"),
-        (2, 0, 2, "what c lacks was removed there: `vaengine db forget` it in files:a b too, or move that into a new store"),
+        (
+            2,
+            0,
+            2,
+            "what c lacks was removed there: `vaengine db forget` it in files:a b too, or move that into a "
+            "new store",
+        ),
         (0, 2, 0, "c has all that files:a b has, and more: `vaengine migrate c 'files:a b'` moves the rest"),
         (0, 0, 0, "`vaengine db check` looks for what is wrong in each"),
     ],
@@ -233,7 +270,7 @@ def test_the_last_line_of_a_comparison_names_the_command_that_mends_it(lacking, 
 
 
 def test_a_comparison_is_told_and_kept(tmp_path):
-    found = Comparison("a", "b", 3, {"jobs": Seal(1, "0" * 64)}, 0, ())
+    found = Comparison("a", "b", 3, {"jobs": SectionDigest(1, "0" * 64)}, 0, ())
     assert list(migration_report.comparison_lines(found)) == ["equal: a and b, 3 units"]
     migration_report.write(migration_report.comparison_event(found), tmp_path / "report.json")
     assert json.loads((tmp_path / "report.json").read_bytes())["equal"] is True
@@ -241,7 +278,9 @@ def test_a_comparison_is_told_and_kept(tmp_path):
 
 def test_what_cannot_be_moved_is_one_line_that_travels():
     error = pickle.loads(pickle.dumps(Unfit("video v", "postgresql://h/d", str(HAZARD))))
-    assert str(error).startswith("video v cannot be moved to postgresql://h/d unchanged: annotations.data of 'a': a NUL character")
+    assert str(error).startswith(
+        "video v cannot be moved to postgresql://h/d unchanged: annotations.data of 'a': a NUL character"
+    )
     assert "--on-invalid quarantine" in str(error)
 
 

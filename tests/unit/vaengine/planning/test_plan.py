@@ -24,7 +24,22 @@ PERSON_KEY = WorkKey("v", "person_tracking", "b")
 def video(frames: int, gop: int, *, exact: bool = True) -> Video:
     index = FrameIndex(np.arange(frames) * 512, np.arange(0, frames, gop), exact=exact)
     return Video(
-        "v", "f" * 64, "/clips/v.mp4", 1, 1, "mp4", "h264", 0, Fraction(1, 12800), 0, frames * 512, 640, 360, 0, Fraction(25), index
+        "v",
+        "f" * 64,
+        "/clips/v.mp4",
+        1,
+        1,
+        "mp4",
+        "h264",
+        0,
+        Fraction(1, 12800),
+        0,
+        frames * 512,
+        640,
+        360,
+        0,
+        Fraction(25),
+        index,
     )
 
 
@@ -33,17 +48,26 @@ def line(key: WorkKey, first: int, stop: int) -> ManifestLine:
 
 
 frame_ranges = (
-    st.lists(st.integers(0, 100), min_size=2, max_size=8, unique=True).map(sorted).map(lambda b: list(zip(b[::2], b[1::2], strict=False)))
+    st.lists(st.integers(0, 100), min_size=2, max_size=8, unique=True)
+    .map(sorted)
+    .map(lambda b: list(zip(b[::2], b[1::2], strict=False)))
 )
 
 
 @given(scene=frame_ranges, person=frame_ranges)
 def test_every_frame_is_planned_for_exactly_the_keys_that_lack_it(scene, person):
-    committed = {SCENE_KEY: [line(SCENE_KEY, *r) for r in scene], PERSON_KEY: [line(PERSON_KEY, *r) for r in person]}
+    committed = {
+        SCENE_KEY: [line(SCENE_KEY, *r) for r in scene],
+        PERSON_KEY: [line(PERSON_KEY, *r) for r in person],
+    }
     stretches = plan.missing(100, committed)
     for frame in range(100):
         planned = [key for s in stretches if s.first <= frame < s.stop for key in s.keys]
-        lacking = [key for key, ranges in ((PERSON_KEY, person), (SCENE_KEY, scene)) if not any(a <= frame < b for a, b in ranges)]
+        lacking = [
+            key
+            for key, ranges in ((PERSON_KEY, person), (SCENE_KEY, scene))
+            if not any(a <= frame < b for a, b in ranges)
+        ]
         assert sorted(planned) == sorted(lacking)
 
 
@@ -59,7 +83,9 @@ def test_chunks_cover_a_video_without_gap_or_overlap_and_begin_at_keyframes(fram
 
 
 def test_a_video_without_an_exact_index_is_one_chunk():
-    chunks = plan.chunks_of(video(500, 10, exact=False), {SCENE_KEY: []}, Settings(engine=EngineSettings(chunk_seconds=1)))
+    chunks = plan.chunks_of(
+        video(500, 10, exact=False), {SCENE_KEY: []}, Settings(engine=EngineSettings(chunk_seconds=1))
+    )
     assert [(c.first_frame, c.frame_count, c.seek_pts, len(c.pts)) for c in chunks] == [(0, 500, None, 0)]
 
 
@@ -68,13 +94,21 @@ def test_a_complete_video_has_nothing_left():
 
 
 def test_pictures_are_only_asked_for_where_a_model_needs_them():
-    chunks = plan.chunks_of(video(100, 10), {SCENE_KEY: [], PERSON_KEY: [line(PERSON_KEY, 0, 50)]}, Settings())
-    assert [(c.first_frame, [sampling.pipeline for sampling in c.samplings]) for c in chunks] == [(0, []), (50, [PERSON])]
+    chunks = plan.chunks_of(
+        video(100, 10), {SCENE_KEY: [], PERSON_KEY: [line(PERSON_KEY, 0, 50)]}, Settings()
+    )
+    assert [(c.first_frame, [sampling.pipeline for sampling in c.samplings]) for c in chunks] == [
+        (0, []),
+        (50, [PERSON]),
+    ]
 
 
 def test_short_videos_share_an_item_and_long_ones_take_turns():
     short, long = video(25, 25), video(1000, 25)
-    per_video = [plan.chunks_of(v, {SCENE_KEY: []}, Settings(engine=EngineSettings(chunk_seconds=10))) for v in (short, short, long)]
+    per_video = [
+        plan.chunks_of(v, {SCENE_KEY: []}, Settings(engine=EngineSettings(chunk_seconds=10)))
+        for v in (short, short, long)
+    ]
     items = plan.work_items(per_video, 10)
     assert items[0].chunks[0].frame_count == 250, "the longest video is begun first"
     assert sum(len(item.chunks) for item in items) == 6
@@ -98,5 +132,7 @@ def test_the_tensor_is_never_larger_than_the_picture():
     ],
     ids=["yolo by torch", "no persons", "hog", "onnx", "openvino"],
 )
-def test_only_a_network_carried_out_by_torch_uses_gpus(pipelines: tuple[str, ...], person: PersonSettings, used: bool) -> None:
+def test_only_a_network_carried_out_by_torch_uses_gpus(
+    pipelines: tuple[str, ...], person: PersonSettings, used: bool
+) -> None:
     assert plan.demand_of(pipelines, Settings(person=person)).uses_gpu == used

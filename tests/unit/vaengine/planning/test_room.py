@@ -17,7 +17,9 @@ def test_a_run_for_which_there_is_no_room_is_refused_at_once_in_the_words_of_a_d
     clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "free_bytes", lambda out: 2048)
-    engine = Engine(runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out", pipelines=[SCENE, PERSON]))
+    engine = Engine(
+        runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out", pipelines=[SCENE, PERSON])
+    )
     plan = engine.plan()
     assert not plan.feasible
     assert "has 2.0 KiB free and the results need about" in (plan.reason or "")
@@ -27,12 +29,16 @@ def test_a_run_for_which_there_is_no_room_is_refused_at_once_in_the_words_of_a_d
     assert not (tmp_path / "out").exists()
 
 
-def test_where_nothing_is_to_be_stored_a_full_disk_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_is_to_be_stored_a_full_disk_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dry_run, "free_bytes", lambda out: 0)
     dry_run.require_room(runs.request([clips.not_a_video(tmp_path)], tmp_path / "out"))
 
 
-def test_a_disk_with_ample_room_costs_no_look_into_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_with_ample_room_costs_no_look_into_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dry_run, "free_bytes", lambda out: dry_run.AMPLE_BYTES)
     monkeypatch.setattr(dry_run, "first_look", lambda request, dry: pytest.fail("it was looked into"))
     dry_run.require_room(runs.request([tmp_path / "any.mp4"], tmp_path / "out"))

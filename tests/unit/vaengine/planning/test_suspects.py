@@ -1,4 +1,6 @@
-"""What was tried before is told apart from what was not, and only tries that say something about a chunk count against it."""
+"""What was tried before is told apart from what was not, and only tries that say something about a chunk
+count against it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,12 @@ from vaengine.planning.plan import chunk_spec
 from vaengine.planning.suspects import FEW_PER_CELL, by_chunk, few, suspect_of
 
 CHUNK: ChunkSpec = chunk_spec(video(100, 25), 0, 25, (PERSON_KEY, SCENE_KEY))
-LEASED, FAILED, LOST, KILLED = AttemptState.LEASED, AttemptState.FAILED, AttemptState.LOST, AttemptState.KILLED
+LEASED, FAILED, LOST, KILLED = (
+    AttemptState.LEASED,
+    AttemptState.FAILED,
+    AttemptState.LOST,
+    AttemptState.KILLED,
+)
 
 
 def tries(*states: AttemptState) -> list[Attempt]:
@@ -27,7 +34,14 @@ def test_a_chunk_nobody_tried_is_no_suspect() -> None:
 
 @pytest.mark.parametrize(
     ("states", "spent"),
-    [((LOST,), 1), ((LOST, LOST, LOST), 1), ((KILLED,), 1), ((LOST, KILLED, KILLED), 3), ((FAILED, LOST, KILLED), 3), ((LEASED,), 1)],
+    [
+        ((LOST,), 1),
+        ((LOST, LOST, LOST), 1),
+        ((KILLED,), 1),
+        ((LOST, KILLED, KILLED), 3),
+        ((FAILED, LOST, KILLED), 3),
+        ((LEASED,), 1),
+    ],
 )
 def test_each_failure_of_its_own_counts_and_all_losses_with_others_together_count_once(
     states: tuple[AttemptState, ...], spent: int

@@ -51,12 +51,17 @@ def test_faces_that_nothing_tells_apart_share_one_lane_without_a_name() -> None:
     assert panels(figure)[-1] == "faces"
     assert [tick.get_text() for tick in axes.get_yticklabels()] == [""]
     (bars,) = axes.collections
-    assert [(path.vertices[:, 0].min(), round(path.vertices[:, 0].max(), 6)) for path in bars.get_paths()] == [(0.0, 2.0)]
+    assert [
+        (path.vertices[:, 0].min(), round(path.vertices[:, 0].max(), 6)) for path in bars.get_paths()
+    ] == [(0.0, 2.0)]
 
 
 def test_the_confidence_of_faces_is_not_mixed_into_that_of_persons() -> None:
     low = [replace(ROWS.face(n), confidence=0.01) for n in range(0, 50, 5)]
-    lines = [plot_video(rows, duration_s=10.0).get_axes()[3].lines[0].get_ydata() for rows in (seen_rows(), [*seen_rows(), *low])]
+    lines = [
+        plot_video(rows, duration_s=10.0).get_axes()[3].lines[0].get_ydata()
+        for rows in (seen_rows(), [*seen_rows(), *low])
+    ]
     assert np.array_equal(*lines, equal_nan=True)
 
 
@@ -71,7 +76,10 @@ def test_the_confidence_of_faces_is_not_mixed_into_that_of_persons() -> None:
     ids=["talk", "everything", "events", "speakers"],
 )
 def test_no_two_texts_of_a_plot_with_sound_overlap(rows: list[Annotation]) -> None:
-    made = "; ".join(f"{name}: high-quality, detector at 5 fps, a-model-with-a-name" for name in ("scene", "person", "face", "audio"))
+    made = "; ".join(
+        f"{name}: high-quality, detector at 5 fps, a-model-with-a-name"
+        for name in ("scene", "person", "face", "audio")
+    )
     figure = plot_video(rows, title=f"clip.mp4\n0:10 · 25 fps · 640 × 360 · {made}")
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_window_extent().padded(-1) for text in texts_of(figure) if text.get_text().strip()]

@@ -1,4 +1,6 @@
-"""Plots: the same rows give the same file, nothing of matplotlib's state is touched, and numbers are those of the rows."""
+"""Plots: the same rows give the same file, nothing of matplotlib's state is touched, and numbers are
+those of the rows.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,16 @@ FPS = 25
 
 def box(frame: int, person: str | None, confidence: float = 0.5) -> Annotation:
     facts = (frame / FPS, None, frame, person)
-    return Annotation(f"{person}{frame}", "v", PERSON, "c", PERSON_DETECTION, *facts, confidence=confidence, bbox=BBox(1, 2, 30, 80))
+    return Annotation(
+        f"{person}{frame}",
+        "v",
+        PERSON,
+        "c",
+        PERSON_DETECTION,
+        *facts,
+        confidence=confidence,
+        bbox=BBox(1, 2, 30, 80),
+    )
 
 
 def scene(number: int, first: int, stop: int) -> Annotation:
@@ -41,13 +52,21 @@ def scene(number: int, first: int, stop: int) -> Annotation:
 
 
 def rows(persons: int = 3, frames: int = 250, scenes: int = 4) -> list[Annotation]:
-    boxes = [box(n, f"person_{i:04d}", 0.3 + i % 7 / 10) for i in range(1, persons + 1) for n in range(i * 5, frames, 5)]
+    boxes = [
+        box(n, f"person_{i:04d}", 0.3 + i % 7 / 10)
+        for i in range(1, persons + 1)
+        for n in range(i * 5, frames, 5)
+    ]
     edges = np.linspace(0, frames, scenes + 1).astype(int)
     return [*boxes, *(scene(n, int(a), int(b)) for n, (a, b) in enumerate(pairwise(edges), 1))]
 
 
 def tallied(videos: int) -> Tally:
-    return Tally("many", tuple(VideoTally(f"clip{n}.mp4", "completed", 60.0 + n, n % 9, n % 4, 20.0) for n in range(videos)), ())
+    return Tally(
+        "many",
+        tuple(VideoTally(f"clip{n}.mp4", "completed", 60.0 + n, n % 9, n % 4, 20.0) for n in range(videos)),
+        (),
+    )
 
 
 def texts_of(figure: Figure) -> Iterator[Text]:
@@ -56,7 +75,11 @@ def texts_of(figure: Figure) -> Iterator[Text]:
         yield from (*axes.texts, axes.yaxis.label, axes.title)
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
-            yield from (tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_visible() and low <= tick.get_loc() <= high)
+            yield from (
+                tick.label1
+                for tick in axis.get_major_ticks()
+                if tick.label1.get_visible() and low <= tick.get_loc() <= high
+            )
 
 
 @pytest.fixture
@@ -71,7 +94,11 @@ def store(tmp_path: Path) -> Iterator[StorageBackend]:
         opened.register(epoch, [clip.video], [job])
         opened.commit_chunks(epoch, [*clip.commits(scenes, job=job), *clip.commits(persons, job=job)])
         opened.finish(epoch, done(job, scenes, clip.scenes(scenes, (20,))))
-        found = (*clip.boxes(persons, 0, 20, "person_0001", 1), clip.track(persons, "person_0001"), clip.track(persons, "person_0001"))
+        found = (
+            *clip.boxes(persons, 0, 20, "person_0001", 1),
+            clip.track(persons, "person_0001"),
+            clip.track(persons, "person_0001"),
+        )
         opened.finish(epoch, broken(job, persons) if clip is bad else done(job, persons, found[:-1]))
     yield opened
     opened.close()
@@ -80,7 +107,9 @@ def store(tmp_path: Path) -> Iterator[StorageBackend]:
 @pytest.mark.parametrize("file_format", ["svg", "png", "pdf"])
 def test_the_same_rows_give_the_same_bytes_whatever_the_users_own_settings(file_format: str) -> None:
     first = picture_bytes(plot_video(rows(), title="clip.mp4\n0:10"), file_format)
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 30, "svg.fonttype": "none"}):
+    with mpl.rc_context(
+        {"font.size": 30, "axes.facecolor": "black", "savefig.dpi": 30, "svg.fonttype": "none"}
+    ):
         second = picture_bytes(plot_video(rows(), title="clip.mp4\n0:10"), file_format)
     assert first == second
     assert first != picture_bytes(plot_video(rows(persons=2), title="clip.mp4\n0:10"), file_format)
@@ -97,7 +126,10 @@ def test_a_pdf_holds_no_date_and_its_letters_are_letters(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("length", [40, 60, 165])
 def test_facts_are_broken_between_pipelines(length: int) -> None:
-    made = "0:10 · 25 fps · 640 × 360 · scene: embedded, content; person: fast, yolo at 5 fps, yolo11n.pt; face: fast, insightface"
+    made = (
+        "0:10 · 25 fps · 640 × 360 · scene: embedded, content; person: fast, yolo at 5 fps, yolo11n.pt; "
+        "face: fast, insightface"
+    )
     lines = wrapped(made, length).split("\n")
     assert " ".join(lines) == made
     assert all(len(line) <= length for line in lines)
@@ -109,15 +141,28 @@ def test_a_fact_longer_than_a_line_is_broken_within() -> None:
 
 
 def test_an_overview_has_faces_and_speech_where_they_were_looked_for_and_lengths_as_on_a_clock() -> None:
-    plain, whole = tallied(2), Tally("t", (VideoTally("a", "completed", 3.6, 1, 2, 9.0, faces=3, speech_s=75.0),), ())
+    plain, whole = (
+        tallied(2),
+        Tally("t", (VideoTally("a", "completed", 3.6, 1, 2, 9.0, faces=3, speech_s=75.0),), ()),
+    )
     assert [one.title for one in plain.quantities] == ["length", "scenes", "persons", "core s / min"]
-    assert [one.title for one in whole.quantities] == ["length", "scenes", "persons", "faces", "speech", "core s / min"]
+    assert [one.title for one in whole.quantities] == [
+        "length",
+        "scenes",
+        "persons",
+        "faces",
+        "speech",
+        "core s / min",
+    ]
     written = [text.get_text() for axes in draw(whole).subfigs[1].get_axes() for text in axes.texts]
     assert written == ["0:04", "1", "2", "3", "1:15", "9"]
 
 
 def test_an_overview_has_a_panel_of_failures_only_where_there_are_any() -> None:
-    heads = [draw(replace(tallied(2), failures=failures)).subfigs[0].get_axes() for failures in ((), (("truncated", 1),))]
+    heads = [
+        draw(replace(tallied(2), failures=failures)).subfigs[0].get_axes()
+        for failures in ((), (("truncated", 1),))
+    ]
     assert [[axes.get_title(loc="left") for axes in head] for head in heads] == [
         ["videos by outcome"],
         ["videos by outcome", "failed videos by kind"],
@@ -138,14 +183,27 @@ def test_a_plot_leaves_matplotlibs_settings_and_pyplot_alone() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "assert mpl.rcParams.copy() == before"
     )
-    assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True).stderr == ""
+    assert (
+        subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True).stderr
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
-    "given", [rows(), rows(persons=0), rows(scenes=1, persons=60), rows(scenes=MOST_BANDS + 1, frames=2600), rows(frames=50), []]
+    "given",
+    [
+        rows(),
+        rows(persons=0),
+        rows(scenes=1, persons=60),
+        rows(scenes=MOST_BANDS + 1, frames=2600),
+        rows(frames=50),
+        [],
+    ],
 )
 def test_no_two_texts_of_a_plot_overlap(given: list[Annotation]) -> None:
-    figure = plot_video(given, title="a clip with a rather long name.mp4\n0:10 · 25 fps · 640 × 360 · made by somebody")
+    figure = plot_video(
+        given, title="a clip with a rather long name.mp4\n0:10 · 25 fps · 640 × 360 · made by somebody"
+    )
     FigureCanvasAgg(figure).draw()
     texts = [text for text in texts_of(figure) if text.get_text().strip()]
     boxes = [text.get_window_extent().padded(-1) for text in texts]
@@ -169,7 +227,10 @@ def test_a_figure_grows_with_persons_but_not_for_ever() -> None:
 def test_a_gap_in_a_persons_boxes_is_a_gap_in_the_lane() -> None:
     axes = plot_video([box(n, "person_0001") for n in (0, 5, 10, 100, 105)], sample_fps=5).get_axes()[1]
     (bars,) = axes.collections
-    assert [(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in bars.get_paths()] == [(0, 0.6), (4, 4.4)]
+    assert [(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in bars.get_paths()] == [
+        (0, 0.6),
+        (4, 4.4),
+    ]
 
 
 def test_the_format_is_asked_for_or_follows_from_the_ending() -> None:
@@ -207,7 +268,10 @@ def test_a_batch_that_is_not_there_is_refused(store: StorageBackend, tmp_path: P
 
 def test_an_overview_has_a_row_for_each_video_until_there_are_too_many(store: StorageBackend) -> None:
     assert picture_bytes(plot_batch(store), "svg") == picture_bytes(plot_batch(store), "svg")
-    lengths = [subfigure.get_axes()[0] for subfigure in (draw(tallied(n)).subfigs[1] for n in (MOST_ROWS, MOST_ROWS + 1))]
+    lengths = [
+        subfigure.get_axes()[0]
+        for subfigure in (draw(tallied(n)).subfigs[1] for n in (MOST_ROWS, MOST_ROWS + 1))
+    ]
     assert [label.get_text() for label in lengths[0].get_yticklabels()][:2] == ["clip0.mp4", "clip1.mp4"]
     assert lengths[1].get_ylabel() == "videos"
     assert sum(bar.get_height() for bar in lengths[1].patches) == MOST_ROWS + 1

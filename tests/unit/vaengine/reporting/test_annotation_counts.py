@@ -36,7 +36,9 @@ def test_several_videos_are_one_line() -> None:
 
 
 def test_where_there_is_no_text_voice_is_told_and_where_faces_are_nobodys_their_boxes() -> None:
-    found = FoundCounts.of({FACE: {FACE_DETECTION: RowCount(1, 0.0)}, AUDIO: {VOICE_ACTIVITY: RowCount(2, 30.0)}})
+    found = FoundCounts.of(
+        {FACE: {FACE_DETECTION: RowCount(1, 0.0)}, AUDIO: {VOICE_ACTIVITY: RowCount(2, 30.0)}}
+    )
     assert str(found) == "1 face box, 30 s of voice"
     assert str(found + found) == "2 face boxes, 1.0 min of voice"
 
@@ -48,9 +50,17 @@ def asked(pipelines: tuple[str, ...], **told: dict[str, object]) -> RunRequest:
 @pytest.mark.parametrize(
     ("pipelines", "found", "begins"),
     [
-        ((PERSON,), FoundCounts(persons=0), "persons by HOG (weak): 0 found; for better results: pip install 'vaengine[offline]'"),
+        (
+            (PERSON,),
+            FoundCounts(persons=0),
+            "persons by HOG (weak): 0 found; for better results: pip install 'vaengine[offline]'",
+        ),
         ((FACE,), FoundCounts(faces=0, face_boxes=7), "faces by OpenCV's cascade (weak): 7 boxes found; "),
-        ((PERSON, AUDIO), FoundCounts(3, 2, 0, 1, 0.0, 9.0), "persons by HOG (weak): 2 found; speech by voice activity only: no text; "),
+        (
+            (PERSON, AUDIO),
+            FoundCounts(3, 2, 0, 1, 0.0, 9.0),
+            "persons by HOG (weak): 2 found; speech by voice activity only: no text; ",
+        ),
     ],
 )
 def test_a_weak_model_is_told_with_what_it_found_and_what_would_be_better(
@@ -62,6 +72,8 @@ def test_a_weak_model_is_told_with_what_it_found_and_what_would_be_better(
 
 def test_a_good_model_is_told_only_where_nobody_was_found_at_all() -> None:
     good = asked((SCENE, PERSON), person={"detector": "yolo"})
-    assert list(weak_points(good, FoundCounts(scenes=1, persons=0))) == ["nobody was found: no persons in any video"]
+    assert list(weak_points(good, FoundCounts(scenes=1, persons=0))) == [
+        "nobody was found: no persons in any video"
+    ]
     assert list(weak_points(good, FoundCounts(scenes=1, persons=2))) == []
     assert list(weak_points(asked((SCENE,)), FoundCounts(scenes=1))) == []

@@ -28,7 +28,12 @@ def ended(start_s: float, end_s: float, status: JobStatus = JobStatus.COMPLETED)
 
 
 def test_the_rate_is_what_ended_since_the_first_start_and_the_time_left_follows_from_it() -> None:
-    items = [ended(0, 20), ended(20, 40, JobStatus.FAILED), Item(JobStatus.RUNNING, at(40)), Item(JobStatus.PENDING)]
+    items = [
+        ended(0, 20),
+        ended(20, 40, JobStatus.FAILED),
+        Item(JobStatus.RUNNING, at(40)),
+        Item(JobStatus.PENDING),
+    ]
     pace = pace_of(items, at(60))
     assert (pace.ended, pace.left, pace.elapsed_s, pace.average_s) == (2, 2, 60.0, 20.0)
     assert (pace.per_hour, pace.eta_s) == (120.0, 60.0)
@@ -44,12 +49,23 @@ def test_there_is_no_rate_before_the_first_end_nor_without_a_job() -> None:
     begun = pace_of([Item(JobStatus.RUNNING, at(0)), Item(JobStatus.PENDING)], at(5))
     assert (begun.per_hour, begun.eta_s, begun.average_s, begun.elapsed_s) == (None, None, None, 5.0)
     nothing = pace_of([], at(0))
-    assert (nothing.started_at, nothing.ended, nothing.left, nothing.elapsed_s, nothing.eta_s) == (None, 0, 0, 0.0, 0.0)
+    assert (nothing.started_at, nothing.ended, nothing.left, nothing.elapsed_s, nothing.eta_s) == (
+        None,
+        0,
+        0,
+        0.0,
+        0.0,
+    )
 
 
 def test_what_ended_before_a_batch_was_resumed_and_the_night_between_do_not_count() -> None:
     night = 12 * 3600
-    items = [ended(0, 20), ended(30, night + 10), ended(night + 10, night + 20), Item(JobStatus.PENDING, at(5))]
+    items = [
+        ended(0, 20),
+        ended(30, night + 10),
+        ended(night + 10, night + 20),
+        Item(JobStatus.PENDING, at(5)),
+    ]
     pace = pace_of(items, at(night + 40), since=at(night))
     assert (pace.ended, pace.elapsed_s, pace.per_hour, pace.started_at) == (2, 40.0, 180.0, at(night))
 

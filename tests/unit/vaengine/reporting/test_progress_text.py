@@ -33,7 +33,9 @@ from vaengine.reporting.progress_text import (
 )
 from vaengine.reporting.run_report import outcome_of, report_event, report_of, video_events
 
-LOAD = Load(cpu_percent=150.4, memory_used=3 * 1024**3, memory_total=8 * 1024**3, gpus=((40.0, 1024**3, 2 * 1024**3),))
+LOAD = Load(
+    cpu_percent=150.4, memory_used=3 * 1024**3, memory_total=8 * 1024**3, gpus=((40.0, 1024**3, 2 * 1024**3),)
+)
 BUSY = Snapshot(
     videos_total=10,
     videos_done=3,
@@ -61,13 +63,16 @@ class Clock:
         return self.now
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (754, "12:34"), (3723, "1:02:03")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (754, "12:34"), (3723, "1:02:03")]
+)
 def test_a_clock_reads_hours_only_when_there_are_any(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 * 1024**3, "3.0 GiB"), (1024**5, "1024.0 TiB")]
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 * 1024**3, "3.0 GiB"), (1024**5, "1024.0 TiB")],
 )
 def test_a_size_has_a_unit_that_suits_it(count: int, text: str) -> None:
     assert size(count) == text
@@ -79,7 +84,8 @@ def test_one_is_not_plural() -> None:
 
 def test_the_line_has_videos_frames_pace_time_left_and_load() -> None:
     assert plain_line(BUSY, LOAD) == (
-        "[0:14] 3 of 10 videos (2 up to date, 1 failed) · 1,200 of 5,400 frames · 120.0 frames/s · 4.0x real time · about 0:35 left"
+        "[0:14] 3 of 10 videos (2 up to date, 1 failed) · 1,200 of 5,400 frames · 120.0 frames/s · 4.0x real "
+        "time · about 0:35 left"
         " · machine: CPU 150 % · memory 3.0 GiB of 8.0 GiB · GPU 40 % 1.0 GiB of 2.0 GiB"
     )
 
@@ -111,7 +117,10 @@ def test_each_failure_is_told_once() -> None:
 
 
 def test_failures_that_came_too_fast_to_be_kept_are_counted() -> None:
-    assert Failures().new(replace(BUSY, failures=("y",), failure_count=3)) == ["2 more failures: see `vaengine errors`", "y"]
+    assert Failures().new(replace(BUSY, failures=("y",), failure_count=3)) == [
+        "2 more failures: see `vaengine errors`",
+        "y",
+    ]
 
 
 def test_plain_lines_come_every_few_seconds_failures_at_once_and_the_last_state_at_the_end() -> None:
@@ -119,7 +128,11 @@ def test_plain_lines_come_every_few_seconds_failures_at_once_and_the_last_state_
     with Lines(stream, Every(5.0, now)) as display:
         for second in range(8):
             now.now = second
-            display(replace(BUSY, elapsed_s=second, failure_count=second // 3, failures=("f",) if second >= 3 else ()))
+            display(
+                replace(
+                    BUSY, elapsed_s=second, failure_count=second // 3, failures=("f",) if second >= 3 else ()
+                )
+            )
     lines = stream.getvalue().splitlines()
     assert [line[:6] for line in lines] == ["starti", "[0:00]", "failed", "[0:05]", "failed", "[0:07]"]
 
@@ -146,7 +159,12 @@ def test_the_last_state_is_told_once_however_soon_it_follows_another() -> None:
 
 def test_a_progress_event_holds_the_pipelines() -> None:
     event = progress_event(BUSY)
-    assert event["pipelines"][SCENE] == {"frames_done": 1200, "frames_total": 2700, "videos_done": 3, "videos_failed": 0}
+    assert event["pipelines"][SCENE] == {
+        "frames_done": 1200,
+        "frames_total": 2700,
+        "videos_done": 3,
+        "videos_failed": 0,
+    }
     assert (event["eta_s"], event["failures"]) == (35.0, 1)
     json.dumps(event)
 
@@ -158,7 +176,10 @@ def test_a_progress_event_read_back_shows_what_the_snapshot_shows() -> None:
 
 
 def test_a_report_read_back_from_its_events_is_the_report() -> None:
-    outcomes = (VideoOutcome("a-1", "/a.mp4", "completed", duplicates=("/b.mp4",)), VideoOutcome("c-2", "/c.mp4", "failed", "why", "video"))
+    outcomes = (
+        VideoOutcome("a-1", "/a.mp4", "completed", duplicates=("/b.mp4",)),
+        VideoOutcome("c-2", "/c.mp4", "failed", "why", "video"),
+    )
     report = BatchReport("b1", outcomes, 12.5, 100, 4.0, 1, stopped_by="SIGINT")
     events = [json.loads(json.dumps(event)) for event in (*video_events(report), report_event(report))]
     assert report_of(events[-1], map(outcome_of, events[:-1])) == report
@@ -181,7 +202,9 @@ def test_live_bars_leave_the_terminal_as_it_was() -> None:
     with Bars(Console(file=stream, force_terminal=True, width=100)) as display:
         display(BUSY)
     assert "1,200/2,700 frames" in stream.getvalue()
-    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1  # cursor hidden and shown
+    assert (
+        stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1
+    )  # cursor hidden and shown
 
 
 def test_the_meter_reads_this_machine() -> None:

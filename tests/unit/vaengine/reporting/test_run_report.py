@@ -50,9 +50,14 @@ def test_the_exit_code_tells_how_it_ended(
 
 
 def test_the_headline_counts_videos() -> None:
-    assert run_report.headline(DONE) == "batch b1: 2 completed, 1 up to date, 1 failed, 1 not begun or unfinished of 5 videos"
+    assert (
+        run_report.headline(DONE)
+        == "batch b1: 2 completed, 1 up to date, 1 failed, 1 not begun or unfinished of 5 videos"
+    )
     assert run_report.effort(DONE) == "1,200 frames decoded, 0:40 of video in 0:10 (4.0x real time)"
-    assert run_report.effort(DONE, elapsed_s=20.0).endswith("0:40 of video in 0:20 (2.0x real time)"), "one clock, from the command on"
+    assert run_report.effort(DONE, elapsed_s=20.0).endswith("0:40 of video in 0:20 (2.0x real time)"), (
+        "one clock, from the command on"
+    )
 
 
 def test_the_table_begins_with_what_went_wrong() -> None:
@@ -63,7 +68,9 @@ def test_the_table_begins_with_what_went_wrong() -> None:
 
 
 def test_a_long_table_says_how_many_are_left_out() -> None:
-    many = BatchReport("b", tuple(VideoOutcome(f"v{n}", f"/v{n}", "skipped") for n in range(run_report.ROWS + 3)), 1.0)
+    many = BatchReport(
+        "b", tuple(VideoOutcome(f"v{n}", f"/v{n}", "skipped") for n in range(run_report.ROWS + 3)), 1.0
+    )
     assert len(run_report.outcome_table(many).rows) == run_report.ROWS
     assert run_report.more(many).startswith("and 3 more")
     assert run_report.more(DONE) == ""
@@ -79,25 +86,40 @@ def test_next_steps_name_the_batch_and_quote_the_folder(asked: RunRequest, tmp_p
         "vaengine errors --db 'files:/else where'",
         "vaengine status --db 'files:/else where'",
     ]
-    assert run_report.next_steps(BatchReport("b", OUTCOMES[2:3], 1.0), asked) == [f"vaengine status --out {tmp_path}"]
+    assert run_report.next_steps(BatchReport("b", OUTCOMES[2:3], 1.0), asked) == [
+        f"vaengine status --out {tmp_path}"
+    ]
 
 
-def test_what_was_completed_can_be_looked_at_and_sound_alone_has_no_pictures(asked: RunRequest, tmp_path: Path) -> None:
+def test_what_was_completed_can_be_looked_at_and_sound_alone_has_no_pictures(
+    asked: RunRequest, tmp_path: Path
+) -> None:
     done = BatchReport("b", OUTCOMES[:1], 1.0)
     assert run_report.next_steps(done, asked, {"a-1": FoundCounts(scenes=2)}) == [
         f"vaengine render /v/a.mp4 --out {tmp_path}",
         f"vaengine plot /v/a.mp4 --out {tmp_path}",
         f"vaengine status --out {tmp_path}",
     ]
-    assert run_report.next_steps(done, asked, {"a-1": FoundCounts(scenes=0, speech_s=9.0)})[0].startswith("vaengine plot")
+    assert run_report.next_steps(done, asked, {"a-1": FoundCounts(scenes=0, speech_s=9.0)})[0].startswith(
+        "vaengine plot"
+    )
 
 
 @pytest.mark.parametrize(
     ("kinds", "is_advised"),
-    [(("empty_file", "not_a_video"), False), (("truncated", "cancelled"), False), (("empty_file", "worker_lost"), True), ((None,), True)],
+    [
+        (("empty_file", "not_a_video"), False),
+        (("truncated", "cancelled"), False),
+        (("empty_file", "worker_lost"), True),
+        ((None,), True),
+    ],
 )
-def test_resume_is_advised_only_where_another_try_can_help(kinds: tuple[str | None, ...], is_advised: bool, asked: RunRequest) -> None:
-    failed = tuple(VideoOutcome(f"v-{n}", f"/v/{n}.mp4", "failed", "bad", kind) for n, kind in enumerate(kinds))
+def test_resume_is_advised_only_where_another_try_can_help(
+    kinds: tuple[str | None, ...], is_advised: bool, asked: RunRequest
+) -> None:
+    failed = tuple(
+        VideoOutcome(f"v-{n}", f"/v/{n}.mp4", "failed", "bad", kind) for n, kind in enumerate(kinds)
+    )
     steps = run_report.next_steps(BatchReport("b", failed, 1.0), asked)
     assert any(step.startswith("vaengine resume") for step in steps) == is_advised
     assert any(step.startswith("vaengine errors") for step in steps)
@@ -109,7 +131,9 @@ def test_a_video_without_sound_is_a_note_and_no_warning() -> None:
         VideoOutcome("b-2", "/v/b.mp4", "completed", warning=f"2 of 900 frames lost; {run_report.NO_SOUND}"),
     )
     table = run_report.outcome_table(BatchReport("b", outcomes, 1.0))
-    assert [row[-1] for row in table.rows] == ["warning: 2 of 900 frames lost; no sound", "no sound"], "a real warning comes first"
+    assert [row[-1] for row in table.rows] == ["warning: 2 of 900 frames lost; no sound", "no sound"], (
+        "a real warning comes first"
+    )
     assert table.note_colours == ("", "dim")
 
 
@@ -117,7 +141,10 @@ def test_tables_have_what_was_found_and_paths_below_the_working_folder_are_relat
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    outcomes = (VideoOutcome("a-1", str(tmp_path / "videos" / "a.mp4"), "completed"), VideoOutcome("b-2", "/v/b.mp4", "skipped"))
+    outcomes = (
+        VideoOutcome("a-1", str(tmp_path / "videos" / "a.mp4"), "completed"),
+        VideoOutcome("b-2", "/v/b.mp4", "skipped"),
+    )
     table = run_report.outcome_table(
         BatchReport("b", outcomes, 1.0),
         {
@@ -134,7 +161,9 @@ def test_a_name_that_is_too_long_for_the_terminal_loses_its_middle_and_is_never_
     assert in_the_middle("videos/talkers_33s.mp4", 22) == "videos/talkers_33s.mp4"
     short = in_the_middle("a/very/long/folder/grid_11_talkers_33s.mp4", 24)
     assert (len(short), short[:3], short[-15:]) == (24, "a/v", "talkers_33s.mp4"), short
-    table = Table(("outcome", "video", "notes"), (("completed", "x" * 200, "warning: " + "word " * 30),), names=1)
+    table = Table(
+        ("outcome", "video", "notes"), (("completed", "x" * 200, "warning: " + "word " * 30),), names=1
+    )
     assert name_width(table, 80) + len("completed") + 80 // 3 + 6 <= 80 + 2
     assert name_width(table, 160) > name_width(table, 80)
 
@@ -160,7 +189,23 @@ def test_the_last_event_has_the_counts() -> None:
 
 
 def test_a_plan_says_videos_cost_disk_and_feasibility() -> None:
-    plan = PlanSummary(5, 1, ("/v/d.mp4: empty",), 9, 2700, 90.0, 75.0, 450, 30.0, 60.0, 2048, 2, "2 CPUs", feasible=False, reason="no CPU")
+    plan = PlanSummary(
+        5,
+        1,
+        ("/v/d.mp4: empty",),
+        9,
+        2700,
+        90.0,
+        75.0,
+        450,
+        30.0,
+        60.0,
+        2048,
+        2,
+        "2 CPUs",
+        feasible=False,
+        reason="no CPU",
+    )
     text = "\n".join(run_report.plan_lines(plan))
     for part in (
         "5, of which 1",
@@ -176,7 +221,11 @@ def test_a_plan_says_videos_cost_disk_and_feasibility() -> None:
 
 
 def test_a_table_for_a_pipe_is_aligned_and_never_folded() -> None:
-    assert Table(("a", "title"), (("long cell", "x"), ("b", "[y]"))).lines() == ["a          title", "long cell  x", "b          [y]"]
+    assert Table(("a", "title"), (("long cell", "x"), ("b", "[y]"))).lines() == [
+        "a          title",
+        "long cell  x",
+        "b          [y]",
+    ]
 
 
 def test_a_table_refuses_a_row_that_does_not_fit() -> None:
@@ -185,7 +234,9 @@ def test_a_table_refuses_a_row_that_does_not_fit() -> None:
 
 
 def job(number: int, status: JobStatus, **results: PipelineResult) -> BatchJob:
-    return BatchJob(f"j{number}", Path(f"/v/{number}.mp4"), Path("/o"), {}, f"v{number}", status, dict(results))
+    return BatchJob(
+        f"j{number}", Path(f"/v/{number}.mp4"), Path("/o"), {}, f"v{number}", status, dict(results)
+    )
 
 
 JOBS = [
@@ -195,7 +246,9 @@ JOBS = [
         JobStatus.FAILED,
         **{
             SCENE: PipelineResult(SCENE, "c", JobStatus.COMPLETED, 4),
-            PERSON: PipelineResult(PERSON, "c", JobStatus.FAILED, error_message="/v/2.mp4: broken", failure_kind="truncated"),
+            PERSON: PipelineResult(
+                PERSON, "c", JobStatus.FAILED, error_message="/v/2.mp4: broken", failure_kind="truncated"
+            ),
         },
     ),
 ]
@@ -213,7 +266,16 @@ class Shelf:
         return []
 
 
-BROKEN = BatchJob("j3", Path("/v/3.mp4"), Path("/o"), {}, "v3", JobStatus.FAILED, error_message="empty", failure_kind="empty_file")
+BROKEN = BatchJob(
+    "j3",
+    Path("/v/3.mp4"),
+    Path("/o"),
+    {},
+    "v3",
+    JobStatus.FAILED,
+    error_message="empty",
+    failure_kind="empty_file",
+)
 
 
 def test_the_overview_counts_jobs_and_pipelines_by_state() -> None:
@@ -231,16 +293,19 @@ def test_the_overview_counts_jobs_and_pipelines_by_state() -> None:
 def test_errors_are_by_pipeline_and_a_video_that_never_began_is_one_too() -> None:
     found = store_overview.failures(Shelf())  # type: ignore[arg-type]
     assert found == [
-        store_overview.Failure("v2", "/v/2.mp4", PERSON, "truncated", "/v/2.mp4: broken"),
-        store_overview.Failure("v3", "/v/3.mp4", "", "empty_file", "empty"),
+        store_overview.FailedPipeline("v2", "/v/2.mp4", PERSON, "truncated", "/v/2.mp4: broken"),
+        store_overview.FailedPipeline("v3", "/v/3.mp4", "", "empty_file", "empty"),
     ]
     assert store_overview.failure_table(found).rows[0] == ("/v/2.mp4", PERSON, "truncated", "broken")
     assert list(store_overview.failure_events(found))[-1]["failed"] == 2
 
 
 def test_a_file_that_failed_for_one_reason_is_one_row_with_all_its_pipelines() -> None:
-    same = [store_overview.Failure("v2", "/v/2.mp4", name, "empty_file", "/v/2.mp4: the file is empty") for name in (SCENE, PERSON)]
-    other = store_overview.Failure("v2", "/v/2.mp4", "face_analysis", "truncated", "broken")
+    same = [
+        store_overview.FailedPipeline("v2", "/v/2.mp4", name, "empty_file", "/v/2.mp4: the file is empty")
+        for name in (SCENE, PERSON)
+    ]
+    other = store_overview.FailedPipeline("v2", "/v/2.mp4", "face_analysis", "truncated", "broken")
     table = store_overview.failure_table([*same, other])
     assert table.rows == (
         ("/v/2.mp4", f"{SCENE}, {PERSON}", "empty_file", "the file is empty"),

@@ -65,10 +65,14 @@ def test_a_checkpoint_in_a_copied_folder_is_of_that_folder_and_of_the_store_in_i
     assert checkpoint_of("b1", str(new), None).request() == moved
     assert stored_at(None, str(new)) == moved.store_url
     assert Checkpoint.read(path).request() == asked
-    assert checkpoint_of("b1", str(new), "postgresql://ann@db/other").request() == replace(moved, store_url="postgresql://ann@db/other")
+    assert checkpoint_of("b1", str(new), "postgresql://ann@db/other").request() == replace(
+        moved, store_url="postgresql://ann@db/other"
+    )
 
 
-def test_a_checkpoint_that_lies_alone_is_of_the_folder_that_it_names(request_made: RunRequest, tmp_path: Path) -> None:
+def test_a_checkpoint_that_lies_alone_is_of_the_folder_that_it_names(
+    request_made: RunRequest, tmp_path: Path
+) -> None:
     path = Checkpoint.of(request_made, "b1").write(tmp_path)
     assert Checkpoint.read(Path(shutil.copy(path, tmp_path / "alone.json"))).request() == request_made
 
@@ -124,7 +128,9 @@ def damaged(data: dict[str, Any], **changes: Any) -> str:
         {"unheard_of": 1},
     ],
 )
-def test_a_damaged_checkpoint_gives_one_clear_line(request_made: RunRequest, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_damaged_checkpoint_gives_one_clear_line(
+    request_made: RunRequest, tmp_path: Path, changes: dict[str, Any]
+) -> None:
     path = Checkpoint.of(request_made, "b1").write(tmp_path)
     path.write_text(damaged(json.loads(path.read_text()), **changes))
     with pytest.raises(UsageError, match="is damaged") as caught:
@@ -148,7 +154,9 @@ def test_settings_edited_by_hand_are_checked_like_any_other(request_made: RunReq
         Checkpoint.read(path).request()
 
 
-def test_a_batch_is_found_by_path_by_id_and_by_the_beginning_of_its_id(request_made: RunRequest, tmp_path: Path) -> None:
+def test_a_batch_is_found_by_path_by_id_and_by_the_beginning_of_its_id(
+    request_made: RunRequest, tmp_path: Path
+) -> None:
     first, second = Checkpoint.of(request_made, "abc1"), Checkpoint.of(request_made, "abd2")
     path = first.write(tmp_path)
     second.write(tmp_path)

@@ -142,7 +142,9 @@ def test_a_list_may_hold_names_in_any_encoding() -> None:
 
 def test_a_list_in_utf_16_is_told_with_list_and_line() -> None:
     Path("list.txt").write_text("a.mp4", encoding="utf-16-le")
-    with pytest.raises(UsageError, match=r"list\.txt:1: .* holds a NUL character, which no path does; save the list as UTF-8"):
+    with pytest.raises(
+        UsageError, match=r"list\.txt:1: .* holds a NUL character, which no path does; save the list as UTF-8"
+    ):
         found("list.txt")
 
 
@@ -171,7 +173,9 @@ def test_nothing_found_names_the_inputs() -> None:
         found("empty", "*.mkv")
 
 
-def test_an_unreadable_subfolder_is_left_out_with_a_warning(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_subfolder_is_left_out_with_a_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files("v/a.mp4", "v/lost/b.mp4")
     scandir = os.scandir
 
@@ -198,7 +202,9 @@ def search(*inputs: str, **selection: bool) -> tuple[list[str], FoundFiles]:
 
 
 def test_files_that_are_passed_over_are_counted_by_kind() -> None:
-    files("v/a.mp4", "v/b.wav", "v/deep/c.wav", "v/notes.txt", "v/README", "v/.hidden", "v/batch_processing.db")
+    files(
+        "v/a.mp4", "v/b.wav", "v/deep/c.wav", "v/notes.txt", "v/README", "v/.hidden", "v/batch_processing.db"
+    )
     taken, there = search("v")
     assert taken == ["v/a.mp4"]
     assert there.left_alone == {".wav": 2, "": 1, ".txt": 1}
@@ -234,18 +240,29 @@ def test_all_media_takes_sound_and_media_under_any_name_and_nothing_else() -> No
 
 def test_what_a_folder_without_videos_has_instead_is_told() -> None:
     files("v/b.wav")
-    with pytest.raises(NothingMatched, match=r"no video found in v \(1 other file left alone: 1 \.wav; name them, or use --all-media\)"):
+    with pytest.raises(
+        NothingMatched,
+        match=r"no video found in v \(1 other file left alone: 1 \.wav; name them, or use --all-media\)",
+    ):
         found("v")
 
 
 def test_trash_and_thumbnails_of_a_drive_are_not_entered() -> None:
-    files("v/a.mp4", "v/$RECYCLE.BIN/b.mp4", "v/@eaDir/a.mp4/c.mp4", "v/.Trash-1000/files/d.mp4", "v/lost+found/e.mp4")
+    files(
+        "v/a.mp4",
+        "v/$RECYCLE.BIN/b.mp4",
+        "v/@eaDir/a.mp4/c.mp4",
+        "v/.Trash-1000/files/d.mp4",
+        "v/lost+found/e.mp4",
+    )
     assert found("v") == ["v/a.mp4"]
 
 
 @pytest.mark.parametrize("url", ["https://example.org/a.mp4", "s3://bucket/a.mp4", "rtsp://camera/1"])
 def test_a_url_is_told_to_be_one(url: str) -> None:
-    with pytest.raises(UsageError, match=r"is a URL, and .*:// is not read: download the file, and give its path"):
+    with pytest.raises(
+        UsageError, match=r"is a URL, and .*:// is not read: download the file, and give its path"
+    ):
         found(url)
 
 

@@ -6,13 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from vaengine.requests.media_kinds import begins_like_media, is_media, is_system_folder, is_video_name, suffix_of
+from vaengine.requests.media_kinds import (
+    begins_like_media,
+    is_media,
+    is_system_folder,
+    is_video_name,
+    suffix_of,
+)
 
 TS_PACKET = b"G" + b"\x40" * 187
 
 
 @pytest.mark.parametrize(
-    "name", ["a.insv", "b.360", "C.MOD", "d.tod", "e.m2t", "f.qt", "g.ogm", "h.dav", "i.m2p", "j.mpe", "k.wtv", "l.nut", "m.lrv", "n.Mp4"]
+    "name",
+    [
+        "a.insv",
+        "b.360",
+        "C.MOD",
+        "d.tod",
+        "e.m2t",
+        "f.qt",
+        "g.ogm",
+        "h.dav",
+        "i.m2p",
+        "j.mpe",
+        "k.wtv",
+        "l.nut",
+        "m.lrv",
+        "n.Mp4",
+    ],
 )
 def test_what_cameras_and_recorders_write_is_a_video(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\x00")
@@ -73,6 +95,8 @@ def test_media_under_any_name_is_media(tmp_path: Path) -> None:
     assert not is_media(tmp_path / "notes.doc")
 
 
-@pytest.mark.parametrize("name", ["$RECYCLE.BIN", "@eaDir", ".Trash-1000", ".Trashes", "lost+found", "System Volume Information"])
+@pytest.mark.parametrize(
+    "name", ["$RECYCLE.BIN", "@eaDir", ".Trash-1000", ".Trashes", "lost+found", "System Volume Information"]
+)
 def test_folders_that_a_system_keeps_for_itself_are_known(name: str) -> None:
     assert is_system_folder(name)

@@ -21,7 +21,9 @@ def test_a_folder_that_can_be_made_is_fine_and_is_not_made_yet(tmp_path: Path) -
 @pytest.mark.parametrize("below", ["", "deep/er"])
 def test_a_file_in_the_way_is_named(tmp_path: Path, below: str) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"x")
-    with pytest.raises(OutputUnusable, match=r"(it|clip\.mp4) is a file, not a folder; choose another folder with --out"):
+    with pytest.raises(
+        OutputUnusable, match=r"(it|clip\.mp4) is a file, not a folder; choose another folder with --out"
+    ):
         require_output_folder(tmp_path / "clip.mp4" / below)
 
 

@@ -37,7 +37,11 @@ OLD, NEW, OLDER = (key("v", SCENE, name) for name in ("old", "new", "older"))
         ([NEW], [OLD], {NEW: (OLD,)}),
         ([NEW], [OLD, OLDER], {NEW: (OLD, OLDER)}),
         ([NEW], [OLD, NEW], {}),  # nothing is left to do of it
-        ([NEW], [key("w", SCENE, "old"), key("v", PERSON, "old")], {}),  # of another video, and of another pipeline
+        (
+            [NEW],
+            [key("w", SCENE, "old"), key("v", PERSON, "old")],
+            {},
+        ),  # of another video, and of another pipeline
         ([NEW, key("w", SCENE, "new")], [OLD], {NEW: (OLD,)}),
     ],
 )
@@ -48,21 +52,45 @@ def test_only_complete_results_of_the_same_video_and_pipeline_in_another_configu
 
 
 def job(settings: Settings, preset: str = "fast", pipelines: tuple[str, ...] = ALL) -> BatchJob:
-    request = RunRequest(("/v.mp4",), pipelines, settings, Path("/out"), "files:/out", presets=dict.fromkeys(pipelines, preset))
+    request = RunRequest(
+        ("/v.mp4",), pipelines, settings, Path("/out"), "files:/out", presets=dict.fromkeys(pipelines, preset)
+    )
     keys, faces = wanted(request, ["v"], None)
     return job_to_be(request, "v", keys["v"], faces["v"])
 
 
-def told(pipeline: str, old: Settings, new: Settings, *, videos: int = 1, presets: tuple[str, str] = ("embedded", "embedded")) -> str:
-    makers = [Maker.of(job(settings, preset), pipeline) for settings, preset in zip((old, new), presets, strict=True)]
+def told(
+    pipeline: str,
+    old: Settings,
+    new: Settings,
+    *,
+    videos: int = 1,
+    presets: tuple[str, str] = ("embedded", "embedded"),
+) -> str:
+    makers = [
+        Maker.of(job(settings, preset), pipeline)
+        for settings, preset in zip((old, new), presets, strict=True)
+    ]
     return str(Replaced(pipeline, videos, *makers))
 
 
 @pytest.mark.parametrize(
     ("pipeline", "old", "new", "presets", "words"),
     [
-        (PERSON, YOLO, Settings(), ("fast", "embedded"), "person_tracking by yolo11n (fast); this run would replace it by HOG (embedded)"),
-        (FACE, PACK, Settings(), ("fast", "embedded"), "by buffalo_l (fast); this run would replace it by OpenCV's cascade (embedded)"),
+        (
+            PERSON,
+            YOLO,
+            Settings(),
+            ("fast", "embedded"),
+            "person_tracking by yolo11n (fast); this run would replace it by HOG (embedded)",
+        ),
+        (
+            FACE,
+            PACK,
+            Settings(),
+            ("fast", "embedded"),
+            "by buffalo_l (fast); this run would replace it by OpenCV's cascade (embedded)",
+        ),
         (
             AUDIO,
             Settings(audio=AudioSettings(model="Systran/faster-whisper-small", model_sha256="c" * 64)),
@@ -89,7 +117,8 @@ def told(pipeline: str, old: Settings, new: Settings, *, videos: int = 1, preset
             YOLO,
             YOLO.model_copy(update={"person": YOLO.person.model_copy(update={"weights_sha256": "d" * 64})}),
             ("fast", "balanced"),
-            "this run would replace it by yolo11n (balanced) (person.weights_sha256 aaaaaaaaaaaa -> dddddddddddd)",
+            "this run would replace it by yolo11n (balanced) (person.weights_sha256 aaaaaaaaaaaa -> "
+            "dddddddddddd)",
         ),
         (
             FACE,
@@ -100,7 +129,9 @@ def told(pipeline: str, old: Settings, new: Settings, *, videos: int = 1, preset
         ),
     ],
 )
-def test_the_message_says_what_by_what(pipeline: str, old: Settings, new: Settings, presets: tuple[str, str], words: str) -> None:
+def test_the_message_says_what_by_what(
+    pipeline: str, old: Settings, new: Settings, presets: tuple[str, str], words: str
+) -> None:
     said = told(pipeline, old, new, presets=presets)
     assert said.startswith("1 video has ")
     assert said.endswith(words), said
@@ -122,19 +153,28 @@ def test_results_of_an_older_version_of_a_pipeline_are_said_to_be_so() -> None:
 def test_of_what_was_saved_by_hand_the_settings_are_unknown(config: dict[str, Any]) -> None:
     by_hand = Maker.of(replace(job(Settings()), config=config), SCENE)
     said = str(Replaced(SCENE, 1, by_hand, Maker.of(job(Settings()), SCENE)))
-    assert said == "1 video has scene_detection by unknown settings; this run would replace it by PySceneDetect"
+    assert (
+        said == "1 video has scene_detection by unknown settings; this run would replace it by PySceneDetect"
+    )
 
 
 def test_pages_of_videos_are_told_as_one_and_many_groups_are_counted() -> None:
     part = Replaced(SCENE, 2, Maker("a"), Maker("b"))
-    pages = [Replacement((part,)), Replacement(), Replacement((replace(part, videos=3), replace(part, pipeline=PERSON)))]
+    pages = [
+        Replacement((part,)),
+        Replacement(),
+        Replacement((replace(part, videos=3), replace(part, pipeline=PERSON))),
+    ]
     assert Replacement.joined(pages).parts == (replace(part, videos=5), replace(part, pipeline=PERSON))
     many = Replacement(tuple(replace(part, old=Maker(str(number))) for number in range(7)))
     assert str(many).endswith("; and 3 more such groups")
     assert not Replacement()
 
 
-@pytest.mark.parametrize(("said", "mode"), [(None, "ask"), (False, "ask"), (True, "replace"), ("keep", "keep"), ("as-before", "as-before")])
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [(None, "ask"), (False, "ask"), (True, "replace"), ("keep", "keep"), ("as-before", "as-before")],
+)
 def test_what_python_says_is_one_of_four(said: bool | str | None, mode: str) -> None:
     assert replace_mode(said) == mode
 

@@ -17,7 +17,9 @@ from vaengine.requests.template import starter, write_starter
 def switched_on(text: str) -> str:
     """As a person would have it who takes the # away from every section and setting."""
     head, _, settings = text.partition("# Settings:")
-    return head + "\n".join(line.removeprefix("# ") if line != "#" else "" for line in settings.splitlines()[1:])
+    return head + "\n".join(
+        line.removeprefix("# ") if line != "#" else "" for line in settings.splitlines()[1:]
+    )
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -27,7 +29,9 @@ def test_every_setting_is_there_with_the_value_it_has_anyway(tmp_path: Path, pre
     found = batch_file.read(path)
     assert {key for key in KNOWN if "." in key} == {key for key in found.settings if "." in key}
     beneath = layer("preset", {} if preset == "auto" else overlay(preset))
-    assert configured(found.settings).settings == configured(beneath, layer("me", {"preset": preset})).settings
+    assert (
+        configured(found.settings).settings == configured(beneath, layer("me", {"preset": preset})).settings
+    )
 
 
 def test_as_written_only_what_a_run_is_told_is_set(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def test_a_property_of_what_was_found_names_the_rows_it_is_made_of(name: str, ki
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("persn_track", "did you mean 'person_track'"), ("weather", "there are scene, person_detection")]
+    ("name", "told"),
+    [("persn_track", "did you mean 'person_track'"), ("weather", "there are scene, person_detection")],
 )
 def test_any_other_name_is_refused_with_what_there_is(name: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):

@@ -50,9 +50,12 @@ def test_a_path_tells_files_of_one_name_apart_and_the_name_alone_is_refused(stor
 
 
 @pytest.mark.parametrize(
-    ("named", "offered"), [("gardn.mp4", "garden.mp4"), ("garden-aaaabbbb", GARDEN.video_id), ("zzz", "vaengine status")]
+    ("named", "offered"),
+    [("gardn.mp4", "garden.mp4"), ("garden-aaaabbbb", GARDEN.video_id), ("zzz", "vaengine status")],
 )
-def test_an_unknown_video_is_refused_with_the_nearest_name(named: str, offered: str, store: StorageBackend) -> None:
+def test_an_unknown_video_is_refused_with_the_nearest_name(
+    named: str, offered: str, store: StorageBackend
+) -> None:
     with pytest.raises(NotFound, match=offered):
         jobs_of(store, named)
 
@@ -80,7 +83,10 @@ def test_results_are_all_rows_with_what_made_them(store: StorageBackend) -> None
 
 def test_the_sampling_rate_is_never_more_than_the_video_has(store: StorageBackend) -> None:
     job, key = GATE.job(GATE.key(PERSON)), GATE.key(PERSON)
-    config = {"pipelines": {PERSON: {"person": {"sample_fps": 60.0, "detector": "hog"}}}, "presets": {PERSON: "embedded"}}
+    config = {
+        "pipelines": {PERSON: {"person": {"sample_fps": 60.0, "detector": "hog"}}},
+        "presets": {PERSON: "embedded"},
+    }
     asked = replace(job, config=config)
     epoch = store.open_run(RUN)
     store.register(epoch, [GATE.video], [asked])
@@ -110,7 +116,11 @@ def test_a_video_whose_work_has_not_begun_has_no_results_yet(store: StorageBacke
 def test_a_video_that_could_not_be_read_says_why(store: StorageBackend) -> None:
     clip = Clip("/clips/letter.mp4", "f")
     result = PipelineResult(SCENE, "c1", JobStatus.FAILED)
-    store.save_job_metadata(replace(clip.job(), status=JobStatus.FAILED, pipeline_results={SCENE: result}, error_message="not a video"))
+    store.save_job_metadata(
+        replace(
+            clip.job(), status=JobStatus.FAILED, pipeline_results={SCENE: result}, error_message="not a video"
+        )
+    )
     with pytest.raises(UsageError, match="not a video"):
         results_of(store, "letter.mp4")
 
@@ -119,7 +129,11 @@ def on_disk(path: Path) -> Video:
     """A video whose facts are those of a file."""
     status = path.stat()
     return replace(
-        GARDEN.video, path=str(path), size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, fingerprint=fingerprint_of(str(path))
+        GARDEN.video,
+        path=str(path),
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        fingerprint=fingerprint_of(str(path)),
     )
 
 

@@ -1,4 +1,6 @@
-"""Colours of persons, faces and speakers: nobody shares one with somebody else who is there at the same time."""
+"""Colours of persons, faces and speakers: nobody shares one with somebody else who is there at the same
+time.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from vaengine.timeline.presence import Presence
 ROWS = Rows()
 Presences = dict[str, list[Run]]
 
-runs = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)).map(lambda two: (float(two[0]), float(sum(two)))), min_size=1, max_size=3)
+runs = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(1, 20)).map(lambda two: (float(two[0]), float(sum(two)))),
+    min_size=1,
+    max_size=3,
+)
 
 
 def presences(kind: str, most: int = 12) -> st.SearchStrategy[Presences]:
@@ -71,7 +77,9 @@ def test_colours_depend_on_what_is_there_and_not_on_its_order(
 
 
 @given(*everybody, links)
-def test_nobody_has_the_grey_of_nobody(persons: Presences, faces: Presences, speakers: Presences, linked: dict[str, list[str]]) -> None:
+def test_nobody_has_the_grey_of_nobody(
+    persons: Presences, faces: Presences, speakers: Presences, linked: dict[str, list[str]]
+) -> None:
     colours = assigned(persons, faces, speakers, linked)
     assert NO_TRACK not in {colours.of(one) for one in (*persons, *faces, *speakers)}
     assert {colours.of(one) for one in (*persons, *faces, *speakers)} <= set(colours.palette)
@@ -85,7 +93,9 @@ def test_eight_persons_at_once_have_eight_colours_the_first_seven_those_of_their
 
 
 def test_a_person_who_comes_later_has_the_colour_of_the_number() -> None:
-    colours = assigned({f"person_{number:04d}": [(10.0 * number, 10.0 * number + 5)] for number in range(1, 30)})
+    colours = assigned(
+        {f"person_{number:04d}": [(10.0 * number, 10.0 * number + 5)] for number in range(1, 30)}
+    )
     assert all(colours.of(person) == colour_of(person) for person in colours.own)
 
 
@@ -96,7 +106,11 @@ def test_a_face_without_a_person_has_not_the_colour_of_the_person_with_its_numbe
 
 def test_a_face_has_its_persons_colour_and_so_has_the_track_in_which_the_person_comes_back() -> None:
     persons = {"person_0002": [(0.0, 5.0)], "person_0003": [(0.0, 30.0)], "person_0005": [(20.0, 25.0)]}
-    colours = assigned(persons, {"face_0001": [(1.0, 4.0), (21.0, 22.0)]}, links={"face_0001": ["person_0002", "person_0005"]})
+    colours = assigned(
+        persons,
+        {"face_0001": [(1.0, 4.0), (21.0, 22.0)]},
+        links={"face_0001": ["person_0002", "person_0005"]},
+    )
     assert colours.of("face_0001") == colours.of("person_0005") == colour_of("person_0002")
     assert colours.of("person_0003") == colour_of("person_0003")
 
@@ -115,7 +129,11 @@ def test_there_are_as_many_colours_as_are_needed() -> None:
 
 
 def test_an_id_that_is_not_known_has_the_colour_of_its_number_and_nobody_is_grey() -> None:
-    assert (Colours().of("person_0002"), Colours().of(None), Colours().of("")) == (COLOURS[1], NO_TRACK, NO_TRACK)
+    assert (Colours().of("person_0002"), Colours().of(None), Colours().of("")) == (
+        COLOURS[1],
+        NO_TRACK,
+        NO_TRACK,
+    )
 
 
 # From rows.
@@ -126,14 +144,20 @@ def face(frame: int, face_id: str, person: str | None) -> Annotation:
 
 
 def test_a_person_belongs_to_the_face_that_lies_in_its_boxes_most_often() -> None:
-    rows = [*(face(n, "face_0001", "person_0001") for n in range(5)), *(face(n, "face_0001", "person_0002") for n in range(5, 8))]
+    rows = [
+        *(face(n, "face_0001", "person_0001") for n in range(5)),
+        *(face(n, "face_0001", "person_0002") for n in range(5, 8)),
+    ]
     rows += [*(face(n, "face_0002", "person_0002") for n in range(9)), face(20, "face_0003", None)]
     assert links_of(rows) == {"face_0002": ["person_0002"], "face_0001": ["person_0001"]}
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_everybody_in_a_videos_rows_has_a_colour(reverse: bool) -> None:
-    rows = [*(box(n, "person_0001") for n in range(0, 50, 5)), *(face(n, "face_0001", None) for n in range(0, 50, 5))]
+    rows = [
+        *(box(n, "person_0001") for n in range(0, 50, 5)),
+        *(face(n, "face_0001", None) for n in range(0, 50, 5)),
+    ]
     rows += [ROWS.turn("speaker_0001", 0.0, 1.0), ROWS.speech("a", 0.5, 2.0, "speaker_0002")]
     given = rows[::-1] if reverse else rows
     colours = colours_of(given, Presence.of(given, 5), Presence.of(given, 5, kind=FACE_DETECTION))

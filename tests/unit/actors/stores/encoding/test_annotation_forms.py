@@ -23,7 +23,15 @@ def save(*rows: Any) -> list[dict[str, Any]]:
 
 
 def test_a_row_by_hand_has_its_box_and_its_times_in_the_words_of_our_files() -> None:
-    (row,) = save({"annotation_type": "person_detection", "timestamp": 1, "frame_number": 25, "bbox": (1, 2, 3, 4), "score": 0.5})
+    (row,) = save(
+        {
+            "annotation_type": "person_detection",
+            "timestamp": 1,
+            "frame_number": 25,
+            "bbox": (1, 2, 3, 4),
+            "score": 0.5,
+        }
+    )
     assert {name: row[name] for name in ("bbox_x", "bbox_y", "bbox_width", "bbox_height")} == {
         "bbox_x": 1.0,
         "bbox_y": 2.0,
@@ -37,7 +45,14 @@ def test_a_row_by_hand_has_its_box_and_its_times_in_the_words_of_our_files() -> 
 
 def test_numbers_of_numpy_are_numbers() -> None:
     box = np.array([1.0, 2.0, 3.0, 4.0])
-    (row,) = save({"timestamp_seconds": np.float64(2.0), "frame_number": np.int64(50), "confidence": np.float32(0.5), "bbox": box})
+    (row,) = save(
+        {
+            "timestamp_seconds": np.float64(2.0),
+            "frame_number": np.int64(50),
+            "confidence": np.float32(0.5),
+            "bbox": box,
+        }
+    )
     assert (row["frame_number"], row["confidence"], row["bbox_width"]) == (50, 0.5, 3.0)
 
 

@@ -1,4 +1,6 @@
-"""Addresses are kept and shown without a password; that of a server of ours is found, any other has to be set."""
+"""Addresses are kept and shown without a password; that of a server of ours is found, any other has to be
+set.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ REPORT = BatchReport("b1", (VideoOutcome("a", "/a.mp4", "completed"),), 1.0)
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A server of ours on port 38841, as far as its files and the list of processes tell, beside one of somebody else's."""
+    """A server of ours on port 38841, as far as its files and the list of processes tell, beside one of
+    somebody else's.
+    """
     data, others = tmp_path / "own" / "data", tmp_path / "other" / "data"
     for folder, port in ((data, 38841), (others, 5432)):
         folder.mkdir(parents=True)
@@ -47,9 +51,16 @@ def test_the_password_of_a_server_of_ours_is_found_by_its_address(server: Path, 
 
 @pytest.mark.parametrize(
     ("host", "port", "user"),
-    [("127.0.0.1", 5432, "vaengine"), ("db.example", 38841, "vaengine"), ("127.0.0.1", 38841, "ann"), (None, None, None)],
+    [
+        ("127.0.0.1", 5432, "vaengine"),
+        ("db.example", 38841, "vaengine"),
+        ("127.0.0.1", 38841, "ann"),
+        (None, None, None),
+    ],
 )
-def test_no_other_server_is_given_it(server: Path, host: str | None, port: int | None, user: str | None) -> None:
+def test_no_other_server_is_given_it(
+    server: Path, host: str | None, port: int | None, user: str | None
+) -> None:
     assert own_password(host, port, user) is None
 
 
@@ -65,6 +76,10 @@ def test_next_steps_for_another_server_name_what_to_set(tmp_path: Path) -> None:
     assert "s3cret" not in told
 
 
-@pytest.mark.parametrize("url", ["postgresql://vaengine:s3cret@127.0.0.1:38841/vaengine", "postgresql://ann@db.example/results"])
-def test_next_steps_name_nothing_to_set_where_the_commands_work_as_they_are(server: Path, tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["postgresql://vaengine:s3cret@127.0.0.1:38841/vaengine", "postgresql://ann@db.example/results"]
+)
+def test_next_steps_name_nothing_to_set_where_the_commands_work_as_they_are(
+    server: Path, tmp_path: Path, url: str
+) -> None:
     assert "PGPASSWORD" not in steps(url, tmp_path)

@@ -33,7 +33,12 @@ def test_a_name_that_goes_on_is_another_ones(text: str, left: str) -> None:
     assert masked(text, {NAME}) == left
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_what_names_nothing_stays_as_it_is(value: object) -> None:
     assert masked(value, {"\ufdd0"}) == value or "\ufdd0" in json.dumps(value, ensure_ascii=False)
 
@@ -46,13 +51,21 @@ def test_a_name_is_found_however_json_spells_it() -> None:
 
 @pytest.mark.parametrize(
     ("text", "span"),
-    [("90d", timedelta(days=90)), ("12 h", timedelta(hours=12)), ("2w", timedelta(days=14)), ("1.5D", timedelta(hours=36))],
+    [
+        ("90d", timedelta(days=90)),
+        ("12 h", timedelta(hours=12)),
+        ("2w", timedelta(days=14)),
+        ("1.5D", timedelta(hours=36)),
+    ],
 )
 def test_an_age_is_a_number_and_a_unit(text: str, span: timedelta) -> None:
     assert duration_of(text) == span
 
 
-@pytest.mark.parametrize(("text", "count"), [("10GB", 10**10), ("1 KiB", 1024), ("2tib", 2 * 1024**4), ("500MB", 5 * 10**8), ("7B", 7)])
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("10GB", 10**10), ("1 KiB", 1024), ("2tib", 2 * 1024**4), ("500MB", 5 * 10**8), ("7B", 7)],
+)
 def test_a_size_is_a_number_and_a_unit(text: str, count: int) -> None:
     assert bytes_in(text) == count
 

@@ -19,7 +19,9 @@ VALUES = st.recursive(
 
 
 def from_jsonb(text: str) -> object:
-    """As the database keeps numbers: decimals, printed without an exponent and with the digits they came with."""
+    """As the database keeps numbers: decimals, printed without an exponent and with the digits they came
+    with.
+    """
     kept = json.loads(text, parse_float=Decimal)
     return _floats(kept)
 
@@ -39,4 +41,7 @@ def test_every_value_comes_back_as_what_it_was(value: object) -> None:
 
 
 def test_what_looks_like_a_number_in_a_text_stays() -> None:
-    assert spelled('{"a":"1e+22, \\"2e+30\\"","b":-1.5e+22}') == '{"a":"1e+22, \\"2e+30\\"","b":-15000000000000000000000.0}'
+    assert (
+        spelled('{"a":"1e+22, \\"2e+30\\"","b":-1.5e+22}')
+        == '{"a":"1e+22, \\"2e+30\\"","b":-15000000000000000000000.0}'
+    )
