@@ -25,7 +25,7 @@ from schemas.settings.layers import layer
 from schemas.settings.settings import ModelSettings, PersonSettings, Settings
 from tests.conftest import SHARED
 from vaengine.model_selection.presets import Machine
-from vaengine.model_selection.select import Workshop, select_models
+from vaengine.model_selection.select import ModelEnvironment, select_models
 
 pytestmark = pytest.mark.shared
 
@@ -49,7 +49,9 @@ def settings_for(weights: str, runtime: str, folder: Path, **person) -> Settings
         "models.allow_pickle": True,
     }
     surroundings = Machine(gpu=torch.cuda.is_available())
-    workshop = Workshop((folder,), folder, surroundings, fetch=lambda model, begun: folder / model.name)
+    workshop = ModelEnvironment(
+        (folder,), folder, surroundings, fetch=lambda model, begun: folder / model.name
+    )
     keyed = {f"person.{key}": value for key, value in person.items()}
     return select_models(layer("test", {"preset": "fast", **told, **keyed}), (PERSON,), workshop)[0].settings
 

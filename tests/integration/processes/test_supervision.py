@@ -66,7 +66,7 @@ def test_a_process_that_is_lost_is_started_again_and_its_last_word_counts(
 
 COMMAND = """
 import os, pathlib, sys
-from vaengine import cli
+from vaengine.cli import app as cli
 batches = pathlib.Path(sys.argv.pop(1))
 def outcome(arguments, beginning):
     with batches.open("a") as told:

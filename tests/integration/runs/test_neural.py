@@ -17,7 +17,7 @@ from tests.conftest import SHARED
 from tests.support import runs
 from vaengine.execution.engine import Engine
 from vaengine.model_selection.presets import Machine
-from vaengine.model_selection.select import Workshop, select_models
+from vaengine.model_selection.select import ModelEnvironment, select_models
 
 pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.shared]
 
@@ -34,7 +34,7 @@ def neural(cache: Path, weights: Path = DETECT, **told: Any) -> dict[str, Any]:
         "person.input_pixels": 320,
     }
     asked |= {key.replace("__", "."): value for key, value in told.items()}
-    workshop = Workshop((cache,), cache, Machine(), fetch=lambda model, begun: cache / model.name)
+    workshop = ModelEnvironment((cache,), cache, Machine(), fetch=lambda model, begun: cache / model.name)
     found = dict(flat(select_models(layer("test", asked), (PERSON,), workshop)[0].settings.model_dump()))
     return {
         key.replace(".", "__"): value

@@ -173,7 +173,7 @@ def test_a_fault_of_our_own_in_a_conclusion_says_which_pipeline_it_was_in(
         raise ZeroDivisionError("by nought")
 
     store, finalizer, _, _ = opened(pipeline)
-    monkeypatch.setattr("actors.finalize.finalizer.concluded", broken)
+    monkeypatch.setattr("actors.finalize.finalizer.pipeline_result", broken)
     finalizer.finish_now(key(pipeline))
     assert (
         status(store, pipeline).error_message

@@ -134,7 +134,7 @@ def test_what_a_store_was_begun_with_is_read_back_pipeline_by_pipeline(tmp_path:
 def test_settings_and_doctor_load_no_model_library(tmp_path: Path, command: list[str]) -> None:
     typed = [part.format(tmp_path) for part in command]
     program = (
-        f"import sys; from vaengine import cli; code = cli.outcome({typed})\n"
+        f"import sys; from vaengine.cli import app; code = app.outcome({typed})\n"
         "print(code, [name for name in ('ray', 'torch', 'cv2', 'onnxruntime', 'whisperx', 'transformers') if "
         "name in sys.modules])"
     )

@@ -22,7 +22,7 @@ from schemas.settings.layers import layer
 from schemas.settings.settings import Settings, config_hash
 from tests.conftest import SHARED
 from vaengine.model_selection.presets import Machine, Resolution
-from vaengine.model_selection.select import Workshop, check_models, models_of, select_models
+from vaengine.model_selection.select import ModelEnvironment, check_models, models_of, select_models
 from vaengine.models import catalogue
 
 
@@ -46,7 +46,7 @@ def pack(tmp_path: Path) -> Path:
 def fit(
     told: dict[str, object], folder: Path, pipelines: tuple[str, ...] = (FACE,), **shop: object
 ) -> tuple[Settings, Resolution]:
-    workshop = Workshop(**{"folders": (folder,), "cache": folder, "around": Machine(), **shop})
+    workshop = ModelEnvironment(**{"folders": (folder,), "cache": folder, "around": Machine(), **shop})
     found, resolution = select_models(layer("test", told), pipelines, workshop)
     return found.settings, resolution
 

@@ -24,7 +24,7 @@ from schemas.settings.models import ModelFile
 from schemas.settings.settings import Settings, config_hash
 from vaengine.model_selection import audio as sound
 from vaengine.model_selection.presets import Machine, Resolution
-from vaengine.model_selection.select import Workshop, check_models, models_of, select_models
+from vaengine.model_selection.select import ModelEnvironment, check_models, models_of, select_models
 from vaengine.models.catalogue import ALIGNERS, AUDIO_SET, SPEAKERS
 
 TOKEN = "set HF_TOKEN"
@@ -85,7 +85,7 @@ def fit(
     around = Machine(gpu=gpu, can_fetch=lambda pipeline: network)
     fetch = None if shop.pop("dry", False) else shop.pop("fetch", lambda model, begin: hub.cache / model.name)
     folder = hub.cache.parent
-    workshop = Workshop(
+    workshop = ModelEnvironment(
         **{"folders": (folder,), "cache": folder, "around": around, "fetch": fetch, "hub": hub, **shop}
     )
     found, resolution = select_models(layer("test", told), pipelines, workshop)

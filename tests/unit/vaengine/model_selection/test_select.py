@@ -24,7 +24,7 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.settings.layers import layer
 from schemas.settings.settings import config_hash
 from vaengine.model_selection.presets import Machine
-from vaengine.model_selection.select import Workshop, check_models, select_models
+from vaengine.model_selection.select import ModelEnvironment, check_models, select_models
 from vaengine.models import catalogue
 
 
@@ -47,11 +47,13 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-def workshop(folder: Path, **changes) -> Workshop:
-    return Workshop(**{"folders": (folder,), "cache": folder / "cache", "around": Machine(), **changes})
+def workshop(folder: Path, **changes) -> ModelEnvironment:
+    return ModelEnvironment(
+        **{"folders": (folder,), "cache": folder / "cache", "around": Machine(), **changes}
+    )
 
 
-def fit(told, shop: Workshop, pipelines=(SCENE, PERSON)):
+def fit(told, shop: ModelEnvironment, pipelines=(SCENE, PERSON)):
     return select_models(layer("test", told), pipelines, shop)[0]
 
 

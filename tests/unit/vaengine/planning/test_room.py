@@ -40,5 +40,5 @@ def test_a_disk_with_ample_room_costs_no_look_into_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "free_bytes", lambda out: dry_run.AMPLE_BYTES)
-    monkeypatch.setattr(dry_run, "first_look", lambda request, dry: pytest.fail("it was looked into"))
+    monkeypatch.setattr(dry_run, "preflight", lambda request, dry: pytest.fail("it was looked into"))
     dry_run.require_room(runs.request([tmp_path / "any.mp4"], tmp_path / "out"))
