@@ -1,17 +1,13 @@
-"""Everything that was found in one video, for Python: what is seen, what is heard, tables, and a card for
-a notebook.
-"""
+"""Everything that was found in one video, for Python: values, tables, and a card for a notebook."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from schemas.annotations.annotation import (
     FACE_DETECTION,
@@ -20,19 +16,22 @@ from schemas.annotations.annotation import (
     PERSON_TRACK,
     SCENE_TYPE,
     Annotation,
-    canonical_json,
 )
 from schemas.annotations.coco import annotations_of
 from schemas.errors import NotFound, UsageError
-from schemas.pipelines import SHORT_NAMES
+from schemas.pipelines import FACE, PERSON, SHORT_NAMES
 from schemas.work.chunk import WorkKey
 from schemas.work.provenance import Provenance, info_of, provenance_of, sample_fps
+from vaengine.api.notebook_card import card
 from vaengine.console.units import clock, counted
 from vaengine.results import audio
 from vaengine.results.annotation_kinds import type_named
+from vaengine.results.annotation_table import annotation_table
 from vaengine.results.faces import FaceBoxes, FaceIdentity, identities_of
 from vaengine.results.moment import Moment
+from vaengine.results.nearest_boxes import nearest_boxes
 from vaengine.results.vision import Boxes, Person, Scene, VideoFacts, persons_of, scenes_of
+from vaengine.timeline.video_timeline import VideoTimeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,44 +40,17 @@ if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
     from schemas.work.job import BatchJob
 
-Located = TypeVar("Located", Boxes, FaceBoxes)
-
 WITHIN_SECONDS: Final = 0.2  # from one frame looked at to the next, at the default `person.sample_fps`
 FACES_WITHIN_SECONDS: Final = 0.5  # the same at the default `face.sample_fps`
-
-# Columns of every table and their Arrow types: those of the SQL table `annotations`, with the pipeline's name
-# for its number and without
-# what is about storage (job_id, created_at). `data` is the whole row as JSON, as it is there.
-COLUMNS: Final[Mapping[str, str]] = {
-    "annotation_id": "string",
-    "video_id": "string",
-    "pipeline": "string",
-    "config_hash": "string",
-    "annotation_type": "string",
-    "timestamp_seconds": "float64",
-    "end_seconds": "float64",
-    "frame_number": "int64",
-    "person_id": "string",
-    "face_id": "string",
-    "speaker_id": "string",
-    "scene_id": "string",
-    "confidence": "float64",
-    "bbox_x": "float64",
-    "bbox_y": "float64",
-    "bbox_width": "float64",
-    "bbox_height": "float64",
-    "data": "string",
-}
 
 
 @dataclass(frozen=True, repr=False)  # no slots: cached properties need a place
 class VideoAnnotations:
-    """The results of one video: `annotations` are its rows as stored, `warnings` tell of frames lost within
-    what is allowed.
+    """The results of one video: `annotations` are its rows as stored.
 
-    `provenance` tells of each pipeline what made its result, as far as it is known: see
-    `schemas.work.provenance`. `sample_rates` has how many frames a second a pipeline looked at, where its
-    configuration says so.
+    `warnings` report frames lost within what is allowed. `provenance` says for each pipeline what made its
+    result, as far as it is known: see `schemas.work.provenance`. `sample_rates` has how many frames a second
+    a pipeline looked at, where its configuration says so.
     """
 
     video: VideoFacts
@@ -88,9 +60,7 @@ class VideoAnnotations:
     sample_rates: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def from_store(
-        cls, store: StorageBackend, video_id: str, jobs: Mapping[str, BatchJob]
-    ) -> VideoAnnotations:
+    def from_store(cls, store: StorageBackend, video_id: str, jobs: Mapping[str, BatchJob]) -> Self:
         """The rows a store holds of a video; `jobs` has for each pipeline the job that it was done for.
 
         Raises `NotFound` for a video that could never be read.
@@ -99,30 +69,23 @@ class VideoAnnotations:
         if video is None:
             raise NotFound(f"video {video_id}", store.url)
         found = [jobs[pipeline].pipeline_results[pipeline] for pipeline in sorted(jobs)]
-        rows = [
-            row
-            for result in found
-            for row in store.annotations(WorkKey(video_id, result.pipeline, result.config_hash))
-        ]
+        keys = [WorkKey(video_id, result.pipeline, result.config_hash) for result in found]
+        rows = [row for key in keys for row in store.annotations(key)]
         infos = {pipeline: info_of(jobs[pipeline], pipeline) for pipeline in sorted(jobs)}
-        made, facts = (
-            {pipeline: provenance_of(pipeline, info) for pipeline, info in infos.items()},
-            VideoFacts.of(video),
-        )
-        return cls(
-            facts, tuple(rows), _distinct(result.warning for result in found), made, _rates(infos, facts.fps)
-        )
+        made = {pipeline: provenance_of(pipeline, info) for pipeline, info in infos.items()}
+        facts, warnings = VideoFacts.of(video), _distinct(result.warning for result in found)
+        return cls(facts, tuple(rows), warnings, made, _rates(infos, facts.fps))
 
     @classmethod
     def from_coco(cls, *documents: Mapping[str, Any]) -> VideoAnnotations:
-        """From the COCO-shaped documents of one video; raises `UsageError` for those of several videos,
-        or of none.
+        """From the COCO-shaped documents of one video.
+
+        Raises `UsageError` for those of several videos, or of none.
         """
         videos = {record["video_id"]: record for document in documents for record in document["videos"]}
         if len(videos) != 1:
-            raise UsageError(
-                f"COCO documents of one video are needed; these are of {', '.join(videos) or 'none'}"
-            )
+            names = ", ".join(videos) or "none"
+            raise UsageError(f"COCO documents of one video are needed; these are of {names}")
         rows = [row for document in documents for row in annotations_of(document)]
         facts = VideoFacts.of_record(next(iter(videos.values())))
         infos = {document["info"]["pipeline"]: document["info"] for document in documents}
@@ -132,8 +95,9 @@ class VideoAnnotations:
 
     @classmethod
     def from_folder(cls, folder: Path) -> VideoAnnotations:
-        """From the files in a video's folder under `--out`; raises `NotFound` where there are none,
-        `UsageError` for a damaged one.
+        """From the files in a video's folder under `--out`.
+
+        Raises `NotFound` where there are none, `UsageError` for a damaged one.
         """
         paths = [path for name in sorted(SHORT_NAMES.values()) if (path := folder / f"{name}.json").is_file()]
         if not paths:
@@ -157,8 +121,9 @@ class VideoAnnotations:
 
     @cached_property
     def faces(self) -> tuple[FaceIdentity, ...]:
-        """Whose faces there are, in the order of first sight; none where no model tells faces apart,
-        though `face_boxes` has them.
+        """Whose faces there are, in the order of first sight.
+
+        There are none where no model tells faces apart, though `face_boxes` has them.
         """
         return tuple(identities_of(self._of(FACE_DETECTION, FACE_IDENTITY)))
 
@@ -193,51 +158,39 @@ class VideoAnnotations:
         return audio.Loudness.of(self.annotations)
 
     def at(self, time_s: float, *, within_s: float | None = None) -> Moment:
-        """What is there at `time_s`: the scene, what is heard, and the boxes and faces of the nearest frames
-        in that scene that have any.
+        """What is there at `time_s`: the scene, what is heard, and the boxes and faces of the nearest frames.
 
-        These are at most `within_s` away, by default 0.2 s for boxes and 0.5 s for faces: only sampled frames
-        have them (`person.sample_fps`, `face.sample_fps`). Of two frames that are as near the earlier one
-        counts.
+        These frames lie in the same scene and have any. They are at most `within_s` away, by default 0.2 s
+        for boxes and 0.5 s for faces: only sampled frames have them (`person.sample_fps`, `face.sample_fps`).
+        Of two frames that are as near the earlier one counts.
         """
         scene = next(iter(audio.at(self.scenes, time_s)), None)
-        boxes_s, faces_s = (
-            (WITHIN_SECONDS, FACES_WITHIN_SECONDS) if within_s is None else (within_s, within_s)
-        )
+        boxes_s = WITHIN_SECONDS if within_s is None else within_s
+        faces_s = FACES_WITHIN_SECONDS if within_s is None else within_s
         return Moment(
             time_s,
             scene,
-            _nearest(self.boxes, time_s, boxes_s, scene),
-            _nearest(self.face_boxes, time_s, faces_s, scene),
+            nearest_boxes(self.boxes, time_s, boxes_s, scene),
+            nearest_boxes(self.face_boxes, time_s, faces_s, scene),
             audio.at(self.speech, time_s),
             tuple(dict.fromkeys(turn.speaker_id for turn in audio.at(self.speakers, time_s))),
             audio.at(self.events, time_s),
         )
 
     def to_arrow(self, kind: str | None = None) -> pa.Table:
-        """One row per annotation, or per annotation of type `kind`; the columns, `COLUMNS`, and their types
-        never vary.
+        """One row per annotation, or per annotation of type `kind`; the columns and their types never vary.
 
         `kind` is an annotation type, or the property that has them, such as "persons". Raises `UsageError`
         for any other name.
         """
-        import pyarrow as pa
-
-        rows = (
-            self.annotations
-            if kind is None
-            else self._of(type_named(kind, {row.annotation_type for row in self.annotations}))
-        )
-        return pa.table(
-            {
-                name: pa.array(_column(rows, name), getattr(pa, arrow_type)())
-                for name, arrow_type in COLUMNS.items()
-            }
-        )
+        if kind is None:
+            return annotation_table(self.annotations)
+        return annotation_table(self._of(type_named(kind, {row.annotation_type for row in self.annotations})))
 
     def to_pandas(self, kind: str | None = None) -> pd.DataFrame:
-        """`to_arrow` as a DataFrame; frame numbers are nullable integers, so that a row without one
-        leaves them integers.
+        """`to_arrow` as a DataFrame.
+
+        Frame numbers are nullable integers, so that a row without one leaves them integers.
         """
         import pandas as pd
         import pyarrow as pa
@@ -259,28 +212,24 @@ class VideoAnnotations:
             (len({turn.speaker_id for turn in self.speakers}), "speaker"),
             (len(self.events), "sound event"),
         )
-        numbers = [
-            *(seen if self.video.has_pictures else ()),
-            *((number, noun) for number, noun in more if number),
-        ]
+        numbers = [*(seen if self.video.has_pictures else ()), *((n, noun) for n, noun in more if n)]
         return ", ".join(counted(number, noun) for number, noun in numbers) or "nothing recognised"
 
     def __repr__(self) -> str:
         return f"VideoAnnotations({self.video.video_id!r}, {clock(self.video.duration_s)}, {self.counts})"
 
     def _repr_html_(self) -> str:
-        from vaengine.api.notebook_card import card
-
-        return card(self)
-
-
-def _nearest(boxes: Located, time_s: float, within_s: float, scene: Scene | None) -> Located:
-    """Those of the nearest frame that has any, within reach and in the scene."""
-    away_s = np.abs(boxes.times_s - time_s)
-    if scene is not None:
-        away_s[(boxes.times_s < scene.start_s) | (boxes.times_s >= scene.end_s)] = np.inf
-    near = bool(len(away_s)) and bool(away_s.min() <= within_s)
-    return boxes[boxes.frame_numbers == boxes.frame_numbers[away_s.argmin()]] if near else boxes[:0]
+        rates = self.sample_rates
+        timeline = VideoTimeline.of_rows(self.annotations, rates.get(PERSON), rates.get(FACE))
+        return card(
+            self.video,
+            timeline,
+            [(person.person_id, person) for person in self.persons],
+            [(face.face_id, face) for face in self.faces],
+            counts=self.counts,
+            warnings=self.warnings,
+            provenance=self.provenance,
+        )
 
 
 def _rates(infos: Mapping[str, Mapping[str, Any]], video_fps: float) -> dict[str, float]:
@@ -292,19 +241,10 @@ def _distinct(warnings: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(warning for warning in warnings if warning))
 
 
-def _column(rows: Sequence[Annotation], name: str) -> list[Any]:
-    if name == "data":
-        return [canonical_json(row.to_data()) for row in rows]
-    if name.startswith("bbox_"):
-        return [row.bbox and getattr(row.bbox, name.removeprefix("bbox_")) for row in rows]
-    return [getattr(row, name) for row in rows]
-
-
 def _document(path: Path) -> Mapping[str, Any]:
     try:
         document: Mapping[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read ({error}); the next run of `vaengine` makes it again"
-        ) from error
+        cure = "the next run of `vaengine` makes it again"
+        raise UsageError(f"{path} cannot be read ({error}); {cure}") from error
     return document

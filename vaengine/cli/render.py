@@ -181,7 +181,8 @@ def _video_plot(store: StorageBackend, named: str) -> _Plot:
 
 
 def _batch_plot(store: StorageBackend, batch_id: str | None) -> _Plot:
-    from vaengine.plotting.batch_plot import draw, tally
+    from vaengine.plotting.batch_plot import draw
+    from vaengine.plotting.batch_tally import tally
     from vaengine.rendering.source_marks import SourceMark, digest_of
 
     seen = tally(store, batch_id)

@@ -1,1 +1,1 @@
-"""Figures of a video and of a batch."""
+"""Plots of one video and of a whole batch, drawn by matplotlib."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from vaengine.console.units import clock, time_step_s
+from vaengine.timeline.lanes import Bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,6 +103,12 @@ def lane_axis(axes: Axes, names: Sequence[str], lanes: int) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#E3E3E3", linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+def draw_bars(axes: Axes, lane: int, bars: Sequence[Bar], colour: str, alpha: float | None = None) -> None:
+    """Bars of one colour into a lane of `lane_axis`, which counts from 0 at the top."""
+    runs = [(bar.start_s, bar.end_s - bar.start_s) for bar in bars]
+    axes.broken_barh(runs, (lane + 0.12, 0.76), facecolors=colour, alpha=alpha)
 
 
 def time_axis(axes: Axes, length_s: float) -> None:

@@ -1,11 +1,9 @@
-"""The picture that is drawn of each frame: the video's own with what is seen and said in it, and the
-timeline below.
-"""
+"""The picture that is drawn of each frame: the video's own with what is found in it, the timeline below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,17 +18,17 @@ from vaengine.rendering.strip_layout import StripLayout
 from vaengine.rendering.subtitles import Subtitles
 from vaengine.rendering.timeline_strip import TimelineStrip
 from vaengine.results.lookup import VideoResults
-from vaengine.timeline.audio import AudioTimeline
-from vaengine.timeline.cast import colours_of
-from vaengine.timeline.colour_assignment import Colours
-from vaengine.timeline.presence import Presence, Sighting, Stretch
-from vaengine.timeline.video_lanes import within
+from vaengine.timeline.audio import HearingCaption
+from vaengine.timeline.lanes import clip_tracks
+from vaengine.timeline.presence import Presence, Sighting
+from vaengine.timeline.video_timeline import VideoTimeline
 
 
 @dataclass(frozen=True, slots=True)
 class BoxFilter:
-    """Which boxes are drawn: those at least as sure as `min_confidence`, 0..1, and persons in no track
-    only `with_untracked`.
+    """Which boxes are drawn: those at least as sure as `min_confidence`, 0..1.
+
+    Persons in no track are drawn only `with_untracked`.
     """
 
     min_confidence: float = 0.0
@@ -54,26 +52,23 @@ USUALLY_SHOWN: Final = BoxFilter()
 
 @dataclass(frozen=True, slots=True)
 class SceneContent:
-    """All that is drawn of a video of `width` x `height` displayed pixels; `looked_at` are the frames in
-    which a detector saw anything.
+    """All that is drawn of a video of `width` x `height` displayed pixels.
+
+    `looked_at` are the frames in which a detector saw anything.
     """
 
     width: int
     height: int
-    persons: Presence
-    faces: Presence
-    hearing: AudioTimeline
+    timeline: VideoTimeline
     subtitles: Subtitles
-    colours: Colours
     looked_at: frozenset[int]
 
     @classmethod
     def of(cls, results: VideoResults, shown: BoxFilter | None = None) -> SceneContent:
         """What a store holds of it."""
         video = results.video
-        return cls.of_rows(
-            video.width, video.height, results.annotations, results.sample_fps, results.face_fps, shown
-        )
+        rates = (results.sample_fps, results.face_fps)
+        return cls.of_rows(video.width, video.height, results.annotations, *rates, shown)
 
     @classmethod
     def of_rows(
@@ -91,24 +86,29 @@ class SceneContent:
         somebody wants to see.
         """
         found, asked = list(rows), shown or USUALLY_SHOWN
-        persons, faces = Presence.of(found, sample_fps), Presence.of(found, face_fps, kind=FACE_DETECTION)
-        drawn, colours = [row for row in found if asked.has(row)], colours_of(found, persons, faces)
-        is_whole = len(drawn) == len(found)
+        whole = VideoTimeline.of_rows(found, sample_fps, face_fps)
+        drawn = [row for row in found if asked.has(row)]
         return cls(
             width,
             height,
-            persons if is_whole else Presence.of(drawn, persons.sample_fps),
-            faces if is_whole else Presence.of(drawn, faces.sample_fps, kind=FACE_DETECTION),
-            AudioTimeline.of(found),
-            Subtitles.of(found, width, height, colours),
-            colours,
-            persons.looked_at | faces.looked_at,
+            whole if len(drawn) == len(found) else _reduced(whole, drawn),
+            Subtitles.of(found, width, height, whole.colours),
+            whole.persons.looked_at | whole.faces.looked_at,
         )
+
+    @property
+    def persons(self) -> Presence:
+        return self.timeline.persons
+
+    @property
+    def faces(self) -> Presence:
+        return self.timeline.faces
 
 
 class FrameComposer:
-    """The source's picture, made even by doubling its last row or column, and the timeline of `[start_s,
-    end_s)` below.
+    """The source's picture with the timeline of `[start_s, end_s)` below.
+
+    The picture is made even by doubling its last row or column.
     """
 
     def __init__(
@@ -122,22 +122,21 @@ class FrameComposer:
     ) -> None:
         self._scenery, self._end_s, self._with_subtitles = scenery, end_s, with_subtitles
         self._width, self._height = scenery.width + scenery.width % 2, scenery.height + scenery.height % 2
-        colours, sounds = scenery.colours, scenery.hearing.rows(scenery.colours)
+        timeline = scenery.timeline
+        colours, sounds = timeline.colours, timeline.audio.rows(timeline.colours)
+        self._heard = HearingCaption(timeline.audio)
         self._overlay = Overlay(scenery.width, scenery.height, colours, with_labels=with_labels)
         self._faces = FaceOverlay(scenery.width, scenery.height, colours, with_labels=with_labels)
-        persons, faces = (
-            within(there, start_s, end_s) for there in (scenery.persons.stretches(), lanes_of(scenery.faces))
-        )
+        kinds = (timeline.person_tracks, timeline.face_tracks)
+        persons, faces = (clip_tracks(tracks, start_s, end_s) for tracks in kinds)
         layout = StripLayout.of(self._width, self._height, persons, faces, [row.name for row in sounds])
-        self._strip = TimelineStrip(
-            layout, start_s, end_s, scenery.persons.scenes, persons, faces, sounds, colours
-        )
+        self._strip = TimelineStrip(layout, start_s, end_s, timeline.scene_bars, persons, faces, sounds)
         self.pixels: Pixels = np.zeros((self._height + layout.height, self._width, 3), np.uint8)
 
     def draw(self, picture: Pixels, number: int, time_s: float) -> Pixels:
         """All of it for one frame; `picture` is H x W x 3 uint8 BGR, displayed.
 
-        The array is used again for the next.
+        The array is used again for the next frame.
         """
         height, width = picture.shape[:2]
         view = self.pixels[:height, :width]
@@ -150,17 +149,18 @@ class FrameComposer:
         self.pixels[height : self._height, :width] = view[-1:]
         self.pixels[: self._height, width : self._width] = self.pixels[: self._height, width - 1 : width]
         caption = self.caption(number, time_s, persons, faces)
-        self._strip.draw(
-            self.pixels[self._height :], time_s, caption, is_detected=number in self._scenery.looked_at
-        )
+        is_detected = number in self._scenery.looked_at
+        self._strip.draw(self.pixels[self._height :], time_s, caption, is_detected=is_detected)
         return self.pixels
 
     def caption(
-        self, number: int, time_s: float, persons: Sequence[Sighting], faces: Sequence[Sighting]
+        self,
+        number: int,
+        time_s: float,
+        persons: Sequence[Sighting],
+        faces: Sequence[Sighting],
     ) -> tuple[str, ...]:
-        """What is written above the timeline: the time, and how many boxes are drawn; of a kind of which
-        there are none, nothing.
-        """
+        """What is written above the timeline: the time, how many boxes are drawn, what is heard."""
         scene = self._scenery.persons.scene_at(number)
         parts = (
             f"{_time_code(time_s)} / {_time_code(self._end_s)}",
@@ -168,14 +168,16 @@ class FrameComposer:
             scene and f"scene {scene}",
             counted(len(persons), "person") if persons else None,
             counted(len(faces), "face") if faces else None,
-            *self._scenery.hearing.caption(time_s),
+            *self._heard.at(time_s),
         )
         return tuple(part for part in parts if part)
 
 
-def lanes_of(faces: Presence) -> Mapping[str, Sequence[Stretch]]:
-    """When each face is there; where nothing tells faces apart, when any is, under an empty name."""
-    return faces.stretches() or faces.strangers()
+def _reduced(whole: VideoTimeline, drawn: Sequence[Annotation]) -> VideoTimeline:
+    """The timeline with only the boxes that are drawn, and the rates of sampling of all."""
+    persons = Presence.of(drawn, whole.persons.sample_fps)
+    faces = Presence.of(drawn, whole.faces.sample_fps, kind=FACE_DETECTION)
+    return replace(whole, persons=persons, faces=faces)
 
 
 def _time_code(time_s: float) -> str:

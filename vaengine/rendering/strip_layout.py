@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
-from vaengine.results.presence_intervals import Run
-from vaengine.timeline.video_lanes import is_crowded, packed
+from vaengine.timeline.lanes import Track, pack_tracks
 
 REFERENCE_SIDE: Final = 360  # shorter side, in pixels, of the picture whose text has scale 1
 GROWTH: Final = 0.8  # larger pictures are looked at from relatively further away
@@ -20,8 +18,7 @@ LETTER_SCALE: Final = 0.42  # of FONT_HERSHEY_SIMPLEX at 360 lines
 NAMED: Final = 11  # pixels of a lane, at 360 lines, that a name fits in
 MARGIN_TEXT: Final = 0.75  # of the size of other text
 
-Stretches = Mapping[str, Sequence[Run]]
-NOBODY: Final[Stretches] = MappingProxyType({})
+Tracks = Sequence[Track]
 
 
 def text_size(width: int, height: int) -> float:
@@ -38,9 +35,9 @@ def text_width(text: str, unit: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class StripLayout:
-    """Where things are in a strip of `width` x `height` pixels, from its top: a row of text, scenes, lanes
-    `lane_height` apart, sounds.
+    """Where things are in a strip of `width` x `height` pixels.
 
+    From the top these are a row of text, scenes, lanes `lane_height` apart, and rows of sound.
     The names of rows stand in the first `margin` columns, which is 0 where there is no room for them.
     """
 
@@ -61,12 +58,13 @@ class StripLayout:
         cls,
         width: int,
         picture_height: int,
-        persons: Stretches,
-        faces: Stretches = NOBODY,
+        persons: Tracks,
+        faces: Tracks = (),
         sounds: Sequence[str] = (),
     ) -> StripLayout:
-        """For a picture of this size: even height, lanes as tall as there is room for those that are
-        needed, rows named `sounds` below.
+        """For a picture of this size, of even height.
+
+        Lanes are as tall as there is room for those that are needed; rows named `sounds` are below.
         """
         unit = text_size(width, picture_height)
         text, band, room = round(20 * unit), round(15 * unit), round(SHARE * picture_height)
@@ -107,22 +105,20 @@ class StripLayout:
         return min(self.width - 1, max(self.margin, self.margin + int(share * (self.width - self.margin))))
 
 
-def _lanes(persons: Stretches, faces: Stretches, most_named: int, most: int) -> tuple[int, int]:
-    """Lanes of persons and of faces: so few that names fit in, where nobody has to lie upon another, else
-    as many as there is room for.
+def _lanes(persons: Tracks, faces: Tracks, most_named: int, most: int) -> tuple[int, int]:
+    """Lanes of persons and of faces: so few that names fit in, where nobody has to lie upon another.
+
+    Otherwise there are as many as there is room for.
     """
     own = _shared(persons, faces, most_named)
-    is_full = any(
-        is_crowded(packed(there, lanes), there)
-        for there, lanes in zip((persons, faces), own, strict=True)
-        if lanes
-    )
+    kinds = zip((persons, faces), own, strict=True)
+    is_full = any(pack_tracks(tracks, lanes).is_crowded for tracks, lanes in kinds if lanes)
     return _shared(persons, faces, most) if is_full else own
 
 
-def _shared(persons: Stretches, faces: Stretches, most: int) -> tuple[int, int]:
+def _shared(persons: Tracks, faces: Tracks, most: int) -> tuple[int, int]:
     """How many of `most` lanes each kind needs; at least one each."""
-    mine, theirs = len(packed(persons, most)), len(packed(faces, most))
+    mine, theirs = len(pack_tracks(persons, most).lanes), len(pack_tracks(faces, most).lanes)
     if mine + theirs > most:
         theirs = min(theirs, max(1, most - mine, int(most * FACES_SHARE)))
         mine = min(mine, max(1, most - theirs))

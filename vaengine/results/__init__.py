@@ -1,1 +1,1 @@
-"""Results of a video as frozen values."""
+"""What was found in a video, as values."""

@@ -1,1 +1,1 @@
-"""Lanes of a timeline: one model for videos, plots and the notebook card."""
+"""What lies where on the time axis of a video: one model of lanes for every drawing of results."""

@@ -1,5 +1,6 @@
-"""Who is in the picture when: between the frames that a detector has looked at, persons and faces move in
-a straight line.
+"""Who is in the picture when.
+
+Between the frames that a detector has looked at, persons and faces move in a straight line.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Final
 
 import numpy as np
@@ -16,23 +17,23 @@ from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SCE
 from schemas.annotations.attributes import landmark_keypoints
 from schemas.media.frames import Floats
 from vaengine.results.presence_intervals import Cut, PresenceSampling, Run, merged, usual_fps
+from vaengine.results.vision import Scene, scenes_of
 from vaengine.timeline.palette import short_name
 
 BODY_POINTS: Final = 17  # of a person's pose in COCO's order; other models have other points
 _ROUNDING_S: Final = 0.001  # rows saved by hand may have rounded times; their frame numbers decide
 
 Corners = tuple[float, float, float, float]
-Stretch = Run
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A person or a face in one frame: `xyxy` in displayed pixels, `keypoints` K x 3 float64 (x, y,
-    visibility) or None.
+    """A person or a face in one frame.
 
-    `identity` is the id of the person or face, `linked` the person that a face belongs to; both None where
-    not known. `is_detected` is False where the box was not found by a detector in this very frame, but lies
-    between two that were.
+    `xyxy` is in displayed pixels, `keypoints` K x 3 float64 (x, y, visibility) or None. `identity` is the id
+    of the person or face, `linked` the person that a face belongs to; both are None where not known.
+    `is_detected` is False where the box was not found by a detector in this very frame, but lies between two
+    that were.
     """
 
     frame: int
@@ -46,8 +47,9 @@ class Sighting:
 
     @classmethod
     def of(cls, row: Annotation) -> Sighting:
-        """The box of one row, of a face that of its identity; raises ValueError for a row without box,
-        frame or time.
+        """The box of one row, of a face that of its identity.
+
+        Raises ValueError for a row without box, frame or time.
         """
         if row.bbox is None or row.frame_number is None or row.timestamp_seconds is None:
             raise ValueError(f"annotation {row.annotation_id} is no box in a frame")
@@ -60,8 +62,9 @@ class Sighting:
         return replace(seen, keypoints=_pose(row.attributes.get("keypoints")))
 
     def towards(self, other: Sighting, frame: int, time_s: float) -> Sighting:
-        """Where it is at `time_s` on the straight way to `other`; a key point is visible only if it is at
-        both ends.
+        """Where it is at `time_s` on the straight way to `other`.
+
+        A key point is visible only if it is at both ends.
         """
         way = other.time_s - self.time_s
         share = min(1.0, max(0.0, (time_s - self.time_s) / way)) if way > 0 else 0.0
@@ -77,31 +80,10 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class SceneSpan:
-    """Frames from `frame` on, shown in `[start_s, end_s)`."""
-
-    name: str
-    frame: int
-    start_s: float
-    end_s: float
-
-
-def scenes_of(annotations: Iterable[Annotation]) -> tuple[SceneSpan, ...]:
-    """The scenes among these rows, in order."""
-    rows = (row for row in annotations if row.annotation_type == SCENE_TYPE)
-    found = [
-        SceneSpan(
-            row.scene_id or "", row.frame_number or 0, row.timestamp_seconds or 0.0, row.end_seconds or 0.0
-        )
-        for row in rows
-    ]
-    return tuple(sorted(found, key=lambda scene: scene.frame))
-
-
-@dataclass(frozen=True, slots=True)
 class _Span:
-    """What is shown from a sighting on: the way to `next`, or the sighting standing still until `until_s`
-    where there is none.
+    """What is shown from a sighting on: the way to `next`.
+
+    Where there is no next one, the sighting stands still until `until_s`.
     """
 
     first: Sighting
@@ -117,32 +99,32 @@ class _Span:
             return self.first
         if self.next is not None:
             return self.first.towards(self.next, frame, time_s) if frame < self.next.frame else None
-        return (
-            replace(self.first, frame=frame, time_s=time_s, is_detected=False)
-            if time_s < self.until_s
-            else None
-        )
+        if time_s >= self.until_s:
+            return None
+        return replace(self.first, frame=frame, time_s=time_s, is_detected=False)
 
 
 class Presence:
     """Every box of a video's persons, or of its faces, at any frame of it.
 
-    `sampling` says which boxes of one identity join; what does not join stands still until its interval ends,
+    `sampling` says which boxes of one identity join. What does not join stands still until its interval ends,
     so that a box does not flash up for one frame.
     """
 
     def __init__(
-        self, sightings: Iterable[Sighting], scenes: Sequence[SceneSpan] = (), sample_fps: float | None = None
+        self,
+        sightings: Iterable[Sighting],
+        scenes: Sequence[Scene] = (),
+        sample_fps: float | None = None,
     ) -> None:
         ordered = sorted(sightings, key=lambda seen: (seen.frame, seen.identity or ""))
         self.scenes = tuple(scenes)
         self.tracks = _by_identity(ordered)
         self.sample_fps = sample_fps or usual_fps(self.tracks.values())
-        self.sampling = PresenceSampling(
-            self.sample_fps, tuple(Cut(scene.frame, scene.start_s) for scene in scenes)
-        )
+        self._cuts = [scene.frame_start or 0 for scene in scenes]
+        cuts = (Cut(frame, scene.start_s) for frame, scene in zip(self._cuts, scenes, strict=True))
+        self.sampling = PresenceSampling(self.sample_fps, tuple(cuts))
         self.looked_at = frozenset(seen.frame for seen in ordered)
-        self._cuts = [scene.frame for scene in scenes]
         self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
         self._starts = [span.first.time_s for span in self._spans]
         self._longest_s = max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
@@ -158,16 +140,13 @@ class Presence:
         """From the rows of a video, of whatever types: its persons, or its faces where `kind` says so."""
         rows = list(annotations)
         boxes = (Sighting.of(row) for row in rows if row.annotation_type == kind and row.bbox is not None)
-        return cls(boxes, scenes_of(rows), sample_fps)
+        scenes = scenes_of([row for row in rows if row.annotation_type == SCENE_TYPE])
+        return cls(boxes, tuple(scenes), sample_fps)
 
     def at(self, frame: int, time_s: float) -> list[Sighting]:
-        """Everybody in a frame that is shown at `time_s`, those in no track first, so that they are drawn
-        below.
-        """
-        first, stop = (
-            bisect_left(self._starts, time_s - self._longest_s - _ROUNDING_S),
-            bisect_right(self._starts, time_s + _ROUNDING_S),
-        )
+        """Everybody in a frame shown at `time_s`, those in no track first, so that they are drawn below."""
+        first = bisect_left(self._starts, time_s - self._longest_s - _ROUNDING_S)
+        stop = bisect_right(self._starts, time_s + _ROUNDING_S)
         spans = (span for span in self._spans[first:stop] if span.first.frame <= frame)
         seen = (span.at(frame, time_s) for span in spans)
         return sorted((one for one in seen if one is not None), key=lambda one: one.identity or "")
@@ -175,18 +154,16 @@ class Presence:
     def scene_at(self, frame: int) -> str | None:
         """Name of the scene that a frame belongs to."""
         place = bisect_right(self._cuts, frame) - 1
-        return short_name(self.scenes[place].name) if place >= 0 else None
+        return short_name(self.scenes[place].scene_id or "") if place >= 0 else None
 
-    def stretches(self) -> dict[str, list[Stretch]]:
+    def stretches(self) -> dict[str, list[Run]]:
         """When each of them is there, `[start_s, end_s)`, by order of first appearance."""
         return {identity: self.sampling.runs(seen) for identity, seen in self.tracks.items()}
 
-    def strangers(self) -> dict[str, list[Stretch]]:
+    def strangers(self) -> dict[str, list[Run]]:
         """When anybody without an identity is there, under one empty name; empty where nobody is."""
-        runs = merged(
-            ((span.first.time_s, span.end_s) for span in self._spans if span.first.identity is None),
-            _ROUNDING_S,
-        )
+        strangers = (span for span in self._spans if span.first.identity is None)
+        runs = merged(((span.first.time_s, span.end_s) for span in strangers), _ROUNDING_S)
         return {"": runs} if runs else {}
 
     def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_Span]:
@@ -194,14 +171,10 @@ class Presence:
             if seen.identity is None:
                 yield _Span(seen, None, self.sampling.until_s(seen))
         for mine in self.tracks.values():
-            for before, after in pairwise([*mine, None]):
-                joined = (
-                    after
-                    if after is not None and before is not None and self.sampling.joins(before, after)
-                    else None
-                )
-                if before is not None:
-                    yield _Span(before, joined, self.sampling.until_s(before))
+            for before, after in pairwise(mine):
+                joined = after if self.sampling.joins(before, after) else None
+                yield _Span(before, joined, self.sampling.until_s(before))
+            yield _Span(mine[-1], None, self.sampling.until_s(mine[-1]))
 
 
 def _by_identity(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
@@ -227,12 +200,10 @@ def _between(before: Sighting, after: Sighting, share: float) -> Floats | None:
     return pose
 
 
-def counted_over(stretches: Mapping[str, Sequence[Stretch]]) -> list[tuple[float, int]]:
+def counted_over(stretches: Mapping[str, Sequence[Run]]) -> list[tuple[float, int]]:
     """How many persons are there from each moment on, at the moments at which that changes."""
-    steps = sorted(
-        [(start, 1) for own in stretches.values() for start, _ in own]
-        + [(end, -1) for own in stretches.values() for _, end in own]
-    )
+    runs = list(chain.from_iterable(stretches.values()))
+    steps = sorted([*((start_s, 1) for start_s, _ in runs), *((end_s, -1) for _, end_s in runs)])
     counts, present = [], 0
     for time_s, changes in groupby(steps, key=lambda step: step[0]):
         present += sum(change for _, change in changes)

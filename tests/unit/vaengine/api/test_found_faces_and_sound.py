@@ -19,7 +19,7 @@ from schemas.annotations.annotation import FACE_DETECTION, SPEECH, Annotation
 from schemas.pipelines import AUDIO, FACE
 from tests.support.fake_rows import LANDMARKS, Rows, sound_alone
 from tests.support.fake_videos import Clip
-from vaengine.api.notebook_card import FACE_LANES, LANES, NARROWEST, WIDTH, drawing
+from vaengine.api.notebook_card import FACE_LANES, LANES, NARROWEST, WIDTH
 from vaengine.api.video_annotations import VideoAnnotations
 from vaengine.plotting.video_plot import plot_video
 from vaengine.results.vision import VideoFacts
@@ -44,6 +44,12 @@ ALONE = found(*ROWS.conversation(), facts=SOUND)
 
 times = st.floats(-1, 9)
 stretches = st.tuples(times, st.floats(0, 2)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+def drawing(annotated: VideoAnnotations) -> str:
+    """The SVG of the card."""
+    html = annotated._repr_html_()
+    return html[html.index("<svg") : html.index("</svg>") + len("</svg>")]
 
 
 def titles(annotated: VideoAnnotations) -> list[str]:

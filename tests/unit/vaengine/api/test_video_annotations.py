@@ -9,7 +9,6 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,10 @@ from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE
 from schemas.errors import NotFound, UsageError
 from schemas.pipelines import PERSON, SCENE
 from tests.support.fake_videos import Clip
-from vaengine.api.notebook_card import LANES, NARROWEST, WIDTH, drawing, lanes
-from vaengine.api.video_annotations import COLUMNS, VideoAnnotations
-from vaengine.results.vision import Boxes, Person, VideoFacts
+from vaengine.api.notebook_card import LANES, NARROWEST, WIDTH
+from vaengine.api.video_annotations import VideoAnnotations
+from vaengine.results.annotation_table import COLUMNS
+from vaengine.results.vision import Boxes, VideoFacts
 
 CLIP = Clip()  # 100 frames at 25 a second, 640 x 360
 SCENES = CLIP.scenes(CLIP.key(SCENE), [40])
@@ -67,6 +67,12 @@ def rows(draw: st.DrawFn) -> Annotation:
             st.dictionaries(st.sampled_from(["text", "rank", "frame_end"]), st.integers() | words, max_size=2)
         ),
     )
+
+
+def drawing(annotated: VideoAnnotations) -> str:
+    """The SVG of the card."""
+    html = annotated._repr_html_()
+    return html[html.index("<svg") : html.index("</svg>") + len("</svg>")]
 
 
 class Markup(HTMLParser):
@@ -359,14 +365,3 @@ def test_a_long_video_with_very_many_scenes_and_tracks_still_has_a_card_of_bound
         "scene" in (title.text or "") for title in root.iter("{http://www.w3.org/2000/svg}title")
     )
     assert f"and {count - shown:,} more tracks" in drawing(annotated)
-
-
-@given(st.lists(stretches, max_size=20), st.floats(0, 1))
-def test_tracks_in_a_lane_never_overlap_and_none_is_left_out(some: list[list[float]], least_s: float) -> None:
-    persons = [Person(f"p{n}", start, end, None, None, Boxes.of([])) for n, (start, end) in enumerate(some)]
-    packed = lanes(persons, least_s)
-    assert sorted(one.person_id for lane in packed for one in lane) == sorted(
-        one.person_id for one in persons
-    )
-    for lane in packed:
-        assert all(max(one.end_s, one.start_s + least_s) <= other.start_s for one, other in pairwise(lane))

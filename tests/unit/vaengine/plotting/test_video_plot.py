@@ -24,9 +24,11 @@ from schemas.errors import NotFound, UsageError
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from tests.support.fake_videos import RUN, Clip, broken, done
-from vaengine.plotting.batch_plot import MOST_ROWS, Tally, VideoTally, draw, plot_batch, tally
+from vaengine.plotting.batch_plot import MOST_ROWS, draw, plot_batch, quantities_of
+from vaengine.plotting.batch_tally import Tally, VideoTally, tally
 from vaengine.plotting.figure import wrapped
-from vaengine.plotting.video_plot import MOST_BANDS, format_for, picture_bytes, plot_results, plot_video
+from vaengine.plotting.video_plot import format_for, picture_bytes, plot_results, plot_video
+from vaengine.plotting.vision_panels import MAX_BANDS
 from vaengine.results.lookup import results_of
 
 FPS = 25
@@ -145,8 +147,8 @@ def test_an_overview_has_faces_and_speech_where_they_were_looked_for_and_lengths
         tallied(2),
         Tally("t", (VideoTally("a", "completed", 3.6, 1, 2, 9.0, faces=3, speech_s=75.0),), ()),
     )
-    assert [one.title for one in plain.quantities] == ["length", "scenes", "persons", "core s / min"]
-    assert [one.title for one in whole.quantities] == [
+    assert [one.title for one in quantities_of(plain)] == ["length", "scenes", "persons", "core s / min"]
+    assert [one.title for one in quantities_of(whole)] == [
         "length",
         "scenes",
         "persons",
@@ -195,7 +197,7 @@ def test_a_plot_leaves_matplotlibs_settings_and_pyplot_alone() -> None:
         rows(),
         rows(persons=0),
         rows(scenes=1, persons=60),
-        rows(scenes=MOST_BANDS + 1, frames=2600),
+        rows(scenes=MAX_BANDS + 1, frames=2600),
         rows(frames=50),
         [],
     ],

@@ -14,7 +14,8 @@ from vaengine.rendering.face_overlay import FaceOverlay, label
 from vaengine.rendering.frame_composer import FrameComposer, SceneContent
 from vaengine.rendering.strip_layout import StripLayout
 from vaengine.rendering.subtitles import WIDTH_SHARE, Subtitles
-from vaengine.timeline.audio import EVENT_ROWS, AudioTimeline, Speaking
+from vaengine.timeline.audio import EVENT_ROWS, AudioTimeline, HearingCaption
+from vaengine.timeline.lanes import Bar, Track
 from vaengine.timeline.palette import bgr, colour_of, tone_of
 from vaengine.timeline.presence import Presence, Sighting
 
@@ -194,7 +195,7 @@ def test_the_timeline_shows_who_speaks_when_and_which_sounds_there_are() -> None
         (ROWS.voice(8.0, 9.0), colour_of(None), 8.0, 9.0),
     ):
         columns = (strip([row])[-12:-8] == bgr(colour)).all(axis=2).any(axis=0).nonzero()[0]
-        layout = StripLayout.of(WIDTH, HEIGHT, {}, {}, [one.name for one in AudioTimeline.of([row]).rows()])
+        layout = StripLayout.of(WIDTH, HEIGHT, [], [], [one.name for one in AudioTimeline.of([row]).rows()])
         assert layout.margin > 0
         assert abs(columns.min() - layout.x(start / 10)) <= 1
         assert abs(columns.max() + 1 - layout.x(stop / 10)) <= 1
@@ -206,10 +207,25 @@ def test_speech_stands_for_turns_where_there_are_none_and_voice_activity_for_spe
         ROWS.speech("a", 1.0, 2.0, "speaker_0001"),
         ROWS.turn("speaker_0002", 3.0, 4.0),
     )
-    assert AudioTimeline.of([voice]).speaking == (Speaking(0.0, 9.0),)
-    assert AudioTimeline.of([voice, speech]).speaking == (Speaking(1.0, 2.0, "speaker_0001"),)
-    assert AudioTimeline.of([voice, speech, turn]).speaking == (Speaking(3.0, 4.0, "speaker_0002"),)
-    assert AudioTimeline.of(TALK).caption(4.5) == ["Speaker 2", "Laughter"]
+    for rows, name, times, short in (
+        ([voice], "voice", (0.0, 9.0), ""),
+        ([voice, speech], "speech", (1.0, 2.0), "S1"),
+        ([voice, speech, turn], "speakers", (3.0, 4.0), "S2"),
+    ):
+        (row,) = AudioTimeline.of(rows).rows()
+        assert (row.name, [(bar.start_s, bar.end_s, bar.label) for bar in row.bars]) == (
+            name,
+            [(*times, short)],
+        )
+
+
+def test_the_caption_names_who_speaks_and_what_is_heard_at_a_moment() -> None:
+    assert HearingCaption(AudioTimeline.of(TALK)).at(4.5) == ["Speaker 2", "Laughter"]
+    speech = [ROWS.speech("a", 1.0, 2.0, "speaker_0001")]
+    assert [HearingCaption(AudioTimeline.of(speech)).at(time_s) for time_s in (1.0, 2.0)] == [
+        ["Speaker 1"],
+        [],
+    ]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 9), st.floats(0, 3)), max_size=10))
@@ -217,7 +233,7 @@ def test_every_event_is_in_exactly_one_of_few_rows(some: list[tuple[str, float, 
     events = [ROWS.event(name, start, start + length) for name, start, length in some]
     rows = AudioTimeline.of(events).rows()
     assert len(rows) <= EVENT_ROWS
-    assert sorted(mark.name for row in rows for mark in row.marks) == sorted(name for name, _, _ in some)
+    assert sorted(bar.name for row in rows for bar in row.bars) == sorted(name for name, _, _ in some)
 
 
 def test_rows_of_sound_say_what_they_are() -> None:
@@ -231,7 +247,7 @@ def test_rows_of_sound_say_what_they_are() -> None:
 
 
 def test_a_row_of_the_timeline_has_its_name_in_the_margin_and_a_bar_its_own() -> None:
-    margin = StripLayout.of(WIDTH, HEIGHT, {}, {}, ["speech"]).margin
+    margin = StripLayout.of(WIDTH, HEIGHT, [], [], ["speech"]).margin
     voice, speech = (strip([row]) for row in (ROWS.voice(3, 4), ROWS.speech("a", 3, 4)))
     differ = (voice[-16:] != speech[-16:]).any(axis=2).any(axis=0)
     assert differ[:margin].any()
@@ -246,9 +262,9 @@ def test_a_row_of_the_timeline_has_its_name_in_the_margin_and_a_bar_its_own() ->
 def test_faces_have_lanes_in_the_timeline_also_where_nothing_tells_them_apart() -> None:
     faces = [ROWS.face(n, "face_0002", x=20.0) for n in range(100, 150, 5)]
     bars = (strip(faces) == bgr(colour_of("face_0002"))).all(axis=2)
-    layout = StripLayout.of(WIDTH, HEIGHT, {}, {"face_0002": [(4.0, 6.0)]})
+    layout = StripLayout.of(WIDTH, HEIGHT, [], [Track("face_0002", (Bar(4.0, 6.0, "face_0002"),))])
     columns = bars.any(axis=0).nonzero()[0]
     assert (columns.min(), columns.max() + 1) == (layout.x(0.4), layout.x(0.6))
     unknown = strip([ROWS.face(n, None) for n in range(100, 150, 5)])
     assert (unknown == bgr(colour_of(None))).all(axis=2).any()
-    assert layout.height > StripLayout.of(WIDTH, HEIGHT, {}).height
+    assert layout.height > StripLayout.of(WIDTH, HEIGHT, []).height

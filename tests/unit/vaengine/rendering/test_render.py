@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +28,10 @@ from vaengine.rendering.render import Extent, RenderOptions
 from vaengine.rendering.strip_layout import NAMED, StripLayout, text_size
 from vaengine.rendering.timeline_strip import TimelineStrip
 from vaengine.rendering.video_writer import VideoCoding, format_of
+from vaengine.results.vision import Scene
+from vaengine.timeline.lanes import Bar, Track
 from vaengine.timeline.palette import COLOURS, NO_TRACK, bgr, colour_of, ink_on, short_name
-from vaengine.timeline.presence import BODY_POINTS, Presence, SceneSpan, Sighting, counted_over
-from vaengine.timeline.video_lanes import packed, within
+from vaengine.timeline.presence import BODY_POINTS, Presence, Sighting, counted_over
 
 FACES = Rows()
 FPS, SAMPLE_FPS = 25, 5
@@ -41,10 +42,16 @@ def seen(frame: int, person: str | None = "person_0001", x: float = 0.0, **facts
     return replace(Sighting(frame, frame / FPS, person, (x, 10.0, x + 40.0, 110.0), 0.9), **facts)
 
 
-def scenes(*cuts: int, frames: int = 1000) -> list[SceneSpan]:
+def scenes(*cuts: int, frames: int = 1000) -> list[Scene]:
+    edges = enumerate(pairwise((0, *cuts, frames)), 1)
+    return [Scene(f"scene_{n:04d}", first / FPS, stop / FPS, first, stop) for n, (first, stop) in edges]
+
+
+def tracks(own: dict[str, list[tuple[float, float]]]) -> list[Track]:
+    """A track for each id, with labels and colours."""
     return [
-        SceneSpan(f"scene_{n:04d}", first, first / FPS, stop / FPS)
-        for n, (first, stop) in enumerate(pairwise((0, *cuts, frames)), 1)
+        Track(name, tuple(Bar(*times, name, short_name(name), colour_of(name)) for times in bars))
+        for name, bars in own.items()
     ]
 
 
@@ -194,31 +201,6 @@ def test_the_count_over_time_is_the_number_of_stretches_around_each_moment(
 # Lanes.
 
 
-@given(own=stretches(), most=st.integers(1, 14))
-def test_every_person_has_exactly_one_lane_and_there_are_never_too_many(
-    own: dict[str, list[tuple[float, float]]], most: int
-) -> None:
-    lanes = packed(own, most)
-    assert sorted(person for lane in lanes for person in lane) == sorted(own)
-    assert len(lanes) <= most
-
-
-@given(own=stretches())
-def test_persons_share_a_lane_without_touching_wherever_lanes_suffice(
-    own: dict[str, list[tuple[float, float]]],
-) -> None:
-    most_at_once = max((count for _, count in counted_over(own)), default=0)
-    for lane in packed(own, max(1, most_at_once)):
-        assert all(
-            own[a][-1][1] <= own[b][0][0] or own[b][-1][1] <= own[a][0][0] for a, b in combinations(lane, 2)
-        )
-
-
-def test_a_stretch_of_the_timeline_holds_only_what_lies_in_it() -> None:
-    own = {"person_0001": [(0.0, 2.0), (5.0, 6.0)], "person_0002": [(8.0, 9.0)]}
-    assert within(own, 1.0, 6.0) == {"person_0001": [(1.0, 2.0), (5.0, 6.0)]}
-
-
 @pytest.mark.parametrize(
     ("width", "height"), [(160, 120), (640, 360), (360, 640), (1920, 1080), (3840, 2160), (180, 102)]
 )
@@ -227,7 +209,7 @@ def test_a_strip_is_even_and_takes_at_most_half_of_an_ordinary_picture_again(
     width: int, height: int, persons: int
 ) -> None:
     own = {f"person_{n:04d}": [(0.0, 9.0)] for n in range(1, persons + 1)}
-    layout = StripLayout.of(width, height, own)
+    layout = StripLayout.of(width, height, tracks(own))
     assert layout.height % 2 == 0
     assert layout.lanes_top + layout.lanes * layout.lane_height <= layout.height
     assert layout.height <= max(0.5 * height, 75)
@@ -241,7 +223,8 @@ def test_letters_grow_with_the_picture_but_less_than_it_does() -> None:
 
 def test_the_playhead_moves_to_the_right_and_the_background_is_drawn_once() -> None:
     own = {"person_0001": [(1.0, 2.0)], "person_0002": [(3.0, 3.01)]}
-    strip = TimelineStrip(StripLayout.of(320, 240, own), 0.0, 4.0, scenes(50, frames=100), own)
+    bands = [Bar(0.0, 2.0, "scene_0001", "1"), Bar(2.0, 4.0, "scene_0002", "2")]
+    strip = TimelineStrip(StripLayout.of(320, 240, tracks(own)), 0.0, 4.0, bands, tracks(own))
     before, canvas = strip.background.copy(), strip.background.copy()
     margin, columns = strip.layout.margin, []
     for time_s in (0.0, 1.5, 3.96):
@@ -427,7 +410,7 @@ def test_eight_persons_at_once_have_eight_colours_in_one_picture() -> None:
 
 def test_lanes_carry_the_ids_of_persons_where_they_fit() -> None:
     own = {"person_0001": [(0.0, 4.0)], "person_0002": [(1.0, 1.05)]}
-    strip = TimelineStrip(StripLayout.of(320, 240, own), 0.0, 4.0, [], own)
+    strip = TimelineStrip(StripLayout.of(320, 240, tracks(own)), 0.0, 4.0, [], tracks(own))
     top, height, margin = strip.layout.lanes_top, strip.layout.lane_height, strip.layout.margin
     long, short = (
         strip.background[top + lane * height + 2 : top + (lane + 1) * height - 3, margin:] for lane in (0, 1)
@@ -439,7 +422,7 @@ def test_lanes_carry_the_ids_of_persons_where_they_fit() -> None:
 def test_few_persons_who_are_not_there_together_share_lanes_in_which_names_fit() -> None:
     after = {f"person_{n:04d}": [(float(n), n + 1.0)] for n in range(1, 40)}
     beside = {f"person_{n:04d}": [(0.0, 40.0)] for n in range(1, 40)}
-    tall, thin = (StripLayout.of(640, 360, own).lane_height for own in (after, beside))
+    tall, thin = (StripLayout.of(640, 360, tracks(own)).lane_height for own in (after, beside))
     assert tall >= NAMED > thin
 
 

@@ -30,7 +30,7 @@ from tests.support.fake_videos import Clip, done
 from vaengine.api.orchestrator import BatchOrchestrator
 from vaengine.maintenance import cleanup
 from vaengine.maintenance.cleanup import clean
-from vaengine.plotting.batch_plot import tally
+from vaengine.plotting.batch_tally import tally
 from vaengine.reporting import store_overview
 from vaengine.reporting.run_states import RunState, run_state, shown_state, superseded
 
