@@ -9,16 +9,13 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from schemas.errors import InvalidSetting, UnknownSetting, UsageError
 from schemas.settings.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 DEFAULT: Final = "default"
 

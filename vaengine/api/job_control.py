@@ -14,7 +14,6 @@ from schemas.work.attempt import POISONED
 from schemas.work.job import BatchJob, JobStatus
 from schemas.work.job_event import Control, JobEvent
 from vaengine.console.output import Table
-from vaengine.console.units import timestamp
 from vaengine.requests.store_location import existing
 from vaengine.results.lookup import jobs_of
 
@@ -171,36 +170,6 @@ def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:
     return Table(("job", "video", "pipeline", "why"), tuple(rows))
 
 
-def quarantine_events(found: Sequence[tuple[BatchJob, str]]) -> Iterator[dict[str, Any]]:
-    """The same as JSON events, their number last."""
-    now = timestamp()
-    for job, name in found:
-        why = job.pipeline_results[name].error_message
-        yield {
-            "event": "quarantined",
-            "time": now,
-            "job_id": job.job_id,
-            "path": str(job.video_path),
-            "pipeline": name,
-            "message": why,
-        }
-    yield {"event": "report", "time": now, "quarantined": len(found)}
-
-
-def job_events(what: str, jobs: Sequence[BatchJob]) -> Iterator[dict[str, Any]]:
-    """Jobs that something was asked of, as JSON events."""
-    now = timestamp()
-    for job in jobs:
-        yield {
-            "event": what,
-            "time": now,
-            "job_id": job.job_id,
-            "video_id": job.video_id,
-            "path": str(job.video_path),
-        }
-    yield {"event": "report", "time": now, what: len(jobs)}
-
-
 def log_of(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[JobEvent]:
     """What happened to jobs, in order."""
     return sorted((event for job in jobs for event in store.events(job.job_id)), key=lambda event: event.at)
@@ -218,8 +187,7 @@ def log_lines(events: Iterable[JobEvent], *, details: bool) -> Iterator[str]:
             yield from (f"    {line}" for line in event.detail.splitlines())
 
 
-def log_events(events: Iterable[JobEvent]) -> Iterator[dict[str, Any]]:
-    """Events as JSON, one object each."""
-    for event in events:
-        told = asdict(event)
-        yield {"event": "log", "time": f"{told.pop('at'):%Y-%m-%dT%H:%M:%SZ}", **told}
+def log_data(event: JobEvent) -> dict[str, Any]:
+    """An event of a job as programs read it; its time takes the place of now."""
+    data = asdict(event)
+    return {"time": f"{data.pop('at'):%Y-%m-%dT%H:%M:%SZ}", **data}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vaengine.cli.options import Config, Json, Preset, Set, Verbose
-from vaengine.console.output import print_events, print_table
+from vaengine.console.output import Table, emit_each, print_table
 
 if TYPE_CHECKING:
     from schemas.settings.layers import SettingRow
-    from vaengine.console.output import Table
 
 config_app = typer.Typer(help="Begin a batch file, check one, or show settings.")
 
@@ -35,9 +34,21 @@ def config_show(
     options = RunOptions(settings=tuple(settings or ()), preset=preset)
     rows = resolved(options, file, pipelines_named(",".join(file.texts("pipelines"))))[0].rows()
     if as_json:
-        print_events(row_events(rows, origin=origin))
+        emit_each("setting", (row_data(row, origin=origin) for row in rows))
     else:
         print_table(row_table(rows, origin=origin))
+
+
+def row_table(rows: Iterable[SettingRow], *, origin: bool) -> Table:
+    """Settings as a person reads them."""
+    titles = ("key", "value", *(["origin"] if origin else []), "meaning")
+    lines = ((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows)
+    return Table(titles, tuple(lines))
+
+
+def row_data(row: SettingRow, *, origin: bool) -> dict[str, Any]:
+    """A setting as programs read it."""
+    return {key: value for key, value in asdict(row).items() if origin or key != "origin"}
 
 
 @config_app.command("init")
@@ -68,23 +79,3 @@ def config_check(
     if inputs := options.file_inputs(found):
         find_files(inputs)
     typer.echo(f"{file}: {counted(len(found.run) + len(found.settings), 'key')}, all known, all valid")
-
-
-def row_table(rows: Iterable[SettingRow], *, origin: bool) -> Table:
-    """Settings as `vaengine config show` prints them."""
-    from vaengine.console.output import Table
-
-    titles = ("key", "value", *(["origin"] if origin else []), "meaning")
-    return Table(
-        titles,
-        tuple((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows),
-    )
-
-
-def row_events(rows: Iterable[SettingRow], *, origin: bool) -> Iterator[dict[str, Any]]:
-    """Settings as JSON events."""
-    from vaengine.console.units import timestamp
-
-    for row in rows:
-        values = {key: value for key, value in asdict(row).items() if origin or key != "origin"}
-        yield {"event": "setting", "time": timestamp(), **values}

@@ -15,7 +15,7 @@ import typer
 from vaengine.cli.db_maintenance import COMMANDS as UPKEEP
 from vaengine.cli.db_retention import COMMANDS as RETENTION
 from vaengine.cli.options import Json, Verbose
-from vaengine.console.output import print_event, print_lines, say
+from vaengine.console.output import emit, print_lines, say
 
 db_app = typer.Typer(
     help="Maintain a store, or start a PostgreSQL server.",
@@ -44,7 +44,8 @@ def db_start(data: Data = None, as_json: Json = False, verbose: Verbose = False)
 
     server = postgres_server.start(data or postgres_server.default_folder(os.environ))
     if as_json:
-        print_event(postgres_server.started_event(server))
+        where = {"url": server.url, "data": server.folder, "pid": server.pid, "version": server.version}
+        emit("started" if server.started else "running", where)
         return
     stop = ["vaengine", "db", "stop", *(("--data", str(server.folder)) if data else ())]
     print_lines([server.url])
@@ -60,7 +61,7 @@ def db_stop(data: Data = None, as_json: Json = False, verbose: Verbose = False) 
     folder = data or postgres_server.default_folder(os.environ)
     pid = postgres_server.stop(folder)
     if as_json:
-        print_event(postgres_server.stopped_event(folder, pid))
+        emit("stopped" if pid else "not_running", data=folder, pid=pid)
     else:
         print_lines([f"stopped; its data stay in {folder}" if pid else f"no server of ours runs in {folder}"])
 

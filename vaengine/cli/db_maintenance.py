@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.console.output import print_event, print_events, print_lines, print_table, say
+from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 FOUND: Final = 3  # exit code of a check that finds something
 
@@ -31,7 +32,7 @@ def upgrade(
     if sql:
         statements = maintenance.upgrade_sql(url)
         if as_json:
-            print_event(report.event("upgrade_sql", {"sql": statements}))
+            emit("upgrade_sql", sql=statements)
         elif statements:
             print_lines([statements])
         else:
@@ -39,7 +40,7 @@ def upgrade(
         return
     done = maintenance.upgrade(url)
     if as_json:
-        print_event(report.upgrade_event(done))
+        emit("upgraded", done, changed=done.before != done.after)
     else:
         print_lines([report.upgrade_line(done)])
 
@@ -52,7 +53,7 @@ def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verb
 
     stands = maintenance.schema_status(stored_at(db, out))
     if as_json:
-        print_event(report.schema_status_event(stands))
+        emit("current", stands, agrees=stands.agrees)
     else:
         print_lines(report.schema_status_lines(stands))
 
@@ -66,7 +67,8 @@ def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbos
     url = stored_at(db, out)
     found = list(maintenance.check(url))
     if as_json:
-        print_events(report.check_events(found, shown(url)))
+        emit_each("finding", found)
+        emit("checked", store=shown(url), findings=len(found))
     else:
         print_lines(report.check_lines(found, shown(url)))
     raise typer.Exit(FOUND if found else 0)
@@ -81,7 +83,7 @@ def stats(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbos
     url = stored_at(db, out)
     census = maintenance.census(url)
     if as_json:
-        print_event(report.census_event(census, shown(url)))
+        emit("stats", {"store": shown(url), **asdict(census)})
         return
     print_lines(report.census_lines(census))
     for table in report.census_tables(census):
@@ -98,7 +100,7 @@ def vacuum(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbo
     for line in done.refused:
         say(line)
     if as_json:
-        print_event(report.vacuum_event(done))
+        emit("vacuumed", done)
     else:
         print_lines([report.vacuum_line(done)])
 
@@ -120,7 +122,7 @@ def backup(
 
     made = maintenance.backup(stored_at(db, out), destination)
     if as_json:
-        print_event(report.backup_event(made))
+        emit("backup", made)
     else:
         print_lines([report.backup_line(made)])
 

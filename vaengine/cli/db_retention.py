@@ -12,7 +12,7 @@ import typer
 
 from schemas.paths import absolute_path
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.console.output import print_events, print_lines, print_table, say
+from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
@@ -55,7 +55,8 @@ def prune(
         pruning, named = retention.decided(store, criteria), _named(out, db, also)
         around, plan = retention.pruning_plan(store, pruning, named)
         if as_json:
-            print_events(retention.pruning_events(pruning, around))
+            emit_each("job", (retention.job_data(job, around) for job in pruning.jobs))
+            emit_each("run", ({"epoch": epoch} for epoch in pruning.epochs))
         else:
             print_table(retention.pruning_table(pruning, around))
         if dry_run:
@@ -146,7 +147,9 @@ def _tell(removed: Removed, *, as_json: bool, dry_run: bool) -> None:
     from vaengine.maintenance import retention
 
     if as_json:
-        print_events(retention.removed_events(removed, dry_run=dry_run))
+        emit_each("removed", ({"kind": kind, "count": count} for kind, count in removed.counts.items()))
+        _tell_left(removed, as_json=True)
+        emit("report", dry_run=dry_run, removed=removed.total, folders=dict(removed.folders))
         return
     print_table(retention.removed_table(removed))
     print_lines(retention.folder_lines(removed, dry_run=dry_run))
@@ -158,7 +161,7 @@ def _tell_left(removed: Removed, *, as_json: bool) -> None:
     from vaengine.maintenance import retention
 
     if as_json:
-        print_events(retention.left_events(removed))
+        emit_each("not_reached", ({"what": line} for line in removed.left))
     else:
         print_lines(retention.left_lines(removed))
 

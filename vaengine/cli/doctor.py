@@ -11,7 +11,7 @@ import typer
 from schemas.errors import NotFound
 from schemas.paths import absolute_path
 from vaengine.cli.options import Db, Json, Models, Out, Verbose
-from vaengine.console.output import print_events, print_lines
+from vaengine.console.output import emit, emit_each, print_lines
 
 
 def doctor(
@@ -39,7 +39,8 @@ def doctor(
         if not as_json:
             typer.echo(str(check))
     if as_json:
-        print_events(examination.events(checks))
+        emit_each("check", checks)
+        emit("summary", examination.counts(checks))
     raise typer.Exit(examination.verdict(checks))
 
 
@@ -56,7 +57,7 @@ def cleaned(out: str | None, db: str | None, *, as_json: bool) -> int:
             store = opened_here.enter_context(closing(open_store(stored_at(db, out))))
         lines = list(clean(store))
     if as_json:
-        print_events({"event": "cleaned", "what": line} for line in lines)
+        emit_each("cleaned", ({"what": line} for line in lines))
     else:
         print_lines(lines or ["nothing to clean"])
     return 0

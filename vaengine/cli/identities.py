@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.errors import UsageError
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.console.output import print_events, print_table, say
+from vaengine.console.output import emit, emit_each, print_table, say
+
+if TYPE_CHECKING:
+    from schemas.storage.backend import Identity
 
 identities_app = typer.Typer(
     help="Find the same person in several videos by face.", invoke_without_command=True
@@ -64,37 +68,34 @@ def identities_build(
 def identities_list(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Show who is who, as last built. Changes nothing."""
     from vaengine.requests.store_location import opened
-    from vaengine.results.identities import identity_events, identity_table, summary
 
     with closing(opened(out, db)) as store:
         found = store.identities()
-    if as_json:
-        print_events(identity_events(found))
-        return
-    print_table(identity_table(found))
-    say(summary(found) if found else "no identities are stored: vaengine identities build finds them")
+    nothing = "no identities are stored: vaengine identities build finds them"
+    print_identities(found, as_json=as_json, nothing=nothing)
 
 
 def build(out: str | None, db: str | None, least: float | None, *, dry_run: bool, as_json: bool) -> None:
     """Find who is who, store it unless it is only to be shown, and print it."""
     from actors.stores import open_store
     from vaengine.requests.store_location import opened, stored_at
-    from vaengine.results.identities import (
-        faces_in,
-        identified,
-        identity_events,
-        identity_table,
-        likeness_in,
-        summary,
-    )
+    from vaengine.results.identities import faces_in, identified, likeness_in, summary
 
     with closing(opened(out, db)) as store:
         found = identified(faces_in(store), likeness_in(store) if least is None else least)
     if not dry_run:
         with closing(open_store(stored_at(db, out))) as store:
             store.put_identities(found)
+    print_identities(found, as_json=as_json, nothing=summary(()))
+
+
+def print_identities(found: Sequence[Identity], *, as_json: bool, nothing: str) -> None:
+    """Who is who: each face of each person for programs, a line for each person otherwise."""
+    from vaengine.results.identities import identity_table, of_each, summary
+
     if as_json:
-        print_events(identity_events(found))
-    else:
-        print_table(identity_table(found))
-        say(summary(found))
+        emit_each("identity", found)
+        emit("report", identities=len(of_each(found)), faces=len(found))
+        return
+    print_table(identity_table(found))
+    say(summary(found) if found else nothing)

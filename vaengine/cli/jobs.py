@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.console.output import print_events, print_lines, print_table, say
+from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
@@ -83,7 +83,10 @@ def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbo
     with closing(opened(out, db)) as store:
         found = job_control.quarantined(store)
     if as_json:
-        print_events(job_control.quarantine_events(found))
+        for job, name in found:
+            why = job.pipeline_results[name].error_message
+            emit("quarantined", job_id=job.job_id, path=str(job.video_path), pipeline=name, message=why)
+        emit("report", quarantined=len(found))
     elif found:
         print_table(job_control.quarantine_table(found))
     else:
@@ -129,7 +132,7 @@ def logs(
     with closing(opened(out, db)) as store:
         found = job_control.log_of(store, job_control.chosen(store, jobs or (), every=every))
     if as_json:
-        print_events(job_control.log_events(found))
+        emit_each("log", map(job_control.log_data, found))
     else:
         print_lines(job_control.log_lines(found, details=verbose))
 
@@ -156,7 +159,9 @@ def _steer(
         concerned = act(store, named)
         next_step = then(store, named_store(out, db)) if then and concerned else None
     if as_json:
-        print_events(job_control.job_events(word, concerned))
+        for job in concerned:
+            emit(word, job_id=job.job_id, video_id=job.video_id, path=str(job.video_path))
+        emit("report", {word: len(concerned)})
         return
     print_lines(f"{word}: {job.video_path} ({job.job_id[:8]})" for job in concerned)
     if names:

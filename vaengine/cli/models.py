@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vaengine.cli.options import Json, Verbose
-from vaengine.console.output import print_event, print_events, print_lines, print_table, say
+from vaengine.console.output import emit, emit_each, print_lines, print_table, say
+
+if TYPE_CHECKING:
+    from vaengine.models.weights import ModelStatus
 
 models_app = typer.Typer(
     help="List, fetch and check the weights of the presets.",
@@ -44,7 +48,7 @@ def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose =
     folders = folders_of(models, os.environ)
     found = inventory.model_statuses(folders, Hub.of(folders, os.environ))
     if as_json:
-        print_events(inventory.model_events(found))
+        emit_standings(found)
     else:
         print_table(inventory.table(found), inventory.footnote(folders, Source.of(os.environ)))
 
@@ -66,7 +70,7 @@ def models_pull(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Fetch weights; what was cut goes on where it stopped."""
+    """Fetch weights; each is held to its published digest."""
     from actors.model_files.files import folders_of
     from vaengine.models import catalogue, inventory
     from vaengine.models.download import Source
@@ -81,13 +85,13 @@ def models_pull(
     ):
         pulled.append(each)
         if as_json:
-            print_event(inventory.pulled_event(each))
+            emit("model", inventory.pulled_data(each))
         elif each.path:
             print_lines([str(each)])
         else:
             say(f"error: {each.error}")
     if as_json:
-        print_event(inventory.pull_report(pulled))
+        emit("report", inventory.pull_counts(pulled))
     raise typer.Exit(int(any(each.error for each in pulled)))
 
 
@@ -100,7 +104,7 @@ def models_check(models: Folder = None, as_json: Json = False, verbose: Verbose 
     folders = folders_of(models, os.environ)
     found = inventory.copies(folders)
     if as_json:
-        print_events(inventory.model_events(found))
+        emit_standings(found)
     elif found:
         print_table(inventory.table(found))
     else:
@@ -109,3 +113,11 @@ def models_check(models: Folder = None, as_json: Json = False, verbose: Verbose 
     for each in wrong:
         say(f"error: {each.detail}")
     raise typer.Exit(int(bool(wrong)))
+
+
+def emit_standings(found: Sequence[ModelStatus]) -> None:
+    """An event for each model, then one with their number by state."""
+    from vaengine.models import inventory
+
+    emit_each("model", map(inventory.standing_data, found))
+    emit("report", inventory.states(found))

@@ -9,9 +9,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from typing import Any, Final, TextIO
+
+from vaengine.console.units import timestamp
 
 # Names of files may hold them: control characters, which a terminal obeys, and marks that turn the direction
 # of text around.
@@ -51,15 +53,34 @@ def print_lines(lines: Iterable[str]) -> None:
         write_line(printable(line), sys.stdout)
 
 
-def print_event(event: dict[str, Any], stream: TextIO | None = None) -> None:
+def print_event(written: Mapping[str, Any], stream: TextIO | None = None) -> None:
     """One JSON object on a line of its own, at once."""
-    write_line(json.dumps(event, ensure_ascii=False, default=str), stream or sys.stdout)
+    write_line(json.dumps(written, ensure_ascii=False, default=str), stream or sys.stdout)
 
 
-def print_events(events: Iterable[dict[str, Any]]) -> None:
-    """JSON objects, a line each."""
-    for event in events:
-        print_event(event)
+def event(name: str, value: object = None, /, **more: Any) -> dict[str, Any]:
+    """One event for programs: `event`, `time`, the fields of `value` (a dataclass or a mapping), then `more`.
+
+    `time` is now, UTC; a `time` in `value` or `more` replaces it.
+    """
+    return {"event": name, "time": timestamp(), **_fields(value), **more}
+
+
+def emit(name: str, value: object = None, /, *, to: TextIO | None = None, **more: Any) -> None:
+    """Prints `event(name, value, **more)` as one line of JSON, at once, on standard output or `to`."""
+    print_event(event(name, value, **more), to)
+
+
+def emit_each(name: str, values: Iterable[object]) -> None:
+    """Emits an event of one name for each value."""
+    for value in values:
+        emit(name, value)
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value if isinstance(value, Mapping) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,13 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from actors.model_files.files import folders_of
 from actors.stores.engines.address import StoreUrl
-from vaengine.console.units import size, timestamp
+from vaengine.console.units import size
 from vaengine.doctor.check import Check
 from vaengine.doctor.models import embedded_check, hub_check, sound_hub_check, token_check, weights_check
 from vaengine.doctor.onnx_wheels import onnx_check, wheels
@@ -219,12 +218,9 @@ def verdict(checks: list[Check]) -> int:
     return int(any(check.state == "fail" for check in checks))
 
 
-def events(checks: list[Check]) -> Iterator[dict[str, Any]]:
-    """Checks as JSON events, their number by state last."""
-    for check in checks:
-        yield {"event": "check", "time": timestamp(), **asdict(check)}
-    states = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
-    yield {"event": "summary", "time": timestamp(), **states}
+def counts(checks: list[Check]) -> dict[str, int]:
+    """How many checks came out in each way."""
+    return {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
 
 
 def _room(folder: Path) -> int | None:

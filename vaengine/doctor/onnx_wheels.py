@@ -6,14 +6,13 @@ Nothing is imported: a mix of the two may not even load.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, PackagePath, distribution
+from importlib.metadata import PackagePath, distributions
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from actors.model_files.files import digest_of
 from vaengine.doctor.check import Check
 
 PLAIN: Final = "onnxruntime"
@@ -25,8 +24,7 @@ CUDA_12: Final = (
 TELLING: Final = (
     "onnxruntime/capi/*.so*",
     "onnxruntime/capi/build_and_package_info.py",
-)  # files in which the two differ
-SMALL: Final = 100_000  # bytes; files up to this are compared by their content, larger ones by their size
+)  # of other sizes in each
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +40,17 @@ class Wheel:
 
 
 def wheels() -> list[Wheel]:
-    """Those of the two that are installed, held to their own lists of files."""
-    return [wheel for name in (PLAIN, GPU) for wheel in _wheel(name)]
+    """Those of the two that are installed, held to the sizes in their own lists of files."""
+    found = [(name, each) for name in (PLAIN, GPU) for each in islice(distributions(name=name), 1)]
+    return [Wheel(name, each.version, tuple(_torn(each.files or ()))) for name, each in found]
 
 
-def _wheel(name: str) -> Iterator[Wheel]:
-    try:
-        found = distribution(name)
-    except PackageNotFoundError:
-        return
-    telling = [file for file in found.files or () if any(file.match(pattern) for pattern in TELLING)]
-    yield Wheel(name, found.version, tuple(file.name for file in telling if _torn(file)))
-
-
-def _torn(file: PackagePath) -> bool:
-    path = Path(file.locate())
-    if not path.is_file():
-        return True
-    if file.size is not None and file.size != path.stat().st_size:
-        return True
-    if file.hash is None or file.hash.mode != "sha256" or path.stat().st_size > SMALL:
-        return False
-    return base64.urlsafe_b64encode(bytes.fromhex(digest_of(path))).rstrip(b"=").decode() != file.hash.value
+def _torn(files: Iterable[PackagePath]) -> Iterator[str]:
+    for file in files:
+        if any(file.match(pattern) for pattern in TELLING):
+            path = Path(file.locate())
+            if not path.is_file() or path.stat().st_size != file.size:
+                yield file.name
 
 
 def onnx_check(found: Sequence[Wheel], *, gpu: bool, cuda_12: bool = False) -> Check:

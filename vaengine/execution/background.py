@@ -136,7 +136,7 @@ def main() -> int:
     """The child: carry out the request from standard input, tell of it in JSON, stop when the input is
     closed; returns the exit code.
     """
-    from vaengine.console.output import print_event
+    from vaengine.console.output import emit
     from vaengine.execution.foreground import run_in_foreground
     from vaengine.process.signals import Signals
 
@@ -150,7 +150,7 @@ def main() -> int:
         try:
             return run_in_foreground(request, signals, as_json=True)
         except VaengineError as error:
-            print_event({"event": "error", "kind": type(error).__name__, "args": list(error.args)})
+            emit("error", kind=type(error).__name__, args=list(error.args))
             return 2 if isinstance(error, UsageError) else 1
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.errors import VaengineError
 from schemas.work.job import BatchJob, JobStatus
-from vaengine.console.output import print_event, print_events, print_lines, print_styled, print_table
+from vaengine.console.output import emit, emit_each, print_lines, print_styled, print_table
 from vaengine.process.run_process import CURSORLESS, KEPT, LIVE
 from vaengine.process.supervisor import tell_parent
 from vaengine.reporting import run_report as reports
@@ -61,7 +61,7 @@ def run_in_foreground(
             if display.live:
                 tell_parent(LIVE)
             if as_json and finishes:
-                print_events(map(reports.finished_event, finishes.new(snapshot)))
+                emit_each("finished", map(reports.finished_data, finishes.new(snapshot)))
 
         def run(part: RunRequest) -> BatchReport:
             nonlocal finishes
@@ -135,8 +135,8 @@ def print_report(
 ) -> None:
     """The end of a run on standard output; `elapsed_s` is the time since the command was given."""
     if as_json:
-        print_events(reports.video_events(report))
-        print_event({**reports.report_event(report), "left_alone": dict(request.left_alone)})
+        emit_each("video", report.outcomes)
+        emit("report", reports.totals(report), left_alone=dict(request.left_alone))
         return
     found = found_of(report, request)
     print_table(reports.outcome_table(report, found), reports.more(report))
@@ -176,7 +176,7 @@ def print_plan(request: RunRequest, *, as_json: bool) -> int:
 
     plan = Engine(request).plan()
     if as_json:
-        print_event({**reports.plan_event(plan), "left_alone": dict(request.left_alone)})
+        emit("plan", plan, left_alone=dict(request.left_alone))
     else:
         print_lines([*reports.plan_lines(plan), *filter(None, [left_alone_text(request.left_alone)])])
     return 0 if plan.feasible else 2

@@ -1,13 +1,12 @@
-"""What looking after a store came to, as lines, tables and JSON events."""
+"""What looking after a store came to, as lines and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from vaengine.console.output import Table
-from vaengine.console.units import counted, size, timestamp
+from vaengine.console.units import counted, size
 
 if TYPE_CHECKING:
     from actors.stores.integrity.finding import Finding
@@ -23,19 +22,9 @@ _STANDS = {
 }
 
 
-def event(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """One JSON event."""
-    return {"event": name, "time": timestamp(), **told}
-
-
 def schema_status_lines(stands: SchemaStatus) -> list[str]:
     """`tables 0002, this version 0003: ...`."""
     return [f"tables {stands.found or 'none'}, this version {stands.needed}: {_STANDS[stands.state]}"]
-
-
-def schema_status_event(stands: SchemaStatus) -> dict[str, Any]:
-    """Event `current`."""
-    return event("current", asdict(stands) | {"agrees": stands.agrees})
 
 
 def upgrade_line(done: Upgrade) -> str:
@@ -45,23 +34,11 @@ def upgrade_line(done: Upgrade) -> str:
     return f"{done.store}: tables {done.before or 'none'} -> {done.after}"
 
 
-def upgrade_event(done: Upgrade) -> dict[str, Any]:
-    """Event `upgraded`."""
-    return event("upgraded", asdict(done) | {"changed": done.before != done.after})
-
-
 def check_lines(found: Sequence[Finding], url: str) -> Iterator[str]:
     """A line for each finding, or one that there are none."""
     yield from map(str, found)
     if not found:
         yield f"{url}: nothing is wrong"
-
-
-def check_events(found: Sequence[Finding], url: str) -> Iterator[dict[str, Any]]:
-    """Events `finding`, then `checked`."""
-    for finding in found:
-        yield event("finding", asdict(finding))
-    yield event("checked", {"store": url, "findings": len(found)})
 
 
 def census_lines(counted_up: StoreStatistics) -> list[str]:
@@ -91,26 +68,11 @@ def census_tables(counted_up: StoreStatistics) -> list[Table]:
     ]
 
 
-def census_event(counted_up: StoreStatistics, url: str) -> dict[str, Any]:
-    """Event `stats`."""
-    return event("stats", {"store": url, **asdict(counted_up)})
-
-
 def vacuum_line(done: VacuumResult) -> str:
     """How large a store was and is."""
     return f"{done.store}: {size(done.before_bytes)} before, {size(done.after_bytes)} after"
 
 
-def vacuum_event(done: VacuumResult) -> dict[str, Any]:
-    """Event `vacuumed`."""
-    return event("vacuumed", asdict(done))
-
-
 def backup_line(made: Backup) -> str:
     """Where a backup is."""
     return f"{made.path} ({size(made.size_bytes)}) has {made.store}; to use it: {made.restoring}"
-
-
-def backup_event(made: Backup) -> dict[str, Any]:
-    """Event `backup`."""
-    return event("backup", asdict(made))

@@ -6,11 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Final
 
-from vaengine.console.output import print_event, say
-from vaengine.console.units import timestamp
+from vaengine.console.output import emit, say
 from vaengine.maintenance.migration import MigrationProgress, Tell
 
 EVERY_S: Final = 1.0  # between two events
@@ -44,7 +42,7 @@ def _events(what: str, clock: Callable[[], float] = time.monotonic) -> Tell:
     def tell(progress: MigrationProgress) -> None:
         if clock() - told_at[0] >= EVERY_S:
             told_at[0] = clock()
-            print_event({"event": "progress", "time": timestamp(), "doing": what, **asdict(progress)})
+            emit("progress", progress, doing=what)
 
     return tell
 

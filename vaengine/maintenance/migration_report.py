@@ -14,8 +14,8 @@ from typing import Any, Final
 from actors.atomic_files import write_atomic
 from actors.transfer.digest import SectionDigest
 from actors.transfer.lossy_values import LossyValue
-from vaengine.console.output import Table
-from vaengine.console.units import counted, timestamp
+from vaengine.console.output import Table, event
+from vaengine.console.units import counted
 from vaengine.maintenance.migration import Comparison, Migration
 
 EQUAL: Final = 0
@@ -135,15 +135,14 @@ def table(tables: Mapping[str, SectionDigest]) -> Table:
 def migration_event(found: Migration) -> dict[str, Any]:
     """A move as one object."""
     quarantined = {unit: [str(hazard) for hazard in hazards] for unit, hazards in found.quarantined.items()}
-    return {"event": "migration", "time": timestamp(), **asdict(found), "quarantined": quarantined}
+    return event("migration", found, quarantined=quarantined)
 
 
 def comparison_event(found: Comparison) -> dict[str, Any]:
     """A comparison as one object."""
-    told = {"equal": found.equal, "differences": [str(one) for one in found.differences]}
-    if not found.equal:
-        told["mending"] = mending(found)
-    return {"event": "verification", "time": timestamp(), **asdict(found), **told}
+    cure = {} if found.equal else {"mending": mending(found)}
+    differences = [str(one) for one in found.differences]
+    return event("verification", found, equal=found.equal, differences=differences, **cure)
 
 
 def hazard_event(
@@ -160,12 +159,7 @@ def hazard_event(
         "rows": dict(rows),
         "overwritten": list(overwritten),
     }
-    return {
-        "event": "preflight",
-        "time": timestamp(),
-        **told,
-        "hazards": [asdict(hazard) for hazard in hazards],
-    }
+    return event("preflight", told, hazards=[asdict(hazard) for hazard in hazards])
 
 
 def migration_code(found: Migration) -> int:
@@ -173,10 +167,10 @@ def migration_code(found: Migration) -> int:
     return LEFT_OUT if found.quarantined or found.refused else EQUAL
 
 
-def write(event: Mapping[str, Any], path: Path) -> None:
+def write(report: Mapping[str, Any], path: Path) -> None:
     """Keep a report, whole or not at all; raises what `write_atomic` raises."""
     write_atomic(
-        path.absolute(), json.dumps(event, indent=2, ensure_ascii=False).encode(errors="backslashreplace")
+        path.absolute(), json.dumps(report, indent=2, ensure_ascii=False).encode(errors="backslashreplace")
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +17,9 @@ from actors.stores.rules.transitions import now
 from schemas.errors import NotFound, UsageError
 from schemas.storage.backend import StorageBackend
 from schemas.storage.retention import Criteria, PersonIn, Pruning, Removed
-from schemas.work.job import JobStatus
+from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.output import Table
-from vaengine.console.units import bytes_in, counted, duration_of, size, timestamp
+from vaengine.console.units import bytes_in, counted, duration_of, size
 from vaengine.maintenance import erasure_files
 from vaengine.maintenance.result_folders import RemovalPlan, ResultFolders
 from vaengine.requests.store_location import shown
@@ -124,20 +124,16 @@ def _places(folders: Sequence[Path]) -> list[str]:
     ]
 
 
-def pruning_events(pruning: Pruning, around: ResultFolders) -> Iterator[dict[str, Any]]:
-    """The same as JSON events: each job and run that goes."""
-    at = timestamp()
-    for job in pruning.jobs:
-        told = {
-            "job_id": job.job_id,
-            "video_id": job.video_id,
-            "path": str(job.video_path),
-            "status": job.status.value,
-        }
-        folders = [str(folder) for folder in around.folders(job.video_id)]
-        yield {"event": "job", "time": at, **told, "ended_at": ended_at(job).isoformat(), "folders": folders}
-    for epoch in pruning.epochs:
-        yield {"event": "run", "time": at, "epoch": epoch}
+def job_data(job: BatchJob, around: ResultFolders) -> dict[str, Any]:
+    """A job that goes, as programs read it."""
+    return {
+        "job_id": job.job_id,
+        "video_id": job.video_id,
+        "path": str(job.video_path),
+        "status": job.status.value,
+        "ended_at": ended_at(job).isoformat(),
+        "folders": [str(folder) for folder in around.folders(job.video_id)],
+    }
 
 
 # A participant withdraws.
@@ -274,24 +270,3 @@ def folder_lines(removed: Removed, *, dry_run: bool) -> list[str]:
 def left_lines(removed: Removed) -> list[str]:
     """What could not be reached, a line each."""
     return [f"not reached: {line}" for line in removed.left]
-
-
-def removed_events(removed: Removed, *, dry_run: bool) -> Iterator[dict[str, Any]]:
-    """What went as JSON events: each kind, each thing that could not be reached, the sum last."""
-    at = timestamp()
-    for kind, count in removed.counts.items():
-        yield {"event": "removed", "time": at, "kind": kind, "count": count}
-    yield from left_events(removed)
-    yield {
-        "event": "report",
-        "time": at,
-        "dry_run": dry_run,
-        "removed": removed.total,
-        "folders": dict(removed.folders),
-    }
-
-
-def left_events(removed: Removed) -> Iterator[dict[str, Any]]:
-    """What could not be reached, as JSON events."""
-    for line in removed.left:
-        yield {"event": "not_reached", "time": timestamp(), "what": line}

@@ -12,7 +12,6 @@ from typing import Final
 
 from schemas.errors import ModelError, UnsuitableWeights
 from vaengine.console.output import say
-from vaengine.models.lock import alone
 from vaengine.process.child_environment import environment
 
 RECIPE: Final = 2  # raise it when a conversion would come out otherwise
@@ -31,10 +30,12 @@ def converted(
     target = folder / f"{weights.stem}-{sha256[:16]}{'-looks' if looks else ''}.{RECIPE}.onnx"
     if target.is_file():
         return target
+    from filelock import FileLock
+
     before()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with alone(folder / f".{target.name}.lock"):
+        with FileLock(folder / f".{target.name}.lock"):
             if not target.is_file():
                 say(f"converting {weights.name} for onnxruntime, once")
                 _convert(weights, sha256, target, looks=looks)

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from schemas.errors import VaengineError
 from schemas.settings.models import HubModel, ModelFile
 from vaengine.console.output import Table, say
-from vaengine.console.units import size, timestamp
+from vaengine.console.units import size
 from vaengine.models import catalogue, weights, wheels
 from vaengine.models.download import Progress, Source, obtain
 from vaengine.models.huggingface import Hub
@@ -131,42 +131,28 @@ def footnote(folders: Sequence[Path], source: Source) -> str:
     )
 
 
-def model_events(found: Sequence[ModelStatus]) -> Iterator[dict[str, Any]]:
-    """Models as JSON events, the counts by state last."""
-    now = timestamp()
-    for each in found:
-        yield {
-            "event": "model",
-            "time": now,
-            **_facts(each.model),
-            "state": each.state,
-            "path": str(each.path) if each.path else None,
-            "package": each.package or None,
-            "detail": each.detail,
-        }
-    states = Counter(each.state.replace(" ", "_") for each in found)
-    names = ("ok", "first_use", "wrong_digest", "damaged", "not_here")
-    yield {"event": "report", "time": now, **{name: states[name] for name in names}}
+def standing_data(found: ModelStatus) -> dict[str, Any]:
+    """How it stands with a model, as programs read it."""
+    place = {"path": found.path and str(found.path), "package": found.package or None}
+    return {**_facts(found.model), "state": found.state, **place, "detail": found.detail}
 
 
-def pulled_event(pulled: Pulled) -> dict[str, Any]:
-    """One fetched model as a JSON event."""
-    path = str(pulled.path) if pulled.path else None
-    return {
-        "event": "model",
-        "time": timestamp(),
-        **_facts(pulled.model),
-        "outcome": pulled.outcome,
-        "path": path,
-        "error": pulled.error,
-    }
+def states(found: Iterable[ModelStatus]) -> dict[str, int]:
+    """How many models are in each state, as programs name it."""
+    counts = Counter(each.state.replace(" ", "_") for each in found)
+    return {name: counts[name] for name in ("ok", "first_use", "wrong_digest", "damaged", "not_here")}
 
 
-def pull_report(every: Iterable[Pulled]) -> dict[str, Any]:
+def pulled_data(pulled: Pulled) -> dict[str, Any]:
+    """How fetching a model ended, as programs read it."""
+    path = pulled.path and str(pulled.path)
+    return {**_facts(pulled.model), "outcome": pulled.outcome, "path": path, "error": pulled.error}
+
+
+def pull_counts(every: Iterable[Pulled]) -> dict[str, int]:
     """How many models were fetched, were here already, or failed."""
     outcomes = Counter(pulled.outcome for pulled in every)
-    counts = {"completed": outcomes["fetched"], "skipped": outcomes["here"], "failed": outcomes["failed"]}
-    return {"event": "report", "time": timestamp(), **counts}
+    return {"completed": outcomes["fetched"], "skipped": outcomes["here"], "failed": outcomes["failed"]}
 
 
 def _facts(model: Model) -> dict[str, Any]:
@@ -221,9 +207,6 @@ def _line(model: Model) -> Progress:
         if not told:
             told.append(done)
             about = "" if isinstance(model, ModelFile) else "about "
-            say(
-                f"fetching {model.name}, {about}{size(total)}"
-                + (f", {size(done)} of it here already" if done else "")
-            )
+            say(f"fetching {model.name}, {about}{size(total)}")
 
     return progress

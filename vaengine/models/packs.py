@@ -25,7 +25,12 @@ def find(name: str, folders: Sequence[Path]) -> Path | None:
     """The first folder of that name with models in it; InsightFace's own comes last."""
     places = [folder / place for folder in folders for place in PLACES]
     places.append(Path.home() / ".insightface" / "models")
-    return next((place / name for place in places if any((place / name).glob("*.onnx"))), None)
+    return next((place / name for place in places if has_models(place / name)), None)
+
+
+def has_models(folder: Path) -> bool:
+    """Whether there is any model in a folder, which then is a pack."""
+    return any(folder.glob("*.onnx"))
 
 
 def check(folder: Path, model: ModelFile) -> str:
@@ -43,10 +48,10 @@ def check(folder: Path, model: ModelFile) -> str:
 
 
 def unpacked(archive: Path, model: ModelFile, target: Path) -> Path:
-    """`target` with the models of a fetched archive in it, there as a whole or not at all.
+    """`target` with the models of a fetched archive in it, as a whole or not at all; the archive is removed.
 
-    Of the archive only what the catalogue names is looked at, whatever folder of it that is in. Raises
-    `DamagedWeights`, `WrongDigest`, and `OSError` where it cannot be written.
+    Only what the catalogue names is unpacked, whatever folder of the archive it is in: `pooch.Unzip` would
+    need that folder, and bounds no sizes. Raises `DamagedWeights`, `WrongDigest`, and `OSError` of the disk.
     """
     from actors.atomic_files import sync_folder
 
@@ -58,6 +63,7 @@ def unpacked(archive: Path, model: ModelFile, target: Path) -> Path:
         sync_folder(made)
         made.rename(target)
     sync_folder(target.parent)
+    archive.unlink()
     return target
 
 

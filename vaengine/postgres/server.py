@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from filelock import FileLock
 
 from schemas.errors import PostgresFailed
-from vaengine.console.units import timestamp
-from vaengine.models.lock import alone
 from vaengine.postgres.account import ROOT
 from vaengine.postgres.binaries import Binaries, chosen
 from vaengine.postgres.data_directory import PORT, DataDirectory, Postmaster, last_line, serves
@@ -67,7 +67,7 @@ def start(folder: Path, environment: Mapping[str, str] = os.environ, *, durable:
     with _told(folder):
         cluster = DataDirectory.at(folder)
         cluster.claim()
-        with alone(cluster.lock):
+        with FileLock(cluster.lock):
             before = _running(cluster)
             running = before or _begun(cluster, environment, durable=durable)
             return Server(
@@ -88,7 +88,7 @@ def stop(folder: Path) -> int | None:
         cluster = DataDirectory.at(folder)
         if not cluster.lock.exists():
             return None
-        with alone(cluster.lock):
+        with FileLock(cluster.lock):
             running = Postmaster.of(cluster.data)
             if running is None:
                 return None
@@ -100,18 +100,6 @@ def stop(folder: Path) -> int | None:
                     str(cluster.folder), f"process {running.pid} has not ended within {STOP_SECONDS:.0f} s"
                 )
             return running.pid
-
-
-def started_event(server: Server) -> dict[str, Any]:
-    """A server that runs, as a JSON event."""
-    what = "started" if server.started else "running"
-    told = {"url": server.url, "data": server.folder, "pid": server.pid, "version": server.version}
-    return {"event": what, "time": timestamp(), **told}
-
-
-def stopped_event(folder: Path, pid: int | None) -> dict[str, Any]:
-    """A server that was stopped, or that did not run, as a JSON event."""
-    return {"event": "stopped" if pid else "not_running", "time": timestamp(), "data": folder, "pid": pid}
 
 
 def _running(cluster: DataDirectory) -> Postmaster | None:

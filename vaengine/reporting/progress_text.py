@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from schemas.pipelines import AUDIO
 from schemas.work.progress import PipelineProgress, Snapshot
-from vaengine.console.output import in_one_cell, print_event, write_line
+from vaengine.console.output import emit, in_one_cell, write_line
 from vaengine.console.system_load import Load, LoadMeter
-from vaengine.console.units import clock, counted, timestamp
+from vaengine.console.units import clock, counted
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -103,11 +103,9 @@ def plain_line(snapshot: Snapshot, load: Load | None = None) -> str:
     return " · ".join([*parts, str(load)] if load else parts)
 
 
-def progress_event(snapshot: Snapshot) -> dict[str, Any]:
-    """A snapshot as a JSON event."""
+def progress_data(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as programs read it."""
     return {
-        "event": "progress",
-        "time": timestamp(),
         "videos_total": snapshot.videos_total,
         "videos_done": snapshot.videos_done,
         "videos_skipped": snapshot.videos_skipped,
@@ -132,8 +130,8 @@ def progress_event(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def snapshot_of(event: Mapping[str, Any], failures: Sequence[str] = ()) -> Snapshot:
-    """The reverse of `progress_event`, to show a run in another process; `failures` are the lines of its
-    failure events.
+    """The reverse of `progress_data`, to show a run of another process; `failures` are its failure
+    messages.
     """
     counts = {name: value for name, value in event.items() if name in Snapshot.__dataclass_fields__}
     pipelines = {name: PipelineProgress(**progress) for name, progress in event["pipelines"].items()}
@@ -237,14 +235,14 @@ class Events:
 
     def __call__(self, snapshot: Snapshot) -> None:
         for failure in self._failures.new(snapshot):
-            print_event({"event": "failure", "time": timestamp(), "message": failure}, self._stream)
+            emit("failure", message=failure, to=self._stream)
         self._untold = snapshot
         if self._every.due():
             self._tell()
 
     def _tell(self) -> None:
         if self._untold is not None:
-            print_event(progress_event(self._untold), self._stream)
+            emit("progress", progress_data(self._untold), to=self._stream)
         self._untold = None
 
     def __enter__(self) -> Events:

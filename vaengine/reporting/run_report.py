@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -207,11 +207,9 @@ def _store_option(request: RunRequest) -> str:
     return f"--db {shlex.quote(without_password(request.store_url))}"
 
 
-def report_event(report: BatchReport) -> dict[str, Any]:
-    """The last JSON event of a run, counted in videos."""
+def totals(report: BatchReport) -> dict[str, Any]:
+    """What a run came to, counted in videos: the last event, and the head of the report that is kept."""
     return {
-        "event": "report",
-        "time": timestamp(),
         "batch_id": report.batch_id,
         "completed": report.completed,
         "skipped": report.skipped,
@@ -231,13 +229,11 @@ def report_event(report: BatchReport) -> dict[str, Any]:
     }
 
 
-def finished_event(job: BatchJob) -> dict[str, Any]:
-    """A video of which everything that was asked is in the store, or has failed; while the rest of the
-    batch is still at work.
+def finished_data(job: BatchJob) -> dict[str, Any]:
+    """A video that is done or has failed while the rest of the batch is still at work, as programs read
+    it.
     """
     return {
-        "event": "finished",
-        "time": timestamp(),
         "video_id": job.video_id,
         "path": str(job.video_path),
         "job_id": job.job_id,
@@ -247,14 +243,8 @@ def finished_event(job: BatchJob) -> dict[str, Any]:
     }
 
 
-def video_events(report: BatchReport) -> Iterator[dict[str, Any]]:
-    """One JSON event per video."""
-    for outcome in report.outcomes:
-        yield {"event": "video", "time": timestamp(), **asdict(outcome)}
-
-
 def report_of(event: Mapping[str, Any], outcomes: Iterable[VideoOutcome]) -> BatchReport:
-    """The reverse of `report_event` and `video_events`."""
+    """A report read back from its last event and the outcomes of its `video` events."""
     names = ("batch_id", "wall_s", "frames_decoded", "video_s", "passes", "stopped_by", "halted")
     times: dict[str, Any] = {
         name: datetime.fromisoformat(event[name]) for name in ("started_at", "ended_at") if event.get(name)
@@ -263,7 +253,7 @@ def report_of(event: Mapping[str, Any], outcomes: Iterable[VideoOutcome]) -> Bat
 
 
 def outcome_of(event: Mapping[str, Any]) -> VideoOutcome:
-    """One of `video_events`, read back."""
+    """The outcome in a `video` event."""
     values = {name: value for name, value in event.items() if name not in ("event", "time")}
     return VideoOutcome(**{**values, "duplicates": tuple(event["duplicates"])})
 
@@ -275,13 +265,8 @@ def report_path(out: Path, batch_id: str) -> Path:
 
 def report_data(report: BatchReport, presets: Mapping[str, str]) -> dict[str, Any]:
     """The report as it is kept: the counts, then every video."""
-    counts = {key: value for key, value in report_event(report).items() if key not in ("event", "time")}
-    return {
-        **counts,
-        "written_at": timestamp(),
-        "presets": dict(presets),
-        "videos": [asdict(outcome) for outcome in report.outcomes],
-    }
+    videos = [asdict(outcome) for outcome in report.outcomes]
+    return {**totals(report), "written_at": timestamp(), "presets": dict(presets), "videos": videos}
 
 
 def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> Path:
@@ -319,8 +304,3 @@ def plan_lines(plan: PlanSummary) -> list[str]:
         f"resources   {plan.resources}",
         feasible,
     ]
-
-
-def plan_event(plan: PlanSummary) -> dict[str, Any]:
-    """A dry run's answer as a JSON event."""
-    return {"event": "plan", "time": timestamp(), **asdict(plan)}

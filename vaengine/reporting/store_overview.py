@@ -15,7 +15,7 @@ from schemas.work.batch_progress import INTERRUPTED
 from schemas.work.job import BatchJob, JobStatus
 from schemas.work.run import StoredBatch
 from vaengine.console.output import Table, shown_path
-from vaengine.console.units import counted, timestamp
+from vaengine.console.units import counted
 from vaengine.reporting.annotation_counts import TITLES, FoundCounts, found_in
 from vaengine.reporting.run_states import IN_WORK, RunState, run_states, shown_states, superseded
 
@@ -238,33 +238,14 @@ def rest(there: int, rows: int, noun: str) -> str:
     return f"and {there - rows:,} more {noun}" if there > rows else ""
 
 
-def status_events(seen: Overview) -> Iterator[dict[str, Any]]:
-    """Batches, pipelines and videos as JSON events, the counts last."""
-    now = timestamp()
-    for run in seen.runs:
-        yield {"event": "batch", "time": now, **_batch_data(run)}
-    for name, by in seen.pipelines.items():
-        yield {"event": "pipeline", "time": now, "pipeline": name, **by}
-    for video in seen.videos:
-        yield {"event": "video", "time": now, **asdict(video)}
+def totals(seen: Overview) -> dict[str, Any]:
+    """The counts of a store as programs read them."""
     counts = {INTERRUPTED: 0, **seen.jobs}
-    told = {"videos": seen.video_count, "superseded": seen.replaced, "total": len(seen.videos)}
-    yield {"event": "report", "time": now, "store": seen.url, "skipped": 0, **counts, **told}
+    videos = {"videos": seen.video_count, "superseded": seen.replaced, "total": len(seen.videos)}
+    return {"store": seen.url, "skipped": 0, **counts, **videos}
 
 
-def _batch_data(run: RunState) -> dict[str, Any]:
+def batch_data(run: RunState) -> dict[str, Any]:
+    """A run of a batch as programs read it, without its configuration."""
     stored = {key: value for key, value in asdict(run.batch).items() if key != "config"}
     return stored | {"alive": run.is_at_work} | run.data()
-
-
-def failure_events(found: list[FailedPipeline]) -> Iterator[dict[str, Any]]:
-    """Failures as JSON events, their number in videos last."""
-    now = timestamp()
-    for line in found:
-        yield {"event": "failure", "time": now, **asdict(line)}
-    yield {
-        "event": "report",
-        "time": now,
-        "failed": len({line.video_id for line in found}),
-        "failures": len(found),
-    }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from schemas.storage.backend import Identity, StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from vaengine.console.output import Table
-from vaengine.console.units import clock, counted, timestamp
+from vaengine.console.units import clock, counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,11 +150,3 @@ def summary(found: Sequence[Identity]) -> str:
     )
     videos, people = len({one.video_id for one in found}), len(of_each(found))
     return f"{people:,} {'person' if people == 1 else 'persons'} in {counted(videos, 'video')}{told}"
-
-
-def identity_events(found: Sequence[Identity]) -> Iterator[dict[str, Any]]:
-    """Each face of each person as a JSON event, the counts last."""
-    now = timestamp()
-    for one in found:
-        yield {"event": "identity", "time": now, **asdict(one)}
-    yield {"event": "report", "time": now, "identities": len(of_each(found)), "faces": len(found)}

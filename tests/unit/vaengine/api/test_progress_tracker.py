@@ -24,8 +24,9 @@ from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, StoredBatch
 from tests.support.fake_videos import Clip
 from vaengine import BatchOrchestrator, ProgressTracker
+from vaengine.console.output import event
 from vaengine.reporting.batch_progress import progress_of
-from vaengine.reporting.run_report import outcome_of, report_event, report_of, video_events
+from vaengine.reporting.run_report import outcome_of, report_of, totals
 from vaengine.reporting.run_states import run_state
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -350,8 +351,9 @@ def test_a_report_has_times_and_pace_and_survives_its_events() -> None:
         NOON.isoformat(),
         4.0,
     )
-    event = json.loads(json.dumps(report_event(report)))
-    assert report_of(event, map(outcome_of, json.loads(json.dumps(list(video_events(report)))))) == report
+    last = json.loads(json.dumps(event("report", totals(report))))
+    videos = json.loads(json.dumps([event("video", outcome) for outcome in outcomes]))
+    assert report_of(last, map(outcome_of, videos)) == report
 
 
 def test_the_public_names_are_what_a_notebook_offers() -> None:

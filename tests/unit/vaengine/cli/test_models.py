@@ -124,7 +124,7 @@ def test_pull_fetches_what_preset_fast_needs(
     hub: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert app.outcome(["models", "pull"]) == 0
-    assert [path.name for path in cache.iterdir()] == ["small.pt"]
+    assert [path.name for path in cache.glob("[!.]*")] == ["small.pt"]
     out, err = capsys.readouterr()
     assert out == f"fetched  small.pt  {cache / 'small.pt'}\nfetched  tiny  /hub/tiny\n"
     assert err == "fetching small.pt, 500 B\nfetching tiny, about 71.5 MiB\n"
@@ -170,7 +170,7 @@ def test_everything_goes_to_the_folder_that_is_named(
     assert app.outcome(["models", "pull", "--all", "--models", str(tmp_path / "m"), "--json"]) == 0
     told = events()
     assert [event["outcome"] for event in told[:-1]] == ["fetched"] * 5
-    assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == CONTENTS
+    assert {path.name: path.read_bytes() for path in (tmp_path / "m").glob("[!.]*")} == CONTENTS
     assert told[-1] | {"time": ""} == {
         "event": "report",
         "time": "",

@@ -207,7 +207,7 @@ def test_an_unreachable_hub_is_a_warning(no_network: list[str], tmp_path: Path) 
         [attempt for attempt in no_network if host in attempt] for host in ("github.com", "huggingface.co")
     )
     assert checks["store"].state == "ok"
-    assert list(doctor.events(list(checks.values())))[-1]["warn"] >= 1
+    assert doctor.counts(list(checks.values()))["warn"] >= 1
 
 
 def test_an_offline_machine_asks_nobody(no_network: list[str], tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_where_links_are_not_to_be_had_a_finished_file_is_moved_and_still_replac
 def test_where_tables_stand_is_one_line(stands: SchemaStatus, line: str) -> None:
     (told,) = report.schema_status_lines(stands)
     assert line in told
-    assert report.schema_status_event(stands)["agrees"] == (stands.state == "current")
+    assert stands.agrees == (stands.state == "current")
 
 
 def test_what_was_done_is_one_line() -> None:

@@ -7,20 +7,17 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from actors.faces.model_pack import pack_digest
 from schemas.errors import DamagedWeights, FetchingForbidden, WrongDigest
 from schemas.settings.models import ModelFile
-from vaengine.models import download as downloads
-from vaengine.models import packs
+from vaengine.models import http_downloader, packs
 from vaengine.models.download import Source, obtain
-from vaengine.models.network import Answer
 from vaengine.models.weights import find, model_status
 
 MEMBERS = {"det.onnx": b"detector" * 1000, "rec.onnx": b"recogniser" * 1000}
@@ -69,12 +66,10 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """What the network has, by address; no network is touched."""
     contents: dict[str, bytes] = {}
 
-    @contextmanager
-    def asked(url: str, part: object, have: int, timeout_s: float) -> Iterator[Answer]:
-        stream = io.BytesIO(contents[url])
-        yield Answer(url, 0, len(contents[url]), "", lambda: stream.read(1000))
+    def get(self: object, url: str, received: BinaryIO, _pooch: object) -> None:
+        received.write(contents[url])
 
-    monkeypatch.setattr(downloads, "asked", asked)
+    monkeypatch.setattr(http_downloader.HTTPDownloader, "__call__", get)
     return contents
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.job import BatchReport, VideoOutcome
 from schemas.work.progress import PipelineProgress, Snapshot
+from vaengine.console.output import event as event_of
 from vaengine.console.system_load import Load, LoadMeter
 from vaengine.console.units import clock, counted, size
 from vaengine.reporting.progress_text import (
@@ -26,12 +27,12 @@ from vaengine.reporting.progress_text import (
     drawing,
     pace_text,
     plain_line,
-    progress_event,
+    progress_data,
     share,
     snapshot_of,
     videos_text,
 )
-from vaengine.reporting.run_report import outcome_of, report_event, report_of, video_events
+from vaengine.reporting.run_report import outcome_of, report_of, totals
 
 LOAD = Load(
     cpu_percent=150.4, memory_used=3 * 1024**3, memory_total=8 * 1024**3, gpus=((40.0, 1024**3, 2 * 1024**3),)
@@ -158,7 +159,7 @@ def test_the_last_state_is_told_once_however_soon_it_follows_another() -> None:
 
 
 def test_a_progress_event_holds_the_pipelines() -> None:
-    event = progress_event(BUSY)
+    event = progress_data(BUSY)
     assert event["pipelines"][SCENE] == {
         "frames_done": 1200,
         "frames_total": 2700,
@@ -170,7 +171,7 @@ def test_a_progress_event_holds_the_pipelines() -> None:
 
 
 def test_a_progress_event_read_back_shows_what_the_snapshot_shows() -> None:
-    event = json.loads(json.dumps(progress_event(BUSY)))
+    event = json.loads(json.dumps(progress_data(BUSY)))
     assert snapshot_of(event, BUSY.failures) == BUSY
     assert plain_line(snapshot_of(event)) == plain_line(BUSY)
 
@@ -181,7 +182,8 @@ def test_a_report_read_back_from_its_events_is_the_report() -> None:
         VideoOutcome("c-2", "/c.mp4", "failed", "why", "video"),
     )
     report = BatchReport("b1", outcomes, 12.5, 100, 4.0, 1, stopped_by="SIGINT")
-    events = [json.loads(json.dumps(event)) for event in (*video_events(report), report_event(report))]
+    written = (*(event_of("video", outcome) for outcome in outcomes), event_of("report", totals(report)))
+    events = [json.loads(json.dumps(event)) for event in written]
     assert report_of(events[-1], map(outcome_of, events[:-1])) == report
 
 

@@ -178,14 +178,12 @@ def test_the_kept_report_holds_the_counts_and_every_video(asked: RunRequest, tmp
 
 
 def test_the_last_event_has_the_counts() -> None:
-    event = run_report.report_event(DONE)
-    assert {key: event[key] for key in ("event", "completed", "skipped", "failed")} == {
-        "event": "report",
+    found = run_report.totals(DONE)
+    assert {key: found[key] for key in ("completed", "skipped", "failed")} == {
         "completed": 2,
         "skipped": 1,
         "failed": 1,
     }
-    assert len(list(run_report.video_events(DONE))) == len(OUTCOMES)
 
 
 def test_a_plan_says_videos_cost_disk_and_feasibility() -> None:
@@ -217,7 +215,6 @@ def test_a_plan_says_videos_cost_disk_and_feasibility() -> None:
         "no: no CPU",
     ):
         assert part in text
-    assert json.loads(json.dumps(run_report.plan_event(plan)))["feasible"] is False
 
 
 def test_a_table_for_a_pipe_is_aligned_and_never_folded() -> None:
@@ -286,8 +283,8 @@ def test_the_overview_counts_jobs_and_pipelines_by_state() -> None:
     assert len(store_overview.video_table(seen, 1).rows) == 1
     assert store_overview.rest(3, 1, "videos") == "and 2 more videos"
     assert store_overview.rest(3, 3, "videos") == ""
-    last = list(store_overview.status_events(seen))[-1]
-    assert (last["event"], last["completed"], last["failed"], last["total"]) == ("report", 1, 2, 3)
+    totals = store_overview.totals(seen)
+    assert (totals["completed"], totals["failed"], totals["total"]) == (1, 2, 3)
 
 
 def test_errors_are_by_pipeline_and_a_video_that_never_began_is_one_too() -> None:
@@ -297,7 +294,6 @@ def test_errors_are_by_pipeline_and_a_video_that_never_began_is_one_too() -> Non
         store_overview.FailedPipeline("v3", "/v/3.mp4", "", "empty_file", "empty"),
     ]
     assert store_overview.failure_table(found).rows[0] == ("/v/2.mp4", PERSON, "truncated", "broken")
-    assert list(store_overview.failure_events(found))[-1]["failed"] == 2
 
 
 def test_a_file_that_failed_for_one_reason_is_one_row_with_all_its_pipelines() -> None:

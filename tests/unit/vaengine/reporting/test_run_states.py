@@ -193,13 +193,9 @@ def test_a_job_of_a_run_at_work_is_running_and_the_run_tells_how_far_it_is(store
     assert "run       b1: 1 of 2 videos · 120 videos/h · 2.0x real time · about 1:00 left" in map(
         _narrow, store_overview.summary_lines(seen)
     )
-    told = {event["event"]: event for event in store_overview.status_events(seen)}
-    assert (told["batch"]["state"], told["batch"]["eta_s"], told["batch"]["videos_per_hour"]) == (
-        "running",
-        60.0,
-        120.0,
-    )
-    assert (told["report"]["running"], told["report"]["interrupted"]) == (1, 0)
+    (batch,), totals = map(store_overview.batch_data, seen.runs), store_overview.totals(seen)
+    assert (batch["state"], batch["eta_s"], batch["videos_per_hour"]) == ("running", 60.0, 120.0)
+    assert (totals["running"], totals["interrupted"]) == (1, 0)
     assert BatchOrchestrator(store).get_status() == BatchStatus(running=1)
 
 
@@ -222,12 +218,8 @@ def test_nothing_of_a_dead_run_is_running_until_it_is_put_back(
         0,
         "interrupted",
     )
-    told = {event["event"]: event for event in store_overview.status_events(seen)}
-    assert (told["batch"]["state"], told["batch"]["alive"], told["video"]["status"]) == (
-        "interrupted",
-        False,
-        "interrupted",
-    )
+    (batch,) = map(store_overview.batch_data, seen.runs)
+    assert (batch["state"], batch["alive"], seen.videos[0].status) == ("interrupted", False, "interrupted")
     assert BatchOrchestrator(store).get_status() == BatchStatus(interrupted=1)
     assert tally(store).outcomes == {"interrupted": 1}
     assert store.load_job_metadata(JOB.job_id).status is JobStatus.RUNNING, (
@@ -291,7 +283,7 @@ def test_a_video_counts_once_and_the_job_that_another_has_replaced_is_left_out_u
     assert [row[1] for row in store_overview.video_table(every).rows if "superseded" in row[1]] == [
         "completed (superseded)"
     ]
-    assert list(store_overview.status_events(seen))[-1]["videos"] == 1
+    assert store_overview.totals(seen)["videos"] == 1
 
 
 def asked(

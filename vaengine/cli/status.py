@@ -1,0 +1,66 @@
+"""`vaengine status` and `vaengine errors`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.console.output import emit, emit_each, print_lines, print_table
+
+
+def status(
+    out: Out = None,
+    db: Db = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also jobs whose results those of later settings have replaced.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Rows of each table.")] = 20,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show progress and results: jobs, batches, videos."""
+    from vaengine.reporting import store_overview
+    from vaengine.requests.store_location import opened
+
+    with closing(opened(out, db)) as store:
+        seen = store_overview.overview(store, every=every)
+        found = {} if as_json else store_overview.found_in_rows(store, seen, limit)
+    if as_json:
+        emit_each("batch", map(store_overview.batch_data, seen.runs))
+        emit_each("pipeline", ({"pipeline": name, **by} for name, by in seen.pipelines.items()))
+        emit_each("video", seen.videos)
+        emit("report", store_overview.totals(seen))
+        return
+    print_lines(store_overview.summary_lines(seen))
+    print_table(
+        store_overview.batch_table(seen, limit), store_overview.rest(len(seen.runs), limit, "batches")
+    )
+    print_table(
+        store_overview.video_table(seen, limit, found), store_overview.rest(len(seen.videos), limit, "videos")
+    )
+
+
+def errors(
+    out: Out = None,
+    db: Db = None,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Rows of the table.")] = 200,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what failed, and why."""
+    from vaengine.reporting import store_overview
+    from vaengine.requests.store_location import opened
+
+    with closing(opened(out, db)) as store:
+        found = store_overview.failures(store)
+    if as_json:
+        emit_each("failure", found)
+        emit("report", failed=len({failure.video_id for failure in found}), failures=len(found))
+    elif not found:
+        typer.echo("no failures")
+    else:
+        table = store_overview.failure_table(found)
+        print_table(table.first(limit), store_overview.rest(len(table.rows), limit, "failures"))
