@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from vaengine.results.vision import Scene
 from vaengine.timeline.audio import AudioTimeline
-from vaengine.timeline.cast import colours_of
 from vaengine.timeline.colour_assignment import Colours
 from vaengine.timeline.lanes import Bar, Track
 from vaengine.timeline.palette import short_name
 from vaengine.timeline.presence import Presence
+from vaengine.timeline.video_colours import colours_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from tests.support.fake_rows import Rows
 from tests.unit.vaengine.plotting.test_video_plot import box
 from vaengine.results.presence_intervals import Run
-from vaengine.timeline.cast import colours_of, links_of
 from vaengine.timeline.colour_assignment import Colours, assigned, palette
 from vaengine.timeline.palette import COLOURS, NO_TRACK, TONES, colour_of
 from vaengine.timeline.presence import Presence
+from vaengine.timeline.video_colours import colours_of, links_of
 
 ROWS = Rows()
 Presences = dict[str, list[Run]]
