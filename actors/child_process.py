@@ -1,9 +1,12 @@
-"""Both ends of a process that may be lost: started over a connection, watched, and its end told as a
-reason.
+"""Processes that may be lost, and end with who started them: both ends of one, over a connection.
+
+Light on purpose: a process that forks imports this, and must have no threads of numpy by then.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import faulthandler
 import os
 import resource
@@ -11,103 +14,145 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
-from actors.parent_death import die_with_parent
 from schemas.errors import NotStarted
-from schemas.work.messages import ChunkFailure
 
-TOLD_BYTES: Final = 8000  # kept of what a process said last
-# with -m its values would be of `__main__`
-_PROGRAM: Final = "import sys; from {module} import main; main(int(sys.argv[1]))"
+if TYPE_CHECKING:
+    from schemas.work.messages import ChunkFailure
+
+OUTPUT_BYTES: Final = 8000  # kept of what a process printed last
+# With -m the values of the module would be of `__main__`; without -P a stranger's `schemas` would be found
+# first.
+_PROGRAM: Final = "import sys; from {module} import main; sys.exit(main(int(sys.argv[1])))"
+_PR_SET_PDEATHSIG: Final = 1  # of prctl(2)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Running:
     process: subprocess.Popen[bytes]
-    line: Connection
-    said: IO[bytes]
+    connection: Connection
+    output: IO[bytes]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+        self.output.close()
 
 
-class Child:
-    """A Python process that carries out `main(descriptor)` of a module; started when it is asked for, and
-    again after it has ended.
+class ChildProcess:
+    """A Python process that carries out `main(descriptor)` of a module, in a session of its own.
 
-    `greeting` is the first thing it is sent. It ends with the thread that started it.
+    It is started when it is asked for, and again after it has ended. `greeting` is the first thing it is
+    sent; `environment` is this process's own, with its module path, unless given.
     """
 
-    def __init__(self, module: str, greeting: object = None) -> None:
-        self._module, self._greeting = module, greeting
+    def __init__(
+        self, module: str, greeting: object = None, *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._module, self._greeting, self._environment = module, greeting, environment
         self._running: _Running | None = None
+        self._closing = threading.Lock()
 
-    def line(self) -> Connection:
+    def connection(self) -> Connection:
         """The connection to the process.
 
-        Raises `NotStarted` where it ends before it takes orders: no order is to blame for that.
+        Raises `NotStarted` where it ends before it takes orders: no order is to blame.
         """
         if self._running is None or self._running.process.poll() is not None:
             self.close()
             self._running = self._started()
             try:
-                self._running.line.recv()
+                self._running.connection.recv()
             except (EOFError, OSError):
                 ended = self.end(None)
                 raise NotStarted(
                     self._module, ended.message, (ended.traceback or "it said nothing").splitlines()[-1]
                 ) from None
-        return self._running.line
+        return self._running.connection
 
     @property
     def pid(self) -> int:
-        if self._running is None:
-            raise AssertionError("a process is started before it is looked at")
-        return self._running.process.pid
+        return self._started_one.process.pid
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Its exit code once it has ended, negative for a signal; raises `subprocess.TimeoutExpired`."""
+        return self._started_one.process.wait(timeout_s)
+
+    def output(self) -> str | None:
+        """The end of what it printed; None where it printed nothing."""
+        file = self._started_one.output
+        file.seek(max(0, file.seek(0, os.SEEK_END) - OUTPUT_BYTES))
+        return file.read().decode(errors="replace").strip() or None
 
     def end(self, reason: ChunkFailure | None) -> ChunkFailure:
-        """How the process ended, with its last words; it is ended first where there is a `reason` of ours."""
-        if self._running is None:
-            raise AssertionError("a process that ends was started")
+        """How the process ended, with the end of its output; it is ended first where there is a `reason`
+        of ours.
+        """
+        from schemas.work.messages import ChunkFailure
+
         if reason is not None:
-            self._running.process.kill()
-        code = self._running.process.wait()
-        told = reason or _reason(code)
-        ended = ChunkFailure(
-            told.kind, told.message, transient=True, traceback=_last_words(self._running.said)
-        )
+            self._started_one.process.kill()
+        cause = reason or _cause(self.wait())
+        self.wait()
+        ended = ChunkFailure(cause.kind, cause.message, transient=True, traceback=self.output())
         self.close()
         return ended
 
+    def kill(self) -> None:
+        """End the process and what it has started in its session, whatever they do."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+
     def close(self) -> None:
-        """End the process, whatever it does."""
-        if self._running is not None:
-            self._running.process.kill()
-            self._running.process.wait()
-            self._running.line.close()
-            self._running.said.close()
-        self._running = None
+        """End the process, whatever it does. Safe in two threads at once."""
+        with self._closing:
+            running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    @property
+    def _started_one(self) -> _Running:
+        running = self._running
+        if running is None:
+            raise AssertionError("a process is started before it is looked at")
+        return running
 
     def _started(self) -> _Running:
         ours, theirs = Pipe()
-        said = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
+        output = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM.format(module=self._module), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            stdout=output,
+            stderr=output,
+            env=self._environment
+            or {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            # No Ctrl-C of its own, and no stop for what a library does to the terminal of a group in the
+            # background.
+            start_new_session=True,
         )
         theirs.close()
         if self._greeting is not None:
-            ours.send(self._greeting)
-        return _Running(process, ours, said)
+            with contextlib.suppress(
+                BrokenPipeError
+            ):  # it ended at once, and is found out by its first answer
+                ours.send(self._greeting)
+        return _Running(process, ours, output)
 
 
-def _reason(code: int) -> ChunkFailure:
+def _cause(code: int) -> ChunkFailure:
     """Why a process ended that nobody here has ended; SIGKILL comes from elsewhere and proves nothing."""
+    from schemas.work.messages import ChunkFailure
+
     if code == -signal.SIGKILL:
         return ChunkFailure(
             "worker_lost",
@@ -116,30 +161,33 @@ def _reason(code: int) -> ChunkFailure:
         )
     if code == -signal.SIGXCPU:
         return ChunkFailure("timeout", "its process took more processor time than it may", transient=True)
-    told = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    return ChunkFailure("crash", f"its process ended with {told}", transient=True)
-
-
-def _last_words(said: IO[bytes]) -> str | None:
-    said.seek(0, os.SEEK_END)
-    said.seek(max(0, said.tell() - TOLD_BYTES))
-    return said.read().decode(errors="replace").strip() or None
+    ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return ChunkFailure("crash", f"its process ended with {ending}", transient=True)
 
 
 # The other end.
 
 
-def settle_in(descriptor: int) -> Connection:
-    """Make this process a child: it ends with its parent, leaves the terminal to it, and tells where it
-    crashes. Returns its connection.
+def attach(descriptor: int, *, outlives_thread: bool = False) -> Connection:
+    """Make this process a child of who started it, and tell it so; returns the connection to it.
+
+    The kernel ends it with the thread that started it, unless it `outlives_thread`: then it has to notice by
+    itself that the connection has ended. A crash leaves its traceback.
     """
-    die_with_parent()
-    # no Ctrl-C of its own, and no stop for what a library does to the terminal of a group in the background
-    os.setsid()
+    if not outlives_thread:
+        die_with_parent()
+    os.set_inheritable(descriptor, False)  # what this process starts must not hold the connection open
     faulthandler.enable()
-    line = Connection(descriptor)
-    line.send("ready")
-    return line
+    connection = Connection(descriptor)
+    connection.send("ready")
+    return connection
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends; does nothing but on Linux."""
+    if sys.platform == "linux":  # a process that hangs does not notice that nobody waits for it any more
+        libc: Any = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def allow_cpu(seconds: float) -> None:

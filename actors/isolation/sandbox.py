@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from actors.child_process import Child
+from actors.child_process import ChildProcess
 from actors.coordination.patience import PatienceClock
 from actors.isolation.limits import MIB, SandboxLimits, resident_bytes
 from actors.isolation.sandbox_process import Phase, SandboxReply, SandboxRequest
@@ -46,12 +46,12 @@ class Sandbox:
     def __init__(self, settings: Settings) -> None:
         self._limits, self._child = (
             SandboxLimits.of(settings),
-            Child("actors.isolation.sandbox_process", settings),
+            ChildProcess("actors.isolation.sandbox_process", settings),
         )
 
     def try_chunk(self, work: ChunkSpec | AudioBlock, stopping: Callable[[], bool]) -> TrialResult:
         """Try one chunk; never raises for what the chunk does."""
-        line = self._child.line()
+        line = self._child.connection()
         values: list[Value] = []
         phase: str | None = None
         clock = PatienceClock()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
 
-from actors.child_process import allow_cpu, settle_in
+from actors.child_process import allow_cpu, attach
 from actors.stages.chunk_reader import read_chunk
 from actors.stages.inference import AudioModels, VisionModels
 from actors.stages.threads import limit_threads
@@ -108,4 +108,4 @@ def serve(line: Connection) -> None:
 
 def main(descriptor: int) -> None:
     """Serve the connection that was handed down as a file descriptor."""
-    serve(settle_in(descriptor))
+    serve(attach(descriptor))

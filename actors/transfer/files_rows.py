@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -192,8 +191,3 @@ def _time_of(job: BatchJob | None, key: WorkKey) -> str | None:
 def objects(table: str, found: Iterable[TravelRow]) -> list[dict[str, Any]]:
     """The reverse: travelling rows by the names of their values."""
     return [dict(zip(LAYOUTS[table].names, row, strict=True)) for row in found]
-
-
-def config_of(job: Stored) -> Any:
-    """A job's configuration, which its file holds as an object."""
-    return json.loads(job["config"])

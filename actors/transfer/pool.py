@@ -10,7 +10,7 @@ from itertools import islice
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, TypeVar
 
-from actors.child_process import Child
+from actors.child_process import ChildProcess
 from actors.stores.engines.address import StoreUrl
 from actors.transfer.copy_unit import UnitCopy
 from actors.transfer.endpoints import open_endpoint
@@ -68,15 +68,16 @@ def each(pair: Pair, passage: UnitCopy, units: Sequence[Unit], task: Task[Outcom
         return
     with ExitStack() as crew:
         children = [
-            crew.enter_context(closing(Child("actors.transfer.worker", pair))) for _ in range(processes)
+            crew.enter_context(closing(ChildProcess("actors.transfer.worker", pair)))
+            for _ in range(processes)
         ]
         yield from _as_they_end(children, passage, units, task)
 
 
 def _as_they_end(
-    children: Sequence[Child], passage: UnitCopy, units: Sequence[Unit], task: Task[Outcome]
+    children: Sequence[ChildProcess], passage: UnitCopy, units: Sequence[Unit], task: Task[Outcome]
 ) -> Iterator[Outcome]:
-    working = {child.line(): child for child in children}
+    working = {child.connection(): child for child in children}
     waiting = iter(units)
     for line in working:
         for unit in islice(waiting, AT_ONCE):
@@ -98,7 +99,7 @@ def _order(line: Connection, task: Task[Outcome], unit: Unit) -> None:
         line.send((task, unit))
 
 
-def _answer(line: Connection, child: Child, passage: UnitCopy) -> Any:
+def _answer(line: Connection, child: ChildProcess, passage: UnitCopy) -> Any:
     try:
         outcome, error = line.recv()
     except (EOFError, OSError):

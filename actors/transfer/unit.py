@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Table
 
 from schemas.storage import tables
-from schemas.storage.column_types import JsonText, UtcDateTime, Uuid
+from schemas.storage.column_types import JsonText, Uuid
 
 Kind = Literal["batch", "setting", "identities", "video"]
 TravelRow = tuple[
@@ -97,10 +97,6 @@ class TableLayout:
     @cached_property
     def ids(self) -> tuple[int, ...]:
         return self.places(Uuid)
-
-    @cached_property
-    def moments(self) -> tuple[int, ...]:
-        return self.places(UtcDateTime)
 
 
 def _layout(table: Table) -> TableLayout:

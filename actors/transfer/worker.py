@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from actors.child_process import settle_in
+from actors.child_process import attach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ def main(descriptor: int) -> None:
     """Take the pair of stores, then orders, which are tasks with their units; each is answered by what
     comes of it and an error.
     """
-    line = settle_in(descriptor)  # first: what orders need is imported as they come, by all processes at once
+    line = attach(descriptor)  # first: what orders need is imported as they come, by all processes at once
     pair: Pair = line.recv()
     try:
         with pair.opened() as passage:

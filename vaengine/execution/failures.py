@@ -1,23 +1,22 @@
-"""What is known of tries that gave no result, and the one place that carries out what the policy says of
-them.
+"""Attempts that gave no result: what the store knows of them, and the one place that carries out what
+they come to.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from schemas.errors import LeaseLost, WorkerLost
 from schemas.storage.backend import Outcome, StorageBackend
 from schemas.work.attempt import Attempt, AttemptState
-from schemas.work.chunk import ChunkSpec, WorkKey
+from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.progress import Finished
-from schemas.work.retry import GiveUp
 from vaengine.execution.actor_group import ActorGroup
+from vaengine.execution.isolation_queue import PipelineFailure, PoolUpdate
 from vaengine.planning.backlog import Backlog, RemainingWork
-from vaengine.planning.suspects import COUNTED, Suspect, Work, by_chunk, suspect_of
+from vaengine.planning.suspects import COUNTED, Suspect, by_chunk, keys_of, suspect_of
 
 LOST = "the process that held it is gone"
 
@@ -47,56 +46,45 @@ def _as_lost(attempt: Attempt) -> Attempt:
     return replace(attempt, state=AttemptState.LOST, failure_kind="worker_lost", error_message=LOST)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class FailureHandler:
-    """What the isolation lane needs of the run."""
+    """Carries out in the store, and on the display, what became of attempts."""
 
     crew: ActorGroup
     intake: Backlog
     epoch: int
-    tick: Callable[[], None]
-    over: Callable[[], bool]
-    _ended: set[WorkKey] = field(default_factory=set)
 
-    def record(self, attempt: Attempt) -> None:
-        """Write a try down, before it begins and once it has ended."""
-        self.crew.store.record(self.epoch, [attempt])
+    def apply(self, update: PoolUpdate) -> None:
+        """Write attempts down, then fail the pipelines that are given up; what they have so far is kept."""
+        if update.attempts:
+            self.crew.store.record(self.epoch, update.attempts)
+        for failure in update.failures:
+            self._fail(failure)
 
-    def wanted(self, suspect: Suspect) -> bool:
-        """Whether anything may still come of the chunk."""
-        return not self._ended.issuperset(_keys(suspect.work))
-
-    def give_up(self, suspect: Suspect, decision: GiveUp) -> None:
-        """Fail the pipelines that the chunk's last try was about; what they have so far is kept."""
-        last = suspect.last
-        for key in _keys(suspect.work):
-            if last.pipeline in (None, key.pipeline):
-                self._fail(key, decision.kind, decision.reason, last.traceback)
-
-    def lost(self, left: RemainingWork, trouble: str | None) -> None:
+    def give_up_all(self, left: RemainingWork, trouble: str | None) -> None:
         """Fail what several rounds could not do, for want of a better reason with the workers that held
         it.
         """
         for key in sorted(left.lacking | set(left.to_finish)):
-            chunks = [work.chunk_id for work in left.works if key in _keys(work)]
+            chunks = [work.chunk_id for work in left.works if key in keys_of(work)]
             error = WorkerLost(", ".join(chunks[:3] or [key.video_id]) + (f" ({trouble})" if trouble else ""))
-            self._fail(key, error.kind, str(error), None)
+            self._fail(PipelineFailure((key,), error.kind, str(error)))
 
-    def _fail(self, key: WorkKey, kind: str, reason: str, traceback: str | None) -> None:
-        if key in self._ended:
-            return
-        self._ended.add(key)
-        job_id = self.intake.entries[key.video_id].job_id
-        outcome = Outcome(
-            key, job_id, JobStatus.FAILED, error_message=reason, failure_kind=kind, traceback=traceback
+    def _fail(self, failure: PipelineFailure) -> None:
+        for key in failure.keys:
+            with contextlib.suppress(LeaseLost):  # called off meanwhile, or another run's by now
+                self.crew.store.finish(self.epoch, self._outcome(key, failure))
+                self.crew.coordinator.finished(Finished(key, failure.reason))
+
+    def _outcome(self, key: WorkKey, failure: PipelineFailure) -> Outcome:
+        return Outcome(
+            key,
+            self.intake.entries[key.video_id].job_id,
+            JobStatus.FAILED,
+            error_message=failure.reason,
+            failure_kind=failure.kind,
+            traceback=failure.traceback,
         )
-        with contextlib.suppress(LeaseLost):  # called off meanwhile, or another run's by now
-            self.crew.store.finish(self.epoch, outcome)
-            self.crew.coordinator.finished(Finished(key, reason))
-
-
-def _keys(work: Work) -> tuple[WorkKey, ...]:
-    return work.keys if isinstance(work, ChunkSpec) else (work.key,)
 
 
 def spent_by_video(attempts: list[Attempt]) -> dict[str, int]:

@@ -243,8 +243,3 @@ def work_items(per_video: Iterable[Sequence[ChunkSpec]], chunk_s: float) -> list
     longest_first = sorted(per_video, key=lambda chunks: -sum(chunk.duration_s for chunk in chunks))
     rounds = zip_longest(*longest_first)
     return pack((chunk for turn in rounds for chunk in turn if chunk is not None), chunk_s)
-
-
-def alone(chunks: Iterable[ChunkSpec], attempt: int) -> list[WorkItem]:
-    """Each chunk in an item of its own: in a further pass nothing shares a task with a suspect."""
-    return [WorkItem((replace(chunk, attempt=attempt),)) for chunk in chunks]

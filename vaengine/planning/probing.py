@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
-from actors.child_process import Child, allow_cpu, settle_in
+from actors.child_process import ChildProcess, allow_cpu, attach
 from schemas.errors import EndsItsReader, NameUnstorable, Unreadable, VideoError
 from schemas.media.video import StreamFault, Video
 from schemas.redaction import is_storable, storable
@@ -108,7 +108,7 @@ class Prober:
     """
 
     def __init__(self) -> None:
-        self._child = Child("vaengine.planning.probing")
+        self._child = ChildProcess("vaengine.planning.probing")
 
     def probe(
         self, path: str, *, sound: bool = True, fingerprint: str | None = None, video_track: int | None = None
@@ -147,7 +147,7 @@ class Prober:
         """
         for _ in range(TRIES):
             try:
-                line = self._child.line()
+                line = self._child.connection()
                 line.send(wanted)
                 found: ProbedVideo = line.recv()
             except (EOFError, OSError):
@@ -165,7 +165,7 @@ class Prober:
 
 def main(descriptor: int) -> None:
     """The process of a `Prober`."""
-    line = settle_in(descriptor)
+    line = attach(descriptor)
     while True:
         try:
             wanted: ProbeRequest = line.recv()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.audio_block import AudioBlock
-from schemas.work.chunk import ChunkSpec
+from schemas.work.chunk import ChunkSpec, WorkKey
 
 Work = ChunkSpec | AudioBlock
 FEW_PER_CELL = 2
@@ -50,6 +50,11 @@ class Suspect:
     def after(self, attempt: Attempt) -> Suspect:
         """With one more try behind it."""
         return replace(self, tries=(*self.tries, attempt))
+
+
+def keys_of(work: Work) -> tuple[WorkKey, ...]:
+    """The pipelines of a video that a chunk or a block is for."""
+    return work.keys if isinstance(work, ChunkSpec) else (work.key,)
 
 
 def by_chunk(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:

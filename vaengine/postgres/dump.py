@@ -14,7 +14,7 @@ from typing import Any, Final
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from actors.atomic_files import put_new, storage_errors
-from actors.parent_death import die_with_parent
+from actors.child_process import die_with_parent
 from actors.stores.engines.own_server import own_password
 from schemas.errors import BackupFailed, DumpMissing
 from vaengine.postgres.binaries import PATIENCE_S, WHEEL, folders, major_of, version_told

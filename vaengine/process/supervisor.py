@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
-from actors.parent_death import die_with_parent
+from actors.child_process import die_with_parent
 from schemas.work.run import new_batch_id
 from vaengine.console.output import say
 from vaengine.console.standard_input import read_standard_input

@@ -31,13 +31,6 @@ class Seen(Protocol):
     def time_s(self) -> float: ...
 
 
-class Glimpse(NamedTuple):
-    """Somebody is in a frame."""
-
-    frame: int
-    time_s: float
-
-
 class Cut(NamedTuple):
     """A scene begins."""
 

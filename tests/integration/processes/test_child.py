@@ -5,12 +5,17 @@ order's fault.
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from actors.child_process import Child
+from actors.child_process import ChildProcess
 from schemas.errors import EndsItsReader, NotStarted
 from schemas.media.video import Video
 from schemas.pipelines import AUDIO, SCENE
@@ -20,6 +25,18 @@ from vaengine.planning.plan import blocks_of, chunks_of, work_keys
 from vaengine.planning.probing import Prober, Probing
 
 FAULTS = Path(__file__).parents[2] / "support" / "sitecustomize" / "faults"
+CHECKOUT = Path(__file__).parents[3]
+OUTLIVING = """
+import subprocess, sys, time
+from actors.child_process import attach
+
+def main(descriptor):
+    connection = attach(descriptor, outlives_thread=True)
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], close_fds=False)
+    print("it has printed this", flush=True)
+    connection.send(connection.recv())
+    time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -60,17 +77,17 @@ def test_one_that_does_not_come_up_says_why_and_blames_no_order() -> None:
     with pytest.raises(
         NotStarted, match=r"a process of no\.such\.module does not start: .*No module named 'no'"
     ):
-        Child("no.such.module").line()
+        ChildProcess("no.such.module").connection()
 
 
 def test_it_is_started_again_after_it_has_been_killed() -> None:
-    child = Child("vaengine.planning.probing")
+    child = ChildProcess("vaengine.planning.probing")
     try:
-        child.line()
+        child.connection()
         first = child.pid
         os.kill(first, 9)
         assert child.end(None).kind == "worker_lost"
-        child.line()
+        child.connection()
         assert child.pid != first
     finally:
         child.close()
@@ -139,3 +156,68 @@ def _probed(path: str, known: dict[str, Video], *, sound: bool) -> list[Video]:
         return [probed.video for probed in probing.page(10, 15.0) if probed.video]
     finally:
         probing.close()
+
+
+def test_closed_by_two_threads_at_once_its_descriptors_are_closed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second of two closes would close whatever has got the number meanwhile."""
+    child = ChildProcess("vaengine.planning.probing")
+    connection = child.connection()
+    closes: list[Connection] = []
+    both = threading.Barrier(2)
+    close = Connection.close
+
+    def noted(one: Connection) -> None:
+        if one is connection:
+            closes.append(one)
+        close(one)
+
+    def close_child() -> None:
+        both.wait(30)
+        child.close()
+
+    monkeypatch.setattr(Connection, "close", noted)
+    threads = [threading.Thread(target=close_child) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert closes == [connection]
+
+
+def test_one_that_outlives_its_thread_ends_with_its_connection_and_what_it_starts_does_not_hold_that_open(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "outliving.py").write_text(OUTLIVING)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(CHECKOUT)])}
+    started: list[ChildProcess] = []
+
+    def start() -> None:
+        started.append(ChildProcess("outliving", "a greeting", environment=environment))
+        started[0].connection()
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    (child,) = started
+    try:
+        connection = child.connection()
+        assert connection.recv() == "a greeting"
+        os.kill(child.pid, signal.SIGTERM)
+        assert child.wait(30) == -signal.SIGTERM
+        assert connection.poll(20), "what it started lives on in its session, without the connection"
+        with pytest.raises((EOFError, OSError)):
+            connection.recv()
+        assert child.output() == "it has printed this"
+    finally:
+        child.kill()
+        child.close()
+
+
+def test_a_process_that_is_to_fork_imports_it_without_numpy_and_its_threads() -> None:
+    program = (
+        "import sys; import vaengine.process.supervisor; assert 'actors.child_process' in sys.modules; "
+        "sys.exit('numpy' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, check=True)

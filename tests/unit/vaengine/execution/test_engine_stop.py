@@ -14,29 +14,39 @@ from schemas.errors import NodeLost
 from schemas.pipelines import SCENE
 from schemas.work.job import JobStatus
 from tests.support import clips, runs
-from vaengine.execution.engine import Engine, _StoppedEarly
+from vaengine.execution.engine import Engine
+from vaengine.execution.ray_executor import RayExecutor
+from vaengine.execution.stop_request import StoppedEarly, StopRequest
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return Engine(runs.request([tmp_path / "a.mp4"], tmp_path, pipelines=[SCENE]))
+def stop() -> StopRequest:
+    return StopRequest()
 
 
-def test_a_stop_ends_the_wait(engine: Engine) -> None:
-    with pytest.raises(_StoppedEarly), engine._stoppable():
-        engine.stop("SIGINT")
+def test_a_stop_ends_the_wait(stop: StopRequest) -> None:
+    with pytest.raises(StoppedEarly), stop.interruptible():
+        stop.request("SIGINT")
 
 
-def test_a_wait_is_not_begun_after_a_stop(engine: Engine) -> None:
-    engine.stop("SIGINT")
-    with pytest.raises(_StoppedEarly), engine._stoppable():
+def test_a_wait_is_not_begun_after_a_stop(stop: StopRequest) -> None:
+    stop.request("SIGINT")
+    with pytest.raises(StoppedEarly), stop.interruptible():
         raise AssertionError("it is over")
 
 
-def test_a_stop_outside_a_wait_interrupts_nothing(engine: Engine) -> None:
-    with engine._stoppable():
+def test_a_stop_outside_a_wait_interrupts_nothing(stop: StopRequest) -> None:
+    with stop.interruptible():
         pass
-    engine.stop("SIGINT")
+    stop.request("SIGINT")
+    assert stop
+
+
+def test_who_asked_first_is_remembered(stop: StopRequest) -> None:
+    assert not stop
+    stop.request("SIGTERM")
+    stop.request("SIGINT")
+    assert stop.signal_name == "SIGTERM"
 
 
 @pytest.mark.parametrize("lost", [0, 1], ids=["at its first start", "after a node was lost"])
@@ -46,14 +56,14 @@ def test_a_stop_while_ray_starts_leaves_what_is_registered_as_pending(
     request = runs.request([clips.with_cuts(clip_folder).path], tmp_path, pipelines=[SCENE], files=False)
     starts: list[int] = []
 
-    def session(_: Engine) -> contextlib.AbstractContextManager[Session]:
+    def session(_: RayExecutor) -> contextlib.AbstractContextManager[Session]:
         starts.append(len(starts))
         if len(starts) <= lost:
             raise NodeLost("Ray's node")
         engine.stop("SIGINT")
         raise AssertionError("nobody waits for it")
 
-    monkeypatch.setattr(Engine, "_session", session)
+    monkeypatch.setattr(RayExecutor, "_session", session)
     engine = Engine(request)
     report = engine.run()
     assert (report.pending, report.stopped_by, len(starts)) == (1, "SIGINT", lost + 1)
@@ -62,10 +72,10 @@ def test_a_stop_while_ray_starts_leaves_what_is_registered_as_pending(
         assert job.status is JobStatus.PENDING
 
 
-def test_a_stop_from_another_thread_interrupts_neither(engine: Engine) -> None:
-    with engine._stoppable():
-        thread = threading.Thread(target=engine.stop, args=("SIGINT",))
+def test_a_stop_from_another_thread_interrupts_neither(stop: StopRequest) -> None:
+    with stop.interruptible():
+        thread = threading.Thread(target=stop.request, args=("SIGINT",))
         thread.start()
         thread.join()
-    with pytest.raises(_StoppedEarly), engine._stoppable():
+    with pytest.raises(StoppedEarly), stop.interruptible():
         raise AssertionError("it is seen at the next wait")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from actors.stages.stages import ActorNames
 from schemas.pipelines import SCENE
 from schemas.work.chunk import WorkKey
 from tests.support import runs
+from vaengine.execution.batch_run import BatchRun
 from vaengine.execution.dataset import PassAbandoned, callback_of
+from vaengine.execution.pass_runner import PassRunner
 from vaengine.execution.run_loop import RunLoop
+from vaengine.execution.stop_request import StopRequest
 from vaengine.planning.backlog import RemainingWork
 
 
@@ -32,49 +37,74 @@ def test_a_pass_that_begins_neither_saves_one_that_is_given_up_nor_ends_with_it(
                 travelled(one)().on_execution_step(None)
 
 
-class Calm(RunLoop):
-    """A shift whose passes are `works`, with nobody to ask."""
+class Working(PassRunner):
+    """A runner of passes that do what a test says."""
 
-    def __init__(self, folder: Path, **told: Any) -> None:
+    def __init__(self, folder: Path) -> None:
         nobody: Any = None
-        super().__init__(runs.request([], folder, pipelines=[SCENE], **told), nobody, nobody, nobody, nobody)
-        self.works: list[Any] = []
-        self.idle = False
+        super().__init__(runs.request([], folder, pipelines=[SCENE]), nobody)
+        self.works: list[Callable[[], None]] = []
 
-    def _works(self, left: RemainingWork) -> list[Any]:
+    def _works(self, left: RemainingWork, names: ActorNames) -> list[Callable[[], None]]:
         return self.works
 
-    def _tick(self) -> None:
-        self.idle = True
-
-    def _idle_after_stop(self) -> bool:
-        return self.idle
-
-    def _drain(self) -> None: ...
+    def begin(self, *works: Callable[[], None]) -> Iterator[None]:
+        """A pass of these works, as far as its first look at whether it has ended."""
+        self.works = list(works)
+        looks = self.run(RemainingWork({}, ()), ActorNames("nobody", 1))
+        next(looks, None)
+        return looks
 
 
 def test_a_pass_that_does_not_end_is_still_waited_for_after_another_has_begun(tmp_path: Path) -> None:
-    shift, go, ended = Calm(tmp_path), threading.Event(), []
-    shift.works = [lambda: (go.wait(30), ended.append("the first"))]
-    shift._pass(RemainingWork({}, ()))
-    shift.idle, shift.works = False, [lambda: ended.append("the second")]
-    shift._pass(RemainingWork({}, ()))
-    assert [thread.is_alive() for thread in shift._running].count(True) == 1
+    runner, go, ended = Working(tmp_path), threading.Event(), []
+
+    def first() -> None:
+        go.wait(30)
+        ended.append("the first")
+
+    def second() -> None:
+        ended.append("the second")
+
+    first_looks = runner.begin(first)
+    for _ in runner.begin(second):
+        pass
+    assert ended == ["the second"]
+    assert next(first_looks, "over") is None
     go.set()
-    shift._give_up_passes()
+    runner.give_up()
     assert ended == ["the second", "the first"]
+    assert next(first_looks, "over") == "over"
 
 
-class Stuck(Calm):
-    """A shift whose rounds change nothing."""
+def test_what_broke_a_pass_is_remembered_in_one_line_and_the_next_pass_begins_all_the_same(
+    tmp_path: Path,
+) -> None:
+    runner = Working(tmp_path)
+
+    def breaks() -> None:
+        raise RuntimeError("Ray's long story\nits end")
+
+    def gives_up() -> None:
+        raise PassAbandoned
+
+    for works in ([breaks], [gives_up], []):
+        runner.works = works
+        for _ in runner.run(RemainingWork({}, ()), ActorNames("nobody", 1)):
+            pass
+    assert (runner.begun, runner.last_error) == (2, "its end")
+
+
+class Stuck(RunLoop):
+    """A run loop whose rounds change nothing, with nobody to ask."""
 
     def __init__(self, folder: Path, **told: Any) -> None:
-        super().__init__(folder, **told)
+        nobody: Any = None
+        request = runs.request([], folder, pipelines=[SCENE], **told)
+        run = BatchRun(request, nobody, nobody, nobody, nobody, StopRequest(), nobody)
+        super().__init__(run, nobody, nobody)
         self.rounds = 0
         self.lost: list[RemainingWork] = []
-
-    def _over(self) -> bool:
-        return False
 
     def _left(self) -> RemainingWork:
         return RemainingWork({}, (WorkKey("v", SCENE, "c"),))
@@ -82,8 +112,8 @@ class Stuck(Calm):
     def _round(self, left: RemainingWork) -> None:
         self.rounds += 1
 
-    def _verdicts(self) -> Any:
-        return SimpleNamespace(lost=lambda left, trouble: self.lost.append(left))
+    def _failures(self) -> Any:
+        return SimpleNamespace(give_up_all=lambda left, trouble: self.lost.append(left))
 
 
 @pytest.mark.parametrize("most", [1, 3, 7])
