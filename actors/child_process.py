@@ -33,11 +33,14 @@ _PROGRAM: Final = "import sys; from {module} import main; sys.exit(main(int(sys.
 _PR_SET_PDEATHSIG: Final = 1  # of prctl(2)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
+    """A process that was started; `is_ready` once it has said that it takes orders."""
+
     process: subprocess.Popen[bytes]
     connection: Connection
     output: IO[bytes]
+    is_ready: bool = False
 
     def close(self) -> None:
         self.process.kill()
@@ -65,17 +68,32 @@ class ChildProcess:
 
         Raises `NotStarted` where it ends before it takes orders: no order is to blame.
         """
-        if self._running is None or self._running.process.poll() is not None:
-            self.close()
-            self._running = self._started()
+        running = self._running_or_new()
+        if not running.is_ready:
             try:
-                self._running.connection.recv()
+                running.connection.recv()
             except (EOFError, OSError):
                 ended = self.end(None)
                 raise NotStarted(
                     self._module, ended.message, (ended.traceback or "it said nothing").splitlines()[-1]
                 ) from None
-        return self._running.connection
+            running.is_ready = True
+        return running.connection
+
+    def start(self) -> None:
+        """Start the process unless it runs, without waiting until it takes orders."""
+        self._running_or_new()
+
+    def _running_or_new(self) -> _Running:
+        if self._running is None or (self._running.is_ready and self._running.process.poll() is not None):
+            self.close()
+            self._running = self._started()
+        return self._running
+
+    def kill(self) -> None:
+        """End the process, from any thread; it stays to be waited for by the thread that holds it."""
+        if (running := self._running) is not None:
+            running.process.kill()
 
     @property
     def pid(self) -> int:
@@ -105,7 +123,7 @@ class ChildProcess:
         self.close()
         return ended
 
-    def kill(self) -> None:
+    def kill_session(self) -> None:
         """End the process and what it has started in its session, whatever they do."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)

@@ -281,13 +281,20 @@ def _token_there() -> bool:
 
 def _running_here() -> str:
     """Address of the cluster that runs on this machine, as `ray start` noted it."""
-    noted = os.environ.get("RAY_ADDRESS") or _noted_address()
+    noted = running_here()
     if not noted:
         raise ClusterUnreachable(
             "auto",
             "no cluster runs on this machine; start one with `ray start --head`, or leave --cluster out",
         )
     return noted.removeprefix("ray://")
+
+
+def running_here() -> str | None:
+    """Address of a cluster of this machine that the user or `ray start` noted; nothing says that it still
+    runs.
+    """
+    return os.environ.get("RAY_ADDRESS") or _noted_address()
 
 
 def _noted_address() -> str | None:

@@ -52,6 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["VAENGINE_WHEELS"] = (
         "0"  # preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`
     )
+    os.environ["VAENGINE_CLUSTER"] = (
+        "local"  # what a command does on Ray is tested on Ray; `tests.support.local_runs` does without
+    )
     if (
         IN_CI and SHARED.is_dir() and not _is_worker(config)
     ):  # workers report to the session that started them
@@ -105,6 +108,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, empty_cache: Path
         monkeypatch.delenv(name)
     monkeypatch.setenv("VAENGINE_OFFLINE", "1")
     monkeypatch.setenv("VAENGINE_WHEELS", "0")
+    monkeypatch.setenv("VAENGINE_CLUSTER", "local")
     monkeypatch.setenv("XDG_CACHE_HOME", str(empty_cache))
 
 

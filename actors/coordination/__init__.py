@@ -1,1 +1,1 @@
-"""The coordinator, what is in flight, and clients of a run's actors."""
+"""What connects the workers of a run with its coordinator, its finalizers and its store."""

@@ -5,6 +5,7 @@ What it knows is written to the store in batches; started again after its death,
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 
 from actors.coordination.in_flight import InFlight
 from actors.coordination.patience import PatienceClock
+from actors.coordination.synchronized import synchronized
 from schemas.work.attempt import Attempt, Token
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
@@ -35,8 +37,8 @@ class RunStatus:
 
 
 class Coordinator:
-    """Counts events and answers with frozen values. O(1) for each event, which may come twice; runs as an
-    actor that asks for no CPU.
+    """Counts events and answers with frozen values. O(1) for each event, which may come twice; any thread may
+    call it.
 
     `silent_s` as in `InFlight`; `known` is how the run stood when its last coordinator died.
     """
@@ -49,6 +51,7 @@ class Coordinator:
         clock: Callable[[], float] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.lock = threading.RLock()
         self._clock = clock = clock or PatienceClock()  # asked how the run stands twice a second
         self._began = clock() - (known.elapsed_s if known else 0.0)
         self._working_since = clock() - known.working_s if known and known.working_s else None
@@ -65,6 +68,7 @@ class Coordinator:
         self._finished: list[Finished] = []
         self._halted: str | None = None
 
+    @synchronized
     def planned(self, videos: Sequence[PlannedVideo]) -> None:
         """More work was found."""
         for video in videos:
@@ -78,22 +82,26 @@ class Coordinator:
             frames_total=sum(video.decoded for video in videos),
         )
 
+    @synchronized
     def planned_before(self, keys: Sequence[WorkKey]) -> None:
         """What is open of work that an earlier coordinator has counted."""
         for key in keys:
             self._open.setdefault(key.video_id, set()).add(key)
         self._plan_lost = False
 
+    @synchronized
     def settled(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
         """Videos that need no work, or cannot be read at all (`failures`: one line each)."""
         self._add(videos_total=skipped + len(failures), videos_skipped=skipped, videos_failed=len(failures))
         for line in failures:
             self._note_failure(line)
 
+    @synchronized
     def probing_done(self) -> None:
         """No more videos will be found."""
         self._snapshot = replace(self._snapshot, probing=False)
 
+    @synchronized
     def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool:
         """A try of a chunk of these keys begins; False tells the worker to leave the chunk."""
         if self.stopping() or token.video_id in self._held:
@@ -107,14 +115,17 @@ class Coordinator:
                 self._starts[key] = self._now()
         return True
 
+    @synchronized
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None:
         """A worker begins a call that may hang."""
         self._ledger.busy(worker, chunk_ids, length_s)
 
+    @synchronized
     def idle(self, worker: Worker) -> None:
         """Its call is over, or it waits for others."""
         self._ledger.idle(worker)
 
+    @synchronized
     def heartbeat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
         """A sign of life; True tells the worker to leave what it has of the video.
 
@@ -124,6 +135,7 @@ class Coordinator:
         stopped = self._halted is not None if to_its_end else self.stopping()
         return stopped or video_id in self._held
 
+    @synchronized
     def hold(self, video_ids: Sequence[str]) -> None:
         """Begin nothing more of exactly these videos, and leave what is in work."""
         self._held = frozenset(video_ids)
@@ -131,6 +143,7 @@ class Coordinator:
             key for key in self._begun if key.video_id not in self._held
         }  # what is paused begins once more
 
+    @synchronized
     def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
         """A chunk was given up because the run is stopping, or failed in a way that another try may cure."""
         if failure is None:
@@ -138,6 +151,7 @@ class Coordinator:
         else:
             self._ledger.fail(chunk_id, failure)
 
+    @synchronized
     def committed(self, spec: ChunkSpec) -> None:
         """A chunk is in the store."""
         self._ledger.settle(spec.chunk_id)
@@ -145,12 +159,14 @@ class Coordinator:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
 
+    @synchronized
     def heard(self, block: AudioBlock) -> None:
         """A block of sound is in the store."""
         self._ledger.settle(block.chunk_id)
         self._count(block.key.pipeline, frames_done=block.whole_seconds)
         self._add(sound_s_done=block.duration_s)
 
+    @synchronized
     def finished(self, finished: Finished) -> None:
         """One pipeline of one video is complete or has failed; told again, it is no news."""
         key, failed = finished.key, finished.error is not None
@@ -169,21 +185,26 @@ class Coordinator:
             bad = key.video_id in self._failed_videos
             self._add(videos_done=int(not bad), videos_failed=int(bad))
 
+    @synchronized
     def stop(self) -> None:
         """Begin no further chunk."""
         self._snapshot = replace(self._snapshot, stopping=True)
 
+    @synchronized
     def halt(self, reason: str) -> None:
         """Stop because nothing more can be stored."""
         self._halted = self._halted or reason
         self.stop()
 
+    @synchronized
     def ping(self) -> None:
         """Answers as long as this process lives."""
 
+    @synchronized
     def stopping(self) -> bool:
         return self._snapshot.stopping
 
+    @synchronized
     def standing(self) -> RunStatus:
         """How the run stands, and what is new since the last call."""
         finished, self._finished = tuple(self._finished), []
@@ -191,12 +212,14 @@ class Coordinator:
             self.snapshot(), self._halted, finished, tuple(self._ledger.calls()), self._plan_lost
         )
 
+    @synchronized
     def batch(self) -> tuple[list[Attempt], Snapshot]:
         """What is to be recorded: tries that began or failed since the last call, and the run at this
         moment.
         """
         return self._ledger.changes(), self.snapshot()
 
+    @synchronized
     def starts(self) -> dict[WorkKey, datetime]:
         """Keys whose first chunk was begun since the last call, and when; also the first after a pause or
         a new coordinator.
@@ -204,10 +227,12 @@ class Coordinator:
         told, self._starts = self._starts, {}
         return told
 
+    @synchronized
     def in_work(self) -> list[str]:
         """Chunks that somebody holds, as far as anybody knows."""
         return self._ledger.chunk_ids()
 
+    @synchronized
     def snapshot(self) -> Snapshot:
         """The run at this moment."""
         now = self._clock()

@@ -1,23 +1,33 @@
-"""A store that lives in an actor, used as if it were here."""
+"""A store that another thread or process owns, used as if it were here."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
 
 from actors.coordination.answer import answer
 from actors.stores import open_store
 from actors.stores.engines.address import without_password
+from schemas.annotations.annotation import Annotation
 from schemas.errors import DiskFull, StoreFailed
-from schemas.storage.backend import StorageBackend
+from schemas.media.video import Video
+from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
+from schemas.work.attempt import Attempt, PipelineStart
+from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchJob, JobStatus
+from schemas.work.job_event import Control, JobEvent
+from schemas.work.manifest import ChunkCommit, FrameNumbers, ManifestLine
 from schemas.work.retry import GiveUp, RetryPolicy
+from schemas.work.run import RunInfo, StoredBatch
 
 
 class StoreActor:
-    """The one writer of a run: a store of the given URL behind a single-threaded actor. What the store
-    refuses for the moment, such as for being locked, is tried again as `policy` says before it is told."""
+    """The one writer of a run: a store of the given URL, for one thread. What the store refuses for the
+    moment, such as for being locked, is tried again as `policy` says before it is told."""
 
     def __init__(self, url: str, policy: RetryPolicy, wait: Callable[[float], None] = time.sleep) -> None:
         self._store, self._policy, self._wait = open_store(url), policy, wait
@@ -40,27 +50,261 @@ class StoreActor:
                 attempt += 1
 
 
-class _StoreClient:
-    def __init__(self, actor: Any, url: str, require: Callable[[], None] | None) -> None:
-        self._actor, self.url, self._require = actor, url, require
+class StoreCall(Protocol):
+    """Calls a method of a `StoreActor`'s store, and raises what the store raises."""
 
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        if method.startswith("_"):
-            raise AttributeError(method)  # pickle asks for dunders before there is an actor
-        return lambda *args, **kwargs: self._answer(self._actor.call.remote(method, *args, **kwargs))
+    def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any: ...
 
-    def _answer(self, reference: Any) -> Any:
+
+class ActorCall:
+    """Calls a Ray actor; `require` as in `actors.coordination.answer`."""
+
+    def __init__(self, actor: Any, require: Callable[[], None] | None) -> None:
+        self._actor, self._require = actor, require
+
+    def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """The result, or the store's own error instead of Ray's wrapper around it."""
         import ray
 
         try:
-            return answer(reference, self._require)
+            return answer(self._actor.call.remote(method, *args, **kwargs), self._require)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
+
+
+class ThreadCall:
+    """Calls a store that a thread of this process owns, one call after the other."""
+
+    def __init__(self, url: str, policy: RetryPolicy) -> None:
+        """Open the store; raises what `open_store` raises."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            self._actor = self._thread.submit(StoreActor, url, policy).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self._thread.submit(self._actor.call, method, *args, **kwargs).result()
+
+    def close(self) -> None:
+        """Close the store and end its thread."""
+        self("close")
+        self._thread.shutdown()
+
+
+class StoreClient(StorageBackend):
+    """A `StorageBackend` whose every method is a call to a `StoreActor`."""
+
+    def __init__(self, call: StoreCall, url: str) -> None:
+        self._call, self.url = call, without_password(url)
+
+    def close(self) -> None:
+        """Nothing: the store belongs to its actor."""
+
+    def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
+        answer: str = self._call("save_annotations", job_id, pipeline, annotations)
+        return answer
+
+    def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._call("load_annotations", job_id, pipeline)
+        return answer
+
+    def annotation_exists(self, job_id: str, pipeline: str) -> bool:
+        answer: bool = self._call("annotation_exists", job_id, pipeline)
+        return answer
+
+    def save_job_metadata(self, job: BatchJob) -> None:
+        self._call("save_job_metadata", job)
+
+    def load_job_metadata(self, job_id: str) -> BatchJob:
+        answer: BatchJob = self._call("load_job_metadata", job_id)
+        return answer
+
+    def open_run(self, run: RunInfo) -> int:
+        answer: int = self._call("open_run", run)
+        return answer
+
+    def close_run(self, epoch: int, outcome: str) -> None:
+        self._call("close_run", epoch, outcome)
+
+    def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        answer: set[WorkKey] = self._call("lease", epoch, keys)
+        return answer
+
+    def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
+        self._call("release", epoch, keys)
+
+    def holders(self, keys: Sequence[WorkKey]) -> dict[WorkKey, int]:
+        answer: dict[WorkKey, int] = self._call("holders", keys)
+        return answer
+
+    def batches(self) -> list[StoredBatch]:
+        answer: list[StoredBatch] = self._call("batches")
+        return answer
+
+    def record(
+        self,
+        epoch: int,
+        attempts: Sequence[Attempt],
+        progress: str | None = None,
+        starts: Sequence[PipelineStart] = (),
+    ) -> None:
+        self._call("record", epoch, attempts, progress, starts)
+
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        answer: list[Attempt] = self._call("attempts", video_ids)
+        return answer
+
+    def progress(self, epoch: int) -> str | None:
+        answer: str | None = self._call("progress", epoch)
+        return answer
+
+    def request(self, job_ids: Sequence[str], control: Control | None) -> None:
+        self._call("request", job_ids, control)
+
+    def controls(self) -> dict[str, Control]:
+        answer: dict[str, Control] = self._call("controls")
+        return answer
+
+    def cancel(self, epoch: int | None, job_id: str) -> None:
+        self._call("cancel", epoch, job_id)
+
+    def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        answer: int = self._call("reopen", job_ids, pipelines)
+        return answer
+
+    def events(self, job_id: str) -> list[JobEvent]:
+        answer: list[JobEvent] = self._call("events", job_id)
+        return answer
+
+    def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
+        answer: dict[str, Video] = self._call("known_videos", paths)
+        return answer
+
+    def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
+        answer: dict[str, str] = self._call("fingerprints", video_ids)
+        return answer
+
+    def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        answer: dict[str, tuple[str, ...]] = self._call("ids_by_content", fingerprints)
+        return answer
+
+    def known_paths(self) -> dict[str, str]:
+        answer: dict[str, str] = self._call("known_paths")
+        return answer
+
+    def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
+        self._call("add_paths", epoch, copies)
+
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
+        answer: set[WorkKey] = self._call("register", epoch, videos, jobs)
+        return answer
+
+    def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        answer: set[WorkKey] = self._call("completed", keys)
+        return answer
+
+    def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
+        answer: set[WorkKey] = self._call("completed_of", video_ids)
+        return answer
+
+    def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
+        answer: dict[WorkKey, list[ManifestLine]] = self._call("manifest", keys)
+        return answer
+
+    def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
+        answer: dict[WorkKey, int] = self._call("commit_chunks", epoch, commits)
+        return answer
+
+    def payloads(self, key: WorkKey) -> list[bytes]:
+        answer: list[bytes] = self._call("payloads", key)
+        return answer
+
+    def numbers(self, key: WorkKey) -> FrameNumbers:
+        answer: FrameNumbers = self._call("numbers", key)
+        return answer
+
+    def finish(self, epoch: int | None, outcome: Outcome) -> None:
+        self._call("finish", epoch, outcome)
+
+    def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+        self._call("mark", epoch, job_id, pipelines, status)
+
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] | None = None,
+    ) -> Iterator[BatchJob]:
+        yield from self._call("jobs", status=status, batch_id=batch_id, job_ids=job_ids)
+
+    def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
+        answer: list[BatchJob] = self._call("jobs_of", video_ids)
+        return answer
+
+    def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
+        answer: dict[str, Video] = self._call("videos", video_ids)
+        return answer
+
+    def annotations(self, key: WorkKey) -> list[Annotation]:
+        answer: list[Annotation] = self._call("annotations", key)
+        return answer
+
+    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+        answer: dict[WorkKey, dict[str, RowCount]] = self._call("row_counts", keys, kinds)
+        return answer
+
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        answer: Embeddings | None = self._call("embeddings", key)
+        return answer
+
+    def put_identities(self, identities: Sequence[Identity]) -> None:
+        self._call("put_identities", identities)
+
+    def identities(self) -> list[Identity]:
+        answer: list[Identity] = self._call("identities")
+        return answer
+
+    def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
+        answer: Iterable[Mapping[str, Any]] = self._call("canonical_rows")
+        return answer
+
+    def meta(self, name: str) -> str | None:
+        answer: str | None = self._call("meta", name)
+        return answer
+
+    def set_meta(self, epoch: int, name: str, value: str) -> None:
+        self._call("set_meta", epoch, name, value)
+
+    def stock(self) -> Stock:
+        answer: Stock = self._call("stock")
+        return answer
+
+    def prune(self, pruning: Pruning) -> Removed:
+        answer: Removed = self._call("prune", pruning)
+        return answer
+
+    def paths_of(self, video_id: str) -> tuple[str, ...]:
+        answer: tuple[str, ...] = self._call("paths_of", video_id)
+        return answer
+
+    def forget_video(self, video_id: str, *, dry_run: bool = False) -> Removed:
+        answer: Removed = self._call("forget_video", video_id, dry_run=dry_run)
+        return answer
+
+    def forget_persons(self, persons: Sequence[PersonIn], *, dry_run: bool = False) -> Removed:
+        answer: Removed = self._call("forget_persons", persons, dry_run=dry_run)
+        return answer
+
+    def finish_removal(self) -> Removed:
+        answer: Removed = self._call("finish_removal")
+        return answer
 
 
 def store_client(actor: Any, url: str, require: Callable[[], None] | None = None) -> StorageBackend:
     """A `StorageBackend` whose every method is a call to a running `StoreActor`; `require` as in
     `actors.coordination.answer`.
     """
-    return cast(StorageBackend, _StoreClient(actor, without_password(url), require))
+    return StoreClient(ActorCall(actor, require), url)

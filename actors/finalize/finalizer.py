@@ -73,8 +73,10 @@ class Finalizer:
         ] = {}  # video -> its face_analysis, which names persons once they are tracked
         self._warmed = False
         self._taking = threading.Lock()  # the actor has a second thread, for `drain`
-        self._to_finish: queue.SimpleQueue[tuple[WorkKey, threading.Event]] = queue.SimpleQueue()
-        threading.Thread(target=self._finish_forever, daemon=True).start()
+        self._to_finish: queue.SimpleQueue[tuple[WorkKey | None, threading.Event]] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._finish_until_closed, daemon=True)
+        self._thread.start()
 
     def take(self, values: list[DetectionsMessage | ChunkEnd | BlockEnd]) -> None:
         """Pieces and ends in any order, at least once each."""
@@ -100,9 +102,19 @@ class Finalizer:
 
     def drain(self) -> None:
         """Return when everything handed to `finish` so far is done."""
+        self.drained().wait()
+
+    def drained(self) -> threading.Event:
+        """An event that is set once everything handed to `finish` so far is done."""
         done = threading.Event()
-        self._to_finish.put((WorkKey("", "", ""), done))
-        done.wait()
+        self._to_finish.put((None, done))
+        return done
+
+    def close(self) -> None:
+        """End the thread once it has done what was handed to it so far."""
+        self._closed = True
+        self.drain()
+        self._thread.join()
 
     def _safely(
         self, settle: Callable[[], None], work: ChunkSpec | AudioBlock, keys: tuple[WorkKey, ...]
@@ -245,17 +257,23 @@ class Finalizer:
             video = self._videos[video_id] = self._store.videos([video_id])[video_id]
         return video
 
-    def _finish_forever(self) -> None:
+    def _finish_until_closed(self) -> None:
         while True:
             key, done = self._to_finish.get()
             try:
-                if key.video_id:
-                    self._guarded(functools.partial(self.finish_now, key))
-            except Exception:  # noqa: BLE001 this thread must live, or `drain` waits for ever; the key stays missing and is done again
-                traceback.print_exc()
-                self._ended.discard(key)
+                if key is not None:
+                    self._finish_or_report(key)
+                elif self._closed:
+                    return
             finally:
                 done.set()
+
+    def _finish_or_report(self, key: WorkKey) -> None:
+        try:
+            self._guarded(functools.partial(self.finish_now, key))
+        except Exception:  # noqa: BLE001 this thread must live, or `drain` waits for ever; the key stays missing and is done again
+            traceback.print_exc()
+            self._ended.discard(key)
 
     def finish_now(self, key: WorkKey) -> None:
         """`finish`, on the caller's thread; once for each key.

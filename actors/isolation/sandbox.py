@@ -9,19 +9,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from actors.child_process import ChildProcess
+from actors.coordination.links import Connect, Delivery, StageLinks
 from actors.coordination.patience import PatienceClock
 from actors.isolation.limits import MIB, SandboxLimits, resident_bytes
-from actors.isolation.sandbox_process import Phase, SandboxReply, SandboxRequest
-from actors.stages.stages import ActorNames, Deliveries, Watch
+from actors.isolation_messages import Done, Order, Phase
+from actors.stages.stages import Watch
 from schemas.settings.settings import Settings
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
-from schemas.work.messages import BlockEnd, ChunkEnd, ChunkFailure, DetectionsMessage
+from schemas.work.messages import ChunkFailure
 
 LOOK_SECONDS: Final = 0.2  # from one look at the process to the next
 CPU_SECONDS_PER_SECOND: Final = 60.0  # of a chunk's own length, on top of what any may take
-
-Value = DetectionsMessage | ChunkEnd | BlockEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class TrialResult:
     """
 
     chunk_id: str
-    values: tuple[Value, ...] = ()
+    values: tuple[Delivery, ...] = ()
     failure: ChunkFailure | None = None
     to_blame: bool = False
     cancelled: bool = False
@@ -52,16 +51,16 @@ class Sandbox:
     def try_chunk(self, work: ChunkSpec | AudioBlock, stopping: Callable[[], bool]) -> TrialResult:
         """Try one chunk; never raises for what the chunk does."""
         line = self._child.connection()
-        values: list[Value] = []
+        values: list[Delivery] = []
         phase: str | None = None
         clock = PatienceClock()
         heard_s = clock()
         try:
-            line.send(SandboxRequest(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
+            line.send(Order(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
             while True:
                 if line.poll(LOOK_SECONDS):
                     told, heard_s = line.recv(), clock()
-                    if isinstance(told, SandboxReply):
+                    if isinstance(told, Done):
                         return _told(work.chunk_id, values)
                     if isinstance(told, Phase):
                         phase = told.pipeline
@@ -78,6 +77,14 @@ class Sandbox:
     def close(self) -> None:
         """End the process."""
         self._child.close()
+
+    def start(self) -> None:
+        """Start the process ahead of need."""
+        self._child.start()
+
+    def kill(self) -> None:
+        """End the process from another thread; the one that waits for it notices."""
+        self._child.kill()
 
     def _excess(self, silent_s: float) -> ChunkFailure | None:
         """What limit the process is beyond, if any."""
@@ -107,7 +114,7 @@ class Sandbox:
         return TrialResult(work.chunk_id, failure=failure, to_blame=ended.kind != "worker_lost")
 
 
-def _told(chunk_id: str, values: list[Value]) -> TrialResult:
+def _told(chunk_id: str, values: list[Delivery]) -> TrialResult:
     """A chunk that came through: what another try may cure is not handed on, what is final is."""
     failures = [value.failure for value in values if value.failure is not None]
     transient = next((failure for failure in failures if failure.transient), None)
@@ -115,20 +122,23 @@ def _told(chunk_id: str, values: list[Value]) -> TrialResult:
 
 
 class IsolationStage:
-    """A cell beside others in a pool of actors: tries a chunk alone and hands what is final to the
-    finalizer.
-    """
+    """One process among others in a pool: tries a chunk alone and hands what is final to the finalizer."""
 
-    def __init__(self, names: ActorNames, settings: Settings) -> None:
-        self._deliveries, self._watch = Deliveries(names), Watch(names, to_its_end=True)
-        self._cell = Sandbox(settings)
+    def __init__(self, connect: Connect, settings: Settings) -> None:
+        self._links, self._cell = connect(), Sandbox(settings)
+        self._watch = Watch(self._links, to_its_end=True)
 
     def try_chunk(self, work: ChunkSpec | AudioBlock) -> TrialResult:
         """How the try ended; its values are with the finalizer by then and not in the answer."""
-        if not self._watch.started(work):
-            return TrialResult(work.chunk_id, cancelled=True)
-        trial = self._cell.try_chunk(work, lambda: self._watch.leave(work.token.video_id))
-        self._deliveries.deliver(trial.values)
-        return TrialResult(
-            work.chunk_id, failure=trial.failure, to_blame=trial.to_blame, cancelled=trial.cancelled
-        )
+        return tried(work, self._cell, self._links, self._watch)
+
+
+def tried(work: ChunkSpec | AudioBlock, cell: Sandbox, links: StageLinks, watch: Watch) -> TrialResult:
+    """One attempt in the cell's process, with its values handed to the finalizer instead of being in the
+    answer.
+    """
+    if not watch.started(work):
+        return TrialResult(work.chunk_id, cancelled=True)
+    trial = cell.try_chunk(work, lambda: watch.leave(work.token.video_id))
+    links.deliver(trial.values)
+    return replace(trial, values=())

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
 
 from actors.child_process import allow_cpu, attach
+from actors.isolation_messages import Done, Order, Phase
 from actors.stages.chunk_reader import read_chunk
 from actors.stages.inference import AudioModels, VisionModels
 from actors.stages.threads import limit_threads
@@ -24,29 +24,6 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import BlockEnd, ChunkEnd, DetectionsMessage, FramesMessage
 
 BEAT_SECONDS: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """What the process does from now on: a pipeline's model, or None for decoding.
-
-    Sent again and again, it is a sign of life.
-    """
-
-    pipeline: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxReply:
-    """The chunk is through; the process waits for another."""
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxRequest:
-    """A chunk, and how many seconds of processor time it may take."""
-
-    work: ChunkSpec | AudioBlock
-    cpu_s: float
 
 
 class _Beating:
@@ -97,13 +74,13 @@ def serve(line: Connection) -> None:
     bench = SandboxWorker(line, settings)
     while True:
         try:
-            order: SandboxRequest = line.recv()
+            order: Order = line.recv()
         except EOFError:
             return
         allow_cpu(order.cpu_s)
         for value in bench.try_chunk(order.work):
             line.send(value)
-        line.send(SandboxReply())
+        line.send(Done())
 
 
 def main(descriptor: int) -> None:

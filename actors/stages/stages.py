@@ -6,6 +6,7 @@ None of them ever raises: an error becomes a value.
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import socket
@@ -17,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from actors.coordination.links import Connect, Delivery, StageLinks
 from actors.stages.inference import AudioModels, VisionModels
 from schemas.settings.settings import Settings
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
-from schemas.work.messages import BlockEnd, ChunkEnd, DetectionsMessage, FramesMessage, Row, from_row, to_row
+from schemas.work.messages import BlockEnd, ChunkEnd, FramesMessage, Row, from_row, to_row
 from schemas.work.progress import Worker
 
 BEAT_SECONDS = 1.0  # how often a decoder gives a sign of life and asks whether to stop
@@ -50,65 +52,72 @@ class ActorNames:
         return zlib.crc32(video_id.encode()) % self.finalizers
 
 
-class Deliveries:
-    """Hands pieces and ends to the finalizers of their videos and waits until they are taken."""
+class NamedLinks:
+    """Links of a Ray worker: the run's actors are found by name."""
 
     def __init__(self, names: ActorNames) -> None:
         import ray
 
         self._names = names
         self._finalizers = [ray.get_actor(names.finalizer(number)) for number in range(names.finalizers)]
+        self._coordinator = ray.get_actor(names.coordinator)
+        self._worker = Worker(ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid())
 
-    def deliver(self, values: Sequence[DetectionsMessage | ChunkEnd | BlockEnd]) -> None:
+    def deliver(self, values: Sequence[Delivery]) -> None:
         import ray
 
-        by_finalizer: dict[int, list[DetectionsMessage | ChunkEnd | BlockEnd]] = {}
+        by_finalizer: dict[int, list[Delivery]] = {}
         for value in values:
             by_finalizer.setdefault(self._names.finalizer_number(value.video_id), []).append(value)
         ray.get([self._finalizers[number].take.remote(group) for number, group in by_finalizer.items()])
 
-
-class Watch:
-    """A worker's line to the coordinator: may this chunk begin, should it be left, and signs of life.
-
-    A worker is `busy` from the start of a call that may hang to its end, `idle` while it only waits to hand
-    something over.
-    """
-
-    def __init__(self, names: ActorNames, *, to_its_end: bool = False) -> None:
-        """`to_its_end`: what is in work when a person stops the run is not left but finished."""
-        import ray
-
-        self._to_its_end = to_its_end
-        self._coordinator = ray.get_actor(names.coordinator)
-        self._worker = Worker(ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid())
-        self._asked_s = time.monotonic()
-        self._leave = False
-
     def started(self, work: ChunkSpec | AudioBlock) -> bool:
         import ray
 
-        self._leave = False
         return bool(ray.get(self._coordinator.started.remote(work.token, self._worker, work.keys)))
 
     def busy(self, chunk_ids: Sequence[str], length_s: float = 0.0) -> None:
-        """A call begins that `length_s` seconds of video or sound are worked on in."""
         self._coordinator.busy.remote(self._worker, tuple(chunk_ids), length_s)
 
     def idle(self) -> None:
         self._coordinator.idle.remote(self._worker)
 
-    def leave(self, video_id: str) -> bool:
-        """Whether what is in work of the video is to be left; a sign of life, cheap enough for each frame."""
+    def heartbeat(self, video_id: str, *, to_its_end: bool) -> bool:
         import ray
 
+        return bool(
+            ray.get(self._coordinator.heartbeat.remote(self._worker, video_id, to_its_end=to_its_end))
+        )
+
+
+def by_name(names: ActorNames) -> Connect:
+    """How a Ray worker connects; it may be pickled."""
+    return functools.partial(NamedLinks, names)
+
+
+class Watch:
+    """A worker's questions to the run: may this work begin, and is what is in work to be left.
+
+    A worker is busy from the start of a call that may hang to its end, idle while it only waits to hand
+    something over.
+    """
+
+    def __init__(self, links: StageLinks, *, to_its_end: bool = False) -> None:
+        """`to_its_end`: what is in work when a person stops the run is not left but finished."""
+        self._links, self._to_its_end = links, to_its_end
+        self._asked_s = time.monotonic()
+        self._leave = False
+
+    def started(self, work: ChunkSpec | AudioBlock) -> bool:
+        """Whether an attempt may begin."""
+        self._leave = False
+        return self._links.started(work)
+
+    def leave(self, video_id: str) -> bool:
+        """Whether what is in work of the video is to be left; a sign of life, cheap enough for each frame."""
         if time.monotonic() - self._asked_s >= BEAT_SECONDS:
             self._asked_s = time.monotonic()
-            self._leave = bool(
-                ray.get(
-                    self._coordinator.heartbeat.remote(self._worker, video_id, to_its_end=self._to_its_end)
-                )
-            )
+            self._leave = self._links.heartbeat(video_id, to_its_end=self._to_its_end)
         return self._leave
 
 
@@ -126,25 +135,26 @@ class _Reading:
         return self.watch.leave(self.spec.video_id)
 
 
-def decode_stage(row: Mapping[str, Any], *, names: ActorNames, to_models: bool) -> Iterator[Row]:
+def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -> Iterator[Row]:
     """All chunks of one work item as rows for the models; with no models, ends go to the finalizers at
     once and a receipt is returned.
     """
     from actors.stages.chunk_reader import read_chunk
     from actors.stages.threads import limit_threads
 
-    threads, watch = limit_threads(1).decoder, Watch(names)
+    threads, links = limit_threads(1).decoder, connect()
+    watch = Watch(links)
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
     for spec in chunks:
         for value in read_chunk(spec, _Reading(watch, spec), threads=threads):
-            watch.idle()  # the generator is held here for as long as the models are behind
+            links.idle()  # the generator is held here for as long as the models are behind
             if to_models:
                 yield to_row(value)
             elif isinstance(value, ChunkEnd):
-                Deliveries(names).deliver([value])
+                links.deliver([value])
                 yield {"meta": spec.chunk_id.encode(), "pixels": b""}
             if isinstance(value, FramesMessage):
-                watch.busy([spec.chunk_id])
+                links.busy([spec.chunk_id])
 
 
 class VisionStage:
@@ -152,11 +162,11 @@ class VisionStage:
     receipt for each row.
     """
 
-    def __init__(self, names: ActorNames, settings: Settings) -> None:
+    def __init__(self, connect: Connect, settings: Settings) -> None:
         from actors.stages.threads import limit_threads
 
         self._sight = VisionModels(settings, threads=limit_threads(1).model)
-        self._deliveries, self._watch = Deliveries(names), Watch(names)
+        self._links = connect()
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         values = [
@@ -164,10 +174,10 @@ class VisionStage:
             for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)
         ]
         pictures = [value for value in values if isinstance(value, FramesMessage)]
-        self._watch.busy([piece.chunk_id for piece in pictures])
+        self._links.busy([piece.chunk_id for piece in pictures])
         seen = self._sight.analyze(pictures)
-        self._watch.idle()
-        self._deliveries.deliver([*seen, *(value for value in values if isinstance(value, ChunkEnd))])
+        self._links.idle()
+        self._links.deliver([*seen, *(value for value in values if isinstance(value, ChunkEnd))])
         return {"receipt": np.array([len(values)])}
 
 
@@ -176,18 +186,18 @@ class AudioStage:
     beside the Ray Data graph.
     """
 
-    def __init__(self, names: ActorNames, settings: Settings) -> None:
+    def __init__(self, connect: Connect, settings: Settings) -> None:
         from actors.stages.threads import limit_threads
 
-        self._deliveries, self._watch = Deliveries(names), Watch(names)
+        self._links = connect()
         self._ears = AudioModels(settings, threads=limit_threads(1).model)
 
     def analyze(self, blocks: Sequence[AudioBlock]) -> int:
         """Listen to blocks of any sounds at once; the number of blocks, as a receipt."""
-        wanted = [block for block in blocks if self._watch.started(block)]
-        self._watch.busy([block.chunk_id for block in wanted], sum(block.duration_s for block in wanted))
+        wanted = [block for block in blocks if self._links.started(block)]
+        self._links.busy([block.chunk_id for block in wanted], sum(block.duration_s for block in wanted))
         left = [BlockEnd(block, cancelled=True) for block in blocks if block not in wanted]
         heard = self._ears.analyze(wanted)
-        self._watch.idle()
-        self._deliveries.deliver([*left, *heard])
+        self._links.idle()
+        self._links.deliver([*left, *heard])
         return len(blocks)

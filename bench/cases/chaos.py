@@ -101,6 +101,8 @@ def batch(
         "--preset",
         "embedded",
         "--no-files",
+        "--cluster",
+        "local",
         "--set",
         "engine.chunk_seconds=3",
         "--json",

@@ -30,6 +30,7 @@ LONG_SECONDS, CLIPS = 7200, 2000
 BRIEF_LONG_SECONDS, BRIEF_CLIPS = 300, 60
 LOOK_SECONDS: Final = 1.0
 MIB: Final = 1 << 20
+ON_RAY: Final = ("--cluster", "local")
 SPILLED: Final = "session_*/ray_spilled_objects_*"
 
 
@@ -163,6 +164,8 @@ def watched(inputs: Sequence[Path], out: Path) -> dict[str, Any]:
         str(out),
         "--preset",
         "embedded",
+        "--cluster",
+        "local",
         *narrow,
     ]
     began_s, seen, before = time.perf_counter(), Watched(), set(_spilled())

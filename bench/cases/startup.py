@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ MOMENTS = {
     "first_chunk": "SELECT 1 FROM chunks LIMIT 1",
     "first_row": "SELECT 1 FROM annotations LIMIT 1",
 }
+CLUSTERS = ("local", "none")  # on a Ray of its own, and without Ray
 READERS = {
     "typer and sqlalchemy": [sys.executable, "-c", "import typer, sqlalchemy"],
     "vaengine --help": [str(BIN / "vaengine"), "--help"],
@@ -43,8 +44,11 @@ def measure(rounds: int) -> dict[str, Any]:
     """Wall seconds from the start of a command, several runs of each in turns."""
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as folder:
         clip = render_demo_clip(Path(folder) / "demo.mp4")
-        runs = [first_rows(clip, Path(folder) / f"out{number}") for number in range(rounds)]
-        status = [str(BIN / "vaengine"), "status", "--out", str(Path(folder) / "out0")]
+        runs: dict[str, list[dict[str, float]]] = {cluster: [] for cluster in CLUSTERS}
+        for number in range(rounds):
+            for cluster, own in runs.items():
+                own.append(first_rows(clip, Path(folder) / f"out{number}-{cluster}", cluster))
+        status = [str(BIN / "vaengine"), "status", "--out", str(Path(folder) / f"out0-{CLUSTERS[0]}")]
         readers = in_turns(
             {name: command(words) for name, words in {**READERS, "vaengine status": status}.items()},
             max(rounds, 7),
@@ -52,7 +56,8 @@ def measure(rounds: int) -> dict[str, Any]:
         parts = in_turns({name: command(words) for name, words in PARTS.items()}, rounds)
     base = readers["typer and sqlalchemy"]
     return {
-        "run": {moment: Times(tuple(run[moment] for run in runs)).to_data() for moment in runs[0]},
+        "run": _moments(runs["local"]),
+        "run_without_ray": _moments(runs["none"]),
         "readers": {name: times.to_data() for name, times in readers.items()},
         "readers_over_imports": {
             name: times.over(base).to_data() for name, times in readers.items() if times is not base
@@ -61,17 +66,27 @@ def measure(rounds: int) -> dict[str, Any]:
     }
 
 
-def first_rows(clip: Path, out: Path) -> dict[str, float]:
+def _moments(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    return {moment: Times(tuple(run[moment] for run in runs)).to_data() for moment in runs[0]}
+
+
+def first_rows(clip: Path, out: Path, cluster: str) -> dict[str, float]:
     """Seconds from the command to each of `MOMENTS` in the database, seen by another process, and to the
     end of the run.
     """
     began = time.perf_counter()
-    run = subprocess.Popen(
-        [BIN / "vaengine", "run", clip, "--out", out, "--preset", "embedded"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command: list[str | Path] = [
+        BIN / "vaengine",
+        "run",
+        clip,
+        "--out",
+        out,
+        "--preset",
+        "embedded",
+        "--cluster",
+        cluster,
+    ]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     seen: dict[str, float] = {}
     while len(seen) < len(MOMENTS) and run.poll() is None and time.perf_counter() - began < PATIENCE_SECONDS:
         for moment, question in MOMENTS.items():
@@ -104,7 +119,9 @@ def described(measured: Mapping[str, Any]) -> str:
         "first_row": "the first row of annotations",
     }
     run = [
-        [names.get(moment, "the end of the run"), *spread(times)] for moment, times in measured["run"].items()
+        [names.get(moment, "the end of the run") + how, *spread(times)]
+        for key, how in (("run", ""), ("run_without_ray", ", without Ray"))
+        for moment, times in measured.get(key, {}).items()
     ]
     readers = [
         [f"`{name}`", *spread(times, 3), ratio(measured, name)] for name, times in measured["readers"].items()

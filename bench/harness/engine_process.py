@@ -105,7 +105,11 @@ def main(
     from vaengine.requests.run_options import RunOptions, resolve_request
 
     options = RunOptions(
-        paths=tuple(paths), out=out, pipelines=pipelines, settings=("preset=embedded", *settings)
+        paths=tuple(paths),
+        out=out,
+        pipelines=pipelines,
+        cluster="local",
+        settings=("preset=embedded", *settings),
     )
     stopwatch = Stopwatch()
     report = Engine(resolve_request(options).request, listener=stopwatch).run()

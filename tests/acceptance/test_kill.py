@@ -96,7 +96,7 @@ LOSSES = {
     "the finalizer": [
         f"actors.finalize.finalizer:Finalizer.{call}" for call in ("take", "finish_now", "drain")
     ],
-    "who decodes and looks": ["actors.stages.stages:Deliveries.deliver"],
+    "who decodes and looks": ["actors.stages.stages:NamedLinks.deliver"],
     "the coordinator": [
         f"actors.coordination.coordinator:Coordinator.{call}"
         for call in ("planned", "started", "committed", "batch", "standing")

@@ -31,6 +31,7 @@ def annotate(
     out: StrPath | None = None,
     db: str | None = None,
     workers: int | None = None,
+    cluster: str | None = None,
     replace: bool | str = "ask",
     progress: bool = False,
 ) -> VideoAnnotations:
@@ -41,14 +42,15 @@ def annotate(
     by default ./vaengine_out, as for the command, so that its other commands see the same results. `replace`
     says what is to become of complete results of other settings: "ask" refuses to replace them, with
     `WouldReplace`; True or "replace" does so, "keep" keeps them beside the new ones, and "as-before" takes
-    the settings that they were made with. `progress` says what the preset came to, and shows the display of
-    the command, on standard error.
+    the settings that they were made with. `cluster` is where the work is carried out, "none" for without Ray;
+    by default a run that Ray would take longer to start than to do goes without. `progress` says what the
+    preset came to, and shows the display of the command, on standard error.
 
     Raises `UsageError` and its kin for what is known before the first frame, `VideoError` when the video
     failed, with its reason, `VaengineError` when the run ended early. Ctrl-C stops the run and keeps what is
     done.
     """
-    asked = _asked([path], pipelines, preset, settings, config, models, out, db, workers, replace)
+    asked = _asked([path], pipelines, preset, settings, config, models, out, db, workers, cluster, replace)
     if (count := len(asked.request.inputs)) > 1:
         raise UsageError(
             f"{os.fspath(path)} leads to {count} videos: annotate takes one, annotate_all takes many"
@@ -71,6 +73,7 @@ def annotate_all(
     out: StrPath | None = None,
     db: str | None = None,
     workers: int | None = None,
+    cluster: str | None = None,
     replace: bool | str = "ask",
     progress: bool = False,
 ) -> Batch:
@@ -82,7 +85,7 @@ def annotate_all(
     from vaengine.planning.preflight import refuse_known
 
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    found = _asked(given, pipelines, preset, settings, config, models, out, db, workers, replace)
+    found = _asked(given, pipelines, preset, settings, config, models, out, db, workers, cluster, replace)
     refuse_known(found.request)
     return Batch(found, progress=progress)
 
@@ -120,6 +123,7 @@ def _asked(
     out: StrPath | None,
     db: str | None,
     workers: int | None,
+    cluster: str | None,
     replace: bool | str,
 ) -> ResolvedRequest:
     """What `vaengine run` would make of the same; values of settings go through JSON, which is YAML too."""
@@ -138,6 +142,7 @@ def _asked(
         models=None if models is None else Path(models),
         settings=tuple(f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in told),
         workers=workers,
+        cluster=cluster,
         replace=replace_mode(replace) if replace != "ask" else None,  # which a batch file may answer
     )
     return resolve_request(options)

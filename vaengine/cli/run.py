@@ -45,7 +45,10 @@ def run(
         int | None, typer.Option(metavar="N", help="Chunks in work at once, 1 to 32; 0: one per core.")
     ] = None,
     cluster: Annotated[
-        str | None, typer.Option(metavar="WHERE", help="local, auto or HOST:PORT of Ray.  [default: local]")
+        str | None,
+        typer.Option(
+            metavar="WHERE", help="none, local, auto or HOST:PORT of Ray.  [default: none or local]"
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")] = None,
     dry_run: Annotated[

@@ -5,12 +5,14 @@ name.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from actors.coordination.answer import answer
-from actors.coordination.coordinator import Coordinator
+from actors.coordination.coordinator import Coordinator, RunStatus
+from actors.coordination.coordinator_link import CoordinatorLink
 from actors.coordination.store_client import StoreActor, store_client
 from actors.finalize.finalizer import Finalizer
 from actors.finalize.stored_persons import are_alone, job_with
@@ -19,36 +21,79 @@ from cluster.session import Session
 from schemas.annotations.annotation import job_id_for
 from schemas.settings.settings import Settings, config_hash
 from schemas.storage.backend import StorageBackend
-from schemas.work.chunk import WorkKey
-from schemas.work.progress import PlannedVideo, Snapshot
+from schemas.work.attempt import Attempt
+from schemas.work.audio_block import AudioBlock
+from schemas.work.chunk import ChunkSpec, WorkKey
+from schemas.work.messages import ChunkFailure
+from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
 from schemas.work.retry import RetryPolicy
+from vaengine.execution.executor import Errors
 from vaengine.planning.backlog import RemainingWork
+from vaengine.requests.request import RunRequest
 
 JOBS_REMEMBERED: Final = 10_000
+TICK_SECONDS: Final = 0.25  # from one look at what is waited for to the next
 # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
 CPUS_PER_FINALIZER: Final = 16
 
 
 class CoordinatorClient:
-    """The coordinator as its callers see it: events are sent and forgotten, questions are answered.
+    """The coordinator as a Ray actor's callers see it: events are sent and forgotten, questions are answered.
 
-    `require` as in `actors.coordination.answer`.
+    Nobody waits for an event: losing one costs a figure on the display, never a result. `require` as in
+    `actors.coordination.answer`.
     """
 
     def __init__(self, actor: Any, require: Callable[[], None] | None = None) -> None:
         self._actor, self._require = actor, require
 
-    def __getattr__(self, event: str) -> Any:
-        if event.startswith("_"):
-            raise AttributeError(event)
-        return lambda *args, **kwargs: _sent(getattr(self._actor, event).remote(*args, **kwargs))
+    def planned(self, videos: Sequence[PlannedVideo]) -> None:
+        self._actor.planned.remote(videos)
 
-    def ask(self, question: str, *args: Any) -> Any:
-        return answer(getattr(self._actor, question).remote(*args), self._require)
+    def planned_before(self, keys: Sequence[WorkKey]) -> None:
+        self._actor.planned_before.remote(keys)
 
+    def settled(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
+        self._actor.settled.remote(skipped=skipped, failures=failures)
 
-def _sent(_reference: Any) -> None:
-    """Nobody waits for an event: losing one costs a figure on the display, never a result."""
+    def probing_done(self) -> None:
+        self._actor.probing_done.remote()
+
+    def hold(self, video_ids: Sequence[str]) -> None:
+        self._actor.hold.remote(video_ids)
+
+    def idle(self, worker: Worker) -> None:
+        self._actor.idle.remote(worker)
+
+    def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
+        self._actor.left.remote(chunk_id, failure)
+
+    def committed(self, spec: ChunkSpec) -> None:
+        self._actor.committed.remote(spec)
+
+    def heard(self, block: AudioBlock) -> None:
+        self._actor.heard.remote(block)
+
+    def finished(self, finished: Finished) -> None:
+        self._actor.finished.remote(finished)
+
+    def stop(self) -> None:
+        self._actor.stop.remote()
+
+    def halt(self, reason: str) -> None:
+        self._actor.halt.remote(reason)
+
+    def standing(self) -> RunStatus:
+        found: RunStatus = answer(self._actor.standing.remote(), self._require)
+        return found
+
+    def batch(self) -> tuple[list[Attempt], Snapshot]:
+        found: tuple[list[Attempt], Snapshot] = answer(self._actor.batch.remote(), self._require)
+        return found
+
+    def starts(self) -> Mapping[WorkKey, datetime]:
+        found: Mapping[WorkKey, datetime] = answer(self._actor.starts.remote(), self._require)
+        return found
 
 
 class CoordinatorActor(Coordinator):
@@ -95,6 +140,18 @@ class RunContext:
     keep_complete: bool
 
 
+def crew_work(request: RunRequest, epoch: int) -> RunContext:
+    """What the crew of a run works on."""
+    return RunContext(
+        request.store_url,
+        epoch,
+        request.settings,
+        tuple(request.pipelines),
+        keep_runs=request.keep_runs,
+        keep_complete=not request.replace,
+    )
+
+
 def job_finder(
     store: StorageBackend, settings: Settings, pipelines: Sequence[str]
 ) -> Callable[[WorkKey], str]:
@@ -109,53 +166,75 @@ def job_finder(
 
 
 @dataclass(frozen=True, slots=True)
-class ActorGroup:
-    """Handles of a run's actors."""
+class RayCrew:
+    """Handles of a run's actors on Ray."""
 
     names: ActorNames
     store: StorageBackend
-    coordinator: CoordinatorClient
+    coordinator: CoordinatorLink
     finalizers: tuple[Any, ...]
     actors: tuple[Any, ...]  # all of them
-    require: Callable[[], None]  # raises where the node they need is gone
+    session: Session
+    _pings: list[Any] = field(default_factory=list)  # questions that wait for their answer
+
+    @property
+    def gone(self) -> Errors:
+        import ray
+
+        return (ray.exceptions.RayError,)
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
         """Have these keys finished from stored numbers."""
         answer(
             [self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys],
-            self.require,
+            self.session.require_node,
         )
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """These keys ended and are asked for again."""
-        answer([finalizer.forget.remote(list(keys)) for finalizer in self.finalizers], self.require)
+        answer(
+            [finalizer.forget.remote(list(keys)) for finalizer in self.finalizers], self.session.require_node
+        )
 
-    def draining(self) -> list[Any]:
-        """References that resolve when everything handed to the finalizers so far is done."""
-        return [finalizer.drain.remote() for finalizer in self.finalizers]
+    def drain(self) -> Iterator[None]:
+        """Yield every `TICK_SECONDS` until everything handed to the finalizers so far is done."""
+        yield from until_ready([finalizer.drain.remote() for finalizer in self.finalizers])
 
-    def alive(self, pings: list[Any]) -> list[Any]:
-        """Raises Ray's `RayActorError` once an actor is gone for good; takes and returns the questions that
-        wait for their answer.
+    def require_alive(self) -> None:
+        """Raises Ray's `RayActorError` once an actor is gone for good.
 
         Without it a store that cannot be started again would be noticed at the end of the pass, everything
         decoded until then for nothing.
         """
         import ray
 
-        answered, waiting = ray.wait(pings, num_returns=len(pings), timeout=0) if pings else ([], [])
+        answered, waiting = (
+            ray.wait(self._pings, num_returns=len(self._pings), timeout=0) if self._pings else ([], [])
+        )
         ray.get(answered)
-        return waiting or [actor.ping.remote() for actor in self.actors]
+        self._pings[:] = waiting or [actor.ping.remote() for actor in self.actors]
 
     def dismiss(self) -> None:
         """End these actors; on a Ray that goes on running they would stay."""
         import ray
 
-        for actor in self.actors:
-            ray.kill(actor)
+        if self.session.has_node:
+            for actor in self.actors:
+                ray.kill(actor)
 
 
-def start_actors(run: str, session: Session, work: RunContext) -> ActorGroup:
+def until_ready(references: list[Any]) -> Iterator[None]:
+    """Yield every `TICK_SECONDS` until Ray has an answer to each reference; raises what one of them
+    raises.
+    """
+    import ray
+
+    while ray.wait(references, num_returns=len(references), timeout=TICK_SECONDS)[1]:
+        yield
+    ray.get(references)
+
+
+def start_actors(run: str, session: Session, work: RunContext) -> RayCrew:
     """Start a run's actors, `num_cpus=0` all of them: a coordinator that asks for a CPU can deadlock a small
     machine.
 
@@ -187,13 +266,13 @@ def start_actors(run: str, session: Session, work: RunContext) -> ActorGroup:
         .remote(names, work)
         for number in range(names.finalizers)
     )
-    return ActorGroup(
+    return RayCrew(
         names,
         store_client(store, work.url, session.require_node),
         CoordinatorClient(coordinator, session.require_node),
         finalizers,
         (store, coordinator, *finalizers),
-        session.require_node,
+        session,
     )
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
-from actors.stages.stages import ActorNames, AudioStage
+from actors.stages.stages import ActorNames, AudioStage, by_name
 from cluster.placement import Placement
 from cluster.session import until_the_session_ends
 from schemas.settings.settings import Settings
@@ -79,5 +79,5 @@ def _actor(placement: Placement, names: ActorNames, settings: Settings) -> Any:
     return (
         ray.remote(AudioStage)
         .options(max_restarts=RESTARTS, max_task_retries=0, **options)
-        .remote(names, settings)
+        .remote(by_name(names), settings)
     )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from actors.stages.stages import ActorNames, VisionStage, decode_stage
+from actors.stages.stages import ActorNames, VisionStage, by_name, decode_stage
 from cluster.placement import Placement
 from cluster.session import until_the_session_ends
 from schemas.settings.settings import Settings
@@ -106,7 +106,7 @@ def _dataset(work: Pass) -> Any:
     to_models = any(chunk.samplings for item in work.items for chunk in item.chunks)
     rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).flat_map(
-        functools.partial(decode_stage, names=work.names, to_models=to_models),
+        functools.partial(decode_stage, connect=by_name(work.names), to_models=to_models),
         compute=TaskPoolStrategy(size=min(place.decode_slots, len(rows))),
         num_cpus=place.cpus_each,
         max_retries=TASK_RETRIES,
@@ -114,7 +114,7 @@ def _dataset(work: Pass) -> Any:
     if to_models:
         dataset = dataset.map_batches(
             VisionStage,
-            fn_constructor_args=(work.names, work.settings),
+            fn_constructor_args=(by_name(work.names), work.settings),
             batch_size=GPU_ROWS if place.gpus_each else VISION_ROWS,
             batch_format="numpy",
             compute=ActorPoolStrategy(size=place.vision_actors, max_tasks_in_flight_per_actor=2),

@@ -6,40 +6,34 @@ import contextlib
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
-from actors.finalize.finalizer import Finalizer
 from actors.stores import open_store
-from cluster.inventory import local_inventory
-from cluster.placement import place
-from cluster.session import reachable
-from cluster.temp_folder import require_short_temp_folder
-from schemas.errors import DiskFull, StoreFailed, VaengineError
+from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
 from schemas.storage.backend import StorageBackend
-from schemas.work.audio_block import AudioBlock
-from schemas.work.chunk import ChunkSpec
 from schemas.work.job import BatchReport, VideoOutcome
-from schemas.work.messages import ChunkFailure
-from schemas.work.progress import Finished, Snapshot
+from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, new_batch_id
-from vaengine.execution.actor_group import job_finder
 from vaengine.execution.batch_run import BatchRun, RunCallbacks, RunResult
+from vaengine.execution.job_controls import JobControlHandler
+from vaengine.execution.machines import Machines, with_known_cluster
 from vaengine.execution.projection import Projector
-from vaengine.execution.ray_executor import RayExecutor, import_ray
-from vaengine.execution.run_loop import OTHERS_SECONDS
+from vaengine.execution.run_loop import OTHERS_SECONDS, RunLoop
 from vaengine.execution.stop_request import StoppedEarly, StopRequest
 from vaengine.model_selection.select import check_models
 from vaengine.planning.backlog import Backlog, PageWork, RemainingWork
 from vaengine.planning.dry_run import require_room
-from vaengine.planning.plan import demand_of
 from vaengine.planning.preflight import Preflight, preflight
 from vaengine.requests.checkpoint import Checkpoint
+from vaengine.requests.executor_choice import NONE, Choice
 from vaengine.requests.output_folder import make_output_folder, require_output_folder
 from vaengine.requests.request import PlanSummary, RunRequest
+
+MAX_SESSIONS: Final = 4  # of Ray that may be started for one run on this machine
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +41,22 @@ log = logging.getLogger(__name__)
 class Engine:
     """One run of one request. Construct, `run` on the main thread, `stop` from a signal handler."""
 
-    def __init__(self, request: RunRequest, *, listener: Callable[[Snapshot], None] | None = None) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        *,
+        listener: Callable[[Snapshot], None] | None = None,
+        announce: Callable[[Choice], None] = lambda choice: None,
+    ) -> None:
+        """`listener` hears how the run stands, `announce` where its work is carried out, once that is
+        decided.
+        """
         self.batch_id = request.batch_id or new_batch_id()
-        self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
-        self._listener = listener or (lambda snapshot: None)
+        request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
+        self._request = with_known_cluster(request)
+        self._listener, self._announce = listener or (lambda snapshot: None), announce
         self._stop = StopRequest()
-        self._ray = RayExecutor(self._request)
+        self._machines = Machines(self._request)
 
     def stop(self, signal_name: str) -> None:
         """Begin no further chunk; `run` returns once those in work are committed.
@@ -74,20 +78,16 @@ class Engine:
         began, request, started_at = time.monotonic(), self._request, datetime.now(UTC)
         require_output_folder(request.out)
         check_models(request.settings, request.pipelines)
-        if request.cluster == "local":
-            require_short_temp_folder()
-            place(local_inventory(), demand_of(request.pipelines, request.settings))
-        else:
-            reachable(request.cluster)
+        self._machines.require()
         require_room(request)
-        with preflight(request) as look:
-            threading.Thread(target=import_ray, kwargs={"verbose": request.verbose}, daemon=True).start()
+        with preflight(request) as look, contextlib.closing(self._machines):
+            self._machines.prepare()
             with (
                 contextlib.suppress(StoppedEarly),
                 self._stop.interruptible(),
             ):  # what was not heard is not taken either
                 look.settle()
-            with self._ray.connected(self._listener), contextlib.closing(_store_of(request)) as store:
+            with self._machines.connected(self._listener), contextlib.closing(_store_of(request)) as store:
                 outcomes, result = self._run(store, look)
         return BatchReport(
             batch_id=self.batch_id,
@@ -116,7 +116,7 @@ class Engine:
         run = BatchRun(self._request, info, store, intake, look.probing, self._stop, callbacks)
         with self._closing_on_error(store, epoch):
             try:
-                result = self._carry_out(run, look, epoch)
+                result = self._look_and_work(run, look, epoch)
             except StoppedEarly:
                 log.info("stopped before any file was looked at")
                 result = RunResult(epoch, Snapshot())
@@ -132,13 +132,43 @@ class Engine:
             store.close_run(result.epoch, _word_for(outcomes, stopped=bool(self._stop or result.halted)))
         return outcomes, result
 
-    def _carry_out(self, run: BatchRun, look: Preflight, epoch: int) -> RunResult:
+    def _look_and_work(self, run: BatchRun, look: Preflight, epoch: int) -> RunResult:
         first = self._first_work(run, look, epoch)
-        if run.probing.exhausted:
+        whole = run.probing.exhausted
+        if whole:
             first = replace(first, left=self._after_others(first.left, run, epoch))
-        if first.left.has_work or not run.probing.exhausted:
-            return self._ray.run(run, first, epoch)
-        return self._finish_here(run, first, epoch)
+        if first.left or not whole:
+            return self._carry_out(self._choice(first, whole=whole), run, first, epoch)
+        seen = replace(_seen(first), probing=False)
+        self._listener(seen)
+        return RunResult(epoch, seen)
+
+    def _choice(self, first: PageWork, *, whole: bool) -> Choice:
+        """Where the work is carried out; what has only to be finished needs no Ray."""
+        if whole and not first.left.has_work:
+            return Choice(NONE, "nothing is left to decode")
+        choice = self._machines.choice(first, whole=whole)
+        self._announce(choice)
+        return choice
+
+    def _carry_out(self, choice: Choice, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
+        """Work until nothing is left or the run stops; raises `NodeLost` where that happens too often."""
+        for number in range(1, MAX_SESSIONS + 1):
+            try:
+                with self._machines.executor(choice, run.stop) as executor:
+                    return RunLoop(run, executor).run(first, epoch)
+            except StoppedEarly:
+                JobControlHandler(run.intake).release_pending(
+                    run.intake.left(run.store, epoch), run.store, epoch
+                )
+                return RunResult(epoch, Snapshot())
+            except NodeLost as error:
+                if number == MAX_SESSIONS or run.stop:
+                    raise
+                log.warning("%s; Ray is started again", error)
+                epoch = run.new_epoch()
+                first = PageWork(run.intake.left(run.store, epoch), 0, 0, ())
+        raise AssertionError("a node that is lost for the last time is an error")
 
     def _first_work(self, run: BatchRun, look: Preflight, epoch: int) -> PageWork:
         """Pages up to the first with something to work on: those before it need no Ray.
@@ -149,11 +179,7 @@ class Engine:
             page = look.first_page()
         work = run.intake.take(page, run.store, epoch)
         while not (work.left.has_work or look.probing.exhausted):
-            self._listener(
-                Snapshot(
-                    videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures)
-                )
-            )
+            self._listener(_seen(work))
             with run.stop.interruptible():
                 page = next(look.pages())
             work += run.intake.take(page, run.store, epoch)
@@ -181,24 +207,6 @@ class Engine:
             with contextlib.suppress(VaengineError):  # the first error is the one to be told
                 store.close_run(epoch, "stopped")
             raise
-
-    def _finish_here(self, run: BatchRun, work: PageWork, epoch: int) -> RunResult:
-        """Nothing to decode: what is whole but not final is finished in this process, without Ray."""
-        request, store = self._request, run.store
-        job_of = job_finder(store, request.settings, request.pipelines)
-        keeping = {"keep_runs": request.keep_runs, "keep_complete": not request.replace}
-        finalizer = Finalizer(store, _Unwatched(), epoch, request.settings, job_of, **keeping)
-        for key in work.left.to_finish:
-            finalizer.finish_now(key)
-        finalizer.drain()  # faces that waited for persons
-        snapshot = Snapshot(
-            videos_total=work.videos,
-            videos_skipped=work.skipped,
-            videos_failed=len(work.failures),
-            probing=False,
-        )
-        self._listener(snapshot)
-        return RunResult(epoch, snapshot)
 
     def _projector(self) -> Projector | None:
         """Files beside a database; in a `files:` store they are the store."""
@@ -240,16 +248,9 @@ def _close(projector: Projector | None) -> str | None:
     return None
 
 
-class _Unwatched:
-    """Progress that nobody watches."""
-
-    def committed(self, spec: ChunkSpec) -> None: ...
-    def heard(self, block: AudioBlock) -> None: ...
-    def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None: ...
-    def finished(self, finished: Finished) -> None: ...
-
-    def halt(self, reason: str) -> None:
-        raise RuntimeError(reason)
+def _seen(work: PageWork) -> Snapshot:
+    """What the display shows of videos before any work begins."""
+    return Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures))
 
 
 def _word_for(outcomes: tuple[VideoOutcome, ...], *, stopped: bool) -> str:

@@ -13,7 +13,7 @@ from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.progress import Finished
-from vaengine.execution.actor_group import ActorGroup
+from vaengine.execution.executor import Crew
 from vaengine.execution.isolation_queue import PipelineFailure, PoolUpdate
 from vaengine.planning.backlog import Backlog, RemainingWork
 from vaengine.planning.suspects import COUNTED, Suspect, by_chunk, keys_of, suspect_of
@@ -50,7 +50,7 @@ def _as_lost(attempt: Attempt) -> Attempt:
 class FailureHandler:
     """Carries out in the store, and on the display, what became of attempts."""
 
-    crew: ActorGroup
+    crew: Crew
     intake: Backlog
     epoch: int
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.errors import VaengineError
 from schemas.work.job import BatchJob, JobStatus
-from vaengine.console.output import emit, emit_each, print_lines, print_styled, print_table
+from vaengine.console.output import emit, emit_each, print_lines, print_styled, print_table, say
 from vaengine.process.run_process import CURSORLESS, KEPT, LIVE
 from vaengine.process.supervisor import tell_parent
 from vaengine.reporting import run_report as reports
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from schemas.work.progress import Snapshot
     from vaengine.process.signals import Signals
     from vaengine.process.supervisor import Invocation
+    from vaengine.requests.executor_choice import Choice
     from vaengine.requests.request import RunRequest
 
 LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
@@ -63,9 +64,15 @@ def run_in_foreground(
             if as_json and finishes:
                 emit_each("finished", map(reports.finished_data, finishes.new(snapshot)))
 
+        def tell_executor(choice: Choice) -> None:
+            if as_json:
+                emit("executor", choice)
+            else:
+                say(str(choice))
+
         def run(part: RunRequest) -> BatchReport:
             nonlocal finishes
-            engine = Engine(part, listener=listen)
+            engine = Engine(part, listener=listen, announce=tell_executor)
             finishes = finishes or FinishedVideos(part.store_url, engine.batch_id)
             tell_parent(
                 KEPT,

@@ -10,7 +10,7 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
 from schemas.work.progress import Finished
-from vaengine.execution.actor_group import ActorGroup
+from vaengine.execution.executor import Crew
 from vaengine.planning.backlog import Backlog, RemainingWork
 
 CALLED_OFF = "cancelled by request"
@@ -26,7 +26,7 @@ class JobControlHandler:
         self._cancelled: set[str] = set()  # videos
         self._held: frozenset[str] = frozenset()
 
-    def apply(self, controls: Mapping[str, Control], crew: ActorGroup, epoch: int) -> None:
+    def apply(self, controls: Mapping[str, Control], crew: Crew, epoch: int) -> None:
         """Begin nothing of paused jobs, and end called-off ones at once: what of them is in work is
         refused when it comes in.
         """
@@ -43,7 +43,7 @@ class JobControlHandler:
             self._held = held
             crew.coordinator.hold(sorted(held))
 
-    def _cancel(self, video_id: str, crew: ActorGroup, epoch: int) -> None:
+    def _cancel(self, video_id: str, crew: Crew, epoch: int) -> None:
         entry = self._intake.entries[video_id]
         self._cancelled.add(video_id)
         crew.store.cancel(epoch, entry.job_id)

@@ -12,7 +12,7 @@ from typing import Final
 from schemas.errors import NodeLost, VaengineError
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.job_event import Control
-from vaengine.execution.actor_group import ActorGroup
+from vaengine.execution.executor import Crew
 
 CLOSE_SECONDS: Final = 3.0
 RECORD_SECONDS: Final = 0.5  # from one batch to the next
@@ -26,7 +26,7 @@ class Recorder:
     `job_of` names the job of a video.
     """
 
-    def __init__(self, crew: ActorGroup, epoch: int, job_of: Callable[[str], str]) -> None:
+    def __init__(self, crew: Crew, epoch: int, job_of: Callable[[str], str]) -> None:
         self._crew, self._epoch, self._job_of = crew, epoch, job_of
         self._pending: list[Attempt] = []
         self._starts: list[PipelineStart] = []
@@ -41,9 +41,9 @@ class Recorder:
         started.
         """
         with self._recording:
-            changes, snapshot = self._crew.coordinator.ask("batch")
+            changes, snapshot = self._crew.coordinator.batch()
             self._pending += changes
-            started = self._crew.coordinator.ask("starts").items()
+            started = self._crew.coordinator.starts().items()
             self._starts += [
                 PipelineStart(self._job_of(key.video_id), key.video_id, key.pipeline, at)
                 for key, at in started
@@ -58,8 +58,6 @@ class Recorder:
         self._thread.join(CLOSE_SECONDS)  # where Ray is gone it may wait for an answer for ever
 
     def _run(self) -> None:
-        import ray
-
         while not self._ended.wait(RECORD_SECONDS):
             try:
                 self.record()
@@ -69,6 +67,6 @@ class Recorder:
                 log.warning("%s", error)
                 self._crew.coordinator.halt(str(error))
             # the crew is gone: the main thread finds out, and hires another with its own recorder
-            except ray.exceptions.RayError as error:
+            except self._crew.gone as error:
                 log.warning("nothing can be recorded: %s", error)
                 return

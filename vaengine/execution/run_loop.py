@@ -13,17 +13,16 @@ from typing import Final
 from actors.coordination.coordinator import RunStatus
 from actors.isolation.limits import SandboxLimits, resident_bytes
 from actors.stores.engines.address import without_password
-from cluster.placement import Placement
-from cluster.processes import end_process
-from cluster.session import Session
 from schemas.errors import StoreFailed
 from schemas.work.progress import Snapshot
-from vaengine.execution.actor_group import planned_video
+from schemas.work.retry import RetryPolicy
+from vaengine.execution.actor_group import TICK_SECONDS, planned_video
 from vaengine.execution.batch_run import BatchRun, RunResult
+from vaengine.execution.executor import Executor
 from vaengine.execution.failures import FailureHandler, spent_by_video, suspects_among
-from vaengine.execution.isolation_pool import IsolationPool, pool_size
+from vaengine.execution.isolation_pool import IsolationPool
 from vaengine.execution.job_controls import JobControlHandler
-from vaengine.execution.pass_runner import TICK_SECONDS, PassRunner, until_ready
+from vaengine.execution.pass_runner import PassRunner
 from vaengine.execution.run_actors import RunActors
 from vaengine.execution.watchdog import Watchdog
 from vaengine.planning.backlog import PageWork, RemainingWork
@@ -36,16 +35,16 @@ log = logging.getLogger(__name__)
 
 
 class RunLoop:
-    """Works through a run on one Ray session."""
+    """Works through a run on one executor."""
 
-    def __init__(self, run: BatchRun, session: Session, placement: Placement) -> None:
+    def __init__(self, run: BatchRun, executor: Executor) -> None:
         settings = run.request.settings
-        self._run, self._session, self._placement = run, session, placement
-        self._actors = RunActors(run, session)
-        self._passes = PassRunner(run.request, placement)
+        self._run, self._executor = run, executor
+        self._actors = RunActors(run, executor)
+        self._passes = PassRunner(executor.pass_works)
         self._obedience = JobControlHandler(run.intake)
         self._limits = SandboxLimits.of(settings)
-        self._watchdog = Watchdog(settings.engine.watchdog_seconds)
+        self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=executor.shortage)
         self._stop_deadline = 0.0
         self._snapshot = Snapshot()
         self._halted: str | None = None
@@ -114,7 +113,7 @@ class RunLoop:
         self._resume(left)
         self._actors.crew.finish(left.to_finish)
         fresh, suspects = self._sorted(left)
-        alone = [*few(fresh.works, pool_size(self._placement)), *suspects]
+        alone = [*few(fresh.works, self._executor.pool_size), *suspects]
         if fresh.has_work and len(alone) == len(suspects):
             self._pass(fresh)
         elif alone:
@@ -125,14 +124,15 @@ class RunLoop:
             self._tick()
 
     def _try_alone(self, suspects: list[Suspect]) -> None:
-        """Carry out what the isolation pool finds out, step by step; its actors end with the generator,
+        """Carry out what the isolation pool finds out, step by step; its workers end with the generator,
         whatever is raised here.
         """
+        crew, policy = self._actors.crew, RetryPolicy.of(self._run.request.settings.recovery)
         spent = spent_by_video(
-            self._actors.crew.store.attempts(list({suspect.work.token.video_id for suspect in suspects}))
+            crew.store.attempts(list({suspect.work.token.video_id for suspect in suspects}))
         )
         pool = IsolationPool(
-            self._placement, self._actors.crew.names, self._run.request.settings, grace_s=STOP_SECONDS
+            lambda most: self._executor.trial_workers(crew, most), policy, grace_s=STOP_SECONDS
         )
         failures = self._failures()
         with contextlib.closing(pool.run(suspects, spent)) as updates:
@@ -179,7 +179,7 @@ class RunLoop:
 
     def _pass(self, left: RemainingWork) -> None:
         """Everything handed to the finalizers is done when it returns."""
-        for _ in self._passes.run(left, self._actors.crew.names):
+        for _ in self._passes.run(left, self._actors.crew):
             self._tick()
             if self._idle_after_stop():
                 break
@@ -187,7 +187,7 @@ class RunLoop:
 
     def _drain(self) -> None:
         """Wait for the finalizers, showing progress meanwhile: a long video's tracks take seconds."""
-        for _ in until_ready(self._actors.crew.draining()):
+        for _ in self._actors.crew.drain():
             self._tick()
         self._tick()
 
@@ -195,14 +195,14 @@ class RunLoop:
         """Pass on a stop and what people ask, end what hangs, show how the run stands, have files written
         for what ended.
         """
-        self._session.require_node()
+        self._executor.session.require_node()
         crew = self._actors.crew
-        self._actors.require_alive()
+        crew.require_alive()
         if self._run.stop and not self._snapshot.stopping:
             crew.coordinator.stop()
         if (controls := self._actors.controls) is not None:
             self._obedience.apply(controls, crew, self._actors.epoch)
-        standing: RunStatus = crew.coordinator.ask("standing")
+        standing = crew.coordinator.standing()
         self._snapshot, self._halted = standing.snapshot, self._halted or standing.halted
         if standing.plan_lost:
             left = self._left()
@@ -217,11 +217,11 @@ class RunLoop:
         they held is suspect.
         """
         for call in standing.calls:
-            here = call.worker.node_id == self._session.node_id
+            here = call.worker.node_id == self._executor.session.node_id
             if call.stalled or (here and resident_bytes(call.worker.pid) > self._limits.memory_bytes):
                 log.warning("ended: %s", call)
                 self._actors.crew.coordinator.idle(call.worker)
-                end_process(self._session, call.worker.node_id, call.worker.pid)
+                self._executor.end_worker(call.worker)
 
     def _over(self) -> bool:
         return bool(self._run.stop or self._halted)
@@ -240,12 +240,10 @@ class RunLoop:
         """When an actor of the crew is gone for good, a new crew takes over with a new epoch; what was
         held is missing and redone.
         """
-        import ray
-
         try:
             yield
-        except ray.exceptions.RayActorError as error:
-            self._session.require_node()
+        except self._executor.crew_lost as error:
+            self._executor.session.require_node()
             self._passes.last_error = str(error).strip().splitlines()[0][:200]
             log.warning("an actor of the crew is gone, a new crew takes over: %s", error)
             self._passes.give_up()

@@ -33,6 +33,7 @@ from vaengine.models.catalogue import MODELS
 from vaengine.planning.page import Page
 from vaengine.planning.plan import blocks_of, chunks_of, demand_of
 from vaengine.planning.preflight import Preflight, preflight
+from vaengine.requests.executor_choice import EITHER, NONE, OWN_RAY
 from vaengine.requests.output_folder import require_output_folder
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import PlanSummary, RunRequest
@@ -60,13 +61,8 @@ def dry_run(request: RunRequest) -> PlanSummary:
     with preflight(request, dry=True) as look:
         videos, keys, unreadable, would = _foreseen(request, look)
     chunks, blocks, skipped = _pending(request, videos, keys)
-    decode_s = (
-        sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
-    )
-    looks = _looks(chunks)
-    sampled = sum(frames for _, frames, _ in looks)
-    seen_s = sum(frames * _look_s(sampling, request.settings) for _, frames, sampling in looks)
-    sound_s = sum(block.duration_s for block in blocks)
+    decode_s, model_s = core_seconds(chunks, blocks, request.settings)
+    sampled = sum(frames for _, frames, _ in _looks(chunks))
     frames = sum(chunk.frame_count for chunk in chunks)
     disk = _disk_bytes(request, chunks)
     resources, workers, reason = _resources(request, disk)
@@ -81,8 +77,8 @@ def dry_run(request: RunRequest) -> PlanSummary:
         video_s=sum(chunk.duration_s for chunk in chunks),
         sampled_frames=sampled,
         decode_s=decode_s,
-        sound_s=sound_s,
-        model_s=seen_s + sound_s * _hearing_cost(request.settings),
+        sound_s=sum(block.duration_s for block in blocks),
+        model_s=model_s,
         disk_bytes=disk,
         workers=workers,
         resources=resources,
@@ -90,6 +86,17 @@ def dry_run(request: RunRequest) -> PlanSummary:
         reason=reason,
         replaced=tuple(map(str, would.parts)),
     )
+
+
+def core_seconds(
+    chunks: Sequence[ChunkSpec], blocks: Sequence[AudioBlock], settings: Settings
+) -> tuple[float, float]:
+    """Estimated seconds of one core for decoding, and for models."""
+    decode_s = (
+        sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
+    )
+    seen_s = sum(frames * _look_s(sampling, settings) for _, frames, sampling in _looks(chunks))
+    return decode_s, seen_s + sum(block.duration_s for block in blocks) * _hearing_cost(settings)
 
 
 def _looks(chunks: Sequence[ChunkSpec]) -> list[tuple[str, int, Sampling]]:
@@ -201,11 +208,12 @@ def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | No
         require_output_folder(request.out)
     except OutputUnusable as error:
         return "not asked", 0, str(error)
-    if request.cluster != "local":
+    if request.cluster not in (NONE, EITHER, OWN_RAY):
         return _cluster_resources(request)
     here = local_inventory()
     try:
-        require_short_temp_folder()
+        if request.cluster == OWN_RAY:
+            require_short_temp_folder()
         placement = place(here, demand_of(request.pipelines, request.settings))
     except (PlanInfeasible, TempFolderTooLong) as error:
         return str(here), 0, str(error)

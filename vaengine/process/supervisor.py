@@ -81,7 +81,7 @@ def run_supervised(arguments: Sequence[str] = ()) -> int | None:
         ending = vigil.ending(child)
         if ending.orderly or vigil.asked or ending.code in EXIT_CODES.values() or start == MOST_STARTS - 1:
             return _ended(ending)
-        say("the run's process is lost, probably with Ray's node; it is started again")
+        say("the run's process is lost; it is started again")
     raise AssertionError("the last start has an end")
 
 

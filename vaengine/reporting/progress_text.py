@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS: Final = 5.0  # between two plain lines
 EVENT_SECONDS: Final = 2.0  # between two progress events
-STARTING: Final = "starting Ray, reading the videos"
+STARTING: Final = "reading the videos"
 REDRAWN_PER_SECOND: Final = 8.0
 LOAD_SECONDS: Final = 2.0  # between two measurements of the machine
 

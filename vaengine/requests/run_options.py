@@ -22,12 +22,16 @@ from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
+from vaengine.requests.executor_choice import EITHER
 from vaengine.requests.inputs import Selection, find_files
 from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import DEFAULT_OUT, results_folder, store_url
 
 PATHS: Final = ("person.weights", "models.folder", "models.cache")
+CLUSTER_VARIABLE: Final = (
+    "VAENGINE_CLUSTER"  # where nothing else says it: none, local, auto, either or HOST:PORT
+)
 AS_BEFORE: Final = "as before"
 NAMES_OR_PATHS: Final = (
     "face.pack",
@@ -105,7 +109,7 @@ def resolve_request(
         settings=settings.settings,
         out=out,
         store_url=url,
-        cluster=options.cluster or file.text("cluster") or "local",
+        cluster=options.cluster or file.text("cluster") or os.environ.get(CLUSTER_VARIABLE) or EITHER,
         limit=options.limit or _value(file, "limit", None),
         files=options.files if options.files is not None else _value(file, "files", True),
         keep_runs=mode == "keep",

@@ -19,15 +19,18 @@ from schemas.pipelines import SCENE
 from schemas.settings.settings import Settings
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import ChunkSpec
+from schemas.work.retry import RetryPolicy
 from tests.support import commands
 from tests.unit.vaengine.planning import test_plan
 from vaengine.execution.isolation_pool import IsolationPool
 from vaengine.execution.isolation_queue import PoolUpdate
+from vaengine.execution.ray_trials import RayTrialWorkers
 from vaengine.planning.plan import chunks_of, demand_of, work_keys
 from vaengine.planning.suspects import Suspect
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 SETTINGS = Settings()
+PLACEMENT = place(local_inventory(), demand_of((SCENE,), SETTINGS))
 
 
 def chunk() -> ChunkSpec:
@@ -66,18 +69,17 @@ class Slow:
             notes.write(f"{word}\n")
 
 
-class OneActor(IsolationPool):
+class OneActor(RayTrialWorkers):
+    """A pool of one actor."""
+
+    def __init__(self, actor: Any) -> None:
+        super().__init__(PLACEMENT, ActorNames("nobody", 1), SETTINGS, 0)
+        self._actors, self._idle = [actor], [actor]
+
+
+def one_actor(start: Callable[[], Any], grace_s: float = 60.0) -> IsolationPool:
     """A pool with one actor, made by `start`."""
-
-    def __init__(self, start: Callable[[], Any], grace_s: float = 60.0) -> None:
-        placement = replace(
-            place(local_inventory(), demand_of((SCENE,), SETTINGS)), vision_actors=1, hearing_actors=0
-        )
-        super().__init__(placement, ActorNames("nobody", 1), SETTINGS, grace_s=grace_s)
-        self._start = start
-
-    def _actor(self) -> Any:
-        return self._start()
+    return IsolationPool(lambda most: OneActor(start()), RetryPolicy.of(SETTINGS.recovery), grace_s=grace_s)
 
 
 def attempts_of(updates: Sequence[PoolUpdate]) -> list[Attempt]:
@@ -87,7 +89,7 @@ def attempts_of(updates: Sequence[PoolUpdate]) -> list[Attempt]:
 def test_a_process_of_ours_that_does_not_start_fails_its_pipeline_and_no_other_chunk_of_it_is_tried() -> None:
     import ray
 
-    updates = list(OneActor(lambda: ray.remote(Unable).options(num_cpus=0).remote()).run(two_suspects(), {}))
+    updates = list(one_actor(lambda: ray.remote(Unable).options(num_cpus=0).remote()).run(two_suspects(), {}))
     states = [(one.state, one.failure_kind) for one in attempts_of(updates)]
     assert states == [(AttemptState.LEASED, None), (AttemptState.FAILED, "not_started")]
     (failure,) = [failure for update in updates for failure in update.failures]
@@ -103,7 +105,7 @@ def test_after_a_stop_what_is_in_work_ends_within_the_grace_and_nothing_else_beg
     import ray
 
     notes = tmp_path / "notes"
-    pool = OneActor(lambda: ray.remote(Slow).options(num_cpus=0).remote(tmp_path), grace_s)
+    pool = one_actor(lambda: ray.remote(Slow).options(num_cpus=0).remote(tmp_path), grace_s)
     updates = []
     for update in pool.run(two_suspects(), {}):
         updates.append(update)
@@ -119,7 +121,7 @@ def test_a_stop_before_the_first_attempt_starts_no_actor() -> None:
     def start() -> Any:
         raise AssertionError("nobody is tried any more")
 
-    pool = OneActor(start)
+    pool = one_actor(start)
     for update in pool.run(two_suspects(), {}):
         assert update == PoolUpdate()
         pool.stop()
@@ -136,7 +138,7 @@ def test_an_attempt_is_handed_to_the_caller_before_it_begins_and_its_actor_ends_
         actors.append(ray.remote(Slow).options(num_cpus=0).remote(tmp_path))
         return actors[-1]
 
-    with contextlib.closing(OneActor(start).run([Suspect(chunk(), ())], {})) as updates:
+    with contextlib.closing(one_actor(start).run([Suspect(chunk(), ())], {})) as updates:
         (attempt,) = next(update.attempts for update in updates if update.attempts)
         assert attempt.state is AttemptState.LEASED
         assert not (tmp_path / "notes").exists()

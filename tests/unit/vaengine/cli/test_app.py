@@ -123,14 +123,14 @@ def test_without_options_results_go_below_the_working_folder(
     assert (request.pipelines, request.files, request.limit) == (AVAILABLE, True, None)
 
 
-def test_the_first_lines_on_stderr_say_what_works_once_and_that_ray_is_started(
+def test_the_first_lines_on_stderr_say_what_works_once_and_that_the_videos_are_read(
     engine: type[FakeEngine], capsys: pytest.CaptureFixture[str]
 ) -> None:
     app.outcome(["run", "clip.mp4"])
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("preset auto")
     assert [line.split()[0] for line in lines[1:5]] == ["scenes", "persons", "faces", "audio"]
-    assert [line for line in lines if line.startswith("starting Ray")] == lines[5:6]
+    assert [line for line in lines if line == "reading the videos"] == lines[5:6]
     assert max(map(len, lines[:6])) <= 100
 
 

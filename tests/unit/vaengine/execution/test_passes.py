@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from actors.stages.stages import ActorNames
 from schemas.pipelines import SCENE
 from schemas.work.chunk import WorkKey
 from tests.support import runs
@@ -22,6 +21,8 @@ from vaengine.execution.pass_runner import PassRunner
 from vaengine.execution.run_loop import RunLoop
 from vaengine.execution.stop_request import StopRequest
 from vaengine.planning.backlog import RemainingWork
+
+NOBODY: Any = None
 
 
 @pytest.mark.parametrize(
@@ -40,24 +41,20 @@ def test_a_pass_that_begins_neither_saves_one_that_is_given_up_nor_ends_with_it(
 class Working(PassRunner):
     """A runner of passes that do what a test says."""
 
-    def __init__(self, folder: Path) -> None:
-        nobody: Any = None
-        super().__init__(runs.request([], folder, pipelines=[SCENE]), nobody)
+    def __init__(self) -> None:
         self.works: list[Callable[[], None]] = []
-
-    def _works(self, left: RemainingWork, names: ActorNames) -> list[Callable[[], None]]:
-        return self.works
+        super().__init__(lambda left, crew, given_up: self.works)
 
     def begin(self, *works: Callable[[], None]) -> Iterator[None]:
         """A pass of these works, as far as its first look at whether it has ended."""
         self.works = list(works)
-        looks = self.run(RemainingWork({}, ()), ActorNames("nobody", 1))
+        looks = self.run(RemainingWork({}, ()), NOBODY)
         next(looks, None)
         return looks
 
 
-def test_a_pass_that_does_not_end_is_still_waited_for_after_another_has_begun(tmp_path: Path) -> None:
-    runner, go, ended = Working(tmp_path), threading.Event(), []
+def test_a_pass_that_does_not_end_is_still_waited_for_after_another_has_begun() -> None:
+    runner, go, ended = Working(), threading.Event(), []
 
     def first() -> None:
         go.wait(30)
@@ -77,10 +74,8 @@ def test_a_pass_that_does_not_end_is_still_waited_for_after_another_has_begun(tm
     assert next(first_looks, "over") == "over"
 
 
-def test_what_broke_a_pass_is_remembered_in_one_line_and_the_next_pass_begins_all_the_same(
-    tmp_path: Path,
-) -> None:
-    runner = Working(tmp_path)
+def test_what_broke_a_pass_is_remembered_in_one_line_and_the_next_pass_begins_all_the_same() -> None:
+    runner = Working()
 
     def breaks() -> None:
         raise RuntimeError("Ray's long story\nits end")
@@ -90,7 +85,7 @@ def test_what_broke_a_pass_is_remembered_in_one_line_and_the_next_pass_begins_al
 
     for works in ([breaks], [gives_up], []):
         runner.works = works
-        for _ in runner.run(RemainingWork({}, ()), ActorNames("nobody", 1)):
+        for _ in runner.run(RemainingWork({}, ()), NOBODY):
             pass
     assert (runner.begun, runner.last_error) == (2, "its end")
 
@@ -99,10 +94,9 @@ class Stuck(RunLoop):
     """A run loop whose rounds change nothing, with nobody to ask."""
 
     def __init__(self, folder: Path, **told: Any) -> None:
-        nobody: Any = None
+        machines: Any = SimpleNamespace(pass_works=None, shortage=None)
         request = runs.request([], folder, pipelines=[SCENE], **told)
-        run = BatchRun(request, nobody, nobody, nobody, nobody, StopRequest(), nobody)
-        super().__init__(run, nobody, nobody)
+        super().__init__(BatchRun(request, NOBODY, NOBODY, NOBODY, NOBODY, StopRequest(), NOBODY), machines)
         self.rounds = 0
         self.lost: list[RemainingWork] = []
 

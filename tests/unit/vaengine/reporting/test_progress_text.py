@@ -215,11 +215,11 @@ def test_the_meter_reads_this_machine() -> None:
     assert load.cpu_percent >= 0
 
 
-def test_before_any_progress_a_terminal_shows_that_ray_is_started_with_a_clock_that_goes_on() -> None:
+def test_before_any_progress_a_terminal_shows_that_videos_are_read_with_a_clock_that_goes_on() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
     seconds = iter((3.0, 75.0))
     starting = Starting(lambda: next(seconds))
-    for told in ("0:03  starting Ray", "1:15  starting Ray"):
+    for told in ("0:03  reading the videos", "1:15  reading the videos"):
         console.print(starting)
         assert told in console.file.getvalue()  # type: ignore[attr-defined]
 

@@ -1,0 +1,56 @@
+"""A run without Ray: the digest of any other run, faults survived, and nothing left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
+from tests.support import clips, local_runs
+
+
+@pytest.fixture(scope="module")
+def folder(clip_folder: Path) -> list[Path]:
+    return [clips.with_cuts(clip_folder).path, clips.with_persons(clip_folder, cuts=(24,), persons=2).path]
+
+
+@pytest.fixture(scope="module")
+def reference(folder: list[Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return local_runs.reference_digest(folder, tmp_path_factory.mktemp("reference"), engine__workers=1)
+
+
+@pytest.mark.parametrize(
+    "told", [{"engine__workers": 2}, {"engine__chunk_seconds": 0.5}, {"engine__page_chunks": 1}], ids=str
+)
+def test_neither_workers_nor_chunks_nor_pages_change_a_row(
+    told: dict, folder: list[Path], reference: str, tmp_path: Path
+) -> None:
+    assert local_runs.reference_digest(folder, tmp_path, **told) == reference
+
+
+def test_no_thread_and_no_process_outlives_a_run(folder: list[Path], tmp_path: Path) -> None:
+    import psutil
+
+    before = set(threading.enumerate()), {child.pid for child in psutil.Process().children(recursive=True)}
+    local_runs.run(folder[:1], tmp_path, pipelines=[SCENE])
+    assert {
+        thread.name
+        for thread in set(threading.enumerate()) - before[0]
+        if not thread.name.startswith("probe")
+    } == set()
+    assert {child.pid for child in psutil.Process().children(recursive=True)} - before[1] == set()
+
+
+def test_ray_is_not_even_imported(folder: list[Path], tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tests import local_runs\n"
+        f"report = local_runs.run([Path({str(folder[0])!r})], Path({str(tmp_path)!r}), "
+        f"pipelines={[SCENE, PERSON, FACE, AUDIO]!r})\n"
+        "print(report.completed, 'ray' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]

@@ -1,0 +1,82 @@
+"""Whether a run starts a Ray of its own or does without: a decision by how long the work takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+NONE: Final = "none"  # this process and its children
+OWN_RAY: Final = "local"  # a Ray that the run starts and ends
+RUNNING_RAY: Final = "auto"  # a Ray that runs on this machine; where none does, as EITHER
+EITHER: Final = "either"  # NONE or OWN_RAY, whichever is done sooner
+
+# From the command to the first chunk on two cores: 9.0 s with a Ray of its own, 1.6 s without (`python -m
+# bench startup`).
+RAY_START_S: Final = 9.0
+SHORT_BYTES: Final = (
+    64 << 20
+)  # files that are together no larger are probably short: about a minute of broadcast video
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWork:
+    """What there is to do: estimated core seconds in so many pieces, and whether that is all (`is_whole`)
+    or more is still found.
+    """
+
+    core_s: float
+    pieces: int
+    is_whole: bool
+    uses_gpu: bool
+    cpus: float
+
+    def __post_init__(self) -> None:
+        if self.core_s < 0 or self.pieces < 0 or self.cpus < 1:
+            raise ValueError(
+                f"no such work: {self.core_s} core seconds in {self.pieces} pieces on {self.cpus} CPUs"
+            )
+
+    @property
+    def wall_s(self) -> float:
+        """Estimated seconds until all is done, where every piece has a processor as long as there are any."""
+        return self.core_s / max(1.0, min(self.cpus, self.pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """NONE or OWN_RAY, and why."""
+
+    cluster: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = "in this process, without Ray" if self.cluster == NONE else "on a Ray of its own"
+        return f"works {place}: {self.reason}"
+
+
+def choose(work: PlannedWork) -> Choice:
+    """Without Ray where the work is done before Ray would have begun it."""
+    if not work.is_whole:
+        return Choice(OWN_RAY, "there are more videos than were looked at so far")
+    if work.uses_gpu:
+        return Choice(OWN_RAY, "its models share the GPUs of this machine")
+    if work.wall_s <= RAY_START_S:
+        return Choice(NONE, f"about {work.wall_s:.0f} s of work, and Ray takes {RAY_START_S:.0f} s to start")
+    return Choice(
+        OWN_RAY,
+        f"about {work.wall_s:.0f} s of work, more than the {RAY_START_S:.0f} s that Ray takes to start",
+    )
+
+
+def is_short(paths: Sequence[str]) -> bool:
+    """Whether the work on these files is probably done sooner without Ray, by their sizes alone."""
+    total = 0
+    for path in paths:
+        with suppress(OSError):  # its own probe tells of it
+            total += Path(path).stat().st_size
+        if total > SHORT_BYTES:
+            return False
+    return True
