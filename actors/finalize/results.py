@@ -17,7 +17,7 @@ from schemas.media.audio import AudioStream
 from schemas.media.video import StreamFault, Video
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.settings.settings import Settings
-from schemas.storage.backend import Embeddings, StorageBackend
+from schemas.storage.backend import Embeddings, ResultStore, RunStore, StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus, PipelineResult
 from schemas.work.manifest import FrameNumbers
@@ -102,7 +102,7 @@ def seen_verdict(video: Video, lost: list[int], numbers: FrameNumbers, settings:
     return verdict
 
 
-def _heard(store: StorageBackend, stored: Video, key: WorkKey, settings: Settings) -> PipelineRows:
+def _heard(store: RunStore, stored: Video, key: WorkKey, settings: Settings) -> PipelineRows:
     video = stored.listening_to(settings.audio.track)
     if video.sound is None:
         return PipelineRows(_soundless(video, settings.audio.track))
@@ -146,7 +146,7 @@ def stream_error(path: str, which: str, fault: StreamFault) -> VideoError:
     return StreamEndsReader(path, which, fault.message)
 
 
-def _tracked(store: StorageBackend, key: WorkKey, persons: PipelineResult | None) -> Sequence[Annotation]:
+def _tracked(store: ResultStore, key: WorkKey, persons: PipelineResult | None) -> Sequence[Annotation]:
     return store.annotations(WorkKey(key.video_id, PERSON, persons.config_hash)) if persons else ()
 
 

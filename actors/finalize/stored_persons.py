@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from schemas.pipelines import FACE, PERSON
 from schemas.settings.settings import PersonSettings, SceneSettings, Settings
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from schemas.work.job import BatchJob, PipelineResult
@@ -25,7 +25,7 @@ def are_alone(pipelines: Iterable[str], settings: Settings) -> bool:
 
 
 def settings_by_video(
-    store: StorageBackend | None, video_ids: Sequence[str], pipelines: Sequence[str], settings: Settings
+    store: ResultStore | None, video_ids: Sequence[str], pipelines: Sequence[str], settings: Settings
 ) -> dict[str, Settings]:
     """The settings that hold for each video: with faces alone those of the persons that the store has of
     it, or no link to any.
@@ -53,7 +53,7 @@ def current_persons(jobs: Iterable[BatchJob]) -> BatchJob | None:
 
 
 def persons_of(
-    store: StorageBackend, job: BatchJob, settings: Settings
+    store: ResultStore, job: BatchJob, settings: Settings
 ) -> tuple[PipelineResult | None, Settings]:
     """The persons that a job with faces alone is to be linked to, and the settings with which it was
     registered.
@@ -76,7 +76,7 @@ def persons_of(
     return found.pipeline_results[PERSON], settings.model_copy(update=told)
 
 
-def job_with(store: StorageBackend, key: WorkKey, pipelines: Iterable[str]) -> str:
+def job_with(store: ResultStore, key: WorkKey, pipelines: Iterable[str]) -> str:
     """A job that asks for a work key, one for just these pipelines before others; raises `LookupError`."""
     asked = set(pipelines)
     jobs = [job for job in store.jobs_of([key.video_id]) if _hash(job, key.pipeline) == key.config_hash]

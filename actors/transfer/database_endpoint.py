@@ -24,11 +24,12 @@ from sqlalchemy import (
 )
 
 from actors.stores.encoding import rows
-from actors.stores.engines.database import Database, current_epoch
+from actors.stores.engines.database import Database
 from actors.stores.rules.transitions import now
 from actors.stores.sql import leases as lease_queries
 from actors.stores.sql import queries
 from actors.stores.sql.bulk_insert import add_rows
+from actors.stores.sql.leases import current_epoch
 from actors.transfer import golden_queries
 from actors.transfer.digest import Left, SectionDigest
 from actors.transfer.endpoint import Endpoint, LedgerEntry, Seals, Sink, Source

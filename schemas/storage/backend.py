@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from schemas.annotations.annotation import Annotation
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
-from schemas.storage.retention import Retention
+from schemas.storage.retention import RetentionStore
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
@@ -112,18 +112,8 @@ class Outcome:
         return self.annotations is not None or self.embeddings is not None
 
 
-class StorageBackend(Retention):
-    """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
-
-    Several runs may work on one store at once: each holds the leases of the work keys it works on, and of a
-    key only its holder writes, so a writer orphaned by `kill -9` cannot touch what its successor has taken
-    over. A lease is its run's as long as that lives: one that has ended, is gone from this machine, or gave
-    no sign of life for a minute loses its leases to whoever asks.
-
-    Every write of a run carries its epoch and raises `StaleEpoch` where that run has ended or is unknown. An
-    epoch of None is a person's hand, which needs no lease. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A
-    full disk raises `DiskFull`.
-    """
+class Store(ABC):
+    """One store, whatever it is used for."""
 
     url: str  # as it may be shown: without a password
 
@@ -133,6 +123,14 @@ class StorageBackend(Retention):
         never to be shown or kept.
         """
         return self.url
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections and handles."""
+
+
+class ResultStore(Store):
+    """What was found, and the jobs and videos it was found for: what readers need."""
 
     # The seed's five: also usable by hand, outside any run.
 
@@ -161,6 +159,95 @@ class StorageBackend(Retention):
     @abstractmethod
     def load_job_metadata(self, job_id: str) -> BatchJob:
         """The job with its pipelines; raises `NotFound`."""
+
+    # Jobs and their results.
+
+    @abstractmethod
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] | None = None,
+    ) -> Iterator[BatchJob]:
+        """Jobs with their pipelines, ordered by creation, then id; of `job_ids` those that there are."""
+
+    @abstractmethod
+    def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
+        """Jobs of these videos, ordered by creation, then id."""
+
+    @abstractmethod
+    def annotations(self, key: WorkKey) -> list[Annotation]:
+        """Rows of one work key, ordered by type, frame, time, id."""
+
+    @abstractmethod
+    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+        """Rows of these annotation types by work key and type; a type without rows is left out, and so is
+        a key without any.
+        """
+
+    @abstractmethod
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        """Embeddings of the rows of a work key, ordered by annotation id; None where it has none."""
+
+    @abstractmethod
+    def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        """Which of these are complete, by whatever job."""
+
+    @abstractmethod
+    def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
+        """Every work key of these videos that is complete, of whatever configuration."""
+
+    @abstractmethod
+    def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
+        """Committed chunks of each key, ordered by start."""
+
+    @abstractmethod
+    def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
+        """Every annotation, embedding, job and pipeline state as plain objects: what a digest covers.
+
+        Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among
+        them.
+        """
+
+    # Videos.
+
+    @abstractmethod
+    def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
+        """Probed facts of videos by id; those never readable are left out."""
+
+    @abstractmethod
+    def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
+        """What was probed before, by absolute path: the caller compares size and mtime before it trusts
+        an entry.
+        """
+
+    @abstractmethod
+    def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
+        """Full fingerprint of each of these video ids that is taken."""
+
+    @abstractmethod
+    def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Ids of the videos that have each of these fingerprints, sorted; contents that are unknown are
+        left out.
+        """
+
+    @abstractmethod
+    def known_paths(self) -> dict[str, str]:
+        """Video id of every path that a video was found under."""
+
+
+class RunStore(Store):
+    """What a run writes, and what it holds meanwhile.
+
+    Several runs may work on one store at once: each holds the leases of the work keys it works on, and of a
+    key only its holder writes, so a writer orphaned by `kill -9` cannot touch what its successor has taken
+    over. A lease is its run's as long as that lives: one that has ended, is gone from this machine, or gave
+    no sign of life for a minute loses its leases to whoever asks.
+
+    Every write of a run carries its epoch and raises `StaleEpoch` where that run has ended or is unknown. An
+    epoch of None is a person's hand, which needs no lease.
+    """
 
     # Runs and leases.
 
@@ -223,68 +310,15 @@ class StorageBackend(Retention):
     def progress(self, epoch: int) -> str | None:
         """What a run last said of itself, JSON; also one that has ended."""
 
-    # What people ask for.
+    @abstractmethod
+    def meta(self, name: str) -> str | None:
+        """A setting the store remembers, such as what preset auto was resolved to."""
 
     @abstractmethod
-    def request(self, job_ids: Sequence[str], control: Control | None) -> None:
-        """Ask the runs of these jobs to pause or to cancel; None: neither any longer. Raises `NotFound`."""
+    def set_meta(self, epoch: int, name: str, value: str) -> None:
+        """Remember a setting."""
 
-    @abstractmethod
-    def controls(self) -> dict[str, Control]:
-        """What is asked of which job, where something is; cheap enough to be read every second."""
-
-    @abstractmethod
-    def cancel(self, epoch: int | None, job_id: str) -> None:
-        """Call a job off: pipelines that have not ended are failed as cancelled, what was committed stays,
-        nothing is asked any longer.
-
-        The leases of their keys and the leased tries of the video go, so that late commits are refused. Other
-        jobs linked to these keys follow. Raises `NotFound`.
-        """
-
-    @abstractmethod
-    def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
-        """Have failed pipelines tried again, however they failed (of these names, None: of any); returns how
-        many.
-
-        They are pending without a reason, the tries of their videos are forgotten, each job counts a retry,
-        and nothing is asked of it any longer. Other jobs linked to the same keys follow. Raises `NotFound`.
-        """
-
-    @abstractmethod
-    def events(self, job_id: str) -> list[JobEvent]:
-        """What happened to a job, by time: what the store noted, and how tries of its video's chunks ended.
-
-        Raises `NotFound`.
-        """
-
-    # Videos, jobs, manifest.
-
-    @abstractmethod
-    def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
-        """What was probed before, by absolute path: the caller compares size and mtime before it trusts
-        an entry.
-        """
-
-    @abstractmethod
-    def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
-        """Full fingerprint of each of these video ids that is taken."""
-
-    @abstractmethod
-    def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Ids of the videos that have each of these fingerprints, sorted; contents that are unknown are
-        left out.
-        """
-
-    @abstractmethod
-    def known_paths(self) -> dict[str, str]:
-        """Video id of every path that a video was found under."""
-
-    @abstractmethod
-    def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
-        """Remember the paths of these as further paths of videos that are registered; the path that is
-        shown of each stays.
-        """
+    # Work.
 
     @abstractmethod
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
@@ -299,16 +333,10 @@ class StorageBackend(Retention):
         """
 
     @abstractmethod
-    def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
-        """Which of these are complete, by whatever job."""
-
-    @abstractmethod
-    def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
-        """Every work key of these videos that is complete, of whatever configuration."""
-
-    @abstractmethod
-    def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
-        """Committed chunks of each key, ordered by start."""
+    def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
+        """Remember the paths of these as further paths of videos that are registered; the path that is
+        shown of each stays.
+        """
 
     @abstractmethod
     def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
@@ -351,40 +379,46 @@ class StorageBackend(Retention):
         lacks one of the others.
         """
 
-    # Reading.
+
+class JobControls(Store):
+    """What people ask of jobs while runs are at them, and the logs of jobs."""
 
     @abstractmethod
-    def jobs(
-        self,
-        *,
-        status: JobStatus | None = None,
-        batch_id: str | None = None,
-        job_ids: Sequence[str] | None = None,
-    ) -> Iterator[BatchJob]:
-        """Jobs with their pipelines, ordered by creation, then id; of `job_ids` those that there are."""
+    def request(self, job_ids: Sequence[str], control: Control | None) -> None:
+        """Ask the runs of these jobs to pause or to cancel; None: neither any longer. Raises `NotFound`."""
 
     @abstractmethod
-    def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
-        """Jobs of these videos, ordered by creation, then id."""
+    def controls(self) -> dict[str, Control]:
+        """What is asked of which job, where something is; cheap enough to be read every second."""
 
     @abstractmethod
-    def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
-        """Probed facts of videos by id; those never readable are left out."""
+    def cancel(self, epoch: int | None, job_id: str) -> None:
+        """Call a job off: pipelines that have not ended are failed as cancelled, what was committed stays,
+        nothing is asked any longer.
 
-    @abstractmethod
-    def annotations(self, key: WorkKey) -> list[Annotation]:
-        """Rows of one work key, ordered by type, frame, time, id."""
-
-    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
-        """Rows of these annotation types by work key and type; a type without rows is left out, and so is
-        a key without any.
+        The leases of their keys and the leased tries of the video go, so that late commits are refused. Other
+        jobs linked to these keys follow. Raises `NotFound`.
         """
-        counted = {key: _counts(self.annotations(key), kinds) for key in keys}
-        return {key: counts for key, counts in counted.items() if counts}
 
     @abstractmethod
-    def embeddings(self, key: WorkKey) -> Embeddings | None:
-        """Embeddings of the rows of a work key, ordered by annotation id; None where it has none."""
+    def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        """Have failed pipelines tried again, however they failed (of these names, None: of any); returns how
+        many.
+
+        They are pending without a reason, the tries of their videos are forgotten, each job counts a retry,
+        and nothing is asked of it any longer. Other jobs linked to the same keys follow. Raises `NotFound`.
+        """
+
+    @abstractmethod
+    def events(self, job_id: str) -> list[JobEvent]:
+        """What happened to a job, by time: what the store noted, and how tries of its video's chunks ended.
+
+        Raises `NotFound`.
+        """
+
+
+class IdentityStore(Store):
+    """Who is who across the videos of the collection."""
 
     @abstractmethod
     def put_identities(self, identities: Sequence[Identity]) -> None:
@@ -396,28 +430,17 @@ class StorageBackend(Retention):
     def identities(self) -> list[Identity]:
         """What was stored last, by identity, video and face."""
 
-    @abstractmethod
-    def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
-        """Every annotation, embedding, job and pipeline state as plain objects: what a digest covers.
 
-        Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among
-        them.
-        """
+class StorageBackend(ResultStore, RunStore, JobControls, IdentityStore, RetentionStore):
+    """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
-    @abstractmethod
-    def meta(self, name: str) -> str | None:
-        """A setting the store remembers, such as what preset auto was resolved to."""
-
-    @abstractmethod
-    def set_meta(self, epoch: int, name: str, value: str) -> None:
-        """Remember a setting."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Release connections and handles."""
+    Whoever needs only one of its parts takes that one. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full
+    disk raises `DiskFull`.
+    """
 
 
-def _counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, RowCount]:
+def row_counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, RowCount]:
+    """Rows of these types, by type; a type without rows is left out."""
     lengths: dict[str, list[float]] = {}
     for row in found:
         if row.annotation_type in kinds:

@@ -127,8 +127,8 @@ class Removed:
         return cls(dict(sorted(counts.items())), tuple(left), dict(sorted(folders.items())))
 
 
-class Retention(ABC):
-    """The part of a store by which results go again.
+class RetentionStore(ABC):
+    """Store methods that delete results.
 
     Each call is one transaction; in files, one that was killed is carried out to its end by the next of them.
     Nothing that a live run is at is touched: `prune` leaves it, the others raise `AtWork`. A dry run counts

@@ -8,16 +8,7 @@ import pytest
 
 from actors.stores.engines.postgres import PostgresDatabase
 
-ASKED_BY = (
-    "files",
-    "files_runs",
-    "database_store",
-    "database_runs",
-    "database",
-    "register",
-    "files_requests",
-    "database_requests",
-)
+ASKED_BY = ("files", "database", "backend.controls", "backend.runs", "backend.work", "backend.recount")
 
 
 class Clock:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from schemas.errors import StoreUnreachable, UsageError
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import JobControls, ResultStore, RunStore, StorageBackend
 from schemas.work.attempt import POISONED
 from schemas.work.job import BatchJob, JobStatus
 from schemas.work.job_event import Control, JobEvent
@@ -30,7 +30,7 @@ WHY_NOT: Final = {
 }
 
 
-def chosen(store: StorageBackend, names: Sequence[str], *, every: bool = False) -> list[BatchJob]:
+def chosen(store: ResultStore, names: Sequence[str], *, every: bool = False) -> list[BatchJob]:
     """Jobs by id (its beginning will do), or all of the video that a name means, as `lookup.jobs_of` finds
     it.
 
@@ -46,7 +46,7 @@ def chosen(store: StorageBackend, names: Sequence[str], *, every: bool = False) 
     return list(found.values())
 
 
-def _meant(store: StorageBackend, jobs: Iterable[BatchJob], name: str) -> list[BatchJob]:
+def _meant(store: ResultStore, jobs: Iterable[BatchJob], name: str) -> list[BatchJob]:
     by_id = [job for job in jobs if len(name) >= LEAST_ID and job.job_id.startswith(name)]
     return by_id or jobs_of(store, name)
 
@@ -91,7 +91,7 @@ def pause(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
     return open_jobs
 
 
-def retry(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+def retry(store: JobControls, jobs: Sequence[BatchJob]) -> list[BatchJob]:
     """Ask again for what failed, was called off or is paused; returns the jobs concerned.
 
     A living run of theirs takes them up.
@@ -122,14 +122,14 @@ def unpaused(store_url: str, batch_id: str) -> int:
     return len(paused)
 
 
-def how_to_unpause(store: StorageBackend, where: str) -> str:
+def how_to_unpause(store: RunStore, where: str) -> str:
     """What takes up jobs that were paused; `where` are the options that name the store."""
     if any(batch.alive for batch in store.batches()):
         return f"go on with: vaengine retry --all{where}"
     return f"go on with: vaengine resume{where}"
 
 
-def quarantined(store: StorageBackend) -> list[tuple[BatchJob, str]]:
+def quarantined(store: ResultStore) -> list[tuple[BatchJob, str]]:
     """Jobs with pipelines that were given up because something in the file ends the process that works on
     it.
     """
@@ -153,7 +153,7 @@ def released(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
     return [job for job in jobs if job.job_id in pipelines]
 
 
-def how_it_goes_on(store: StorageBackend, where: str = "") -> str:
+def how_it_goes_on(store: RunStore, where: str = "") -> str:
     """What takes up jobs that were asked for again; `where` are the options that name the store."""
     if any(batch.alive for batch in store.batches()):
         return "the run that is at work takes them up, if they are its own"
@@ -170,7 +170,7 @@ def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:
     return Table(("job", "video", "pipeline", "why"), tuple(rows))
 
 
-def log_of(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[JobEvent]:
+def log_of(store: JobControls, jobs: Sequence[BatchJob]) -> list[JobEvent]:
     """What happened to jobs, in order."""
     return sorted((event for job in jobs for event in store.events(job.job_id)), key=lambda event: event.at)
 

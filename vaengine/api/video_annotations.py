@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from schemas.storage.backend import StorageBackend
+    from schemas.storage.backend import ResultStore
     from schemas.work.job import BatchJob
 
 WITHIN_SECONDS: Final = 0.2  # from one frame looked at to the next, at the default `person.sample_fps`
@@ -60,7 +60,7 @@ class VideoAnnotations:
     sample_rates: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def from_store(cls, store: StorageBackend, video_id: str, jobs: Mapping[str, BatchJob]) -> Self:
+    def from_store(cls, store: ResultStore, video_id: str, jobs: Mapping[str, BatchJob]) -> Self:
         """The rows a store holds of a video; `jobs` has for each pipeline the job that it was done for.
 
         Raises `NotFound` for a video that could never be read.

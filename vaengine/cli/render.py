@@ -22,7 +22,7 @@ from vaengine.console.output import print_lines, say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from schemas.storage.backend import StorageBackend
+    from schemas.storage.backend import ResultStore, StorageBackend
     from vaengine.rendering.render import RenderProgress
     from vaengine.rendering.source_marks import SourceMark
 
@@ -169,7 +169,7 @@ def _plotted(store: StorageBackend, named: str | None) -> _Plot:
         return _batch_plot(store, begun)
 
 
-def _video_plot(store: StorageBackend, named: str) -> _Plot:
+def _video_plot(store: ResultStore, named: str) -> _Plot:
     from vaengine.plotting.video_plot import plot_results
     from vaengine.rendering.source_marks import mark_of
     from vaengine.results.lookup import results_of

@@ -20,7 +20,7 @@ from actors.stages.stages import ActorNames
 from cluster.session import Session
 from schemas.annotations.annotation import job_id_for
 from schemas.settings.settings import Settings, config_hash
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore, StorageBackend
 from schemas.work.attempt import Attempt
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
@@ -152,9 +152,7 @@ def crew_work(request: RunRequest, epoch: int) -> RunContext:
     )
 
 
-def job_finder(
-    store: StorageBackend, settings: Settings, pipelines: Sequence[str]
-) -> Callable[[WorkKey], str]:
+def job_finder(store: ResultStore, settings: Settings, pipelines: Sequence[str]) -> Callable[[WorkKey], str]:
     """The job of a work key, worked out: nobody has to be told, however often an actor is started again.
 
     With faces alone, whose configuration is that of a video's stored persons, the store is asked.

@@ -14,7 +14,7 @@ from typing import Final
 
 from actors.stores import open_store
 from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import RunStore, StorageBackend
 from schemas.work.job import BatchReport, VideoOutcome
 from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, new_batch_id
@@ -197,7 +197,7 @@ class Engine:
         return left
 
     @contextlib.contextmanager
-    def _closing_on_error(self, store: StorageBackend, epoch: int) -> Iterator[None]:
+    def _closing_on_error(self, store: RunStore, epoch: int) -> Iterator[None]:
         """A run that ends in an error, such as a Ray that does not start, is noted as stopped; the next
         takes up what it registered.
         """

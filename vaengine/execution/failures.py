@@ -8,7 +8,7 @@ import contextlib
 from dataclasses import dataclass, replace
 
 from schemas.errors import LeaseLost, WorkerLost
-from schemas.storage.backend import Outcome, StorageBackend
+from schemas.storage.backend import Outcome, RunStore
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
@@ -21,7 +21,7 @@ from vaengine.planning.suspects import COUNTED, Suspect, by_chunk, keys_of, susp
 LOST = "the process that held it is gone"
 
 
-def suspects_among(left: RemainingWork, store: StorageBackend, epoch: int) -> list[Suspect]:
+def suspects_among(left: RemainingWork, store: RunStore, epoch: int) -> list[Suspect]:
     """Chunks and blocks of `left` that were tried before.
 
     Tries still written down as leased are lost: nobody holds them any more.

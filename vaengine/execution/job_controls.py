@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import RunStore
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
@@ -56,7 +56,7 @@ class JobControlHandler:
         self._cancelled -= again
         return sorted(key for key in left.lacking | set(left.to_finish) if key.video_id in again)
 
-    def release_pending(self, left: RemainingWork, store: StorageBackend, epoch: int) -> None:
+    def release_pending(self, left: RemainingWork, store: RunStore, epoch: int) -> None:
         """Leave what is left as pending, for whoever comes next."""
         keys = sorted(left.lacking | set(left.to_finish))
         for video_id, own in groupby(keys, key=lambda key: key.video_id):

@@ -15,7 +15,7 @@ from actors.atomic_files import storage_errors, write_atomic, write_or_remove
 from actors.stores.encoding.documents import job_object, pipeline_bytes, sidecars, summary_object
 from actors.stores.rules.erasure_text import require_inside
 from schemas.annotations.coco import TAIL_BYTES, files_of, generation_of
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import current_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
@@ -37,7 +37,7 @@ def is_fresh(path: Path, generation: str) -> bool:
         return False
 
 
-def project_job(store: StorageBackend, job: BatchJob, out: Path) -> int:
+def project_job(store: ResultStore, job: BatchJob, out: Path) -> int:
     """Bring the files of a video for a job's pipelines up to date; the number of pipeline files written.
 
     They have the current results and the newest job of the video, as in a store of files: an older result
@@ -56,7 +56,7 @@ def project_job(store: StorageBackend, job: BatchJob, out: Path) -> int:
     return written
 
 
-def _project_pipeline(store: StorageBackend, job: BatchJob, result: PipelineResult, folder: Path) -> bool:
+def _project_pipeline(store: ResultStore, job: BatchJob, result: PipelineResult, folder: Path) -> bool:
     path = folder / f"{result.pipeline}.json"
     if (
         result.status not in (JobStatus.COMPLETED, JobStatus.FAILED)

@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import RunStore, StorageBackend
 from schemas.work.batch_progress import INTERRUPTED
 from schemas.work.job import JobStatus
 from vaengine.console.units import counted, size
@@ -54,7 +54,7 @@ def clean(store: StorageBackend | None, temporary: Path | None = None) -> Iterat
             yield f"removed {folder}"
 
 
-def end_dead_runs(store: StorageBackend) -> Iterator[str]:
+def end_dead_runs(store: RunStore) -> Iterator[str]:
     """Runs that are gone without a word: what they held is anybody's.
 
     A silent one whose process is there may be stopped by Ctrl-Z.

@@ -13,7 +13,7 @@ from actors.atomic_files import write_atomic
 from actors.stores.engines.address import StoreUrl
 from actors.stores.rules.erasure_text import leads_out, removed, require_all_inside
 from schemas.errors import UsageError
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore, Store
 from schemas.storage.retention import Removed
 from schemas.work.job import BatchJob
 from vaengine.console.units import counted
@@ -77,7 +77,7 @@ class ResultFolders:
     own: Path | None = None
 
     @classmethod
-    def of(cls, store: StorageBackend, jobs: Iterable[BatchJob], named: Sequence[Path]) -> ResultFolders:
+    def of(cls, store: Store, jobs: Iterable[BatchJob], named: Sequence[Path]) -> ResultFolders:
         """What these jobs tell of, of which only what is below the named folders may be touched; raises
         `LeadsOut`.
         """
@@ -129,7 +129,7 @@ class ResultFolders:
             for out in outs
         ]
 
-    def project_again(self, store: StorageBackend, video_ids: Iterable[str]) -> None:
+    def project_again(self, store: ResultStore, video_ids: Iterable[str]) -> None:
         """Write what is missing by now, the newest job last, where there are projections at all."""
         wanted = {video_id: self.projected(video_id) for video_id in video_ids}
         for job in store.jobs() if any(wanted.values()) else ():

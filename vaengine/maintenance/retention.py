@@ -15,8 +15,8 @@ from actors.stores.rules.erasure_text import files_in
 from actors.stores.rules.pruning import ended_at, pruning_of
 from actors.stores.rules.transitions import now
 from schemas.errors import NotFound, UsageError
-from schemas.storage.backend import StorageBackend
-from schemas.storage.retention import Criteria, PersonIn, Pruning, Removed
+from schemas.storage.backend import ResultStore, StorageBackend, Store
+from schemas.storage.retention import Criteria, PersonIn, Pruning, Removed, RetentionStore
 from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.output import Table
 from vaengine.console.units import bytes_in, counted, duration_of, size
@@ -52,13 +52,13 @@ def criteria_of(older_than: str | None, statuses: Iterable[str], to_size: str | 
     )
 
 
-def decided(store: StorageBackend, criteria: Criteria) -> Pruning:
+def decided(store: RetentionStore, criteria: Criteria) -> Pruning:
     """What would go now."""
     return pruning_of(store.stock(), criteria, now())
 
 
 def pruning_plan(
-    store: StorageBackend, pruning: Pruning, named: Sequence[Path]
+    store: ResultStore, pruning: Pruning, named: Sequence[Path]
 ) -> tuple[ResultFolders, RemovalPlan]:
     """What goes with it from the folders around the store, of which those that were named may be touched."""
     gone, videos = {job.job_id for job in pruning.jobs}, {job.video_id for job in pruning.jobs}
@@ -103,7 +103,7 @@ def pruning_line(pruning: Pruning) -> str:
     )
 
 
-def pruning_question(store: StorageBackend, pruning: Pruning, around: ResultFolders) -> str:
+def pruning_question(store: Store, pruning: Pruning, around: ResultFolders) -> str:
     """What is asked before it goes."""
     folders = [
         folder
@@ -206,7 +206,7 @@ def forget(
     return _told(store, what, [gone, own, plan.removed])
 
 
-def _told(store: StorageBackend, what: ErasureReport, parts: Sequence[Removed]) -> Removed:
+def _told(store: Store, what: ErasureReport, parts: Sequence[Removed]) -> Removed:
     return Removed.joined([*parts, Removed(left=(*_copies(store), *_unreached(what)))])
 
 
@@ -216,19 +216,19 @@ def _own(around: ResultFolders, what: ErasureReport, paths: Sequence[str]) -> Re
     return Removed(folders={str(around.own / str(what.video_id)): files} if around.own and files else {})
 
 
-def _from_store(store: StorageBackend, what: ErasureReport, *, dry_run: bool) -> Removed:
+def _from_store(store: RetentionStore, what: ErasureReport, *, dry_run: bool) -> Removed:
     if what.video_id:
         return store.forget_video(what.video_id, dry_run=dry_run)
     return store.forget_persons(what.persons, dry_run=dry_run)
 
 
-def forgetting_question(store: StorageBackend, what: ErasureReport, expected: Removed) -> str:
+def forgetting_question(store: Store, what: ErasureReport, expected: Removed) -> str:
     """What is asked before it goes; `expected` is what a dry run found."""
     folders = (f"{folder} ({counted(count, 'file')})" for folder, count in expected.folders.items())
     return f"remove {what}, for good, from {' and '.join([shown(store.url), *folders])}?"
 
 
-def _copies(store: StorageBackend) -> list[str]:
+def _copies(store: Store) -> list[str]:
     """Copies that upgrades of an SQLite file have left beside it hold all that it held then."""
     address = StoreUrl.parse(store.url)
     kept = copies_before(address.path) if address.kind == "sqlite" else []

@@ -12,7 +12,7 @@ from schemas.annotations.annotation import job_id_for
 from schemas.errors import VideoError, WouldReplace
 from schemas.media.video import Video, is_named_after
 from schemas.redaction import storable
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore, StorageBackend
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
@@ -192,7 +192,7 @@ class Backlog:
             elsewhere=elsewhere,
         )
 
-    def _open_keys(self, entries: Sequence[VideoEntry], store: StorageBackend) -> dict[str, list[WorkKey]]:
+    def _open_keys(self, entries: Sequence[VideoEntry], store: ResultStore) -> dict[str, list[WorkKey]]:
         """Keys that neither ended nor wait for a person to ask for them again."""
         jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in entries])}
         active = [entry for entry in entries if entry.job_id in jobs and jobs[entry.job_id].control is None]
@@ -201,7 +201,7 @@ class Backlog:
             for entry in active
         }
 
-    def outcomes(self, store: StorageBackend) -> tuple[VideoOutcome, ...]:
+    def outcomes(self, store: ResultStore) -> tuple[VideoOutcome, ...]:
         """How every video of the run stands in the store, in the order they were found; those not looked
         at before a stop come last.
         """
@@ -225,7 +225,7 @@ class Backlog:
         )
 
     def _lacking(
-        self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: StorageBackend
+        self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: ResultStore
     ) -> RemainingWork:
         manifest = store.manifest([key for keys in wanted.values() for key in keys])
         chunks: dict[str, Sequence[ChunkSpec]] = {}
@@ -268,7 +268,7 @@ def _entry(
     )
 
 
-def _refusals(page: Page, store: StorageBackend) -> list[VideoOutcome]:
+def _refusals(page: Page, store: ResultStore) -> list[VideoOutcome]:
     """Videos that are left alone: complete results of them would be replaced, which nobody allowed."""
     found: dict[str, dict[WorkKey, tuple[WorkKey, ...]]] = {}
     paths = {one.video_id: one.path for one in page.fresh if one.video}

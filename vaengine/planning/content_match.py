@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.media.video import Video, video_id_for
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from vaengine.planning.probing import ProbedVideo, is_unchanged
 
 
@@ -64,7 +64,7 @@ def _as(one: ProbedVideo, video_id: str) -> ProbedVideo:
 
 
 def identified_in(
-    store: StorageBackend | None, probed: Sequence[ProbedVideo], met: Mapping[str, str]
+    store: ResultStore | None, probed: Sequence[ProbedVideo], met: Mapping[str, str]
 ) -> IdentifiedVideo:
     """The same with what a store knows; None where there is none yet."""
     stored = store.fingerprints([one.video_id for one in probed]) if store else {}
@@ -73,7 +73,7 @@ def identified_in(
     return identified(probed, taken, known_contents(store, unknown) if store and unknown else {}, met)
 
 
-def known_contents(store: StorageBackend, fingerprints: Sequence[str]) -> dict[str, str]:
+def known_contents(store: ResultStore, fingerprints: Sequence[str]) -> dict[str, str]:
     """The id of each content that the store has; of several ids, such as an older version gave, the one
     with the most results.
     """
@@ -83,7 +83,7 @@ def known_contents(store: StorageBackend, fingerprints: Sequence[str]) -> dict[s
     return {content: max(ids, key=results.count) for content, ids in found.items()}
 
 
-def shown_paths(store: StorageBackend, found: Iterable[Video]) -> dict[str, Video]:
+def shown_paths(store: ResultStore, found: Iterable[Video]) -> dict[str, Video]:
     """Renamed videos whose file is still there under the name that the store shows, by id and under that
     name: the copy is a further path.
 

@@ -15,7 +15,7 @@ from schemas.annotations.annotation import job_id_for
 from schemas.errors import NoVideoStream
 from schemas.pipelines import AUDIO, FACE
 from schemas.settings.settings import Settings, pipeline_config
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
 from vaengine.model_selection.select import models_of
@@ -42,7 +42,7 @@ class Page:
         cls,
         request: RunRequest,
         probed: Sequence[ProbedVideo],
-        store: StorageBackend | None,
+        store: ResultStore | None,
         met: Mapping[str, str],
     ) -> Page:
         """What probed files are, by what a store knows (None: there is none yet); `met` is the
@@ -62,7 +62,7 @@ class Page:
 
 
 def wanted(
-    request: RunRequest, video_ids: Sequence[str], store: StorageBackend | None
+    request: RunRequest, video_ids: Sequence[str], store: ResultStore | None
 ) -> tuple[dict[str, tuple[WorkKey, ...]], dict[str, Settings]]:
     """Work keys of videos, and the settings of their faces."""
     faces = settings_by_video(store, video_ids, request.pipelines, request.settings)

@@ -12,7 +12,7 @@ from typing import Final
 from schemas.errors import StoreOutdated, WouldReplace
 from schemas.media.video import Video
 from schemas.pipelines import AUDIO
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore, StorageBackend
 from vaengine.planning.page import Page, job_to_be, wanted
 from vaengine.planning.probing import ProbedVideo, Probing, is_unchanged
 from vaengine.planning.replaced_results import conflicts, described
@@ -83,9 +83,7 @@ def preflight(request: RunRequest, *, dry: bool = False) -> Iterator[Preflight]:
         yield Preflight(request, probing, store)
 
 
-def replacement_of_known(
-    store: StorageBackend, request: RunRequest, known: Mapping[str, Video]
-) -> Replacement:
+def replacement_of_known(store: ResultStore, request: RunRequest, known: Mapping[str, Video]) -> Replacement:
     """What the run would replace of videos that the store knows by their paths, however many: no file is
     opened.
     """
@@ -95,7 +93,7 @@ def replacement_of_known(
     return Replacement.joined(_of_videos(store, request, page) for page in pages)
 
 
-def _of_videos(store: StorageBackend, request: RunRequest, video_ids: Sequence[str]) -> Replacement:
+def _of_videos(store: ResultStore, request: RunRequest, video_ids: Sequence[str]) -> Replacement:
     keys, faces = wanted(request, video_ids, store)
     return described(
         store,

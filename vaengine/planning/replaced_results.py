@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
 from vaengine.requests.replacement import UNKNOWN, Maker, Replaced, Replacement, superseded
@@ -14,7 +14,7 @@ JobOf = Callable[[str], BatchJob]  # the job that the run would register for a v
 
 
 def conflicts(
-    store: StorageBackend, keys: Mapping[str, Iterable[WorkKey]]
+    store: ResultStore, keys: Mapping[str, Iterable[WorkKey]]
 ) -> dict[WorkKey, tuple[WorkKey, ...]]:
     """As `superseded`, for videos of the store."""
     return superseded(
@@ -22,9 +22,7 @@ def conflicts(
     )
 
 
-def described(
-    store: StorageBackend, found: Mapping[WorkKey, tuple[WorkKey, ...]], job_of: JobOf
-) -> Replacement:
+def described(store: ResultStore, found: Mapping[WorkKey, tuple[WorkKey, ...]], job_of: JobOf) -> Replacement:
     """Conflicts in groups of one pipeline and one pair of configurations, each told by one video of it."""
     pairs = [(key, other) for key, others in found.items() for other in others]
     groups = Counter((key.pipeline, other.config_hash, key.config_hash) for key, other in pairs)
@@ -40,7 +38,7 @@ def described(
     )
 
 
-def _makers(store: StorageBackend, keys: Iterable[WorkKey]) -> dict[WorkKey, Maker]:
+def _makers(store: ResultStore, keys: Iterable[WorkKey]) -> dict[WorkKey, Maker]:
     wanted = list(keys)
     jobs = store.jobs_of([key.video_id for key in wanted]) if wanted else []
     return {

@@ -15,7 +15,7 @@ from schemas.annotations.annotation import (
     VOICE_ACTIVITY,
 )
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
-from schemas.storage.backend import RowCount, StorageBackend
+from schemas.storage.backend import ResultStore, RowCount
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.units import counted
@@ -119,7 +119,7 @@ class FoundCounts:
 
 
 def found_in(
-    store: StorageBackend, jobs: Iterable[BatchJob], by: Callable[[BatchJob], str]
+    store: ResultStore, jobs: Iterable[BatchJob], by: Callable[[BatchJob], str]
 ) -> dict[str, FoundCounts]:
     """What the newest complete result of each pipeline has, for jobs that are alike `by` something: one
     question to the store for all.

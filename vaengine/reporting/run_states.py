@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from actors.stores.encoding.rows import text_time
 from actors.stores.rules.liveness import has_run_for, process_exists
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import RunStore
 from schemas.work.batch_progress import INTERRUPTED, RUNNING, SILENT
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
@@ -114,7 +114,7 @@ class RunState:
         )
 
 
-def run_states(store: StorageBackend) -> tuple[RunState, ...]:
+def run_states(store: RunStore) -> tuple[RunState, ...]:
     """Every run of a store, newest first."""
     now = datetime.now(UTC)
     return tuple(_with_progress(run_state(batch, now), store) for batch in store.batches())
@@ -139,12 +139,12 @@ def run_state(batch: StoredBatch, now: datetime, *, host: str | None = None) -> 
     return RunState(batch, RUNNING if batch.alive else SILENT, silent_s)
 
 
-def _with_progress(run: RunState, store: StorageBackend) -> RunState:
+def _with_progress(run: RunState, store: RunStore) -> RunState:
     told = store.progress(run.batch.epoch) if run.is_at_work else None
     return RunState(run.batch, run.state, run.silent_s, Snapshot.from_json(told)) if told else run
 
 
-def shown_states(store: StorageBackend, jobs: Sequence[BatchJob], runs: Iterable[RunState]) -> dict[str, str]:
+def shown_states(store: RunStore, jobs: Sequence[BatchJob], runs: Iterable[RunState]) -> dict[str, str]:
     """State of each job as it is shown: `interrupted` where a dead run has left it in work."""
     in_work = [job for job in jobs if job.status in IN_WORK]
     holders = store.holders([key for job in in_work for key in _open_keys(job)]) if in_work else {}

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from actors.stores.encoding.rows import time_text
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore, StorageBackend
 from schemas.work.batch_progress import INTERRUPTED
 from schemas.work.job import BatchJob, JobStatus
 from schemas.work.run import StoredBatch
@@ -124,7 +124,7 @@ def _by_pipeline(videos: Iterable[VideoRow]) -> dict[str, dict[str, int]]:
     return {name: dict(counts[name]) for name in sorted(counts)}
 
 
-def failures(store: StorageBackend) -> list[FailedPipeline]:
+def failures(store: ResultStore) -> list[FailedPipeline]:
     """Everything `errors` shows: each failed pipeline of each failed job."""
     return [failure for job in store.jobs(status=JobStatus.FAILED) for failure in _failures_of(job)]
 
@@ -200,7 +200,7 @@ def video_table(seen: Overview, rows: int = ROWS, found: Mapping[str, FoundCount
     return Table(("video", "status", *TITLES, "pipelines"), lines, colours, names=0)
 
 
-def found_in_rows(store: StorageBackend, seen: Overview, rows: int = ROWS) -> dict[str, FoundCounts]:
+def found_in_rows(store: ResultStore, seen: Overview, rows: int = ROWS) -> dict[str, FoundCounts]:
     """What the complete results of the first `rows` jobs have, by job."""
     jobs = store.jobs(job_ids=[video.job_id for video in seen.videos[:rows]])
     return found_in(store, jobs, by=lambda job: job.job_id)

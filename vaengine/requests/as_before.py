@@ -11,7 +11,7 @@ from typing import Any, Final
 from schemas.errors import UsageError
 from schemas.pipelines import AUDIO, AVAILABLE, FACE, PERSON
 from schemas.settings.layers import KNOWN, Given, Layer, flat
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from vaengine.console.units import counted
 from vaengine.model_selection.presets import AUTO, EMBEDDED
 from vaengine.models.search import file_again, name_again
@@ -89,7 +89,7 @@ def before(
     return Before(pipelines, {**told, **own}, presets)
 
 
-def _ways(store: StorageBackend, inputs: Sequence[str]) -> dict[str, list[ResultVariant]]:
+def _ways(store: ResultStore, inputs: Sequence[str]) -> dict[str, list[ResultVariant]]:
     known = list(dict.fromkeys(video.video_id for video in store.known_videos(inputs).values()))
     return ways(store, known) or ways(store, list(dict.fromkeys(store.known_paths().values())))
 

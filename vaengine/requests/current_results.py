@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import oldest_first
 from schemas.work.job import BatchJob
@@ -36,7 +36,7 @@ class ResultVariant:
         return info_of(self.job, self.pipeline)
 
 
-def ways(store: StorageBackend, video_ids: Sequence[str]) -> dict[str, list[ResultVariant]]:
+def ways(store: ResultStore, video_ids: Sequence[str]) -> dict[str, list[ResultVariant]]:
     """The ways of each pipeline that there are complete results of, that of the most videos first."""
     groups: dict[tuple[str, str], list[str]] = {}
     for key in current_keys(store, video_ids):
@@ -52,7 +52,7 @@ def ways(store: StorageBackend, video_ids: Sequence[str]) -> dict[str, list[Resu
     return found
 
 
-def current_keys(store: StorageBackend, video_ids: Sequence[str]) -> list[WorkKey]:
+def current_keys(store: ResultStore, video_ids: Sequence[str]) -> list[WorkKey]:
     """The work key of the current result of each pipeline of each video; jobs are read only where there
     are several.
     """

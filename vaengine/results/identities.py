@@ -12,7 +12,7 @@ from schemas.annotations.annotation import FACE_IDENTITY, Annotation
 from schemas.media.frames import Floats32
 from schemas.pipelines import FACE
 from schemas.settings.settings import FaceSettings
-from schemas.storage.backend import Identity, StorageBackend
+from schemas.storage.backend import Identity, ResultStore, RunStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from vaengine.console.output import Table
@@ -28,7 +28,7 @@ class Face:
     model: str
 
 
-def faces_in(store: StorageBackend) -> list[Face]:
+def faces_in(store: ResultStore) -> list[Face]:
     """Every identity that the newest complete result of each video holds an embedding of, by video and
     first sight.
     """
@@ -38,7 +38,7 @@ def faces_in(store: StorageBackend) -> list[Face]:
     )
 
 
-def _newest(store: StorageBackend) -> Iterable[WorkKey]:
+def _newest(store: ResultStore) -> Iterable[WorkKey]:
     """One complete result a video: what older settings left there (`--keep`) shows the same people once
     more.
     """
@@ -50,7 +50,7 @@ def _newest(store: StorageBackend) -> Iterable[WorkKey]:
     ]
 
 
-def _faces_of(store: StorageBackend, key: WorkKey) -> Iterator[Face]:
+def _faces_of(store: ResultStore, key: WorkKey) -> Iterator[Face]:
     embeddings = store.embeddings(key)
     if embeddings is None:
         return
@@ -77,7 +77,7 @@ def identified(faces: Sequence[Face], least: float) -> list[Identity]:
     ]
 
 
-def likeness_in(store: StorageBackend) -> float:
+def likeness_in(store: RunStore) -> float:
     """From which cosine on the newest run took faces for one person's, the usual one where no run
     recorded any.
     """

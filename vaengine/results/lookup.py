@@ -13,7 +13,7 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.media.video import Video
 from schemas.pipelines import FACE, PERSON, order_of, short_name_of
-from schemas.storage.backend import StorageBackend
+from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import current_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
@@ -76,7 +76,7 @@ class VideoResults:
         return ", ".join(part for part in parts if part) or self.pipelines[pipeline].config_hash
 
 
-def results_of(store: StorageBackend, named: str) -> VideoResults:
+def results_of(store: ResultStore, named: str) -> VideoResults:
     """Everything about the video that `named` means (see `jobs_of`).
 
     A pipeline that is not complete gives what it has so far. Raises `NotFound`, and `UsageError` where the
@@ -103,7 +103,7 @@ def results_of(store: StorageBackend, named: str) -> VideoResults:
     return VideoResults(video, tuple(rows), results, {name: job for name, (job, _) in newest.items()})
 
 
-def jobs_of(store: StorageBackend, named: str) -> list[BatchJob]:
+def jobs_of(store: ResultStore, named: str) -> list[BatchJob]:
     """Jobs of the one video that is meant by its id, any of its paths, its file's name, the beginning of its
     id, or a file of its content.
 
@@ -149,7 +149,7 @@ def one_beginning_with(beginning: str, known: Iterable[str], noun: str) -> str |
     return begun[0] if begun else None
 
 
-def _meant(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> str:
+def _meant(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> str:
     ids = {job.video_id for job in jobs}
     if named in ids:
         return named
@@ -165,7 +165,7 @@ def _meant(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> str:
     return meant
 
 
-def _candidates(store: StorageBackend, jobs: Sequence[BatchJob], named: str, path: str) -> Iterator[set[str]]:
+def _candidates(store: ResultStore, jobs: Sequence[BatchJob], named: str, path: str) -> Iterator[set[str]]:
     """Videos that a path or a file's name may mean, the surest first."""
     yield {video.video_id for video in store.known_videos([path]).values()}
     yield _with_path(jobs, path)
@@ -181,13 +181,13 @@ def _with_name(jobs: Iterable[BatchJob], name: str) -> set[str]:
     return {job.video_id for job in jobs if name in (job.video_path.name, job.video_path.stem)}
 
 
-def _with_other_name(store: StorageBackend, name: str) -> set[str]:
+def _with_other_name(store: ResultStore, name: str) -> set[str]:
     """Videos that were found under further names, such as copies and files that were renamed."""
     paths = ((Path(path), video_id) for path, video_id in store.known_paths().items())
     return {video_id for path, video_id in paths if name in (path.name, path.stem)}
 
 
-def _same_content(store: StorageBackend, ids: Iterable[str], path: str) -> str | None:
+def _same_content(store: ResultStore, ids: Iterable[str], path: str) -> str | None:
     """The video of which a file that the store does not know is a copy, under whatever name."""
     if not Path(path).is_file():
         return None
@@ -212,7 +212,7 @@ def _ambiguous(named: str, found: Sequence[str], noun: str) -> UsageError:
     return UsageError(f"{noun} {named} could be {', '.join(found[:SHOWN])}{more}; give one of these")
 
 
-def _video_of(store: StorageBackend, jobs: Sequence[BatchJob], named: str) -> Video:
+def _video_of(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> Video:
     """Under the path that was named, if one was."""
     video_id = jobs[0].video_id
     video = store.videos([video_id]).get(video_id)

@@ -8,19 +8,15 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import ClassVar, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, exc, func, select
+from sqlalchemy import Connection, Engine, exc
 
 from actors.stores import migrations
 from actors.stores.encoding.refusals import encodable
 from actors.stores.rules.transitions import now
+from actors.stores.sql.leases import current_epoch, is_under_way
 from schemas.errors import NotFound, StaleEpoch, StoreOutdated, StoreUnreachable, VaengineError
-from schemas.storage import tables
 
 FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
-
-_UNDER_WAY: Final = select(tables.runs.c.epoch).where(
-    tables.runs.c.epoch == bindparam("epoch"), tables.runs.c.ended_at.is_(None)
-)
 
 
 class Wiped(NamedTuple):
@@ -198,13 +194,3 @@ class Database(ABC):
         if revision is not None and not migrations.known(revision):
             return f"it was written by a newer version of vaengine (tables {revision}); update vaengine"
         return None
-
-
-def current_epoch(connection: Connection) -> int:
-    """Epoch of the newest run, 0 before the first."""
-    return connection.scalar(select(func.max(tables.runs.c.epoch))) or 0
-
-
-def is_under_way(connection: Connection, epoch: int) -> bool:
-    """Whether a run was begun and has not ended."""
-    return connection.scalar(_UNDER_WAY, {"epoch": epoch}) is not None

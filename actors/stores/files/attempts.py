@@ -1,5 +1,5 @@
-"""Tries of chunks in a store of files: one file for each video, of failures mostly, since a commit ends
-the try it comes from.
+"""Tries of chunks in a store of files: one file for each video, of failures mostly, since a commit ends the
+try it comes from.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from dataclasses import dataclass, fields, replace
 from actors.atomic_files import read_object
 from actors.stores.encoding import attempt_rows
 from actors.stores.files.registry import Registry
-from schemas.errors import StaleAttempt
 from schemas.work.attempt import LEGAL_MOVES, Attempt, AttemptState
 from schemas.work.manifest import ChunkCommit
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """The tries below one tree; the caller holds the store while it asks or writes."""
+    """The tries below one tree, as `Attempts`; the caller holds the store while it writes."""
 
     register: Registry
 
@@ -26,6 +25,10 @@ class Attempts:
         """Tries of a video's chunks, by chunk and number."""
         found = read_object(self.register.tree.attempts(video_id)) or {}
         return [attempt_rows.attempt_from(row) for row in found.get("attempts", ())]
+
+    def of_videos(self, video_ids: Iterable[str]) -> list[Attempt]:
+        found = (one for video_id in dict.fromkeys(video_ids) for one in self.of(video_id))
+        return sorted(found, key=lambda one: (one.chunk_id, one.number))
 
     def put(self, video_id: str, tries: Iterable[Attempt]) -> None:
         """Replace the tries of a video's chunks; none is no file."""
@@ -39,7 +42,6 @@ class Attempts:
             path.unlink(missing_ok=True)
 
     def record(self, news: Iterable[Attempt]) -> None:
-        """News of tries: what has ended stays, and what an event does not tell stays too."""
         by_video: dict[str, list[Attempt]] = defaultdict(list)
         for one in news:
             by_video[one.video_id].append(one)
@@ -49,29 +51,21 @@ class Attempts:
                 known[one.chunk_id, one.number] = moved(known.get((one.chunk_id, one.number)), one)
             self.put(video_id, known.values())
 
-    def forget(self, video_id: str, *, leased_only: bool) -> None:
-        """Drop tries of a video's chunks."""
-        self.put(
-            video_id,
-            [one for one in self.of(video_id) if leased_only and one.state is not AttemptState.LEASED],
-        )
+    def forget(self, video_ids: Iterable[str], *, leased_only: bool) -> None:
+        for video_id in dict.fromkeys(video_ids):
+            self.put(
+                video_id,
+                [one for one in self.of(video_id) if leased_only and one.state is not AttemptState.LEASED],
+            )
 
-    def require_newest(self, commits: Iterable[ChunkCommit]) -> None:
-        """Raises `StaleAttempt` where a chunk has been tried again since the try that one of these comes
-        from.
-        """
-        for video_id, own in _by_video(commits).items():
-            newest: dict[str, int] = {}
+    def newest_numbers(self, commits: Iterable[ChunkCommit]) -> dict[str, int]:
+        newest: dict[str, int] = {}
+        for video_id in _by_video(commits):
             for one in self.of(video_id):
                 newest[one.chunk_id] = max(one.number, newest.get(one.chunk_id, 0))
-            for commit in own:
-                if newest.get(commit.chunk_id, 0) > commit.line.attempt:
-                    raise StaleAttempt(commit.chunk_id, commit.line.attempt, newest[commit.chunk_id])
+        return newest
 
     def end_leased(self, commits: Iterable[ChunkCommit]) -> None:
-        """Forget the tries that these chunks were leased for: their manifest lines say all there is to
-        say.
-        """
         for video_id, own in _by_video(commits).items():
             committed, tries = {commit.chunk_id for commit in own}, self.of(video_id)
             left = [

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from actors.stores.encoding import attempt_rows, rows
 from actors.stores.files.layout import FileLayout
+from actors.stores.rules import job_log
 from schemas.work.job import BatchJob
 from schemas.work.job_event import JobEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """The logs below one tree; the caller holds the store while it writes."""
+    """The logs below one tree, as `JobLog`; the caller holds the store while it writes."""
 
     tree: FileLayout
 
-    def note(self, job: BatchJob, *events: JobEvent) -> None:
-        """Add lines to the log of a job."""
-        path = self.tree.log(job.video_id, job.job_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(
-            "a", encoding="utf-8", errors="surrogateescape"
-        ) as file:  # each line begins anew, whatever a kill has left of the last
-            file.writelines(line_of(attempt_rows.event_row(event)) for event in events)
+    def note(self, entries: Iterable[tuple[BatchJob, JobEvent]]) -> None:
+        for job, event in entries:
+            path = self.tree.log(job.video_id, job.job_id)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(line_of(attempt_rows.event_row(event)))
 
     def noted(self, job: BatchJob) -> list[JobEvent]:
         """Lines of a job's log as they were added; one that was cut off does not count."""
@@ -35,9 +35,15 @@ class Logs:
         )
         return [attempt_rows.event_from(row) for row in map(_object_in, lines) if row]
 
+    def registered_by(self, jobs: Sequence[BatchJob], epoch: int) -> set[str]:
+        own = (job_log.REGISTERED, job_log.run_name(epoch))
+        return {
+            job.job_id for job in jobs if any((event.name, event.message) == own for event in self.noted(job))
+        }
+
 
 def line_of(row: rows.Row) -> str:
-    """One line of a log."""
+    """One line of a log; it begins anew, whatever a kill has left of the last."""
     return f"\n{json.dumps(row, ensure_ascii=False)}"
 
 

@@ -11,30 +11,43 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
+from actors.stores.files.lock import note_epoch
 from actors.stores.files.registry import Registry
 from actors.stores.rules.liveness import Heartbeat, seen_alive
-from schemas.errors import LeaseLost
 from schemas.work.chunk import WorkKey
-from schemas.work.run import RunInfo
+from schemas.work.run import RunInfo, StoredBatch
 
 _OUTLIVES: Final = ("heartbeat_at", "progress")  # what of a pulse is kept with a run that has ended
+LEFTOVER_AGE: Final = timedelta(hours=1)  # a younger scratch file may be on its way to its place
 
 
 @dataclass(frozen=True, slots=True)
 class Leases:
-    """The runs below one tree."""
+    """The runs below one tree; see `backend.transaction.Runs`."""
 
     register: Registry
 
     # Runs.
 
-    def begin(self, run: RunInfo, epoch: int, at: datetime) -> None:
+    def newest(self) -> int:
+        return int(self.register.tree.epoch.read_text() or 0)
+
+    def begin(self, run: RunInfo, at: datetime) -> int:
+        epoch = self.newest() + 1
+        note_epoch(self.register.tree, epoch)
+        self._succeed(run, epoch, at)
+        for leftover in self.register.tree.scratch.iterdir():
+            if leftover.stat().st_mtime < (at - LEFTOVER_AGE).timestamp():
+                leftover.unlink()
+        return epoch
+
+    def _succeed(self, run: RunInfo, epoch: int, at: datetime) -> None:
         """Note a run, end what its process began of the same batch before, and pass the leases of that on
         to it.
         """
@@ -59,7 +72,6 @@ class Leases:
         )
 
     def end(self, epoch: int, outcome: str, at: datetime) -> None:
-        """Note how a run ended; its leases are free."""
         if not self.is_under_way(epoch):
             return
         ended = self.run(epoch) | {"ended_at": rows.time_text(at), "outcome": outcome}
@@ -74,10 +86,18 @@ class Leases:
             name: pulse[name] for name in _OUTLIVES if name in pulse
         }
 
-    def beat(self, epoch: int, at: datetime, **told: Any) -> None:
-        """A sign of life of a run, and what else it says of itself."""
+    def beat(self, epoch: int, at: datetime, progress: str | None = None) -> None:
         pulse = read_object(self._pulse(epoch)) or {}
-        self.register.put(self._pulse(epoch), pulse | {"heartbeat_at": rows.time_text(at)} | told)
+        news = {"heartbeat_at": rows.time_text(at)} | ({} if progress is None else {"progress": progress})
+        self.register.put(self._pulse(epoch), pulse | news)
+
+    def progress(self, epoch: int) -> str | None:
+        return self.run(epoch).get("progress")
+
+    def batches(self, at: datetime) -> list[StoredBatch]:
+        paths = sorted(self.register.tree.runs.glob("*.json"), reverse=True)
+        runs = (self.run(int(path.stem)) for path in paths)
+        return [rows.batch_from(run, alive=seen_alive(Heartbeat.of(run), at)) for run in runs if run]
 
     def is_under_way(self, epoch: int) -> bool:
         """Whether a run was begun and has not ended."""
@@ -97,26 +117,21 @@ class Leases:
 
     # Leases.
 
-    def holds(self, epoch: int, key: WorkKey) -> bool:
+    def _holds(self, epoch: int, key: WorkKey) -> bool:
         return self._lease(epoch, key).exists()
 
-    def holder(self, key: WorkKey) -> int | None:
-        """Epoch of the run that a key is leased to, whether it lives or not."""
-        return next((epoch for epoch in self.under_way() if self.holds(epoch, key)), None)
+    def holders(self, keys: Iterable[WorkKey]) -> dict[WorkKey, int]:
+        under_way = self.under_way()
+        return {key: epoch for epoch in reversed(under_way) for key in keys if self._holds(epoch, key)}
+
+    def held_by(self, epoch: int, keys: Iterable[WorkKey]) -> set[WorkKey]:
+        return {key for key in keys if self._holds(epoch, key)}
 
     def held_elsewhere(self, epoch: int | None, keys: Iterable[WorkKey], at: datetime) -> set[WorkKey]:
-        """Those of the keys that another live run holds."""
         others = [other for other in self.under_way() if other != epoch and self._alive(other, at)]
-        return {key for key in keys if any(self.holds(other, key) for other in others)}
-
-    def require(self, epoch: int, keys: Iterable[WorkKey]) -> None:
-        """Raises `LeaseLost` unless the run holds every one of these keys."""
-        for key in keys:
-            if not self.holds(epoch, key):
-                raise LeaseLost(key, epoch)
+        return {key for key in keys if any(self._holds(other, key) for other in others)}
 
     def take(self, epoch: int, keys: Collection[WorkKey]) -> None:
-        """Make the run the holder of these keys, whoever was before."""
         names = {self.register.tree.lease_name(key) for key in keys}
         for other in (other for other in self.under_way() if other != epoch):
             for lease in self._folder(other).iterdir():
@@ -126,7 +141,6 @@ class Leases:
             (self._folder(epoch) / name).touch()
 
     def drop(self, keys: Collection[WorkKey], *, epoch: int | None = None) -> None:
-        """Give these leases back, of `epoch` only if it is given."""
         for holder in self.under_way() if epoch is None else [epoch]:
             for key in keys:
                 self._lease(holder, key).unlink(missing_ok=True)

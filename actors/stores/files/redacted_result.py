@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 
 from actors.atomic_files import read_object, write_or_remove
+from actors.stores.backend.recount import recount
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
 from actors.stores.files.job_log import Logs
+from actors.stores.files.jobs import FileJobs
 from actors.stores.files.registry import Registry
 from actors.stores.files.work_item import WorkItemFile
-from actors.stores.rules.erasure import job_with, recounted, without
-from actors.stores.rules.transitions import keys_of, now
+from actors.stores.rules.erasure import recounted, without
+from actors.stores.rules.transitions import keys_of
 from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Embeddings
 from schemas.storage.retention import Label
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
-from schemas.work.job_event import JobEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,7 @@ class RedactedResult:
 
     def _tell(self, left: Sequence[Annotation]) -> None:
         """Counts and digests of jobs, and a line in their logs."""
-        changed = [new for job in self._jobs() if (new := job_with(job, self.key, left)) != job]
-        self.register.put_jobs(changed)
-        for job in changed:
-            Logs(self.register.tree).note(
-                job, JobEvent(job.job_id, now(), "forgotten", self.key.pipeline, "a person's rows")
-            )
+        recount(FileJobs(self.register), Logs(self.register.tree), self.key, left)
 
     def cleared(self) -> Counter[str]:
         """Take out all that work which has not ended has stored."""

@@ -1,4 +1,4 @@
-"""Jobs and videos in a store of files.
+"""What the files of jobs and videos hold in a store of files.
 
 Their files are written without waiting for the disk: whatever a power cut takes, the same command registers
 again.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ from actors.atomic_files import read_object, write_atomic
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import job_object, summary_object
 from actors.stores.files.layout import FileLayout
-from actors.stores.rules.transitions import now, superseded
-from schemas.errors import NotFound
 from schemas.media.video import Video
 from schemas.work.job import BatchJob
 from schemas.work.job_event import Control
@@ -29,7 +27,6 @@ class Registry:
     """What is known of videos and jobs below one tree; the caller holds the store while it writes."""
 
     tree: FileLayout
-    _video_of: dict[str, str] = field(default_factory=dict)  # job id -> video id, which never changes
 
     def put(self, path: Path, value: Mapping[str, Any], *, durable: bool = False) -> None:
         """Write a JSON object, unless it is there already: a second run over the same folder writes
@@ -64,45 +61,8 @@ class Registry:
         entry = {name: getattr(video, name) for name in ("path", "video_id", "size_bytes", "mtime_ns")}
         self.put(self.tree.source(video.path), entry)
 
-    def all_jobs(self) -> list[BatchJob]:
-        return [job for path in self.tree.all_jobs() if (job := job_in(path))]
-
     def jobs_of(self, video_id: str) -> list[BatchJob]:
         return [job for path in self.tree.jobs_of(video_id) if (job := job_in(path))]
-
-    def jobs_of_videos(self, video_ids: Iterable[str]) -> list[BatchJob]:
-        return [job for video_id in dict.fromkeys(video_ids) for job in self.jobs_of(video_id)]
-
-    def job_path(self, job_id: str) -> Path | None:
-        """Where a job is, as far as anyone has heard of it."""
-        if job_id not in self._video_of:
-            self._video_of.update({job.job_id: job.video_id for job in self.all_jobs()})
-        video_id = self._video_of.get(job_id)
-        return None if video_id is None else self.tree.job(video_id, job_id)
-
-    def jobs(self, job_ids: Iterable[str]) -> list[BatchJob]:
-        """Those of the jobs that there are."""
-        paths = (self.job_path(job_id) for job_id in dict.fromkeys(job_ids))
-        return [job for path in paths if path and (job := job_in(path))]
-
-    def job(self, job_id: str) -> BatchJob:
-        """One job; raises `NotFound`."""
-        path = self.job_path(job_id)
-        job = job_in(path) if path else None
-        if job is None:
-            raise NotFound(f"job {job_id}", f"files:{self.tree.base}")
-        return job
-
-    def put_jobs(self, jobs: Sequence[BatchJob]) -> None:
-        """Insert or update jobs; pipelines that a job does not name keep the state they had."""
-        for job in jobs:
-            path = self.tree.job(job.video_id, job.job_id)
-            value, before = job_object(job), read_object(path) or {}
-            self.put(path, value | {"pipelines": {**before.get("pipelines", {}), **value["pipelines"]}})
-            self._video_of[job.job_id] = job.video_id
-        self.note_controls({job.job_id: job.control for job in jobs})
-        for video_id in dict.fromkeys(job.video_id for job in jobs):
-            self.show(video_id)
 
     def controls(self) -> dict[str, Control]:
         """What is asked of which job, where something is: their files repeated in one, so that it can be
@@ -117,24 +77,6 @@ class Registry:
         after = {job_id: control for job_id, control in {**before, **changed}.items() if control is not None}
         if after != before:
             self.put(self.tree.controls, after)
-
-    def supersede(self, video_id: str, pipeline: str, config_hashes: set[str]) -> None:
-        """Take results of these configurations out of their jobs, and jobs of which nothing is left out
-        of the store.
-        """
-        for job in self.jobs_of(video_id) if config_hashes else ():
-            result = job.pipeline_results.get(pipeline)
-            if result is None or result.config_hash not in config_hashes:
-                continue
-            path = self.tree.job(video_id, job.job_id)
-            if rest := superseded(job, pipeline, now()):
-                self.put(path, job_object(rest))
-            else:
-                path.unlink()
-                self.tree.log(video_id, job.job_id).unlink(missing_ok=True)
-                self.note_controls({job.job_id: None})
-        if config_hashes:
-            self.show(video_id)
 
     def drop_jobs(self, video_id: str, job_ids: Iterable[str]) -> None:
         """Remove jobs of a video with their logs."""

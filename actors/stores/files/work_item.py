@@ -176,6 +176,10 @@ class WorkItemFile:
             and self._result_path(state) is None
         )
 
+    def has_chunks(self) -> bool:
+        """Whether there is anything that a complete result no longer needs."""
+        return self.tree.partial(self.key).exists() or bool(chunk_files(self.tree.work(self.key)))
+
     def drop_chunks(self) -> None:
         """Remove what a complete result no longer needs."""
         self.tree.partial(self.key).unlink(missing_ok=True)

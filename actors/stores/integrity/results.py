@@ -63,7 +63,9 @@ def _results(connection: Connection, key: WorkKey, states: Iterable[RowMapping])
                 DONE_ANEW,
             )
             continue
-        found = found or digest_of(lambda: queries.data_of(connection, key))
+        found = found or digest_of(
+            lambda: queries.data_of(connection, key, queries.PipelineIds(connection).id_of(key.pipeline))
+        )
         if found != digest:
             yield Finding(
                 "digest",

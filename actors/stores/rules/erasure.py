@@ -23,6 +23,19 @@ RowsOf = Callable[[WorkKey], Sequence[Annotation]]
 
 
 @dataclass(frozen=True, slots=True)
+class PersonErasure:
+    """What goes of one person.
+
+    Rows of these labels by result, unfinished work as a whole, and faces, each with its configuration.
+    """
+
+    video_id: str
+    labels: Mapping[WorkKey, frozenset[Label]]
+    redone: tuple[WorkKey, ...]
+    faces: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Erasure:
     """Of one video: labels whose rows go from each complete result, unfinished work that goes as a whole, and
     results that were left.
@@ -44,6 +57,17 @@ class Erasure:
             for column, name in own
             if column == "face_id"
         )
+
+    def erasure(self, person: PersonIn) -> PersonErasure:
+        """The order to carry out; a face named with its configuration goes from the identities even
+        without rows.
+        """
+        named = (
+            {(person.label, person.config_hash)}
+            if person.column == "face_id" and person.config_hash
+            else set()
+        )
+        return PersonErasure(self.video_id, self.labels, self.redone, self.faces | named)
 
     def told(self, redone: Iterable[WorkKey]) -> list[str]:
         """What to know of it: `redone` is the unfinished work of which anything went."""

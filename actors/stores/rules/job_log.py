@@ -13,9 +13,14 @@ from schemas.work.job_event import JobEvent
 REGISTERED = "registered"
 
 
+def run_name(epoch: int) -> str:
+    """A run as logs name it."""
+    return f"run {epoch}"
+
+
 def registration(job: BatchJob, epoch: int, at: datetime) -> JobEvent:
     """A run has taken a job up."""
-    return JobEvent(job.job_id, at, REGISTERED, None, f"run {epoch}")
+    return JobEvent(job.job_id, at, REGISTERED, None, run_name(epoch))
 
 
 def end_of(job: BatchJob, result: PipelineResult, outcome: Outcome, at: datetime) -> JobEvent:

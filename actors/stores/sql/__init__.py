@@ -1,1 +1,1 @@
-"""Queries, one file a family."""
+"""What a transaction offers, in SQLAlchemy; questions by name lie here as `.sql` files."""

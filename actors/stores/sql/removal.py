@@ -7,22 +7,19 @@ tells what would go.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, delete, func, or_, select, update
 
-from actors.stores.encoding import rows
 from actors.stores.rules.erasure_text import masked_text
-from actors.stores.rules.liveness import Heartbeat, seen_alive
-from actors.stores.rules.pruning import PruneDecision, held_jobs
-from actors.stores.rules.transitions import keys_of, now
-from actors.stores.sql import leases, queries
+from actors.stores.rules.pruning import PruneDecision
+from actors.stores.rules.transitions import keys_of
+from actors.stores.sql import queries
 from schemas.pipelines import FACE
 from schemas.storage import tables
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
-from schemas.work.run import StoredBatch
 
 ROW_BYTES: Final = 400  # of a row beside its contents: columns that repeat them, and entries of indexes
 VIDEO_BYTES: Final = 1000
@@ -48,19 +45,6 @@ def carried_out(connection: Connection, parts: Parts, *, dry_run: bool = False) 
 # What there is.
 
 
-def batches(connection: Connection) -> list[StoredBatch]:
-    """Every run, newest first."""
-    at = now()
-    found = connection.execute(select(tables.runs).order_by(tables.runs.c.epoch.desc())).mappings()
-    return [rows.batch_from(row, alive=seen_alive(Heartbeat.of(row), at)) for row in found]
-
-
-def held(connection: Connection, jobs: Sequence[BatchJob]) -> frozenset[str]:
-    """Those of the jobs that a live run is at."""
-    keys = [key for job in jobs for key in keys_of(job).values()]
-    return held_jobs(jobs, leases.held_elsewhere(connection, None, keys, now()), batches(connection))
-
-
 def key_bytes(connection: Connection) -> dict[WorkKey, int]:
     """About what each work key takes, as its contents say; files of a database hold free room beside that."""
     found: Counter[WorkKey] = Counter()
@@ -82,16 +66,6 @@ def video_bytes(connection: Connection) -> dict[str, int]:
     """About what the facts of each video take."""
     query = select(tables.videos.c.video_id, func.length(tables.videos.c.frame_index))
     return {video_id: size + VIDEO_BYTES for video_id, size in connection.execute(query)}
-
-
-def paths_of(connection: Connection, video_id: str) -> set[str]:
-    """Every path that a video was found under."""
-    columns = ((tables.video_paths, "path"), (tables.videos, "path"), (tables.jobs, "video_path"))
-    return {
-        path
-        for table, name in columns
-        for path in connection.scalars(select(table.c[name]).where(table.c.video_id == video_id))
-    }
 
 
 # What goes.
@@ -174,9 +148,8 @@ def of_person(ids: Iterable[str]) -> Parts:
     ]
 
 
-def of_unfinished(connection: Connection, key: WorkKey) -> Parts:
+def of_unfinished(key: WorkKey, pipeline_id: int) -> Parts:
     """All that work which has not ended has stored."""
-    pipeline_id = queries.pipeline_ids(connection).get(key.pipeline, 0)
     return [(table, queries.of_key(table, key, pipeline_id)) for table in _WORK]
 
 

@@ -277,7 +277,7 @@ def test_a_machine_whose_clock_is_wrong_takes_no_work_from_a_live_run_and_loses_
     far = replace(RUN, batch_id="far", host="far", pid=1)
     rightly = store.open_run(far)
     assert store.register(rightly, [CLIP.video], [JOB]) == set()
-    for module in ("database", "database_store"):
+    for module in ("database", "backend.work"):
         monkeypatch.setattr(
             f"actors.stores.{module}.now", lambda: datetime.now(UTC) + timedelta(seconds=ahead_s)
         )

@@ -17,7 +17,7 @@ import pytest
 from actors import atomic_files
 from actors.stores.files import work_item
 from actors.stores.files.backend import FileStorageBackend
-from actors.stores.files.registry import Registry
+from actors.stores.files.jobs import FileJobs
 from schemas.annotations import coco
 from schemas.annotations.annotation import canonical_digest
 from schemas.errors import StaleEpoch, StoreUnreachable
@@ -168,7 +168,7 @@ def test_a_kill_just_after_a_result_took_anothers_name_is_healed_by_the_next_run
     epoch = store.open_run(RUN)
     store.register(epoch, [], [job])
     with monkeypatch.context() as patch:
-        patch.setattr(Registry, "put_jobs", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(FileJobs, "put", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             store.finish(epoch, done(job, key, CLIP.scenes(key)))
     assert store.completed([SCENES, key]) == {key}

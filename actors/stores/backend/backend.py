@@ -1,0 +1,266 @@
+"""The store's calls: each opens one transaction and says in it what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from actors.stores.backend import controls, retention, runs, work
+from actors.stores.backend.checks import require_job
+from actors.stores.backend.transaction import Storage
+from actors.stores.rules.transitions import canonical_states, key_of
+from schemas.annotations.annotation import Annotation
+from schemas.media.video import Video
+from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
+from schemas.work.attempt import Attempt, PipelineStart
+from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchJob, JobStatus
+from schemas.work.job_event import Control, JobEvent
+from schemas.work.manifest import ChunkCommit, ManifestLine
+from schemas.work.run import RunInfo, StoredBatch
+
+
+class Backend(StorageBackend):
+    """A store over whatever `storage` keeps things in."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.url = storage.url
+
+    def close(self) -> None:
+        self._storage.close()
+
+    # The seed's five.
+
+    def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
+        with self._storage.write(None) as tx:
+            return work.save_annotations(tx, job_id, pipeline, annotations)
+
+    def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:
+        with self._storage.read() as tx:
+            key = key_of(require_job(tx, job_id), pipeline, self.url)
+            return [annotation.to_data() for annotation in tx.results.annotations(key)]
+
+    def annotation_exists(self, job_id: str, pipeline: str) -> bool:
+        with self._storage.read() as tx:
+            return tx.results.is_complete(job_id, pipeline)
+
+    def save_job_metadata(self, job: BatchJob) -> None:
+        with self._storage.write(None) as tx:
+            tx.jobs.put([job])
+
+    def load_job_metadata(self, job_id: str) -> BatchJob:
+        with self._storage.read() as tx:
+            return require_job(tx, job_id)
+
+    # Jobs and their results.
+
+    def jobs(
+        self,
+        *,
+        status: JobStatus | None = None,
+        batch_id: str | None = None,
+        job_ids: Sequence[str] | None = None,
+    ) -> Iterator[BatchJob]:
+        with self._storage.read() as tx:
+            there = tx.jobs.select(status, batch_id) if job_ids is None else tx.jobs.by_id(job_ids)
+        wanted = (job for job in there if status in (None, job.status) and batch_id in (None, job.batch_id))
+        return iter(_by_creation(wanted))
+
+    def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
+        with self._storage.read() as tx:
+            return _by_creation(tx.jobs.of_videos(video_ids))
+
+    def annotations(self, key: WorkKey) -> list[Annotation]:
+        with self._storage.read() as tx:
+            return tx.results.annotations(key)
+
+    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+        with self._storage.read() as tx:
+            return tx.results.row_counts(keys, kinds)
+
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        with self._storage.read() as tx:
+            return tx.results.embeddings(key)
+
+    def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        with self._storage.read() as tx:
+            return set(tx.results.complete(keys))
+
+    def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
+        with self._storage.read() as tx:
+            return tx.results.complete_of(video_ids)
+
+    def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
+        with self._storage.read() as tx:
+            return tx.chunks.lines_of(keys)
+
+    def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
+        with self._storage.read() as tx:
+            yield from tx.results.canonical_rows()
+            for job in tx.jobs.select():
+                yield from canonical_states(job)
+
+    # Videos.
+
+    def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
+        with self._storage.read() as tx:
+            return tx.videos.by_id(video_ids)
+
+    def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
+        with self._storage.read() as tx:
+            return tx.videos.by_path(paths)
+
+    def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
+        with self._storage.read() as tx:
+            return tx.videos.fingerprints(video_ids)
+
+    def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        with self._storage.read() as tx:
+            return tx.videos.ids_by_content(fingerprints)
+
+    def known_paths(self) -> dict[str, str]:
+        with self._storage.read() as tx:
+            return tx.videos.paths()
+
+    # Runs and leases.
+
+    def open_run(self, run: RunInfo) -> int:
+        with self._storage.write(None) as tx:
+            return tx.runs.begin(run, tx.now())
+
+    def close_run(self, epoch: int, outcome: str) -> None:
+        with self._storage.write(None) as tx:
+            runs.close_run(tx, epoch, outcome)
+
+    def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
+        with self._storage.write(epoch, {key.video_id for key in keys}) as tx:
+            return runs.lease(tx, epoch, keys)
+
+    def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
+        with self._storage.write(epoch, {key.video_id for key in keys}) as tx:
+            tx.runs.drop(keys, epoch=epoch)
+
+    def holders(self, keys: Sequence[WorkKey]) -> dict[WorkKey, int]:
+        with self._storage.read() as tx:
+            return tx.runs.holders(keys)
+
+    def batches(self) -> list[StoredBatch]:
+        with self._storage.read() as tx:
+            return tx.runs.batches(tx.now())
+
+    def record(
+        self,
+        epoch: int,
+        attempts: Sequence[Attempt],
+        progress: str | None = None,
+        starts: Sequence[PipelineStart] = (),
+    ) -> None:
+        videos = {one.video_id for one in attempts} | {one.video_id for one in starts}
+        with self._storage.write(epoch, videos) as tx:
+            runs.record(tx, epoch, attempts, progress, starts)
+
+    def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
+        with self._storage.read() as tx:
+            return tx.attempts.of_videos(video_ids)
+
+    def progress(self, epoch: int) -> str | None:
+        with self._storage.read() as tx:
+            return tx.runs.progress(epoch)
+
+    def meta(self, name: str) -> str | None:
+        with self._storage.read() as tx:
+            return tx.catalog.setting(name)
+
+    def set_meta(self, epoch: int, name: str, value: str) -> None:
+        with self._storage.write(epoch) as tx:
+            tx.catalog.put_setting(name, value)
+
+    # Work.
+
+    def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
+        with self._storage.write(
+            epoch, {job.video_id for job in jobs} | {video.video_id for video in videos}
+        ) as tx:
+            return work.register(tx, epoch, videos, jobs)
+
+    def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
+        with self._storage.write(epoch, {copy.video_id for copy in copies}) as tx:
+            tx.videos.put_paths(copies)
+
+    def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
+        with self._storage.write(epoch, {commit.line.key.video_id for commit in commits}) as tx:
+            return work.commit_chunks(tx, epoch, commits)
+
+    def payloads(self, key: WorkKey) -> list[bytes]:
+        with self._storage.read() as tx:
+            return tx.chunks.payloads(key)
+
+    def finish(self, epoch: int | None, outcome: Outcome) -> None:
+        with self._storage.write(epoch, [outcome.key.video_id]) as tx:
+            work.finish(tx, epoch, outcome)
+
+    def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
+        with self._storage.write(epoch) as tx:
+            work.mark(tx, epoch, job_id, pipelines, status)
+
+    # What people ask for.
+
+    def request(self, job_ids: Sequence[str], control: Control | None) -> None:
+        with self._storage.write(None) as tx:
+            controls.request(tx, job_ids, control)
+
+    def controls(self) -> dict[str, Control]:
+        with self._storage.read() as tx:
+            return tx.jobs.controls()
+
+    def cancel(self, epoch: int | None, job_id: str) -> None:
+        with self._storage.write(epoch) as tx:
+            controls.cancel(tx, job_id)
+
+    def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        with self._storage.write(None) as tx:
+            return controls.reopen(tx, job_ids, pipelines)
+
+    def events(self, job_id: str) -> list[JobEvent]:
+        with self._storage.read() as tx:
+            return controls.events(tx, job_id)
+
+    # Identities.
+
+    def put_identities(self, identities: Sequence[Identity]) -> None:
+        with self._storage.write(None) as tx:
+            tx.catalog.put_identities(identities)
+
+    def identities(self) -> list[Identity]:
+        with self._storage.read() as tx:
+            found = tx.catalog.identities()
+        return sorted(found, key=lambda one: (one.identity_id, one.video_id, one.face_id))
+
+    # Retention.
+
+    def stock(self) -> Stock:
+        with self._storage.read() as tx:
+            return retention.stock(tx)
+
+    def prune(self, pruning: Pruning) -> Removed:
+        with self._storage.remove() as tx:
+            return retention.prune(tx, pruning)
+
+    def paths_of(self, video_id: str) -> tuple[str, ...]:
+        with self._storage.read() as tx:
+            return tuple(sorted(tx.videos.paths_of(video_id)))
+
+    def forget_video(self, video_id: str, *, dry_run: bool = False) -> Removed:
+        return self._storage.erase(lambda tx: retention.forget_video(tx, video_id), dry_run=dry_run)
+
+    def forget_persons(self, persons: Sequence[PersonIn], *, dry_run: bool = False) -> Removed:
+        return self._storage.erase(lambda tx: retention.forget_persons(tx, persons), dry_run=dry_run)
+
+    def finish_removal(self) -> Removed:
+        return self._storage.finish_removal()
+
+
+def _by_creation(jobs: Iterator[BatchJob] | list[BatchJob]) -> list[BatchJob]:
+    return sorted(jobs, key=lambda job: (job.created_at, job.job_id))

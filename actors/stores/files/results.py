@@ -1,0 +1,158 @@
+"""Committed chunks and results of work keys, in files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from actors.atomic_files import write_or_remove
+from actors.stores.backend.transaction import Interrupted, Rows
+from actors.stores.encoding.documents import pipeline_bytes, sidecars
+from actors.stores.files.jobs import FileJobs
+from actors.stores.files.layout import FileLayout
+from actors.stores.files.leases import Leases
+from actors.stores.files.videos import FileVideos
+from actors.stores.files.work_item import WorkItemFile
+from actors.stores.rules.transitions import keys_of
+from schemas.annotations.annotation import Annotation
+from schemas.errors import NotFound
+from schemas.storage.backend import Embeddings, Outcome, RowCount, row_counts
+from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchJob, JobStatus, PipelineResult
+from schemas.work.manifest import ChunkCommit, ManifestLine
+
+
+@dataclass(frozen=True, slots=True)
+class FileChunks:
+    """See `backend.transaction.Chunks`; the caller holds the store while it writes."""
+
+    tree: FileLayout
+    jobs: FileJobs
+
+    def put(self, commits: Sequence[ChunkCommit], at: datetime) -> None:
+        wanted = dict.fromkeys(commit.job_id for commit in commits)
+        there = {job.job_id for job in self.jobs.by_id(wanted)}
+        for job_id in wanted:
+            if job_id not in there:
+                raise NotFound(f"job {job_id}", f"files:{self.tree.base}")
+        for commit in commits:
+            WorkItemFile(self.tree, commit.line.key).commit(commit)
+
+    def frames_committed(self, keys: Collection[WorkKey]) -> dict[WorkKey, int]:
+        return {key: WorkItemFile(self.tree, key).frames_committed() for key in keys}
+
+    def lines_of(self, keys: Collection[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
+        return {key: WorkItemFile(self.tree, key).lines() for key in keys}
+
+    def seconds_of(self, key: WorkKey) -> float:
+        return sum(line.seconds for line in WorkItemFile(self.tree, key).lines())
+
+    def payloads(self, key: WorkKey) -> list[bytes]:
+        return WorkItemFile(self.tree, key).payloads()
+
+    def drop_payloads(self, key: WorkKey) -> None:
+        """With their rows: the result's file has all of them by now."""
+        WorkItemFile(self.tree, key).drop_chunks()
+
+
+@dataclass(frozen=True, slots=True)
+class FileResults:
+    """See `backend.transaction.Results`; the caller holds the store while it writes."""
+
+    tree: FileLayout
+    jobs: FileJobs
+    videos: FileVideos
+    leases: Leases
+
+    def _work(self, key: WorkKey) -> WorkItemFile:
+        return WorkItemFile(self.tree, key)
+
+    def complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
+        found = {key: self._work(key).complete() for key in keys}
+        return {key: result for key, result in found.items() if result}
+
+    def complete_of(self, video_ids: Iterable[str]) -> set[WorkKey]:
+        keys = (key for video_id in dict.fromkeys(video_ids) for key in self.tree.keys_of(video_id))
+        return set(self.complete(keys))
+
+    def is_complete(self, job_id: str, pipeline: str) -> bool:
+        keys = [key for job in self.jobs.by_id([job_id]) if (key := keys_of(job).get(pipeline))]
+        return bool(self.complete(keys))
+
+    # Rows.
+
+    def data_of(self, key: WorkKey) -> list[dict[str, Any]]:
+        return [row.to_data() for row in self.annotations(key)]
+
+    def annotations(self, key: WorkKey) -> list[Annotation]:
+        return self._work(key).annotations()
+
+    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+        counted = {key: row_counts(self.annotations(key), kinds) for key in keys}
+        return {key: counts for key, counts in counted.items() if counts}
+
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        return self._work(key).embeddings()
+
+    def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
+        others = (other for other in self.tree.keys_of(key.video_id) if other != key)
+        return {row.annotation_id for other in others for row in self.annotations(other)}.intersection(
+            annotation_ids
+        )
+
+    def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
+        for video_id in self.tree.video_ids():
+            for key in self.tree.keys_of(video_id):
+                if stored := self.embeddings(key):
+                    yield from stored.canonical()
+                yield from ({"annotation": data} for data in self.data_of(key))
+
+    # A result.
+
+    def store(self, outcome: Outcome, result: PipelineResult, job: BatchJob, data: Rows) -> None:
+        key, work, complete = outcome.key, self._work(outcome.key), outcome.status is JobStatus.COMPLETED
+        given = (
+            [Annotation.from_data(row) for row in data]
+            if outcome.annotations is None
+            else outcome.annotations
+        )
+        lines, video = work.lines(), self.videos.by_id([key.video_id]).get(key.video_id)
+        if complete and (outcome.keep_runs or outcome.keep_complete):
+            for other in self._other_configurations(key):
+                self._work(other).set_aside()
+        kept = outcome.embeddings if outcome.replaces_embeddings else work.embeddings()
+        if complete:
+            for name, content in sidecars(key.pipeline, video, given).items():
+                write_or_remove(self.tree.folder(key.video_id) / name, content, scratch=self.tree.scratch)
+        work.conclude(result, pipeline_bytes(job, result, video, given), lines, kept)
+
+    def location(self, key: WorkKey) -> str:
+        return str(self.tree.result(key))
+
+    def _other_configurations(self, key: WorkKey) -> list[WorkKey]:
+        """Work keys of the same pipeline and video that there is anything of, be it only a job."""
+        asked = [other for job in self.jobs.of_videos([key.video_id]) for other in keys_of(job).values()]
+        keys = dict.fromkeys([*self.tree.keys_of(key.video_id), *asked])
+        return [other for other in keys if other.pipeline == key.pipeline and other != key]
+
+    def configurations_elsewhere(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
+        return {
+            other.config_hash
+            for other in self.leases.held_elsewhere(epoch, self._other_configurations(key), at)
+        }
+
+    def drop_configurations(self, key: WorkKey, spared: Set[str]) -> None:
+        gone = [other for other in self._other_configurations(key) if other.config_hash not in spared]
+        for other in gone:
+            self._work(other).clear()
+        self.leases.drop(gone)
+
+    def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterator[Interrupted]:
+        for key in keys:
+            others = self._other_configurations(key)
+            held = self.leases.held_elsewhere(epoch, others, at)
+            gone = {other for other in others if other not in held and self._work(other).is_overwritten()}
+            if gone or self._work(key).has_chunks():
+                yield key, {other.config_hash for other in others if other not in gone}

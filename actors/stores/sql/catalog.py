@@ -1,0 +1,38 @@
+"""What concerns the collection as a whole, in database tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select
+
+from actors.stores.encoding import rows
+from actors.stores.sql.queries import put
+from schemas.storage import tables
+from schemas.storage.backend import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class SqlCatalog:
+    """See `backend.transaction.Catalog`."""
+
+    connection: Connection
+
+    def setting(self, name: str) -> str | None:
+        value: str | None = self.connection.scalar(
+            select(tables.meta.c.value).where(tables.meta.c.name == name)
+        )
+        return value
+
+    def put_setting(self, name: str, value: str) -> None:
+        put(self.connection, tables.meta, [{"name": name, "value": value}])
+
+    def identities(self) -> list[Identity]:
+        return [
+            rows.identity_from(row) for row in self.connection.execute(select(tables.identities)).mappings()
+        ]
+
+    def put_identities(self, identities: Sequence[Identity]) -> None:
+        self.connection.execute(delete(tables.identities))
+        put(self.connection, tables.identities, [rows.identity_row(one) for one in identities])

@@ -1,0 +1,177 @@
+"""Rows and embeddings of work keys, in database tables."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, not_, select
+
+from actors.stores.backend.transaction import Interrupted, Rows
+from actors.stores.encoding import rows
+from actors.stores.sql import pgvector
+from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.leases import SqlRuns
+from actors.stores.sql.queries import PipelineIds, data_of, insert_rows, key_row, of_key, paged
+from schemas.annotations.annotation import Annotation
+from schemas.annotations.coco import reading_order
+from schemas.storage import tables
+from schemas.storage.backend import Embeddings, Outcome, RowCount
+from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchJob, JobStatus, PipelineResult
+
+jobs, statuses, annotated = tables.jobs, tables.job_pipeline_status, tables.annotations
+
+_COMPLETE: Final = (
+    select(jobs.c.video_id, tables.pipelines.c.name, statuses)
+    .join(statuses, statuses.c.job_id == jobs.c.job_id)
+    .join(tables.pipelines)
+    .where(statuses.c.status == JobStatus.COMPLETED.value, statuses.c.digest.is_not(None))
+    .where(jobs.c.video_id.in_(bindparam("video_ids", expanding=True)))
+)
+_COMPLETE_KEYS: Final = _COMPLETE.with_only_columns(
+    jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResults:
+    """See `backend.transaction.Results`."""
+
+    url: str
+    connection: Connection
+    pipelines: PipelineIds
+    runs: SqlRuns
+
+    def complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
+        wanted, found = set(keys), {}
+        for page in paged(key.video_id for key in wanted):
+            for row in self.connection.execute(_COMPLETE, {"video_ids": page}).mappings():
+                key = WorkKey(row["video_id"], row["name"], row["config_hash"] or "")
+                if key in wanted:
+                    found[key] = rows.result_from(row["name"], row)
+        return found
+
+    def complete_of(self, video_ids: Iterable[str]) -> set[WorkKey]:
+        pages = (self.connection.execute(_COMPLETE_KEYS, {"video_ids": page}) for page in paged(video_ids))
+        return {WorkKey(row.video_id, row.name, row.config_hash or "") for page in pages for row in page}
+
+    def is_complete(self, job_id: str, pipeline: str) -> bool:
+        query = select(statuses.c.digest).join(tables.pipelines)
+        query = query.where(statuses.c.job_id == job_id, tables.pipelines.c.name == pipeline)
+        return self.connection.scalar(query.where(statuses.c.status == JobStatus.COMPLETED.value)) is not None
+
+    # Rows.
+
+    def data_of(self, key: WorkKey) -> list[dict[str, Any]]:
+        return data_of(self.connection, key, self.pipelines.id_of(key.pipeline))
+
+    def annotations(self, key: WorkKey) -> list[Annotation]:
+        return sorted((Annotation.from_data(data) for data in self.data_of(key)), key=reading_order)
+
+    def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
+        """Counted by the database: one statement for a page of videos."""
+        wanted, names, columns = set(keys), self.pipelines.names(), annotated.c
+        by = (columns.video_id, columns.pipeline_id, columns.config_hash, columns.annotation_type)
+        seconds = func.sum(columns.end_seconds - columns.timestamp_seconds)
+        found: dict[WorkKey, dict[str, RowCount]] = defaultdict(dict)
+        for page in paged(sorted({key.video_id for key in wanted})):
+            # no plain column: SQLite would read every video's rows of these types
+            of_kinds = (columns.annotation_type + "").in_(kinds)
+            query = (
+                select(*by, func.count(), seconds).where(columns.video_id.in_(page), of_kinds).group_by(*by)
+            )
+            for video_id, pipeline_id, config_hash, kind, number, length_s in self.connection.execute(query):
+                if (key := WorkKey(video_id, names.get(pipeline_id, ""), config_hash)) in wanted:
+                    found[key][kind] = RowCount(number, float(length_s or 0.0))
+        return dict(found)
+
+    def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
+        elsewhere = not_(of_key(annotated, key, self.pipelines.id_of(key.pipeline)))
+        query = select(annotated.c.annotation_id).where(elsewhere)
+        pages = (
+            self.connection.scalars(query.where(annotated.c.annotation_id.in_(page)))
+            for page in paged(annotation_ids)
+        )
+        return {str(one) for page in pages for one in page}
+
+    def embeddings(self, key: WorkKey) -> Embeddings | None:
+        table = tables.embeddings
+        query = (
+            select(table)
+            .where(of_key(table, key, self.pipelines.id_of(key.pipeline)))
+            .order_by(table.c.annotation_id)
+        )
+        found = self.connection.execute(query).mappings().all()
+        if not found:
+            return None
+        vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
+        return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
+
+    def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
+        table = tables.embeddings.c
+        for one, model, vector in self.connection.execute(
+            select(table.annotation_id, table.model, table.vector)
+        ):
+            yield from Embeddings(
+                (one,), np.frombuffer(vector, "<f4").astype(np.float32)[None], model
+            ).canonical()
+        for data in self.connection.execute(select(annotated.c.data)).scalars():
+            yield {"annotation": json.loads(data)}
+
+    # A result.
+
+    def store(self, outcome: Outcome, result: PipelineResult, job: BatchJob, data: Rows) -> None:
+        key = outcome.key
+        pipeline_id = self.pipelines.ensure([key.pipeline])[key.pipeline]
+        if outcome.annotations is not None:
+            self.connection.execute(delete(annotated).where(of_key(annotated, key, pipeline_id)))
+            insert_rows(
+                self.connection,
+                outcome.annotations,
+                job.job_id,
+                pipeline_id,
+                rows.time_text(result.completed_at) or "",
+            )
+        if outcome.replaces_embeddings:
+            self._replace_embeddings(key, pipeline_id, outcome.embeddings)
+
+    def _replace_embeddings(self, key: WorkKey, pipeline_id: int, new: Embeddings | None) -> None:
+        self.connection.execute(delete(tables.embeddings).where(of_key(tables.embeddings, key, pipeline_id)))
+        if new is None or not new.annotation_ids:
+            return
+        of = key_row(key, pipeline_id) | {"model": new.model, "dimension": new.vectors.shape[1]}
+        self.connection.execute(
+            insert(tables.embeddings),
+            [of | {"annotation_id": one, "vector": vector} for one, vector in new.rows()],
+        )
+        if is_postgresql(self.connection):
+            size = new.vectors.shape[1]
+            pgvector.add(
+                self.connection, ((UUID(one).bytes, new.model, size, vector) for one, vector in new.rows())
+            )
+
+    def location(self, key: WorkKey) -> str:
+        return self.url
+
+    def configurations_elsewhere(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
+        leased = self.runs.other_configurations(key, self.pipelines.id_of(key.pipeline))
+        return {other.config_hash for other in self.runs.held_elsewhere(epoch, leased, at)}
+
+    def drop_configurations(self, key: WorkKey, spared: Set[str]) -> None:
+        pipeline_id = self.pipelines.id_of(key.pipeline)
+        for table in (annotated, tables.chunks, tables.embeddings, tables.leases):
+            same = and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id)
+            self.connection.execute(
+                delete(table).where(same, table.c.config_hash.not_in([key.config_hash, *spared]))
+            )
+
+    def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterator[Interrupted]:
+        """A transaction is all or nothing."""
+        return iter(())
