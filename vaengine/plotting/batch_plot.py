@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from schemas.storage.backend import ResultStore
+from schemas.storage.backend import StorageBackend
 from schemas.work.batch_progress import INTERRUPTED
 from vaengine.console.units import clock
 from vaengine.plotting.batch_tally import Tally, VideoTally, tally
@@ -62,7 +62,7 @@ def quantities_of(seen: Tally) -> tuple[Quantity, ...]:
     return tuple(one for one in columns if one.title not in optional or one.title not in unknown)
 
 
-def plot_batch(store: ResultStore, batch_id: str | None = None) -> Figure:
+def plot_batch(store: StorageBackend, batch_id: str | None = None) -> Figure:
     """The overview of a batch, of the whole store without one; raises `NotFound`."""
     return draw(tally(store, batch_id))
 
