@@ -35,12 +35,10 @@ _PR_SET_PDEATHSIG: Final = 1  # of prctl(2)
 
 @dataclass(slots=True)
 class _Running:
-    """A process that was started; `is_ready` once it has said that it takes orders."""
-
     process: subprocess.Popen[bytes]
     connection: Connection
     output: IO[bytes]
-    is_ready: bool = False
+    is_ready: bool = False  # it has said that it takes orders
 
     def close(self) -> None:
         self.process.kill()
@@ -68,7 +66,7 @@ class ChildProcess:
 
         Raises `NotStarted` where it ends before it takes orders: no order is to blame.
         """
-        running = self._running_or_new()
+        running = self.start()
         if not running.is_ready:
             try:
                 running.connection.recv()
@@ -80,20 +78,13 @@ class ChildProcess:
             running.is_ready = True
         return running.connection
 
-    def start(self) -> None:
+    def start(self) -> _Running:
         """Start the process unless it runs, without waiting until it takes orders."""
-        self._running_or_new()
-
-    def _running_or_new(self) -> _Running:
-        if self._running is None or (self._running.is_ready and self._running.process.poll() is not None):
+        running = self._running
+        if running is None or (running.is_ready and running.process.poll() is not None):
             self.close()
-            self._running = self._started()
-        return self._running
-
-    def kill(self) -> None:
-        """End the process, from any thread; it stays to be waited for by the thread that holds it."""
-        if (running := self._running) is not None:
-            running.process.kill()
+            running = self._running = self._started()
+        return running
 
     @property
     def pid(self) -> int:
@@ -123,11 +114,16 @@ class ChildProcess:
         self.close()
         return ended
 
-    def kill_session(self) -> None:
+    def kill(self) -> None:
         """End the process and what it has started in its session, whatever they do."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.wait()
+
+    def kill_if_started(self) -> None:
+        """End the process from any thread; who works with it finds its connection at an end."""
+        if (running := self._running) is not None:
+            running.process.kill()
 
     def close(self) -> None:
         """End the process, whatever it does. Safe in two threads at once."""

@@ -291,9 +291,7 @@ def _running_here() -> str:
 
 
 def running_here() -> str | None:
-    """Address of a cluster of this machine that the user or `ray start` noted; nothing says that it still
-    runs.
-    """
+    """Address of a cluster that the user or `ray start` noted on this machine; it may have ended since."""
     return os.environ.get("RAY_ADDRESS") or _noted_address()
 
 

@@ -37,8 +37,9 @@ class RunStatus:
 
 
 class Coordinator:
-    """Counts events and answers with frozen values. O(1) for each event, which may come twice; any thread may
-    call it.
+    """Counts events and answers with frozen values. Any thread may call it.
+
+    Each event costs O(1) and may come twice.
 
     `silent_s` as in `InFlight`; `known` is how the run stood when its last coordinator died.
     """

@@ -15,10 +15,7 @@ from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
 
 
 class CoordinatorLink(Protocol):
-    """Events and questions of `actors.coordination.coordinator.Coordinator`.
-
-    An event has no answer; a question waits for one.
-    """
+    """Events and questions of the coordinator: an event has no answer, a question waits for one."""
 
     def planned(self, videos: Sequence[PlannedVideo]) -> None: ...
     def planned_before(self, keys: Sequence[WorkKey]) -> None: ...

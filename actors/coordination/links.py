@@ -59,7 +59,7 @@ class Taker(Protocol):
 
 
 class DirectLinks:
-    """Links by reference: the coordinator and the only finalizer live in this process, and any thread may
+    """Links by reference: the coordinator and the only finalizer live in this process; any thread may
     call them.
     """
 

@@ -26,8 +26,11 @@ from schemas.work.run import RunInfo, StoredBatch
 
 
 class StoreActor:
-    """The one writer of a run: a store of the given URL, for one thread. What the store refuses for the
-    moment, such as for being locked, is tried again as `policy` says before it is told."""
+    """The one writer of a run: a store of the given URL, for one thread.
+
+    What the store refuses for the moment, such as for being locked, is tried again as `policy` says before it
+    is raised.
+    """
 
     def __init__(self, url: str, policy: RetryPolicy, wait: Callable[[float], None] = time.sleep) -> None:
         self._store, self._policy, self._wait = open_store(url), policy, wait

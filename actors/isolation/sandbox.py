@@ -84,7 +84,7 @@ class Sandbox:
 
     def kill(self) -> None:
         """End the process from another thread; the one that waits for it notices."""
-        self._child.kill()
+        self._child.kill_if_started()
 
     def _excess(self, silent_s: float) -> ChunkFailure | None:
         """What limit the process is beyond, if any."""
@@ -134,9 +134,7 @@ class IsolationStage:
 
 
 def tried(work: ChunkSpec | AudioBlock, cell: Sandbox, links: StageLinks, watch: Watch) -> TrialResult:
-    """One attempt in the cell's process, with its values handed to the finalizer instead of being in the
-    answer.
-    """
+    """One attempt in the cell's process; its values are handed to the finalizer and are not in the answer."""
     if not watch.started(work):
         return TrialResult(work.chunk_id, cancelled=True)
     trial = cell.try_chunk(work, lambda: watch.leave(work.token.video_id))

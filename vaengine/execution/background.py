@@ -72,9 +72,9 @@ class BackgroundRun:
         try:
             self._child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._child.kill_session()
+            self._child.kill()
         except BaseException:
-            self._child.kill_session()
+            self._child.kill()
             raise
         self._reader.join(CLOSED_SECONDS)
         if self._reader.is_alive():  # a process that was left behind holds the connection open

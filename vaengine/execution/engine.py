@@ -10,30 +10,26 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
 
 from actors.stores import open_store
-from schemas.errors import DiskFull, NodeLost, StoreFailed, VaengineError
-from schemas.storage.backend import RunStore, StorageBackend
+from schemas.errors import DiskFull, StoreFailed, VaengineError
+from schemas.storage.backend import StorageBackend
 from schemas.work.job import BatchReport, VideoOutcome
 from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, new_batch_id
 from vaengine.execution.batch_run import BatchRun, RunCallbacks, RunResult
-from vaengine.execution.job_controls import JobControlHandler
-from vaengine.execution.machines import Machines, with_known_cluster
+from vaengine.execution.machines import Machines
 from vaengine.execution.projection import Projector
-from vaengine.execution.run_loop import OTHERS_SECONDS, RunLoop
+from vaengine.execution.run_loop import OTHERS_SECONDS
 from vaengine.execution.stop_request import StoppedEarly, StopRequest
 from vaengine.model_selection.select import check_models
 from vaengine.planning.backlog import Backlog, PageWork, RemainingWork
 from vaengine.planning.dry_run import require_room
 from vaengine.planning.preflight import Preflight, preflight
 from vaengine.requests.checkpoint import Checkpoint
-from vaengine.requests.executor_choice import NONE, Choice
+from vaengine.requests.executor_choice import Choice
 from vaengine.requests.output_folder import make_output_folder, require_output_folder
 from vaengine.requests.request import PlanSummary, RunRequest
-
-MAX_SESSIONS: Final = 4  # of Ray that may be started for one run on this machine
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +44,11 @@ class Engine:
         listener: Callable[[Snapshot], None] | None = None,
         announce: Callable[[Choice], None] = lambda choice: None,
     ) -> None:
-        """`listener` hears how the run stands, `announce` where its work is carried out, once that is
+        """`listener` hears how the run stands, `announce` where the work is carried out, once that is
         decided.
         """
         self.batch_id = request.batch_id or new_batch_id()
-        request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
-        self._request = with_known_cluster(request)
+        self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
         self._listener, self._announce = listener or (lambda snapshot: None), announce
         self._stop = StopRequest()
         self._machines = Machines(self._request)
@@ -116,7 +111,7 @@ class Engine:
         run = BatchRun(self._request, info, store, intake, look.probing, self._stop, callbacks)
         with self._closing_on_error(store, epoch):
             try:
-                result = self._look_and_work(run, look, epoch)
+                result = self._carry_out(run, look, epoch)
             except StoppedEarly:
                 log.info("stopped before any file was looked at")
                 result = RunResult(epoch, Snapshot())
@@ -132,43 +127,18 @@ class Engine:
             store.close_run(result.epoch, _word_for(outcomes, stopped=bool(self._stop or result.halted)))
         return outcomes, result
 
-    def _look_and_work(self, run: BatchRun, look: Preflight, epoch: int) -> RunResult:
+    def _carry_out(self, run: BatchRun, look: Preflight, epoch: int) -> RunResult:
         first = self._first_work(run, look, epoch)
-        whole = run.probing.exhausted
-        if whole:
+        if run.probing.exhausted:
             first = replace(first, left=self._after_others(first.left, run, epoch))
-        if first.left or not whole:
-            return self._carry_out(self._choice(first, whole=whole), run, first, epoch)
-        seen = replace(_seen(first), probing=False)
-        self._listener(seen)
-        return RunResult(epoch, seen)
-
-    def _choice(self, first: PageWork, *, whole: bool) -> Choice:
-        """Where the work is carried out; what has only to be finished needs no Ray."""
-        if whole and not first.left.has_work:
-            return Choice(NONE, "nothing is left to decode")
-        choice = self._machines.choice(first, whole=whole)
-        self._announce(choice)
-        return choice
-
-    def _carry_out(self, choice: Choice, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
-        """Work until nothing is left or the run stops; raises `NodeLost` where that happens too often."""
-        for number in range(1, MAX_SESSIONS + 1):
-            try:
-                with self._machines.executor(choice, run.stop) as executor:
-                    return RunLoop(run, executor).run(first, epoch)
-            except StoppedEarly:
-                JobControlHandler(run.intake).release_pending(
-                    run.intake.left(run.store, epoch), run.store, epoch
-                )
-                return RunResult(epoch, Snapshot())
-            except NodeLost as error:
-                if number == MAX_SESSIONS or run.stop:
-                    raise
-                log.warning("%s; Ray is started again", error)
-                epoch = run.new_epoch()
-                first = PageWork(run.intake.left(run.store, epoch), 0, 0, ())
-        raise AssertionError("a node that is lost for the last time is an error")
+        if not first.left and run.probing.exhausted:
+            snapshot = replace(_seen(first), probing=False)
+            self._listener(snapshot)
+            return RunResult(epoch, snapshot)
+        choice = self._machines.choice(first.left, is_whole=run.probing.exhausted)
+        if first.left.has_work:
+            self._announce(choice)
+        return self._machines.run(choice, run, first, epoch)
 
     def _first_work(self, run: BatchRun, look: Preflight, epoch: int) -> PageWork:
         """Pages up to the first with something to work on: those before it need no Ray.
@@ -197,7 +167,7 @@ class Engine:
         return left
 
     @contextlib.contextmanager
-    def _closing_on_error(self, store: RunStore, epoch: int) -> Iterator[None]:
+    def _closing_on_error(self, store: StorageBackend, epoch: int) -> Iterator[None]:
         """A run that ends in an error, such as a Ray that does not start, is noted as stopped; the next
         takes up what it registered.
         """

@@ -13,7 +13,7 @@ from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.progress import Finished
-from vaengine.execution.executor import Crew
+from vaengine.execution.backend import Crew
 from vaengine.execution.isolation_queue import PipelineFailure, PoolUpdate
 from vaengine.planning.backlog import Backlog, RemainingWork
 from vaengine.planning.suspects import COUNTED, Suspect, by_chunk, keys_of, suspect_of

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Final
 
 from schemas.work.retry import RetryPolicy
-from vaengine.execution.executor import TrialWorkers
+from vaengine.execution.backend import TrialWorkers
 from vaengine.execution.isolation_queue import IsolationQueue, PoolUpdate, leased
 from vaengine.planning.suspects import Suspect
 

@@ -1,9 +1,10 @@
 """A run without Ray: coordinator, finalizer and store by reference in this process, chunks in child
-processes of it.
+processes.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +28,10 @@ from schemas.work.chunk import WorkKey
 from schemas.work.progress import Snapshot, Worker
 from schemas.work.retry import RetryPolicy
 from vaengine.execution.actor_group import TICK_SECONDS, RunContext, crew_work, job_finder
-from vaengine.execution.executor import Crew, Errors, TrialWorkers
+from vaengine.execution.backend import Crew, Errors, TrialWorkers
 from vaengine.execution.local_workers import LocalTrialWorkers, LocalWorkers, run_local_pass
 from vaengine.planning.backlog import RemainingWork
+from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.plan import demand_of, work_items
 from vaengine.planning.suspects import Work
 from vaengine.requests.request import RunRequest
@@ -76,8 +78,9 @@ class LocalCrew:
 
 
 class LocalProcesses:
-    """The child processes of a run without Ray, from the first that is started to the end of the run;
-    none until then.
+    """The child processes of a run without Ray.
+
+    The first is started when the pool is asked for or warmed up.
     """
 
     def __init__(self, request: RunRequest) -> None:
@@ -93,9 +96,12 @@ class LocalProcesses:
         return self._workers
 
     def warm_up(self) -> None:
-        """Start as many processes as there will be work for: for pictures and for sound of each input."""
-        senses = {pipeline == AUDIO for pipeline in self._request.pipelines}
-        self.workers().warm_up(len(self._request.inputs) * len(senses))
+        """Start as many processes as there will be work for: for the parts of each video, and for its
+        sound.
+        """
+        request = self._request
+        pictures = parts_of_each(request) if any(pipeline != AUDIO for pipeline in request.pipelines) else 0
+        self.workers().warm_up(len(request.inputs) * (pictures + (AUDIO in request.pipelines)))
 
     def close(self) -> None:
         """End the processes."""
@@ -103,7 +109,7 @@ class LocalProcesses:
             self._workers.close()
 
 
-class LocalExecutor:
+class LocalBackend:
     """Carries out a run in this process and up to one child process for each chunk in work."""
 
     def __init__(self, request: RunRequest, processes: LocalProcesses) -> None:
@@ -146,8 +152,8 @@ class LocalExecutor:
 
 
 def worker_count(placement: Placement, cpus: float) -> int:
-    """As many as chunks may be in work at once, and no more than there are processors: each child
-    computes on one thread.
+    """As many as chunks may be in work at once, at most one for each processor: a child computes on one
+    thread.
     """
     return max(1, min(placement.decode_slots, math.floor(cpus)))
 
@@ -175,13 +181,19 @@ def _crew(work: RunContext) -> LocalCrew:
         keep_runs=work.keep_runs,
         keep_complete=work.keep_complete,
     )
-    if PERSON in work.pipelines:
-        threading.Thread(
-            target=warm_up, daemon=True
-        ).start()  # beside the first chunks; the finalizer does so after the first
+    threading.Thread(target=_warm_up, args=(work.pipelines,), daemon=True).start()
     return LocalCrew(
         store, coordinator, finalizer, lambda worker: DirectLinks(coordinator, finalizer, worker), call
     )
+
+
+def _warm_up(pipelines: Sequence[str]) -> None:
+    """Import what the finalizer needs while the first chunks are in work: a second, and two more for
+    tracks.
+    """
+    importlib.import_module("actors.finalize.person_rows")
+    if PERSON in pipelines:
+        warm_up()
 
 
 def _in_process(crew: Crew) -> LocalCrew:

@@ -10,7 +10,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from typing import Final
 
@@ -27,12 +27,12 @@ from vaengine.planning.suspects import Suspect, Work
 
 THREADS_NODE: Final = "this process"  # of workers that are threads: no number of theirs is a process's
 
-Connect = Callable[[Worker], StageLinks]
+ConnectWorker = Callable[[Worker], StageLinks]
 
 
 class LocalWorkers:
-    """A pool of `number` threads, each with a child process that is started with its first chunk and
-    lives as long as the pool.
+    """A pool of `number` threads, each with a child process that lives from its first chunk to the end of
+    the pool.
     """
 
     def __init__(self, settings: Settings, number: int) -> None:
@@ -54,7 +54,7 @@ class LocalWorkers:
             self._threads.submit(self._warm)
 
     def submit(
-        self, work: Work, connect: Connect, *, to_its_end: bool, given_up: threading.Event | None = None
+        self, work: Work, connect: ConnectWorker, *, to_its_end: bool, given_up: threading.Event | None = None
     ) -> Future[TrialResult]:
         """Try a chunk as soon as a thread is free. `to_its_end`: a stop does not end it, `given_up` does."""
         return self._threads.submit(self._tried, work, connect, to_its_end, given_up or self._closed)
@@ -84,14 +84,14 @@ class LocalWorkers:
         return cell
 
     def _tried(
-        self, work: Work, connect: Connect, to_its_end: bool, given_up: threading.Event
+        self, work: Work, connect: ConnectWorker, to_its_end: bool, given_up: threading.Event
     ) -> TrialResult:
         if given_up.is_set() or self._closed.is_set():
             return TrialResult(work.chunk_id, cancelled=True)
         worker = Worker(THREADS_NODE, socket.gethostname(), threading.get_native_id())
         links = connect(worker)
         try:
-            watch = _EndingWatch(links, given_up, to_its_end=to_its_end)
+            watch = _EndingWatch(links, (given_up, self._closed), to_its_end=to_its_end)
             return tried(work, self._cell(), links, watch)
         except Exception as error:  # noqa: BLE001 the thread is there, and says what it could not do
             return TrialResult(work.chunk_id, failure=raised(work, error))
@@ -100,20 +100,20 @@ class LocalWorkers:
 
 
 class _EndingWatch(Watch):
-    """A watch that also looks at whether its pool is given up."""
+    """A watch that also looks at whether its work is given up, by any of these events."""
 
-    def __init__(self, links: StageLinks, given_up: threading.Event, *, to_its_end: bool) -> None:
+    def __init__(self, links: StageLinks, given_up: Sequence[threading.Event], *, to_its_end: bool) -> None:
         super().__init__(links, to_its_end=to_its_end)
         self._given_up = given_up
 
     def leave(self, video_id: str) -> bool:
-        return self._given_up.is_set() or super().leave(video_id)
+        return any(event.is_set() for event in self._given_up) or super().leave(video_id)
 
 
 def run_local_pass(
     works: Sequence[Work],
     workers: LocalWorkers,
-    connect: Connect,
+    connect: ConnectWorker,
     coordinator: CoordinatorLink,
     given_up: threading.Event,
 ) -> None:
@@ -121,10 +121,13 @@ def run_local_pass(
 
     What failed is tried alone afterwards, and what ended its process counts as lost with it, as on Ray.
     """
-    for trial in [workers.submit(work, connect, to_its_end=False, given_up=given_up) for work in works]:
-        ended = trial.result()
-        if ended.failure is not None:
-            coordinator.left(ended.chunk_id, _as_lost(ended.failure) if ended.to_blame else ended.failure)
+    attempts = [workers.submit(work, connect, to_its_end=False, given_up=given_up) for work in works]
+    for attempt in as_completed(attempts):
+        trial = attempt.result()
+        if trial.cancelled:
+            coordinator.left(trial.chunk_id)
+        elif trial.failure is not None:
+            coordinator.left(trial.chunk_id, _as_lost(trial.failure) if trial.to_blame else trial.failure)
 
 
 def _as_lost(failure: ChunkFailure) -> ChunkFailure:
@@ -134,7 +137,7 @@ def _as_lost(failure: ChunkFailure) -> ChunkFailure:
 class LocalTrialWorkers:
     """Attempts alone in the processes of a pool."""
 
-    def __init__(self, workers: LocalWorkers, connect: Connect, most: int) -> None:
+    def __init__(self, workers: LocalWorkers, connect: ConnectWorker, most: int) -> None:
         self._workers, self._connect = workers, connect
         self.idle = min(workers.number, most)
         self._ended: queue.SimpleQueue[tuple[Suspect, Future[TrialResult]]] = queue.SimpleQueue()

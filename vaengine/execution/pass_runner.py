@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from vaengine.execution.actor_group import TICK_SECONDS
+from vaengine.execution.backend import Crew
 from vaengine.execution.dataset import PassAbandoned
-from vaengine.execution.executor import Crew
 from vaengine.planning.backlog import RemainingWork
 
 GIVE_UP_SECONDS: Final = 10.0  # how long a pass may take to end once it is given up
@@ -54,8 +54,8 @@ class PassRunner:
             alive[0].join(TICK_SECONDS)
 
     def give_up(self) -> None:
-        """Have the threads leave their work: one that still calls it while the session ends has Ray end
-        the whole process.
+        """Have the threads leave their work: one still inside Ray while the session ends has Ray end the
+        process.
         """
         self._given_up.set()
         for thread in self._threads:

@@ -1,86 +1,114 @@
-"""A run on Ray: its crew as actors, frames as a Dataset, sound in a pool of actors beside it."""
+"""A run on Ray: a session of its own or somebody else's cluster, begun again where a node is lost."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import importlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
 
-from cluster.diagnosis import Shortage, shortage
-from cluster.placement import Placement
-from cluster.processes import end_process
-from cluster.session import Session
-from schemas.work.progress import Worker
-from vaengine.execution.actor_group import RayCrew, crew_work, start_actors
-from vaengine.execution.audio_pool import blocks_at_once, run_audio_pool
-from vaengine.execution.dataset import Pass, run_pass
-from vaengine.execution.executor import Crew, Errors, TrialWorkers
-from vaengine.execution.ray_trials import RayTrialWorkers
-from vaengine.planning.backlog import RemainingWork
-from vaengine.planning.plan import block_groups, work_items
+from cluster.inventory import local_inventory, shared_memory_free_bytes
+from cluster.placement import Demand, object_store_bytes, place
+from cluster.session import Session, quiet_ray, session
+from cluster.temp_folder import require_short_temp_folder
+from schemas.errors import NodeLost
+from schemas.work.progress import Snapshot
+from vaengine.execution.batch_run import BatchRun, RunResult
+from vaengine.execution.dataset import BLOCK_BYTES
+from vaengine.execution.job_controls import JobControlHandler
+from vaengine.execution.ray_backend import RayBackend
+from vaengine.execution.run_loop import RunLoop
+from vaengine.execution.stop_request import StoppedEarly
+from vaengine.planning.backlog import PageWork
+from vaengine.planning.plan import demand_of
+from vaengine.requests.executor_choice import OF_ITS_OWN
 from vaengine.requests.request import RunRequest
 
+MAX_SESSIONS: Final = 4  # that may be started for one run on this machine
 
-@dataclass(frozen=True, slots=True)
+log = logging.getLogger(__name__)
+
+
 class RayExecutor:
-    """Carries out a run on the Ray that this process is connected to."""
+    """Works through a run on Ray."""
 
-    request: RunRequest
-    session: Session
-    placement: Placement
+    def __init__(self, request: RunRequest) -> None:
+        self._request = request
 
-    @property
-    def crew_lost(self) -> Errors:
-        """An actor that Ray cannot start again."""
-        import ray
+    @contextlib.contextmanager
+    def connected(self, progress: Callable[[Snapshot], None]) -> Iterator[None]:
+        """Join somebody else's cluster before anything is stored: what answers may still refuse.
 
-        return (ray.exceptions.RayActorError,)
-
-    @property
-    def pool_size(self) -> int:
-        """As many as there would be models at work; beside nothing else, decoding and models share an
-        actor.
+        A session of our own is started when it is needed.
         """
-        place = self.placement
-        return max(place.vision_actors, place.hearing_actors) or place.decode_slots
+        if self._is_own:
+            yield
+            return
+        with self._session():
+            progress(Snapshot())  # ray.init has just taken the SIGTERM handler, and a listener takes it back
+            yield
 
-    def start_actors(self, epoch: int) -> RayCrew:
-        """Start the actors of a run."""
-        return start_actors(
-            f"vaengine-{self.request.batch_id}-{epoch}", self.session, crew_work(self.request, epoch)
+    def run(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
+        """Work until nothing is left or the run stops; raises `NodeLost` where that happens too often."""
+        for number in range(1, MAX_SESSIONS + 1):
+            try:
+                return self._run_in_session(run, first, epoch)
+            except StoppedEarly:
+                return stopped_early(run, epoch)
+            except NodeLost as error:
+                if number == MAX_SESSIONS or run.stop:
+                    raise
+                log.warning("%s; Ray is started again", error)
+                epoch = run.new_epoch()
+                first = PageWork(run.intake.left(run.store, epoch), 0, 0, ())
+        raise AssertionError("a node that is lost for the last time is an error")
+
+    def _run_in_session(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
+        with contextlib.ExitStack() as stack:
+            with run.stop.interruptible():
+                ray_session = stack.enter_context(self._session())
+            backend = RayBackend(self._request, ray_session, place(ray_session.inventory, self._demand))
+            return RunLoop(run, backend).run(first, epoch)
+
+    def _session(self) -> contextlib.AbstractContextManager[Session]:
+        request = self._request
+        if not self._is_own:
+            return session(request.cluster, packages=_package_folders(), verbose=request.verbose)
+        require_short_temp_folder()
+        here = local_inventory()
+        placement = place(here, self._demand)
+        store_bytes = object_store_bytes(
+            placement, BLOCK_BYTES, here.memory_bytes, shared_memory_free_bytes()
         )
+        return session(cpus=int(here.cpus), object_store_bytes=store_bytes, verbose=request.verbose)
 
-    def pass_works(
-        self, left: RemainingWork, crew: Crew, given_up: threading.Event
-    ) -> list[Callable[[], None]]:
-        """The Dataset where there are chunks, the pool where there are blocks."""
-        request, place, names = self.request, self.placement, _on_ray(crew).names
-        items = work_items(left.chunks.values(), request.settings.engine.chunk_seconds)
-        groups = block_groups(left.all_blocks, blocks_at_once(place))
-        works: list[Callable[[], None]] = []
-        if items:
-            work = Pass(items, place, names, request.settings)
-            works.append(lambda: run_pass(work, given_up, verbose=request.verbose))
-        if groups:
-            works.append(lambda: run_audio_pool(groups, place, names, request.settings, given_up))
-        return works
+    @property
+    def _is_own(self) -> bool:
+        """Whether the run starts the Ray that it works on."""
+        return self._request.cluster in OF_ITS_OWN
 
-    def trial_workers(self, crew: Crew, most: int) -> TrialWorkers:
-        """Actors for up to `most` attempts at once."""
-        return RayTrialWorkers(
-            self.placement, _on_ray(crew).names, self.request.settings, min(self.pool_size, most)
-        )
-
-    def end_worker(self, worker: Worker) -> None:
-        """End a Ray worker that hangs, wherever it is."""
-        end_process(self.session, worker.node_id, worker.pid)
-
-    def shortage(self) -> Shortage:
-        """Who waits for which resources of the cluster."""
-        return shortage()
+    @property
+    def _demand(self) -> Demand:
+        return demand_of(self._request.pipelines, self._request.settings)
 
 
-def _on_ray(crew: Crew) -> RayCrew:
-    if not isinstance(crew, RayCrew):
-        raise TypeError(f"a run on Ray has its crew there, not {crew!r}")
-    return crew
+def stopped_early(run: BatchRun, epoch: int) -> RunResult:
+    """What a run comes to that was stopped before anything was in work: all of it is pending."""
+    JobControlHandler(run.intake).release_pending(run.intake.left(run.store, epoch), run.store, epoch)
+    return RunResult(epoch, Snapshot())
+
+
+def import_ray(*, verbose: bool) -> None:
+    """Import Ray ahead of its use: it takes a second that probing does not need the interpreter for."""
+    quiet_ray(verbose=verbose)
+    importlib.import_module("ray.data")
+
+
+def _package_folders() -> list[Path]:
+    """The four packages as folders, to be sent to a cluster that this command did not start."""
+    return [
+        Path(importlib.import_module(name).__path__[0])
+        for name in ("vaengine", "actors", "cluster", "schemas")
+    ]

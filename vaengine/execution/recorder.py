@@ -12,7 +12,7 @@ from typing import Final
 from schemas.errors import NodeLost, VaengineError
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.job_event import Control
-from vaengine.execution.executor import Crew
+from vaengine.execution.backend import Crew
 
 CLOSE_SECONDS: Final = 3.0
 RECORD_SECONDS: Final = 0.5  # from one batch to the next
@@ -66,7 +66,8 @@ class Recorder:
             except VaengineError as error:
                 log.warning("%s", error)
                 self._crew.coordinator.halt(str(error))
-            # the crew is gone: the main thread finds out, and hires another with its own recorder
-            except self._crew.gone as error:
+            except (
+                self._crew.gone
+            ) as error:  # the main thread finds out, and hires another crew with its own recorder
                 log.warning("nothing can be recorded: %s", error)
                 return

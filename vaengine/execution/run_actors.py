@@ -7,16 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.work.job_event import Control
+from vaengine.execution.backend import Backend, Crew
 from vaengine.execution.batch_run import BatchRun
-from vaengine.execution.executor import Crew, Executor
 from vaengine.execution.recorder import Recorder
 
 
 class RunActors:
     """Started for an epoch, and stopped before they are started for another."""
 
-    def __init__(self, run: BatchRun, executor: Executor) -> None:
-        self._run, self._executor = run, executor
+    def __init__(self, run: BatchRun, backend: Backend) -> None:
+        self._run, self._backend = run, backend
         self._crew: Crew | None = None
         self._recorder: Recorder | None = None
         self.epoch = 0
@@ -35,9 +35,8 @@ class RunActors:
 
     def start(self, epoch: int) -> None:
         """Start actors that write under this epoch."""
-        entries = self._run.intake.entries
-        self.epoch = epoch
-        self._crew = self._executor.start_actors(epoch)
+        self.epoch, entries = epoch, self._run.intake.entries
+        self._crew = self._backend.start_actors(epoch)
         self._recorder = Recorder(self._crew, epoch, lambda video_id: entries[video_id].job_id)
 
     def replace(self) -> None:
@@ -46,7 +45,7 @@ class RunActors:
         self.start(self._run.new_epoch())
 
     def stop(self) -> None:
-        """End the recorder, and the actors."""
+        """End the recorder, and the actors where their node is still there."""
         if self._recorder is not None:
             self._recorder.close()
         self.crew.dismiss()

@@ -17,8 +17,8 @@ from schemas.errors import StoreFailed
 from schemas.work.progress import Snapshot
 from schemas.work.retry import RetryPolicy
 from vaengine.execution.actor_group import TICK_SECONDS, planned_video
+from vaengine.execution.backend import Backend
 from vaengine.execution.batch_run import BatchRun, RunResult
-from vaengine.execution.executor import Executor
 from vaengine.execution.failures import FailureHandler, spent_by_video, suspects_among
 from vaengine.execution.isolation_pool import IsolationPool
 from vaengine.execution.job_controls import JobControlHandler
@@ -35,16 +35,16 @@ log = logging.getLogger(__name__)
 
 
 class RunLoop:
-    """Works through a run on one executor."""
+    """Works through a run on one backend."""
 
-    def __init__(self, run: BatchRun, executor: Executor) -> None:
+    def __init__(self, run: BatchRun, backend: Backend) -> None:
         settings = run.request.settings
-        self._run, self._executor = run, executor
-        self._actors = RunActors(run, executor)
-        self._passes = PassRunner(executor.pass_works)
+        self._run, self._backend = run, backend
+        self._actors = RunActors(run, backend)
+        self._passes = PassRunner(backend.pass_works)
         self._obedience = JobControlHandler(run.intake)
         self._limits = SandboxLimits.of(settings)
-        self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=executor.shortage)
+        self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=backend.shortage)
         self._stop_deadline = 0.0
         self._snapshot = Snapshot()
         self._halted: str | None = None
@@ -113,7 +113,7 @@ class RunLoop:
         self._resume(left)
         self._actors.crew.finish(left.to_finish)
         fresh, suspects = self._sorted(left)
-        alone = [*few(fresh.works, self._executor.pool_size), *suspects]
+        alone = [*few(fresh.works, self._backend.pool_size), *suspects]
         if fresh.has_work and len(alone) == len(suspects):
             self._pass(fresh)
         elif alone:
@@ -124,15 +124,15 @@ class RunLoop:
             self._tick()
 
     def _try_alone(self, suspects: list[Suspect]) -> None:
-        """Carry out what the isolation pool finds out, step by step; its workers end with the generator,
+        """Carry out what the isolation pool finds out, step by step; its actors end with the generator,
         whatever is raised here.
         """
-        crew, policy = self._actors.crew, RetryPolicy.of(self._run.request.settings.recovery)
         spent = spent_by_video(
-            crew.store.attempts(list({suspect.work.token.video_id for suspect in suspects}))
+            self._actors.crew.store.attempts(list({suspect.work.token.video_id for suspect in suspects}))
         )
+        crew, policy = self._actors.crew, RetryPolicy.of(self._run.request.settings.recovery)
         pool = IsolationPool(
-            lambda most: self._executor.trial_workers(crew, most), policy, grace_s=STOP_SECONDS
+            lambda most: self._backend.trial_workers(crew, most), policy, grace_s=STOP_SECONDS
         )
         failures = self._failures()
         with contextlib.closing(pool.run(suspects, spent)) as updates:
@@ -195,7 +195,7 @@ class RunLoop:
         """Pass on a stop and what people ask, end what hangs, show how the run stands, have files written
         for what ended.
         """
-        self._executor.session.require_node()
+        self._backend.session.require_node()
         crew = self._actors.crew
         crew.require_alive()
         if self._run.stop and not self._snapshot.stopping:
@@ -217,11 +217,11 @@ class RunLoop:
         they held is suspect.
         """
         for call in standing.calls:
-            here = call.worker.node_id == self._executor.session.node_id
+            here = call.worker.node_id == self._backend.session.node_id
             if call.stalled or (here and resident_bytes(call.worker.pid) > self._limits.memory_bytes):
                 log.warning("ended: %s", call)
                 self._actors.crew.coordinator.idle(call.worker)
-                self._executor.end_worker(call.worker)
+                self._backend.end_worker(call.worker)
 
     def _over(self) -> bool:
         return bool(self._run.stop or self._halted)
@@ -242,8 +242,8 @@ class RunLoop:
         """
         try:
             yield
-        except self._executor.crew_lost as error:
-            self._executor.session.require_node()
+        except self._backend.crew_lost as error:
+            self._backend.session.require_node()
             self._passes.last_error = str(error).strip().splitlines()[0][:200]
             log.warning("an actor of the crew is gone, a new crew takes over: %s", error)
             self._passes.give_up()

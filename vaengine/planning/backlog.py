@@ -17,6 +17,7 @@ from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
 from vaengine.planning.content_match import shown_paths
+from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.page import Page, job_config
 from vaengine.planning.plan import blocks_of, chunks_of
 from vaengine.planning.probing import ProbedVideo
@@ -131,7 +132,7 @@ class Backlog:
     """Registers jobs and tells what is left of them; remembers every video of the run for its report."""
 
     def __init__(self, request: RunRequest, batch_id: str) -> None:
-        self._request, self._batch_id = request, batch_id
+        self._request, self._batch_id, self._parts = request, batch_id, parts_of_each(request)
         self.entries: dict[str, VideoEntry] = {}
         self._fingerprints: dict[str, str] = {}
         self._duplicates: dict[str, list[str]] = {}
@@ -232,7 +233,11 @@ class Backlog:
         blocks: dict[str, Sequence[AudioBlock]] = {}
         for video_id, keys in wanted.items():
             committed = {key: manifest.get(key, []) for key in keys}
-            if missing := chunks_of(videos[video_id], committed, self._request.settings) if keys else []:
+            if (
+                missing := chunks_of(videos[video_id], committed, self._request.settings, parts=self._parts)
+                if keys
+                else []
+            ):
                 chunks[video_id] = missing
             if unheard := blocks_of(videos[video_id], committed, self._request.settings):
                 blocks[video_id] = unheard

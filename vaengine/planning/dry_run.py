@@ -30,6 +30,7 @@ from schemas.work.chunk import ChunkSpec, Sampling, WorkKey
 from schemas.work.manifest import ManifestLine
 from vaengine.console.units import size
 from vaengine.models.catalogue import MODELS
+from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.page import Page
 from vaengine.planning.plan import blocks_of, chunks_of, demand_of
 from vaengine.planning.preflight import Preflight, preflight
@@ -141,11 +142,11 @@ def _pending(
     complete, manifest = _stored(request.store_url, every)
     chunks: list[ChunkSpec] = []
     blocks: list[AudioBlock] = []
-    skipped = 0
+    skipped, parts = 0, parts_of_each(request)
     for video_id, video in videos.items():
         wanted = {key: manifest.get(key, []) for key in keys[video_id] if key not in complete}
         skipped += not wanted
-        chunks += chunks_of(video, wanted, request.settings) if wanted else []
+        chunks += chunks_of(video, wanted, request.settings, parts=parts) if wanted else []
         blocks += blocks_of(video, wanted, request.settings)
     return chunks, blocks, skipped
 

@@ -20,6 +20,7 @@ from schemas.work.chunk import ChunkSpec, Sampling, WorkKey
 from schemas.work.manifest import ManifestLine
 
 DEFAULTS: Final = Settings()
+LEAST_CHUNK_S: Final = 3.0  # a shorter chunk is hardly worth the start of the process that works on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +182,21 @@ def _governing_keyframe(video: Video, frame: int) -> int | None:
     return int(video.index.pts[keyframes[at]]) if at >= 0 else None
 
 
+def chunk_seconds(video_s: float, most_s: float, parts: int) -> float:
+    """Length of the chunks of a video of `video_s` seconds: at least `parts` of them, but no tiny ones."""
+    return min(most_s, max(LEAST_CHUNK_S, video_s / parts))
+
+
 def chunks_of(
-    video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings
+    video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings, *, parts: int = 1
 ) -> list[ChunkSpec]:
-    """Chunks of one video's pictures that no manifest line covers yet."""
+    """Chunks of one video's pictures that no manifest line covers yet; `parts` as in `chunk_seconds`."""
+    chunk_s = chunk_seconds(video.duration_s, settings.engine.chunk_seconds, parts)
     pictures = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
     return [
         chunk_spec(video, first, stop, stretch.keys, settings=settings)
         for stretch in missing(video.units(SCENE), pictures)
-        for first, stop in cut(video, stretch, settings.engine.chunk_seconds)
+        for first, stop in cut(video, stretch, chunk_s)
     ]
 
 

@@ -50,7 +50,7 @@ RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "out": (_text, "a folder"),
     "db": (_text, "sqlite:///FILE, files:DIR or postgresql://USER@HOST/DATABASE"),
     "pipelines": (_texts, "names, such as [scene, person]"),
-    "cluster": (_text, "local, auto or an address"),
+    "cluster": (_text, "none, local, auto, either or an address"),
     "limit": (_count, "a number of videos, 1 or more"),
     "files": (_flag, "true or false"),
     "keep_runs": (_flag, "true or false"),

@@ -12,20 +12,20 @@ NONE: Final = "none"  # this process and its children
 OWN_RAY: Final = "local"  # a Ray that the run starts and ends
 RUNNING_RAY: Final = "auto"  # a Ray that runs on this machine; where none does, as EITHER
 EITHER: Final = "either"  # NONE or OWN_RAY, whichever is done sooner
+OF_ITS_OWN: Final = (NONE, OWN_RAY, EITHER)  # what needs no Ray that runs already
 
-# From the command to the first chunk on two cores: 9.0 s with a Ray of its own, 1.6 s without (`python -m
-# bench startup`).
+# From the command to the first chunk on two cores that had nothing else to do (`python -m bench startup`),
+# without
+# what the same run takes until then where it does without Ray.
 RAY_START_S: Final = 9.0
 SHORT_BYTES: Final = (
     64 << 20
-)  # files that are together no larger are probably short: about a minute of broadcast video
+)  # files that are together no larger are probably short: a minute of broadcast video
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedWork:
-    """What there is to do: estimated core seconds in so many pieces, and whether that is all (`is_whole`)
-    or more is still found.
-    """
+    """What there is to do: estimated core seconds in so many pieces. `is_whole`: no more will be found."""
 
     core_s: float
     pieces: int
@@ -47,14 +47,14 @@ class PlannedWork:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """NONE or OWN_RAY, and why."""
+    """NONE, OWN_RAY or the address of a Ray that runs, and why."""
 
     cluster: str
     reason: str
 
     def __str__(self) -> str:
-        place = "in this process, without Ray" if self.cluster == NONE else "on a Ray of its own"
-        return f"works {place}: {self.reason}"
+        places = {NONE: "in this process, without Ray", OWN_RAY: "on a Ray of its own"}
+        return f"works {places.get(self.cluster, 'on a Ray that runs already')}: {self.reason}"
 
 
 def choose(work: PlannedWork) -> Choice:

@@ -211,7 +211,7 @@ def test_one_that_outlives_its_thread_ends_with_its_connection_and_what_it_start
             connection.recv()
         assert child.output() == "it has printed this"
     finally:
-        child.kill_session()
+        child.kill()
         child.close()
 
 

@@ -174,7 +174,7 @@ def test_what_the_cluster_refuses_once_it_answered_leaves_no_store_either(
     def refused(*_: object, **__: object) -> None:
         raise ClusterUnreachable("there", "it is of another version")
 
-    monkeypatch.setattr("vaengine.execution.machines.session", refused)
+    monkeypatch.setattr("vaengine.execution.ray_executor.session", refused)
     request = replace(
         runs.request([clips.with_cuts(clip_folder).path], tmp_path / "out"), cluster=cluster_address
     )

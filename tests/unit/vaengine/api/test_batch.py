@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas.errors import VaengineError
 from schemas.settings.settings import Settings
 from vaengine.api import batch
+from vaengine.reporting.run_report import executor_event
+from vaengine.requests.executor_choice import Choice
 from vaengine.requests.request import RunRequest
 from vaengine.requests.run_options import ResolvedRequest
 
@@ -40,3 +43,24 @@ def test_what_the_preset_came_to_is_known_and_said_first_where_progress_is_shown
     assert capsys.readouterr().err.splitlines()[:1] == [LINE] * progress
     with pytest.raises(VaengineError, match="without a report: nothing"):
         next(started)
+
+
+class SaysWhereItWorks(EndedAtOnce):
+    """Stands for a run that says where its work is done, and ends."""
+
+    def __init__(self, request: RunRequest) -> None:
+        super().__init__(request)
+        self._events = [executor_event(Choice("none", "about 3 s of work"))]
+
+    def next_event(self) -> Any:
+        return self._events.pop() if self._events else None
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_where_the_work_is_done_is_said_where_progress_is_shown(
+    progress: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(batch, "BackgroundRun", SaysWhereItWorks)
+    with pytest.raises(VaengineError, match="without a report"):
+        next(batch.Batch(ASKED, progress=progress))
+    assert ("works in this process, without Ray: about 3 s of work" in capsys.readouterr().err) == progress

@@ -30,7 +30,13 @@ class FakeEngine:
     error: Exception | None
     stopped_by: str | None
 
-    def __init__(self, request: RunRequest, *, listener: Callable[[Snapshot], None] | None = None) -> None:
+    def __init__(
+        self,
+        request: RunRequest,
+        *,
+        listener: Callable[[Snapshot], None] | None = None,
+        announce: object = None,
+    ) -> None:
         self.requests.append(request)
         self._request, self._listener = request, listener
         self.batch_id = request.batch_id or "b1"
@@ -384,3 +390,29 @@ def test_help_lists_every_command_once_under_a_heading_and_cuts_nothing(
     ) == sorted(commands)
     assert "Other:" not in lines
     assert [line for line in lines[1:] if line.endswith("...") or len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "environment", "cluster"),
+    [
+        ([], {}, "either"),
+        ([], {"VAENGINE_CLUSTER": "local"}, "local"),
+        (["--cluster", "none"], {"VAENGINE_CLUSTER": "local"}, "none"),
+        (["--config", "b.yaml"], {"VAENGINE_CLUSTER": "local"}, "none"),
+        (["--config", "b.yaml", "--cluster", "auto"], {}, "auto"),
+    ],
+    ids=str,
+)
+def test_where_the_work_is_done_is_said_by_the_command_else_the_batch_file_else_the_environment(
+    typed: list[str],
+    environment: dict[str, str],
+    cluster: str,
+    engine: type[FakeEngine],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("b.yaml").write_text("cluster: none\n")
+    monkeypatch.delenv("VAENGINE_CLUSTER")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert app.outcome(["run", "clip.mp4", *typed]) == 0
+    assert [request.cluster for request in engine.requests] == [cluster]

@@ -15,7 +15,7 @@ from schemas.pipelines import SCENE
 from schemas.work.job import JobStatus
 from tests.support import clips, runs
 from vaengine.execution.engine import Engine
-from vaengine.execution.machines import Machines
+from vaengine.execution.ray_executor import RayExecutor
 from vaengine.execution.stop_request import StoppedEarly, StopRequest
 
 
@@ -56,14 +56,14 @@ def test_a_stop_while_ray_starts_leaves_what_is_registered_as_pending(
     request = runs.request([clips.with_cuts(clip_folder).path], tmp_path, pipelines=[SCENE], files=False)
     starts: list[int] = []
 
-    def session(_: Machines) -> contextlib.AbstractContextManager[Session]:
+    def session(_: RayExecutor) -> contextlib.AbstractContextManager[Session]:
         starts.append(len(starts))
         if len(starts) <= lost:
             raise NodeLost("Ray's node")
         engine.stop("SIGINT")
         raise AssertionError("nobody waits for it")
 
-    monkeypatch.setattr(Machines, "_session", session)
+    monkeypatch.setattr(RayExecutor, "_session", session)
     engine = Engine(request)
     report = engine.run()
     assert (report.pending, report.stopped_by, len(starts)) == (1, "SIGINT", lost + 1)

@@ -94,9 +94,9 @@ class Stuck(RunLoop):
     """A run loop whose rounds change nothing, with nobody to ask."""
 
     def __init__(self, folder: Path, **told: Any) -> None:
-        machines: Any = SimpleNamespace(pass_works=None, shortage=None)
+        backend: Any = SimpleNamespace(pass_works=None, shortage=None)
         request = runs.request([], folder, pipelines=[SCENE], **told)
-        super().__init__(BatchRun(request, NOBODY, NOBODY, NOBODY, NOBODY, StopRequest(), NOBODY), machines)
+        super().__init__(BatchRun(request, NOBODY, NOBODY, NOBODY, NOBODY, StopRequest(), NOBODY), backend)
         self.rounds = 0
         self.lost: list[RemainingWork] = []
 

@@ -135,7 +135,7 @@ def test_plain_lines_come_every_few_seconds_failures_at_once_and_the_last_state_
                 )
             )
     lines = stream.getvalue().splitlines()
-    assert [line[:6] for line in lines] == ["starti", "[0:00]", "failed", "[0:05]", "failed", "[0:07]"]
+    assert [line[:6] for line in lines] == ["readin", "[0:00]", "failed", "[0:05]", "failed", "[0:07]"]
 
 
 def test_events_are_one_json_object_a_line() -> None:

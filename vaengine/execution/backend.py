@@ -65,7 +65,7 @@ class TrialWorkers(Protocol):
         """End the workers, whatever they do."""
 
 
-class Executor(Protocol):
+class Backend(Protocol):
     """What the run loop needs of the machines."""
 
     @property

@@ -1,0 +1,75 @@
+"""Which runs do without Ray: a table, by the work there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vaengine.requests.executor_choice import (
+    NONE,
+    OWN_RAY,
+    RAY_START_S,
+    SHORT_BYTES,
+    Choice,
+    PlannedWork,
+    choose,
+    is_short,
+)
+
+
+def planned(
+    core_s: float, *, pieces: int = 1, is_whole: bool = True, uses_gpu: bool = False, cpus: float = 2
+) -> PlannedWork:
+    return PlannedWork(core_s, pieces, is_whole=is_whole, uses_gpu=uses_gpu, cpus=cpus)
+
+
+@pytest.mark.parametrize(
+    ("work", "cluster", "reason"),
+    [
+        (planned(0.0), NONE, "about 0 s of work, and Ray takes 9 s to start"),
+        (planned(RAY_START_S), NONE, "about 9 s"),
+        (planned(RAY_START_S + 0.1), OWN_RAY, "more than the 9 s"),
+        (planned(2 * RAY_START_S, pieces=2), NONE, "about 9 s"),
+        (planned(2 * RAY_START_S, pieces=1), OWN_RAY, "about 18 s"),
+        (planned(16 * RAY_START_S, pieces=100, cpus=16), NONE, "about 9 s"),
+        (planned(16 * RAY_START_S, pieces=100, cpus=2), OWN_RAY, "about 72 s"),
+        (planned(1.0, is_whole=False), OWN_RAY, "more videos than were looked at"),
+        (planned(1.0, uses_gpu=True), OWN_RAY, "GPUs"),
+    ],
+    ids=str,
+)
+def test_a_run_does_without_ray_where_it_is_done_before_ray_would_have_begun(
+    work: PlannedWork, cluster: str, reason: str
+) -> None:
+    choice = choose(work)
+    assert choice.cluster == cluster
+    assert reason in choice.reason
+
+
+def test_the_line_says_where_the_work_is_done_and_why() -> None:
+    assert (
+        str(choose(planned(3.2)))
+        == "works in this process, without Ray: about 3 s of work, and Ray takes 9 s to start"
+    )
+    assert str(choose(planned(99.0))).startswith("works on a Ray of its own: about 99 s of work")
+    assert str(Choice("10.0.0.1:6379", "--cluster 10.0.0.1:6379")).startswith(
+        "works on a Ray that runs already: "
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"core_s": -1.0}, {"core_s": 1.0, "pieces": -1}, {"core_s": 1.0, "cpus": 0}], ids=str
+)
+def test_work_that_cannot_be_is_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="no such work"):
+        planned(**wrong)
+
+
+def test_small_files_are_probably_short_work_and_one_that_is_not_there_is_nothing(tmp_path: Path) -> None:
+    small, large = tmp_path / "small.mp4", tmp_path / "large.mp4"
+    small.write_bytes(b"x")
+    with large.open("wb") as file:
+        file.truncate(SHORT_BYTES)
+    assert is_short([str(small), str(tmp_path / "gone.mp4")])
+    assert not is_short([str(small), str(large)])

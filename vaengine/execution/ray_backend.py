@@ -1,0 +1,86 @@
+"""A run on Ray: its crew as actors, frames as a Dataset, sound in a pool of actors beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster.diagnosis import Shortage, shortage
+from cluster.placement import Placement
+from cluster.processes import end_process
+from cluster.session import Session
+from schemas.work.progress import Worker
+from vaengine.execution.actor_group import RayCrew, crew_work, start_actors
+from vaengine.execution.audio_pool import blocks_at_once, run_audio_pool
+from vaengine.execution.backend import Crew, Errors, TrialWorkers
+from vaengine.execution.dataset import Pass, run_pass
+from vaengine.execution.ray_trials import RayTrialWorkers
+from vaengine.planning.backlog import RemainingWork
+from vaengine.planning.plan import block_groups, work_items
+from vaengine.requests.request import RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RayBackend:
+    """Carries out a run on the Ray that this process is connected to."""
+
+    request: RunRequest
+    session: Session
+    placement: Placement
+
+    @property
+    def crew_lost(self) -> Errors:
+        """An actor that Ray cannot start again."""
+        import ray
+
+        return (ray.exceptions.RayActorError,)
+
+    @property
+    def pool_size(self) -> int:
+        """As many as there would be models at work; beside nothing else, decoding and models share an
+        actor.
+        """
+        place = self.placement
+        return max(place.vision_actors, place.hearing_actors) or place.decode_slots
+
+    def start_actors(self, epoch: int) -> RayCrew:
+        """Start the actors of a run."""
+        return start_actors(
+            f"vaengine-{self.request.batch_id}-{epoch}", self.session, crew_work(self.request, epoch)
+        )
+
+    def pass_works(
+        self, left: RemainingWork, crew: Crew, given_up: threading.Event
+    ) -> list[Callable[[], None]]:
+        """The Dataset where there are chunks, the pool where there are blocks."""
+        request, place, names = self.request, self.placement, _on_ray(crew).names
+        items = work_items(left.chunks.values(), request.settings.engine.chunk_seconds)
+        groups = block_groups(left.all_blocks, blocks_at_once(place))
+        works: list[Callable[[], None]] = []
+        if items:
+            work = Pass(items, place, names, request.settings)
+            works.append(lambda: run_pass(work, given_up, verbose=request.verbose))
+        if groups:
+            works.append(lambda: run_audio_pool(groups, place, names, request.settings, given_up))
+        return works
+
+    def trial_workers(self, crew: Crew, most: int) -> TrialWorkers:
+        """Actors for up to `most` attempts at once."""
+        return RayTrialWorkers(
+            self.placement, _on_ray(crew).names, self.request.settings, min(self.pool_size, most)
+        )
+
+    def end_worker(self, worker: Worker) -> None:
+        """End a Ray worker that hangs, wherever it is."""
+        end_process(self.session, worker.node_id, worker.pid)
+
+    def shortage(self) -> Shortage:
+        """Who waits for which resources of the cluster."""
+        return shortage()
+
+
+def _on_ray(crew: Crew) -> RayCrew:
+    if not isinstance(crew, RayCrew):
+        raise TypeError(f"a run on Ray has its crew there, not {crew!r}")
+    return crew
