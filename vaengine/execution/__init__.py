@@ -1,1 +1,1 @@
-"""Runs batches: the engine, its run loop, the actors of a run, and what executes passes."""
+"""Runs batches: the engine, the machines it works on, a run in the foreground or in a process of its own."""

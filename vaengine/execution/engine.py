@@ -17,11 +17,8 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.job import BatchReport, VideoOutcome
 from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, new_batch_id
-from vaengine.execution.batch_run import BatchRun, RunCallbacks, RunResult
 from vaengine.execution.machines import Machines
 from vaengine.execution.projection import Projector
-from vaengine.execution.run_loop import OTHERS_SECONDS
-from vaengine.execution.stop_request import StoppedEarly, StopRequest
 from vaengine.model_selection.select import check_models
 from vaengine.planning.backlog import Backlog, PageWork, RemainingWork
 from vaengine.planning.dry_run import require_room
@@ -30,6 +27,9 @@ from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.executor_choice import Choice
 from vaengine.requests.output_folder import make_output_folder, require_output_folder
 from vaengine.requests.request import PlanSummary, RunRequest
+from vaengine.run_loop.batch_run import BatchRun, RunCallbacks, RunResult
+from vaengine.run_loop.run_loop import OTHERS_SECONDS
+from vaengine.run_loop.stop_request import StoppedEarly, StopRequest
 
 log = logging.getLogger(__name__)
 

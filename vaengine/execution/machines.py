@@ -12,11 +12,8 @@ from cluster.placement import place
 from cluster.session import reachable, running_here
 from cluster.temp_folder import require_short_temp_folder
 from schemas.work.progress import Snapshot
-from vaengine.execution.batch_run import BatchRun, RunResult
-from vaengine.execution.local import LocalBackend, LocalProcesses
+from vaengine.backends.local import LocalBackend, LocalProcesses
 from vaengine.execution.ray_executor import RayExecutor, import_ray, stopped_early
-from vaengine.execution.run_loop import RunLoop
-from vaengine.execution.stop_request import StoppedEarly
 from vaengine.planning.backlog import PageWork, RemainingWork
 from vaengine.planning.dry_run import core_seconds
 from vaengine.planning.plan import demand_of
@@ -32,6 +29,9 @@ from vaengine.requests.executor_choice import (
     is_short,
 )
 from vaengine.requests.request import RunRequest
+from vaengine.run_loop.batch_run import BatchRun, RunResult
+from vaengine.run_loop.run_loop import RunLoop
+from vaengine.run_loop.stop_request import StoppedEarly
 
 
 class Machines:

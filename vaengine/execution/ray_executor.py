@@ -15,16 +15,16 @@ from cluster.session import Session, quiet_ray, session
 from cluster.temp_folder import require_short_temp_folder
 from schemas.errors import NodeLost
 from schemas.work.progress import Snapshot
-from vaengine.execution.batch_run import BatchRun, RunResult
-from vaengine.execution.dataset import BLOCK_BYTES
-from vaengine.execution.job_controls import JobControlHandler
-from vaengine.execution.ray_backend import RayBackend
-from vaengine.execution.run_loop import RunLoop
-from vaengine.execution.stop_request import StoppedEarly
+from vaengine.backends.dataset import BLOCK_BYTES
+from vaengine.backends.ray_backend import RayBackend
 from vaengine.planning.backlog import PageWork
 from vaengine.planning.plan import demand_of
 from vaengine.requests.executor_choice import OF_ITS_OWN
 from vaengine.requests.request import RunRequest
+from vaengine.run_loop.batch_run import BatchRun, RunResult
+from vaengine.run_loop.job_controls import JobControlHandler
+from vaengine.run_loop.run_loop import RunLoop
+from vaengine.run_loop.stop_request import StoppedEarly
 
 MAX_SESSIONS: Final = 4  # that may be started for one run on this machine
 

@@ -22,11 +22,11 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.retry import RetryPolicy
 from tests.support import commands
 from tests.unit.vaengine.planning import test_plan
-from vaengine.execution.isolation_pool import IsolationPool
-from vaengine.execution.isolation_queue import PoolUpdate
-from vaengine.execution.ray_trials import RayTrialWorkers
+from vaengine.backends.ray_trials import RayTrialWorkers
 from vaengine.planning.plan import chunks_of, demand_of, work_keys
 from vaengine.planning.suspects import Suspect
+from vaengine.run_loop.isolation_pool import IsolationPool
+from vaengine.run_loop.isolation_queue import PoolUpdate
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 SETTINGS = Settings()

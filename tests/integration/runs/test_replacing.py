@@ -28,8 +28,8 @@ from tests.support import clips, filled, runs
 from tests.support.fake_videos import RUN
 from tests.unit.actors.finalize.test_finalizer import Heard
 from vaengine.api.job_control import unpaused
+from vaengine.backends.actor_group import job_finder
 from vaengine.cli import app
-from vaengine.execution.actor_group import job_finder
 from vaengine.execution.engine import Engine
 from vaengine.model_selection.discover import recorded
 from vaengine.models.search import file_again

@@ -20,7 +20,7 @@ from actors.coordination.store_client import StoreClient
 from schemas.storage.backend import StorageBackend
 from schemas.work.progress import PlannedVideo, Worker
 from tests.unit.vaengine.planning import test_plan
-from vaengine.execution.actor_group import CoordinatorClient
+from vaengine.backends.actor_group import CoordinatorClient
 from vaengine.planning.plan import chunk_spec
 
 WORKER = Worker("node", "host", 7)
@@ -70,7 +70,7 @@ def test_every_method_of_a_store_reaches_the_one_behind_its_client(name: str) ->
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_event_and_question_reaches_the_coordinator(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaengine.execution.actor_group.answer", lambda reference, require: reference)
+    monkeypatch.setattr("vaengine.backends.actor_group.answer", lambda reference, require: reference)
     called = Called()
     method = getattr(CoordinatorClient(called), name)
     args, kwargs = made_up(method)

@@ -16,7 +16,7 @@ from schemas.work.job import JobStatus
 from tests.support import clips, runs
 from vaengine.execution.engine import Engine
 from vaengine.execution.ray_executor import RayExecutor
-from vaengine.execution.stop_request import StoppedEarly, StopRequest
+from vaengine.run_loop.stop_request import StoppedEarly, StopRequest
 
 
 @pytest.fixture

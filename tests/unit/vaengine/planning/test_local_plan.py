@@ -10,8 +10,8 @@ import pytest
 
 from cluster.inventory import Inventory
 from tests.support import runs
-from vaengine.execution import local_plan
-from vaengine.execution.local import ordered, worker_count
+from vaengine.backends.local import ordered, worker_count
+from vaengine.planning import local_plan
 from vaengine.planning.backlog import RemainingWork
 from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.plan import LEAST_CHUNK_S, chunk_seconds

@@ -9,7 +9,7 @@ from actors.isolation.sandbox import IsolationStage, TrialResult
 from actors.stages.stages import ActorNames, by_name
 from cluster.placement import Placement
 from schemas.settings.settings import Settings
-from vaengine.execution.trial_failure import lost, raised
+from vaengine.backends.trial_failure import lost, raised
 from vaengine.planning.suspects import Suspect
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.progress import Finished
 from tests.unit.vaengine.planning.test_plan import PERSON_KEY, SCENE_KEY, video
-from vaengine.execution.failures import FailureHandler, suspects_among
-from vaengine.execution.isolation_queue import PipelineFailure, PoolUpdate
 from vaengine.planning.backlog import RemainingWork
 from vaengine.planning.plan import chunk_spec
+from vaengine.run_loop.failures import FailureHandler, suspects_among
+from vaengine.run_loop.isolation_queue import PipelineFailure, PoolUpdate
 
 EPOCH = 7
 CHUNK: ChunkSpec = chunk_spec(video(100, 25), 0, 25, (PERSON_KEY, SCENE_KEY))

@@ -27,7 +27,7 @@ from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
 from schemas.work.retry import RetryPolicy
-from vaengine.execution.backend import Errors
+from vaengine.backends.backend import Errors
 from vaengine.planning.backlog import RemainingWork
 from vaengine.requests.request import RunRequest
 

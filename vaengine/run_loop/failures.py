@@ -13,10 +13,10 @@ from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.progress import Finished
-from vaengine.execution.backend import Crew
-from vaengine.execution.isolation_queue import PipelineFailure, PoolUpdate
+from vaengine.backends.backend import Crew
 from vaengine.planning.backlog import Backlog, RemainingWork
 from vaengine.planning.suspects import COUNTED, Suspect, by_chunk, keys_of, suspect_of
+from vaengine.run_loop.isolation_queue import PipelineFailure, PoolUpdate
 
 LOST = "the process that held it is gone"
 

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from vaengine.execution.actor_group import TICK_SECONDS
-from vaengine.execution.backend import Crew
-from vaengine.execution.dataset import PassAbandoned
+from vaengine.backends.actor_group import TICK_SECONDS
+from vaengine.backends.backend import Crew
+from vaengine.backends.dataset import PassAbandoned
 from vaengine.planning.backlog import RemainingWork
 
 GIVE_UP_SECONDS: Final = 10.0  # how long a pass may take to end once it is given up

@@ -22,7 +22,7 @@ from schemas.settings.settings import Settings
 from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Worker
 from schemas.work.retry import WORKER_LOST
-from vaengine.execution.trial_failure import raised
+from vaengine.backends.trial_failure import raised
 from vaengine.planning.suspects import Suspect, Work
 
 THREADS_NODE: Final = "this process"  # of workers that are threads: no number of theirs is a process's

@@ -15,12 +15,12 @@ import pytest
 from schemas.pipelines import SCENE
 from schemas.work.chunk import WorkKey
 from tests.support import runs
-from vaengine.execution.batch_run import BatchRun
-from vaengine.execution.dataset import PassAbandoned, callback_of
-from vaengine.execution.pass_runner import PassRunner
-from vaengine.execution.run_loop import RunLoop
-from vaengine.execution.stop_request import StopRequest
+from vaengine.backends.dataset import PassAbandoned, callback_of
 from vaengine.planning.backlog import RemainingWork
+from vaengine.run_loop.batch_run import BatchRun
+from vaengine.run_loop.pass_runner import PassRunner
+from vaengine.run_loop.run_loop import RunLoop
+from vaengine.run_loop.stop_request import StopRequest
 
 NOBODY: Any = None
 

@@ -16,17 +16,17 @@ from actors.stores.engines.address import without_password
 from schemas.errors import StoreFailed
 from schemas.work.progress import Snapshot
 from schemas.work.retry import RetryPolicy
-from vaengine.execution.actor_group import TICK_SECONDS, planned_video
-from vaengine.execution.backend import Backend
-from vaengine.execution.batch_run import BatchRun, RunResult
-from vaengine.execution.failures import FailureHandler, spent_by_video, suspects_among
-from vaengine.execution.isolation_pool import IsolationPool
-from vaengine.execution.job_controls import JobControlHandler
-from vaengine.execution.pass_runner import PassRunner
-from vaengine.execution.run_actors import RunActors
-from vaengine.execution.watchdog import Watchdog
+from vaengine.backends.actor_group import TICK_SECONDS, planned_video
+from vaengine.backends.backend import Backend
 from vaengine.planning.backlog import PageWork, RemainingWork
 from vaengine.planning.suspects import Suspect, few
+from vaengine.run_loop.batch_run import BatchRun, RunResult
+from vaengine.run_loop.failures import FailureHandler, spent_by_video, suspects_among
+from vaengine.run_loop.isolation_pool import IsolationPool
+from vaengine.run_loop.job_controls import JobControlHandler
+from vaengine.run_loop.pass_runner import PassRunner
+from vaengine.run_loop.run_actors import RunActors
+from vaengine.run_loop.watchdog import Watchdog
 
 STOP_SECONDS: Final = 60.0  # how long chunks in work may take to end after a stop before they are given up
 OTHERS_SECONDS: Final = 1.0  # from one look at what another run holds to the next

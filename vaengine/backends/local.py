@@ -27,9 +27,9 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.progress import Snapshot, Worker
 from schemas.work.retry import RetryPolicy
-from vaengine.execution.actor_group import TICK_SECONDS, RunContext, crew_work, job_finder
-from vaengine.execution.backend import Crew, Errors, TrialWorkers
-from vaengine.execution.local_workers import LocalTrialWorkers, LocalWorkers, run_local_pass
+from vaengine.backends.actor_group import TICK_SECONDS, RunContext, crew_work, job_finder
+from vaengine.backends.backend import Crew, Errors, TrialWorkers
+from vaengine.backends.local_workers import LocalTrialWorkers, LocalWorkers, run_local_pass
 from vaengine.planning.backlog import RemainingWork
 from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.plan import demand_of, work_items

@@ -14,15 +14,15 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import ChunkFailure
 from schemas.work.retry import Backoff, RetryPolicy, RetryStrategy
 from tests.unit.vaengine.planning.test_plan import PERSON_KEY, SCENE_KEY, video
-from vaengine.execution.isolation_queue import (
+from vaengine.planning.plan import chunk_spec
+from vaengine.planning.suspects import Suspect
+from vaengine.run_loop.isolation_queue import (
     MAX_LOST_ATTEMPTS,
     IsolationQueue,
     PipelineFailure,
     PoolUpdate,
     leased,
 )
-from vaengine.planning.plan import chunk_spec
-from vaengine.planning.suspects import Suspect
 
 CHUNK: ChunkSpec = chunk_spec(video(100, 25), 0, 25, (PERSON_KEY, SCENE_KEY))
 NEXT: ChunkSpec = chunk_spec(video(100, 25), 25, 50, (PERSON_KEY, SCENE_KEY))

@@ -11,11 +11,11 @@ from cluster.placement import Placement
 from cluster.processes import end_process
 from cluster.session import Session
 from schemas.work.progress import Worker
-from vaengine.execution.actor_group import RayCrew, crew_work, start_actors
-from vaengine.execution.audio_pool import blocks_at_once, run_audio_pool
-from vaengine.execution.backend import Crew, Errors, TrialWorkers
-from vaengine.execution.dataset import Pass, run_pass
-from vaengine.execution.ray_trials import RayTrialWorkers
+from vaengine.backends.actor_group import RayCrew, crew_work, start_actors
+from vaengine.backends.audio_pool import blocks_at_once, run_audio_pool
+from vaengine.backends.backend import Crew, Errors, TrialWorkers
+from vaengine.backends.dataset import Pass, run_pass
+from vaengine.backends.ray_trials import RayTrialWorkers
 from vaengine.planning.backlog import RemainingWork
 from vaengine.planning.plan import block_groups, work_items
 from vaengine.requests.request import RunRequest

@@ -10,9 +10,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Final
 
 from schemas.work.retry import RetryPolicy
-from vaengine.execution.backend import TrialWorkers
-from vaengine.execution.isolation_queue import IsolationQueue, PoolUpdate, leased
+from vaengine.backends.backend import TrialWorkers
 from vaengine.planning.suspects import Suspect
+from vaengine.run_loop.isolation_queue import IsolationQueue, PoolUpdate, leased
 
 LOOK_SECONDS: Final = 0.25
 

@@ -12,7 +12,7 @@ from typing import Final
 from schemas.errors import NodeLost, VaengineError
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.job_event import Control
-from vaengine.execution.backend import Crew
+from vaengine.backends.backend import Crew
 
 CLOSE_SECONDS: Final = 3.0
 RECORD_SECONDS: Final = 0.5  # from one batch to the next

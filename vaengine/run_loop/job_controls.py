@@ -10,7 +10,7 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
 from schemas.work.progress import Finished
-from vaengine.execution.backend import Crew
+from vaengine.backends.backend import Crew
 from vaengine.planning.backlog import Backlog, RemainingWork
 
 CALLED_OFF = "cancelled by request"

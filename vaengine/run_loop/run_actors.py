@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.work.job_event import Control
-from vaengine.execution.backend import Backend, Crew
-from vaengine.execution.batch_run import BatchRun
-from vaengine.execution.recorder import Recorder
+from vaengine.backends.backend import Backend, Crew
+from vaengine.run_loop.batch_run import BatchRun
+from vaengine.run_loop.recorder import Recorder
 
 
 class RunActors:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from actors.coordination.coordinator import RunStatus
 from cluster.diagnosis import GIB, Shortage
 from schemas.work.progress import Snapshot, Worker, WorkerCall
-from vaengine.execution.watchdog import Watchdog
+from vaengine.run_loop.watchdog import Watchdog
 
 SHORT = Shortage(
     {"CPU": 2.0, "object_store_memory": float(GIB), "node:10.0.0.1": 1.0},

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from schemas.storage.backend import StorageBackend
 from schemas.work.progress import Finished, Snapshot
 from schemas.work.run import RunInfo
-from vaengine.execution.stop_request import StopRequest
 from vaengine.planning.backlog import Backlog
 from vaengine.planning.probing import Probing
 from vaengine.requests.request import RunRequest
+from vaengine.run_loop.stop_request import StopRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What carries out the work of a run: Ray, or this process and its children."""
