@@ -1,8 +1,8 @@
-"""Where the channels of a sound stream are, in a form that PyAV can hold.
+"""Reads the channel layout of a sound stream without the double free of PyAV 18.
 
-PyAV 18 hands out a custom layout (`av_channel_layout_describe` gives `2 channels (FR+FL)`) without a copy of
-its list of channels: the list is freed by whoever looked, and again by the stream. Whoever touches a stream
-of sound looks through `channels_of` first.
+PyAV 18 hands out a custom layout (`av_channel_layout_describe` gives `2 channels (FR+FL)`) without a copy
+of its list of channels. The list is freed by the object that was handed out, and again by the stream. Call
+`channels_of` before any other access to a stream of sound.
 """
 
 from __future__ import annotations
@@ -12,36 +12,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 # Bits of AV_CH_*: channels of a native layout come in this order.
-NATIVE: Final = (
-    *(
-        "FL",
-        "FR",
-        "FC",
-        "LFE",
-        "BL",
-        "BR",
-        "FLC",
-        "FRC",
-        "BC",
-        "SL",
-        "SR",
-        "TC",
-        "TFL",
-        "TFC",
-        "TFR",
-        "TBL",
-        "TBC",
-        "TBR",
-    ),
-    *("DL", "DR", "WL", "WR", "SDL", "SDR", "LFE2", "TSL", "TSR", "BFC", "BFL", "BFR"),
+NATIVE_CHANNELS: Final = (
+    *("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR", "TC", "TFL", "TFC", "TFR"),
+    *("TBL", "TBC", "TBR", "DL", "DR", "WL", "WR", "SDL", "SDR", "LFE2", "TSL", "TSR", "BFC", "BFL", "BFR"),
 )
-CUSTOM: Final = " channels ("  # in the description of a custom layout
+CUSTOM_MARK: Final = " channels ("  # stands in the description of a custom layout
 
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """How many channels a stream has, 0 where nobody knows; and which of them stands where in a native
-    layout, empty: in its place.
+    """The number of channels of a stream, and their order.
+
+    `count` is 0 where the number is unknown. `order` says for each channel of the native layout where it
+    stands in the stream; it is empty where each is in its place.
     """
 
     count: int
@@ -49,27 +32,27 @@ class Channels:
 
 
 def channels_of(stream: Any) -> Channels:
-    """The channels of a stream of sound; a custom layout of the stream is replaced by a plain one on the way.
+    """The channels of a stream of sound; replaces a custom layout of the stream by a plain one.
 
-    The stream keeps a layout without a list, so the list belongs to the one object that is dropped here, and
-    is freed once. Only PCM comes in the order that the container tells: other decoders have an order of their
-    own.
+    The stream keeps a layout without a list. So the list belongs to the one object that is dropped here,
+    and is freed once. Only PCM comes in the order that the container declares: other decoders have an order
+    of their own.
     """
     context = stream.codec_context
-    found = context.layout
-    if CUSTOM not in found.name:
-        return Channels(found.nb_channels)
-    layout, order = plain_layout([channel.name for channel in found.channels])
+    declared = context.layout
+    if CUSTOM_MARK not in declared.name:
+        return Channels(declared.nb_channels)
+    layout, order = plain_layout([channel.name for channel in declared.channels])
     context.layout = layout
-    return Channels(found.nb_channels, order if context.codec.canonical_name.startswith("pcm_") else ())
+    return Channels(declared.nb_channels, order if context.codec.canonical_name.startswith("pcm_") else ())
 
 
 def plain_layout(names: Sequence[str]) -> tuple[str, tuple[int, ...]]:
-    """The native layout with channels of these names, and where each of its channels is among them.
+    """The native layout with channels of these `names`, and where each of its channels is among them.
 
-    Where there is no such layout: one of which only the number of channels is known, and no order.
+    Where there is no such layout: a layout that has only the number of channels, and no order.
     """
-    if len(set(names)) < len(names) or not set(names) <= set(NATIVE):
+    if len(set(names)) < len(names) or not set(names) <= set(NATIVE_CHANNELS):
         return f"{len(names)} channels", ()
-    native = sorted(names, key=NATIVE.index)
+    native = sorted(names, key=NATIVE_CHANNELS.index)
     return "+".join(native), tuple(names.index(name) for name in native)

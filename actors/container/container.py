@@ -1,4 +1,4 @@
-"""A media file, opened and taken apart into packets."""
+"""Opens a media file and reads its packets."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from schemas.errors import EmptyFile, NoFrames, NotAVideo, Unreadable
 if TYPE_CHECKING:
     import av.container
 
-PLAYLISTS: Final = frozenset(
-    {"hls", "concat", "dash", "sdp", "rtsp", "imf"}
-)  # they lead to other files: no content of their own
-MAX_BROKEN_READS: Final = 64  # errors in a row before the rest of a file is given up
+# Formats that lead to other files and have no content of their own.
+PLAYLISTS: Final = frozenset({"hls", "concat", "dash", "sdp", "rtsp", "imf"})
+MAX_BROKEN_READS: Final = 64  # Errors in a row before the rest of a file is given up.
 
 
 @contextmanager
 def opened(path: str) -> Iterator[av.container.InputContainer]:
-    """The file, demuxed, with no other file or network in reach; raises `EmptyFile`, `Unreadable`,
-    `NotAVideo`, `NoFrames`.
+    """Opens a media file for demuxing; no other file and no network is in reach.
 
-    FFmpeg's own log stays off, as PyAV leaves it. No stream may be touched after the container is closed:
-    PyAV 18 reads freed memory then.
+    Raises `EmptyFile`, `Unreadable`, `NotAVideo`, `NoFrames`. FFmpeg's own log stays off, as PyAV leaves
+    it. No stream may be touched after the container is closed: PyAV 18 reads freed memory then.
     """
     import av
 
@@ -50,10 +48,10 @@ def formats_of(container: Any) -> frozenset[str]:
 
 
 def demuxed(container: Any, streams: Any, note: Callable[[str], None] = lambda _: None) -> Iterator[Any]:
-    """Packets of a stream, or of several, from where the container stands, without the empty ones that flush
-    a decoder.
+    """Yields the packets of one stream or several, from the present position of the container on.
 
-    Damage is skipped and told to `note`. Raises `Unreadable` when the operating system refuses.
+    The empty packets that flush a decoder are left out. Damage is skipped and passed to `note` as a line.
+    Raises `Unreadable` when the operating system refuses to read.
     """
     from av.error import EOFError as EndOfFile
     from av.error import FFmpegError
@@ -68,9 +66,8 @@ def demuxed(container: Any, streams: Any, note: Callable[[str], None] = lambda _
             return
         except EndOfFile:
             return
-        except (
-            IndexError
-        ):  # PyAV 18 asks at the end for a stream that began to be sent on the way, and does not know it
+        except IndexError:
+            # At the end PyAV 18 looks for a stream that began in mid-file, and does not know it.
             return
         except OSError as error:
             raise Unreadable(container.name, error.strerror or str(error)) from error

@@ -1,4 +1,4 @@
-"""The content of a file: what tells it from any other, and whether it is still the same."""
+"""The fingerprint of a file's content, and whether the content has changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.errors import EmptyFile, Unreadable
 
 
 def fingerprint_of(path: str) -> str:
-    """sha256 (hex) of the content, read in pieces; raises `EmptyFile`, `Unreadable`."""
+    """The sha256 (hex) of the content; raises `EmptyFile`, `Unreadable`."""
     try:
         status = os.stat(path)  # noqa: PTH116  # one call for kind, size and time
         if not stat.S_ISREG(status.st_mode):
@@ -27,16 +27,16 @@ def fingerprint_of(path: str) -> str:
 
 
 def content_state(path: str) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds: as long as both stay, so does the content."""
+    """Size in bytes and modification time in nanoseconds: while both stay the same, so does the content."""
     status = os.stat(path)  # noqa: PTH116
     return status.st_size, status.st_mtime_ns
 
 
 def is_changed(path: str, *, size_bytes: int, mtime_ns: int, fingerprint: str) -> bool:
-    """Whether a file is not what it was any more; not where it has gone, which says nothing about what was
-    read.
+    """Whether the content of a file differs from what was read.
 
-    Only where its size or time have changed is it read once more: to touch a file is not to change it.
+    False where the file is gone or unreadable. The file is read again only where its size or time have
+    changed: to touch a file is not to change it.
     """
     try:
         if content_state(path) == (size_bytes, mtime_ns):

@@ -1,6 +1,4 @@
-"""A decoded frame and the ways it is looked at: as stored for scene numbers, and displayed and resized
-for models.
-"""
+"""A decoded frame: its native picture for scene scores, its upright and resized picture for models."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ SWS_BILINEAR: Final = 0x2  # libswscale/swscale.h
 SWS_AREA: Final = 0x20
 SWS_ACCURATE_RND: Final = 0x40000
 SWS_BITEXACT: Final = 0x80000
-NATIVE_FILTER: Final = SWS_BILINEAR  # PyAV's default, and so PySceneDetect's
+NATIVE_FILTER: Final = SWS_BILINEAR  # PyAV's default, and so PySceneDetect's.
 # Averages all pixels that fall into one, so that what is small does not flicker; rounded alike on every
 # processor.
 MODEL_FILTER: Final = SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT
@@ -25,12 +23,12 @@ MODEL_FILTER: Final = SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT
 
 @dataclass(frozen=True, slots=True)
 class DecodedFrame:
-    """One frame of a video: `number` counts from 0 in presentation order, `pts` is in units of the stream's
-    time base.
+    """One frame of a video.
 
-    `is_trailing` marks the first frame shown after a chunk's last one; `number` is then the next, even where
-    frames in between are lost. The native picture is converted once, when first asked for, and lives as long
-    as the frame.
+    `number` counts from 0 in presentation order, `pts` is in units of the stream's time base. `is_trailing`
+    marks the first frame shown after a chunk's last one; `number` is then the next, even where frames in
+    between are lost. The native picture is converted once, when it is first needed, and lives as long as
+    the frame.
     """
 
     number: int
@@ -45,11 +43,11 @@ class DecodedFrame:
     _native: list[Pixels] = field(default_factory=list, init=False, repr=False, compare=False)  # none or one
 
     def bgr(self, *, is_upright: bool = False) -> Pixels:
-        """H x W x 3 uint8 BGR in native size, as stored, not to be written to: bit for bit what
-        PySceneDetect's PyAV backend gives.
+        """The native picture as stored, H x W x 3 uint8 BGR, read-only.
 
-        `is_upright` turns it as its OpenCV backend does (equal bit for bit on 8-bit video). A picture whose
-        size changes within the stream is brought to the native size.
+        Bit for bit what PySceneDetect's PyAV backend gives. `is_upright` turns it as its OpenCV backend
+        does (equal bit for bit on 8-bit video). A picture whose size changes within the stream is brought
+        to the native size.
         """
         if not self._native:
             picture = self._converted("bgr24", self.native_width, self.native_height, NATIVE_FILTER)
@@ -58,11 +56,11 @@ class DecodedFrame:
         return self._upright(self._native[0]) if is_upright else self._native[0]
 
     def rgb(self, width: int, height: int, filter: Literal["area", "linear"] = "area") -> Pixels:
-        """`height` x `width` x 3 uint8 RGB of the displayed picture.
+        """The displayed picture, `height` x `width` x 3 uint8 RGB.
 
         `area`: one conversion straight from the decoded picture, then turned and mirrored as it is shown.
-        `linear`: the native picture, which scene scores share, turned and then resized by OpenCV: bit for bit
-        what ultralytics makes of 8-bit video.
+        `linear`: the native picture, which scene scores share, is turned and then resized by OpenCV: bit
+        for bit what ultralytics makes of 8-bit video.
         """
         if filter == "linear":
             resized: Pixels = cv2.resize(

@@ -1,8 +1,8 @@
-"""Whether pictures are coded in another order than they are shown, from the headers of pictures alone.
+"""Finds presentation times that are made up, from the headers of pictures alone.
 
-Some containers tell only when a picture is decoded: AVI always, MP4 without a `ctts` box. FFmpeg then gives
-the time of decoding as that of presentation, which is right only where no picture is coded ahead of one that
-is shown before it.
+Some containers know only when a picture is decoded: AVI always, MP4 without a `ctts` box. FFmpeg then gives
+the time of decoding as the time of presentation. That is right only where no picture is coded ahead of one
+that is shown before it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any, Final
 
 from actors.container.parameter_sets import header_parameters, nal_units
 
-HEAD_BYTES: Final = (
-    4096  # of a packet in which its first picture begins; parameter sets and messages stand before it
-)
+# Part of a packet in which its first picture begins; parameter sets and messages stand before it.
+HEAD_BYTES: Final = 4096
 
 
 def h264_is_bidirectional(data: bytes, length_bytes: int) -> bool:
-    """Whether the first slice is a B slice: slice_type modulo 5 is 1, ITU-T H.264, 7.3.3."""
+    """Whether the first slice is a B slice: slice_type modulo 5 is 1 (ITU-T H.264, 7.3.3)."""
     for unit in nal_units(data, length_bytes):
         if unit and unit[0] & 31 in (1, 5):
             bits = _Bits(unit[1:])
@@ -29,8 +28,9 @@ def h264_is_bidirectional(data: bytes, length_bytes: int) -> bool:
 
 
 def hevc_is_bidirectional(data: bytes, length_bytes: int) -> bool:
-    """Whether the first picture leads a later one or is never referred to, by its nal_unit_type, H.265,
-    7.4.2.2.
+    """Whether the first picture leads a later one or is never referred to.
+
+    Source: nal_unit_type, ITU-T H.265, 7.4.2.2.
     """
     for unit in nal_units(data, length_bytes):
         kind = unit[0] >> 1 & 63 if unit else 63
@@ -40,18 +40,18 @@ def hevc_is_bidirectional(data: bytes, length_bytes: int) -> bool:
 
 
 def mpeg4_is_bidirectional(data: bytes, _: int) -> bool:
-    """Whether vop_coding_type is B, ISO/IEC 14496-2, 6.3.5."""
-    at = data.find(b"\x00\x00\x01\xb6")
-    return 0 <= at < len(data) - 4 and data[at + 4] >> 6 == 2
+    """Whether vop_coding_type is B (ISO/IEC 14496-2, 6.3.5)."""
+    start = data.find(b"\x00\x00\x01\xb6")
+    return 0 <= start < len(data) - 4 and data[start + 4] >> 6 == 2
 
 
 def mpeg2_is_bidirectional(data: bytes, _: int) -> bool:
-    """Whether picture_coding_type is B, ISO/IEC 13818-2, 6.3.9; the same in MPEG-1."""
-    at = data.find(b"\x00\x00\x01\x00")
-    return 0 <= at < len(data) - 5 and data[at + 5] >> 3 & 7 == 3
+    """Whether picture_coding_type is B (ISO/IEC 13818-2, 6.3.9; the same in MPEG-1)."""
+    start = data.find(b"\x00\x00\x01\x00")
+    return 0 <= start < len(data) - 5 and data[start + 5] >> 3 & 7 == 3
 
 
-JUDGES: Final[Mapping[str, Callable[[bytes, int], bool]]] = {
+BIDIRECTIONAL_CHECKS: Final[Mapping[str, Callable[[bytes, int], bool]]] = {
     "h264": h264_is_bidirectional,
     "hevc": hevc_is_bidirectional,
     "mpeg4": mpeg4_is_bidirectional,
@@ -62,42 +62,46 @@ JUDGES: Final[Mapping[str, Callable[[bytes, int], bool]]] = {
 
 @dataclass(slots=True)
 class PictureOrder:
-    """Looks at a stream's packets as they pass by, in the order of the file, for as long as their times could
-    be made up.
+    """Finds whether a stream's presentation times are made up, from its packets in the order of the file.
 
-    `is_made_up`: they never go back, though pictures are coded out of the order in which they are shown.
+    `is_made_up`: the times never go back, though pictures are coded in another order than they are shown.
     """
 
     stream: Any
-    _judge: Callable[[bytes, int], bool] | None = field(init=False)
+    _is_bidirectional: Callable[[bytes, int], bool] | None = field(init=False)
     _length_bytes: int = field(init=False)
     _last: int | None = field(default=None, init=False)
     _is_reordered: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         context = self.stream.codec_context
-        self._judge = JUDGES.get(context.codec.canonical_name) if context.has_b_frames else None
+        self._is_bidirectional = (
+            BIDIRECTIONAL_CHECKS.get(context.codec.canonical_name) if context.has_b_frames else None
+        )
         self._length_bytes = _length_bytes(context)
 
-    def seen(self, packet: Any) -> Any:
-        """The packet itself, once it has been looked at."""
-        if self._judge is None:
+    def observe(self, packet: Any) -> Any:
+        """Looks at a packet and returns it unchanged."""
+        if self._is_bidirectional is None:
             return packet
         if packet.pts is not None and self._last is not None and packet.pts < self._last:
-            self._judge = None  # somebody knows when pictures are shown
+            self._is_bidirectional = None  # the times are real: they go back
         elif not self._is_reordered:
-            self._is_reordered = self._judge(bytes(memoryview(packet)[:HEAD_BYTES]), self._length_bytes)
+            self._is_reordered = self._is_bidirectional(
+                bytes(memoryview(packet)[:HEAD_BYTES]), self._length_bytes
+            )
         self._last = self._last if packet.pts is None else packet.pts
         return packet
 
     @property
     def is_made_up(self) -> bool:
-        return self._judge is not None and self._is_reordered
+        return self._is_bidirectional is not None and self._is_reordered
 
 
 def _length_bytes(context: Any) -> int:
-    """How many bytes of a length stand before each NAL unit; 0 where start codes do (ISO/IEC 14496-15,
-    5.3.3.1 and 8.3.3.1).
+    """The bytes of a length before each NAL unit; 0 where start codes separate them.
+
+    Source: ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1.
     """
     data = context.extradata
     if context.codec.canonical_name != "hevc":
@@ -106,14 +110,14 @@ def _length_bytes(context: Any) -> int:
 
 
 class _Bits:
-    """The beginning of a NAL unit's payload, bit by bit."""
+    """The first 16 bytes of a NAL unit's payload, read bit by bit."""
 
     def __init__(self, data: bytes) -> None:
         head = data[:16].replace(b"\x00\x00\x03", b"\x00\x00")
         self._text = f"{int.from_bytes(head, 'big'):0{len(head) * 8}b}" if head else ""
 
     def exp_golomb(self) -> int:
-        """An unsigned Exp-Golomb number, ITU-T H.264, 9.1; 0 where the data ends before it does."""
+        """Reads an unsigned Exp-Golomb number (ITU-T H.264, 9.1); 0 where the data ends within it."""
         zeros = len(self._text) - len(self._text.lstrip("0"))
         value, self._text = self._text[zeros : 2 * zeros + 1], self._text[2 * zeros + 1 :]
         return int(value, 2) - 1 if value else 0

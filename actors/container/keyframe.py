@@ -1,4 +1,7 @@
-"""What a keyframe, decoded alone, tells of its stream: PyAV has no other way to it."""
+"""Decodes single keyframes to learn the orientation of a stream and where decoding may begin.
+
+PyAV has no other way to either.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,18 @@ from typing import Any, Final
 from actors.container.orientation import Orientation
 from actors.container.parameter_sets import header_parameters, sequence_parameters
 
-ORIENTED: Final = frozenset({"mov", "mp4", "matroska", "webm"})  # containers that can say which way up
-ORIENTING: Final = frozenset(
-    {"h264", "hevc"}
-)  # codings that can: ITU-T H.264 D.1.27, H.265 D.2.17, display orientation
-GRADUAL: Final = frozenset(
-    {"h264", "hevc", "vvc"}
-)  # codings in which a "keyframe" may be the beginning of a gradual refresh
+# Containers that can declare an orientation.
+ORIENTED_CONTAINERS: Final = frozenset({"mov", "mp4", "matroska", "webm"})
+# Codings that can declare one: ITU-T H.264 D.1.27, H.265 D.2.17, display orientation.
+ORIENTED_CODECS: Final = frozenset({"h264", "hevc"})
+# Codings in which a "keyframe" may be the beginning of a gradual refresh.
+GRADUAL_REFRESH_CODECS: Final = frozenset({"h264", "hevc", "vvc"})
 
 
 def decoded_alone(stream: Any, packet: Any) -> Any | None:
-    """The one picture (`av.VideoFrame`) of a keyframe packet; None where it gives none without what came
-    before it, or is damaged.
+    """The one picture (`av.VideoFrame`) of a keyframe packet.
+
+    None where the packet gives no picture without those before it, or is damaged.
     """
     from av.error import FFmpegError
 
@@ -32,25 +35,26 @@ def decoded_alone(stream: Any, packet: Any) -> Any | None:
     return pictures[0] if pictures else None
 
 
-def _oriented(picture: Any) -> Orientation:
-    """How a decoded picture is shown; by the angle of its display matrix alone where PyAV refuses to hand
-    that over.
+def _orientation_of(picture: Any) -> Orientation:
+    """The orientation of a decoded picture.
+
+    It comes from the angle of the display matrix alone where PyAV does not hand out the matrix.
     """
     try:
         matrix = picture.side_data.get("DISPLAYMATRIX")
-    # PyAV 18 gives none of a picture's side data where some is of a kind that it does not know, such as EXIF
+    # PyAV 18 gives no side data of a picture where some is of an unknown kind, such as EXIF.
     except ValueError:
         return Orientation.of_angle(picture.rotation)
     return Orientation() if matrix is None else Orientation.of_matrix(bytes(matrix))
 
 
-class Entries:
-    """Judges whether decoding may begin at a stream's keyframes, from packets as they pass by and from one
-    keyframe decoded alone.
+class EntryPoints:
+    """Finds whether decoding may begin at a stream's keyframes.
 
-    It may not where coding parameters change on the way (`actors.container.parameter_sets`), nor with H.264's
-    intra refresh: there a stretch of pictures is refreshed strip by strip; the first of them is flagged as a
-    keyframe, but pictures are whole only at its end, and not always then.
+    It looks at all packets as they pass by, and decodes one keyframe alone. Decoding may not begin at
+    keyframes where coding parameters change on the way (`actors.container.parameter_sets`), nor with
+    H.264's intra refresh: there a run of pictures is refreshed strip by strip. Its first picture is flagged
+    as a keyframe, but pictures are whole only at its end, and not always then.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -60,8 +64,8 @@ class Entries:
         self._keyframes: list[Any] = []  # the first two
         self._header_changes = False
 
-    def seen(self, packet: Any) -> Any:
-        """The packet itself, once it has been looked at."""
+    def observe(self, packet: Any) -> Any:
+        """Looks at a packet and returns it unchanged."""
         if packet.is_keyframe:
             if len(self._keyframes) < 2:
                 self._keyframes.append(packet)
@@ -71,17 +75,17 @@ class Entries:
         return packet
 
     def orientation(self, containers: frozenset[str]) -> Orientation:
-        """Which way up the stream's pictures are shown; as they are stored where its first keyframe
-        cannot be decoded.
-        """
-        is_told = containers & ORIENTED or self._codec in ORIENTING
-        picture = decoded_alone(self._stream, self._keyframes[0]) if self._keyframes and is_told else None
-        return Orientation() if picture is None else _oriented(picture)
+        """The orientation of the stream's pictures; as stored where its first keyframe cannot be decoded."""
+        may_be_declared = containers & ORIENTED_CONTAINERS or self._codec in ORIENTED_CODECS
+        picture = (
+            decoded_alone(self._stream, self._keyframes[0]) if self._keyframes and may_be_declared else None
+        )
+        return Orientation() if picture is None else _orientation_of(picture)
 
     def are_safe(self) -> bool:
         if self._header_changes or (self._codec == "h264" and len(self._parameters) > 1):
             return False
-        if self._codec not in GRADUAL or len(self._keyframes) < 2:
+        if self._codec not in GRADUAL_REFRESH_CODECS or len(self._keyframes) < 2:
             return True
         picture = decoded_alone(self._stream, self._keyframes[1])
         return picture is not None and picture.pts == self._keyframes[1].pts

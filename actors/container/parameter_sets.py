@@ -1,8 +1,8 @@
-"""Whether a stream keeps its coding parameters: a decoder started behind a change may not know what one that
-saw it knows.
+"""Reads H.264 parameter sets, which show whether a stream keeps its coding parameters.
 
-FFmpeg's H.264 decoder, for one, keeps colour properties that a later parameter set leaves out, so the same
-coded picture is converted with other coefficients after a seek. Files joined from several encodings are like
+A decoder that is started after a change may not know what a decoder that saw the change knows. FFmpeg's
+H.264 decoder, for one, keeps colour properties that a later parameter set leaves out, so the same coded
+picture is converted with other coefficients after a seek. Files joined from several encodings are like
 that.
 """
 
@@ -16,8 +16,10 @@ START_CODE = re.compile(rb"\x00\x00\x01")
 
 
 def sequence_parameters(data: bytes, length_bytes: int) -> frozenset[bytes]:
-    """H.264 sequence parameter sets within a packet; `length_bytes` stand before each NAL unit, 0 where
-    start codes do (annex B).
+    """H.264 sequence parameter sets within a packet.
+
+    `length_bytes` is the size of the length before each NAL unit, 0 where start codes separate them (annex
+    B).
     """
     units = nal_units(data, length_bytes)
     whole = units if length_bytes else (unit.rstrip(b"\x00") for unit in units)
@@ -25,8 +27,9 @@ def sequence_parameters(data: bytes, length_bytes: int) -> frozenset[bytes]:
 
 
 def header_parameters(extradata: bytes | None) -> tuple[frozenset[bytes], int]:
-    """Sequence parameter sets of a stream's header, and the bytes of a length in its packets (ISO/IEC
-    14496-15, 5.3.3.1).
+    """Sequence parameter sets of a stream's header, and the bytes of a length in its packets.
+
+    Source: ISO/IEC 14496-15, 5.3.3.1.
     """
     if not extradata or len(extradata) < 7 or extradata[0] != 1:
         return sequence_parameters(extradata or b"", 0), 0
@@ -39,7 +42,7 @@ def header_parameters(extradata: bytes | None) -> tuple[frozenset[bytes], int]:
 
 
 def nal_units(data: bytes, length_bytes: int) -> Iterator[bytes]:
-    """NAL units of a packet as far as it goes, with the zeros that may follow one before a start code."""
+    """Yields the NAL units of a packet; zeros before a start code are left at the end of a unit."""
     if not length_bytes:
         yield from START_CODE.split(data)[1:]
         return

@@ -1,4 +1,4 @@
-"""One video stream of a file, read from any keyframe; damage is skipped and noted, never raised."""
+"""Reads and decodes one video stream of a file from any keyframe; damage is noted, never raised."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from actors.container.container import demuxed, opened
 from schemas.errors import NoVideoStream
 
 MAX_NOTES: Final = 4  # lines of decoder complaints kept per chunk
-HELD_BYTES: Final = 64 << 20  # packets kept back while looking for the last keyframe before a frame
-SEEK_BACK_S: Final = 10  # how much before a keyframe to look for it where a seek right to it led past it
-# Codings whose decoders leave out a picture that no other refers to when told so, and give all others bit for
-# bit (the contract suite).
-DROPPING: Final = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
+MAX_HELD_BYTES: Final = 64 << 20  # packets kept back while looking for the last keyframe before a frame
+# How far before a keyframe to seek where a seek right to it led past it.
+SEEK_BACK_S: Final = 10
+# Codings whose decoders can leave out pictures that no other refers to, and still give all others bit for bit
+# (the contract suite holds this).
+DROPPING_CODECS: Final = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8"})
 
 
 class StreamReader:
-    """A stream of a file, open for decoding with `threads` threads; a context manager.
+    """A context manager for one stream of a file, open for decoding with `threads` threads.
 
-    With one thread nothing runs beside the caller: least memory, and damage conceals itself the same way
-    every time. Raises `Unreadable` or `NotAVideo` on entry, `Unreadable` later if the file vanishes.
+    With one thread nothing runs beside the caller: it needs the least memory, and damage is concealed the
+    same way every time. Raises `Unreadable` or `NotAVideo` on entry, `Unreadable` later if the file
+    vanishes.
     """
 
     def __init__(self, path: str, stream_index: int, *, threads: int = 1) -> None:
@@ -45,8 +47,9 @@ class StreamReader:
             self._opened = None
 
     def notes(self, start: int, end: int) -> tuple[str, ...]:
-        """Distinct complaints about what is shown in [start, end) or at an unknown time: the most
-        frequent ones, each with its count.
+        """Distinct complaints about pictures in `[start, end)` or at an unknown time.
+
+        The most frequent ones come first, each with its count; `MAX_NOTES` at most.
         """
         counts = Counter(text for pts, text in self._complaints if pts is None or start <= pts < end)
         return tuple(
@@ -58,29 +61,29 @@ class StreamReader:
 
     @property
     def time_base(self) -> Fraction:
-        """In which the times of its pictures are told."""
+        """The unit of the times of its pictures, in seconds."""
         base: Fraction = self._stream.time_base
         return base
 
     @property
-    def is_disturbed(self) -> bool:
-        """Whether anything since the last start was damaged."""
+    def is_damaged(self) -> bool:
+        """Whether anything was damaged since decoding last started."""
         return bool(self._complaints)
 
     def from_start(self) -> Iterator[Any]:
-        """Every picture (`av.VideoFrame`) of the stream, in presentation order; the file is opened anew."""
+        """Yields every picture (`av.VideoFrame`) in presentation order; opens the file anew."""
         self.__exit__()
         self._open()
         self._complaints.clear()
         return self._decoded(demuxed(self._container, self._stream, self.note))
 
     def from_keyframe(self, pts: int, *, back: int = 0) -> Iterator[Any] | None:
-        """Pictures from the last keyframe at or before `pts`, looked for from `back` units of the time base
-        earlier on.
+        """Pictures from the last keyframe at or before `pts` on.
 
-        None where the seek led past it or cannot be done, or the keyframe does not come out by itself.
-        Seeking in transport and program streams is a guess by position in the file that mostly lands within a
-        group of pictures, so packets are read, undecoded, up to the keyframe.
+        The seek goes `back` units of the time base before `pts`. None where the seek led past the keyframe
+        or cannot be done, or where the keyframe does not decode by itself. Seeking in transport and program
+        streams is a guess by position in the file that mostly lands within a group of pictures. So packets
+        are read, undecoded, up to the keyframe.
         """
         self._complaints.clear()
         self._stream.codec_context.skip_frame = "DEFAULT"
@@ -88,45 +91,57 @@ class StreamReader:
         if packets is None:
             return None
         keyframe = next(packets)
-        return begun_at(keyframe.pts, self._decoded(chain([keyframe], packets)))
+        return pictures_from(keyframe.pts, self._decoded(chain([keyframe], packets)))
 
-    def read_ranges(self, runs: Sequence[DecodeRange]) -> Iterator[Any]:
-        """Pictures of `runs` in presentation order, the wanted ones among them; the file is opened anew.
+    def read_ranges(self, ranges: Sequence[DecodeRange]) -> Iterator[Any]:
+        """Yields pictures of `ranges` in presentation order, the wanted ones among them.
 
-        What is not wanted is left undecoded where nothing refers to it: the packets between runs, and within
-        one the pictures that the decoder may drop. Ends early where a run cannot be begun at its keyframe.
+        Opens the file anew. Unwanted pictures are left undecoded where nothing refers to them: the packets
+        between ranges, and within a range the pictures that the decoder may drop. Ends early where a range
+        cannot begin at its keyframe.
         """
         self.__exit__()
         self._open()
         self._complaints.clear()
-        ahead, packets = deque(runs), demuxed(self._container, self._stream, self.note)
-        while ahead:
-            run = ahead.popleft()
-            packets = self._led_to(run, packets)
-            pictures = self._excerpt(set(run.wanted), ahead, packets)
-            begun = pictures if run.entry_pts is None else begun_at(run.entry_pts, pictures)
-            if begun is None:
+        later, packets = deque(ranges), demuxed(self._container, self._stream, self.note)
+        while later:
+            decode_range = later.popleft()
+            packets = self._packets_of(decode_range, packets)
+            pictures = self._pictures_until(set(decode_range.wanted), later, packets)
+            from_entry = (
+                pictures
+                if decode_range.entry_pts is None
+                else pictures_from(decode_range.entry_pts, pictures)
+            )
+            if from_entry is None:
                 return
-            yield from begun
+            yield from from_entry
 
-    def _led_to(self, run: DecodeRange, packets: Iterator[Any]) -> Iterator[Any]:
-        """Packets from a run's keyframe on; none, or others, where it is not to be found."""
-        if run.entry_pts is None:
+    def _packets_of(self, decode_range: DecodeRange, packets: Iterator[Any]) -> Iterator[Any]:
+        """Packets from the keyframe of a range on; no packets, or others, where it cannot be found."""
+        if decode_range.entry_pts is None:
             return packets
-        if run.seeks:
+        if decode_range.seeks:
             back = round(SEEK_BACK_S / self._stream.time_base)
             return (
-                self._packets_from(run.entry_pts) or self._packets_from(run.entry_pts, back=back) or iter(())
+                self._packets_from(decode_range.entry_pts)
+                or self._packets_from(decode_range.entry_pts, back=back)
+                or iter(())
             )
-        return dropwhile(lambda packet: not (packet.is_keyframe and packet.pts == run.entry_pts), packets)
+        return dropwhile(
+            lambda packet: not (packet.is_keyframe and packet.pts == decode_range.entry_pts), packets
+        )
 
-    def _excerpt(self, wanted: set[int], ahead: deque[DecodeRange], packets: Iterator[Any]) -> Iterator[Any]:
-        """Pictures up to the last of the `wanted` (pts); a run `ahead` whose keyframe is passed on the
-        way is taken along.
+    def _pictures_until(
+        self, wanted: set[int], later: deque[DecodeRange], packets: Iterator[Any]
+    ) -> Iterator[Any]:
+        """Pictures up to the last of the `wanted` (pts).
+
+        A later range whose keyframe is passed on the way is included.
         """
         for packet in packets:
-            if ahead and packet.is_keyframe and packet.pts == ahead[0].entry_pts:
-                wanted |= set(ahead.popleft().wanted)
+            if later and packet.is_keyframe and packet.pts == later[0].entry_pts:
+                wanted |= set(later.popleft().wanted)
             self._drop_unless(wanted, packet)
             yield from self._pictures(packet)
             wanted.discard(packet.pts)
@@ -136,9 +151,9 @@ class StreamReader:
         self._stream.codec_context.flush_buffers()
 
     def _drop_unless(self, wanted: Container[int], packet: Any) -> None:
-        """Tell the decoder whether it may leave this packet's picture out if no other refers to it."""
+        """Lets the decoder drop this packet's picture if it is not wanted and no other refers to it."""
         context = self._stream.codec_context
-        if context.codec.canonical_name in DROPPING:
+        if context.codec.canonical_name in DROPPING_CODECS:
             context.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
 
     def _packets_from(self, pts: int, *, back: int = 0) -> Iterator[Any] | None:
@@ -184,17 +199,17 @@ class StreamReader:
         return pictures
 
 
-def begun_at(pts: int, pictures: Iterator[Any]) -> Iterator[Any] | None:
-    """Pictures from the one at `pts` on; None where the first of them that is not before it is another."""
+def pictures_from(pts: int, pictures: Iterator[Any]) -> Iterator[Any] | None:
+    """Pictures from the one at `pts` on; None where there is no picture at exactly `pts`."""
     first = next((picture for picture in pictures if picture.pts is not None and picture.pts >= pts), None)
     return chain([first], pictures) if first is not None and first.pts == pts else None
 
 
 def last_keyframe_before(packets: Iterator[Any], pts: int) -> list[Any]:
-    """Packets from the last keyframe shown at or before `pts` on, as far as they had to be read to know it;
-    none if there is no such one.
+    """Packets from the last keyframe shown at or before `pts` on; empty if there is no such keyframe.
 
-    No packet decoded after `pts` can be shown before it, so reading stops there.
+    Holds the packets that had to be read to find it. No packet decoded after `pts` can be shown before it,
+    so reading stops there.
     """
     held: list[Any] = []
     size = 0
@@ -207,7 +222,7 @@ def last_keyframe_before(packets: Iterator[Any], pts: int) -> list[Any]:
             continue
         held.append(packet)
         size += packet.size
-        if size > HELD_BYTES or (packet.dts is not None and packet.dts >= pts):
+        if size > MAX_HELD_BYTES or (packet.dts is not None and packet.dts >= pts):
             break
     return held
 
@@ -220,10 +235,11 @@ def _chained(held: list[Any], packets: Iterator[Any]) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRange:
-    """A stretch of decoding: from the keyframe at `entry_pts` (None: the beginning of the file) until all
-    `wanted` (pts) have come out.
+    """One stretch of decoding: from a keyframe until all wanted pictures have been decoded.
 
-    Where `seeks`, the way to the keyframe is a seek; else packets are read up to it, undecoded.
+    `entry_pts` is the time of the keyframe, None for the beginning of the file. `wanted` are the times
+    (pts) of the pictures. `seeks`: the keyframe is reached by a seek; else packets are read up to it,
+    undecoded.
     """
 
     entry_pts: int | None

@@ -1,10 +1,10 @@
-"""A file's clock that starts anew on the way, as in transport streams joined end to end, made one that never
-goes back.
+"""Puts pictures on one clock that never goes back, where the clock of the file starts anew.
 
-Of pictures only. Sound is moved by `actors.container.audio_clock`, beside its pictures, by signs of its own.
-Packets of sound may overlap: it takes a step back of up to `RESTART_S` for no new clock, where times of
-decoding here never go back. It passes over up to `STRAY_PACKETS` damaged times, where one is passed over
-here. It takes a leap forward that is too long for a hole for a new clock, where any is a hole here.
+Transport streams joined end to end have such clocks. This is for pictures only: sound is moved by
+`actors.container.audio_clock`, beside its pictures, by signs of its own. The two differ in three things.
+Packets of sound may overlap, so a step back of up to `RESTART_S` is no new clock there, while decoding
+times never go back here. Up to `MAX_STRAY_PACKETS` damaged times are passed over there, one here. A leap
+forward that is too long for a hole is a new clock there, while any leap is a hole here.
 """
 
 from __future__ import annotations
@@ -20,35 +20,34 @@ import numpy as np
 from schemas.media.frames import Ints
 
 NO_TIME: Final = int(np.iinfo(np.int64).min)
-# a picture that is shown earlier than the one before by more of them is of a clock that has started anew
-REORDERED_FRAMES: Final = 8
+# A picture that is shown more frames than this before the last one belongs to a clock that has started anew.
+MAX_REORDERED_FRAMES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ClockSegment:
-    """What a stream shows, `[start, end)` in seconds of the file's clock, between two starts of that
-    clock.
-    """
+    """What a stream shows between two starts of its clock, `[start, end)` in seconds of that clock."""
 
     start: Fraction
     end: Fraction
 
 
-def offsets_of(stretches: Sequence[ClockSegment]) -> tuple[Fraction, ...]:
-    """Seconds to add to the file's clock in each stretch so that it begins where the one before has
-    ended; 0 in the first.
+def offsets_of(segments: Sequence[ClockSegment]) -> tuple[Fraction, ...]:
+    """Seconds to add to the clock in each segment, so that it begins where the one before ended.
+
+    The first is 0.
     """
     offsets = [Fraction(0)]
-    for before, after in pairwise(stretches):
+    for before, after in pairwise(segments):
         offsets.append(offsets[-1] + before.end - after.start)
-    return tuple(offsets[: len(stretches)])
+    return tuple(offsets[: len(segments)])
 
 
-def stretch_numbers(dts: Ints) -> Ints:
-    """For each packet of a stream, in the order of the file, how often its clock has started anew before it.
+def segment_numbers(dts: Ints) -> Ints:
+    """How often the clock has started anew before each packet of a stream, in the order of the file.
 
-    `dts` int64 are times of decoding, `NO_TIME` where unknown. They never go back but there, one damaged time
-    aside, too high or too low.
+    `dts` int64 are times of decoding, `NO_TIME` where unknown. They go back only at a restart, except for
+    one damaged time, too high or too low.
     """
     numbers = np.zeros(len(dts), np.int64)
     known = np.flatnonzero(dts != NO_TIME)
@@ -58,7 +57,7 @@ def stretch_numbers(dts: Ints) -> Ints:
     times = dts[known].tolist()
     for at, now, after in zip(known.tolist(), times, [*times[1:], NO_TIME], strict=True):
         if now < min(earlier, last):
-            if after > last:  # the clock goes on as if this one had not been
+            if after > last:  # the clock goes on as if this time had not been
                 continue
             number, earlier, last = number + 1, NO_TIME, NO_TIME
             numbers[at:] = number
@@ -68,12 +67,11 @@ def stretch_numbers(dts: Ints) -> Ints:
 
 @dataclass(slots=True)
 class PictureClock:
-    """When pictures are shown that come out of a decoder one after the other, in a clock that always
-    increases.
+    """Gives an increasing time to each picture in the order of decoding output.
 
     Times go in in units of a stream's time base and come out `scale` times as fine, so that pictures of one
-    tick lie side by side within it. One that is unknown is `step` (fine units) after the one before; where
-    the stream's clock starts anew the picture follows on too.
+    tick lie side by side within it. A picture of unknown time is `step` (fine units) after the one before.
+    Where the stream's clock starts anew, the picture also follows on.
     """
 
     start: int
@@ -90,21 +88,24 @@ class PictureClock:
         self._last = self._now
 
     def time_of(self, pts: int | None, estimate: int | None = None) -> int:
-        """The next picture's time, in fine units; `pts` is None where the stream does not tell it.
+        """The next picture's time, in fine units; `pts` is None where it is unknown.
 
-        An `estimate` (fine units) holds where nothing is told, and where it is within a tick of what is.
+        An `estimate` (fine units) counts where `pts` is unknown, and where it is within a tick of the known
+        time.
         """
         if pts is None:
             self._now = self._now + self.step if estimate is None else estimate
         else:
-            told = self._moved(pts) + self._place_in_tick(pts)
-            self._now = told if estimate is None or abs(estimate - told) > self.scale else estimate
+            stream_time = self._moved(pts) + self._place_in_tick(pts)
+            self._now = (
+                stream_time if estimate is None or abs(estimate - stream_time) > self.scale else estimate
+            )
         self._last = max(self._last + 1, self._now)
         return self._last
 
     def _moved(self, pts: int) -> int:
         time = pts * self.scale + self._offset
-        if self._tick != NO_TIME and time < self._now - REORDERED_FRAMES * self.step:
+        if self._tick != NO_TIME and time < self._now - MAX_REORDERED_FRAMES * self.step:
             self._offset += self._now + self.step - time
         return pts * self.scale + self._offset
 

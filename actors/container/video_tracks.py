@@ -1,4 +1,4 @@
-"""Which of a file's video tracks is looked at, and what is left out."""
+"""Chooses the video track of a file, and names the tracks that are left out."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from schemas.errors import NoVideoTrack
 
 
 def video_tracks(container: Any) -> list[Any]:
-    """The streams of moving pictures, in the order of the file: cover art is none."""
+    """The streams of moving pictures, in the order of the file; cover art is left out."""
     from av.stream import Disposition
 
     return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
 
 
 def chosen_track(container: Any, number: int | None, path: str) -> Any | None:
-    """The track with that number, counted from 0; the one that FFmpeg calls best where none is asked for;
-    None where there is none.
+    """The track with this `number`, counted from 0; by default the one that FFmpeg calls best.
 
-    Raises `NoVideoTrack` where the file has tracks and not that one.
+    None where the file has no video track. Raises `NoVideoTrack` where it has tracks but not that one.
     """
     tracks = video_tracks(container)
     if not tracks:
@@ -29,20 +28,20 @@ def chosen_track(container: Any, number: int | None, path: str) -> Any | None:
             raise NoVideoTrack(path, number, len(tracks))
         return tracks[number]
     best = container.streams.best("video")
-    return best if best in tracks else _usual(tracks)
+    return best if best in tracks else _default_track(tracks)
 
 
-def _usual(tracks: Sequence[Any]) -> Any:
-    """The first that is marked as the default one, else the first."""
+def _default_track(tracks: Sequence[Any]) -> Any:
+    """The first track that is marked as the default, else the first."""
     from av.stream import Disposition
 
     return next((track for track in tracks if track.disposition & Disposition.default), tracks[0])
 
 
-def left_out(container: Any, chosen: Any) -> str | None:
+def left_out_note(container: Any, chosen: Any) -> str | None:
     """A line that names the other video tracks; None where there are none."""
     tracks = video_tracks(container)
-    others = [f"{number} ({_named(track)})" for number, track in enumerate(tracks) if track != chosen]
+    others = [f"{number} ({_description(track)})" for number, track in enumerate(tracks) if track != chosen]
     if not others:
         return None
     which = "track" if len(others) == 1 else "tracks"
@@ -52,7 +51,7 @@ def left_out(container: Any, chosen: Any) -> str | None:
     )
 
 
-def _named(track: Any) -> str:
+def _description(track: Any) -> str:
     coding = track.codec_context.codec.canonical_name if track.codec_context is not None else "unknown coding"
     title = track.metadata.get("title") or track.metadata.get("comment")
     language = track.language if track.language not in (None, "und") else None

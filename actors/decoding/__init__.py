@@ -1,1 +1,1 @@
-"""Chunks of frames and blocks of sound, decoded."""
+"""Decoders of chunks of frames and of blocks of sound."""

@@ -1,4 +1,4 @@
-"""Samples of a stretch of sound at 16 kHz, one channel: the same wherever it is cut."""
+"""Decodes a stretch of sound at 16 kHz, one channel: the same samples wherever it is cut."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ from schemas.media.frames import Floats32
 
 Bools = npt.NDArray[np.bool_]
 
-# each is given to a decoder of its own: that of AAC fills bands with noise that depends on all it has decoded
+# Each segment is given to a decoder of its own: AAC's fills bands with noise that depends on all it has
+# decoded.
 SEGMENT_S: Final = 20
-PREROLL_S: Final = 1  # decoded ahead of a segment: codecs need up to a quarter of a second to settle
-MARGIN_S: Final = 0.1  # around what is wanted, for the filter of the resampler
-JITTER_S: Final = (
-    0.02  # a frame so far from the end of the one before follows on it: times in milliseconds are not exact
-)
-_SEGMENT: Final = SEGMENT_S * SAMPLE_RATE
-MOST_RATE: Final = (
-    1_536_000  # samples a second; what claims more is a damaged header, and 20 s of it would take gigabytes
-)
-UNPLACED: Final = " channels"  # how FFmpeg names a layout of which only the number is known
-GUESSED: Final = frozenset(
-    {"mp3", "aac"}
-)  # raw streams, in which a seek guesses the time: their packets are read from the beginning
+# Decoded ahead of a segment: codecs need up to a quarter of a second to settle.
+PREROLL_S: Final = 1
+MARGIN_S: Final = 0.1  # Decoded around the requested stretch, for the filter of the resampler.
+# A frame that starts so close to the end of the one before follows on it: times in milliseconds are not
+# exact.
+JITTER_S: Final = 0.02
+_SEGMENT_SAMPLES: Final = SEGMENT_S * SAMPLE_RATE
+# Samples per second. A header that claims more is damaged, and 20 s of it would take gigabytes.
+MAX_SAMPLE_RATE: Final = 1_536_000
+# FFmpeg's name of a layout of which only the number of channels is known ends so.
+UNPLACED_LAYOUT: Final = " channels"
+# Raw streams, in which a seek guesses the time: their packets are read from the beginning.
+GUESSED_TIME_FORMATS: Final = frozenset({"mp3", "aac"})
 
 
 def decoded(path: str, sound: AudioStream, first: int, stop: int) -> tuple[Floats32, Bools]:
-    """Samples `[first, stop)` since the first sample of the sound, float32 in -1..1, and which of them are
-    lost, bool.
+    """Decodes samples `[first, stop)` since the first sample of the sound.
 
-    Zeros stand for what was lost to damage, for stretches of time without any packet, and for what lies
-    outside the sound; only the first are lost, and in broadcast streams the second. A segment of `SEGMENT_S`
-    is decoded the same whatever is asked for, and begins at a native sample that falls on the 16 kHz grid: so
-    the samples are bit for bit the same wherever the sound is cut. Channels are mixed and rates converted by
-    libswresample. Raises `Unreadable`, `NotAVideo`, `NoSoundStream` where the file has gone or changed,
-    `UnknownCoding` at an impossible rate.
+    Returns float32 samples in -1..1, and a bool mask of those that are lost. Zeros stand for what was lost
+    to damage, for stretches of time without any packet, and for what lies outside the sound. Only samples
+    lost to damage are marked as lost, and in broadcast streams also stretches without a packet. A segment
+    of `SEGMENT_S` is decoded the same whatever stretch is requested, and begins at a native sample that
+    falls on the 16 kHz grid. So the samples are bit for bit the same wherever the sound is cut. Channels
+    are mixed and rates converted by libswresample. Raises `Unreadable`, `NotAVideo`, `NoSoundStream` where
+    the file has gone or changed, `UnknownCoding` at an impossible rate.
     """
-    if sound.sample_rate > MOST_RATE:
+    if sound.sample_rate > MAX_SAMPLE_RATE:
         raise UnknownCoding(path, "its sound", f"its header claims {sound.sample_rate:,} samples a second")
     margin = math.ceil(MARGIN_S * SAMPLE_RATE)
-    segments = range((first - margin) // _SEGMENT, -(-(stop + margin) // _SEGMENT))
+    segments = range((first - margin) // _SEGMENT_SAMPLES, -(-(stop + margin) // _SEGMENT_SAMPLES))
     native, lost = _segments(path, sound, segments)
-    begin = segments.start * _SEGMENT
+    begin = segments.start * _SEGMENT_SAMPLES
     wanted = np.arange(first, stop)
     samples = _resampled(native, sound.sample_rate)[wanted - begin]
     is_inside = (wanted >= 0) & (wanted < sound.samples)
@@ -72,14 +73,17 @@ def _resampled(native: Floats32, rate: int) -> Floats32:
     frame = av.AudioFrame.from_ndarray(native[None], "flt", "mono")
     frame.sample_rate = rate
     pieces = [piece.to_ndarray()[0] for piece in (*resampler.resample(frame), *resampler.resample(None))]
-    found = np.zeros(len(native) // rate * SAMPLE_RATE, np.float32)
-    samples = np.concatenate(pieces)[: len(found)]
-    found[: len(samples)] = samples.clip(-1, 1)
-    return found
+    padded = np.zeros(len(native) // rate * SAMPLE_RATE, np.float32)
+    samples = np.concatenate(pieces)[: len(padded)]
+    padded[: len(samples)] = samples.clip(-1, 1)
+    return padded
 
 
 def _segments(path: str, sound: AudioStream, segments: range) -> tuple[Floats32, Bools]:
-    """Native samples of consecutive segments, silence outside the sound, and which were lost to damage."""
+    """Native samples of consecutive segments, and which of them were lost to damage.
+
+    Silence stands outside the sound.
+    """
     length = SEGMENT_S * sound.sample_rate
     track = _Track(segments.start * length, len(segments) * length)
     low, high = max(0, segments.start * SEGMENT_S - PREROLL_S), segments.stop * SEGMENT_S
@@ -96,12 +100,10 @@ def _segments(path: str, sound: AudioStream, segments: range) -> tuple[Floats32,
 
 
 def _sought(container: Any, sound: AudioStream, low_s: float, high_s: float) -> list[Any] | None:
-    """Packets of `[low_s, high_s)` since the first sample by seeking; None where that is impossible or
-    does not lead there.
-    """
+    """Packets of `[low_s, high_s)` since the first sample; None where a seek does not lead there."""
     from av.error import FFmpegError
 
-    if low_s <= 0 or sound.restarts or formats_of(container) & GUESSED:
+    if low_s <= 0 or sound.restarts or formats_of(container) & GUESSED_TIME_FORMATS:
         return None
     low = sound.start_pts + math.floor(low_s / sound.time_base)
     try:
@@ -113,14 +115,14 @@ def _sought(container: Any, sound: AudioStream, low_s: float, high_s: float) -> 
 
 
 def _until(container: Any, sound: AudioStream, high_s: float) -> Iterator[Any]:
-    """Packets of the sound from where the container stands up to `high_s` since the first sample."""
+    """Packets of the sound from the container's present position up to `high_s` since the first sample."""
     high = sound.start_pts + math.ceil(high_s / sound.time_base)
     packets = on_one_clock(demuxed(container, _stream(container, sound)), sound.restarts)
     return takewhile(lambda packet: packet.pts is None or packet.pts < high, packets)
 
 
 def _stream(container: Any, sound: AudioStream) -> Any:
-    """The stream of the sound; nothing else is read where the container allows that."""
+    """The stream of the sound; the container discards all other streams where it can."""
     from av.stream import Discard
 
     for stream in container.streams:
@@ -136,35 +138,37 @@ class _Track:
     def __init__(self, first: int, length: int) -> None:
         self._first = first
         self.samples = np.zeros(length, np.float32)
-        self._is_there, self._is_damaged = np.zeros(length, bool), np.zeros(length, bool)
+        self._is_filled, self._is_damaged = np.zeros(length, bool), np.zeros(length, bool)
 
     @property
     def lost(self) -> Bools:
-        return self._is_damaged & ~self._is_there
+        return self._is_damaged & ~self._is_filled
 
     def put(self, at: int, piece: Floats32, within: range) -> None:
-        """A frame whose first sample is `at`; of it what lies in `within` and is not there yet."""
+        """Puts the part of a frame that lies in `within` and is not there yet.
+
+        `at` is the position of the frame's first sample.
+        """
         low, high = max(at, within.start), min(at + len(piece), within.stop)
         if low < high:
             place = slice(low - self._first, high - self._first)
-            is_new = ~self._is_there[place]
+            is_new = ~self._is_filled[place]
             self.samples[place][is_new] = piece[low - at : high - at][is_new]
-            self._is_there[place] = True
+            self._is_filled[place] = True
 
     def damage(self, start: int, stop: int, within: range) -> None:
-        """Native samples `[start, stop)` are damaged; they are lost unless something is put there all the
-        same.
-        """
+        """Marks native samples `[start, stop)` as damaged; they are lost unless other packets fill them."""
         low, high = max(start, within.start), min(stop, within.stop)
         self._is_damaged[max(0, low - self._first) : max(0, high - self._first)] = True
 
 
 def _fill(track: _Track, path: str, packets: list[Any], sound: AudioStream, segments: range) -> None:
-    """Decode each segment from its own packets, whatever else has been read."""
+    """Decodes each segment from its own packets, whatever else has been read."""
     timed = _timed(packets, sound)
     for segment in segments:
         within = range(segment * SEGMENT_S * sound.sample_rate, (segment + 1) * SEGMENT_S * sound.sample_rate)
-        own = [one for one in timed if within.start - PREROLL_S * sound.sample_rate <= one[0] < within.stop]
+        preroll = PREROLL_S * sound.sample_rate
+        own = [entry for entry in timed if within.start - preroll <= entry[0] < within.stop]
         with opened(path) as container:
             if formats_of(container) & UNBROKEN:
                 _note_holes(track, own, sound, within)
@@ -175,8 +179,10 @@ def _fill(track: _Track, path: str, packets: list[Any], sound: AudioStream, segm
 
 
 def _note_holes(track: _Track, timed: list[tuple[int, int, Any]], sound: AudioStream, within: range) -> None:
-    """From the beginning of the segment to its first packet, between packets, and on to the end of the
-    segment or of the sound.
+    """Marks stretches without packets as damaged.
+
+    They lie between the beginning of the segment and its first packet, between packets, and between the
+    last packet and the end of the segment or of the sound.
     """
     beginning, end = max(0, within.start), min(within.stop, round(sound.duration_s * sound.sample_rate))
     for (_, before, _), (at, _, _) in pairwise([(0, beginning, None), *timed, (end, 0, None)]):
@@ -185,23 +191,24 @@ def _note_holes(track: _Track, timed: list[tuple[int, int, Any]], sound: AudioSt
 
 
 def _decoder(stream: Any, packet: Any) -> Any:
-    """A decoder that has decoded something: a new one drops what Opus has in front, wherever in the sound
-    it begins.
+    """A decoder that has decoded one packet.
+
+    A new decoder drops what Opus has in front, wherever in the sound it begins.
     """
     from av.error import FFmpegError
 
     stream.thread_type, stream.codec_context.thread_count = "NONE", 1
-    with suppress(FFmpegError):  # told when it is decoded in earnest
+    with suppress(FFmpegError):  # the error is reported when the packet is decoded for good
         stream.codec_context.decode(packet)
     stream.codec_context.flush_buffers()
     return stream.codec_context
 
 
 def _timed(packets: list[Any], sound: AudioStream) -> list[tuple[int, int, Any]]:
-    """Packets with the native place of their first sample and the one after their last; without a time they
-    follow on each other.
+    """Packets with the native positions of their first sample and of the sample after their last.
 
-    A packet that does not say how long it is lasts until the next one.
+    A packet without a time follows on the packet before. A packet of unknown length lasts until the next
+    one.
     """
     timed: list[tuple[int, int, Any]] = []
     following = 0
@@ -227,21 +234,20 @@ def _decode(
     sound: AudioStream,
     within: range,
 ) -> None:
-    """Decode one segment's packets and put what comes out where it belongs."""
+    """Decodes one segment's packets and puts the samples where they belong."""
     from av.error import FFmpegError
 
     jitter = round(JITTER_S * sound.sample_rate)
     following: int | None = None
     for at, after, packet in [*timed, (timed[-1][1], timed[-1][1], None)]:
         try:
-            heard = [(frame, mono.pieces(frame)) for frame in decoder.decode(packet)]
+            decoded_frames = [(frame, mono.pieces(frame)) for frame in decoder.decode(packet)]
         except FFmpegError:
             track.damage(at, after, within)
-            heard = []
-        for frame, pieces in heard:
-            place = (
-                at if frame.pts is None else _place(frame.pts, frame.time_base or sound.time_base, sound)
-            )  # none when flushed
+            decoded_frames = []
+        for frame, pieces in decoded_frames:
+            # A flushed frame may have no time.
+            place = at if frame.pts is None else _place(frame.pts, frame.time_base or sound.time_base, sound)
             if following is None or (frame.pts is not None and abs(place - following) > jitter):
                 following = place
             for piece in pieces:
@@ -250,26 +256,23 @@ def _decode(
 
 
 class _Mono:
-    """One channel of native rate, float32 in -1..1, from frames whose layout may change."""
+    """Mixes frames whose layout may change to one channel of native rate, float32 in -1..1."""
 
     def __init__(self, rate: int, channels: Channels) -> None:
         self._rate, self._order, self._kind = rate, channels.order, ("", "", 0)
         self._resampler: Any = None
 
     def pieces(self, frame: Any) -> list[Floats32]:
-        """Raises `FFmpegError` where the frame cannot be mixed."""
+        """The mixed samples of a frame; raises `FFmpegError` where it cannot be mixed."""
         from av.error import FFmpegError
 
         frame = _in_order(frame, self._order)
         try:
             return self._mixed(frame)
         except FFmpegError:
-            self._kind = (
-                "",
-                "",
-                0,
-            )  # a resampler that has failed once answers everything after it with nothing
-            if frame.format.is_planar or not frame.layout.name.endswith(UNPLACED):
+            # A resampler that has failed once returns nothing from then on.
+            self._kind = ("", "", 0)
+            if frame.format.is_planar or not frame.layout.name.endswith(UNPLACED_LAYOUT):
                 raise
         return self._mixed(_averaged(frame))
 
@@ -278,10 +281,8 @@ class _Mono:
 
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:
-            self._kind, self._resampler = (
-                kind,
-                av.AudioResampler("s32", "mono", self._rate),
-            )  # to integers the mix of channels never clips
+            # A mix of channels to integers never clips.
+            self._kind, self._resampler = kind, av.AudioResampler("s32", "mono", self._rate)
         return [
             piece.to_ndarray()[0].astype(np.float32) / np.float32(1 << 31)
             for piece in self._resampler.resample(frame)
@@ -289,8 +290,9 @@ class _Mono:
 
 
 def _in_order(frame: Any, order: tuple[int, ...]) -> Any:
-    """The frame with its channels in the order of a native layout; one of planes is left as it is (see
-    `_averaged`).
+    """The frame with its channels in the order of a native layout.
+
+    A frame of planes is left as it is (see `_averaged`).
     """
     import av
 
@@ -305,11 +307,10 @@ def _in_order(frame: Any, order: tuple[int, ...]) -> Any:
 
 
 def _averaged(frame: Any) -> Any:
-    """The mean of its channels: of more than eight of which nobody says where they are libswresample makes
-    nothing (microphone arrays).
+    """The mean of a frame's channels, for layouts that libswresample cannot mix.
 
-    Only for samples that are not planar, as PCM's are: to look at eight planes or more ends the process (PyAV
-    18).
+    Of more than eight channels at unknown places (microphone arrays) libswresample makes nothing. Only for
+    samples that are not planar, as PCM's are: to look at eight planes or more ends the process (PyAV 18).
     """
     import av
 

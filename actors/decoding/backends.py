@@ -1,4 +1,4 @@
-"""The decoders to choose from, behind one interface."""
+"""Chooses the decoder of a chunk; all decoders have one interface."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from schemas.work.chunk import ChunkSpec
 
 
 class Decoder(Protocol):
-    """Iterates over the wanted frames of a chunk in presentation order; `lost` and `notes` are complete
-    afterwards.
+    """Iterates over the wanted frames of a chunk in presentation order.
 
-    Where each frame is wanted, the next one comes last, as trailing. `lost` are the numbers of wanted frames
-    that gave no picture, `notes` a line for each kind of damage. Iterating raises `VideoError`.
+    Where every frame is wanted, the next frame comes last, as trailing. `lost` are the numbers of wanted
+    frames that gave no picture, `notes` a line for each kind of damage; both are complete after the
+    iteration. Iterating raises `VideoError`.
     """
 
     spec: ChunkSpec
@@ -27,7 +27,7 @@ class Decoder(Protocol):
 
 
 def decoder_for(spec: ChunkSpec, *, threads: int = 1) -> Decoder:
-    """The decoder that a chunk asks for, with `threads` threads."""
+    """The decoder that the chunk's `backend` names, with `threads` threads."""
     if spec.backend == "decord":
         from actors.decoding.decord_decoder import DecordDecoder  # only installed on x86-64 Linux
 

@@ -1,10 +1,9 @@
-"""decord behind the decoder's interface: frames by number where it gives the right ones, and by name what it
-is not trusted with.
+"""Decodes chunks with decord, where decord gives the right frames.
 
-decord 0.6.0 is unmaintained and carries FFmpeg 4.1. Where it goes wrong it does so silently: it takes a
+decord 0.6.0 is unmaintained and carries FFmpeg 4.1. Where it goes wrong it does so silently. It takes a
 keyframe's place in decoding order for its frame number, so that after a seek pictures are off by the frames
-that lead the keyframe; it counts the hidden frames of an edit list; in transport and program streams it drops
-the first pictures. So it is measured against our own index before it is used.
+that lead the keyframe. It counts the hidden frames of an edit list. In transport and program streams it
+drops the first pictures. So it is compared with our own index before it is used.
 """
 
 from __future__ import annotations
@@ -31,64 +30,64 @@ from schemas.work.chunk import ChunkSpec
 
 NAME: Final = "decord"
 CONTAINERS: Final = frozenset({"mov", "mp4", "matroska", "webm", "avi"})
-CODECS: Final = frozenset(
-    {"h264", "hevc", "mpeg4", "mjpeg", "vp8", "vp9", "prores", "ffv1"}
-)  # as the contract suite proves
+# The contract suite proves these.
+CODECS: Final = frozenset({"h264", "hevc", "mpeg4", "mjpeg", "vp8", "vp9", "prores", "ffv1"})
 
 
 class DecordDecoder:
-    """Iterates over the `DecodedFrame`s of a chunk as `ChunkDecoder` does, by way of decord with `threads`
-    threads.
+    """Iterates over the `DecodedFrame`s of a chunk as `ChunkDecoder` does, decoded by decord.
 
-    Raises `DecoderRefuses` for what it cannot do (`refusal`) and for damage it meets with; `Unreadable` and
-    other errors of the probe where the file has gone or changed. Damage that decord conceals is not told.
+    It runs `threads` threads. Raises `DecoderRefuses` for files that decord cannot be trusted with
+    (`refusal`) and for damage; `Unreadable` and other errors of the probe where the file has gone or
+    changed. Damage that decord conceals is not reported.
     """
 
     def __init__(self, spec: ChunkSpec, *, threads: int = 1) -> None:
         self.spec = spec
         self.notes: tuple[str, ...] = ()
         self._threads = threads
-        self._seen: list[int] = []
+        self._decoded: list[int] = []
 
     @property
     def lost(self) -> tuple[int, ...]:
-        """Numbers of wanted frames that gave no picture: none once the decoder has come to its end."""
-        return missing_from(self.spec, self._seen)
+        """Numbers of wanted frames that gave no picture; empty once the decoder has come to its end."""
+        return missing_from(self.spec, self._decoded)
 
     def __iter__(self) -> Iterator[DecodedFrame]:
-        self._seen = []
+        self._decoded = []
         reason = refusal(self.spec.path)
         if reason is not None:
             raise DecoderRefuses(self.spec.path, NAME, reason)
         with _quiet():
             reader = _reader(self.spec.path, self._threads)
-        make = self._maker()
+        make = self._frame_maker()
         for number in self._numbers(len(reader)):
             is_trailing = number == self.spec.first_frame + self.spec.frame_count
             frame = make(number, self._picture(reader, number), is_trailing=is_trailing)
             if not is_trailing:
-                self._seen.append(number)
+                self._decoded.append(number)
             yield frame
 
     def _numbers(self, in_file: int) -> Iterator[int]:
-        """Numbers of the wanted frames, then of the one that trails."""
+        """Numbers of the wanted frames, then of the trailing one."""
         first, end = self.spec.first_frame, self.spec.first_frame + self.spec.frame_count
         yield from (np.flatnonzero(wanted_in(self.spec)) + first).tolist()
         if self.spec.every_frame and end < in_file:
             yield end
 
     def _picture(self, reader: Any, number: int) -> Any:
-        """H x W x 3 uint8 RGB, displayed; decord decodes on where it stands before the number within one
-        group of pictures.
+        """The displayed picture, H x W x 3 uint8 RGB.
+
+        Within a group of pictures decord decodes on from its present position.
         """
         try:
             return reader[number].asnumpy()
         except (_decord().DECORDError, StopIteration) as error:
             raise DecoderRefuses(
-                self.spec.path, NAME, f"frame {number} is damaged ({_told(error)})"
+                self.spec.path, NAME, f"frame {number} is damaged ({_message(error)})"
             ) from error
 
-    def _maker(self) -> Any:
+    def _frame_maker(self) -> Any:
         import av
         from av.video.reformatter import VideoReformatter
 
@@ -97,9 +96,8 @@ class DecordDecoder:
         pts = [*spec.pts[spec.before :].tolist(), spec.end_pts]
 
         def make(number: int, displayed: Any, *, is_trailing: bool) -> DecodedFrame:
-            picture = cv2.cvtColor(
-                stored(displayed, spec.rotation), cv2.COLOR_RGB2BGR
-            )  # decord has turned it
+            # decord has turned the picture.
+            picture = cv2.cvtColor(stored(displayed, spec.rotation), cv2.COLOR_RGB2BGR)
             image = av.VideoFrame.from_numpy_buffer(picture, format="bgr24")
             return DecodedFrame(
                 number,
@@ -116,10 +114,9 @@ class DecordDecoder:
 
 
 def refusal(path: str) -> str | None:
-    """Why decord cannot be trusted with a file, in a few words; None where it can: the same for every chunk
-    of the file.
+    """Why decord cannot be trusted with a file, in a few words; None where it can.
 
-    Raises what `probe` raises.
+    The answer is the same for every chunk of the file. Raises what `probe` raises.
     """
     try:
         status = os.stat(path)  # noqa: PTH116  # one call for size and time
@@ -133,11 +130,11 @@ def _refusal(path: str, size: int, mtime_ns: int) -> str | None:  # a changed fi
     with opened(path) as container:
         formats, streams = formats_of(container), len(container.streams.video)
     video = probe(path, fingerprint=NAME)
-    return _unfit(video, formats, streams) or _differing(video)
+    return _known_reason(video, formats, streams) or _index_difference(video)
 
 
-def _unfit(video: Video, formats: frozenset[str], streams: int) -> str | None:
-    """What is known without opening it in decord."""
+def _known_reason(video: Video, formats: frozenset[str], streams: int) -> str | None:
+    """Reasons that are known without opening the file in decord."""
     reason = None
     if not formats & CONTAINERS:
         reason = f"it gives wrong pictures of {video.container} files, or none"
@@ -154,7 +151,7 @@ def _unfit(video: Video, formats: frozenset[str], streams: int) -> str | None:
     return reason
 
 
-def _differing(video: Video) -> str | None:
+def _index_difference(video: Video) -> str | None:
     """Where decord's own index of a file differs from ours."""
     try:
         errors = (_decord().DECORDError, RuntimeError)
@@ -164,7 +161,7 @@ def _differing(video: Video) -> str | None:
         with _quiet():
             reader = _reader(video.path, 1)
     except errors as error:
-        return f"it cannot open it ({_told(error)})"
+        return f"it cannot open it ({_message(error)})"
     ours: Floats = (video.index.pts - video.start_pts) * np.float64(video.time_base)
     reason = None
     if len(reader) != len(video.index):
@@ -179,9 +176,7 @@ def _differing(video: Video) -> str | None:
 
 
 def _tolerance_s(times_s: Floats) -> float:
-    """Half the least distance of two frames, or what single precision, in which decord tells times,
-    leaves open.
-    """
+    """Half the least distance of two frames, or the error of decord's single-precision times."""
     return max(float(np.diff(times_s).min(initial=1.0)) / 2, float(np.spacing(np.float32(times_s[-1]))))
 
 
@@ -195,19 +190,22 @@ def _decord() -> Any:
     return importlib.import_module("decord")
 
 
-def _told(error: Exception) -> str:
-    """The last thing that decord's error says, without its place in decord's source."""
+def _message(error: Exception) -> str:
+    """The last line of decord's error, without its place in decord's source."""
     return str(error).split("Stack trace")[0].strip().rsplit("\n", 1)[-1].rsplit("] ", 1)[-1][:120]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Where decord cannot open a file, it says so on the process's stderr, whatever its own level."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Silences the process's stderr.
+
+    decord writes to it where it cannot open a file, whatever its log level.
+    """
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)

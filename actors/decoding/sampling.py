@@ -1,5 +1,6 @@
-"""Which frames a model looks at: the first one shown in each interval of 1/fps seconds since the first
-frame.
+"""Decides which frames models see: the first shown in each interval of 1/fps seconds.
+
+Intervals count from the first frame.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 def interval_of(pts: Ints, *, origin: int, time_base: Fraction, fps: Fraction) -> Ints:
-    """Ordinal of the interval of 1/`fps` seconds since `origin` in which each frame is shown; exact at
-    any size of the numbers.
+    """Number of the interval of 1/`fps` seconds since `origin` in which each frame is shown.
+
+    Exact at any size of the numbers.
     """
     ratio = time_base * fps
     since = np.asarray(pts, np.int64) - origin
@@ -30,8 +32,8 @@ def interval_of(pts: Ints, *, origin: int, time_base: Fraction, fps: Fraction) -
 def sampled(pts: Ints, *, origin: int, time_base: Fraction, fps: Fraction, before: int | None) -> Bools:
     """Whether each of these frames, in presentation order, is the first shown in its interval.
 
-    `pts` int64 in units of `time_base`; `before` is that of the frame before them, None where they begin the
-    video. So a mask of a stretch equals that stretch of the whole video's mask.
+    `pts` int64 in units of `time_base`; `before` is the pts of the frame before them, None where they begin
+    the video. So the mask of a stretch equals that stretch of the whole video's mask.
     """
     intervals = interval_of(pts, origin=origin, time_base=time_base, fps=fps)
     if before is None:
@@ -43,7 +45,7 @@ def sampled(pts: Ints, *, origin: int, time_base: Fraction, fps: Fraction, befor
 
 
 def sampled_in(spec: ChunkSpec) -> Bools:
-    """The mask over the frames of a chunk with an exact index: those that any model looks at."""
+    """A mask of the frames of a chunk with an exact index that any model sees."""
     mask = np.zeros(spec.frame_count, bool)
     for sampling in spec.samplings:
         mask |= sampled_by(spec, sampling)

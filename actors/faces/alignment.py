@@ -1,4 +1,4 @@
-"""Faces cut out of pictures, each as its model has learnt to see them.
+"""Cuts faces out of pictures in the crops that face models are trained on.
 
 Source: the crops of InsightFace's `face_align`.
 """
@@ -19,16 +19,16 @@ TEMPLATE: Final = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
 TEMPLATE_SIDE: Final = 112
-WIDE_SIDE: Final = 128  # crops of a multiple of it have a margin of 8 pixels at either side
-MARGIN: Final = 1.5  # sides of a centred crop, in longer sides of the box
+WIDE_SIDE: Final = 128  # Crops of a multiple of it have a margin of 8 pixels at either side.
+CROP_SCALE: Final = 1.5  # Side of a centred crop, in longer sides of the box.
 
 
 def alignments(points: Floats, side: int) -> Floats:
-    """N x 2 x 3 similarity transforms that bring N x 5 x 2 key points closest to the template in crops of
-    `side` pixels.
+    """N x 2 x 3 similarity transforms that align faces with the template.
 
-    In the plane a similarity is one complex factor and a shift, so least squares have a closed form. Source:
-    Umeyama, PAMI 1991.
+    They bring N x 5 x 2 key points closest to the template in crops of `side` pixels. In the plane a
+    similarity is one complex factor and a shift, so least squares have a closed form. Source: Umeyama, PAMI
+    1991.
     """
     target = _template(side) @ [1, 1j]
     given = points @ np.array([1, 1j])
@@ -50,11 +50,12 @@ def _template(side: int) -> Floats:
 
 
 def centrings(boxes: Floats, side: int) -> Floats:
-    """N x 2 x 3 transforms that bring the middle of N x 4 boxes to that of crops of `side` pixels, half
-    as wide again as the box.
+    """N x 2 x 3 transforms that centre N x 4 boxes in crops of `side` pixels.
+
+    A crop is half as wide again as the box.
     """
     corners = boxes.reshape(-1, 2, 2)
-    scale = side / ((corners[:, 1] - corners[:, 0]).max(axis=1, initial=1.0) * MARGIN)
+    scale = side / ((corners[:, 1] - corners[:, 0]).max(axis=1, initial=1.0) * CROP_SCALE)
     shift = side / 2 - corners.mean(axis=1) * scale[:, None]
     zero = np.zeros(len(boxes))
     return np.stack(
@@ -63,5 +64,5 @@ def centrings(boxes: Floats, side: int) -> Floats:
 
 
 def crops(picture: Pixels, transforms: Floats, side: int) -> Sequence[Pixels]:
-    """N crops of side x side x 3 uint8 from an H x W x 3 uint8 picture, black where they reach beyond it."""
+    """N crops of side x side x 3 uint8 from an H x W x 3 uint8 picture, black beyond its borders."""
     return [cv2.warpAffine(picture, transform, (side, side)) for transform in transforms]

@@ -1,4 +1,4 @@
-"""What is told of each face besides its place: what it looks like, age and sex, and where it looks."""
+"""Describes each detected face: embedding, age and sex, head pose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USUAL_POINTS: Final = 68
 
 
 class FaceEmbedder:
-    """Embeddings: the more alike two faces, the larger the cosine.
+    """Computes embeddings of faces: the more similar two faces, the larger the cosine.
 
     Source: ArcFace, Deng et al., CVPR 2019.
     """
@@ -30,7 +30,7 @@ class FaceEmbedder:
         self._network = network
 
     def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats32:
-        """N x D float32 of length 1, for all N >= 1 faces of all pictures; D is what the model has."""
+        """N x D float32 of length 1, for all N >= 1 faces of all pictures; D depends on the model."""
         side = self._network.model.side
         rows = self._network.rows(
             [
@@ -45,8 +45,9 @@ class FaceEmbedder:
 
 
 class GenderAge:
-    """Years, and whether the model takes a face for a man's: it says which of two is the likelier, and no
-    chance.
+    """Estimates the age in years, and whether the face is a man's.
+
+    The model gives the likelier of two sexes, and no probability.
     """
 
     columns: Final = slice(0, 2)
@@ -55,16 +56,16 @@ class GenderAge:
         self._network = network
 
     def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
-        """N x 2 of all N >= 1 faces of all pictures.
+        """N x 2 (years, 0 or 1) of all N >= 1 faces of all pictures.
 
         Source: InsightFace's `Attribute`, whose years are rounded.
         """
-        rows = _centred(self._network, pictures, found)
+        rows = _centred_outputs(self._network, pictures, found)
         return np.stack([rows[:, 2] * 100.0, rows[:, 1] > rows[:, 0]], axis=1)
 
 
 class HeadPose:
-    """Where a head is turned, from 68 points in space and their mean shape.
+    """Estimates the direction of a head from 68 points in space and their mean shape.
 
     Source: InsightFace's `Landmark`.
     """
@@ -79,10 +80,10 @@ class HeadPose:
     def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
         """N x 3 degrees (pitch, yaw, roll) of all N >= 1 faces of all pictures.
 
-        The crop is neither turned nor stretched, so points in it say the same of angles as points in the
+        The crop is neither turned nor stretched, so points in it have the same angles as points in the
         picture.
         """
-        rows = _centred(self._network, pictures, found)
+        rows = _centred_outputs(self._network, pictures, found)
         points = rows.reshape(len(rows), -1, 3)[:, -USUAL_POINTS:]
         return angles((self._fit @ points).transpose(0, 2, 1)[:, :2, :3])
 
@@ -99,10 +100,9 @@ def angles(axes: Floats) -> Floats:
 
 
 def mean_shape(model: str) -> Floats:
-    """68 x 3 points of a face that looks straight ahead, as insightface brings them; the package itself is
-    not imported.
+    """68 x 3 points of a face that looks straight ahead, from the files of insightface.
 
-    Raises `UnsuitablePack` where it is not installed.
+    The package itself is not imported. Raises `UnsuitablePack` where it is not installed.
     """
     package = importlib.util.find_spec("insightface")
     if package is None or not package.submodule_search_locations:
@@ -111,7 +111,7 @@ def mean_shape(model: str) -> Floats:
         return np.asarray(pickle.load(file), np.float64)
 
 
-def _centred(network: FaceNetwork, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
+def _centred_outputs(network: FaceNetwork, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
     side = network.model.side
     pairs = zip(pictures, found, strict=True)
     cut = [crop for picture, faces in pairs for crop in crops(picture, centrings(faces.xyxy, side), side)]

@@ -1,7 +1,7 @@
-"""Faces by CenterFace: one small network that tells for each place of a picture whether it is the middle of a
-face.
+"""Detects faces with CenterFace, a small network.
 
-Source: Xu et al., CenterFace: Joint Face Detection and Alignment Using Face as Point, 2019.
+It scores each place of a picture as the middle of a face. Source: Xu et al., CenterFace: Joint Face
+Detection and Alignment Using Face as Point, 2019.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from schemas.inference.detections import Detections
 from schemas.media.frames import Floats32, Pixels
 from schemas.settings.settings import FaceSettings
 
-STRIDE: Final = 4  # pixels from one place to the next
-SIDES: Final = 32  # both sides of a picture given to the network are multiples of it
+STRIDE: Final = 4  # Pixels from one place to the next.
+INPUT_MULTIPLE: Final = 32  # Both sides of a picture given to the network are multiples of it.
+# Of the outputs: score; log of height and width in strides; shift down and right; points, y first.
 CHANNELS: Final = (
     1,
     2,
     2,
     2 * POINTS,
-)  # of the outputs: score; log of height and width in strides; shift down and right; points, y first
-MOST_CANDIDATES: Final = 3000  # of one picture that suppression looks at, the strongest
+)
+MAX_CANDIDATES: Final = 3000  # Suppression looks at the strongest candidates of a picture.
 
 
 class CenterFace:
-    """A `Detector`: boxes with five key points, and no embeddings, so that nobody can tell whose faces they
-    are.
+    """A `Detector` that gives boxes with five key points, and no embeddings.
 
-    Key points are ordered as in `FaceDetector`. On the processor one picture at a time, each framed by its
-    own size, so that what is found in it depends on nothing else.
+    Without embeddings faces get no identities. Key points are ordered as in `FaceDetector`. On the
+    processor one picture runs at a time, each letterboxed by its own size, so that its faces depend on
+    nothing else.
     """
 
     def __init__(self, network: FaceNetwork, settings: FaceSettings) -> None:
@@ -52,39 +53,44 @@ class CenterFace:
         return self._letterbox(height, width).outer
 
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """Faces in each H x W x 3 uint8 RGB picture of one bucket, the surest first."""
-        boxes = [self._letterbox(*picture.shape[:2]) for picture in pictures]
-        framed = np.stack([box.placed(picture) for box, picture in zip(boxes, pictures, strict=True)])
+        """Faces in each H x W x 3 uint8 RGB picture of one bucket, the most confident first."""
+        letterboxes = [self._letterbox(*picture.shape[:2]) for picture in pictures]
+        framed = np.stack(
+            [letterbox.placed(picture) for letterbox, picture in zip(letterboxes, pictures, strict=True)]
+        )
         found = self._micro.run(self._faces, framed, out_of_memory=MemoryError)
-        return [box.undone(faces) for box, faces in zip(boxes, found, strict=True)]
+        return [letterbox.undone(faces) for letterbox, faces in zip(letterboxes, found, strict=True)]
 
     def _letterbox(self, height: int, width: int) -> Letterbox:
         longer = self._settings.detect_pixels
-        return Letterbox.cornered(height, width, (longer, longer), SIDES)
+        return Letterbox.cornered(height, width, (longer, longer), INPUT_MULTIPLE)
 
     def _faces(self, framed: Pixels) -> list[Detections]:
         outputs = self._network.outputs(self._network.tensor(list(framed)))
-        return [self._once(faces) for faces in candidates(outputs, self._settings.min_confidence)]
+        return [self._suppressed(faces) for faces in candidates(outputs, self._settings.min_confidence)]
 
-    def _once(self, found: Detections) -> Detections:
-        """Hard non-maximum suppression, the surest first."""
-        found = found.chosen(strongest_first(found.xyxy, found.confidence)[:MOST_CANDIDATES])
-        return found.chosen(kept(found.xyxy, self._settings.nms_iou))
+    def _suppressed(self, detections: Detections) -> Detections:
+        """Faces after hard non-maximum suppression, the most confident first."""
+        detections = detections.chosen(
+            strongest_first(detections.xyxy, detections.confidence)[:MAX_CANDIDATES]
+        )
+        return detections.chosen(kept(detections.xyxy, self._settings.nms_iou))
 
 
 def candidates(outputs: Sequence[Floats32], least: float) -> list[Detections]:
-    """All places of each of B pictures that score `least` or more, as faces in pixels of the frame, also
-    beyond its borders.
+    """Places of each of B pictures that score `least` or more, as faces in pixels of the letterbox.
 
-    `outputs` are B x `CHANNELS` x H/4 x W/4: scores; natural logarithms of height and width, in strides; how
-    far below and right of the place's corner the middle lies, in strides; key points from the box's top left
-    corner, in its heights and widths.
+    Faces may reach beyond its borders. `outputs` are B x `CHANNELS` x H/4 x W/4: scores; natural logarithms
+    of height and width, in strides; how far below and right of the place's corner the middle lies, in
+    strides; key points from the box's top left corner, in its heights and widths.
     """
     scores, sizes, shifts, points = outputs
-    return [_in_picture(*maps, least) for maps in zip(scores[:, 0], sizes, shifts, points, strict=True)]
+    return [
+        _picture_candidates(*maps, least) for maps in zip(scores[:, 0], sizes, shifts, points, strict=True)
+    ]
 
 
-def _in_picture(
+def _picture_candidates(
     score: Floats32, size: Floats32, shift: Floats32, point: Floats32, least: float
 ) -> Detections:
     row, column = np.nonzero(score >= least)
@@ -92,16 +98,15 @@ def _in_picture(
     extent = np.exp(size[:, row, column].T.astype(np.float64)) * STRIDE
     middle = (place + shift[:, row, column].T + 0.5) * STRIDE
     corner = middle - extent / 2
-    marks = corner[:, None] + point[:, row, column].T.reshape(-1, POINTS, 2) * extent[:, None]
-    boxes = np.hstack(
-        [corner[:, ::-1], (corner + extent)[:, ::-1]]
-    )  # rows come before columns in the network, x before y here
+    key_points = corner[:, None] + point[:, row, column].T.reshape(-1, POINTS, 2) * extent[:, None]
+    # Rows come before columns in the network, x before y here.
+    boxes = np.hstack([corner[:, ::-1], (corner + extent)[:, ::-1]])
     sure = np.ones((len(place), POINTS, 1))
-    return Detections(boxes, score[row, column].astype(np.float64), np.dstack([marks[..., ::-1], sure]))
+    return Detections(boxes, score[row, column].astype(np.float64), np.dstack([key_points[..., ::-1], sure]))
 
 
 def center_face(face: FaceSettings, *, threads: int = 1, batch: int | None = None) -> CenterFace:
-    """The detector of fitted settings: `face.pack` is its file.
+    """The detector of resolved settings: `face.pack` is its file.
 
     Raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`.
     """
@@ -113,25 +118,26 @@ def center_face(face: FaceSettings, *, threads: int = 1, batch: int | None = Non
 
 
 def face_model(path: str, sha256: str | None) -> FaceModel:
-    """The network in a file, with any number of pictures of any size; raises `UnsuitableWeights`,
-    `WrongDigest`, `DamagedWeights`.
+    """The network in a file, made to take any number of pictures of any size.
+
+    Raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`.
     """
     model = parsed(path, sound_bytes(path, sha256))
     weights = {weight.name for weight in model.graph.initializer}
-    taken = [value for value in model.graph.input if value.name not in weights]
-    given = tuple(
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    channels = tuple(
         value.type.tensor_type.shape.dim[1].dim_value
         for value in model.graph.output
         if value.type.tensor_type.shape.dim
     )
-    if len(taken) < 1 or given != CHANNELS:
-        raise UnsuitableWeights(path, f"its outputs have {given} channels, those of CenterFace {CHANNELS}")
-    _freed(taken[0], (0, 2, 3))
+    if len(inputs) < 1 or channels != CHANNELS:
+        raise UnsuitableWeights(path, f"its outputs have {channels} channels, those of CenterFace {CHANNELS}")
+    _free_sides(inputs[0], (0, 2, 3))
     for output in model.graph.output:
-        _freed(output, (0, 2, 3))
+        _free_sides(output, (0, 2, 3))
     return FaceModel(path, model.SerializeToString(), side=0, mean=0.0, std=1.0)
 
 
-def _freed(value: Any, sides: Sequence[int]) -> None:
+def _free_sides(value: Any, sides: Sequence[int]) -> None:
     for side in sides:
         value.type.tensor_type.shape.dim[side].dim_param = f"{value.name}_{side}"

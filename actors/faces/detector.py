@@ -1,4 +1,4 @@
-"""Faces, with what finds and describes them chosen by the settings."""
+"""Detects and describes faces with the models that the settings name."""
 
 from __future__ import annotations
 
@@ -23,25 +23,29 @@ TRAITS: Final = ("age", "male", "pitch", "yaw", "roll")  # years, 0 or 1, degree
 
 
 class FaceDetector:
-    """A `Detector` by a pack of InsightFace: boxes with five key points, and of each face what the pack has
-    models for.
+    """A `Detector` with a pack of InsightFace: boxes, key points, embeddings and traits.
 
-    Key points are the left eye as seen in the picture, the right one, the nose, the left and the right corner
-    of the mouth. `embeddings` have length 1. `traits` have the columns of `TRAITS`, NaN for what no model
-    tells, and none at all where nothing is told.
+    The five key points are the left eye as seen in the picture, the right one, the nose, the left and the
+    right corner of the mouth. `embeddings` have length 1. `traits` have the columns of `TRAITS`, NaN where
+    the pack has no model for them, and no columns where the pack has no such model at all.
     """
 
     def __init__(
-        self, scrfd: Scrfd, looks: FaceEmbedder | None = None, told: Sequence[GenderAge | HeadPose] = ()
+        self,
+        scrfd: Scrfd,
+        embedder: FaceEmbedder | None = None,
+        describers: Sequence[GenderAge | HeadPose] = (),
     ) -> None:
-        self._scrfd, self._looks, self._told = scrfd, looks, tuple(told)
+        self._scrfd, self._embedder, self._describers = scrfd, embedder, tuple(describers)
         self.batch_size = scrfd.batch_size
 
     def bucket(self, height: int, width: int) -> tuple[int, int]:
         return self._scrfd.bucket(height, width)
 
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """Faces in each H x W x 3 uint8 RGB picture of one bucket; those of all are described together."""
+        """Faces in each H x W x 3 uint8 RGB picture of one bucket; the faces of all pictures are described
+        together.
+        """
         found = self._scrfd.faces(pictures)
         if any(len(faces) for faces in found):
             found = self._described(pictures, found)
@@ -49,7 +53,9 @@ class FaceDetector:
 
     def _described(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> list[Detections]:
         ends = list(accumulate((len(faces) for faces in found), initial=0))
-        embeddings = self._looks.of(pictures, found) if self._looks else np.zeros((ends[-1], 0), np.float32)
+        embeddings = (
+            self._embedder.of(pictures, found) if self._embedder else np.zeros((ends[-1], 0), np.float32)
+        )
         traits = self._traits(pictures, found, ends[-1])
         return [
             replace(faces, embeddings=embeddings[first:end], traits=traits[first:end])
@@ -57,18 +63,17 @@ class FaceDetector:
         ]
 
     def _traits(self, pictures: Sequence[Pixels], found: Sequence[Detections], count: int) -> Floats:
-        traits = np.full((count, len(TRAITS) if self._told else 0), np.nan)
-        for model in self._told:
+        traits = np.full((count, len(TRAITS) if self._describers else 0), np.nan)
+        for model in self._describers:
             traits[:, model.columns] = model.of(pictures, found)
         return traits
 
 
 def face_detector(settings: Settings, *, threads: int = 1) -> Detector:
-    """The detector of fitted settings: `face.pack` is a folder or CenterFace's file, `face.device` not auto
-    (which is taken for cpu).
+    """The detector of resolved settings.
 
-    Raises `UnsuitablePack`, `WrongDigest`, `DamagedWeights`, and `InvalidSetting` where there is no such
-    device.
+    `face.pack` is a folder or CenterFace's file; `face.device` auto is taken for cpu. Raises
+    `UnsuitablePack`, `WrongDigest`, `DamagedWeights`, and `InvalidSetting` where there is no such device.
     """
     face = settings.face
     if face.detector == "cascade":
@@ -83,9 +88,7 @@ def face_detector(settings: Settings, *, threads: int = 1) -> Detector:
 
 
 def pack_faces(face: FaceSettings, *, threads: int = 1, batch: int | None = None) -> FaceDetector:
-    """The detector of a pack, with a number of pictures at once that follows from the device unless it is
-    told.
-    """
+    """The detector of a pack; the device decides how many pictures run at once unless `batch` does."""
     from actors.faces.attributes import FaceEmbedder, GenderAge, HeadPose
     from actors.faces.model_pack import FaceModel, FacePack
     from actors.faces.onnx_session import FaceNetwork
@@ -98,7 +101,7 @@ def pack_faces(face: FaceSettings, *, threads: int = 1, batch: int | None = None
     def network(model: FaceModel) -> FaceNetwork:
         return FaceNetwork(model, face.device, threads=threads, batch=batch)
 
-    told = [
+    describers = [
         kind(network(model))
         for kind, model in ((GenderAge, pack.gender_age), (HeadPose, pack.landmarks))
         if model
@@ -106,5 +109,5 @@ def pack_faces(face: FaceSettings, *, threads: int = 1, batch: int | None = None
     return FaceDetector(
         Scrfd(network(pack.detection), face),
         FaceEmbedder(network(pack.recognition)) if pack.recognition else None,
-        told,
+        describers,
     )

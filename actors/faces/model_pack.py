@@ -1,5 +1,6 @@
-"""A pack of InsightFace: a folder of ONNX models, each one's part told by its inputs and outputs, loaded
-as the bytes that were checked.
+"""Loads a pack of InsightFace: a folder of ONNX models, recognised by their inputs and outputs.
+
+A model is loaded from the very bytes whose digest was checked.
 """
 
 from __future__ import annotations
@@ -17,24 +18,22 @@ DETECTION, RECOGNITION, GENDER_AGE, LANDMARKS = "detection", "recognition", "gen
 DETECTOR_OUTPUTS: Final = (9, 15)  # three or five levels, each with scores, boxes and key points
 POINTLESS_OUTPUTS: Final = (6, 10)  # the same without key points
 LANDMARK_SIDE, ATTRIBUTE_SIDE, RECOGNITION_SIDE = 192, 96, 112  # pixels; of faces to be recognised at least
-LANDMARK_NUMBERS: Final = (
-    3309  # 1103 points in space, the last 68 of which are the usual ones; the flat 106 have 212 numbers
-)
+# 1103 points in space, the last 68 of which are the usual ones; the flat 106 have 212 numbers.
+LANDMARK_NUMBERS: Final = 3309
 ATTRIBUTE_NUMBERS: Final = 3  # female, male, age
-NAMED_NODES: Final = 8  # among so many first nodes a network subtracts and multiplies by itself, if it does
-SPATIAL_FIRST, BATCH_FIRST = (
-    [2, 3, 0, 1],
-    [0, 2, 3, 1],
-)  # orders in which heads of a detector lay out B x C x H x W
+# Among so many first nodes a network normalises pixels itself, if it does.
+NAMED_NODES: Final = 8
+# Orders in which heads of a detector lay out B x C x H x W.
+SPATIAL_FIRST, BATCH_FIRST = [2, 3, 0, 1], [0, 2, 3, 1]
 MODEL_FILES: Final = "*.onnx"
 
 
 @dataclass(frozen=True, slots=True)
 class FaceModel:
-    """One model of a pack: `data` is its graph with a free number of pictures, `side` that of its square
-    input in pixels, 0 where any goes.
+    """One model of a pack, as the bytes of an ONNX graph that takes any number of pictures.
 
-    Pictures are given to it as (pixel - `mean`) / `std`, B x 3 x H x W float32 RGB.
+    `side` is the side of its square input in pixels, 0 where any size goes. Its input is (pixel - `mean`) /
+    `std`, B x 3 x H x W float32 RGB.
     """
 
     path: str
@@ -46,7 +45,7 @@ class FaceModel:
 
 @dataclass(frozen=True, slots=True)
 class FacePack:
-    """The models of a pack that are of use here; only the detector has to be there."""
+    """The models of a pack that are used; only the detector must be there."""
 
     detection: FaceModel
     recognition: FaceModel | None = None
@@ -55,10 +54,10 @@ class FacePack:
 
     @classmethod
     def of(cls, folder: str | Path, sha256: str | None) -> FacePack:
-        """The pack in a folder, held to its digest; of two models for one part the first by name counts, as
-        in InsightFace.
+        """The pack in a folder, checked against its digest.
 
-        Raises `WrongDigest`, `DamagedWeights`, `UnsuitablePack`.
+        Of two models for one part the first by name counts, as in InsightFace. Raises `WrongDigest`,
+        `DamagedWeights`, `UnsuitablePack`.
         """
         models: dict[str, FaceModel] = {}
         digests: dict[str, str] = {}
@@ -80,8 +79,9 @@ class FacePack:
 
 
 def pack_digest(folder: Path) -> str:
-    """sha256 (hex) of a pack: of the sorted names of its `.onnx` files and their contents; raises
-    `DamagedWeights`.
+    """sha256 (hex) of the sorted names and the contents of a pack's `.onnx` files.
+
+    Raises `DamagedWeights`.
     """
     return digest_of_parts((path.name, digest_of(path)) for path in model_files(folder))
 
@@ -100,14 +100,14 @@ def parsed(path: str, data: bytes) -> Any:
 
     try:
         return onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's errors are not one family in all its implementations
+    except Exception as error:  # protobuf's errors have no common base class
         raise DamagedWeights(path, f"onnx cannot read it ({type(error).__name__})") from error
 
 
 def _part(path: str, graph: Any) -> tuple[str, int]:
-    """What a model is for, "" for nothing here, and its input's side, 0 where it is free or not square.
+    """The part of a model ("" for none that is used), and the side of its input (0: free or not square).
 
-    Source: InsightFace's `ModelRouter`, which goes by the number of outputs and the size of the input too.
+    Source: InsightFace's `ModelRouter`, which also goes by the number of outputs and the size of the input.
     """
     inputs, outputs = _shapes(_real_inputs(graph)), _shapes(graph.output)
     if not inputs or len(inputs[0]) != 4:
@@ -128,7 +128,7 @@ def _part(path: str, graph: Any) -> tuple[str, int]:
 
 
 def _real_inputs(graph: Any) -> list[Any]:
-    """Old exports list their weights among the inputs."""
+    """The inputs of a graph without its weights; old exports list their weights among the inputs."""
     weights = {weight.name for weight in graph.initializer}
     return [value for value in graph.input if value.name not in weights]
 
@@ -139,25 +139,25 @@ def _shapes(values: Any) -> list[tuple[int, ...]]:
 
 
 def _normalisation(graph: Any, part: str) -> tuple[float, float]:
-    """Mean and deviation that pixels are brought to: MXNet's exports do it themselves, in nodes of these
-    names.
+    """Mean and deviation for a model's pixels; 0 and 1 where the model normalises them itself.
 
-    Source: InsightFace's `ArcFaceONNX`, `Attribute`, `Landmark` and `SCRFD`.
+    MXNet's exports do, in nodes of these names. Source: InsightFace's `ArcFaceONNX`, `Attribute`,
+    `Landmark` and `SCRFD`.
     """
     names = [node.name for node in graph.node[:NAMED_NODES]]
-    does_itself = all(
+    normalises_itself = all(
         any(name.startswith(kinds) for name in names) for kinds in (("Sub", "_minus"), ("Mul", "_mul"))
     )
-    if part != DETECTION and (does_itself or (part != RECOGNITION and "bn_data" in names[:3])):
+    if part != DETECTION and (normalises_itself or (part != RECOGNITION and "bn_data" in names[:3])):
         return 0.0, 1.0
     return 127.5, 127.5 if part == RECOGNITION else 128.0
 
 
 def _free_batch(model: Any, part: str) -> bytes:
-    """The model with any number of pictures at once.
+    """The model made to take any number of pictures at once.
 
-    Detectors as shipped put the rows of all pictures of one place together; here those of one picture follow
-    each other. For one picture both are the same.
+    Detectors as shipped put the rows of all pictures of one place together; here the rows of one picture
+    follow each other. For one picture both are the same.
     """
     graph = model.graph
     _real_inputs(graph)[0].type.tensor_type.shape.dim[0].dim_param = "batch"

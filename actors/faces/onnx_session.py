@@ -1,4 +1,4 @@
-"""A face model carried out by onnxruntime, on the processor or on a GPU."""
+"""Runs a face model with onnxruntime, on the processor or on a GPU."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from schemas.media.frames import Floats32, Pixels
 
 GPU_BATCH: Final = 16
 GPU_PROVIDER: Final = "CUDAExecutionProvider"
-# Full single precision; and an algorithm chosen by rule: the default one is chosen by a race, anew in each
-# process.
+# Full single precision, and an algorithm chosen by rule: by default each process times the algorithms anew,
+# and takes the fastest.
 GPU_OPTIONS: Final = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 OUT_OF_MEMORY: Final = ("Failed to allocate memory", "out of memory", "CUDA_ERROR_OUT_OF_MEMORY")
-# of what a model says of one picture alone and among others, by far: a graph that mixes pictures is wholly
-# off
-CLOSE: Final = 1e-2
-PROBE_SIDE: Final = 64  # pixels, of models that take any
+# Between the outputs for one picture alone and among others. A graph that mixes pictures differs far more.
+MAX_DIFFERENCE: Final = 1e-2
+PROBE_SIDE: Final = 64  # Pixels, of models that take any size.
 
 
 class FaceNetwork:
-    """One model of a pack; `batch` is how many pictures are given to it at once, always so many.
+    """One model of a pack, run on `batch` pictures at once, always the same number.
 
-    On the processor that is one, since more gain nothing there (SCRFD, 640 x 384, one thread: 15.9, 15.6 and
-    15.5 ms a picture in batches of 1, 4 and 8); on a GPU 16, unless told otherwise and where the graph takes
-    them. Raises `UnsuitablePack`, and `InvalidSetting` where there is no GPU.
+    On the processor `batch` is 1, since more gain nothing there (SCRFD, 640 x 384, one thread: 15.9, 15.6
+    and 15.5 ms a picture in batches of 1, 4 and 8). On a GPU it is 16 by default, where the graph takes so
+    many. Raises `UnsuitablePack`, and `InvalidSetting` where there is no GPU.
     """
 
     def __init__(self, model: FaceModel, device: str, *, threads: int = 1, batch: int | None = None) -> None:
@@ -39,8 +38,9 @@ class FaceNetwork:
         self.batch = wanted if wanted == 1 or self._keeps_pictures_apart() else 1
 
     def outputs(self, tensor: Floats32) -> list[Floats32]:
-        """All outputs for a B x 3 x H x W tensor; raises `MemoryError` where the device has no room for
-        it.
+        """All outputs for a B x 3 x H x W tensor.
+
+        Raises `MemoryError` where the device has no room for it.
         """
         try:
             outputs: list[Floats32] = self._session.run(None, {self._input: tensor})
@@ -51,14 +51,15 @@ class FaceNetwork:
         return outputs
 
     def rows(self, crops: Sequence[Pixels]) -> Floats32:
-        """The only output for each of N >= 1 side x side x 3 uint8 RGB crops, N x numbers, in batches
-        padded by the last crop.
+        """The only output for each of N >= 1 side x side x 3 uint8 RGB crops, N x numbers.
+
+        Batches are padded with the last crop.
         """
         parts = [crops[first : first + self.batch] for first in range(0, len(crops), self.batch)]
         return np.concatenate([self._padded(part)[: len(part)] for part in parts])
 
     def tensor(self, pictures: Sequence[Pixels]) -> Floats32:
-        """H x W x 3 uint8 RGB pictures of one size as the model takes them, B x 3 x H x W float32."""
+        """H x W x 3 uint8 RGB pictures of one size as the model's input, B x 3 x H x W float32."""
         mean, std = self.model.mean, self.model.std
         blob: Floats32 = cv2.dnn.blobFromImages(pictures, 1.0 / std, mean=(mean, mean, mean))
         return blob
@@ -68,17 +69,17 @@ class FaceNetwork:
         return self.outputs(self.tensor(given))[0].reshape(self.batch, -1)
 
     def _keeps_pictures_apart(self) -> bool:
-        """Whether the graph says of two pictures what it says of each alone."""
+        """Whether the outputs for two pictures together are those for each alone."""
         side = self.model.side or PROBE_SIDE
         both = np.random.default_rng(0).normal(size=(2, 3, side, side)).astype(np.float32)
         try:
             together = self.outputs(both)
-        except Exception:  # noqa: BLE001 - some graphs hold to the one picture they were exported with, each in its own words
+        except Exception:  # noqa: BLE001  # graphs that take one picture only fail with various errors
             return False
-        alone = [self.outputs(one[None]) for one in both]
+        alone = [self.outputs(picture[None]) for picture in both]
         pairs = zip(together, *alone, strict=True)
         return all(
-            np.allclose(two.reshape(2, -1), np.stack([one.ravel(), other.ravel()]), atol=CLOSE)
+            np.allclose(two.reshape(2, -1), np.stack([one.ravel(), other.ravel()]), atol=MAX_DIFFERENCE)
             for two, one, other in pairs
         )
 
@@ -88,14 +89,14 @@ def _session(model: FaceModel, device: str, threads: int) -> Any:
 
     providers = _providers(device)
     if device == "cuda":
-        # those that pip put beside torch; where torch has been imported they are there already
+        # Loads the libraries that pip put beside torch; where torch is imported they are loaded already.
         onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3  # errors: the rest is about optimisations
     try:
         session = onnxruntime.InferenceSession(model.data, options, providers=providers)
-    except Exception as error:  # its exceptions are not exported, and what it takes for no model varies
+    except Exception as error:  # onnxruntime does not export its exceptions
         raise UnsuitablePack(
             model.path, f"onnxruntime cannot load it ({str(error).splitlines()[0]})"
         ) from error
@@ -109,7 +110,7 @@ def _session(model: FaceModel, device: str, threads: int) -> Any:
 
 
 def _providers(device: str) -> list[Any]:
-    """What carries a model out; a device that is missing is told, not replaced."""
+    """The execution providers of a device; a missing device is an error, and not replaced."""
     import onnxruntime
 
     if device != "cuda":

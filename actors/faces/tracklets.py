@@ -1,4 +1,4 @@
-"""Faces followed from one sampled frame to the next: by where they are and whom they look like."""
+"""Joins faces of consecutive sampled frames into tracklets, by overlap and similarity."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 from actors.vision.boxes import iou, one_to_one
 from schemas.media.frames import Floats, Floats32, Ints
 
-LEAST_IOU: Final = (
-    0.3  # of a face with itself half a second later; who turns away or walks begins another tracklet
-)
+# Of a face with itself half a second later; a person who turns away or walks begins another tracklet.
+MIN_IOU: Final = 0.3
 
 
 def tracklets(sampled: Ints, frames: Ints, xyxy: Floats, embeddings: Floats32, least: float) -> Ints:
-    """Tracklet of each of N faces, counted from 0 in order.
+    """The tracklet of each of N faces, numbered from 0 in order.
 
-    `sampled` are the frames that were looked at, `frames` N that of each face, ascending; `embeddings` N x D
-    unit vectors. A face goes on that of the sampled frame just before which it overlaps by `LEAST_IOU` and
-    resembles by a cosine of `least`; of several the most alike first, and none twice.
+    `sampled` are the frames that were looked at, `frames` N the frame of each face, ascending; `embeddings`
+    N x D unit vectors. A face continues the tracklet of a face in the sampled frame just before if the two
+    overlap by `MIN_IOU` and their cosine is at least `least`. The most similar pairs count first, and no
+    face twice.
     """
     of_face = np.full(len(frames), -1, np.int64)
     before = np.zeros(0, np.int64)
@@ -38,6 +38,6 @@ def tracklets(sampled: Ints, frames: Ints, xyxy: Floats, embeddings: Floats32, l
 def _pairs(
     before: Ints, here: Ints, xyxy: Floats, embeddings: Floats32, least: float
 ) -> list[tuple[int, int]]:
-    likeness = embeddings[before].astype(np.float64) @ embeddings[here].astype(np.float64).T
-    likeness[(iou(xyxy[before], xyxy[here]) < LEAST_IOU) | (likeness < least)] = -np.inf
-    return [(int(before[old]), int(here[new])) for old, new in one_to_one(likeness)]
+    similarity = embeddings[before].astype(np.float64) @ embeddings[here].astype(np.float64).T
+    similarity[(iou(xyxy[before], xyxy[here]) < MIN_IOU) | (similarity < least)] = -np.inf
+    return [(int(before[old]), int(here[new])) for old, new in one_to_one(similarity)]

@@ -1,7 +1,7 @@
-"""A checkpoint as an ONNX model that takes pictures of any size; `python -m actors.persons.onnx_export
-WEIGHTS SHA256 TARGET [looks]`.
+"""Converts a checkpoint to an ONNX model that takes pictures of any size.
 
-A process of its own: whoever asks for it, a notebook perhaps, is spared torch, ultralytics and their memory.
+Run as `python -m actors.persons.onnx_export WEIGHTS SHA256 TARGET [looks]`, in a process of its own: the
+calling process, perhaps a notebook, is spared torch, ultralytics and their memory.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, Final
 import torch
 
 from actors.atomic_files import write_atomic
-from actors.persons.onnx_runtime import LOOKS
-from actors.persons.torch_runtime import WithAppearance, loaded
+from actors.persons.onnx_runtime import EMBEDDINGS_OUTPUT
+from actors.persons.torch_runtime import WithEmbeddings, loaded
 from schemas.errors import UnsuitableWeights, VaengineError
 
 OPSET: Final = 17
@@ -25,31 +25,34 @@ EXAMPLE: Final = (1, 3, 256, 320)
 
 
 def onnx_bytes(weights: str, sha256: str, *, looks: bool) -> bytes:
-    """A checkpoint converted; raises `UnsuitableWeights`, `WrongDigest`."""
+    """The ONNX model of a checkpoint, with embeddings where `looks`.
+
+    Raises `UnsuitableWeights`, `WrongDigest`.
+    """
     import onnx
 
-    module, anatomy = loaded(weights, sha256)
+    module, layout = loaded(weights, sha256)
     head = module.model[-1]
     head.export, head.dynamic, head.format = True, True, "onnx"
-    names = {anatomy.person: "person"} | {
-        number: f"class {number}" for number in range(anatomy.classes) if number != anatomy.person
+    names = {layout.person: "person"} | {
+        number: f"class {number}" for number in range(layout.classes) if number != layout.person
     }
-    model = onnx.load_from_string(_traced(WithAppearance(module) if looks else module, looks=looks))
-    task = "pose" if anatomy.keypoints else "detect"
-    known = {
+    model = onnx.load_from_string(_traced(WithEmbeddings(module) if looks else module, looks=looks))
+    task = "pose" if layout.keypoints else "detect"
+    properties = {
         "names": str(names),
-        "stride": str(anatomy.stride),
-        "kpt_shape": str((anatomy.keypoints, 3)),
+        "stride": str(layout.stride),
+        "kpt_shape": str((layout.keypoints, 3)),
         "task": task,
     }
-    onnx.helper.set_model_props(model, known)
+    onnx.helper.set_model_props(model, properties)
     data: bytes = model.SerializeToString()
     return data
 
 
 def _traced(module: Any, *, looks: bool) -> bytes:
-    outputs = ["output", *([LOOKS] if looks else [])]
-    places = {name: {0: "batch", 2 - (name == LOOKS): "places"} for name in outputs}
+    outputs = ["output", *([EMBEDDINGS_OUTPUT] if looks else [])]
+    places = {name: {0: "batch", 2 - (name == EMBEDDINGS_OUTPUT): "places"} for name in outputs}
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about shapes that are meant to be traced
         path = os.path.join(folder, "model.onnx")  # noqa: PTH118  # torch wants a text
@@ -67,7 +70,7 @@ def _traced(module: Any, *, looks: bool) -> bytes:
 
 
 def main(weights: str, sha256: str, target: str, *looks: str) -> None:
-    """Write the converted model, whole or not at all; what goes wrong is one line on standard error."""
+    """Writes the converted model, whole or not at all; an error is one line on standard error."""
     try:
         write_atomic(Path(target), onnx_bytes(weights, sha256, looks=bool(looks)))
     except UnsuitableWeights as error:

@@ -1,6 +1,4 @@
-"""A YOLO network in OpenVINO's form, carried out on the processor; INT8 ones are about twice as fast as
-the rest.
-"""
+"""Runs a YOLO network with OpenVINO on the processor; INT8 models are about twice as fast as others."""
 
 from __future__ import annotations
 
@@ -17,17 +15,18 @@ from schemas.errors import UnsuitableWeights
 from schemas.inference.detections import Detections
 from schemas.media.frames import Pixels
 
-# Some virtual machines announce AMX and kill the process that uses it; without it results are also alike on
+# Some virtual machines announce AMX and kill the process that uses it. Without AMX results are also alike on
 # more processors.
 SAFE_INSTRUCTIONS: Final = "AVX512_CORE_VNNI"
 
 
 class OpenVinoRuntime:
-    """A folder `*_openvino_model` as ultralytics exports it: NAME.xml, NAME.bin, metadata.yaml; raises
-    `UnsuitableWeights`.
+    """A YOLO network in a folder `*_openvino_model`, as ultralytics exports it.
+
+    The folder holds NAME.xml, NAME.bin and metadata.yaml. Raises `UnsuitableWeights`.
     """
 
-    def __init__(self, path: str, sha256: str | None, limits: Thresholds, *, threads: int = 1) -> None:
+    def __init__(self, path: str, sha256: str | None, thresholds: Thresholds, *, threads: int = 1) -> None:
         os.environ.setdefault("ONEDNN_MAX_CPU_ISA", SAFE_INSTRUCTIONS)
         try:
             import openvino
@@ -36,16 +35,16 @@ class OpenVinoRuntime:
                 path, "it needs OpenVINO, which is not installed (`pip install openvino`)"
             ) from error
         model = openvino.Core().read_model(_network_file(str(sound_folder(path, sha256))))
-        self.anatomy, self._limits = _anatomy(path, model), limits
-        self.batch_size = self.anatomy.batch or 1
-        exact = {"INFERENCE_PRECISION_HINT": "f32"}  # never bfloat16, whatever the processor likes best
+        self.layout, self._thresholds = _output_layout(path, model), thresholds
+        self.batch_size = self.layout.batch or 1
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}  # never bfloat16, the default on some processors
         self._run = openvino.compile_model(
             model, "CPU", {**exact, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
         )
 
     def detect(self, pixels: Pixels) -> list[Detections]:
-        """People in each of `batch_size` x H x W x 3 uint8 RGB pictures."""
-        return people(self._run(as_tensor(pixels))[0], None, self.anatomy, self._limits)
+        """Persons in each of `batch_size` x H x W x 3 uint8 RGB pictures."""
+        return people(self._run(as_tensor(pixels))[0], None, self.layout, self._thresholds)
 
 
 def _network_file(path: str) -> str:
@@ -60,13 +59,11 @@ def _network_file(path: str) -> str:
     return str(found[0])
 
 
-def _anatomy(path: str, model: Any) -> OutputLayout:
+def _output_layout(path: str, model: Any) -> OutputLayout:
     metadata = yaml.safe_load((Path(path) / "metadata.yaml").read_text(encoding="utf-8"))
     batch, _, height, width = (
         None if side.is_dynamic else side.get_length() for side in model.inputs[0].partial_shape
     )
-    anatomy = OutputLayout.of(
-        path, metadata, shape=(height, width) if height and width else None, batch=batch
-    )
-    anatomy.checked(path, model.outputs[0].partial_shape[1].get_length())
-    return anatomy
+    layout = OutputLayout.of(path, metadata, shape=(height, width) if height and width else None, batch=batch)
+    layout.checked(path, model.outputs[0].partial_shape[1].get_length())
+    return layout

@@ -1,6 +1,4 @@
-"""A YOLO network carried out by torch: on a GPU in half precision, everything up to the last box on the
-device.
-"""
+"""Runs a YOLO network with torch; on a GPU all steps up to the final boxes stay on the device."""
 
 from __future__ import annotations
 
@@ -24,12 +22,12 @@ GPU_BATCH = 32
 CPU_BATCH = 4
 
 
-class WithAppearance(torch.nn.Module):
-    """A YOLO network that also puts out what its head sees at each place: B x A x D float32, the means of
-    groups of channels.
+class WithEmbeddings(torch.nn.Module):
+    """A YOLO network with a second output: an embedding of each place, B x A x D float32.
 
-    Weaker than a network trained to tell people apart, and free. Source: what ultralytics' trackers take with
-    `model: auto`.
+    An embedding holds the means of groups of channels that the head sees at that place. It is weaker than a
+    network trained to tell people apart, and free. Source: what ultralytics' trackers use with `model:
+    auto`.
     """
 
     def __init__(self, module: Any) -> None:
@@ -53,32 +51,42 @@ class WithAppearance(torch.nn.Module):
 
 
 class TorchRuntime:
-    """A checkpoint of ultralytics. Loading one runs code from it: which may be loaded has been decided
-    before.
+    """A YOLO network in a checkpoint of ultralytics.
 
-    `half` is for a GPU: float16 up to the head, whose boxes would otherwise lie on a grid of half a pixel and
-    more. Raises `UnsuitableWeights`, `WrongDigest`.
+    Loading a checkpoint runs code from it; which ones may be loaded is decided before. `half` is for a GPU:
+    float16 up to the head, whose boxes would otherwise lie on a grid of half a pixel and more. Raises
+    `UnsuitableWeights`, `WrongDigest`.
     """
 
     def __init__(
-        self, path: str, sha256: str | None, limits: Thresholds, *, looks: bool = False, half: bool = False
+        self,
+        path: str,
+        sha256: str | None,
+        thresholds: Thresholds,
+        *,
+        looks: bool = False,
+        half: bool = False,
     ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if half and self._device.type == "cpu":
             raise UnsuitableWeights(path, "half precision was settled on, and there is no GPU here")
         self._dtype = torch.float16 if half else torch.float32
-        module, anatomy = loaded(path, sha256)
-        self.anatomy = replace(anatomy, looks=looks)
+        module, layout = loaded(path, sha256)
+        self.layout = replace(layout, looks=looks)
         head = module.model[-1]
-        whole = WithAppearance(module) if looks else module
+        whole = WithEmbeddings(module) if looks else module
         self._module = whole.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as documented
-        head.float().register_forward_pre_hook(_single)
-        self._limits, self.batch_size = limits, GPU_BATCH if self._device.type == "cuda" else CPU_BATCH
+        head.float().register_forward_pre_hook(_to_single_precision)
+        self._thresholds, self.batch_size = (
+            thresholds,
+            GPU_BATCH if self._device.type == "cuda" else CPU_BATCH,
+        )
         self._micro = MicroBatch(self.batch_size)
 
     def detect(self, pixels: Pixels) -> list[Detections]:
-        """People in each of `batch_size` x H x W x 3 uint8 RGB pictures; in smaller parts where the
-        device's memory does not suffice.
+        """Persons in each of `batch_size` x H x W x 3 uint8 RGB pictures.
+
+        Runs in smaller parts where the device's memory does not suffice.
         """
         return self._micro.run(
             self._detect, pixels, out_of_memory=torch.OutOfMemoryError, relieve=_free_cache
@@ -87,33 +95,30 @@ class TorchRuntime:
     def _detect(self, pixels: Pixels) -> list[Detections]:
         with torch.inference_mode():
             pictures = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device, non_blocking=True)
-            tensor = (
-                pictures.permute(0, 3, 1, 2).to(self._dtype).div_(255)
-            )  # channels last already: no copy of the layout
+            # The layout is channels last already: no copy.
+            tensor = pictures.permute(0, 3, 1, 2).to(self._dtype).div_(255)
             output = self._module(tensor)
             raw, looks = (
-                (output[0], output[1]) if isinstance(self._module, WithAppearance) else (_first(output), None)
+                (output[0], output[1]) if isinstance(self._module, WithEmbeddings) else (_first(output), None)
             )
             return self._people(raw, looks, len(pixels))
 
     def _people(self, raw: Any, looks: Any, n: int) -> list[Detections]:
-        """`actors.persons.yolo_output.people` in torch: all pictures of a batch in one suppression, and
-        one copy from the device.
+        """`actors.persons.yolo_output.people` in torch.
+
+        All pictures of a batch go through one suppression and one copy from the device.
         """
         import torch
 
-        person, classes = 4 + self.anatomy.person, self.anatomy.classes
-        picture, place = torch.nonzero(raw[:, person] > self._limits.min_confidence, as_tuple=True)
+        person, classes = 4 + self.layout.person, self.layout.classes
+        picture, place = torch.nonzero(raw[:, person] > self._thresholds.min_confidence, as_tuple=True)
         rows = raw[picture, :, place]
-        first = rows[:, 4 : 4 + classes].argmax(1) == self.anatomy.person
-        picture, place, rows = (
-            picture[first],
-            place[first],
-            rows[first].double(),
-        )  # offsets of 32 pictures cost float32 its precision
+        first = rows[:, 4 : 4 + classes].argmax(1) == self.layout.person
+        # In float32 the offsets of 32 pictures would cost precision.
+        picture, place, rows = picture[first], place[first], rows[first].double()
         half = rows[:, 2:4] / 2
         boxes = torch.cat([rows[:, :2] - half, rows[:, :2] + half], 1)
-        kept = batched_nms(boxes, rows[:, person], picture, self._limits.nms_iou)
+        kept = batched_nms(boxes, rows[:, person], picture, self._thresholds.nms_iou)
         columns = [
             picture[kept, None].double(),
             boxes[kept],
@@ -122,27 +127,27 @@ class TorchRuntime:
         ]
         if looks is not None:
             columns.append(looks[picture[kept], place[kept]].double())
-        return self._apart(torch.cat(columns, 1).cpu().numpy(), n)
+        return self._per_picture(torch.cat(columns, 1).cpu().numpy(), n)
 
-    def _apart(self, rows: Any, n: int) -> list[Detections]:
+    def _per_picture(self, rows: Any, n: int) -> list[Detections]:
         """Rows of picture, box, confidence, key points and embedding as one `Detections` per picture."""
-        points = 6 + 3 * self.anatomy.keypoints
+        points = 6 + 3 * self.layout.keypoints
         found = Detections(
             rows[:, 1:5],
             rows[:, 5],
-            rows[:, 6:points].reshape(len(rows), self.anatomy.keypoints, 3),
+            rows[:, 6:points].reshape(len(rows), self.layout.keypoints, 3),
             rows[:, points:].astype(np.float32),
         )
         return [
-            found.chosen(np.flatnonzero(rows[:, 0] == number)[: self._limits.max_boxes])
+            found.chosen(np.flatnonzero(rows[:, 0] == number)[: self._thresholds.max_boxes])
             for number in range(n)
         ]
 
 
 def loaded(path: str, sha256: str | None) -> tuple[Any, OutputLayout]:
-    """A checkpoint's network, fused, in evaluation mode and single precision, and how it is built.
+    """A checkpoint's network, fused, in evaluation mode and single precision, and its output layout.
 
-    Read here and not by the library, which may take another file of a like name, or ask the network for one.
+    It is read here and not by the library, which may take another file of a similar name, or download one.
     Raises `UnsuitableWeights`, `WrongDigest`.
     """
     data = sound_bytes(path, sha256)
@@ -154,7 +159,7 @@ def loaded(path: str, sha256: str | None) -> tuple[Any, OutputLayout]:
         for layer in module.modules():
             if isinstance(layer, torch.nn.Upsample):
                 layer.recompute_scale_factor = None  # checkpoints from before torch 1.11 lack it
-    except Exception as error:  # whatever is in a pickle can raise whatever it likes
+    except Exception as error:  # a pickle can raise anything
         raise UnsuitableWeights(path, f"it cannot be loaded ({error!r})") from error
     if getattr(head, "end2end", False):
         raise UnsuitableWeights(path, "networks without non-maximum suppression are not supported")
@@ -166,8 +171,8 @@ def loaded(path: str, sha256: str | None) -> tuple[Any, OutputLayout]:
     return module.fuse(verbose=False), OutputLayout.of(path, metadata)
 
 
-def _single(_head: Any, arguments: Any) -> Any:
-    """Feature maps as the head wants them."""
+def _to_single_precision(_head: Any, arguments: Any) -> Any:
+    """Converts feature maps to float32, as the head needs them."""
     return ([level.float() for level in arguments[0]],)
 
 

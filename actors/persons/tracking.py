@@ -1,5 +1,6 @@
-"""Persons over time: ultralytics' ByteTrack or BoT-SORT over stored boxes, one tracker for each scene,
-never a picture.
+"""Tracks persons from stored boxes with ultralytics' ByteTrack or BoT-SORT, one tracker for each scene.
+
+No picture is used.
 """
 
 from __future__ import annotations
@@ -21,19 +22,18 @@ from schemas.settings.settings import PersonSettings
 from schemas.work.manifest import FrameNumbers
 
 NO_TRACK = 0
-# looks count only for boxes that overlap the predicted one by as much; ultralytics' values for BoT-SORT
-REID_IOU = 0.5
-REID_LIKENESS = 0.8
+# Embeddings count only for boxes that overlap the predicted box by this; ultralytics' values for BoT-SORT.
+REID_MIN_IOU = 0.5
+REID_MIN_SIMILARITY = 0.8
 
 
 def quiet_ultralytics() -> None:
-    """Import ultralytics such that it keeps off the network, installs nothing and leaves the user's files
-    alone.
+    """Imports ultralytics without network access, installations or changes to the user's files.
 
-    On import it resolves two public host names to see whether it is online (what its usage statistics, update
-    and crash reports hang on), and writes a settings file with a machine id. YOLO_OFFLINE ends the first; the
-    second goes to a folder that is gone when this returns, since a killed worker could not clear it away
-    later. Where it is imported already, nothing can be changed any more.
+    On import it resolves two public host names to see whether it is online (what its usage statistics,
+    update and crash reports hang on), and writes a settings file with a machine id. YOLO_OFFLINE ends the
+    first. The second goes to a folder that is gone when this returns, since a killed worker could not clear
+    it away later. Does nothing where ultralytics is imported already.
     """
     if "ultralytics" in sys.modules:
         return
@@ -45,19 +45,22 @@ def quiet_ultralytics() -> None:
 
 
 def warm_up() -> None:
-    """Import the tracker's library ahead of need: two seconds that a run would otherwise end with."""
+    """Imports the tracker's library ahead of need.
+
+    The import takes two seconds that would otherwise come at the end of a run.
+    """
     quiet_ultralytics()
     importlib.import_module("ultralytics.trackers.bot_sort")
 
 
 def tracks(numbers: FrameNumbers, cuts: Sequence[int], settings: PersonSettings, sample_fps: float) -> Ints:
-    """Track of each box, counted from 1 in order of first appearance; 0 for a box that belongs to none.
+    """The track of each box, numbered from 1 by first appearance; 0 for a box that belongs to none.
 
     `cuts` are frame numbers that begin a scene: no track crosses them. `sample_fps` is the rate at which
     frames were really sampled, in which a lost track's memory is counted. Every sampled frame is an update,
-    with boxes or without. A track that ByteTrack confirms at its second box has its first one too. Sources:
-    Zhang et al., ByteTrack, ECCV 2022, and Aharon et al., BoT-SORT, 2022 (without its compensation of camera
-    motion), as in ultralytics.
+    with boxes or without. A track that ByteTrack confirms at its second box keeps its first one too.
+    Sources: Zhang et al., ByteTrack, ECCV 2022, and Aharon et al., BoT-SORT, 2022 (without its compensation
+    of camera motion), as in ultralytics.
     """
     raw = np.full(len(numbers.box_frames), NO_TRACK, np.int64)
     last_id = 0
@@ -67,13 +70,14 @@ def tracks(numbers: FrameNumbers, cuts: Sequence[int], settings: PersonSettings,
         for box, track_id in of_box.items():
             raw[box] = last_id + track_id
         last_id = int(raw.max(initial=last_id))
-    return _by_appearance(raw)
+    return _renumbered(raw)
 
 
 @dataclass(frozen=True, slots=True)
 class _Boxes:
-    """What a tracker asks of detections: `xywh` N x 4 centre and size, `conf` and `cls` N, and indexing
-    by a mask; `feats` N x D.
+    """Detections in the form that a tracker reads; they can be indexed by a mask.
+
+    `xywh` N x 4 are centre and size, `conf` and `cls` N, `feats` N x D.
     """
 
     xywh: Floats
@@ -102,9 +106,9 @@ def _tracker(settings: PersonSettings, sample_fps: float, *, looks: bool) -> Any
             match_thresh=settings.track_match,
             track_buffer=round(settings.track_buffer_seconds * sample_fps),
             fuse_score=True,
-            gmc_method="none",  # the camera's motion is seen in pictures, and there are none here
-            proximity_thresh=REID_IOU,
-            appearance_thresh=REID_LIKENESS,
+            gmc_method="none",  # camera motion is estimated from pictures, and there are none here
+            proximity_thresh=REID_MIN_IOU,
+            appearance_thresh=REID_MIN_SIMILARITY,
             with_reid=looks,
             model="auto",  # embeddings are handed in
             device="cpu",
@@ -113,13 +117,13 @@ def _tracker(settings: PersonSettings, sample_fps: float, *, looks: bool) -> Any
 
 
 def _scenes(sampled: Ints, cuts: Sequence[int]) -> Iterator[Ints]:
-    """Sampled frame numbers of each scene that has any."""
+    """Yields the sampled frame numbers of each scene that has any."""
     borders = np.searchsorted(sampled, sorted(cuts))
     yield from (scene for scene in np.split(sampled, borders) if len(scene))
 
 
 def _frames(numbers: FrameNumbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
-    """For each of a scene's sampled frames the index of its first box, and its boxes."""
+    """Yields the index of the first box and the boxes of each sampled frame of a scene."""
     firsts, stops = (np.searchsorted(numbers.box_frames, scene, side) for side in ("left", "right"))
     for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
         corners = numbers.xyxy[first:stop]
@@ -136,7 +140,7 @@ def _frames(numbers: FrameNumbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
 
 
 def _tracked(frames: Iterator[tuple[int, _Boxes]], tracker: Any) -> dict[int, int]:
-    """Track id of each box that one tracker, fed frame by frame, gave to a confirmed track."""
+    """The track id of each box that one tracker, fed frame by frame, gave to a confirmed track."""
     of_box: dict[int, int] = {}
     confirmed: set[int] = set()
     for first, boxes in frames:
@@ -149,7 +153,8 @@ def _tracked(frames: Iterator[tuple[int, _Boxes]], tracker: Any) -> dict[int, in
     return {box: track_id for box, track_id in of_box.items() if track_id in confirmed}
 
 
-def _by_appearance(raw: Ints) -> Ints:
+def _renumbered(raw: Ints) -> Ints:
+    """Track ids as numbers from 1 by first appearance."""
     appeared = list(dict.fromkeys(raw[raw != NO_TRACK].tolist()))
     number = {track_id: ordinal for ordinal, track_id in enumerate(appeared, start=1)}
     return np.array([number.get(track_id, NO_TRACK) for track_id in raw.tolist()], np.int64)

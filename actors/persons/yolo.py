@@ -1,4 +1,4 @@
-"""People by a YOLO model of ultralytics, with what carries it out chosen by the settings."""
+"""Detects persons with a YOLO model of ultralytics, in the runtime that the settings name."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from schemas.settings.settings import Settings
 
 
 class Runtime(Protocol):
-    """A loaded model: people in framed pictures, in pixels of the frame."""
+    """A loaded model, which detects persons in letterboxed pictures, in pixels of the letterbox."""
 
-    anatomy: OutputLayout
+    layout: OutputLayout
     batch_size: int
 
     def detect(self, pixels: Pixels) -> list[Detections]:
@@ -27,7 +27,10 @@ class Runtime(Protocol):
 
 
 class YoloDetector:
-    """A `Detector`: each picture is framed by its own size, so that its boxes depend on nothing else."""
+    """A `Detector` that letterboxes each picture by its own size.
+
+    So its boxes depend on nothing else.
+    """
 
     def __init__(self, network: Runtime, input_pixels: int) -> None:
         self._network, self._input_pixels = network, input_pixels
@@ -37,27 +40,29 @@ class YoloDetector:
         return self._letterbox(height, width).outer
 
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """People in each H x W x 3 uint8 RGB picture of one bucket."""
-        boxes = [self._letterbox(*picture.shape[:2]) for picture in pictures]
-        found = self._network.detect(
-            np.stack([box.placed(picture) for box, picture in zip(boxes, pictures, strict=True)])
+        """Persons in each H x W x 3 uint8 RGB picture of one bucket."""
+        letterboxes = [self._letterbox(*picture.shape[:2]) for picture in pictures]
+        detections = self._network.detect(
+            np.stack(
+                [letterbox.placed(picture) for letterbox, picture in zip(letterboxes, pictures, strict=True)]
+            )
         )
-        return [box.undone(seen) for box, seen in zip(boxes, found, strict=True)]
+        return [letterbox.undone(persons) for letterbox, persons in zip(letterboxes, detections, strict=True)]
 
     def _letterbox(self, height: int, width: int) -> Letterbox:
-        anatomy = self._network.anatomy
-        if anatomy.shape:
-            return Letterbox.within(height, width, anatomy.shape)
-        return Letterbox.tight(height, width, self._input_pixels, anatomy.stride)
+        layout = self._network.layout
+        if layout.shape:
+            return Letterbox.within(height, width, layout.shape)
+        return Letterbox.tight(height, width, self._input_pixels, layout.stride)
 
 
 def yolo(settings: Settings, *, threads: int = 1) -> YoloDetector:
-    """The detector of fitted settings; raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`."""
+    """The detector of resolved settings; raises `UnsuitableWeights`, `WrongDigest`, `DamagedWeights`."""
     return YoloDetector(runtime_of(settings, threads=threads), settings.person.input_pixels)
 
 
 def runtime_of(settings: Settings, *, threads: int = 1) -> Runtime:
-    """The network that fitted settings name: `models.network` is a file, `runtime` not auto."""
+    """The network that resolved settings name: `models.network` is a file, `runtime` is not auto."""
     person, path, sha256 = settings.person, settings.models.network, settings.models.network_sha256
     if path is None:
         raise UnsuitableWeights("person.detector=yolo", "no model has been settled on")

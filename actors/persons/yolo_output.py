@@ -1,6 +1,4 @@
-"""From what a YOLO network puts out to the people in each picture: sure enough, of the right class, and
-each only once.
-"""
+"""Turns the raw output of a YOLO network into persons: confident, of the right class, each only once."""
 
 from __future__ import annotations
 
@@ -17,16 +15,16 @@ from schemas.inference.detections import Detections
 from schemas.media.frames import Floats, Floats32, Ints
 
 PERSON_NAME = "person"
-ONLY_SHAPE = 2  # key points have x, y and a score, or x and y alone
+POINTS_WITHOUT_SCORES = 2  # Key points have x, y and a score (3), or x and y alone (2).
 
 
 @dataclass(frozen=True, slots=True)
 class OutputLayout:
-    """How a network is built: `person` is the class of people among `classes`, `keypoints` how many points
-    each box has, 0 for none.
+    """The layout of a network's output, and the shape of its input.
 
-    `shape` (height, width) and `batch` are given where the network takes one only; both sides of a picture
-    are multiples of `stride`.
+    `person` is the class of people among `classes`, `keypoints` is the number of points of each box, 0 for
+    none. `shape` (height, width) and `batch` are given where the network takes only one. Both sides of a
+    picture are multiples of `stride`.
     """
 
     classes: int
@@ -47,8 +45,9 @@ class OutputLayout:
         batch: int | None = None,
         looks: bool = False,
     ) -> OutputLayout:
-        """From what ultralytics writes beside its exports: `names`, `stride`, `kpt_shape`; raises
-        `UnsuitableWeights`.
+        """The layout in the metadata of an export of ultralytics: `names`, `stride`, `kpt_shape`.
+
+        Raises `UnsuitableWeights`.
         """
         if "names" not in metadata:
             raise UnsuitableWeights(
@@ -58,7 +57,7 @@ class OutputLayout:
             names, points = _parsed(metadata["names"]), _parsed(metadata.get("kpt_shape") or (0, 3))
         except (ValueError, SyntaxError) as error:
             raise UnsuitableWeights(path, f"what it says of its classes cannot be read ({error})") from error
-        if points[1] == ONLY_SHAPE:
+        if points[1] == POINTS_WITHOUT_SCORES:
             raise UnsuitableWeights(path, "its key points have no scores")
         return cls(
             len(names),
@@ -71,7 +70,7 @@ class OutputLayout:
         )
 
     def checked(self, path: str, channels: int) -> None:
-        """Raises `UnsuitableWeights` where the network's output has not the channels that this says."""
+        """Raises `UnsuitableWeights` where the network's output has another number of channels."""
         if channels != 4 + self.classes + 3 * self.keypoints:
             raise UnsuitableWeights(
                 path,
@@ -81,23 +80,28 @@ class OutputLayout:
 
 
 def _parsed(value: Any) -> Any:
-    """Exports hold their metadata as text."""
+    """A metadata value; exports hold their metadata as text."""
     return ast.literal_eval(value) if isinstance(value, str) else value
 
 
 def _person(path: str, names: Mapping[int, str] | list[str]) -> int:
-    """The class of people; a model of one class is taken to be a model of people, whatever it calls them."""
+    """The class of people; a model of one class is taken to be a model of people, whatever its name."""
     by_number = dict(names.items() if isinstance(names, Mapping) else enumerate(names))
-    found = [int(number) for number, name in by_number.items() if name == PERSON_NAME or len(by_number) == 1]
-    if not found:
+    classes = [
+        int(number) for number, name in by_number.items() if name == PERSON_NAME or len(by_number) == 1
+    ]
+    if not classes:
         raise UnsuitableWeights(path, f"none of its {len(by_number)} classes is called {PERSON_NAME!r}")
-    return found[0]
+    return classes[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What of a network's output is kept: boxes above `min_confidence`, at most `max_boxes` of a picture,
-    none that overlaps a stronger one by more than `nms_iou`."""
+    """Which boxes of a network's output are kept.
+
+    Boxes above `min_confidence`, at most `max_boxes` of a picture, and none that overlaps a stronger one by
+    more than `nms_iou`.
+    """
 
     min_confidence: float
     nms_iou: float
@@ -105,26 +109,29 @@ class Thresholds:
 
 
 def people(
-    raw: Floats32, looks: Floats32 | None, anatomy: OutputLayout, limits: Thresholds
+    raw: Floats32, looks: Floats32 | None, layout: OutputLayout, thresholds: Thresholds
 ) -> list[Detections]:
-    """People in each of B pictures, the surest first, in pixels of the network's input.
+    """Persons in each of B pictures, the most confident first, in pixels of the network's input.
 
     `raw` B x (4 + classes + 3 x keypoints) x A float32 holds for each of A places a box (centre, size),
-    scores and points; `looks` B x A x D an embedding of each. A place counts as a person where that is its
-    best class. Source: YOLOv8's head as ultralytics reads it, with hard non-maximum suppression of each
-    picture's people.
+    scores and points; `looks` B x A x D holds an embedding of each. A place counts as a person where that
+    is its best class. Source: YOLOv8's head as ultralytics reads it, with hard non-maximum suppression of
+    each picture's people.
     """
-    picture, place = np.nonzero(raw[:, 4 + anatomy.person] > limits.min_confidence)
+    picture, place = np.nonzero(raw[:, 4 + layout.person] > thresholds.min_confidence)
     rows = raw[picture, :, place]
-    first = rows[:, 4 : 4 + anatomy.classes].argmax(1) == anatomy.person
+    first = rows[:, 4 : 4 + layout.classes].argmax(1) == layout.person
     picture, place, rows = picture[first], place[first], rows[first].astype(np.float64)
-    found = Detections(
+    detections = Detections(
         xyxy=corners(rows[:, :4]),
-        confidence=rows[:, 4 + anatomy.person],
-        keypoints=rows[:, 4 + anatomy.classes :].reshape(len(rows), anatomy.keypoints, 3),
+        confidence=rows[:, 4 + layout.person],
+        keypoints=rows[:, 4 + layout.classes :].reshape(len(rows), layout.keypoints, 3),
         embeddings=np.zeros((len(rows), 0), np.float32) if looks is None else looks[picture, place],
     )
-    return [_once(found.chosen(np.flatnonzero(picture == number)), limits) for number in range(len(raw))]
+    return [
+        _suppressed(detections.chosen(np.flatnonzero(picture == number)), thresholds)
+        for number in range(len(raw))
+    ]
 
 
 def corners(boxes: Floats) -> Floats:
@@ -133,9 +140,10 @@ def corners(boxes: Floats) -> Floats:
     return np.hstack([boxes[:, :2] - half, boxes[:, :2] + half])
 
 
-def _once(found: Detections, limits: Thresholds) -> Detections:
-    found = found.chosen(strongest_first(found.xyxy, found.confidence))
-    return found.chosen(kept(found.xyxy, limits.nms_iou)[: limits.max_boxes])
+def _suppressed(detections: Detections, thresholds: Thresholds) -> Detections:
+    """Detections after non-maximum suppression, the most confident first."""
+    detections = detections.chosen(strongest_first(detections.xyxy, detections.confidence))
+    return detections.chosen(kept(detections.xyxy, thresholds.nms_iou)[: thresholds.max_boxes])
 
 
 def kept(boxes: Floats, overlap: float) -> Ints:

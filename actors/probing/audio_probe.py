@@ -1,5 +1,6 @@
-"""What a file has of sound, from packets that pass by while its pictures are indexed: nothing is read
-twice, hardly anything decoded.
+"""Probes one sound stream from its packets, which pass by while the pictures are indexed.
+
+Nothing is read twice, and hardly anything is decoded.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from actors.container.audio_clock import ClockWatch
 from actors.container.channel_layout import channels_of
-from actors.container.completeness import LEAST_GAP_S
+from actors.container.completeness import MIN_GAP_S
 from actors.probing.declared_length.riff import wav_length_s
 from schemas.media.audio import AudioStream
 
@@ -23,8 +24,9 @@ SAMPLE_TABLES: Final = frozenset({"mov", "mp4"})  # containers whose header list
 
 @dataclass(slots=True)
 class _Span:
-    """What is heard of one epoch of the clock, in pts: from the first packet on, or later where a decoder
-    is told to skip its beginning.
+    """What is heard of one segment of the clock, `[first, end)` in pts.
+
+    It begins with the first packet, or later where a decoder is told to skip its beginning.
     """
 
     first: int | None = None
@@ -32,50 +34,48 @@ class _Span:
 
 
 class AudioStreamProbe:
-    """Takes the packets of one sound stream as they pass by. All in pts."""
+    """Collects facts of one sound stream from its packets as they pass by. All times are in pts."""
 
     def __init__(self, stream: Any, track: int, pictures: ClockWatch | None) -> None:
         self.stream, self.track = stream, track
         self._channels = channels_of(stream)
         self._clock = ClockWatch(stream.time_base, pictures)
         self._spans: list[_Span] = []
-        self._settled: int | None = (
-            None  # where the first packet, and what its decoder is told to skip, is over
-        )
+        # Where the first packet, and what its decoder is told to skip, is over.
+        self._settled_at: int | None = None
         self._end = 0  # of the packet before
         self._last_dts = 0
         self._usual = 0  # length of a whole packet
-        self._tail: deque[Any] = deque(
-            maxlen=2
-        )  # the last packets: the container may not say, or be wrong about, how long they are
+        # The last packets: the container may not say how long they are, or be wrong about it.
+        self._tail: deque[Any] = deque(maxlen=2)
 
     @property
     def is_audible(self) -> bool:
-        """Whether anything here can decode the stream."""
+        """Whether FFmpeg can decode the stream."""
         return bool(self.stream.codec_context.sample_rate and self._channels.count)
 
     def note(self, packet: Any) -> None:
-        """A packet of sound; what is flagged as discarded only settles the decoder."""
-        began = self._end if packet.pts is None else packet.pts
+        """Adds a packet of sound; a packet that is flagged as discarded only settles the decoder."""
+        start = self._end if packet.pts is None else packet.pts
         skipped, dropped = (self._ticks(samples) for samples in trimming(packet))
         self._usual = max(self._usual, packet.duration or 0)
         self._tail.append(packet)
-        end = began + (packet.duration or self._usual)
+        end = start + (packet.duration or self._usual)
         if dropped:
-            end = min(end, began + self._usual - dropped)  # some demuxers have shortened its duration already
-        if self._settled is None:
-            self._settled = began + skipped
+            end = min(end, start + self._usual - dropped)  # some demuxers have shortened its duration already
+        if self._settled_at is None:
+            self._settled_at = start + skipped
         self._clock.note(packet.pts, end)
-        self._heard(began, end, is_discarded=packet.is_discard)
-        self._end = max(end, began)
-        self._last_dts = max(self._last_dts, began if packet.dts is None else packet.dts)
+        self._extend_span(start, end, is_discarded=packet.is_discard)
+        self._end = max(end, start)
+        self._last_dts = max(self._last_dts, start if packet.dts is None else packet.dts)
 
-    def _heard(self, began: int, end: int, *, is_discarded: bool) -> None:
-        while len(self._spans) < max(1, len(self._clock.epochs)):
+    def _extend_span(self, start: int, end: int, *, is_discarded: bool) -> None:
+        while len(self._spans) < max(1, len(self._clock.segments)):
             self._spans.append(_Span())
         span = self._spans[-1]
         if not is_discarded:
-            span.first = began if span.first is None else min(span.first, began)
+            span.first = start if span.first is None else min(span.first, start)
             span.end = max(span.end, end)
 
     def _ticks(self, samples: int) -> int:
@@ -85,9 +85,7 @@ class AudioStreamProbe:
         return math.ceil(ticks)
 
     def sound(self, path: str, formats: frozenset[str]) -> AudioStream | None:
-        """Facts of the stream once every packet has passed; None where there is none, or not one packet
-        of it that is heard.
-        """
+        """The facts of the stream once every packet has passed; None where none of it is heard."""
         self._measure_tail()
         shifts = self._clock.shifts() or [0]
         spans = [
@@ -95,11 +93,11 @@ class AudioStreamProbe:
             for span, shift in zip(self._spans, shifts, strict=False)
             if span.first is not None
         ]
-        if not spans or self._settled is None:
+        if not spans or self._settled_at is None:
             return None
         start = min(first for first, _ in spans)
         start, end = (
-            max(start, self._settled + shifts[0]) if self._spans[0].first is not None else start,
+            max(start, self._settled_at + shifts[0]) if self._spans[0].first is not None else start,
             max(end for _, end in spans),
         )
         if end <= start:
@@ -114,23 +112,21 @@ class AudioStreamProbe:
             time_base=stream.time_base,
             start_pts=start,
             end_pts=end,
-            missing_s=missing_s if missing_s >= LEAST_GAP_S else 0.0,
+            missing_s=missing_s if missing_s >= MIN_GAP_S else 0.0,
             track=self.track,
-            language=_known(stream.metadata.get("language")),
+            language=_language(stream.metadata.get("language")),
             title=stream.metadata.get("title", ""),
             restarts=self._clock.restarts(shifts),
         )
 
     def _measure_tail(self) -> None:
-        """Correct the end by what is really in the last packet, where it does not say how long it is, or says
-        that it is a long one.
+        """Corrects the end by decoding the last packet, where its duration is unknown or long.
 
-        It is decoded for that. What it says of a short one holds: containers cut off what an encoder has
-        filled up.
+        The declared duration of a short packet holds: containers cut off what an encoder has filled up.
         """
         if not self._tail or not self._spans or self._tail[-1].pts is None:
             return
-        last, span, least = self._tail[-1], self._spans[-1], round(LEAST_GAP_S / self.stream.time_base)
+        last, span, least = self._tail[-1], self._spans[-1], round(MIN_GAP_S / self.stream.time_base)
         if last.duration and last.duration <= least:
             return
         real = self._ticks(decoded_samples(self.stream, self._tail))
@@ -140,26 +136,25 @@ class AudioStreamProbe:
             span.end = last.pts + real
 
     def _promised(self, path: str, formats: frozenset[str]) -> Fraction:
-        """When the sound ends as the header says, in seconds of the file's clock; 0 where it does not
-        know.
-        """
+        """The end of the sound in the header, in seconds of the file's clock; 0 where it is unknown."""
         if "wav" in formats:
             return wav_length_s(path)  # FFmpeg corrects it by the file's length
         stream = self.stream
-        listed = stream.index_entries if formats & SAMPLE_TABLES and stream.duration else ()
-        if not len(listed) or listed[len(listed) - 1].timestamp <= self._last_dts:
+        entries = stream.index_entries if formats & SAMPLE_TABLES and stream.duration else ()
+        if not len(entries) or entries[len(entries) - 1].timestamp <= self._last_dts:
             return Fraction(0)
         return Fraction(((stream.start_time or 0) + stream.duration) * stream.time_base)
 
 
-def _known(language: str | None) -> str:
-    """Containers write `und` where nobody has said it."""
+def _language(language: str | None) -> str:
+    """The language of a stream; containers write `und` where it is unknown."""
     return language if language and language != "und" else ""
 
 
 def decoded_samples(stream: Any, packets: Iterable[Any]) -> int:
-    """Samples in the last of these packets, by decoding; those before it settle the decoder. 0 where it
-    gives none.
+    """The number of samples in the last of these packets, by decoding; 0 where it gives none.
+
+    The packets before it settle the decoder.
     """
     from av.error import FFmpegError
 

@@ -1,4 +1,4 @@
-"""All sound tracks of a file, and which of them is listened to unless somebody says otherwise."""
+"""Probes all sound tracks of a file, and chooses the one that is analysed by default."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from schemas.media.audio import AudioStream
 
 
 class SoundTracks:
-    """Takes the packets of sound out of a file's.
+    """Takes the packets of sound out of a file's packets.
 
-    Those of streams that nothing here can decode are left alone.
+    Packets of streams that cannot be decoded are left alone.
     """
 
     def __init__(self, container: Any, pictures: Any | None) -> None:
@@ -23,28 +23,31 @@ class SoundTracks:
             for track, stream in enumerate(container.streams.audio)
             if stream.codec_context is not None
         ]
-        ears = [AudioStreamProbe(stream, track, clock) for track, stream in known]
-        self._clock, self._ears = clock, {one.stream.index: one for one in ears if one.is_audible}
+        probes = [AudioStreamProbe(stream, track, clock) for track, stream in known]
+        self._clock, self._probes = clock, {probe.stream.index: probe for probe in probes if probe.is_audible}
         self._step = 0  # of the pictures, as long as their packets say
-        self._preferred = _preferred(container, [one.stream for one in self._ears.values()], pictures)
+        self._preferred = _preferred(container, [probe.stream for probe in self._probes.values()], pictures)
 
     @property
     def streams(self) -> list[Any]:
         """The streams to be demuxed beside the pictures."""
-        return [one.stream for one in self._ears.values()]
+        return [probe.stream for probe in self._probes.values()]
 
     def passing(self, packets: Iterable[Any]) -> Iterator[Any]:
-        """The packets that are not of sound."""
+        """Yields the packets that are not of sound, and notes the others."""
         for packet in packets:
-            if one := self._ears.get(packet.stream_index):
-                one.note(packet)
+            if probe := self._probes.get(packet.stream_index):
+                probe.note(packet)
                 continue
             if self._clock is not None:
                 self._note_picture(self._clock, packet)
             yield packet
 
     def _note_picture(self, clock: ClockWatch, packet: Any) -> None:
-        """Only times of decoding tell a clock that goes back from pictures that are coded out of order."""
+        """Notes the time of a picture's packet on the clock of the pictures.
+
+        Only times of decoding can tell a clock that goes back from pictures that are coded out of order.
+        """
         self._step = packet.duration or self._step
         at = packet.dts if packet.pts is None else packet.pts
         clock.note(None if packet.dts is None else at, (at or 0) + self._step, packet.dts)
@@ -52,18 +55,18 @@ class SoundTracks:
     def sounds(
         self, path: str, formats: frozenset[str]
     ) -> tuple[AudioStream | None, tuple[AudioStream, ...]]:
-        """The track that is listened to and all tracks that hold anything, once every packet has passed."""
-        found = [sound for one in self._ears.values() if (sound := one.sound(path, formats))]
-        ranked = sorted(found, key=lambda sound: sound.stream_index not in self._preferred)
-        return ranked[0] if ranked else None, tuple(found)
+        """The chosen track, and all tracks that hold anything, once every packet has passed."""
+        sounds = [sound for probe in self._probes.values() if (sound := probe.sound(path, formats))]
+        ranked = sorted(sounds, key=lambda sound: sound.stream_index not in self._preferred)
+        return ranked[0] if ranked else None, tuple(sounds)
 
 
 def _preferred(container: Any, streams: list[Any], pictures: Any | None) -> set[int]:
-    """Indices of the streams that come first: those flagged as default, of the pictures' own program where
-    there are several programs.
+    """Indices of the streams to choose first.
 
-    Where several are flagged, as containers do that do not distinguish tracks, it is the one of them that
-    FFmpeg calls best.
+    They are those flagged as default, of the pictures' own program where there are several programs. Where
+    several are flagged, as in containers that do not distinguish tracks, it is the one that FFmpeg calls
+    best.
     """
     from av.stream import Disposition
 

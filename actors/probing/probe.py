@@ -1,8 +1,9 @@
-"""What a file is, from its header and its packets: identity, picture, and the exact time of every frame.
+"""Probes a media file: identity, picture size, tracks, and the exact time of every frame.
 
-Sizes are those of the stored picture after rotation; a sample aspect ratio other than 1 is not applied, so
-that a box lies on the very pixels that a decoder gives. Of several video streams the one that FFmpeg calls
-best is taken, and the sound that goes with it; cover art is none, so a file may be of sound alone.
+It reads the header and the packets. Sizes are those of the stored picture after rotation. A sample aspect
+ratio other than 1 is not applied, so that a box lies on the very pixels that a decoder gives. Of several
+video streams the one that FFmpeg calls best is taken, and the sound that goes with it. Cover art is no
+video stream, so a file may have sound alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from actors.container.completeness import LEAST_GAP_S
+from actors.container.completeness import MIN_GAP_S
 from actors.container.container import demuxed, formats_of, opened
 from actors.container.content import content_state, fingerprint_of
 from actors.container.frame_index import (
@@ -27,8 +28,8 @@ from actors.container.frame_index import (
     usual_distance,
 )
 from actors.container.frame_order import PictureOrder
-from actors.container.keyframe import Entries
-from actors.container.video_tracks import chosen_track, left_out
+from actors.container.keyframe import EntryPoints
+from actors.container.video_tracks import chosen_track, left_out_note
 from actors.probing.audio_tracks import SoundTracks
 from actors.probing.declared_length import Promise, promise_of
 from actors.probing.stream_opening import first_pictures
@@ -51,8 +52,9 @@ INTERLACED: Final = range(2, 6)  # AVFieldOrder: TT, BB, TB, BT
 
 
 def failed_identity(path: str) -> tuple[str, str]:
-    """Video id and fingerprint of a file that is no video: of its content if that can be read, else of
-    its absolute path.
+    """Video id and fingerprint of a file that could not be probed.
+
+    They come from its content if that can be read, else from its absolute path.
     """
     absolute = os.path.abspath(path)  # noqa: PTH100  # a link keeps its own name
     try:
@@ -63,79 +65,75 @@ def failed_identity(path: str) -> tuple[str, str]:
 
 
 def identity_of_path(path: str) -> tuple[str, str]:
-    """Video id and fingerprint of a file whose content is not looked at; `path` is absolute."""
+    """Video id and fingerprint of a file whose content is not read; `path` is absolute."""
     fingerprint = hashlib.sha256(os.fsencode(path)).hexdigest()
     return video_id_for(path, fingerprint), fingerprint
 
 
 @dataclass(frozen=True, slots=True)
 class StreamChoice:
-    """Which streams of a file are looked at; what is not is not touched."""
+    """Which streams of a file are probed; the others are not touched."""
 
     pictures: bool = True
     sound: bool = True
 
 
-ALL: Final = StreamChoice()
+ALL_STREAMS: Final = StreamChoice()
 
 
 def probe(
-    path: str, *, fingerprint: str | None = None, video_track: int | None = None, look: StreamChoice = ALL
+    path: str,
+    *,
+    fingerprint: str | None = None,
+    video_track: int | None = None,
+    look: StreamChoice = ALL_STREAMS,
 ) -> Video:
-    """Everything that is known of a video before it is decoded; reads the file once, twice where no
-    `fingerprint` is given.
+    """Probes a video without decoding it; reads the file once, twice where no `fingerprint` is given.
 
     `video_track` is the number of the track to look at, None for the usual one. Decodes nothing but at most
     two keyframes (`actors.container.keyframe`), the first pictures where packets do not tell what is shown
-    when, and the last packets of sound that do not say how long they are. Where there is sound, pictures that
-    cannot be used are a `picture_fault` of the video. Raises `EmptyFile`, `Unreadable`, `NotAVideo`,
-    `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`, and `FileChanged` where the file is written
-    to meanwhile.
+    when, and the last packets of sound that do not say how long they are. Where there is sound, pictures
+    that cannot be used are a `picture_fault` of the video. Raises `EmptyFile`, `Unreadable`, `NotAVideo`,
+    `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`, and `FileChanged` where the file changes
+    in the meantime.
     """
     absolute = os.path.abspath(path)  # noqa: PTH100
     content = fingerprint or fingerprint_of(absolute)
     before = content_state(absolute)
     with opened(absolute) as container:
-        video = replace(_looked_at(container, absolute, content, video_track, look), track=video_track)
+        video = replace(_probe_container(container, absolute, content, video_track, look), track=video_track)
     if content_state(absolute) != before and fingerprint_of(absolute) != content:
         raise FileChanged(absolute)
     return video
 
 
-def _looked_at(
+def _probe_container(
     container: av.container.InputContainer,
     path: str,
     fingerprint: str,
     video_track: int | None,
     look: StreamChoice,
 ) -> Video:
-    """With pictures if they can be used, else of sound alone."""
-    stream = _pictures(container, video_track, path) if look.pictures else None
+    """A video with pictures if they can be used, else with sound alone."""
+    stream = chosen_track(container, video_track, path) if look.pictures else None
     if stream is None:
         return _sound_alone(container, path, fingerprint, look)
     try:
         return _video(container, stream, path, fingerprint, look)
     except (NoFrames, UnknownCoding) as error:
-        alone = _sound_all_the_same(path, fingerprint, look)
+        alone = _sound_despite_fault(path, fingerprint, look)
         if alone is None:
             raise
         return replace(alone, picture_fault=StreamFault(error.kind, error.args[-1]))
 
 
-def _sound_all_the_same(path: str, fingerprint: str, look: StreamChoice) -> Video | None:
-    """What a file has of sound whose pictures cannot be used; None where there is none, or nobody wants
-    it.
-    """
+def _sound_despite_fault(path: str, fingerprint: str, look: StreamChoice) -> Video | None:
+    """The sound of a file whose pictures cannot be used; None where it has none or sound is not probed."""
     try:
         with opened(path) as container:
             return _sound_alone(container, path, fingerprint, look)
     except VideoError:
         return None
-
-
-def _pictures(container: av.container.InputContainer, video_track: int | None, path: str) -> Any | None:
-    """The video stream that is asked for, cover art aside."""
-    return chosen_track(container, video_track, path)
 
 
 def _video(
@@ -146,13 +144,14 @@ def _video(
         raise UnknownCoding(path, "its pictures", "they are in a coding that is not known")
     formats = formats_of(container)
     codec = stream.codec_context.codec.canonical_name
-    entries, order = Entries(stream), PictureOrder(stream)
+    entries, order = EntryPoints(stream), PictureOrder(stream)
     demuxing = demuxed(container, [stream, *(tracks.streams if tracks else ())])
     packets = (
-        order.seen(entries.seen(packet)) for packet in (tracks.passing(demuxing) if tracks else demuxing)
+        order.observe(entries.observe(packet))
+        for packet in (tracks.passing(demuxing) if tracks else demuxing)
     )
     table = packet_table(packets, codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
-    table = _begun(replace(table, made_up=order.is_made_up), path, stream.index, formats)
+    table = _without_undecodable_start(replace(table, made_up=order.is_made_up), path, stream.index, formats)
     sound, sounds = tracks.sounds(path, formats) if tracks else (None, ())
     if not table.shown.any() or not stream.width or not stream.height:
         raise NoFrames(
@@ -167,7 +166,7 @@ def _video(
     scale = subdivision(table)
     rate, time_base = stream.guessed_rate or stream.average_rate, stream.time_base / scale
     step = usual_distance(table, rate, stream.time_base, scale)
-    index = frame_index(table, formats, step=step, promised=_promised(stream, formats), scale=scale)
+    index = frame_index(table, formats, step=step, promised=_promised_frames(stream, formats), scale=scale)
     start, end = int(index.pts[0]), int(index.pts[-1]) + _last_duration(index, table, step)
     promise, size = _promise(path, formats, stream), os.path.getsize(path)  # noqa: PTH202
     missing_s = promise.missing_s(size, start * time_base, end * time_base) or Fraction(0)
@@ -185,36 +184,38 @@ def _video(
         width=width,
         height=height,
         rotation=orientation.rotation,
-        nominal_fps=rate
-        if rate and index.exact
-        else 1 / (step * time_base),  # a raw stream's rate is a guess
+        # The rate of a raw stream is a guess.
+        nominal_fps=rate if rate and index.exact else 1 / (step * time_base),
         index=index,
         **_sound_facts(sound, sounds, promise, size),
         is_sound_known=look.sound,
         mirrored=orientation.mirrored,
-        file_notes=_noted(promise, size),
-        notes=tuple(filter(None, (left_out(container, stream), orientation.note))),
+        file_notes=_truncation_notes(promise, size),
+        notes=tuple(filter(None, (left_out_note(container, stream), orientation.note))),
     )
 
 
-def _begun(table: PacketTable, path: str, stream_index: int, formats: frozenset[str]) -> PacketTable:
-    """The table without what gives no picture at the beginning, where packets alone do not tell."""
-    if not table.shown.any() or table.tells_no_times or inexact_because(table, formats) is None:
+def _without_undecodable_start(
+    table: PacketTable, path: str, stream_index: int, formats: frozenset[str]
+) -> PacketTable:
+    """The table without packets at the beginning that give no picture, where packets alone do not say."""
+    if not table.shown.any() or table.has_no_times or inexact_because(table, formats) is None:
         return table
-    begun = table.begun(first_pictures(path, stream_index))
-    return begun if begun.shown.any() else table
+    decodable = table.without_undecodable_start(first_pictures(path, stream_index))
+    return decodable if decodable.shown.any() else table
 
 
 def _last_duration(index: FrameIndex, table: PacketTable, step: int) -> int:
-    """How long the last frame is shown: what its packet says, if packets are to be believed."""
+    """How long the last frame is shown, in ticks: its packet's duration if packets can be trusted."""
     return table.last_duration or step if index.exact else step
 
 
 def _sound_alone(
     container: av.container.InputContainer, path: str, fingerprint: str, look: StreamChoice
 ) -> Video:
-    """A file without pictures, cover art aside; raises `NoVideoStream` where there is no sound in it
-    either, or it is not looked at.
+    """A file without pictures, cover art aside.
+
+    Raises `NoVideoStream` where it has no sound either, or sound is not probed.
     """
     tracks = SoundTracks(container, None) if look.sound else None
     if tracks is None or not tracks.streams:
@@ -239,17 +240,17 @@ def _sound_alone(
         nominal_fps=Fraction(0),
         index=FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True),
         **_sound_facts(sound, sounds, promise, size),
-        file_notes=_noted(promise, size),
+        file_notes=_truncation_notes(promise, size),
     )
 
 
 def _promise(path: str, formats: frozenset[str], stream: Any) -> Promise:
-    """What the header promises; of MXF the length is where FFmpeg has found it."""
+    """What the header promises; FFmpeg has the length of MXF."""
     promise = promise_of(path, formats)
-    is_told = "mxf" in formats and stream.duration
+    has_stream_duration = "mxf" in formats and stream.duration
     return (
         replace(promise, length_s=((stream.start_time or 0) + stream.duration) * stream.time_base)
-        if is_told
+        if has_stream_duration
         else promise
     )
 
@@ -257,21 +258,19 @@ def _promise(path: str, formats: frozenset[str], stream: Any) -> Promise:
 def _sound_facts(
     sound: AudioStream | None, sounds: tuple[AudioStream, ...], promise: Promise, size: int
 ) -> dict[str, Any]:
-    """The track that is listened to and all of them, with what is missing of each at the end of a
-    truncated file.
-    """
+    """The chosen sound track and all tracks, each with what a truncated file lacks at its end."""
     return {
-        "sound": sound and _as_promised(sound, promise, size),
-        "sounds": tuple(_as_promised(one, promise, size) for one in sounds),
+        "sound": sound and _with_missing_end(sound, promise, size),
+        "sounds": tuple(_with_missing_end(track, promise, size) for track in sounds),
     }
 
 
-def _as_promised(sound: AudioStream, promise: Promise, size: int) -> AudioStream:
+def _with_missing_end(sound: AudioStream, promise: Promise, size: int) -> AudioStream:
     missing_s = float(promise.missing_s(size, sound.start, sound.end_pts * sound.time_base) or 0)
-    return replace(sound, missing_s=max(sound.missing_s, missing_s if missing_s >= LEAST_GAP_S else 0.0))
+    return replace(sound, missing_s=max(sound.missing_s, missing_s if missing_s >= MIN_GAP_S else 0.0))
 
 
-def _noted(promise: Promise, size: int) -> tuple[str, ...]:
+def _truncation_notes(promise: Promise, size: int) -> tuple[str, ...]:
     note = promise.note(size)
     return (note,) if note else ()
 
@@ -287,8 +286,9 @@ def _file_facts(path: str, fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _promised(stream: Any, formats: frozenset[str]) -> int:
-    """Shown frames of an mp4's sample table, edit list applied; 0 for other containers: their headers
-    only estimate.
+def _promised_frames(stream: Any, formats: frozenset[str]) -> int:
+    """Shown frames of an mp4's sample table, edit list applied; 0 for other containers.
+
+    Headers of other containers only estimate.
     """
     return sum(not entry.is_discard for entry in stream.index_entries) if formats & {"mov", "mp4"} else 0

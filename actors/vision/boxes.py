@@ -1,4 +1,4 @@
-"""How much boxes overlap, and which of them are one."""
+"""Overlap of boxes, groups of overlapping boxes, and one-to-one pairing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from schemas.media.frames import Floats, Ints
 
 
 def iou(left: Floats, right: Floats) -> Floats:
-    """Intersection over union of each of N x 4 with each of M x 4 boxes (left, top, right, bottom), as N
-    x M; 0 for empty boxes.
+    """Intersection over union of N x 4 with M x 4 boxes (left, top, right, bottom), as N x M.
+
+    0 for empty boxes.
     """
     corners = np.minimum(left[:, None, 2:], right[None, :, 2:]) - np.maximum(
         left[:, None, :2], right[None, :, :2]
@@ -23,10 +24,10 @@ def iou(left: Floats, right: Floats) -> Floats:
 
 
 def groups(overlaps: npt.NDArray[np.bool_]) -> list[Ints]:
-    """Each box not yet taken leads a group of those that overlap it, itself first; boxes come strongest
-    first.
+    """Groups of overlapping boxes; `overlaps` is N x N, boxes ordered strongest first.
 
-    `overlaps` N x N says which do. The leaders are what hard, greedy non-maximum suppression keeps.
+    Each box that is in no group yet leads a group of the free boxes that overlap it, itself first. The
+    leaders are what hard, greedy non-maximum suppression keeps.
     """
     free, found = np.ones(len(overlaps), bool), []
     for leader in range(len(overlaps)):
@@ -38,17 +39,18 @@ def groups(overlaps: npt.NDArray[np.bool_]) -> list[Ints]:
 
 
 def strongest_first(boxes: Floats, scores: Floats) -> Ints:
-    """Order of N x 4 boxes by falling score; equal scores are ordered by place."""
+    """Order of N x 4 boxes by falling score; equal scores are ordered by position."""
     return np.lexsort((*boxes.T, -scores))
 
 
-def one_to_one(likeness: Floats) -> list[tuple[int, int]]:
-    """Pairs (row, column) of an N x M matrix, the most alike first, no row or column twice; what is -inf
-    is never paired.
+def one_to_one(similarity: Floats) -> list[tuple[int, int]]:
+    """Pairs (row, column) of an N x M matrix, the most similar first, no row or column twice.
+
+    An entry of -inf is never paired.
     """
-    left, found = likeness.copy(), []
+    left, pairs = similarity.copy(), []
     while left.size and np.isfinite(left.max()):
         row, column = (int(place) for place in np.unravel_index(int(left.argmax()), left.shape))
-        found.append((row, column))
+        pairs.append((row, column))
         left[row], left[:, column] = -np.inf, -np.inf
-    return found
+    return pairs

@@ -1,6 +1,4 @@
-"""Which vectors are one person's or one voice's: average linkage by cosine similarity, with pairs that
-must stay apart.
-"""
+"""Clusters unit vectors of faces or voices by average linkage, with cannot-link pairs."""
 
 from __future__ import annotations
 
@@ -12,10 +10,10 @@ import numpy as np
 
 from schemas.media.frames import Floats, Floats32, Ints
 
-BLOCK: Final = (
-    2048  # vectors that are compared with one another at once; up to so many their order does not matter
-)
-_DIGITS: Final = 12  # of a similarity: what matrix products add beyond depends on the vectors' places
+# Vectors that are compared with one another at once; up to so many their order does not matter.
+BLOCK_VECTORS: Final = 2048
+# Of a similarity: digits that matrix products add beyond depend on the positions of the vectors.
+_DIGITS: Final = 12
 
 
 def grouped(
@@ -25,29 +23,27 @@ def grouped(
     weights: Sequence[float] | Floats | None = None,
     apart: Iterable[tuple[int, int]] = (),
 ) -> Ints:
-    """Group of each vector, numbered from 0 by first appearance.
+    """The cluster of each vector, numbered from 0 by first appearance.
 
-    The two groups with the highest average of all pairwise cosine similarities are merged while it is at
+    The two clusters with the highest average of all pairwise cosine similarities are merged while it is at
     least `least` and no pair of their members is in `apart` (pairs of rows). `vectors` are N x D unit
-    vectors; a vector counts `weights` N times, once unless given. Above `BLOCK` vectors each block joins the
-    groups of those before. Raises ValueError for shapes, rows or weights that cannot be. Method: unweighted
-    average linkage (Sokal and Michener 1958) by nearest-neighbour chains (Murtagh 1983), quadratic in N, with
-    cannot-link constraints (Davidson and Ravi 2005); the mean cosine of two groups is the product of their
-    mean vectors.
+    vectors; a vector counts `weights` N times, once by default. Above `BLOCK_VECTORS` vectors each block
+    joins the clusters of those before. Raises ValueError for impossible shapes, rows or weights. Method:
+    unweighted average linkage (Sokal and Michener 1958) by nearest-neighbour chains (Murtagh 1983),
+    quadratic in N, with cannot-link constraints (Davidson and Ravi 2005); the mean cosine of two clusters
+    is the product of their mean vectors.
     """
     rows = np.asarray(vectors, np.float64)
     masses = np.ones(len(rows)) if weights is None else np.array(weights, np.float64)
     pairs = np.array(list(apart), np.int64).reshape(-1, 2)
     _check(rows, masses, pairs)
-    sums, owners = (
-        rows * masses[:, None],
-        np.arange(len(rows)),
-    )  # an owner is the first row of its group and stands for all of it
-    for start in range(0, len(rows), BLOCK):
-        items = _concerned(sums, masses, owners[:start], least, stop=min(start + BLOCK, len(rows)))
+    sums = rows * masses[:, None]
+    owners = np.arange(len(rows))  # an owner is the first row of its group and stands for all of it
+    for start in range(0, len(rows), BLOCK_VECTORS):
+        items = _candidates(sums, masses, owners[:start], least, stop=min(start + BLOCK_VECTORS, len(rows)))
         found = items[
             _owners(
-                _similarities(sums[items] / masses[items, None], _within(items, owners, pairs)),
+                _similarities(sums[items] / masses[items, None], _pairs_within(items, owners, pairs)),
                 masses[items],
                 least,
             )
@@ -62,13 +58,14 @@ def grouped(
 
 
 def pairs_of_one(labels: Iterable[Hashable]) -> list[tuple[int, int]]:
-    """Pairs of places that hold the same label, such as the videos or blocks in which what is there was
-    told apart.
+    """Pairs of positions that hold the same label.
+
+    Labels are, for example, the videos or blocks within which faces or voices were already told apart.
     """
-    places: dict[Hashable, list[int]] = {}
-    for place, label in enumerate(labels):
-        places.setdefault(label, []).append(place)
-    return [pair for own in places.values() for pair in combinations(own, 2)]
+    positions: dict[Hashable, list[int]] = {}
+    for position, label in enumerate(labels):
+        positions.setdefault(label, []).append(position)
+    return [pair for same in positions.values() for pair in combinations(same, 2)]
 
 
 def _check(rows: Floats, masses: Floats, pairs: Ints) -> None:
@@ -80,23 +77,19 @@ def _check(rows: Floats, masses: Floats, pairs: Ints) -> None:
         raise ValueError(f"pairs to be kept apart are two different rows of {len(rows)}")
 
 
-def _concerned(sums: Floats, masses: Floats, owners: Ints, least: float, *, stop: int) -> Ints:
-    """Rows from the end of `owners` to `stop`, after the owners of all groups that one of these could
-    bring over the threshold.
-    """
+def _candidates(sums: Floats, masses: Floats, owners: Ints, least: float, *, stop: int) -> Ints:
+    """Rows from the end of `owners` to `stop`, after the owners of all groups that they may join."""
     start = len(owners)
     groups = np.flatnonzero(owners == np.arange(start))
-    alike = (
+    is_near = (
         sums[groups] / masses[groups, None] @ sums[start:stop].T / masses[start:stop]
         >= least - 10.0**-_DIGITS
     )
-    return np.concatenate([groups[alike.any(axis=1)], np.arange(start, stop)])
+    return np.concatenate([groups[is_near.any(axis=1)], np.arange(start, stop)])
 
 
-def _within(items: Ints, owners: Ints, pairs: Ints) -> Ints:
-    """The pairs as places in `items`, by the groups their rows are in by now; those of other groups are
-    left out.
-    """
+def _pairs_within(items: Ints, owners: Ints, pairs: Ints) -> Ints:
+    """The pairs as positions in `items`, by the present groups of their rows; other pairs are left out."""
     places = np.full(len(owners), -1)
     places[items] = np.arange(len(items))
     found = places[owners[pairs]]
@@ -104,8 +97,9 @@ def _within(items: Ints, owners: Ints, pairs: Ints) -> Ints:
 
 
 def _similarities(means: Floats, apart: Ints) -> Floats:
-    """Dot products N x N; minus infinity on the diagonal and for pairs to be kept apart, which averaging
-    passes on.
+    """Dot products N x N; -inf on the diagonal and for pairs to be kept apart.
+
+    Averaging passes -inf on.
     """
     similar = np.round(means @ means.T, _DIGITS)
     similar[apart[:, 0], apart[:, 1]] = similar[apart[:, 1], apart[:, 0]] = -np.inf
@@ -114,10 +108,10 @@ def _similarities(means: Floats, apart: Ints) -> Floats:
 
 
 def _owners(similar: Floats, masses: Floats, least: float) -> Ints:
-    """First member of each item's group; `similar` and a copy of `masses` are used up.
+    """The first member of each item's group; changes `similar`, and works on a copy of `masses`.
 
-    Merging two groups never brings either nearer to a third. So any two that are each other's nearest may be
-    merged at once, and a group whose nearest is too far is done with.
+    Merging two groups never brings either nearer to a third. So any two that are each other's nearest may
+    be merged at once, and a group whose nearest is too far is finished.
     """
     owners, masses = np.arange(len(similar)), masses.copy()
     todo, chain = np.ones(len(similar), bool), list[int]()
@@ -140,11 +134,10 @@ def _owners(similar: Floats, masses: Floats, least: float) -> Ints:
 
 
 def _merge(similar: Floats, masses: Floats, kept: int, gone: int) -> None:
-    """Average the rows of two groups into one (Lance & Williams 1967)."""
+    """Averages the rows of two groups into one (Lance & Williams 1967)."""
     total = masses[kept] + masses[gone]
     average = (masses[kept] * similar[kept] + masses[gone] * similar[gone]) / total
-    similar[kept] = similar[:, kept] = np.minimum(
-        average, np.maximum(similar[kept], similar[gone])
-    )  # whatever rounding does
+    # The bound holds whatever rounding does.
+    similar[kept] = similar[:, kept] = np.minimum(average, np.maximum(similar[kept], similar[gone]))
     similar[gone] = similar[:, gone] = -np.inf
     masses[kept] = total

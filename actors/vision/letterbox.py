@@ -1,9 +1,8 @@
-"""How a picture of any size is put into the one shape that a network takes, and boxes back: by the picture's
-own size alone.
+"""Letterboxes: fit a picture of any size into the input shape of a network, and map boxes back.
 
-Ultralytics decides by what else is in a batch whether pictures share a tight shape or a square one, so what a
-frame's boxes are depends on its batch mates. Here the shape of a picture depends on the picture; for one
-alone both agree, bit for bit.
+The shape depends on the picture's own size alone. Ultralytics decides by what else is in a batch whether
+pictures share a tight shape or a square one, so the boxes of a frame depend on its batch mates. For a
+single picture both agree, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,14 +16,15 @@ import numpy as np
 from schemas.inference.detections import Detections
 from schemas.media.frames import Pixels
 
-GREY: Final = 114  # what YOLO models are trained to see as nothing
-BLACK: Final = 0  # what InsightFace puts around a picture
+GREY: Final = 114  # YOLO models are trained to see nothing in it.
+BLACK: Final = 0  # InsightFace puts it around a picture.
 
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """A picture of `height` x `width` pixels, resized to `inner` (height, width) and placed at `top`,
-    `left` in a plain `outer` one.
+    """Where a picture of `height` x `width` pixels stands in the input of a network.
+
+    It is resized to `inner` (height, width) and placed at `top`, `left` of a plain `outer` picture.
     """
 
     height: int
@@ -37,7 +37,7 @@ class Letterbox:
 
     @classmethod
     def tight(cls, height: int, width: int, longer: int, stride: int) -> Letterbox:
-        """The longer side becomes `longer`, and each side the next multiple of `stride`."""
+        """The longer side becomes `longer`, and each side of `outer` the next multiple of `stride`."""
         inner = _inner(height, width, longer / max(height, width))
         return cls._centred(height, width, inner, (_multiple(inner[0], stride), _multiple(inner[1], stride)))
 
@@ -52,10 +52,10 @@ class Letterbox:
     def cornered(
         cls, height: int, width: int, within: tuple[int, int], stride: int | None = None
     ) -> Letterbox:
-        """At the top left of black, as InsightFace does: as large as fits `within`, the other side rounded
-        down.
+        """At the top left of black, as InsightFace does.
 
-        With a `stride` each side of the frame is the next multiple of it only, not all of `within`.
+        The picture is as large as fits `within`, its other side rounded down. With a `stride` each side of
+        `outer` is the next multiple of it only, not all of `within`.
         """
         by_height, by_width = within[0] * width // height, within[1] * height // width
         inner = (within[0], max(1, by_height)) if by_height < within[1] else (max(1, by_width), within[1])
@@ -68,7 +68,7 @@ class Letterbox:
         return cls(height, width, inner, outer, top, left)
 
     def placed(self, picture: Pixels) -> Pixels:
-        """`outer` x 3 uint8 with the picture in it."""
+        """The picture in its letterbox, `outer` x 3 uint8; raises ValueError for another size."""
         if picture.shape[:2] != (self.height, self.width):
             raise ValueError(f"expected a picture of {self.height} x {self.width}, got {picture.shape}")
         if self.inner != (self.height, self.width):
@@ -77,13 +77,13 @@ class Letterbox:
         framed[self.top : self.top + self.inner[0], self.left : self.left + self.inner[1]] = picture
         return framed
 
-    def undone(self, found: Detections) -> Detections:
-        """Boxes in the framed picture as boxes in the picture itself, cut off at its borders."""
-        return self.unframed(found).clipped(self.width, self.height)
+    def undone(self, detections: Detections) -> Detections:
+        """Boxes in the letterbox as boxes in the picture, cut off at its borders."""
+        return self.unframed(detections).clipped(self.width, self.height)
 
-    def unframed(self, found: Detections) -> Detections:
-        """The same, reaching beyond the borders where they do in the frame."""
-        return found.moved(-self.left, -self.top).scaled(
+    def unframed(self, detections: Detections) -> Detections:
+        """Boxes in the letterbox as boxes in the picture, not cut off at its borders."""
+        return detections.moved(-self.left, -self.top).scaled(
             self.width / self.inner[1], self.height / self.inner[0]
         )
 

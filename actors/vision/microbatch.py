@@ -1,4 +1,4 @@
-"""Batches in parts that fit into a device's memory."""
+"""Runs a batch in parts that fit into a device's memory."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 from schemas.inference.detections import Detections
 from schemas.media.frames import Pixels
 
-GROW_AFTER = 64  # parts in a row that fitted, before twice as many pictures are tried again
+GROW_AFTER = 64  # Parts in a row that fitted, before twice as many pictures are tried again.
 
 
 class MicroBatch:
-    """How many pictures of a batch are tried at once: half of them after each failure, down to one, and
-    slowly up again.
+    """Adapts how many pictures of a batch run at once: halved at each failure, slowly doubled again.
 
-    Parts are powers of two below the batch and are padded by their last picture, so that few shapes are ever
-    seen.
+    Parts are powers of two below the batch and are padded with their last picture, so that only few shapes
+    occur.
     """
 
     def __init__(self, most: int) -> None:
@@ -32,15 +31,16 @@ class MicroBatch:
         out_of_memory: type[Exception],
         relieve: Callable[[], None] = lambda: None,
     ) -> list[Detections]:
-        """`work` on all pictures, in parts; raises `out_of_memory` only where one picture alone is too
-        much.
+        """Runs `work` on all pictures, in parts.
+
+        Raises `out_of_memory` only where one picture alone is too much.
         """
-        found: list[Detections] = []
-        while len(found) < len(pixels):
-            part = pixels[len(found) : len(found) + self.size]
+        detections: list[Detections] = []
+        while len(detections) < len(pixels):
+            part = pixels[len(detections) : len(detections) + self.size]
             padding = np.repeat(part[-1:], self.size - len(part), axis=0)
             try:
-                found += work(np.concatenate([part, padding]) if len(padding) else part)[: len(part)]
+                detections += work(np.concatenate([part, padding]) if len(padding) else part)[: len(part)]
             except out_of_memory:
                 if self.size == 1:
                     raise
@@ -48,7 +48,7 @@ class MicroBatch:
                 relieve()
             else:
                 self._grow()
-        return found
+        return detections
 
     def _grow(self) -> None:
         self._fitted += 1

@@ -1,6 +1,4 @@
-"""Cuts between scenes: a score per native picture where it is decoded, and PySceneDetect's own detectors
-over the stored scores.
-"""
+"""Scores each native picture for scene cuts, and finds cuts in stored scores with PySceneDetect."""
 
 from __future__ import annotations
 
@@ -17,17 +15,17 @@ from scenedetect.scene_manager import compute_downscale_factor
 from schemas.media.frames import Floats, Ints, Pixels
 from schemas.settings.settings import SceneSettings
 
-INTERPOLATION: Final = Interpolation.LINEAR.value  # what SceneManager resizes with unless told otherwise
-UNTIMED: Final = FrameTimecode(0, 1.0)  # the score itself does not look at the time
+INTERPOLATION: Final = Interpolation.LINEAR.value  # SceneManager's default for resizing.
+UNTIMED: Final = FrameTimecode(0, 1.0)  # The score itself does not use the time.
 
 
 class ContentScorer:
-    """PySceneDetect's `content_val` of native pictures, one after the other.
+    """PySceneDetect's `content_val` of consecutive native pictures.
 
-    `score` takes H x W x 3 uint8 BGR in presentation order, all of one size and not turned by the rotation in
-    the metadata, and returns the mean HSV difference from the picture before, 0.0 for the first. A chunk that
-    is fed the frame before it first, and discards that score, gets the very numbers of a sequential run.
-    Source: scenedetect 0.7, `ContentDetector` and `SceneManager`'s automatic downscale.
+    `score` takes H x W x 3 uint8 BGR in presentation order, all of one size and not turned by the rotation
+    in the metadata, and returns the mean HSV difference from the picture before, 0.0 for the first. A chunk
+    that is fed the frame before it first, and discards that score, gets the very numbers of a sequential
+    run. Source: scenedetect 0.7, `ContentDetector` and `SceneManager`'s automatic downscale.
     """
 
     def __init__(
@@ -40,8 +38,9 @@ class ContentScorer:
 
 
 def downscaled(picture: Pixels) -> Pixels:
-    """The picture as SceneManager hands it to its detectors: 256 pixels on its longer side, or less where
-    it is smaller.
+    """The picture as SceneManager passes it to its detectors.
+
+    Its longer side has 256 pixels, or fewer where the picture is smaller.
     """
     factor = compute_downscale_factor(max(picture.shape[:2]))
     if factor <= 1.0:
@@ -60,31 +59,32 @@ def cuts(
     fps: Fraction,
     settings: SceneSettings,
 ) -> list[int]:
-    """Exact numbers of the frames that begin a scene, the video's first not among them, ascending.
+    """Numbers of the frames that begin a scene, except the video's first, ascending.
 
     One score, number and pts (units of `time_base`) per decoded frame. `fps` is the stream's nominal rate:
     PySceneDetect counts `min_scene_frames` in it, also where the rate varies. Thresholds, merging of short
     scenes and the adaptive window are the library's own code.
     """
-    detector = _replaying(settings)
+    detector = _replaying_detector(settings)
     number_of = dict(zip(frame_pts.tolist(), frame_numbers.tolist(), strict=True))
-    found: set[int] = set()
+    cut_frames: set[int] = set()
     for pts, score in zip(frame_pts.tolist(), scores.tolist(), strict=True):
         position = FrameTimecode(Timecode(pts, time_base), fps)
-        found.update(number_of[cut.pts] for cut in detector.process_frame(position, score))
-    return sorted(found)
+        cut_frames.update(number_of[cut.pts] for cut in detector.process_frame(position, score))
+    return sorted(cut_frames)
 
 
 def scene_ranges(cut_frames: Sequence[int], n_frames: int) -> list[tuple[int, int]]:
-    """Scenes as frame numbers [first, stop): without gaps from frame 0 to `n_frames`; none for a video
-    without frames.
+    """Scenes as frame numbers [start, stop), without gaps from frame 0 to `n_frames`.
+
+    Empty for a video without frames.
     """
     inside = sorted({cut for cut in cut_frames if 0 < cut < n_frames})
     return list(itertools.pairwise([0, *inside, n_frames])) if n_frames else []
 
 
 class _Replay:
-    """Gives a detector its score back in place of a picture."""
+    """Returns a stored score in place of the score of a picture."""
 
     def _calculate_frame_score(self, timecode: FrameTimecode, frame_img: Any) -> float:
         return float(frame_img)
@@ -98,7 +98,7 @@ class _ReplayedAdaptive(_Replay, AdaptiveDetector):  # type: ignore[misc]
     pass
 
 
-def _replaying(settings: SceneSettings) -> ContentDetector:
+def _replaying_detector(settings: SceneSettings) -> ContentDetector:
     if settings.detector == "content":
         return _ReplayedContent(threshold=settings.threshold, min_scene_len=settings.min_scene_frames)
     return _ReplayedAdaptive(

@@ -127,8 +127,8 @@ def _look_into(settings: Settings, network: str) -> None:
     else:
         from actors.persons.yolo import runtime_of
 
-        anatomy = runtime_of(settings).anatomy
-        has_points, has_looks = anatomy.keypoints > 0, anatomy.looks
+        layout = runtime_of(settings).layout
+        has_points, has_looks = layout.keypoints > 0, layout.looks
     if person.pose and not has_points:
         raise UnsuitableWeights(person.weights or network, "person.pose asks for key points and it has none")
     if person.reid and not has_looks:

@@ -1,7 +1,7 @@
-"""How long a file is, as its header says: readers of headers, one for each family of containers. Nothing is
-decoded.
+"""Reads the length of a file from its header: one reader for each family of containers.
 
-A recording that was written to a pipe, or is still being written, promises nothing, and so lacks nothing.
+Nothing is decoded. A recording that was written to a pipe, or is still being written, promises nothing, and
+so lacks nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from actors.probing.declared_length.promise import Promise
 
 __all__ = ["Promise", "promise_in", "promise_of"]
 
-MOST_BYTES: Final = 1 << 50  # of a file; a header that speaks of more is damaged
-MOST_S: Final = 1 << 28  # of its length, some eight years
+MAX_BYTES: Final = 1 << 50  # Of a file; a header that says more is damaged.
+MAX_LENGTH_S: Final = 1 << 28  # Some eight years; a header that says more is damaged.
 
 Reader = Callable[[BinaryIO, int], Promise]
 
@@ -41,10 +41,9 @@ READERS: Final[Mapping[str, Reader]] = {
 
 
 def promise_of(path: str, formats: frozenset[str]) -> Promise:
-    """What the header of a file promises; nothing where its container promises nothing, or the header cannot
-    be understood.
+    """What the header of a file promises.
 
-    Raises `OSError`.
+    It promises nothing where its container never does, or where the header is damaged. Raises `OSError`.
     """
     if formats.isdisjoint(READERS):
         return Promise()
@@ -53,28 +52,20 @@ def promise_of(path: str, formats: frozenset[str]) -> Promise:
 
 
 def promise_in(file: BinaryIO, formats: frozenset[str]) -> Promise:
-    """The same of an open file.
-
-    Whatever lengths are in it, no more than its header and its last bytes are read.
-    """
+    """What the header of an open file promises; reads no more than the header and the last bytes."""
     reader = next(READERS[name] for name in sorted(formats) if name in READERS)
     size = file.seek(0, 2)
     file.seek(0)
     try:
         return _believable(reader(file, size))
-    except (
-        struct.error,
-        ValueError,
-        LookupError,
-        ArithmeticError,
-    ):  # a damaged header: the demuxer has made what it can of it
-        return Promise()
+    except (struct.error, ValueError, LookupError, ArithmeticError):
+        return Promise()  # a damaged header: the demuxer has made what it can of it
 
 
 def _believable(promise: Promise) -> Promise:
-    size_bytes = promise.size_bytes if promise.size_bytes <= MOST_BYTES else 0
+    size_bytes = promise.size_bytes if promise.size_bytes <= MAX_BYTES else 0
     return replace(
         promise,
         size_bytes=size_bytes,
-        length_s=promise.length_s if promise.length_s <= MOST_S else Fraction(0),
+        length_s=promise.length_s if promise.length_s <= MAX_LENGTH_S else Fraction(0),
     )

@@ -1,5 +1,6 @@
-"""ASF, as WMV and WMA have it: size and play duration of the File Properties Object (Advanced Systems
-Format Specification, 3.2).
+"""ASF (WMV, WMA): size and play duration of the File Properties Object.
+
+Source: Advanced Systems Format Specification, 3.2.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ BROADCAST: Final = 1  # flag: size and duration are not valid
 TICKS_A_SECOND: Final = 10_000_000
 HEADER_HEAD, OBJECT_HEAD = 30, 24  # bytes in front of the content
 PROPERTIES_BYTES: Final = 80  # of the content of the File Properties Object
-MOST_OBJECTS: Final = 10_000  # of a header that is no damaged one
+MAX_OBJECTS: Final = 10_000  # Of a header that is not damaged.
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """Nothing of a broadcast."""
-    for kind, at in islice(_objects(file, size), MOST_OBJECTS):
+    """Size and duration; a broadcast promises nothing."""
+    for kind, at in islice(_objects(file, size), MAX_OBJECTS):
         if kind == FILE_PROPERTIES:
             file.seek(at)
             body = file.read(PROPERTIES_BYTES)
@@ -35,7 +36,7 @@ def promise(file: BinaryIO, size: int) -> Promise:
 
 
 def _objects(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
-    """Kind of each object of the header, and where its content begins."""
+    """Yields the kind of each object of the header, and where its content begins."""
     kind, length, _, _ = struct.unpack("<16sQIH", file.read(HEADER_HEAD))
     if kind != HEADER:
         return

@@ -10,15 +10,13 @@ from typing import BinaryIO, Final
 from actors.probing.declared_length.promise import Promise
 
 METADATA_BYTES: Final = 1 << 16
-NUMBER: Final = b"\x00"  # AMF 0
-TAG_HEAD, BACK = (
-    11,
-    4,
-)  # bytes in front of a tag's content, and of the number behind it that says how long it was
+NUMBER_MARK: Final = b"\x00"  # AMF 0
+TAG_HEAD = 11  # bytes in front of a tag's content
+TAG_LENGTH = 4  # bytes of the number behind a tag that says how long it was
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """Nothing of a stream that was recorded without knowing its end."""
+    """Size and duration; a stream that was recorded without knowing its end promises nothing."""
     head = file.read(METADATA_BYTES)
     if head[:3] != b"FLV" or b"onMetaData" not in head:
         return Promise()
@@ -31,8 +29,8 @@ def promise(file: BinaryIO, size: int) -> Promise:
 
 
 def _number(head: bytes, name: bytes) -> float:
-    """A number of onMetaData; 0 where it is not there, or none that can be meant."""
-    key = len(name).to_bytes(2, "big") + name + NUMBER
+    """A number of onMetaData; 0 where it is missing or impossible."""
+    key = len(name).to_bytes(2, "big") + name + NUMBER_MARK
     at = head.find(key)
     if at < 0:
         return 0.0
@@ -41,9 +39,9 @@ def _number(head: bytes, name: bytes) -> float:
 
 
 def _ends_with_a_tag(file: BinaryIO, size: int) -> bool:
-    file.seek(max(0, size - BACK))
-    length = int.from_bytes(file.read(BACK), "big")
-    if length < TAG_HEAD or length + BACK > size:
+    file.seek(max(0, size - TAG_LENGTH))
+    length = int.from_bytes(file.read(TAG_LENGTH), "big")
+    if length < TAG_HEAD or length + TAG_LENGTH > size:
         return False
-    file.seek(size - BACK - length)
+    file.seek(size - TAG_LENGTH - length)
     return int.from_bytes(file.read(4)[1:], "big") == int(length) - TAG_HEAD

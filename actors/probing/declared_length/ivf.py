@@ -13,10 +13,10 @@ UNKNOWN: Final = 0xFFFFFFFF
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """Where the file ends within a frame, or before the last that was promised.
+    """Whether the file ends within a frame, or before the last promised frame.
 
-    The header counts frames (libvpx) or ticks of the time base (FFmpeg); where they are not the same it
-    counts what makes the file whole.
+    The header counts frames (libvpx) or ticks of the time base (FFmpeg). Where the two differ, the reading
+    that makes the file whole counts.
     """
     signature, head_bytes, rate, scale, count = struct.unpack("<4s2xH8xIII", file.read(28))
     if signature != b"DKIF" or not rate or not scale:
@@ -24,10 +24,10 @@ def promise(file: BinaryIO, size: int) -> Promise:
     shown, first, last, at = 0, 0, 0, head_bytes or HEAD
     while at + FRAME_HEAD <= size:
         file.seek(at)
-        length, when = struct.unpack("<IQ", file.read(FRAME_HEAD))
+        length, frame_time = struct.unpack("<IQ", file.read(FRAME_HEAD))
         at += FRAME_HEAD + length
         if at <= size:
-            shown, first, last = shown + 1, first if shown else when, when
+            shown, first, last = shown + 1, first if shown else frame_time, frame_time
     step = max(1, (last - first) // (shown - 1)) if shown > 1 else 1
     played = last + step if shown else 0
     is_short = count not in (0, UNKNOWN) and count > shown and count > played - step

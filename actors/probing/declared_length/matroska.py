@@ -11,22 +11,16 @@ from typing import BinaryIO, Final
 
 from actors.probing.declared_length.promise import Promise
 
-EBML, SEGMENT, CLUSTER, INFO, TIMESTAMP_SCALE, DURATION = (
-    0x1A45DFA3,
-    0x18538067,
-    0x1F43B675,
-    0x1549A966,
-    0x2AD7B1,
-    0x4489,
-)
+EBML, SEGMENT, CLUSTER, INFO = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1549A966
+TIMESTAMP_SCALE, DURATION = 0x2AD7B1, 0x4489
 USUAL_SCALE: Final = 1_000_000  # nanoseconds of a tick
-MOST_INFO: Final = 1 << 20  # bytes of an Info element that is read
-NUMBER_BYTES: Final = 8  # of the longest number
-MOST_ELEMENTS: Final = 10_000  # in front of the first Cluster, in a file that is not damaged
+MAX_INFO_BYTES: Final = 1 << 20  # Of an Info element that is read.
+MAX_NUMBER_BYTES: Final = 8  # of the longest number
+MAX_ELEMENTS: Final = 10_000  # In front of the first Cluster, in a file that is not damaged.
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """A Segment of unknown size is a live recording's."""
+    """Size and duration; a Segment of unknown size is a live recording and promises no size."""
     for kind, start, length in _elements(file, 0, size):
         if kind == SEGMENT:
             end = start + length if length is not None else 0
@@ -37,8 +31,8 @@ def promise(file: BinaryIO, size: int) -> Promise:
 
 
 def _duration_s(file: BinaryIO, start: int, end: int) -> Fraction:
-    for kind, at, length in islice(_elements(file, start, end), MOST_ELEMENTS):
-        if kind == INFO and length is not None and length <= MOST_INFO:
+    for kind, at, length in islice(_elements(file, start, end), MAX_ELEMENTS):
+        if kind == INFO and length is not None and length <= MAX_INFO_BYTES:
             return _length_of(file, at, min(at + length, end))
         if kind == CLUSTER or length is None:
             break
@@ -48,7 +42,7 @@ def _duration_s(file: BinaryIO, start: int, end: int) -> Fraction:
 def _length_of(file: BinaryIO, start: int, end: int) -> Fraction:
     scale, ticks = USUAL_SCALE, 0.0
     for kind, at, length in _elements(file, start, end):
-        if kind not in (TIMESTAMP_SCALE, DURATION) or not length or length > NUMBER_BYTES:
+        if kind not in (TIMESTAMP_SCALE, DURATION) or not length or length > MAX_NUMBER_BYTES:
             continue
         file.seek(at)
         value = file.read(length)
@@ -60,8 +54,9 @@ def _length_of(file: BinaryIO, start: int, end: int) -> Fraction:
 
 
 def _elements(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, int, int | None]]:
-    """Id, place and length of the content of each element; the length is None where it is unknown, and
-    then it is the last one.
+    """Yields id, start and length of the content of each element.
+
+    The length is None where it is unknown; that element is the last.
     """
     while at < end:
         file.seek(at)
@@ -81,9 +76,7 @@ def _elements(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, int, int
 
 
 def _width(data: bytes) -> int:
-    """Bytes of a variable-size integer, by the zeros in front; ValueError where there is none (RFC 8794,
-    4).
-    """
+    """Bytes of a variable-size integer, by the zeros in front (RFC 8794, 4); raises ValueError."""
     width = 9 - data[0].bit_length()
     if width > 8 or len(data) < width:
         raise ValueError("no variable-size integer")

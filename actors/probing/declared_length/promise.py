@@ -1,4 +1,4 @@
-"""What a header says of its file's length, and what that means for a file that is there."""
+"""The length that a header promises, and what a file lacks of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`size_bytes` of the whole file and `length_s` of what it plays, from zero of its clock; 0 where the
-    header does not say.
+    """The length of a file, as its header declares it.
 
-    `lacks_end`: the file ends in the middle of something, or without the mark that stands at the end of a
-    whole one.
+    `size_bytes` is the size of the whole file, and `length_s` the time from zero of its clock to the end; 0
+    where the header does not say. `lacks_end`: the file ends in the middle of something, or without the
+    mark that stands at the end of a whole file.
     """
 
     size_bytes: int = 0
@@ -24,10 +24,10 @@ class Promise:
         return not self.lacks_end and size_bytes >= self.size_bytes
 
     def missing_s(self, size_bytes: int, start_s: Fraction, end_s: Fraction) -> Fraction | None:
-        """How much of a stream is missing that plays `[start_s, end_s)` of the file's clock; None where that
-        is not to be known.
+        """Seconds that a stream lacks at its end; None where that cannot be known.
 
-        Where only the size is promised, as much as the bytes that are missing would play.
+        The stream plays `[start_s, end_s)` of the file's clock. Where only the size is promised, the
+        missing seconds are in proportion to the missing bytes.
         """
         if self.is_kept(size_bytes):
             return Fraction(0)
@@ -38,7 +38,7 @@ class Promise:
         return None
 
     def note(self, size_bytes: int) -> str | None:
-        """What there is to say of a file of that size; None where it is as long as it should be."""
+        """A warning about a truncated file of `size_bytes`; None where it is whole."""
         if self.is_kept(size_bytes):
             return None
         if self.size_bytes > size_bytes:

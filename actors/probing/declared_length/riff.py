@@ -1,6 +1,4 @@
-"""RIFF: AVI, also of several parts (OpenDML), and WAVE, also with 64-bit sizes (RF64, BW64, and Sony's
-Wave64).
-"""
+"""RIFF: AVI, also of several parts (OpenDML), and WAVE, also with 64-bit sizes (RF64, BW64, Wave64)."""
 
 from __future__ import annotations
 
@@ -12,20 +10,21 @@ from typing import BinaryIO, Final
 
 from actors.probing.declared_length.promise import Promise
 
-LINEAR: Final = frozenset(
-    {0x0001, 0x0003, 0xFFFE}
-)  # WAVE format tags whose bytes a second are exact: integers, floats, either of them
+# WAVE format tags whose bytes per second are exact: integers, floats, either of them.
+LINEAR_FORMATS: Final = frozenset({0x0001, 0x0003, 0xFFFE})
 UNKNOWN_SIZE: Final = 0x7FFF0000  # programs that write to a pipe leave the largest number they know
 LONG_SIZE: Final = 0xFFFFFFFF  # the true one is in chunk ds64 (EBU Tech 3306)
-PADDING: Final = 1  # a chunk of an odd size is followed by a zero, which some programs count and do not write
+# A chunk of an odd size is followed by a zero, which some programs count and do not write.
+PADDING: Final = 1
 W64_GUID_BYTES: Final = 16
 FORMAT_BYTES: Final = 16  # of chunk fmt that are read
-MOST_CHUNKS: Final = 10_000  # in front of the sound, in a file that is not damaged
+MAX_CHUNKS: Final = 10_000  # In front of the sound, in a file that is not damaged.
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """The end of the last part, and of AVI how long its pictures play; nothing of a part without a size,
-    which was never finished.
+    """The end of the last part, and how long the pictures or the sound play.
+
+    A part without a size was never finished, and promises nothing.
     """
     first, end = None, None
     for part in _parts(file, size):
@@ -37,9 +36,7 @@ def promise(file: BinaryIO, size: int) -> Promise:
 
 
 def _parts(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int | None]]:
-    """Kind and end of each RIFF part of a file, one after the other; the end is None where the part does
-    not say.
-    """
+    """Yields the kind and end of each RIFF part of a file; the end is None where it is unknown."""
     at = 0
     while at + 12 <= size:
         file.seek(at)
@@ -65,7 +62,7 @@ def _long_sizes(file: BinaryIO, at: int = 0) -> tuple[int, int]:
 
 
 def w64_promise(file: BinaryIO, size: int) -> Promise:
-    """Wave64: the size stands behind the first GUID, and counts everything."""
+    """The size of a Wave64 file: it stands behind the first GUID, and counts everything."""
     del size
     file.seek(W64_GUID_BYTES)
     (length,) = struct.unpack("<Q", file.read(8))
@@ -73,7 +70,7 @@ def w64_promise(file: BinaryIO, size: int) -> Promise:
 
 
 def avi_length_s(file: BinaryIO) -> Fraction:
-    """How long the pictures of an AVI play, by the longest count of them that its headers hold."""
+    """How long the pictures of an AVI play, by the largest frame count in its headers."""
     file.seek(0)
     head = file.read(1 << 16)
     at = head.find(b"avih")
@@ -98,9 +95,7 @@ def _places(data: bytes, name: bytes) -> Iterator[int]:
 
 
 def wav_length_s(path: str) -> Fraction:
-    """How long the header of a WAVE file says that it is, in seconds; 0 where it is compressed, or was
-    written to a pipe.
-    """
+    """The length of a WAVE file in its header, in seconds; 0 where it is compressed or written to a pipe."""
     with Path(path).open("rb") as file:
         try:
             return wav_length_of(file)
@@ -109,7 +104,7 @@ def wav_length_s(path: str) -> Fraction:
 
 
 def wav_length_of(file: BinaryIO) -> Fraction:
-    """The same of an open file."""
+    """The same for an open file."""
     file.seek(0)
     name, long_data = file.read(12)[:4], 0
     if name in (b"RF64", b"BW64"):
@@ -117,17 +112,17 @@ def wav_length_of(file: BinaryIO) -> Fraction:
     elif name != b"RIFF":
         return Fraction(0)
     file.seek(12)
-    bytes_a_second = 0
-    for _ in range(MOST_CHUNKS):
+    bytes_per_second = 0
+    for _ in range(MAX_CHUNKS):
         head = file.read(8)
         if len(head) < 8:
             break
         name, size = struct.unpack("<4sI", head)
         if name == b"data":
             size = long_data if size == LONG_SIZE and long_data else size if size < UNKNOWN_SIZE else 0
-            return Fraction(size, bytes_a_second) if bytes_a_second else Fraction(0)
+            return Fraction(size, bytes_per_second) if bytes_per_second else Fraction(0)
         body = file.read(min(size, FORMAT_BYTES)) if name == b"fmt " else b""
-        if len(body) >= 12 and struct.unpack_from("<H", body)[0] in LINEAR:
-            bytes_a_second = struct.unpack_from("<I", body, 8)[0]
+        if len(body) >= 12 and struct.unpack_from("<H", body)[0] in LINEAR_FORMATS:
+            bytes_per_second = struct.unpack_from("<I", body, 8)[0]
         file.seek(size + size % 2 - len(body), 1)
     return Fraction(0)

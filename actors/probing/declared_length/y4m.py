@@ -1,6 +1,4 @@
-"""YUV4MPEG2: frames of one size after a line that says what they are; a whole file holds a whole number
-of them.
-"""
+"""YUV4MPEG2: a header line, then frames of one size, so a whole file holds a whole number of them."""
 
 from __future__ import annotations
 
@@ -13,8 +11,9 @@ FRAME: Final = b"FRAME"
 
 
 def promise(file: BinaryIO, size: int) -> Promise:
-    """Whether the last frame is whole, by the distance of the first two; frames that say more than FRAME
-    are of no known size.
+    """Whether the last frame is whole, by the size of a frame.
+
+    Frames whose line has more than FRAME have no known size.
     """
     head = file.readline(LINE_BYTES)
     first = file.readline(LINE_BYTES)
@@ -25,18 +24,18 @@ def promise(file: BinaryIO, size: int) -> Promise:
 
 
 def _frame_bytes(head: bytes) -> int:
-    """Bytes of a frame's planes; 0 where the header is not understood."""
+    """Bytes of a frame's planes; 0 where the header is unknown."""
     words = head.split()
     if not words or words[0] != b"YUV4MPEG2":
         return 0
-    told = {word[:1]: word[1:].decode("ascii", "replace") for word in words[1:]}
-    width, height, space = int(told[b"W"]), int(told[b"H"]), told.get(b"C", "420")
+    parameters = {word[:1]: word[1:].decode("ascii", "replace") for word in words[1:]}
+    width, height, space = int(parameters[b"W"]), int(parameters[b"H"]), parameters.get(b"C", "420")
     if width <= 0 or height <= 0:
         return 0
     depth = 2 if "p1" in space or space in ("mono9", "mono10", "mono12", "mono14", "mono16") else 1
     if space.startswith("mono"):
         return width * height * depth
-    across, down = {
+    horizontal, vertical = {
         "420": (2, 2),
         "422": (2, 1),
         "444": (1, 1),
@@ -44,8 +43,8 @@ def _frame_bytes(head: bytes) -> int:
         "410": (4, 4),
         "440": (1, 2),
     }.get(space[:3], (0, 0))
-    if not across:
+    if not horizontal:
         return 0
     planes = 4 if space.endswith("alpha") else 3
-    chroma = -(-width // across) * -(-height // down)
+    chroma = -(-width // horizontal) * -(-height // vertical)
     return (width * height * (planes - 2) + 2 * chroma) * depth

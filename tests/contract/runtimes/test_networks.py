@@ -194,7 +194,7 @@ def test_a_checkpoint_is_the_file_that_was_named_whatever_the_library_makes_of_n
     path = tmp_path / name
     path.write_bytes((SHARED / "models" / "yolo" / DETECT).read_bytes())
     (tmp_path / "yolov5nu.pt").write_bytes(b"another file")
-    assert runtime_of(naming(path, "torch")).anatomy.classes == 80
+    assert runtime_of(naming(path, "torch")).layout.classes == 80
 
 
 def naming(path: Path, runtime: str) -> Settings:

@@ -103,13 +103,13 @@ def attacked_probe(module):
         return original(path, **told)
 
     module.probe = probe
-    found = module._pictures
+    found = module.chosen_track
 
-    def _pictures(container, *told):
+    def chosen_track(container, *told):
         attack(Path(container.name).stem, PICTURES)
         return found(container, *told)
 
-    module._pictures = _pictures
+    module.chosen_track = chosen_track
 
 
 def attacked_sound(module):
@@ -123,14 +123,14 @@ def attacked_sound(module):
 
 
 def attacked_model(module):
-    original = module.Sight._seen
+    original = module.VisionModels._seen
 
     def seen(self, pipeline, pieces):
         for video_id in sorted({piece.video_id for piece in pieces}):
             attack(video_id.rpartition("-")[0], MODELS)
         return original(self, pipeline, pieces)
 
-    module.Sight._seen = seen
+    module.VisionModels._seen = seen
 
 
 def lossy(module, owner, method, argument):

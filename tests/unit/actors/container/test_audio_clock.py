@@ -43,7 +43,7 @@ def stream(
 def begin_s(watch: ClockWatch) -> list[float]:
     return [
         float((epoch.first + shift) * watch.time_base)
-        for epoch, shift in zip(watch.epochs, watch.shifts(), strict=True)
+        for epoch, shift in zip(watch.segments, watch.shifts(), strict=True)
     ]
 
 
@@ -90,7 +90,7 @@ def test_one_damaged_time_moves_nothing_behind_it(stray_s: float) -> None:
     for number in range(100):
         at = 2000 + number * 20 if number != 50 else round(stray_s * 1000)
         watch.note(at, at + 20)
-    assert [epoch.first + shift for epoch, shift in zip(watch.epochs, watch.shifts(), strict=True)] == [
+    assert [epoch.first + shift for epoch, shift in zip(watch.segments, watch.shifts(), strict=True)] == [
         2000,
         3000,
         3020,

@@ -70,5 +70,5 @@ def test_what_a_video_has_to_say_of_itself_is_said_with_its_result() -> None:
 
 def test_pictures_and_sound_agree_on_what_is_a_loss() -> None:
     assert audio_decoder.UNBROKEN is completeness.UNBROKEN
-    assert audio_probe.LEAST_GAP_S is completeness.LEAST_GAP_S
-    assert probe.LEAST_GAP_S is completeness.LEAST_GAP_S
+    assert audio_probe.MIN_GAP_S is completeness.MIN_GAP_S
+    assert probe.MIN_GAP_S is completeness.MIN_GAP_S

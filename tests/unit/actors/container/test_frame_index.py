@@ -147,12 +147,12 @@ def test_times_go_on_where_the_clock_starts_anew() -> None:
 
 def test_packets_without_a_picture_at_the_beginning_are_no_frames() -> None:
     packets = table([0, 20, 10, 50, 30, 40, 60], keyframes=(3,))
-    begun = packets.begun([50, 60])
+    begun = packets.without_undecodable_start([50, 60])
     assert frame_index(begun, TS, step=10) == FrameIndex(np.array([50, 60]), np.array([0]), exact=True)
 
 
 def test_pictures_that_no_packet_speaks_of_leave_the_index_inexact() -> None:
-    begun = table([0, 20, 10, 50, 30, 40, 60], keyframes=(3,)).begun([30, 50, 60])
+    begun = table([0, 20, 10, 50, 30, 40, 60], keyframes=(3,)).without_undecodable_start([30, 50, 60])
     assert not frame_index(begun, TS, step=10).exact
     assert frame_index(begun, TS, step=10).pts[0] == 30
 

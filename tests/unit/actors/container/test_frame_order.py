@@ -76,5 +76,5 @@ def test_times_are_made_up_where_they_never_go_back_though_pictures_are_reordere
         order = PictureOrder(stream)
         for packet in container.demux(stream):
             if packet.size:
-                order.seen(packet)
+                order.observe(packet)
     assert order.is_made_up == made_up

@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.container.video_clock import NO_TIME, ClockSegment, PictureClock, offsets_of, stretch_numbers
+from actors.container.video_clock import NO_TIME, ClockSegment, PictureClock, offsets_of, segment_numbers
 
 
 def numbers(*dts: int) -> list[int]:
-    return stretch_numbers(np.array(dts, np.int64)).tolist()
+    return segment_numbers(np.array(dts, np.int64)).tolist()
 
 
 def test_a_time_of_decoding_that_goes_back_begins_a_stretch() -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from actors.faces.cascade import LONGER_PIXELS, WINDOW, CascadeDetector
+from actors.faces.cascade import MAX_LONGER_PIXELS, WINDOW_PIXELS, CascadeDetector
 from actors.faces.detector import face_detector
 from schemas.settings.layers import configured, layer
 from vaengine.model_selection.presets import overlay
@@ -53,7 +53,7 @@ def test_it_tells_neither_points_nor_looks_nor_traits(cascade, group):
 
 def test_boxes_are_in_pixels_of_a_picture_that_was_made_smaller(cascade, group):
     large = cv2.resize(group, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-    assert max(group.shape) > LONGER_PIXELS
+    assert max(group.shape) > MAX_LONGER_PIXELS
     (small,), (found,) = cascade.detect([group]), cascade.detect([large])
     assert len(small) == len(found) >= 3
     assert all(np.abs(found.xyxy / 2 - box).max(axis=1).min() < 20 for box in small.xyxy)
@@ -74,7 +74,16 @@ def test_fewer_faces_are_sure_enough_the_more_is_asked(group):
 
 
 @pytest.mark.parametrize(
-    "size", [(1, 1), (1, 2000), (2000, 1), (WINDOW - 1, WINDOW - 1), (WINDOW, WINDOW), (24, 640), (2000, 30)]
+    "size",
+    [
+        (1, 1),
+        (1, 2000),
+        (2000, 1),
+        (WINDOW_PIXELS - 1, WINDOW_PIXELS - 1),
+        (WINDOW_PIXELS, WINDOW_PIXELS),
+        (24, 640),
+        (2000, 30),
+    ],
 )
 def test_pictures_that_hold_no_face_are_no_trouble(cascade, size):
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)

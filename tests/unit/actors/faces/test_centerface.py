@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from actors.faces.centerface import CHANNELS, SIDES, STRIDE, CenterFace, candidates, face_model
+from actors.faces.centerface import CHANNELS, INPUT_MULTIPLE, STRIDE, CenterFace, candidates, face_model
 from actors.faces.onnx_session import FaceNetwork
 from schemas.errors import DamagedWeights, UnsuitableWeights, WrongDigest
 from schemas.settings.settings import FaceSettings
@@ -87,7 +87,7 @@ def detector(tmp_path: Path) -> CenterFace:
 
 def test_faces_are_found_in_pixels_of_a_picture_of_any_size_each_once(detector: CenterFace) -> None:
     assert detector.bucket(150, 256) == (96, 128)
-    assert detector.bucket(150, 256)[0] % SIDES == 0
+    assert detector.bucket(150, 256)[0] % INPUT_MULTIPLE == 0
     picture = np.zeros((150, 256, 3), np.uint8)
     picture[64:72, 120:136, 0] = 255  # two places beside each other in the frame, which is half as large
     blank, found = detector.detect([np.zeros_like(picture), picture])

@@ -13,7 +13,7 @@ from insightface.utils.face_align import estimate_norm
 from actors.faces.alignment import alignments, centrings, crops
 from actors.faces.model_pack import FaceModel, FacePack
 from actors.faces.onnx_session import FaceNetwork
-from actors.faces.scrfd import LARGE_FACE, SMALL_SIDE, STRIDES, Scrfd, at_least, candidates
+from actors.faces.scrfd import LARGE_FACE_PIXELS, SMALL_SIDE, STRIDES, Scrfd, at_least, candidates
 from schemas.inference.detections import Detections
 from schemas.settings.settings import FaceSettings
 from tests.support.face_packs import HALF, detector, scene
@@ -103,7 +103,7 @@ def test_the_second_scale_adds_large_faces_only(model):
     (found,) = scrfd(model, nms_iou=1.0).faces([shown])
     sides = (found.xyxy[:, 2:] - found.xyxy[:, :2]).max(axis=1)
     assert set(sides) == {8 * 2 * HALF, 32 * 2 * HALF}
-    assert LARGE_FACE > 40 * 2 * HALF
+    assert LARGE_FACE_PIXELS > 40 * 2 * HALF
 
 
 def test_the_second_scale_displaces_no_face_of_the_first(model):

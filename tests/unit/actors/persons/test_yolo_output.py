@@ -16,11 +16,11 @@ TWO = OutputLayout(classes=2, person=0)
 POSE = OutputLayout(classes=1, person=0, keypoints=17)
 
 
-def output(*pictures, anatomy=TWO):
+def output(*pictures, layout=TWO):
     """Pictures as lists of (centre x, centre y, width, height, scores..., points...); the rest of the
     places is empty.
     """
-    channels = 4 + anatomy.classes + 3 * anatomy.keypoints
+    channels = 4 + layout.classes + 3 * layout.keypoints
     raw = np.zeros((len(pictures), channels, max(1, *(len(places) for places in pictures))), np.float32)
     for number, places in enumerate(pictures):
         for at, place in enumerate(places):
@@ -66,7 +66,7 @@ def test_at_most_so_many_boxes_are_kept_the_surest_first():
 
 def test_key_points_stay_with_their_box():
     points = np.arange(51) / 10
-    (found,) = people(output([(50, 50, 20, 40, 0.9, *points)], anatomy=POSE), None, POSE, LIMITS)
+    (found,) = people(output([(50, 50, 20, 40, 0.9, *points)], layout=POSE), None, POSE, LIMITS)
     assert found.keypoints[0] == pytest.approx(points.reshape(17, 3), abs=1e-6)
 
 
