@@ -1,5 +1,6 @@
-"""Listening to blocks of sound of any videos at once: each is decoded once, then everything that listens
-hears the same samples.
+"""Analyses blocks of sound: voice, loudness, text, speakers and audio events.
+
+Each block is decoded once, and all models hear the same samples.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ from schemas.work.audio_block import AudioBlock
 
 
 class Recognizer(Protocol):
-    """Text of stretches of speech: one utterance for each, in order, whatever shares its batch; without
-    text where it hears none.
+    """Recognises the text of speech segments.
+
+    Gives one utterance for each segment, in order, whatever else is in its batch; the text is empty where
+    nothing is recognised.
     """
 
     def transcribe(self, speeches: Sequence[SpeechSegment]) -> list[Utterance]: ...
 
 
 class Aligner(Protocol):
-    """Times of words: the utterances again, one to one, with their words."""
+    """Times words: gives the utterances again, one to one, with their words."""
 
     def align(
         self, utterances: Sequence[Utterance], speeches: Sequence[SpeechSegment]
@@ -39,16 +42,18 @@ class Aligner(Protocol):
 
 
 class Diarizer(Protocol):
-    """Turns of the speakers in `samples`, which begin at `start_s`; and an embedding of each speaker, M x
-    D.
+    """Finds the turns of speakers in `samples`, which begin at `start_s`.
+
+    Also gives an embedding of each speaker, M x D.
     """
 
     def turns(self, samples: Floats32, start_s: float) -> tuple[tuple[SpeakerTurn, ...], Floats32]: ...
 
 
 class Classifier(Protocol):
-    """Sound events in windows of `WINDOW_S` seconds, which are regular since the first sample, in
-    `samples` that begin at `start_s`.
+    """Finds audio events in `samples`, which begin at `start_s`.
+
+    It looks at windows of `WINDOW_S` seconds, which are regular since the first sample of the sound.
     """
 
     WINDOW_S: float
@@ -57,7 +62,7 @@ class Classifier(Protocol):
 
 
 class AudioAnalyzer:
-    """Everything that listens; what is None is not asked for."""
+    """Runs the audio models on blocks of sound; a model that is None is left out."""
 
     def __init__(
         self,
@@ -73,44 +78,50 @@ class AudioAnalyzer:
         self._diarizer, self._classifier, self._settings = diarizer, classifier, settings
 
     def listen(self, blocks: Sequence[AudioBlock]) -> list[AudioAnalysis | Exception]:
-        """What was heard in each block, or why nothing was: a fault of one is none of the others'."""
-        answers: list[AudioAnalysis | Exception] = []
-        listened = [self._guarded(block) for block in blocks]
-        spoken = iter(self._texts([speech for _, speeches in listened for speech in speeches]))
-        for heard, speeches in listened:
-            said = [next(spoken) for _ in speeches]
-            fault = next((text for text in said if isinstance(text, Exception)), None)
-            texts = tuple(text for text in said if isinstance(text, Utterance) and text.text.strip())
-            answers.append(
-                heard if isinstance(heard, Exception) else fault or replace(heard, utterances=texts)
+        """The analysis of each block, or the error that prevented it.
+
+        An error concerns its own block only.
+        """
+        results: list[AudioAnalysis | Exception] = []
+        analysed = [self._guarded(block) for block in blocks]
+        texts = iter(self._texts([speech for _, speeches in analysed for speech in speeches]))
+        for analysis, speeches in analysed:
+            own = [next(texts) for _ in speeches]
+            error = next((text for text in own if isinstance(text, Exception)), None)
+            utterances = tuple(text for text in own if isinstance(text, Utterance) and text.text.strip())
+            results.append(
+                analysis
+                if isinstance(analysis, Exception)
+                else error or replace(analysis, utterances=utterances)
             )
-        return answers
+        return results
 
     def _guarded(self, block: AudioBlock) -> tuple[AudioAnalysis | Exception, tuple[SpeechSegment, ...]]:
         try:
-            return self._listened(block)
-        except Exception as error:  # noqa: BLE001 handed on as this block's answer
+            return self._analysis(block)
+        except Exception as error:  # noqa: BLE001  # returned as this block's result
             return error, ()
 
-    def _listened(self, block: AudioBlock) -> tuple[AudioAnalysis, tuple[SpeechSegment, ...]]:
-        """All but the texts of a block, which is decoded once; and its stretches of speech, where they
-        are to be recognized.
+    def _analysis(self, block: AudioBlock) -> tuple[AudioAnalysis, tuple[SpeechSegment, ...]]:
+        """All but the texts of a block, and its speech segments where they are to be recognised.
+
+        The block is decoded once.
         """
         low, high = around(block) if self._recognizer else (block.first, block.stop)
         begin, end = reach(low, high)
         samples, is_lost = decoded(block.path, block.sound, begin, max(end, self._events_end(block)))
         own, start_s = slice(block.first - begin, block.stop - begin), block.first / SAMPLE_RATE
         frames, scores = self._voice.scores(low, high, block.sound.samples, samples, begin)
-        mine = np.isin(frames, frames_within(block.first, block.stop))
+        is_own = np.isin(frames, frames_within(block.first, block.stop))
         rms, peak = levels(samples[own])
         turns, speakers = (
             self._diarizer.turns(samples[own], start_s)
             if self._diarizer
             else ((), np.zeros((0, 0), np.float32))
         )
-        heard = AudioAnalysis(
-            voice_frames=frames[mine],
-            voice=scores[mine],
+        analysis = AudioAnalysis(
+            voice_frames=frames[is_own],
+            voice=scores[is_own],
             seconds=np.arange(len(rms), dtype=np.int64) + block.first // SAMPLE_RATE,
             rms_dbfs=rms,
             peak_dbfs=peak,
@@ -122,16 +133,17 @@ class AudioAnalyzer:
         speeches = (
             speech_segments(block, frames, scores, samples, begin, self._settings) if self._recognizer else ()
         )
-        return heard, speeches
+        return analysis, speeches
 
     def _events_end(self, block: AudioBlock) -> int:
-        """Where the last window of sound events that begins in the block may end."""
+        """The end of the last window of audio events that begins in the block, in samples."""
         window_s = self._classifier.WINDOW_S if self._classifier else 0.0
         return min(block.sound.samples, block.stop + math.ceil(window_s * SAMPLE_RATE))
 
     def _events(self, block: AudioBlock, samples: Floats32) -> tuple[AudioEvent, ...]:
-        """Sound events in windows that begin in the block; `samples` begin with it and hold all of its
-        last window.
+        """Audio events in windows that begin in the block.
+
+        `samples` begin with the block and hold all of its last window.
         """
         if self._classifier is None:
             return ()
@@ -141,15 +153,16 @@ class AudioAnalyzer:
         return tuple(event for event in events if event.start_s * SAMPLE_RATE < block.stop)
 
     def _texts(self, speeches: Sequence[SpeechSegment]) -> list[Utterance | Exception]:
-        """Texts of all stretches, batched across blocks; where a batch fails each is tried alone, so that
-        only the culprit is blamed.
+        """Texts of all segments, batched across blocks.
+
+        Where a batch fails each segment is tried alone, so that only the one at fault has an error.
         """
         if self._recognizer is None or not speeches:
             return []
         try:
             texts = self._recognizer.transcribe(speeches)
             return list(self._aligner.align(texts, speeches) if self._aligner else texts)
-        except Exception as error:  # noqa: BLE001 handed on as the answer of the block it belongs to
+        except Exception as error:  # noqa: BLE001  # returned as the result of its block
             return (
                 [error]
                 if len(speeches) == 1
@@ -158,7 +171,7 @@ class AudioAnalyzer:
 
 
 def audio_analyzer(settings: Settings, *, threads: int = 1) -> AudioAnalyzer:
-    """All that fitted settings ask for, loaded; raises `ModelError`s."""
+    """The analyzer of resolved settings, with all its models loaded; raises `ModelError`s."""
     audio = settings.audio
     recognizer: Recognizer | None = None
     aligner: Aligner | None = None

@@ -1,7 +1,7 @@
-"""Laughter, music, applause and the like, by a classifier trained on AudioSet.
+"""Finds audio events such as laughter, music and applause with a classifier trained on AudioSet.
 
 Source: Gemmeke et al., Audio Set, ICASSP 2017, whose names of classes these are; Gong et al., AST,
-Interspeech 2021, the model intended.
+Interspeech 2021, the intended model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from schemas.media.frames import Floats32
 from schemas.settings.settings import Settings
 
 BATCH: Final = {"cpu": 1, "cuda": 8}
-LABELS: Final[Mapping[str, tuple[str, ...]]] = {
+# AudioSet's classes that make up each label.
+CLASSES_OF_LABEL: Final[Mapping[str, tuple[str, ...]]] = {
     "speech": (
         "Speech",
         "Male speech, man speaking",
@@ -76,10 +77,10 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class EventClassifier:
-    """Sound events in windows of `WINDOW_S` that begin at every multiple of `HOP_S`; batches have one shape.
-    Raises `ModelError`s.
+    """Classifies windows of `WINDOW_S` seconds that begin at every multiple of `HOP_S`.
 
-    AudioSet's clips, which models learn from, last ten seconds.
+    Batches have one shape. AudioSet's clips, which models learn from, last ten seconds. Raises
+    `ModelError`s.
     """
 
     WINDOW_S = 10.0
@@ -100,49 +101,52 @@ class EventClassifier:
         self._columns = columns(name, self._network.config.id2label)
 
     def events(self, samples: Floats32, start_s: float) -> tuple[AudioEvent, ...]:
-        """An event for each window and label that is sure enough, in seconds since the first sample;
+        """An event for each window and label that is confident enough, in seconds since the first sample.
+
         `samples` begin at `start_s`.
         """
         end_s = start_s + len(samples) / SAMPLE_RATE
         starts = starts_of(start_s, end_s, self.WINDOW_S, self.HOP_S)
-        found = [
-            chances
+        windows = [
+            probabilities
             for first in range(0, len(starts), self._batch)
-            for chances in self._chances(samples, start_s, starts[first : first + self._batch])
+            for probabilities in self._probabilities(samples, start_s, starts[first : first + self._batch])
         ]
         return tuple(
-            AudioEvent(label, at_s, min(at_s + self.WINDOW_S, end_s), float(chance))
-            for at_s, chances in zip(starts, found, strict=True)
-            for label, chance in ((label, chances[classes].max()) for label, classes in self._columns.items())
-            if chance >= self._least
+            AudioEvent(label, at_s, min(at_s + self.WINDOW_S, end_s), float(probability))
+            for at_s, probabilities in zip(starts, windows, strict=True)
+            for label, probability in (
+                (label, probabilities[classes].max()) for label, classes in self._columns.items()
+            )
+            if probability >= self._least
         )
 
-    def _chances(self, samples: Floats32, start_s: float, starts: Sequence[float]) -> Floats32:
-        """Windows x classes, each 0..1."""
+    def _probabilities(self, samples: Floats32, start_s: float, starts: Sequence[float]) -> Floats32:
+        """Probabilities 0..1, windows x classes."""
         import torch
 
         windows = [self._window(samples, round((at_s - start_s) * SAMPLE_RATE)) for at_s in starts]
         filled = windows + [windows[-1]] * (self._batch - len(windows))
-        taken = self._extractor(filled, sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self._device)
+        features = self._extractor(filled, sampling_rate=SAMPLE_RATE, return_tensors="pt").to(self._device)
         with torch.inference_mode():
-            logits = self._network(**taken).logits
-        is_one_of = self._network.config.problem_type == "single_label_classification"
-        chances = (logits.softmax(-1) if is_one_of else logits.sigmoid()).float().cpu().numpy()
-        return np.asarray(chances[: len(windows)])
+            logits = self._network(**features).logits
+        is_single_label = self._network.config.problem_type == "single_label_classification"
+        probabilities = (logits.softmax(-1) if is_single_label else logits.sigmoid()).float().cpu().numpy()
+        return np.asarray(probabilities[: len(windows)])
 
     def _window(self, samples: Floats32, first: int) -> Floats32:
-        """Silence where the sound is over."""
+        """The samples of a window, padded with silence at the end of the sound."""
         length = round(self.WINDOW_S * SAMPLE_RATE)
         window = samples[first : first + length]
         return np.pad(window, (0, length - len(window))).astype(np.float32)
 
 
 def starts_of(start_s: float, end_s: float, window_s: float, hop_s: float) -> list[float]:
-    """When windows begin in `[start_s, end_s)`: at each multiple of `hop_s` that the window before leaves
-    something to hear.
+    """Starts of windows in `[start_s, end_s)`.
 
-    So they are the same however the sound is cut into blocks, as long as each is told with `window_s` of what
-    follows it.
+    A window starts at each multiple of `hop_s` that adds sound to the window before. So windows are the
+    same however the sound is cut into blocks, as long as each block comes with `window_s` of the sound
+    after it.
     """
     first = int(np.ceil(start_s / hop_s))
     numbers = range(first, first + int((end_s - start_s) / hop_s) + 1)
@@ -150,14 +154,16 @@ def starts_of(start_s: float, end_s: float, window_s: float, hop_s: float) -> li
 
 
 def columns(name: str, classes: Mapping[int, str]) -> dict[str, list[int]]:
-    """Which of a model's classes make up each label; raises `ModelError` where it knows none of
-    AudioSet's.
+    """The classes of a model that make up each label.
+
+    Raises `ModelError` where the model has none of AudioSet's classes.
     """
-    numbers = {called: int(number) for number, called in classes.items()}
+    numbers = {class_name: int(number) for number, class_name in classes.items()}
     found = {
-        label: [numbers[called] for called in names if called in numbers] for label, names in LABELS.items()
+        label: [numbers[class_name] for class_name in names if class_name in numbers]
+        for label, names in CLASSES_OF_LABEL.items()
     }
-    known = {label: numbers for label, numbers in found.items() if numbers}
+    known = {label: columns for label, columns in found.items() if columns}
     if not known:
         raise ModelError(
             name, f"none of its {len(classes)} classes is called as AudioSet calls them, such as Laughter"
@@ -166,8 +172,9 @@ def columns(name: str, classes: Mapping[int, str]) -> dict[str, list[int]]:
 
 
 def merged_events(events: Iterable[AudioEvent]) -> tuple[AudioEvent, ...]:
-    """Windows of one label that overlap or touch as one event, as sure as the surest of them; in order of
-    time, then by label.
+    """Merges windows of one label that overlap or touch; in order of time, then by label.
+
+    A merged event has the highest confidence of its windows.
     """
     merged: list[AudioEvent] = []
     for _, group in groupby(

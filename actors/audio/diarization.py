@@ -1,4 +1,4 @@
-"""Who speaks when, by a pipeline of pyannote run the way whisperX runs it.
+"""Diarizes sound (who speaks when) with a pipeline of pyannote, as whisperX does.
 
 Source: Bredin, pyannote.audio 2.1 speaker diarization pipeline, Interspeech 2023.
 """
@@ -20,11 +20,10 @@ from schemas.settings.settings import Settings
 
 
 class SpeakerDiarizer:
-    """Turns of speakers in a block of sound, and a voice of each; speakers of different blocks are told apart
-    by their voices alone.
+    """Finds the turns of speakers in a block of sound, and an embedding of each speaker.
 
-    Models behind terms are fetched with HF_TOKEN of the environment, which is neither kept nor shown. Raises
-    `ModelError`s.
+    Speakers of different blocks are told apart by their embeddings alone. Models behind terms are fetched
+    with HF_TOKEN of the environment, which is neither kept nor shown. Raises `ModelError`s.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,25 +33,26 @@ class SpeakerDiarizer:
         )
 
     def turns(self, samples: Floats32, start_s: float) -> tuple[tuple[SpeakerTurn, ...], Floats32]:
-        """Turns in seconds since the first sample of the sound, in order of time, and M x D float32
-        embeddings of length 1.
+        """Turns in order of time, and M x D float32 embeddings of length 1.
 
-        A speaker of whom too little was heard for an embedding has zeros for it, which are like nobody's.
+        Times are seconds since the first sample of the sound. A speaker with too little speech for an
+        embedding has zeros, which are similar to nobody's.
         """
         with telemetry_off(alone=True):
-            found, voices = self._pipeline(np.ascontiguousarray(samples, np.float32), return_embeddings=True)
+            found, embeddings = self._pipeline(
+                np.ascontiguousarray(samples, np.float32), return_embeddings=True
+            )
         speakers = sorted(set(found["speaker"]))
         turns = [
             SpeakerTurn(round(start_s + begin_s, 3), round(start_s + end_s, 3), speakers.index(speaker))
             for begin_s, end_s, speaker in zip(found["start"], found["end"], found["speaker"], strict=True)
         ]
-        return tuple(sorted(turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))), _unit(
-            voices, speakers
-        )
+        turns.sort(key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))
+        return tuple(turns), _unit_rows(embeddings, speakers)
 
 
 def pipeline(folder: Path, device: str) -> Any:
-    """whisperX's, of a model that is here; raises `DamagedWeights`."""
+    """whisperX's pipeline of a model in a local folder; raises `DamagedWeights`."""
     with telemetry_off(alone=True):
         from whisperx.diarize import DiarizationPipeline
 
@@ -64,10 +64,10 @@ def pipeline(folder: Path, device: str) -> Any:
             ) from error
 
 
-def _unit(voices: dict[str, list[float]] | None, speakers: list[str]) -> Floats32:
-    """M x D, in the order of `speakers`; M x 0 where the pipeline makes no embeddings."""
+def _unit_rows(embeddings: dict[str, list[float]] | None, speakers: list[str]) -> Floats32:
+    """Embeddings M x D of length 1, in the order of `speakers`; M x 0 where the pipeline makes none."""
     rows = np.zeros((len(speakers), 0))
-    if voices and speakers:
-        rows = np.nan_to_num(np.array([voices[speaker] for speaker in speakers], np.float64))
+    if embeddings and speakers:
+        rows = np.nan_to_num(np.array([embeddings[speaker] for speaker in speakers], np.float64))
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0), np.float32)

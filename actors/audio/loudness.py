@@ -1,4 +1,4 @@
-"""How loud each second is."""
+"""Measures the loudness of each second of sound."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import numpy as np
 from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats, Floats32
 
-FLOOR_DBFS: Final = -120.0  # of silence, whose level would be infinitely low
+FLOOR_DBFS: Final = -120.0  # The level of silence, which would be infinitely low.
 
 
 def levels(samples: Floats32) -> tuple[Floats32, Floats32]:
-    """RMS and peak of each second of `samples` (16 kHz, from a whole second on; the last may be shorter),
-    dB relative to full scale.
+    """RMS and peak of each second, in dB relative to full scale.
+
+    `samples` (16 kHz) begin at a whole second; the last second may be shorter.
     """
     seconds = [
-        samples[at : at + SAMPLE_RATE].astype(np.float64) for at in range(0, len(samples), SAMPLE_RATE)
+        samples[start : start + SAMPLE_RATE].astype(np.float64)
+        for start in range(0, len(samples), SAMPLE_RATE)
     ]
     rms = np.array([np.sqrt(np.mean(second**2)) for second in seconds])
     peak = np.array([np.abs(second).max() for second in seconds])

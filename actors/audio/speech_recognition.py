@@ -1,8 +1,7 @@
-"""Text of speech by a Whisper model in CTranslate2's form, run the way whisperX runs it: whole stretches in
-batches.
+"""Recognises speech with a Whisper model in CTranslate2's form.
 
-Source: Radford et al., Robust speech recognition via large-scale weak supervision, 2022; Bain et al.,
-WhisperX, Interspeech 2023.
+Whole segments run in batches, as in whisperX. Source: Radford et al., Robust speech recognition via
+large-scale weak supervision, 2022; Bain et al., WhisperX, Interspeech 2023.
 """
 
 from __future__ import annotations
@@ -26,11 +25,12 @@ from schemas.media.frames import Floats32
 from schemas.settings.models import digest_of_parts
 from schemas.settings.settings import Settings
 
-BATCH: Final = {"cpu": 1, "cuda": 16}  # on a processor more at once gains nothing
-COMPUTE_TYPE: Final = {"cpu": "int8", "cuda": "float16"}  # of auto: faster-whisper's usual ones
-WINDOW: Final = 30 * SAMPLE_RATE  # samples that Whisper hears at once
-MELS: Final = 80  # of models that do not say
-LOADED: Final = (
+BATCH: Final = {"cpu": 1, "cuda": 16}  # On a processor larger batches gain nothing.
+# Of `auto`: faster-whisper's usual types.
+COMPUTE_TYPE: Final = {"cpu": "int8", "cuda": "float16"}
+WINDOW_SAMPLES: Final = 30 * SAMPLE_RATE  # The most that Whisper takes at once.
+DEFAULT_MELS: Final = 80  # Of models that do not say.
+MODEL_FILES: Final = (
     "config.json",
     "model.bin",
     "preprocessor_config.json",
@@ -41,11 +41,10 @@ LOADED: Final = (
 
 
 class SpeechRecognizer:
-    """Texts of stretches of speech; a stretch's text depends on nothing but its samples. With
-    `audio.word_times` attention words are timed.
+    """Recognises speech segments; the text of a segment depends on nothing but its samples.
 
-    Batches have one shape, a short one is filled up with its last stretch. Raises `WrongDigest`,
-    `DamagedWeights`, `ModelError`.
+    With `audio.word_times` attention words are timed. Batches have one shape: a short one is padded with
+    its last segment. Raises `WrongDigest`, `DamagedWeights`, `ModelError`.
     """
 
     def __init__(self, settings: Settings, *, threads: int = 1) -> None:
@@ -54,16 +53,17 @@ class SpeechRecognizer:
         self.batch_size = BATCH[self._device]
         compute_type = COMPUTE_TYPE[self._device] if audio.compute_type == "auto" else audio.compute_type
         self._model = whisper(
-            _sound_folder(audio.model, audio.model_sha256), self._device, compute_type, threads
+            _checked_folder(audio.model, audio.model_sha256), self._device, compute_type, threads
         )
         self._options = options(audio.beam_size)
-        self._language = _spoken(self._model, audio.language)
+        self._language = _language(self._model, audio.language)
         self._times_words = audio.words and audio.word_times == "attention"
         self._tokenizers: dict[str, Any] = {}
 
     def transcribe(self, speeches: Sequence[SpeechSegment]) -> list[Utterance]:
-        """One utterance for each stretch of at most 30 s, in order; its text is empty where nothing is
-        understood.
+        """One utterance for each segment of at most 30 s, in order.
+
+        Its text is empty where nothing is understood.
         """
         return [
             utterance
@@ -72,12 +72,12 @@ class SpeechRecognizer:
         ]
 
     def _transcribed(self, speeches: Sequence[SpeechSegment]) -> list[Utterance]:
-        filled = [*speeches, *[speeches[-1]] * (self.batch_size - len(speeches))]
-        encoded = self._model.encode(np.stack([self._features(speech) for speech in filled]))
+        padded = [*speeches, *[speeches[-1]] * (self.batch_size - len(speeches))]
+        encoded = self._model.encode(np.stack([self._features(speech) for speech in padded]))
         languages = self._languages(encoded)[: len(speeches)]
         texts = {language: self._texts(encoded, language) for language in sorted(set(languages))}
         words = {
-            language: self._words(encoded, language, [text for text, _ in said], filled)
+            language: self._words(encoded, language, [text for text, _ in said], padded)
             for language, said in texts.items()
         }
         return [
@@ -86,32 +86,32 @@ class SpeechRecognizer:
         ]
 
     def _features(self, speech: SpeechSegment) -> Floats32:
-        """Mels x 3000 float32, in silence from where the stretch ends; raises `ValueError` where it is
-        longer than 30 s.
-        """
+        """Mels x 3000 float32, with silence after the segment; raises `ValueError` above 30 s."""
         from whisperx.audio import log_mel_spectrogram
 
-        if len(speech.samples) > WINDOW + 1:  # both ends of a stretch are rounded to samples
+        if len(speech.samples) > WINDOW_SAMPLES + 1:  # both ends of a stretch are rounded to samples
             raise ValueError(f"Whisper hears 30 s at once, not {len(speech.samples) / SAMPLE_RATE:.1f} s")
-        samples = np.ascontiguousarray(speech.samples[:WINDOW], dtype=np.float32)
-        mels = self._model.feat_kwargs.get("feature_size", MELS)
-        return np.asarray(log_mel_spectrogram(samples, n_mels=mels, padding=WINDOW - len(samples)).numpy())
+        samples = np.ascontiguousarray(speech.samples[:WINDOW_SAMPLES], dtype=np.float32)
+        mels = self._model.feat_kwargs.get("feature_size", DEFAULT_MELS)
+        return np.asarray(
+            log_mel_spectrogram(samples, n_mels=mels, padding=WINDOW_SAMPLES - len(samples)).numpy()
+        )
 
     def _languages(self, encoded: Any) -> list[str]:
-        """The language of each row: the one that was told, or the likeliest."""
+        """The language of each row: the one that is set, or the likeliest."""
         if self._language is not None:
             return [self._language] * self.batch_size
         return [ranked[0][0].strip("<|>") for ranked in self._model.model.detect_language(encoded)]
 
     def _texts(self, encoded: Any, language: str) -> list[tuple[str, float]]:
-        """Text and mean log probability of a token, of each row of a batch as if all were in one language."""
-        said = self._model.generate_segment_batched(encoded, self._tokenizer(language), self._options)
-        return list(zip(said["text"], said["avg_logprob"], strict=True))
+        """Text and mean log probability of a token for each row, as if all rows were in one language."""
+        result = self._model.generate_segment_batched(encoded, self._tokenizer(language), self._options)
+        return list(zip(result["text"], result["avg_logprob"], strict=True))
 
     def _words(
         self, encoded: Any, language: str, texts: Sequence[str], speeches: Sequence[SpeechSegment]
     ) -> list[tuple[RecognizedWord, ...]]:
-        """Words of each row with their times, where Whisper's attention is to tell them."""
+        """Timed words of each row; none unless Whisper's attention times them."""
         if not self._times_words:
             return [()] * len(texts)
         return timed_words(self._model, self._tokenizer(language), encoded, texts, speeches)
@@ -135,10 +135,9 @@ def _utterance(speech: SpeechSegment, text: str, log_probability: float, languag
 
 
 def whisper(folder: Path, device: str, compute_type: str, threads: int) -> Any:
-    """whisperX's model, which takes what is encoded already too, so that a language is found out without
-    encoding twice.
+    """whisperX's model, extended to take features that are already encoded.
 
-    Raises `DamagedWeights`.
+    So the language is detected without encoding twice. Raises `DamagedWeights`.
     """
     with telemetry_off(alone=True):
         import ctranslate2
@@ -156,14 +155,14 @@ def whisper(folder: Path, device: str, compute_type: str, threads: int) -> Any:
                 cpu_threads=threads,
                 local_files_only=True,
             )
-        except (RuntimeError, ValueError) as error:  # CTranslate2 tells everything by these
+        except (RuntimeError, ValueError) as error:  # CTranslate2 raises only these
             raise DamagedWeights(
                 str(folder), f"CTranslate2 cannot load it ({str(error).splitlines()[0]})"
             ) from error
 
 
 def options(beam_size: int) -> Any:
-    """whisperX's own: no timestamps, no text before, one temperature."""
+    """whisperX's own options: no timestamps, no previous text, one temperature."""
     from faster_whisper.transcribe import TranscriptionOptions
 
     return TranscriptionOptions(
@@ -196,18 +195,19 @@ def options(beam_size: int) -> Any:
     )
 
 
-def device_of(told: str) -> str:
-    """cpu or cuda; `auto` is cuda where torch sees a GPU."""
-    if told != "auto":
-        return told
+def device_of(device: str) -> str:
+    """cpu or cuda; `auto` is cuda where torch finds a GPU."""
+    if device != "auto":
+        return device
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def model_digest(folder: Path) -> str:
-    """sha256 (hex) of the sorted names and contents of what is loaded of a model; raises `DamagedWeights`
-    where part of it is missing.
+    """sha256 (hex) of the sorted names and contents of a model's loaded files.
+
+    Raises `DamagedWeights` where one is missing.
     """
     missing = [name for name in NEEDED["whisper"] if not (folder / name).is_file()]
     if missing:
@@ -215,31 +215,34 @@ def model_digest(folder: Path) -> str:
             str(folder),
             f"there is no {' and no '.join(missing)}; a Whisper model in CTranslate2's form has them",
         )
-    return digest_of_parts((name, digest_of(folder / name)) for name in LOADED if (folder / name).is_file())
+    return digest_of_parts(
+        (name, digest_of(folder / name)) for name in MODEL_FILES if (folder / name).is_file()
+    )
 
 
-def _sound_folder(named: str | None, sha256: str | None) -> Path:
-    if named is None or not Path(named).is_dir():
+def _checked_folder(folder: str | None, sha256: str | None) -> Path:
+    if folder is None or not Path(folder).is_dir():
         raise ModelError(
-            f"audio.model={named}",
+            f"audio.model={folder}",
             "no folder has been settled on; it has to be at the same place on every machine",
         )
-    found = model_digest(Path(named))
-    if sha256 not in (None, found):
-        raise WrongDigest(named, found, sha256)
-    return Path(named)
+    digest = model_digest(Path(folder))
+    if sha256 not in (None, digest):
+        raise WrongDigest(folder, digest, sha256)
+    return Path(folder)
 
 
-def _spoken(model: Any, told: str | None) -> str | None:
-    """The language to be used, None to find it out; raises `InvalidSetting` for one that the model does
-    not know.
+def _language(model: Any, language: str | None) -> str | None:
+    """The language to use, None to detect it.
+
+    Raises `InvalidSetting` for one that the model does not know.
     """
     known = model.supported_languages
-    if told is not None and told not in known:
+    if language is not None and language not in known:
         raise InvalidSetting(
             "audio.language",
-            told,
+            language,
             "the model knows "
             f"{', '.join(known) if len(known) < 5 else f'{len(known)} languages by their codes, such as en'}",
         )
-    return told or (known[0] if len(known) == 1 else None)
+    return language or (known[0] if len(known) == 1 else None)

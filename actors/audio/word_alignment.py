@@ -1,7 +1,7 @@
-"""When each word is said, by a model of letters and whisperX's forced alignment.
+"""Times words with a letter model and whisperX's forced alignment.
 
 Source: Bain et al., WhisperX, Interspeech 2023; torchaudio's tutorial of forced alignment. whisperX's own
-`align` also splits sentences, by data that it fetches unasked, and words are all that is wanted here.
+`align` also splits sentences, with data that it fetches unasked; only words are needed here.
 """
 
 from __future__ import annotations
@@ -25,50 +25,48 @@ from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats32
 from schemas.settings.settings import Settings
 
-LEAST_SAMPLES: Final = 400  # of the models' first layer
-WITHOUT_SPACES: Final = ("ja", "zh")  # each character is a word
-BETWEEN: Final = "|"  # words, in the models' letters
-BLANKS: Final = ("[pad]", "<pad>")
-UNLOADABLE: Final = (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError)
+MIN_SAMPLES: Final = 400  # Of the models' first layer.
+WITHOUT_SPACES: Final = ("ja", "zh")  # In these languages each character is a word.
+WORD_SEPARATOR: Final = "|"  # In the models' letters.
+BLANK_SYMBOLS: Final = ("[pad]", "<pad>")
+LOADING_ERRORS: Final = (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError)
 
 
 class WordAligner:
-    """Words of utterances with their times; one model for each language, loaded when it is first spoken.
-    Raises `ModelError`s.
+    """Times the words of utterances with one model for each language, loaded at its first utterance.
 
-    Stretches are worked on one at a time, so that none depends on another.
+    Segments run one at a time, so that none depends on another. Raises `ModelError`s.
     """
 
     def __init__(self, settings: Settings, *, threads: int = 1) -> None:
         import torch
 
         torch.set_num_threads(threads)
-        self._named, self._device = (
-            settings.audio.align_model or settings.models.aligner,
-            device_of(settings.audio.device),
-        )
+        self._model_name = settings.audio.align_model or settings.models.aligner
+        self._device = device_of(settings.audio.device)
         self._folders = own_folders(settings)
-        self._letters: dict[str, Letters | None] = {}
+        self._letters: dict[str, LetterModel | None] = {}
 
     def align(self, utterances: Sequence[Utterance], speeches: Sequence[SpeechSegment]) -> list[Utterance]:
-        """The utterances, one to one, with words in seconds since the first sample; without where their
-        language has no model.
+        """The utterances, one to one, with words in seconds since the first sample.
+
+        Without words where their language has no model.
         """
         return [
-            replace(said, words=self._words(said, speech))
-            for said, speech in zip(utterances, speeches, strict=True)
+            replace(utterance, words=self._words(utterance, speech))
+            for utterance, speech in zip(utterances, speeches, strict=True)
         ]
 
-    def _words(self, said: Utterance, speech: SpeechSegment) -> tuple[RecognizedWord, ...]:
-        if not said.text:
+    def _words(self, utterance: Utterance, speech: SpeechSegment) -> tuple[RecognizedWord, ...]:
+        if not utterance.text:
             return ()
-        if said.language not in self._letters:
-            self._letters[said.language] = self._loaded(said.language)
-        letters = self._letters[said.language]
-        return letters.words(said.text, speech) if letters else ()
+        if utterance.language not in self._letters:
+            self._letters[utterance.language] = self._loaded(utterance.language)
+        letters = self._letters[utterance.language]
+        return letters.words(utterance.text, speech) if letters else ()
 
-    def _loaded(self, language: str) -> Letters | None:
-        name = self._named or usual_model(language)
+    def _loaded(self, language: str) -> LetterModel | None:
+        name = self._model_name or usual_model(language)
         return (
             letters_of(fetched(name, kind="align", folders=self._folders), language, self._device)
             if name
@@ -77,7 +75,7 @@ class WordAligner:
 
 
 def usual_model(language: str) -> str | None:
-    """What whisperX aligns a language with: a model of torchaudio or of the hub; None where it has none."""
+    """whisperX's model for a language, of torchaudio or of the hub; None where it has none."""
     with telemetry_off():
         from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH
 
@@ -85,28 +83,29 @@ def usual_model(language: str) -> str | None:
     return name
 
 
-def letters_of(path: Path, language: str, device: str) -> Letters:
-    """A model that is here: a folder of the hub's form, or a file of torchaudio's; raises
-    `DamagedWeights`, `ModelError`.
+def letters_of(path: Path, language: str, device: str) -> LetterModel:
+    """The letter model in a folder of the hub's form, or in a file of torchaudio's.
+
+    Raises `DamagedWeights`, `ModelError`.
     """
     try:
         network, numbers = (_from_file if path.is_file() else _from_folder)(path, language, device)
-    except UNLOADABLE as error:
-        why = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DamagedWeights(str(path), f"it cannot be loaded to align words ({why})") from error
-    return Letters(network.eval(), numbers, path.is_dir(), language not in WITHOUT_SPACES, device)
+    except LOADING_ERRORS as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DamagedWeights(str(path), f"it cannot be loaded to align words ({reason})") from error
+    return LetterModel(network.eval(), numbers, path.is_dir(), language not in WITHOUT_SPACES, device)
 
 
 def _from_folder(path: Path, language: str, device: str) -> tuple[Any, dict[str, int]]:
     with telemetry_off(alone=True):
         from whisperx.alignment import load_align_model
 
-        network, about = load_align_model(language, device, model_name=str(path), model_cache_only=True)
-    return network, about["dictionary"]
+        network, metadata = load_align_model(language, device, model_name=str(path), model_cache_only=True)
+    return network, metadata["dictionary"]
 
 
 def _from_file(path: Path, _language: str, device: str) -> tuple[Any, dict[str, int]]:
-    """As whisperX does it, but that nothing in the file is run."""
+    """Loads a file as whisperX does, except that nothing in the file is run."""
     bundle = bundle_in(path)
     network = bundle.get_model(
         dl_kwargs={"model_dir": str(path.parent), "map_location": device, "weights_only": True}
@@ -115,8 +114,8 @@ def _from_file(path: Path, _language: str, device: str) -> tuple[Any, dict[str, 
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
-    """A network that tells how likely each symbol of `numbers` is in each frame of 20 ms."""
+class LetterModel:
+    """A network that gives the probability of each symbol of `numbers` in each frame of 20 ms."""
 
     network: Any
     numbers: dict[str, int]
@@ -125,18 +124,21 @@ class Letters:
     device: str
 
     def words(self, text: str, speech: SpeechSegment) -> tuple[RecognizedWord, ...]:
-        """Words of `text` with times in seconds since the first sample of the sound; without times where
-        the speech is too short for it.
+        """Words of `text` with times in seconds since the first sample of the sound.
+
+        Without times where the speech is too short for them.
         """
         from whisperx.alignment import backtrack, get_trellis, merge_repeats
 
         split = text.split() if self.has_spaces else [char for char in text if not char.isspace()]
         symbols = self._symbols(split)
-        chances, numbers = self._chances(speech.samples, symbols)
-        path = backtrack(get_trellis(chances, numbers, self._blank), chances, numbers, self._blank)
+        log_probabilities, numbers = self._log_probabilities(speech.samples, symbols)
+        path = backtrack(
+            get_trellis(log_probabilities, numbers, self._blank), log_probabilities, numbers, self._blank
+        )
         if path is None:
             return tuple(RecognizedWord(word, None, None) for word in split)
-        frame_s = len(speech.samples) / SAMPLE_RATE / len(chances)
+        frame_s = len(speech.samples) / SAMPLE_RATE / len(log_probabilities)
         return _timed(
             split,
             symbols,
@@ -147,34 +149,42 @@ class Letters:
 
     @property
     def _blank(self) -> int:
-        return next((self.numbers[symbol] for symbol in BLANKS if symbol in self.numbers), 0)
+        return next((self.numbers[symbol] for symbol in BLANK_SYMBOLS if symbol in self.numbers), 0)
 
     def _symbols(self, words: Sequence[str]) -> list[tuple[int, str]]:
-        """(number of the word, symbol), with what parts words between them where the model knows it; its
-        number is -1.
+        """Pairs of (number of the word, symbol); a separator between words has the number -1.
+
+        There are separators only where the model knows one.
         """
-        parted = self.has_spaces and BETWEEN in self.numbers
+        has_separator = self.has_spaces and WORD_SEPARATOR in self.numbers
         symbols: list[tuple[int, str]] = []
         for number, word in enumerate(words):
-            symbols += [(-1, BETWEEN)] * (parted and number > 0)
+            symbols += [(-1, WORD_SEPARATOR)] * (has_separator and number > 0)
             symbols += [(number, char) for letter in word for char in letter.lower()[:1]]
         return symbols
 
-    def _chances(self, samples: Floats32, symbols: Sequence[tuple[int, str]]) -> tuple[Any, list[int]]:
-        """Frames x symbols log probabilities, and each symbol's column; one the model does not know is
-        whatever else is likeliest.
+    def _log_probabilities(
+        self, samples: Floats32, symbols: Sequence[tuple[int, str]]
+    ) -> tuple[Any, list[int]]:
+        """Log probabilities, frames x symbols, and each symbol's column.
+
+        A symbol that the model does not know has the column of the likeliest other symbol.
         """
         import torch
 
-        waveform = torch.from_numpy(np.pad(samples, (0, max(0, LEAST_SAMPLES - len(samples)))))[None].to(
+        waveform = torch.from_numpy(np.pad(samples, (0, max(0, MIN_SAMPLES - len(samples)))))[None].to(
             self.device
         )
         with torch.inference_mode():
             logits = self.network(waveform).logits if self.is_transformers else self.network(waveform)[0]
-            chances = logits.log_softmax(-1)[0].cpu()
-        spoken = [column for column in range(chances.shape[1]) if column != self._blank]
-        chances = torch.cat([chances, chances[:, spoken].max(1, keepdim=True).values], 1)
-        return chances, [self.numbers.get(symbol, chances.shape[1] - 1) for _, symbol in symbols]
+            log_probabilities = logits.log_softmax(-1)[0].cpu()
+        spoken = [column for column in range(log_probabilities.shape[1]) if column != self._blank]
+        log_probabilities = torch.cat(
+            [log_probabilities, log_probabilities[:, spoken].max(1, keepdim=True).values], 1
+        )
+        return log_probabilities, [
+            self.numbers.get(symbol, log_probabilities.shape[1] - 1) for _, symbol in symbols
+        ]
 
 
 def _timed(
@@ -184,7 +194,7 @@ def _timed(
     frame_s: float,
     start_s: float,
 ) -> tuple[RecognizedWord, ...]:
-    """Words from the frames of their letters; their score is the mean of their letters'."""
+    """Words from the frames of their letters; the score of a word is the mean of its letters' scores."""
     timed = []
     for number, group in groupby(zip(symbols, segments, strict=True), key=lambda pair: pair[0][0]):
         letters = [segment for _, segment in group]

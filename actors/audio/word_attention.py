@@ -1,5 +1,4 @@
-"""When each word is said, by Whisper's own attention: for languages and machines that have no model to align
-letters with.
+"""Times words with Whisper's own attention, where a language or machine has no letter model.
 
 Source: Radford et al., Robust speech recognition via large-scale weak supervision, 2022; the alignment of
 openai/whisper's `timing` as CTranslate2 and faster-whisper carry it out (dynamic time warping over the
@@ -17,11 +16,13 @@ from schemas.inference.transcript import RecognizedWord, SpeechSegment
 from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats32
 
-HOP: Final = SAMPLE_RATE // 100  # samples from one frame of Whisper's picture of sound to the next
-MOST_FRAMES: Final = 3000
-FLOOR, TOP = 10.0, 95.0  # percentiles of the level that stand for silence and for speech
-CLICK: Final = 5  # frames: what lasts less than half of them is no speech
-SOUNDING: Final = 0.25  # of the way from silence to speech in decibels: from there on something is said
+HOP_SAMPLES: Final = SAMPLE_RATE // 100  # From one frame of Whisper's spectrogram to the next.
+MAX_FRAMES: Final = 3000
+SILENCE_PERCENTILE, SPEECH_PERCENTILE = 10.0, 95.0  # of the level in decibels
+MEDIAN_FRAMES: Final = 5  # A sound that lasts less than half of these frames is no speech.
+# Share of the way from silence to speech in decibels from which on somebody speaks.
+SPEECH_SHARE: Final = 0.25
+# In these languages the pieces of the tokenizer are the words.
 WITHOUT_SPACES: Final = (
     "ja",
     "zh",
@@ -29,34 +30,34 @@ WITHOUT_SPACES: Final = (
     "th",
     "lo",
     "my",
-)  # pieces as the tokenizer splits them are the words
+)
 
 
 def timed_words(
     model: Any, tokenizer: Any, encoded: Any, texts: Sequence[str], speeches: Sequence[SpeechSegment]
 ) -> list[tuple[RecognizedWord, ...]]:
-    """Words of each text with their times, seconds since the first sample of the sound.
+    """Words of each text with their times, in seconds since the first sample of the sound.
 
-    `encoded` holds the stretches as the model's encoder left them, one row for each; rows do not depend on
+    `encoded` holds the segments as the model's encoder left them, one row for each; rows do not depend on
     each other.
     """
-    tokens = [tokenizer.encode(text or ".") for text in texts]  # a row without tokens is not taken
-    frames = [min(MOST_FRAMES, max(1, len(speech.samples) // HOP)) for speech in speeches]
-    found = model.find_alignment(tokenizer, tokens, encoded, frames)
+    tokens = [tokenizer.encode(text or ".") for text in texts]  # the model refuses a row without tokens
+    frames = [min(MAX_FRAMES, max(1, len(speech.samples) // HOP_SAMPLES)) for speech in speeches]
+    alignments = model.find_alignment(tokenizer, tokens, encoded, frames)
     has_spaces = tokenizer.language_code not in WITHOUT_SPACES
     return [
         words_of(pieces, speech, has_spaces=has_spaces) if text else ()
-        for text, pieces, speech in zip(texts, found, speeches, strict=True)
+        for text, pieces, speech in zip(texts, alignments, speeches, strict=True)
     ]
 
 
 def words_of(
     pieces: Sequence[Mapping[str, Any]], speech: SpeechSegment, *, has_spaces: bool
 ) -> tuple[RecognizedWord, ...]:
-    """Words from pieces (`word`, `start`, `end` in seconds since the stretch began, `probability`), without
-    the silence around each.
+    """Words from pieces, without the silence around each word.
 
-    A mark of punctuation belongs to the word before it, and lasts no time: attention rests on it while nobody
+    A piece has `word`, `start` and `end` in seconds since the segment began, and `probability`. A
+    punctuation mark belongs to the word before it, and lasts no time: attention rests on it while nobody
     speaks.
     """
     is_sounding = sounding(speech.samples)
@@ -90,28 +91,29 @@ def _word(
 
 
 def sounding(samples: Floats32) -> list[bool]:
-    """For each hundredth of a second of a stretch whether it is nearer to its speech than to its silence,
-    by loudness.
-    """
-    whole = len(samples) // HOP * HOP
-    power = (samples[:whole].reshape(-1, HOP).astype(np.float64) ** 2).mean(axis=1)
+    """Whether each hundredth of a second is nearer to speech than to silence, by loudness."""
+    whole = len(samples) // HOP_SAMPLES * HOP_SAMPLES
+    power = (samples[:whole].reshape(-1, HOP_SAMPLES).astype(np.float64) ** 2).mean(axis=1)
     if not len(power):
         return []
     level = 10 * np.log10(np.maximum(power, 1e-10))
     level = np.median(
-        np.lib.stride_tricks.sliding_window_view(np.pad(level, CLICK // 2, mode="edge"), CLICK), axis=1
+        np.lib.stride_tricks.sliding_window_view(
+            np.pad(level, MEDIAN_FRAMES // 2, mode="edge"), MEDIAN_FRAMES
+        ),
+        axis=1,
     )
-    floor, top = np.percentile(level, [FLOOR, TOP])
-    loud: list[bool] = (level >= floor + SOUNDING * (top - floor)).tolist()
+    floor, top = np.percentile(level, [SILENCE_PERCENTILE, SPEECH_PERCENTILE])
+    loud: list[bool] = (level >= floor + SPEECH_SHARE * (top - floor)).tolist()
     return loud
 
 
 def trimmed(start_s: float, end_s: float, is_sounding: Sequence[bool]) -> tuple[float, float]:
-    """The stretch `[start_s, end_s)` without the silence at both ends; as it is where nothing else is in
-    it.
-    """
-    first, stop = (round(time_s * SAMPLE_RATE / HOP) for time_s in (start_s, end_s))
+    """The stretch `[start_s, end_s)` without the silence at both ends; unchanged where it is all silence."""
+    first, stop = (round(time_s * SAMPLE_RATE / HOP_SAMPLES) for time_s in (start_s, end_s))
     loud = [frame for frame in range(first, min(stop, len(is_sounding))) if is_sounding[frame]]
     if not loud:
         return start_s, end_s
-    return max(start_s, loud[0] * HOP / SAMPLE_RATE), min(end_s, (loud[-1] + 1) * HOP / SAMPLE_RATE)
+    return max(start_s, loud[0] * HOP_SAMPLES / SAMPLE_RATE), min(
+        end_s, (loud[-1] + 1) * HOP_SAMPLES / SAMPLE_RATE
+    )

@@ -1,1 +1,1 @@
-"""Where model files are, and how libraries are kept from fetching them."""
+"""Locates, checks and fetches model files, and keeps libraries from fetching them."""

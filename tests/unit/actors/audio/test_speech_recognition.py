@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.audio.audio_events import LABELS, EventClassifier, columns, merged_events, starts_of
+from actors.audio.audio_events import CLASSES_OF_LABEL, EventClassifier, columns, merged_events, starts_of
 from actors.audio.speech_recognition import SpeechRecognizer, model_digest
 from schemas.errors import DamagedWeights, ModelError, WrongDigest
 from schemas.inference.transcript import AudioEvent
@@ -146,6 +146,6 @@ def test_several_classes_of_audioset_make_one_label() -> None:
 
 
 def test_labels_are_plain_words_and_no_class_has_two() -> None:
-    assert all(label.isalpha() and label.islower() for label in LABELS)
-    classes = [name for names in LABELS.values() for name in names]
+    assert all(label.isalpha() and label.islower() for label in CLASSES_OF_LABEL)
+    classes = [name for names in CLASSES_OF_LABEL.values() for name in names]
     assert len(classes) == len(set(classes))

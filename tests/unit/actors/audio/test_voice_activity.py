@@ -12,12 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.audio.speech_segments import LONGEST_S, SEARCH, around, border, speech_segments, stretches
+from actors.audio.speech_segments import (
+    MAX_SEGMENT_S,
+    SEARCH_SAMPLES,
+    around,
+    border,
+    speech_segments,
+    stretches,
+)
 from actors.audio.voice_activity import (
     FRAME_SAMPLES,
-    FRAMES,
-    STEP,
-    WINDOW,
+    STEP_SAMPLES,
+    WINDOW_FRAMES,
+    WINDOW_SAMPLES,
     aggregated,
     frames_within,
     middles_s,
@@ -104,35 +111,38 @@ def test_the_windows_of_a_frame_lie_within_reach(total: int, first: int) -> None
     stop = min(total, first + FRAME_SAMPLES)
     windows = windows_of(frames_within(first, stop), total)
     begin, end = reach(first, stop)
-    assert (windows * STEP >= begin).all()
-    assert (windows * STEP + WINDOW <= end).all()
+    assert (windows * STEP_SAMPLES >= begin).all()
+    assert (windows * STEP_SAMPLES + WINDOW_SAMPLES <= end).all()
 
 
-@given(st.integers(1, 4 * WINDOW))
+@given(st.integers(1, 4 * WINDOW_SAMPLES))
 def test_windows_cover_the_whole_sound_and_none_begins_behind_it(total: int) -> None:
     windows = windows_of(frames_within(0, total), total)
     assert np.array_equal(windows, np.arange(len(windows)))
-    assert windows[-1] * STEP + WINDOW >= total
-    assert len(windows) == 1 or windows[-1] * STEP < total
+    assert windows[-1] * STEP_SAMPLES + WINDOW_SAMPLES >= total
+    assert len(windows) == 1 or windows[-1] * STEP_SAMPLES < total
 
 
 @given(st.integers(1, 30), st.integers(0, 2**16), st.integers(0, 1000), st.integers(1, 1000))
 def test_the_mean_of_a_frame_is_the_same_whichever_part_is_asked_for(
     count: int, seed: int, first: int, length: int
 ) -> None:
-    heard = np.random.default_rng(seed).uniform(0, 1, (count, FRAMES)).astype(np.float32)
-    everything = np.arange(int(window_frames(np.array([count - 1]))[0]) + FRAMES)
+    heard = np.random.default_rng(seed).uniform(0, 1, (count, WINDOW_FRAMES)).astype(np.float32)
+    everything = np.arange(int(window_frames(np.array([count - 1]))[0]) + WINDOW_FRAMES)
     whole = aggregated(everything, np.arange(count), heard)
     part = everything[first % len(everything) :][:length]
     windows = np.flatnonzero(
-        (window_frames(np.arange(count)) <= part[-1]) & (window_frames(np.arange(count)) + FRAMES > part[0])
+        (window_frames(np.arange(count)) <= part[-1])
+        & (window_frames(np.arange(count)) + WINDOW_FRAMES > part[0])
     )
     assert np.array_equal(aggregated(part, windows, heard[windows]), whole[part])
 
 
 def test_the_mean_of_equal_scores_is_that_score() -> None:
-    frames = np.arange(FRAMES)
-    assert aggregated(frames, np.arange(3), np.full((3, FRAMES), 0.25, np.float32)) == pytest.approx(0.25)
+    frames = np.arange(WINDOW_FRAMES)
+    assert aggregated(frames, np.arange(3), np.full((3, WINDOW_FRAMES), 0.25, np.float32)) == pytest.approx(
+        0.25
+    )
 
 
 @given(scores_of_frames, st.floats(0.1, 2.0))
@@ -168,7 +178,7 @@ def test_short_voices_are_heard_together() -> None:
     ]
 
 
-@given(st.integers(0, 2**16), st.integers(1, SEARCH))
+@given(st.integers(0, 2**16), st.integers(1, SEARCH_SAMPLES))
 def test_both_blocks_find_the_same_border_however_much_else_they_know(seed: int, length: int) -> None:
     total = BLOCK_SAMPLES + length
     before, after = block_of(total, 0), block_of(total, BLOCK_SAMPLES)
@@ -180,7 +190,7 @@ def test_both_blocks_find_the_same_border_however_much_else_they_know(seed: int,
         frames = frames_within(*around(block))
         found.add(border(BLOCK_SAMPLES, total, frames, scores[frames]))
     (frame,) = found
-    assert abs(frame * FRAME_SAMPLES - BLOCK_SAMPLES) <= SEARCH
+    assert abs(frame * FRAME_SAMPLES - BLOCK_SAMPLES) <= SEARCH_SAMPLES
 
 
 def test_speech_across_a_border_is_heard_once_and_whole() -> None:
@@ -200,4 +210,4 @@ def test_speech_across_a_border_is_heard_once_and_whole() -> None:
     assert after.start_s == pytest.approx(122.05, abs=0.06)
     assert after.samples[0] == round(after.start_s * SAMPLE_RATE), "float32 holds these numbers exactly"
     assert len(after.samples) / SAMPLE_RATE == pytest.approx(10.05, abs=0.06)
-    assert len(before.samples) <= LONGEST_S * SAMPLE_RATE
+    assert len(before.samples) <= MAX_SEGMENT_S * SAMPLE_RATE

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.audio.word_attention import HOP, sounding, timed_words, trimmed, words_of
+from actors.audio.word_attention import HOP_SAMPLES, sounding, timed_words, trimmed, words_of
 from schemas.inference.transcript import SpeechSegment
 from schemas.media.audio import SAMPLE_RATE
 
@@ -69,7 +69,7 @@ def test_trimming_only_ever_shortens(start_s: float, length_s: float, bits: int)
 
 
 def test_of_a_stretch_shorter_than_a_frame_nothing_is_known() -> None:
-    assert sounding(np.zeros(HOP - 1, np.float32)) == []
+    assert sounding(np.zeros(HOP_SAMPLES - 1, np.float32)) == []
     assert sounding(np.zeros(0, np.float32)) == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.model_files.huggingface import NEEDED, fetched, is_here, repository_of
+from actors.model_files.huggingface import NEEDED, fetched, local_model, repository_of
 from schemas.errors import FetchingForbidden
 
 
@@ -31,10 +31,10 @@ def test_a_folder_of_models_is_looked_through_for_the_whole_name_and_for_its_las
     place: str, tmp_path: Path
 ) -> None:
     (tmp_path / place).mkdir(parents=True)
-    assert is_here("small", kind="whisper", folders=[tmp_path]) is None, "a part of a model is none"
+    assert local_model("small", kind="whisper", folders=[tmp_path]) is None, "a part of a model is none"
     for name in NEEDED["whisper"]:
         (tmp_path / place / name).touch()
-    assert is_here("small", kind="whisper", folders=[tmp_path / "none", tmp_path]) == tmp_path / place
+    assert local_model("small", kind="whisper", folders=[tmp_path / "none", tmp_path]) == tmp_path / place
 
 
 def test_a_folder_that_is_named_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_folder_that_is_named_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_what_is_nowhere_is_not_asked_for_where_that_is_forbidden(
     tmp_path: Path, no_network: list[str]
 ) -> None:
-    assert is_here("small", kind="whisper", folders=[tmp_path]) is None
+    assert local_model("small", kind="whisper", folders=[tmp_path]) is None
     with pytest.raises(FetchingForbidden, match="small is not in"):
         fetched("small", kind="whisper", folders=[tmp_path], forbidden="VAENGINE_OFFLINE")
     assert no_network == []
