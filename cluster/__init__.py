@@ -1,5 +1,4 @@
-"""The machines: the only ray.init, what the nodes offer, and what fits on them."""
+"""The machines: the session of Ray, what the nodes offer, and what fits on them."""
 
-__vaengine__ = (
-    True  # checked by vaengine/__init__.py: a stranger's package of this name must not be taken for ours
-)
+# vaengine/__init__.py checks this mark: another package of this name must not be taken for ours.
+__vaengine__ = True

@@ -1,5 +1,4 @@
 """Frozen values that travel between processes and are stored: no Ray, no I/O, no model library."""
 
-__vaengine__ = (
-    True  # checked by vaengine/__init__.py: a stranger's package of this name must not be taken for ours
-)
+# vaengine/__init__.py checks this mark: another package of this name must not be taken for ours.
+__vaengine__ = True

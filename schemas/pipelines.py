@@ -1,4 +1,4 @@
-"""Pipelines by name, and what a detector has to be."""
+"""The names, order and versions of the pipelines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AUDIO: Final = "audio_processing"
 
 SHORT_NAMES: Final = {"scene": SCENE, "person": PERSON, "face": FACE, "audio": AUDIO}
 AVAILABLE: Final = (SCENE, PERSON, FACE, AUDIO)
-SEEING: Final = (PERSON, FACE)  # their models look at sampled pictures
+SEEING: Final = (PERSON, FACE)  # Their models look at sampled pictures.
 
 # A pipeline's version is part of its config_hash: raise it when the same settings would give other rows.
 VERSIONS: Final = {SCENE: "1", PERSON: "1", FACE: "2", AUDIO: "2"}
@@ -32,10 +32,10 @@ def pipeline_named(name: str) -> str:
 
 
 def short_name_of(pipeline: str) -> str:
-    """The name that people type: `person` for `person_tracking`; of a pipeline that is not known its own."""
+    """The short name that people type: `person` for `person_tracking`; an unknown pipeline's own name."""
     return next((short for short, full in SHORT_NAMES.items() if full == pipeline), pipeline)
 
 
 def order_of(pipeline: str) -> tuple[int, str]:
-    """Scenes, persons, faces, sound, then what is not known by name."""
+    """Sorting key of pipelines: scenes, persons, faces, sound, then unknown pipelines by name."""
     return (AVAILABLE.index(pipeline) if pipeline in AVAILABLE else len(AVAILABLE), pipeline)

@@ -1,6 +1,4 @@
-"""What is taken out of text before it is kept or shown: secrets, and characters that not every store has
-a form for.
-"""
+"""Removes secrets and unstorable characters from text before it is stored or shown."""
 
 from __future__ import annotations
 
@@ -19,9 +17,8 @@ _SECRETS: Final = tuple(
     )
 )
 
-_UNSTORABLE: Final = re.compile(
-    "[\0\ud800-\udfff]"
-)  # NUL, and lone surrogates, as in file names that are not UTF-8
+# NUL, and lone surrogates, as in file names that are not UTF-8.
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def is_storable(text: str) -> bool:
@@ -30,22 +27,22 @@ def is_storable(text: str) -> bool:
 
 
 def storable(text: str) -> str:
-    """The text with U+FFFD for each NUL character and each lone surrogate: PostgreSQL has no form for
-    them, SQLite not for the latter.
+    """The text with U+FFFD for each NUL character and each lone surrogate.
+
+    PostgreSQL can hold neither, SQLite not the latter.
     """
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def keepable(text: str | None) -> str | None:
-    """Free text, such as of an error, as it is kept: without secrets, and such that every store can hold
-    it.
-    """
+    """Free text, such as of an error, in the form that is stored: redacted and storable."""
     return text and storable(redacted(text))
 
 
 def redacted(text: str) -> str:
-    """The text with passwords in URLs, hub tokens, `token=...` and the like, and authorization headers
-    blotted out.
+    """The text with `***` in place of secrets.
+
+    Secrets are passwords in URLs, hub tokens, `token=...` and the like, and authorization headers.
     """
     for secret in _SECRETS:
         text = secret.sub(rf"\g<shown>{_HIDDEN}", text)

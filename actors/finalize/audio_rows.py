@@ -1,6 +1,4 @@
-"""Final rows of the sound of a video from what was heard in its blocks: voice, speech, words, speakers,
-events, loudness.
-"""
+"""Makes the final rows of a video's sound: voice, speech, words, speakers, events, loudness."""
 
 from __future__ import annotations
 
@@ -31,29 +29,29 @@ from schemas.work.chunk import WorkKey
 
 
 def sound_rows(
-    video: Video, heard: AudioAnalysis, settings: Settings, key: WorkKey
+    video: Video, analysis: AudioAnalysis, settings: Settings, key: WorkKey
 ) -> tuple[Annotation, ...]:
-    """Every row of audio_processing: times are seconds since the first frame, below 0 where the sound begins
-    earlier.
+    """Every row of audio_processing of one video, with times in seconds since the first frame.
 
-    No row begins before the sound does, none ends after it, and each lasts for a while: models look at
-    stretches of their own length. Voices of all blocks are grouped to speakers of the video, numbered by
-    first turn; what is said belongs to who speaks most meanwhile.
+    Times are below 0 where the sound begins before the pictures. No row begins before the sound does, none
+    ends after it, and each has a length: models look at windows of their own length. Embeddings of all
+    blocks are grouped to speakers of the video, numbered by first turn. Speech belongs to the speaker who
+    has most of its time.
     """
     rows = _Rows(key, _Extent.of(video))
-    turns = speaker_turns(heard, settings.audio.same_speaker)
+    turns = speaker_turns(analysis, settings.audio.same_speaker)
     return (
-        *_voice_rows(rows, heard, settings),
-        *_speech_rows(rows, heard.utterances, turns),
+        *_voice_rows(rows, analysis, settings),
+        *_speech_rows(rows, analysis.utterances, turns),
         *_speaker_rows(rows, turns),
-        *_event_rows(rows, heard),
-        *_loudness_rows(rows, heard),
+        *_event_rows(rows, analysis),
+        *_loudness_rows(rows, analysis),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """When the sound of a video begins and ends, in seconds since the first frame, and how long it is."""
+    """Start and end of a video's sound, in seconds since the first frame, and its length."""
 
     start_s: float
     end_s: float
@@ -68,8 +66,10 @@ class _Extent:
         return cls(float(sound.start - zero), float(sound.end_pts * sound.time_base - zero), sound.duration_s)
 
     def within(self, start_s: float, end_s: float) -> tuple[float, float] | None:
-        """What of `[start_s, end_s)` since the first sample lies within the sound, in seconds since the
-        first frame; None for nothing.
+        """The part of a stretch that lies within the sound; None where there is none.
+
+        `[start_s, end_s)` are seconds since the first sample, the result is in seconds since the first
+        frame.
         """
         begins_s = self.start_s + max(0.0, start_s)
         ends_s = self.end_s if end_s >= self.length_s else min(self.end_s, self.start_s + end_s)
@@ -78,22 +78,24 @@ class _Extent:
 
 @dataclass(slots=True)
 class _Rows:
-    """Makes rows of one key; sound has no frames, so an id counts samples, and rows of one type and
-    beginning.
+    """Makes the rows of one key.
+
+    Sound has no frames, so an id counts samples, and rows of one type and beginning.
     """
 
     key: WorkKey
     extent: _Extent
-    _taken: dict[tuple[str, int], Iterator[int]] = field(default_factory=dict)
+    _ordinals: dict[tuple[str, int], Iterator[int]] = field(default_factory=dict)
 
     def text_row(
-        self, annotation_type: str, start_s: float, end_s: float, **told: Any
+        self, annotation_type: str, start_s: float, end_s: float, **values: Any
     ) -> Iterator[Annotation]:
-        """Of what is said nothing is left out: where its times are no stretch of the sound it gets the
-        nearest one of a single sample.
+        """A row of speech or of a word; none is left out.
+
+        Where its times are no stretch of the sound it gets the nearest stretch of one sample.
         """
         start_s = max(0.0, min(start_s, self.extent.length_s - 1 / SAMPLE_RATE))
-        return self.row(annotation_type, start_s, max(end_s, start_s + 1 / SAMPLE_RATE), **told)
+        return self.row(annotation_type, start_s, max(end_s, start_s + 1 / SAMPLE_RATE), **values)
 
     def row(
         self,
@@ -105,13 +107,14 @@ class _Rows:
         confidence: float | None = None,
         **attributes: Any,
     ) -> Iterator[Annotation]:
-        """A row of what lies within the sound of `[start_s, end_s)`, seconds since the first sample; none
-        where nothing does.
+        """A row of the part of `[start_s, end_s)` that lies within the sound; none where no part does.
+
+        Times are seconds since the first sample.
         """
         if (within := self.extent.within(start_s, end_s)) is None:
             return
         key, sample = self.key, round(start_s * SAMPLE_RATE)
-        ordinal = next(self._taken.setdefault((annotation_type, sample), count()))
+        ordinal = next(self._ordinals.setdefault((annotation_type, sample), count()))
         yield Annotation(
             annotation_id=annotation_id(
                 key.video_id, key.pipeline, key.config_hash, annotation_type, sample, ordinal
@@ -131,27 +134,29 @@ class _Rows:
 SpeakerTurn = tuple[float, float, str]
 
 
-def speaker_turns(heard: AudioAnalysis, least: float) -> list[SpeakerTurn]:
-    """Turns `[start_s, end_s)` in order, with the video's speakers: voices alike by a cosine of `least`
-    are one, two of a block never.
+def speaker_turns(analysis: AudioAnalysis, least: float) -> list[SpeakerTurn]:
+    """Turns `[start_s, end_s)` in order, with the video's speakers.
+
+    Speakers of different blocks whose embeddings have a cosine of at least `least` are one; two speakers of
+    a block never are.
     """
-    if not heard.turns:
+    if not analysis.turns:
         return []
-    labels = grouped(heard.speakers, least=least, apart=pairs_of_one(heard.speaker_blocks.tolist()))
-    ordered = sorted(heard.turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))
-    appeared = {
+    labels = grouped(analysis.speakers, least=least, apart=pairs_of_one(analysis.speaker_blocks.tolist()))
+    ordered = sorted(analysis.turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))
+    numbers = {
         label: number
         for number, label in enumerate(dict.fromkeys(int(labels[turn.speaker]) for turn in ordered), start=1)
     }
     return [
-        (turn.start_s, turn.end_s, f"speaker_{appeared[int(labels[turn.speaker])]:04d}") for turn in ordered
+        (turn.start_s, turn.end_s, f"speaker_{numbers[int(labels[turn.speaker])]:04d}") for turn in ordered
     ]
 
 
-def _voice_rows(rows: _Rows, heard: AudioAnalysis, settings: Settings) -> Iterator[Annotation]:
+def _voice_rows(rows: _Rows, analysis: AudioAnalysis, settings: Settings) -> Iterator[Annotation]:
     audio = settings.audio
     for start_s, end_s, confidence in voiced(
-        heard.voice_frames, heard.voice, audio.voice_onset, audio.voice_offset
+        analysis.voice_frames, analysis.voice, audio.voice_onset, audio.voice_offset
     ):
         yield from rows.row(VOICE_ACTIVITY, start_s, end_s, confidence=confidence)
 
@@ -159,14 +164,19 @@ def _voice_rows(rows: _Rows, heard: AudioAnalysis, settings: Settings) -> Iterat
 def _speech_rows(
     rows: _Rows, utterances: Sequence[Utterance], turns: Sequence[SpeakerTurn]
 ) -> Iterator[Annotation]:
-    near = _near(turns)
-    for one in utterances:
-        speaker = who_speaks(one.start_s, one.end_s, near(one.start_s, one.end_s))
-        told = {"text": one.text, "language": one.language}
+    near = _turns_near(turns)
+    for utterance in utterances:
+        speaker = who_speaks(utterance.start_s, utterance.end_s, near(utterance.start_s, utterance.end_s))
+        attributes = {"text": utterance.text, "language": utterance.language}
         yield from rows.text_row(
-            SPEECH, one.start_s, one.end_s, speaker_id=speaker, confidence=one.confidence, **told
+            SPEECH,
+            utterance.start_s,
+            utterance.end_s,
+            speaker_id=speaker,
+            confidence=utterance.confidence,
+            **attributes,
         )
-        for word in one.words:
+        for word in utterance.words:
             if word.start_s is not None and word.end_s is not None:
                 yield from _word_rows(rows, word, word.start_s, word.end_s, near(word.start_s, word.end_s))
 
@@ -185,12 +195,15 @@ def _word_rows(
 
 
 def _speaker_rows(rows: _Rows, turns: Sequence[SpeakerTurn]) -> Iterator[Annotation]:
-    for start_s, end_s, who in turns:
-        yield from rows.row(SPEAKER, start_s, end_s, speaker_id=who)
+    for start_s, end_s, speaker in turns:
+        yield from rows.row(SPEAKER, start_s, end_s, speaker_id=speaker)
 
 
-def _near(turns: Sequence[SpeakerTurn]) -> Callable[[float, float], Sequence[SpeakerTurn]]:
-    """The few of very many turns, ordered by their beginnings, that can have a part of `[start_s, end_s)`."""
+def _turns_near(turns: Sequence[SpeakerTurn]) -> Callable[[float, float], Sequence[SpeakerTurn]]:
+    """A function that returns the turns near `[start_s, end_s)`, without a search through all turns.
+
+    `turns` are ordered by their beginnings.
+    """
     starts_s = [begin for begin, _, _ in turns]
     longest_s = max((end - begin for begin, end, _ in turns), default=0.0)
     return lambda start_s, end_s: turns[
@@ -199,28 +212,26 @@ def _near(turns: Sequence[SpeakerTurn]) -> Callable[[float, float], Sequence[Spe
 
 
 def who_speaks(start_s: float, end_s: float, turns: Sequence[SpeakerTurn]) -> str | None:
-    """The speaker who has most of `[start_s, end_s)`, the first of those who have as much; None where
-    nobody has any.
-    """
+    """The speaker who has most of `[start_s, end_s)`, the first of equals; None where nobody speaks."""
     shares: dict[str, float] = {}
-    for begin, end, who in turns:
+    for begin, end, speaker in turns:
         shared = min(end, end_s) - max(begin, start_s)
         if shared > 0:
-            shares[who] = shares.get(who, 0.0) + shared
-    return max(shares, key=lambda who: shares[who], default=None)
+            shares[speaker] = shares.get(speaker, 0.0) + shared
+    return max(shares, key=lambda speaker: shares[speaker], default=None)
 
 
-def _event_rows(rows: _Rows, heard: AudioAnalysis) -> Iterator[Annotation]:
-    for event in merged_events(heard.events):
+def _event_rows(rows: _Rows, analysis: AudioAnalysis) -> Iterator[Annotation]:
+    for event in merged_events(analysis.events):
         yield from rows.row(
             AUDIO_EVENT, event.start_s, event.end_s, confidence=event.confidence, label=event.label
         )
 
 
-def _loudness_rows(rows: _Rows, heard: AudioAnalysis) -> Iterator[Annotation]:
-    """One for each second; the last ends with the sound."""
+def _loudness_rows(rows: _Rows, analysis: AudioAnalysis) -> Iterator[Annotation]:
+    """A row for each second; the last ends with the sound."""
     for second, rms, peak in zip(
-        heard.seconds.tolist(), heard.rms_dbfs.tolist(), heard.peak_dbfs.tolist(), strict=True
+        analysis.seconds.tolist(), analysis.rms_dbfs.tolist(), analysis.peak_dbfs.tolist(), strict=True
     ):
         yield from rows.row(
             LOUDNESS, float(second), float(second + 1), rms_dbfs=round(rms, 3), peak_dbfs=round(peak, 3)

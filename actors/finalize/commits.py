@@ -1,4 +1,4 @@
-"""What is stored of a chunk of pictures and of a block of sound as it is committed."""
+"""Makes the commit of a chunk of frames or a block of sound."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from schemas.work.chunk import WorkKey
 from schemas.work.manifest import ChunkCommit, FrameNumbers, ManifestLine
 from schemas.work.messages import ChunkEnd, DetectionsMessage
 
-DETECTED: Final = tuple(field.name for field in fields(Detections))
+DETECTION_FIELDS: Final = tuple(field.name for field in fields(Detections))
 
 
 def chunk_commit(chunk: WholeChunk, key: WorkKey, video: Video, job_id: str) -> ChunkCommit:
-    """One pipeline's share of a chunk: its numbers, and the rows that are there before the video is whole."""
+    """One pipeline's share of a chunk: its numbers, and its provisional rows."""
     spec, own = chunk.end.spec, chunk.of(key.pipeline)
     numbers = numbers_of(chunk.end, own)
     line = ManifestLine(
@@ -31,25 +31,23 @@ def chunk_commit(chunk: WholeChunk, key: WorkKey, video: Video, job_id: str) -> 
         start_pts=spec.start_pts,
         end_pts=spec.end_pts,
         first_frame=spec.first_frame,
-        frame_count=spec.frame_count
-        if len(spec.pts)
-        else max(1, len(chunk.end.frame_numbers)),  # what is not known is counted
+        # Where the number of frames is unknown they are counted.
+        frame_count=spec.frame_count if len(spec.pts) else max(1, len(chunk.end.frame_numbers)),
         lost=chunk.end.lost,
         checksum=numbers.checksum(),
         attempt=spec.attempt,
         seconds=chunk.end.decode_s / len(spec.keys) + sum(piece.model_s for piece in own),
     )
-    from actors.finalize.person_rows import (
-        provisional,
-    )  # brings OpenCV along, which the driver that starts finalizers does not need
+    # Imports OpenCV, which the driver that starts finalizers does not need.
+    from actors.finalize.person_rows import provisional
 
     rows = provisional(numbers, key, video) if key.pipeline in SEEING else ()
     return ChunkCommit(line, job_id, rows, numbers.to_bytes(), spec.chunk_id)
 
 
-def block_commit(block: AudioBlock, heard: AudioAnalysis, seconds: float, job_id: str) -> ChunkCommit:
-    """A block of sound has no rows of its own: what was heard is put together once all of it has been."""
-    payload = heard.to_bytes()
+def block_commit(block: AudioBlock, analysis: AudioAnalysis, seconds: float, job_id: str) -> ChunkCommit:
+    """The commit of a block of sound; it has no rows before all blocks are committed."""
+    payload = analysis.to_bytes()
     line = ManifestLine(
         key=block.key,
         start_pts=block.first,
@@ -65,7 +63,7 @@ def block_commit(block: AudioBlock, heard: AudioAnalysis, seconds: float, job_id
 
 
 def numbers_of(end: ChunkEnd, pieces: Sequence[DetectionsMessage]) -> FrameNumbers:
-    """A chunk's numbers, boxes ordered by frame and, within it, as the detector ranked them."""
+    """A chunk's numbers; boxes are ordered by frame and, within it, as the detector ranked them."""
     per_frame = [
         (int(frame), boxes)
         for piece in pieces
@@ -80,6 +78,6 @@ def numbers_of(end: ChunkEnd, pieces: Sequence[DetectionsMessage]) -> FrameNumbe
         box_frames=np.repeat(sampled, [len(boxes) for _, boxes in per_frame]) if per_frame else sampled,
         **{
             name: joined([getattr(none, name), *(getattr(boxes, name) for _, boxes in per_frame)])
-            for name in DETECTED
+            for name in DETECTION_FIELDS
         },
     )

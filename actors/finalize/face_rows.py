@@ -1,6 +1,4 @@
-"""Final rows of the faces of a video from its stored numbers: whose face each is, and who of the tracked
-persons has it.
-"""
+"""Makes the final rows of a video's faces: identities, and links to tracked persons."""
 
 from __future__ import annotations
 
@@ -24,16 +22,16 @@ from schemas.storage.backend import Embeddings
 from schemas.work.chunk import WorkKey
 from schemas.work.manifest import FrameNumbers
 
-NOBODY: Final = -1
+NO_IDENTITY: Final = -1
 
 
 def faces_associated(
     video: Video, numbers: FrameNumbers, tracked: Sequence[Annotation], settings: Settings, key: WorkKey
 ) -> tuple[tuple[Annotation, ...], Embeddings | None]:
-    """A row per face, then one per identity; and the embeddings of both, float32 unit vectors, None where
-    nothing makes any.
+    """A row for each face, then one for each identity, and the embeddings of both.
 
-    `tracked` are rows of person_tracking to link faces to. An identity's embedding is the mean of its faces'.
+    Embeddings are float32 unit vectors, None where the detector makes none. `tracked` are rows of
+    person_tracking to link faces to. An identity's embedding is the mean of its faces'.
     """
     timeline = Timeline.of(video, numbers)
     identities = identities_of(numbers, settings.face)
@@ -46,28 +44,28 @@ def faces_associated(
 
 
 def identities_of(numbers: FrameNumbers, face: FaceSettings) -> Ints:
-    """Identity of each face, counted from 0 by first appearance; `NOBODY` for all where there are no
-    embeddings.
+    """The identity of each face, numbered from 0 by first appearance.
 
-    Faces are followed from one sampled frame to the next, and what was followed is grouped by its mean
-    embedding; two that are seen at the same time are never one person.
+    It is `NO_IDENTITY` for all faces where there are no embeddings. Faces are joined to tracklets from one
+    sampled frame to the next, and tracklets are grouped by mean embedding. Two faces of one frame never
+    have one identity.
     """
     if not numbers.embeddings.size:
-        return np.full(len(numbers.box_frames), NOBODY, np.int64)
+        return np.full(len(numbers.box_frames), NO_IDENTITY, np.int64)
     of_face = tracklets(
         numbers.sampled, numbers.box_frames, numbers.xyxy, numbers.embeddings, face.same_person
     )
     count = int(of_face.max(initial=-1)) + 1
-    means = np.stack([unit(numbers.embeddings[of_face == one].mean(0)) for one in range(count)])
+    means = np.stack([unit(numbers.embeddings[of_face == number].mean(0)) for number in range(count)])
     weights = np.bincount(of_face, minlength=count).astype(np.float64)
-    return _by_appearance(
-        grouped(means, least=face.same_person, weights=weights, apart=_together(of_face, numbers.box_frames))[
-            of_face
-        ]
+    return _renumbered(
+        grouped(
+            means, least=face.same_person, weights=weights, apart=_pairs_at_once(of_face, numbers.box_frames)
+        )[of_face]
     )
 
 
-def _together(of_face: Ints, frames: Ints) -> list[tuple[int, int]]:
+def _pairs_at_once(of_face: Ints, frames: Ints) -> list[tuple[int, int]]:
     """Pairs of tracklets that share a frame."""
     pairs: set[tuple[int, int]] = set()
     for frame in np.unique(frames):
@@ -75,13 +73,14 @@ def _together(of_face: Ints, frames: Ints) -> list[tuple[int, int]]:
     return sorted(pairs)
 
 
-def _by_appearance(labels: Ints) -> Ints:
+def _renumbered(labels: Ints) -> Ints:
+    """Labels as numbers from 0 by first appearance."""
     number = {label: ordinal for ordinal, label in enumerate(dict.fromkeys(labels.tolist()))}
     return np.array([number[label] for label in labels.tolist()], np.int64)
 
 
 def unit(vector: Floats32) -> Floats32:
-    """The vector at length 1; zeros stay."""
+    """The vector at length 1; a zero vector stays as it is."""
     length = float(np.linalg.norm(vector))
     return (vector / length).astype(np.float32) if length else vector.astype(np.float32)
 
@@ -93,12 +92,13 @@ def face_rows(
     identities: Ints | None = None,
     persons: Sequence[str | None] | None = None,
 ) -> Iterator[Annotation]:
-    """A row per box; before identities and persons are known they are left out, and the final rows have
-    the same annotation ids.
+    """A row for each box; identities and persons are left out where they are unknown.
+
+    Provisional and final rows have the same annotation ids.
     """
     corners, confidence = numbers.xyxy.tolist(), numbers.confidence.tolist()
-    for i, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
-        left, top, right, bottom = corners[i]
+    for index, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
+        left, top, right, bottom = corners[index]
         yield Annotation(
             annotation_id=annotation_id(
                 key.video_id, key.pipeline, key.config_hash, FACE_DETECTION, frame, ordinal
@@ -109,19 +109,19 @@ def face_rows(
             annotation_type=FACE_DETECTION,
             timestamp_seconds=timeline.start_s(frame),
             frame_number=frame,
-            person_id=None if persons is None else persons[i],
-            face_id=None if identities is None else _face_id(int(identities[i])),
-            confidence=confidence[i],
+            person_id=None if persons is None else persons[index],
+            face_id=None if identities is None else _face_id(int(identities[index])),
+            confidence=confidence[index],
             bbox=BBox(left, top, right - left, bottom - top),
             attributes={
-                **({"landmarks": numbers.keypoints[i, :, :2].tolist()} if numbers.keypoints.size else {}),
-                **(told_traits(numbers.traits[i]) if numbers.traits.size else {}),
+                **({"landmarks": numbers.keypoints[index, :, :2].tolist()} if numbers.keypoints.size else {}),
+                **(trait_attributes(numbers.traits[index]) if numbers.traits.size else {}),
             },
         )
 
 
-def told_traits(traits: Floats) -> Mapping[str, Any]:
-    """What is known of age, gender and head pose, by name."""
+def trait_attributes(traits: Floats) -> Mapping[str, Any]:
+    """Known age, gender and head pose of a face, by name."""
     known = {
         name: float(value) for name, value in zip(TRAITS, traits.tolist(), strict=True) if not np.isnan(value)
     }
@@ -133,14 +133,14 @@ def _identity_rows(
     timeline: Timeline, faces: Sequence[Annotation], identities: Ints, key: WorkKey
 ) -> Iterator[Annotation]:
     members = [
-        [faces[int(i)] for i in np.flatnonzero(identities == one)]
-        for one in range(int(identities.max(initial=NOBODY)) + 1)
+        [faces[int(index)] for index in np.flatnonzero(identities == number)]
+        for number in range(int(identities.max(initial=NO_IDENTITY)) + 1)
     ]
-    for mine, (first, ordinal) in zip(
+    for own, (first, ordinal) in zip(
         members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True
     ):
-        last = mine[-1].frame_number or 0
-        persons = [row.person_id for row in mine if row.person_id]
+        last = own[-1].frame_number or 0
+        persons = [row.person_id for row in own if row.person_id]
         yield Annotation(
             annotation_id=annotation_id(
                 key.video_id, key.pipeline, key.config_hash, FACE_IDENTITY, first, ordinal
@@ -153,20 +153,20 @@ def _identity_rows(
             end_seconds=timeline.start_s(last + 1),
             frame_number=first,
             person_id=max(sorted(set(persons)), key=persons.count, default=None),
-            face_id=mine[0].face_id,
-            confidence=float(np.mean([row.confidence for row in mine])),
+            face_id=own[0].face_id,
+            confidence=float(np.mean([row.confidence for row in own])),
             attributes={
-                "faces": len(mine),
+                "faces": len(own),
                 "persons": sorted(set(persons)),
                 "frame_start": first,
                 "frame_end": last + 1,
-                **_usual(mine),
+                **_summarised_traits(own),
             },
         )
 
 
-def _usual(faces: Sequence[Annotation]) -> Mapping[str, Any]:
-    """Middle age and the gender most often told, where any is."""
+def _summarised_traits(faces: Sequence[Annotation]) -> Mapping[str, Any]:
+    """The median age and the most frequent gender, where they are known."""
     ages = [row.attributes["age"] for row in faces if "age" in row.attributes]
     genders = [row.attributes["gender"] for row in faces if "gender" in row.attributes]
     return {
@@ -190,9 +190,9 @@ def _embedded(
 
 
 def model_name(face: FaceSettings) -> str:
-    """What made the embeddings: vectors of two models of different names cannot be compared."""
+    """The name of the model that made the embeddings; vectors of different models cannot be compared."""
     return f"{PurePath(face.pack or '').name}@{(face.pack_sha256 or '')[:12]}"
 
 
 def _face_id(identity: int) -> str | None:
-    return None if identity == NOBODY else f"face_{identity + 1:04d}"
+    return None if identity == NO_IDENTITY else f"face_{identity + 1:04d}"

@@ -1,8 +1,8 @@
-"""Everything that needs order: chunks are put together from pieces, committed, and once a video is whole its
-rows are made final.
+"""The finalizer: puts chunks together, commits them, and makes the final rows of whole videos.
 
-Only stored numbers are used, never pictures, so a finalizer can die at any moment: what it had not committed
-is decoded again, what it had not finished is finished again from the store.
+Everything that needs order happens here. Only stored numbers are used, never pictures, so a finalizer can
+die at any moment: what it had not committed is decoded again, what it had not finished is finished again
+from the store.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from schemas.work.manifest import ChunkCommit
 from schemas.work.messages import BlockEnd, ChunkEnd, ChunkFailure, DetectionsMessage
 from schemas.work.progress import Finished
 
-ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
+ENDED_STATUSES = (JobStatus.COMPLETED, JobStatus.FAILED)
 
 log = logging.getLogger(__name__)
 
 
 class ProgressListener(Protocol):
-    """What the finalizer tells the coordinator."""
+    """The events that the finalizer reports to the coordinator."""
 
     def committed(self, spec: ChunkSpec) -> None: ...
     def heard(self, block: AudioBlock) -> None: ...
@@ -47,9 +47,7 @@ class ProgressListener(Protocol):
 
 
 class Finalizer:
-    """Takes pieces and ends of chunks of its videos; commits whole chunks; finishes whole videos on a
-    thread of its own.
-    """
+    """Puts messages of chunks together and commits whole chunks; finishes whole videos on its own thread."""
 
     def __init__(
         self,
@@ -65,70 +63,72 @@ class Finalizer:
         self._store, self._progress, self._epoch, self._settings = store, progress, epoch, settings
         self._keep_runs, self._keep_complete = keep_runs, keep_complete
         self._job_of = job_of
-        self._assemblies = ChunkReassembler()
+        self._reassembler = ChunkReassembler()
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
-        self._faces_waiting: dict[
-            str, WorkKey
-        ] = {}  # video -> its face_analysis, which names persons once they are tracked
-        self._warmed = False
-        self._taking = threading.Lock()  # the actor has a second thread, for `drain`
+        # Video -> its face_analysis, which names persons once they are tracked.
+        self._faces_waiting: dict[str, WorkKey] = {}
+        self._is_warmed_up = False
+        self._take_lock = threading.Lock()  # the actor has a second thread, for `drain`
         self._to_finish: queue.SimpleQueue[tuple[WorkKey | None, threading.Event]] = queue.SimpleQueue()
-        self._closed = False
+        self._is_closed = False
         self._thread = threading.Thread(target=self._finish_until_closed, daemon=True)
         self._thread.start()
 
     def take(self, values: list[DetectionsMessage | ChunkEnd | BlockEnd]) -> None:
-        """Pieces and ends in any order, at least once each."""
-        with self._taking:
+        """Takes messages and ends in any order, at least once each."""
+        with self._take_lock:
             for value in values:
                 if isinstance(value, BlockEnd):
-                    self._safely(
-                        functools.partial(self._settle_block, value), value.block, (value.block.key,)
+                    self._process_safely(
+                        functools.partial(self._process_block, value), value.block, (value.block.key,)
                     )
-                elif chunk := self._assemblies.add(value):
-                    self._safely(functools.partial(self._settle, chunk), chunk.end.spec, chunk.end.spec.keys)
+                elif chunk := self._reassembler.add(value):
+                    self._process_safely(
+                        functools.partial(self._process_chunk, chunk), chunk.end.spec, chunk.end.spec.keys
+                    )
 
     def finish(self, key: WorkKey) -> None:
-        """Make the rows of a key final; its manifest is known to be whole."""
+        """Queues a key whose manifest is whole, to make its rows final."""
         self._to_finish.put((key, threading.Event()))
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
-        """These are asked for again."""
+        """Lets these keys be finished again: they are requested again."""
         self._ended.difference_update(keys)
 
     def ping(self) -> None:
         """Answers as long as this process lives."""
 
     def drain(self) -> None:
-        """Return when everything handed to `finish` so far is done."""
+        """Returns when everything passed to `finish` so far is done."""
         self.drained().wait()
 
     def drained(self) -> threading.Event:
-        """An event that is set once everything handed to `finish` so far is done."""
+        """An event that is set once everything passed to `finish` so far is done."""
         done = threading.Event()
         self._to_finish.put((None, done))
         return done
 
     def close(self) -> None:
         """End the thread once it has done what was handed to it so far."""
-        self._closed = True
+        self._is_closed = True
         self.drain()
         self._thread.join()
 
-    def _safely(
-        self, settle: Callable[[], None], work: ChunkSpec | AudioBlock, keys: tuple[WorkKey, ...]
+    def _process_safely(
+        self, process: Callable[[], None], work: ChunkSpec | AudioBlock, keys: tuple[WorkKey, ...]
     ) -> None:
-        self._guarded(functools.partial(self._settle_or_fail, settle, work, keys))
+        self._run_guarded(functools.partial(self._process_or_fail, process, work, keys))
 
-    def _settle_or_fail(
-        self, settle: Callable[[], None], work: ChunkSpec | AudioBlock, keys: tuple[WorkKey, ...]
+    def _process_or_fail(
+        self, process: Callable[[], None], work: ChunkSpec | AudioBlock, keys: tuple[WorkKey, ...]
     ) -> None:
-        """A fault of our own in one chunk is stored as the reason its pipelines failed; it must not look
-        like a lost worker.
+        """Processes a chunk or block; an unexpected error fails its pipelines with that reason.
+
+        Such an error must not look like a lost worker.
         """
         try:
-            settle()
+            process()
         except (LeaseLost, StaleAttempt):
             self._progress.left(work.chunk_id)
             raise
@@ -136,8 +136,8 @@ class Finalizer:
             raise
         except Exception as error:
             if error.__class__.__module__.startswith("ray."):
-                raise  # an actor of the crew is gone for good: the driver hires another
-            told = traceback.format_exc()
+                raise  # an actor of the group is gone for good: the driver starts another
+            stack = traceback.format_exc()
             self._progress.left(work.chunk_id)
             for key in keys:
                 self._fail(
@@ -146,14 +146,14 @@ class Finalizer:
                         "internal",
                         f"storing {key.video_id} failed: {error!r}",
                         transient=False,
-                        traceback=told,
+                        traceback=stack,
                     ),
                 )
 
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Carry out `work`; a store that cannot take more halts the run.
+    def _run_guarded(self, work: Callable[[], None]) -> None:
+        """Runs `work`; a store that cannot take more halts the run.
 
-        Work that somebody else does by now is theirs.
+        Work that another run holds by now is left to that run.
         """
         try:
             work()
@@ -163,7 +163,7 @@ class Finalizer:
             log.warning("%s", error)
             self._progress.halt(str(error))
 
-    def _settle(self, chunk: WholeChunk) -> None:
+    def _process_chunk(self, chunk: WholeChunk) -> None:
         spec, transient = chunk.end.spec, chunk.transient
         if chunk.end.cancelled or transient:
             self._progress.left(spec.chunk_id, transient)
@@ -187,7 +187,7 @@ class Finalizer:
         self._fail_all(refused)
         self._warm_up(keys)
 
-    def _settle_block(self, end: BlockEnd) -> None:
+    def _process_block(self, end: BlockEnd) -> None:
         block, failure = end.block, end.failure
         if end.heard is not None:
             if refused := self._commit_all(
@@ -204,8 +204,9 @@ class Finalizer:
             self._fail(block.key, failure)
 
     def _commit_all(self, commits: list[ChunkCommit]) -> dict[WorkKey, ChunkFailure]:
-        """Store chunks, and have those keys finished that are whole now; returns the keys of what the
-        store has no form for.
+        """Stores chunks and finishes the keys that are whole now.
+
+        Returns the failures of keys whose values the store cannot hold.
         """
         try:
             totals = self._store.commit_chunks(self._epoch, commits)
@@ -221,11 +222,11 @@ class Finalizer:
         return {}
 
     def _warm_up(self, keys: Sequence[WorkKey]) -> None:
-        """With the first boxes stored, load what tracks need, beside the work that still goes on."""
-        if not self._warmed and any(key.pipeline == PERSON for key in keys):
+        """Loads the tracker's library once the first boxes are stored, beside the work that still goes on."""
+        if not self._is_warmed_up and any(key.pipeline == PERSON for key in keys):
             from actors.persons.tracking import warm_up
 
-            self._warmed = True
+            self._is_warmed_up = True
             threading.Thread(target=warm_up, daemon=True).start()
 
     def _fail_all(self, failed: Mapping[WorkKey, ChunkFailure]) -> None:
@@ -236,12 +237,12 @@ class Finalizer:
         if key in self._ended:
             return
         self._ended.add(key)
-        self._store.finish(self._epoch, self._failed(key, failure))
+        self._store.finish(self._epoch, self._failed_outcome(key, failure))
         self._progress.finished(Finished(key, failure.message))
         if faces := self._released_faces(key):
             self.finish(faces)
 
-    def _failed(self, key: WorkKey, failure: ChunkFailure) -> Outcome:
+    def _failed_outcome(self, key: WorkKey, failure: ChunkFailure) -> Outcome:
         return Outcome(
             key,
             self._job_of(key),
@@ -263,60 +264,59 @@ class Finalizer:
             try:
                 if key is not None:
                     self._finish_or_report(key)
-                elif self._closed:
+                elif self._is_closed:
                     return
             finally:
                 done.set()
 
     def _finish_or_report(self, key: WorkKey) -> None:
         try:
-            self._guarded(functools.partial(self.finish_now, key))
-        except Exception:  # noqa: BLE001 this thread must live, or `drain` waits for ever; the key stays missing and is done again
+            self._run_guarded(functools.partial(self.finish_now, key))
+        # This thread must live, or `drain` waits for ever. The key stays missing and is done again.
+        except Exception:  # noqa: BLE001
             traceback.print_exc()
             self._ended.discard(key)
 
     def finish_now(self, key: WorkKey) -> None:
-        """`finish`, on the caller's thread; once for each key.
+        """Finishes a key on the caller's thread, once.
 
         Faces wait until the persons they are linked to have ended.
         """
         if key in self._ended:
             return
-        persons = self._persons(key)
-        if persons is not None and persons.status not in ENDED:
+        persons = self._persons_result(key)
+        if persons is not None and persons.status not in ENDED_STATUSES:
             self._faces_waiting[key.video_id] = key
             return
         self._ended.add(key)
-        outcome = self._stored(self._outcome(key, persons))
+        outcome = self._store_outcome(self._outcome(key, persons))
         self._progress.finished(Finished(key, outcome.error_message))
         if faces := self._released_faces(key):
             self.finish_now(faces)  # at once: `drain` waits for what is queued, not for what follows from it
         self._videos.pop(key.video_id, None)  # an index is 8 bytes a frame; it is read again if needed
 
-    def _stored(self, outcome: Outcome) -> Outcome:
-        """The outcome as it is in the store now: failed, with what its chunks stored, where there is no
-        form for its rows.
+    def _store_outcome(self, outcome: Outcome) -> Outcome:
+        """Stores an outcome and returns what is stored.
+
+        Where the store cannot hold the rows that is a failure; what the chunks stored stays.
         """
         try:
             self._store.finish(self._epoch, outcome)
         except Unstorable as error:
-            outcome = self._failed(outcome.key, _refusal(error))
+            outcome = self._failed_outcome(outcome.key, _refusal(error))
             self._store.finish(self._epoch, outcome)
         return outcome
 
-    def _persons(self, key: WorkKey) -> PipelineResult | None:
-        """How the persons stand that faces of `key` are to be linked to; None where there are none to
-        link.
-        """
+    def _persons_result(self, key: WorkKey) -> PipelineResult | None:
+        """The result of the persons that faces of `key` are linked to; None where none are to be linked."""
         if key.pipeline != FACE or not self._settings.face.link_persons:
             return None
         return self._store.load_job_metadata(self._job_of(key)).pipeline_results.get(PERSON)
 
-    def _concluded(self, key: WorkKey, persons: PipelineResult | None) -> PipelineRows:
+    def _pipeline_rows(self, key: WorkKey, persons: PipelineResult | None) -> PipelineRows:
         settings = self._settings
-        if (
-            key.pipeline == FACE and settings.face.link_persons and persons is None
-        ):  # the run has no persons, perhaps the store has some
+        # The run has no persons; perhaps the store has some.
+        if key.pipeline == FACE and settings.face.link_persons and persons is None:
             persons, settings = persons_of(
                 self._store, self._store.load_job_metadata(self._job_of(key)), settings
             )
@@ -327,41 +327,42 @@ class Finalizer:
         return self._faces_waiting.pop(ended.video_id, None) if ended.pipeline == PERSON else None
 
     def _outcome(self, key: WorkKey, persons: PipelineResult | None) -> Outcome:
-        """What a whole manifest makes of a pipeline: final rows, and failed as truncated where too much
-        is missing.
+        """The outcome of a pipeline whose manifest is whole: its final rows.
+
+        It is failed as truncated where too much is missing.
         """
         job_id = self._job_of(key)
         try:
-            result = self._concluded(key, persons)
+            result = self._pipeline_rows(key, persons)
         except VaengineError:
             raise  # of the store
         except Exception as error:
             if error.__class__.__module__.startswith("ray."):
                 raise
-            told = f"concluding {key.pipeline} failed: {error!r}"  # in this video; the others go on
-            return self._failed(
-                key, ChunkFailure("internal", told, transient=False, traceback=traceback.format_exc())
+            message = f"concluding {key.pipeline} failed: {error!r}"  # in this video; the others go on
+            return self._failed_outcome(
+                key, ChunkFailure("internal", message, transient=False, traceback=traceback.format_exc())
             )
         self._correct(result.video)
-        loss = result.verdict.error
+        truncation = result.verdict.error
         return Outcome(
             key,
             job_id,
-            JobStatus.FAILED if loss else JobStatus.COMPLETED,
+            JobStatus.FAILED if truncation else JobStatus.COMPLETED,
             result.rows,
-            error_message=str(loss) if loss else None,
-            failure_kind=loss.kind if loss else None,
+            error_message=str(truncation) if truncation else None,
+            failure_kind=truncation.kind if truncation else None,
             warning=result.verdict.warning,
             keep_runs=self._keep_runs,
             keep_complete=self._keep_complete,
             embeddings=result.embeddings,
         )
 
-    def _correct(self, seen: Video | None) -> None:
-        """Store what decoding has taught about a video; results name its length."""
-        if seen is not None and seen != self._video(seen.video_id):
-            self._store.register(self._epoch, [seen], [])
-            self._videos[seen.video_id] = seen
+    def _correct(self, corrected: Video | None) -> None:
+        """Stores what decoding has found out about a video; results name its length."""
+        if corrected is not None and corrected != self._video(corrected.video_id):
+            self._store.register(self._epoch, [corrected], [])
+            self._videos[corrected.video_id] = corrected
 
 
 def _refusal(error: Unstorable) -> ChunkFailure:

@@ -1,4 +1,4 @@
-"""What decoding teaches about a video whose packets do not tell which frame is shown when."""
+"""Corrects the facts of a video whose packets do not say which frame is shown when."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from schemas.work.manifest import FrameNumbers
 
 
 def corrected(video: Video, numbers: FrameNumbers) -> Video:
-    """The facts as they are known once every frame has been decoded; unchanged where packets told them
-    already.
+    """The facts of a video once every frame has been decoded; unchanged where its index is exact.
 
-    `numbers` are those of the whole video. Its beginning stays what it was: sound is counted from there.
+    `numbers` are those of the whole video. Its beginning stays the same: sound is counted from there.
     """
     if video.index.exact or not len(numbers.frame_pts):
         return video

@@ -1,5 +1,6 @@
-"""Final rows of a video from its stored numbers alone: scenes, boxes with their persons, and tracks; the
-same whenever it is run.
+"""Makes the final rows of scenes and persons of a video from its stored numbers alone.
+
+The rows are the same whenever they are made.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from schemas.settings.settings import PersonSettings, SceneSettings, Settings
 from schemas.work.chunk import WorkKey
 from schemas.work.manifest import FrameNumbers
 
-JUMP_FRAMES: Final = 5  # from one jump to the next
-SEEN: Final = 0.5
-GUESSED: Final = 0.1
+MIN_JUMP_FRAMES: Final = 5  # From one jump to the next.
+VISIBLE_SCORE: Final = 0.5
+LABELLED_SCORE: Final = 0.1
 
 
 def associate(
@@ -48,16 +49,18 @@ def associate(
         )
     if key.pipeline != PERSON:
         raise ValueError(f"no association for {key.pipeline}")
-    found = _cuts(video, numbers, settings.scene) if settings.person.reset_at_cuts else []
-    scenes = scene_ranges(found, timeline.n_frames) if settings.person.reset_at_cuts else None
+    scenes = None
+    if settings.person.reset_at_cuts:
+        scenes = scene_ranges(_cuts(video, numbers, settings.scene), timeline.n_frames)
     resets = track_resets(video, numbers, settings)
     sample_fps = min(settings.person.sample_fps, float(video.nominal_fps))
     return _person_rows(timeline, numbers, tracks(numbers, resets, settings.person, sample_fps), scenes, key)
 
 
 def track_resets(video: Video, numbers: FrameNumbers, settings: Settings) -> list[int]:
-    """Frames at which every track ends: cuts, and jumps that begin no scene; none where
-    `person.reset_at_cuts` is off.
+    """Frames at which every track ends: cuts, and jumps that begin no scene.
+
+    Empty where `person.reset_at_cuts` is off.
     """
     if not settings.person.reset_at_cuts:
         return []
@@ -65,26 +68,24 @@ def track_resets(video: Video, numbers: FrameNumbers, settings: Settings) -> lis
 
 
 def _jumps(video: Video, numbers: FrameNumbers, person: PersonSettings) -> list[int]:
-    """Frames at which the picture changes at once, if not enough to begin a scene, as between two people
-    before one wall.
+    """Frames at which the picture changes at once, but not enough to begin a scene.
 
-    A tracker follows boxes and takes the second for the first; a track that ends without need is the smaller
-    fault.
+    An example is a change between two people before one wall. A tracker follows boxes and takes the second
+    person for the first. A track that ends without need is the smaller error.
     """
     sharp = SceneSettings(
         detector="adaptive",
         adaptive_threshold=person.jump_ratio,
         min_content=person.jump_content,
-        min_scene_frames=JUMP_FRAMES,
+        min_scene_frames=MIN_JUMP_FRAMES,
     )
     return _cuts(video, numbers, sharp)
 
 
 def _cuts(video: Video, numbers: FrameNumbers, scene: SceneSettings) -> list[int]:
     return cuts(
-        np.concatenate([np.zeros(1), numbers.scene_scores[:-1]])[
-            : len(numbers.scene_scores)
-        ],  # against the frame before
+        # Stored scores compare with the next frame, these with the frame before.
+        np.concatenate([np.zeros(1), numbers.scene_scores[:-1]])[: len(numbers.scene_scores)],
         numbers.frame_numbers,
         numbers.frame_pts,
         time_base=video.time_base,
@@ -94,8 +95,9 @@ def _cuts(video: Video, numbers: FrameNumbers, scene: SceneSettings) -> list[int
 
 
 def provisional(numbers: FrameNumbers, key: WorkKey, video: Video) -> tuple[Annotation, ...]:
-    """Boxes of one chunk before there are tracks, scenes and identities; the final rows will have the
-    same annotation ids.
+    """Rows of the boxes of one chunk, before there are tracks, scenes and identities.
+
+    The final rows have the same annotation ids.
     """
     if key.pipeline == FACE:
         from actors.finalize.face_rows import face_rows
@@ -145,8 +147,8 @@ def _box_rows(
     scene_of: Ints | None = None,
 ) -> Iterator[Annotation]:
     corners, confidence = numbers.xyxy.tolist(), numbers.confidence.tolist()
-    for i, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
-        left, top, right, bottom = corners[i]
+    for index, (frame, ordinal) in enumerate(ordinals(numbers.box_frames)):
+        left, top, right, bottom = corners[index]
         yield Annotation(
             annotation_id=annotation_id(
                 key.video_id, key.pipeline, key.config_hash, PERSON_DETECTION, frame, ordinal
@@ -157,27 +159,27 @@ def _box_rows(
             annotation_type=PERSON_DETECTION,
             timestamp_seconds=timeline.start_s(frame),
             frame_number=frame,
-            person_id=None if track_of is None else _person_id(int(track_of[i])),
-            scene_id=None if scene_of is None else _scene_id(int(scene_of[i])),
-            confidence=confidence[i],
+            person_id=None if track_of is None else _person_id(int(track_of[index])),
+            scene_id=None if scene_of is None else _scene_id(int(scene_of[index])),
+            confidence=confidence[index],
             bbox=BBox(left, top, right - left, bottom - top),
-            attributes=pose(numbers.keypoints[i]) if numbers.keypoints.size else {},
+            attributes=pose(numbers.keypoints[index]) if numbers.keypoints.size else {},
         )
 
 
 def pose(points: Floats) -> Mapping[str, Any]:
-    """K x 3 key points (x, y, score) as COCO has them: `keypoints` x, y, visibility one after the other, and
-    `num_keypoints` labelled ones.
+    """Key points K x 3 (x, y, score) in the form of COCO.
 
-    Visibility is 2 where the score is at least `SEEN`, 1 (labelled, not visible) at least `GUESSED`, else 0
-    with x and y 0, as the format asks. `keypoint_scores`, not part of COCO, are the model's own. Source:
-    cocodataset.org, "Data format", 2.
+    `keypoints` holds x, y, visibility one after the other, `num_keypoints` the number of labelled ones.
+    Visibility is 2 where the score is at least `VISIBLE_SCORE`, 1 (labelled, not visible) at least
+    `LABELLED_SCORE`, else 0 with x and y 0, as the format requires. `keypoint_scores`, not part of COCO,
+    are the model's own. Source: cocodataset.org, "Data format", 2.
     """
-    visibility = np.select([points[:, 2] >= SEEN, points[:, 2] >= GUESSED], [2, 1], 0)
+    visibility = np.select([points[:, 2] >= VISIBLE_SCORE, points[:, 2] >= LABELLED_SCORE], [2, 1], 0)
     flat = [
         number
-        for (x, y, _), v in zip(points.tolist(), visibility.tolist(), strict=True)
-        for number in ((x, y, v) if v else (0.0, 0.0, 0))
+        for (x, y, _), visible in zip(points.tolist(), visibility.tolist(), strict=True)
+        for number in ((x, y, visible) if visible else (0.0, 0.0, 0))
     ]
     return {
         "keypoints": flat,
@@ -190,13 +192,13 @@ def _track_rows(
     timeline: Timeline, boxes: tuple[Annotation, ...], track_of: Ints, key: WorkKey
 ) -> Iterator[Annotation]:
     members = [
-        [boxes[i] for i in np.flatnonzero(track_of == number)]
+        [boxes[index] for index in np.flatnonzero(track_of == number)]
         for number in range(1, int(track_of.max(initial=0)) + 1)
     ]
-    for mine, (first, ordinal) in zip(
+    for own, (first, ordinal) in zip(
         members, ordinals(np.array([own[0].frame_number for own in members], np.int64)), strict=True
     ):
-        last = mine[-1].frame_number or 0
+        last = own[-1].frame_number or 0
         yield Annotation(
             annotation_id=annotation_id(
                 key.video_id, key.pipeline, key.config_hash, PERSON_TRACK, first, ordinal
@@ -208,10 +210,10 @@ def _track_rows(
             timestamp_seconds=timeline.start_s(first),
             end_seconds=timeline.start_s(last + 1),
             frame_number=first,
-            person_id=mine[0].person_id,
-            scene_id=mine[0].scene_id,
-            confidence=float(np.mean([box.confidence for box in mine])),
-            attributes={"boxes": len(mine), "frame_start": first, "frame_end": last + 1},
+            person_id=own[0].person_id,
+            scene_id=own[0].scene_id,
+            confidence=float(np.mean([box.confidence for box in own])),
+            attributes={"boxes": len(own), "frame_start": first, "frame_end": last + 1},
         )
 
 

@@ -1,5 +1,6 @@
-"""Chunks put together from their pieces, which come in any order, each perhaps more than once, and from
-several tries.
+"""Puts chunks together from their messages.
+
+Messages come in any order, some more than once, and from several attempts.
 """
 
 from __future__ import annotations
@@ -12,23 +13,23 @@ from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
 
 @dataclass(frozen=True, slots=True)
 class WholeChunk:
-    """The end of a chunk and all its pieces, ordered by their numbers."""
+    """The end of a chunk and all its messages, ordered by their numbers."""
 
     end: ChunkEnd
     pieces: tuple[DetectionsMessage, ...]
 
     def of(self, pipeline: str) -> list[DetectionsMessage]:
-        """The pieces that a pipeline's model has seen."""
+        """The messages from a pipeline's model."""
         return [piece for piece in self.pieces if piece.pipeline == pipeline]
 
     @property
     def transient(self) -> ChunkFailure | None:
-        """What went wrong that another try may cure."""
+        """A failure that another attempt may cure, if there is one."""
         return next((failure for failure in self._failures if failure.transient), None)
 
     @property
     def failed(self) -> dict[WorkKey, ChunkFailure]:
-        """What went wrong, by the keys that it is of."""
+        """Failures by the keys that they concern."""
         return {
             key: failure
             for key in self.end.spec.keys
@@ -46,8 +47,8 @@ class WholeChunk:
 
 
 @dataclass(slots=True)
-class _Assembly:
-    """A try of a chunk whose pieces are still coming in."""
+class _PartialChunk:
+    """An attempt of a chunk that is not complete yet."""
 
     attempt: int
     end: ChunkEnd | None = None
@@ -60,29 +61,30 @@ class _Assembly:
 
 
 class ChunkReassembler:
-    """The chunks that something has come in of, and not yet everything."""
+    """Collects the messages of chunks until the chunks are complete."""
 
     def __init__(self) -> None:
-        self._by_chunk: dict[str, _Assembly] = {}
+        self._by_chunk: dict[str, _PartialChunk] = {}
 
     def add(self, value: DetectionsMessage | ChunkEnd) -> WholeChunk | None:
-        """The chunk that this was the last part of, which is forgotten here; what an earlier try has left
-        is of no use to a later one.
+        """Adds a message; returns the chunk if this was its last part, and drops it here.
+
+        Messages of an earlier attempt are dropped when a later one begins.
         """
         chunk_id, attempt = (
             (value.spec.chunk_id, value.spec.attempt)
             if isinstance(value, ChunkEnd)
             else (value.chunk_id, value.attempt)
         )
-        assembly = self._by_chunk.get(chunk_id)
-        if assembly is None or assembly.attempt < attempt:
-            assembly = self._by_chunk[chunk_id] = _Assembly(attempt)
-        if attempt < assembly.attempt:
+        partial = self._by_chunk.get(chunk_id)
+        if partial is None or partial.attempt < attempt:
+            partial = self._by_chunk[chunk_id] = _PartialChunk(attempt)
+        if attempt < partial.attempt:
             return None
         if isinstance(value, ChunkEnd):
-            assembly.end = value
+            partial.end = value
         else:
-            assembly.pieces[value.number] = value
-        if whole := assembly.whole():
+            partial.pieces[value.number] = value
+        if whole := partial.whole():
             del self._by_chunk[chunk_id]
         return whole

@@ -1,5 +1,6 @@
-"""From a whole manifest to the result of a pipeline: final rows, what they lack, and the embeddings of
-some; by stored numbers alone.
+"""Builds a pipeline's final rows and embeddings once its manifest is complete.
+
+It uses stored numbers only, never frames.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from schemas.work.manifest import FrameNumbers
 
 @dataclass(frozen=True, slots=True)
 class PipelineRows:
-    """What a whole manifest came to: whether enough of it is there, every row, and the embeddings of some.
+    """The result of a complete manifest: its completeness, every row, and the embeddings of some.
 
     `video` holds the facts as decoding has corrected them, None where nothing was decoded.
     """
@@ -39,56 +40,56 @@ class PipelineRows:
 def pipeline_result(
     store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None
 ) -> PipelineRows:
-    """The result of a key whose manifest is whole; `persons` is the ended person_tracking that faces are
-    linked to, if any.
+    """The result of a key whose manifest is complete.
 
-    Where the file has changed since it was looked into, nobody knows what was read: that is a failure,
-    whatever was found.
+    `persons` is the ended person_tracking that faces are linked to, if any. A file that has changed since
+    it was probed is a failure, whatever was found: which content was read is unknown.
     """
-    conclusion = _concluded(store, video, key, settings, persons)
+    result = _result_of_unchanged(store, video, key, settings, persons)
     if is_changed(
         video.path, size_bytes=video.size_bytes, mtime_ns=video.mtime_ns, fingerprint=video.fingerprint
     ):
-        return replace(conclusion, verdict=Completeness(error=FileChanged(video.path)))
-    return conclusion
+        return replace(result, verdict=Completeness(error=FileChanged(video.path)))
+    return result
 
 
-def _concluded(
+def _result_of_unchanged(
     store: StorageBackend, video: Video, key: WorkKey, settings: Settings, persons: PipelineResult | None
 ) -> PipelineRows:
-    """As long as the file stays what it is.
+    """The result if the file has not changed.
 
-    A stream that the file does not have gives an empty result, with a warning: nothing is there to be found.
-    One that cannot be used is a failure.
+    A stream that the file does not have gives an empty result with a warning. A stream that cannot be used
+    is a failure.
     """
     if key.pipeline == AUDIO:
-        return _heard(store, video, key, settings)
+        return _audio_result(store, video, key, settings)
     if video.picture_fault:
         return PipelineRows(Completeness(error=stream_error(video.path, "its pictures", video.picture_fault)))
     if not video.has_pictures:
         return PipelineRows(Completeness(warning="there is no picture in it"))
     lost = [frame for line in store.manifest([key])[key] for frame in line.lost]
     numbers = store.numbers(key)
-    verdict = seen_verdict(video, lost, numbers, settings)
-    from actors.finalize.index_correction import corrected  # brings OpenCV along
+    verdict = picture_verdict(video, lost, numbers, settings)
+    from actors.finalize.index_correction import corrected  # imports OpenCV
 
-    seen = corrected(video, numbers)
+    decoded_video = corrected(video, numbers)
     if key.pipeline == FACE:
         from actors.finalize.face_rows import faces_associated
 
         return PipelineRows(
-            _told_of(persons, verdict),
+            _with_note_on(persons, verdict),
             *faces_associated(video, numbers, _tracked(store, key, persons), settings, key),
-            seen,
+            decoded_video,
         )
     from actors.finalize.person_rows import associate
 
-    return PipelineRows(verdict, associate(video, numbers, settings, key), video=seen)
+    return PipelineRows(verdict, associate(video, numbers, settings, key), video=decoded_video)
 
 
-def seen_verdict(video: Video, lost: list[int], numbers: FrameNumbers, settings: Settings) -> Completeness:
-    """What is missing of a video's pictures, and what else there is to know of them; `numbers` are those
-    of the whole video.
+def picture_verdict(video: Video, lost: list[int], numbers: FrameNumbers, settings: Settings) -> Completeness:
+    """The completeness of a video's pictures, with all notes on them.
+
+    `numbers` are those of the whole video.
     """
     verdict = picture_completeness(
         video, lost, len(numbers.frame_numbers) + len(lost), settings.decode.max_lost
@@ -102,43 +103,43 @@ def seen_verdict(video: Video, lost: list[int], numbers: FrameNumbers, settings:
     return verdict
 
 
-def _heard(store: RunStore, stored: Video, key: WorkKey, settings: Settings) -> PipelineRows:
+def _audio_result(store: RunStore, stored: Video, key: WorkKey, settings: Settings) -> PipelineRows:
     video = stored.listening_to(settings.audio.track)
     if video.sound is None:
-        return PipelineRows(_soundless(video, settings.audio.track))
-    heard = AudioAnalysis.joined(map(AudioAnalysis.from_bytes, store.payloads(key)))
-    verdict = audio_completeness(video, heard.lost, settings.decode.max_lost)
+        return PipelineRows(_missing_sound(video, settings.audio.track))
+    analysis = AudioAnalysis.joined(map(AudioAnalysis.from_bytes, store.payloads(key)))
+    verdict = audio_completeness(video, analysis.lost, settings.decode.max_lost)
     for note in video.file_notes:
         verdict = verdict.noting(note)
     if settings.audio.track is None and len(video.sounds) > 1:
-        verdict = verdict.noting(left_out(video.sound, video.sounds))
-    return PipelineRows(verdict, sound_rows(video, heard, settings, key))
+        verdict = verdict.noting(left_out_note(video.sound, video.sounds))
+    return PipelineRows(verdict, sound_rows(video, analysis, settings, key))
 
 
-def _soundless(video: Video, track: int | None) -> Completeness:
-    """Why there is nothing to listen to."""
+def _missing_sound(video: Video, track: int | None) -> Completeness:
+    """Why a video has no sound to analyse."""
     if video.sound_fault:
         return Completeness(error=stream_error(video.path, "its sound", video.sound_fault))
     if video.sounds and track is not None:
-        return Completeness(error=NoSuchTrack(video.path, track, _named(video.sounds)))
+        return Completeness(error=NoSuchTrack(video.path, track, _track_names(video.sounds)))
     return Completeness(warning="there is no sound in it")
 
 
-def left_out(sound: AudioStream, sounds: Sequence[AudioStream]) -> str:
-    """A note that names the sound tracks that nobody listened to."""
-    others = [one for one in sounds if one.track != sound.track]
+def left_out_note(sound: AudioStream, sounds: Sequence[AudioStream]) -> str:
+    """A note that names the sound tracks that were not analysed."""
+    others = [other for other in sounds if other.track != sound.track]
     return (
-        f"the sound is track {sound.name}; left out: {_named(others)}: choose another with --set "
+        f"the sound is track {sound.name}; left out: {_track_names(others)}: choose another with --set "
         "audio.track=N"
     )
 
 
-def _named(sounds: Sequence[AudioStream]) -> str:
-    return ", ".join(f"track {one.name}" for one in sounds)
+def _track_names(sounds: Sequence[AudioStream]) -> str:
+    return ", ".join(f"track {sound.name}" for sound in sounds)
 
 
 def stream_error(path: str, which: str, fault: StreamFault) -> VideoError:
-    """The error that a stream of a file is left out for; `which` is "its sound" or "its pictures"."""
+    """The error for which a stream of a file is left out; `which` is "its sound" or "its pictures"."""
     if fault.kind == NoFrames.kind:
         return NoFrames(path, fault.message)
     if fault.kind == UnknownCoding.kind:
@@ -150,7 +151,7 @@ def _tracked(store: ResultStore, key: WorkKey, persons: PipelineResult | None) -
     return store.annotations(WorkKey(key.video_id, PERSON, persons.config_hash)) if persons else ()
 
 
-def _told_of(persons: PipelineResult | None, verdict: Completeness) -> Completeness:
+def _with_note_on(persons: PipelineResult | None, verdict: Completeness) -> Completeness:
     if persons is None or persons.status is JobStatus.COMPLETED:
         return verdict
     return verdict.noting("person_tracking failed: faces are linked to what it had at most")

@@ -1,6 +1,4 @@
-"""Persons that faces are linked to where a run asks for faces alone: those that the store has of the
-video already.
-"""
+"""Finds the stored persons that faces are linked to in a run without person_tracking."""
 
 from __future__ import annotations
 
@@ -19,16 +17,17 @@ from schemas.work.provenance import info_of
 
 
 def are_alone(pipelines: Iterable[str], settings: Settings) -> bool:
-    """Whether faces are to be linked to persons and the run asks for none."""
-    asked = set(pipelines)
-    return FACE in asked and PERSON not in asked and settings.face.link_persons
+    """Whether faces are to be linked to persons but the run does not track persons."""
+    requested = set(pipelines)
+    return FACE in requested and PERSON not in requested and settings.face.link_persons
 
 
 def settings_by_video(
     store: ResultStore | None, video_ids: Sequence[str], pipelines: Sequence[str], settings: Settings
 ) -> dict[str, Settings]:
-    """The settings that hold for each video: with faces alone those of the persons that the store has of
-    it, or no link to any.
+    """The settings of each video.
+
+    With faces alone they are those of the stored persons of the video, or have no link to persons.
     """
     if not are_alone(pipelines, settings):
         return dict.fromkeys(video_ids, settings)
@@ -37,13 +36,14 @@ def settings_by_video(
 
 
 def linked(settings: Settings, persons: BatchJob | None) -> Settings:
-    """Settings under which faces are linked to the persons of a job; without one, or where it does not
-    tell its settings, to nobody.
+    """Settings under which faces are linked to the persons of a job.
+
+    They are linked to nobody without a job, or where the job has no such settings.
     """
-    told = _sections(info_of(persons, PERSON)["configuration"]) if persons else None
-    if told is None:
+    sections = _sections(info_of(persons, PERSON)["configuration"]) if persons else None
+    if sections is None:
         return settings.model_copy(update={"face": settings.face.model_copy(update={"link_persons": False})})
-    return settings.model_copy(update=told)
+    return settings.model_copy(update=sections)
 
 
 def current_persons(jobs: Iterable[BatchJob]) -> BatchJob | None:
@@ -55,34 +55,33 @@ def current_persons(jobs: Iterable[BatchJob]) -> BatchJob | None:
 def persons_of(
     store: ResultStore, job: BatchJob, settings: Settings
 ) -> tuple[PipelineResult | None, Settings]:
-    """The persons that a job with faces alone is to be linked to, and the settings with which it was
-    registered.
+    """The persons that a job with faces alone is linked to, and the settings with which it was registered.
 
-    Raises `LookupError` where they are not in the store any more.
+    Raises `LookupError` where they are no longer in the store.
     """
-    told = _sections(info_of(job, FACE)["configuration"])
-    if told is None:
+    sections = _sections(info_of(job, FACE)["configuration"])
+    if sections is None:
         return None, settings
-    same = [
+    candidates = [
         other
         for other in store.jobs_of([job.video_id])
-        if _sections(info_of(other, PERSON)["configuration"]) == told
+        if _sections(info_of(other, PERSON)["configuration"]) == sections
     ]
-    found = current_persons(same)
-    if found is None:
+    current = current_persons(candidates)
+    if current is None:
         raise LookupError(
             "the persons that the faces belong to have been replaced meanwhile: run the same command again"
         )
-    return found.pipeline_results[PERSON], settings.model_copy(update=told)
+    return current.pipeline_results[PERSON], settings.model_copy(update=sections)
 
 
 def job_with(store: ResultStore, key: WorkKey, pipelines: Iterable[str]) -> str:
-    """A job that asks for a work key, one for just these pipelines before others; raises `LookupError`."""
-    asked = set(pipelines)
+    """A job that has a work key, preferably one with just these pipelines; raises `LookupError`."""
+    requested = set(pipelines)
     jobs = [job for job in store.jobs_of([key.video_id]) if _hash(job, key.pipeline) == key.config_hash]
     if not jobs:
         raise LookupError(f"no job asks for {key.pipeline} of {key.video_id}")
-    return max(jobs, key=lambda job: job.pipeline_results.keys() == asked).job_id
+    return max(jobs, key=lambda job: job.pipeline_results.keys() == requested).job_id
 
 
 def _hash(job: BatchJob, pipeline: str) -> str | None:
@@ -91,7 +90,7 @@ def _hash(job: BatchJob, pipeline: str) -> str | None:
 
 
 def _sections(configuration: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Settings of persons and scenes as a configuration has them; None where it does not."""
+    """The sections of persons and scenes in a configuration; None where it has none."""
     try:
         person, scene = configuration["person"], configuration["scene"]
         return {"person": PersonSettings.model_validate(person), "scene": SceneSettings.model_validate(scene)}
@@ -100,7 +99,7 @@ def _sections(configuration: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _by_video(jobs: Iterable[BatchJob]) -> dict[str, list[BatchJob]]:
-    found: dict[str, list[BatchJob]] = {}
+    jobs_by_video: dict[str, list[BatchJob]] = {}
     for job in jobs:
-        found.setdefault(job.video_id, []).append(job)
-    return found
+        jobs_by_video.setdefault(job.video_id, []).append(job)
+    return jobs_by_video

@@ -1,4 +1,4 @@
-"""When each frame of a video is shown, and numbers in the order of time."""
+"""The time of each frame of a video, and ranks of rows within a frame."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from schemas.work.manifest import FrameNumbers
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When frames are shown: `numbers`, ascending, and their `pts`, one to one; `end_pts` is the end of the
-    last of all `n_frames`.
+    """The frames of a video with their times.
 
-    Where the index is exact it holds every frame, lost ones included; else the frames that were decoded.
+    `numbers` ascend, with their `pts` one to one; `end_pts` is the end of the last of all `n_frames`. Where
+    the index is exact there is every frame, lost ones included; else the decoded frames.
     """
 
     video: Video
@@ -45,8 +45,9 @@ class Timeline:
         )
 
     def start_s(self, frame: int) -> float:
-        """Seconds from the video's first frame to when `frame` is shown; the video's end for the frame
-        after the last.
+        """Seconds from the video's first frame to `frame`.
+
+        For the frame after the last it is the video's end.
         """
         place = int(np.searchsorted(self.numbers, frame))
         return self.video.time_s(int(self.pts[place]) if place < len(self.pts) else self.end_pts)

@@ -1,1 +1,1 @@
-"""What is stored of a video: annotations, their attributes and categories, COCO and subtitles."""
+"""Annotations of a video: rows, attributes and categories, COCO and subtitles."""

@@ -1,4 +1,4 @@
-"""One annotation as it is stored, its identity, and the canonical form by which two stores are compared."""
+"""One annotation row, its id, and the canonical form by which two stores are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-NAMESPACE: Final = uuid.UUID("6f1d1c0e-6a55-5d2b-9c1e-0d4f3a6b7c81")  # of every UUIDv5 vaengine makes
+# Of every UUIDv5 that vaengine makes.
+NAMESPACE: Final = uuid.UUID("6f1d1c0e-6a55-5d2b-9c1e-0d4f3a6b7c81")
 
 SCENE_TYPE: Final = "scene"
 PERSON_DETECTION: Final = "person_detection"
@@ -36,11 +37,11 @@ class BBox:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One row of `annotations`: a stretch `[timestamp_seconds, end_seconds)` of one video, or one frame where
-    `end_seconds` is None.
+    """One row of `annotations`: a stretch `[timestamp_seconds, end_seconds)` of a video, or one frame.
 
-    Seconds count from the video's first frame. `frame_number` is exact, counts from 0 in presentation order,
-    and is the first frame of a scene or track. `attributes` is what the columns do not hold.
+    It is one frame where `end_seconds` is None. Seconds count from the video's first frame. `frame_number`
+    is exact, counts from 0 in presentation order, and is the first frame of a scene or track. `attributes`
+    holds what has no column.
     """
 
     annotation_id: str
@@ -70,7 +71,7 @@ class Annotation:
             )
 
     def to_data(self) -> dict[str, Any]:
-        """The whole annotation as a flat JSON object: what column `data` holds; None is left out."""
+        """The whole annotation as a flat JSON object, as column `data` holds it; None is left out."""
         data = {
             **self.attributes,
             **{name: value for name in _PLAIN if (value := getattr(self, name)) is not None},
@@ -96,44 +97,43 @@ _PLAIN: Final = tuple(name for name in _FIELDS if name not in ("bbox", "attribut
 def annotation_id(
     video_id: str, pipeline: str, config_hash: str, annotation_type: str, frame: int, ordinal: int
 ) -> str:
-    """UUIDv5 that is the same for the same video and configuration, on any machine."""
+    """A UUIDv5 that is the same for the same video and configuration, on any machine."""
     return str(
         uuid.uuid5(NAMESPACE, f"{video_id}/{pipeline}/{config_hash}/{annotation_type}/{frame}/{ordinal}")
     )
 
 
 def job_id_for(video_id: str, config_hashes: Mapping[str, str]) -> str:
-    """UUIDv5 of a video and its sorted (pipeline, config_hash) pairs."""
+    """A UUIDv5 of a video and its sorted (pipeline, config_hash) pairs."""
     pairs = ",".join(f"{pipeline}={config_hashes[pipeline]}" for pipeline in sorted(config_hashes))
     return str(uuid.uuid5(NAMESPACE, f"{video_id}/{pairs}"))
 
 
+# Built once, since it is called for every row.
 _CANONICAL: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-)  # built once: hot
+)
 
 
 def canonical_json(value: object) -> str:
-    """One spelling per value: sorted keys, no spaces, shortest floats that read back the same, and one zero.
+    """The canonical JSON of a value: sorted keys, no spaces, shortest floats that read back the same.
 
-    A zero with a sign is equal to one without, and not every database keeps it.
+    Zero has no sign: a zero with a sign is equal to one without, and not every database keeps it.
     """
     text = _CANONICAL.encode(value)
-    return _CANONICAL.encode(_one_zero(value)) if "-0.0" in text else text
+    return _CANONICAL.encode(_without_negative_zero(value)) if "-0.0" in text else text
 
 
-def _one_zero(value: object) -> object:
+def _without_negative_zero(value: object) -> object:
     if isinstance(value, Mapping):
-        return {key: _one_zero(one) for key, one in value.items()}
+        return {key: _without_negative_zero(element) for key, element in value.items()}
     if isinstance(value, list | tuple):
-        return [_one_zero(one) for one in value]
+        return [_without_negative_zero(element) for element in value]
     return value + 0.0 if isinstance(value, float) else value
 
 
 def canonical_digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    """sha256 (hex) of rows whatever their order: two stores hold the same results exactly when these
-    agree.
-    """
+    """sha256 (hex) of rows in any order; equal digests mean equal results."""
     digest = hashlib.sha256()
     for line in sorted(canonical_json(row) for row in rows):
         digest.update(line.encode() + b"\n")

@@ -1,6 +1,4 @@
-"""Attributes of annotations as records of COCO-shaped documents have them: under the names that other
-tools look for, and back.
-"""
+"""Maps attributes of annotations to the keys of COCO records, and back."""
 
 from __future__ import annotations
 
@@ -9,8 +7,9 @@ from typing import Any, Final
 
 from schemas.annotations.annotation import AUDIO_EVENT, FACE_DETECTION, FACE_IDENTITY, SPEECH, WORD
 
-_POSE: Final = {"keypoints": "keypoints", "num_keypoints": "num_keypoints"}  # COCO has them beside the box
-_SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
+# COCO has them beside the box.
+_POSE: Final = {"keypoints": "keypoints", "num_keypoints": "num_keypoints"}
+_KEYS_BY_TYPE: Final[Mapping[str, Mapping[str, str]]] = {
     FACE_DETECTION: {"age": "age", "gender": "gender"},
     FACE_IDENTITY: {"age": "age", "gender": "gender"},
     SPEECH: {"text": "transcript", "language": "language"},
@@ -19,7 +18,7 @@ _SHOWN: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 # Keys that any record may have, whatever its type.
-_RECORD: Final = (
+_COMMON_KEYS: Final = (
     *("id", "image_id", "category_id", "bbox", "area", "iscrowd", "whole_frame", "score", "track_id"),
     *("timestamp", "start_time", "end_time", "duration", "frame_start", "frame_end", "frame_number"),
     *("annotation_id", "annotation_type", "video_id", "person_id", "face_id", "speaker_id", "scene_id"),
@@ -27,45 +26,52 @@ _RECORD: Final = (
 
 
 def record_of(kind: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record of annotation type `kind` has of its attributes beside box and times; those without a
-    place there are in `attributes`.
+    """The attributes of an annotation of type `kind` as keys of its record.
 
-    The landmarks of a face are there once more, as key points, all of them visible.
+    Attributes without a key of their own go into `attributes`. The landmarks of a face are there a second
+    time, as key points that are all visible.
     """
     points = landmark_keypoints(kind, attributes)
-    moved = _moved(kind, attributes)
-    record = {key: attributes[name] for name, key in moved.items() if name in attributes}
+    keys = _record_keys_of(kind, attributes)
+    record = {key: attributes[name] for name, key in keys.items() if name in attributes}
     if points:
         record |= {"keypoints": points, "num_keypoints": len(points) // 3}
-    rest = {name: value for name, value in attributes.items() if name not in moved}
+    rest = {name: value for name, value in attributes.items() if name not in keys}
     return record | ({"attributes": rest} if rest else {})
 
 
 def attributes_of(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """The reverse of `record_of`."""
     rest: Mapping[str, Any] = record.get("attributes", {})
-    return {**rest, **{name: record[key] for name, key in _moved(kind, rest).items() if key in record}}
+    return {
+        **rest,
+        **{name: record[key] for name, key in _record_keys_of(kind, rest).items() if key in record},
+    }
 
 
 def record_keys(kind: str) -> tuple[str, ...]:
     """Every key that a record of annotation type `kind` may have."""
-    return (*_RECORD, *dict.fromkeys([*_POSE.values(), *_SHOWN.get(kind, {}).values(), "attributes"]))
+    return (
+        *_COMMON_KEYS,
+        *dict.fromkeys([*_POSE.values(), *_KEYS_BY_TYPE.get(kind, {}).values(), "attributes"]),
+    )
 
 
 def landmark_keypoints(kind: str, attributes: Mapping[str, Any]) -> list[float]:
-    """The landmarks of a face as COCO's key points, x, y and visibility in turn; none of a row without
-    any.
-    """
+    """The landmarks of a face as COCO's key points: x, y and visibility in turn; empty without landmarks."""
     points = attributes.get("landmarks") if kind == FACE_DETECTION else None
     if not isinstance(points, (list, tuple)) or not all(map(_is_point, points)):
         return []
     return [number for x, y in points for number in (x, y, 2)]
 
 
-def _moved(kind: str, attributes: Mapping[str, Any]) -> Mapping[str, str]:
-    """Attributes that stand beside the box, and their keys there; landmarks take the place of a pose."""
+def _record_keys_of(kind: str, attributes: Mapping[str, Any]) -> Mapping[str, str]:
+    """Attributes that stand beside the box, and their keys in a record.
+
+    Landmarks take the place of a pose.
+    """
     pose = {} if landmark_keypoints(kind, attributes) else _POSE
-    return {**pose, **_SHOWN.get(kind, {})}
+    return {**pose, **_KEYS_BY_TYPE.get(kind, {})}
 
 
 def _is_point(value: object) -> bool:

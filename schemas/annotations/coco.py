@@ -1,9 +1,9 @@
 """Annotations of one pipeline of one video as one COCO-shaped document, and back without loss.
 
-Boxes are `[x, y, width, height]` in pixels, times are seconds. Beside COCO's own keys a document has `videos`
-and `tracks` (as TAO has them). Its last keys are `files`, the sizes of those that lie beside it, where there
-are any, and `generation`, the digest of the result, so that the end of a file tells whether all of it is
-whole and fresh.
+Boxes are `[x, y, width, height]` in pixels, times are seconds. Beside COCO's own keys a document has
+`videos` and `tracks` (as TAO has them). Its last keys are `files`, the names and sizes of files beside it,
+if there are any, and `generation`, the digest of the result. So the last bytes show whether the file is
+complete and belongs to the current result.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from schemas.media.audio import AudioStream
 from schemas.media.video import Video
 from schemas.pipelines import FACE
 
-TAIL_BYTES: Final = 400  # of a file are enough for `generation_of` and `files_of`
+TAIL_BYTES: Final = 400  # The last bytes of a file that `generation_of` and `files_of` need.
 
-_TRACKS: Final = (PERSON_TRACK, FACE_IDENTITY)
-_SAME: Final = (
+_TRACK_TYPES: Final = (PERSON_TRACK, FACE_IDENTITY)
+_SHARED_KEYS: Final = (
     "annotation_id",
     "annotation_type",
     "video_id",
@@ -41,7 +41,10 @@ _FILES: Final = re.compile(rb'"files":\s*({[^{}]*}),\s*"generation"')
 
 
 def reading_order(annotation: Annotation) -> tuple[Any, ...]:
-    """Sorting key of rows as stores return them: type, frame, time, id; no frame or no time comes first."""
+    """The sorting key of rows as stores return them: type, frame, time, id.
+
+    Rows without a frame or without a time come first.
+    """
     frame, time_s = annotation.frame_number, annotation.timestamp_seconds
     return (
         annotation.annotation_type,
@@ -64,10 +67,10 @@ def document(
 ) -> Record:
     """The COCO-shaped document of one pipeline's result.
 
-    `info` is provenance: versions, model, configuration; `files` are names and sizes of the files that belong
-    beside it. `video` is None only for results saved by hand under a job whose video was never probed. Raises
-    ValueError for rows of another pipeline or of several configurations. Format: COCO (cocodataset.org, "Data
-    format"), `tracks` as in TAO (Dave et al. 2020).
+    `info` is provenance: versions, model, configuration; `files` are names and sizes of the files that
+    belong beside it. `video` is None only for results saved by hand under a job whose video was never
+    probed. Raises ValueError for rows of another pipeline or of several configurations. Format: COCO
+    (cocodataset.org, "Data format"), `tracks` as in TAO (Dave et al. 2020).
     """
     rows = sorted(annotations, key=reading_order)
     hashes = {row.config_hash for row in rows}
@@ -91,8 +94,8 @@ def document(
         "licenses": [],
         "videos": [_video(video)] if video else [],
         "images": _images(rows, video),
-        "annotations": [record for record in records if record["annotation_type"] not in _TRACKS],
-        "tracks": [record for record in records if record["annotation_type"] in _TRACKS],
+        "annotations": [record for record in records if record["annotation_type"] not in _TRACK_TYPES],
+        "tracks": [record for record in records if record["annotation_type"] in _TRACK_TYPES],
         "categories": categories(pipeline, rows),
         **({"files": dict(files)} if files else {}),
         "generation": generation,
@@ -100,7 +103,7 @@ def document(
 
 
 def annotations_of(document: Mapping[str, Any]) -> list[Annotation]:
-    """The annotations a document was made of, in reading order."""
+    """The annotations of a document, in reading order."""
     info = document["info"]
     records = [*document["annotations"], *document.get("tracks", ())]
     return sorted(
@@ -110,29 +113,28 @@ def annotations_of(document: Mapping[str, Any]) -> list[Annotation]:
 
 
 def to_bytes(document: Mapping[str, Any]) -> bytes:
-    """UTF-8 JSON with one record a line: readable, and a third smaller than indented."""
+    """UTF-8 JSON with one record a line: readable, and a third smaller than indented JSON."""
     return (
-        "{\n"
-        + ",\n".join(f"{json.dumps(key)}: {_spelled(value)}" for key, value in document.items())
-        + "\n}\n"
+        "{\n" + ",\n".join(f"{json.dumps(key)}: {_json(value)}" for key, value in document.items()) + "\n}\n"
     ).encode()
 
 
 def generation_of(tail: bytes) -> str | None:
-    """The generation at the end of a document's last bytes (`TAIL_BYTES`); None when it has been cut off."""
+    """The generation in a document's last bytes (`TAIL_BYTES`); None where it is cut off."""
     found = _GENERATION.search(tail)
     return found.group(1).decode() if found else None
 
 
 def files_of(tail: bytes) -> dict[str, int]:
-    """Names and sizes of the files that belong beside a document, from its last bytes (`TAIL_BYTES`);
-    empty where there are none.
+    """Names and sizes of the files that belong beside a document, from its last bytes (`TAIL_BYTES`).
+
+    Empty where there are none.
     """
     found = _FILES.search(tail)
     return json.loads(found.group(1)) if found else {}
 
 
-def _spelled(value: object) -> str:
+def _json(value: object) -> str:
     if isinstance(value, list) and value:
         return (
             "[\n"
@@ -169,8 +171,9 @@ def _sound(video: Video, sound: AudioStream) -> Record:
 
 
 def _images(rows: Sequence[Annotation], video: Video | None) -> list[Record]:
-    """One image per frame that has a box; its id is the frame number plus one in every document of the
-    video.
+    """One image per frame that has a box.
+
+    In every document of the video its id is the frame number plus one.
     """
     times = {
         row.frame_number: row.timestamp_seconds for row in rows if row.bbox and row.frame_number is not None
@@ -184,14 +187,14 @@ def _images(rows: Sequence[Annotation], video: Video | None) -> list[Record]:
     ]
 
 
-def _tracked(pipeline: str, row: Annotation) -> str | None:
-    """Whose track a row belongs to: a person's, or among faces a face's."""
+def _track_name(pipeline: str, row: Annotation) -> str | None:
+    """The person or, in face_analysis, the face that a row belongs to."""
     return row.face_id if pipeline == FACE else row.person_id
 
 
 def _track_numbers(pipeline: str, rows: Sequence[Annotation]) -> Mapping[str, int]:
-    """An integer for every person or face: the one its name ends in, or its rank where names end in none."""
-    names = sorted({name for row in rows if (name := _tracked(pipeline, row)) is not None})
+    """A number for every person or face: the one its name ends in, else its rank."""
+    names = sorted({name for row in rows if (name := _track_name(pipeline, row)) is not None})
     endings = {name: re.search(r"\d+\Z", name) for name in names}
     numbers = {name: int(ending.group()) for name, ending in endings.items() if ending}
     if len(set(numbers.values())) == len(names):
@@ -200,21 +203,21 @@ def _track_numbers(pipeline: str, rows: Sequence[Annotation]) -> Mapping[str, in
 
 
 def _track(pipeline: str, row: Annotation, numbers: Mapping[str, int]) -> Record:
-    name = _tracked(pipeline, row)
+    name = _track_name(pipeline, row)
     return {} if name is None else {"track_id": numbers[name]}
 
 
 def _record(number: int, row: Annotation, video: Video | None) -> Record:
     box = row.bbox
-    framed = box is not None and row.frame_number is not None
+    has_frame = box is not None and row.frame_number is not None
     record: Record = {
         "id": number,
-        "image_id": (row.frame_number or 0) + 1 if framed else None,
+        "image_id": (row.frame_number or 0) + 1 if has_frame else None,
         "category_id": 1,
         **_box(row, video),
         "score": row.confidence,
         "timestamp": row.timestamp_seconds,
-        **{name: value for name in _SAME if (value := getattr(row, name)) is not None},
+        **{name: value for name in _SHARED_KEYS if (value := getattr(row, name)) is not None},
     }
     if row.end_seconds is not None:
         record |= _stretch(row, video)
@@ -222,8 +225,9 @@ def _record(number: int, row: Annotation, video: Video | None) -> Record:
 
 
 def _box(row: Annotation, video: Video | None) -> Record:
-    """A scene gets the whole picture as its box, because readers of COCO expect one; `whole_frame` says
-    so.
+    """The box of a row; a scene gets the whole picture as its box and `whole_frame`.
+
+    Readers of COCO expect a box.
     """
     if row.bbox is not None:
         box = row.bbox
@@ -253,9 +257,9 @@ def _stretch(row: Annotation, video: Video | None) -> Record:
 
 
 def annotation_of(record: Mapping[str, Any], pipeline: str, config_hash: str) -> Annotation:
-    """The annotation that one record of a document was made of."""
+    """The annotation that a record of a document was made from."""
     box = record.get("bbox")
-    same: dict[str, Any] = {name: record.get(name) for name in _SAME}
+    shared: dict[str, Any] = {name: record.get(name) for name in _SHARED_KEYS}
     return Annotation(
         pipeline=pipeline,
         config_hash=config_hash,
@@ -264,5 +268,5 @@ def annotation_of(record: Mapping[str, Any], pipeline: str, config_hash: str) ->
         confidence=record["score"],
         bbox=BBox(*box) if box and not record.get("whole_frame") else None,
         attributes=attributes_of(record["annotation_type"], record),
-        **same,
+        **shared,
     )

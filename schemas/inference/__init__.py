@@ -1,1 +1,1 @@
-"""What models give back."""
+"""Results of models, and the protocol of a detector."""

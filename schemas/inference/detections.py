@@ -1,4 +1,4 @@
-"""What a detector found in frames, as arrays."""
+"""Detections in one frame, as arrays."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from schemas.media.frames import Floats, Floats32, Ints
 
 
 def joined(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Rows one after the other; of arrays without any the width does not matter."""
+    """Rows of several arrays one after the other; the width of empty arrays does not matter."""
     filled = [array for array in rows if len(array)]
     return np.concatenate(filled) if filled else rows[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """Boxes of one picture: `xyxy` N x 4 float64 (left, top, right, bottom; pixels), `confidence` N float64
-    in 0..1.
+    """Boxes of one picture, with key points, embeddings and traits.
 
-    `keypoints` N x K x 3 float64 are x and y in pixels and a score in 0..1; `embeddings` N x D float32 say
-    how a person looks; `traits` N x T float64 are further numbers of each box whose meaning the detector's
+    `xyxy` N x 4 float64 (left, top, right, bottom; pixels), `confidence` N float64 in 0..1. `keypoints` N x
+    K x 3 float64 are x and y in pixels and a score in 0..1; `embeddings` N x D float32 describe the look of
+    a person or face; `traits` N x T float64 are further numbers of each box whose meaning the detector's
     pipeline defines, NaN where one is not known. K, D and T are 0 where the detector has none.
     """
 
@@ -55,19 +55,17 @@ class Detections:
         return cls(np.zeros((0, 4)), np.zeros(0))
 
     def chosen(self, which: Ints) -> Detections:
-        """Some of the boxes, in the order of the indexes."""
+        """The boxes at these indexes, in their order."""
         return Detections(*(getattr(self, f.name)[which] for f in fields(self)))
 
     def moved(self, x: float, y: float) -> Detections:
-        """The same boxes in a picture whose origin lies `x` pixels to the left of and `y` above this
-        one's.
-        """
+        """The boxes shifted by `x` pixels to the right and `y` pixels down."""
         return replace(
             self, xyxy=self.xyxy + np.array([x, y, x, y]), keypoints=self.keypoints + np.array([x, y, 0.0])
         )
 
     def scaled(self, x: float, y: float) -> Detections:
-        """The same boxes in a picture that is `x` times as wide and `y` times as high."""
+        """The boxes in a picture that is `x` times as wide and `y` times as high."""
         return replace(
             self, xyxy=self.xyxy * np.array([x, y, x, y]), keypoints=self.keypoints * np.array([x, y, 1.0])
         )

@@ -1,4 +1,4 @@
-"""What a model that looks at frames has to offer."""
+"""The protocol of a detector in frames."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from schemas.media.frames import Pixels
 
 
 class Detector(Protocol):
-    """Stateless boxes from pictures: the same picture gives the same boxes whatever shares its batch."""
+    """Detects boxes in pictures without state.
+
+    The same picture gives the same boxes whatever else is in its batch.
+    """
 
     batch_size: int
 
     def bucket(self, height: int, width: int) -> tuple[int, int]:
-        """Pictures of one bucket can share a batch."""
+        """The bucket of a picture size; pictures of one bucket can share a batch."""
         ...
 
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """Boxes of each picture of a batch.
+        """Boxes of each picture of a batch, in pixels of the picture.
 
-        `pictures` are batch_size times H x W x 3 uint8 RGB of one bucket, padded by repeating the last
-        picture; the answer has one entry per picture, in its pixels.
+        `pictures` are `batch_size` times H x W x 3 uint8 RGB of one bucket, padded by repeating the last
+        picture; the result has one entry per picture.
         """
         ...

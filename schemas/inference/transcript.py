@@ -1,4 +1,4 @@
-"""What audio models found in a stretch of sound: speech, words, speakers, events, level."""
+"""Results of audio models: speech, words, speakers, events, loudness."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from schemas.media.frames import Floats32, Ints
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechSegment:
-    """A stretch of speech to be transcribed: at most half a minute of float32 samples at 16 kHz, from
-    `start_s` on.
+    """A stretch of speech to be transcribed.
+
+    At most 30 s of float32 samples at 16 kHz, from `start_s` on.
     """
 
     samples: Floats32
@@ -26,8 +27,9 @@ class SpeechSegment:
 
 @dataclass(frozen=True, slots=True)
 class RecognizedWord:
-    """One word, `[start_s, end_s)` seconds since the first sample; times are None where alignment found
-    none, `score` in 0..1.
+    """One word, `[start_s, end_s)` seconds since the first sample, with a `score` in 0..1.
+
+    Times are None where alignment found none.
     """
 
     text: str
@@ -50,9 +52,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTurn:
-    """One speaker's turn; `speaker` is a row of `AudioAnalysis.speakers`, which is a matter of the block
-    alone.
-    """
+    """One speaker's turn; `speaker` is a row of `AudioAnalysis.speakers` of the same block."""
 
     start_s: float
     end_s: float
@@ -61,7 +61,7 @@ class SpeakerTurn:
 
 @dataclass(frozen=True, slots=True)
 class AudioEvent:
-    """A window `[start_s, end_s)` in which a sound event was recognised, confidence in 0..1."""
+    """An audio event in a window `[start_s, end_s)`, with a confidence in 0..1."""
 
     label: str
     start_s: float
@@ -71,14 +71,14 @@ class AudioEvent:
 
 @dataclass(frozen=True, slots=True)
 class AudioAnalysis:
-    """All that is kept of a block of sound once its samples are gone; blocks in order can be joined.
+    """The results of a block of sound; blocks in order can be joined.
 
-    `voice_frames` V int64 are the ordinals of the voice-activity model's frames
+    `voice_frames` V int64 are the numbers of the voice-activity model's frames
     (`actors.audio.voice_activity.FRAME_SAMPLES` apart, from the first sample) and `voice` V float32 their
     scores in 0..1. `seconds` S int64 are whole seconds since the first sample, `rms_dbfs` and `peak_dbfs` S
-    float32 their level, relative to full scale. `speakers` M x D float32 embed the speakers of `turns`,
-    `speaker_blocks` M int64 say which of the joined blocks told them apart. `lost` counts samples that could
-    not be decoded and were taken for silence.
+    float32 their level, relative to full scale. `speakers` M x D float32 are embeddings of the speakers of
+    `turns`, `speaker_blocks` M int64 are the numbers of the joined blocks they come from. `lost` counts
+    samples that could not be decoded and were taken for silence.
     """
 
     voice_frames: Ints
@@ -94,9 +94,10 @@ class AudioAnalysis:
     lost: int = 0
 
     def to_bytes(self) -> bytes:
-        """Compressed; the same content gives the same bytes."""
+        """The analysis as compressed bytes; the same content gives the same bytes."""
         texts = {
-            name: [asdict(one) for one in getattr(self, name)] for name in ("utterances", "turns", "events")
+            name: [asdict(value) for value in getattr(self, name)]
+            for name in ("utterances", "turns", "events")
         }
         buffer = io.BytesIO()
         np.savez_compressed(
@@ -113,9 +114,9 @@ class AudioAnalysis:
             arrays = {name: stored[name] for name in _ARRAYS}
         return cls(
             **arrays,
-            utterances=tuple(_utterance(one) for one in texts["utterances"]),
-            turns=tuple(SpeakerTurn(**one) for one in texts["turns"]),
-            events=tuple(AudioEvent(**one) for one in texts["events"]),
+            utterances=tuple(_utterance(data) for data in texts["utterances"]),
+            turns=tuple(SpeakerTurn(**turn) for turn in texts["turns"]),
+            events=tuple(AudioEvent(**event) for event in texts["events"]),
             lost=texts["lost"],
         )
 
@@ -126,7 +127,7 @@ class AudioAnalysis:
 
     @classmethod
     def joined(cls, blocks: Iterable[AudioAnalysis]) -> AudioAnalysis:
-        """Blocks in order as one; turns keep pointing at their own block's speakers."""
+        """Blocks in order as one; each turn keeps its own speaker."""
         parts: Sequence[AudioAnalysis] = (cls.none(), *blocks)
         arrays = {
             name: np.concatenate([getattr(part, name) for part in parts])
@@ -138,13 +139,13 @@ class AudioAnalysis:
             **arrays,
             speakers=joined_rows([part.speakers for part in parts]),
             speaker_blocks=np.repeat(np.arange(len(parts)), [len(part.speakers) for part in parts]),
-            utterances=tuple(one for part in parts for one in part.utterances),
+            utterances=tuple(utterance for part in parts for utterance in part.utterances),
             turns=tuple(
                 SpeakerTurn(turn.start_s, turn.end_s, turn.speaker + base)
                 for part, base in zip(parts, bases, strict=False)
                 for turn in part.turns
             ),
-            events=tuple(one for part in parts for one in part.events),
+            events=tuple(event for part in parts for event in part.events),
             lost=sum(part.lost for part in parts),
         )
 

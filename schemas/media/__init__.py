@@ -1,1 +1,1 @@
-"""What a video and its sound are, and frames as arrays."""
+"""Values that describe a video and its sound, and frames as arrays."""

@@ -1,7 +1,7 @@
-"""Sound before and after it is heard: what a file has of it, the blocks it is worked on in, and what was
-heard in one.
+"""A sound stream of a file, and the size of the blocks it is worked on in.
 
-All samples are counted at 16 kHz, mono, from the first sample of the stream; `AudioStream` says when that is.
+All samples are counted at 16 kHz, mono, from the first sample of the stream; `AudioStream` says when that
+is.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-SAMPLE_RATE: Final = 16_000  # of everything that listens, in Hz
-BLOCK_SECONDS: Final = (
-    120  # part of the pipeline's version: what is heard does not depend on how work is spread
-)
+SAMPLE_RATE: Final = 16_000  # In Hz, for all audio models.
+# Part of the pipeline's version: results do not depend on how work is spread.
+BLOCK_SECONDS: Final = 120
 BLOCK_SAMPLES: Final = BLOCK_SECONDS * SAMPLE_RATE
 
 
@@ -21,10 +20,10 @@ BLOCK_SAMPLES: Final = BLOCK_SECONDS * SAMPLE_RATE
 class AudioStream:
     """One sound stream of a file; pts in units of `time_base`.
 
-    `missing_s` are seconds that the header promises and no packet holds. `track` is its place among the sound
-    streams of the file, 0 is the first; `language` and `title` are empty where the file does not say.
-    `restarts` holds `(packet, ticks)`: the clock of the file starts anew on the way, and `ticks` are added to
-    the times of the packets of this stream from that one on, counted from 0. `start_pts` and `end_pts` are
+    `missing_s` are seconds that the header promises and no packet holds. `track` is its place among the
+    sound streams of the file, 0 is the first; `language` and `title` are empty where the file does not say.
+    `restarts` holds pairs `(packet, ticks)`: where the clock of the file starts anew, `ticks` are added to
+    the times of this stream's packets from that packet on, counted from 0. `start_pts` and `end_pts` are
     times after that.
     """
 
@@ -50,7 +49,7 @@ class AudioStream:
 
     @property
     def start(self) -> Fraction:
-        """When the first sample is heard, in seconds of the file's own clock."""
+        """The time of the first sample, in seconds of the file's own clock."""
         return self.start_pts * self.time_base
 
     @property
@@ -65,5 +64,5 @@ class AudioStream:
 
     @property
     def samples(self) -> int:
-        """How long it is in samples at 16 kHz, at least one."""
+        """Its length in samples at 16 kHz, at least one."""
         return max(1, round((self.end_pts - self.start_pts) * self.time_base * SAMPLE_RATE))

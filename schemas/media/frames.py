@@ -1,4 +1,4 @@
-"""Pictures and boxes as they travel between processes."""
+"""Sampled frames of a chunk, and the array types of pictures and numbers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class FrameBatch:
-    """Sampled pictures of one chunk, in presentation order.
+    """Sampled frames of one chunk, in presentation order.
 
-    `frame_numbers` N int64, exact, from 0; `timestamps_s` N float64, since the first frame; `pixels` N x H x
-    W x 3 uint8 RGB, the displayed picture (rotation applied) resized; multiply tensor coordinates by
+    `frame_numbers` N int64, exact, from 0; `timestamps_s` N float64, since the first frame; `pixels` N x H
+    x W x 3 uint8 RGB, the displayed picture (rotation applied) resized; multiply tensor coordinates by
     `scale_x`, `scale_y` for displayed pixels.
     """
 

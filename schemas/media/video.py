@@ -1,4 +1,4 @@
-"""What is known of a video before it is decoded: identity, picture, and the exact time of every frame."""
+"""The facts of a video before it is decoded: identity, picture, tracks, and the time of every frame."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from schemas.media.audio import AudioStream
 from schemas.media.frames import Ints
 from schemas.pipelines import AUDIO
 
-STEM_LENGTH = 64  # characters of a file name's stem kept in a video_id
+MAX_STEM_LENGTH = 64  # Characters of a file name's stem that a video_id keeps.
 
 
 @dataclass(frozen=True, slots=True)
 class FrameIndex:
-    """When each frame is shown and where decoding may begin.
+    """The time of each frame, and the frames at which decoding may begin.
 
     `pts` int64, presentation order, strictly increasing, in units of the stream's time base; `keyframes`
-    int64, ordinals into `pts` of the frames at which a decoder may be started (closed and open GOPs alike:
+    int64, positions in `pts` of the frames at which a decoder may be started (closed and open GOPs alike:
     frames shown before the keyframe belong to the chunk before). `exact` is False where the container does
     not say (no timestamps, several packets a picture): then `pts` is only an estimate, and the video is
-    decoded in one sequence and counted. `missing` frames are promised by the header but have no packet. Where
-    it is `made_up`, and so not exact, the file tells no time of presentation at all: the times that packets
-    and pictures carry were made up from the order of decoding, and the nth picture that comes out is shown at
+    decoded in one sequence and counted. `missing` frames are promised by the header but have no packet.
+    Where it is `made_up`, and so not exact, the file holds no time of presentation at all: the times of
+    packets and pictures were made up from the order of decoding, and the nth decoded picture is shown at
     `pts[n]`.
     """
 
@@ -78,14 +78,15 @@ class Video:
     `width`, `height` are of the displayed picture, after turning it clockwise by `rotation` degrees (0, 90,
     180, 270) and, where it is `mirrored`, exchanging left and right. A pts p is shown at `(p - start_pts) *
     time_base` seconds; `end_pts` is when the last frame ends. `time_base` is the stream's, or a whole
-    fraction of it where the stream's clock is too coarse to tell its frames apart. `track` is the video track
-    that was asked for by its number, None for the usual one. `notes` are what a result of its pictures has to
-    say, `file_notes` what each result of the file has. `nominal_fps` is FFmpeg's guess at the rate the video
-    was meant to have, in which PySceneDetect counts; no time is computed from it. A file of sound alone has
-    an empty index, no size, and the time base, beginning and end of its sound. `sound` is the track that is
-    listened to, `sounds` are all tracks that can be heard. `is_sound_known` is False where nobody looked for
-    sound. `sound_fault` and `picture_fault` say why there is no `sound` and why there are no pictures, where
-    the file has them.
+    fraction of it where the stream's clock is too coarse to tell its frames apart. `track` is the number of
+    the requested video track, None for the usual one. `notes` are warnings for results of its pictures,
+    `file_notes` for each result of the file. `nominal_fps` is FFmpeg's guess at the rate the video was
+    meant to have, in which PySceneDetect counts; no time is computed from it.
+
+    A file of sound alone has an empty index, no size, and the time base, beginning and end of its sound.
+    `sound` is the track that is analysed, `sounds` are all tracks that can be decoded. `is_sound_known` is
+    False where sound was not probed. `sound_fault` and `picture_fault` say why `sound` or pictures are
+    missing though the file has them.
     """
 
     video_id: str
@@ -130,24 +131,25 @@ class Video:
 
     @property
     def sound_start_s(self) -> float:
-        """When the first sample of its sound is heard, in seconds since the first frame; below 0 where
-        the sound begins earlier.
+        """The time of the first sample in seconds since the first frame.
+
+        It is negative where the sound begins earlier.
         """
         return float(self.sound.start - self.start_pts * self.time_base) if self.sound else 0.0
 
     def listening_to(self, track: int | None) -> Video:
-        """The same video with that one of its tracks as its sound, None for the usual one; without sound
-        where there is no such track.
+        """The same video with another of its tracks as `sound`, None for the usual one.
+
+        It has no `sound` where there is no such track.
         """
         if track is None:
             return self
         return replace(self, sound=next((sound for sound in self.sounds if sound.track == track), None))
 
     def units(self, pipeline: str) -> int:
-        """How much there is to do for a pipeline: frames with packets, or samples at 16 kHz for one that
-        listens.
+        """The amount of work for a pipeline: frames with packets, or samples for audio_processing.
 
-        What is decoded in one sequence is one, however many frames come out.
+        Samples are at 16 kHz. A video that is decoded in one sequence is one unit.
         """
         if pipeline == AUDIO:
             return self.sound.samples if self.sound else 0
@@ -155,7 +157,7 @@ class Video:
 
     @property
     def frame_count(self) -> int:
-        """Frames the file promises: those with packets and those that are missing."""
+        """Frames that the file promises: those with packets and those that are missing."""
         return len(self.index) + self.index.missing
 
     @property
@@ -168,22 +170,22 @@ class Video:
 
 
 def safe_stem(path: str) -> str:
-    """A file's stem as it may stand in a folder name on any system: ASCII letters, digits, `.`, `_` and
-    `-`.
-    """
+    """A file's stem as it may stand in a folder name on any system: ASCII letters, digits, `.`, `_`, `-`."""
     ascii_stem = unicodedata.normalize("NFKD", PurePath(path).stem).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:STEM_LENGTH] or "video"
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:MAX_STEM_LENGTH] or "video"
 
 
 def is_named_after(video_id: str, path: str) -> bool:
-    """Whether an id was made for a file of this name; otherwise the same content was known under another
-    one before.
+    """Whether an id was made for a file of this name.
+
+    Otherwise the same content was first known under another name.
     """
     return video_id.rpartition("-")[0] == safe_stem(path)
 
 
 def video_id_for(path: str, fingerprint: str, *, digits: int = 8) -> str:
-    """`{stem}-{hex}`: the same for the same name and content anywhere; 16 digits where 8 are taken by
-    another content.
+    """`{stem}-{hex}`, the same for the same name and content anywhere.
+
+    It has 16 digits where the 8 digits belong to another content.
     """
     return f"{safe_stem(path)}-{fingerprint[:digits]}"

@@ -10,7 +10,7 @@ import numpy as np
 from actors.container.completeness import Completeness
 from actors.finalize.index_correction import corrected
 from actors.finalize.person_rows import associate
-from actors.finalize.results import seen_verdict
+from actors.finalize.results import picture_verdict
 from actors.stages.chunk_reader import read_chunk
 from schemas.annotations.annotation import Annotation
 from schemas.media.video import Video
@@ -66,7 +66,7 @@ def looked_at(path: Path, settings: Settings | None = None, *, chunk_s: float = 
     video = corrected(probed.video, numbers)
     lost = [frame for end in ends for frame in end.lost]
     return Looked(
-        video, numbers, associate(video, numbers, chosen, key), seen_verdict(video, lost, numbers, chosen)
+        video, numbers, associate(video, numbers, chosen, key), picture_verdict(video, lost, numbers, chosen)
     )
 
 

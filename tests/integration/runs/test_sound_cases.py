@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from actors.decoding.audio_decoder import decoded
-from actors.finalize.results import left_out
+from actors.finalize.results import left_out_note
 from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
@@ -77,7 +77,7 @@ def test_sound_of_joined_recordings_lies_beside_their_pictures(prober: Prober) -
 def test_other_tracks_are_known_and_can_be_chosen(prober: Prober) -> None:
     video = looked_at(prober, "b15b_two_audio_none_default.mkv")
     assert video.sound is not None
-    assert left_out(video.sound, video.sounds).startswith(
+    assert left_out_note(video.sound, video.sounds).startswith(
         "the sound is track 0 (aac); left out: track 1 (aac)"
     )
     assert [loud_s(heard(video.listening_to(track))[0]) > 2 for track in (0, 1)] == [False, True]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from actors.container import completeness
 from actors.container.completeness import hole_note
 from actors.decoding import audio_decoder
-from actors.finalize.results import seen_verdict
+from actors.finalize.results import picture_verdict
 from actors.probing import audio_probe, probe
 from schemas.media.frames import Ints
 from schemas.media.video import FrameIndex, Video
@@ -65,7 +65,7 @@ def test_what_a_video_has_to_say_of_itself_is_said_with_its_result() -> None:
     pts = np.arange(30)
     clip = replace(recorded(pts), notes=("track 0 left out",), file_notes=("the file is truncated",))
     numbers = replace(FrameNumbers.none(), frame_numbers=pts, frame_pts=pts, scene_scores=np.zeros(30))
-    assert seen_verdict(clip, [], numbers, Settings()).warning == "the file is truncated; track 0 left out"
+    assert picture_verdict(clip, [], numbers, Settings()).warning == "the file is truncated; track 0 left out"
 
 
 def test_pictures_and_sound_agree_on_what_is_a_loss() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.faces.person_links import persons_of_faces
 from actors.faces.tracklets import tracklets
-from actors.finalize.face_rows import faces_associated, identities_of, told_traits
+from actors.finalize.face_rows import faces_associated, identities_of, trait_attributes
 from actors.finalize.person_rows import provisional
 from schemas.annotations.annotation import FACE_DETECTION, FACE_IDENTITY, PERSON_DETECTION, Annotation, BBox
 from schemas.media.video import FrameIndex, Video
@@ -186,4 +186,7 @@ def test_a_face_is_linked_only_to_a_track_that_is_there_at_that_moment(
 
 
 def test_traits_that_are_not_known_are_left_out() -> None:
-    assert told_traits(np.array([31.0, 0.0, np.nan, np.nan, np.nan])) == {"age": 31.0, "gender": "female"}
+    assert trait_attributes(np.array([31.0, 0.0, np.nan, np.nan, np.nan])) == {
+        "age": 31.0,
+        "gender": "female",
+    }

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.annotations.annotation import SPEAKER, SPEECH, WORD, Annotation
-from schemas.annotations.subtitles import LINE_LENGTH, LINES, Cue, cues, rttm, speaker_name, srt, webvtt
+from schemas.annotations.subtitles import LINE_LENGTH, MAX_LINES, Cue, cues, rttm, speaker_name, srt, webvtt
 from schemas.pipelines import AUDIO
 
 TIMES = re.compile(r"(\d{2,}):(\d\d):(\d\d)[.,](\d{3}) --> (\d{2,}):(\d\d):(\d\d)[.,](\d{3})")
@@ -114,7 +114,7 @@ def test_every_character_that_is_said_is_read_once_in_at_most_two_lines(
     shown = cues([said(text, start_s, start_s + length_s)])
     if start_s + length_s > 0:
         assert "".join("".join(cue.lines).replace(" ", "") for cue in shown) == "".join(text.split())
-    assert all(0 < len(cue.lines) <= LINES and all(cue.lines) for cue in shown)
+    assert all(0 < len(cue.lines) <= MAX_LINES and all(cue.lines) for cue in shown)
     assert all(one.end_s == other.start_s for one, other in pairwise(shown))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.media.video import STEM_LENGTH, FrameIndex, Video, safe_stem, video_id_for
+from schemas.media.video import MAX_STEM_LENGTH, FrameIndex, Video, safe_stem, video_id_for
 
 FINGERPRINT = "0123456789abcdef" * 4
 
@@ -44,7 +44,7 @@ def video(**changed: Any) -> Video:
         ("name with spaces – ünïcode 'quote.mp4", "name_with_spaces_unicode_quote-01234567"),
         ("/a/日本.mp4", "video-01234567"),
         ("/a/..hidden..mp4", "hidden-01234567"),
-        ("/a/" + "x" * 300 + ".mp4", "x" * STEM_LENGTH + "-01234567"),
+        ("/a/" + "x" * 300 + ".mp4", "x" * MAX_STEM_LENGTH + "-01234567"),
     ],
 )
 def test_a_video_is_named_by_its_stem_and_its_content(path: str, video_id: str) -> None:
