@@ -1,4 +1,4 @@
-"""What a cluster is short of: who waits for which resources, and who has them."""
+"""Diagnoses what a Ray cluster lacks: free resources, waiting tasks, pending actors."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-SHOWN: Final = ("CPU", "GPU", "memory", "object_store_memory")
+SHOWN_RESOURCES: Final = ("CPU", "GPU", "memory", "object_store_memory")
 GIB: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A moment of a cluster.
+    """The resources of a cluster at one moment.
 
-    `waiting`: what tasks and actors ask for, and how many do; `pending`: actors not started, by class.
+    `waiting`: requested resources, and how many tasks and actors wait for them; `pending`: actors that are
+    not started, by class.
     """
 
     total: Mapping[str, float]
@@ -24,7 +25,7 @@ class Shortage:
     pending: Mapping[str, int] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """As a person reads it; what to do is the last line."""
+        """The shortage as lines of text; the last line says what to do."""
         resources = ", ".join(
             f"{_amount(name, self.free.get(name, 0.0))} of {_amount(name, self.total[name])} {name}"
             for name in self._known
@@ -43,30 +44,30 @@ class Shortage:
 
     @property
     def _known(self) -> list[str]:
-        return [name for name in SHOWN if name in self.total]
+        return [name for name in SHOWN_RESOURCES if name in self.total]
 
 
 def shortage() -> Shortage:
-    """The cluster this process is connected to, at this moment."""
+    """The present shortage of the cluster that this process is connected to."""
     import ray
     from ray.autoscaler.v2.sdk import get_cluster_status
 
     demands = get_cluster_status(ray.get_runtime_context().gcs_address).resource_demands.ray_task_actor_demand
-    waiting = tuple((_bundle(one.bundle), one.count) for demand in demands for one in demand.bundles_by_count)
+    counted = (bundle for demand in demands for bundle in demand.bundles_by_count)
+    waiting = tuple((_bundle(bundle.bundle), bundle.count) for bundle in counted)
     return Shortage(ray.cluster_resources(), ray.available_resources(), waiting, _pending_actors())
 
 
 def _pending_actors() -> dict[str, int]:
-    from ray._private.state import (
-        actors,
-    )  # the public state API asks the dashboard, which a local run does not start
+    # The public state API asks the dashboard, which a local run does not start.
+    from ray._private.state import actors
 
     states = actors().values()
     return dict(
         Counter(
-            one["ActorClassName"]
-            for one in states
-            if one["State"] in ("PENDING_CREATION", "DEPENDENCIES_UNREADY")
+            actor["ActorClassName"]
+            for actor in states
+            if actor["State"] in ("PENDING_CREATION", "DEPENDENCIES_UNREADY")
         )
     )
 

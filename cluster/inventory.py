@@ -1,4 +1,4 @@
-"""What the machines offer, as values."""
+"""The resources of this machine or of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Inventory:
 
 
 def local_inventory() -> Inventory:
-    """This machine, without starting Ray."""
+    """The resources of this machine, without starting Ray."""
     import psutil
 
     cpus = len(psutil.Process().cpu_affinity() or [0])
@@ -34,11 +34,11 @@ def local_inventory() -> Inventory:
 
 
 def visible_gpus(devices: int, visible: str | None) -> int:
-    """How many of a machine's GPUs CUDA shows to a process whose CUDA_VISIBLE_DEVICES is `visible`, None
-    where it is not set.
+    """The number of GPUs that CUDA shows to a process, out of `devices`.
 
-    GPUs are named by number or by the beginning of their UUID; the first name that means none hides itself
-    and all behind it. Source: CUDA C++ Programming Guide, "CUDA Environment Variables".
+    `visible` is its CUDA_VISIBLE_DEVICES, None where that is not set. GPUs are named by number or by the
+    beginning of their UUID; the first name that is no GPU hides itself and all names after it. Source: CUDA
+    C++ Programming Guide, "CUDA Environment Variables".
     """
     if visible is None:
         return devices
@@ -51,14 +51,15 @@ def visible_gpus(devices: int, visible: str | None) -> int:
 
 
 def _gpu_devices(folder: Path) -> int:
-    """Device nodes of GPUs; a container has those it was given, while /proc tells it of all that the host
-    has.
+    """The number of device nodes of GPUs.
+
+    A container has only nodes of its own GPUs, while /proc lists all GPUs of the host.
     """
     return sum(1 for path in folder.glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name))
 
 
 def ray_inventory() -> Inventory:
-    """The cluster this process is connected to."""
+    """The resources of the cluster that this process is connected to."""
     import ray
 
     resources, nodes = ray.cluster_resources(), [node for node in ray.nodes() if node["Alive"]]
@@ -72,6 +73,6 @@ def ray_inventory() -> Inventory:
 
 
 def shared_memory_free_bytes() -> int:
-    """Room in /dev/shm, where Ray keeps its object store; docker gives 64 MB unless told otherwise."""
+    """Free space in /dev/shm, where Ray keeps its object store; docker gives 64 MB by default."""
     shm = Path("/dev/shm")
     return shutil.disk_usage(shm).free if shm.exists() else 0

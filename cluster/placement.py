@@ -1,4 +1,4 @@
-"""How many of what fit on the machines there are: pure arithmetic."""
+"""Decides how many decode slots and model actors fit on the machines: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from cluster.inventory import Inventory
 from schemas.errors import PlanInfeasible
 
-SPARE_CPUS = 0.5  # driver, coordinator, finalizer and store ask Ray for no CPU but use some
-SLOTS_PER_CPU = 2  # more decoders than this only take memory: decoding is bound by the processor
+SPARE_CPUS = 0.5  # driver, coordinator, finalizer and store request no CPU from Ray but use some
+MAX_SLOTS_PER_CPU = 2  # more decoders only take memory: decoding is bound by the processor
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`workers`: upper bound of chunks in work at once, 0 for one per CPU; `vision`: whether a model needs
-    pictures.
+    """The models and workers that a run needs.
 
-    `uses_gpu`: whether that model is carried out on GPUs where there are any; for others they are as good as
-    not there. `hearing` and `hears_on_gpu` say the same of models that listen; without `pictures` nothing is
-    decoded but sound.
+    `workers`: upper bound of chunks in work at once, 0 for one per CPU. `vision`: whether a model needs
+    pictures. `uses_gpu`: whether that model runs on GPUs where there are any. `hearing` and `hears_on_gpu`
+    say the same of audio models. Without `pictures` only sound is decoded.
     """
 
     workers: int
@@ -33,7 +32,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Slots and what each asks of Ray.
+    """Numbers of slots and actors, and the resources that each requests from Ray.
 
     Shares of a CPU are for admission only: they bound how many start, not how fast one runs.
     """
@@ -56,34 +55,36 @@ class Placement:
 
 
 def place(inventory: Inventory, demand: Demand) -> Placement:
-    """Fit `demand` on `inventory`; any 1 to 32 workers fit on any machine with a CPU.
+    """Fits `demand` on `inventory`; 1 to 32 workers fit on any machine with a CPU.
 
     Raises `PlanInfeasible`.
     """
     if inventory.cpus < 1:
         raise PlanInfeasible(f"Ray offers {inventory.cpus:g} CPUs", "start the cluster with at least one")
     wanted = demand.workers or math.floor(inventory.cpus)
-    decode = max(1, min(wanted, math.ceil(inventory.cpus * SLOTS_PER_CPU)))
+    decode = max(1, min(wanted, math.ceil(inventory.cpus * MAX_SLOTS_PER_CPU)))
     gpus = inventory.gpus if demand.uses_gpu else 0.0
     vision = _vision_actors(inventory.cpus, gpus, decode) if demand.vision else 0
-    ears = _hearing_actors(inventory, demand, decode) if demand.hearing else 0
-    share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision + ears))
+    audio = _audio_actors(inventory, demand, decode) if demand.hearing else 0
+    share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision + audio))
     gpus_each, hearing_gpus_each = _gpu_shares(
-        inventory.gpus, vision if gpus else 0, ears if demand.hears_on_gpu else 0
+        inventory.gpus, vision if gpus else 0, audio if demand.hears_on_gpu else 0
     )
-    return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus_each, ears, hearing_gpus_each)
+    return Placement(decode, vision, math.floor(share * 1000) / 1000, gpus_each, audio, hearing_gpus_each)
 
 
 def _vision_actors(cpus: float, gpus: float, decode_slots: int) -> int:
-    """One per GPU; without one, one per CPU, since each runs single-threaded so that results do not
-    depend on the thread count.
+    """One actor per GPU; without a GPU, one per CPU.
+
+    Each runs single-threaded, so that results do not depend on the number of threads.
     """
     return math.floor(gpus) or max(1, min(math.floor(cpus), decode_slots))
 
 
-def _hearing_actors(inventory: Inventory, demand: Demand, slots: int) -> int:
-    """One per GPU; without one, half of the CPUs beside pictures and all of them without any, as far as
-    there are slots.
+def _audio_actors(inventory: Inventory, demand: Demand, slots: int) -> int:
+    """One actor per GPU; without a GPU, half of the CPUs, or all of them where no pictures are decoded.
+
+    There are at most as many as `slots`.
     """
     if demand.hears_on_gpu and inventory.gpus >= 1:
         return math.floor(inventory.gpus)
@@ -91,22 +92,23 @@ def _hearing_actors(inventory: Inventory, demand: Demand, slots: int) -> int:
     return max(1, min(slots, cpus // 2 if demand.pictures else cpus))
 
 
-def _gpu_shares(gpus: float, vision: int, ears: int) -> tuple[float, float]:
-    """What a vision and a hearing actor ask of a GPU; where there are both they share each GPU evenly."""
-    if not gpus or not vision + ears:
+def _gpu_shares(gpus: float, vision: int, audio: int) -> tuple[float, float]:
+    """The share of a GPU that a vision actor and an audio actor request; two kinds share each GPU evenly."""
+    if not gpus or not vision + audio:
         return 0.0, 0.0
-    share = 0.5 if vision and ears else 1.0
-    return (min(share, gpus / vision) if vision else 0.0), (min(share, gpus / ears) if ears else 0.0)
+    share = 0.5 if vision and audio else 1.0
+    return (min(share, gpus / vision) if vision else 0.0), (min(share, gpus / audio) if audio else 0.0)
 
 
 def object_store_bytes(placement: Placement, block_bytes: int, memory_bytes: int, shm_free_bytes: int) -> int:
-    """Room for three blocks per slot and actor and a fifth more, within 30 % of memory and what /dev/shm
-    has.
+    """Room for three blocks per slot and actor and a fifth more, within limits.
+
+    The limits are 30 % of memory and the free space of /dev/shm.
     """
     blocks = 3 * (placement.decode_slots + placement.vision_actors) + 2
     wanted = int(blocks * block_bytes * 1.2)
-    bound = min(
+    limit = min(
         int(memory_bytes * 0.3),
         int(shm_free_bytes * 0.9) if shm_free_bytes > 256 * MIB else int(memory_bytes * 0.3),
     )
-    return max(128 * MIB, min(wanted, bound))
+    return max(128 * MIB, min(wanted, limit))

@@ -1,4 +1,4 @@
-"""Ending a process of a Ray node, from anywhere in the cluster."""
+"""Ends a process of a Ray node, from anywhere in the cluster."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ import logging
 
 from cluster.session import Session
 
-END_SECONDS = 10.0  # that a node may take to answer
+END_TIMEOUT_S = 10.0  # A node may take so long to answer.
 
 log = logging.getLogger(__name__)
 
 
 def end_process(session: Session, node_id: str, pid: int) -> None:
-    """End a Ray worker that hangs; a process that is none, since the number was given anew, is left alone."""
+    """Ends a Ray worker that hangs.
+
+    A process that is no Ray worker is left alone: the system may have given its number anew.
+    """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     if node_id == session.node_id:
         end_worker(pid)
         return
-    there = NodeAffinitySchedulingStrategy(node_id, soft=False)
-    task = ray.remote(end_worker).options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote(pid)
+    on_node = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    task = ray.remote(end_worker).options(num_cpus=0, scheduling_strategy=on_node, max_retries=0).remote(pid)
     try:
-        ray.get(task, timeout=END_SECONDS)
+        ray.get(task, timeout=END_TIMEOUT_S)
     except ray.exceptions.RayError as error:
         log.warning("process %d of node %s could not be ended: %s", pid, node_id, error)
 
 
 def end_worker(pid: int) -> None:
-    """End this machine's Ray worker `pid`; it cannot be asked, since it hangs."""
+    """Kills this machine's Ray worker `pid`; a worker that hangs does not react to requests."""
     import psutil
 
     try:

@@ -1,4 +1,4 @@
-"""Connecting to Ray: the only place that calls `ray.init`."""
+"""Connects to Ray: the only place that calls `ray.init`."""
 
 from __future__ import annotations
 
@@ -19,23 +19,21 @@ import psutil
 from cluster.inventory import Inventory, ray_inventory
 from schemas.errors import ClusterUnreachable, NodeLost
 
-REACH_SECONDS = 3.0  # how long an address may take to accept a connection
-ANSWER_SECONDS = 2.0  # and then to answer as Ray's servers do
+CONNECT_TIMEOUT_S = 3.0  # An address may take so long to accept a connection.
+ANSWER_TIMEOUT_S = 2.0  # And then so long to answer as Ray's servers do.
 RAY_PORT = 6379
 
 _CHECK_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"  # what Ray's own health check asks
-_NO_SERVICE = (
-    "http2 header with status"  # how gRPC tells of an answer that comes from a web server or a proxy
-)
+# gRPC reports the answer of a web server or a proxy in these words.
+_NO_SERVICE = "http2 header with status"
 _OWN_LOG = re.compile(rb"\[\d{4}-\d\d-\d\d [\d:,.]+ [A-Z] \d+ \d+\] ")  # how a line of Ray's C++ side begins
 
-# Ray reads these when it is imported. Nothing of ours phones home, and its own usage report is off; a pass
-# that is left behind when a
-# session ends must not start another Ray, as its next call would.
-SETTLED_RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
-QUIET_RAY = {
+# Ray reads these when it is imported. Its usage report is off. A pass that is left behind when a session ends
+# must not start another Ray, as its next call would.
+FIXED_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_AUTO_CONNECT": "0"}
+QUIET_ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    # its C++ side writes past every other setting to the terminal; -v brings it back
+    # Ray's C++ side writes to the terminal whatever the other settings are; -v brings that back.
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 
@@ -44,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A connection to Ray: `started` tells whether this process started the cluster."""
+    """A connection to Ray; `started` says whether this process started the cluster."""
 
     inventory: Inventory
     started: bool
@@ -56,8 +54,9 @@ class Session:
         return self.raylet_pid is None or _is_running(self.raylet_pid)
 
     def require_node(self) -> None:
-        """Raises `NodeLost` where the node that was started here has ended; Ray itself would end this
-        process some seconds later.
+        """Raises `NodeLost` where the node that was started here has ended.
+
+        Ray itself would end this process some seconds later.
         """
         if not self.has_node:
             raise NodeLost(f"Ray's node (process {self.raylet_pid})")
@@ -72,12 +71,12 @@ def session(
     packages: Sequence[Path] = (),
     verbose: bool = False,
 ) -> Iterator[Session]:
-    """Ray for the length of a block.
+    """A context with a connection to Ray.
 
     `address`: "local" (a cluster started and ended here), "auto" (the one that runs on this machine) or
-    HOST:PORT. Must be entered on the main thread: a helper thread that ends takes the local cluster with it.
-    A process already connected is joined, not disturbed. `packages` are folders of code to send along; only a
-    cluster that was not started here needs them. Raises `ClusterUnreachable`.
+    HOST:PORT. Must be entered on the main thread: a helper thread that ends takes the local cluster with
+    it. A process already connected is joined, not disturbed. `packages` are folders of code to send along;
+    only a cluster that was not started here needs them. Raises `ClusterUnreachable`.
 
     Ray is started from an empty directory: the driver's comes first on the workers' path, and a user's own
     `schemas/` would shadow ours.
@@ -99,10 +98,9 @@ def session(
             "address": reachable(address),
             "runtime_env": {"py_modules": [str(folder) for folder in packages]},
         }
-    with tempfile.TemporaryDirectory(
-        prefix="vaengine-", ignore_cleanup_errors=True
-    ) as empty:  # workers live in it until the end
-        with contextlib.chdir(empty), contextlib.nullcontext() if verbose else _without_log_level_note():
+    # Workers live in this folder until the end.
+    with tempfile.TemporaryDirectory(prefix="vaengine-", ignore_cleanup_errors=True) as empty:
+        with contextlib.chdir(empty), contextlib.nullcontext() if verbose else _without_ray_log():
             _connect(address, init, verbose=verbose)
         try:
             yield _session(started=address == "local")
@@ -112,8 +110,9 @@ def session(
 
 @contextlib.contextmanager
 def until_the_session_ends() -> Iterator[None]:
-    """For work on a helper thread that a stop may leave behind: the end of the session ends it too, and
-    is no failure of it.
+    """A context for work on a helper thread that a stop may leave behind.
+
+    The end of the session ends that work too, and is no failure of it.
     """
     import ray
 
@@ -125,11 +124,11 @@ def until_the_session_ends() -> Iterator[None]:
 
 
 def quiet_ray(*, verbose: bool = False) -> None:
-    """Set the switches Ray reads from the environment; call before the first `import ray`.
+    """Sets the environment variables that Ray reads; call it before the first `import ray`.
 
-    Values the user set stay.
+    Values that the user has set stay.
     """
-    for name, value in (SETTLED_RAY if verbose else SETTLED_RAY | QUIET_RAY).items():
+    for name, value in (FIXED_ENVIRONMENT if verbose else FIXED_ENVIRONMENT | QUIET_ENVIRONMENT).items():
         os.environ.setdefault(name, value)
 
 
@@ -151,50 +150,48 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
         raise ClusterUnreachable(
             address, f"{error}; check `ray status`, or leave --cluster out to work on this machine"
         ) from error
-    except (
-        Exception
-    ) as error:  # what Ray raises where the node it starts dies on the way has no type of its own
+    except Exception as error:  # where the node dies while it starts, Ray's error has no type of its own
         ray.shutdown()
         raise NodeLost(f"Ray's node, while it was started ({str(error).splitlines()[0]}),") from error
-    except BaseException:  # somebody does not wait for it: what has been started so far is ended
+    except BaseException:  # an interrupt: end what has been started so far
         ray.shutdown()
         raise
 
 
 def _keep_off_standard_output() -> None:
-    """Have the node's errors, such as that a worker died, logged: Ray prints them among the results, and
-    has no switch for that.
+    """Logs the node's errors, such as a dead worker, which Ray prints among the results.
+
+    Ray has no switch for that.
     """
     from ray._private import worker
 
-    def log_them(told: Mapping[str, Any], **_: Any) -> None:
-        for line in told["lines"]:
+    def log_lines(message: Mapping[str, Any], **_: Any) -> None:
+        for line in message["lines"]:
             log.info("%s", line)
 
-    worker.print_to_stdstream = log_them
+    worker.print_to_stdstream = log_lines
 
 
 @contextlib.contextmanager
-def _without_log_level_note() -> Iterator[None]:
-    """Hold standard error back and hand it on without what Ray's C++ side logs, such as that its log level
-    was set.
+def _without_ray_log() -> Iterator[None]:
+    """Passes standard error on without the log lines of Ray's C++ side.
 
     It writes past Python, to descriptor 2: a line whenever RAY_BACKEND_LOG_LEVEL is set (without that
-    variable a warning about every actor pool instead), and several while a cluster does not answer, which we
-    tell in our own words.
+    variable a warning about every actor pool instead), and several while a cluster does not answer, for
+    which there are errors of our own.
     """
     sys.stderr.flush()
     real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(real, 2)
             os.close(real)
-            held.seek(0)
-            for line in held:
+            captured.seek(0)
+            for line in captured:
                 if b"RAY_BACKEND_LOG_LEVEL" not in line and not _OWN_LOG.match(line):
                     with contextlib.suppress(OSError):  # a terminal that is closed by now
                         os.write(2, line)
@@ -223,15 +220,15 @@ def _is_running(pid: int) -> bool:
 
 
 def reachable(address: str) -> str:
-    """The HOST:PORT that `address` stands for, once it answers as Ray's servers do; raises
-    `ClusterUnreachable` within seconds.
+    """The HOST:PORT of `address`, once it answers as Ray's servers do.
 
-    Ray itself waits 20 s for an answer or on a missing token, and never says why.
+    Raises `ClusterUnreachable` within seconds. Ray itself waits 20 s for an answer or on a missing token,
+    and never says why.
     """
     target = _running_here() if address == "auto" else address.removeprefix("ray://")
     host, _, port = target.partition(":")
     try:
-        with socket.create_connection((host, int(port or RAY_PORT)), timeout=REACH_SECONDS):
+        with socket.create_connection((host, int(port or RAY_PORT)), timeout=CONNECT_TIMEOUT_S):
             pass
     except (OSError, ValueError) as error:
         raise ClusterUnreachable(
@@ -250,27 +247,28 @@ def reachable(address: str) -> str:
 
 
 def _answers_as_ray(target: str) -> bool:
-    """Whether a server answers to gRPC, be it with a refusal; a proxy or a firewall may accept any
-    connection and know nobody behind it.
+    """Whether a server answers to gRPC, even with a refusal.
+
+    A proxy or a firewall may accept any connection without a server behind it.
     """
     import grpc
 
     with grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            channel.unary_unary(_CHECK_ALIVE)(b"", timeout=ANSWER_SECONDS)
+            channel.unary_unary(_CHECK_ALIVE)(b"", timeout=ANSWER_TIMEOUT_S)
         except grpc.RpcError as error:
-            nobody = (
+            no_server = (
                 grpc.StatusCode.UNAVAILABLE,
                 grpc.StatusCode.DEADLINE_EXCEEDED,
                 grpc.StatusCode.UNKNOWN,
                 grpc.StatusCode.INTERNAL,
             )
-            return error.code() not in nobody and _NO_SERVICE not in (error.details() or "")
+            return error.code() not in no_server and _NO_SERVICE not in (error.details() or "")
     return True
 
 
 def _uses_tls() -> bool:
-    """Whether Ray's connections are encrypted: Ray has the certificates, this look has none."""
+    """Whether Ray's connections are encrypted: Ray has the certificates, this check has none."""
     return os.environ.get("RAY_USE_TLS", "0") not in ("", "0")
 
 
@@ -280,14 +278,14 @@ def _token_there() -> bool:
 
 
 def _running_here() -> str:
-    """Address of the cluster that runs on this machine, as `ray start` noted it."""
-    noted = running_here()
-    if not noted:
+    """The address of the cluster that runs on this machine, as `ray start` noted it."""
+    address = running_here()
+    if not address:
         raise ClusterUnreachable(
             "auto",
             "no cluster runs on this machine; start one with `ray start --head`, or leave --cluster out",
         )
-    return noted.removeprefix("ray://")
+    return address.removeprefix("ray://")
 
 
 def running_here() -> str | None:

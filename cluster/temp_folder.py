@@ -1,4 +1,4 @@
-"""Whether Ray can put its sockets where temporary files go."""
+"""Checks whether the path of Ray's sockets fits into its limit."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import Final
 
 from schemas.errors import TempFolderTooLong
 
-SOCKET_BYTES: Final = 107  # of sockaddr_un's `sun_path` on Linux, without the NUL at its end
+MAX_SOCKET_BYTES: Final = 107  # Of sockaddr_un's `sun_path` on Linux, without the NUL at its end.
 SESSION_SOCKET: Final = "/ray/session_2026-01-02_03-04-05_678901_1234567/sockets/plasma_store"
 
 
 def require_short_temp_folder() -> None:
-    """Raises `TempFolderTooLong` where the path of a Ray session's sockets would be longer than a socket's
-    may be.
+    """Raises `TempFolderTooLong` where the path of a Ray session's sockets would be too long.
 
     Ray takes RAY_TMPDIR, else TMPDIR on Linux, else /tmp (`ray._private.utils.get_user_temp_dir`).
     """
     name, folder = next(
         ((name, os.environ[name]) for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)), ("", "")
     )
-    most = SOCKET_BYTES - len(SESSION_SOCKET)
-    if len(os.fsencode(folder)) > most:
-        raise TempFolderTooLong(name, folder, most)
+    max_bytes = MAX_SOCKET_BYTES - len(SESSION_SOCKET)
+    if len(os.fsencode(folder)) > max_bytes:
+        raise TempFolderTooLong(name, folder, max_bytes)

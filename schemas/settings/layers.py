@@ -1,5 +1,6 @@
-"""Settings from their layers: defaults, the preset, a batch file, the command line; each key knows where
-its value comes from.
+"""Merges settings from layers: defaults, preset, batch file, command line.
+
+Each key keeps the origin of its value.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ E = TypeVar("E", bound=UsageError)
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value that somebody asked for; `origin` is "--set", "batch.yaml:3", "preset embedded", ..."""
+    """A requested value; `origin` is "--set", "batch.yaml:3", "preset embedded", ..."""
 
     value: Any
     origin: str
@@ -45,7 +46,7 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Settings that have been checked, and the origin of each dotted key."""
+    """Checked settings, and the origin of each dotted key."""
 
     settings: Settings
     origins: Mapping[str, str]
@@ -67,7 +68,7 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fie
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys of nested sections."""
+    """Yields dotted keys and values of nested sections."""
     for name, value in tree.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")
@@ -80,8 +81,9 @@ SECTIONS: Final = frozenset(key[:dot] for key in KNOWN for dot, sign in enumerat
 
 
 def configured(*layers: Layer) -> Configuration:
-    """Settings from layers, the last one winning; raises `UnknownSetting` and `InvalidSetting` with the
-    origin as a note.
+    """Settings from layers, the last one winning.
+
+    Raises `UnknownSetting` and `InvalidSetting` with the origin as a note.
     """
     given: dict[str, Given] = {}
     for layer in layers:
@@ -96,12 +98,12 @@ def configured(*layers: Layer) -> Configuration:
 
 
 def layer(origin: str, values: Mapping[str, Any]) -> Layer:
-    """Values by dotted key, all of one origin."""
+    """A layer of values by dotted key, all of one origin."""
     return {key: Given(value, origin) for key, value in values.items()}
 
 
 def assignments(texts: Iterable[str]) -> Layer:
-    """What `--set key=value` says; values are YAML scalars, so `5` is a number and `null` is none.
+    """The layer of `--set key=value`; values are YAML scalars, so `5` is a number and `null` is none.
 
     Raises `UsageError`.
     """
@@ -121,22 +123,23 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def unknown(key: str, origin: str, also: Sequence[str] = ()) -> UnknownSetting:
-    """The error for a key that nothing has, with the nearest one there is; a key without a dot may be
-    meant as a section.
+    """The error for an unknown key, with the nearest known one.
+
+    A key without a dot may be meant as a section.
     """
     sections = [] if "." in key else sorted(SECTIONS)
     return _noted(UnknownSetting(key, nearest(key, [*sections, *KNOWN, *also])), origin)
 
 
 def nearest(key: str, keys: Sequence[str]) -> str:
-    """The key most like `key`, whole or by its last part."""
+    """The key most similar to `key`, whole or by its last part."""
 
-    def likeness(candidate: str) -> float:
+    def similarity(candidate: str) -> float:
         whole = difflib.SequenceMatcher(None, key, candidate).ratio()
         last = difflib.SequenceMatcher(None, key.rpartition(".")[2], candidate.rpartition(".")[2]).ratio()
         return max(whole, 0.95 * last)
 
-    return max(keys, key=likeness)
+    return max(keys, key=similarity)
 
 
 def _check(key: str, given: Given) -> None:
@@ -148,9 +151,9 @@ def _check(key: str, given: Given) -> None:
         )
     if key not in KNOWN:
         raise unknown(key, given.origin)
-    # pydantic would take true for 1; infinity and nan cannot be stored as JSON
-    endless = isinstance(given.value, float) and not math.isfinite(given.value)
-    if _is_number(KNOWN[key].annotation) and (isinstance(given.value, bool) or endless):
+    # pydantic would take true for 1. Infinity and nan cannot be stored as JSON.
+    is_infinite = isinstance(given.value, float) and not math.isfinite(given.value)
+    if _is_number(KNOWN[key].annotation) and (isinstance(given.value, bool) or is_infinite):
         raise _noted(
             InvalidSetting(key, given.value, f"it should be a finite number ({KNOWN[key].description})"),
             given.origin,
@@ -184,12 +187,13 @@ def _invalid(error: ValidationError, given: Layer) -> InvalidSetting:
     )
     near = _nearest_choice(first, given[key].value)
     return _noted(
-        InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description}){near}"), given[key].origin
+        InvalidSetting(key, given[key].value, f"{takes} ({KNOWN[key].description}){near}"),
+        given[key].origin,
     )
 
 
 def _nearest_choice(complaint: Mapping[str, Any], value: object) -> str:
-    """`; did you mean 'fast'?` where a word is nearly one of those that a setting takes."""
+    """`; did you mean 'fast'?` where a word is similar to one that a setting takes."""
     choices = re.findall(r"'([^']+)'", str(complaint.get("ctx", {}).get("expected", "")))
     near = difflib.get_close_matches(str(value).lower(), choices, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

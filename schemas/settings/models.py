@@ -1,4 +1,4 @@
-"""Models that presets may name: where each comes from, and what it has to be."""
+"""Model files and models of the Hugging Face hub that presets may name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """A package of the Python index that a model also comes in: `path` is that of its file or folder
-    among the package's files.
+    """A package of the Python index that contains a model.
+
+    `path` is that of the model's file or folder among the package's files.
     """
 
     distribution: str
@@ -36,11 +37,11 @@ class Packaged:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One file of weights. `sha256` is 64 hex digits, None where no published one is known; `licence` is an
-    SPDX identifier or in words.
+    """One file of weights.
 
-    `members` are the files of an archive with their digests; it is kept unpacked, in a folder of its name
-    without the ending. `packaged` is the package that it comes in too, if there is one.
+    `sha256` is 64 hex digits, None where no published one is known; `licence` is an SPDX identifier or in
+    words. `members` are the files of an archive with their digests; the archive is kept unpacked, in a
+    folder of its name without the ending. `packaged` is a package that contains it too, if there is one.
     """
 
     name: str
@@ -77,7 +78,7 @@ class ModelFile:
 
     @property
     def held_to(self) -> str | None:
-        """The digest that is checked: the file's own; of an archive that of its members."""
+        """The digest that is checked: the file's own, or for an archive that of its members."""
         if not self.members:
             return self.sha256
         return digest_of_parts(sorted(self.members.items()))
@@ -85,11 +86,10 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """One model of a hub of Hugging Face, a folder of files; `size_bytes` is about what comes over the
-    network.
+    """One model of the Hugging Face hub, a folder of files.
 
-    `members` are its files with their digests, which the copy in the package `packaged` is held to, if there
-    is one.
+    `size_bytes` is about the size of the download. `members` are its files with their digests, against
+    which the copy in the package `packaged` is checked, if there is one.
     """
 
     name: str
@@ -123,11 +123,12 @@ def digest_of_parts(parts: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in parts).encode()).hexdigest()
 
 
-def model_name(named: str) -> str:
-    """The last part of a model's name, which stays what it is wherever the model was found: `OWNER/NAME`,
-    a folder, a hub's snapshot.
+def model_name(name: str) -> str:
+    """The last part of a model's name: of `OWNER/NAME`, a folder, or a hub's snapshot.
+
+    It stays the same wherever the model was found.
     """
-    path = PurePosixPath(named)
+    path = PurePosixPath(name)
     if path.parent.name == "snapshots":  # .../models--OWNER--NAME/snapshots/REVISION
         return path.parent.parent.name.rpartition("--")[2]
     return path.name

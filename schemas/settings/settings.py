@@ -1,6 +1,4 @@
-"""The one frozen configuration: sections by dotted key, and the hash of what can change a pipeline's
-result.
-"""
+"""All settings in sections, and the hash of those that can change a pipeline's result."""
 
 from __future__ import annotations
 
@@ -49,7 +47,7 @@ Strategy = Literal["fixed", "linear", "exponential"]
 
 
 class KindRecovery(_Section):
-    """What differs for one kind of failure; none: as section `recovery` has it."""
+    """Overrides for one kind of failure; none: the value of section `recovery`."""
 
     strategy: Annotated[
         Strategy | None,
@@ -199,7 +197,7 @@ class PersonSettings(_Section):
 
 
 class FaceSettings(_Section):
-    """Face detection, what is told of each face, and whose faces are one person's."""
+    """Face detection, descriptions of faces, and identities."""
 
     detector: Annotated[
         Literal["cascade", "centerface", "scrfd"],
@@ -240,7 +238,7 @@ class FaceSettings(_Section):
 
 
 def _switch(value: object) -> object:
-    """YAML reads on and off as true and false."""
+    """A YAML switch as a word: YAML reads on and off as true and false."""
     return ("on" if value else "off") if isinstance(value, bool) else value
 
 
@@ -326,7 +324,7 @@ class ModelSettings(_Section):
 
 
 class Settings(_Section):
-    """Everything a run can be told, resolved once at the edge."""
+    """All settings of a run, resolved once."""
 
     preset: Annotated[
         Literal["auto", "embedded", "fast", "balanced", "high-quality"], Field(description="which models")
@@ -342,8 +340,9 @@ class Settings(_Section):
 
 
 def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
-    """What can change the result of `pipeline`, and nothing else: workers, chunk length and paths stay
-    out.
+    """The settings that can change the result of `pipeline`, and no others.
+
+    Workers, chunk length and paths stay out.
     """
     if pipeline not in VERSIONS:
         raise ValueError(f"no configuration for {pipeline}")
@@ -354,9 +353,8 @@ def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
         sections["decode"] = _decode_config(settings.decode)
     if pipeline == FACE:
         sections["face"] = settings.face.model_dump(exclude={"pack"})
-    if pipeline in (SCENE, PERSON) or (
-        pipeline == FACE and settings.face.link_persons
-    ):  # tracks are reset at cuts, faces linked to tracks
+    # Tracks are reset at cuts, and faces are linked to tracks.
+    if pipeline in (SCENE, PERSON) or (pipeline == FACE and settings.face.link_persons):
         sections["scene"] = settings.scene.model_dump()
     if pipeline == PERSON or (pipeline == FACE and settings.face.link_persons):
         sections["person"] = settings.person.model_dump(exclude={"weights"})
@@ -364,20 +362,26 @@ def pipeline_config(settings: Settings, pipeline: str) -> Mapping[str, Any]:
 
 
 def _decode_config(decode: DecodeSettings) -> dict[str, Any]:
-    """The usual track is not named, so that results made before there was a choice stay what they are."""
+    """Settings of decoding that count.
+
+    The usual track is not named, so that results made before there was a choice keep their hash.
+    """
     return {"backend": decode.backend} | (
         {} if decode.video_track is None else {"video_track": decode.video_track}
     )
 
 
 def _audio_config(audio: AudioSettings) -> dict[str, Any]:
-    """Wherever the Whisper model is, its digest counts; of the others the last part of their names."""
+    """Settings of audio that count in the hash.
+
+    Of the Whisper model it is the digest, wherever the model is; of other models the last parts of their
+    names.
+    """
     named = {key: getattr(audio, key) for key in ("align_model", "speaker_model", "events_model")}
     names = {key: model_name(name) if name else None for key, name in named.items()}
     usual = {"track": audio.track is None, "word_times": audio.word_times in ("auto", "alignment")}
-    left_out = {
-        key for key, is_usual in usual.items() if is_usual
-    }  # results of versions without these choices keep their hash
+    # Results of versions without these choices keep their hash.
+    left_out = {key for key, is_usual in usual.items() if is_usual}
     return {**audio.model_dump(exclude={"model", *left_out}), **names}
 
 

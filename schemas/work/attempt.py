@@ -1,4 +1,4 @@
-"""Tries of a chunk, what a person asks of a job while it runs, and what is remembered of either."""
+"""Attempts of a chunk: their states, tokens and legal moves."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-POISONED: Final = "poisoned"  # failure_kind of what was given up because it ends its process
-CANCELLED: Final = "cancelled"  # failure_kind of what a person called off
-KEPT_FAILED: Final = frozenset(
-    {POISONED, CANCELLED}
-)  # a further run leaves these alone until they are asked for again
+# failure_kind of a chunk that was given up because it ends its process.
+POISONED: Final = "poisoned"
+CANCELLED: Final = "cancelled"  # failure_kind of work that a person cancelled.
+# A further run leaves these alone until they are requested again.
+KEPT_FAILED: Final = frozenset({POISONED, CANCELLED})
 
 
 class AttemptState(StrEnum):
-    """Where one try of a chunk stands."""
+    """The state of one attempt of a chunk."""
 
     LEASED = "leased"  # a worker holds the chunk, or held it when its run was killed
     FAILED = "failed"  # its worker said why
     LOST = "lost"  # the process that held it is gone, whoever's fault it was
-    # the process ended, or had to be ended, while it held this chunk alone: the chunk is to blame
+    # The process ended, or had to be ended, while it held this chunk alone: the chunk is the cause.
     KILLED = "killed"
 
 
@@ -35,8 +35,9 @@ LEGAL_MOVES: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a worker holds a chunk by: a later try has a higher `number`, and from then on this one's
-    commit is refused.
+    """The fencing token of a worker's lease of a chunk.
+
+    A later attempt has a higher `number`; from then on a commit with this token is refused.
     """
 
     chunk_id: str
@@ -46,11 +47,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one chunk. `number` counts a chunk's tries from 1, over all runs; together they are the
-    `Token` of the lease.
+    """One attempt of one chunk.
 
-    A committed chunk has no leased try: its manifest line says all there is to say. `worker` is "host:pid".
-    Times are UTC.
+    `number` counts a chunk's attempts from 1, over all runs; chunk and number together are the `Token` of
+    the lease. A committed chunk has no leased attempt: its manifest line holds all facts. `worker` is
+    "host:pid". Times are UTC.
     """
 
     chunk_id: str
@@ -72,7 +73,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class PipelineStart:
-    """A run has begun the first chunk of a pipeline of a job, at a time UTC."""
+    """The start of the first chunk of a pipeline of a job, at a time in UTC."""
 
     job_id: str
     video_id: str

@@ -11,10 +11,9 @@ from schemas.work.chunk import WorkKey, scope
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """Samples `[first, stop)` of one file's sound, a unit of work; blocks begin at multiples of
-    `BLOCK_SAMPLES`.
+    """Samples `[first, stop)` of one file's sound; blocks begin at multiples of `BLOCK_SAMPLES`.
 
-    A block is responsible for everything that begins in it and may listen beyond both ends.
+    A block gives the results of everything that begins in it, and may use samples beyond both ends.
     """
 
     path: str
@@ -36,7 +35,7 @@ class AudioBlock:
 
     @property
     def keys(self) -> tuple[WorkKey, ...]:
-        """As of a chunk of pictures."""
+        """Its only key, in a tuple as in `ChunkSpec`."""
         return (self.key,)
 
     @property
@@ -49,5 +48,5 @@ class AudioBlock:
 
     @property
     def whole_seconds(self) -> int:
-        """How long it is for a display that counts."""
+        """Its length in seconds, rounded up, for displays that count."""
         return -(-(self.stop - self.first) // SAMPLE_RATE)

@@ -1,6 +1,4 @@
-"""How far a batch is, as plain values: counts, shares, pace and what is left, of the batch and of each of
-its pipelines.
-"""
+"""The progress of a batch as plain values: counts, rates, pace and time left."""
 
 from __future__ import annotations
 
@@ -10,17 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 RUNNING: Final = "running"
-SILENT: Final = "silent"  # its process is there, and has given no sign of life for a minute
-INTERRUPTED: Final = "interrupted"  # as shown; a store has no such word, since a killed run cannot write it
+SILENT: Final = "silent"  # Its process exists, but has given no heartbeat for a minute.
+# Shown only; a store has no such word, since a killed run cannot write it.
+INTERRUPTED: Final = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressCounts:
-    """Jobs, or one pipeline of each, by state, and how fast they go.
+    """Jobs, or one pipeline of each, counted by state, with their pace.
 
-    `average_s` is the mean time from start to end of what this run finished, `jobs_per_hour` and `eta_s`
-    (seconds left) are by its pace. None stands for what is unknown: before the first has ended, or while more
-    videos are still looked for.
+    `average_s` is the mean time from start to end of what this run finished; `jobs_per_hour` and `eta_s`
+    (seconds left) follow from its pace. None stands for unknown: before the first has ended, or while more
+    videos are still searched for.
     """
 
     pending: int = 0
@@ -52,7 +51,7 @@ class ProgressCounts:
 
     def to_dict(self) -> dict[str, Any]:
         """As a flat JSON object."""
-        counts = {one.name: getattr(self, one.name) for one in fields(ProgressCounts)}
+        counts = {count.name: getattr(self, count.name) for count in fields(ProgressCounts)}
         return {
             **counts,
             "total": self.total,
@@ -63,7 +62,7 @@ class ProgressCounts:
 
 @dataclass(frozen=True, slots=True)
 class PipelineCounts(ProgressCounts):
-    """One pipeline of every job.
+    """Counts of one pipeline over all jobs.
 
     `processing_s` is decode and model time of all that completed, `annotations` their rows.
     """
@@ -81,12 +80,12 @@ class PipelineCounts(ProgressCounts):
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """A batch at the moment `taken_at`. Times are UTC, `duration_s` is what its runs took, pauses between
-    them left out.
+    """A batch at the moment `taken_at`, with times in UTC.
 
-    `state` is "running", "silent" where its process is there but gives no sign of life, "completed",
-    "failed", "stopped", or "interrupted" where its process is gone. With `more_expected` further videos may
-    still become jobs. `ended_at` is None until it is over.
+    `duration_s` is the time of its runs, without the pauses between them. `state` is "running", "silent"
+    where its process exists but gives no heartbeat, "completed", "failed", "stopped", or "interrupted"
+    where its process is gone. With `more_expected` further videos may still become jobs. `ended_at` is None
+    until it is over.
     """
 
     batch_id: str
@@ -107,7 +106,7 @@ class BatchProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody is at work on it any more; a silent run may go on yet."""
+        """Whether no process works on it any more; a silent run may still go on."""
         return self.state not in (RUNNING, SILENT)
 
     @property
@@ -117,7 +116,7 @@ class BatchProgress:
 
     @property
     def eta_at(self) -> datetime | None:
-        """When it will have ended at this pace; None where that is unknown, or nothing runs."""
+        """The estimated end at this pace; None where it is unknown, or nothing runs."""
         return None if self.eta_s is None or self.is_over else self.taken_at + timedelta(seconds=self.eta_s)
 
     @property
@@ -140,7 +139,10 @@ class BatchProgress:
 
 def plain(value: Any) -> dict[str, Any]:
     """A frozen value as a JSON object; times are ISO 8601."""
-    return {name: _iso(one) if isinstance(one, datetime) else one for name, one in asdict(value).items()}
+    return {
+        name: _iso(field_value) if isinstance(field_value, datetime) else field_value
+        for name, field_value in asdict(value).items()
+    }
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Units of work: a stretch of one video, what came out of it, and what the store remembers of it."""
+"""A chunk of a video as a unit of work, and the key that its results belong to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from schemas.work.attempt import Token
 
 @dataclass(frozen=True, slots=True, order=True)
 class WorkKey:
-    """One pipeline with one configuration over one video: what results belong to."""
+    """One pipeline in one configuration for one video; results belong to it."""
 
     video_id: str
     pipeline: str
@@ -27,21 +27,23 @@ class WorkKey:
 
 
 def scope(keys: Iterable[WorkKey]) -> str:
-    """A mark that tells the same stretch for other pipelines apart: what one of them did to a process is
-    not held against others.
+    """A short mark of the pipelines of a chunk.
+
+    The same stretch has another mark for other pipelines, so that failures of one pipeline do not count
+    against others.
     """
-    named = ",".join(f"{key.pipeline}={key.config_hash}" for key in sorted(keys))
-    return f"~{zlib.crc32(named.encode()) & 0xFFFF:04x}"
+    names = ",".join(f"{key.pipeline}={key.config_hash}" for key in sorted(keys))
+    return f"~{zlib.crc32(names.encode()) & 0xFFFF:04x}"
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Which frames travel to the model of a pipeline, and how large.
+    """Which frames of a video go to the model of a pipeline, and in which size.
 
     A frame is sampled when it is the first shown in its interval of 1/`fps` seconds since the first frame.
-    `width` x `height` is the size of the tensor in pixels, chosen once per video so that every chunk agrees.
-    `filter` is how pictures are made smaller: `area` averages all pixels that fall into one, `linear` reads
-    four, as OpenCV does for the pictures that neural detectors are trained on.
+    `width` x `height` is the size of the tensor in pixels, chosen once per video so that every chunk
+    agrees. `filter` is how pictures are made smaller: `area` averages all pixels that fall into one,
+    `linear` reads four, as OpenCV does for the pictures that neural detectors are trained on.
     """
 
     pipeline: str
@@ -53,18 +55,19 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSpec:
-    """Frames `[first_frame, first_frame + frame_count)` of a video, shown in `[start_pts, end_pts)`; tiny, so
-    it can be sent anywhere.
+    """Frames `[first_frame, first_frame + frame_count)` of a video, shown in `[start_pts, end_pts)`.
 
-    `pts` int64 holds the presentation time of every frame of the chunk, preceded by that of the frame before
-    (`before` = 1) unless the chunk begins the video. It is empty where the index is not exact: then the chunk
-    is the whole video, counted as it is decoded. `seek_pts` is the governing keyframe, None to read from the
-    start. `keys` are the pipelines that still need this stretch. Where not `every_frame` only sampled ones
-    are needed: no scene scores are made, and the others may be left undecoded. `keyframes` int64 are the
-    times of those within the chunk, after its first frame, at which decoding may begin anew; none: nowhere.
-    `backend` decodes it. Where the index is not exact, `estimates` int64 are the times of the pictures in the
-    order in which they come out; they hold for what pictures do not tell themselves, and for all where those
-    times are `made_up`.
+    It is tiny, so it can be sent anywhere. `pts` int64 holds the presentation time of every frame of the
+    chunk, preceded by that of the frame before (`before` = 1) unless the chunk begins the video. It is
+    empty where the index is not exact: then the chunk is the whole video, counted as it is decoded.
+    `seek_pts` is the governing keyframe, None to read from the start. `keys` are the pipelines that still
+    need this stretch.
+
+    Where not `every_frame` only sampled frames are needed: no scene scores are made, and the others may be
+    left undecoded. `keyframes` int64 are the times of frames after the chunk's first at which decoding may
+    begin anew; empty: nowhere. `backend` is the decoder. Where the index is not exact, `estimates` int64
+    are the times of the pictures in the order of decoding. They count for pictures without a time of their
+    own, and for all pictures where times are `made_up`.
     """
 
     video_id: str

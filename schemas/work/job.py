@@ -1,4 +1,4 @@
-"""Jobs, their states and which moves between them are legal; what a batch reports."""
+"""Jobs with their states and legal moves, and the report of a batch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from schemas.work.job_event import Control
 
 
 class JobStatus(StrEnum):
-    """Where a job or a pipeline of a job stands; the store's CHECK lists the same words."""
+    """The state of a job or of a pipeline of a job; the store's CHECK lists the same words."""
 
-    PENDING = "pending"  # known, nothing of it has been begun, or nothing since it was stopped
+    PENDING = "pending"  # registered; not begun, or not begun again since it was stopped
     RUNNING = "running"  # some of it is in work, or was when its run was killed
-    COMPLETED = "completed"  # every asked pipeline is complete
+    COMPLETED = "completed"  # every requested pipeline is complete
     FAILED = "failed"  # at least one pipeline failed; what worked is kept
     RETRYING = "retrying"  # failed before, in work again
 
@@ -44,11 +44,11 @@ LEGAL_MOVES: Mapping[JobStatus, frozenset[JobStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """How one pipeline of one job stands. `seconds` is decode and model time, not wall time; `digest` that of
-    its rows.
+    """The state and result of one pipeline of one job.
 
-    `started_at` is when its first chunk was begun, None before that. It stays when a stopped or killed run is
-    resumed; a pipeline that is tried again after a failure, or done anew, starts anew.
+    `processing_time_seconds` is decode and model time, not wall time. `started_at` is when its first chunk
+    was begun, None before that. It stays when a stopped or killed run is resumed; a pipeline that is tried
+    again after a failure, or done anew, starts anew.
     """
 
     pipeline: str
@@ -66,7 +66,7 @@ class PipelineResult:
 
 @dataclass(frozen=True, slots=True)
 class BatchJob:
-    """One video with one configuration, as asked for.
+    """One video with one configuration, as requested.
 
     `started_at` is when its first chunk was begun, None before that; it starts anew only where each of its
     pipelines does.
@@ -100,7 +100,7 @@ def job_status(results: Mapping[str, PipelineResult]) -> JobStatus:
 
 
 def job_error(results: Mapping[str, PipelineResult]) -> str | None:
-    """What a failed job says: each reason once, with the pipelines it failed; one line."""
+    """The reasons of a failed job on one line: each once, with the pipelines it failed."""
     reasons: dict[str, list[str]] = {}
     for name, result in sorted(results.items()):
         if result.status is JobStatus.FAILED:
@@ -110,10 +110,10 @@ def job_error(results: Mapping[str, PipelineResult]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class VideoOutcome:
-    """One line of a report. `outcome` is completed, skipped (all was there already), failed or pending
-    (stopped before).
+    """One line of a report.
 
-    `video_id` is empty where the run was stopped before it looked at the file.
+    `outcome` is completed, skipped (all results existed), failed or pending (stopped before). `video_id` is
+    empty where the run was stopped before it probed the file.
     """
 
     video_id: str
@@ -127,7 +127,7 @@ class VideoOutcome:
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a run did, counted in videos."""
+    """The outcome of a run, counted in videos."""
 
     batch_id: str
     outcomes: tuple[VideoOutcome, ...]
@@ -175,7 +175,7 @@ class BatchReport:
 
     @property
     def jobs_per_hour(self) -> float | None:
-        """Videos that this run completed or saw fail; None where it did none."""
+        """Videos per hour that this run completed or failed; None where there are none."""
         ended = self.completed + self.failed
         return ended * 3600 / self.wall_s if ended and self.wall_s > 0 else None
 
@@ -192,9 +192,8 @@ class BatchReport:
 class BatchStatus:
     """Jobs of a store by state.
 
-    `interrupted` jobs were in work when their run died, and nobody is at work on them. Times and pace are
-    those of its newest batch, UTC and as in `BatchProgress`; two that count the same are equal whatever these
-    are.
+    `interrupted` jobs were in work when their run died, and no run works on them. Times and pace are those
+    of its newest batch, UTC and as in `BatchProgress`; they do not count when two statuses are compared.
     """
 
     pending: int = 0

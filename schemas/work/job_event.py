@@ -1,4 +1,4 @@
-"""What people ask of jobs, and what happened to them."""
+"""Controls that a person applies to jobs, and events of jobs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from enum import StrEnum
 
 
 class Control(StrEnum):
-    """What a person asks of a job from beside its run."""
+    """A request of a person to a job while it runs."""
 
-    PAUSE = "pause"  # begin no further chunk of it; it is pending until it is asked for again
-    CANCEL = "cancel"  # call it off: what it has is kept, the rest is failed as cancelled
+    PAUSE = "pause"  # begin no further chunk of it; it is pending until it is requested again
+    CANCEL = "cancel"  # end it: results so far are kept, the rest is failed as cancelled
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """One line of a job's log.
+    """One event of a job's log.
 
-    `name` is what happened: registered, attempt, completed, failed, pause, cancel, retry, ...
+    `name` is its kind: registered, attempt, completed, failed, pause, cancel, retry, ...
     """
 
     job_id: str

@@ -17,16 +17,15 @@ from schemas.work.chunk import WorkKey
 
 @dataclass(frozen=True, slots=True)
 class FrameNumbers:
-    """All that is kept of a stretch of frames once the pictures are gone; pieces in presentation order can be
-    joined.
+    """The stored numbers of a stretch of frames; consecutive stretches can be joined.
 
-    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame; the score
-    is the content difference to the next frame that can be decoded (0 for a video's last): a chunk sees that
-    one by reading on into a keyframe, where the frame before its own first one would cost a whole GOP.
-    `sampled` int64 are the frame numbers that a model has seen, boxes or none. `box_frames` int64, `xyxy` N x
-    4 float64 in displayed pixels and `confidence` float64 have one entry per box, ordered by frame, then by
-    rank; so have `keypoints` N x K x 3 float64 (x, y, score), `embeddings` N x D float32 and `traits` N x T
-    float64, as in `Detections`.
+    `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame; the
+    score is the content difference to the next frame that can be decoded (0 for a video's last). A chunk
+    gets that frame by reading on into a keyframe, where the frame before its own first one would cost a
+    whole GOP. `sampled` int64 are the frame numbers that went to a model, with boxes or without.
+    `box_frames` int64, `xyxy` N x 4 float64 in displayed pixels and `confidence` float64 have one entry per
+    box, ordered by frame, then by rank; so have `keypoints` N x K x 3 float64 (x, y, score), `embeddings` N
+    x D float32 and `traits` N x T float64, as in `Detections`.
     """
 
     frame_numbers: Ints
@@ -47,14 +46,14 @@ class FrameNumbers:
 
     @classmethod
     def joined(cls, pieces: Iterable[FrameNumbers]) -> FrameNumbers:
-        """Pieces in presentation order as one."""
+        """Consecutive stretches in presentation order as one."""
         columns = zip(
             *([getattr(piece, f.name) for f in fields(cls)] for piece in (cls.none(), *pieces)), strict=True
         )
         return cls(*(joined(column) for column in columns))
 
     def to_bytes(self) -> bytes:
-        """Compressed; the same numbers give the same bytes."""
+        """The numbers as compressed bytes; the same numbers give the same bytes."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **{f.name: getattr(self, f.name) for f in fields(self)})
         return buffer.getvalue()
@@ -74,9 +73,9 @@ class FrameNumbers:
 
 @dataclass(frozen=True, slots=True)
 class ManifestLine:
-    """What the store remembers of one committed chunk of one pipeline.
+    """The manifest's line of one committed chunk of one pipeline.
 
-    Frames are `[first_frame, first_frame + frame_count)`; of sound they are samples, at 16 kHz since its
+    Frames are `[first_frame, first_frame + frame_count)`. For sound they are samples, at 16 kHz since its
     beginning.
     """
 
@@ -93,16 +92,10 @@ class ManifestLine:
 
 @dataclass(frozen=True, slots=True)
 class ChunkCommit:
-    """A manifest line with what it stands for: rows to store and the numbers the finalizer will need
-    again.
-    """
+    """A manifest line with its rows and numbers, which the finalizer needs again."""
 
     line: ManifestLine
     job_id: str
-    annotations: tuple[Annotation, ...] = field(
-        repr=False
-    )  # provisional rows, e.g. boxes without a track yet
-    payload: bytes = field(repr=False)  # Numbers.to_bytes() of pictures, Heard.to_bytes() of sound
-    chunk_id: str = (
-        ""  # with `line.attempt` the token of the try it comes from; "": of none that anybody watches
-    )
+    annotations: tuple[Annotation, ...] = field(repr=False)  # provisional rows, e.g. boxes without a track
+    payload: bytes = field(repr=False)  # FrameNumbers.to_bytes(), or AudioAnalysis.to_bytes() of sound
+    chunk_id: str = ""  # with `line.attempt` the token of its attempt; "" without a token

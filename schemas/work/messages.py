@@ -1,4 +1,4 @@
-"""What travels from decoders to models to the finalizer: a chunk in pieces, and its end."""
+"""Messages from decoders to models to the finalizer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from schemas.work.chunk import ChunkSpec
 
 @dataclass(frozen=True, slots=True)
 class ChunkFailure:
-    """Why a chunk, or one pipeline of it, gave no result: `kind` as in the store, `message` one line,
-    `transient` if another try may do.
+    """Why a chunk, or one pipeline of it, gave no result.
+
+    `kind` is as in the store, `message` one line, `transient` says whether another attempt may succeed.
     """
 
     kind: str
@@ -31,8 +32,9 @@ class ChunkFailure:
 
 @dataclass(frozen=True, slots=True)
 class FramesMessage:
-    """Some sampled pictures of a chunk for the model of one pipeline; all pieces of a chunk are numbered
-    from 0.
+    """Some sampled frames of a chunk for the model of one pipeline.
+
+    All messages of a chunk are numbered from 0.
     """
 
     chunk_id: str
@@ -40,13 +42,14 @@ class FramesMessage:
     pipeline: str
     number: int
     frames: FrameBatch
-    attempt: int = 1  # of the chunk; pieces of two tries are never put together
+    attempt: int = 1  # of the chunk; messages of two attempts are never put together
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionsMessage:
-    """What a model saw in a `FramesMessage`: one `Detections` per picture, in displayed pixels, or why
-    there is none.
+    """A model's results for a `FramesMessage`, or its failure.
+
+    There is one `Detections` per frame, in displayed pixels.
     """
 
     chunk_id: str
@@ -62,7 +65,7 @@ class DetectionsMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChunkEnd:
-    """A decoded chunk's numbers, and how many pieces belong to it.
+    """The last message of a decoded chunk: its numbers, and the number of its other messages (`pieces`).
 
     `frame_numbers`, `frame_pts` int64 and `scene_scores` float64 have one entry per decoded frame.
     `cancelled`: left because the run stops.
@@ -86,7 +89,7 @@ class ChunkEnd:
 
 @dataclass(frozen=True, slots=True)
 class BlockEnd:
-    """What was heard in a block of sound, or why nothing was. `cancelled`: left because the run stops."""
+    """The analysis of a block of sound, or its failure. `cancelled`: left because the run stops."""
 
     block: AudioBlock
     heard: AudioAnalysis | None = None
@@ -103,8 +106,9 @@ Row = dict[str, Any]
 
 
 def to_row(value: FramesMessage | ChunkEnd) -> Row:
-    """A Ray Data row: `meta` is the pickled value, `pixels` the pictures as plain bytes, so that no
-    column is ragged.
+    """A Ray Data row: `meta` is the pickled message, `pixels` its frames as plain bytes.
+
+    So no column is ragged.
     """
     if isinstance(value, ChunkEnd):
         return {"meta": pickle.dumps(value), "pixels": b""}
@@ -114,7 +118,7 @@ def to_row(value: FramesMessage | ChunkEnd) -> Row:
 
 
 def from_row(row: Mapping[str, Any]) -> FramesMessage | ChunkEnd:
-    """The reverse of `to_row`; the pictures are a read-only view of the row's bytes."""
+    """The reverse of `to_row`; frames are a read-only view of the row's bytes."""
     value = pickle.loads(row["meta"])
     if isinstance(value, ChunkEnd):
         return value

@@ -1,4 +1,4 @@
-"""What the coordinator knows of a run, frozen for the display."""
+"""The progress of a run as the coordinator reports it, and messages between workers and the coordinator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.work.chunk import WorkKey
 
 @dataclass(frozen=True, slots=True)
 class PipelineProgress:
-    """Frames of one pipeline, seconds of one that listens: `total` grows while probing goes on."""
+    """Progress of one pipeline: frames, or seconds of sound; `total` grows while probing goes on."""
 
     frames_done: int = 0
     frames_total: int = 0
@@ -21,7 +21,7 @@ class PipelineProgress:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment; seconds of video unless the name says otherwise."""
+    """A run at one moment; seconds are of video unless the name says otherwise."""
 
     videos_total: int = 0
     videos_done: int = 0
@@ -48,35 +48,37 @@ class Snapshot:
     @classmethod
     def from_json(cls, text: str) -> Snapshot:
         """The reverse of `to_json`."""
-        told = json.loads(text)
-        pipelines = {name: PipelineProgress(**one) for name, one in told.pop("pipelines").items()}
-        return cls(**{**told, "pipelines": pipelines, "failures": tuple(told["failures"])})
+        data = json.loads(text)
+        pipelines = {name: PipelineProgress(**counts) for name, counts in data.pop("pipelines").items()}
+        return cls(**{**data, "pipelines": pipelines, "failures": tuple(data["failures"])})
 
     @property
     def fps(self) -> float:
-        """Frames a second since work started."""
+        """Frames per second since work started."""
         return self.frames_done / self.working_s if self.working_s > 0 else 0.0
 
     @property
     def realtime_factor(self) -> float:
-        """Seconds of video worked through in a second; of sound where that is ahead or alone."""
+        """Seconds of video done per second; of sound where more sound is done."""
         return max(self.video_s_done, self.sound_s_done) / self.working_s if self.working_s > 0 else 0.0
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at the pace since work started, weighted by duration; None until something of each
-        kind is done or while probing.
-        """
-        left = [
-            self._left_s(self.video_s_done, self.video_s_total),
-            self._left_s(self.sound_s_done, self.sound_s_total),
-        ]
-        known = [one for one in left if one is not None]
-        return None if self.probing or len(known) < len(left) or not self.realtime_factor else max(known)
+        """Seconds left at the pace since work started, weighted by duration.
 
-    def _left_s(self, done_s: float, total_s: float) -> float | None:
-        """Pictures and sound are worked on side by side, each at its own pace; 0 where there is nothing
-        of a kind.
+        None while probing, and until something of each kind is done.
+        """
+        remaining = [
+            self._remaining_s(self.video_s_done, self.video_s_total),
+            self._remaining_s(self.sound_s_done, self.sound_s_total),
+        ]
+        known = [seconds for seconds in remaining if seconds is not None]
+        return None if self.probing or len(known) < len(remaining) or not self.realtime_factor else max(known)
+
+    def _remaining_s(self, done_s: float, total_s: float) -> float | None:
+        """Seconds left for pictures or for sound, each at its own pace.
+
+        0 where there is none of that kind.
         """
         if total_s <= 0:
             return 0.0
@@ -85,8 +87,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PlannedVideo:
-    """A video with work in this run: `frames` still to do of each pipeline (seconds of one that listens);
-    `decoded` frames, `video_s` seconds of pictures and `sound_s` of sound to read for them."""
+    """A video with work in this run.
+
+    `frames` are still to do for each pipeline (seconds for audio_processing); `decoded` frames, `video_s`
+    seconds of pictures and `sound_s` seconds of sound are to be read for them.
+    """
 
     video_id: str
     frames: Mapping[WorkKey, int]
@@ -97,7 +102,7 @@ class PlannedVideo:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """One pipeline of one video that ended; `error` is one line, None where it completed."""
+    """A pipeline of a video that ended; `error` is one line, None where it completed."""
 
     key: WorkKey
     error: str | None
@@ -117,8 +122,9 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCall:
-    """A worker in the middle of something about these chunks, last heard of `silent_s` seconds ago;
-    `stalled` where that is too long.
+    """A worker in the middle of work on these chunks, with `silent_s` seconds since its last heartbeat.
+
+    `stalled`: that is too long.
     """
 
     worker: Worker

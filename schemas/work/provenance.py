@@ -1,5 +1,6 @@
-"""What made a result: kept in the configuration of its job, in the `info` of its COCO-shaped document,
-and told in few words.
+"""The provenance of a result: preset, model, digest, device and settings.
+
+It is kept in the configuration of the result's job and in the `info` of its COCO-shaped document.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _DIGESTS: Final = ("weights_sha256", "pack_sha256", "model_sha256")
 
 
 def info_of(job: BatchJob, pipeline: str) -> dict[str, Any]:
-    """`configuration`, `preset` and `model` of one pipeline's result; what the job does not tell is None.
+    """`configuration`, `preset` and `model` of one pipeline's result; None for what the job does not have.
 
     `model` is the file's name and its sha256. A job that was saved by hand has one configuration for all of
     its pipelines.
@@ -34,9 +35,11 @@ def info_of(job: BatchJob, pipeline: str) -> dict[str, Any]:
 
 
 def provenance_of(pipeline: str, info: Mapping[str, Any]) -> Provenance:
-    """What is known of: `preset`, `detector`, `model` (a file's, pack's or folder's name), `sha256`,
-    `runtime`, `device`, `precision`, `tracker`, `speakers` and `events` (the names of their models), in this
-    order."""
+    """The known facts of a result, in this order.
+
+    `preset`, `detector`, `model` (the name of a file, pack or folder), `sha256`, `runtime`, `device`,
+    `precision`, `tracker`, `speakers` and `events` (names of their models).
+    """
     model, own = _mapping(info.get("model")), own_settings(pipeline, info.get("configuration"))
     known = {
         "preset": info.get("preset"),
@@ -53,13 +56,14 @@ def provenance_of(pipeline: str, info: Mapping[str, Any]) -> Provenance:
 
 
 def sample_fps(pipeline: str, info: Mapping[str, Any], video_fps: float) -> float | None:
-    """How many frames a second a pipeline really looked at, of a video of `video_fps`; None where the
-    configuration does not say.
+    """Frames per second that a pipeline really sampled from a video of `video_fps`.
+
+    None where the configuration does not say.
     """
-    asked = own_settings(pipeline, info.get("configuration")).get("sample_fps")
+    configured = own_settings(pipeline, info.get("configuration")).get("sample_fps")
     return (
-        min(float(asked), video_fps)
-        if isinstance(asked, int | float) and asked > 0 and video_fps > 0
+        min(float(configured), video_fps)
+        if isinstance(configured, int | float) and configured > 0 and video_fps > 0
         else None
     )
 
@@ -70,5 +74,5 @@ def own_settings(pipeline: str, configuration: object) -> Mapping[str, Any]:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    """Jobs saved by hand may be configured with anything."""
+    """The value if it is a mapping, else an empty one: jobs saved by hand may have any configuration."""
     return value if isinstance(value, Mapping) else {}

@@ -1,6 +1,4 @@
-"""What is worth another try, how long to wait for it, and when enough is enough: arithmetic over plain
-values.
-"""
+"""The rules of retry: which failures are tried again, after which delay, and how often."""
 
 from __future__ import annotations
 
@@ -38,13 +36,12 @@ PERMANENT: Final = frozenset({
     *("internal", "model", "not_started"),
     *(POISONED, CANCELLED),
 })  # fmt: skip
-BLAMED: Final = frozenset(
-    {CRASH, TIMEOUT}
-)  # the process ended, or had to be ended, because of the chunk that it held alone
+# The process ended, or had to be ended, because of the chunk that it held alone.
+BLAMED_KINDS: Final = frozenset({CRASH, TIMEOUT})
 
-_MOST_DOUBLINGS: Final = 1000  # 2.0 ** 1024 is no float any more
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_CAUSES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
+_MAX_DOUBLINGS: Final = 1000  # 2.0 ** 1024 is no float any more.
+_DISK_FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_KIND_BY_EXCEPTION: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     (MemoryError, OUT_OF_MEMORY),
     (TimeoutError, TIMEOUT),
     ((FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError), "unreadable"),
@@ -53,7 +50,7 @@ _CAUSES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], 
 
 
 class RetryStrategy(StrEnum):
-    """How delays grow from one try to the next; the longer words mean the same."""
+    """How delays grow from one attempt to the next; the longer words mean the same."""
 
     FIXED = "fixed"
     LINEAR = "linear"
@@ -69,7 +66,7 @@ class RetryStrategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Delays between tries, in seconds, and how many tries there are.
+    """Delays between attempts, in seconds, and the number of attempts.
 
     `jitter` is a share of the delay, 0..1.
     """
@@ -91,8 +88,9 @@ class Backoff:
             raise ValueError(f"there is at least one try, not {self.attempts}")
 
     def after(self, attempt: int, random01: float) -> float:
-        """Seconds to wait after try number `attempt` (from 1) has failed; `random01` in 0..1 says where
-        in the jitter's spread.
+        """Seconds to wait after attempt number `attempt` (from 1) has failed.
+
+        `random01` in 0..1 is the position in the jitter's spread.
         """
         if attempt < 1 or not 0 <= random01 <= 1:
             raise ValueError(
@@ -108,19 +106,19 @@ class Backoff:
             case RetryStrategy.LINEAR:
                 return float(attempt)
             case _:
-                return float(2.0 ** min(attempt - 1, _MOST_DOUBLINGS))
+                return float(2.0 ** min(attempt - 1, _MAX_DOUBLINGS))
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try again, so many seconds from now."""
+    """Try again after so many seconds."""
 
     after_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Try no more: `kind` and `reason` (one line) are what the store keeps."""
+    """Try no more; the store keeps `kind` and `reason` (one line)."""
 
     reason: str
     kind: str
@@ -131,8 +129,9 @@ Decision = Retry | GiveUp
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What `recovery` of the settings comes to: one `Backoff` for each section of `TRANSIENT`, and the
-    budget of a job.
+    """The policy of section `recovery`.
+
+    It has one `Backoff` for each section of `TRANSIENT`, and the number of failed attempts of a job.
     """
 
     backoffs: Mapping[str, Backoff]
@@ -144,18 +143,18 @@ class RetryPolicy:
 
     @classmethod
     def of(cls, recovery: RecoverySettings) -> RetryPolicy:
-        """The policy that settings ask for."""
+        """The policy of these settings."""
         sections = sorted(set(TRANSIENT.values()))
         return cls(
             {name: _backoff(recovery, getattr(recovery, name)) for name in sections}, recovery.job_attempts
         )
 
     def backoff(self, kind: str) -> Backoff:
-        """Delays and budget of a transient kind; raises `KeyError` for any other."""
+        """Delays and number of attempts of a transient kind; raises `KeyError` for any other."""
         return self.backoffs[TRANSIENT[kind]]
 
     def delay_s(self, kind: str, attempt: int, random01: float) -> float:
-        """Seconds to wait after try number `attempt` (from 1) failed with a transient `kind`."""
+        """Seconds to wait after attempt number `attempt` (from 1) failed with a transient `kind`."""
         return self.backoff(kind).after(attempt, random01)
 
     def decide(
@@ -168,51 +167,54 @@ class RetryPolicy:
         message: str = "",
         killed: bool = False,
     ) -> Decision:
-        """What to do after a try failed with `kind`; both counts include that try.
+        """Decides what to do after an attempt failed with `kind`; both counts include that attempt.
 
-        `message` is what it said; `killed`: its process ended, or was ended, while it held this chunk alone.
-        A kind that is not transient, known or not, is given up at once.
+        `message` is its error; `killed`: its process ended, or was ended, while it held this chunk alone. A
+        kind that is not transient, known or not, is given up at once.
         """
-        last = _last(kind, message)
+        last_failure = _described(kind, message)
         if kind not in TRANSIENT:
             return GiveUp(_line(message) or f"{kind} is not worth another try", kind)
         if attempts_of_chunk >= self.backoff(kind).attempts:
-            to_blame = kind in BLAMED or (kind == OUT_OF_MEMORY and killed)
+            to_blame = kind in BLAMED_KINDS or (kind == OUT_OF_MEMORY and killed)
             return GiveUp(
-                f"given up after {_tries(attempts_of_chunk)}, the last ended with {last}",
+                f"given up after {_count_of_tries(attempts_of_chunk)}, the last ended with {last_failure}",
                 POISONED if to_blame else kind,
             )
         if failed_attempts_of_job >= self.job_attempts:
-            spent = (
+            attempts_spent = (
                 f"{failed_attempts_of_job} failed tries of its chunks "
                 f"(recovery.job_attempts={self.job_attempts})"
             )
-            return GiveUp(f"given up with its job after {spent}, the last ended with {last}", kind)
+            return GiveUp(
+                f"given up with its job after {attempts_spent}, the last ended with {last_failure}", kind
+            )
         return Retry(self.delay_s(kind, attempts_of_chunk, random01))
 
 
 def kind_of(error: BaseException) -> str:
-    """The kind of failure an exception stands for; what says nothing of itself is internal, a fault that
-    another try only repeats.
+    """The kind of failure of an exception.
+
+    An unknown exception is internal: a fault that another attempt only repeats.
     """
     if isinstance(error, VaengineError):
         return error.kind
     if isinstance(cause := getattr(error, "cause", None), BaseException):  # Ray wraps what a task raised
         return kind_of(cause)
-    if getattr(error, "errno", None) in _NO_ROOM:
+    if getattr(error, "errno", None) in _DISK_FULL_ERRNOS:
         return "disk_full"
     if "out of memory" in str(error).lower() or "OutOfMemory" in type(error).__name__:
         return OUT_OF_MEMORY
-    known = next((kind for types, kind in _CAUSES if isinstance(error, types)), None)
+    known = next((kind for types, kind in _KIND_BY_EXCEPTION if isinstance(error, types)), None)
     return known or (WORKER_LOST if type(error).__module__.startswith("ray.") else "internal")
 
 
-def _backoff(usual: RecoverySettings, own: KindRecovery) -> Backoff:
+def _backoff(defaults: RecoverySettings, overrides: KindRecovery) -> Backoff:
     def chosen(name: str) -> float:
-        value = getattr(own, name)
-        return float(getattr(usual, name) if value is None else value)
+        value = getattr(overrides, name)
+        return float(getattr(defaults, name) if value is None else value)
 
-    strategy = RetryStrategy(own.strategy or usual.strategy)
+    strategy = RetryStrategy(overrides.strategy or defaults.strategy)
     return Backoff(
         strategy,
         chosen("delay_seconds"),
@@ -222,7 +224,7 @@ def _backoff(usual: RecoverySettings, own: KindRecovery) -> Backoff:
     )
 
 
-def _last(kind: str, message: str) -> str:
+def _described(kind: str, message: str) -> str:
     return f"{kind}: {_line(message)}" if message else kind
 
 
@@ -230,5 +232,5 @@ def _line(message: str) -> str:
     return " ".join(message.split())
 
 
-def _tries(count: int) -> str:
+def _count_of_tries(count: int) -> str:
     return "1 try" if count == 1 else f"{count} tries"

@@ -21,7 +21,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class StoredBatch:
-    """A batch as a checkpoint points to it."""
+    """A batch of a store, with the state of its run."""
 
     batch_id: str
     epoch: int
@@ -33,9 +33,9 @@ class StoredBatch:
     host: str
     pid: int
     heartbeat_at: str | None  # None: of a version that had none
-    alive: bool  # whether it was at work when the store was asked
+    alive: bool  # whether it was at work when the store was read
 
 
 def new_batch_id() -> str:
-    """One that no store has yet."""
+    """A new id that no store has yet."""
     return uuid.uuid4().hex[:12]

@@ -102,7 +102,7 @@ def cluster_address() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "ANSWER_SECONDS", 1.0, raising=False)
+    monkeypatch.setattr(session, "ANSWER_TIMEOUT_S", 1.0)
 
 
 STRANGERS = {name: saying(banner) for name, banner in BANNERS.items()} | {"a proxy": knows_nobody}
@@ -186,7 +186,7 @@ def test_what_the_cluster_refuses_once_it_answered_leaves_no_store_either(
 def test_nothing_that_rays_own_side_logs_reaches_the_terminal_and_everything_else_does(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with session._without_log_level_note():
+    with session._without_ray_log():
         os.write(
             2,
             b"[2026-11-28 20:41:40,657 W 24453 24453] gcs_client.cc:210: Failed to get cluster ID from GCS "

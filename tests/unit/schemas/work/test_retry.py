@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.errors import DiskFull, NotAVideo, StoreFailed, VaengineError, WorkerLost
 from schemas.settings.settings import KindRecovery, RecoverySettings
 from schemas.work.retry import (
-    BLAMED,
+    BLAMED_KINDS,
     PERMANENT,
     TRANSIENT,
     Backoff,
@@ -214,7 +214,7 @@ def test_a_chunk_is_tried_until_the_first_budget_is_spent_and_no_longer(
     assert isinstance(decision, Retry) or "\n" not in decision.reason
 
 
-@pytest.mark.parametrize("kind", sorted(BLAMED))
+@pytest.mark.parametrize("kind", sorted(BLAMED_KINDS))
 def test_a_chunk_is_blamed_only_for_what_may_be_tried_again(kind: str) -> None:
     assert kind in TRANSIENT
 
