@@ -159,11 +159,11 @@ def columns(name: str, classes: Mapping[int, str]) -> dict[str, list[int]]:
     Raises `ModelError` where the model has none of AudioSet's classes.
     """
     numbers = {class_name: int(number) for number, class_name in classes.items()}
-    found = {
+    columns_of_label = {
         label: [numbers[class_name] for class_name in names if class_name in numbers]
         for label, names in CLASSES_OF_LABEL.items()
     }
-    known = {label: columns for label, columns in found.items() if columns}
+    known = {label: columns for label, columns in columns_of_label.items() if columns}
     if not known:
         raise ModelError(
             name, f"none of its {len(classes)} classes is called as AudioSet calls them, such as Laughter"

@@ -148,14 +148,14 @@ def spans(
 
     They are counted from `base`.
     """
-    found: list[tuple[int, int]] = []
+    voices: list[tuple[int, int]] = []
     first = 0 if is_voiced_before and len(scores) else None
-    for at, score in enumerate(scores):
+    for position, score in enumerate(scores):
         if first is None and score > onset:
-            first = at
+            first = position
         elif first is not None and score < offset:
-            found.append((first + base, at + base))
+            voices.append((first + base, position + base))
             first = None
     if first is not None:
-        found.append((first + base, len(scores) - 1 + base))
-    return [(first, stop) for first, stop in found if stop > first]
+        voices.append((first + base, len(scores) - 1 + base))
+    return [(first, stop) for first, stop in voices if stop > first]

@@ -29,14 +29,14 @@ class FaceEmbedder:
     def __init__(self, network: FaceNetwork) -> None:
         self._network = network
 
-    def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats32:
+    def of(self, pictures: Sequence[Pixels], detections: Sequence[Detections]) -> Floats32:
         """N x D float32 of length 1, for all N >= 1 faces of all pictures; D depends on the model."""
-        side = self._network.model.side
+        crop_side = self._network.model.side
         rows = self._network.rows(
             [
                 crop
-                for picture, faces in zip(pictures, found, strict=True)
-                for crop in crops(picture, alignments(faces.keypoints[..., :2], side), side)
+                for picture, faces in zip(pictures, detections, strict=True)
+                for crop in crops(picture, alignments(faces.keypoints[..., :2], crop_side), crop_side)
             ]
         )
         length = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -55,12 +55,12 @@ class GenderAge:
     def __init__(self, network: FaceNetwork) -> None:
         self._network = network
 
-    def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
+    def of(self, pictures: Sequence[Pixels], detections: Sequence[Detections]) -> Floats:
         """N x 2 (years, 0 or 1) of all N >= 1 faces of all pictures.
 
         Source: InsightFace's `Attribute`, whose years are rounded.
         """
-        rows = _centred_outputs(self._network, pictures, found)
+        rows = _centred_outputs(self._network, pictures, detections)
         return np.stack([rows[:, 2] * 100.0, rows[:, 1] > rows[:, 0]], axis=1)
 
 
@@ -77,13 +77,13 @@ class HeadPose:
         shape = mean_shape(network.model.path)
         self._fit = np.linalg.pinv(np.hstack([shape, np.ones((len(shape), 1))]))
 
-    def of(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
+    def of(self, pictures: Sequence[Pixels], detections: Sequence[Detections]) -> Floats:
         """N x 3 degrees (pitch, yaw, roll) of all N >= 1 faces of all pictures.
 
         The crop is neither turned nor stretched, so points in it have the same angles as points in the
         picture.
         """
-        rows = _centred_outputs(self._network, pictures, found)
+        rows = _centred_outputs(self._network, pictures, detections)
         points = rows.reshape(len(rows), -1, 3)[:, -USUAL_POINTS:]
         return angles((self._fit @ points).transpose(0, 2, 1)[:, :2, :3])
 
@@ -111,8 +111,14 @@ def mean_shape(model: str) -> Floats:
         return np.asarray(pickle.load(file), np.float64)
 
 
-def _centred_outputs(network: FaceNetwork, pictures: Sequence[Pixels], found: Sequence[Detections]) -> Floats:
-    side = network.model.side
-    pairs = zip(pictures, found, strict=True)
-    cut = [crop for picture, faces in pairs for crop in crops(picture, centrings(faces.xyxy, side), side)]
+def _centred_outputs(
+    network: FaceNetwork, pictures: Sequence[Pixels], detections: Sequence[Detections]
+) -> Floats:
+    crop_side = network.model.side
+    pairs = zip(pictures, detections, strict=True)
+    cut = [
+        crop
+        for picture, faces in pairs
+        for crop in crops(picture, centrings(faces.xyxy, crop_side), crop_side)
+    ]
     return network.rows(cut).astype(np.float64)

@@ -56,8 +56,8 @@ class CascadeDetector:
         if min(inner) < WINDOW_PIXELS:  # OpenCV does not promise to do without a whole window
             return Detections.none()
         grey = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), inner, interpolation=cv2.INTER_AREA)
-        found = self._windows(grey)
-        return found.scaled(width / inner[0], height / inner[1]).clipped(width, height)
+        detections = self._windows(grey)
+        return detections.scaled(width / inner[0], height / inner[1]).clipped(width, height)
 
     def _windows(self, grey: Pixels) -> Detections:
         """Faces in a grey picture of at least one window, each only once."""

@@ -58,8 +58,8 @@ class CenterFace:
         framed = np.stack(
             [letterbox.placed(picture) for letterbox, picture in zip(letterboxes, pictures, strict=True)]
         )
-        found = self._micro.run(self._faces, framed, out_of_memory=MemoryError)
-        return [letterbox.undone(faces) for letterbox, faces in zip(letterboxes, found, strict=True)]
+        detections = self._micro.run(self._faces, framed, out_of_memory=MemoryError)
+        return [letterbox.undone(faces) for letterbox, faces in zip(letterboxes, detections, strict=True)]
 
     def _letterbox(self, height: int, width: int) -> Letterbox:
         longer = self._settings.detect_pixels
@@ -101,8 +101,10 @@ def _picture_candidates(
     key_points = corner[:, None] + point[:, row, column].T.reshape(-1, POINTS, 2) * extent[:, None]
     # Rows come before columns in the network, x before y here.
     boxes = np.hstack([corner[:, ::-1], (corner + extent)[:, ::-1]])
-    sure = np.ones((len(place), POINTS, 1))
-    return Detections(boxes, score[row, column].astype(np.float64), np.dstack([key_points[..., ::-1], sure]))
+    point_scores = np.ones((len(place), POINTS, 1))
+    return Detections(
+        boxes, score[row, column].astype(np.float64), np.dstack([key_points[..., ::-1], point_scores])
+    )
 
 
 def center_face(face: FaceSettings, *, threads: int = 1, batch: int | None = None) -> CenterFace:

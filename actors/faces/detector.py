@@ -46,26 +46,28 @@ class FaceDetector:
         """Faces in each H x W x 3 uint8 RGB picture of one bucket; the faces of all pictures are described
         together.
         """
-        found = self._scrfd.faces(pictures)
-        if any(len(faces) for faces in found):
-            found = self._described(pictures, found)
-        return [faces.clipped(*picture.shape[1::-1]) for picture, faces in zip(pictures, found, strict=True)]
-
-    def _described(self, pictures: Sequence[Pixels], found: Sequence[Detections]) -> list[Detections]:
-        ends = list(accumulate((len(faces) for faces in found), initial=0))
-        embeddings = (
-            self._embedder.of(pictures, found) if self._embedder else np.zeros((ends[-1], 0), np.float32)
-        )
-        traits = self._traits(pictures, found, ends[-1])
+        detections = self._scrfd.faces(pictures)
+        if any(len(faces) for faces in detections):
+            detections = self._described(pictures, detections)
         return [
-            replace(faces, embeddings=embeddings[first:end], traits=traits[first:end])
-            for faces, (first, end) in zip(found, pairwise(ends), strict=True)
+            faces.clipped(*picture.shape[1::-1]) for picture, faces in zip(pictures, detections, strict=True)
         ]
 
-    def _traits(self, pictures: Sequence[Pixels], found: Sequence[Detections], count: int) -> Floats:
+    def _described(self, pictures: Sequence[Pixels], detections: Sequence[Detections]) -> list[Detections]:
+        ends = list(accumulate((len(faces) for faces in detections), initial=0))
+        embeddings = (
+            self._embedder.of(pictures, detections) if self._embedder else np.zeros((ends[-1], 0), np.float32)
+        )
+        traits = self._traits(pictures, detections, ends[-1])
+        return [
+            replace(faces, embeddings=embeddings[first:end], traits=traits[first:end])
+            for faces, (first, end) in zip(detections, pairwise(ends), strict=True)
+        ]
+
+    def _traits(self, pictures: Sequence[Pixels], detections: Sequence[Detections], count: int) -> Floats:
         traits = np.full((count, len(TRAITS) if self._describers else 0), np.nan)
         for model in self._describers:
-            traits[:, model.columns] = model.of(pictures, found)
+            traits[:, model.columns] = model.of(pictures, detections)
         return traits
 
 

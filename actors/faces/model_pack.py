@@ -88,10 +88,10 @@ def pack_digest(folder: Path) -> str:
 
 def model_files(folder: Path) -> list[Path]:
     """The models of a pack, sorted by name; raises `DamagedWeights` where there are none."""
-    found = sorted(path for path in folder.glob(MODEL_FILES) if path.is_file())
-    if not found:
+    paths = sorted(path for path in folder.glob(MODEL_FILES) if path.is_file())
+    if not paths:
         raise DamagedWeights(str(folder), f"a pack of face models is a folder with {MODEL_FILES} files in it")
-    return found
+    return paths
 
 
 def parsed(path: str, data: bytes) -> Any:

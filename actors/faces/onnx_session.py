@@ -79,8 +79,8 @@ class FaceNetwork:
         alone = [self.outputs(picture[None]) for picture in both]
         pairs = zip(together, *alone, strict=True)
         return all(
-            np.allclose(two.reshape(2, -1), np.stack([one.ravel(), other.ravel()]), atol=MAX_DIFFERENCE)
-            for two, one, other in pairs
+            np.allclose(two.reshape(2, -1), np.stack([first.ravel(), second.ravel()]), atol=MAX_DIFFERENCE)
+            for two, first, second in pairs
         )
 
 

@@ -51,16 +51,16 @@ class Scrfd:
         of the first, and do not displace them.
         """
         sizes = [(picture.shape[0], picture.shape[1]) for picture in pictures]
-        found = self._detect_in(pictures, [self._letterbox(*size) for size in sizes])
+        detections = self._detect_in(pictures, [self._letterbox(*size) for size in sizes])
         if self._has_one_scale:
-            return [self._suppressed(faces) for faces in found]
+            return [self._suppressed(faces) for faces in detections]
         large = self._detect_in(
             pictures, [Letterbox.cornered(*size, (SMALL_SIDE, SMALL_SIDE)) for size in sizes]
         )
         least = [LARGE_FACE_PIXELS * max(size) / self._settings.detect_pixels for size in sizes]
         return [
             self._suppressed(faces, at_least(small_scale, pixels))
-            for faces, small_scale, pixels in zip(found, large, least, strict=True)
+            for faces, small_scale, pixels in zip(detections, large, least, strict=True)
         ]
 
     @property
@@ -84,17 +84,17 @@ class Scrfd:
         framed = np.stack(
             [letterbox.placed(picture) for letterbox, picture in zip(letterboxes, pictures, strict=True)]
         )
-        found = self._micro.run(self._candidates, framed, out_of_memory=MemoryError)
-        return [letterbox.unframed(faces) for letterbox, faces in zip(letterboxes, found, strict=True)]
+        detections = self._micro.run(self._candidates, framed, out_of_memory=MemoryError)
+        return [letterbox.unframed(faces) for letterbox, faces in zip(letterboxes, detections, strict=True)]
 
     def _candidates(self, framed: Pixels) -> list[Detections]:
         outputs = self._network.outputs(self._network.tensor(list(framed)))
         return candidates(outputs, len(framed), framed.shape[1:3], self._settings.min_confidence)
 
-    def _suppressed(self, *found: Detections) -> Detections:
+    def _suppressed(self, *detections: Detections) -> Detections:
         """Hard non-maximum suppression; faces of an earlier argument come first, then the stronger ones."""
         faces = together(
-            [part.chosen(strongest_first(part.xyxy, part.confidence)[:MAX_CANDIDATES]) for part in found]
+            [part.chosen(strongest_first(part.xyxy, part.confidence)[:MAX_CANDIDATES]) for part in detections]
         )
         return faces.chosen(kept(faces.xyxy, self._settings.nms_iou))
 
@@ -113,13 +113,13 @@ def candidates(
         _level(outputs[level :: len(strides)], pictures, frame, stride, least)
         for level, stride in enumerate(strides)
     ]
-    picture, found = (
+    picture, detections = (
         np.concatenate([picture for picture, _ in levels]),
         together([faces for _, faces in levels]),
     )
     # Nothing keeps a network from turning a box inside out.
-    is_valid = (found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1)
-    return [found.chosen(np.flatnonzero(is_valid & (picture == number))) for number in range(pictures)]
+    is_valid = (detections.xyxy[:, 2:] > detections.xyxy[:, :2]).all(axis=1)
+    return [detections.chosen(np.flatnonzero(is_valid & (picture == number))) for number in range(pictures)]
 
 
 def _level(
@@ -146,11 +146,11 @@ def at_least(faces: Detections, pixels: float) -> Detections:
     )
 
 
-def together(found: Sequence[Detections]) -> Detections:
+def together(detections: Sequence[Detections]) -> Detections:
     """The faces of several detections, one after the other."""
     return Detections(
         *(
-            np.concatenate([getattr(part, name) for part in found])
+            np.concatenate([getattr(part, name) for part in detections])
             for name in ("xyxy", "confidence", "keypoints")
         )
     )

@@ -36,7 +36,7 @@ def chunk_commit(chunk: WholeChunk, key: WorkKey, video: Video, job_id: str) -> 
         lost=chunk.end.lost,
         checksum=numbers.checksum(),
         attempt=spec.attempt,
-        seconds=chunk.end.decode_s / len(spec.keys) + sum(piece.model_s for piece in own),
+        seconds=chunk.end.decode_s / len(spec.keys) + sum(message.model_s for message in own),
     )
     # Imports OpenCV, which the driver that starts finalizers does not need.
     from actors.finalize.person_rows import provisional
@@ -62,12 +62,12 @@ def block_commit(block: AudioBlock, analysis: AudioAnalysis, seconds: float, job
     return ChunkCommit(line, job_id, (), payload, block.chunk_id)
 
 
-def numbers_of(end: ChunkEnd, pieces: Sequence[DetectionsMessage]) -> FrameNumbers:
+def numbers_of(end: ChunkEnd, messages: Sequence[DetectionsMessage]) -> FrameNumbers:
     """A chunk's numbers; boxes are ordered by frame and, within it, as the detector ranked them."""
     per_frame = [
         (int(frame), boxes)
-        for piece in pieces
-        for frame, boxes in zip(piece.frame_numbers, piece.detections, strict=True)
+        for message in messages
+        for frame, boxes in zip(message.frame_numbers, message.detections, strict=True)
     ]
     sampled, none = np.array([frame for frame, _ in per_frame], np.int64), Detections.none()
     return FrameNumbers(

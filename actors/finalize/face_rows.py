@@ -184,7 +184,7 @@ def _embedded(
 ) -> Embeddings | None:
     if not vectors.size:
         return None
-    means = [unit(vectors[identities == one].mean(0)) for one in range(len(people))]
+    means = [unit(vectors[identities == number].mean(0)) for number in range(len(people))]
     ids = tuple(row.annotation_id for row in (*faces, *people))
     return Embeddings(ids, np.concatenate([vectors, np.stack(means)]).astype(np.float32), model_name(face))
 

@@ -16,11 +16,11 @@ class WholeChunk:
     """The end of a chunk and all its messages, ordered by their numbers."""
 
     end: ChunkEnd
-    pieces: tuple[DetectionsMessage, ...]
+    messages: tuple[DetectionsMessage, ...]
 
     def of(self, pipeline: str) -> list[DetectionsMessage]:
         """The messages from a pipeline's model."""
-        return [piece for piece in self.pieces if piece.pipeline == pipeline]
+        return [message for message in self.messages if message.pipeline == pipeline]
 
     @property
     def transient(self) -> ChunkFailure | None:
@@ -41,7 +41,7 @@ class WholeChunk:
     def _failures(self) -> list[ChunkFailure]:
         return [
             failure
-            for failure in (self.end.failure, *(piece.failure for piece in self.pieces))
+            for failure in (self.end.failure, *(message.failure for message in self.messages))
             if failure is not None
         ]
 
@@ -52,12 +52,12 @@ class _PartialChunk:
 
     attempt: int
     end: ChunkEnd | None = None
-    pieces: dict[int, DetectionsMessage] = field(default_factory=dict)
+    messages: dict[int, DetectionsMessage] = field(default_factory=dict)
 
     def whole(self) -> WholeChunk | None:
-        if self.end is None or len(self.pieces) < self.end.pieces:
+        if self.end is None or len(self.messages) < self.end.pieces:
             return None
-        return WholeChunk(self.end, tuple(self.pieces[number] for number in sorted(self.pieces)))
+        return WholeChunk(self.end, tuple(self.messages[number] for number in sorted(self.messages)))
 
 
 class ChunkReassembler:
@@ -84,7 +84,7 @@ class ChunkReassembler:
         if isinstance(value, ChunkEnd):
             partial.end = value
         else:
-            partial.pieces[value.number] = value
+            partial.messages[value.number] = value
         if whole := partial.whole():
             del self._by_chunk[chunk_id]
         return whole

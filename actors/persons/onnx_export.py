@@ -24,8 +24,8 @@ OPSET: Final = 17
 EXAMPLE: Final = (1, 3, 256, 320)
 
 
-def onnx_bytes(weights: str, sha256: str, *, looks: bool) -> bytes:
-    """The ONNX model of a checkpoint, with embeddings where `looks`.
+def onnx_bytes(weights: str, sha256: str, *, with_embeddings: bool) -> bytes:
+    """The ONNX model of a checkpoint, with embeddings where `with_embeddings`.
 
     Raises `UnsuitableWeights`, `WrongDigest`.
     """
@@ -37,7 +37,9 @@ def onnx_bytes(weights: str, sha256: str, *, looks: bool) -> bytes:
     names = {layout.person: "person"} | {
         number: f"class {number}" for number in range(layout.classes) if number != layout.person
     }
-    model = onnx.load_from_string(_traced(WithEmbeddings(module) if looks else module, looks=looks))
+    model = onnx.load_from_string(
+        _traced(WithEmbeddings(module) if with_embeddings else module, with_embeddings=with_embeddings)
+    )
     task = "pose" if layout.keypoints else "detect"
     properties = {
         "names": str(names),
@@ -50,9 +52,9 @@ def onnx_bytes(weights: str, sha256: str, *, looks: bool) -> bytes:
     return data
 
 
-def _traced(module: Any, *, looks: bool) -> bytes:
-    outputs = ["output", *([EMBEDDINGS_OUTPUT] if looks else [])]
-    places = {name: {0: "batch", 2 - (name == EMBEDDINGS_OUTPUT): "places"} for name in outputs}
+def _traced(module: Any, *, with_embeddings: bool) -> bytes:
+    outputs = ["output", *([EMBEDDINGS_OUTPUT] if with_embeddings else [])]
+    dynamic_axes = {name: {0: "batch", 2 - (name == EMBEDDINGS_OUTPUT): "places"} for name in outputs}
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about shapes that are meant to be traced
         path = os.path.join(folder, "model.onnx")  # noqa: PTH118  # torch wants a text
@@ -64,15 +66,15 @@ def _traced(module: Any, *, looks: bool) -> bytes:
             dynamo=False,  # the new exporter needs a package more and gains nothing here
             input_names=["images"],
             output_names=outputs,
-            dynamic_axes={"images": {0: "batch", 2: "height", 3: "width"}, **places},
+            dynamic_axes={"images": {0: "batch", 2: "height", 3: "width"}, **dynamic_axes},
         )
         return Path(path).read_bytes()
 
 
-def main(weights: str, sha256: str, target: str, *looks: str) -> None:
+def main(weights: str, sha256: str, target: str, *options: str) -> None:
     """Writes the converted model, whole or not at all; an error is one line on standard error."""
     try:
-        write_atomic(Path(target), onnx_bytes(weights, sha256, looks=bool(looks)))
+        write_atomic(Path(target), onnx_bytes(weights, sha256, with_embeddings=bool(options)))
     except UnsuitableWeights as error:
         sys.exit(str(error.args[1]))
     except VaengineError as error:

@@ -63,7 +63,7 @@ def _output_layout(path: str, session: Any) -> OutputLayout:
     batch, _, height, width = (side if isinstance(side, int) else None for side in input_.shape)
     metadata = session.get_modelmeta().custom_metadata_map
     shape = (height, width) if height and width else None
-    layout = OutputLayout.of(path, metadata, shape=shape, batch=batch, looks=len(outputs) > 1)
+    layout = OutputLayout.of(path, metadata, shape=shape, batch=batch, has_embeddings=len(outputs) > 1)
     channels = outputs[0].shape[1] if len(outputs[0].shape) == 3 else 0
     if isinstance(channels, int):
         layout.checked(path, channels)

@@ -49,14 +49,14 @@ class OpenVinoRuntime:
 
 def _network_file(path: str) -> str:
     folder = Path(path)
-    found = sorted(folder.glob("*.xml"))
+    xml_files = sorted(folder.glob("*.xml"))
     if (
-        len(found) != 1
-        or not found[0].with_suffix(".bin").is_file()
+        len(xml_files) != 1
+        or not xml_files[0].with_suffix(".bin").is_file()
         or not (folder / "metadata.yaml").is_file()
     ):
         raise UnsuitableWeights(path, "an OpenVINO folder holds one .xml, its .bin and metadata.yaml")
-    return str(found[0])
+    return str(xml_files[0])
 
 
 def _output_layout(path: str, model: Any) -> OutputLayout:

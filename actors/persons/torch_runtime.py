@@ -43,11 +43,11 @@ class WithEmbeddings(torch.nn.Module):
         """Raw predictions and embeddings."""
         raw = _first(self.module(pictures))
         width = min(level.shape[1] for level in self._maps)
-        places = [
+        columns = [
             level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, width, level.shape[1] // width)
             for level in self._maps
         ]
-        return raw, torch.cat([place.mean(-1) for place in places], 1)
+        return raw, torch.cat([place.mean(-1) for place in columns], 1)
 
 
 class TorchRuntime:
@@ -64,7 +64,7 @@ class TorchRuntime:
         sha256: str | None,
         thresholds: Thresholds,
         *,
-        looks: bool = False,
+        with_embeddings: bool = False,
         half: bool = False,
     ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,9 +72,9 @@ class TorchRuntime:
             raise UnsuitableWeights(path, "half precision was settled on, and there is no GPU here")
         self._dtype = torch.float16 if half else torch.float32
         module, layout = loaded(path, sha256)
-        self.layout = replace(layout, looks=looks)
+        self.layout = replace(layout, has_embeddings=with_embeddings)
         head = module.model[-1]
-        whole = WithEmbeddings(module) if looks else module
+        whole = WithEmbeddings(module) if with_embeddings else module
         self._module = whole.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as documented
         head.float().register_forward_pre_hook(_to_single_precision)
         self._thresholds, self.batch_size = (
@@ -98,12 +98,12 @@ class TorchRuntime:
             # The layout is channels last already: no copy.
             tensor = pictures.permute(0, 3, 1, 2).to(self._dtype).div_(255)
             output = self._module(tensor)
-            raw, looks = (
+            raw, embeddings = (
                 (output[0], output[1]) if isinstance(self._module, WithEmbeddings) else (_first(output), None)
             )
-            return self._people(raw, looks, len(pixels))
+            return self._people(raw, embeddings, len(pixels))
 
-    def _people(self, raw: Any, looks: Any, n: int) -> list[Detections]:
+    def _people(self, raw: Any, embeddings: Any, n: int) -> list[Detections]:
         """`actors.persons.yolo_output.people` in torch.
 
         All pictures of a batch go through one suppression and one copy from the device.
@@ -125,21 +125,21 @@ class TorchRuntime:
             rows[kept, person, None],
             rows[kept, 4 + classes :],
         ]
-        if looks is not None:
-            columns.append(looks[picture[kept], place[kept]].double())
+        if embeddings is not None:
+            columns.append(embeddings[picture[kept], place[kept]].double())
         return self._per_picture(torch.cat(columns, 1).cpu().numpy(), n)
 
     def _per_picture(self, rows: Any, n: int) -> list[Detections]:
         """Rows of picture, box, confidence, key points and embedding as one `Detections` per picture."""
         points = 6 + 3 * self.layout.keypoints
-        found = Detections(
+        detections = Detections(
             rows[:, 1:5],
             rows[:, 5],
             rows[:, 6:points].reshape(len(rows), self.layout.keypoints, 3),
             rows[:, points:].astype(np.float32),
         )
         return [
-            found.chosen(np.flatnonzero(rows[:, 0] == number)[: self._thresholds.max_boxes])
+            detections.chosen(np.flatnonzero(rows[:, 0] == number)[: self._thresholds.max_boxes])
             for number in range(n)
         ]
 

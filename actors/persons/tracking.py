@@ -64,9 +64,11 @@ def tracks(numbers: FrameNumbers, cuts: Sequence[int], settings: PersonSettings,
     """
     raw = np.full(len(numbers.box_frames), NO_TRACK, np.int64)
     last_id = 0
-    looks = settings.reid and numbers.embeddings.size > 0
+    with_embeddings = settings.reid and numbers.embeddings.size > 0
     for scene in _scenes(numbers.sampled, cuts):
-        of_box = _tracked(_frames(numbers, scene), _tracker(settings, sample_fps, looks=looks))
+        of_box = _tracked(
+            _frames(numbers, scene), _tracker(settings, sample_fps, with_embeddings=with_embeddings)
+        )
         for box, track_id in of_box.items():
             raw[box] = last_id + track_id
         last_id = int(raw.max(initial=last_id))
@@ -92,7 +94,7 @@ class _Boxes:
         return _Boxes(self.xywh[mask], self.conf[mask], self.cls[mask], self.feats[mask])
 
 
-def _tracker(settings: PersonSettings, sample_fps: float, *, looks: bool) -> Any:
+def _tracker(settings: PersonSettings, sample_fps: float, *, with_embeddings: bool) -> Any:
     quiet_ultralytics()
     from ultralytics.trackers.bot_sort import BOTSORT
     from ultralytics.trackers.byte_tracker import BYTETracker
@@ -109,7 +111,7 @@ def _tracker(settings: PersonSettings, sample_fps: float, *, looks: bool) -> Any
             gmc_method="none",  # camera motion is estimated from pictures, and there are none here
             proximity_thresh=REID_MIN_IOU,
             appearance_thresh=REID_MIN_SIMILARITY,
-            with_reid=looks,
+            with_reid=with_embeddings,
             model="auto",  # embeddings are handed in
             device="cpu",
         )
@@ -128,14 +130,16 @@ def _frames(numbers: FrameNumbers, scene: Ints) -> Iterator[tuple[int, _Boxes]]:
     for first, stop in zip(firsts.tolist(), stops.tolist(), strict=True):
         corners = numbers.xyxy[first:stop]
         centre, size = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
-        looks = (
+        embeddings = (
             numbers.embeddings[first:stop]
             if numbers.embeddings.size
             else np.zeros((stop - first, 0), np.float32)
         )
         yield (
             first,
-            _Boxes(np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first), looks),
+            _Boxes(
+                np.hstack([centre, size]), numbers.confidence[first:stop], np.zeros(stop - first), embeddings
+            ),
         )
 
 

@@ -74,7 +74,9 @@ def runtime_of(settings: Settings, *, threads: int = 1) -> Runtime:
     if person.runtime == "torch":
         from actors.persons.torch_runtime import TorchRuntime
 
-        return TorchRuntime(path, sha256, limits, looks=person.reid, half=person.precision == "half")
+        return TorchRuntime(
+            path, sha256, limits, with_embeddings=person.reid, half=person.precision == "half"
+        )
     from actors.persons.onnx_runtime import OnnxRuntime
 
     return OnnxRuntime(path, sha256, limits, threads=threads)

@@ -33,7 +33,7 @@ class OutputLayout:
     keypoints: int = 0
     shape: tuple[int, int] | None = None
     batch: int | None = None
-    looks: bool = False  # whether it puts out embeddings too
+    has_embeddings: bool = False  # whether embeddings are a second output
 
     @classmethod
     def of(
@@ -43,7 +43,7 @@ class OutputLayout:
         *,
         shape: tuple[int, int] | None = None,
         batch: int | None = None,
-        looks: bool = False,
+        has_embeddings: bool = False,
     ) -> OutputLayout:
         """The layout in the metadata of an export of ultralytics: `names`, `stride`, `kpt_shape`.
 
@@ -66,7 +66,7 @@ class OutputLayout:
             int(points[0]),
             shape,
             batch,
-            looks,
+            has_embeddings,
         )
 
     def checked(self, path: str, channels: int) -> None:
@@ -109,14 +109,14 @@ class Thresholds:
 
 
 def people(
-    raw: Floats32, looks: Floats32 | None, layout: OutputLayout, thresholds: Thresholds
+    raw: Floats32, embeddings: Floats32 | None, layout: OutputLayout, thresholds: Thresholds
 ) -> list[Detections]:
     """Persons in each of B pictures, the most confident first, in pixels of the network's input.
 
     `raw` B x (4 + classes + 3 x keypoints) x A float32 holds for each of A places a box (centre, size),
-    scores and points; `looks` B x A x D holds an embedding of each. A place counts as a person where that
-    is its best class. Source: YOLOv8's head as ultralytics reads it, with hard non-maximum suppression of
-    each picture's people.
+    scores and points; `embeddings` B x A x D holds an embedding of each. A place counts as a person where
+    that is its best class. Source: YOLOv8's head as ultralytics reads it, with hard non-maximum suppression
+    of each picture's people.
     """
     picture, place = np.nonzero(raw[:, 4 + layout.person] > thresholds.min_confidence)
     rows = raw[picture, :, place]
@@ -126,7 +126,7 @@ def people(
         xyxy=corners(rows[:, :4]),
         confidence=rows[:, 4 + layout.person],
         keypoints=rows[:, 4 + layout.classes :].reshape(len(rows), layout.keypoints, 3),
-        embeddings=np.zeros((len(rows), 0), np.float32) if looks is None else looks[picture, place],
+        embeddings=np.zeros((len(rows), 0), np.float32) if embeddings is None else embeddings[picture, place],
     )
     return [
         _suppressed(detections.chosen(np.flatnonzero(picture == number)), thresholds)

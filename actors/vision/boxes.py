@@ -29,13 +29,13 @@ def groups(overlaps: npt.NDArray[np.bool_]) -> list[Ints]:
     Each box that is in no group yet leads a group of the free boxes that overlap it, itself first. The
     leaders are what hard, greedy non-maximum suppression keeps.
     """
-    free, found = np.ones(len(overlaps), bool), []
+    free, members = np.ones(len(overlaps), bool), []
     for leader in range(len(overlaps)):
         if free[leader]:
             rest = np.flatnonzero(overlaps[leader] & free)
-            found.append(np.concatenate([[leader], rest[rest != leader]]))
-            free[found[-1]] = False
-    return found
+            members.append(np.concatenate([[leader], rest[rest != leader]]))
+            free[members[-1]] = False
+    return members
 
 
 def strongest_first(boxes: Floats, scores: Floats) -> Ints:

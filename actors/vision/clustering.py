@@ -41,19 +41,19 @@ def grouped(
     owners = np.arange(len(rows))  # an owner is the first row of its group and stands for all of it
     for start in range(0, len(rows), BLOCK_VECTORS):
         items = _candidates(sums, masses, owners[:start], least, stop=min(start + BLOCK_VECTORS, len(rows)))
-        found = items[
+        representatives = items[
             _owners(
                 _similarities(sums[items] / masses[items, None], _pairs_within(items, owners, pairs)),
                 masses[items],
                 least,
             )
         ]
-        joined = np.flatnonzero(found != items)
-        np.add.at(sums, found[joined], sums[items[joined]])
-        np.add.at(masses, found[joined], masses[items[joined]])
-        heirs = np.arange(len(rows))
-        heirs[items] = found
-        owners = heirs[owners]
+        merged = np.flatnonzero(representatives != items)
+        np.add.at(sums, representatives[merged], sums[items[merged]])
+        np.add.at(masses, representatives[merged], masses[items[merged]])
+        new_owners = np.arange(len(rows))
+        new_owners[items] = representatives
+        owners = new_owners[owners]
     return np.unique(owners, return_inverse=True)[1].astype(np.int64)
 
 
@@ -90,10 +90,10 @@ def _candidates(sums: Floats, masses: Floats, owners: Ints, least: float, *, sto
 
 def _pairs_within(items: Ints, owners: Ints, pairs: Ints) -> Ints:
     """The pairs as positions in `items`, by the present groups of their rows; other pairs are left out."""
-    places = np.full(len(owners), -1)
-    places[items] = np.arange(len(items))
-    found = places[owners[pairs]]
-    return found[(found >= 0).all(axis=1)]
+    position_of = np.full(len(owners), -1)
+    position_of[items] = np.arange(len(items))
+    positions = position_of[owners[pairs]]
+    return positions[(positions >= 0).all(axis=1)]
 
 
 def _similarities(means: Floats, apart: Ints) -> Floats:

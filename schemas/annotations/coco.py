@@ -121,8 +121,8 @@ def to_bytes(document: Mapping[str, Any]) -> bytes:
 
 def generation_of(tail: bytes) -> str | None:
     """The generation in a document's last bytes (`TAIL_BYTES`); None where it is cut off."""
-    found = _GENERATION.search(tail)
-    return found.group(1).decode() if found else None
+    match = _GENERATION.search(tail)
+    return match.group(1).decode() if match else None
 
 
 def files_of(tail: bytes) -> dict[str, int]:
@@ -130,8 +130,8 @@ def files_of(tail: bytes) -> dict[str, int]:
 
     Empty where there are none.
     """
-    found = _FILES.search(tail)
-    return json.loads(found.group(1)) if found else {}
+    match = _FILES.search(tail)
+    return json.loads(match.group(1)) if match else {}
 
 
 def _json(value: object) -> str:

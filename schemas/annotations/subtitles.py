@@ -96,12 +96,12 @@ def speaker_name(speaker_id: str) -> str:
 
 def _stretches(rows: Iterable[Annotation], kind: str) -> list[Annotation]:
     """Rows of one type that end after 0, in order of time."""
-    found = [
+    stretches = [
         row
         for row in rows
         if row.annotation_type == kind and row.end_seconds is not None and row.end_seconds > 0
     ]
-    return sorted(found, key=lambda row: (*_clipped(row), row.annotation_id))
+    return sorted(stretches, key=lambda row: (*_clipped(row), row.annotation_id))
 
 
 def _clipped(row: Annotation) -> tuple[float, float]:

@@ -45,10 +45,11 @@ class FrameNumbers:
         return cls(ints, ints, floats, ints, ints, np.zeros((0, 4)), floats)
 
     @classmethod
-    def joined(cls, pieces: Iterable[FrameNumbers]) -> FrameNumbers:
+    def joined(cls, stretches: Iterable[FrameNumbers]) -> FrameNumbers:
         """Consecutive stretches in presentation order as one."""
         columns = zip(
-            *([getattr(piece, f.name) for f in fields(cls)] for piece in (cls.none(), *pieces)), strict=True
+            *([getattr(stretch, f.name) for f in fields(cls)] for stretch in (cls.none(), *stretches)),
+            strict=True,
         )
         return cls(*(joined(column) for column in columns))
 

@@ -128,7 +128,7 @@ def _look_into(settings: Settings, network: str) -> None:
         from actors.persons.yolo import runtime_of
 
         layout = runtime_of(settings).layout
-        has_points, has_looks = layout.keypoints > 0, layout.looks
+        has_points, has_looks = layout.keypoints > 0, layout.has_embeddings
     if person.pose and not has_points:
         raise UnsuitableWeights(person.weights or network, "person.pose asks for key points and it has none")
     if person.reid and not has_looks:

@@ -122,7 +122,7 @@ def test_what_no_sampled_frame_needs_is_not_decoded(
             decoded.append(picture.pts)
             yield picture
 
-    monkeypatch.setattr(StreamReader, "excerpts", overheard)
+    monkeypatch.setattr(StreamReader, "read_ranges", overheard)
     (spec,) = sampled_specs(video, [], Fraction(1, 2))
     assert len(joined_samples(ChunkDecoder, [spec])) == sampled_in(spec).sum()
     assert len(decoded) < len(shown) / 2

@@ -47,8 +47,8 @@ def test_a_whole_chunk_has_all_parts_of_one_try_and_the_last_try_becomes_whole(v
     repeated = data.draw(st.lists(st.sampled_from(values), max_size=4))
     chunks = whole([*values, *repeated])
     for chunk in chunks:
-        assert [piece.number for piece in chunk.pieces] == list(range(PIECES))
-        assert {piece.attempt for piece in chunk.pieces} == {chunk.end.spec.attempt}
+        assert [piece.number for piece in chunk.messages] == list(range(PIECES))
+        assert {piece.attempt for piece in chunk.messages} == {chunk.end.spec.attempt}
     assert 2 in {chunk.end.spec.attempt for chunk in chunks}
 
 
