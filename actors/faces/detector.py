@@ -43,8 +43,9 @@ class FaceDetector:
         return self._scrfd.bucket(height, width)
 
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
-        """Faces in each H x W x 3 uint8 RGB picture of one bucket; the faces of all pictures are described
-        together.
+        """Faces in each H x W x 3 uint8 RGB picture of one bucket.
+
+        The faces of all pictures are described together.
         """
         detections = self._scrfd.faces(pictures)
         if any(len(faces) for faces in detections):

@@ -114,7 +114,7 @@ class AudioAnalysis:
             arrays = {name: stored[name] for name in _ARRAYS}
         return cls(
             **arrays,
-            utterances=tuple(_utterance(data) for data in texts["utterances"]),
+            utterances=tuple(_utterance(utterance) for utterance in texts["utterances"]),
             turns=tuple(SpeakerTurn(**turn) for turn in texts["turns"]),
             events=tuple(AudioEvent(**event) for event in texts["events"]),
             lost=texts["lost"],
