@@ -16,7 +16,7 @@ def tell(line: str) -> None:
 
 
 def counted_pictures(module):
-    original = module.Reel._pictures
+    original = module.StreamReader._pictures
 
     def pictures(self, packet):
         found = original(self, packet)
@@ -24,7 +24,7 @@ def counted_pictures(module):
             tell(f"picture {self._path}")
         return found
 
-    module.Reel._pictures = pictures
+    module.StreamReader._pictures = pictures
 
 
 def counted_sound(module):
@@ -41,7 +41,7 @@ WATCHED = {"actors.container.stream_reader": counted_pictures, "actors.decoding.
 
 
 if "DECODED" in os.environ:
-    sys.path.append(str(Path(__file__).parents[3] / "hooked"))
+    sys.path.append(str(Path(__file__).parents[1] / "hooked"))
     from import_hook import watch
 
     watch(WATCHED)

@@ -166,7 +166,7 @@ def all_lossy(losses):
 
 
 if "FAULTS" in os.environ:
-    sys.path.append(str(Path(__file__).parents[3] / "hooked"))
+    sys.path.append(str(Path(__file__).parents[1] / "hooked"))
     from import_hook import watch
 
     attacks = {

@@ -112,7 +112,7 @@ def test_the_second_scale_displaces_no_face_of_the_first(model):
     strong = Detections(
         np.array([[0.0, 0, 310, 310], [400, 400, 700, 700]]), np.array([0.9, 0.6]), np.ones((2, 5, 3))
     )
-    assert finder._once(weak, strong).confidence.tolist() == [0.5, 0.6]
+    assert finder._suppressed(weak, strong).confidence.tolist() == [0.5, 0.6]
 
 
 def test_large_means_so_many_pixels_of_the_longer_side():

@@ -108,7 +108,7 @@ def test_what_must_stay_apart_stays_apart_and_numbers_count_first_appearances(
     rows, _ = directions(count, 3, seed)
     apart = some_pairs(count, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clustering, "BLOCK", block)
+        patch.setattr(clustering, "BLOCK_VECTORS", block)
         labels = grouped(rows, least=least, apart=apart)
     assert all(labels[a] != labels[b] for a, b in apart)
     firsts = [int(label) for label in dict.fromkeys(labels.tolist())]
@@ -123,7 +123,7 @@ def test_persons_that_are_well_apart_are_told_apart_in_blocks_of_any_size(
 ) -> None:
     rows, whose = directions(count, persons, seed, width=64, spread=0.3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clustering, "BLOCK", block)
+        patch.setattr(clustering, "BLOCK_VECTORS", block)
         labels = grouped(rows, least=0.65)
     assert (np.equal.outer(labels, labels) == np.equal.outer(whose, whose)).all()
 
@@ -187,7 +187,8 @@ def test_what_cannot_be_grouped_is_refused(rows: Floats, options: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("count", "persons", "seconds"), [(1000, 60, 2), (1000, 900, 2), (2 * clustering.BLOCK + 5, 3000, 20)]
+    ("count", "persons", "seconds"),
+    [(1000, 60, 2), (1000, 900, 2), (2 * clustering.BLOCK_VECTORS + 5, 3000, 20)],
 )
 def test_many_faces_end_in_time_whether_they_are_few_persons_or_many(
     count: int, persons: int, seconds: float
