@@ -1,1 +1,1 @@
-"""Which model each pipeline runs with."""
+"""Chooses the models that each pipeline runs with."""

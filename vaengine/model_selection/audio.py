@@ -1,5 +1,6 @@
-"""The models of sound: found or fetched from the hub before the run, so that workers ask nobody for what
-can be known by then.
+"""The models of the audio pipeline: chosen, located or fetched, and checked before the run.
+
+Workers therefore do not have to ask the network for anything that can be known earlier.
 """
 
 from __future__ import annotations
@@ -38,24 +39,26 @@ ATTENTION: Final = "times of words by its own attention"
 ON_CUDA_ONLY: Final = ("float16", "int8_float16")
 
 
-def choose(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
-    """Device, numbers, and what is listened for; `named` says that the Whisper model is the user's choice.
+def choose(settings: Settings, environment: ModelEnvironment, named: bool) -> Decision:
+    """Choose device, number format and models of the audio pipeline.
 
-    Raises `InvalidSetting`.
+    `named` says that the user named the Whisper model. Raises `InvalidSetting`.
     """
-    audio, about_language = _spoken(settings.audio, named)
-    events, without_events = _events(settings, shop, named)
-    speakers, without_speakers = _speakers(audio, shop)
+    audio, about_language = _speech_model(settings.audio, named)
+    events, without_events = _events_model(settings, environment, named)
+    speakers, without_speakers = _speakers(audio, environment)
     neural = bool(audio.model or events or speakers == "on")
-    chosen = _device(audio, shop, neural=neural)
-    numbers = _compute_type(audio, chosen) if audio.model else "float32"
-    times = _word_times(audio, shop)
-    text = f"Whisper {model_name(audio.model)} in {numbers} on {chosen}" if audio.model else VOICE
+    chosen_device = _device(audio, environment, neural=neural)
+    compute_type = _compute_type(audio, chosen_device) if audio.model else "float32"
+    times = _word_times(audio, environment)
+    speech = (
+        f"Whisper {model_name(audio.model)} in {compute_type} on {chosen_device}" if audio.model else VOICE
+    )
     what = ", ".join(
         filter(
             None,
             [
-                text,
+                speech,
                 about_language,
                 ATTENTION if times == "attention" else "",
                 without_speakers,
@@ -66,8 +69,8 @@ def choose(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
     found = {
         "audio.model": audio.model,
         "audio.word_times": times,
-        "audio.device": chosen,
-        "audio.compute_type": numbers,
+        "audio.device": chosen_device,
+        "audio.compute_type": compute_type,
         "audio.speakers": speakers,
         "audio.events_model": events,
     }
@@ -83,9 +86,10 @@ def choose(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
     )
 
 
-def _spoken(audio: AudioSettings, named: bool) -> tuple[AudioSettings, str]:
-    """The settings, without a model where embedded's does not know the language told; and what there is
-    to say about that.
+def _speech_model(audio: AudioSettings, named: bool) -> tuple[AudioSettings, str]:
+    """The audio settings, and a remark about the language.
+
+    The model is left out where it is embedded's and does not know the specified language.
     """
     if named or audio.model != ENGLISH_ONLY:
         return audio, ""
@@ -99,21 +103,25 @@ def _spoken(audio: AudioSettings, named: bool) -> tuple[AudioSettings, str]:
     )
 
 
-def _word_times(audio: AudioSettings, shop: ModelEnvironment) -> str:
-    """How words are timed: of embedded's model as the store was begun, else by the English model of
-    letters where that is here.
+def _word_times(audio: AudioSettings, environment: ModelEnvironment) -> str:
+    """The method that times words: `alignment` or `attention`.
+
+    For embedded's model, the method that the store has recorded is kept. Without a record, it is alignment if
+    the English aligner is on this machine.
     """
     if audio.word_times != "auto" or audio.model != ENGLISH_ONLY or not audio.words:
         return audio.word_times
     if audio.align_model:
         return "alignment"
-    aligner = weights.find(catalogue.ALIGNERS[ENGLISH_ALIGNER], shop.folders)
-    return shop.recorded(WORD_TIMES_KEY) or ("alignment" if aligner else "attention")
+    aligner = weights.find(catalogue.ALIGNERS[ENGLISH_ALIGNER], environment.folders)
+    return environment.recorded(WORD_TIMES_KEY) or ("alignment" if aligner else "attention")
 
 
-def _device(audio: AudioSettings, shop: ModelEnvironment, *, neural: bool) -> str:
+def _device(audio: AudioSettings, environment: ModelEnvironment, *, neural: bool) -> str:
     if neural:
-        return device("audio.device", audio.device, shop, _cuda_fault, shop.recorded(runtime_key(AUDIO)))
+        return device(
+            "audio.device", audio.device, environment, _cuda_fault, environment.recorded(runtime_key(AUDIO))
+        )
     if audio.device == "cuda":
         raise InvalidSetting(
             "audio.device",
@@ -124,7 +132,7 @@ def _device(audio: AudioSettings, shop: ModelEnvironment, *, neural: bool) -> st
 
 
 def _cuda_fault() -> str:
-    """What torch lacks for a GPU, which its version tells without loading it; empty where nothing."""
+    """What torch lacks for a GPU; empty where nothing is missing. Its version says so without loading it."""
     return "this torch is built without CUDA" if version("torch").endswith("+cpu") else ""
 
 
@@ -138,28 +146,32 @@ def _compute_type(audio: AudioSettings, chosen: str) -> str:
     return audio.compute_type
 
 
-def _events(settings: Settings, shop: ModelEnvironment, named: bool) -> tuple[str | None, str]:
-    """The classifier of sound events, and what to say where `auto` does without one beside a Whisper
-    model of the user's own.
+def _events_model(settings: Settings, environment: ModelEnvironment, named: bool) -> tuple[str | None, str]:
+    """The classifier of audio events, and a remark where `auto` does without one.
+
+    `auto` does without one beside a Whisper model of the user's own if the classifier is not available.
     """
     name = settings.audio.events_model
     aside = named and settings.preset == AUTO and name == catalogue.AUDIO_SET
-    if not name or not aside or _can_be_had(name, "events", shop):
+    if not name or not aside or _is_available(name, "events", environment):
         return name, ""
     return None, f"no sound events: {name} is neither here nor can be fetched"
 
 
-def _speakers(audio: AudioSettings, shop: ModelEnvironment) -> tuple[str, str]:
-    """on or off, and what to say where `auto` does without; raises `InvalidSetting` where they were asked
-    for and cannot be told apart.
+def _speakers(audio: AudioSettings, environment: ModelEnvironment) -> tuple[str, str]:
+    """Whether speakers are told apart (`on` or `off`), and a remark where `auto` does without them.
+
+    Raises `InvalidSetting` where they were requested but their model is not available.
     """
     if audio.speakers == "off" or (audio.speakers == "auto" and not audio.model):
         return "off", ""
-    recorded = shop.recorded(SPEAKERS_KEY) if audio.speakers == "auto" else None
+    recorded = environment.recorded(SPEAKERS_KEY) if audio.speakers == "auto" else None
     if recorded == "off":
         return "off", "no speakers, as this store was begun"
-    here = shop.hub.find(audio.speaker_model, "speakers") is not None
-    if here or (shop.hub.has_token and (audio.speakers == "on" or shop.around.can_fetch(AUDIO))):
+    here = environment.hub.find(audio.speaker_model, "speakers") is not None
+    if here or (
+        environment.hub.has_token and (audio.speakers == "on" or environment.machine.can_fetch(AUDIO))
+    ):
         return "on", ""
     cure = f"set HF_TOKEN to a token of an account that has accepted the terms of {audio.speaker_model}"
     if audio.speakers == "on" or recorded == "on":
@@ -171,45 +183,46 @@ def _speakers(audio: AudioSettings, shop: ModelEnvironment) -> tuple[str, str]:
     return (
         "off",
         "no speakers: set HF_TOKEN"
-        if not shop.hub.has_token
+        if not environment.hub.has_token
         else "no speakers: their model cannot be fetched",
     )
 
 
-def _can_be_had(name: str, task: Hearing, shop: ModelEnvironment) -> bool:
+def _is_available(name: str, task: Hearing, environment: ModelEnvironment) -> bool:
     return (
         as_path(name, task) is not None
-        or shop.hub.find(name, task) is not None
-        or shop.around.can_fetch(AUDIO)
+        or environment.hub.find(name, task) is not None
+        or environment.machine.can_fetch(AUDIO)
     )
 
 
-def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
-    """Where all models that are listened with are, and the Whisper model's digest; of aligners that of
-    the language told, if one was.
+def resolve(settings: Settings, request: ModelRequest) -> Mapping[str, Any]:
+    """Locate all models of the audio pipeline, and compute the digest of the Whisper model.
+
+    An aligner is located if `audio.align_model` names one, or if the language is known before the run.
     """
     audio = settings.audio
     found: dict[str, Any] = {}
     if audio.speakers == "on":
-        found["audio.speaker_model"] = _folder(audio.speaker_model, "speakers", order)
+        found["audio.speaker_model"] = _folder(audio.speaker_model, "speakers", request)
     if audio.events_model:
-        found["audio.events_model"] = _folder(audio.events_model, "events", order)
+        found["audio.events_model"] = _folder(audio.events_model, "events", request)
     if audio.model and audio.align_model and audio.words and audio.word_times != "attention":
-        found["audio.align_model"] = _aligner(audio.align_model, order)
+        found["audio.align_model"] = _aligner(audio.align_model, request)
     elif (
         audio.model
         and _aligns(audio)
-        and order.shop.fetch is not None
+        and request.environment.fetch is not None
         and (usual := usual_model(_language(audio)))
     ):
-        found["models.aligner"] = _aligner(usual, order)
+        found["models.aligner"] = _aligner(usual, request)
     if audio.model:
-        found |= _recogniser(audio, order)
+        found |= _recogniser(audio, request)
     return {key: value for key, value in found.items() if value is not None}
 
 
 def _aligns(audio: AudioSettings) -> bool:
-    """Whether the model of letters to be used is known before listening."""
+    """Whether the aligner to be used is known before the run."""
     return audio.words and audio.word_times != "attention" and bool(_language(audio))
 
 
@@ -217,32 +230,37 @@ def _language(audio: AudioSettings) -> str:
     return audio.language or ("en" if audio.model == ENGLISH_ONLY else "")
 
 
-def _aligner(named: str, order: ModelRequest) -> str | None:
-    """Where a model of letters is, as `_folder`; of torchaudio's, which are files, those of the catalogue
-    are held to their digests.
+def _aligner(named: str, request: ModelRequest) -> str | None:
+    """Where an aligner is, as `_folder`.
+
+    Aligners of torchaudio are files; those of the catalogue must have their digests.
     """
     model = catalogue.ALIGNERS.get(named)
-    found = _held(named, model, order) if model else _folder(named, "align", order)
+    found = _catalogue_aligner(named, model, request) if model else _folder(named, "align", request)
     if found and Path(found).is_file():
         bundle_in(Path(found))
     return found
 
 
-def _held(named: str, model: ModelFile, order: ModelRequest) -> str | None:
-    path = order.shop.hub.find(named, "align")
+def _catalogue_aligner(named: str, model: ModelFile, request: ModelRequest) -> str | None:
+    path = request.environment.hub.find(named, "align")
     if path is not None:
         weights.check(path, model)
-    elif order.shop.fetch is not None and order.shop.hub.forbidden_by:  # which may be the hub's own variable
-        raise order.missing(
-            FetchingForbidden(named, looked_into(named, order.shop.folders), order.shop.hub.forbidden_by)
+    elif (
+        request.environment.fetch is not None and request.environment.hub.forbidden_by
+    ):  # which may be the hub's own variable
+        raise request.missing(
+            FetchingForbidden(
+                named, looked_into(named, request.environment.folders), request.environment.hub.forbidden_by
+            )
         )
     else:
-        path = order.had(model)
+        path = request.ensure(model)
     return str(path.absolute()) if path else None
 
 
-def _recogniser(audio: AudioSettings, order: ModelRequest) -> Mapping[str, Any]:
-    folder = _folder(str(audio.model), "whisper", order)
+def _recogniser(audio: AudioSettings, request: ModelRequest) -> Mapping[str, Any]:
+    folder = _folder(str(audio.model), "whisper", request)
     if folder is None:  # a dry run
         return {}
     digest = model_digest(Path(folder))
@@ -251,33 +269,33 @@ def _recogniser(audio: AudioSettings, order: ModelRequest) -> Mapping[str, Any]:
     return {"audio.model": folder, "audio.model_sha256": digest}
 
 
-def _folder(named: str, task: Hearing, order: ModelRequest) -> str | None:
-    """Where a model is, fetched if need be; None where it would have to be fetched and nothing is.
+def _folder(named: str, task: Hearing, request: ModelRequest) -> str | None:
+    """Where a model is, fetched if need be; None where it would have to be fetched and fetching is off.
 
     Raises `ModelError`.
     """
-    found = as_path(named, task) or order.shop.hub.find(named, task)
+    found = as_path(named, task) or request.environment.hub.find(named, task)
     if found is not None:
         return str(found.absolute())
     if os.sep in named and named.startswith((os.sep, ".", "~")):
         raise ModelError(named, "there is no such folder; name another, or a model of the hub")
     known = catalogue.HUB_MODELS.get(named)
-    order.refuse_fetching(named, known.packaged if known else None)
-    if order.shop.fetch is None:
+    request.refuse_fetching(named, known.packaged if known else None)
+    if request.environment.fetch is None:
         return None
     try:
-        order.begin()
-        return str(order.shop.hub.obtain(named, task).absolute())
+        request.begin()
+        return str(request.environment.hub.obtain(named, task).absolute())
     except ModelError as error:
-        raise order.missing(error) from error
+        raise request.missing(error) from error
 
 
 def load_once(settings: Settings) -> None:
-    """Nothing: a model of speech takes long to load, and what it is for is not in doubt."""
+    """Do nothing: a speech model takes long to load, and its task is not in doubt."""
 
 
 def verify(settings: Settings) -> None:
-    """Before a run, a resumed one too: all models are there, Whisper's unchanged.
+    """Check before a run, also a resumed one, that all models are there and Whisper's is unchanged.
 
     Raises `ModelError`, `WrongDigest`.
     """
@@ -298,7 +316,7 @@ def verify(settings: Settings) -> None:
 
 
 def _in_use(settings: Settings) -> dict[str, str]:
-    """Models that are listened with, by the key that names them."""
+    """Names or paths of the models in use, by settings key."""
     audio = settings.audio
     named = {
         "audio.model": audio.model,
@@ -311,10 +329,10 @@ def _in_use(settings: Settings) -> dict[str, str]:
 
 
 def describe(settings: Settings) -> dict[str, str | None] | None:
-    """Name and digest of the Whisper model, None where there is none; one that the catalogue knows by its
-    digest has the name it has there.
+    """Name and digest of the Whisper model; None where there is none.
 
-    A package may keep it in a folder that is called anything.
+    A model whose digest the catalogue knows has its name from there, because a package may keep it in a
+    folder of any name.
     """
     audio = settings.audio
     if not audio.model:
@@ -327,7 +345,7 @@ def describe(settings: Settings) -> dict[str, str | None] | None:
 
 
 def record(settings: Settings) -> Mapping[str, str]:
-    """What a store keeps of what was decided, by meta key."""
+    """What a store keeps of the decision, by meta key."""
     audio = settings.audio
     if not audio.model:
         return {}

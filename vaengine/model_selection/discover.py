@@ -1,4 +1,4 @@
-"""This machine as settings are fitted to it: read once, where a command begins."""
+"""Reads this machine and the store once, as the environment in which models are chosen."""
 
 from __future__ import annotations
 
@@ -28,43 +28,46 @@ from vaengine.models.huggingface import Hub
 from vaengine.models.network import reachable
 from vaengine.models.weights import model_status
 
-PROBE_SECONDS: Final = 2.0
+PROBE_TIMEOUT_S: Final = 2.0
 NEURAL: Final = (PERSON, FACE, AUDIO)
 
 
 def discover_environment(
-    told: Layer,
+    user_settings: Layer,
     store_url: str | None,
     *,
     fetch: bool,
     pipelines: Sequence[str] = AVAILABLE,
     announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> ModelEnvironment:
-    """Folders, network, GPU, and what the store at `store_url` was begun with, if there is one; `fetch`
-    allows to download weights.
+    """Read folders, network, GPU, and what the store at `store_url` recorded, if it exists.
+
+    `fetch` allows downloads of weights.
     """
     from cluster.inventory import local_inventory
 
-    settings = configured(told).settings
+    settings = configured(user_settings).settings
     folders = folders_of(settings.models.folder, os.environ)
     source, hub = Source.of(os.environ), Hub.of(folders, os.environ)
-    begun: Callable[[str], str | None] = (
+    recorded_value: Callable[[str], str | None] = (
         recorded(store_url) if store_url and settings.preset in (AUTO, EMBEDDED) else lambda name: None
     )
-    around = Machine(
+    machine = Machine(
         gpu=local_inventory().gpus > 0,
         is_here=lambda pipeline, preset: is_here(pipeline, preset, settings, folders, hub),
-        can_fetch=lambda pipeline: _can_fetch(pipeline, tuple(pipelines), source, hub),
-        recorded={pipeline: preset for pipeline in NEURAL if (preset := begun(preset_key(pipeline)))},
-        begun={pipeline: model for pipeline in NEURAL if (model := begun(embedded_key(pipeline)))},
+        can_fetch=lambda pipeline: _can_fetch_weights(pipeline, tuple(pipelines), source, hub),
+        recorded={
+            pipeline: preset for pipeline in NEURAL if (preset := recorded_value(preset_key(pipeline)))
+        },
+        begun={pipeline: model for pipeline in NEURAL if (model := recorded_value(embedded_key(pipeline)))},
         fault=packaged_fault,
     )
-    fetching = _fetching(folders, source) if fetch else None
-    return ModelEnvironment(folders, folders[-1], around, fetching, hub, begun, announce)
+    fetcher = _fetcher(folders, source) if fetch else None
+    return ModelEnvironment(folders, folders[-1], machine, fetcher, hub, recorded_value, announce)
 
 
 def is_here(pipeline: str, preset: str, settings: Settings, folders: Sequence[Path], hub: Hub) -> bool:
-    """Whether all that a pipeline's preset loads is on this machine, and sound."""
+    """Whether all files that a pipeline's preset loads are on this machine and intact."""
     if pipeline == AUDIO:
         return all(hub.find(model.name, model.task) for model in catalogue.heard_by(preset))
     task = "face" if pipeline == FACE else task_asked(settings)
@@ -72,68 +75,67 @@ def is_here(pipeline: str, preset: str, settings: Settings, folders: Sequence[Pa
 
 
 def packaged_fault(pipeline: str) -> str:
-    """Why an installed package's copy of embedded's model for a pipeline is not used; empty where nothing
-    speaks against it.
-    """
+    """Why an installed package's copy of embedded's model for a pipeline is not used; empty where it is."""
     name = EMBEDDED_MODELS[pipeline]
     copy = wheels.copy_of(catalogue.HUB_MODELS[name] if pipeline == AUDIO else catalogue.MODELS[name])
     return copy.fault if copy else ""
 
 
 def recorded(store_url: str) -> Callable[[str], str | None]:
-    """What a store has recorded under a key; nothing where there is none yet, or it is of no use: whoever
-    writes to it will say so.
+    """A function that returns what a store has recorded under a meta key.
 
-    One of an older version is read as it is: what it was begun with holds for the run that brings it up to
-    date, too.
+    It returns None where there is no store yet, or where the store cannot be used: whoever writes to it will
+    say so. A store of an older version is read as it is, because its values also hold for the run that
+    upgrades it.
     """
     from actors.stores import meta_of_older, open_store
 
     keys = [key(pipeline) for pipeline in NEURAL for key in (preset_key, embedded_key, runtime_key)]
-    found: dict[str, str | None] = {}
+    values: dict[str, str | None] = {}
     keys += [SPEAKERS_KEY, WORD_TIMES_KEY]
     with suppress(UsageError):
         try:
             with closing(open_store(store_url, read_only=True)) as store:
-                found = {key: store.meta(key) for key in keys}
+                values = {key: store.meta(key) for key in keys}
         except StoreOutdated:
-            found = dict(meta_of_older(store_url, keys))
-    return found.get
+            values = dict(meta_of_older(store_url, keys))
+    return values.get
 
 
-def _can_fetch(pipeline: str, pipelines: tuple[str, ...], source: Source, hub: Hub) -> bool:
-    """Whether a pipeline's weights can come; the places of all pipelines are asked at once, at most once
-    a minute for a program's jobs.
+def _can_fetch_weights(pipeline: str, pipelines: tuple[str, ...], source: Source, hub: Hub) -> bool:
+    """Whether a pipeline's weights can be fetched.
+
+    The addresses of all pipelines are probed at once, and at most once a minute in one process.
     """
-    places = {}
+    url_of = {}
     if not source.offline:
-        places = dict.fromkeys((PERSON, FACE), source.url(catalogue.needed("fast")))
+        url_of = dict.fromkeys((PERSON, FACE), source.url(catalogue.needed("fast")))
     if not hub.offline:
-        places[AUDIO] = hub.address
-    asked = tuple(sorted({place for name, place in places.items() if name in pipelines}))
-    return places.get(pipeline) in _answering(asked, int(time.monotonic() // 60))
+        url_of[AUDIO] = hub.address
+    urls = tuple(sorted({url for name, url in url_of.items() if name in pipelines}))
+    return url_of.get(pipeline) in _reachable_urls(urls, int(time.monotonic() // 60))
 
 
 @lru_cache(maxsize=16)
-def _answering(urls: tuple[str, ...], _minute: int) -> frozenset[str]:
-    """Those of the addresses that answer within `PROBE_SECONDS`."""
+def _reachable_urls(urls: tuple[str, ...], _minute: int) -> frozenset[str]:
+    """Those of the addresses that answer within `PROBE_TIMEOUT_S`."""
     if not urls:
         return frozenset()
     with ThreadPoolExecutor(len(urls)) as pool:
-        answers = pool.map(lambda url: reachable(url, PROBE_SECONDS), urls)
-        return frozenset(url for url, answers_it in zip(urls, answers, strict=True) if answers_it)
+        answers = pool.map(lambda url: reachable(url, PROBE_TIMEOUT_S), urls)
+        return frozenset(url for url, is_reachable in zip(urls, answers, strict=True) if is_reachable)
 
 
-def _fetching(folders: tuple[Path, ...], source: Source) -> Fetch:
-    def fetch(model: ModelFile, begun: Callable[[], None]) -> Path:
+def _fetcher(folders: tuple[Path, ...], source: Source) -> Fetch:
+    def fetch(model: ModelFile, on_begin: Callable[[], None]) -> Path:
         from vaengine.models.inventory import shown
 
         with shown(model) as progress:
 
-            def told(done: int, total: int) -> None:
-                begun()
+            def on_progress(done: int, total: int) -> None:
+                on_begin()
                 progress(done, total)
 
-            return obtain(model, folders, source, told)
+            return obtain(model, folders, source, on_progress)
 
     return fetch

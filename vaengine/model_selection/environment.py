@@ -1,4 +1,4 @@
-"""What models are fitted with, and the order for those of one pipeline."""
+"""The environment in which models are chosen, and the request for the models of one pipeline."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from vaengine.model_selection.presets import AUTO, EMBEDDED, Machine, Resolution
 from vaengine.models import weights
 from vaengine.models.huggingface import Hub
 
-Fetch = Callable[[ModelFile, Callable[[], None]], Path]  # the second is called once the file begins to come
+# The second argument is called once the file begins to arrive.
+Fetch = Callable[[ModelFile, Callable[[], None]], Path]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEnvironment:
-    """What models are fitted with: `folders` are looked through in turn, `fetch` gets what is in none of them
-    (None: nothing is fetched).
+    """Folders, machine, and functions that choosing models depends on.
 
-    `cache` is where converted models are kept; `hub` has the models of sound; `recorded` says under a meta
-    key what a model was carried out by in this store before; `announce` is told what the preset came to
-    before anything that takes long.
+    `folders` are searched in order. `fetch` downloads what is in none of them; None means that nothing is
+    fetched. `cache` is the folder of converted models. `hub` locates models of Hugging Face. `recorded`
+    returns what this store has recorded under a meta key. `announce` receives the resolution before anything
+    that takes long.
     """
 
     folders: tuple[Path, ...]
     cache: Path
-    around: Machine
+    machine: Machine
     fetch: Fetch | None = None
     hub: Hub = field(default_factory=Hub)
     recorded: Callable[[str], str | None] = lambda key: None
@@ -37,10 +38,10 @@ class ModelEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was settled before any file is fetched: `found` settings by dotted key, and `what` carries the
-    pipeline out, in words.
+    """What was chosen for one pipeline before any file is fetched.
 
-    `model` is its name alone, `limits` is what it does without; `is_weak` where there are far better ones.
+    `found` are settings by dotted key. `what` describes model and runtime in words. `model` is the model's
+    name, `limits` what it cannot do. `is_weak` says that there are far better models.
     """
 
     found: Mapping[str, Any]
@@ -52,67 +53,72 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One pipeline's models: `asked` is the preset as the user said it, `preset` what it came to; `begin`
-    comes before what takes long.
+    """The request for one pipeline's models.
+
+    `requested` is the preset that the user specified, `preset` the one that it resolved to. `begin` is called
+    before anything that takes long.
     """
 
     pipeline: str
-    asked: str
+    requested: str
     preset: str
-    shop: ModelEnvironment
+    environment: ModelEnvironment
     begin: Callable[[], None]
 
-    def had(self, model: ModelFile) -> Path | None:
-        """Where a file of the catalogue is, fetched if need be; None where it would have to be and
-        nothing is. Raises `ModelError`.
+    def ensure(self, model: ModelFile) -> Path | None:
+        """Path of a catalogue file, fetched if need be.
+
+        None where it would have to be fetched and fetching is off. Raises `ModelError`.
         """
-        found = weights.find(model, self.shop.folders)
+        found = weights.find(model, self.environment.folders)
         if found is not None:
             weights.check(found, model)
             return found
         self.refuse_fetching(model.name, model.packaged)
-        if self.shop.fetch is None:
+        if self.environment.fetch is None:
             return None
         try:
-            return self.shop.fetch(model, self.begin)
+            return self.environment.fetch(model, self.begin)
         except ModelError as error:
             raise self.missing(error) from error
 
     def refuse_fetching(self, name: str, packaged: Packaged | None) -> None:
-        """Raises `PackageMissing` for a model of preset embedded that is not here: it never fetches, and
-        no other takes its place.
+        """Raise `PackageMissing` for a packaged model of preset embedded that is not on this machine.
+
+        Preset embedded never fetches, and no other model takes its place.
         """
         if self.preset == EMBEDDED and packaged:
             raise PackageMissing(name, packaged.distribution)
 
     def missing(self, error: ModelError) -> UsageError:
-        """The error to raise where a model cannot be had: of a preset that the user named, that it cannot
-        run.
+        """The error to raise where a model is not available.
+
+        For a preset that the user specified, it is that the preset cannot run.
         """
-        if (
-            self.asked == AUTO
-        ):  # it was decided when the store was begun, or weights could be fetched a moment ago
+        # AUTO: the store recorded the preset, or its weights could be fetched a moment ago.
+        if self.requested == AUTO:
             return error
         return WeightsMissing(self.preset, self.pipeline, str(error))
 
 
 def runtime_key(pipeline: str) -> str:
-    """Under which a store keeps what carries a pipeline's model out."""
+    """Meta key under which a store keeps the runtime of a pipeline's model."""
     return f"runtime.{pipeline}"
 
 
 def device(
-    key: str, asked: str, shop: ModelEnvironment, fault: Callable[[], str], recorded: str | None
+    key: str, requested: str, environment: ModelEnvironment, fault: Callable[[], str], recorded: str | None
 ) -> str:
-    """cpu or cuda; `fault` says what CUDA lacks although there is a GPU, and is asked only then.
+    """The device of a pipeline's model: `cpu` or `cuda`.
 
-    Raises `InvalidSetting` where cuda was asked for and cannot be had.
+    `fault` says what CUDA lacks although there is a GPU; it is called only where that matters. Raises
+    `InvalidSetting` where cuda was requested but is not available.
     """
-    if asked == "cuda":
-        why = fault() if shop.around.gpu else "there is no GPU here"
+    if requested == "cuda":
+        why = fault() if environment.machine.gpu else "there is no GPU here"
         if why:
             raise InvalidSetting(key, "cuda", why)
         return "cuda"
-    if asked == "cpu" or recorded == "cpu" or not shop.around.gpu or fault():
+    if requested == "cpu" or recorded == "cpu" or not environment.machine.gpu or fault():
         return "cpu"
     return "cuda"

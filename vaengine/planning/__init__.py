@@ -1,1 +1,1 @@
-"""What is to be done: probing, backlog, chunks, suspects, dry runs."""
+"""Plans the work of a run: probing, backlog, chunks, suspects, dry run."""

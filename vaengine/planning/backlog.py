@@ -1,4 +1,4 @@
-"""From probed files to jobs in the store and work to do."""
+"""The backlog of a run: registers probed files as jobs, and says what remains to do of each."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ __all__ = ["Backlog", "PageWork", "RemainingWork", "VideoEntry", "job_config"]
 
 @dataclass(frozen=True, slots=True)
 class VideoEntry:
-    """One video of this run, whatever became of it. `skipped`: everything was there already when this process
-    looked.
+    """One video of the run.
 
-    `path` is where it was found, `shown` the path of the same content that the store goes on showing.
+    `path` is where it was found; `shown` is the path that the store keeps showing for this content. `skipped`
+    says that everything was complete when this process looked.
     """
 
     video_id: str
@@ -47,14 +47,16 @@ class VideoEntry:
 
 @dataclass(frozen=True, slots=True)
 class RemainingWork:
-    """What is left of some videos: chunks to decode, blocks to listen to, and keys that are whole in the
-    manifest but not final yet.
+    """What remains to do of some videos.
+
+    `chunks` are to be decoded and `blocks` of sound to be analysed. `to_finish` are keys that the manifest
+    covers completely, but that are not final yet.
     """
 
     chunks: Mapping[str, Sequence[ChunkSpec]]
     to_finish: tuple[WorkKey, ...]
     blocks: Mapping[str, Sequence[AudioBlock]] = field(default_factory=dict)
-    elsewhere: frozenset[WorkKey] = frozenset()  # another run holds these
+    elsewhere: frozenset[WorkKey] = frozenset()  # keys that another run holds
 
     @property
     def has_work(self) -> bool:
@@ -77,38 +79,41 @@ class RemainingWork:
 
     @property
     def lacking(self) -> set[WorkKey]:
-        """Keys of which something is not in the manifest."""
+        """Keys of which something is missing in the manifest."""
         return {key for chunk in self.all_chunks for key in chunk.keys} | {
             block.key for block in self.all_blocks
         }
 
     @property
     def signature(self) -> tuple[frozenset[str], frozenset[WorkKey]]:
-        """What is left, to be compared with what was left before."""
+        """A value that is equal for equal remaining work; it shows whether a pass made progress."""
         return frozenset(one.chunk_id for one in self.works), frozenset(self.to_finish)
 
     @property
     def video_ids(self) -> list[str]:
-        """Videos that something is left of."""
+        """Videos with remaining work."""
         return list(dict.fromkeys([*(key.video_id for key in self.to_finish), *self.chunks, *self.blocks]))
 
     def of(self, works: Collection[str]) -> RemainingWork:
-        """Only the chunks and blocks with these ids, and nothing to finish."""
-        return RemainingWork(_only(self.chunks, works), (), _only(self.blocks, works))
+        """The chunks and blocks with these ids only, and nothing to finish."""
+        return RemainingWork(_restricted(self.chunks, works), (), _restricted(self.blocks, works))
 
 
 W = TypeVar("W", ChunkSpec, AudioBlock)
 
 
-def _only(per_video: Mapping[str, Sequence[W]], ids: Collection[str]) -> dict[str, Sequence[W]]:
-    kept = {video_id: [one for one in works if one.chunk_id in ids] for video_id, works in per_video.items()}
-    return {video_id: works for video_id, works in kept.items() if works}
+def _restricted(per_video: Mapping[str, Sequence[W]], ids: Collection[str]) -> dict[str, Sequence[W]]:
+    remaining = {
+        video_id: [work for work in works if work.chunk_id in ids] for video_id, works in per_video.items()
+    }
+    return {video_id: works for video_id, works in remaining.items() if works}
 
 
 @dataclass(frozen=True, slots=True)
 class PageWork:
-    """What a page of probed files comes to: how many `videos`, and in `failures` one line for each file
-    that cannot be read.
+    """The work of one page of probed files.
+
+    `videos` is the number of videos. `failures` has one line for each file that cannot be read.
     """
 
     left: RemainingWork
@@ -117,7 +122,7 @@ class PageWork:
     failures: tuple[str, ...]
 
     def __add__(self, later: PageWork) -> PageWork:
-        """Both pages, of which the first left nothing to be worked on but what only has to be finished."""
+        """Both pages together; the first must have no chunks or blocks left, only keys to finish."""
         to_finish, elsewhere = (
             self.left.to_finish + later.left.to_finish,
             self.left.elsewhere | later.left.elsewhere,
@@ -129,19 +134,21 @@ class PageWork:
 
 
 class Backlog:
-    """Registers jobs and tells what is left of them; remembers every video of the run for its report."""
+    """Registers jobs, finds what remains to do, and remembers every video of the run for its report."""
 
     def __init__(self, request: RunRequest, batch_id: str) -> None:
         self._request, self._batch_id, self._parts = request, batch_id, parts_of_each(request)
         self.entries: dict[str, VideoEntry] = {}
         self._fingerprints: dict[str, str] = {}
         self._duplicates: dict[str, list[str]] = {}
-        self._refused: dict[str, VideoOutcome] = {}  # what was left alone, by video
+        self._refused: dict[str, VideoOutcome] = {}  # videos that are left alone, by id
 
     def take(self, probed: Sequence[ProbedVideo], store: StorageBackend, epoch: int) -> PageWork:
-        """Give each file its identity, register its job, and find what no manifest line covers."""
+        """Identify the files of a page, register their jobs, and find what no manifest line covers."""
         page = Page.of(self._request, probed, store, self._fingerprints)
-        refused = {line.video_id: line for line in _refusals(page, store)} if self._request.asks else {}
+        refused = (
+            {line.video_id: line for line in _refused_outcomes(page, store)} if self._request.asks else {}
+        )
         fresh = [one for one in page.fresh if one.video_id not in refused]
         complete = store.completed([key for one in fresh for key in page.keys[one.video_id]])
         shown = shown_paths(
@@ -160,7 +167,7 @@ class Backlog:
         ]
         if further := [one.video for one in copies if one.video and one.video_id not in self._refused]:
             store.add_paths(epoch, further)
-        # Noted only now: when the store dies while it registers, the same page is taken again.
+        # Set only now: if the store dies while it registers, the same page is taken again.
         self.entries |= entries
         self._refused |= refused
         self._fingerprints |= {one.video_id: one.fingerprint for one in page.fresh}
@@ -175,8 +182,9 @@ class Backlog:
         )
 
     def left(self, store: StorageBackend, epoch: int) -> RemainingWork:
-        """What the manifest still lacks of the whole run, with its leases taken; pipelines that ended,
-        either way, are left alone.
+        """The remaining work of the whole run, with its leases taken.
+
+        Pipelines that completed or failed are left out.
         """
         return self._left_of(self.entries.values(), store, epoch)
 
@@ -184,17 +192,19 @@ class Backlog:
         open_keys = self._open_keys(
             [entry for entry in entries if entry.readable and not entry.skipped], store
         )
-        held = store.lease(epoch, [key for keys in open_keys.values() for key in keys])
-        wanted = {video_id: [key for key in keys if key in held] for video_id, keys in open_keys.items()}
-        videos = store.videos([video_id for video_id, keys in wanted.items() if keys])
-        elsewhere = frozenset(key for keys in open_keys.values() for key in keys if key not in held)
+        leased = store.lease(epoch, [key for keys in open_keys.values() for key in keys])
+        leased_keys = {
+            video_id: [key for key in keys if key in leased] for video_id, keys in open_keys.items()
+        }
+        videos = store.videos([video_id for video_id, keys in leased_keys.items() if keys])
+        elsewhere = frozenset(key for keys in open_keys.values() for key in keys if key not in leased)
         return replace(
-            self._lacking({video_id: wanted[video_id] for video_id in videos}, videos, store),
+            self._missing_work({video_id: leased_keys[video_id] for video_id in videos}, videos, store),
             elsewhere=elsewhere,
         )
 
     def _open_keys(self, entries: Sequence[VideoEntry], store: ResultStore) -> dict[str, list[WorkKey]]:
-        """Keys that neither ended nor wait for a person to ask for them again."""
+        """Keys that have not ended and do not wait for a person to release them."""
         jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in entries])}
         active = [entry for entry in entries if entry.job_id in jobs and jobs[entry.job_id].control is None]
         return {
@@ -203,8 +213,9 @@ class Backlog:
         }
 
     def outcomes(self, store: ResultStore) -> tuple[VideoOutcome, ...]:
-        """How every video of the run stands in the store, in the order they were found; those not looked
-        at before a stop come last.
+        """The state of every video of the run, in the order they were found.
+
+        Videos that a stop left unprobed come last.
         """
         jobs = {
             job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in self.entries.values()])
@@ -218,32 +229,34 @@ class Backlog:
             replace(line, duplicates=tuple(self._duplicates.get(line.video_id, ())))
             for line in self._refused.values()
         )
-        seen = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
+        known_paths = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
         return known + tuple(
             VideoOutcome("", path, "pending")
             for path in map(storable, self._request.inputs)
-            if path not in seen
+            if path not in known_paths
         )
 
-    def _lacking(
-        self, wanted: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: ResultStore
+    def _missing_work(
+        self, open_keys: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: ResultStore
     ) -> RemainingWork:
-        manifest = store.manifest([key for keys in wanted.values() for key in keys])
+        manifest = store.manifest([key for keys in open_keys.values() for key in keys])
         chunks: dict[str, Sequence[ChunkSpec]] = {}
         blocks: dict[str, Sequence[AudioBlock]] = {}
-        for video_id, keys in wanted.items():
+        for video_id, keys in open_keys.items():
             committed = {key: manifest.get(key, []) for key in keys}
             if (
-                missing := chunks_of(videos[video_id], committed, self._request.settings, parts=self._parts)
+                missing_chunks := chunks_of(
+                    videos[video_id], committed, self._request.settings, parts=self._parts
+                )
                 if keys
                 else []
             ):
-                chunks[video_id] = missing
-            if unheard := blocks_of(videos[video_id], committed, self._request.settings):
-                blocks[video_id] = unheard
+                chunks[video_id] = missing_chunks
+            if missing_blocks := blocks_of(videos[video_id], committed, self._request.settings):
+                blocks[video_id] = missing_blocks
         lacking = RemainingWork(chunks, (), blocks).lacking
         return RemainingWork(
-            chunks, tuple(key for keys in wanted.values() for key in keys if key not in lacking), blocks
+            chunks, tuple(key for keys in open_keys.values() for key in keys if key not in lacking), blocks
         )
 
     def _job(
@@ -264,24 +277,30 @@ class Backlog:
 
 
 def _entry(
-    one: ProbedVideo, shown: Video | None, keys: tuple[WorkKey, ...], complete: set[WorkKey]
+    probed: ProbedVideo, shown: Video | None, keys: tuple[WorkKey, ...], complete: set[WorkKey]
 ) -> VideoEntry:
-    job_id = job_id_for(one.video_id, {key.pipeline: key.config_hash for key in keys})
-    whole = shown is not None and complete.issuperset(keys)
+    job_id = job_id_for(probed.video_id, {key.pipeline: key.config_hash for key in keys})
+    is_complete = shown is not None and complete.issuperset(keys)
     return VideoEntry(
-        one.video_id, one.path, shown.path if shown else one.path, job_id, keys, shown is not None, whole
+        probed.video_id,
+        probed.path,
+        shown.path if shown else probed.path,
+        job_id,
+        keys,
+        shown is not None,
+        is_complete,
     )
 
 
-def _refusals(page: Page, store: ResultStore) -> list[VideoOutcome]:
-    """Videos that are left alone: complete results of them would be replaced, which nobody allowed."""
-    found: dict[str, dict[WorkKey, tuple[WorkKey, ...]]] = {}
+def _refused_outcomes(page: Page, store: ResultStore) -> list[VideoOutcome]:
+    """Outcomes of videos that are left alone: complete results would be replaced, and nobody allowed it."""
+    conflicts_of: dict[str, dict[WorkKey, tuple[WorkKey, ...]]] = {}
     paths = {one.video_id: one.path for one in page.fresh if one.video}
     for key, others in conflicts(store, {video_id: page.keys[video_id] for video_id in paths}).items():
-        found.setdefault(key.video_id, {})[key] = others
+        conflicts_of.setdefault(key.video_id, {})[key] = others
     return [
-        _refused(video_id, paths[video_id], described(store, own, page.job))
-        for video_id, own in found.items()
+        _refused(video_id, paths[video_id], described(store, video_conflicts, page.job))
+        for video_id, video_conflicts in conflicts_of.items()
     ]
 
 
@@ -308,14 +327,17 @@ def _result(key: WorkKey, complete: set[WorkKey], error: VideoError | None) -> P
 def _outcome(
     entry: VideoEntry, job: BatchJob, duplicates: tuple[str, ...], since: datetime | None
 ) -> VideoOutcome:
-    """`since`: what ended later is this command's own, done by a process that was lost."""
-    own = since is not None and job.completed_at is not None and job.completed_at > since
+    """The outcome of one video.
+
+    A result that completed after `since` belongs to this command, even if the process that made it was lost.
+    """
+    ended_by_this_command = since is not None and job.completed_at is not None and job.completed_at > since
     ended = {JobStatus.COMPLETED: "completed", JobStatus.FAILED: "failed"}.get(job.status, "pending")
     warnings = sorted({result.warning for result in job.pipeline_results.values() if result.warning})
     return VideoOutcome(
         video_id=entry.video_id,
         path=entry.path,
-        outcome="skipped" if entry.skipped and not own else ended,
+        outcome="skipped" if entry.skipped and not ended_by_this_command else ended,
         error_message=job.error_message,
         failure_kind=job.failure_kind,
         warning="; ".join(warnings) or None,

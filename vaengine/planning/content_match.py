@@ -1,4 +1,4 @@
-"""Which video a file is: by its content, so that one that was renamed or copied is the video it was."""
+"""Gives each probed file its video id by content, so that a renamed or copied file keeps its id."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from vaengine.planning.probing import ProbedVideo, is_unchanged
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedVideo:
-    """Probed files under their final ids: `fresh` are videos that the run has not met yet, `copies`
-    further paths of some that it has.
+    """Probed files under their final ids.
+
+    `fresh` are videos that are new to the run, `copies` are further paths of videos that it has met.
     """
 
     fresh: tuple[ProbedVideo, ...]
@@ -23,50 +24,55 @@ class IdentifiedVideo:
 def identified(
     probed: Sequence[ProbedVideo], taken: Mapping[str, str], known: Mapping[str, str], met: Mapping[str, str]
 ) -> IdentifiedVideo:
-    """Pure: `taken` is the fingerprint of each id that is given away, `known` the id of each content that the
-    store has under another name, `met` the fingerprint of each id that the run has met.
+    """Give probed files their final ids; a pure function.
 
-    A file that cannot be read keeps its own id, whatever else has its content: each such file has a failure
-    of its own.
+    `taken` is the fingerprint of each id in use, `known` the id of each content that the store has under
+    another name, `met` the fingerprint of each id that the run has met. A file that cannot be read keeps its
+    own id, even if others have the same content, because each such file has a failure of its own.
     """
     fresh: dict[str, ProbedVideo] = {}
     taken, copies = dict(taken), []
-    here: dict[str, str] = {}
+    ids_in_page: dict[str, str] = {}
     for found in probed:
-        one = _as(found, _final_id(found, taken, known, here))
+        one = _with_id(found, _final_id(found, taken, known, ids_in_page))
         if one.video_id in met or one.video_id in fresh:
             copies.append(one)
             continue
         taken[one.video_id] = one.fingerprint
         fresh[one.video_id] = one
         if one.video:
-            here[one.fingerprint] = one.video_id
+            ids_in_page[one.fingerprint] = one.video_id
     return IdentifiedVideo(tuple(fresh.values()), tuple(copies))
 
 
 def _final_id(
-    one: ProbedVideo, taken: Mapping[str, str], known: Mapping[str, str], here: Mapping[str, str]
+    one: ProbedVideo, taken: Mapping[str, str], known: Mapping[str, str], ids_in_page: Mapping[str, str]
 ) -> str:
-    """Its own where that is this content's; else that of the same content; else a new one, of 16 digits
-    where 8 are another content's.
+    """The video's own id if it belongs to this content, else the id of the same content, else a new one.
+
+    A new id has 16 digits where the one of 8 digits belongs to another content.
     """
     if taken.get(one.video_id) == one.fingerprint:
         return one.video_id
-    if one.video and (same := known.get(one.fingerprint) or here.get(one.fingerprint)):
+    if one.video and (same := known.get(one.fingerprint) or ids_in_page.get(one.fingerprint)):
         return same
     return one.video_id if one.video_id not in taken else video_id_for(one.path, one.fingerprint, digits=16)
 
 
-def _as(one: ProbedVideo, video_id: str) -> ProbedVideo:
-    if video_id == one.video_id:
-        return one
-    return replace(one, video_id=video_id, video=replace(one.video, video_id=video_id) if one.video else None)
+def _with_id(probed_video: ProbedVideo, video_id: str) -> ProbedVideo:
+    if video_id == probed_video.video_id:
+        return probed_video
+    return replace(
+        probed_video,
+        video_id=video_id,
+        video=replace(probed_video.video, video_id=video_id) if probed_video.video else None,
+    )
 
 
 def identified_in(
     store: ResultStore | None, probed: Sequence[ProbedVideo], met: Mapping[str, str]
 ) -> IdentifiedVideo:
-    """The same with what a store knows; None where there is none yet."""
+    """As `identified`, with what a store knows; `store` is None where there is none yet."""
     stored = store.fingerprints([one.video_id for one in probed]) if store else {}
     taken = {**stored, **met}
     unknown = [one.fingerprint for one in probed if one.video and taken.get(one.video_id) != one.fingerprint]
@@ -74,25 +80,30 @@ def identified_in(
 
 
 def known_contents(store: ResultStore, fingerprints: Sequence[str]) -> dict[str, str]:
-    """The id of each content that the store has; of several ids, such as an older version gave, the one
-    with the most results.
+    """The id of each content that the store has.
+
+    Older versions could give several ids to one content: the one with the most results is used.
     """
-    found = store.ids_by_content(fingerprints)
-    several = [video_id for ids in found.values() if len(ids) > 1 for video_id in ids]
-    results = [key.video_id for key in store.completed_of(several)] if several else []
-    return {content: max(ids, key=results.count) for content, ids in found.items()}
+    ids_by_content = store.ids_by_content(fingerprints)
+    ambiguous_ids = [video_id for ids in ids_by_content.values() if len(ids) > 1 for video_id in ids]
+    completed_ids = [key.video_id for key in store.completed_of(ambiguous_ids)] if ambiguous_ids else []
+    return {content: max(ids, key=completed_ids.count) for content, ids in ids_by_content.items()}
 
 
 def shown_paths(store: ResultStore, found: Iterable[Video]) -> dict[str, Video]:
-    """Renamed videos whose file is still there under the name that the store shows, by id and under that
-    name: the copy is a further path.
+    """Videos found under a new path whose old file is still there unchanged, by id, with the old path.
 
-    `found` are videos under the paths they were found under now.
+    The new file is a copy then, and its path a further path. `found` are videos under their new paths.
     """
-    here = {video.video_id: video for video in found}
-    before = store.videos(list(here)) if here else {}
+    found_by_id = {video.video_id: video for video in found}
+    stored = store.videos(list(found_by_id)) if found_by_id else {}
     return {
-        video_id: replace(here[video_id], path=old.path, size_bytes=old.size_bytes, mtime_ns=old.mtime_ns)
-        for video_id, old in before.items()
-        if old.path != here[video_id].path and is_unchanged(old.path, old)
+        video_id: replace(
+            found_by_id[video_id],
+            path=stored_video.path,
+            size_bytes=stored_video.size_bytes,
+            mtime_ns=stored_video.mtime_ns,
+        )
+        for video_id, stored_video in stored.items()
+        if stored_video.path != found_by_id[video_id].path and is_unchanged(stored_video.path, stored_video)
     }

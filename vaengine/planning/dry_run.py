@@ -1,4 +1,4 @@
-"""What a run would do: probe, plan and count, without Ray and without touching the store."""
+"""The dry run: probes, plans and counts without Ray and without changing the store."""
 
 from __future__ import annotations
 
@@ -40,35 +40,32 @@ from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import PlanSummary, RunRequest
 
 # Core seconds on a 2-core virtual machine: 9.1 s of decoders over 0.8 gigapixels of three clips, their
-# imports included, and 76 ms of the
-# people detector for 640 x 480. An order of magnitude, no promise.
+# imports included, and 76 ms of the people detector for 640 x 480. An order of magnitude, no promise.
 DECODE_S_PER_MEGAPIXEL = 0.011  # decode, conversion and scene score of one native frame
-HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized picture
-YOLO_S_PER_MEGAPIXEL = (
-    0.04  # and for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
-)
-CASCADE_S_PER_MEGAPIXEL = 0.15  # at a guess
+HOG_S_PER_MEGAPIXEL = 0.25  # of the sampled, resized frame
+YOLO_S_PER_MEGAPIXEL = 0.04  # for each megabyte of the model file: 53 ms of YOLO11n (5.6 MB) for 640 x 384
+CASCADE_S_PER_MEGAPIXEL = 0.15  # a guess
 CENTERFACE_S_PER_MEGAPIXEL = 0.6
 SCRFD_S_PER_MEGAPIXEL = 0.06  # SCRFD-500M; larger packs take more
 VOICE_S_PER_S = 0.1  # voice activity
-WHISPER_S_PER_S = 0.5  # a small Whisper in whole numbers, at a guess
-AMPLE_BYTES = 5 * 1024**3  # a disk with more room than this is not looked at before a run
+WHISPER_S_PER_S = 0.5  # a small Whisper with integer weights, a guess
+AMPLE_DISK_BYTES = 5 * 1024**3  # on a disk with more room than this, a run does not estimate its results
 BYTES_PER_FRAME = 16  # manifest payload
-BYTES_PER_BOX = 1500  # row, indexes and JSON of one box, at a guess of two per sampled frame
+BYTES_PER_BOX = 1500  # row, indexes and JSON of one box; the guess is two boxes per sampled frame
 
 
 def dry_run(request: RunRequest) -> PlanSummary:
-    """The plan of a run as figures; an infeasible one says why."""
-    with preflight(request, dry=True) as look:
-        videos, keys, unreadable, would = _foreseen(request, look)
+    """The plan of a run as figures; an infeasible plan has a reason."""
+    with preflight(request, dry=True) as preflight_run:
+        videos, keys, unreadable, replacement = _probed_inputs(request, preflight_run)
     chunks, blocks, skipped = _pending(request, videos, keys)
     decode_s, model_s = core_seconds(chunks, blocks, request.settings)
-    sampled = sum(frames for _, frames, _ in _looks(chunks))
+    sampled = sum(frames for _, frames, _ in _model_inputs(chunks))
     frames = sum(chunk.frame_count for chunk in chunks)
     disk = _disk_bytes(request, chunks)
     resources, workers, reason = _resources(request, disk)
-    if would and request.asks:
-        reason = str(WouldReplace(str(would)))
+    if replacement and request.asks:
+        reason = str(WouldReplace(str(replacement)))
     return PlanSummary(
         videos=len(videos) + len(unreadable),
         skipped=skipped,
@@ -85,7 +82,7 @@ def dry_run(request: RunRequest) -> PlanSummary:
         resources=resources,
         feasible=reason is None,
         reason=reason,
-        replaced=tuple(map(str, would.parts)),
+        replaced=tuple(map(str, replacement.parts)),
     )
 
 
@@ -93,15 +90,16 @@ def core_seconds(
     chunks: Sequence[ChunkSpec], blocks: Sequence[AudioBlock], settings: Settings
 ) -> tuple[float, float]:
     """Estimated seconds of one core for decoding, and for models."""
-    decode_s = (
-        sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6 * DECODE_S_PER_MEGAPIXEL
+    megapixels = sum(chunk.frame_count * chunk.width * chunk.height for chunk in chunks) / 1e6
+    vision_s = sum(
+        frames * _seconds_per_frame(sampling, settings) for _, frames, sampling in _model_inputs(chunks)
     )
-    seen_s = sum(frames * _look_s(sampling, settings) for _, frames, sampling in _looks(chunks))
-    return decode_s, seen_s + sum(block.duration_s for block in blocks) * _hearing_cost(settings)
+    audio_s = sum(block.duration_s for block in blocks)
+    return megapixels * DECODE_S_PER_MEGAPIXEL, vision_s + audio_s * _audio_seconds_per_second(settings)
 
 
-def _looks(chunks: Sequence[ChunkSpec]) -> list[tuple[str, int, Sampling]]:
-    """For each chunk and model how many pictures it sees, and how."""
+def _model_inputs(chunks: Sequence[ChunkSpec]) -> list[tuple[str, int, Sampling]]:
+    """For each chunk and model: the pipeline, the number of frames that it sees, and the sampling."""
     return [
         (sampling.pipeline, _sampled_frames(chunk, sampling), sampling)
         for chunk in chunks
@@ -110,36 +108,40 @@ def _looks(chunks: Sequence[ChunkSpec]) -> list[tuple[str, int, Sampling]]:
 
 
 def _disk_bytes(request: RunRequest, chunks: Sequence[ChunkSpec]) -> int:
-    sampled = sum(frames for _, frames, _ in _looks(chunks))
+    sampled = sum(frames for _, frames, _ in _model_inputs(chunks))
     boxes = sampled * 2 * BYTES_PER_BOX * (2 if request.files else 1)
     return sum(chunk.frame_count for chunk in chunks) * BYTES_PER_FRAME + boxes
 
 
-def _foreseen(
-    request: RunRequest, look: Preflight
+def _probed_inputs(
+    request: RunRequest, preflight_run: Preflight
 ) -> tuple[dict[str, Video], dict[str, Sequence[WorkKey]], list[str], Replacement]:
-    """Every video by its id, what is wanted of each, what cannot be read, and what would be replaced."""
+    """Every video by id, its work keys, the unreadable files, and the results that would be replaced."""
     videos: dict[str, Video] = {}
     keys: dict[str, Sequence[WorkKey]] = {}
     unreadable: list[str] = []
-    would: list[Replacement] = []
-    met: dict[str, str] = {}
-    for page in look.pages():
-        taken = Page.of(request, page, look.store, met)
-        met |= {one.video_id: one.fingerprint for one in taken.fresh}
-        videos |= {one.video_id: one.video for one in taken.fresh if one.video}
-        unreadable += [str(one.error) for one in taken.fresh if one.error]
-        keys |= {video_id: taken.keys[video_id] for video_id in taken.keys if video_id in videos}
-        would.append(look.replacement(taken))
-    return videos, keys, unreadable, Replacement.joined(would)
+    replacements: list[Replacement] = []
+    fingerprints: dict[str, str] = {}
+    for page in preflight_run.pages():
+        identified_page = Page.of(request, page, preflight_run.store, fingerprints)
+        fingerprints |= {one.video_id: one.fingerprint for one in identified_page.fresh}
+        videos |= {one.video_id: one.video for one in identified_page.fresh if one.video}
+        unreadable += [str(one.error) for one in identified_page.fresh if one.error]
+        keys |= {
+            video_id: identified_page.keys[video_id]
+            for video_id in identified_page.keys
+            if video_id in videos
+        }
+        replacements.append(preflight_run.replacement(identified_page))
+    return videos, keys, unreadable, Replacement.joined(replacements)
 
 
 def _pending(
     request: RunRequest, videos: Mapping[str, Video], keys: Mapping[str, Sequence[WorkKey]]
 ) -> tuple[list[ChunkSpec], list[AudioBlock], int]:
-    """Chunks and blocks still to do, and how many videos are complete."""
-    every = [key for video_keys in keys.values() for key in video_keys]
-    complete, manifest = _stored(request.store_url, every)
+    """Chunks and blocks that are still to do, and the number of complete videos."""
+    all_keys = [key for video_keys in keys.values() for key in video_keys]
+    complete, manifest = _stored_work(request.store_url, all_keys)
     chunks: list[ChunkSpec] = []
     blocks: list[AudioBlock] = []
     skipped, parts = 0, parts_of_each(request)
@@ -151,7 +153,7 @@ def _pending(
     return chunks, blocks, skipped
 
 
-def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, list[ManifestLine]]]:
+def _stored_work(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, list[ManifestLine]]]:
     try:
         store: StorageBackend = open_store(url, read_only=True)
     except NotFound:
@@ -162,33 +164,32 @@ def _stored(url: str, keys: list[WorkKey]) -> tuple[set[WorkKey], dict[WorkKey, 
         store.close()
 
 
-def _look_s(sampling: Sampling, settings: Settings) -> float:
-    """Core seconds for one picture as the detector sees it; YOLO models and SCRFD have small ones
-    enlarged.
+def _seconds_per_frame(sampling: Sampling, settings: Settings) -> float:
+    """Core seconds for one frame at the size that the detector sees.
+
+    YOLO models and SCRFD have small frames enlarged.
     """
-    face, person, longer = settings.face, settings.person, max(sampling.width, sampling.height)
+    face, person, longer_side = settings.face, settings.person, max(sampling.width, sampling.height)
     megapixels = sampling.width * sampling.height / 1e6
     if sampling.pipeline == FACE:
         if face.detector == "cascade":
             return megapixels * CASCADE_S_PER_MEGAPIXEL
         cost = CENTERFACE_S_PER_MEGAPIXEL if face.detector == "centerface" else SCRFD_S_PER_MEGAPIXEL
-        return megapixels * (face.detect_pixels / longer) ** 2 * cost
+        return megapixels * (face.detect_pixels / longer_side) ** 2 * cost
     return (
         megapixels
-        * (1.0 if person.detector == "hog" else person.input_pixels / longer) ** 2
-        * _model_cost(person)
+        * (1.0 if person.detector == "hog" else person.input_pixels / longer_side) ** 2
+        * _person_seconds_per_megapixel(person)
     )
 
 
-def _hearing_cost(settings: Settings) -> float:
-    """Core seconds for a second of sound; what Whisper takes depends on the model more than on anything
-    else.
-    """
+def _audio_seconds_per_second(settings: Settings) -> float:
+    """Core seconds for one second of sound; Whisper's share depends mostly on the model."""
     return VOICE_S_PER_S + (WHISPER_S_PER_S if settings.audio.model else 0.0)
 
 
-def _model_cost(person: PersonSettings) -> float:
-    """Core seconds for each megapixel."""
+def _person_seconds_per_megapixel(person: PersonSettings) -> float:
+    """Core seconds of the person detector for each megapixel."""
     if person.detector == "hog" or person.weights is None:
         return HOG_S_PER_MEGAPIXEL
     known, path = MODELS.get(person.weights), Path(person.weights)
@@ -218,7 +219,7 @@ def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | No
         placement = place(here, demand_of(request.pipelines, request.settings))
     except (PlanInfeasible, TempFolderTooLong) as error:
         return str(here), 0, str(error)
-    return f"{here}: {placement}", placement.decode_slots, _too_little_room(request.out, disk_bytes)
+    return f"{here}: {placement}", placement.decode_slots, _room_fault(request.out, disk_bytes)
 
 
 def _cluster_resources(request: RunRequest) -> tuple[str, int, str | None]:
@@ -230,7 +231,7 @@ def _cluster_resources(request: RunRequest) -> tuple[str, int, str | None]:
     return f"cluster at {request.cluster}, asked when the run starts", workers, None
 
 
-def _too_little_room(out: Path, disk_bytes: int) -> str | None:
+def _room_fault(out: Path, disk_bytes: int) -> str | None:
     free = free_bytes(out)
     if not disk_bytes or disk_bytes < free:
         return None
@@ -238,22 +239,23 @@ def _too_little_room(out: Path, disk_bytes: int) -> str | None:
 
 
 def require_room(request: RunRequest) -> None:
-    """Raises `NoRoom` where a dry run would tell that the disk is too full; only a disk with little room
-    costs that look into the files.
+    """Raises `NoRoom` where the disk has too little room for the estimated results.
+
+    Only a disk with little room costs that estimate, which probes the files.
     """
-    if free_bytes(request.out) >= AMPLE_BYTES:
+    if free_bytes(request.out) >= AMPLE_DISK_BYTES:
         return
-    with preflight(request, dry=True) as look:
-        videos, keys, _, _ = _foreseen(request, look)
+    with preflight(request, dry=True) as preflight_run:
+        videos, keys, _, _ = _probed_inputs(request, preflight_run)
     chunks, _, _ = _pending(request, videos, keys)
-    if reason := _too_little_room(request.out, _disk_bytes(request, chunks)):
+    if reason := _room_fault(request.out, _disk_bytes(request, chunks)):
         raise NoRoom(reason)
 
 
 def free_bytes(out: Path) -> int:
-    """Room on the disk that a folder is on, or would be."""
-    return shutil.disk_usage(_existing(out)).free
+    """Free bytes on the disk of a folder that is there or would be made."""
+    return shutil.disk_usage(_nearest_folder(out)).free
 
 
-def _existing(path: Path) -> Path:
+def _nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.exists())

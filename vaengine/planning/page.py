@@ -1,6 +1,4 @@
-"""A page of probed files as a run takes them: which videos they are, what is wanted of each, and with
-which configuration.
-"""
+"""A page of probed files: which videos they are, their work keys, and their configuration."""
 
 from __future__ import annotations
 
@@ -27,8 +25,10 @@ from vaengine.requests.request import RunRequest
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`fresh` files are videos that the run has not met yet, `copies` further paths of some; `keys` by
-    video, `faces` its face settings.
+    """One page of probed files.
+
+    `fresh` files are videos that are new to the run, `copies` are further paths of known ones. `keys` are the
+    work keys and `faces` the face settings, both by video.
     """
 
     request: RunRequest
@@ -45,34 +45,40 @@ class Page:
         store: ResultStore | None,
         met: Mapping[str, str],
     ) -> Page:
-        """What probed files are, by what a store knows (None: there is none yet); `met` is the
-        fingerprint of each id met before.
+        """Identify probed files with what a store knows; `store` is None where there is none yet.
+
+        `met` is the fingerprint of each id that the run met before.
         """
-        found = identified_in(store, [_with_work(one, request.pipelines) for one in probed], met)
-        ids = [one.video_id for one in found.fresh]
-        return cls(request, found.fresh, found.copies, *wanted(request, ids, store))
+        identified_page = identified_in(
+            store, [_without_idle_sound(one, request.pipelines) for one in probed], met
+        )
+        ids = [one.video_id for one in identified_page.fresh]
+        return cls(
+            request, identified_page.fresh, identified_page.copies, *work_of_videos(request, ids, store)
+        )
 
     def config(self, video_id: str) -> dict[str, Any]:
         """What the job of a video stores as its configuration."""
         return job_config(self.request, faces=self.faces[video_id])
 
     def job(self, video_id: str) -> BatchJob:
-        """The job of a video as far as it is known before it is registered: without any state."""
+        """The job of a video as known before it is registered, without any state."""
         return job_to_be(self.request, video_id, self.keys[video_id], self.faces[video_id])
 
 
-def wanted(
+def work_of_videos(
     request: RunRequest, video_ids: Sequence[str], store: ResultStore | None
 ) -> tuple[dict[str, tuple[WorkKey, ...]], dict[str, Settings]]:
     """Work keys of videos, and the settings of their faces."""
     faces = settings_by_video(store, video_ids, request.pipelines, request.settings)
-    kinds = {id(one): one for one in faces.values()}  # one for most runs
-    hashes = {
-        kind: work_keys("", request.pipelines, request.settings, faces=one) for kind, one in kinds.items()
+    settings_by_identity = {id(one): one for one in faces.values()}  # one for most runs
+    keys_by_identity = {
+        identity: work_keys("", request.pipelines, request.settings, faces=one)
+        for identity, one in settings_by_identity.items()
     }
     keys = {
         video_id: tuple(
-            WorkKey(video_id, key.pipeline, key.config_hash) for key in hashes[id(faces[video_id])]
+            WorkKey(video_id, key.pipeline, key.config_hash) for key in keys_by_identity[id(faces[video_id])]
         )
         for video_id in video_ids
     }
@@ -85,9 +91,10 @@ def job_to_be(request: RunRequest, video_id: str, keys: Sequence[WorkKey], faces
     return BatchJob(job_id, Path(), request.out / video_id, job_config(request, faces=faces), video_id)
 
 
-def _with_work(one: ProbedVideo, pipelines: Sequence[str]) -> ProbedVideo:
-    """A file of sound alone is none where nothing listens; beside a pipeline that does, those of pictures
-    find nothing in it.
+def _without_idle_sound(one: ProbedVideo, pipelines: Sequence[str]) -> ProbedVideo:
+    """A file of sound alone as a file without video, where no pipeline analyses sound.
+
+    Beside the audio pipeline, pipelines of frames find nothing in such a file, which is no error.
     """
     if one.video is None or one.video.has_pictures or AUDIO in pipelines:
         return one
@@ -95,15 +102,15 @@ def _with_work(one: ProbedVideo, pipelines: Sequence[str]) -> ProbedVideo:
 
 
 def job_config(request: RunRequest, *, faces: Settings | None = None) -> dict[str, Any]:
-    """What a job stores as its configuration; `faces` are the settings of face_analysis where its video has
-    others for it.
+    """What a job stores as its configuration.
 
-    Of each pipeline what can change its result, and beside that what cannot: the presets it was resolved
-    from, and of its model the file's name and digest. Paths stay out.
+    `faces` are the settings of face_analysis where its video has settings of its own. The configuration
+    holds, for each pipeline, the settings that can change its result. It also holds the presets, and the name
+    and digest of each model. Paths stay out.
     """
-    of = {FACE: faces or request.settings}
+    settings_of = {FACE: faces or request.settings}
     configs = {
-        pipeline: pipeline_config(of.get(pipeline, request.settings), pipeline)
+        pipeline: pipeline_config(settings_of.get(pipeline, request.settings), pipeline)
         for pipeline in sorted(request.pipelines)
     }
     config = {
@@ -111,5 +118,5 @@ def job_config(request: RunRequest, *, faces: Settings | None = None) -> dict[st
         "presets": dict(request.presets),
         "models": models_of(request.settings, request.pipelines),
     }
-    plain: dict[str, Any] = json.loads(json.dumps(config))
-    return plain
+    plain_config: dict[str, Any] = json.loads(json.dumps(config))
+    return plain_config

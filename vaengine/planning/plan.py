@@ -1,4 +1,4 @@
-"""What is left to do, cut into chunks and packed into rows of work: pure arithmetic over values."""
+"""Cuts what is left to do into chunks and packs them into work items: pure arithmetic over values."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, Sampling, WorkKey
 from schemas.work.manifest import ManifestLine
 
-DEFAULTS: Final = Settings()
-LEAST_CHUNK_S: Final = 3.0  # a shorter chunk is hardly worth the start of the process that works on it
+DEFAULT_SETTINGS: Final = Settings()
+MIN_CHUNK_S: Final = 3.0  # a shorter chunk is hardly worth the start of the process that works on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class FrameRange:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One row of work: one chunk of a long video, or several short ones that share the cost of a task."""
+    """One row of work: a chunk of a long video, or several short chunks that share the cost of a task."""
 
     chunks: tuple[ChunkSpec, ...]
 
@@ -46,31 +46,34 @@ class WorkItem:
 def work_keys(
     video_id: str, pipelines: Sequence[str], settings: Settings, *, faces: Settings | None = None
 ) -> tuple[WorkKey, ...]:
-    """One key per pipeline, sorted by name; `faces` are the settings of face_analysis where this video
-    has others for it.
+    """One work key per pipeline, sorted by name.
+
+    `faces` are the settings of face_analysis where this video has settings of its own.
     """
-    of = {FACE: faces or settings}
+    settings_of = {FACE: faces or settings}
     return tuple(
-        WorkKey(video_id, pipeline, config_hash(of.get(pipeline, settings), pipeline))
+        WorkKey(video_id, pipeline, config_hash(settings_of.get(pipeline, settings), pipeline))
         for pipeline in sorted(pipelines)
     )
 
 
 def sampling_for(video: Video, pipeline: str, settings: Settings) -> Sampling:
-    """Sampling rate, tensor size and filter: the displayed picture, its longer side at most
-    `input_pixels`, never enlarged.
+    """Sampling rate, tensor size and filter for one pipeline.
+
+    The size is that of the displayed frame, its longer side at most `input_pixels`; a frame is never
+    enlarged.
     """
-    own = settings.face if pipeline == FACE else settings.person
-    scale = min(1.0, own.input_pixels / max(video.width, video.height))
+    model_settings = settings.face if pipeline == FACE else settings.person
+    scale = min(1.0, model_settings.input_pixels / max(video.width, video.height))
     width, height = (max(1, round(side * scale)) for side in (video.width, video.height))
-    fps = Fraction(own.sample_fps).limit_denominator(1000)
-    return Sampling(pipeline, fps, width, height, "area" if own.detector == "hog" else "linear")
+    fps = Fraction(model_settings.sample_fps).limit_denominator(1000)
+    return Sampling(pipeline, fps, width, height, "area" if model_settings.detector == "hog" else "linear")
 
 
 def missing(frames: int, committed: Mapping[WorkKey, Sequence[ManifestLine]]) -> list[FrameRange]:
-    """Stretches of `[0, frames)` that some key lacks, each with all the keys that lack it, in order.
+    """Ranges of `[0, frames)` that some key lacks, in order, each with all keys that lack it.
 
-    Every boundary of a committed chunk is kept, so a new chunk never overlaps an old one.
+    Every boundary of a committed chunk is kept, so that a new chunk never overlaps an old one.
     """
     lines = [line for key_lines in committed.values() for line in key_lines]
     borders = {
@@ -80,22 +83,22 @@ def missing(frames: int, committed: Mapping[WorkKey, Sequence[ManifestLine]]) ->
         *(line.first_frame + line.frame_count for line in lines),
     }
     ordered = sorted(border for border in borders if 0 <= border <= frames)
-    stretches: list[FrameRange] = []
+    ranges: list[FrameRange] = []
     for first, stop in pairwise(ordered):
         keys = tuple(key for key in sorted(committed) if not _covered(committed[key], first))
-        if keys and stretches and stretches[-1].stop == first and stretches[-1].keys == keys:
-            stretches[-1] = replace(stretches[-1], stop=stop)
+        if keys and ranges and ranges[-1].stop == first and ranges[-1].keys == keys:
+            ranges[-1] = replace(ranges[-1], stop=stop)
         elif keys:
-            stretches.append(FrameRange(first, stop, keys))
-    return stretches
+            ranges.append(FrameRange(first, stop, keys))
+    return ranges
 
 
 def _covered(lines: Sequence[ManifestLine], frame: int) -> bool:
     return any(line.first_frame <= frame < line.first_frame + line.frame_count for line in lines)
 
 
-def cut(video: Video, stretch: FrameRange, chunk_s: float) -> list[tuple[int, int]]:
-    """`stretch` as frame ranges of about `chunk_s` seconds, cut at keyframes only.
+def cut(video: Video, frame_range: FrameRange, chunk_s: float) -> list[tuple[int, int]]:
+    """Cut a frame range into ranges of about `chunk_s` seconds, at keyframes only.
 
     A cut anywhere else makes the decoder start at a keyframe before it and throw frames away: 1.23x of the
     work at 64-frame cuts on GOPs of 48, 3.15x on a file with one keyframe. At keyframes it costs nothing, so
@@ -104,18 +107,20 @@ def cut(video: Video, stretch: FrameRange, chunk_s: float) -> list[tuple[int, in
     if not video.index.exact:
         return [(0, len(video.index))]
     keyframes = video.index.keyframes
-    inside = keyframes[(keyframes > stretch.first) & (keyframes < stretch.stop)]
+    inside = keyframes[(keyframes > frame_range.first) & (keyframes < frame_range.stop)]
     length = chunk_s / float(video.time_base)  # in pts units
-    cuts = [stretch.first]
+    cuts = [frame_range.first]
     for keyframe in inside.tolist():
         if video.index.pts[keyframe] - video.index.pts[cuts[-1]] >= length:
             cuts.append(keyframe)
-    return list(zip(cuts, [*cuts[1:], stretch.stop], strict=True))
+    return list(zip(cuts, [*cuts[1:], frame_range.stop], strict=True))
 
 
 def every_frame(keys: Sequence[WorkKey], person: PersonSettings) -> bool:
-    """Whether each frame has to be decoded: for scenes, and for persons unless their tracks may cross
-    cuts; faces want their own only.
+    """Whether each frame has to be decoded.
+
+    Scenes need each frame, and so do persons unless their tracks may cross cuts. Faces need their sampled
+    frames only.
     """
     return not keys or any(
         key.pipeline not in SEEING or (key.pipeline == PERSON and person.reset_at_cuts) for key in keys
@@ -123,16 +128,17 @@ def every_frame(keys: Sequence[WorkKey], person: PersonSettings) -> bool:
 
 
 def demand_of(pipelines: Sequence[str], settings: Settings) -> Demand:
-    """What a run asks of the machines: OpenCV's detectors, onnxruntime's YOLO and OpenVINO stay on
-    processors.
+    """What a run requires of the machines.
+
+    OpenCV's detectors, onnxruntime's YOLO and OpenVINO stay on processors.
     """
-    person, sees = settings.person, any(pipeline in SEEING for pipeline in pipelines)
-    torch = PERSON in pipelines and person.detector == "yolo" and person.runtime == "torch"
-    faces = FACE in pipelines and settings.face.device == "cuda"
+    person, needs_vision = settings.person, any(pipeline in SEEING for pipeline in pipelines)
+    torch_on_gpu = PERSON in pipelines and person.detector == "yolo" and person.runtime == "torch"
+    faces_on_gpu = FACE in pipelines and settings.face.device == "cuda"
     return Demand(
         settings.engine.workers,
-        vision=sees,
-        uses_gpu=torch or faces,
+        vision=needs_vision,
+        uses_gpu=torch_on_gpu or faces_on_gpu,
         hearing=AUDIO in pipelines,
         pictures=any(pipeline != AUDIO for pipeline in pipelines),
         hears_on_gpu=AUDIO in pipelines and settings.audio.device == "cuda",
@@ -140,10 +146,15 @@ def demand_of(pipelines: Sequence[str], settings: Settings) -> Demand:
 
 
 def chunk_spec(
-    video: Video, first: int, stop: int, keys: tuple[WorkKey, ...] = (), *, settings: Settings = DEFAULTS
+    video: Video,
+    first: int,
+    stop: int,
+    keys: tuple[WorkKey, ...] = (),
+    *,
+    settings: Settings = DEFAULT_SETTINGS,
 ) -> ChunkSpec:
-    """The chunk of frames `[first, stop)`, sampled for those of the keys whose models look at pictures."""
-    pts, keyframes, whole = video.index.pts, video.index.keyframes, stop >= len(video.index)
+    """The chunk of frames `[first, stop)`, with samplings for those keys whose models see frames."""
+    pts, keyframes, reaches_end = video.index.pts, video.index.keyframes, stop >= len(video.index)
     before = 1 if first > 0 and video.index.exact else 0
     return ChunkSpec(
         video_id=video.video_id,
@@ -157,7 +168,7 @@ def chunk_spec(
         first_frame=first,
         frame_count=stop - first,
         start_pts=int(pts[first]) if video.index.exact else video.start_pts,
-        end_pts=video.end_pts if whole else int(pts[stop]),
+        end_pts=video.end_pts if reaches_end else int(pts[stop]),
         seek_pts=_governing_keyframe(video, first),
         pts=pts[first - before : stop] if video.index.exact else np.zeros(0, np.int64),
         before=before,
@@ -184,28 +195,25 @@ def _governing_keyframe(video: Video, frame: int) -> int | None:
 
 def chunk_seconds(video_s: float, most_s: float, parts: int) -> float:
     """Length of the chunks of a video of `video_s` seconds: at least `parts` of them, but no tiny ones."""
-    return min(most_s, max(LEAST_CHUNK_S, video_s / parts))
+    return min(most_s, max(MIN_CHUNK_S, video_s / parts))
 
 
 def chunks_of(
     video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings, *, parts: int = 1
 ) -> list[ChunkSpec]:
-    """Chunks of one video's pictures that no manifest line covers yet; `parts` as in `chunk_seconds`."""
-    chunk_s = chunk_seconds(video.duration_s, settings.engine.chunk_seconds, parts)
-    pictures = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
+    """Chunks of one video's frames that no manifest line covers yet."""
+    committed_frames = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
     return [
-        chunk_spec(video, first, stop, stretch.keys, settings=settings)
-        for stretch in missing(video.units(SCENE), pictures)
-        for first, stop in cut(video, stretch, chunk_s)
+        chunk_spec(video, first, stop, frame_range.keys, settings=settings)
+        for frame_range in missing(video.units(SCENE), committed_frames)
+        for first, stop in cut(video, frame_range, settings.engine.chunk_seconds)
     ]
 
 
 def blocks_of(
-    video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings = DEFAULTS
+    video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings = DEFAULT_SETTINGS
 ) -> list[AudioBlock]:
-    """Blocks of one video's sound that no manifest line covers yet; their borders are always the same
-    ones.
-    """
+    """Blocks of one video's sound that no manifest line covers yet; their borders are always the same."""
     sound = video.listening_to(settings.audio.track).sound
     if sound is None:
         return []
@@ -219,34 +227,39 @@ def blocks_of(
     ]
 
 
-def block_groups(blocks: Iterable[AudioBlock], most: int) -> list[tuple[AudioBlock, ...]]:
-    """Blocks that are listened to at once: of several sounds, together about as long as `most` whole ones."""
+def block_groups(blocks: Iterable[AudioBlock], max_whole_blocks: int) -> list[tuple[AudioBlock, ...]]:
+    """Groups of blocks that are analysed at once, each about as long as a number of whole blocks."""
     groups: list[list[AudioBlock]] = []
     for block in sorted(blocks, key=lambda block: -block.duration_s):
-        if not groups or sum(one.duration_s for one in groups[-1]) + block.duration_s > most * BLOCK_SECONDS:
+        if (
+            not groups
+            or sum(one.duration_s for one in groups[-1]) + block.duration_s > max_whole_blocks * BLOCK_SECONDS
+        ):
             groups.append([])
         groups[-1].append(block)
     return [tuple(group) for group in groups]
 
 
 def pack(chunks: Iterable[ChunkSpec], chunk_s: float) -> list[WorkItem]:
-    """Chunks in work items of about `chunk_s` seconds: short ones share a task's fixed cost, long ones
-    stand alone.
+    """Pack chunks into work items of about `chunk_s` seconds.
+
+    Short chunks share the fixed cost of a task. A long chunk has an item of its own.
     """
     items: list[WorkItem] = []
-    held: list[ChunkSpec] = []
+    open_item: list[ChunkSpec] = []
     for chunk in chunks:
-        if held and sum(c.duration_s for c in held) + chunk.duration_s > chunk_s:
-            items.append(WorkItem(tuple(held)))
-            held = []
-        held.append(chunk)
-    return [*items, WorkItem(tuple(held))] if held else items
+        if open_item and sum(c.duration_s for c in open_item) + chunk.duration_s > chunk_s:
+            items.append(WorkItem(tuple(open_item)))
+            open_item = []
+        open_item.append(chunk)
+    return [*items, WorkItem(tuple(open_item))] if open_item else items
 
 
 def work_items(per_video: Iterable[Sequence[ChunkSpec]], chunk_s: float) -> list[WorkItem]:
-    """All work in the order it is begun: videos take turns, the one with the most left first, so that
-    none makes up a long tail.
+    """All work in the order in which it is begun.
+
+    Videos take turns, the one with the most left first, so that no long video is worked on alone at the end.
     """
     longest_first = sorted(per_video, key=lambda chunks: -sum(chunk.duration_s for chunk in chunks))
     rounds = zip_longest(*longest_first)
-    return pack((chunk for turn in rounds for chunk in turn if chunk is not None), chunk_s)
+    return pack((chunk for chunk_round in rounds for chunk in chunk_round if chunk is not None), chunk_s)

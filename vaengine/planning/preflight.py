@@ -1,6 +1,4 @@
-"""The first look of a run at its inputs and its store: what can be known before anything is stored, made
-or decoded.
-"""
+"""The preflight check of a run: what its inputs and store show before anything is stored or decoded."""
 
 from __future__ import annotations
 
@@ -13,19 +11,19 @@ from schemas.errors import StoreOutdated, WouldReplace
 from schemas.media.video import Video
 from schemas.pipelines import AUDIO
 from schemas.storage.backend import ResultStore, StorageBackend
-from vaengine.planning.page import Page, job_to_be, wanted
+from vaengine.planning.page import Page, job_to_be, work_of_videos
 from vaengine.planning.probing import ProbedVideo, Probing, is_unchanged
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import existing
 
-VIDEOS_AT_ONCE: Final = 10_000
+VIDEOS_PER_QUERY: Final = 10_000
 
 
 @dataclass(slots=True)
 class Preflight:
-    """Files that are being probed, and the store as it is, None where there is none yet."""
+    """Files that are being probed, and the store as it is; None where there is none yet."""
 
     request: RunRequest
     probing: Probing
@@ -33,9 +31,7 @@ class Preflight:
     _first: list[ProbedVideo] | None = None
 
     def settle(self) -> None:
-        """Hear what the first page would replace, where the request does not allow it, and let go of the
-        store; raises `WouldReplace`.
-        """
+        """Raise `WouldReplace` if the first page would replace results without leave; close the store."""
         if self.store is None:
             return
         if self.request.asks:
@@ -44,11 +40,11 @@ class Preflight:
         self.store.close()
 
     def first_page(self) -> list[ProbedVideo]:
-        """The first page of files."""
+        """The first page of probed files."""
         return next(self.pages(), []) if self._first is None else self._first
 
     def pages(self) -> Iterator[list[ProbedVideo]]:
-        """Pages of probed files, as they are ready."""
+        """Pages of probed files, as they become ready."""
         engine = self.request.settings.engine
         while not self.probing.exhausted:
             yield self.probing.page(engine.page_chunks, engine.chunk_seconds)
@@ -63,38 +59,39 @@ class Preflight:
 
 @contextlib.contextmanager
 def preflight(request: RunRequest, *, dry: bool = False) -> Iterator[Preflight]:
-    """Look up what the store knows of the inputs, and begin to probe them.
+    """Read what the store knows of the inputs, and begin to probe them.
 
-    Tables of an older version are brought up to date first, also for a run that is then refused; nothing else
-    is written, and by a `dry` run nothing at all. Raises `WouldReplace` where the request does not say what
-    is to become of results that it would replace, which a `dry` run tells later, and `StoreUnreachable`: for
-    a `dry` run, of older tables, `StoreOutdated`.
+    Tables of an older version are upgraded first, also for a run that is then refused; nothing else is
+    written. A `dry` run writes nothing at all. Raises `WouldReplace` where results would be replaced and the
+    request does not say what is to become of them; a `dry` run reports that later. Raises `StoreUnreachable`;
+    a `dry` run raises `StoreOutdated` for older tables.
     """
-    with contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as exit_stack:
         store = existing(request.store_url, upgrade=not dry)
         if store:
-            opened.callback(store.close)
-        known = store.known_videos(request.inputs) if store else {}
+            exit_stack.callback(store.close)
+        known_videos = store.known_videos(request.inputs) if store else {}
         if store and request.asks and not dry:
-            refuse(replacement_of_known(store, request, known))
-        listens, track = AUDIO in request.pipelines, request.settings.decode.video_track
-        probing = Probing(request.inputs, known, video_track=track, sound=listens)
-        opened.callback(probing.close)
+            refuse(replacement_of_known(store, request, known_videos))
+        uses_audio, track = AUDIO in request.pipelines, request.settings.decode.video_track
+        probing = Probing(request.inputs, known_videos, video_track=track, sound=uses_audio)
+        exit_stack.callback(probing.close)
         yield Preflight(request, probing, store)
 
 
 def replacement_of_known(store: ResultStore, request: RunRequest, known: Mapping[str, Video]) -> Replacement:
-    """What the run would replace of videos that the store knows by their paths, however many: no file is
-    opened.
+    """What the run would replace of videos that the store knows by their unchanged paths.
+
+    No file is opened, however many there are.
     """
-    there = dict.fromkeys(video.video_id for path, video in known.items() if is_unchanged(path, video))
-    ids = list(there)
-    pages = (ids[start : start + VIDEOS_AT_ONCE] for start in range(0, len(ids), VIDEOS_AT_ONCE))
-    return Replacement.joined(_of_videos(store, request, page) for page in pages)
+    unchanged = dict.fromkeys(video.video_id for path, video in known.items() if is_unchanged(path, video))
+    ids = list(unchanged)
+    pages = (ids[start : start + VIDEOS_PER_QUERY] for start in range(0, len(ids), VIDEOS_PER_QUERY))
+    return Replacement.joined(_replacement_of_videos(store, request, page) for page in pages)
 
 
-def _of_videos(store: ResultStore, request: RunRequest, video_ids: Sequence[str]) -> Replacement:
-    keys, faces = wanted(request, video_ids, store)
+def _replacement_of_videos(store: ResultStore, request: RunRequest, video_ids: Sequence[str]) -> Replacement:
+    keys, faces = work_of_videos(request, video_ids, store)
     return described(
         store,
         conflicts(store, keys),
@@ -103,11 +100,10 @@ def _of_videos(store: ResultStore, request: RunRequest, video_ids: Sequence[str]
 
 
 def refuse_known(request: RunRequest) -> None:
-    """Raises `WouldReplace` for what the store knows by its path already; an early word, for a run that looks
-    itself as well.
+    """Raises `WouldReplace` early, for videos that the store knows by their paths.
 
-    A store of an older version cannot be looked into as it is: that is left to the run, which brings it up to
-    date.
+    The run checks this itself as well. A store of an older version cannot be read as it is: it is left to the
+    run, which upgrades it.
     """
     try:
         store = existing(request.store_url, upgrade=False) if request.asks else None
@@ -118,7 +114,7 @@ def refuse_known(request: RunRequest) -> None:
             refuse(replacement_of_known(store, request, store.known_videos(request.inputs[: request.limit])))
 
 
-def refuse(would: Replacement) -> None:
-    """Raises `WouldReplace` where there is something to replace."""
-    if would:
-        raise WouldReplace(str(would))
+def refuse(replacement: Replacement) -> None:
+    """Raises `WouldReplace` where something would be replaced."""
+    if replacement:
+        raise WouldReplace(str(replacement))

@@ -1,6 +1,4 @@
-"""Looking into files ahead of the work: in parallel, in pages, and not at all where the store already
-knows a file.
-"""
+"""Probes files ahead of the work: in parallel, in pages, and not at all if the store knows them unchanged."""
 
 from __future__ import annotations
 
@@ -21,17 +19,15 @@ from schemas.redaction import is_storable, storable
 from schemas.work.messages import ChunkFailure
 from schemas.work.retry import WORKER_LOST
 
-PAGE_SECONDS = 2.0  # how long the first page may wait to fill
-MOST_PROBERS = 8  # processes that look into files; they wait for the disk more than for a processor
-CPU_SECONDS = 600.0  # that looking into one file may take; a whole index of hours takes a few
-TRIES = 3  # with a file whose prober was killed from elsewhere
+FIRST_PAGE_TIMEOUT_S = 2.0  # a page that is not full is returned after so long
+MAX_PROBERS = 8  # probing processes; they wait for the disk more than for a processor
+MAX_CPU_SECONDS = 600.0  # processor time for probing one file; a complete index of hours takes a few seconds
+MAX_ATTEMPTS = 3  # for a file whose prober was killed by something else
 
 
 @dataclass(frozen=True, slots=True)
 class ProbedVideo:
-    """What probing made of one path: a video, or the error that it is not one, with the identity such a
-    file gets.
-    """
+    """The result of probing one path: a video, or an error with an identity for the unreadable file."""
 
     path: str
     video_id: str
@@ -42,9 +38,7 @@ class ProbedVideo:
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """What is to be known of a file: which of its streams, and its fingerprint where that is known
-    already.
-    """
+    """What to probe of a file: which streams, and its fingerprint if that is known already."""
 
     path: str
     pictures: bool = True
@@ -56,32 +50,32 @@ class ProbeRequest:
 def probe_path(
     path: str, *, video_track: int | None = None, sound: bool = True, fingerprint: str | None = None
 ) -> ProbedVideo:
-    """A look into a file, in this process, at the video track with that number, None for the usual one;
-    without `sound` at none of it.
+    """Probe a file in this process.
 
-    Never raises for a fault of the file; one under a path that is not UTF-8 gets one that is. A `fingerprint`
-    is that of its content.
+    `video_track` is the number of the video track, None for the default one. Without `sound` no sound stream
+    is read. `fingerprint` is that of the content, if it is known. Never raises for a fault of the file. A
+    path that is not UTF-8 is replaced by one that is.
     """
     return probed(ProbeRequest(path, sound=sound, fingerprint=fingerprint, video_track=video_track))
 
 
-def probed(wanted: ProbeRequest) -> ProbedVideo:
-    """As `probe_path`, at those streams that are wanted."""
+def probed(request: ProbeRequest) -> ProbedVideo:
+    """As `probe_path`, for the requested streams."""
     from actors.probing.probe import StreamChoice, failed_identity, identity_of_path, probe
 
-    path = wanted.path
+    path = request.path
 
     if not is_storable(path):
-        shown = storable(path)
-        return ProbedVideo(shown, *identity_of_path(path), error=NameUnstorable(shown))
+        storable_path = storable(path)
+        return ProbedVideo(storable_path, *identity_of_path(path), error=NameUnstorable(storable_path))
     try:
-        look = StreamChoice(wanted.pictures, wanted.sound)
-        video = probe(path, fingerprint=wanted.fingerprint, video_track=wanted.video_track, look=look)
+        streams = StreamChoice(request.pictures, request.sound)
+        video = probe(path, fingerprint=request.fingerprint, video_track=request.video_track, look=streams)
     except VideoError as error:
         return ProbedVideo(path, *failed_identity(path), error=error)
-    except OSError as error:  # it went away between two looks
+    except OSError as error:  # it disappeared while it was probed
         return ProbedVideo(path, *failed_identity(path), error=Unreadable(path, error.strerror or str(error)))
-    except Exception as error:  # noqa: BLE001 a container nobody has seen yet fails its own job, not the run
+    except Exception as error:  # noqa: BLE001 an unforeseen container fails its own job, not the run
         return ProbedVideo(
             path,
             *failed_identity(path),
@@ -91,7 +85,7 @@ def probed(wanted: ProbeRequest) -> ProbedVideo:
 
 
 def is_unchanged(path: str, known: Video) -> bool:
-    """Whether a file has the size and the time that it had when it was looked into."""
+    """Whether a file still has the size and modification time that it had when it was probed."""
     try:
         stat = Path(path).stat()
     except OSError:
@@ -100,11 +94,10 @@ def is_unchanged(path: str, known: Video) -> bool:
 
 
 class Prober:
-    """Looks into files in a process of its own, one after the other: one that ends it costs itself and
-    nothing else.
+    """Probes files one after the other in a child process, so that a file that crashes it fails alone.
 
-    Where it ends while it looks at all streams of a file, each kind of stream is looked at alone, so that one
-    costs itself and no other.
+    If the process ends while it probes all streams of a file, each kind of stream is probed alone, so that
+    only the faulty one is lost.
     """
 
     def __init__(self) -> None:
@@ -113,80 +106,77 @@ class Prober:
     def probe(
         self, path: str, *, sound: bool = True, fingerprint: str | None = None, video_track: int | None = None
     ) -> ProbedVideo:
-        """As `probe_path`; without `sound` no stream of it is touched."""
-        wanted = ProbeRequest(path, sound=sound, fingerprint=fingerprint, video_track=video_track)
-        found = self._looked(wanted)
-        if isinstance(found, ProbedVideo):
-            return found
-        if sound and found.kind != WORKER_LOST:
-            apart = self._apart(wanted)
+        """As `probe_path`; without `sound` no sound stream is touched."""
+        request = ProbeRequest(path, sound=sound, fingerprint=fingerprint, video_track=video_track)
+        result = self._probe_in_child(request)
+        if isinstance(result, ProbedVideo):
+            return result
+        if sound and result.kind != WORKER_LOST:
+            apart = self._probe_streams_apart(request)
             if apart is not None:
                 return apart
         from actors.probing.probe import failed_identity
 
-        return ProbedVideo(path, *failed_identity(path), error=EndsItsReader(path, found.message))
+        return ProbedVideo(path, *failed_identity(path), error=EndsItsReader(path, result.message))
 
-    def _apart(self, wanted: ProbeRequest) -> ProbedVideo | None:
-        """A file whose pictures and sound are looked at one after the other: with those that can be, None
-        where neither can.
+    def _probe_streams_apart(self, request: ProbeRequest) -> ProbedVideo | None:
+        """Probe frames and sound one after the other; None where neither can be probed.
 
-        What ends the process in one of them is the fault of that one.
+        A stream that ends the process has a fault of its own.
         """
-        pictures = self._looked(replace(wanted, sound=False))
-        sound = self._looked(replace(wanted, pictures=False))
+        pictures = self._probe_in_child(replace(request, sound=False))
+        sound = self._probe_in_child(replace(request, pictures=False))
         if isinstance(pictures, ProbedVideo) and pictures.video:
-            fault = _fault(sound)
+            fault = _stream_fault(sound)
             return replace(pictures, video=replace(pictures.video, is_sound_known=True, sound_fault=fault))
         if isinstance(sound, ProbedVideo) and sound.video:
-            return replace(sound, video=replace(sound.video, picture_fault=_fault(pictures)))
+            return replace(sound, video=replace(sound.video, picture_fault=_stream_fault(pictures)))
         return None
 
-    def _looked(self, wanted: ProbeRequest) -> ProbedVideo | ChunkFailure:
-        """What a look came to, or how the process ended over it; it is tried again where somebody else
-        ended it.
+    def _probe_in_child(self, request: ProbeRequest) -> ProbedVideo | ChunkFailure:
+        """The result of a probe, or how the child process ended.
+
+        The probe is repeated if something else ended the process.
         """
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
-                line = self._child.connection()
-                line.send(wanted)
-                found: ProbedVideo = line.recv()
+                connection = self._child.connection()
+                connection.send(request)
+                result: ProbedVideo = connection.recv()
             except (EOFError, OSError):
-                ended = self._child.end(None)
+                child_end = self._child.end(None)
             else:
-                return found
-            if ended.kind != WORKER_LOST:
+                return result
+            if child_end.kind != WORKER_LOST:
                 break
-        return ended
+        return child_end
 
     def close(self) -> None:
-        """End the process."""
+        """End the child process."""
         self._child.close()
 
 
 def main(descriptor: int) -> None:
-    """The process of a `Prober`."""
-    line = attach(descriptor)
+    """The child process of a `Prober`."""
+    connection = attach(descriptor)
     while True:
         try:
-            wanted: ProbeRequest = line.recv()
+            request: ProbeRequest = connection.recv()
         except EOFError:
             return
-        allow_cpu(CPU_SECONDS)
-        line.send(probed(wanted))
+        allow_cpu(MAX_CPU_SECONDS)
+        connection.send(probed(request))
 
 
-def _fault(found: ProbedVideo | ChunkFailure) -> StreamFault | None:
-    """What is wrong with a stream that was looked at alone; None where that went well, or there is no
-    such stream.
-    """
-    return StreamFault(EndsItsReader.kind, found.message) if isinstance(found, ChunkFailure) else None
+def _stream_fault(result: ProbedVideo | ChunkFailure) -> StreamFault | None:
+    """The fault of a stream that was probed alone; None where it has none or is not there."""
+    return StreamFault(EndsItsReader.kind, result.message) if isinstance(result, ChunkFailure) else None
 
 
 class Probing:
-    """Probes `paths` in processes of their own from the moment it is made; what is ready is handed out in
-    pages.
+    """Probes `paths` in child processes from the moment it is made, and returns results in pages.
 
-    Where nothing listens, streams of sound are not touched (`sound`).
+    Without `sound`, sound streams are not touched.
     """
 
     def __init__(
@@ -197,14 +187,14 @@ class Probing:
         video_track: int | None = None,
         sound: bool = True,
     ) -> None:
-        self._left, self._video_track, self._sound = len(paths), video_track, sound
+        self._unserved, self._video_track, self._sound = len(paths), video_track, sound
         self._ready: queue.SimpleQueue[tuple[int, ProbedVideo | BaseException]] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(
-            min(MOST_PROBERS, max(2, os.cpu_count() or 2)), thread_name_prefix="probe"
+            min(MAX_PROBERS, max(2, os.cpu_count() or 2)), thread_name_prefix="probe"
         )
         self._cancelled = threading.Event()
-        self._own = threading.local()
-        self._probers: list[Prober] = []  # one for each thread that needed one
+        self._thread_state = threading.local()
+        self._probers: list[Prober] = []  # one for each thread that used one
         for number, path in enumerate(paths):
             self._pool.submit(self._probe, number, path, known.get(path))
 
@@ -212,66 +202,64 @@ class Probing:
         if self._cancelled.is_set():
             return
         try:
-            self._ready.put((number, self._probed(path, known)))
-        except BaseException as error:  # noqa: BLE001 handed to the thread that waits for the page, which raises it
+            self._ready.put((number, self._reuse_or_probe(path, known)))
+        except BaseException as error:  # noqa: BLE001 raised in the thread that waits for the page
             self._ready.put((number, error))
 
-    def _probed(self, path: str, known: Video | None) -> ProbedVideo:
-        """`known` again if the file's size and time are unchanged and it tells what is asked for, else a
-        fresh look.
-        """
+    def _reuse_or_probe(self, path: str, known: Video | None) -> ProbedVideo:
+        """`known` again if the file is unchanged and `known` is sufficient, else a fresh probe."""
         unchanged = known if known is not None and is_unchanged(path, known) else None
-        if unchanged and self._tells_enough(unchanged):
+        if unchanged and self._is_sufficient(unchanged):
             return ProbedVideo(path, unchanged.video_id, unchanged.fingerprint, replace(unchanged, path=path))
-        if not hasattr(self._own, "prober"):
-            self._own.prober = Prober()
-            self._probers.append(self._own.prober)
-        prober: Prober = self._own.prober
+        if not hasattr(self._thread_state, "prober"):
+            self._thread_state.prober = Prober()
+            self._probers.append(self._thread_state.prober)
+        prober: Prober = self._thread_state.prober
         fingerprint = unchanged.fingerprint if unchanged else None
         return prober.probe(path, sound=self._sound, fingerprint=fingerprint, video_track=self._video_track)
 
-    def _tells_enough(self, known: Video) -> bool:
-        """Whether it is the track that is asked for, with its sound where something listens.
+    def _is_sufficient(self, known: Video) -> bool:
+        """Whether a stored video has the requested track, and its sound if sound is requested.
 
-        Streams that could not be used are tried again each time they are wanted: another version may be able
-        to.
+        Streams with a fault are probed again each time they are requested: another version may be able to
+        read them.
         """
         if known.picture_fault or known.track != self._video_track:
             return False
         return not self._sound or (known.is_sound_known and not known.sound_fault)
 
-    def page(self, most_chunks: int, chunk_s: float) -> list[ProbedVideo]:
-        """Probed files for up to about `most_chunks` chunks: returns when that many are there, after 2 s with
-        what there is, or at the end.
+    def page(self, max_chunks: int, chunk_s: float) -> list[ProbedVideo]:
+        """Probed files for up to about so many chunks.
 
-        Empty only when there are no more. In the order of `paths`, so that of two copies the first one named
+        Returns when that many are ready, after 2 s with those that are, or at the end. The page is empty only
+        when there are no more files. It is in the order of `paths`, so that of two copies the first one named
         is the video.
         """
-        return [probed for _, probed in sorted(self._collect(most_chunks, chunk_s), key=itemgetter(0))]
+        return [probed for _, probed in sorted(self._collect(max_chunks, chunk_s), key=itemgetter(0))]
 
-    def _collect(self, most_chunks: int, chunk_s: float) -> Iterator[tuple[int, ProbedVideo]]:
-        deadline, chunks, found = time.monotonic() + PAGE_SECONDS, 0.0, 0
-        while self._left and chunks < most_chunks:
+    def _collect(self, max_chunks: int, chunk_s: float) -> Iterator[tuple[int, ProbedVideo]]:
+        deadline, chunks, count = time.monotonic() + FIRST_PAGE_TIMEOUT_S, 0.0, 0
+        while self._unserved and chunks < max_chunks:
             try:
                 number, value = self._ready.get(
-                    timeout=max(0.0, deadline - time.monotonic()) if found else None
+                    timeout=max(0.0, deadline - time.monotonic()) if count else None
                 )
             except queue.Empty:
                 return
             if isinstance(value, BaseException):
                 raise value
-            self._left -= 1
-            found += 1
+            self._unserved -= 1
+            count += 1
             chunks += max(1.0, value.video.duration_s / chunk_s) if value.video else 0.0
             yield number, value
 
     @property
     def exhausted(self) -> bool:
-        """Whether every path has been handed out."""
-        return not self._left
+        """Whether every path has been returned."""
+        return not self._unserved
 
     def close(self) -> None:
-        """Give up what has not been probed."""
+        """Cancel what has not been probed."""
         self._cancelled.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for prober in self._probers:

@@ -1,4 +1,4 @@
-"""What a run would replace in a store, looked up before anything of it is changed."""
+"""Finds in a store which results a run would replace, before anything is changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
 from vaengine.requests.replacement import UNKNOWN, Maker, Replaced, Replacement, superseded
 
-JobOf = Callable[[str], BatchJob]  # the job that the run would register for a video
+JobOf = Callable[[str], BatchJob]  # returns the job that the run would register for a video id
 
 
 def conflicts(
@@ -22,16 +22,23 @@ def conflicts(
     )
 
 
-def described(store: ResultStore, found: Mapping[WorkKey, tuple[WorkKey, ...]], job_of: JobOf) -> Replacement:
-    """Conflicts in groups of one pipeline and one pair of configurations, each told by one video of it."""
-    pairs = [(key, other) for key, others in found.items() for other in others]
+def described(
+    store: ResultStore, conflicts_found: Mapping[WorkKey, tuple[WorkKey, ...]], job_of: JobOf
+) -> Replacement:
+    """Conflicts grouped by pipeline and pair of configurations; one video of each group describes it."""
+    pairs = [(key, other) for key, others in conflicts_found.items() for other in others]
     groups = Counter((key.pipeline, other.config_hash, key.config_hash) for key, other in pairs)
-    example = {(key.pipeline, other.config_hash, key.config_hash): other for key, other in reversed(pairs)}
-    made = _makers(store, example.values())
+    example_key = {
+        (key.pipeline, other.config_hash, key.config_hash): other for key, other in reversed(pairs)
+    }
+    makers = _makers(store, example_key.values())
     return Replacement(
         tuple(
             Replaced(
-                group[0], videos, made[example[group]], Maker.of(job_of(example[group].video_id), group[0])
+                group[0],
+                videos,
+                makers[example_key[group]],
+                Maker.of(job_of(example_key[group].video_id), group[0]),
             )
             for group, videos in groups.items()
         )

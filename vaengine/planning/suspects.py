@@ -1,6 +1,4 @@
-"""What has been tried before is told apart from what has not: pure arithmetic over chunks and their past
-tries.
-"""
+"""Tells chunks with past attempts from new ones: pure arithmetic over chunks and their attempts."""
 
 from __future__ import annotations
 
@@ -12,14 +10,15 @@ from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 
 Work = ChunkSpec | AudioBlock
-FEW_PER_CELL = 2
+MAX_UNTRIED_PER_SANDBOX = 2
 COUNTED = (AttemptState.FAILED, AttemptState.KILLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A chunk with tries behind it that gave no result, in order; without any it is only one that is
-    tried beside them.
+    """A chunk with past attempts that gave no result, in order; an untried chunk has none.
+
+    Untried chunks are tried beside suspects.
     """
 
     work: Work
@@ -27,8 +26,9 @@ class Suspect:
 
     @property
     def spent(self) -> int:
-        """Tries that count: all that failed or ended their process, and one for all that were lost with a
-        process of many.
+        """Number of attempts that count: each that failed or was killed, and one for all lost ones.
+
+        Lost attempts ended together with a process that had many chunks.
         """
         return sum(one.state in COUNTED for one in self.tries) + any(
             one.state not in COUNTED for one in self.tries
@@ -40,15 +40,15 @@ class Suspect:
 
     @property
     def last(self) -> Attempt:
-        """The try that says most, where there are any: the last that failed, else the last one."""
+        """The attempt that says most: the last one that failed or was killed, else the last one."""
         return next((one for one in reversed(self.tries) if one.state in COUNTED), self.tries[-1])
 
     def again(self) -> Work:
-        """The chunk as its next try."""
+        """The chunk as its next attempt."""
         return replace(self.work, attempt=self.tries[-1].number + 1) if self.tries else self.work
 
     def after(self, attempt: Attempt) -> Suspect:
-        """With one more try behind it."""
+        """The suspect with one more attempt."""
         return replace(self, tries=(*self.tries, attempt))
 
 
@@ -58,23 +58,24 @@ def keys_of(work: Work) -> tuple[WorkKey, ...]:
 
 
 def by_chunk(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
-    """Tries of each chunk, in order."""
-    found: dict[str, list[Attempt]] = {}
-    for one in sorted(attempts, key=lambda one: one.number):
-        found.setdefault(one.chunk_id, []).append(one)
-    return found
+    """Attempts of each chunk, in order."""
+    attempts_by_chunk: dict[str, list[Attempt]] = {}
+    for attempt in sorted(attempts, key=lambda attempt: attempt.number):
+        attempts_by_chunk.setdefault(attempt.chunk_id, []).append(attempt)
+    return attempts_by_chunk
 
 
-def few(untried: Sequence[Work], cells: int) -> list[Suspect]:
-    """What a pass has left over, where it is too little for another one, which would take some 5 s to begin;
-    none where it is not.
+def few(untried: Sequence[Work], sandboxes: int) -> list[Suspect]:
+    """Untried chunks as suspects if they are too few for another pass, else none.
 
-    Such are chunks that waited in a process when that was lost.
+    A pass takes some 5 s to begin. Such chunks waited in a process when that was lost.
     """
-    return [Suspect(work, ()) for work in untried] if len(untried) <= FEW_PER_CELL * cells else []
+    return (
+        [Suspect(work, ()) for work in untried] if len(untried) <= MAX_UNTRIED_PER_SANDBOX * sandboxes else []
+    )
 
 
 def suspect_of(work: Work, tried: Mapping[str, Sequence[Attempt]]) -> Suspect | None:
-    """The chunk as a suspect; None where nothing is held against it."""
+    """The chunk as a suspect; None where it has no past attempts."""
     tries = tuple(tried.get(work.chunk_id, ()))
     return Suspect(work, tries) if tries else None

@@ -1,1 +1,1 @@
-"""What a person asks for: inputs, options, batch files, store, checkpoint."""
+"""What a run was asked to do: inputs, options, batch file, store, checkpoint."""

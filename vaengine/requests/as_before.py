@@ -1,4 +1,4 @@
-"""`--as-before`: the settings that a store's results were made with, taken from the store."""
+"""The option `--as-before`: takes over the settings that a store's results were made with."""
 
 from __future__ import annotations
 
@@ -21,22 +21,18 @@ from vaengine.requests.store_location import existing, shown
 
 ORIGIN: Final = "--as-before"
 MODEL_KEYS: Final = {PERSON: "person.weights", FACE: "face.pack", AUDIO: "audio.model"}
-NAMED_KEYS: Final = (
-    "audio.align_model",
-    "audio.speaker_model",
-    "audio.events_model",
-)  # of which a configuration has the last part
-PLACES: Final = (
-    *MODEL_KEYS.values(),
-    *NAMED_KEYS,
-)  # where something is may be told; its digest says whether it is the same
-WAYS_SHOWN: Final = 4
+# A configuration has only the last part of these names.
+AUDIO_MODEL_KEYS: Final = ("audio.align_model", "audio.speaker_model", "audio.events_model")
+# The location of a model may be given; the model's digest shows whether it is the same one.
+LOCATION_KEYS: Final = (*MODEL_KEYS.values(), *AUDIO_MODEL_KEYS)
+MAX_VARIANTS_SHOWN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a run takes over: pipelines, all of their settings by dotted key, and the preset that each was
-    made with.
+    """What a run takes over from earlier results: pipelines, all their settings, and each one's preset.
+
+    `told` are the settings by dotted key.
     """
 
     pipelines: tuple[str, ...]
@@ -47,19 +43,20 @@ class Before:
 def before(
     url: str,
     inputs: Sequence[str],
-    asked: Sequence[str],
-    told: Layer,
+    requested: Sequence[str],
+    given_settings: Layer,
     folders: Sequence[Path],
     *,
     upgrade: bool = True,
 ) -> Before:
-    """The settings of the current results of the inputs, or of the whole store where it knows none of them.
+    """The settings of the inputs' current results, or of the whole store where it knows none of the inputs.
 
-    `asked` are the pipelines that were named; with none, those that there are results of. `told` is what was
-    given beside it: that may say where a model is, and whatever changes no result. `folders` are looked
-    through for models. With `upgrade` the tables of an older version are brought up to date first, as a run
-    does; else they raise `StoreOutdated`. Raises `UsageError` where there is nothing to take over, where
-    results were made in several ways, where what was given differs, and where a model cannot be found again.
+    The first list of names holds the pipelines that were named; without any, those that have results are
+    used. The given settings may say where a model is, and may change whatever changes no result. `folders`
+    are searched for models. With `upgrade`, tables of an older version are upgraded first, as a run does;
+    otherwise they raise `StoreOutdated`. Raises `UsageError` where there is nothing to take over, where
+    results were made with several configurations, where a given setting differs, and where a model cannot be
+    found again.
     """
     store = existing(url, upgrade=upgrade)
     if store is None:
@@ -69,40 +66,44 @@ def before(
         )
     with closing(store):
         found = {
-            name: _only(ways) for name, ways in _ways(store, inputs).items() if name in asked or not asked
+            name: _only_variant(ways)
+            for name, ways in _variants(store, inputs).items()
+            if name in requested or not requested
         }
         runs = [run.config for run in store.batches()]
     if not found:
         raise UsageError(
-            f"--as-before: {store.url} has no complete results of {', '.join(asked) or 'any pipeline'}: "
+            f"--as-before: {store.url} has no complete results of {', '.join(requested) or 'any pipeline'}: "
             "leave it out"
         )
-    pipelines = tuple(name for name in AVAILABLE if name in (asked or found))
-    values = settings_of({name: way.info["configuration"] for name, way in found.items()}, pipelines)
-    _refuse_other(told, values)
-    models = _models(found, values, told, runs, folders)
-    presets = {name: preset for name, way in found.items() if (preset := way.info["preset"])}
-    own = {
+    pipelines = tuple(name for name in AVAILABLE if name in (requested or found))
+    values = settings_of({name: variant.info["configuration"] for name, variant in found.items()}, pipelines)
+    _refuse_differing(given_settings, values)
+    models = _models(found, values, given_settings, runs, folders)
+    presets = {name: preset for name, variant in found.items() if (preset := variant.info["preset"])}
+    layer = {
         key: Given(value, ORIGIN)
         for key, value in {**values, **models, "preset": _preset(presets, models)}.items()
     }
-    return Before(pipelines, {**told, **own}, presets)
+    return Before(pipelines, {**given_settings, **layer}, presets)
 
 
-def _ways(store: ResultStore, inputs: Sequence[str]) -> dict[str, list[ResultVariant]]:
+def _variants(store: ResultStore, inputs: Sequence[str]) -> dict[str, list[ResultVariant]]:
     known = list(dict.fromkeys(video.video_id for video in store.known_videos(inputs).values()))
     return ways(store, known) or ways(store, list(dict.fromkeys(store.known_paths().values())))
 
 
-def _only(several: Sequence[ResultVariant]) -> ResultVariant:
-    """Raises `UsageError` unless all were made in one way, and it is known which."""
-    first = several[0]
-    if len(several) > 1:
-        told = ", ".join(f"{way.maker} ({counted(way.videos, 'video')})" for way in several[:WAYS_SHOWN])
+def _only_variant(variants: Sequence[ResultVariant]) -> ResultVariant:
+    """The only variant; raises `UsageError` for several, and for one whose settings are unknown."""
+    first = variants[0]
+    if len(variants) > 1:
+        variants_text = ", ".join(
+            f"{variant.maker} ({counted(variant.videos, 'video')})"
+            for variant in variants[:MAX_VARIANTS_SHOWN]
+        )
         raise UsageError(
-            f"--as-before: {first.pipeline} was made in {len(several)} ways: {told}; run the videos of each "
-            "way by themselves,"
-            " or give the settings, with --replace or --keep"
+            f"--as-before: {first.pipeline} was made in {len(variants)} ways: {variants_text}; "
+            "run the videos of each way by themselves, or give the settings, with --replace or --keep"
         )
     if first.maker.name == UNKNOWN:
         raise UsageError(
@@ -113,41 +114,45 @@ def _only(several: Sequence[ResultVariant]) -> ResultVariant:
 
 
 def settings_of(configurations: Mapping[str, Mapping[str, Any]], pipelines: Sequence[str]) -> dict[str, Any]:
-    """Settings by dotted key from the configurations of pipelines; raises `UsageError` where two say
-    different things.
+    """Settings by dotted key from the configurations of pipelines.
 
     Faces alone take the settings of persons from each video's own persons. A setting that this version does
-    not know is left out.
+    not know is left out. Raises `UsageError` where two configurations differ in a setting.
     """
     values: dict[str, tuple[Any, str]] = {}
     for pipeline, configuration in configurations.items():
-        for key, value in _own(pipeline, configuration, alone=pipeline == FACE and PERSON not in pipelines):
-            before, by = values.setdefault(key, (value, pipeline))
-            if before != value:
+        for key, value in _known_settings(
+            pipeline, configuration, alone=pipeline == FACE and PERSON not in pipelines
+        ):
+            first_value, first_pipeline = values.setdefault(key, (value, pipeline))
+            if first_value != value:
                 raise UsageError(
-                    f"--as-before: {by} was made with {key}={before}, and {pipeline} with {value}: name "
-                    "pipelines that go together"
+                    f"--as-before: {first_pipeline} was made with {key}={first_value}, "
+                    f"and {pipeline} with {value}: name pipelines that go together"
                 )
     return {key: value for key, (value, _) in values.items()}
 
 
-def _own(pipeline: str, configuration: Mapping[str, Any], *, alone: bool) -> Iterator[tuple[str, Any]]:
+def _known_settings(
+    pipeline: str, configuration: Mapping[str, Any], *, alone: bool
+) -> Iterator[tuple[str, Any]]:
     for key, value in flat(configuration):
         if key in KNOWN and not (alone and key.startswith(("person.", "scene."))):
             yield key, value
 
 
-def _refuse_other(told: Layer, values: Mapping[str, Any]) -> None:
-    """Raises `UsageError` for something that was given and is not what the store has: which of the two is
-    meant cannot be known.
+def _refuse_differing(given_settings: Layer, values: Mapping[str, Any]) -> None:
+    """Raises `UsageError` for a given setting that differs from the store's.
+
+    Which of the two is intended cannot be known.
     """
-    if given := told.get("preset"):
+    if given := given_settings.get("preset"):
         raise UsageError(
             f"--as-before takes the models from the store: leave the preset out ({given.origin} says "
             f"{given.value})"
         )
-    for key, given in told.items():
-        if key in values and key not in PLACES and given.value != values[key]:
+    for key, given in given_settings.items():
+        if key in values and key not in LOCATION_KEYS and given.value != values[key]:
             raise UsageError(
                 f"--as-before takes {key}={values[key]} from the store, and {given.origin} says "
                 f"{given.value}: give one of them"
@@ -157,23 +162,29 @@ def _refuse_other(told: Layer, values: Mapping[str, Any]) -> None:
 def _models(
     found: Mapping[str, ResultVariant],
     values: Mapping[str, Any],
-    told: Layer,
+    given_settings: Layer,
     runs: Sequence[Mapping[str, Any]],
     folders: Sequence[Path],
 ) -> dict[str, Any]:
-    """Where the models are now, by the key that names each; None for a pipeline that has none."""
+    """Where the models are now, by settings key; None for a pipeline that has none."""
     models: dict[str, Any] = {}
     for key in (MODEL_KEYS[name] for name in found if name in MODEL_KEYS):
         model = found[next(name for name, own in MODEL_KEYS.items() if own == key)].info["model"]
         models[key] = (
-            told[key].value if key in told else file_again(key, model, runs, folders) if model else None
+            given_settings[key].value
+            if key in given_settings
+            else file_again(key, model, runs, folders)
+            if model
+            else None
         )
-    for key in (key for key in NAMED_KEYS if values.get(key)):
-        models[key] = told[key].value if key in told else name_again(key, values[key], runs)
+    for key in (key for key in AUDIO_MODEL_KEYS if values.get(key)):
+        models[key] = (
+            given_settings[key].value if key in given_settings else name_again(key, values[key], runs)
+        )
     return models
 
 
 def _preset(presets: Mapping[str, str], models: Mapping[str, Any]) -> str:
-    """The one preset of all pipelines, where there is one that takes these models."""
+    """The preset of all pipelines, if they share one that accepts these models, else `auto`."""
     named = set(presets.values())
     return named.pop() if len(named) == 1 and not (EMBEDDED in named and any(models.values())) else AUTO

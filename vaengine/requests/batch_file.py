@@ -1,4 +1,4 @@
-"""`batch.yaml`: everything `vaengine run` can be told, in a file.
+"""The batch file `batch.yaml`: reads and checks everything that `vaengine run` can be told.
 
     inputs: [videos/, extra/clip.mov]     # relative to this file, as `out` and `db` are
     out: results
@@ -7,7 +7,7 @@
     scene:
       threshold: 30                       # or `scene.threshold: 30`
 
-Keys of the run are `RUN_KEYS`, every other one is a setting. The command line outranks the file.
+Keys of the run are `RUN_KEYS`; every other key is a setting. The command line overrides the file.
 """
 
 from __future__ import annotations
@@ -23,65 +23,69 @@ from schemas.errors import InvalidSetting, UsageError
 from schemas.settings.layers import KNOWN, SECTIONS, Given, Layer, configured, unknown
 
 
-def _texts(value: Any) -> bool:
+def _is_text_or_list(value: Any) -> bool:
     return isinstance(value, str) or (
         isinstance(value, list) and all(isinstance(item, str) for item in value)
     )
 
 
-def _text(value: Any) -> bool:
+def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _flag(value: Any) -> bool:
+def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _replace(value: Any) -> bool:
+def _is_replace_mode(value: Any) -> bool:
     return isinstance(value, bool) or value in ("ask", "replace", "keep", "as-before")
 
 
-def _count(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "inputs": (_texts, "a path or a list of paths"),
-    "out": (_text, "a folder"),
-    "db": (_text, "sqlite:///FILE, files:DIR or postgresql://USER@HOST/DATABASE"),
-    "pipelines": (_texts, "names, such as [scene, person]"),
-    "cluster": (_text, "none, local, auto, either or an address"),
-    "limit": (_count, "a number of videos, 1 or more"),
-    "files": (_flag, "true or false"),
-    "keep_runs": (_flag, "true or false"),
-    "all_media": (_flag, "true or false"),
-    "keep": (_flag, "true or false"),
-    "replace": (_replace, "true, false, ask, replace, keep or as-before"),
+    "inputs": (_is_text_or_list, "a path or a list of paths"),
+    "out": (_is_text, "a folder"),
+    "db": (_is_text, "sqlite:///FILE, files:DIR or postgresql://USER@HOST/DATABASE"),
+    "pipelines": (_is_text_or_list, "names, such as [scene, person]"),
+    "cluster": (_is_text, "local, auto or an address"),
+    "limit": (_is_count, "a number of videos, 1 or more"),
+    "files": (_is_flag, "true or false"),
+    "keep_runs": (_is_flag, "true or false"),
+    "all_media": (_is_flag, "true or false"),
+    "keep": (_is_flag, "true or false"),
+    "replace": (_is_replace_mode, "true, false, ask, replace, keep or as-before"),
 }
 ALIASES: Final = {"workers": "engine.workers"}
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFile:
-    """A batch file, read: `run` by key of `RUN_KEYS`, `settings` by dotted key."""
+    """The contents of a batch file: `run` by key of `RUN_KEYS`, `settings` by dotted key."""
 
     path: Path
     run: Layer
     settings: Layer
 
     def text(self, key: str) -> str | None:
-        """A run key that is one text."""
+        """The value of a run key that holds one text."""
         return self.run[key].value if key in self.run else None
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A run key that is a list; one text is a list of one, and commas separate names of pipelines."""
+        """The value of a run key that holds a list.
+
+        A single text counts as a list of one; commas separate names of pipelines.
+        """
         value = self.run[key].value if key in self.run else []
         return tuple([value] if isinstance(value, str) else value)
 
 
 def read(path: Path) -> BatchFile:
-    """A batch file with every key and value checked; raises `UsageError`, `UnknownSetting` or
-    `InvalidSetting`, naming the line.
+    """Read a batch file and check every key and value.
+
+    Raises `UsageError`, `UnknownSetting` or `InvalidSetting` with the line.
     """
     run: dict[str, Given] = {}
     settings: dict[str, Given] = {}
@@ -106,7 +110,7 @@ def _check_run_key(key: str, given: Given) -> None:
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Given]]:
-    """Dotted keys with their values and lines, in the file's order."""
+    """Dotted keys with their values and lines, in the order of the file."""
     loader = yaml.SafeLoader(_source(path))
     try:
         root = loader.get_single_node()
@@ -125,17 +129,17 @@ def _entries(path: Path) -> Iterator[tuple[str, Given]]:
 
 
 def _mapping(
-    loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, prefix: str, seen: set[str]
+    loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, prefix: str, known_keys: set[str]
 ) -> Iterator[tuple[str, Given]]:
     for key_node, value_node in node.value:
         key = f"{prefix}{key_node.value}"
         line = key_node.start_mark.line + 1
         if isinstance(value_node, yaml.MappingNode) and key in SECTIONS:
-            yield from _mapping(loader, value_node, path, f"{key}.", seen)
+            yield from _mapping(loader, value_node, path, f"{key}.", known_keys)
             continue
-        if key in seen:
+        if key in known_keys:
             raise UsageError(f"{path}:{line}: {key} is there twice; keep one")
-        seen.add(key)
+        known_keys.add(key)
         yield key, Given(loader.construct_object(value_node, deep=True), f"{path}:{line}")
 
 

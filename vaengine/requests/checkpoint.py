@@ -1,4 +1,4 @@
-"""A checkpoint points to a batch: where its store is and what was asked.
+"""A checkpoint: the file from which a batch is resumed. It says where the store is and what was requested.
 
 Progress always comes from the store itself.
 """
@@ -22,10 +22,10 @@ FOLDER: Final = "checkpoints"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A `RunRequest` as plain values; `store_url` holds no password, `config` is the resolved settings as
-    JSON.
+    """A `RunRequest` as plain values.
 
-    `others` are the batch's further configurations, as checkpoints that have no others.
+    `store_url` holds no password. `config` is the resolved settings as JSON. `others` are the batch's further
+    configurations, as checkpoints without others.
     """
 
     batch_id: str
@@ -55,7 +55,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, request: RunRequest, batch_id: str) -> Checkpoint:
-        """What a run would need to be started again under the same batch id."""
+        """The checkpoint that restarts a request under the same batch id."""
         from actors.stores.engines.address import without_password
 
         return cls(
@@ -75,8 +75,9 @@ class Checkpoint:
         )
 
     def request(self, *, verbose: bool = False) -> RunRequest:
-        """The same run again; raises `InvalidSetting` or `UnknownSetting` when the settings are not (or
-        no longer) valid.
+        """The request of the same run.
+
+        Raises `InvalidSetting` or `UnknownSetting` where the settings are not valid any more.
         """
         from schemas.pipelines import pipeline_named
         from schemas.settings.layers import configured, flat, layer
@@ -100,7 +101,7 @@ class Checkpoint:
         )
 
     def to_data(self) -> dict[str, Any]:
-        """As a JSON object: what the file holds, and what a store may keep as the configuration of a run."""
+        """The checkpoint as a JSON object, for the file and for the configuration of a run in a store."""
         values = {"format": FORMAT, **asdict(self)}
         return values if self.others else {name: value for name, value in values.items() if name != "others"}
 
@@ -129,11 +130,10 @@ class Checkpoint:
         return replace(self, store_url=store_url, others=tuple(other.at(store_url) for other in self.others))
 
     def found_at(self, path: Path) -> Checkpoint:
-        """The same for the folder of results that the file lies in, with the store that was in the old
-        folder.
+        """The same batch in the results folder that holds the file, with the store of that folder.
 
-        Whoever copies or moves a folder of results means the one they name: what the checkpoint remembers may
-        be the original.
+        Whoever copies or moves a results folder means the folder they name; the paths in the checkpoint may
+        be those of the original.
         """
         folder, old = path.absolute().parent, Path(self.out)
         if folder.name != FOLDER or folder.parent.resolve() == old.resolve():
@@ -141,7 +141,7 @@ class Checkpoint:
         return replace(self, out=str(folder.parent), store_url=_moved(self.store_url, old, folder.parent))
 
     def write(self, out: Path) -> Path:
-        """Put it under `out`, whole or not at all; raises what `write_atomic` raises."""
+        """Write the file under `out`, whole or not at all; raises what `write_atomic` raises."""
         from actors.atomic_files import storage_errors, write_atomic
 
         path = path_in(out, self.batch_id)
@@ -152,8 +152,9 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
-        """A checkpoint from its file, for the folder it lies in; raises `NotFound` for none, `UsageError`
-        for a damaged one.
+        """Read a checkpoint from its file, for the folder it lies in.
+
+        Raises `NotFound` for a missing file and `UsageError` for a damaged one.
         """
         try:
             data = json.loads(path.read_bytes())
@@ -174,9 +175,7 @@ class Checkpoint:
 
 
 def _moved(url: str, old: Path, new: Path) -> str:
-    """The address of a store that lay below one folder and now lies below another; any other address
-    stays as it is.
-    """
+    """The address of a store below `old` as it is below `new`; other addresses stay as they are."""
     from actors.stores.engines.address import StoreUrl
 
     address = StoreUrl.parse(url)
@@ -194,7 +193,7 @@ def _damaged(path: Path, error: Exception) -> UsageError:
 
 
 def path_in(out: Path, batch_id: str) -> Path:
-    """Where the checkpoint of a batch is under `out`."""
+    """Path of a batch's checkpoint under `out`."""
     return out / FOLDER / f"checkpoint_{batch_id}.json"
 
 

@@ -1,4 +1,4 @@
-"""From what a person names to the videos meant: files, folders, globs and text lists."""
+"""Finds the videos that a user's inputs lead to: files, folders, globs and text lists."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ from vaengine.requests.media_kinds import (
 
 LIST_SUFFIXES: Final = (".txt", ".lst")
 STDIN: Final = "-"
-KINDS_SHOWN: Final = 6
-RESULT_FOLDER: Final = re.compile(
-    r"-[0-9a-f]{8,16}$"
-)  # how the name of a video_id, and so of its folder under --out, ends
+MAX_KINDS_SHOWN: Final = 6
+# The end of a video id, and so of the name of its folder under --out.
+RESULT_FOLDER: Final = re.compile(r"-[0-9a-f]{8,16}$")
 URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 log = logging.getLogger("vaengine")
@@ -40,7 +39,7 @@ log = logging.getLogger("vaengine")
 
 @dataclass(frozen=True, slots=True)
 class NamedInput:
-    """One path, folder or pattern as it was given; `source` is "LIST:LINE" where a text list gave it."""
+    """One path, folder or pattern as it was given; `source` is "LIST:LINE" if it came from a text list."""
 
     text: str
     base: Path
@@ -56,7 +55,9 @@ class NamedInput:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files of a folder are taken: videos always, `sound` files, or `everything` that holds either,
+    """Which files of a folder are used.
+
+    Videos always are. `sound` adds sound files. `everything` adds every file that holds video or sound,
     whatever its name.
     """
 
@@ -64,9 +65,9 @@ class Selection:
     everything: bool = False
 
     def takes(self, path: Path) -> bool:
-        """Whether a file of a folder is taken.
+        """Whether a file of a folder is used.
 
-        A broken link is, so that the report names it; pipes, which would block, are not.
+        A broken link is, so that the report names it. Pipes are not, since they would block.
         """
         if not (path.is_file() or path.is_symlink()):
             return False
@@ -77,8 +78,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """`paths` are absolute, each file once; `left_alone` counts the other files of the folders searched,
-    by extension ("" for none).
+    """The files that were found.
+
+    `paths` are absolute, each file once. `left_alone` counts the other files of the searched folders by
+    extension ("" for none).
     """
 
     paths: tuple[Path, ...]
@@ -87,16 +90,14 @@ class FoundFiles:
 
 @dataclass(slots=True)
 class Walk:
-    """A search over several inputs that enters every real folder once, so links that lead in a circle end
-    it.
-    """
+    """A search over several inputs that enters every real folder once, so that circular links end it."""
 
     selection: Selection = Selection()
-    entered: set[str] = field(default_factory=set)
+    entered_folders: set[str] = field(default_factory=set)
     left_alone: set[str] = field(default_factory=set)  # real paths
 
-    def taken(self, folder: Path) -> Iterator[Path]:
-        """Files below `folder` that are taken; the others are counted."""
+    def selected_files(self, folder: Path) -> Iterator[Path]:
+        """Files below `folder` that are used; the others are counted."""
         for path in self.files(folder):
             if self.selection.takes(path):
                 yield path
@@ -104,14 +105,14 @@ class Walk:
                 self.left_alone.add(os.path.realpath(path))
 
     def files(self, folder: Path) -> Iterator[Path]:
-        """Every file below `folder`, by name, a folder's own files before its subfolders'.
+        """Every file below `folder`, by name, a folder's own files before those of its subfolders.
 
-        Hidden ones are left out, folders that a system keeps for itself, and our own results.
+        Hidden files, system folders and our own results are left out.
         """
         real = os.path.realpath(folder)
-        if real in self.entered:
+        if real in self.entered_folders:
             return
-        self.entered.add(real)
+        self.entered_folders.add(real)
         entries = sorted(
             (entry for entry in os.scandir(folder) if not entry.name.startswith(".")),
             key=lambda entry: entry.name,
@@ -129,25 +130,25 @@ class Walk:
 
 
 def find_files(inputs: Sequence[str], selection: Selection | None = None) -> FoundFiles:
-    """The files that `inputs` lead to, in the order given and by name within a folder.
+    """The files that `inputs` lead to, in the given order, and by name within a folder.
 
     An input is a file (any extension), a folder (searched recursively for names of videos in any letter case,
-    or for what `selection` takes), a glob (`**` crosses folders), a text list (`.txt`, `.lst`, or `-` for
-    standard input: a path a line, relative to the list; `#` begins a comment line). Raises `UsageError` for a
-    named path that is not there, `NothingMatched` when nothing at all was found.
+    or for what `selection` takes), a glob (`**` crosses folders), or a text list (`.txt`, `.lst`, or `-` for
+    standard input). A list has one path a line, relative to the list; `#` begins a comment line. Raises
+    `UsageError` for a named path that is missing, `NothingMatched` when nothing was found at all.
     """
     walk = Walk(selection or Selection())
-    found: dict[str, Path] = {}
-    for named in _named(inputs):
-        paths = list(_videos(named, walk))
+    path_by_real_path: dict[str, Path] = {}
+    for named in _named_inputs(inputs):
+        paths = list(_files_of(named, walk))
         if not paths and glob.has_magic(named.text) and not named.path.exists():
             log.warning("%s matches nothing", named.text)
         for path in paths:
-            found.setdefault(os.path.realpath(path), path)
-    left_alone = Counter(suffix_of(Path(real)) for real in sorted(walk.left_alone - found.keys()))
-    if not found:
+            path_by_real_path.setdefault(os.path.realpath(path), path)
+    left_alone = Counter(suffix_of(Path(real)) for real in sorted(walk.left_alone - path_by_real_path.keys()))
+    if not path_by_real_path:
         raise NothingMatched(", ".join(inputs), f" ({left_alone_text(left_alone)})" if left_alone else "")
-    return FoundFiles(tuple(found.values()), dict(left_alone.most_common()))
+    return FoundFiles(tuple(path_by_real_path.values()), dict(left_alone.most_common()))
 
 
 def video_paths(inputs: Sequence[str]) -> list[Path]:
@@ -161,9 +162,9 @@ def left_alone_text(left_alone: Mapping[str, int]) -> str:
         return ""
     kinds = [
         f"{count:,} {suffix or 'without an extension'}"
-        for suffix, count in list(left_alone.items())[:KINDS_SHOWN]
+        for suffix, count in list(left_alone.items())[:MAX_KINDS_SHOWN]
     ]
-    more = sum(list(left_alone.values())[KINDS_SHOWN:])
+    more = sum(list(left_alone.values())[MAX_KINDS_SHOWN:])
     total = counted(sum(left_alone.values()), "other file")
     return (
         f"{total} left alone: {', '.join([*kinds, *([f'{more:,} more'] if more else [])])}; name them, or "
@@ -171,14 +172,14 @@ def left_alone_text(left_alone: Mapping[str, int]) -> str:
     )
 
 
-def _named(inputs: Sequence[str]) -> Iterator[NamedInput]:
+def _named_inputs(inputs: Sequence[str]) -> Iterator[NamedInput]:
     here = Path.cwd()
     for text in inputs:
         named = NamedInput(text, here)
         if text == STDIN:
-            yield from _lines(read_standard_input(), here, "standard input")
+            yield from _list_entries(read_standard_input(), here, "standard input")
         elif named.path.suffix.lower() in LIST_SUFFIXES and named.path.is_file():
-            yield from _lines(_list_bytes(named), named.path.parent, text)
+            yield from _list_entries(_list_bytes(named), named.path.parent, text)
         else:
             yield named
 
@@ -190,15 +191,15 @@ def _list_bytes(named: NamedInput) -> bytes:
         raise named.fault(f"cannot be read: {error.strerror}; check its permissions") from error
 
 
-def _lines(data: bytes, base: Path, source: str) -> Iterator[NamedInput]:
-    """Entries of a text list; file names are bytes, so they survive whatever their encoding."""
+def _list_entries(data: bytes, base: Path, source: str) -> Iterator[NamedInput]:
+    """Entries of a text list; file names are bytes, so they survive in any encoding."""
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
         text = os.fsdecode(line.strip())
         if text and not text.startswith("#"):
             yield NamedInput(text, base, f"{source}:{number}")
 
 
-def _videos(named: NamedInput, walk: Walk) -> Iterable[Path]:
+def _files_of(named: NamedInput, walk: Walk) -> Iterable[Path]:
     path = named.path
     if "\0" in named.text:
         raise named.fault("holds a NUL character, which no path does; save the list as UTF-8")
@@ -206,7 +207,7 @@ def _videos(named: NamedInput, walk: Walk) -> Iterable[Path]:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
         if glob.has_magic(named.text):
-            return _matches(path, walk)
+            return _files_of_pattern(path, walk)
         if url := URL.match(named.text):
             raise named.fault(
                 f"is a URL, and {url[0]} is not read: download the file, and give its path"
@@ -215,52 +216,55 @@ def _videos(named: NamedInput, walk: Walk) -> Iterable[Path]:
     except OSError as error:
         raise named.fault(f"cannot be read: {error.strerror}; check the path and its permissions") from error
     if stat.S_ISDIR(mode):
-        return _named_folder(named, walk)
+        return _files_of_folder(named, walk)
     if not stat.S_ISREG(mode):
         raise named.fault("is neither a file nor a folder; give a video file")
     return (path,)
 
 
-def _named_folder(named: NamedInput, walk: Walk) -> list[Path]:
+def _files_of_folder(named: NamedInput, walk: Walk) -> list[Path]:
     try:
-        return list(walk.taken(named.path))
+        return list(walk.selected_files(named.path))
     except OSError as error:
         raise named.fault(f"cannot be read: {error.strerror}; check its permissions") from error
 
 
-def _matches(pattern: Path, walk: Walk) -> Iterator[Path]:
-    """Files of a glob; a pattern that ends in an extension (`*.bin`) means it, any other takes known
-    videos only.
+def _files_of_pattern(pattern: Path, walk: Walk) -> Iterator[Path]:
+    """Files of a glob.
+
+    A pattern that ends in an extension (`*.bin`) selects all its files, any other only what the selection
+    takes.
     """
-    meant = bool(pattern.suffix) and not glob.has_magic(pattern.suffix)
-    for path in _glob(pattern):
+    is_extension_given = bool(pattern.suffix) and not glob.has_magic(pattern.suffix)
+    for path in _matching_paths(pattern):
         if path.is_dir():
-            yield from walk.taken(path)
-        elif meant or walk.selection.takes(path):
+            yield from walk.selected_files(path)
+        elif is_extension_given or walk.selection.takes(path):
             yield path
 
 
-def _glob(pattern: Path) -> Iterator[Path]:
+def _matching_paths(pattern: Path) -> Iterator[Path]:
     """As `glob.glob(recursive=True)`, but `**` never follows links in a circle."""
     parts = pattern.parts
     if "**" not in parts:
-        yield from map(Path, sorted(_unhidden(pattern)))
+        yield from map(Path, sorted(_visible_paths(pattern)))
         return
     cut = parts.index("**")
-    for root in sorted(_unhidden(Path(*parts[:cut]))):
+    for root in sorted(_visible_paths(Path(*parts[:cut]))):
         if Path(root).is_dir():
             yield from (
                 path for path in Walk().files(Path(root)) if fits(path.relative_to(root).parts, parts[cut:])
             )
 
 
-def _unhidden(pattern: Path) -> Iterator[str]:
+def _visible_paths(pattern: Path) -> Iterator[str]:
     return glob.iglob(str(pattern))  # noqa: PTH207  pathlib's own glob finds hidden files too
 
 
 def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a relative path, in parts, is one that the pattern's parts describe; `**` stands for any
-    number of folders.
+    """Whether the parts of a relative path match the parts of a pattern.
+
+    `**` stands for any number of folders.
     """
     if not pattern:
         return not parts
@@ -270,5 +274,5 @@ def fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _holds_results(folder: Path) -> bool:
-    """A folder of ours under some --out: what is rendered there later is not an input."""
+    """Whether a folder is one of ours under some --out; videos rendered into it are no inputs."""
     return RESULT_FOLDER.search(folder.name) is not None and (folder / "job_metadata.json").is_file()

@@ -1,6 +1,4 @@
-"""Which files of a folder are videos or sound: by name, and by their first bytes where a name says
-nothing.
-"""
+"""Tells videos and sound from other files: by name, and by their first bytes where the name says nothing."""
 
 from __future__ import annotations
 
@@ -19,12 +17,10 @@ _SOUND: Final = (
 )
 VIDEO_SUFFIXES: Final = frozenset(_VIDEO.split())
 SOUND_SUFFIXES: Final = frozenset(_SOUND.split())
-SHARED_WITH_TEXT: Final = frozenset(
-    (".ts", ".mod", ".nut")
-)  # TypeScript, modules of Modula and Fortran, and nut files of 3-D tools
+# TypeScript, modules of Modula and Fortran, and nut files of 3-D tools have these extensions too.
+SHARED_WITH_TEXT: Final = frozenset((".ts", ".mod", ".nut"))
 
-# Folders that systems keep for themselves: the trash of Windows and network drives, thumbnails of Synology,
-# what fsck found.
+# System folders: the trash of Windows and network drives, thumbnails of Synology, what fsck found.
 SYSTEM_FOLDERS: Final = frozenset(
     ("$recycle.bin", "recycler", "#recycle", "@eadir", "@recycle", "lost+found", "system volume information")
 )
@@ -49,22 +45,21 @@ _SIGNATURES: Final = re.compile(
 
 
 def suffix_of(path: Path) -> str:
-    """The extension in lower case with its dot, without the blanks that some recorders and copies leave
-    at the end of a name.
+    """The extension in lower case with its dot.
+
+    Blanks that some recorders and copies leave at the end of a name are removed first.
     """
     return Path(path.name.rstrip()).suffix.lower()
 
 
 def is_video_name(path: Path) -> bool:
-    """Whether a file is a video by its name; text under an extension that both share is none."""
+    """Whether a file is a video by its name; a text file with a shared extension is not."""
     suffix = suffix_of(path)
     return suffix in VIDEO_SUFFIXES and not (suffix in SHARED_WITH_TEXT and is_text(path))
 
 
 def is_media(path: Path) -> bool:
-    """Whether a file is a video or sound by its name or, under any other name, by its first bytes;
-    pictures are neither.
-    """
+    """Whether a file is a video or sound, by its name or else by its first bytes; still pictures are not."""
     return is_video_name(path) or suffix_of(path) in SOUND_SUFFIXES or begins_like_media(head_of(path))
 
 
@@ -72,9 +67,8 @@ def begins_like_media(head: bytes) -> bool:
     """Whether the first bytes of a file are those of a container or stream that holds video or sound."""
     if head[4:8] == b"ftyp":
         return head[8:12] not in _STILL_PICTURES
-    steps = [
-        offset for offset in (0, 4) if head[offset : offset + 1] == b"G"
-    ]  # M2TS has 4 bytes before each packet of MPEG-TS
+    # M2TS has 4 bytes before each packet of MPEG-TS.
+    steps = [offset for offset in (0, 4) if head[offset : offset + 1] == b"G"]
     if any(head[offset + _TS_PACKET + offset : offset + _TS_PACKET + offset + 1] == b"G" for offset in steps):
         return True
     return _SIGNATURES.match(head) is not None
@@ -87,12 +81,12 @@ def is_text(path: Path) -> bool:
 
 
 def is_system_folder(name: str) -> bool:
-    """Whether a folder is kept by a system for itself, such as its trash."""
+    """Whether a folder is a system folder, such as a trash."""
     return name.lower() in SYSTEM_FOLDERS or name.lower().startswith(".trash")
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file; none of one that cannot be read, which whoever opens it will report."""
+    """The first bytes of a file; empty for one that cannot be read, which whoever opens it will report."""
     try:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)

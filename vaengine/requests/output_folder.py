@@ -1,4 +1,4 @@
-"""Whether the folder of the results can be there: known before anything is started or stored."""
+"""Checks and makes the results folder, before anything is started or stored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from schemas.redaction import is_storable, storable
 
 
 def require_output_folder(folder: Path) -> None:
-    """Raises `OutputUnusable` where `folder` is not there and cannot be made, or cannot be written to;
-    makes nothing.
+    """Check that `folder` is there or can be made, and can be written to; makes nothing.
+
+    Raises `OutputUnusable`.
     """
     if not is_storable(str(folder)):
         raise OutputUnusable(storable(str(folder)), "its name is not UTF-8, which no store can hold")
@@ -22,7 +23,7 @@ def require_output_folder(folder: Path) -> None:
         raise OutputUnusable(str(folder), _cause(error)) from error
     if not nearest.is_dir():
         raise OutputUnusable(
-            str(folder), f"{'it' if nearest == folder else nearest} is {_what(nearest)}, not a folder"
+            str(folder), f"{'it' if nearest == folder else nearest} is {_kind_of_path(nearest)}, not a folder"
         )
     too_long = [part for part in folder.parts if len(os.fsencode(part)) > os.pathconf(nearest, "PC_NAME_MAX")]
     if too_long:
@@ -38,7 +39,7 @@ def require_output_folder(folder: Path) -> None:
 
 
 def make_output_folder(folder: Path) -> None:
-    """Make the folder of the results; raises `OutputUnusable`."""
+    """Make the results folder; raises `OutputUnusable`."""
     require_output_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def make_output_folder(folder: Path) -> None:
         raise OutputUnusable(str(folder), _cause(error)) from error
 
 
-def _what(path: Path) -> str:
+def _kind_of_path(path: Path) -> str:
     return "a file" if path.is_file() else "a broken link" if path.is_symlink() else "something else"
 
 

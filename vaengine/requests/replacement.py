@@ -1,6 +1,6 @@
-"""What a run would replace: complete results of other configurations.
+"""What a run would replace: complete results of other configurations. Pure values.
 
-Pure; who may replace them is a matter of the request.
+Whether they may be replaced is a matter of the request.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from vaengine.console.units import counted
 
 Replace = Literal["ask", "replace", "keep", "as-before"]
 
-PARTS_SHOWN: Final = 4  # of one message
-DIFFERENCES_SHOWN: Final = 4  # of one part
+MAX_PARTS_SHOWN: Final = 4  # of one message
+MAX_DIFFERENCES_SHOWN: Final = 4  # of one part
 DIGEST_DIGITS: Final = 12
 UNKNOWN: Final = "unknown settings"
 METHODS: Final = {"hog": "HOG", "cascade": "OpenCV's cascade"}  # by detector, of what needs no model file
@@ -29,7 +29,7 @@ WITHOUT_MODEL: Final = {SCENE: "PySceneDetect", AUDIO: "voice activity"}
 
 
 def replace_mode(value: bool | str | None) -> Replace:
-    """What `replace=` of the Python interface says: True is "replace", False and None are "ask".
+    """The mode that `replace=` of the Python interface means: True is "replace", False and None are "ask".
 
     Raises `InvalidSetting`.
     """
@@ -43,8 +43,9 @@ def replace_mode(value: bool | str | None) -> Replace:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """What made a result, or would: its `name` (of a model, or of what does without one), its preset, and
-    its configuration.
+    """What made a result, or would make it: a name, a preset and a configuration.
+
+    The name is that of a model, or of a method without one.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Maker:
 
     @classmethod
     def of(cls, job: BatchJob, pipeline: str) -> Maker:
-        """As a job tells; one that was saved by hand tells nothing."""
+        """The maker that a job records; a job that was saved by hand records none."""
         info = info_of(job, pipeline)
         if info["configuration"].get("pipeline") != pipeline:
             return cls(UNKNOWN)
@@ -74,7 +75,10 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """Results of one pipeline and one configuration, of so many videos, and what would take their place."""
+    """Results of one pipeline and one configuration that would be replaced.
+
+    `videos` is their number; `old` made them and `new` would replace them.
+    """
 
     pipeline: str
     videos: int
@@ -86,20 +90,24 @@ class Replaced:
             raise ValueError(f"results of {self.videos} videos cannot be replaced")
 
     def __str__(self) -> str:
-        have = "has" if self.videos == 1 else "have"
-        by = f" by {self.new}" if str(self.new) != str(self.old) else ""
+        verb = "has" if self.videos == 1 else "have"
+        new_maker = f" by {self.new}" if str(self.new) != str(self.old) else ""
         changes = differences(self.old, self.new) if self.old.name == self.new.name else ()
-        more = f" and {len(changes) - DIFFERENCES_SHOWN} more" if len(changes) > DIFFERENCES_SHOWN else ""
-        told = f" ({', '.join(changes[:DIFFERENCES_SHOWN])}{more})" if changes else ""
+        more = (
+            f" and {len(changes) - MAX_DIFFERENCES_SHOWN} more"
+            if len(changes) > MAX_DIFFERENCES_SHOWN
+            else ""
+        )
+        changes_text = f" ({', '.join(changes[:MAX_DIFFERENCES_SHOWN])}{more})" if changes else ""
         return (
-            f"{counted(self.videos, 'video')} {have} {self.pipeline} by {self.old}; this run would "
-            f"replace it{by}{told}"
+            f"{counted(self.videos, 'video')} {verb} {self.pipeline} by {self.old}; this run would "
+            f"replace it{new_maker}{changes_text}"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """The decision: all complete results that a run would replace. False where there are none."""
+    """All complete results that a run would replace; False where there are none."""
 
     parts: tuple[Replaced, ...] = ()
 
@@ -108,39 +116,43 @@ class Replacement:
 
     @classmethod
     def joined(cls, several: Iterable[Replacement]) -> Replacement:
-        """What several pages of videos come to, those of one kind as one."""
+        """The replacements of several pages of videos, with equal groups added up."""
         counts: dict[tuple[str, str, str, tuple[str, ...]], Replaced] = {}
-        for part in (part for one in several for part in one.parts):
-            same = (part.pipeline, str(part.old), str(part.new), differences(part.old, part.new))
-            counts[same] = replace(part, videos=part.videos + counts[same].videos) if same in counts else part
+        for part in (part for replacement in several for part in replacement.parts):
+            group_key = (part.pipeline, str(part.old), str(part.new), differences(part.old, part.new))
+            counts[group_key] = (
+                replace(part, videos=part.videos + counts[group_key].videos) if group_key in counts else part
+            )
         return cls(tuple(counts.values()))
 
     def __str__(self) -> str:
-        left = len(self.parts) - PARTS_SHOWN
+        left = len(self.parts) - MAX_PARTS_SHOWN
         more = [f"and {left} more such groups"] if left > 0 else []
-        return "; ".join([*map(str, self.parts[:PARTS_SHOWN]), *more])
+        return "; ".join([*map(str, self.parts[:MAX_PARTS_SHOWN]), *more])
 
 
 def superseded(
     wanted: Iterable[WorkKey], complete: Collection[WorkKey]
 ) -> dict[WorkKey, tuple[WorkKey, ...]]:
-    """For each wanted key that is not complete the complete ones, of other configurations, that its
-    completion would replace.
+    """The complete keys that each wanted key would replace, for wanted keys that are not complete.
+
+    These are keys of the same video and pipeline with another configuration.
     """
-    asked = list(wanted)
+    wanted_keys = list(wanted)
     others: dict[tuple[str, str], list[WorkKey]] = {}
-    for key in sorted(set(complete).difference(asked)):
+    for key in sorted(set(complete).difference(wanted_keys)):
         others.setdefault((key.video_id, key.pipeline), []).append(key)
     return {
-        key: tuple(found)
-        for key in asked
-        if others and key not in complete and (found := others.get((key.video_id, key.pipeline)))
+        key: tuple(other_keys)
+        for key in wanted_keys
+        if others and key not in complete and (other_keys := others.get((key.video_id, key.pipeline)))
     }
 
 
 def differences(old: Maker, new: Maker) -> tuple[str, ...]:
-    """Settings that differ, as `scene.threshold 27 -> 20`; of a section that only one of them has,
-    nothing.
+    """Settings that differ, as `scene.threshold 27 -> 20`.
+
+    A section that only one of the two has is left out.
     """
     before, after = dict(flat(old.configuration)), dict(flat(new.configuration))
     shared = {key.partition(".")[0] for key in before} & {key.partition(".")[0] for key in after}
@@ -149,15 +161,17 @@ def differences(old: Maker, new: Maker) -> tuple[str, ...]:
         for key in dict.fromkeys([*before, *after])
         if key.partition(".")[0] in shared and before.get(key) != after.get(key)
     ]
-    return tuple(f"{_named(key, old)} {_shown(before, key)} -> {_shown(after, key)}" for key in keys)
+    return tuple(
+        f"{_setting_name(key, old)} {_value_text(before, key)} -> {_value_text(after, key)}" for key in keys
+    )
 
 
-def _named(key: str, maker: Maker) -> str:
-    """The version of a pipeline is raised by a newer vaengine, everything else is a setting."""
+def _setting_name(key: str, maker: Maker) -> str:
+    """The name of a key: a pipeline's version, which a newer vaengine raises, or a setting."""
     return f"version of {maker.configuration.get('pipeline')}" if key == "version" else key
 
 
-def _shown(values: Mapping[str, Any], key: str) -> str:
+def _value_text(values: Mapping[str, Any], key: str) -> str:
     value = values.get(key)
     if key not in values:
         return "unknown"

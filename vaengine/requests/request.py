@@ -1,4 +1,4 @@
-"""What a run is asked to do, and what a dry run answers."""
+"""The request of a run, and the summary of a dry run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from vaengine.requests.replacement import Replace
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Everything `vaengine run` was told, resolved: absolute paths, full pipeline names, presets applied
-    to `settings`.
+    """Everything that a run needs to know, resolved.
+
+    Paths are absolute, names of pipelines are full, and presets are applied to `settings`.
     """
 
     inputs: tuple[str, ...]  # files, absolute, in order, each once
@@ -28,22 +29,18 @@ class RunRequest:
     limit: int | None = None  # only the first so many inputs
     files: bool = True  # write the JSON projections
     keep_runs: bool = False  # complete results of other configurations stay beside the new ones
-    replace: bool = False  # they may be replaced; with neither, a run that would do so is refused
+    replace: bool = False  # they may be replaced; with neither flag, a run that would replace them is refused
     batch_id: str | None = None  # None: a new one
-    since: datetime | None = (
-        None  # when the command began; what ended later is its own, though a process of it was lost meanwhile
-    )
+    # When the command began. What ended later belongs to it, even if one of its processes was lost meanwhile.
+    since: datetime | None = None
     verbose: bool = False
     presets: Mapping[str, str] = field(default_factory=dict)  # pipeline -> what its preset was resolved to
-    left_alone: Mapping[str, int] = field(
-        default_factory=dict
-    )  # files of the folders searched that are no input, by extension
-    record: Mapping[str, str] = field(
-        default_factory=dict
-    )  # meta values for the store, where it has none of the name yet
-    others: tuple[
-        RunRequest, ...
-    ] = ()  # the batch's other configurations, each a run of its own; their own `others` are empty
+    # Number of files in the searched folders that are no input, by extension.
+    left_alone: Mapping[str, int] = field(default_factory=dict)
+    # Meta values for the store, used where it has none of that name yet.
+    record: Mapping[str, str] = field(default_factory=dict)
+    # The batch's other configurations, each a run of its own; their own `others` are empty.
+    others: tuple[RunRequest, ...] = ()
     part: tuple[int, int] = (1, 1)  # which run of the batch this is, of how many
 
     @property
@@ -59,7 +56,7 @@ class RunRequest:
             raise UsageError("--replace and --keep say different things about earlier results: give one")
 
     def answered(self, replace: Replace | None) -> RunRequest:
-        """The same, with what is to become of results of other configurations; None leaves that as it is."""
+        """The same request with a decision about results of other configurations; None changes nothing."""
         if replace is None:
             return self
         others = tuple(other.answered(replace) for other in self.others)
@@ -69,7 +66,7 @@ class RunRequest:
 
     @property
     def asks(self) -> bool:
-        """Whether nobody has said what is to become of complete results of other configurations."""
+        """Whether it is undecided what is to become of complete results of other configurations."""
         return not (self.replace or self.keep_runs)
 
 
@@ -95,6 +92,5 @@ class PlanSummary:
     resources: str  # e.g. "2 CPUs, 0 GPUs: 2 decode slots, 2 vision actors"
     feasible: bool
     reason: str | None = None  # why not feasible
-    replaced: tuple[
-        str, ...
-    ] = ()  # complete results of other configurations, and what takes their place; one line each
+    # One line for each group of complete results of other configurations, with what replaces them.
+    replaced: tuple[str, ...] = ()

@@ -1,6 +1,4 @@
-"""From what the command line says to a request that can be run: every path absolute, every name known,
-the preset applied.
-"""
+"""Turns the options of the command line into a request: absolute paths, full names, resolved presets."""
 
 from __future__ import annotations
 
@@ -22,18 +20,14 @@ from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
-from vaengine.requests.executor_choice import EITHER
 from vaengine.requests.inputs import Selection, find_files
 from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import DEFAULT_OUT, results_folder, store_url
 
-PATHS: Final = ("person.weights", "models.folder", "models.cache")
-CLUSTER_VARIABLE: Final = (
-    "VAENGINE_CLUSTER"  # where nothing else says it: none, local, auto, either or HOST:PORT
-)
+PATH_KEYS: Final = ("person.weights", "models.folder", "models.cache")
 AS_BEFORE: Final = "as before"
-NAMES_OR_PATHS: Final = (
+NAME_OR_PATH_KEYS: Final = (
     "face.pack",
     "audio.model",
     "audio.align_model",
@@ -44,7 +38,7 @@ NAMES_OR_PATHS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `vaengine run` was told, as it was typed; None where nothing was said."""
+    """The options of `vaengine run` as they were typed; None for those that were not given."""
 
     paths: tuple[str, ...] = ()
     out: str | None = None
@@ -65,7 +59,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
-    """A request, and the first line of output: what the preset came to and why."""
+    """A request, and the line that says what the preset resolved to and why."""
 
     request: RunRequest
     preset_line: str
@@ -77,30 +71,29 @@ def resolve_request(
     fetch: bool = True,
     announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> ResolvedRequest:
-    """Resolve options against a batch file and the defaults; raises a `UsageError` for anything that cannot
-    be run.
+    """Resolve options with a batch file and the defaults; raises a `UsageError` for what cannot run.
 
-    Weights that are not here are fetched, unless told otherwise as for a dry run; `announce` hears what the
-    preset came to, before that and at the end.
+    Missing weights are fetched unless `fetch` is off, as for a dry run. `announce` receives what the preset
+    resolved to, before fetching and at the end.
     """
     file = batch_file(options.config)
     named = options.pipelines or ",".join(file.texts("pipelines"))
-    pipelines, told = pipelines_named(named), _told(options, file)
-    layers.configured(told)  # a misspelt key is told before anything is looked for or fetched
+    pipelines, user_settings = pipelines_named(named), _user_settings(options, file)
+    layers.configured(user_settings)  # a misspelt key is reported before anything is searched or fetched
     mode = options.replace or replace_of(file)
-    every = options.all_media if options.all_media is not None else _value(file, "all_media", False)
-    found = find_files(_inputs(options, file), Selection(sound=pipelines == (AUDIO,), everything=every))
+    all_media = options.all_media if options.all_media is not None else _run_value(file, "all_media", False)
+    found = find_files(_inputs(options, file), Selection(sound=pipelines == (AUDIO,), everything=all_media))
     inputs = tuple(map(str, found.paths))
     db = options.db or _file_db(file)
     out = out_of(file) if file.text("out") and not options.out else results_folder(options.out, db)
     url = store_url(db, out)
     if mode == "as-before":
         settings, resolution = fitted_as_before(
-            url, inputs, pipelines if named.strip(" ,") else (), told, fetch=fetch, announce=announce
+            url, inputs, pipelines if named.strip(" ,") else (), user_settings, fetch=fetch, announce=announce
         )
         pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
     else:
-        settings, resolution = _fitted(told, pipelines, url, fetch=fetch, announce=announce)
+        settings, resolution = _select_models(user_settings, pipelines, url, fetch=fetch, announce=announce)
     announce(resolution)
     request = RunRequest(
         inputs=inputs,
@@ -109,9 +102,9 @@ def resolve_request(
         settings=settings.settings,
         out=out,
         store_url=url,
-        cluster=options.cluster or file.text("cluster") or os.environ.get(CLUSTER_VARIABLE) or EITHER,
-        limit=options.limit or _value(file, "limit", None),
-        files=options.files if options.files is not None else _value(file, "files", True),
+        cluster=options.cluster or file.text("cluster") or "local",
+        limit=options.limit or _run_value(file, "limit", None),
+        files=options.files if options.files is not None else _run_value(file, "files", True),
         keep_runs=mode == "keep",
         replace=mode == "replace",
         verbose=options.verbose,
@@ -135,14 +128,15 @@ def resolved(
     fetch: bool = False,
     announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> tuple[Configuration, Resolution]:
-    """Settings in their order: defaults, preset, file, `--set`, then the options that have a name of
-    their own; fitted to this machine.
+    """Settings in their order: defaults, preset, file, `--set`, then the options with names of their own.
+
+    Models are selected for this machine.
     """
-    return _fitted(_told(options, file), pipelines, store_url, fetch=fetch, announce=announce)
+    return _select_models(_user_settings(options, file), pipelines, store_url, fetch=fetch, announce=announce)
 
 
-def _fitted(
-    told: Layer,
+def _select_models(
+    user_settings: Layer,
     pipelines: tuple[str, ...],
     url: str | None,
     *,
@@ -150,47 +144,53 @@ def _fitted(
     announce: Callable[[Resolution], None],
 ) -> tuple[Configuration, Resolution]:
     return select_models(
-        told, pipelines, discover_environment(told, url, fetch=fetch, pipelines=pipelines, announce=announce)
+        user_settings,
+        pipelines,
+        discover_environment(user_settings, url, fetch=fetch, pipelines=pipelines, announce=announce),
     )
 
 
 def fitted_as_before(
     url: str,
     inputs: Sequence[str],
-    asked: tuple[str, ...],
-    told: Layer,
+    requested: tuple[str, ...],
+    user_settings: Layer,
     *,
     fetch: bool = True,
     announce: Callable[[Resolution], None] = lambda resolution: None,
 ) -> tuple[Configuration, Resolution]:
-    """Settings as the store has them; each pipeline that there were results of keeps the preset it was made
-    with.
+    """Settings as the store has them; each pipeline keeps the preset that its results were made with.
 
-    `resolve_request` are pipelines by name; with none, those that there are results of. Without `fetch`, as
-    for a dry run, an older version's store is not brought up to date either. Raises what `before` and
-    `select_models` raise.
+    Without named pipelines, those that have results are used. Without `fetch`, as for a dry run, a store of
+    an older version is not upgraded either. Raises what `before` and `select_models` raise.
     """
     from vaengine.requests.as_before import before
 
-    folders = folders_of(layers.configured(told).settings.models.folder, os.environ)
-    found = before(url, inputs, asked, told, folders, upgrade=fetch)
-    settings, resolution = _fitted(found.told, found.pipelines, url, fetch=fetch, announce=announce)
-    whys = {**resolution.whys, **dict.fromkeys(found.presets, AS_BEFORE)}
+    folders = folders_of(layers.configured(user_settings).settings.models.folder, os.environ)
+    earlier = before(url, inputs, requested, user_settings, folders, upgrade=fetch)
+    settings, resolution = _select_models(
+        earlier.told, earlier.pipelines, url, fetch=fetch, announce=announce
+    )
+    reasons = {**resolution.reasons, **dict.fromkeys(earlier.presets, AS_BEFORE)}
     choices = tuple(
-        replace(one, preset=found.presets[one.pipeline], reason=AS_BEFORE)
-        if one.pipeline in found.presets
-        else one
-        for one in resolution.choices
+        replace(choice, preset=earlier.presets[choice.pipeline], reason=AS_BEFORE)
+        if choice.pipeline in earlier.presets
+        else choice
+        for choice in resolution.choices
     )
     return settings, replace(
-        resolution, presets={**resolution.presets, **found.presets}, whys=whys, record={}, choices=choices
+        resolution,
+        presets={**resolution.presets, **earlier.presets},
+        reasons=reasons,
+        record={},
+        choices=choices,
     )
 
 
 def replace_of(file: BatchFile) -> Replace:
-    """What a batch file says of earlier results; raises `UsageError` where it says two things."""
-    mode = replace_mode(_value(file, "replace", None))
-    if not any(_value(file, key, False) for key in ("keep", "keep_runs")):
+    """The mode that a batch file gives for earlier results; raises `UsageError` if it gives two."""
+    mode = replace_mode(_run_value(file, "replace", None))
+    if not any(_run_value(file, key, False) for key in ("keep", "keep_runs")):
         return mode
     if mode not in ("ask", "keep"):
         raise UsageError(
@@ -199,8 +199,8 @@ def replace_of(file: BatchFile) -> Replace:
     return "keep"
 
 
-def _told(options: RunOptions, file: BatchFile) -> Layer:
-    return {**_rooted(file), **layers.assignments(options.settings), **_named_options(options)}
+def _user_settings(options: RunOptions, file: BatchFile) -> Layer:
+    return {**_with_absolute_paths(file), **layers.assignments(options.settings), **_named_options(options)}
 
 
 def _named_options(options: RunOptions) -> Layer:
@@ -213,7 +213,7 @@ def _named_options(options: RunOptions) -> Layer:
 
 
 def pipelines_named(text: str) -> tuple[str, ...]:
-    """Full names from `scene,person`, each once, in the order they are known; all of them for nothing.
+    """Full names from `scene,person`, each once, in their usual order; all pipelines for an empty text.
 
     Raises `UnknownPipeline`.
     """
@@ -227,32 +227,34 @@ def out_of(file: BatchFile) -> Path:
     return absolute_path(text, file.path.absolute().parent) if text else Path(DEFAULT_OUT).absolute()
 
 
-def _rooted(file: BatchFile) -> Layer:
-    """A batch file's settings, paths among them relative to the file; a name of the catalogue or the hub
-    is no path.
+def _with_absolute_paths(file: BatchFile) -> Layer:
+    """A batch file's settings with its relative paths made absolute.
+
+    A name of the catalogue or the hub is no path.
     """
-    told, root = dict(file.settings), file.path.absolute().parent
-    for key in (*PATHS, *NAMES_OR_PATHS):
-        if (given := told.get(key)) and isinstance(given.value, str) and _is_path(key, given.value, root):
-            told[key] = Given(str(absolute_path(given.value, root)), given.origin)
-    return told
+    settings, root = dict(file.settings), file.path.absolute().parent
+    for key in (*PATH_KEYS, *NAME_OR_PATH_KEYS):
+        if (given := settings.get(key)) and isinstance(given.value, str) and _is_path(key, given.value, root):
+            settings[key] = Given(str(absolute_path(given.value, root)), given.origin)
+    return settings
 
 
 def _is_path(key: str, value: str, root: Path) -> bool:
-    """Whether a value is meant as a path: where names may stand too, one that looks like a path or is a
-    folder beside the batch file.
+    """Whether a value is a path.
+
+    Where names are allowed too, a value is a path if it looks like one or is a folder beside the batch file.
     """
-    if key in PATHS:
+    if key in PATH_KEYS:
         return value not in catalogue.MODELS
     return value.startswith(("/", ".", "~")) or (root / value).is_dir()
 
 
-def _value(file: BatchFile, key: str, default: Any) -> Any:
+def _run_value(file: BatchFile, key: str, default: Any) -> Any:
     return file.run[key].value if key in file.run else default
 
 
 def file_inputs(file: BatchFile) -> tuple[str, ...]:
-    """Inputs of a batch file, relative to it; none where it names none."""
+    """Inputs of a batch file as absolute paths; empty where it has none."""
     return tuple(str(absolute_path(text, file.path.absolute().parent)) for text in file.texts("inputs"))
 
 
@@ -267,7 +269,7 @@ def _inputs(options: RunOptions, file: BatchFile) -> tuple[str, ...]:
 
 
 def _file_db(file: BatchFile) -> str | None:
-    """`db` of a batch file with its path made relative to the file."""
+    """`db` of a batch file with its path made absolute."""
     scheme, _, rest = (file.text("db") or "").partition(":")
     slashes = "///" if rest.startswith("///") else ""
     if scheme not in ("files", "sqlite") or (scheme == "sqlite") != bool(slashes):

@@ -1,4 +1,4 @@
-"""Where results are: the store under `--out` or at `--db`, and the checkpoint of a batch.
+"""Finds stores and checkpoints: the store under `--out` or at `--db`, and the checkpoint of a batch.
 
 Imports nothing heavy.
 """
@@ -23,15 +23,16 @@ DATABASE: Final = "batch_processing.db"
 
 
 def store_url(db: str | None, out: Path) -> str:
-    """The whole address of a store; SQLite under `out` unless told otherwise. Raises `StoreUnreachable`."""
+    """The complete address of a store; by default SQLite under `out`. Raises `StoreUnreachable`."""
     return StoreUrl.parse(db or f"sqlite:///{out / DATABASE}").url
 
 
 def stored_at(db: str | None, out: str | None) -> str:
-    """Address of the store to read: `--db`, or the database under `--out`, or the one that the newest
-    checkpoint there points to.
+    """Address of the store to read: `--db`, or the database under `--out`.
+
+    Without either, it is the store that the newest checkpoint under `--out` points to.
     """
-    folder = _absolute(out)
+    folder = _results_path(out)
     if db or (folder / DATABASE).exists():
         return store_url(db, folder)
     newest = next(iter(batch_ids(folder)), None)
@@ -39,26 +40,27 @@ def stored_at(db: str | None, out: str | None) -> str:
 
 
 def named_folders(out: str | None, db: str | None) -> tuple[Path, ...]:
-    """The folders of results that options name: `--out`, and the one that `--db` is the store of; the
-    default where neither is given.
+    """The results folders that options name: `--out`, and the folder whose own store is at `--db`.
+
+    The default folder where neither option is given.
     """
-    named = [_absolute(out)] if out or not db else []
+    named = [_results_path(out)] if out or not db else []
     own = folder_of(db) if db else None
     return tuple(dict.fromkeys([*named, *([own] if own else [])]))
 
 
 def results_folder(out: str | None, db: str | None) -> Path:
-    """Where files among the results belong: under `--out`, else in the default folder.
+    """The folder for files of results: `--out`, else the default folder.
 
-    Where that has a store of its own and `--db` is that of another folder, as of a copy, they belong there:
-    one store's files never replace another's.
+    If the default folder has a store of its own and `--db` is the store of another folder, as of a copy, it
+    is that other folder. One store's files never replace another's.
     """
-    folder, own = _absolute(out), folder_of(db) if db and not out else None
+    folder, own = _results_path(out), folder_of(db) if db and not out else None
     return own if own and any(url != store_url(db, folder) for url in stores_in(folder)) else folder
 
 
 def folder_of(db: str) -> Path | None:
-    """The folder whose own store is at this address, as the command makes it there; None for any other."""
+    """The folder whose own store is at this address; None for other addresses."""
     address = StoreUrl.parse(db)
     if address.kind == "files":
         return address.path
@@ -66,19 +68,19 @@ def folder_of(db: str) -> Path | None:
 
 
 def stores_in(folder: Path) -> Iterator[str]:
-    """Addresses of stores that lie in a folder of results itself."""
+    """Addresses of the stores that lie directly in a results folder."""
     if (folder / DATABASE).exists():
         yield store_url(None, folder)
     if (folder / ".store" / "epoch").exists():
         yield store_url(f"files:{folder}", folder)
 
 
-def _absolute(out: str | None) -> Path:
+def _results_path(out: str | None) -> Path:
     return absolute_path(out or DEFAULT_OUT)
 
 
 def opened(out: str | None, db: str | None) -> StorageBackend:
-    """The store to read; raises `StoreUnreachable`."""
+    """The store to read, opened; raises `StoreUnreachable`."""
     from actors.stores import open_store
 
     try:
@@ -89,10 +91,10 @@ def opened(out: str | None, db: str | None) -> StorageBackend:
 
 
 def existing(url: str, *, upgrade: bool) -> StorageBackend | None:
-    """A store to look into, None where there is none yet; with `upgrade` the tables of an older version are
-    first brought up to date.
+    """An existing store, opened for reading; None where there is none yet.
 
-    Raises `StoreUnreachable`, of which `StoreOutdated` is for older tables without `upgrade`.
+    With `upgrade`, tables of an older version are upgraded first. Raises `StoreUnreachable`, and without
+    `upgrade` `StoreOutdated` for older tables.
     """
     from actors.stores import open_store
 
@@ -107,14 +109,16 @@ def existing(url: str, *, upgrade: bool) -> StorageBackend | None:
 
 
 def shown(url: str) -> str:
-    """An address as it may be printed, without a password."""
+    """An address without its password, for printing."""
     return without_password(url)
 
 
 def checkpoint_of(batch: str | None, out: str | None, db: str | None) -> Checkpoint:
-    """The checkpoint that a path, a batch id, or the beginning of one means (None: the newest), with the
-    store at `db` if given: that of the checkpoint may have moved, and holds no password. Raises `NotFound` or
-    `UsageError`."""
+    """The checkpoint for a path, a batch id or the beginning of one; None means the newest.
+
+    `db` overrides the checkpoint's store, which may have moved, and whose address holds no password. Raises
+    `NotFound` or `UsageError`.
+    """
     found = Checkpoint.read(_newest_path(out, db) if batch is None else _checkpoint_path(batch, out, db))
     return found.at(StoreUrl.parse(db).url) if db else found
 
@@ -132,13 +136,13 @@ def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
         return absolute_path(batch)
     folders = list(_checkpoint_folders(out, db))
     for folder in folders:
-        meant = _meant(batch, batch_ids(folder))
-        if meant:
-            return path_in(folder, meant)
-    there = [known for folder in folders for known in batch_ids(folder)]
+        batch_id = _batch_id_of(batch, batch_ids(folder))
+        if batch_id:
+            return path_in(folder, batch_id)
+    known_ids = [known for folder in folders for known in batch_ids(folder)]
     where = (
-        f"{folders[0]} (which has {', '.join(there[:5])})"
-        if there
+        f"{folders[0]} (which has {', '.join(known_ids[:5])})"
+        if known_ids
         else f"{folders[0]}; name the results' folder with --out"
     )
     raise NotFound(f"batch {batch}", where)
@@ -147,15 +151,15 @@ def _checkpoint_path(batch: str, out: str | None, db: str | None) -> Path:
 def _checkpoint_folders(out: str | None, db: str | None) -> Iterator[Path]:
     address = StoreUrl.parse(db) if db else None
     if out or address is None or address.kind == "postgresql":
-        yield _absolute(out)
+        yield _results_path(out)
     if address is not None and address.kind != "postgresql":
         yield address.path if address.kind == "files" else address.path.parent
 
 
-def _meant(batch: str, known: list[str]) -> str | None:
+def _batch_id_of(batch: str, known: list[str]) -> str | None:
     if batch in known:
         return batch
-    begun = [batch_id for batch_id in known if batch_id.startswith(batch)]
-    if len(begun) > 1:
-        raise UsageError(f"batch {batch} could be {', '.join(begun)}; give more of its id")
-    return begun[0] if begun else None
+    matching_ids = [batch_id for batch_id in known if batch_id.startswith(batch)]
+    if len(matching_ids) > 1:
+        raise UsageError(f"batch {batch} could be {', '.join(matching_ids)}; give more of its id")
+    return matching_ids[0] if matching_ids else None

@@ -1,4 +1,4 @@
-"""A first batch file: what a run is told, and every setting with its meaning, commented out at its value."""
+"""The text of a first batch file: the keys of a run, and every setting commented out with its meaning."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMN = 40  # where comments begin, if a value leaves room
 
 
 def starter(name: str, preset: str) -> str:
-    """The text of a batch file called `name`; raises `InvalidSetting` for a preset that is none."""
+    """The text of a batch file called `name`; raises `InvalidSetting` for an unknown preset."""
     chosen = layer("--preset", {"preset": preset})
     resolve(preset, AVAILABLE, Machine())
     rows = configured({} if preset == AUTO else layer(preset, overlay(preset)), chosen).rows()
@@ -49,7 +49,7 @@ def _scalar(value: Any) -> str:
 
 
 def write_starter(path: Path, text: str) -> None:
-    """Put it where there is nothing yet; raises `UsageError`."""
+    """Write the text to a new file; raises `UsageError`."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

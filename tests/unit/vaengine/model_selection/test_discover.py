@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.settings.layers import layer
 from schemas.work.run import RunInfo
-from vaengine.model_selection import discover as workshops
+from vaengine.model_selection import discover
 from vaengine.model_selection.discover import discover_environment
 from vaengine.models.download import Source
 from vaengine.models.huggingface import Hub
@@ -32,20 +32,20 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         found.append(url)
         return False
 
-    monkeypatch.setattr(workshops, "reachable", reachable)
+    monkeypatch.setattr(discover, "reachable", reachable)
     monkeypatch.delenv("VAENGINE_OFFLINE")
-    workshops._answering.cache_clear()
+    discover._reachable_urls.cache_clear()
     yield found
-    workshops._answering.cache_clear()
+    discover._reachable_urls.cache_clear()
 
 
 def test_all_places_that_matter_are_asked_at_once_and_once(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both, answer = threading.Barrier(2, timeout=20), workshops.reachable
-    monkeypatch.setattr(workshops, "reachable", lambda url, seconds: both.wait() < 0 or answer(url, seconds))
-    around = discover_environment(layer("test", {}), None, fetch=False).around
-    assert [around.can_fetch(pipeline) for pipeline in (PERSON, FACE, AUDIO)] == [False, False, False]
+    both, answer = threading.Barrier(2, timeout=20), discover.reachable
+    monkeypatch.setattr(discover, "reachable", lambda url, seconds: both.wait() < 0 or answer(url, seconds))
+    machine = discover_environment(layer("test", {}), None, fetch=False).machine
+    assert [machine.can_fetch(pipeline) for pipeline in (PERSON, FACE, AUDIO)] == [False, False, False]
     assert sorted(asked) == [
         "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolo11n.pt",
         "https://huggingface.co",
@@ -58,15 +58,15 @@ def test_all_places_that_matter_are_asked_at_once_and_once(
 def test_only_the_places_of_the_pipelines_asked_for_are_asked(
     asked: list[str], pipeline: str, host: str
 ) -> None:
-    around = discover_environment(layer("test", {}), None, fetch=False, pipelines=(pipeline,)).around
-    around.can_fetch(pipeline)
+    machine = discover_environment(layer("test", {}), None, fetch=False, pipelines=(pipeline,)).machine
+    machine.can_fetch(pipeline)
     assert [host in url for url in asked] == [True]
 
 
 def test_mirrors_are_asked_in_their_places_stead(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAENGINE_MODELS_URL", "http://127.0.0.1:9/m")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:8")
-    discover_environment(layer("test", {}), None, fetch=False).around.can_fetch(AUDIO)
+    discover_environment(layer("test", {}), None, fetch=False).machine.can_fetch(AUDIO)
     assert sorted(asked) == ["http://127.0.0.1:8", "http://127.0.0.1:9/m/yolo11n.pt"]
 
 
@@ -75,8 +75,8 @@ def test_offline_nobody_is_asked(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, variable: str, urls: int
 ) -> None:
     monkeypatch.setenv(variable, "1")
-    around = discover_environment(layer("test", {}), None, fetch=False).around
-    assert [around.can_fetch(pipeline) for pipeline in (PERSON, FACE, AUDIO)] == [False, False, False]
+    machine = discover_environment(layer("test", {}), None, fetch=False).machine
+    assert [machine.can_fetch(pipeline) for pipeline in (PERSON, FACE, AUDIO)] == [False, False, False]
     assert len(asked) == urls
 
 
@@ -117,13 +117,13 @@ def test_what_a_store_was_begun_with_is_read_back_pipeline_by_pipeline(tmp_path:
         store.set_meta(epoch, key, value)
     store.close()
     shop = discover_environment(layer("test", {}), url, fetch=False)
-    assert shop.around.recorded == {FACE: "fast", AUDIO: "embedded"}
-    assert shop.around.begun == {AUDIO: "voice"}
-    assert discover_environment(layer("test", {"preset": "embedded"}), url, fetch=False).around.begun == {
+    assert shop.machine.recorded == {FACE: "fast", AUDIO: "embedded"}
+    assert shop.machine.begun == {AUDIO: "voice"}
+    assert discover_environment(layer("test", {"preset": "embedded"}), url, fetch=False).machine.begun == {
         AUDIO: "voice"
     }
     assert [shop.recorded(key) for key in kept] == list(kept.values())
-    assert discover_environment(layer("test", {"preset": "fast"}), url, fetch=False).around.recorded == {}, (
+    assert discover_environment(layer("test", {"preset": "fast"}), url, fetch=False).machine.recorded == {}, (
         "a named preset asks no store"
     )
 

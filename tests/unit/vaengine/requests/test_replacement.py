@@ -13,7 +13,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.settings.settings import AudioSettings, FaceSettings, PersonSettings, SceneSettings, Settings
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
-from vaengine.planning.page import job_to_be, wanted
+from vaengine.planning.page import job_to_be, work_of_videos
 from vaengine.requests.replacement import Maker, Replaced, Replacement, differences, replace_mode, superseded
 from vaengine.requests.request import RunRequest
 
@@ -55,7 +55,7 @@ def job(settings: Settings, preset: str = "fast", pipelines: tuple[str, ...] = A
     request = RunRequest(
         ("/v.mp4",), pipelines, settings, Path("/out"), "files:/out", presets=dict.fromkeys(pipelines, preset)
     )
-    keys, faces = wanted(request, ["v"], None)
+    keys, faces = work_of_videos(request, ["v"], None)
     return job_to_be(request, "v", keys["v"], faces["v"])
 
 
