@@ -1,4 +1,4 @@
-"""Names that people call annotation types by: the type itself, the property that has them, one or many."""
+"""The names under which users address annotation types: the type, its property, singular or plural."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ _NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def type_named(name: str, there: Collection[str] = ()) -> str:
-    """The annotation type that a name means; `there` are further types, such as of rows saved by hand.
+def type_named(name: str, stored_types: Collection[str] = ()) -> str:
+    """The annotation type for a name; raises `UsageError` for an unknown one.
 
-    Raises `UsageError`.
+    Further types, such as those of rows saved by hand, are accepted as they are.
     """
-    if name in there:
+    if name in stored_types:
         return name
-    known = {**{one: one for one in TYPES}, **_NAMES}
+    known = {**{candidate: candidate for candidate in TYPES}, **_NAMES}
     asked = name.strip().lower()
-    for one in (asked, asked.removesuffix("s")):
-        if one in known:
-            return known[one]
-    types = list(dict.fromkeys([*TYPES, *there]))
+    for candidate in (asked, asked.removesuffix("s")):
+        if candidate in known:
+            return known[candidate]
+    types = list(dict.fromkeys([*TYPES, *stored_types]))
     nearest = difflib.get_close_matches(asked, [*types, *_NAMES], 1, 0.6)
-    meant = f": did you mean {known.get(nearest[0], nearest[0])!r}? There" if nearest else ": there"
-    raise UsageError(f"no annotation type is called {name!r}{meant} are {', '.join(types)}")
+    suggestion = f": did you mean {known.get(nearest[0], nearest[0])!r}? There" if nearest else ": there"
+    raise UsageError(f"no annotation type is called {name!r}{suggestion} are {', '.join(types)}")

@@ -1,4 +1,4 @@
-"""Read-only arrays side by side, one entry for each of N things."""
+"""Groups of read-only arrays of one length, one entry for each of N things."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ else:
 
 
 class Arrays(_Dataclass):
-    """What dataclasses of arrays of one length have in common; an array that is None stays None whatever
-    is chosen.
-    """
+    """Base of dataclasses that hold arrays of one length; an array that is None stays None in a selection."""
 
     __slots__ = ()
 
@@ -27,7 +25,7 @@ class Arrays(_Dataclass):
         return len(getattr(self, fields(self)[0].name))
 
     def __getitem__(self, which: slice | Ints | npt.NDArray[np.bool_]) -> Self:
-        """Some of the entries: a slice, positions, or a mask of N."""
+        """A selection of the entries: by slice, positions, or a mask of N."""
         arrays: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
         return type(self)(
             **{
@@ -41,7 +39,7 @@ class Arrays(_Dataclass):
 
 
 def frozen(values: Any, dtype: Any) -> Any:
-    """An array that cannot be written to."""
+    """A read-only copy of values as an array."""
     array = np.array(values, dtype)
     array.setflags(write=False)
     return array

@@ -1,8 +1,7 @@
-"""What is heard in a video, as values: speech and its words, speakers' turns, sound events, voice activity,
-loudness.
+"""The audio results of a video as values: speech, words, speaker turns, events, voice activity, loudness.
 
-All seconds count from the first frame, or from the first sample of a file of sound alone; sound that begins
-before the first picture has times below 0.
+Seconds count from the first frame, or from the first sample of a file of sound alone. Sound that begins
+before the first frame has times below 0.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from vaengine.results.arrays import Arrays, frozen
 
 
 class Interval(Protocol):
-    """Anything that lasts `[start_s, end_s)`."""
+    """Anything with a duration, `[start_s, end_s)`."""
 
     @property
     def start_s(self) -> float: ...
@@ -38,12 +37,12 @@ class Interval(Protocol):
     def end_s(self) -> float: ...
 
 
-OneStretch = TypeVar("OneStretch", bound=Interval)
+AnyInterval = TypeVar("AnyInterval", bound=Interval)
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of what is said; `confidence` in 0..1 is that of its times."""
+    """One spoken word; `confidence` in 0..1 is that of its times."""
 
     text: str
     start_s: float
@@ -54,7 +53,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Something that is said: its text, and the words of it whose times are known."""
+    """One segment of speech: its text, and those of its words whose times are known."""
 
     text: str
     start_s: float
@@ -70,7 +69,7 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One speaker speaks."""
+    """One turn of a speaker."""
 
     speaker_id: str
     start_s: float
@@ -79,7 +78,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class SoundEvent:
-    """A sound that was recognised, such as laughter."""
+    """A recognised sound, such as laughter."""
 
     label: str
     start_s: float
@@ -89,7 +88,7 @@ class SoundEvent:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Somebody is speaking, whoever it is and whatever is said."""
+    """An interval of voice activity, without speaker or text."""
 
     start_s: float
     end_s: float
@@ -98,9 +97,9 @@ class Voice:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Loudness(Arrays):
-    """How loud it is, second by second, as read-only arrays of N float64.
+    """The loudness of each second, as read-only arrays of N float64.
 
-    `times_s` are when each second begins; `rms_dbfs` and `peak_dbfs` its mean and its highest level, in
+    `times_s` are the starts of the seconds. `rms_dbfs` and `peak_dbfs` are their mean and highest levels, in
     decibels below full scale.
     """
 
@@ -110,8 +109,8 @@ class Loudness(Arrays):
 
     @classmethod
     def of(cls, rows: Iterable[Annotation]) -> Loudness:
-        """From rows of any types, in any order."""
-        found = _timed(rows, LOUDNESS)
+        """Loudness from rows of any types, in any order."""
+        found = _rows_of_type(rows, LOUDNESS)
         levels = ([row.attributes.get(name) for row in found] for name in ("rms_dbfs", "peak_dbfs"))
         return cls(
             frozen([row.timestamp_seconds for row in found], np.float64),
@@ -120,52 +119,55 @@ class Loudness(Arrays):
 
 
 def speech_of(rows: Sequence[Annotation]) -> Iterator[Speech]:
-    """What is said, in order of time; each word belongs to the speech that it lies in, or else to the one
-    before it.
+    """Speech segments in order of time.
+
+    A word belongs to the segment that it lies in, else to the segment before it.
     """
-    said = [(row, *times) for row in _timed(rows, SPEECH) if (times := _times(row))]
-    starts_s = [start_s for _, start_s, _ in said]
-    own: dict[int, list[Word]] = defaultdict(list)
+    speech_rows = [(row, *times) for row in _rows_of_type(rows, SPEECH) if (times := _times(row))]
+    starts_s = [start_s for _, start_s, _ in speech_rows]
+    words_of_speech: dict[int, list[Word]] = defaultdict(list)
     for word in _words(rows):
-        own[max(0, bisect_right(starts_s, (word.start_s + word.end_s) / 2) - 1)].append(word)
-    for number, (row, start_s, end_s) in enumerate(said):
+        words_of_speech[max(0, bisect_right(starts_s, (word.start_s + word.end_s) / 2) - 1)].append(word)
+    for number, (row, start_s, end_s) in enumerate(speech_rows):
         text, language = str(row.attributes.get("text") or ""), row.attributes.get("language")
-        yield Speech(text, start_s, end_s, language, row.speaker_id, row.confidence, tuple(own[number]))
+        yield Speech(
+            text, start_s, end_s, language, row.speaker_id, row.confidence, tuple(words_of_speech[number])
+        )
 
 
 def turns_of(rows: Iterable[Annotation]) -> Iterator[Turn]:
-    """Speakers' turns, in order of time; those of nobody known are none."""
-    for row in _timed(rows, SPEAKER):
+    """Speaker turns in order of time; turns without a known speaker are left out."""
+    for row in _rows_of_type(rows, SPEAKER):
         if (times := _times(row)) and row.speaker_id is not None:
             yield Turn(row.speaker_id, *times)
 
 
 def events_of(rows: Iterable[Annotation]) -> Iterator[SoundEvent]:
-    """Sound events, in order of time."""
-    for row in _timed(rows, AUDIO_EVENT):
+    """Audio events in order of time."""
+    for row in _rows_of_type(rows, AUDIO_EVENT):
         if times := _times(row):
             yield SoundEvent(str(row.attributes.get("label") or ""), *times, row.confidence)
 
 
 def voice_of(rows: Iterable[Annotation]) -> Iterator[Voice]:
     """Voice activity, in order of time."""
-    for row in _timed(rows, VOICE_ACTIVITY):
+    for row in _rows_of_type(rows, VOICE_ACTIVITY):
         if times := _times(row):
             yield Voice(*times, row.confidence)
 
 
-def at(stretches: Iterable[OneStretch], time_s: float) -> tuple[OneStretch, ...]:
-    """Those that are going on at a time."""
-    return tuple(one for one in stretches if one.start_s <= time_s < one.end_s)
+def at(intervals: Iterable[AnyInterval], time_s: float) -> tuple[AnyInterval, ...]:
+    """Those intervals that contain a time."""
+    return tuple(interval for interval in intervals if interval.start_s <= time_s < interval.end_s)
 
 
 def _words(rows: Iterable[Annotation]) -> Iterator[Word]:
-    for row in _timed(rows, WORD):
+    for row in _rows_of_type(rows, WORD):
         if times := _times(row):
             yield Word(str(row.attributes.get("word") or ""), *times, row.speaker_id, row.confidence)
 
 
-def _timed(rows: Iterable[Annotation], kind: str) -> list[Annotation]:
+def _rows_of_type(rows: Iterable[Annotation], kind: str) -> list[Annotation]:
     found = [row for row in rows if row.annotation_type == kind and row.timestamp_seconds is not None]
     return sorted(
         found, key=lambda row: (row.timestamp_seconds or 0.0, row.end_seconds or 0.0, row.annotation_id)
@@ -173,7 +175,7 @@ def _timed(rows: Iterable[Annotation], kind: str) -> list[Annotation]:
 
 
 def _times(row: Annotation) -> tuple[float, float] | None:
-    """Both ends, if they are known."""
+    """Start and end of a row, if both are known."""
     return (
         None
         if row.timestamp_seconds is None or row.end_seconds is None

@@ -1,4 +1,4 @@
-"""Faces in a video, as values: every box of one, and whose faces are one person's."""
+"""The face results of a video as values: boxes of faces, and identities that group them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class FaceBoxes(Arrays):
     """N faces in order of time, as read-only arrays.
 
     `frame_numbers` N int64; `times_s` N float64, seconds; `xyxy` N x 4 float64, left, top, right, bottom in
-    displayed pixels; `confidence` N float64 in 0..1; `face_ids` and `person_ids` N, None for a face of nobody
-    known. `landmarks` N x 5 x 2 float64: right eye, left eye, nose, right and left corner of the mouth (the
-    sides are the person's); `ages` N float64, years; `genders` N, "female", "male" or None; `angles` N x 3
-    float64: pitch, yaw, roll, degrees. Numbers that are not known are NaN.
+    displayed pixels; `confidence` N float64 in 0..1; `face_ids` and `person_ids` N, None for an unknown face.
+    `landmarks` N x 5 x 2 float64: right eye, left eye, nose, right and left corner of the mouth (the sides
+    are the person's); `ages` N float64, years; `genders` N, "female", "male" or None; `angles` N x 3 float64:
+    pitch, yaw, roll, degrees. Unknown numbers are NaN.
     """
 
     frame_numbers: Ints
@@ -43,20 +43,20 @@ class FaceBoxes(Arrays):
 
     @classmethod
     def of(cls, rows: Sequence[Annotation]) -> FaceBoxes:
-        """From rows of any order; those without frame, time or box are left out."""
-        found = boxed(rows)
+        """Boxes from rows in any order; rows without frame, time or box are left out."""
+        face_rows = boxed(rows)
         return cls(
-            frozen([row.frame_number for row in found], np.int64),
-            frozen([row.timestamp_seconds for row in found], np.float64),
-            corners(found),
-            frozen([row.confidence for row in found], np.float64),
-            frozen([row.face_id for row in found], np.object_),
-            frozen([row.person_id for row in found], np.object_),
-            frozen(np.reshape([_landmarks(row) for row in found], (-1, 5, 2)), np.float64),
-            frozen([row.attributes.get("age") for row in found], np.float64),
-            frozen([row.attributes.get("gender") for row in found], np.object_),
+            frozen([row.frame_number for row in face_rows], np.int64),
+            frozen([row.timestamp_seconds for row in face_rows], np.float64),
+            corners(face_rows),
+            frozen([row.confidence for row in face_rows], np.float64),
+            frozen([row.face_id for row in face_rows], np.object_),
+            frozen([row.person_id for row in face_rows], np.object_),
+            frozen(np.reshape([_landmarks(row) for row in face_rows], (-1, 5, 2)), np.float64),
+            frozen([row.attributes.get("age") for row in face_rows], np.float64),
+            frozen([row.attributes.get("gender") for row in face_rows], np.object_),
             frozen(
-                np.reshape([[row.attributes.get(angle) for angle in ANGLES] for row in found], (-1, 3)),
+                np.reshape([[row.attributes.get(angle) for angle in ANGLES] for row in face_rows], (-1, 3)),
                 np.float64,
             ),
         )
@@ -64,11 +64,11 @@ class FaceBoxes(Arrays):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceIdentity:
-    """Faces that are taken for one person's: seconds `[start_s, end_s)` from first to last sight, mean
-    `confidence`, and the faces.
+    """Faces that are taken to be one person's.
 
-    `person_id` is the track that most of them lie in, `person_ids` are all such tracks, since a person who
-    comes back begins a new one. `age` and `gender` are None where no model tells them.
+    `[start_s, end_s)` are the seconds from the first to the last face, `confidence` is their mean.
+    `person_id` is the track that most of the faces lie in, `person_ids` are all such tracks, since a person
+    who comes back begins a new one. `age` and `gender` are None where no model estimates them.
     """
 
     face_id: str
@@ -90,21 +90,28 @@ class FaceIdentity:
 
 
 def identities_of(rows: Sequence[Annotation]) -> Iterator[FaceIdentity]:
-    """Identities in reading order, from their rows and those of faces; faces of no identity are nobody's."""
-    own: dict[str | None, list[Annotation]] = defaultdict(list)
+    """Identities in reading order, from their rows and those of faces.
+
+    Faces without an identity are left out.
+    """
+    rows_of_face: dict[str | None, list[Annotation]] = defaultdict(list)
     for row in rows:
         if row.annotation_type == FACE_DETECTION:
-            own[row.face_id].append(row)
+            rows_of_face[row.face_id].append(row)
     for row in sorted((row for row in rows if row.annotation_type == FACE_IDENTITY), key=reading_order):
         if row.face_id is not None and row.timestamp_seconds is not None and row.end_seconds is not None:
             yield _identity(
-                row.face_id, row.timestamp_seconds, row.end_seconds, row, FaceBoxes.of(own[row.face_id])
+                row.face_id,
+                row.timestamp_seconds,
+                row.end_seconds,
+                row,
+                FaceBoxes.of(rows_of_face[row.face_id]),
             )
 
 
 def _identity(face_id: str, start_s: float, end_s: float, row: Annotation, boxes: FaceBoxes) -> FaceIdentity:
-    known = row.attributes
-    persons = tuple(known.get("persons") or ())
+    attributes = row.attributes
+    persons = tuple(attributes.get("persons") or ())
     return FaceIdentity(
         face_id,
         row.person_id,
@@ -112,8 +119,8 @@ def _identity(face_id: str, start_s: float, end_s: float, row: Annotation, boxes
         start_s,
         end_s,
         row.confidence,
-        known.get("age"),
-        known.get("gender"),
+        attributes.get("age"),
+        attributes.get("gender"),
         boxes,
     )
 

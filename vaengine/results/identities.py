@@ -1,4 +1,4 @@
-"""Who is who across the videos of a store: identities of single videos, grouped by their mean embeddings."""
+"""Persons across the videos of a store: identities of single videos, grouped by their mean embeddings."""
 
 from __future__ import annotations
 
@@ -29,18 +29,17 @@ class Face:
 
 
 def faces_in(store: ResultStore) -> list[Face]:
-    """Every identity that the newest complete result of each video holds an embedding of, by video and
-    first sight.
-    """
-    found = (face for key in _newest(store) for face in _faces_of(store, key))
+    """Every identity with an embedding in the current result of each video, by video and first appearance."""
+    found = (face for key in _current_keys(store) for face in _faces_of(store, key))
     return sorted(
         found, key=lambda face: (face.row.video_id, face.row.timestamp_seconds or 0.0, face.row.face_id or "")
     )
 
 
-def _newest(store: ResultStore) -> Iterable[WorkKey]:
-    """One complete result a video: what older settings left there (`--keep`) shows the same people once
-    more.
+def _current_keys(store: ResultStore) -> Iterable[WorkKey]:
+    """The key of one complete result per video.
+
+    Older results that were kept there (`--keep`) show the same people again.
     """
     made = complete_results(job for job in store.jobs() if FACE in job.pipeline_results)
     return [
@@ -60,93 +59,99 @@ def _faces_of(store: ResultStore, key: WorkKey) -> Iterator[Face]:
             yield Face(row, vectors[row.annotation_id], embeddings.model)
 
 
-def identified(faces: Sequence[Face], least: float) -> list[Identity]:
-    """The person of the collection that each face is, numbered by first appearance.
+def identified(faces: Sequence[Face], min_similarity: float) -> list[Identity]:
+    """Assign each face to a person of the collection; persons are numbered by first appearance.
 
-    Faces are one person's from a mean cosine of `least` on; two of one video never, since they were told
-    apart there, and two of different models never, since their vectors cannot be compared.
+    Faces belong to one person from a minimal mean cosine on. Two faces of one video are never joined, since
+    they were told apart there. Two faces of different models are never joined, since their vectors cannot be
+    compared.
     """
     groups: dict[tuple[str, int], list[Face]] = {}
-    labels = _labels(faces, least)
+    labels = _labels(faces, min_similarity)
     for face, label in zip(faces, labels, strict=True):
         groups.setdefault((face.model, label), []).append(face)
     return [
-        one
+        identity
         for number, group in enumerate(groups.values(), start=1)
-        for one in _members(f"identity_{number:04d}", group)
+        for identity in _identities_of_group(f"identity_{number:04d}", group)
     ]
 
 
 def likeness_in(store: RunStore) -> float:
-    """From which cosine on the newest run took faces for one person's, the usual one where no run
-    recorded any.
-    """
+    """The minimal cosine for one person, as the newest run recorded it, else the default."""
     recorded = (batch.config.get("face", {}).get("same_person") for batch in store.batches())
     return next((float(least) for least in recorded if least is not None), FaceSettings().same_person)
 
 
-def _labels(faces: Sequence[Face], least: float) -> list[int]:
-    """Group of each face among those of its model."""
+def _labels(faces: Sequence[Face], min_similarity: float) -> list[int]:
+    """The group number of each face among the faces of its model."""
     labels = [0] * len(faces)
     for model in {face.model for face in faces}:
-        places = [place for place, face in enumerate(faces) if face.model == model]
-        vectors = np.stack([faces[place].vector for place in places])
+        positions = [position for position, face in enumerate(faces) if face.model == model]
+        vectors = np.stack([faces[position].vector for position in positions])
         found = grouped(
-            vectors, least=least, apart=pairs_of_one(faces[place].row.video_id for place in places)
+            vectors,
+            least=min_similarity,
+            apart=pairs_of_one(faces[position].row.video_id for position in positions),
         )
-        for place, label in zip(places, found.tolist(), strict=True):
-            labels[place] = label
+        for position, label in zip(positions, found.tolist(), strict=True):
+            labels[position] = label
     return labels
 
 
-def _members(identity_id: str, group: Sequence[Face]) -> Iterator[Identity]:
+def _identities_of_group(identity_id: str, group: Sequence[Face]) -> Iterator[Identity]:
     mean = np.mean([face.vector.astype(np.float64) for face in group], axis=0)
     mean /= np.linalg.norm(mean) or 1.0
     for face in group:
-        row, likeness = face.row, float(face.vector.astype(np.float64) @ mean)
+        row, similarity = face.row, float(face.vector.astype(np.float64) @ mean)
         yield Identity(
             identity_id,
             row.video_id,
             row.face_id or "",
             row.config_hash,
             face.model,
-            likeness,
+            similarity,
             row.timestamp_seconds or 0.0,
         )
 
 
-def of_each(found: Iterable[Identity]) -> Mapping[str, list[Identity]]:
+def of_each(identities: Iterable[Identity]) -> Mapping[str, list[Identity]]:
     """Members of each identity, in order."""
     members: dict[str, list[Identity]] = {}
-    for one in found:
-        members.setdefault(one.identity_id, []).append(one)
+    for identity in identities:
+        members.setdefault(identity.identity_id, []).append(identity)
     return members
 
 
-def identity_table(found: Sequence[Identity]) -> Table:
-    """A line for each person, those seen in most videos first."""
-    members = sorted(of_each(found).items(), key=lambda item: (-len(item[1]), item[0]))
+def identity_table(identities: Sequence[Identity]) -> Table:
+    """A row for each person, those in most videos first."""
+    members = sorted(of_each(identities).items(), key=lambda item: (-len(item[1]), item[0]))
     rows = (
-        (name, counted(len(own), "video"), f"{own[0].video_id} {own[0].face_id} at {clock(own[0].first_s)}")
-        for name, own in members
+        (
+            name,
+            counted(len(faces), "video"),
+            f"{faces[0].video_id} {faces[0].face_id} at {clock(faces[0].first_s)}",
+        )
+        for name, faces in members
     )
     return Table(("identity", "seen in", "first"), tuple(rows))
 
 
-def summary(found: Sequence[Identity]) -> str:
-    """How many persons in how many videos; more than one model is said, since nobody is compared across
-    them.
+def summary(identities: Sequence[Identity]) -> str:
+    """One line with the number of persons and videos.
+
+    It names the models if there are several, since faces are not compared across models.
     """
-    if not found:
+    if not identities:
         return (
             "no face embeddings are stored: `vaengine run --pipelines face` makes them, with a neural "
             "preset (embedded has none)"
         )
-    models = sorted({one.model for one in found})
-    told = (
+    models = sorted({identity.model for identity in identities})
+    models_text = (
         f"; {len(models)} models ({', '.join(models)}), whose faces are not compared with each other"
         if len(models) > 1
         else ""
     )
-    videos, people = len({one.video_id for one in found}), len(of_each(found))
-    return f"{people:,} {'person' if people == 1 else 'persons'} in {counted(videos, 'video')}{told}"
+    videos, people = len({identity.video_id for identity in identities}), len(of_each(identities))
+    return f"{people:,} {'person' if people == 1 else 'persons'} in {counted(videos, 'video')}{models_text}"

@@ -1,4 +1,4 @@
-"""A video of a store as people name it, and what is known of it."""
+"""Finds the video of a store that a user's name means, and reads its current results."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from schemas.work.current_result import current_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.provenance import info_of, provenance_of, sample_fps
 
-SHOWN: Final = 5  # candidates named in an error
-LIKENESS: Final = 0.5  # of a name that is offered instead, 0..1
+MAX_CANDIDATES_SHOWN: Final = 5  # candidates named in an error
+MIN_NAME_SIMILARITY: Final = 0.5  # of a name that is offered instead, 0..1
 
 
 @dataclass(frozen=True, slots=True)
 class VideoResults:
-    """The newest result of each pipeline of one video: every row, how each pipeline stands, and the job
-    it was made for.
-    """
+    """The current result of each pipeline of one video: all rows, the states, and the jobs that have them."""
 
     video: Video
     annotations: tuple[Annotation, ...]
@@ -36,51 +34,53 @@ class VideoResults:
 
     @property
     def sample_fps(self) -> float | None:
-        """How many frames a second the person detector really looked at; None where the configuration
-        does not say.
-        """
-        return self._looked(PERSON)
+        """Frames per second that the person detector saw; None where the configuration does not say."""
+        return self._sampled_fps(PERSON)
 
     @property
     def face_fps(self) -> float | None:
-        """The same of the face detector."""
-        return self._looked(FACE)
+        """Frames per second that the face detector saw, likewise."""
+        return self._sampled_fps(FACE)
 
-    def _looked(self, pipeline: str) -> float | None:
+    def _sampled_fps(self, pipeline: str) -> float | None:
         if pipeline not in self.jobs or not self.video.has_pictures:
             return None
         return sample_fps(pipeline, info_of(self.jobs[pipeline], pipeline), float(self.video.nominal_fps))
 
     @property
     def provenance(self) -> str:
-        """What made the results: `person: fast, yolo at 5 fps, yolo11n.pt; ...`; what is not complete is
-        marked.
+        """What made the results: `person: fast, yolo at 5 fps, yolo11n.pt; ...`.
+
+        Results that are not complete are marked.
         """
         return "; ".join(
-            f"{short_name_of(name)}: {self._origin(name)}" for name in sorted(self.pipelines, key=order_of)
+            f"{short_name_of(name)}: {self._pipeline_provenance(name)}"
+            for name in sorted(self.pipelines, key=order_of)
         )
 
-    def _origin(self, pipeline: str) -> str:
-        made, fps, status = (
+    def _pipeline_provenance(self, pipeline: str) -> str:
+        provenance, fps, status = (
             provenance_of(pipeline, info_of(self.jobs[pipeline], pipeline)),
-            self._looked(pipeline),
+            self._sampled_fps(pipeline),
             self.pipelines[pipeline].status,
         )
-        pace = f"{made.get('detector', '')} at {fps:g} fps".strip() if fps else made.get("detector")
+        detector_text = (
+            f"{provenance.get('detector', '')} at {fps:g} fps".strip() if fps else provenance.get("detector")
+        )
         parts = (
-            made.get("preset"),
-            pace,
-            made.get("model"),
+            provenance.get("preset"),
+            detector_text,
+            provenance.get("model"),
             None if status is JobStatus.COMPLETED else f"{status}!",
         )
         return ", ".join(part for part in parts if part) or self.pipelines[pipeline].config_hash
 
 
 def results_of(store: ResultStore, named: str) -> VideoResults:
-    """Everything about the video that `named` means (see `jobs_of`).
+    """All results of the video that a name means, see `jobs_of`.
 
-    A pipeline that is not complete gives what it has so far. Raises `NotFound`, and `UsageError` where the
-    name is ambiguous, the video was never readable, or nothing of it is stored yet.
+    A pipeline that is not complete has the rows that it has so far. Raises `NotFound`. Raises `UsageError`
+    where the name is ambiguous, the video was never readable, or nothing of it is stored yet.
     """
     jobs = jobs_of(store, named)
     video = _video_of(store, jobs, named)
@@ -104,19 +104,20 @@ def results_of(store: ResultStore, named: str) -> VideoResults:
 
 
 def jobs_of(store: ResultStore, named: str) -> list[BatchJob]:
-    """Jobs of the one video that is meant by its id, any of its paths, its file's name, the beginning of its
-    id, or a file of its content.
+    """Jobs of the one video that a name means.
 
-    Raises `NotFound` with the nearest name there is, `UsageError` where several videos are meant.
+    The name is its id, any of its paths, its file name, the beginning of its id, or a file with its content.
+    Raises `NotFound` with the nearest known name, `UsageError` for an ambiguous name.
     """
     jobs = list(store.jobs())
-    video_id = _meant(store, jobs, named)
+    video_id = _resolve_name(store, jobs, named)
     return [job for job in jobs if job.video_id == video_id]
 
 
 def check_unchanged(video: Video) -> None:
-    """Raises `Unreadable` if the video's file is gone and `UsageError` if its content is no longer what
-    was annotated.
+    """Check that a video's file still has the content that was annotated.
+
+    Raises `Unreadable` if the file is missing and `UsageError` if its content differs.
     """
     from actors.container.content import fingerprint_of
 
@@ -135,38 +136,39 @@ def check_unchanged(video: Video) -> None:
 
 
 def one_beginning_with(beginning: str, known: Iterable[str], noun: str) -> str | None:
-    """The one name that is `beginning` or begins so, None if there is none; raises `UsageError` for
-    several.
+    """The one name that equals or begins with a text; None if there is none.
+
+    Raises `UsageError` for several.
     """
     names = sorted(set(known))
-    begun = (
+    matches = (
         [beginning]
         if beginning in names
         else [name for name in names if beginning and name.startswith(beginning)]
     )
-    if len(begun) > 1:
-        raise _ambiguous(beginning, begun, noun)
-    return begun[0] if begun else None
+    if len(matches) > 1:
+        raise _ambiguous(beginning, matches, noun)
+    return matches[0] if matches else None
 
 
-def _meant(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> str:
+def _resolve_name(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> str:
     ids = {job.video_id for job in jobs}
     if named in ids:
         return named
     path = os.path.abspath(named)  # noqa: PTH100  # a link keeps its own name, as when it was probed
-    for found in _candidates(store, jobs, named, path):
-        if len(found & ids) > 1:
-            raise _ambiguous(named, sorted(found & ids), "video")
-        if found & ids:
-            return (found & ids).pop()
-    meant = one_beginning_with(named, ids, "video") or _same_content(store, ids, path)
-    if meant is None:
-        raise NotFound(f"video {named}", f"{store.url}{_nearest(named, jobs)}")
-    return meant
+    for candidates in _candidates(store, jobs, named, path):
+        if len(candidates & ids) > 1:
+            raise _ambiguous(named, sorted(candidates & ids), "video")
+        if candidates & ids:
+            return (candidates & ids).pop()
+    video_id = one_beginning_with(named, ids, "video") or _same_content(store, ids, path)
+    if video_id is None:
+        raise NotFound(f"video {named}", f"{store.url}{_suggestion(named, jobs)}")
+    return video_id
 
 
 def _candidates(store: ResultStore, jobs: Sequence[BatchJob], named: str, path: str) -> Iterator[set[str]]:
-    """Videos that a path or a file's name may mean, the surest first."""
+    """Videos that a path or file name may mean, the most certain first."""
     yield {video.video_id for video in store.known_videos([path]).values()}
     yield _with_path(jobs, path)
     yield _with_name(jobs, named)
@@ -182,13 +184,13 @@ def _with_name(jobs: Iterable[BatchJob], name: str) -> set[str]:
 
 
 def _with_other_name(store: ResultStore, name: str) -> set[str]:
-    """Videos that were found under further names, such as copies and files that were renamed."""
+    """Videos with this name among their further paths, such as copies and renamed files."""
     paths = ((Path(path), video_id) for path, video_id in store.known_paths().items())
     return {video_id for path, video_id in paths if name in (path.name, path.stem)}
 
 
 def _same_content(store: ResultStore, ids: Iterable[str], path: str) -> str | None:
-    """The video of which a file that the store does not know is a copy, under whatever name."""
+    """The video whose content a file has that the store does not know."""
     if not Path(path).is_file():
         return None
     from actors.container.content import fingerprint_of
@@ -199,21 +201,23 @@ def _same_content(store: ResultStore, ids: Iterable[str], path: str) -> str | No
     )
 
 
-def _nearest(named: str, jobs: Sequence[BatchJob]) -> str:
+def _suggestion(named: str, jobs: Sequence[BatchJob]) -> str:
     names = [name for job in jobs for name in (job.video_id, job.video_path.name)]
-    near = difflib.get_close_matches(Path(named).name, names, n=1, cutoff=LIKENESS)
+    near = difflib.get_close_matches(Path(named).name, names, n=1, cutoff=MIN_NAME_SIMILARITY)
     if near:
         return f": did you mean {near[0]}?"
     return ": `vaengine status` lists what is there" if names else ", which holds no video yet"
 
 
 def _ambiguous(named: str, found: Sequence[str], noun: str) -> UsageError:
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return UsageError(f"{noun} {named} could be {', '.join(found[:SHOWN])}{more}; give one of these")
+    more = f" and {len(found) - MAX_CANDIDATES_SHOWN} more" if len(found) > MAX_CANDIDATES_SHOWN else ""
+    return UsageError(
+        f"{noun} {named} could be {', '.join(found[:MAX_CANDIDATES_SHOWN])}{more}; give one of these"
+    )
 
 
 def _video_of(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> Video:
-    """Under the path that was named, if one was."""
+    """The video, with the named path if a path was named."""
     video_id = jobs[0].video_id
     video = store.videos([video_id]).get(video_id)
     if video is None:
@@ -225,5 +229,5 @@ def _video_of(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> Video
 
 
 def newest_results(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResult]]:
-    """Of each pipeline of one video the current result, and a job that has it."""
+    """The current result of each pipeline of one video, and a job that has it."""
     return {result.pipeline: (job, result) for job, result in current_results(jobs).values()}

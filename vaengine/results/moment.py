@@ -1,4 +1,4 @@
-"""A moment of a video with all that was found in its frame."""
+"""One moment of a video with all results at that time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vaengine.results.vision import Boxes, Scene
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """What is there at one time: the scene, the boxes and the faces of frames close to it, and what is heard.
+    """The results at one time: the scene, boxes and faces of frames close to it, and the sound.
 
-    `speakers` are the ids of those whose turn it is.
+    `speakers` are the ids of those who speak.
     """
 
     time_s: float

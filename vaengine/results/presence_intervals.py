@@ -1,6 +1,4 @@
-"""When somebody is taken to be there, told from the sampled frames in which a detector saw them: one rule
-for every picture of results.
-"""
+"""Intervals in which a person is present, derived from sampled frames: one rule for all drawings."""
 
 from __future__ import annotations
 
@@ -12,17 +10,16 @@ from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple, Protocol
 
-JOINED_INTERVALS: Final = (
-    2  # two boxes of a person further apart than this many sampling intervals are two appearances
-)
-USUAL_FPS: Final = 5.0  # of sampling, where neither the configuration nor the rows tell
+# Two boxes of a person that are more sampling intervals apart are two appearances.
+MAX_JOINED_INTERVALS: Final = 2
+DEFAULT_FPS: Final = 5.0  # sampling rate where neither the configuration nor the rows show it
 _EPSILON: Final = 1e-6  # of an interval: times are stored as floats
 
 Run = tuple[float, float]  # `[start_s, end_s)`
 
 
 class Seen(Protocol):
-    """Anything that is seen in a frame, `time_s` after the first one."""
+    """Anything seen in a frame at `time_s`, seconds after the first frame."""
 
     @property
     def frame(self) -> int: ...
@@ -32,7 +29,7 @@ class Seen(Protocol):
 
 
 class Cut(NamedTuple):
-    """A scene begins."""
+    """The start of a scene."""
 
     frame: int
     start_s: float
@@ -40,10 +37,11 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PresenceSampling:
-    """Frames are looked at `fps` times a second; nobody stays beyond one of the `cuts`, which are in order.
+    """The rule of presence for frames that are sampled `fps` times a second; `cuts` are in order.
 
-    An interval is 1/`fps` seconds long. Two boxes of one person join when they lie at most two intervals
-    apart and no scene begins in between. Who does not join stays until the interval ends.
+    An interval is 1/`fps` seconds long. Two boxes of one person join if they are at most two intervals apart
+    and no scene begins between them. A person whose box joins no later one is present until the interval
+    ends. Nobody is present across a cut.
     """
 
     fps: float
@@ -54,50 +52,50 @@ class PresenceSampling:
             raise ValueError(f"frames are sampled at more than 0 a second, got {self.fps}")
 
     def joins(self, before: Seen, after: Seen) -> bool:
-        """Whether somebody is taken to have been there between two boxes."""
-        is_near = self._interval(after.time_s) - self._interval(before.time_s) <= JOINED_INTERVALS
+        """Whether a person is present between two boxes."""
+        is_near = self._interval(after.time_s) - self._interval(before.time_s) <= MAX_JOINED_INTERVALS
         return is_near and self._following(before.frame) == self._following(after.frame)
 
     def until_s(self, seen: Seen) -> float:
-        """When the interval of a box ends, or its scene if that is sooner."""
+        """The end of the interval of a box, or of its scene if that is earlier."""
         end_s = (self._interval(seen.time_s) + 1) / self.fps
         following = self._following(seen.frame)
         return min(end_s, self.cuts[following].start_s) if following < len(self.cuts) else end_s
 
     def grouped(self, seen: Sequence[Seen]) -> list[Sequence[Seen]]:
-        """What one person is seen in, in order, cut wherever two boxes do not join."""
+        """The boxes of one person, in order, split wherever two boxes do not join."""
         borders = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(seen)) if not self.joins(a, b)), len(seen)]
         return [seen[first:stop] for first, stop in pairwise(borders) if stop > first]
 
     def runs(self, seen: Sequence[Seen]) -> list[Run]:
-        """When one person is there, from what they are seen in, in order."""
+        """The presence intervals of one person, from the person's boxes in order."""
         return [self.run(group) for group in self.grouped(seen)]
 
     def run(self, group: Sequence[Seen]) -> Run:
-        """When somebody is there whose boxes all join."""
+        """The presence interval of boxes that all join."""
         return group[0].time_s, self.until_s(group[-1])
 
     def _interval(self, time_s: float) -> int:
         return math.floor(time_s * self.fps + _EPSILON)
 
     def _following(self, frame: int) -> int:
-        """The place of the first cut behind a frame."""
+        """Position of the first cut after a frame."""
         return bisect_right(self.cuts, frame, key=lambda cut: cut.frame)
 
 
 def usual_fps(tracks: Iterable[Sequence[Seen]]) -> float:
-    """The rate at which persons are mostly seen again, each track in order of time."""
+    """The rate at which persons are usually seen again; each track is in order of time."""
     gaps_s = [after.time_s - before.time_s for track in tracks for before, after in pairwise(track)]
     usual_s = median(gaps_s) if gaps_s else 0.0
-    return 1 / usual_s if usual_s > 0 else USUAL_FPS
+    return 1 / usual_s if usual_s > 0 else DEFAULT_FPS
 
 
 def merged(runs: Iterable[Run], within_s: float = 0.0) -> list[Run]:
-    """In order of time, those that touch or lie at most `within_s` apart as one."""
-    whole: list[Run] = []
+    """Intervals in order of time; those that touch or are at most `within_s` apart become one."""
+    merged_runs: list[Run] = []
     for start_s, end_s in sorted(runs):
-        if whole and start_s <= whole[-1][1] + within_s:
-            whole[-1] = (whole[-1][0], max(end_s, whole[-1][1]))
+        if merged_runs and start_s <= merged_runs[-1][1] + within_s:
+            merged_runs[-1] = (merged_runs[-1][0], max(end_s, merged_runs[-1][1]))
         else:
-            whole.append((start_s, end_s))
-    return whole
+            merged_runs.append((start_s, end_s))
+    return merged_runs

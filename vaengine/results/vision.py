@@ -1,4 +1,4 @@
-"""What is seen in a video, as values: scenes, persons and their boxes."""
+"""The visual results of a video as values: scenes, persons and their boxes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from vaengine.results.arrays import Arrays, frozen
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """The video that was annotated; `width`, `height` in pixels as displayed, `path` only a file name where
-    read from COCO files.
+    """The annotated video; sizes are in displayed pixels.
 
-    A file of sound alone has no frames, and 0 for size and rate.
+    `path` is only a file name where it was read from COCO files. A file of sound alone has no frames, and 0
+    for size and rate.
     """
 
     video_id: str
@@ -39,7 +39,7 @@ class VideoFacts:
 
     @classmethod
     def of(cls, video: Video) -> VideoFacts:
-        """What a store knows, without its frame index."""
+        """The facts of a stored video, without its frame index."""
         fps = float(video.nominal_fps)
         return cls(
             video.video_id, video.path, video.width, video.height, fps, video.frame_count, video.duration_s
@@ -47,7 +47,7 @@ class VideoFacts:
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> VideoFacts:
-        """What an entry of `videos` in a COCO-shaped file says."""
+        """The facts of an entry of `videos` in a COCO-shaped file."""
         size = record["width"], record["height"]
         return cls(
             record["video_id"],
@@ -61,8 +61,9 @@ class VideoFacts:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A stretch between two cuts: seconds `[start_s, end_s)`, frames `[frame_start, frame_end)`; frames
-    are None where none are stored.
+    """A scene between two cuts: seconds `[start_s, end_s)`, frames `[frame_start, frame_end)`.
+
+    Frames are None where none are stored.
     """
 
     scene_id: str | None
@@ -97,23 +98,24 @@ class Boxes(Arrays):
 
     @classmethod
     def of(cls, rows: Sequence[Annotation]) -> Boxes:
-        """From rows of any order; those without frame, time or box are left out."""
-        found = boxed(rows)
+        """Boxes from rows in any order; rows without frame, time or box are left out."""
+        box_rows = boxed(rows)
         return cls(
-            frozen([row.frame_number for row in found], np.int64),
-            frozen([row.timestamp_seconds for row in found], np.float64),
-            corners(found),
-            frozen([row.confidence for row in found], np.float64),
-            frozen([row.person_id for row in found], np.object_),
-            _points(found, "keypoints", 3),
-            _points(found, "keypoint_scores"),
+            frozen([row.frame_number for row in box_rows], np.int64),
+            frozen([row.timestamp_seconds for row in box_rows], np.float64),
+            corners(box_rows),
+            frozen([row.confidence for row in box_rows], np.float64),
+            frozen([row.person_id for row in box_rows], np.object_),
+            _points(box_rows, "keypoints", 3),
+            _points(box_rows, "keypoint_scores"),
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """One track: seconds `[start_s, end_s)` from first to last sight, the mean `confidence` of its boxes,
-    and the boxes.
+    """One track of a person.
+
+    `[start_s, end_s)` are the seconds from the first to the last box, `confidence` is the mean of the boxes.
     """
 
     person_id: str
@@ -129,7 +131,7 @@ class Person:
 
     @property
     def keypoints(self) -> Floats | None:
-        """N x K x 3, one to one with `boxes`; None without any."""
+        """N x K x 3, one entry for each of `boxes`; None where there are none."""
         return self.boxes.keypoints
 
     def __repr__(self) -> str:
@@ -137,7 +139,7 @@ class Person:
 
 
 def scenes_of(rows: Sequence[Annotation]) -> Iterator[Scene]:
-    """Scenes from their rows, in order of time; a row without both its ends is none."""
+    """Scenes from their rows, in order of time; rows without start or end are left out."""
     for row in sorted(rows, key=reading_order):
         if row.timestamp_seconds is not None and row.end_seconds is not None:
             yield Scene(
@@ -150,18 +152,24 @@ def scenes_of(rows: Sequence[Annotation]) -> Iterator[Scene]:
 
 
 def persons_of(rows: Sequence[Annotation]) -> Iterator[Person]:
-    """Persons in the order of their tracks, from the rows of tracks and boxes; boxes in no track are
-    nobody's.
+    """Persons in the order of their tracks, from the rows of tracks and boxes.
+
+    Boxes without a track are left out.
     """
-    own: dict[str | None, list[Annotation]] = defaultdict(list)
+    rows_of_person: dict[str | None, list[Annotation]] = defaultdict(list)
     for row in rows:
         if row.annotation_type == PERSON_DETECTION:
-            own[row.person_id].append(row)
+            rows_of_person[row.person_id].append(row)
     for track in sorted((row for row in rows if row.annotation_type == PERSON_TRACK), key=reading_order):
         person_id, start_s, end_s = track.person_id, track.timestamp_seconds, track.end_seconds
         if person_id is not None and start_s is not None and end_s is not None:
             yield Person(
-                person_id, start_s, end_s, track.confidence, track.scene_id, Boxes.of(own[person_id])
+                person_id,
+                start_s,
+                end_s,
+                track.confidence,
+                track.scene_id,
+                Boxes.of(rows_of_person[person_id]),
             )
 
 
@@ -174,15 +182,16 @@ def boxed(rows: Sequence[Annotation]) -> list[Annotation]:
 
 
 def corners(rows: Sequence[Annotation]) -> Floats:
-    """N x 4 float64, left, top, right, bottom, of rows that have boxes."""
+    """The left, top, right and bottom of rows with boxes, N x 4 float64."""
     sides = [(box.x, box.y, box.x + box.width, box.y + box.height) for row in rows if (box := row.bbox)]
     array: Floats = frozen(np.reshape(sides, (-1, 4)), np.float64)
     return array
 
 
 def _points(rows: Sequence[Annotation], name: str, *shape: int) -> Floats | None:
-    """N x K x shape, K being the most points of any row; what a row lacks is NaN, and no row with any is
-    None.
+    """Points of all rows, N x K x shape, where K is the largest number of points; missing points are NaN.
+
+    None where no row has points.
     """
     if not any(row.attributes.get(name) for row in rows):
         return None

@@ -39,6 +39,6 @@ def test_where_nothing_is_to_be_stored_a_full_disk_is_no_obstacle(
 def test_a_disk_with_ample_room_costs_no_look_into_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dry_run, "free_bytes", lambda out: dry_run.AMPLE_BYTES)
+    monkeypatch.setattr(dry_run, "free_bytes", lambda out: dry_run.AMPLE_DISK_BYTES)
     monkeypatch.setattr(dry_run, "preflight", lambda request, dry: pytest.fail("it was looked into"))
     dry_run.require_room(runs.request([tmp_path / "any.mp4"], tmp_path / "out"))
