@@ -93,7 +93,7 @@ def forget(
                 store.finish_removal()
             ):  # of one that was killed: the name may mean nothing any longer
                 say(line)
-        what, folders = retention.meant(store, named), _named(out, db, also)
+        what, folders = retention.resolve_erasure(store, named), _named(out, db, also)
         if not dry_run:
             _ask(
                 lambda: retention.forgetting_question(

@@ -1,4 +1,4 @@
-"""Looking after a store: its tables' version, its soundness, what it holds, its size, and backups of it."""
+"""Maintenance of a store: version of its tables, check, statistics, vacuum and backup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ State = Literal["empty", "older", "current", "newer", "foreign"]
 
 @dataclass(frozen=True, slots=True)
 class SchemaStatus:
-    """The revision of a database's tables, None where there are none of ours, beside that of this version."""
+    """The revision of a database's tables, beside the one that this version needs.
+
+    `found` is None where there are no tables of ours.
+    """
 
     store: str
     found: str | None
@@ -47,7 +50,7 @@ class Upgrade:
 
 @dataclass(frozen=True, slots=True)
 class VacuumResult:
-    """Bytes before and after; `refused` is what the database would not do, in its words."""
+    """Bytes before and after; `refused` are messages of the database about what it did not do."""
 
     store: str
     before_bytes: int
@@ -57,7 +60,7 @@ class VacuumResult:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A copy of a store that is whole, and how to have the store again from it."""
+    """A complete copy of a store, and the command that restores it."""
 
     store: str
     path: Path
@@ -66,7 +69,7 @@ class Backup:
 
 
 def schema_status(url: str) -> SchemaStatus:
-    """Where the tables of a database stand; nothing is changed, whatever is in it."""
+    """The revision of a database's tables; nothing is changed."""
     with closing(_database(url, "current")) as database:
         found = database.revision()
         return SchemaStatus(database.url, found if _is_ours(found) else None, migrations.HEAD, _state(found))
@@ -89,7 +92,10 @@ def _state(found: str | None) -> State:
 
 
 def upgrade(url: str) -> Upgrade:
-    """Bring the tables to this version; raises `StoreUnreachable` where they are newer or somebody else's."""
+    """Upgrade the tables to this version.
+
+    Raises `StoreUnreachable` where they are newer or not ours.
+    """
     with closing(_database(url, "upgrade")) as database:
         before = database.revision()
     with closing(open_store(url)) as store:
@@ -97,7 +103,7 @@ def upgrade(url: str) -> Upgrade:
 
 
 def upgrade_sql(url: str) -> str:
-    """The SQL that `upgrade` would run, empty where there is nothing to do; raises as that does."""
+    """The SQL that `upgrade` would run, empty where there is nothing to do; raises what `upgrade` raises."""
     with closing(_database(url, "upgrade")) as database:
         found = database.revision()
         if found is not None:
@@ -106,8 +112,9 @@ def upgrade_sql(url: str) -> str:
 
 
 def check(url: str) -> Iterator[Finding]:
-    """Everything that is wrong with a store, which is not changed; raises `NotFound` or
-    `StoreUnreachable` where there is none.
+    """All faults of a store, which is not changed.
+
+    Raises `NotFound` or `StoreUnreachable` where there is none.
     """
     database = database_at(url)
     if database is None:
@@ -123,7 +130,7 @@ def check(url: str) -> Iterator[Finding]:
 
 
 def census(url: str) -> StoreStatistics:
-    """What a store holds; raises `NotFound` or `StoreUnreachable` where there is none."""
+    """What a store holds, counted; raises `NotFound` or `StoreUnreachable` where there is none."""
     database = database_at(url)
     if database is None:
         from actors.stores.integrity import files_statistics
@@ -136,8 +143,9 @@ def census(url: str) -> StoreStatistics:
 
 
 def vacuum(url: str) -> VacuumResult:
-    """Give the room of removed rows back to the disk; raises `UsageError` while a run is at work on an
-    SQLite file.
+    """Return the space of removed rows to the disk.
+
+    Raises `UsageError` while a run uses an SQLite file.
     """
     with closing(_database(url, "vacuum", read_only=False)) as database:
         database.require()
@@ -160,17 +168,16 @@ def _refuse_beside_a_run(url: str) -> None:
 
 
 def backup(url: str, destination: Path) -> Backup:
-    """Copy a store as it is at one moment, whatever is written meanwhile, to a new file that is whole or not
-    there.
+    """Copy a store as of one moment to a new file, whatever is written meanwhile.
 
-    Raises `BackupFailed` where that file cannot be made, `NotFound` or `StoreUnreachable` where there is no
-    store.
+    The file is complete or absent. Raises `BackupFailed` where it cannot be made, `NotFound` or
+    `StoreUnreachable` where there is no store.
     """
     target = absolute_path(destination)
-    _refuse_place(target)
+    _require_new_file(target)
     address, database = StoreUrl.parse(url), database_at(url)
     if database is None:
-        return _of_tree(address, target)
+        return _backup_of_files(address, target)
     with closing(database):
         from actors.stores.engines.sqlite import SQLiteDatabase
 
@@ -178,10 +185,10 @@ def backup(url: str, destination: Path) -> Backup:
             return Backup(
                 database.url, target, database.copy_to(target), shlex.join(["--db", f"sqlite:///{target}"])
             )
-        return _of_server(database, address, target)
+        return _backup_of_server(database, address, target)
 
 
-def _refuse_place(target: Path) -> None:
+def _require_new_file(target: Path) -> None:
     if target.is_symlink() or target.exists():
         raise BackupFailed(
             str(target), "there is something of that name, which is left as it is; name a new file"
@@ -190,7 +197,7 @@ def _refuse_place(target: Path) -> None:
         raise BackupFailed(str(target), f"{target.parent} is not there; make that folder first")
 
 
-def _of_tree(address: StoreUrl, target: Path) -> Backup:
+def _backup_of_files(address: StoreUrl, target: Path) -> Backup:
     from actors.stores.integrity.files_backup import copy_tree
 
     base = address.path
@@ -204,7 +211,7 @@ def _of_tree(address: StoreUrl, target: Path) -> Backup:
     )
 
 
-def _of_server(database: Database, address: StoreUrl, target: Path) -> Backup:
+def _backup_of_server(database: Database, address: StoreUrl, target: Path) -> Backup:
     from actors.stores.engines.postgres import PostgresDatabase
     from vaengine.postgres.dump import dump
 

@@ -1,4 +1,4 @@
-"""Moving a store into another one, and proving that two stores hold the same."""
+"""Migrates a store into another one, and verifies that two stores hold the same."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ from actors.transfer.unit import Unit
 from schemas.errors import NotFound, StoreInUse, Unfit, UsageError
 
 OnInvalid = Literal["fail", "quarantine"]
-_NAMED: Final = ("overwritten", "kept", "refused", "removed")  # steps whose units are told one by one
-MOST_DIFFERENCES: Final = 100  # sections that are told one by one
+_LISTED_STEPS: Final = (
+    "overwritten",
+    "kept",
+    "refused",
+    "removed",
+)  # steps whose units are listed one by one
+MAX_DIFFERENCES: Final = 100  # sections that are listed one by one
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationProgress:
-    """How far a move or a comparison is."""
+    """Progress of a migration or comparison: units done of all units, and rows."""
 
     done: int
     units: int
@@ -38,7 +43,7 @@ Tell = Callable[[MigrationProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What a move came to: units by what became of them, rows and digest by table, and what was left out."""
+    """The result of a migration: units by step, rows and digest by table, units that were left out."""
 
     source: str
     destination: str
@@ -50,16 +55,17 @@ class Migration:
     refused: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     quarantined: dict[str, tuple[LossyValue, ...]] = field(default_factory=dict)
-    source_in_use: bool = False  # what runs have written since is not there
+    source_in_use: bool = False  # a run was writing to the source; its later rows were not moved
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two stores compare: units looked at, rows and digest of the first by table, sections that differ
-    (`differing` in all).
+    """The result of comparing two stores.
 
-    `lacking` is how many units of the first the second has not or has otherwise, `removed` those of them that
-    were taken out of it since they were moved there; `beyond` is how many it alone has.
+    `units` were compared; `tables` has rows and digest of the first store. `differing` is the number of
+    sections that differ, `differences` lists some. `lacking` is how many units of the first store the second
+    lacks or has otherwise; `removed` of these were removed from it after they had been moved there. `beyond`
+    is how many units only the second store has.
     """
 
     first: str
@@ -68,9 +74,9 @@ class Comparison:
     tables: dict[str, SectionDigest]
     differing: int
     differences: tuple[RowDifference, ...]
-    within: bool = False  # only what the first holds was looked at
-    questions: int = 0  # golden ones, asked of both where both are databases
-    otherwise: tuple[str, ...] = ()  # those that they answer otherwise
+    within: bool = False  # only units of the first store were compared
+    questions: int = 0  # golden queries, run on both where both are databases
+    otherwise: tuple[str, ...] = ()  # golden queries whose results differ
     lacking: int = 0
     beyond: int = 0
     removed: int = 0
@@ -81,7 +87,7 @@ class Comparison:
 
 
 def on_invalid(text: str) -> OnInvalid:
-    """What was asked for; raises `UsageError`."""
+    """The value of `--on-invalid`, checked; raises `UsageError`."""
     if text == "fail":
         return "fail"
     if text == "quarantine":
@@ -97,159 +103,184 @@ def shown(*urls: str) -> tuple[str, ...]:
 def migrate(
     source: str, destination: str, unfit: OnInvalid, tell: Tell = lambda _: None, *, overwrite: bool = False
 ) -> Migration:
-    """Move everything; what was moved before and is unchanged stays as it is.
+    """Move all units; those that were moved before and are unchanged stay as they are.
 
-    With `overwrite` units that both hold and that differ are moved again, whoever changed them; what only the
-    destination holds stays, and so does what was removed there. Raises `Unfit` at the first unit that would
-    not arrive as it is, unless such are to be left out (`quarantine`).
+    With `overwrite`, units that both stores hold and that differ are moved again, whoever changed them. Units
+    that only the destination holds stay. Units that were removed there do not return. Raises `Unfit` at the
+    first unit with a value that would not arrive unchanged, unless such units are to be left out
+    (`quarantine`).
     """
     pair = Pair(source, destination, writes=True, overwrites=overwrite)
-    with pair.opened() as passage:
-        if _is_in_use(passage.destination):
-            raise StoreInUse(passage.destination.url)
-        in_use, units = _is_in_use(passage.source), _units(passage.source)
-        tally = _Tally(len(units), tell)
-        runs, rest = ([unit for unit in units if (unit.kind == "batch") is first] for first in (True, False))
-        for carried in map(passage.carry, runs):  # as they began, since the newest counts
-            tally.add(_fit(carried, passage.destination, unfit))
-        for carried in each(pair, passage, rest, UnitCopy.carry):
-            tally.add(_fit(carried, passage.destination, unfit))
-        found = tally.migration(passage, source_in_use=in_use)
+    with pair.opened() as unit_copy:
+        if _is_in_use(unit_copy.destination):
+            raise StoreInUse(unit_copy.destination.url)
+        in_use, units = _is_in_use(unit_copy.source), _units_of(unit_copy.source)
+        tally = _MigrationTally(len(units), tell)
+        run_units, other_units = (
+            [unit for unit in units if (unit.kind == "batch") is first] for first in (True, False)
+        )
+        for copied in map(unit_copy.carry, run_units):  # in the order they began, since the newest counts
+            tally.add(_require_fit(copied, unit_copy.destination, unfit))
+        for copied in each(pair, unit_copy, other_units, UnitCopy.carry):
+            tally.add(_require_fit(copied, unit_copy.destination, unfit))
+        found = tally.migration(unit_copy, source_in_use=in_use)
         if found.moved_rows:
-            passage.destination.settle()
+            unit_copy.destination.settle()
     return found
 
 
 def preflight(
     source: str, destination: str, tell: Tell = lambda _: None
 ) -> tuple[dict[str, int], list[LossyValue]]:
-    """Rows by table that would be moved, and all that would not arrive as it is; the destination is not
-    opened at all.
+    """Rows by table that would be moved, and all values that would not arrive unchanged.
+
+    The destination is not opened.
     """
-    kind, hazards, counts = StoreUrl.parse(destination).kind, list[LossyValue](), Counter[str]()
-    with closing(open_endpoint(source, read_only=True)) as there:
-        units = _units(there)
-        for at, unit in enumerate(units, 1):
-            with there.reading() as reader:
+    kind, lossy_values, counts = StoreUrl.parse(destination).kind, list[LossyValue](), Counter[str]()
+    with closing(open_endpoint(source, read_only=True)) as endpoint:
+        units = _units_of(endpoint)
+        for number, unit in enumerate(units, 1):
+            with endpoint.reading() as reader:
                 for table in unit.tables:
                     inspector = ValueChecker(table.name, kind)
                     for row in reader.rows(unit, table.name):
                         counts[table.name] += 1
-                        hazards += inspector.hazards(row)
-            tell(MigrationProgress(at, len(units), counts.total()))
-    return dict(counts), hazards
+                        lossy_values += inspector.hazards(row)
+            tell(MigrationProgress(number, len(units), counts.total()))
+    return dict(counts), lossy_values
 
 
 def differing(source: str, destination: str, tell: Tell = lambda _: None) -> tuple[str, ...]:
-    """Units that both hold and that differ, so that a move with `overwrite` would replace them; both
-    stores are only read.
+    """Units that both stores hold and that differ; a migration with `overwrite` would replace them.
+
+    Both stores are only read.
     """
     pair = Pair(source, destination, writes=False)
     try:
-        with pair.opened() as passage:
-            both = sorted({*_units(passage.source)} & {*_units(passage.destination)})
+        with pair.opened() as unit_copy:
+            common_units = sorted({*_units_of(unit_copy.source)} & {*_units_of(unit_copy.destination)})
             found, rows = list[Unit](), 0
-            for done, compared in enumerate(each(pair, passage, both, compare), 1):
+            for done, compared in enumerate(each(pair, unit_copy, common_units, compare), 1):
                 found += [compared.unit] if compared.differences else []
-                rows += sum(seal.rows for seal in compared.seals.values())
-                tell(MigrationProgress(done, len(both), rows))
+                rows += sum(digest.rows for digest in compared.seals.values())
+                tell(MigrationProgress(done, len(common_units), rows))
             return tuple(map(str, sorted(found)))
-    except NotFound:  # a destination that is yet to be made
+    except NotFound:  # the destination does not exist yet
         return ()
 
 
 def verify(first: str, second: str, tell: Tell = lambda _: None, *, within: bool = False) -> Comparison:
-    """Compare everything that either holds, section by section; `within`: everything that the first holds."""
+    """Compare all units of either store, section by section; with `within`, only those of the first."""
     pair = Pair(first, second, writes=False)
-    with pair.opened() as passage:
-        here, there = set(_units(passage.source)), set(_units(passage.destination))
-        units = sorted(here if within else here | there)
-        seals, differences, rows, found, lacking = list[Seals](), list[RowDifference](), 0, 0, 0
-        for done, compared in enumerate(each(pair, passage, units, compare), 1):
-            seals.append(compared.seals)
-            found += len(compared.differences)
-            lacking += bool(compared.differences) and compared.unit in here
-            differences += compared.differences[: MOST_DIFFERENCES - len(differences)]
-            rows += sum(seal.rows for seal in compared.seals.values())
+    with pair.opened() as unit_copy:
+        first_units, second_units = set(_units_of(unit_copy.source)), set(_units_of(unit_copy.destination))
+        units = sorted(first_units if within else first_units | second_units)
+        unit_digests, differences, rows, differing_sections, lacking = (
+            list[Seals](),
+            list[RowDifference](),
+            0,
+            0,
+            0,
+        )
+        for done, compared in enumerate(each(pair, unit_copy, units, compare), 1):
+            unit_digests.append(compared.seals)
+            differing_sections += len(compared.differences)
+            lacking += bool(compared.differences) and compared.unit in first_units
+            differences += compared.differences[: MAX_DIFFERENCES - len(differences)]
+            rows += sum(digest.rows for digest in compared.seals.values())
             tell(MigrationProgress(done, len(units), rows))
-        told = tuple(sorted(differences, key=lambda one: (one.unit, one.table)))
-        urls, asked = (
-            (passage.source.url, passage.destination.url),
-            (0, ()) if within else answered_otherwise(passage),
+        sorted_differences = tuple(
+            sorted(differences, key=lambda difference: (difference.unit, difference.table))
         )
-        beyond, removed = 0 if within else len(there - here), _moved_once(passage.destination, here - there)
+        urls, query_results = (
+            (unit_copy.source.url, unit_copy.destination.url),
+            (0, ()) if within else answered_otherwise(unit_copy),
+        )
+        beyond, removed = (
+            0 if within else len(second_units - first_units),
+            _count_moved_before(unit_copy.destination, first_units - second_units),
+        )
         return Comparison(
-            *urls, len(units), _by_table(seals), found, told, within, *asked, lacking, beyond, removed
+            *urls,
+            len(units),
+            _digests_by_table(unit_digests),
+            differing_sections,
+            sorted_differences,
+            within,
+            *query_results,
+            lacking,
+            beyond,
+            removed,
         )
 
 
-def _moved_once(side: Endpoint, units: Iterable[Unit]) -> int:
-    """How many of these units, which a store does not hold, it did hold once."""
-    with side.reading() as reader:
+def _count_moved_before(endpoint: Endpoint, units: Iterable[Unit]) -> int:
+    """How many of these units, which a store lacks, were moved there before."""
+    with endpoint.reading() as reader:
         return sum(bool(reader.ledger(unit).seals) for unit in units)
 
 
-def _units(side: Endpoint) -> list[Unit]:
-    with side.reading() as reader:
+def _units_of(endpoint: Endpoint) -> list[Unit]:
+    with endpoint.reading() as reader:
         return reader.units()
 
 
-def _is_in_use(side: Endpoint) -> bool:
-    with side.reading() as reader:
+def _is_in_use(endpoint: Endpoint) -> bool:
+    with endpoint.reading() as reader:
         return reader.is_in_use()
 
 
-def _by_table(found: Iterable[Seals]) -> dict[str, SectionDigest]:
+def _digests_by_table(unit_digests: Iterable[Seals]) -> dict[str, SectionDigest]:
     tables: dict[str, list[SectionDigest]] = {}
-    for seals in found:
-        for table, seal in seals.items():
-            tables.setdefault(table, []).append(seal)
-    return {table: SectionDigest.together(own) for table, own in tables.items()}
+    for section_digests in unit_digests:
+        for table, digest in section_digests.items():
+            tables.setdefault(table, []).append(digest)
+    return {table: SectionDigest.together(table_digests) for table, table_digests in tables.items()}
 
 
-def _fit(carried: CopiedUnit, destination: Endpoint, unfit: OnInvalid) -> CopiedUnit:
-    if carried.step == "quarantined" and unfit == "fail":
-        more = len(carried.hazards) - 1
+def _require_fit(copied: CopiedUnit, destination: Endpoint, unfit: OnInvalid) -> CopiedUnit:
+    if copied.step == "quarantined" and unfit == "fail":
+        more = len(copied.hazards) - 1
         raise Unfit(
-            str(carried.unit), destination.url, f"{carried.hazards[0]}{f' (and {more} more)' if more else ''}"
+            str(copied.unit), destination.url, f"{copied.hazards[0]}{f' (and {more} more)' if more else ''}"
         )
-    return carried
+    return copied
 
 
-class _Tally:
-    """Adds up what became of the units, and tells."""
+class _MigrationTally:
+    """Counts units by step while they are moved, and reports progress."""
 
     def __init__(self, units: int, tell: Tell) -> None:
-        self._units, self._tell = units, tell
+        self._units_of, self._tell = units, tell
         self._steps, self._rows, self._moved = Counter[str](), 0, 0
         self._seals: list[Seals] = []
-        self._named: dict[str, list[str]] = {step: [] for step in _NAMED}
+        self._named: dict[str, list[str]] = {step: [] for step in _LISTED_STEPS}
         self._quarantined: dict[str, tuple[LossyValue, ...]] = {}
 
-    def add(self, carried: CopiedUnit) -> None:
-        self._steps[carried.step] += 1
-        self._rows += carried.rows
-        self._moved += carried.rows if carried.step in ("moved", "overwritten") else 0
-        self._seals.append(carried.seals)
-        if carried.step in self._named:
-            self._named[carried.step].append(str(carried.unit))
-        if carried.step == "quarantined":
-            self._quarantined[str(carried.unit)] = carried.hazards
-        self._tell(MigrationProgress(self._steps.total(), self._units, self._rows))
+    def add(self, copied: CopiedUnit) -> None:
+        self._steps[copied.step] += 1
+        self._rows += copied.rows
+        self._moved += copied.rows if copied.step in ("moved", "overwritten") else 0
+        self._seals.append(copied.seals)
+        if copied.step in self._named:
+            self._named[copied.step].append(str(copied.unit))
+        if copied.step == "quarantined":
+            self._quarantined[str(copied.unit)] = copied.hazards
+        self._tell(MigrationProgress(self._steps.total(), self._units_of, self._rows))
 
-    def migration(self, passage: UnitCopy, *, source_in_use: bool) -> Migration:
-        roots = _by_table(self._seals)
-        urls = passage.source.url, passage.destination.url
-        named = {step: tuple(units) for step, units in self._named.items()}
+    def migration(self, unit_copy: UnitCopy, *, source_in_use: bool) -> Migration:
+        tables = _digests_by_table(self._seals)
+        urls = unit_copy.source.url, unit_copy.destination.url
+        listed = {step: tuple(units) for step, units in self._named.items()}
         return Migration(
             *urls,
             steps=dict(self._steps),
             moved_rows=self._moved,
-            tables=roots,
-            overwritten=named["overwritten"],
-            kept=named["kept"],
-            refused=named["refused"],
-            removed=named["removed"],
+            tables=tables,
+            overwritten=listed["overwritten"],
+            kept=listed["kept"],
+            refused=listed["refused"],
+            removed=listed["removed"],
             quarantined=self._quarantined,
             source_in_use=source_in_use,
         )

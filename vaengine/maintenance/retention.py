@@ -1,4 +1,4 @@
-"""Removing results for good: what is meant, what goes with it beside the store, and what is told of it."""
+"""Removes results for good, by pruning or erasure: what goes, what goes with it, and the reports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vaengine.results.lookup import jobs_of
 
 _PERSON: Final = re.compile(r"(?P<video>.+):(?P<label>(?:person|face|speaker)_\w+)")
 _IDENTITY: Final = re.compile(r"identity_\d+")
-_WITH_ID: Final = 8  # digits of a job's id that are shown
+_ID_DIGITS_SHOWN: Final = 8  # digits of a job's id that are shown
 
 ELSEWHERE: Final = (
     "copies elsewhere are out of reach: other stores, files written with -o or taken from here, backups"
@@ -38,7 +38,7 @@ ELSEWHERE: Final = (
 
 
 def criteria_of(older_than: str | None, statuses: Iterable[str], to_size: str | None) -> Criteria:
-    """The criteria as options give them; raises `UsageError`."""
+    """The criteria of pruning from options; raises `UsageError`."""
     named = [word.strip().lower() for text in statuses for word in text.split(",") if word.strip()]
     unknown = sorted(set(named) - {status.value for status in JobStatus})
     if unknown:
@@ -53,41 +53,42 @@ def criteria_of(older_than: str | None, statuses: Iterable[str], to_size: str | 
 
 
 def decided(store: RetentionStore, criteria: Criteria) -> Pruning:
-    """What would go now."""
+    """The jobs and runs that criteria select now."""
     return pruning_of(store.stock(), criteria, now())
 
 
 def pruning_plan(
     store: ResultStore, pruning: Pruning, named: Sequence[Path]
 ) -> tuple[ResultFolders, RemovalPlan]:
-    """What goes with it from the folders around the store, of which those that were named may be touched."""
+    """The results folders, and the plan of changes that go with a pruning.
+
+    Only named folders may be touched.
+    """
     gone, videos = {job.job_id for job in pruning.jobs}, {job.video_id for job in pruning.jobs}
     staying = [job for job in store.jobs() if job.video_id in videos and job.job_id not in gone]
-    around = ResultFolders.of(store, pruning.jobs, named)
-    return around, erasure_files.prune(around, pruning.jobs, staying)
+    result_folders = ResultFolders.of(store, pruning.jobs, named)
+    return result_folders, erasure_files.prune(result_folders, pruning.jobs, staying)
 
 
 def prune(store: StorageBackend, pruning: Pruning, named: Sequence[Path]) -> Removed:
-    """Have it go, with the files beside a database: those first, so that a kill in between is made good
-    by saying it again.
-    """
-    around, plan = pruning_plan(store, pruning, named)
+    """Prune: files beside a database go first, so that a repeated command completes after a kill."""
+    result_folders, plan = pruning_plan(store, pruning, named)
     plan.carry_out()
-    erasure_files.drop_empty_folders(around, pruning.jobs)
-    gone = store.prune(pruning)
-    around.project_again(store, dict.fromkeys(job.video_id for job in pruning.jobs))
-    return Removed.joined([plan.removed, gone])
+    erasure_files.drop_empty_folders(result_folders, pruning.jobs)
+    removed_rows = store.prune(pruning)
+    result_folders.project_again(store, dict.fromkeys(job.video_id for job in pruning.jobs))
+    return Removed.joined([plan.removed, removed_rows])
 
 
-def pruning_table(pruning: Pruning, around: ResultFolders) -> Table:
-    """A line for each job that goes, with the folders that lose files by it."""
+def pruning_table(pruning: Pruning, result_folders: ResultFolders) -> Table:
+    """A row for each job that goes, with the folders that lose files."""
     lines = (
         (
             f"{ended_at(job):%Y-%m-%d %H:%M}",
             str(job.status),
             str(job.video_path),
-            job.job_id[:_WITH_ID],
-            ", ".join(map(str, around.folders(job.video_id))),
+            job.job_id[:_ID_DIGITS_SHOWN],
+            ", ".join(map(str, result_folders.folders(job.video_id))),
         )
         for job in pruning.jobs
     )
@@ -95,7 +96,7 @@ def pruning_table(pruning: Pruning, around: ResultFolders) -> Table:
 
 
 def pruning_line(pruning: Pruning) -> str:
-    """What goes, in short."""
+    """A short summary of what goes."""
     runs = f" and {counted(len(pruning.epochs), 'run')}" if pruning.epochs else ""
     return (
         f"{counted(len(pruning.jobs), 'job')}{runs}, about {size(pruning.freed_bytes)} of "
@@ -103,18 +104,18 @@ def pruning_line(pruning: Pruning) -> str:
     )
 
 
-def pruning_question(store: Store, pruning: Pruning, around: ResultFolders) -> str:
-    """What is asked before it goes."""
+def pruning_question(store: Store, pruning: Pruning, result_folders: ResultFolders) -> str:
+    """The question before pruning."""
     folders = [
         folder
         for video_id in dict.fromkeys(job.video_id for job in pruning.jobs)
-        for folder in around.folders(video_id)
+        for folder in result_folders.folders(video_id)
     ]
-    return f"remove {pruning_line(pruning)}, from {' and '.join([shown(store.url), *_places(folders)])}?"
+    return f"remove {pruning_line(pruning)}, from {' and '.join([shown(store.url), *_place_texts(folders)])}?"
 
 
-def _places(folders: Sequence[Path]) -> list[str]:
-    """Folders of videos, told by what they are in where that is shorter."""
+def _place_texts(folders: Sequence[Path]) -> list[str]:
+    """Folders of videos, grouped by their results folder where that is shorter."""
     by_out = Counter(folder.parent for folder in folders)
     return [
         f"{counted(n, 'folder')} in {out}"
@@ -141,7 +142,7 @@ def job_data(job: BatchJob, around: ResultFolders) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """What `named` means: a video by its id, or persons of videos."""
+    """What a name selects for erasure: a video by its id, or persons of videos."""
 
     named: str
     video_id: str | None = None
@@ -156,9 +157,11 @@ class ErasureReport:
         )
 
 
-def meant(store: StorageBackend, named: str) -> ErasureReport:
-    """A video's id or path, `VIDEO:person_0003` (or face, or speaker), or an identity of the collection;
-    raises `NotFound`.
+def resolve_erasure(store: StorageBackend, named: str) -> ErasureReport:
+    """Resolve a name for erasure.
+
+    It is a video's id or path, `VIDEO:person_0003` (or face, or speaker), or an identity of the collection.
+    Raises `NotFound`.
     """
     if found := _PERSON.fullmatch(named):
         video_id = jobs_of(store, found["video"])[0].video_id
@@ -174,62 +177,70 @@ def meant(store: StorageBackend, named: str) -> ErasureReport:
 
 
 def forget(
-    store: StorageBackend, what: ErasureReport, named: Sequence[Path], *, dry_run: bool = False
+    store: StorageBackend, erasure: ErasureReport, named: Sequence[Path], *, dry_run: bool = False
 ) -> Removed:
-    """Have it go from the named folders around the store, then from the store; what lies elsewhere is told.
+    """Erase from the named folders around the store, then from the store; copies elsewhere are reported.
 
     Raises `AtWork`, `LeadsOut`, and `NotFound` where a person has no row there.
     """
-    expected = _from_store(store, what, dry_run=True)  # refuses before any file goes
-    if what.persons and not expected.total:
-        raise NotFound(what.named, store.url)
+    expected = _from_store(store, erasure, dry_run=True)  # raises before any file is removed
+    if erasure.persons and not expected.total:
+        raise NotFound(erasure.named, store.url)
     videos = (
-        (what.video_id,)
-        if what.video_id
-        else tuple(dict.fromkeys(person.video_id for person in what.persons))
+        (erasure.video_id,)
+        if erasure.video_id
+        else tuple(dict.fromkeys(person.video_id for person in erasure.persons))
     )
-    around = ResultFolders.of(store, [job for job in store.jobs() if job.video_id in videos], named)
-    paths = store.paths_of(what.video_id) if what.video_id else ()
+    result_folders = ResultFolders.of(store, [job for job in store.jobs() if job.video_id in videos], named)
+    paths = store.paths_of(erasure.video_id) if erasure.video_id else ()
     plan = (
-        erasure_files.forget_video(around, what.video_id, paths)
-        if what.video_id
-        else erasure_files.forget_persons(around, what.persons)
+        erasure_files.forget_video(result_folders, erasure.video_id, paths)
+        if erasure.video_id
+        else erasure_files.forget_persons(result_folders, erasure.persons)
     )
     if dry_run:
-        return _told(store, what, [expected, _own(around, what, paths), plan.removed])
-    own = _own(around, what, paths)
+        return _report(store, erasure, [expected, _own_folder(result_folders, erasure, paths), plan.removed])
+    own_folder = _own_folder(result_folders, erasure, paths)
     plan.carry_out()
-    if what.video_id:
-        erasure_files.drop_folders(around, what.video_id, paths)
-    gone = _from_store(store, what, dry_run=False)
-    around.project_again(store, videos)
-    return _told(store, what, [gone, own, plan.removed])
+    if erasure.video_id:
+        erasure_files.drop_folders(result_folders, erasure.video_id, paths)
+    removed_rows = _from_store(store, erasure, dry_run=False)
+    result_folders.project_again(store, videos)
+    return _report(store, erasure, [removed_rows, own_folder, plan.removed])
 
 
-def _told(store: Store, what: ErasureReport, parts: Sequence[Removed]) -> Removed:
-    return Removed.joined([*parts, Removed(left=(*_copies(store), *_unreached(what)))])
+def _report(store: Store, erasure: ErasureReport, parts: Sequence[Removed]) -> Removed:
+    return Removed.joined([*parts, Removed(left=(*_copy_lines(store), *_unreached_lines(erasure)))])
 
 
-def _own(around: ResultFolders, what: ErasureReport, paths: Sequence[str]) -> Removed:
-    """The folder that a store of files removes itself, which counts its files."""
-    files = len(list(files_in(around.own / what.video_id, paths))) if around.own and what.video_id else 0
-    return Removed(folders={str(around.own / str(what.video_id)): files} if around.own and files else {})
+def _own_folder(result_folders: ResultFolders, erasure: ErasureReport, paths: Sequence[str]) -> Removed:
+    """The folder that a store of files removes itself, with the number of its files."""
+    files = (
+        len(list(files_in(result_folders.own / erasure.video_id, paths)))
+        if result_folders.own and erasure.video_id
+        else 0
+    )
+    return Removed(
+        folders={str(result_folders.own / str(erasure.video_id)): files}
+        if result_folders.own and files
+        else {}
+    )
 
 
-def _from_store(store: RetentionStore, what: ErasureReport, *, dry_run: bool) -> Removed:
-    if what.video_id:
-        return store.forget_video(what.video_id, dry_run=dry_run)
-    return store.forget_persons(what.persons, dry_run=dry_run)
+def _from_store(store: RetentionStore, erasure: ErasureReport, *, dry_run: bool) -> Removed:
+    if erasure.video_id:
+        return store.forget_video(erasure.video_id, dry_run=dry_run)
+    return store.forget_persons(erasure.persons, dry_run=dry_run)
 
 
-def forgetting_question(store: Store, what: ErasureReport, expected: Removed) -> str:
-    """What is asked before it goes; `expected` is what a dry run found."""
+def forgetting_question(store: Store, erasure: ErasureReport, expected: Removed) -> str:
+    """The question before an erasure; `expected` is what a dry run found."""
     folders = (f"{folder} ({counted(count, 'file')})" for folder, count in expected.folders.items())
-    return f"remove {what}, for good, from {' and '.join([shown(store.url), *folders])}?"
+    return f"remove {erasure}, for good, from {' and '.join([shown(store.url), *folders])}?"
 
 
-def _copies(store: Store) -> list[str]:
-    """Copies that upgrades of an SQLite file have left beside it hold all that it held then."""
+def _copy_lines(store: Store) -> list[str]:
+    """Lines about copies from before an upgrade of an SQLite file, which hold everything of that time."""
     address = StoreUrl.parse(store.url)
     kept = copies_before(address.path) if address.kind == "sqlite" else []
     return [
@@ -239,34 +250,34 @@ def _copies(store: Store) -> list[str]:
     ]
 
 
-def _unreached(what: ErasureReport) -> tuple[str, ...]:
-    again = (
+def _unreached_lines(erasure: ErasureReport) -> tuple[str, ...]:
+    again_line = (
         "videos themselves are never touched: a run with other settings, or after the whole video was "
         "forgotten, finds everybody again"
     )
-    voices = any(person.column != "speaker_id" for person in what.persons)
-    unheard = ("voices are linked to nobody: name them as VIDEO:speaker_0001",) if voices else ()
-    return (*unheard, again, ELSEWHERE)
+    has_no_speaker = any(person.column != "speaker_id" for person in erasure.persons)
+    voice_lines = ("voices are linked to nobody: name them as VIDEO:speaker_0001",) if has_no_speaker else ()
+    return (*voice_lines, again_line, ELSEWHERE)
 
 
 def removed_table(removed: Removed) -> Table:
-    """A line for each kind of thing that went."""
+    """A row for each kind of thing that was removed."""
     return Table(("what", "removed"), tuple((kind, f"{count:,}") for kind, count in removed.counts.items()))
 
 
 def removed_line(removed: Removed, *, dry_run: bool) -> str:
-    """The sum, in words."""
+    """The number of removed rows and files, in words."""
     if not removed.total:
         return "nothing to remove"
     return f"{'would remove' if dry_run else 'removed'} {removed.total:,} rows and files"
 
 
 def folder_lines(removed: Removed, *, dry_run: bool) -> list[str]:
-    """The folders around the store that lose files, a line each."""
+    """A line for each folder around the store that loses files."""
     word = "would change" if dry_run else "changed"
     return [f"{word}: {folder} ({counted(count, 'file')})" for folder, count in removed.folders.items()]
 
 
 def left_lines(removed: Removed) -> list[str]:
-    """What could not be reached, a line each."""
+    """A line for each thing that could not be reached."""
     return [f"not reached: {line}" for line in removed.left]

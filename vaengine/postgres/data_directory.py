@@ -1,12 +1,11 @@
-"""A folder with the data of a PostgreSQL server: what is in it, making it, and the server that is at work on
-it.
+"""The folder with the data of a PostgreSQL server: its contents, its creation, and the server that uses it.
 
 ```
-FOLDER/vaengine.lock   marks the folder as ours; held by whoever starts or stops its server
-FOLDER/data/           what PostgreSQL calls its data directory
-FOLDER/password        of the database's user; readable by the owner alone
-FOLDER/port            the last one, taken again where it is free
-FOLDER/log             what the server says
+FOLDER/vaengine.lock   marks the folder as ours; locked by whoever starts or stops its server
+FOLDER/data/           PostgreSQL's data directory
+FOLDER/password        password of the database's user; readable by the owner alone
+FOLDER/port            the last port, used again if it is free
+FOLDER/log             the log of the server
 ```
 """
 
@@ -30,44 +29,43 @@ from vaengine.postgres.account import NOBODY, ROOT, Account, owner
 from vaengine.postgres.binaries import Binaries
 
 LOCK: Final = "vaengine.lock"
-CLUSTER: Final = "data"
+DATA_FOLDER: Final = "data"
 PORT: Final = "port"
-NO_PROCESS: Final = b"2147483647"  # beyond what any system numbers
+NO_SUCH_PID: Final = b"2147483647"  # larger than any process id
 LOG: Final = "log"
 NAME: Final = USER  # also of the database
-TAKES_SETTINGS: Final = 16  # the first version whose `initdb` does
-# Much is stored at once: each checkpoint has every page go to the log as a whole once more, and each new
-# piece of the log is written twice
-# where it is filled with zeros first.
-ROOMY: Final = ("--set", "max_wal_size=4GB", "--set", "wal_init_zero=off")
+FIRST_VERSION_WITH_SETTINGS: Final = 16  # the first version whose `initdb` takes settings
+# Much is stored at once. After each checkpoint every page goes to the log as a whole once more. Each new
+# segment of the log is written twice if it is filled with zeros first.
+WRITE_SETTINGS: Final = ("--set", "max_wal_size=4GB", "--set", "wal_init_zero=off")
 
 # On one line, as `postgres --single` takes it.
-WITH_PGVECTOR: Final = (
+CREATE_PGVECTOR: Final = (
     "DO $$ BEGIN IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector') THEN CREATE EXTENSION "
     "vector; END IF; "
     "EXCEPTION WHEN OTHERS THEN RAISE WARNING '%', SQLERRM; END $$\n"  # nothing needs it
 )
-BUILTIN_LOCALE: Final = 17  # the first version with one of its own
+FIRST_VERSION_WITH_LOCALE: Final = 17  # the first version with a locale of its own
 
-# Text is ordered by code point, as in SQLite; upper and lower case are known beyond ASCII where PostgreSQL
-# itself knows them.
-LOCALE: Final = ("--encoding=UTF8", "--locale=C")
-CASES: Final = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+# Text is ordered by code point, as in SQLite. Upper and lower case work beyond ASCII where PostgreSQL has a
+# locale of its own.
+LOCALE_OPTIONS: Final = ("--encoding=UTF8", "--locale=C")
+CASE_OPTIONS: Final = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """A folder of ours, absolute, and who runs its server."""
+    """A folder of ours, absolute, and the account that runs its server."""
 
     folder: Path
     account: Account
 
     @classmethod
     def at(cls, folder: Path) -> DataDirectory:
-        """The one in a folder, which need not be there yet; raises `PostgresFailed` for root in a folder of
-        somebody else's.
+        """The data directory in a folder, which need not exist yet.
 
-        What root does in a folder that others can write to, they can turn to other files.
+        Raises `PostgresFailed` for root in a folder of another user: whoever can write to a folder could
+        redirect what root does there to other files.
         """
         place = absolute_path(folder).resolve()
         if os.geteuid() == ROOT and place.exists() and place.stat().st_uid != ROOT:
@@ -79,7 +77,7 @@ class DataDirectory:
 
     @property
     def data(self) -> Path:
-        return self.folder / CLUSTER
+        return self.folder / DATA_FOLDER
 
     @property
     def lock(self) -> Path:
@@ -91,22 +89,22 @@ class DataDirectory:
 
     @property
     def major(self) -> str | None:
-        """The major version of PostgreSQL that made the data; None where nothing is made yet."""
-        told = self.data / "PG_VERSION"
-        return told.read_text().strip() if told.exists() else None
+        """The major version of PostgreSQL that made the data; None before they are made."""
+        version_file = self.data / "PG_VERSION"
+        return version_file.read_text().strip() if version_file.exists() else None
 
     def url(self, host: str, port: int) -> str:
-        """The address of the database, its password included."""
+        """The address of the database with its password."""
         return f"postgresql://{NAME}:{(self.folder / PASSWORD).read_text()}@{host}:{port}/{NAME}"
 
-    def claim(self) -> None:
-        """Make the folder, or take an empty one; raises `ForeignFolder` or `FolderClosed` with nothing
-        changed.
+    def mark_as_ours(self) -> None:
+        """Make the folder, or use an empty one.
+
+        Raises `ForeignFolder` or `FolderClosed` with nothing changed.
         """
         occupied = self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir()))
-        if (
-            occupied and not self.lock.exists()
-        ):  # the first file of ours, so that in this order another start does no harm
+        # The lock is our first file. Checked in this order, a concurrent start does no harm.
+        if occupied and not self.lock.exists():
             raise ForeignFolder(str(self.folder))
         if closed := self.account.obstacle(self.folder.parent):
             raise FolderClosed(str(self.folder), str(closed), NOBODY)
@@ -115,85 +113,95 @@ class DataDirectory:
         for path in (self.folder, *missing):
             self.account.admit(path)
 
-    def make(self, programs: Binaries, *, durable: bool = True) -> None:
-        """Make the data: user and database `vaengine`, a password of their own.
+    def make(self, binaries: Binaries, *, durable: bool = True) -> None:
+        """Make the data: user and database `vaengine`, with a password of their own.
 
-        What is cut short leaves no data.
+        An interrupted call leaves no data.
         """
-        making = self.folder / f"{CLUSTER}.new"
-        if making.exists():
-            shutil.rmtree(making)
-        making.mkdir(mode=0o700)
-        self.account.own(making)
-        secret = self.private(PASSWORD)
-        secret.write_text(secrets.token_urlsafe(24))
-        access = (f"--username={NAME}", "--auth=scram-sha-256", f"--pwfile={secret}")
-        locale = (*LOCALE, *CASES) if int(programs.major) >= BUILTIN_LOCALE else LOCALE
-        settings = ROOMY if int(programs.major) >= TAKES_SETTINGS else ()
+        unfinished = self.folder / f"{DATA_FOLDER}.new"
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        unfinished.mkdir(mode=0o700)
+        self.account.own(unfinished)
+        password_file = self.private(PASSWORD)
+        password_file.write_text(secrets.token_urlsafe(24))
+        access = (f"--username={NAME}", "--auth=scram-sha-256", f"--pwfile={password_file}")
+        locale = (
+            (*LOCALE_OPTIONS, *CASE_OPTIONS)
+            if int(binaries.major) >= FIRST_VERSION_WITH_LOCALE
+            else LOCALE_OPTIONS
+        )
+        settings = WRITE_SETTINGS if int(binaries.major) >= FIRST_VERSION_WITH_SETTINGS else ()
         self.run(
-            programs,
+            binaries,
             "initdb",
             "-D",
-            str(making),
+            str(unfinished),
             *access,
             *locale,
             *settings,
             *(() if durable else ("--no-sync",)),
         )
-        single = ("--single", "-D", str(making), "-c", "exit_on_error=true", *(() if durable else ("-F",)))
-        self.run(programs, "postgres", *single, "postgres", typed=f"CREATE DATABASE {NAME}\n")
-        self.run(programs, "postgres", *single, NAME, typed=WITH_PGVECTOR)
-        making.rename(self.data)
+        single = (
+            "--single",
+            "-D",
+            str(unfinished),
+            "-c",
+            "exit_on_error=true",
+            *(() if durable else ("-F",)),
+        )
+        self.run(binaries, "postgres", *single, "postgres", stdin=f"CREATE DATABASE {NAME}\n")
+        self.run(binaries, "postgres", *single, NAME, stdin=CREATE_PGVECTOR)
+        unfinished.rename(self.data)
         _sync(self.folder)
 
-    def disown(self) -> None:
-        """Let the file that a killed server left name no process, where its number is a zombie's or another
-        program's by now.
+    def clear_stale_pid(self) -> None:
+        """Overwrite the process id that a killed server left, if it is now a zombie's or another program's.
 
-        PostgreSQL would take that for the server. By the rest of the file it finds out by itself whether
-        anything of the old one lives.
+        PostgreSQL would take that process for the server. From the rest of the file it finds out by itself
+        whether anything of the old server lives.
         """
         path = self.data / PIDS
-        if not path.exists() or not is_anothers(_first_number(path.read_bytes())):
+        if not path.exists() or not is_not_postgres(_first_number(path.read_bytes())):
             return
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         try:
             rest = os.read(descriptor, 4096).partition(b"\n")[2]
-            os.pwrite(
-                descriptor, NO_PROCESS + b"\n" + rest, 0
-            )  # longer than before, so that the file is never cut short
+            # Longer than before, so that the file is never truncated.
+            os.pwrite(descriptor, NO_SUCH_PID + b"\n" + rest, 0)
         finally:
             os.close(descriptor)
 
     def private(self, name: str) -> Path:
-        """A file that is there and that nobody but the account may read."""
+        """Make a file that only the account may read."""
         path = self.folder / name
         path.touch(mode=0o600)
         self.account.own(path)
         return path
 
-    def run(self, programs: Binaries, name: str, *arguments: str, typed: str = "") -> None:
-        """Run a program to its end; raises `PostgresFailed` with its last words."""
-        command = [str(programs.folder / name), *arguments]
-        done = subprocess.run(
-            command, input=typed, capture_output=True, text=True, check=False, **self.setting
+    def run(self, binaries: Binaries, name: str, *arguments: str, stdin: str = "") -> None:
+        """Run a program to its end; raises `PostgresFailed` with its last error line."""
+        command = [str(binaries.folder / name), *arguments]
+        result = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, **self.subprocess_options
         )
-        if done.returncode:
+        if result.returncode:
             raise PostgresFailed(
-                str(self.folder), last_line(done.stderr) or f"{name} ended with {done.returncode}"
+                str(self.folder), last_line(result.stderr) or f"{name} ended with {result.returncode}"
             )
 
     @property
-    def setting(self) -> dict[str, Any]:
-        """For `subprocess`: as the account, from a folder that is open to it, without PostgreSQL's
-        variables of the user.
+    def subprocess_options(self) -> dict[str, Any]:
+        """Arguments for `subprocess`: the account, a working folder that is open to it, and the environment.
+
+        The environment is without the user's PostgreSQL variables.
         """
         return {"cwd": self.folder, "env": environment(os.environ), **self.account.options}
 
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """The process of a server that is at work; `ready` once it takes connections."""
+    """The process of a running server; `ready` says that it takes connections."""
 
     pid: int
     port: int
@@ -201,9 +209,7 @@ class Postmaster:
 
     @classmethod
     def of(cls, data: Path) -> Postmaster | None:
-        """The one at work on `data`; None where there is none, whatever a file says that a killed one
-        left.
-        """
+        """The server that runs on `data`; None where there is none, even if a killed one left its file."""
         try:
             lines = (data / PIDS).read_text().splitlines()
             pid, port = int(lines[0]), int(lines[3])
@@ -225,8 +231,8 @@ def serves(pid: int, data: Path) -> bool:
         return False
 
 
-def is_anothers(pid: int) -> bool:
-    """Whether a process that has this number is no PostgreSQL server, or not any more."""
+def is_not_postgres(pid: int) -> bool:
+    """Whether the process with this id is a zombie or another program than PostgreSQL."""
     try:
         process = psutil.Process(pid)
         return bool(process.status() == psutil.STATUS_ZOMBIE or process.name() != "postgres")
@@ -239,21 +245,22 @@ def _first_number(text: bytes) -> int:
     return int(line) if line.isdigit() else -1
 
 
-def environment(own: Mapping[str, str]) -> dict[str, str]:
-    """What the programs see: not the variables for clients, some of which a server obeys too; messages in
-    English.
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the programs, with messages in English.
+
+    Variables for clients are left out, because a server obeys some of them too.
     """
-    return {**{name: value for name, value in own.items() if not name.startswith("PG")}, "LC_ALL": "C"}
+    return {**{name: value for name, value in variables.items() if not name.startswith("PG")}, "LC_ALL": "C"}
 
 
 def last_line(text: str) -> str:
-    """The last line in which something stands that is no advice."""
+    """The last non-empty line that is no hint."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and "HINT:" not in line]
     return lines[-1] if lines else ""
 
 
 def _sync(folder: Path) -> None:
-    """Let a new name in a folder outlast a power cut."""
+    """Make a new name in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""A PostgreSQL database in one file, by PostgreSQL's own pg_dump."""
+"""Dumps a PostgreSQL database to one file with PostgreSQL's own pg_dump."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from actors.atomic_files import put_new, storage_errors
 from actors.child_process import die_with_parent
 from actors.stores.engines.own_server import own_password
 from schemas.errors import BackupFailed, DumpMissing
-from vaengine.postgres.binaries import PATIENCE_S, WHEEL, folders, major_of, version_told
+from vaengine.postgres.binaries import VERSION_TIMEOUT_S, WHEEL, folders, major_of, parse_version
 from vaengine.process.packages import package_folder
 
 DUMP: Final = "pg_dump"
@@ -37,27 +37,27 @@ class Dumper:
 
 
 def chosen(server: str, environment: Mapping[str, str]) -> Dumper:
-    """The programs for a server of a version: of the same major one, else the oldest newer one.
+    """The programs for a server: those of the same major version, else of the oldest newer one.
 
     Raises `DumpMissing`.
     """
-    there, needed = list(_found(environment)), int(major_of(server))
-    able = [dumper for dumper in there if dumper.major >= needed]
-    if able:
-        return min(able, key=lambda dumper: dumper.major)
+    dumpers, needed = list(_dumpers(environment)), int(major_of(server))
+    new_enough = [dumper for dumper in dumpers if dumper.major >= needed]
+    if new_enough:
+        return min(new_enough, key=lambda dumper: dumper.major)
     raise DumpMissing(
-        "this machine", major_of(server), ", ".join(sorted({dumper.version for dumper in there})) or "none"
+        "this machine", major_of(server), ", ".join(sorted({dumper.version for dumper in dumpers})) or "none"
     )
 
 
-def _found(environment: Mapping[str, str]) -> Iterator[Dumper]:
-    """Where a server's programs are looked for, and on PATH for a client's alone."""
-    client = which(DUMP, path=environment.get("PATH", ""))
-    places = [
+def _dumpers(environment: Mapping[str, str]) -> Iterator[Dumper]:
+    """Programs in the folders that are searched for a server, and on PATH for a client alone."""
+    client_program = which(DUMP, path=environment.get("PATH", ""))
+    candidates = [
         *folders(environment, package_folder(WHEEL)),
-        *([Path(client).resolve().parent] if client else ()),
+        *([Path(client_program).resolve().parent] if client_program else ()),
     ]
-    for folder in dict.fromkeys(places):
+    for folder in dict.fromkeys(candidates):
         version = _version_in(folder)
         if version:
             yield Dumper(folder, version)
@@ -67,25 +67,24 @@ def _version_in(folder: Path) -> str | None:
     if not all(os.access(folder / name, os.X_OK) for name in (DUMP, RESTORE)):
         return None
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             [folder / DUMP, "--version"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=True,
-            timeout=PATIENCE_S,
+            timeout=VERSION_TIMEOUT_S,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return version_told(told.stdout)
+    return parse_version(output.stdout)
 
 
 def dump(url: str, server: str, target: Path, environment: Mapping[str, str] = os.environ) -> int:
-    """Put the database at `url`, on a server of version `server`, into a new file in the custom form; returns
-    its bytes.
+    """Dump the database at `url` to a new file in the custom form; returns its bytes.
 
-    It is as of one moment, read back and synced. Raises `DumpMissing`, `BackupFailed`, `StoreUnreachable`
-    where something is at `target`.
+    `server` is the version of the server. The dump is of one moment, read back and synced. Raises
+    `DumpMissing`, `BackupFailed`, and `StoreUnreachable` where something is at `target`.
     """
     dumper = chosen(server, environment)
     address, secret = without_secret(url)
@@ -94,16 +93,18 @@ def dump(url: str, server: str, target: Path, environment: Mapping[str, str] = o
         try:
             unfinished.touch(mode=0o600, exist_ok=False)
             arguments = ["--format=custom", "--no-password", f"--file={unfinished}", f"--dbname={address}"]
-            _told(target, [dumper.folder / DUMP, *arguments], {**_own(url), **environment, **secret})
-            _told(target, [dumper.folder / RESTORE, "--list", unfinished], environment)
+            _run(
+                target, [dumper.folder / DUMP, *arguments], {**_server_password(url), **environment, **secret}
+            )
+            _run(target, [dumper.folder / RESTORE, "--list", unfinished], environment)
             put_new(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
     return target.stat().st_size
 
 
-def _own(url: str) -> dict[str, str]:
-    """The password of a server of ours, which its address may be without."""
+def _server_password(url: str) -> dict[str, str]:
+    """The password of a server of ours, which its address may lack, as a variable."""
     parts: dict[str, Any] = conninfo_to_dict(url)
     password = (
         None if "password" in parts else own_password(parts.get("host"), parts.get("port"), parts.get("user"))
@@ -112,10 +113,10 @@ def _own(url: str) -> dict[str, str]:
 
 
 def without_secret(url: str) -> tuple[str, dict[str, str]]:
-    """An address as every user of the machine may see it in a list of processes, and the password as a
-    variable.
+    """An address without its password, and the password as a variable.
 
-    Raises `BackupFailed` for a password that no variable can carry.
+    Other users of the machine may see the address in a list of processes. Raises `BackupFailed` for a
+    password that no variable can carry.
     """
     parts: dict[str, Any] = conninfo_to_dict(url)
     password = parts.pop("password", None)
@@ -126,9 +127,9 @@ def without_secret(url: str) -> tuple[str, dict[str, str]]:
     return make_conninfo(**parts), {} if password is None else {"PGPASSWORD": str(password)}
 
 
-def _told(target: Path, command: list[str | Path], environment: Mapping[str, str]) -> None:
-    """Run a program that ends with this one; raises `BackupFailed` with its first line where it fails."""
-    done = subprocess.run(
+def _run(target: Path, command: list[str | Path], environment: Mapping[str, str]) -> None:
+    """Run a program that ends together with this process; raises `BackupFailed` with its first error line."""
+    result = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         env=dict(environment),
@@ -138,6 +139,6 @@ def _told(target: Path, command: list[str | Path], environment: Mapping[str, str
         check=False,
         preexec_fn=die_with_parent,
     )
-    if done.returncode != 0:
-        said = (done.stderr.strip() or f"it ended with {done.returncode}").splitlines()[0]
-        raise BackupFailed(str(target), said)
+    if result.returncode != 0:
+        first_line = (result.stderr.strip() or f"it ended with {result.returncode}").splitlines()[0]
+        raise BackupFailed(str(target), first_line)

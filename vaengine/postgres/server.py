@@ -66,7 +66,7 @@ def start(folder: Path, environment: Mapping[str, str] = os.environ, *, durable:
     """
     with _told(folder):
         cluster = DataDirectory.at(folder)
-        cluster.claim()
+        cluster.mark_as_ours()
         with FileLock(cluster.lock):
             before = _running(cluster)
             running = before or _begun(cluster, environment, durable=durable)
@@ -114,7 +114,7 @@ def _begun(cluster: DataDirectory, environment: Mapping[str, str], *, durable: b
         programs = programs.copied(cluster.folder)
     if cluster.major is None:
         cluster.make(programs, durable=durable)
-    cluster.disown()
+    cluster.clear_stale_pid()
     said = cluster.private(cluster.log.name).stat().st_size
     for port in _ports(cluster):
         if running := _ready(cluster, _launched(cluster, programs, port, durable=durable)):
@@ -166,7 +166,7 @@ def _launched(cluster: DataDirectory, programs: Binaries, port: int, *, durable:
         text=True,
         check=True,
         start_new_session=True,
-        **cluster.setting,
+        **cluster.subprocess_options,
     )
     return int(told.stdout)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vaengine.maintenance.cleanup import OLD_SECONDS, clean, unused_folders
+from vaengine.maintenance.cleanup import MIN_FOLDER_AGE_S, clean, unused_folders
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def made(path: Path, *, old: bool = True) -> Path:
     path.mkdir(parents=True)
     (path / "log").write_bytes(b"x" * 1000)
     if old:
-        at = path.stat().st_mtime - 2 * OLD_SECONDS
+        at = path.stat().st_mtime - 2 * MIN_FOLDER_AGE_S
         os.utime(path, (at, at))
     return path
 

@@ -16,8 +16,8 @@ from vaengine.postgres.binaries import (
     folders,
     major_of,
     newest_first,
+    parse_version,
     version_in,
-    version_told,
 )
 
 ME = Account(os.geteuid(), os.getegid(), borrowed=False)
@@ -52,12 +52,12 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ],
 )
 def test_the_version_is_what_the_program_tells(line: str, version: str, major: str) -> None:
-    assert version_told(line) == version
+    assert parse_version(line) == version
     assert major_of(version) == major
 
 
 def test_what_tells_no_version_is_no_postgresql(tmp_path: Path) -> None:
-    assert version_told("postgres: command not found") is None
+    assert parse_version("postgres: command not found") is None
     assert version_in(tmp_path) is None
     broken = program_folder(tmp_path / "bin")
     (broken / "postgres").write_text("#!/bin/sh\nexit 1\n")
