@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import clips, commands
 from tests.support.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
-from vaengine.process.signals import SAME_SECONDS
+from vaengine.process.signals import REPEAT_WINDOW_S
 
 RUN_S = 2 * commands.PATIENCE_S  # a run that is stopped and goes on
 PROMPT_S = 120.0  # for what has little to do, on a busy machine
@@ -112,7 +112,7 @@ def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_
     terminal.wait_for("frames/s", RUN_S)
     terminal.type(CTRL_C)
     terminal.wait_for("stopping:", PROMPT_S)
-    time.sleep(SAME_SECONDS)  # sooner it would be the first once more
+    time.sleep(REPEAT_WINDOW_S)  # sooner it would be the first once more
     terminal.type(CTRL_C)
     terminal.wait_for("stopped at once; what was committed is kept:", PROMPT_S)
     terminal.wait_for(f"vaengine resume {batch} --out ", PROMPT_S)

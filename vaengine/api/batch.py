@@ -1,4 +1,4 @@
-"""A batch that runs in a process of its own, as the iterator of its results."""
+"""A batch that runs in a child process, as the iterator over its annotated videos."""
 
 from __future__ import annotations
 
@@ -19,34 +19,33 @@ if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
     from vaengine.requests.run_options import ResolvedRequest
 
-FAILURES_SHOWN: Final = 5
+MAX_FAILURES_SHOWN: Final = 5
 
 
 class FailedVideo(NamedTuple):
-    """A video that could not be annotated, and why, on one line."""
+    """A video that could not be annotated, with the reason on one line."""
 
     path: str
     reason: str
 
 
 class Batch(Iterator[VideoAnnotations]):
-    """Videos of a batch that runs in a process of its own, each as soon as it is finished; like a file, it is
-    read once.
+    """Iterates over the videos of a batch that runs in a child process, each as soon as it is finished.
 
-    The run goes on while the loop's body works. Failed videos do not stop it and are collected in `failed`.
-    Leaving a `with` block, `close`, and Ctrl-C while waiting for a video stop the run, and so does dropping
-    the batch: what is done is kept. Raises `VaengineError`, after the last finished video, where the run
-    ended early.
+    Like a file, it is read once. The run goes on while the loop's body works. Failed videos do not stop it
+    and are collected in `failed`. Leaving a `with` block, `close`, and Ctrl-C while waiting for a video stop
+    the run, and so does dropping the batch: what is done is kept. Raises `VaengineError`, after the last
+    finished video, if the run ended early.
     """
 
-    def __init__(self, asked: ResolvedRequest, *, progress: bool = False) -> None:
-        self._request, self._preset_line = asked.request, asked.preset_line
+    def __init__(self, resolved: ResolvedRequest, *, progress: bool = False) -> None:
+        self._request, self._preset_line = resolved.request, resolved.preset_line
         if progress:
-            say(asked.preset_line)
+            say(resolved.preset_line)
         self._progress = _Progress() if progress else None
-        self._run = BackgroundRun(asked.request)
+        self._run = BackgroundRun(resolved.request)
         self._ready: deque[str] = deque()  # job ids
-        self._told: set[str] = set()  # video ids
+        self._reported_ids: set[str] = set()  # video ids
         self._failed: list[FailedVideo] = []
         self._outcomes: list[VideoOutcome] = []
         self._report: BatchReport | None = None
@@ -55,7 +54,7 @@ class Batch(Iterator[VideoAnnotations]):
 
     @property
     def preset_line(self) -> str:
-        """What the preset came to and why, as the command says it first."""
+        """The line that says what the preset resolved to and why."""
         return self._preset_line
 
     @property
@@ -65,12 +64,12 @@ class Batch(Iterator[VideoAnnotations]):
 
     @property
     def report(self) -> BatchReport | None:
-        """How every video of the batch stands; None until the run has ended."""
+        """The state of every video of the batch; None until the run has ended."""
         return self._report
 
     @property
     def pid(self) -> int:
-        """The process that works."""
+        """Id of the process that runs the batch."""
         return self._run.pid
 
     def close(self) -> None:
@@ -78,14 +77,14 @@ class Batch(Iterator[VideoAnnotations]):
         if not self._ended:
             self._run.stop()
             while not self._ended:
-                self._take(self._run.next_event())
+                self._handle(self._run.next_event())
         self._ready.clear()
         self._error = None
 
     def __next__(self) -> VideoAnnotations:
         try:
             while not self._ready and not self._ended:
-                self._take(self._run.next_event())
+                self._handle(self._run.next_event())
         except BaseException:
             self.close()
             raise
@@ -106,12 +105,12 @@ class Batch(Iterator[VideoAnnotations]):
         state = (
             reports.headline(self._report)
             if self._report
-            else f"{len(self._told):,} videos finished, the rest is at work"
+            else f"{len(self._reported_ids):,} videos finished, the rest is at work"
         )
         return f"Batch({state})"
 
-    def _take(self, event: Event | None) -> None:
-        """Note what an event of the run says."""
+    def _handle(self, event: Event | None) -> None:
+        """Handle an event of the run."""
         if self._progress:
             self._progress.show(event)
         if event is None:
@@ -124,37 +123,36 @@ class Batch(Iterator[VideoAnnotations]):
             self._outcomes.append(reports.outcome_of(event))
         elif event["event"] == "report":
             self._report = reports.report_of(event, self._outcomes)
-            self._catch_up(event["batch_id"])
+            self._report_unreported(event["batch_id"])
         elif event["event"] == "error":
             self._error = error_of(event)
 
     def _finished(self, video_id: str, path: str, job_id: str, reason: str | None) -> None:
-        self._told.add(video_id)
+        self._reported_ids.add(video_id)
         if reason is None:
             self._ready.append(job_id)
         else:
             self._failed.append(FailedVideo(path, reason.replace(f"{path}: ", "")))
 
-    def _catch_up(self, batch_id: str) -> None:
-        """Videos that ended too late in the run for an event of their own."""
-        ended = {
-            one.video_id: one
-            for one in self._outcomes
-            if one.outcome != "pending" and one.video_id not in self._told
+    def _report_unreported(self, batch_id: str) -> None:
+        """Report videos that ended too late in the run for an event of their own."""
+        unreported = {
+            outcome.video_id: outcome
+            for outcome in self._outcomes
+            if outcome.outcome != "pending" and outcome.video_id not in self._reported_ids
         }
-        if ended:
+        if unreported:
             with self._store() as store:
                 for job in store.jobs(batch_id=batch_id):
-                    if one := ended.pop(job.video_id, None):
-                        self._finished(one.video_id, one.path, job.job_id, one.error_message)
-            for (
-                left_alone
-            ) in ended.values():  # no job of this batch: complete results would have been replaced
+                    if outcome := unreported.pop(job.video_id, None):
+                        self._finished(outcome.video_id, outcome.path, job.job_id, outcome.error_message)
+            # Videos without a job of this batch: complete results would have been replaced.
+            for left_alone in unreported.values():
                 self._finished(left_alone.video_id, left_alone.path, "", left_alone.error_message)
 
     def _end(self) -> None:
         self._ended = True
-        self._run.stop()  # it has closed its output and is about to end
+        self._run.stop()  # it has closed its output and is ending
         if self._error is None and self._report is None:
             self._error = VaengineError(
                 f"the run ended without a report: {self._run.last_words()}; call it again to go on"
@@ -178,13 +176,13 @@ class Batch(Iterator[VideoAnnotations]):
 
 
 class _Progress:
-    """The command's display, fed with the events of a run in another process."""
+    """The command's display, driven by the events of a run in another process."""
 
     def __init__(self) -> None:
         from vaengine.reporting.progress_text import display_for
 
         self._display = display_for(as_json=False, verbose=False).__enter__()
-        self._failures: deque[str] = deque(maxlen=FAILURES_SHOWN)
+        self._failures: deque[str] = deque(maxlen=MAX_FAILURES_SHOWN)
 
     def show(self, event: Event | None) -> None:
         from vaengine.reporting.progress_text import snapshot_of

@@ -1,5 +1,6 @@
-"""The original plan's names for failure recovery, for those who drive batches from Python; the arithmetic
-is `schemas.work.retry`'s.
+"""`FailureRecovery`: failure recovery for those who drive batches from Python.
+
+The names are those of the original plan; the arithmetic is in `schemas.work.retry`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FailureRecovery:
-    """Whether and when a job is run again, for a loop of one's own around `run_batch`; a run itself tries
-    again as `recovery.*` says.
+    """Decides whether and when a job is retried, for a loop of one's own around `run_batch`.
 
-    `max_retries` are tries after the first, delays are in seconds, `jitter` is the share by which chance
-    makes them shorter or longer, never longer than `max_delay`. Raises `InvalidSetting`.
+    A run itself retries as the settings `recovery.*` say. `max_retries` are attempts after the first. Delays
+    are in seconds. `jitter` is the share by which chance makes them shorter or longer, never longer than
+    `max_delay`. Raises `InvalidSetting`.
     """
 
     max_retries: int = 3
@@ -42,36 +43,38 @@ class FailureRecovery:
             raise InvalidSetting("FailureRecovery", repr(self), str(error)) from error
 
     def should_retry(self, job: BatchJob, error: BaseException | None = None) -> bool:
-        """Whether the job is worth another try after `error`, or, without one, after what the store says of
-        it.
+        """Whether to retry the job after `error`, or, without one, after the failure that the store has.
 
-        Only what another try may mend is tried again (a lost worker, memory, a disk, a timeout), and only
-        `max_retries` times.
+        Only failures that another attempt may cure are retried (a lost worker, memory, a disk, a timeout),
+        and only `max_retries` times.
         """
         kind = kind_of(error) if error is not None else job.failure_kind or ""
         backoffs = dict.fromkeys(TRANSIENT.values(), self._backoff())
-        tries = job.retry_count + 1
+        attempts = job.retry_count + 1
         return isinstance(
-            RetryPolicy(backoffs, job_attempts=tries + 1).decide(kind, tries, tries, random.random()), Retry
+            RetryPolicy(backoffs, job_attempts=attempts + 1).decide(
+                kind, attempts, attempts, random.random()
+            ),
+            Retry,
         )
 
     def calculate_delay(self, attempt: int) -> float:
-        """Seconds to wait after try number `attempt` (the first is 1) has failed."""
+        """Seconds to wait after attempt number `attempt` (the first is 1) has failed."""
         return self._backoff().after(attempt, random.random())
 
     def handle_partial_failure(self, job: BatchJob, pipeline: str, error: BaseException) -> BatchJob:
-        """The job with that pipeline failed and all others as they were: they go on, and what worked is kept.
+        """The job with that pipeline failed and all others unchanged, so that their results are kept.
 
         The job itself is failed once nothing of it is left to do; its message names the pipelines that
         failed. Raises `UnknownPipeline`.
         """
         name = pipeline_named(pipeline)
-        known = job.pipeline_results.get(name) or PipelineResult(
+        earlier = job.pipeline_results.get(name) or PipelineResult(
             name, hash_by_hand(job.config), JobStatus.RUNNING
         )
         message = " ".join(str(error).split()) or repr(error)
         failed = replace(
-            known, status=JobStatus.FAILED, error_message=message, failure_kind=kind_of(error), digest=None
+            earlier, status=JobStatus.FAILED, error_message=message, failure_kind=kind_of(error), digest=None
         )
         results = {**job.pipeline_results, name: failed}
         status = job_status(results)
@@ -81,16 +84,16 @@ class FailureRecovery:
         )
 
     def create_checkpoint(self, batch: BatchOrchestrator) -> list[Path]:
-        """Write down every job added to `batch`, whether it has run or not, in one file for `resume_batch`.
+        """Write every job added to `batch`, whether it has run or not, to one file for `resume_batch`.
 
         Raises `UsageError` where no job has been added, and what writing a file raises.
         """
         return batch.checkpoints()
 
     def load_checkpoint(self, path: str | Path) -> Checkpoint:
-        """What a checkpoint asks for; raises `NotFound`, or `UsageError` where it is damaged.
+        """Read a checkpoint; raises `NotFound`, or `UsageError` where it is damaged.
 
-        How far it is only the store knows.
+        Progress is known to the store only.
         """
         return Checkpoint.read(Path(path))
 

@@ -1,4 +1,4 @@
-"""Steering jobs from beside their run: call off, pause, ask for again, and read what happened to one."""
+"""Job control from outside a run: cancel, pause, retry, release jobs, and read their logs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from vaengine.console.output import Table
 from vaengine.requests.store_location import existing
 from vaengine.results.lookup import jobs_of
 
-OBEYED_SECONDS: Final = 5.0  # that a living run may take to carry out a request before it is done for it
-LOOK_SECONDS: Final = 0.2
+REQUEST_TIMEOUT_S: Final = 5.0  # time for a living run to carry out a request, before it is carried out here
+POLL_INTERVAL_S: Final = 0.2
 
 
-LEAST_ID: Final = 4  # letters of a job's id that are taken for its beginning
-WHY_NOT: Final = {
+MIN_ID_LENGTH: Final = 4  # characters that a beginning of a job id needs
+REASONS_NOT_CONCERNED: Final = {
     "cancelled": "only jobs that have not ended can be cancelled",
     "paused": "only jobs that have not ended can be paused",
     "retried": "only jobs that failed, were cancelled or are paused can be retried",
@@ -31,50 +31,48 @@ WHY_NOT: Final = {
 
 
 def chosen(store: ResultStore, names: Sequence[str], *, every: bool = False) -> list[BatchJob]:
-    """Jobs by id (its beginning will do), or all of the video that a name means, as `lookup.jobs_of` finds
-    it.
+    """Jobs by id or its beginning, or all jobs of the video that a name means, as `lookup.jobs_of` finds it.
 
-    Raises `NotFound` for a name that fits none, `UsageError` for no name and for one that fits several
-    videos.
+    Raises `NotFound` for an unknown name, `UsageError` for no name and for an ambiguous one.
     """
     jobs = list(store.jobs())
     if every:
         return jobs
     if not names:
         raise UsageError("name a job, a video id or a path (`vaengine status` lists them), or give --all")
-    found = {job.job_id: job for name in names for job in _meant(store, jobs, name)}
+    found = {job.job_id: job for name in names for job in _jobs_named(store, jobs, name)}
     return list(found.values())
 
 
-def _meant(store: ResultStore, jobs: Iterable[BatchJob], name: str) -> list[BatchJob]:
-    by_id = [job for job in jobs if len(name) >= LEAST_ID and job.job_id.startswith(name)]
+def _jobs_named(store: ResultStore, jobs: Iterable[BatchJob], name: str) -> list[BatchJob]:
+    by_id = [job for job in jobs if len(name) >= MIN_ID_LENGTH and job.job_id.startswith(name)]
     return by_id or jobs_of(store, name)
 
 
 def not_concerned(word: str, jobs: Sequence[BatchJob], concerned: Sequence[BatchJob]) -> Iterator[str]:
-    """A line for each job that was named and of which nothing was to be done, and why."""
+    """A line for each named job that was not changed, with the reason."""
     ids = {job.job_id for job in concerned}
     for job in jobs:
         if job.job_id not in ids:
             yield (
-                f"not {word}: {job.video_path} ({job.job_id[:8]}) is {job.status.value}, and {WHY_NOT[word]}"
+                f"not {word}: {job.video_path} ({job.job_id[:8]}) is {job.status.value}, "
+                f"and {REASONS_NOT_CONCERNED[word]}"
             )
 
 
 def cancel(
     store: StorageBackend, jobs: Sequence[BatchJob], *, clock: Callable[[], float] = time.monotonic
 ) -> list[BatchJob]:
-    """Call jobs off; returns those that had not ended. What they have is kept, the rest is failed as
-    cancelled.
+    """Cancel jobs; returns those that had not ended. Finished parts are kept, the rest fails as cancelled.
 
-    A living run is asked and carries it out at once; where none does, the jobs are ended here, and late
-    commits refused.
+    A living run is requested to do this and does it at once. Without one the jobs are ended here, and late
+    commits are refused.
     """
     ids = [job.job_id for job in jobs if job.status not in (JobStatus.COMPLETED, JobStatus.FAILED)]
     store.request(ids, Control.CANCEL)
-    waiting, until = set(ids), clock() + OBEYED_SECONDS
-    while waiting and clock() < until and any(batch.alive for batch in store.batches()):
-        time.sleep(LOOK_SECONDS)
+    waiting, deadline = set(ids), clock() + REQUEST_TIMEOUT_S
+    while waiting and clock() < deadline and any(batch.alive for batch in store.batches()):
+        time.sleep(POLL_INTERVAL_S)
         waiting &= store.controls().keys()
     for job_id in sorted(waiting):
         store.cancel(None, job_id)
@@ -82,7 +80,7 @@ def cancel(
 
 
 def pause(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
-    """Let nothing more be begun of jobs until they are asked for again; returns those that had not ended."""
+    """Begin no more work of jobs until they are retried; returns those that had not ended."""
     open_jobs = [job for job in jobs if job.status not in (JobStatus.COMPLETED, JobStatus.FAILED)]
     store.request([job.job_id for job in open_jobs], Control.PAUSE)
     if not any(batch.alive for batch in store.batches()):
@@ -92,25 +90,25 @@ def pause(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
 
 
 def retry(store: JobControls, jobs: Sequence[BatchJob]) -> list[BatchJob]:
-    """Ask again for what failed, was called off or is paused; returns the jobs concerned.
+    """Retry jobs that failed, were cancelled or are paused; returns these jobs.
 
-    A living run of theirs takes them up.
+    A living run that has them takes them up.
     """
-    again = [job for job in jobs if job.status is JobStatus.FAILED or job.control is not None]
-    store.reopen([job.job_id for job in again])
-    return again
+    retried_jobs = [job for job in jobs if job.status is JobStatus.FAILED or job.control is not None]
+    store.reopen([job.job_id for job in retried_jobs])
+    return retried_jobs
 
 
 def unpaused(store_url: str, batch_id: str) -> int:
-    """Ask again for the paused jobs of a batch; returns how many there were.
+    """Retry the paused jobs of a batch; returns their number.
 
-    A store that is not there has none.
+    A store that does not exist has none.
     """
     from actors.stores import open_store
 
     try:
-        found = existing(store_url, upgrade=True)  # as the run that follows would
-    except StoreUnreachable:  # that run says what is wrong with it
+        found = existing(store_url, upgrade=True)  # as the run that follows does
+    except StoreUnreachable:  # the run that follows reports the fault
         return 0
     if found is None:
         return 0
@@ -123,16 +121,14 @@ def unpaused(store_url: str, batch_id: str) -> int:
 
 
 def how_to_unpause(store: RunStore, where: str) -> str:
-    """What takes up jobs that were paused; `where` are the options that name the store."""
+    """The command that takes up paused jobs; `where` are the options that name the store."""
     if any(batch.alive for batch in store.batches()):
         return f"go on with: vaengine retry --all{where}"
     return f"go on with: vaengine resume{where}"
 
 
 def quarantined(store: ResultStore) -> list[tuple[BatchJob, str]]:
-    """Jobs with pipelines that were given up because something in the file ends the process that works on
-    it.
-    """
+    """Jobs with pipelines that failed because something in the file ends the process that works on it."""
     return [
         (job, name)
         for job in store.jobs(status=JobStatus.FAILED)
@@ -142,11 +138,11 @@ def quarantined(store: ResultStore) -> list[tuple[BatchJob, str]]:
 
 
 def released(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
-    """Let go of these out of quarantine: their poisoned pipelines are pending again."""
-    wanted = {job.job_id for job in jobs}
+    """Release jobs from quarantine: their poisoned pipelines are pending again."""
+    job_ids = {job.job_id for job in jobs}
     pipelines: dict[str, list[str]] = {}
     for job, name in quarantined(store):
-        if job.job_id in wanted:
+        if job.job_id in job_ids:
             pipelines.setdefault(job.job_id, []).append(name)
     for job_id, names in pipelines.items():
         store.reopen([job_id], names)
@@ -154,7 +150,7 @@ def released(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
 
 
 def how_it_goes_on(store: RunStore, where: str = "") -> str:
-    """What takes up jobs that were asked for again; `where` are the options that name the store."""
+    """What takes up retried jobs; `where` are the options that name the store."""
     if any(batch.alive for batch in store.batches()):
         return "the run that is at work takes them up, if they are its own"
     newest = next(iter(store.batches()), None)
@@ -162,7 +158,7 @@ def how_it_goes_on(store: RunStore, where: str = "") -> str:
 
 
 def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:
-    """What is in quarantine, and why."""
+    """A row for each quarantined pipeline with the reason."""
     rows = (
         (job.job_id[:8], str(job.video_path), name, job.pipeline_results[name].error_message or "")
         for job, name in found
@@ -176,7 +172,7 @@ def log_of(store: JobControls, jobs: Sequence[BatchJob]) -> list[JobEvent]:
 
 
 def log_lines(events: Iterable[JobEvent], *, details: bool) -> Iterator[str]:
-    """Events as text, tracebacks indented below theirs."""
+    """Events as text, with tracebacks indented below them."""
     for event in events:
         pipeline = f" {event.pipeline}" if event.pipeline else ""
         yield (

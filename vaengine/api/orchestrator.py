@@ -1,4 +1,4 @@
-"""`BatchOrchestrator`: the engine as the original plan named it, for those who drive batches from Python."""
+"""`BatchOrchestrator`: runs batches from Python, under the names of the original plan."""
 
 from __future__ import annotations
 
@@ -40,13 +40,12 @@ StrPath = str | os.PathLike[str]
 
 
 class BatchOrchestrator:
-    """Collects jobs and runs them on the engine that `vaengine run` uses; `storage_backend` says where
-    results go.
+    """Collects jobs and runs them on the engine that `vaengine run` uses.
 
-    Files are written to `out`: by default the folder of the store, and for a database on a server
-    ./vaengine_out, as for the command. `replace` says what is to become of complete results of other
-    settings, as in `annotate`; by default a batch that would replace some is refused with `WouldReplace`
-    before anything of it is run.
+    `storage_backend` is the store of the results. Files are written to `out`: by default the folder of the
+    store, and for a database on a server ./vaengine_out, as for the command. `replace` says what is to become
+    of complete results of other settings, as in `annotate`; by default a batch that would replace some is
+    refused with `WouldReplace` before it runs.
     """
 
     def __init__(
@@ -54,14 +53,14 @@ class BatchOrchestrator:
     ) -> None:
         self._store, self._replace = storage_backend, replace_mode(replace)
         self._out = (out or _folder_of(storage_backend.url)).expanduser().absolute()
-        self._jobs: dict[str, RunRequest] = {}  # job -> what is asked for this one video
-        self._pages: dict[str, Page] = {}  # job -> which video that is, and its work keys
+        self._jobs: dict[str, RunRequest] = {}  # job id -> the request for this video
+        self._pages: dict[str, Page] = {}  # job id -> the video and its work keys
 
     def add_job(self, video_path: StrPath, config: Mapping[str, Any] | None = None) -> str:
-        """Ask for a video; the job id is the same for the same content and configuration, on any machine.
+        """Add a job for one video; its id is the same for the same content and configuration on any machine.
 
         `config` holds settings by dotted key or nested, and `pipelines` (names, default all) and `preset`.
-        Raises `UsageError`: for a path that is missing, or that leads to several videos, in the words of the
+        Raises `UsageError` for a path that is missing or leads to several videos, with the message of the
         command.
         """
         request = self._request(_one_video(video_path), dict(config or {}))
@@ -74,32 +73,32 @@ class BatchOrchestrator:
     def run_batch(
         self, max_workers: int = 4, *, listener: Callable[[Snapshot], None] | None = None
     ) -> BatchReport:
-        """Run every job added so far, those of one configuration together; results that are there already are
-        not made again.
+        """Run every job added so far; existing results are not made again.
 
-        `max_workers` is the upper bound of chunks in work at once, 1 to 32. All configurations are one batch,
-        with one id and one checkpoint. Raises `UsageError` and its kin, such as `WouldReplace`.
+        Jobs of one configuration run together. `max_workers` is the upper bound of chunks in work at once, 1
+        to 32. All configurations are one batch, with one id and one checkpoint. Raises `UsageError` and its
+        subclasses, such as `WouldReplace`.
         """
         batch = self._batch(max_workers)
         if batch.asks:
-            self._refuse()  # for all of its configurations before the first is run
+            self._refuse()  # checks all configurations before the first one runs
         return run_in_turn(batch, lambda part: Engine(part, listener=listener).run())
 
     def checkpoints(self, max_workers: int = 4) -> list[Path]:
-        """Write down the jobs added so far without running them, whatever their configurations: one file,
-        for `resume_batch`.
+        """Write the jobs added so far to one file for `resume_batch`, without running them.
+
+        The file has all their configurations.
         """
         request = self._batch(max_workers)
         return [Checkpoint.of(request, str(request.batch_id)).write(request.out)]
 
     def resume_batch(self, job_queue_path: StrPath) -> BatchReport:
-        """Go on with the batch that a `checkpoint_<batch>.json` points to: every job of it, into this
-        orchestrator's store.
+        """Resume the batch of a `checkpoint_<batch>.json`: every job of it, into this orchestrator's store.
 
-        What this orchestrator was told with `replace` counts more than what the checkpoint says of earlier
-        results; "ask" leaves that as it is. "as-before" is refused: the settings of the batch are those that
-        it was begun with. A checkpoint holds no password; that of the store is used. Raises `NotFound`, or
-        `UsageError`, also where the file is damaged.
+        The orchestrator's `replace` overrides what the checkpoint says of earlier results; "ask" leaves that
+        as it is. "as-before" is refused, because the batch keeps the settings that it was begun with. A
+        checkpoint holds no password; that of the store is used. Raises `NotFound`, or `UsageError`, also
+        where the file is damaged.
         """
         if self._replace == "as-before":
             raise UsageError(
@@ -111,7 +110,7 @@ class BatchOrchestrator:
         return run_in_turn(request, lambda part: Engine(part).run())
 
     def get_status(self) -> BatchStatus:
-        """Jobs by the state that `vaengine status` shows; jobs added and not yet run count as pending.
+        """Jobs by the state that `vaengine status` shows; added jobs that have not run count as pending.
 
         Times and pace are those of the newest batch.
         """
@@ -122,35 +121,33 @@ class BatchOrchestrator:
         return BatchStatus(**by_state, **self._pace())
 
     def _pace(self) -> dict[str, Any]:
-        """When the newest batch of the store began and ended, and how it goes; nothing where there is
-        none.
-        """
+        """Times and pace of the store's newest batch; empty where there is none."""
         if not self._store.batches():
             return {}
-        found = ProgressTracker(self._store).snapshot()
+        progress = ProgressTracker(self._store).snapshot()
         return {
-            name: getattr(found, name)
+            name: getattr(progress, name)
             for name in ("started_at", "ended_at", "duration_s", "eta_s", "jobs_per_hour")
         }
 
     def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
-        asked = _pipelines(names) if (names := config.pop("pipelines", ())) else ()
-        told = layer("config", dict(flat(config)))
-        configured(told)  # a misspelt key is told before anything is looked for or fetched
+        requested = _pipelines(names) if (names := config.pop("pipelines", ())) else ()
+        user_settings = layer("config", dict(flat(config)))
+        configured(user_settings)  # a misspelt key is reported before anything is searched or fetched
         url = self._store.connection_url
         if self._replace == "as-before":
-            found, resolution = fitted_as_before(url, (str(path),), asked, told)
+            configuration, resolution = fitted_as_before(url, (str(path),), requested, user_settings)
         else:
-            found, resolution = select_models(
-                told,
-                asked or AVAILABLE,
-                discover_environment(told, url, fetch=True, pipelines=asked or AVAILABLE),
+            configuration, resolution = select_models(
+                user_settings,
+                requested or AVAILABLE,
+                discover_environment(user_settings, url, fetch=True, pipelines=requested or AVAILABLE),
             )
         pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
         request = RunRequest(
             (str(path),),
             pipelines,
-            found.settings,
+            configuration.settings,
             self._out,
             url,
             presets=resolution.presets,
@@ -159,15 +156,16 @@ class BatchOrchestrator:
         return request.answered(self._replace)
 
     def _refuse(self) -> None:
-        """Raises `WouldReplace` for results that the jobs would replace, `UsageError` where one of them
-        would replace another's.
+        """Raises `WouldReplace` for results that the jobs would replace.
+
+        Raises `UsageError` where one job would replace the results of another.
         """
-        asked: dict[tuple[str, str], WorkKey] = {}
+        requested_keys: dict[tuple[str, str], WorkKey] = {}
         for page in self._pages.values():
             keys = {one.video_id: page.keys[one.video_id] for one in page.fresh if one.video}
             refuse(described(self._store, conflicts(self._store, keys), page.job))
-            for key in (key for own in keys.values() for key in own):
-                if asked.setdefault((key.video_id, key.pipeline), key) != key:
+            for key in (key for video_keys in keys.values() for key in video_keys):
+                if requested_keys.setdefault((key.video_id, key.pipeline), key) != key:
                     raise UsageError(
                         f"{key.pipeline} of {key.video_id} is asked for with two configurations: keep both "
                         "with replace='keep'"
@@ -180,9 +178,11 @@ class BatchOrchestrator:
             raise UsageError("no job has been added: call add_job(video_path, config) first")
         groups: dict[str, RunRequest] = {}
         for request in self._jobs.values():
-            same = repr((request.pipelines, request.settings))
-            inputs = (*groups[same].inputs, *request.inputs) if same in groups else request.inputs
-            groups[same] = replace(request, inputs=inputs, settings=_with_workers(request.settings, workers))
+            group_key = repr((request.pipelines, request.settings))
+            inputs = (*groups[group_key].inputs, *request.inputs) if group_key in groups else request.inputs
+            groups[group_key] = replace(
+                request, inputs=inputs, settings=_with_workers(request.settings, workers)
+            )
         first, *others = groups.values()
         return replace(first, others=tuple(others), batch_id=new_batch_id())
 
@@ -199,18 +199,19 @@ def _one_video(video_path: StrPath) -> Path:
 
 
 def _pipelines(names: str | Iterable[str]) -> tuple[str, ...]:
-    """Full names of pipelines, given as a list or as the command takes them; all of them for none."""
+    """Full names of pipelines from a list, or from a text as the command takes it; all pipelines for none."""
     return pipelines_named(names if isinstance(names, str) else ",".join(names))
 
 
 def _checked_workers(max_workers: int) -> int:
-    """Raises `InvalidSetting` for what is no number from 1 to 32; 0, which is one per core for the
-    command, is none either.
+    """Raises `InvalidSetting` for anything but a number from 1 to 32.
+
+    0, which means one per core for the command, is refused too.
     """
-    found = configured(layer("max_workers", {"engine.workers": max_workers})).settings.engine.workers
-    if found < 1:
+    workers = configured(layer("max_workers", {"engine.workers": max_workers})).settings.engine.workers
+    if workers < 1:
         raise InvalidSetting("engine.workers", max_workers, "max_workers takes a number from 1 to 32")
-    return found
+    return workers
 
 
 def _with_workers(settings: Settings, workers: int) -> Settings:
@@ -218,9 +219,7 @@ def _with_workers(settings: Settings, workers: int) -> Settings:
 
 
 def _folder_of(url: str) -> Path:
-    """Where files are written unless told: beside a store on this machine's disk; a URL's host and
-    database are no folders.
-    """
+    """The default folder of files: beside a store on this machine's disk, else the command's default."""
     address = StoreUrl.parse(url)
     if address.kind == "postgresql":
         return Path(DEFAULT_OUT)

@@ -1,1 +1,1 @@
-"""What is written to a terminal."""
+"""Output to a terminal: text, JSON lines, units, and the load of the machine."""

@@ -133,7 +133,7 @@ def shown_path(path: str) -> str:
     return path if below.startswith("..") else below
 
 
-def in_the_middle(text: str, width: int) -> str:
+def shorten_middle(text: str, width: int) -> str:
     """The text in `width` characters: what is too much is left out of its middle, the end weighs more."""
     if len(text) <= width:
         return text
@@ -167,7 +167,7 @@ def _draw(table: Table) -> None:
     width = name_width(table, console.width) if table.names >= 0 else 0
     for number, row in enumerate(table.rows):
         cells = [
-            in_the_middle(cell, width) if column == table.names else cell for column, cell in enumerate(row)
+            shorten_middle(cell, width) if column == table.names else cell for column, cell in enumerate(row)
         ]
         styles = {0: _at(table.colours, number), len(row) - 1: _at(table.note_colours, number)}
         drawn.add_row(*(Text(cell, styles.get(column, "")) for column, cell in enumerate(cells)))

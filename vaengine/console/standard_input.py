@@ -1,4 +1,4 @@
-"""Standard input, as a list of paths is read from it."""
+"""Reads standard input as bytes, for a list of paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from schemas.errors import UsageError
 
 
 def read_standard_input() -> bytes:
-    """All of it; nothing where it is closed. Raises `UsageError` where it cannot be read."""
+    """All of standard input; empty where it is closed. Raises `UsageError` where it cannot be read."""
     if sys.stdin is None:
         return b""
     try:

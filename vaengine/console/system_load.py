@@ -1,4 +1,4 @@
-"""How busy this machine is while a run goes on."""
+"""Measures the load of this machine during a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from vaengine.console.units import size
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shares in percent of the whole machine, memory in bytes; `gpus` has one entry per device: (share,
-    bytes used, bytes there).
+    """Shares in percent of the whole machine, memory in bytes.
+
+    `gpus` has one entry per device: (share, bytes used, bytes in all).
     """
 
     cpu_percent: float
@@ -31,9 +32,7 @@ class Load:
 
 
 class LoadMeter:
-    """Measures the load since it was last asked; a machine without NVIDIA's driver simply has no GPUs to
-    show.
-    """
+    """Measures the load since the last call; without NVIDIA's driver there are no GPUs in it."""
 
     def __init__(self) -> None:
         import psutil

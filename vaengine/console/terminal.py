@@ -1,4 +1,4 @@
-"""The terminal that a command writes to, which may be closed while the command goes on."""
+"""Writes to a terminal that may be closed while the command goes on."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Final, TextIO
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-SHOW_CURSOR: Final = (
-    "\x1b[?25h"  # DECTCEM: live bars hide it, and a process that is stopped or ended cannot show it again
-)
+# DECTCEM: live bars hide the cursor, and a process that is stopped or ended cannot show it again.
+SHOW_CURSOR: Final = "\x1b[?25h"
 CLEAR_LINE: Final = "\r\x1b[K"
 
 
 class TerminalOutput(io.FileIO):
-    """Output to a terminal; what is written after the terminal was closed is dropped.
+    """Output to a terminal that drops what is written after the terminal was closed.
 
-    The system says so by EIO, for each write.
+    The system reports that by EIO for each write.
     """
 
     def write(self, data: Buffer, /) -> int:
@@ -32,11 +31,11 @@ class TerminalOutput(io.FileIO):
 
 
 def outlive_terminal() -> None:
-    """From now on a terminal that is closed is no error for what this process prints."""
-    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
+    """Let this process go on printing without an error after its terminal is closed."""
+    sys.stdout, sys.stderr = _outliving_stream(sys.stdout), _outliving_stream(sys.stderr)
 
 
-def _outliving(stream: TextIO) -> TextIO:
+def _outliving_stream(stream: TextIO) -> TextIO:
     if not stream.isatty():
         return stream
     stream.flush()
@@ -47,12 +46,12 @@ def _outliving(stream: TextIO) -> TextIO:
 
 
 def leave_line() -> None:
-    """Put the cursor, visible, below what a live display has drawn."""
+    """Move the cursor below what a live display has drawn, and show it."""
     _control(f"{SHOW_CURSOR}\n")
 
 
 def clear_line() -> None:
-    """Take back the ^C that a terminal shows where it was typed."""
+    """Erase the ^C that a terminal shows when it is typed."""
     _control(CLEAR_LINE)
 
 

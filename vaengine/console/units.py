@@ -1,4 +1,4 @@
-"""Quantities as people read them."""
+"""Formats and parses quantities: times, sizes, durations, counts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _MINUTE: Final = 60
 _HOUR: Final = 3600
 
 
-def time_step_s(length_s: float, most: int) -> float | None:
-    """Seconds between times on an axis, a number that is easy to count in, so that they are at most
-    `most`; None where it is too long.
+def time_step_s(length_s: float, max_steps: int) -> float | None:
+    """Seconds between two times on an axis, a round number that gives at most so many steps.
+
+    None where the length is too long.
     """
-    return next((step for step in TIME_STEPS_S if length_s / step <= most), None)
+    return next((step for step in TIME_STEPS_S if length_s / step <= max_steps), None)
 
 
 def clock(seconds: float) -> str:
@@ -49,23 +50,23 @@ def counted(number: int, noun: str) -> str:
 
 
 def timestamp() -> str:
-    """Now, UTC, as events carry it."""
+    """The current time in UTC, as events have it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def duration_of(text: str) -> timedelta:
-    """`90d`, `12h`, `2w`; raises `UsageError`."""
+    """The duration that a text means, such as `90d`, `12h`, `2w`; raises `UsageError`."""
     return timedelta(seconds=_quantity(text, _DURATIONS, "90d, 12h or 2w"))
 
 
 def bytes_in(text: str) -> int:
-    """`10GB` in thousands, `512MiB` in 1024s; raises `UsageError`."""
+    """The bytes that a text means: `10GB` in thousands, `512MiB` in 1024s; raises `UsageError`."""
     return int(_quantity(text, _SIZES, "10GB, 500MB or 2TiB"))
 
 
 def _quantity(text: str, units: dict[str, int], forms: str) -> float:
-    found = _QUANTITY.fullmatch(text.strip())
-    factor = units.get(found.group(2).lower()) if found else None
-    if found is None or factor is None:
+    match = _QUANTITY.fullmatch(text.strip())
+    factor = units.get(match.group(2).lower()) if match else None
+    if match is None or factor is None:
         raise UsageError(f"{text!r} is no quantity of the form {forms}")
-    return float(found.group(1)) * factor
+    return float(match.group(1)) * factor

@@ -1,4 +1,4 @@
-"""What the doctor says of one thing, and the facts that several of its checks rest on."""
+"""The result of one check of the doctor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ State = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor's: `cure` says what to do unless the state is ok."""
+    """One line of the doctor; `cure` says what to do unless the state is ok."""
 
     name: str
     state: State

@@ -1,6 +1,4 @@
-"""What the doctor says of where results are kept: a folder, or a PostgreSQL database, and of the programs
-of a server of one's own.
-"""
+"""The doctor's checks of the place for results, a folder or a PostgreSQL database, and of the server."""
 
 from __future__ import annotations
 
@@ -30,11 +28,11 @@ NETWORK_FILE_SYSTEMS: Final = (
 
 
 def store_check(address: StoreUrl | None, out: Path) -> Check:
-    """Whether a run could keep its results at an address, or under `out` where there is none."""
+    """Whether a run could keep its results at an address, or under `out` without one."""
     if address is not None and address.kind == "postgresql":
         return postgres_check(address.url)
     folder = store_folder(address, out)
-    if fault := _fault(address) or write_fault(existing(folder)):
+    if fault := _store_fault(address) or write_fault(existing(folder)):
         return Check(
             "store",
             "fail",
@@ -48,16 +46,14 @@ def store_check(address: StoreUrl | None, out: Path) -> Check:
 
 
 def store_folder(address: StoreUrl | None, out: Path) -> Path:
-    """The folder on a disk of this machine that takes the results: `out` too where the store is elsewhere."""
+    """The folder on this machine that takes results; it is `out` if the store is elsewhere."""
     if address is None or address.kind == "postgresql":
         return out
     return address.path if address.kind == "files" else address.path.parent
 
 
-def _fault(address: StoreUrl | None) -> str | None:
-    """What is wrong with the store that an address on a disk has already; None where nothing is, or there
-    is none yet.
-    """
+def _store_fault(address: StoreUrl | None) -> str | None:
+    """The fault of an existing store on a disk; None where there is no fault or no store yet."""
     if address is None or not address.path.exists():
         return None
     if address.kind == "files":
@@ -76,7 +72,7 @@ def _fault(address: StoreUrl | None) -> str | None:
 
 
 def folder_check(folder: Path, what: str, file_system: str) -> Check:
-    """A folder that can be written: good, unless it is somewhere else."""
+    """The check of a writable folder: a warning if it is on a network file system."""
     if file_system in NETWORK_FILE_SYSTEMS:
         cure = (
             "locks over the network are slow or unsafe: put the store on a local disk with --db "
@@ -91,8 +87,9 @@ def folder_check(folder: Path, what: str, file_system: str) -> Check:
 
 
 def postgres_check(url: str) -> Check:
-    """Whether a PostgreSQL database is there, of which version it and its tables are, what the role may
-    do; nothing in it is changed.
+    """Whether a PostgreSQL database is there, its versions, and what the role may do.
+
+    Nothing in it is changed.
     """
     from actors.stores.engines.postgres import PostgresDatabase
     from actors.stores.migrations import HEAD
@@ -106,17 +103,17 @@ def postgres_check(url: str) -> Check:
             with database.read() as connection:
                 vectors = "with" if pgvector.standing(connection).is_here else "without"
             tables = "no tables yet" if revision is None else f"tables {revision}"
-            told = f"PostgreSQL {database.server_version()} {vectors} pgvector, {tables}, at {database.url}"
-            return access_check(told, may_write=database.may_write(alter=revision != HEAD))
+            description = (
+                f"PostgreSQL {database.server_version()} {vectors} pgvector, {tables}, at {database.url}"
+            )
+            return access_check(description, may_write=database.may_write(alter=revision != HEAD))
     except VaengineError as error:
         found, _, cure = str(error).rpartition("; ")
         return Check("store", "fail", found or cure, cure if found else "")
 
 
 def access_check(database: str, *, may_write: bool) -> Check:
-    """A role that may not write all tables, or not bring them up to date, can look at results, and run
-    nothing.
-    """
+    """Whether a role may write all tables and upgrade them; otherwise it can read results only."""
     if may_write:
         return Check("store", "ok", database)
     return Check(
@@ -128,7 +125,7 @@ def access_check(database: str, *, may_write: bool) -> Check:
 
 
 def programs_check(programs: Binaries | None) -> Check:
-    """Whether `vaengine db start` has a server to start; nothing else needs one here."""
+    """Whether `vaengine db start` has a server to start; nothing else needs one."""
     if programs is None:
         return Check(
             "db start",
@@ -139,7 +136,7 @@ def programs_check(programs: Binaries | None) -> Check:
 
 
 def existing(path: Path) -> Path:
-    """The nearest folder above (or at) `path` that is there."""
+    """The nearest existing folder above (or at) `path`."""
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
@@ -159,7 +156,7 @@ def write_fault(folder: Path) -> str | None:
 
 
 def file_system(folder: Path) -> str:
-    """Kind of the file system that holds `folder`, as Linux names it; empty where that cannot be told."""
+    """The kind of file system that holds `folder`, as Linux names it; empty where it is unknown."""
     mounts = Path("/proc/self/mounts")
     if not mounts.exists():
         return ""

@@ -1,1 +1,1 @@
-"""Processes of our own: supervision, signals, their environment."""
+"""Processes of a command: supervision of a run, signals, the environment of child processes."""

@@ -1,4 +1,4 @@
-"""The environment of child processes that run our own code."""
+"""The environment variables of child processes that run our own code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 def environment() -> dict[str, str]:
-    """The child's environment: it and its workers find the code that runs here, and matplotlib in them
-    draws nowhere in a notebook.
+    """The environment of a child process.
+
+    The child and its workers find the code that runs here, and matplotlib does not draw into a notebook.
     """
     kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     if str(ROOT) in site.getsitepackages():

@@ -1,4 +1,4 @@
-"""Which packages are installed, and where."""
+"""Versions and folders of installed packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def installed(name: str) -> str | None:
-    """Version of an installed distribution."""
+    """Version of an installed distribution; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -16,7 +16,7 @@ def installed(name: str) -> str | None:
 
 
 def package_folder(package: str) -> Path | None:
-    """Where a package is, which is not imported; None where it is not installed."""
+    """Folder of a package, found without importing it; None where it is not installed."""
     spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec else None
     return Path(places[0]) if places else None

@@ -1,5 +1,6 @@
-"""A process and all below it, stopped and continued as one: a shell's job control reaches only the group
-that it knows.
+"""Stops and continues a process with all its descendants.
+
+A shell's job control reaches only the process group that it knows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import psutil
 
 
 def stop(pid: int) -> None:
-    """Stop a process and all below it, also what it starts meanwhile. A server that has left it goes on."""
+    """Stop a process and all its descendants, also those that it starts meanwhile.
+
+    A server that has left the tree goes on.
+    """
     stopped: set[int] = set()
     while fresh := [process for process in _tree(pid) if process.pid not in stopped]:
         for process in fresh:
@@ -21,8 +25,9 @@ def stop(pid: int) -> None:
 
 
 def go_on(pid: int) -> None:
-    """Continue what is stopped of a process and all below it, the lowest first: who waits for an answer
-    finds it there.
+    """Continue the stopped processes of a tree, the lowest first.
+
+    A process that waits for an answer of a lower one then finds it there.
     """
     for process in reversed(list(_tree(pid))):
         if _is_stopped(process):
@@ -44,7 +49,6 @@ def _is_stopped(process: psutil.Process) -> bool:
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(
-        psutil.NoSuchProcess, psutil.AccessDenied
-    ):  # another user's cannot be reached, as by the terminal itself
+    # Another user's process cannot be reached; the terminal could not reach it either.
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         process.send_signal(number)

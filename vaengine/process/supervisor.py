@@ -1,12 +1,12 @@
-"""A run in a child of the command, started again when it is lost: Ray ends the process whose node is gone,
-whatever that is doing.
+"""Runs a command in a child process, and starts it again when it is lost.
 
-Its client of the object store does so with `_exit(1)`, from C++ and in any thread (Ray's `plasma/client.cc`,
-`exit_on_connection_failure`), so that no code of ours can notice, let alone go on.
+Ray ends a process whose node is gone, whatever it is doing. Its client of the object store does so with
+`_exit(1)`, from C++ and in any thread (Ray's `plasma/client.cc`, `exit_on_connection_failure`), so that no
+code of ours can notice.
 
-The child leads a session of its own, which has no terminal: nothing that it starts can be stopped for
+The child leads a session of its own, which has no terminal. So nothing that it starts can be stopped for
 touching one (SIGTTIN, SIGTTOU), and Ray's processes get no Ctrl-C of their own, which would end workers with
-the chunks that they hold. The terminal is the parent's, which is never busy and passes on what comes from it.
+the chunks that they hold. The parent keeps the terminal, is never busy, and passes on what comes from it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from vaengine.process.run_process import ENDED, Ending, RunMonitor, RunProcess, 
 from vaengine.process.signals import EXIT_CODES
 
 SUPERVISED: Final = ("run", "resume")
-MOST_STARTS: Final = 4
+MAX_STARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """When a command began, and the id of a batch that is new with it: the same for each process that
-    works on it, one after the other.
+    """The time when a command began, and the id for a new batch.
+
+    Both are the same for each process that works on the command, one after the other.
     """
 
     batch_id: str
@@ -55,38 +56,44 @@ def is_supervised_command(arguments: Sequence[str]) -> bool:
 
 
 def run_supervised(arguments: Sequence[str] = ()) -> int | None:
-    """Fork. In the child: None, to do the work. In the parent: the exit code, once a child has come to an end
-    by its own decision.
+    """Fork. Returns None in the child, which does the work; in the parent the exit code.
 
-    Call it while this process has one thread and nothing open. A child dies with its parent, gets the signals
-    that the parent gets, stops and goes on with it, and reads nothing on standard input but a list of paths
-    that `arguments` name, from the beginning at each start. Raises `UsageError` where that cannot be read.
+    The parent returns once a child has ended by its own decision. Call this while the process has one thread
+    and nothing open. A child dies with its parent, gets the signals that the parent gets, and is stopped and
+    continued with it. Its standard input is empty, or a list of paths that `arguments` name, from the
+    beginning at each start. Raises `UsageError` where that cannot be read.
     """
     try:
-        reads = _standard_input(arguments)
+        standard_input = _standard_input(arguments)
     except KeyboardInterrupt:  # while a person types the list
-        return _ended(Ending(EXIT_CODES["SIGINT"], orderly=False))
+        return _report_end(Ending(EXIT_CODES["SIGINT"], orderly=False))
     for number in (signal.SIGTTIN, signal.SIGTTOU):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # also of this process, whose last word must be said in the background too
+        # Also in this process, which must be able to print its last message in the background.
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on())  # they wait until somebody takes them
-    vigil = RunMonitor()
-    for start in range(MOST_STARTS):
-        child = _forked(reads)
+    signals_before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, passed_on()
+    )  # they stay pending until the monitor waits for them
+    monitor = RunMonitor()
+    for attempt in range(MAX_STARTS):
+        child = _fork(standard_input)
         if child is None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals_before)
             return None
-        ending = vigil.ending(child)
-        if ending.orderly or vigil.asked or ending.code in EXIT_CODES.values() or start == MOST_STARTS - 1:
-            return _ended(ending)
-        say("the run's process is lost; it is started again")
+        ending = monitor.ending(child)
+        if (
+            ending.orderly
+            or monitor.stop_requested
+            or ending.code in EXIT_CODES.values()
+            or attempt == MAX_STARTS - 1
+        ):
+            return _report_end(ending)
+        say("the run's process is lost, probably with Ray's node; it is started again")
     raise AssertionError("the last start has an end")
 
 
-def _ended(ending: Ending) -> int:
-    """Say what is left to say; returns the exit code."""
+def _report_end(ending: Ending) -> int:
+    """Print the last message, if there is one; returns the exit code."""
     if word := last_word(ending):
         leave_line()
         say(word)
@@ -94,28 +101,27 @@ def _ended(ending: Ending) -> int:
 
 
 def tell_parent(fact: str, *values: str) -> None:
-    """Let the process that supervises this one know a fact of `child_process`, once; does nothing where
-    there is none.
-    """
-    if _told is not None and fact not in _told.facts:
-        _told.facts.add(fact)
-        os.write(_told.descriptor, json.dumps([fact, *values]).encode() + b"\n")
+    """Report a fact of `run_process` to the supervising process, once; does nothing without one."""
+    if _channel is not None and fact not in _channel.facts:
+        _channel.facts.add(fact)
+        os.write(_channel.descriptor, json.dumps([fact, *values]).encode() + b"\n")
 
 
 @dataclass(slots=True)
-class _Told:
-    """What a child has told its parent, and where."""
+class _ParentChannel:
+    """The pipe to the parent, and the facts that were reported through it."""
 
     descriptor: int
     facts: set[str] = field(default_factory=set)
 
 
-_told: _Told | None = None  # a process has one parent, and nobody hands it on
+_channel: _ParentChannel | None = None  # a process has one parent, and nobody hands it on
 
 
 def _standard_input(arguments: Sequence[str]) -> IO[bytes]:
-    """What every child reads: nothing, or a list of paths, which can be read only once and is therefore
-    kept.
+    """The standard input of every child: nothing, or a list of paths.
+
+    A list can be read only once, so it is kept in a file.
     """
     if "-" not in arguments:
         return Path(os.devnull).open("rb")  # open for as long as there may be another child
@@ -125,21 +131,21 @@ def _standard_input(arguments: Sequence[str]) -> IO[bytes]:
     return kept
 
 
-def _forked(reads: IO[bytes]) -> RunProcess | None:
-    """A child, or None in the child."""
-    parent, (hear, say_on) = os.getpid(), os.pipe()
+def _fork(standard_input: IO[bytes]) -> RunProcess | None:
+    """Fork; returns the child's process in the parent, and None in the child."""
+    parent, (read_end, write_end) = os.getpid(), os.pipe()
     if pid := os.fork():
-        os.close(say_on)
-        os.set_blocking(hear, False)
-        return RunProcess(pid, hear)
-    os.close(hear)
+        os.close(write_end)
+        os.set_blocking(read_end, False)
+        return RunProcess(pid, read_end)
+    os.close(read_end)
     die_with_parent()
     if os.getppid() != parent:  # it was quicker
         os._exit(1)
     os.setsid()
-    reads.seek(0)
-    os.dup2(reads.fileno(), 0)
-    global _told  # noqa: PLW0603
-    _told = _Told(say_on)
+    standard_input.seek(0)
+    os.dup2(standard_input.fileno(), 0)
+    global _channel  # noqa: PLW0603
+    _channel = _ParentChannel(write_end)
     atexit.register(tell_parent, ENDED)
     return None

@@ -18,7 +18,7 @@ from schemas.errors import StoreUnreachable
 from schemas.work.job import JobStatus
 from tests.support import clips, postgres
 from vaengine import BatchOrchestrator, PostgreSQLStorageBackend, ProgressTracker
-from vaengine.postgres.dump import _own
+from vaengine.postgres.dump import _server_password
 from vaengine.requests.checkpoint import path_in
 
 OWN = pytest.mark.skipif(
@@ -50,8 +50,8 @@ def test_a_server_made_by_db_start_needs_no_password_in_its_address(url: str) ->
     assert not urlsplit(shown).password
     with closing(open_store(shown, read_only=True)) as store:
         assert list(store.jobs()) == []
-    assert _own(shown) == {"PGPASSWORD": urlsplit(url).password}
-    assert _own(url) == {}
+    assert _server_password(shown) == {"PGPASSWORD": urlsplit(url).password}
+    assert _server_password(url) == {}
 
 
 def test_another_user_has_to_give_a_password_and_is_told_where(

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.support import commands
-from vaengine.process.supervisor import MOST_STARTS, is_supervised_command
+from vaengine.process.supervisor import MAX_STARTS, is_supervised_command
 
 CHECKOUT = Path(__file__).parents[3]
 PROGRAM = """
@@ -87,7 +87,7 @@ def test_every_process_of_a_command_works_on_the_same_batch(tmp_path: Path) -> N
 def test_one_that_is_lost_every_time_is_given_up(tmp_path: Path) -> None:
     process = started("os.abort()", tmp_path / "starts")
     process.communicate(timeout=60)
-    assert (process.returncode, len(told(tmp_path / "starts"))) == (128 + signal.SIGABRT, MOST_STARTS)
+    assert (process.returncode, len(told(tmp_path / "starts"))) == (128 + signal.SIGABRT, MAX_STARTS)
 
 
 @pytest.mark.parametrize("ending", ["sys.exit(1)", "raise SystemExit(3)", "1 / 0", ""])

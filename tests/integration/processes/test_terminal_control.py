@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import commands
 from tests.support.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
-from vaengine.process.signals import SAME_SECONDS
+from vaengine.process.signals import REPEAT_WINDOW_S
 
 CHECKOUT = Path(__file__).parents[3]
 SECONDS = 60.0  # for what takes one or two, on a busy machine
@@ -133,7 +133,7 @@ def test_the_second_ctrl_c_ends_even_what_hears_nothing_and_says_what_is_kept(st
     terminal.wait_for("at work", SECONDS)
     terminal.type(CTRL_C)
     terminal.wait_for("stopping; once more to stop at once", SECONDS)
-    time.sleep(SAME_SECONDS)  # sooner it would be the first once more
+    time.sleep(REPEAT_WINDOW_S)  # sooner it would be the first once more
     terminal.type(CTRL_C)
     terminal.wait_for("stopped at once; what was committed is kept: vaengine resume b1 --out o", SECONDS)
     assert terminal.code(SECONDS)[0] == 130

@@ -17,7 +17,7 @@ from vaengine.cli.config import row_table
 from vaengine.requests import batch_file
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.run_options import RunOptions, pipelines_named, resolve_request
-from vaengine.requests.run_options import _told as told_by
+from vaengine.requests.run_options import _user_settings as user_settings
 from vaengine.requests.store_location import stored_at
 
 
@@ -257,7 +257,7 @@ def test_a_models_path_is_relative_to_the_batch_file_and_its_name_is_none(
     tmp_path: Path, key: str, value: str, path: str
 ) -> None:
     (tmp_path / "packs" / "mine").mkdir(parents=True)
-    told = told_by(RunOptions(), batch_file.read(batch_yaml(tmp_path, f"{key}: {value}\n")))
+    told = user_settings(RunOptions(), batch_file.read(batch_yaml(tmp_path, f"{key}: {value}\n")))
     assert told[key].value == path.format(tmp_path)
 
 

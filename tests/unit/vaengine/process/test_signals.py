@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vaengine.process.signals import EXIT_CODES, SAME_SECONDS, Signals
+from vaengine.process.signals import EXIT_CODES, REPEAT_WINDOW_S, Signals
 
 CHECKOUT = Path(__file__).parents[4]
 PROGRAM = """
@@ -49,7 +49,7 @@ def test_the_first_signal_stops_the_run_and_lets_it_return(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(EXIT_CODES))
 def test_the_second_signal_ends_the_process_at_once(name: str) -> None:
-    assert outcome("armed", f"{name}@0", f"{name}@{SAME_SECONDS}") == (EXIT_CODES[name], f"stop {name}\n")
+    assert outcome("armed", f"{name}@0", f"{name}@{REPEAT_WINDOW_S}") == (EXIT_CODES[name], f"stop {name}\n")
 
 
 @pytest.mark.parametrize("name", list(EXIT_CODES))

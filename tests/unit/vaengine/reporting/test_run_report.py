@@ -10,7 +10,7 @@ import pytest
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import Settings
 from schemas.work.job import BatchJob, BatchReport, JobStatus, PipelineResult, VideoOutcome
-from vaengine.console.output import Table, in_the_middle, name_width
+from vaengine.console.output import Table, name_width, shorten_middle
 from vaengine.reporting import run_report, store_overview
 from vaengine.reporting.annotation_counts import FoundCounts
 from vaengine.requests.request import PlanSummary, RunRequest
@@ -158,8 +158,8 @@ def test_tables_have_what_was_found_and_paths_below_the_working_folder_are_relat
 
 
 def test_a_name_that_is_too_long_for_the_terminal_loses_its_middle_and_is_never_folded() -> None:
-    assert in_the_middle("videos/talkers_33s.mp4", 22) == "videos/talkers_33s.mp4"
-    short = in_the_middle("a/very/long/folder/grid_11_talkers_33s.mp4", 24)
+    assert shorten_middle("videos/talkers_33s.mp4", 22) == "videos/talkers_33s.mp4"
+    short = shorten_middle("a/very/long/folder/grid_11_talkers_33s.mp4", 24)
     assert (len(short), short[:3], short[-15:]) == (24, "a/v", "talkers_33s.mp4"), short
     table = Table(
         ("outcome", "video", "notes"), (("completed", "x" * 200, "warning: " + "word " * 30),), names=1
