@@ -69,7 +69,7 @@ def discover_environment(
 def is_here(pipeline: str, preset: str, settings: Settings, folders: Sequence[Path], hub: Hub) -> bool:
     """Whether all files that a pipeline's preset loads are on this machine and intact."""
     if pipeline == AUDIO:
-        return all(hub.find(model.name, model.task) for model in catalogue.heard_by(preset))
+        return all(hub.find(model.name, model.task) for model in catalogue.audio_models_of(preset))
     task = "face" if pipeline == FACE else task_asked(settings)
     return model_status(catalogue.needed(preset, task), folders).usable
 

@@ -1,4 +1,4 @@
-"""The models that presets name, files with the digest and size under which they were published.
+"""The catalogue of models that presets use, with digest and size of the published files.
 
 Every digest and size was found alike in at least two public projects that pin these files (manifests,
 checksum tables, Git LFS pointers). An entry without a digest is trusted on first use. Models of a hub are
@@ -184,8 +184,8 @@ def _aligner(file: str, size_bytes: int, sha256: str | None, licence: str, langu
     )
 
 
-# What whisperX aligns these languages with, by torchaudio's names; of those of VoxPopuli no digest is
-# published twice.
+# The models with which whisperX aligns these languages, by torchaudio's names. The digests of VoxPopuli's
+# models are not published twice.
 ALIGNERS: Final[Mapping[str, ModelFile]] = {
     "WAV2VEC2_ASR_BASE_960H": _aligner(
         "wav2vec2_fairseq_base_ls960_asr_ls960.pth",
@@ -231,9 +231,8 @@ HUB_MODELS: Final[Mapping[str, HubModel]] = {
     )
 }
 
-# What a preset loads, by task; `pose` only where person.pose asks for key points. Those of embedded are used
-# where they are here: it
-# does without where they are not.
+# The files that a preset loads, by task; `pose` only where person.pose requires key points. Those of embedded
+# are used if they are on this machine; it works without them too.
 PRESET_FILES: Final[Mapping[str, Mapping[Task, str]]] = {
     "embedded": {"detect": "yolo11n-pose.pt", "pose": "yolo11n-pose.pt", "face": "centerface.onnx"},
     "fast": {"detect": "yolo11n.pt", "pose": "yolo11n-pose.pt", "face": "buffalo_s.zip"},
@@ -246,34 +245,39 @@ PRESET_SOUND: Final[Mapping[str, Mapping[Hearing, str]]] = {
     "balanced": {"whisper": "large-v3-turbo", "events": AUDIO_SET, "speakers": SPEAKERS},
     "high-quality": {"whisper": "large-v3", "events": AUDIO_SET, "speakers": SPEAKERS},
 }
-ASIDE: Final = ("pose", "speakers")  # not part of what a preset means unless asked for by name
+OPTIONAL_TASKS: Final = (
+    "pose",
+    "speakers",
+)  # a preset does not include these tasks; their models are requested by name
 
 
 def needed(preset: str, task: Task = "detect") -> ModelFile:
-    """The file that a preset loads for `task`; raises `KeyError` for one that is none."""
+    """The file that a preset loads for `task`; raises `KeyError` for an unknown preset."""
     return MODELS[PRESET_FILES[preset][task]]
 
 
-def heard_by(preset: str) -> tuple[HubModel, ...]:
-    """The models of sound that a preset cannot do without."""
-    return tuple(HUB_MODELS[name] for task, name in PRESET_SOUND[preset].items() if task not in ASIDE)
+def audio_models_of(preset: str) -> tuple[HubModel, ...]:
+    """The audio models that a preset always loads."""
+    return tuple(
+        HUB_MODELS[name] for task, name in PRESET_SOUND[preset].items() if task not in OPTIONAL_TASKS
+    )
 
 
 def face_pack(named: str) -> ModelFile | None:
-    """The pack of that name, `buffalo_l` or `buffalo_l.zip`."""
+    """The pack with this name, `buffalo_l` or `buffalo_l.zip`; None where it is unknown."""
     return next(
         (model for model in MODELS.values() if model.pack and named in (model.pack, model.name)), None
     )
 
 
 def face_model(named: str) -> ModelFile | None:
-    """The model of faces of that name: a pack, or a file."""
+    """The face model with this name, a pack or a file; None where it is unknown."""
     known = MODELS.get(named)
     return face_pack(named) or (known if known and known.task == "face" else None)
 
 
 def files() -> tuple[ModelFile, ...]:
-    """Every file, those included that no preset needs."""
+    """Every file of the catalogue, also those that no preset loads."""
     return (*MODELS.values(), *ALIGNERS.values())
 
 
@@ -296,25 +300,25 @@ def everything(pipelines: Container[str] = AVAILABLE) -> tuple[ModelFile | HubMo
 
 
 def meant(names: Iterable[str], pipelines: Container[str] = AVAILABLE) -> tuple[ModelFile | HubModel, ...]:
-    """Models by preset or name, each once, in the order named; a preset means those of `pipelines`.
+    """Models by preset or name, each once, in the given order.
 
-    Raises `UnknownModel`.
+    A preset stands for its models of `pipelines`. Raises `UnknownModel`.
     """
-    return tuple(dict.fromkeys(model for name in names for model in _meant(name, pipelines)))
+    return tuple(dict.fromkeys(model for name in names for model in _models_named(name, pipelines)))
 
 
-def _meant(name: str, pipelines: Container[str]) -> tuple[ModelFile | HubModel, ...]:
+def _models_named(name: str, pipelines: Container[str]) -> tuple[ModelFile | HubModel, ...]:
     if name in PRESET_FILES:
         loaded = {
             model
             for task, model in (*PRESET_FILES[name].items(), *PRESET_SOUND[name].items())
-            if task not in ASIDE
+            if task not in OPTIONAL_TASKS
         }
         return tuple(model for model in _all() if model.name in loaded and PIPELINES[model.task] in pipelines)
     if name in ALIGNERS:
         return (ALIGNERS[name],)
-    every: tuple[ModelFile | HubModel, ...] = (*files(), *HUB_MODELS.values())
-    if known := [model for model in every if model.name in (name, f"{name}.pt", f"{name}.zip")]:
+    all_models: tuple[ModelFile | HubModel, ...] = (*files(), *HUB_MODELS.values())
+    if known := [model for model in all_models if model.name in (name, f"{name}.pt", f"{name}.zip")]:
         return tuple(known)
     from schemas.settings.layers import nearest
 

@@ -1,5 +1,6 @@
-"""Checkpoints as ONNX files, converted once and kept: onnxruntime is faster on a processor, and its
-workers need no torch.
+"""Converts checkpoints to ONNX files, once, and keeps them.
+
+onnxruntime is faster on a processor, and its workers need no torch.
 """
 
 from __future__ import annotations
@@ -14,20 +15,19 @@ from schemas.errors import ModelError, UnsuitableWeights
 from vaengine.console.output import say
 from vaengine.process.child_environment import environment
 
-RECIPE: Final = 2  # raise it when a conversion would come out otherwise
+RECIPE_VERSION: Final = 2  # raise it when the result of a conversion changes
 
 
 def converted(
     weights: Path, sha256: str, cache: Path, *, looks: bool, before: Callable[[], None] = lambda: None
 ) -> Path:
-    """The ONNX file of a checkpoint that may be loaded, made unless it is in `cache`; one process makes it,
-    others wait.
+    """The ONNX file of a checkpoint that may be loaded; it is made unless it is in `cache`.
 
-    `before` is called first where it has to be made, which takes some seconds. Raises `UnsuitableWeights` for
-    a checkpoint that is no use, `ModelError` where the file cannot be kept.
+    One process makes it, others wait. `before` is called before a conversion, which takes some seconds.
+    Raises `UnsuitableWeights` for an unusable checkpoint, `ModelError` where the file cannot be kept.
     """
     folder = cache / "converted"
-    target = folder / f"{weights.stem}-{sha256[:16]}{'-looks' if looks else ''}.{RECIPE}.onnx"
+    target = folder / f"{weights.stem}-{sha256[:16]}{'-looks' if looks else ''}.{RECIPE_VERSION}.onnx"
     if target.is_file():
         return target
     from filelock import FileLock
@@ -58,11 +58,11 @@ def _convert(weights: Path, sha256: str, target: Path, *, looks: bool) -> None:
         str(target),
         *(["looks"] if looks else []),
     ]
-    done = subprocess.run(
+    result = subprocess.run(
         command, stdin=subprocess.DEVNULL, env=environment(), capture_output=True, text=True, check=False
     )
-    if done.returncode or not target.is_file():
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
+    if result.returncode or not target.is_file():
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
         raise UnsuitableWeights(
-            str(weights), lines[-1] if lines else f"its conversion ended with exit code {done.returncode}"
+            str(weights), lines[-1] if lines else f"its conversion ended with exit code {result.returncode}"
         )

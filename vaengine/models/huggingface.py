@@ -1,4 +1,4 @@
-"""Models of sound, which come from the hub of Hugging Face: whether they are here, and fetching them."""
+"""Locates and fetches the audio models, which come from the hub of Hugging Face."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from schemas.settings.models import Hearing, HubModel
 from vaengine.models import catalogue, wheels
 from vaengine.models.weights import ModelStatus, packaged_status
 
-PUBLIC: Final = "https://huggingface.co"
-TOKENS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+PUBLIC_ADDRESS: Final = "https://huggingface.co"
+TOKEN_VARIABLES: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """The hub as this machine sees it: `folders` are looked through before its cache; with a token models
-    behind terms may come too.
+    """The hub of Hugging Face as this machine may use it.
 
-    `forbidden_by` names the variable that forbids asking it.
+    `folders` are searched before the hub's cache. With a token, models behind terms can be fetched too.
+    `forbidden_by` names the variable that forbids connections.
     """
 
     folders: tuple[Path, ...] = ()
     forbidden_by: str | None = offline.OURS
     has_token: bool = False
-    address: str = PUBLIC
+    address: str = PUBLIC_ADDRESS
 
     @classmethod
     def of(cls, folders: tuple[Path, ...], environment: Mapping[str, str]) -> Hub:
-        """As `VAENGINE_OFFLINE` and the hub's own variables say; no token is ever kept or shown."""
+        """The hub as the variables of the environment configure it.
+
+        These are `VAENGINE_OFFLINE` and the hub's own. No token is ever kept or shown.
+        """
         return cls(
             folders,
             forbidden_by=offline.forbidden_by(environment, offline.AUDIO_VARIABLES),
-            has_token=any(environment.get(name) for name in TOKENS),
-            address=environment.get("HF_ENDPOINT") or PUBLIC,
+            has_token=any(environment.get(name) for name in TOKEN_VARIABLES),
+            address=environment.get("HF_ENDPOINT") or PUBLIC_ADDRESS,
         )
 
     @property
@@ -44,9 +47,7 @@ class Hub:
         return self.forbidden_by is not None
 
     def find(self, name: str, task: Hearing) -> Path | None:
-        """The folder of a model that is here: in a folder of models, in the hub's cache, or in an
-        installed package.
-        """
+        """The folder of a local model: in a model folder, in the hub's cache, or in an installed package."""
         known = catalogue.HUB_MODELS.get(name)
         return self._in_folders(name, task) or (wheels.found(known) if known else None)
 
@@ -56,12 +57,12 @@ class Hub:
         return local_model(name, kind=task, folders=self.folders)
 
     def obtain(self, name: str, task: Hearing) -> Path:
-        """The folder of a model, fetched into the hub's cache unless it is here; raises `ModelError`."""
+        """The folder of a model, fetched into the hub's cache if need be; raises `ModelError`."""
         from actors.model_files.huggingface import fetched
 
         return fetched(name, kind=task, folders=self.folders, forbidden=self.forbidden_by)
 
     def standing(self, model: HubModel) -> ModelStatus:
-        """Whether a model is here; only what is in a package is held to a published digest."""
+        """The status of a model; only a copy in a package is checked against a published digest."""
         path = self._in_folders(model.name, model.task)
         return ModelStatus(model, path, "first use") if path else packaged_status(model)

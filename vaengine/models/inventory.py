@@ -1,6 +1,4 @@
-"""What `vaengine models` shows and does: every model that a preset may need, how it stands with it, and
-fetching what is not here.
-"""
+"""The inventory of models behind `vaengine models`: status of each model, and fetching what is missing."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ Showing = Callable[[Model], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """How fetching one model ended; `path` is None and `error` says why where it failed."""
+    """The result of fetching one model; a failed one has no `path`, and `error` says why."""
 
     model: Model
     outcome: Literal["fetched", "here", "failed"]
@@ -44,28 +42,27 @@ class Pulled:
 
 
 def model_statuses(folders: Sequence[Path], hub: Hub) -> list[ModelStatus]:
-    """Every model of the catalogue, as the first folder that has it holds it."""
+    """The status of every model of the catalogue, in the first folder that has it."""
     files = [model_status(model, folders) for model in catalogue.files()]
     return [*files, *(hub.standing(model) for model in catalogue.HUB_MODELS.values())]
 
 
 def copies(folders: Sequence[Path]) -> list[ModelStatus]:
-    """Every file of the catalogue that is in any of the folders or in a package, each copy by itself."""
-    every = (model_status(model, (folder,)) for folder in folders for model in catalogue.files())
-    return list(
-        {found.path: found for found in every if found.path}.values()
-    )  # what is in a package is no folder's own
+    """Every copy of a catalogue file in any of the folders or in a package."""
+    statuses = (model_status(model, (folder,)) for folder in folders for model in catalogue.files())
+    # A copy in a package is found once for each folder.
+    return list({status.path: status for status in statuses if status.path}.values())
 
 
 def pull(
     models: Iterable[Model], folders: Sequence[Path], source: Source, hub: Hub, showing: Showing
 ) -> Iterator[Pulled]:
-    """Fetch what is nowhere here, one after the other; one that fails does not keep the others back.
+    """Fetch models that are not on this machine, one after the other; a failure does not stop the others.
 
     Files go into the first folder, models of the hub into its cache.
     """
     for model in models:
-        there = (
+        local_path = (
             weights.find(model, folders) if isinstance(model, ModelFile) else hub.find(model.name, model.task)
         )
         try:
@@ -73,30 +70,30 @@ def pull(
                 path = (
                     obtain(model, folders, source, progress)
                     if isinstance(model, ModelFile)
-                    else there or _fetched(model, hub, progress)
+                    else local_path or _fetch_from_hub(model, hub, progress)
                 )
         except VaengineError as error:
             yield Pulled(model, "failed", error=str(error))
         else:
-            yield Pulled(model, "here" if there else "fetched", path)
+            yield Pulled(model, "here" if local_path else "fetched", path)
 
 
-def _fetched(model: HubModel, hub: Hub, progress: Progress) -> Path:
+def _fetch_from_hub(model: HubModel, hub: Hub, progress: Progress) -> Path:
     progress(0, model.size_bytes)
     return hub.obtain(model.name, model.task)
 
 
 def table(found: Iterable[ModelStatus]) -> Table:
-    """Models as a person reads them; `preset` names who loads them, and for what."""
+    """A table of models; the column `preset` says which presets load a model, and for what."""
     shown = list(found)
     rows = (
         (
             each.state,
             each.model.name,
-            _uses(each.model),
+            _presets_text(each.model),
             size(each.model.size_bytes),
             each.model.licence,
-            _where(each),
+            _location_text(each),
         )
         for each in shown
     )
@@ -104,20 +101,20 @@ def table(found: Iterable[ModelStatus]) -> Table:
     return Table(titles, tuple(rows), tuple(COLOURS.get(each.state, "") for each in shown))
 
 
-def _where(found: ModelStatus) -> str:
-    """Where a model is; where it is not, how a package brings it, or why that in a package is not used."""
+def _location_text(found: ModelStatus) -> str:
+    """Where a model is; else which package brings it, or why a package's copy is not used."""
     if found.path is None:
         return found.detail or (f"comes with {wheels.CURE}" if found.model.packaged else "")
     return f"{found.path} (package {found.package})" if found.package else str(found.path)
 
 
-def _uses(model: Model) -> str:
-    aside = {"pose": " with person.pose", "speakers": " with audio.speakers"}.get(model.task, "")
-    return ", ".join(catalogue.presets_of(model)) + aside
+def _presets_text(model: Model) -> str:
+    condition = {"pose": " with person.pose", "speakers": " with audio.speakers"}.get(model.task, "")
+    return ", ".join(catalogue.presets_of(model)) + condition
 
 
 def footnote(folders: Sequence[Path], source: Source) -> str:
-    """Where models are looked for and come from."""
+    """One line that says where models are searched and fetched from."""
     origin = (
         f"nothing is fetched: {source.forbidden_by}"
         if source.offline
@@ -134,7 +131,7 @@ def footnote(folders: Sequence[Path], source: Source) -> str:
 def standing_data(found: ModelStatus) -> dict[str, Any]:
     """How it stands with a model, as programs read it."""
     place = {"path": found.path and str(found.path), "package": found.package or None}
-    return {**_facts(found.model), "state": found.state, **place, "detail": found.detail}
+    return {**_model_values(found.model), "state": found.state, **place, "detail": found.detail}
 
 
 def states(found: Iterable[ModelStatus]) -> dict[str, int]:
@@ -146,7 +143,7 @@ def states(found: Iterable[ModelStatus]) -> dict[str, int]:
 def pulled_data(pulled: Pulled) -> dict[str, Any]:
     """How fetching a model ended, as programs read it."""
     path = pulled.path and str(pulled.path)
-    return {**_facts(pulled.model), "outcome": pulled.outcome, "path": path, "error": pulled.error}
+    return {**_model_values(pulled.model), "outcome": pulled.outcome, "path": path, "error": pulled.error}
 
 
 def pull_counts(every: Iterable[Pulled]) -> dict[str, int]:
@@ -155,7 +152,7 @@ def pull_counts(every: Iterable[Pulled]) -> dict[str, int]:
     return {"completed": outcomes["fetched"], "skipped": outcomes["here"], "failed": outcomes["failed"]}
 
 
-def _facts(model: Model) -> dict[str, Any]:
+def _model_values(model: Model) -> dict[str, Any]:
     source = (
         {"sha256": model.sha256, "url": model.url}
         if isinstance(model, ModelFile)
@@ -175,16 +172,15 @@ def _facts(model: Model) -> dict[str, Any]:
 
 @contextmanager
 def shown(model: Model) -> Iterator[Progress]:
-    """Progress of one model on standard error: a bar that goes when it is done on a terminal, one line
-    elsewhere.
+    """Progress of fetching one model on standard error: a bar on a terminal, one line elsewhere.
 
-    The hub's library does not say how far it is, so its models have a line everywhere.
+    The hub's library does not report its progress, so its models have one line everywhere.
     """
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal or isinstance(model, HubModel):
-        yield _line(model)
+        yield _line_progress(model)
         return
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -200,12 +196,12 @@ def shown(model: Model) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
 
 
-def _line(model: Model) -> Progress:
-    told: list[int] = []
+def _line_progress(model: Model) -> Progress:
+    printed: list[int] = []
 
     def progress(done: int, total: int) -> None:
-        if not told:
-            told.append(done)
+        if not printed:
+            printed.append(done)
             about = "" if isinstance(model, ModelFile) else "about "
             say(f"fetching {model.name}, {about}{size(total)}")
 

@@ -1,5 +1,6 @@
-"""Models that a store's results were made with, found again: a store has a model's name and digest, its
-runs where it was.
+"""Finds the models again that a store's results were made with.
+
+A store has a model's name and digest; its runs have where it was.
 """
 
 from __future__ import annotations
@@ -20,40 +21,40 @@ DIGEST_DIGITS: Final = 12
 
 
 def file_again(key: str, model: Mapping[str, Any], runs: Sequence[Run], folders: Sequence[Path]) -> str:
-    """The value of `key` (`person.weights`, `face.pack` or `audio.model`) for a model of this `file` name and
-    `sha256`.
+    """The value of `key` (`person.weights`, `face.pack` or `audio.model`) that names a recorded model.
 
-    Looked for where earlier runs had it, then in the folders of models and the working folder, under its name
-    first. A name of the catalogue or the hub, which can be fetched, stays a name. Raises `ModelError` that
-    says which file is missing.
+    `model` has its `file` name and `sha256`. The search begins where earlier runs had it. Then come the model
+    folders and the working folder, the same name first. A name of the catalogue or the hub, which can be
+    fetched, stays a name. Raises `ModelError` for a missing file.
     """
     name, digest = str(model["file"]), model.get("sha256")
-    same = _DIGESTS[key]
-    for path in _places(key, name, runs, folders):
-        if path.exists() and (digest is None or same(path) == digest):
+    digest_function = _DIGESTS[key]
+    for path in _candidates(key, name, runs, folders):
+        if path.exists() and (digest is None or digest_function(path) == digest):
             return str(path)
     if name in catalogue.MODELS or catalogue.face_pack(name) or key == "audio.model":
         return name_again(key, name, runs)
-    looked = ", ".join(str(folder) for folder in folders)
+    searched = ", ".join(str(folder) for folder in folders)
     raise ModelError(
         f"{key}={name}",
         f"the model with which these results were made (sha256 {str(digest)[:DIGEST_DIGITS]}...) is neither "
-        f"where it was nor in {looked}:"
+        f"where it was nor in {searched}:"
         f" put it back, or say where it is with --set {key}=PATH",
     )
 
 
 def name_again(key: str, name: str, runs: Sequence[Run]) -> str:
-    """The full name that an earlier run gave, of which a configuration has the last part: such as
-    `pyannote/...`.
+    """The full name that an earlier run gave, such as `pyannote/...`.
+
+    A configuration has only its last part.
     """
-    return next((value for value in _values(key, runs) if model_name(value) == name), name)
+    return next((value for value in _recorded_values(key, runs) if model_name(value) == name), name)
 
 
-def _places(key: str, name: str, runs: Sequence[Run], folders: Sequence[Path]) -> Iterator[Path]:
+def _candidates(key: str, name: str, runs: Sequence[Run], folders: Sequence[Path]) -> Iterator[Path]:
     yield from (
         Path(value)
-        for value in _values(key, runs)
+        for value in _recorded_values(key, runs)
         if Path(value).is_absolute() and model_name(value) == model_name(name)
     )
     yield from (folder / name for folder in (*folders, Path.cwd()))
@@ -65,11 +66,11 @@ def _places(key: str, name: str, runs: Sequence[Run], folders: Sequence[Path]) -
         )
 
 
-def _values(key: str, runs: Sequence[Run]) -> list[str]:
-    """What runs had for a key, the newest first."""
-    section, _, own = key.partition(".")
-    found = (run.get(section, {}).get(own) for run in runs if isinstance(run.get(section), Mapping))
-    return list(dict.fromkeys(value for value in found if isinstance(value, str)))
+def _recorded_values(key: str, runs: Sequence[Run]) -> list[str]:
+    """The values that runs had for a key, the newest first."""
+    section, _, name = key.partition(".")
+    values = (run.get(section, {}).get(name) for run in runs if isinstance(run.get(section), Mapping))
+    return list(dict.fromkeys(value for value in values if isinstance(value, str)))
 
 
 def _folder_digest(path: Path) -> str | None:

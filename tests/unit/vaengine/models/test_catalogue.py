@@ -20,9 +20,9 @@ from vaengine.models.catalogue import (
     PIPELINES,
     PRESET_FILES,
     PRESET_SOUND,
+    audio_models_of,
     everything,
     face_pack,
-    heard_by,
     meant,
     needed,
     presets_of,
@@ -38,7 +38,7 @@ def test_every_neural_preset_has_a_model_for_each_task() -> None:
             continue
         assert all(needed(preset, task).task == task for task in ("detect", "pose", "face"))
         assert all(HUB_MODELS[name].task == task for task, name in sound.items())
-        assert {model.task for model in heard_by(preset)} == {"whisper", "events"}
+        assert {model.task for model in audio_models_of(preset)} == {"whisper", "events"}
 
 
 def test_every_file_has_its_own_published_digest() -> None:
