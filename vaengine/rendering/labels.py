@@ -1,4 +1,4 @@
-"""Names at boxes, in the colours of whom they name, never out of the picture; by the supervision library."""
+"""Draws labels at boxes in their colours, always inside the frame; uses the supervision library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vaengine.timeline.presence import Sighting
 
 
 class Labels:
-    """Writes letters of a size, `unit` times those of a picture of 360 lines."""
+    """Draws labels; `unit` is the letter size relative to a frame of 360 lines."""
 
     def __init__(self, unit: float, colours: Colours) -> None:
         import supervision as sv
@@ -36,8 +36,9 @@ class Labels:
     def draw(
         self, picture: Pixels, texts: Sequence[str], seen: Sequence[Sighting], *, is_below: bool = False
     ) -> None:
-        """Above their boxes, or below; pushed back into the picture, H x W x 3 uint8 BGR, where they
-        would stand out of it.
+        """Draw labels above or below their boxes onto `picture`, H x W x 3 uint8 BGR.
+
+        A label that would leave the frame is moved inside.
         """
         import supervision as sv
 
@@ -51,7 +52,7 @@ class Labels:
         )
         anchors = sv.Detections(xyxy=np.stack([left, bottom, left + 1, bottom + 1], axis=1))
         self._annotator.annotate(
-            picture, anchors, list(texts), custom_color_lookup=places_of(seen, self._colours)
+            picture, anchors, list(texts), custom_color_lookup=palette_indices(seen, self._colours)
         )
 
     def _size(self, text: str) -> tuple[int, int]:
@@ -64,18 +65,18 @@ class Labels:
 
 
 def detections(seen: Sequence[Sighting]) -> Any:
-    """Their boxes, as supervision takes them."""
+    """The boxes of sightings as supervision's detections."""
     import supervision as sv
 
     return sv.Detections(xyxy=np.array([one.xyxy for one in seen], np.float64))
 
 
-def whose(one: Sighting) -> str | None:
-    """The id that gives a box its colour: a face that nothing tells from others has its person's."""
+def colour_id(one: Sighting) -> str | None:
+    """The id that gives a box its colour: its identity, or for a face without one its person."""
     return one.identity or one.linked
 
 
-def places_of(seen: Sequence[Sighting], colours: Colours) -> Any:
-    """For each its place in the palette."""
+def palette_indices(seen: Sequence[Sighting], colours: Colours) -> Any:
+    """The palette index of each sighting."""
     palette = colours.palette
-    return np.array([palette.index(colours.of(whose(one))) for one in seen])
+    return np.array([palette.index(colours.of(colour_id(one))) for one in seen])

@@ -1,4 +1,4 @@
-"""A file that somebody asked for: whole, or not there."""
+"""Writes a file that the user named: complete, or not at all."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def check_target(
     target: Path, *, force: bool, sources: tuple[str, ...] = (), mark: SourceMark | None = None
 ) -> bool:
-    """Whether `target` is to be written; it is not where it is there and `mark` says that it shows what it
-    would show again.
+    """Whether to write `target`; False if its `mark` says that it already shows the same.
 
-    A picture of the same that was drawn from other results is written again. Raises `UsageError` where the
-    file is somebody else's and not to be replaced, is a folder, or is one of the `sources`.
+    A picture of the same kind that was drawn from other results is written again. Raises `UsageError` for
+    another file that is not to be replaced, for a folder, and for one of the `sources`.
     """
     if any(Path(source).exists() and target.exists() and target.samefile(source) for source in sources):
         raise UsageError(f"{target} is the video itself: write to another file with -o")
@@ -31,28 +30,28 @@ def check_target(
         raise UsageError(f"{target} is a folder: name a file in it with -o")
     if force or not target.exists():
         return True
-    with _refusals(target):
-        there = mark_in(target)
-    if mark is None or not mark.is_successor_of(there):
+    with _storage_errors(target):
+        existing_mark = mark_in(target)
+    if mark is None or not mark.is_successor_of(existing_mark):
         raise UsageError(
             f"{target} is there already: replace it with --force, or write to another file with -o"
         )
-    return mark != there
+    return mark != existing_mark
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
-    """A file to write, under a temporary name beside `target`, which it replaces at the end; removed when
-    anything goes wrong, Ctrl-C too.
+    """Context manager that yields a temporary file beside `target`, and moves it there at the end.
 
-    Makes the folder. Raises `DiskFull`, or `UsageError` where the operating system will not have the file.
+    The file is removed on any error, also on Ctrl-C. Makes the folder. Raises `DiskFull`, or `UsageError`
+    where the operating system refuses the file.
     """
     temporary = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.tmp")
-    with _refusals(target):
+    with _storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         file = temporary.open("w+b")
     try:
-        with _refusals(target):
+        with _storage_errors(target):
             with file:
                 yield file
                 file.flush()
@@ -64,7 +63,7 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _refusals(target: Path) -> Iterator[None]:
+def _storage_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

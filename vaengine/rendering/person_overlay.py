@@ -1,4 +1,4 @@
-"""Boxes, names and poses drawn into a picture, by the supervision library."""
+"""Draws boxes, names and poses of persons into a frame; uses the supervision library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from schemas.media.frames import Pixels
-from vaengine.rendering.labels import Labels, detections, places_of, whose
+from vaengine.rendering.labels import Labels, colour_id, detections, palette_indices
 from vaengine.rendering.strip_layout import text_size
 from vaengine.timeline.colour_assignment import Colours
 from vaengine.timeline.palette import short_name
@@ -16,7 +16,7 @@ from vaengine.timeline.presence import BODY_POINTS, Sighting
 
 
 class Overlay:
-    """Draws what is seen in pictures of one size; lines and letters grow with it."""
+    """Draws persons into frames of one size; line widths and letters grow with it."""
 
     def __init__(
         self, width: int, height: int, colours: Colours | None = None, *, with_labels: bool = True
@@ -38,12 +38,13 @@ class Overlay:
         self._with_labels = with_labels
 
     def draw(self, picture: Pixels, seen: Sequence[Sighting]) -> None:
-        """Onto `picture`, H x W x 3 uint8 BGR: those in no track thin and grey, persons in their colours,
-        then poses and labels.
+        """Draw onto `picture`, H x W x 3 uint8 BGR.
+
+        Untracked boxes are thin and grey, persons have their colours. Poses and labels are drawn last.
         """
-        strangers = [one for one in seen if one.identity is None]
+        untracked = [one for one in seen if one.identity is None]
         persons = [one for one in seen if one.identity is not None]
-        self._draw_boxes(self._thin_boxes, picture, strangers)
+        self._draw_boxes(self._thin_boxes, picture, untracked)
         self._draw_boxes(self._boxes, picture, persons)
         for one in seen:
             self._draw_pose(picture, one)
@@ -52,11 +53,15 @@ class Overlay:
 
     def _draw_boxes(self, annotator: Any, picture: Pixels, seen: Sequence[Sighting]) -> None:
         if seen:
-            annotator.annotate(picture, detections(seen), custom_color_lookup=places_of(seen, self._colours))
+            annotator.annotate(
+                picture, detections(seen), custom_color_lookup=palette_indices(seen, self._colours)
+            )
 
     def _draw_pose(self, picture: Pixels, one: Sighting) -> None:
-        """Points that are not visible are left out, and so are the bones that lead there; only a person's
-        17 points have known bones.
+        """Draw the pose of a person.
+
+        Invisible points are left out, and so are bones to them. Only the 17 points of a person have known
+        bones.
         """
         if one.keypoints is None:
             return
@@ -65,13 +70,14 @@ class Overlay:
         visible = one.keypoints[None, :, 2] > 0
         pose = sv.KeyPoints(xy=one.keypoints[None, :, :2].astype(np.float32), visible=visible)
         if len(one.keypoints) == BODY_POINTS:
-            self._edges[self._colours.of(whose(one))].annotate(picture, pose)
+            self._edges[self._colours.of(colour_id(one))].annotate(picture, pose)
         self._vertices.annotate(picture, pose)
 
 
 def label(one: Sighting) -> str:
-    """`P12 0.87`: who, and how sure the detector was in the frame it last looked at; `person 0.87` of
-    somebody in no track.
+    """The text of a label: `P12 0.87`, name and confidence of the detector in the last sampled frame.
+
+    It is `person 0.87` without a track.
     """
-    sure = "" if one.confidence is None else f" {one.confidence:.2f}"
-    return f"{short_name(one.identity or 'person')}{sure}"
+    confidence = "" if one.confidence is None else f" {one.confidence:.2f}"
+    return f"{short_name(one.identity or 'person')}{confidence}"

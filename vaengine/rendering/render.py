@@ -1,6 +1,4 @@
-"""A video with what was found drawn into it: boxes, names, poses, faces, subtitles, and a timeline below
-the picture.
-"""
+"""Renders a video with its results: boxes, names, poses, faces, subtitles, and a timeline below the frame."""
 
 from __future__ import annotations
 
@@ -27,18 +25,19 @@ from vaengine.rendering.source_marks import TAG, mark_of
 from vaengine.rendering.video_writer import VideoCoding, VideoWriter, check_encoder, format_of, video_writer
 from vaengine.results.lookup import VideoResults, check_unchanged
 
-USUAL_CRF: Final = 20  # x264's constant rate factor: hardly to be told from the source
+DEFAULT_CRF: Final = 20  # x264's constant rate factor: hardly distinguishable from the source
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """What of a video is rendered, `[start_s, end_s)` in seconds since its first frame, and how; raises
-    `UsageError`.
+    """What to render of a video, and how.
+
+    `[start_s, end_s)` are seconds since its first frame. Raises `UsageError`.
     """
 
     start_s: float | None = None
     end_s: float | None = None
-    crf: int = USUAL_CRF
+    crf: int = DEFAULT_CRF
     with_sound: bool = True
     with_labels: bool = True
     with_subtitles: bool = True
@@ -54,9 +53,9 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class RenderProgress:
-    """How far a rendering is; `draw_s` of its `elapsed_s` went into drawing.
+    """The progress of a rendering; `draw_s` of `elapsed_s` went into drawing.
 
-    `is_current` tells of a file that was there already.
+    `is_current` says that the file was there already.
     """
 
     frames_done: int
@@ -68,9 +67,7 @@ class RenderProgress:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Frames `[first, stop)` of a video, shown in `[start_s, end_s)`; pts in units of the video's time
-    base.
-    """
+    """Frames `[first, stop)` of a video, shown in `[start_s, end_s)` seconds."""
 
     video: Video
     first: int
@@ -80,8 +77,9 @@ class Extent:
 
     @classmethod
     def of(cls, video: Video, start_s: float | None, end_s: float | None) -> Extent:
-        """The frames that begin in the stretch, all of them without one; raises `UsageError` if there are
-        none.
+        """The frames that begin in a time range, all frames without one.
+
+        Raises `UsageError` if there are none.
         """
         times = (video.index.pts - video.start_pts) * float(video.time_base)
         first = 0 if start_s is None else int(np.searchsorted(times, start_s - 1e-9))
@@ -109,7 +107,7 @@ class Extent:
                 yield frame
 
     def duration(self, frame: DecodedFrame) -> int:
-        """How long a frame is shown."""
+        """How long a frame is shown, in units of the time base."""
         pts = self.video.index.pts
         following = int(np.searchsorted(pts, frame.pts, side="right"))
         return max(1, (int(pts[following]) if following < len(pts) else self.video.end_pts) - frame.pts)
@@ -123,49 +121,49 @@ def render(
     force: bool = False,
     listener: Callable[[RenderProgress], None] = lambda _: None,
 ) -> RenderProgress:
-    """Write a video's results as a film of the same times, with its sound, to `target` (.mp4 or .mkv), whole
-    or not at all.
+    """Write a video with its results, sound and times to `target` (.mp4 or .mkv), whole or not at all.
 
-    A file that was rendered of the same video is replaced where its results or options were others, and kept
-    where they were the same. Raises `UsageError` before anything is decoded: no pictures, target or encoder
-    unfit, the file changed, nothing in the stretch; `VideoError`s of the decoder; `DiskFull`.
+    A file that was rendered of the same video is replaced if its results or options differ, and kept if they
+    are equal. Raises `UsageError` before anything is decoded: a video without frames, an unsuitable target or
+    encoder, a changed file, an empty range. Raises the decoder's `VideoError`s and `DiskFull`.
     """
-    asked, video = options or RenderOptions(), results.video
+    render_options, video = options or RenderOptions(), results.video
     file_format = format_of(target)
     if not video.has_pictures:
         raise UsageError(
             f"{video.video_id} is sound alone, there is no picture to draw into: `vaengine plot` shows what "
             "was heard"
         )
-    mark = mark_of("render", results, asked)
+    mark = mark_of("render", results, render_options)
     if not check_target(target, force=force, sources=(video.path,), mark=mark):
         return RenderProgress(0, 0, 0.0, 0.0, is_current=True)
     check_encoder()
     check_unchanged(video)
-    extent = Extent.of(video, asked.start_s, asked.end_s)
-    stretch = (extent.start_s, extent.end_s)
-    sheet = FrameComposer(
-        SceneContent.of(results, asked.shown),
-        *stretch,
-        with_labels=asked.with_labels,
-        with_subtitles=asked.with_subtitles,
+    extent = Extent.of(video, render_options.start_s, render_options.end_s)
+    time_range = (extent.start_s, extent.end_s)
+    composer = FrameComposer(
+        SceneContent.of(results, render_options.shown),
+        *time_range,
+        with_labels=render_options.with_labels,
+        with_subtitles=render_options.with_subtitles,
     )
-    with whole_file(target) as file, ExitStack() as held:
-        source = held.enter_context(opened(video.path))
-        coding = _coding(video, source, sheet, asked.crf)
-        film = held.enter_context(video_writer(file, file_format, coding, {TAG: str(mark)}))
-        sound = _sound_stream(source, video) if asked.with_sound else None
+    with whole_file(target) as file, ExitStack() as exit_stack:
+        source = exit_stack.enter_context(opened(video.path))
+        coding = _video_coding(video, source, composer, render_options.crf)
+        writer = exit_stack.enter_context(video_writer(file, file_format, coding, {TAG: str(mark)}))
+        sound = _sound_stream(source, video) if render_options.with_sound else None
         zero_s = _zero_s(extent, sound)
         if sound is not None and sound.codec_context.sample_rate:
             end_s = None if extent.stop == len(video.index) else _source_s(video, extent.end_s)
             restarts = video.sound.restarts if video.sound else ()
-            film.sound_from(source, sound, zero_s=zero_s, end_s=end_s, restarts=restarts)
-        return _filmed(extent, sheet, film, zero_s, listener)
+            writer.sound_from(source, sound, zero_s=zero_s, end_s=end_s, restarts=restarts)
+        return _write_frames(extent, composer, writer, zero_s, listener)
 
 
 def _sound_stream(source: Any, video: Video) -> Any | None:
-    """The sound that goes with the pictures: the track that is known to, none that ends its reader; else
-    the one that FFmpeg calls best.
+    """The sound stream that belongs to the frames.
+
+    The known track if it does not end its reader; without a known one, the stream that FFmpeg calls best.
     """
     if video.sound is not None:
         return source.streams[video.sound.stream_index]
@@ -176,10 +174,10 @@ def _sound_stream(source: Any, video: Video) -> Any | None:
     )
 
 
-def _filmed(
+def _write_frames(
     extent: Extent,
-    sheet: FrameComposer,
-    film: VideoWriter,
+    composer: FrameComposer,
+    writer: VideoWriter,
     zero_s: Fraction,
     listener: Callable[[RenderProgress], None],
 ) -> RenderProgress:
@@ -188,24 +186,25 @@ def _filmed(
     for frame in extent.frames():
         picture = frame.bgr(is_upright=True)
         before = time.perf_counter()
-        drawn = sheet.draw(picture, frame.number, video.time_s(frame.pts))
+        drawn = composer.draw(picture, frame.number, video.time_s(frame.pts))
         draw_s += time.perf_counter() - before
-        film.add(drawn, frame.pts - shift, extent.duration(frame))
+        writer.add(drawn, frame.pts - shift, extent.duration(frame))
         done += 1
         listener(RenderProgress(done, extent.stop - extent.first, time.perf_counter() - began, draw_s))
     return RenderProgress(done, extent.stop - extent.first, time.perf_counter() - began, draw_s)
 
 
-def _coding(video: Video, source: Any, sheet: FrameComposer, crf: int) -> VideoCoding:
-    height, width = sheet.pixels.shape[:2]
+def _video_coding(video: Video, source: Any, composer: FrameComposer, crf: int) -> VideoCoding:
+    height, width = composer.pixels.shape[:2]
     aspect = source.streams[video.stream_index].sample_aspect_ratio or Fraction(1)
     shown = 1 / aspect if video.rotation % 180 else aspect
     return VideoCoding(width, height, video.time_base, video.nominal_fps, crf, None if shown == 1 else shown)
 
 
 def _zero_s(extent: Extent, sound: Any) -> Fraction:
-    """The moment of the source's time that becomes 0: of a whole video when its sound begins, if that is
-    before the first picture.
+    """The source time that becomes 0.
+
+    For a whole video it is the start of its sound, if that is before the first frame.
     """
     first_s = _source_s(extent.video, extent.start_s)
     if not extent.is_whole or sound is None or sound.start_time is None:
@@ -214,5 +213,5 @@ def _zero_s(extent: Extent, sound: Any) -> Fraction:
 
 
 def _source_s(video: Video, time_s: float) -> Fraction:
-    """A time since the first frame, as the source counts it: on the time base, exact."""
+    """A time since the first frame as source time: on the time base, exact."""
     return (video.start_pts + round(time_s / float(video.time_base))) * video.time_base

@@ -1,6 +1,4 @@
-"""What a picture was drawn from, written into it, so that one whose results were replaced is told from
-one that is up to date.
-"""
+"""Marks in pictures that say what they were drawn from, so that outdated ones are recognised."""
 
 from __future__ import annotations
 
@@ -18,20 +16,22 @@ from schemas.annotations.annotation import canonical_json
 from vaengine import __version__
 from vaengine.results.lookup import VideoResults
 
-# Where files keep it: PNG's text chunks, SVG's Dublin Core, PDF's information dictionary, tags of a film. All
-# are plain ASCII there.
+# The fields that hold the mark: PNG's text chunks, SVG's Dublin Core, PDF's information dictionary, tags of a
+# video. All are plain ASCII there.
 PLACES: Final[Mapping[str, str]] = MappingProxyType(
     {"png": "Comment", "svg": "Description", "pdf": "Keywords"}
 )
 TAG: Final = "comment"
-SEARCHED: Final = 1 << 16  # bytes at both ends of a file
+SEARCHED_BYTES: Final = 1 << 16  # bytes at both ends of a file
 _MARK: Final = re.compile(rb"vaengine:(render|plot):([A-Za-z0-9%._~-]+):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMark:
-    """`command` drew this of `subject`, a video's id or what a plot is of, from what has this sha256 in
-    hexadecimal digits.
+    """The mark of a picture.
+
+    `command` drew it of `subject`, a video's id or what a plot is of. `digest` is the sha256 of what it was
+    drawn from, in hexadecimal digits.
     """
 
     command: str
@@ -46,14 +46,12 @@ class SourceMark:
         return f"vaengine:{self.command}:{quote(self.subject, safe='')}:{self.digest}"
 
     def is_successor_of(self, other: SourceMark | None) -> bool:
-        """Whether a picture with the other mark shows the same as one with this, from results of whatever
-        time.
-        """
+        """Whether the other mark is of a picture of the same subject, from results of any time."""
         return other is not None and (self.command, self.subject) == (other.command, other.subject)
 
 
 def mark_of(command: str, results: VideoResults, *options: object) -> SourceMark:
-    """Of a picture of these results, drawn with these options, by this version of the program."""
+    """The mark of a picture of these results, with these options, by this version of the program."""
     video = results.video
     facts = (
         __version__,
@@ -69,7 +67,7 @@ def mark_of(command: str, results: VideoResults, *options: object) -> SourceMark
 
 
 def digest_of(*parts: object) -> str:
-    """Sha256 of values that have a `repr` of their own."""
+    """The sha256 of values, by their `repr`."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode(errors="surrogatepass") + b"\n")
@@ -77,13 +75,13 @@ def digest_of(*parts: object) -> str:
 
 
 def mark_in(path: Path) -> SourceMark | None:
-    """The mark in a file; None for files of others, and where there is none to be read."""
+    """The mark in a file; None where there is none."""
     try:
         with path.open("rb") as file:
-            head = file.read(SEARCHED)
-            file.seek(max(0, os.fstat(file.fileno()).st_size - SEARCHED))
-            tail = file.read(SEARCHED)
+            head = file.read(SEARCHED_BYTES)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - SEARCHED_BYTES))
+            tail = file.read(SEARCHED_BYTES)
     except FileNotFoundError:
         return None
-    found = _MARK.search(head) or _MARK.search(tail)
-    return SourceMark(found[1].decode(), unquote(found[2].decode()), found[3].decode()) if found else None
+    match = _MARK.search(head) or _MARK.search(tail)
+    return SourceMark(match[1].decode(), unquote(match[2].decode()), match[3].decode()) if match else None

@@ -1,6 +1,4 @@
-"""What is said, drawn over the bottom of a picture as it is said: in the letters of DejaVu Sans, which
-are the same on every machine.
-"""
+"""Draws subtitles over the bottom of a frame, in DejaVu Sans, which is the same on every machine."""
 
 from __future__ import annotations
 
@@ -23,17 +21,17 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
 
-WIDTH_SHARE: Final = 0.92  # of the picture's width that a line may take
-EM_SHARE: Final = 0.55  # of an em that a letter is wide, on average
-SMALLEST: Final = 9  # pixels of an em that can be read at all
-LARGEST: Final = 15  # the same at 360 lines; letters grow with the picture
-PLATE: Final = (0, 0, 0, 165)  # RGBA behind the letters
-INK: Final = (255, 255, 255, 255)
-MOST_AT_ONCE: Final = 3  # speakers at once whose words are shown
+WIDTH_SHARE: Final = 0.92  # of the frame's width, for a line
+EM_SHARE: Final = 0.55  # average width of a letter in em
+MIN_EM_PIXELS: Final = 9  # pixels of an em; smaller letters cannot be read
+MAX_EM_PIXELS: Final = 15  # pixels of an em at 360 lines; letters grow with the frame
+PLATE_COLOUR: Final = (0, 0, 0, 165)  # RGBA behind the letters
+TEXT_COLOUR: Final = (255, 255, 255, 255)
+MAX_CUES_AT_ONCE: Final = 3  # speakers whose words are shown at once
 
 
 class Subtitles:
-    """The speech of a video over pictures of `width` x `height` pixels."""
+    """The subtitles of a video over frames of `width` x `height` pixels."""
 
     def __init__(
         self, speech: Sequence[Cue], width: int, height: int, colours: Colours | None = None
@@ -42,23 +40,24 @@ class Subtitles:
         self._width, self._margin = width, round(0.03 * height)
         unit = text_size(width, height)
         self._em = max(
-            SMALLEST, min(round(LARGEST * unit), int(WIDTH_SHARE * width / (LINE_LENGTH * EM_SHARE)))
+            MIN_EM_PIXELS,
+            min(round(MAX_EM_PIXELS * unit), int(WIDTH_SHARE * width / (LINE_LENGTH * EM_SHARE))),
         )
-        self._plate = lru_cache(maxsize=8)(self._drawn)
+        self._plate = lru_cache(maxsize=8)(self._draw_plate)
 
     @classmethod
     def of(
         cls, annotations: Iterable[Annotation], width: int, height: int, colours: Colours | None = None
     ) -> Subtitles:
-        """Of the speech among rows of whatever types."""
+        """Subtitles from the speech among rows of any types."""
         return cls(cues(annotations), width, height, colours)
 
     def at(self, time_s: float) -> list[Cue]:
-        """What is being said, the last to begin last."""
-        return self._cues.at(time_s)[-MOST_AT_ONCE:]
+        """The cues at a time, the last to begin last."""
+        return self._cues.at(time_s)[-MAX_CUES_AT_ONCE:]
 
     def draw(self, picture: Pixels, time_s: float) -> None:
-        """Onto `picture`, H x W x 3 uint8 BGR; of several at once the last to begin is lowest."""
+        """Draw onto `picture`, H x W x 3 uint8 BGR; of several cues the last to begin is lowest."""
         bottom = picture.shape[0] - self._margin
         for cue in reversed(self.at(time_s)):
             plate = self._plate(cue)
@@ -70,33 +69,33 @@ class Subtitles:
             bottom -= height + 1
 
     def lines(self, cue: Cue) -> list[str]:
-        """Its words in lines that fit the picture, the speaker's name before them."""
+        """The words of a cue in lines that fit the frame, after the speaker's name."""
         name = f"{speaker_name(cue.speaker_id)}: " if cue.speaker_id else ""
-        whole = [name + cue.lines[0], *cue.lines[1:]]
-        room = WIDTH_SHARE * self._width
+        lines = [name + cue.lines[0], *cue.lines[1:]]
+        max_length = WIDTH_SHARE * self._width
         return (
-            whole
-            if all(self.length(line) <= room for line in whole)
-            else _wrapped(" ".join(whole), self.length, room)
+            lines
+            if all(self.length(line) <= max_length for line in lines)
+            else _wrapped(" ".join(lines), self.length, max_length)
         )
 
     def length(self, line: str) -> float:
-        """How wide it is when it is drawn, in pixels."""
+        """The width of a drawn line in pixels."""
         return _font(self._em).getlength(line)
 
-    def _drawn(self, cue: Cue) -> Pixels:
-        """Lines of a cue on their plate, h x w x 4 uint8 RGBA."""
+    def _draw_plate(self, cue: Cue) -> Pixels:
+        """The lines of a cue on their plate, h x w x 4 uint8 RGBA."""
         from PIL import Image
         from PIL.ImageDraw import Draw
 
         font, lines, padding = _font(self._em), self.lines(cue), max(2, self._em // 3)
         step = round(1.25 * self._em)
         width = min(self._width, round(max(map(self.length, lines))) + 2 * padding)
-        plate = Image.new("RGBA", (width, step * len(lines) + padding), PLATE)
+        plate = Image.new("RGBA", (width, step * len(lines) + padding), PLATE_COLOUR)
         pen = Draw(plate)
         for number, line in enumerate(lines):
             x, y = (width - self.length(line)) / 2, padding // 2 + step * number + step // 2
-            pen.text((x, y), line, font=font, fill=INK, anchor="lm")
+            pen.text((x, y), line, font=font, fill=TEXT_COLOUR, anchor="lm")
         self._draw_name(pen, cue, lines[0], (width - self.length(lines[0])) / 2, padding // 2 + step // 2)
         return np.asarray(plate)
 
@@ -115,7 +114,7 @@ class Subtitles:
 
 @lru_cache(maxsize=8)
 def _font(em: int) -> FreeTypeFont:
-    """DejaVu Sans as it comes with matplotlib; what it has no letters for is shown as boxes."""
+    """DejaVu Sans from matplotlib; characters that it lacks appear as boxes."""
     from matplotlib import get_data_path
     from PIL import ImageFont
 
@@ -123,22 +122,22 @@ def _font(em: int) -> FreeTypeFont:
     return ImageFont.truetype(str(path), em, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _wrapped(text: str, length: Callable[[str], float], room: float) -> list[str]:
-    """Lines that are at most `room` pixels long, broken between words, and within those that are longer."""
+def _wrapped(text: str, length: Callable[[str], float], max_length: float) -> list[str]:
+    """Lines of at most so many pixels, broken between words, and within words that are longer."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if length(longer) <= room:
+        if length(longer) <= max_length:
             lines[-1] = longer
         else:
-            lines += _broken(word, length, room)
+            lines += _broken_word(word, length, max_length)
     return [line for line in lines if line]
 
 
-def _broken(word: str, length: Callable[[str], float], room: float) -> list[str]:
+def _broken_word(word: str, length: Callable[[str], float], max_length: float) -> list[str]:
     pieces = [""]
     for letter in word:
-        if pieces[-1] and length(pieces[-1] + letter) > room:
+        if pieces[-1] and length(pieces[-1] + letter) > max_length:
             pieces.append("")
         pieces[-1] += letter
     return pieces

@@ -1,6 +1,4 @@
-"""A film as it is written: H.264 pictures at the very times they are given, and the sound of the source
-beside them.
-"""
+"""Writes a video file: H.264 frames with their exact times, and the sound of the source beside them."""
 
 from __future__ import annotations
 
@@ -23,8 +21,9 @@ LIMITED_RANGE: Final = 1  # AVColorRange
 
 @dataclass(frozen=True, slots=True)
 class VideoCoding:
-    """How pictures are encoded: even `width` x `height`, times in `time_base`; `pixel_aspect` is the
-    shape of a pixel, None for square.
+    """How frames are encoded: even `width` x `height`, times in `time_base`.
+
+    `pixel_aspect` is the shape of a pixel, None for square.
     """
 
     width: int
@@ -41,7 +40,7 @@ class VideoCoding:
 
 
 def format_of(path: Path) -> str:
-    """The container that a file's ending asks for; raises `UsageError`."""
+    """The container format for a file's extension; raises `UsageError`."""
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
@@ -51,7 +50,7 @@ def format_of(path: Path) -> str:
 
 
 def check_encoder() -> None:
-    """Raises `UsageError` where FFmpeg came without an H.264 encoder."""
+    """Raises `UsageError` where FFmpeg has no H.264 encoder."""
     import av
 
     if ENCODER not in av.codecs_available:
@@ -62,13 +61,16 @@ def check_encoder() -> None:
 
 
 class VideoWriter:
-    """Takes pictures in the order they are shown; `sound_from` before the first one, where there is sound."""
+    """Writes frames in the order they are shown.
+
+    `sound_from` comes before the first frame, if there is sound.
+    """
 
     def __init__(self, output: Any, file_format: str, coding: VideoCoding) -> None:
         self._output, self._format, self._coding = output, file_format, coding
         self._stream = _video_stream(output, coding)
         self._sound: AudioWriter | None = None
-        self._durations: dict[int, int] = {}  # of frames that the encoder holds, by pts: it forgets them
+        self._durations: dict[int, int] = {}  # of frames in the encoder, by pts: it does not keep them
 
     def sound_from(
         self,
@@ -79,18 +81,16 @@ class VideoWriter:
         end_s: Fraction | None,
         restarts: Sequence[tuple[int, int]] = (),
     ) -> None:
-        """Sound of an open container from `zero_s` of its time, which becomes 0, to `end_s`.
+        """Write sound of an open container from `zero_s` of its time, which becomes 0, to `end_s`.
 
-        `restarts` as in `schemas.media.audio.AudioStream`.
+        `restarts` is as in `schemas.media.audio.AudioStream`.
         """
         self._sound = AudioWriter(
             container, stream, self._output, self._format, zero_s=zero_s, end_s=end_s, restarts=restarts
         )
 
     def add(self, picture: Pixels, pts: int, duration: int) -> None:
-        """`picture` H x W x 3 uint8 BGR, shown from `pts` for `duration`, in units of the coding's time
-        base.
-        """
+        """Write `picture`, H x W x 3 uint8 BGR, at `pts` for `duration`, in the coding's time base."""
         import av
 
         image = av.VideoFrame.from_ndarray(picture, format="bgr24")
@@ -117,25 +117,28 @@ class VideoWriter:
 def video_writer(
     file: BinaryIO, file_format: str, coding: VideoCoding, tags: Mapping[str, str]
 ) -> Iterator[VideoWriter]:
-    """A recording into an open file, with what `tags` say of it; complete when left without an error."""
+    """Context manager that writes a video with tags into an open file.
+
+    The file is complete when it is left without an error.
+    """
     import av
 
     output = av.open(file, "w", format=file_format)
     output.metadata.update(tags)
     try:
-        made = VideoWriter(output, file_format, coding)
-        yield made
-        made.finish()
+        writer = VideoWriter(output, file_format, coding)
+        yield writer
+        writer.finish()
     except BaseException:
-        with suppress(av.error.FFmpegError):  # closing writes too; that it fails again must not hide why
+        with suppress(av.error.FFmpegError):  # closing writes too; its failure must not hide the cause
             output.close()
         raise
     output.close()
 
 
 def _video_stream(output: Any, coding: VideoCoding) -> Any:
-    # Without B-frames pictures are stored in the order they are shown, and so each with its own duration: mp4
-    # keeps those of decoding only.
+    # Without B-frames, frames are stored in the order they are shown, each with its own duration. mp4 keeps
+    # only durations between decoding times.
     options = {"crf": str(coding.crf), "preset": coding.preset, "bf": "0"}
     stream = output.add_stream(ENCODER, rate=coding.fps, options=options)
     context = stream.codec_context

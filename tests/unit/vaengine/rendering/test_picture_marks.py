@@ -18,7 +18,7 @@ from vaengine.plotting.video_plot import FORMATS, picture_bytes, plot_video
 from vaengine.rendering.frame_composer import BoxFilter
 from vaengine.rendering.output_file import check_target
 from vaengine.rendering.render import RenderOptions
-from vaengine.rendering.source_marks import SEARCHED, SourceMark, digest_of, mark_in, mark_of
+from vaengine.rendering.source_marks import SEARCHED_BYTES, SourceMark, digest_of, mark_in, mark_of
 from vaengine.results.lookup import VideoResults
 
 DIGEST = "a" * 64
@@ -58,7 +58,7 @@ def test_a_plot_carries_its_mark(file_format: str, tmp_path: Path) -> None:
 def test_a_mark_is_found_at_both_ends_of_a_large_file_and_in_a_file_that_is_not_there_is_none(
     tmp_path: Path,
 ) -> None:
-    path, much = tmp_path / "x", b"." * 3 * SEARCHED
+    path, much = tmp_path / "x", b"." * 3 * SEARCHED_BYTES
     for content in (str(MARK).encode() + much, much + str(MARK).encode()):
         path.write_bytes(content)
         assert mark_in(path) == MARK
