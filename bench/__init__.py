@@ -1,1 +1,1 @@
-"""What vaengine costs, measured: `python -m bench <case>`."""
+"""Benchmarks of vaengine: `python -m bench <case>`."""

@@ -1,1 +1,1 @@
-"""What is measured, one file a case."""
+"""The benchmark cases, one module each."""

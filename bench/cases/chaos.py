@@ -1,5 +1,6 @@
-"""A batch of real clips, one of them poisoned, while roles are killed: what is in the store afterwards,
-and what it cost.
+"""Benchmark of faults: a batch of real clips, one of them poisoned, while roles are killed.
+
+It measures what is in the store afterwards, and what that cost.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""What it costs to keep account of a run: events of 1,000 and of 10,000 jobs through the coordinator into
-a store, in batches.
-"""
+"""Benchmark of the coordinator: events of 1,000 and of 10,000 jobs, written to a store in batches."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""What a picture costs: each decoder, each coding, every frame or the sampled ones, against a seek for
-each sample.
+"""Benchmark of decoding: cost of a frame by decoder and coding, for every frame or sampled ones.
+
+The rival is a seek for each sample.
 """
 
 from __future__ import annotations

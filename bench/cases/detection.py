@@ -1,5 +1,6 @@
-"""How many people the embedded detector and the tracker find, against a real annotation, and what a
-picture costs.
+"""Benchmark of the embedded person detector and the tracker: persons found, and cost of a frame.
+
+The reference is a real annotation.
 """
 
 from __future__ import annotations

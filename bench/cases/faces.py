@@ -1,5 +1,6 @@
-"""Faces found, told apart and timed: the engine's detectors against known counts, and against
-InsightFace's own loop, one thread each.
+"""Benchmark of faces: found, told apart and timed, one thread each.
+
+The engine's detectors are compared with known counts, and with InsightFace's own loop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether memory stays flat: one video of two hours, and two thousand clips of a second."""
+"""Benchmark of memory: one video of two hours, and two thousand clips of a second."""
 
 from __future__ import annotations
 

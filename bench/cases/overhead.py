@@ -1,4 +1,4 @@
-"""What the engine costs over a loop written by hand, on the same clips and the same cores."""
+"""Benchmark of the engine's overhead over a handwritten loop, on the same clips and the same cores."""
 
 from __future__ import annotations
 

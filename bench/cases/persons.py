@@ -1,5 +1,6 @@
-"""Persons found and tracked in every frame: the engine against ultralytics' own loop, same clips, same
-weights, same cores.
+"""Benchmark of persons found and tracked in every frame, against ultralytics' own loop.
+
+Clips, weights and cores are the same.
 """
 
 from __future__ import annotations

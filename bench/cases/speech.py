@@ -1,5 +1,6 @@
-"""Transcription with the tiny model of `bench.fixtures.tiny_speech`: word error rate, and cost against
-whisperX's own pipeline.
+"""Benchmark of transcription with the tiny model of `bench.fixtures.tiny_speech`.
+
+It measures the word error rate, and the cost against whisperX's own pipeline.
 """
 
 from __future__ import annotations

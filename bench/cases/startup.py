@@ -1,4 +1,4 @@
-"""How long until the first row is stored, and until a command that only reads answers."""
+"""Benchmark of start-up: time to the first stored row, and to the answer of a command that only reads."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""What keeping results costs: rows into each store against its plain floor, moving a million of them,
-room, and answers.
+"""Benchmark of the stores: rows into each store against its plain floor, and migration of a million rows.
+
+It also measures disk space and queries.
 """
 
 from __future__ import annotations

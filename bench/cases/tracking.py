@@ -1,6 +1,4 @@
-"""How well people are told apart over time: the engine and ultralytics by itself, same weights, against a
-real annotation.
-"""
+"""Benchmark of tracking: the engine and ultralytics alone, same weights, against a real annotation."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Thresholds of the tracker on several scenes with the same boxes: ours, the library's own, and those of
-before.
+"""Benchmark of tracker thresholds on several scenes with the same boxes.
+
+It compares ours, the library's own, and those of before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Voice activity against human references, and its cost against whisperX's own, same sound, same thread."""
+"""Benchmark of voice activity against human references, and its cost against whisperX's own.
+
+Sound and thread are the same.
+"""
 
 from __future__ import annotations
 

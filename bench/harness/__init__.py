@@ -1,1 +1,1 @@
-"""Machine facts, timing, results and the report."""
+"""The harness: machine facts, timing, results and the report."""

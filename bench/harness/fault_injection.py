@@ -1,4 +1,4 @@
-"""Killing one role of a running batch: who plays it, and what its death looks like from outside."""
+"""Kills one role of a running batch, and reports how its death looks from outside."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What the engine makes of one video, by its own parts in this process: no Ray, no store, and a fault
-ends it.
-"""
+"""Runs the engine's parts on one video in this process: no Ray, no store, and a fault ends it."""
 
 from __future__ import annotations
 

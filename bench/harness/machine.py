@@ -1,4 +1,4 @@
-"""What a figure was measured on: without it a figure says nothing."""
+"""Facts about the machine that a figure was measured on."""
 
 from __future__ import annotations
 

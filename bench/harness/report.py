@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from kept results: the measured part is rewritten, what people wrote around it stays."""
+"""Writes docs/benchmarks.md from kept results: the measured part is rewritten, other text stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measured results, kept as one JSON file per case and time."""
+"""Stores measured results as one JSON file per case and time."""
 
 from __future__ import annotations
 

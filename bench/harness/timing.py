@@ -1,4 +1,4 @@
-"""Times that can be compared: taken in turns within one run, told as minimum, median and maximum."""
+"""Comparable times: measured in turns within one run, reported as minimum, median and maximum."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The same work without the engine."""
+"""The same work without the engine, for comparison."""

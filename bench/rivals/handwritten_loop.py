@@ -1,5 +1,4 @@
-"""The loop one would write by hand: the engine's decoder, detectors, sampling and association, and nothing
-else of it.
+"""A handwritten loop with the engine's decoder, detectors, sampling and association only.
 
 No Ray, no store, no files, no resume, and a fault ends it.
 """

@@ -1,4 +1,4 @@
-"""Ultralytics as its manual says to use it: what the engine's boxes, tracks and speed are compared with."""
+"""Ultralytics as its manual recommends it; the engine's boxes, tracks and speed are compared with it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How well people are told apart over time: the measures of the MOT benchmarks, by py-motmetrics, from
-files or from stored rows.
-"""
+"""Tracking scores: the measures of the MOT benchmarks, by py-motmetrics, from files or from stored rows."""
 
 from __future__ import annotations
 
