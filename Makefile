@@ -13,15 +13,17 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests and results must not depend on what a developer's shell happens to export.
 unexport PYTHONPATH
 
-# A file of tests stays on one core, with what its tests share; the longest begin. ARGS="-n 0" for one after the other.
+# One worker has Ray and all tests that need it; of the rest a file stays on one core, with what its tests share, and the longest begin.
+# ARGS="-n 0" for one after the other.
 SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test test-long check format bench lock clean
 
 help:
 	@echo "make setup   the environment in .venv, from the hash-pinned lock"
 	@echo "make demo    render a clip, annotate it, draw what was found, show where it is and one query"
-	@echo "make test    all tests                 make check   format, lint, types, layers"
+	@echo "make test    the tests of a change     make check   format, lint, types, layers"
+	@echo "make test-long   the tests that make test leaves out: every kill, long fuzzing, many writers"
 	@echo "make bench   measure, and write docs/benchmarks.md"
 	@echo "make lock    resolve requirements.lock again"
 
@@ -58,6 +60,9 @@ demo: demo_out/demo.mp4 $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
+
+test-long: $(READY)
+	$(BIN)/python -m pytest $(SPREAD) -m long $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ray_starts import RayStarts
+from vaengine.requests.executor_choice import CLUSTER_VARIABLE
+
 if TYPE_CHECKING:
     from cluster.session import Session
+    from tests.support.runs import Reference
 
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
@@ -24,7 +28,9 @@ IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
-LEVELS = ("acceptance", "integration", "contract", "unit")  # the longest files first
+MOST_RAY_STARTS = 20  # of the whole suite; where a test needs one more, look for one that needs none
+
+pytest_plugins = ["tests.support.error_logs", "tests.support.lanes"]
 
 
 class Skips:
@@ -52,23 +58,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["VAENGINE_WHEELS"] = (
         "0"  # preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`
     )
-    os.environ["VAENGINE_CLUSTER"] = (
-        "local"  # what a command does on Ray is tested on Ray; `tests.support.local_runs` does without
-    )
-    if (
-        IN_CI and SHARED.is_dir() and not _is_worker(config)
-    ):  # workers report to the session that started them
+    if hasattr(config, "workerinput"):  # of pytest-xdist; it reports to the session that started it
+        return
+    config.pluginmanager.register(RayStarts(MOST_RAY_STARTS))
+    if IN_CI and SHARED.is_dir():
         config.pluginmanager.register(Skips())
 
 
-def _is_worker(config: pytest.Config) -> bool:
-    """Of pytest-xdist, which hands files out in the order in which they were collected."""
-    return hasattr(config, "workerinput")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if _is_worker(config):
-        items.sort(key=_level)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gpu_tests = [item for item in items if item.get_closest_marker("gpu")]
     if gpu_tests and not IN_GPU_JOB and not _has_gpu():
         for item in gpu_tests:
@@ -88,11 +85,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             )
 
 
-def _level(item: pytest.Item) -> int:
-    folder = item.path.parent.name
-    return LEVELS.index(folder) if folder in LEVELS else len(LEVELS)
-
-
 def _has_gpu() -> bool:
     import torch
 
@@ -104,11 +96,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, empty_cache: Path
     """The developer's own VAENGINE_* variables and weights must not change a test, and no test asks the
     network for any.
     """
-    for name in [name for name in os.environ if name.startswith("VAENGINE_")]:
+    for name in [name for name in os.environ if name.startswith("VAENGINE_") and name != CLUSTER_VARIABLE]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("VAENGINE_OFFLINE", "1")
     monkeypatch.setenv("VAENGINE_WHEELS", "0")
-    monkeypatch.setenv("VAENGINE_CLUSTER", "local")
     monkeypatch.setenv("XDG_CACHE_HOME", str(empty_cache))
 
 
@@ -143,6 +134,14 @@ def ray_session() -> Iterator[Session]:
 
     with session(address="local") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def reference_digest(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """The digest of what a run that nothing disturbs makes of videos."""
+    from tests.support.runs import Reference
+
+    return Reference(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture(scope="session")

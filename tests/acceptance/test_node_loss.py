@@ -12,11 +12,12 @@ import psutil
 import pytest
 
 from tests.support import clips, commands, runs
+from tests.support.runs import Reference
 
 CHUNKS = "SELECT count(*) FROM chunks"
 STORE_BYTES = 100 << 20
 
-pytestmark = pytest.mark.timeout(500)
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
 
 
 @pytest.fixture(scope="module")
@@ -33,29 +34,30 @@ def command(folder: Path, out: Path, *more: str) -> tuple[str | Path, ...]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    out = tmp_path_factory.mktemp("undisturbed")
-    done = commands.finished(*command(folder, out))
-    assert done.returncode == 0, done.stderr
-    return runs.digest(runs.sqlite(out))
+def undisturbed(folder: Path, reference_digest: Reference) -> str:
+    return reference_digest(folder, engine__chunk_seconds=1.0)
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """A head, where the command runs and the store is, and two nodes that may be lost; each has one CPU
-    and a small object store.
-    """
+@pytest.fixture(scope="module")
+def started_cluster() -> Iterator[Any]:
+    """A head, where the command runs and the store is; it has one CPU and a small object store."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False},
     )
-    for _ in range(2):
-        made.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
-    made.wait_for_nodes()
     yield made
     made.shutdown()
+
+
+@pytest.fixture
+def cluster(started_cluster: Any) -> Any:
+    """The head and two nodes like it, which may be lost."""
+    while len(started_cluster.worker_nodes) < 2:
+        started_cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    started_cluster.wait_for_nodes()
+    return started_cluster
 
 
 def raylet_of(node: Any) -> int:
@@ -112,7 +114,7 @@ def test_a_node_lost_in_mid_run_costs_nothing_but_time(
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
-@pytest.mark.parametrize("when", ["at work", "on the way"])
+@pytest.mark.parametrize("when", ["at work", pytest.param("on the way", marks=pytest.mark.long)])
 def test_a_local_run_that_loses_its_node_starts_another(
     when: str, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:

@@ -32,7 +32,8 @@ def is_cloud_question(attempt: str) -> bool:
     return attempt.startswith(CLOUD_QUESTIONS) and "ray/dashboard/dashboard.py" in attempt
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.ray
+@pytest.mark.timeout(400)
 def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries_to_leave_the_machine(
     clip: Path, offline: Offline, tmp_path: Path
 ) -> None:
@@ -53,7 +54,7 @@ def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries
 
 
 @pytest.mark.shared
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(400)
 def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(
     offline: Offline, shared: Path, tmp_path: Path
 ) -> None:

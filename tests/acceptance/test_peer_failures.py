@@ -37,8 +37,6 @@ from vaengine.execution.engine import Engine
 from vaengine.requests.checkpoint import path_in
 from vaengine.requests.inputs import video_paths
 
-pytestmark = pytest.mark.usefixtures("ray_session")
-
 TALKER = SHARED / "media" / "video" / "grid" / "bbaf2n.mpg"
 ASKED = {"pipelines": ["scene", "person"], "preset": "embedded"}
 SMALL_ONES = 16
@@ -77,7 +75,7 @@ def asked(out: Path, sql: str) -> list[tuple]:
 
 
 @pytest.fixture(scope="module")
-def done(ray_session: object, clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def done(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Two films of one name, one with an extension in capitals, and many that are over at once."""
     folder, out = tmp_path_factory.mktemp("films"), tmp_path_factory.mktemp("out")
     films = {

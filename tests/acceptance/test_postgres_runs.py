@@ -14,6 +14,8 @@ import psycopg
 import pytest
 
 from tests.support import clips, commands, postgres, runs
+from tests.support.filled import complete
+from tests.support.runs import Reference
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -37,11 +39,8 @@ def command(folder: Path, out: Path, *more: str) -> tuple[str | Path, ...]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    out = tmp_path_factory.mktemp("undisturbed")
-    done = commands.finished(*command(folder, out))
-    assert done.returncode == 0, done.stderr
-    return runs.digest(runs.sqlite(out))
+def undisturbed(folder: Path, reference_digest: Reference) -> str:
+    return reference_digest(folder, engine__chunk_seconds=1.0)
 
 
 def counted(url: str, table: str) -> int:
@@ -74,10 +73,15 @@ def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(
         assert password not in "".join(path.read_text() for path in tmp_path.rglob("*.json"))
 
 
+@pytest.mark.ray
 def test_two_engines_share_the_work_in_one_database(
     url: str, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
-    both = [commands.start(*command(folder, tmp_path / name, "--db", url)) for name in ("one", "two")]
+    where = {"one": "local", "two": "none"}  # one on Ray, one without
+    both = [
+        commands.start(*command(folder, tmp_path / name, "--db", url, "--cluster", cluster))
+        for name, cluster in where.items()
+    ]
     for process in both:
         _, err = process.communicate(timeout=commands.PATIENCE_S * 2)
         assert process.returncode == 0, err
@@ -120,13 +124,10 @@ def chunks_in(out: Path) -> int:
 
 
 def test_what_is_stored_is_read_by_every_command(url: str, folder: Path, tmp_path: Path) -> None:
-    assert commands.finished(*command(folder, tmp_path, "--db", url)).returncode == 0
-    status = commands.finished("status", "--db", url, "--json")
-    assert status.returncode == 0, status.stderr
-    assert commands.finished("errors", "--db", url).returncode == 0
-    retried = commands.finished("retry", "--all", "--db", url)
-    assert retried.returncode == 0, retried.stderr
-    name = next(folder.glob("*.mp4"))
-    logs = commands.finished("logs", name, "--db", url)
+    complete(runs.request(sorted(folder.iterdir()), tmp_path, url=url))
+    for words in (("status", "--json"), ("errors",), ("retry", "--all")):
+        done = commands.finished(*words, "--db", url)
+        assert done.returncode == 0, done.stderr
+    logs = commands.finished("logs", next(folder.glob("*.mp4")), "--db", url)
     assert logs.returncode == 0, logs.stderr
     assert "completed" in logs.stdout

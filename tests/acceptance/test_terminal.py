@@ -62,6 +62,7 @@ def all_of_it(terminal: Terminal) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.ray
 def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(
     terminal: Terminal, folder: Path, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(
     )
 
 
+@pytest.mark.ray
 def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_how_to_go_on(
     terminal: Terminal, folder: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from tests.support import postgres
 STORES: dict[str, Callable[[Path], str]] = {
     "files": lambda folder: f"files:{folder}",
     "sqlite": lambda folder: f"sqlite:///{folder}/batch_processing.db",
-    "postgresql": lambda folder: postgres.fresh_database(),
+    "postgresql": lambda folder: postgres.migrated_database(),
 }
 
 LOCAL = ["files", "sqlite"]  # on a disk of this machine

@@ -1,1 +1,1 @@
-"""What tests share: clips, commands, filled stores, stand-in servers."""
+"""What tests share: builders of what they work on, and how the suite runs."""

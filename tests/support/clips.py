@@ -7,6 +7,10 @@ Nothing here reads a clip back through the code under test; `number_of` looks at
 from __future__ import annotations
 
 import hashlib
+import os
+import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -636,14 +640,52 @@ def rendered(clip: Clip, coding: Coding, paint: Paint) -> Clip:
     """The clip, encoded now unless its file (named after its facts) is there; `clip.path` is the folder
     on entry.
     """
-    facts = repr((replace(clip, path=Path()), coding)).encode()
+    facts = repr((replace(clip, path=Path()), coding, paint.__qualname__)).encode()
     path = clip.path / f"{coding.codec}_{hashlib.sha256(facts).hexdigest()[:10]}{coding.suffix}"
     if not path.exists():
-        clip.path.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"partial_{path.name}")
-        _encode(partial, clip, coding, paint)
-        partial.rename(path)
+        encoded(
+            path, lambda partial: _encode(partial, clip, coding, paint), is_kept=paint.__module__ == __name__
+        )
     return replace(clip, path=path)
+
+
+def encoded(path: Path, encode: Callable[[Path], None], *, is_kept: bool = True) -> None:
+    """A file at `path`, as `encode` writes it; of what only this module paints, a copy of one that some
+    session has written before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_kept:
+        _whole(path, encode)
+        return
+    kept = _kept_in() / path.name
+    if not kept.exists():
+        _whole(kept, encode)
+    _whole(path, lambda partial: shutil.copyfile(kept, partial))
+
+
+@cache
+def _kept_in() -> Path:
+    """The folder of encoded clips of this user, of this module as it is, and of the encoders that are
+    installed.
+    """
+    told = Path(__file__).read_bytes() + f"{av.__version__} {av.library_versions}".encode()
+    folder = (
+        Path(tempfile.gettempdir()) / f"vaengine-clips-{os.getuid()}" / hashlib.sha256(told).hexdigest()[:16]
+    )
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file under a name that nobody else writes to, then give it its own: whoever looks finds all
+    of it, or none.
+    """
+    partial = path.with_name(f"partial_{secrets.token_hex(4)}_{path.name}")
+    try:
+        write(partial)
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _encode(path: Path, clip: Clip, coding: Coding, paint: Paint) -> None:
@@ -720,28 +762,44 @@ def clicking(
     )
     clicks = Clicks(folder / f"{name}{suffix}", tuple(sorted(at_s)), seconds, Fraction(starts_s or 0))
     if not clicks.path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = clicks.path.with_name(f"partial_{clicks.path.name}")
         options = {"movflags": "faststart"} if front and suffix == ".mp4" else {}
-        with av.open(str(partial), "w", container_options=options) as container:
-            pictures = container.add_stream("mpeg2video", rate=25) if starts_s is not None else None
-            sound = container.add_stream(codec, rate=rate, layout=layout)
-            if pictures is not None:
-                pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-            for tenth, frame in enumerate(_bursts(clicks, rate, layout)):
-                for number in (
-                    range(*(round(at * 2.5) for at in (tenth, tenth + 1))) if pictures is not None else ()
-                ):
-                    picture = av.VideoFrame.from_ndarray(calm(64, 48, 0), format="rgb24").reformat(
-                        format="yuv420p"
-                    )
-                    picture.pts, picture.time_base = number, Fraction(1, 25)
-                    container.mux(pictures.encode(picture))
-                container.mux(sound.encode(frame))
-            for stream in (sound, *([pictures] if pictures is not None else [])):
-                container.mux(stream.encode(None))
-        partial.rename(clicks.path)
+        with_pictures = starts_s is not None
+        encoded(
+            clicks.path,
+            lambda partial: _click(
+                partial, clicks, codec, rate, layout, options, with_pictures=with_pictures
+            ),
+        )
     return clicks
+
+
+def _click(
+    path: Path,
+    clicks: Clicks,
+    codec: str,
+    rate: int,
+    layout: str,
+    options: dict[str, str],
+    *,
+    with_pictures: bool,
+) -> None:
+    with av.open(str(path), "w", container_options=options) as container:
+        pictures = container.add_stream("mpeg2video", rate=25) if with_pictures else None
+        sound = container.add_stream(codec, rate=rate, layout=layout)
+        if pictures is not None:
+            pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        for tenth, frame in enumerate(_bursts(clicks, rate, layout)):
+            for number in (
+                range(*(round(at * 2.5) for at in (tenth, tenth + 1))) if pictures is not None else ()
+            ):
+                picture = av.VideoFrame.from_ndarray(calm(64, 48, 0), format="rgb24").reformat(
+                    format="yuv420p"
+                )
+                picture.pts, picture.time_base = number, Fraction(1, 25)
+                container.mux(pictures.encode(picture))
+            container.mux(sound.encode(frame))
+        for stream in (sound, *([pictures] if pictures is not None else [])):
+            container.mux(stream.encode(None))
 
 
 def _bursts(clicks: Clicks, rate: int, layout: str) -> Iterator[av.AudioFrame]:

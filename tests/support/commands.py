@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psutil
 
 VAENGINE = Path(sys.executable).with_name("vaengine")
-PATIENCE_S = 150.0  # for one run on two busy cores
+PATIENCE_S = 240.0  # for one run on two busy cores
 T = TypeVar("T")
 
 
@@ -37,7 +37,11 @@ def finished(
 ) -> subprocess.CompletedProcess[str]:
     """`vaengine ARGUMENTS`, awaited."""
     process = start(*arguments, env=env)
-    out, err = process.communicate(timeout=PATIENCE_S)
+    try:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()  # what it started ends with it
+        raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

@@ -37,6 +37,13 @@ def address(kind: str, folder: Path) -> str:
     ) or postgres.fresh_database()
 
 
+def at_rest(kind: str, folder: Path) -> str:
+    """Address of a filled store."""
+    url = postgres.migrated_database() if kind == "postgresql" else address(kind, folder)
+    filled(url)
+    return url
+
+
 def fill(store: StorageBackend, run: RunInfo = RUN) -> int:
     """A complete pipeline with embeddings, an unfinished one, a try of a chunk, an identity; the epoch of
     the run that is at it.
@@ -66,16 +73,12 @@ def digest(url: str) -> str:
 
 @pytest.fixture(name="url", params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    made = address(request.param, tmp_path)
-    filled(made)
-    return made
+    return at_rest(request.param, tmp_path)
 
 
 @pytest.fixture(params=TABLES)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    made = address(request.param, tmp_path)
-    filled(made)
-    return made
+    return at_rest(request.param, tmp_path)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ ALL = (SCENE, PERSON, FACE, AUDIO)
 URLS: dict[str, Callable[[Path], str]] = {
     "files": lambda folder: f"files:{folder / 'out'}",
     "sqlite": lambda folder: f"sqlite:///{folder / 'out' / 'batch_processing.db'}",
-    "postgresql": lambda folder: postgres.fresh_database(),
+    "postgresql": lambda folder: postgres.migrated_database(),
 }
 
 

@@ -14,6 +14,8 @@ from schemas.settings.settings import Settings
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchReport
 from vaengine.execution.engine import Engine
+from vaengine.requests.executor_choice import NONE, usual_cluster
+from vaengine.requests.inputs import video_paths
 from vaengine.requests.request import RunRequest
 
 
@@ -37,6 +39,7 @@ def request(
     **told: Any,
 ) -> RunRequest:
     engine = {key: told.pop(key) for key in list(told) if "__" in key}
+    told.setdefault("cluster", usual_cluster())
     return RunRequest(
         tuple(str(path) for path in paths),
         tuple(pipelines),
@@ -48,8 +51,27 @@ def request(
 
 
 def run(paths: Sequence[Path], out: Path, **told: Any) -> BatchReport:
-    """One run in this process, on whatever Ray it is connected to."""
+    """One run from this process: on Ray where the test needs it, else without (`tests.support.lanes`)."""
     return Engine(request(paths, out, **told)).run()
+
+
+class Reference:
+    """What a run that nothing disturbs makes of videos, without Ray: its digest, found once a session for
+    the same videos and settings.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place, self._known = place, dict[tuple[object, ...], str]()
+
+    def __call__(self, *inputs: Path, pipelines: Sequence[str] = (SCENE, PERSON), **engine: Any) -> str:
+        asked = (*map(str, inputs), *pipelines, repr(sorted(engine.items())))
+        if asked not in self._known:
+            out = self._place / str(len(self._known))
+            paths = [path for entry in inputs for path in video_paths([str(entry)])]
+            report = run(paths, out, pipelines=pipelines, cluster=NONE, **engine)
+            assert report.failed == 0, report.outcomes
+            self._known[asked] = digest(sqlite(out))
+        return self._known[asked]
 
 
 def digest(url: str) -> str:

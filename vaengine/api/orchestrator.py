@@ -30,6 +30,7 @@ from vaengine.planning.probing import probe_path
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.reporting.run_states import run_states, shown_states
 from vaengine.requests.checkpoint import Checkpoint
+from vaengine.requests.executor_choice import usual_cluster
 from vaengine.requests.inputs import video_paths
 from vaengine.requests.replacement import replace_mode
 from vaengine.requests.request import RunRequest
@@ -150,6 +151,7 @@ class BatchOrchestrator:
             configuration.settings,
             self._out,
             url,
+            usual_cluster(),
             presets=resolution.presets,
             record=resolution.record,
         )

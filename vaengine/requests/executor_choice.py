@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Final
 NONE: Final = "none"  # this process and its children
 OWN_RAY: Final = "local"  # a Ray that the run starts and ends
 RUNNING_RAY: Final = "auto"  # a Ray that runs on this machine; where none does, as EITHER
+CLUSTER_VARIABLE: Final = (
+    "VAENGINE_CLUSTER"  # where nothing else says it: none, local, auto, either or HOST:PORT
+)
 EITHER: Final = "either"  # NONE or OWN_RAY, whichever is done sooner
 OF_ITS_OWN: Final = (NONE, OWN_RAY, EITHER)  # what needs no Ray that runs already
 
@@ -69,6 +73,11 @@ def choose(work: PlannedWork) -> Choice:
         OWN_RAY,
         f"about {work.wall_s:.0f} s of work, more than the {RAY_START_S:.0f} s that Ray takes to start",
     )
+
+
+def usual_cluster() -> str:
+    """Where the work is carried out if nobody says it."""
+    return os.environ.get(CLUSTER_VARIABLE) or EITHER
 
 
 def is_short(paths: Sequence[str]) -> bool:

@@ -20,6 +20,7 @@ from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
+from vaengine.requests.executor_choice import usual_cluster
 from vaengine.requests.inputs import Selection, find_files
 from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
@@ -102,7 +103,7 @@ def resolve_request(
         settings=settings.settings,
         out=out,
         store_url=url,
-        cluster=options.cluster or file.text("cluster") or "local",
+        cluster=options.cluster or file.text("cluster") or usual_cluster(),
         limit=options.limit or _run_value(file, "limit", None),
         files=options.files if options.files is not None else _run_value(file, "files", True),
         keep_runs=mode == "keep",

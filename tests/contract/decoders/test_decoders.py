@@ -4,59 +4,29 @@ video does.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.container.frame import DecodedFrame
 from actors.decoding.decoder import ChunkDecoder
-from actors.decoding.decord_decoder import DecordDecoder
 from actors.probing.probe import probe
 from schemas.errors import Unreadable
 from schemas.media.frames import Pixels
 from schemas.media.video import Video
 from tests.support import clips
-from tests.support.refusals import REFUSED
+from tests.support.decoding import BACKENDS, EXAMPLES, Backend, chunks, digest, every_case, joined, whole
 from vaengine.planning.plan import chunk_spec
-
-Backend = type[ChunkDecoder] | type[DecordDecoder]
-BACKENDS: dict[str, Backend] = {"pyav": ChunkDecoder}  # a new one joins here
-if find_spec("decord"):  # made for x86-64 Linux only
-    BACKENDS["decord"] = DecordDecoder
 
 # Mean difference to the pictures of an independent decode, in steps of 255; none elsewhere. decord's FFmpeg
 # rounds deep colours otherwise.
 DIFFERENCES = {("DecordDecoder", "h264_10bit"): 2.5, ("DecordDecoder", "prores_mov"): 1.0}
 
-CASES = [
-    pytest.param(backend, variant, id=f"{name}-{variant}")
-    for name, backend in BACKENDS.items()
-    for variant in clips.VARIANTS
-    if name != "decord" or variant not in REFUSED
-]
-every_case = pytest.mark.parametrize(("backend", "variant"), CASES)
 every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
-EXAMPLES = settings(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
-)
-
-Shown = tuple[int, int, str]  # number, pts, digest of the native picture
-
-
-def digest(picture: Pixels) -> str:
-    return hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
 
 
 def plainly_decoded(path: str, stream_index: int) -> list[tuple[int | None, Pixels]]:
@@ -81,26 +51,6 @@ def frames(backend: Backend, video: Video) -> list[DecodedFrame]:
 
 def differs(one: Pixels, other: Pixels) -> float:
     return float(np.abs(one.astype(int) - other).mean())
-
-
-def chunks(video: Video, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
-    return pairwise([0, *cuts, len(video.index)])
-
-
-def joined(backend: Backend, video: Video, cuts: Sequence[int]) -> list[Shown]:
-    """What chunks between `cuts` give, one after the other, without what trails."""
-    return [
-        (frame.number, frame.pts, digest(frame.bgr()))
-        for first, stop in chunks(video, cuts)
-        for frame in backend(chunk_spec(video, first, stop))
-        if not frame.is_trailing
-    ]
-
-
-@cache
-def whole(backend: Backend, path: str) -> tuple[Video, list[Shown]]:
-    video = probe(path)
-    return video, joined(backend, video, ())
 
 
 @every_case

@@ -49,7 +49,14 @@ VARIANTS = [
     "raw_h264",
 ]
 
+MANY = 2000
 pytestmark = pytest.mark.timeout(max(300, ROUNDS * 4))
+
+
+def rounds(usual: int) -> pytest.MarkDecorator:
+    """So many damaged files, and many more at length; FUZZ_ROUNDS of them where it is set."""
+    many = pytest.param(ROUNDS or MANY, marks=[pytest.mark.long, pytest.mark.timeout(max(ROUNDS, MANY) * 4)])
+    return pytest.mark.parametrize("rounds", [ROUNDS or usual, many], ids=["some", "many"])
 
 
 class Examiner:
@@ -115,20 +122,22 @@ def damage_everything(sources: Sequence[Path], rounds: int, place: Path) -> tupl
     return faults, kinds
 
 
+@rounds(90)
 def test_a_rendered_file_with_any_damage_is_read_or_refused_by_name(
-    clip_folder: Path, tmp_path: Path
+    rounds: int, clip_folder: Path, tmp_path: Path
 ) -> None:
     sources = [clips.VARIANTS[name](clip_folder).path for name in VARIANTS]
     sources += [clips.clicking(clip_folder, codec="aac", suffix=".mp4", seconds=5, starts_s=0).path]
     sources += [clips.clicking(clip_folder, seconds=5).path, clips.edit_list(clip_folder).path]
-    faults, kinds = damage_everything(sources, ROUNDS or 90, tmp_path)
+    faults, kinds = damage_everything(sources, rounds, tmp_path)
     assert faults == []
     assert {"read", "heard", "not_a_video"} <= kinds, "the damage is neither harmless nor all there is"
 
 
 @pytest.mark.shared
-def test_a_real_file_with_any_damage_is_read_or_refused_by_name(tmp_path: Path) -> None:
-    faults, kinds = damage_everything([MEDIA / name for name in REAL], ROUNDS or 52, tmp_path)
+@rounds(52)
+def test_a_real_file_with_any_damage_is_read_or_refused_by_name(rounds: int, tmp_path: Path) -> None:
+    faults, kinds = damage_everything([MEDIA / name for name in REAL], rounds, tmp_path)
     assert faults == []
     assert {"read", "heard", "not_a_video"} <= kinds, "the damage is neither harmless nor all there is"
 

@@ -149,6 +149,9 @@ def test_the_question_names_the_store_and_the_folders(
     assert state(copy, url) == before
 
 
+@pytest.mark.parametrize(
+    "place", ["files", "sqlite"], indirect=True
+)  # files beside PostgreSQL go as those beside SQLite do
 @pytest.mark.parametrize("what", ["a video", "a person", "old jobs"])
 @pytest.mark.parametrize("link", ["the video's folder", "a folder in it", "checkpoints"])
 def test_a_link_among_the_results_does_not_lead_out_of_them(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,39 +14,16 @@ from actors.stores import open_store
 from actors.stores.encoding.audio_facts import is_current, sound_facts, sound_text
 from schemas.annotations.annotation import FACE_DETECTION, WORD, Annotation, annotation_id
 from schemas.inference.transcript import AudioAnalysis
-from schemas.media.audio import AudioStream
-from schemas.media.video import FrameIndex, StreamFault, Video
+from schemas.media.video import StreamFault, Video
 from schemas.pipelines import AUDIO, FACE
 from schemas.storage.backend import Embeddings, Identity, Outcome, StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from tests.contract.conftest import STORES, digest
-from tests.support.fake_videos import RUN, Clip
+from tests.support.fake_videos import RUN
+from tests.support.sounds import ALONE, CLIP, SOUND
 
-CLIP = Clip()
 KEY = CLIP.key(FACE)
-SOUND = AudioStream(1, "aac", 44100, 2, Fraction(1, 44100), -1024, 441000, missing_s=0.25)
-ALONE = Video(
-    *(
-        "song-aaaaaaaa",
-        "a" * 64,
-        "/clips/song.wav",
-        5,
-        6,
-        "wav",
-        "",
-        -1,
-        Fraction(1, 44100),
-        0,
-        441000,
-        0,
-        0,
-        0,
-        Fraction(0),
-    ),
-    index=FrameIndex(np.zeros(0, np.int64), np.zeros(0, np.int64), exact=True),
-    sound=replace(SOUND, start_pts=0),
-)
 
 
 def faces(key: WorkKey = KEY, *, seed: int = 0, **told: object) -> Outcome:

@@ -1,5 +1,5 @@
-"""Two runs on one store, whatever either does in whatever order: no chunk is lost, none counts twice, and
-the end is always the same.
+"""Two runs on one store, and people beside them, whatever they do in whatever order: no chunk is lost or
+counts twice, all ends alike.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from actors.stores import open_store
-from schemas.errors import LeaseLost, StaleAttempt, StaleEpoch
+from schemas.errors import AtWork, LeaseLost, NotFound, StaleAttempt, StaleEpoch
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import Outcome, StorageBackend
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
+from schemas.work.job_event import Control
 from schemas.work.manifest import ChunkCommit
 from schemas.work.run import RunInfo
 from tests.contract.conftest import STORES, digest
@@ -32,7 +33,12 @@ CLIPS = (Clip(frames=50), Clip("/clips/pond.mp4", "b", frames=25))  # few, so th
 HOSTS = ("far", "farther")
 CHUNKS = [(clip, first) for clip in CLIPS for first in range(0, clip.frames, 25)]
 ENDS = [AttemptState.FAILED, AttemptState.LOST, AttemptState.KILLED]
-REFUSALS = (LeaseLost, StaleAttempt, StaleEpoch)
+REFUSALS = (
+    LeaseLost,
+    StaleAttempt,
+    StaleEpoch,
+    NotFound,
+)  # of what a run did before somebody forgot the video, too
 
 hosts = st.sampled_from(HOSTS)
 clips = st.sampled_from(CLIPS)
@@ -43,6 +49,10 @@ numbers = st.integers(1, 3)
 
 def keys_of(clip: Clip) -> tuple[WorkKey, WorkKey]:
     return clip.key(SCENE), clip.key(PERSON)
+
+
+def job_of(clip: Clip) -> str:
+    return clip.job(*keys_of(clip)).job_id
 
 
 def chunk_id(clip: Clip, first: int) -> str:
@@ -91,8 +101,8 @@ def work_off(store: StorageBackend, host: str) -> None:
 
 
 class TwoRuns(RuleBasedStateMachine):
-    """The moves of two runs on other machines, of their workers and of time; late, repeated and reordered
-    as they like.
+    """The moves of two runs on other machines, of their workers, of people and of time; late, repeated
+    and reordered as they like.
     """
 
     backend = ""
@@ -107,6 +117,7 @@ class TwoRuns(RuleBasedStateMachine):
         self.failed: set[WorkKey] = (
             set()
         )  # ended without a result, and nobody's since: chunks still in work are welcome, whosever they are
+        self.called_off: set[WorkKey] = set()  # nobody writes to these until somebody asks for them again
         self.kept: dict[WorkKey, set[int]] = {}  # chunks that the store once said it has
 
     @initialize()
@@ -152,6 +163,7 @@ class TwoRuns(RuleBasedStateMachine):
                 if key.pipeline in names and key not in self.store.completed([key])
             ):
                 assert self.holds.get(key) == host or key in self.failed, "only who holds a key writes to it"
+                assert key not in self.called_off, "what is called off takes no more"
                 assert attempt >= newest, "what was tried again since is refused"
                 self.kept.setdefault(key, set()).add(first)
 
@@ -169,14 +181,53 @@ class TwoRuns(RuleBasedStateMachine):
     @rule(host=hosts, clip=clips)
     def release(self, host: str, clip: Clip) -> None:
         self.store.release(self.epochs[host], keys_of(clip))
-        for key in keys_of(clip):
-            if self.holds.get(key) == host:
-                del self.holds[key]
+        self._free({key for key in keys_of(clip) if self.holds.get(key) == host})
 
     @rule(host=hosts, clip=clips, status=st.sampled_from([JobStatus.PENDING, JobStatus.RUNNING]))
     def mark(self, host: str, clip: Clip, status: JobStatus) -> None:
         with contextlib.suppress(REFUSALS):
             self.store.mark(self.epochs[host], clip.job(*keys_of(clip)).job_id, [SCENE, PERSON], status)
+
+    @rule(clip=clips, control=st.sampled_from([Control.PAUSE, Control.CANCEL, None]))
+    def ask(self, clip: Clip, control: Control | None) -> None:
+        """Runs act on it when they see it; until then it stands beside the job."""
+        with contextlib.suppress(NotFound):
+            self.store.request([job_of(clip)], control)
+            assert self.store.controls().get(job_of(clip)) is control
+
+    @rule(clip=clips, host=st.none() | hosts)
+    def call_off(self, clip: Clip, host: str | None) -> None:
+        open_keys = {
+            key for key in keys_of(clip) if self._status(key) in (JobStatus.PENDING, JobStatus.RUNNING)
+        }
+        with contextlib.suppress(NotFound, StaleEpoch):
+            self.store.cancel(None if host is None else self.epochs[host], job_of(clip))
+            assert {self._status(key) for key in open_keys} <= {JobStatus.FAILED}
+            self.called_off |= open_keys
+            self.failed -= open_keys
+            self._free(open_keys)
+
+    @rule(clip=clips)
+    def retry(self, clip: Clip) -> None:
+        """Whatever failed, in whatever way, is nobody's, and open to whoever leases it."""
+        again = {key for key in keys_of(clip) if self._status(key) is JobStatus.FAILED}
+        with contextlib.suppress(NotFound):
+            assert self.store.reopen([job_of(clip)]) == len(again)
+            self.failed -= again
+            self.called_off -= again
+
+    @rule(clip=clips)
+    def forget(self, clip: Clip) -> None:
+        """Nothing that a live run is at; whoever has the video begins anew."""
+        with contextlib.suppress(AtWork):
+            self.store.forget_video(clip.video_id)
+            keys = set(keys_of(clip))
+            assert self.store.manifest(list(keys)) == {key: [] for key in keys}
+            self.failed -= keys
+            self.called_off -= keys
+            self._free(keys)
+            for key in keys:
+                self.kept.pop(key, None)
 
     @rule(seconds=st.sampled_from([20, 70]))
     def time_passes(self, seconds: int) -> None:
@@ -204,6 +255,15 @@ class TwoRuns(RuleBasedStateMachine):
     def _told(self, host: str, keys: set[WorkKey]) -> None:
         self.holds |= dict.fromkeys(keys - self.store.completed(list(keys)), host)
 
+    def _free(self, keys: set[WorkKey]) -> None:
+        for key in keys:
+            self.holds.pop(key, None)
+
+    def _status(self, key: WorkKey) -> JobStatus | None:
+        """Of a pipeline; None where there is no such job."""
+        found = self.store.jobs(job_ids=[job_of(clip) for clip in CLIPS if clip.video_id == key.video_id])
+        return next((job.pipeline_results[key.pipeline].status for job in found), None)
+
     def _newest(self, clip: Clip, first: int) -> int:
         tries = self.store.attempts([clip.video_id])
         return max((one.number for one in tries if one.chunk_id == chunk_id(clip, first)), default=0)
@@ -212,11 +272,12 @@ class TwoRuns(RuleBasedStateMachine):
         return digest(self.store), self.store.manifest([key for clip in CLIPS for key in keys_of(clip)])
 
     def teardown(self) -> None:
-        """Both fall silent; a third run does what is missing, and nobody can tell that anything ever
-        happened.
+        """All fall silent; what was called off is asked for again, a third run does what is missing, and
+        nobody can tell what happened.
         """
         try:
             self.clock.forward(100)
+            self.store.reopen([job.job_id for job in self.store.jobs()])
             work_off(self.store, "third")
             assert digest(self.store) == undisturbed(self.backend)
         finally:
@@ -235,22 +296,25 @@ def undisturbed(backend: str) -> str:
 
 
 EXAMPLES = {
-    "files": 60,
-    "sqlite": 60,
-    "postgresql": 30,
+    "files": 16,
+    "sqlite": 16,
+    "postgresql": 6,
 }  # of the last each takes twice as long, and it shares its code with the second
+LONG = 10  # times as many
 
 
+@pytest.mark.parametrize("times", [1, pytest.param(LONG, marks=pytest.mark.long)])
 @pytest.mark.parametrize("backend", STORES)
 def test_no_chunk_is_lost_and_none_committed_twice_under_any_interleaving(
-    backend: str, monkeypatch: pytest.MonkeyPatch
+    backend: str, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = moved_by_hand(monkeypatch)
     machine = type("TwoRunsHere", (TwoRuns,), {"backend": backend, "clock": clock})
+    examples = EXAMPLES[backend] * times
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=EXAMPLES[backend],
+            max_examples=examples,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -108,7 +108,7 @@ LIVES = st.dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives=LIVES, data=st.data())
 @pytest.mark.parametrize("backend", STORES)
 def test_events_in_any_order_and_any_number_of_times_come_to_the_same(

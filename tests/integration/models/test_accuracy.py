@@ -26,7 +26,7 @@ def rows(path: Path, **settings: Any) -> tuple[Annotation, ...]:
     ("tracker", "mota", "idf1"),
     [
         ("bytetrack", 0.824, 0.825),
-        ("botsort", 0.858, 0.881),
+        pytest.param("botsort", 0.858, 0.881, marks=pytest.mark.long),
     ],  # what ultralytics' own track() reaches with the same weights
 )
 def test_tracking_is_at_least_as_good_as_the_librarys_own(tracker: str, mota: float, idf1: float) -> None:

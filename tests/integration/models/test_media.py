@@ -26,6 +26,15 @@ pytestmark = pytest.mark.shared
 MEDIA = SHARED / "media"
 SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".ts", ".gif"}
 MAX_CUTS = 4
+LENGTHY = {  # half a minute and more of what a shorter clip has, too: H.264 in MP4
+    "derived/grid_11_talkers_33s.mp4",
+    "derived/two_faces_two_speakers_30s.mp4",
+    "video/cosmos_test_video_30s.mp4",
+    "video/intel_car-detection.mp4",
+    "video/intel_one-by-one-person-detection.mp4",
+    "video/pets09-s2l1_vtest_480x360.mp4",
+    "video/psd_testvideo.mp4",
+}
 LOST = {  # frames promised, with a packet, and decoded
     "truncated_60pct_moov_first.mp4": (60, 30, 29),
     "bitflips_400.mp4": (60, 60, 59),
@@ -84,7 +93,11 @@ def _cuts(video: Video) -> list[int]:
     return sorted(chosen | ({elsewhere} if elsewhere > 0 and len(video.index) < 200 else set()))
 
 
-@pytest.mark.parametrize("path", _good(), ids=_name)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.long] * (_name(path) in LENGTHY)) for path in _good()],
+    ids=map(_name, _good()),
+)
 def test_chunks_of_a_real_clip_hold_the_frames_of_an_independent_decode(path: Path) -> None:
     video = video_of(path)
     plain = plainly_decoded(path, video.stream_index)

@@ -130,6 +130,7 @@ def test_words_begin_and_end_near_where_people_marked_them(embedded: Settings) -
     assert np.median(apart) <= 0.1
 
 
+@pytest.mark.long
 @pytest.mark.shared
 def test_neither_batch_mates_nor_their_order_change_a_text_or_a_time(embedded: Settings) -> None:
     recognizer = SpeechRecognizer(embedded)
@@ -151,7 +152,6 @@ SHOTS = (
 )
 
 
-@pytest.mark.usefixtures("ray_session")
 def test_persons_faces_and_words_go_through_run_store_subtitles_render_and_plot(
     embedded: Settings, tmp_path: Path
 ) -> None:

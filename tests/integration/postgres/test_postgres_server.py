@@ -52,6 +52,24 @@ def start(folder: Path) -> postgres_server.Server:
     return postgres_server.start(folder, postgres.OUTSIDE, durable=False)
 
 
+@pytest.fixture(scope="module")
+def template() -> Iterator[Path]:
+    """A folder whose server was made, and has been stopped."""
+    place = postgres.temporary_folder()
+    start(place / "db")
+    postgres_server.stop(place / "db")
+    yield place / "db"
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def made(template: Path, folder: Path) -> None:
+    """The server of `folder` was made before; for tests of what comes later, since making one takes a
+    second.
+    """
+    subprocess.run(["cp", "-a", str(template), str(folder)], check=True)
+
+
 def asked(url: str, question: str) -> object:
     with psycopg.connect(url, autocommit=True) as connection:
         answer = connection.execute(question)
@@ -77,6 +95,7 @@ def test_the_first_start_makes_a_server_that_takes_connections_at_its_url(folder
     )
 
 
+@pytest.mark.usefixtures("made")
 def test_its_database_has_pgvector_where_the_programs_have_it(folder: Path) -> None:
     without = (
         "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector' AND installed_version IS NULL"
@@ -84,12 +103,14 @@ def test_its_database_has_pgvector_where_the_programs_have_it(folder: Path) -> N
     assert asked(start(folder).url, without) == 0
 
 
+@pytest.mark.usefixtures("made")
 def test_a_second_start_finds_it_and_changes_nothing(folder: Path) -> None:
     first, second = start(folder), start(folder)
     assert (first.started, second.started) == (True, False)
     assert (first.url, first.pid) == (second.url, second.pid)
 
 
+@pytest.mark.usefixtures("made")
 def test_data_and_address_stay_from_one_start_to_the_next(folder: Path) -> None:
     first = start(folder)
     asked(first.url, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -101,6 +122,7 @@ def test_data_and_address_stay_from_one_start_to_the_next(folder: Path) -> None:
     assert asked(second.url, "SELECT answer FROM kept") == 42
 
 
+@pytest.mark.usefixtures("made")
 def test_where_its_port_was_taken_meanwhile_it_takes_another(folder: Path) -> None:
     first = urlsplit(start(folder).url)
     postgres_server.stop(folder)
@@ -118,6 +140,7 @@ def test_to_stop_what_does_not_run_changes_nothing(folder: Path) -> None:
     assert postgres_server.stop(folder) is None
 
 
+@pytest.mark.usefixtures("made")
 def test_after_a_kill_it_starts_again_with_what_was_committed(folder: Path) -> None:
     first = postgres_server.start(folder, postgres.OUTSIDE)
     asked(first.url, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -129,6 +152,7 @@ def test_after_a_kill_it_starts_again_with_what_was_committed(folder: Path) -> N
     assert asked(second.url, "SELECT answer FROM kept") == 42
 
 
+@pytest.mark.usefixtures("made")
 def test_a_number_that_another_process_has_by_now_is_not_taken_for_the_servers(folder: Path) -> None:
     first = start(folder)
     facts = (folder / "data" / "postmaster.pid").read_text()
@@ -143,6 +167,7 @@ def test_a_number_that_another_process_has_by_now_is_not_taken_for_the_servers(f
         other.communicate()
 
 
+@pytest.mark.usefixtures("made")
 def test_it_listens_on_the_loopback_alone(folder: Path) -> None:
     port = urlsplit(start(folder).url).port
     heard = [
@@ -153,6 +178,7 @@ def test_it_listens_on_the_loopback_alone(folder: Path) -> None:
     assert heard == ["127.0.0.1"]
 
 
+@pytest.mark.usefixtures("made")
 def test_it_asks_for_its_password_which_others_may_not_read(folder: Path) -> None:
     server = start(folder)
     address = urlsplit(server.url)
@@ -210,6 +236,7 @@ def test_an_empty_folder_will_do_and_what_a_cut_start_left_is_made_anew(folder: 
     assert asked(start(folder).url, "SELECT 1") == 1
 
 
+@pytest.mark.usefixtures("made")
 def test_what_keeps_it_from_starting_is_told_in_its_own_words(folder: Path) -> None:
     start(folder)
     postgres_server.stop(folder)
@@ -274,6 +301,7 @@ def test_two_commands_at_once_make_one_server(folder: Path) -> None:
     assert asked(said[0][0].strip(), "SELECT 1") == 1
 
 
+@pytest.mark.usefixtures("made")
 def test_ctrl_c_in_the_terminal_does_not_end_it(folder: Path) -> None:
     process = command("start", "--data", folder)
     url = process.communicate(timeout=commands.PATIENCE_S)[0].strip()
@@ -337,6 +365,7 @@ def test_each_test_has_a_new_and_empty_database_on_one_server(
     ] == [0, 0]
 
 
+@pytest.mark.usefixtures("made")
 def test_a_store_outlives_a_restart_of_its_server_and_loses_nothing(folder: Path) -> None:
     """Between two writes: while the server is away the store says so, and when it is back at the same
     address it goes on.

@@ -192,7 +192,7 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
         lambda: commands.counted(tmp_path / "batch_processing.db", JOBS) == 2, "the long video to be taken up"
     )
     processes = [psutil.Process(batch.pid), *commands.workers(batch.pid)]
-    assert len(processes) > 1, "Ray is at work"
+    assert len(processes) > 1, "children are at work"
     assert Path(f"/proc/{batch.pid}/fd/0").readlink() == Path(os.devnull), (
         "what it starts could take what is sent to it"
     )
@@ -228,7 +228,9 @@ for found in batch:
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "sent", [pytest.param(signal.SIGKILL, marks=pytest.mark.ray), signal.SIGINT], ids=["killed", "Ctrl-C"]
+)
 def test_the_run_ends_with_its_parent_and_a_folder_named_as_one_of_ours_does_not_matter(
     sent: signal.Signals, long: Path, tmp_path: Path
 ) -> None:

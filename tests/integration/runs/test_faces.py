@@ -20,10 +20,10 @@ from schemas.pipelines import FACE, PERSON
 from schemas.storage.backend import Embeddings
 from schemas.work.chunk import WorkKey
 from tests.conftest import SHARED
-from tests.integration.runs.test_neural import neural
 from tests.support import clips, runs
+from tests.support.neural import neural
 
-pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.shared]
+pytestmark = pytest.mark.shared
 
 PACK = SHARED / "models" / "insightface" / "models" / "test_pack"
 MEDIA = SHARED / "media"

@@ -20,8 +20,7 @@ from schemas.settings.settings import Settings
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import ChunkSpec
 from schemas.work.retry import RetryPolicy
-from tests.support import commands
-from tests.unit.vaengine.planning import test_plan
+from tests.support import commands, planned
 from vaengine.backends.ray_trials import RayTrialWorkers
 from vaengine.planning.plan import chunks_of, demand_of, work_keys
 from vaengine.planning.suspects import Suspect
@@ -34,7 +33,7 @@ PLACEMENT = place(local_inventory(), demand_of((SCENE,), SETTINGS))
 
 
 def chunk() -> ChunkSpec:
-    clip = test_plan.video(100, 25)
+    clip = planned.video(100, 25)
     keys: dict[Any, Any] = {key: [] for key in work_keys(clip.video_id, (SCENE,), SETTINGS)}
     return chunks_of(clip, keys, SETTINGS)[0]
 

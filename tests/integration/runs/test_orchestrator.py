@@ -14,7 +14,6 @@ from vaengine.requests.checkpoint import path_in
 SCENES_ONLY = {"pipelines": ["scene"]}
 
 
-@pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("backend", [SQLiteStorageBackend, FileStorageBackend])
 def test_jobs_are_added_run_and_read_back_through_the_seeds_names(
     backend: type, clip_folder: Path, tmp_path: Path
@@ -38,7 +37,6 @@ def test_jobs_are_added_run_and_read_back_through_the_seeds_names(
     assert batch.run_batch(max_workers=1).skipped == 1
 
 
-@pytest.mark.usefixtures("ray_session")
 def test_a_batch_goes_on_from_its_checkpoint(clip_folder: Path, tmp_path: Path) -> None:
     clip = clips.with_cuts(clip_folder)
     first = runs.run([clip.path], tmp_path, pipelines=["scene_detection"])

@@ -26,7 +26,7 @@ from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
 from tests.support import clips, filled, runs
 from tests.support.fake_videos import RUN
-from tests.unit.actors.finalize.test_finalizer import Heard
+from tests.support.heard import Heard
 from vaengine.api.job_control import unpaused
 from vaengine.backends.actor_group import job_finder
 from vaengine.cli import app

@@ -15,7 +15,7 @@ from schemas.work.job import JobStatus
 from tests.conftest import SHARED
 from tests.support import clips, runs
 
-pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.shared]
+pytestmark = pytest.mark.shared
 
 MEDIA = SHARED / "media"
 SOUNDS = [

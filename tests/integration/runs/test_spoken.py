@@ -124,7 +124,6 @@ def of(rows: list[Annotation], kind: str) -> list[Annotation]:
     return [row for row in rows if row.annotation_type == kind]
 
 
-@pytest.mark.usefixtures("ray_session")
 def test_speech_is_stored_with_its_words_and_as_subtitles_and_a_change_of_workers_changes_nothing(
     tiny: Path, tmp_path: Path
 ) -> None:

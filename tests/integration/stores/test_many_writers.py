@@ -32,7 +32,7 @@ CLIPS = [
     Clip(f"/clips/{number}.mp4", "01234567"[number], frames=RECORDS // PER_FRAME) for number in range(WRITERS)
 ]
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(280)]
 
 
 def write(store: StorageBackend, clip: Clip) -> None:

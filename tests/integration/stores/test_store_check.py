@@ -11,7 +11,6 @@ import pytest
 
 from actors.stores import open_store
 from schemas.pipelines import PERSON, SCENE
-from tests.integration.stores.test_migrations import older
 from tests.support import postgres
 from tests.support.fake_videos import RUN, broken, done
 from tests.support.kept import (
@@ -28,6 +27,7 @@ from tests.support.kept import (
     tree,
     url,
 )
+from tests.support.older_stores import older
 from vaengine.cli.app import outcome
 from vaengine.maintenance import maintenance
 

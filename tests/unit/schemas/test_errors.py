@@ -6,10 +6,7 @@ import pytest
 
 from schemas import errors
 from schemas.errors import UsageError, VaengineError
-
-
-def every_error(root: type[VaengineError] = VaengineError) -> list[type[VaengineError]]:
-    return [root, *(found for child in root.__subclasses__() for found in every_error(child))]
+from tests.support.errors import every_error
 
 
 def built(kind: type[VaengineError]) -> VaengineError:

@@ -19,11 +19,11 @@ from schemas.media.frames import Ints
 from schemas.media.video import FrameIndex, Video
 from schemas.settings.settings import Settings
 from schemas.work.manifest import FrameNumbers
-from tests.unit.vaengine.planning import test_plan
+from tests.support import planned
 
 
 def recorded(pts: Ints, container: str = "mpegts") -> Video:
-    clip = test_plan.video(4, 1)
+    clip = planned.video(4, 1)
     index = FrameIndex(pts, np.zeros(1, np.int64), exact=True)
     return replace(
         clip,

@@ -8,7 +8,7 @@ from actors.coordination.coordinator import Coordinator
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
-from tests.unit.vaengine.planning.test_plan import PERSON_KEY, SCENE_KEY, video
+from tests.support.planned import PERSON_KEY, SCENE_KEY, video
 from vaengine.planning.plan import chunks_of
 
 ANN = Worker("node", "here", 1)

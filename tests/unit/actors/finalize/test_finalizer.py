@@ -5,7 +5,7 @@ they belong.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -22,43 +22,17 @@ from schemas.media.video import Video
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import EngineSettings, Settings, config_hash
 from schemas.storage.backend import Outcome, StorageBackend
-from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit
 from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
-from schemas.work.progress import Finished
 from schemas.work.run import RunInfo
-from tests.unit.vaengine.planning import test_plan
+from tests.support import planned
+from tests.support.heard import Heard
 from vaengine.planning.plan import chunks_of
 
 SETTINGS = Settings(engine=EngineSettings(chunk_seconds=1.0))
 KEYS = tuple(WorkKey("v", pipeline, config_hash(SETTINGS, pipeline)) for pipeline in (PERSON, SCENE))
-
-
-@dataclass
-class Heard:
-    """What the coordinator would have been told."""
-
-    committed_chunks: list[str] = field(default_factory=list)
-    left_chunks: list[str] = field(default_factory=list)
-    ended: list[Finished] = field(default_factory=list)
-    halts: list[str] = field(default_factory=list)
-
-    def committed(self, spec: ChunkSpec) -> None:
-        self.committed_chunks.append(spec.chunk_id)
-
-    def heard(self, block: AudioBlock) -> None:
-        self.committed_chunks.append(block.chunk_id)
-
-    def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
-        self.left_chunks.append(chunk_id)
-
-    def finished(self, finished: Finished) -> None:
-        self.ended.append(finished)
-
-    def halt(self, reason: str) -> None:
-        self.halts.append(reason)
 
 
 @dataclass
@@ -76,7 +50,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    return scene_of(test_plan.video(100, 25), tmp_path)
+    return scene_of(planned.video(100, 25), tmp_path)
 
 
 def scene_of(clip: Video, tmp_path: Path) -> Scene:
@@ -276,7 +250,7 @@ def test_work_that_another_run_holds_by_now_is_left_to_it_and_the_run_goes_on(sc
 def test_lost_frames_warn_up_to_the_allowance_and_fail_beyond_it(
     lost: int, missing: int, max_lost: float, warned: bool, failed: bool
 ) -> None:
-    clip = test_plan.video(100 - missing, 25)
+    clip = planned.video(100 - missing, 25)
     clip = replace(clip, index=replace(clip.index, missing=missing))
     verdict = picture_completeness(clip, list(range(lost)), len(clip.index), max_lost)
     assert (verdict.warning is not None, verdict.error is not None) == (warned, failed)
@@ -286,7 +260,7 @@ def test_facts_that_packets_did_not_tell_are_those_that_were_decoded(tmp_path: P
     """More frames come out than there are packets; nothing of them is left to be done, and the length is
     that of all.
     """
-    untold = scene_of(test_plan.video(100, 25, exact=False), tmp_path)
+    untold = scene_of(planned.video(100, 25, exact=False), tmp_path)
     (spec,) = untold.chunks
     *pieces, end = decoded(spec)
     assert isinstance(end, ChunkEnd)

@@ -30,8 +30,8 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.messages import BlockEnd, ChunkEnd, ChunkFailure, DetectionsMessage
 from schemas.work.run import RunInfo
-from tests.unit.actors.finalize.test_finalizer import Heard as Told
-from tests.unit.vaengine.planning import test_plan
+from tests.support import planned
+from tests.support.heard import Heard as Told
 from vaengine.planning.plan import blocks_of, chunks_of
 
 SETTINGS = Settings()
@@ -50,7 +50,7 @@ def opened(tmp_path: Path) -> Opened:
     def make(
         *pipelines: str, sound: AudioStream | None = SOUND, settings: Settings = SETTINGS, **facts: Any
     ) -> tuple[StorageBackend, Finalizer, Told, Video]:
-        video = replace(test_plan.video(100, 25), sound=sound, **facts)
+        video = replace(planned.video(100, 25), sound=sound, **facts)
         store = open_store(f"files:{tmp_path}")
         epoch = store.open_run(RunInfo("batch", "here", 1, {}, ()))
         results = {

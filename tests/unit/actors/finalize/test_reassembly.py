@@ -15,11 +15,11 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
-from tests.unit.vaengine.planning import test_plan
+from tests.support import planned
 from vaengine.planning.plan import chunks_of
 
 KEYS = tuple(WorkKey("v", pipeline, "hash") for pipeline in (PERSON, SCENE))
-SPEC: ChunkSpec = chunks_of(test_plan.video(50, 25), {key: [] for key in KEYS}, Settings())[0]
+SPEC: ChunkSpec = chunks_of(planned.video(50, 25), {key: [] for key in KEYS}, Settings())[0]
 NONE, PIECES = np.array([], np.int64), 3
 AGAIN = ChunkFailure("worker_lost", "gone", transient=True)
 FOR_GOOD = ChunkFailure("internal", "no", transient=False, pipeline=PERSON)

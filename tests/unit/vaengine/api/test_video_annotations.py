@@ -191,10 +191,22 @@ def test_no_frame_with_boxes_is_nearer_than_the_one_of_a_moment(
     annotated = found(*some)
     moment = annotated.at(time_s, within_s=within_s)
     away_s = np.abs(annotated.boxes.times_s - time_s)
+    is_any_near = bool((away_s <= within_s).any())
     assert (
         len(moment.boxes) == 0
-        if not (away_s <= within_s).any()
-        else np.abs(moment.boxes.times_s - time_s).min() == away_s.min()
+        if not is_any_near
+        else np.abs(moment.boxes.times_s - time_s).min() == np.nanmin(away_s)
+    )
+
+
+def test_a_box_without_a_time_hides_no_other() -> None:
+    assert (
+        len(
+            found(*SCENES, BOXES[0], replace(BOXES[1], timestamp_seconds=None, frame_number=None))
+            .at(0.4)
+            .boxes
+        )
+        == 1
     )
 
 

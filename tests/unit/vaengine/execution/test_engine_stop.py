@@ -53,7 +53,9 @@ def test_who_asked_first_is_remembered(stop: StopRequest) -> None:
 def test_a_stop_while_ray_starts_leaves_what_is_registered_as_pending(
     lost: int, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = runs.request([clips.with_cuts(clip_folder).path], tmp_path, pipelines=[SCENE], files=False)
+    request = runs.request(
+        [clips.with_cuts(clip_folder).path], tmp_path, pipelines=[SCENE], files=False, cluster="local"
+    )
     starts: list[int] = []
 
     def session(_: RayExecutor) -> contextlib.AbstractContextManager[Session]:

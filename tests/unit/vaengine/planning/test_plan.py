@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from fractions import Fraction
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.media.video import FrameIndex, Video
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import EngineSettings, PersonSettings, Settings
 from schemas.work.chunk import WorkKey
 from schemas.work.manifest import ManifestLine
+from tests.support.planned import PERSON_KEY, SCENE_KEY, video
 from vaengine.planning import plan
-
-SCENE_KEY = WorkKey("v", "scene_detection", "a")
-PERSON_KEY = WorkKey("v", "person_tracking", "b")
-
-
-def video(frames: int, gop: int, *, exact: bool = True) -> Video:
-    index = FrameIndex(np.arange(frames) * 512, np.arange(0, frames, gop), exact=exact)
-    return Video(
-        "v",
-        "f" * 64,
-        "/clips/v.mp4",
-        1,
-        1,
-        "mp4",
-        "h264",
-        0,
-        Fraction(1, 12800),
-        0,
-        frames * 512,
-        640,
-        360,
-        0,
-        Fraction(25),
-        index,
-    )
 
 
 def line(key: WorkKey, first: int, stop: int) -> ManifestLine:

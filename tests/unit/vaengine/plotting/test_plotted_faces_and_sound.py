@@ -16,8 +16,8 @@ from schemas.pipelines import AUDIO
 from schemas.work.job import JobStatus, PipelineResult
 from tests.support.fake_rows import Rows, sound_alone
 from tests.support.fake_videos import Clip
-from tests.unit.vaengine.plotting.test_video_plot import rows as seen_rows
-from tests.unit.vaengine.plotting.test_video_plot import texts_of
+from tests.support.plotted import rows as seen_rows
+from tests.support.plotted import texts_of
 from vaengine.plotting.audio_panels import MOST_LABELS
 from vaengine.plotting.video_plot import picture_bytes, plot_results, plot_video
 from vaengine.rendering.render import render

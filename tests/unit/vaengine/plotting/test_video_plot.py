@@ -12,55 +12,22 @@ from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from actors.stores import open_store
-from schemas.annotations.annotation import PERSON_DETECTION, SCENE_TYPE, Annotation, BBox
+from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound, UsageError
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.plotted import box, rows, texts_of
 from vaengine.plotting.batch_plot import MOST_ROWS, draw, plot_batch, quantities_of
 from vaengine.plotting.batch_tally import Tally, VideoTally, tally
 from vaengine.plotting.figure import wrapped
 from vaengine.plotting.video_plot import format_for, picture_bytes, plot_results, plot_video
 from vaengine.plotting.vision_panels import MAX_BANDS
 from vaengine.results.lookup import results_of
-
-FPS = 25
-
-
-def box(frame: int, person: str | None, confidence: float = 0.5) -> Annotation:
-    facts = (frame / FPS, None, frame, person)
-    return Annotation(
-        f"{person}{frame}",
-        "v",
-        PERSON,
-        "c",
-        PERSON_DETECTION,
-        *facts,
-        confidence=confidence,
-        bbox=BBox(1, 2, 30, 80),
-    )
-
-
-def scene(number: int, first: int, stop: int) -> Annotation:
-    name = f"scene_{number:04d}"
-    return Annotation(name, "v", SCENE, "c", SCENE_TYPE, first / FPS, stop / FPS, first, scene_id=name)
-
-
-def rows(persons: int = 3, frames: int = 250, scenes: int = 4) -> list[Annotation]:
-    boxes = [
-        box(n, f"person_{i:04d}", 0.3 + i % 7 / 10)
-        for i in range(1, persons + 1)
-        for n in range(i * 5, frames, 5)
-    ]
-    edges = np.linspace(0, frames, scenes + 1).astype(int)
-    return [*boxes, *(scene(n, int(a), int(b)) for n, (a, b) in enumerate(pairwise(edges), 1))]
 
 
 def tallied(videos: int) -> Tally:
@@ -69,19 +36,6 @@ def tallied(videos: int) -> Tally:
         tuple(VideoTally(f"clip{n}.mp4", "completed", 60.0 + n, n % 9, n % 4, 20.0) for n in range(videos)),
         (),
     )
-
-
-def texts_of(figure: Figure) -> Iterator[Text]:
-    """Everything that is written in a figure; ticks beyond the ends of an axis are not."""
-    for axes in figure.get_axes():
-        yield from (*axes.texts, axes.yaxis.label, axes.title)
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            yield from (
-                tick.label1
-                for tick in axis.get_major_ticks()
-                if tick.label1.get_visible() and low <= tick.get_loc() <= high
-            )
 
 
 @pytest.fixture

@@ -1,0 +1,23 @@
+"""An error that is logged is a failure that nobody looked at: it fails the test, unless the test is about
+it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_error_is_logged(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fails a test in which a logger reported an error, unless it is marked `logs_errors`."""
+    yield
+    if request.node.get_closest_marker("logs_errors"):
+        return
+    records = [record for phase in ("setup", "call") for record in caplog.get_records(phase)]
+    errors = [
+        f"{record.name}: {record.getMessage()}" for record in records if record.levelno >= logging.ERROR
+    ]
+    assert errors == [], "errors were logged; mark the test `logs_errors` if it is about them"
