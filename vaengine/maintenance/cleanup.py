@@ -22,7 +22,7 @@ from vaengine.postgres.data_directory import LOCK
 from vaengine.reporting.progress_rates import ENDED
 from vaengine.reporting.run_states import run_states, shown_states
 
-OLD_SECONDS: Final = 3600.0  # a younger folder may belong to a run that is just being started
+MIN_FOLDER_AGE_S: Final = 3600.0  # a younger folder may belong to a run that is just being started
 RAY_SESSION: Final = re.compile(r"session_\d{4}-.*_(\d+)$")  # the last number is the process that started it
 
 
@@ -80,7 +80,7 @@ def unused_folders(temporary: Path, *, now_s: float | None = None) -> list[Sessi
     """Folders of runs and of Ray sessions of which no process is left, older than an hour; a database
     that was stopped is none.
     """
-    before = (time.time() if now_s is None else now_s) - OLD_SECONDS
+    before = (time.time() if now_s is None else now_s) - MIN_FOLDER_AGE_S
     used = _in_use()
     sessions = [path for path in (temporary / "ray").glob("session_*") if _is_dead_session(path, used)]
     own = [

@@ -14,7 +14,7 @@ from vaengine.backends.local import ordered, worker_count
 from vaengine.planning import local_plan
 from vaengine.planning.backlog import RemainingWork
 from vaengine.planning.local_plan import parts_of_each
-from vaengine.planning.plan import LEAST_CHUNK_S, chunk_seconds
+from vaengine.planning.plan import MIN_CHUNK_S, chunk_seconds
 from vaengine.requests.executor_choice import EITHER, NONE, OWN_RAY
 
 
@@ -47,7 +47,7 @@ def test_few_videos_are_cut_into_as_many_parts_as_there_are_workers_for_them(
 
 @pytest.mark.parametrize(
     ("video_s", "parts", "chunk_s"),
-    [(10.0, 1, 10.0), (10.0, 2, 5.0), (10.0, 8, LEAST_CHUNK_S), (600.0, 2, 15.0), (0.5, 4, LEAST_CHUNK_S)],
+    [(10.0, 1, 10.0), (10.0, 2, 5.0), (10.0, 8, MIN_CHUNK_S), (600.0, 2, 15.0), (0.5, 4, MIN_CHUNK_S)],
 )
 def test_parts_are_neither_longer_than_a_chunk_nor_tiny(video_s: float, parts: int, chunk_s: float) -> None:
     assert chunk_seconds(video_s, 15.0, parts) == chunk_s
