@@ -11,7 +11,7 @@ from schemas.pipelines import AVAILABLE
 from tests.support import clips, commands, runs
 from tests.support.runs import Reference
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def test_on_one_processor_the_whole_run_works_and_comes_to_what_two_make_of_it(

@@ -21,6 +21,7 @@ from tests.support import clips, filled, runs
 from vaengine.api import job_control
 from vaengine.execution.engine import Engine
 from vaengine.reporting import run_report as reports
+from vaengine.requests.executor_choice import OWN_RAY
 from vaengine.results.lookup import jobs_of
 
 STORES: dict[str, Callable[[Path], str]] = {
@@ -50,7 +51,10 @@ def complete(path: Path, url: str) -> str:
 
 
 def again(url: str, *paths: Path) -> BatchReport:
-    return Engine(runs.request(paths, paths[0].parent / "out", pipelines=[SCENE], url=url)).run()
+    """Nothing is left to do, so that no Ray is started, nor a child in place of it."""
+    return Engine(
+        runs.request(paths, paths[0].parent / "out", pipelines=[SCENE], url=url, cluster=OWN_RAY)
+    ).run()
 
 
 def test_a_renamed_file_has_the_results_it_had_and_is_shown_under_its_new_name(clip: Path, url: str) -> None:

@@ -38,6 +38,7 @@ from vaengine.planning.plan import work_keys
 from vaengine.planning.preflight import preflight, refuse_known
 from vaengine.planning.probing import probe_path
 from vaengine.requests.checkpoint import Checkpoint
+from vaengine.requests.executor_choice import OWN_RAY
 from vaengine.requests.request import RunRequest
 
 STORES: dict[str, Callable[[Path], str]] = {"files": lambda out: f"files:{out}", "sqlite": runs.sqlite}
@@ -72,7 +73,12 @@ def out(tmp_path: Path) -> Path:
 
 
 def resolve_request(paths: list[Path], out: Path, url: str | None = None, **told: Any) -> RunRequest:
-    return runs.request(paths, out, url=url, **{"pipelines": [SCENE], "presets": {SCENE: "embedded"}, **told})
+    return runs.request(
+        paths,
+        out,
+        url=url,
+        **{"cluster": OWN_RAY, "pipelines": [SCENE], "presets": {SCENE: "embedded"}, **told},
+    )
 
 
 def completed(url: str, *videos: str) -> set[tuple[str, str]]:

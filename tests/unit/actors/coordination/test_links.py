@@ -90,7 +90,7 @@ def test_links_by_reference_hand_on_what_a_worker_says_with_who_it_is() -> None:
     links.idle()
     links.heartbeat("v", to_its_end=True)
     links.deliver([])
-    assert [name for name, _, _ in coordinator.calls] == ["started", "busy", "idle", "beat"]
+    assert [name for name, _, _ in coordinator.calls] == ["started", "busy", "idle", "heartbeat"]
     assert coordinator.calls[0][1] == (work.token, WORKER, work.keys)
     assert all(args[0] == WORKER for _, args, _ in coordinator.calls[1:])
     assert finalizer.calls == [("take", ([],), {})]
