@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.support.ray_starts import RayStarts
 from vaengine.requests.executor_choice import CLUSTER_VARIABLE
@@ -21,9 +23,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
-OFFLINE = (
-    Path(__file__).parent / "support" / "sitecustomize" / "offline"
-)  # put on PYTHONPATH: no process below may leave this machine
+# Put on PYTHONPATH: no process below may leave this machine.
+OFFLINE = Path(__file__).parent / "support" / "sitecustomize" / "offline"
 IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
@@ -55,9 +56,11 @@ class Skips:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ["VAENGINE_WHEELS"] = (
-        "0"  # preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`
-    )
+    # How long one example takes says how busy the machine is. pytest's own time limit ends what hangs.
+    hypothesis_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis_settings.load_profile("suite")
+    # Preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`.
+    os.environ["VAENGINE_WHEELS"] = "0"
     if hasattr(config, "workerinput"):  # of pytest-xdist; it reports to the session that started it
         return
     config.pluginmanager.register(RayStarts(MOST_RAY_STARTS))
