@@ -12,7 +12,7 @@ from actors.child_process import ChildProcess
 from actors.coordination.links import Connect, Delivery, StageLinks
 from actors.coordination.patience import PatienceClock
 from actors.isolation.limits import MIB, SandboxLimits, resident_bytes
-from actors.isolation_messages import Done, Order, Phase
+from actors.isolation.messages import Phase, SandboxReply, SandboxRequest
 from actors.stages.stages import Watch
 from schemas.settings.settings import Settings
 from schemas.work.audio_block import AudioBlock
@@ -56,11 +56,11 @@ class Sandbox:
         clock = PatienceClock()
         heard_s = clock()
         try:
-            line.send(Order(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
+            line.send(SandboxRequest(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
             while True:
                 if line.poll(LOOK_SECONDS):
                     told, heard_s = line.recv(), clock()
-                    if isinstance(told, Done):
+                    if isinstance(told, SandboxReply):
                         return _told(work.chunk_id, values)
                     if isinstance(told, Phase):
                         phase = told.pipeline

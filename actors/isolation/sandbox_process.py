@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from actors.child_process import allow_cpu, attach
-from actors.isolation_messages import Done, Order, Phase
+from actors.isolation.messages import Phase, SandboxReply, SandboxRequest
 from actors.stages.chunk_reader import read_chunk
 from actors.stages.inference import AudioModels, VisionModels
 from actors.stages.threads import limit_threads
@@ -74,13 +74,13 @@ def serve(line: Connection) -> None:
     bench = SandboxWorker(line, settings)
     while True:
         try:
-            order: Order = line.recv()
+            order: SandboxRequest = line.recv()
         except EOFError:
             return
         allow_cpu(order.cpu_s)
         for value in bench.try_chunk(order.work):
             line.send(value)
-        line.send(Done())
+        line.send(SandboxReply())
 
 
 def main(descriptor: int) -> None:

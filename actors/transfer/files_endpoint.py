@@ -14,7 +14,7 @@ from typing import Any, Final
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.leases import Leases
+from actors.stores.files.leases import FileRuns
 from actors.stores.files.lock import held, lay_out, note_epoch
 from actors.stores.files.registry import Registry
 from actors.stores.rules.erasure_text import files_in, remove_folder, require_all_inside
@@ -89,7 +89,7 @@ class FilesSource(Source):
         ]
 
     def is_in_use(self) -> bool:
-        return Leases(Registry(self._tree)).is_in_use(now())
+        return FileRuns(Registry(self._tree)).is_in_use(now())
 
     def holds(self, unit: Unit) -> bool:
         if _BEGUN in self._entry(unit):

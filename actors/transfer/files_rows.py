@@ -14,9 +14,9 @@ from sqlalchemy import REAL
 from actors.atomic_files import read_object
 from actors.stores.encoding import attempt_rows, rows
 from actors.stores.encoding.annotation_rows import COLUMNS, annotation_rows
-from actors.stores.files.job_log import Logs
+from actors.stores.files.job_log import FileJobLog
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.leases import Leases
+from actors.stores.files.leases import FileRuns
 from actors.stores.files.registry import Registry, job_in
 from actors.stores.files.work_item import WorkItemFile
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, TravelRow
@@ -80,7 +80,7 @@ class FilesRows:
         return Registry(self.tree)
 
     def runs(self, batch: str) -> Iterator[Stored]:
-        leases = Leases(self._register)
+        leases = FileRuns(self._register)
         every = (leases.run(int(path.stem)) for path in sorted(self.tree.runs.glob("*.json")))
         return (
             {**run, POSITION: n}
@@ -144,7 +144,7 @@ class FilesRows:
 
     def job_events(self, video: str) -> Iterator[Stored]:
         for job in self._jobs(video):
-            for position, event in enumerate(Logs(self.tree).noted(job), 1):
+            for position, event in enumerate(FileJobLog(self.tree).noted(job), 1):
                 yield attempt_rows.event_row(event) | {POSITION: position}
 
     def _works(self, video: str) -> list[WorkItemFile]:

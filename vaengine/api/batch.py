@@ -13,7 +13,7 @@ from vaengine.api.video_annotations import VideoAnnotations
 from vaengine.console.output import say
 from vaengine.execution.background import BackgroundRun, Event, error_of
 from vaengine.reporting import run_report as reports
-from vaengine.requests.executor_choice import Choice
+from vaengine.requests.executor_choice import ExecutorChoice
 
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
@@ -118,7 +118,7 @@ class Batch(Iterator[VideoAnnotations]):
         elif event["event"] == "finished":
             self._finished(event["video_id"], event["path"], event["job_id"], event["error_message"])
         elif event["event"] == "executor" and self._progress:
-            say(str(Choice(event["cluster"], event["reason"])))
+            say(str(ExecutorChoice(event["cluster"], event["reason"])))
         elif event["event"] == "video":
             self._outcomes.append(reports.outcome_of(event))
         elif event["event"] == "report":

@@ -65,7 +65,7 @@ class TrialWorkers(Protocol):
         """End the workers, whatever they do."""
 
 
-class Backend(Protocol):
+class ExecutionBackend(Protocol):
     """What the run loop needs of the machines."""
 
     @property

@@ -42,7 +42,7 @@ def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose =
     """What each preset needs, under which licence, and whether it is here."""
     from actors.model_files.files import folders_of
     from vaengine.models import inventory
-    from vaengine.models.download import Source
+    from vaengine.models.download import DownloadSource
     from vaengine.models.huggingface import Hub
 
     folders = folders_of(models, os.environ)
@@ -50,7 +50,7 @@ def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose =
     if as_json:
         emit_standings(found)
     else:
-        print_table(inventory.table(found), inventory.footnote(folders, Source.of(os.environ)))
+        print_table(inventory.table(found), inventory.footnote(folders, DownloadSource.of(os.environ)))
 
 
 @models_app.command("pull")
@@ -73,7 +73,7 @@ def models_pull(
     """Fetch weights; each is held to its published digest."""
     from actors.model_files.files import folders_of
     from vaengine.models import catalogue, inventory
-    from vaengine.models.download import Source
+    from vaengine.models.download import DownloadSource
     from vaengine.models.huggingface import Hub
     from vaengine.requests.run_options import pipelines_named
 
@@ -81,7 +81,7 @@ def models_pull(
     wanted = catalogue.everything(of) if every else catalogue.meant(names or ("fast",), of)
     folders, pulled = folders_of(models, os.environ), []
     for each in inventory.pull(
-        wanted, folders, Source.of(os.environ), Hub.of(folders, os.environ), inventory.shown
+        wanted, folders, DownloadSource.of(os.environ), Hub.of(folders, os.environ), inventory.shown
     ):
         pulled.append(each)
         if as_json:

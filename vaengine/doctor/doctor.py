@@ -24,7 +24,7 @@ from vaengine.doctor.models import embedded_check, hub_check, sound_hub_check, t
 from vaengine.doctor.onnx_wheels import onnx_check, wheels
 from vaengine.doctor.stores import existing, programs_check, store_check, store_folder
 from vaengine.models.catalogue import needed
-from vaengine.models.download import Source
+from vaengine.models.download import DownloadSource
 from vaengine.models.huggingface import Hub
 from vaengine.models.inventory import model_statuses
 from vaengine.models.network import reachable
@@ -71,7 +71,7 @@ def examine(
     Raises `StoreUnreachable` for what is no address of a store.
     """
     address = StoreUrl.parse(db) if db else None
-    source, folders = Source.of(environment), folders_of(models, environment)
+    source, folders = DownloadSource.of(environment), folders_of(models, environment)
     files, hub, gpus = source.url(needed("fast")), Hub.of(folders, environment), gpu_names()
     answer = _in_background(lambda: reachable(files, HUB_SECONDS, offline=source.offline))
     hub_answer = _in_background(lambda: reachable(hub.address, HUB_SECONDS, offline=hub.offline))

@@ -24,7 +24,7 @@ from vaengine.planning.backlog import Backlog, PageWork, RemainingWork
 from vaengine.planning.dry_run import require_room
 from vaengine.planning.preflight import Preflight, preflight
 from vaengine.requests.checkpoint import Checkpoint
-from vaengine.requests.executor_choice import Choice
+from vaengine.requests.executor_choice import ExecutorChoice
 from vaengine.requests.output_folder import make_output_folder, require_output_folder
 from vaengine.requests.request import PlanSummary, RunRequest
 from vaengine.run_loop.batch_run import BatchRun, RunCallbacks, RunResult
@@ -42,7 +42,7 @@ class Engine:
         request: RunRequest,
         *,
         listener: Callable[[Snapshot], None] | None = None,
-        announce: Callable[[Choice], None] = lambda choice: None,
+        announce: Callable[[ExecutorChoice], None] = lambda choice: None,
     ) -> None:
         """`listener` hears how the run stands, `announce` where the work is carried out, once that is
         decided.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from schemas.work.progress import Snapshot
     from vaengine.process.signals import Signals
     from vaengine.process.supervisor import Invocation
-    from vaengine.requests.executor_choice import Choice
+    from vaengine.requests.executor_choice import ExecutorChoice
     from vaengine.requests.request import RunRequest
 
 LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
@@ -64,7 +64,7 @@ def run_in_foreground(
             if as_json and finishes:
                 emit_each("finished", map(reports.finished_data, finishes.new(snapshot)))
 
-        def tell_executor(choice: Choice) -> None:
+        def tell_executor(choice: ExecutorChoice) -> None:
             if as_json:
                 emit("executor", choice)
             else:

@@ -23,7 +23,7 @@ from vaengine.requests.executor_choice import (
     OF_ITS_OWN,
     OWN_RAY,
     RUNNING_RAY,
-    Choice,
+    ExecutorChoice,
     PlannedWork,
     choose,
     is_short,
@@ -71,13 +71,13 @@ class Machines:
         """
         return self._ray.connected(progress)
 
-    def choice(self, left: RemainingWork, *, is_whole: bool) -> Choice:
+    def choice(self, left: RemainingWork, *, is_whole: bool) -> ExecutorChoice:
         """Where `left` is carried out; `is_whole` where no more videos will be found."""
         request = self._request
         if is_whole and not left.has_work:
-            return Choice(NONE, "nothing is left to decode")
+            return ExecutorChoice(NONE, "nothing is left to decode")
         if request.cluster != EITHER:
-            return Choice(request.cluster, f"--cluster {request.cluster}")
+            return ExecutorChoice(request.cluster, f"--cluster {request.cluster}")
         here = local_inventory()
         placed = place(here, self._demand)
         work = PlannedWork(
@@ -89,7 +89,7 @@ class Machines:
         )
         return choose(work)
 
-    def run(self, choice: Choice, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
+    def run(self, choice: ExecutorChoice, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
         """Carry out the run where it was decided; raises `NodeLost` where Ray is lost too often."""
         if choice.cluster == NONE:
             return self._run_here(run, first, epoch)

@@ -23,7 +23,7 @@ from vaengine.model_selection.person import task_asked
 from vaengine.model_selection.presets import AUTO, EMBEDDED, Machine, Resolution
 from vaengine.model_selection.select import EMBEDDED_MODELS, embedded_key, preset_key
 from vaengine.models import catalogue, wheels
-from vaengine.models.download import Source, obtain
+from vaengine.models.download import DownloadSource, obtain
 from vaengine.models.huggingface import Hub
 from vaengine.models.network import reachable
 from vaengine.models.weights import model_status
@@ -48,7 +48,7 @@ def discover_environment(
 
     settings = configured(user_settings).settings
     folders = folders_of(settings.models.folder, os.environ)
-    source, hub = Source.of(os.environ), Hub.of(folders, os.environ)
+    source, hub = DownloadSource.of(os.environ), Hub.of(folders, os.environ)
     recorded_value: Callable[[str], str | None] = (
         recorded(store_url) if store_url and settings.preset in (AUTO, EMBEDDED) else lambda name: None
     )
@@ -102,7 +102,7 @@ def recorded(store_url: str) -> Callable[[str], str | None]:
     return values.get
 
 
-def _can_fetch_weights(pipeline: str, pipelines: tuple[str, ...], source: Source, hub: Hub) -> bool:
+def _can_fetch_weights(pipeline: str, pipelines: tuple[str, ...], source: DownloadSource, hub: Hub) -> bool:
     """Whether a pipeline's weights can be fetched.
 
     The addresses of all pipelines are probed at once, and at most once a minute in one process.
@@ -126,7 +126,7 @@ def _reachable_urls(urls: tuple[str, ...], _minute: int) -> frozenset[str]:
         return frozenset(url for url, is_reachable in zip(urls, answers, strict=True) if is_reachable)
 
 
-def _fetcher(folders: tuple[Path, ...], source: Source) -> Fetch:
+def _fetcher(folders: tuple[Path, ...], source: DownloadSource) -> Fetch:
     def fetch(model: ModelFile, on_begin: Callable[[], None]) -> Path:
         from vaengine.models.inventory import shown
 

@@ -23,7 +23,7 @@ NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DownloadSource:
     """Where files come from: their own addresses, or `mirror`/NAME; nowhere where a variable forbids it."""
 
     mirror: str | None = None
@@ -35,7 +35,7 @@ class Source:
             raise UsageError(f"VAENGINE_MODELS_URL is an address such as {example}, not {self.mirror!r}")
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Source:
+    def of(cls, environment: Mapping[str, str]) -> DownloadSource:
         """As `VAENGINE_MODELS_URL` and `VAENGINE_OFFLINE` say; raises `UsageError`."""
         return cls(environment.get("VAENGINE_MODELS_URL") or None, offline.forbidden_by(environment))
 
@@ -52,7 +52,7 @@ def no_progress(done: int, total: int) -> None:
 
 
 def obtain(
-    model: ModelFile, folders: Sequence[Path], source: Source, progress: Progress = no_progress
+    model: ModelFile, folders: Sequence[Path], source: DownloadSource, progress: Progress = no_progress
 ) -> Path:
     """The path of a model: where it is found first, else downloaded into the first folder.
 
@@ -65,7 +65,9 @@ def obtain(
     return path
 
 
-def download(model: ModelFile, folder: Path, source: Source, progress: Progress = no_progress) -> Path:
+def download(
+    model: ModelFile, folder: Path, source: DownloadSource, progress: Progress = no_progress
+) -> Path:
     """The path of a model in `folder`, a folder for a pack; other processes that want it wait for the first.
 
     The archive of a pack is removed once it is unpacked. Raises `WrongDigest` for another file of that name,

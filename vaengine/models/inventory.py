@@ -14,7 +14,7 @@ from schemas.settings.models import HubModel, ModelFile
 from vaengine.console.output import Table, say
 from vaengine.console.units import size
 from vaengine.models import catalogue, weights, wheels
-from vaengine.models.download import Progress, Source, obtain
+from vaengine.models.download import DownloadSource, Progress, obtain
 from vaengine.models.huggingface import Hub
 from vaengine.models.weights import ModelStatus, model_status
 
@@ -55,7 +55,7 @@ def copies(folders: Sequence[Path]) -> list[ModelStatus]:
 
 
 def pull(
-    models: Iterable[Model], folders: Sequence[Path], source: Source, hub: Hub, showing: Showing
+    models: Iterable[Model], folders: Sequence[Path], source: DownloadSource, hub: Hub, showing: Showing
 ) -> Iterator[Pulled]:
     """Fetch models that are not on this machine, one after the other; a failure does not stop the others.
 
@@ -113,7 +113,7 @@ def _presets_text(model: Model) -> str:
     return ", ".join(catalogue.presets_of(model)) + condition
 
 
-def footnote(folders: Sequence[Path], source: Source) -> str:
+def footnote(folders: Sequence[Path], source: DownloadSource) -> str:
     """One line that says where models are searched and fetched from."""
     origin = (
         f"nothing is fetched: {source.forbidden_by}"

@@ -193,20 +193,21 @@ def _governing_keyframe(video: Video, frame: int) -> int | None:
     return int(video.index.pts[keyframes[at]]) if at >= 0 else None
 
 
-def chunk_seconds(video_s: float, most_s: float, parts: int) -> float:
+def chunk_seconds(video_s: float, max_s: float, parts: int) -> float:
     """Length of the chunks of a video of `video_s` seconds: at least `parts` of them, but no tiny ones."""
-    return min(most_s, max(MIN_CHUNK_S, video_s / parts))
+    return min(max_s, max(MIN_CHUNK_S, video_s / parts))
 
 
 def chunks_of(
     video: Video, committed: Mapping[WorkKey, Sequence[ManifestLine]], settings: Settings, *, parts: int = 1
 ) -> list[ChunkSpec]:
-    """Chunks of one video's frames that no manifest line covers yet."""
+    """Chunks of one video's frames that no manifest line covers yet; `parts` as in `chunk_seconds`."""
+    chunk_s = chunk_seconds(video.duration_s, settings.engine.chunk_seconds, parts)
     committed_frames = {key: lines for key, lines in committed.items() if key.pipeline != AUDIO}
     return [
         chunk_spec(video, first, stop, frame_range.keys, settings=settings)
         for frame_range in missing(video.units(SCENE), committed_frames)
-        for first, stop in cut(video, frame_range, settings.engine.chunk_seconds)
+        for first, stop in cut(video, frame_range, chunk_s)
     ]
 
 

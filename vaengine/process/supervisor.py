@@ -71,9 +71,8 @@ def run_supervised(arguments: Sequence[str] = ()) -> int | None:
         # Also in this process, which must be able to print its last message in the background.
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signals_before = signal.pthread_sigmask(
-        signal.SIG_BLOCK, passed_on()
-    )  # they stay pending until the monitor waits for them
+    # They stay pending until the monitor waits for them.
+    signals_before = signal.pthread_sigmask(signal.SIG_BLOCK, passed_on())
     monitor = RunMonitor()
     for attempt in range(MAX_STARTS):
         child = _fork(standard_input)
@@ -88,7 +87,7 @@ def run_supervised(arguments: Sequence[str] = ()) -> int | None:
             or attempt == MAX_STARTS - 1
         ):
             return _report_end(ending)
-        say("the run's process is lost, probably with Ray's node; it is started again")
+        say("the run's process is lost; it is started again")
     raise AssertionError("the last start has an end")
 
 

@@ -50,7 +50,7 @@ RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "out": (_is_text, "a folder"),
     "db": (_is_text, "sqlite:///FILE, files:DIR or postgresql://USER@HOST/DATABASE"),
     "pipelines": (_is_text_or_list, "names, such as [scene, person]"),
-    "cluster": (_is_text, "local, auto or an address"),
+    "cluster": (_is_text, "none, local, auto, either or an address"),
     "limit": (_is_count, "a number of videos, 1 or more"),
     "files": (_is_flag, "true or false"),
     "keep_runs": (_is_flag, "true or false"),

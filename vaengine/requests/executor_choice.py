@@ -50,7 +50,7 @@ class PlannedWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ExecutorChoice:
     """NONE, OWN_RAY or the address of a Ray that runs, and why."""
 
     cluster: str
@@ -61,15 +61,17 @@ class Choice:
         return f"works {places.get(self.cluster, 'on a Ray that runs already')}: {self.reason}"
 
 
-def choose(work: PlannedWork) -> Choice:
+def choose(work: PlannedWork) -> ExecutorChoice:
     """Without Ray where the work is done before Ray would have begun it."""
     if not work.is_whole:
-        return Choice(OWN_RAY, "there are more videos than were looked at so far")
+        return ExecutorChoice(OWN_RAY, "there are more videos than were looked at so far")
     if work.uses_gpu:
-        return Choice(OWN_RAY, "its models share the GPUs of this machine")
+        return ExecutorChoice(OWN_RAY, "its models share the GPUs of this machine")
     if work.wall_s <= RAY_START_S:
-        return Choice(NONE, f"about {work.wall_s:.0f} s of work, and Ray takes {RAY_START_S:.0f} s to start")
-    return Choice(
+        return ExecutorChoice(
+            NONE, f"about {work.wall_s:.0f} s of work, and Ray takes {RAY_START_S:.0f} s to start"
+        )
+    return ExecutorChoice(
         OWN_RAY,
         f"about {work.wall_s:.0f} s of work, more than the {RAY_START_S:.0f} s that Ray takes to start",
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.work.job_event import Control
-from vaengine.backends.backend import Backend, Crew
+from vaengine.backends.backend import Crew, ExecutionBackend
 from vaengine.run_loop.batch_run import BatchRun
 from vaengine.run_loop.recorder import Recorder
 
@@ -15,7 +15,7 @@ from vaengine.run_loop.recorder import Recorder
 class RunActors:
     """Started for an epoch, and stopped before they are started for another."""
 
-    def __init__(self, run: BatchRun, backend: Backend) -> None:
+    def __init__(self, run: BatchRun, backend: ExecutionBackend) -> None:
         self._run, self._backend = run, backend
         self._crew: Crew | None = None
         self._recorder: Recorder | None = None

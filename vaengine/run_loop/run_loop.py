@@ -17,7 +17,7 @@ from schemas.errors import StoreFailed
 from schemas.work.progress import Snapshot
 from schemas.work.retry import RetryPolicy
 from vaengine.backends.actor_group import TICK_SECONDS, planned_video
-from vaengine.backends.backend import Backend
+from vaengine.backends.backend import ExecutionBackend
 from vaengine.planning.backlog import PageWork, RemainingWork
 from vaengine.planning.suspects import Suspect, few
 from vaengine.run_loop.batch_run import BatchRun, RunResult
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 class RunLoop:
     """Works through a run on one backend."""
 
-    def __init__(self, run: BatchRun, backend: Backend) -> None:
+    def __init__(self, run: BatchRun, backend: ExecutionBackend) -> None:
         settings = run.request.settings
         self._run, self._backend = run, backend
         self._actors = RunActors(run, backend)

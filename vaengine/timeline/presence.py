@@ -80,7 +80,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _PresenceSpan:
     """What is shown from a sighting on: the way to `next`.
 
     Where there is no next one, the sighting stands still until `until_s`.
@@ -166,15 +166,15 @@ class Presence:
         runs = merged(((span.first.time_s, span.end_s) for span in strangers), _ROUNDING_S)
         return {"": runs} if runs else {}
 
-    def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_Span]:
+    def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_PresenceSpan]:
         for seen in ordered:
             if seen.identity is None:
-                yield _Span(seen, None, self.sampling.until_s(seen))
+                yield _PresenceSpan(seen, None, self.sampling.until_s(seen))
         for mine in self.tracks.values():
             for before, after in pairwise(mine):
                 joined = after if self.sampling.joins(before, after) else None
-                yield _Span(before, joined, self.sampling.until_s(before))
-            yield _Span(mine[-1], None, self.sampling.until_s(mine[-1]))
+                yield _PresenceSpan(before, joined, self.sampling.until_s(before))
+            yield _PresenceSpan(mine[-1], None, self.sampling.until_s(mine[-1]))
 
 
 def _by_identity(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:

@@ -16,8 +16,8 @@ from schemas.work.manifest import ChunkCommit
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
-    """The tries below one tree, as `Attempts`; the caller holds the store while it writes."""
+class FileAttempts:
+    """The tries below one tree, as `FileAttempts`; the caller holds the store while it writes."""
 
     register: Registry
 

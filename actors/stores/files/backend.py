@@ -10,12 +10,12 @@ from pathlib import Path
 from actors.stores.backend.backend import Backend
 from actors.stores.backend.transaction import Transaction
 from actors.stores.encoding.refusals import encodable
-from actors.stores.files.attempts import Attempts
+from actors.stores.files.attempts import FileAttempts
 from actors.stores.files.catalog import FileCatalog
-from actors.stores.files.job_log import Logs
+from actors.stores.files.job_log import FileJobLog
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.leases import Leases
+from actors.stores.files.leases import FileRuns
 from actors.stores.files.lock import held, lay_out
 from actors.stores.files.registry import Registry
 from actors.stores.files.results import FileChunks, FileResults
@@ -38,7 +38,7 @@ class FilesStorage:
         if not read_only:
             lay_out(self._tree)
         self._register = Registry(self._tree)
-        self._leases = Leases(self._register)
+        self._leases = FileRuns(self._register)
         self._jobs = FileJobs(self._register)
         self._removal = FileRemover(self._register, self._leases)
         self._transaction = self._opened(self._removal)
@@ -50,8 +50,8 @@ class FilesStorage:
             now=self._now,
             jobs=self._jobs,
             runs=self._leases,
-            attempts=Attempts(self._register),
-            log=Logs(self._tree),
+            attempts=FileAttempts(self._register),
+            log=FileJobLog(self._tree),
             videos=videos,
             chunks=FileChunks(self._tree, self._jobs),
             results=FileResults(self._tree, self._jobs, videos, self._leases),

@@ -15,7 +15,7 @@ from schemas.work.job_event import JobEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Logs:
+class FileJobLog:
     """The logs below one tree, as `JobLog`; the caller holds the store while it writes."""
 
     tree: FileLayout

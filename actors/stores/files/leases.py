@@ -28,7 +28,7 @@ LEFTOVER_AGE: Final = timedelta(hours=1)  # a younger scratch file may be on its
 
 
 @dataclass(frozen=True, slots=True)
-class Leases:
+class FileRuns:
     """The runs below one tree; see `backend.transaction.Runs`."""
 
     register: Registry

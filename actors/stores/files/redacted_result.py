@@ -16,7 +16,7 @@ from actors.atomic_files import read_object, write_or_remove
 from actors.stores.backend.recount import recount
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
-from actors.stores.files.job_log import Logs
+from actors.stores.files.job_log import FileJobLog
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.registry import Registry
 from actors.stores.files.work_item import WorkItemFile
@@ -99,7 +99,7 @@ class RedactedResult:
 
     def _tell(self, left: Sequence[Annotation]) -> None:
         """Counts and digests of jobs, and a line in their logs."""
-        recount(FileJobs(self.register), Logs(self.register.tree), self.key, left)
+        recount(FileJobs(self.register), FileJobLog(self.register.tree), self.key, left)
 
     def cleared(self) -> Counter[str]:
         """Take out all that work which has not ended has stored."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.leases import Leases
+from actors.stores.files.leases import FileRuns
 from actors.stores.files.redacted_result import RedactedResult
 from actors.stores.files.registry import Registry
 from actors.stores.files.work_item import WorkItemFile
@@ -86,7 +86,7 @@ class Removal:
         counts = sum((self._drop_key(key) for key in keys), Counter())
         faces = {(key.video_id, key.config_hash) for key in keys if key.pipeline == FACE}
         counts["identities"] += self._unidentify(lambda one: (one["video_id"], one["config_hash"]) in faces)
-        Leases(self.register).drop(keys)
+        FileRuns(self.register).drop(keys)
         for video_id in order["videos"]:
             counts += self._drop_video_facts(video_id)
         for video_id in dict.fromkeys(video_id for video_id, _ in order["jobs"]):
@@ -147,7 +147,7 @@ class Removal:
             self._mask_words(path, names) for path in self.tree.words() if not self._is_own(path, video_id)
         )
         if not self.dry_run:
-            Leases(self.register).drop([WorkKey(*one) for one in order["keys"]])
+            FileRuns(self.register).drop([WorkKey(*one) for one in order["keys"]])
             self.register.forget_controls(order["jobs"])
             remove_folder(self.tree.folder(video_id), paths)
         return counts

@@ -12,7 +12,7 @@ from actors.stores.backend.transaction import Interrupted, Rows
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.leases import Leases
+from actors.stores.files.leases import FileRuns
 from actors.stores.files.videos import FileVideos
 from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.transitions import keys_of
@@ -64,7 +64,7 @@ class FileResults:
     tree: FileLayout
     jobs: FileJobs
     videos: FileVideos
-    leases: Leases
+    leases: FileRuns
 
     def _work(self, key: WorkKey) -> WorkItemFile:
         return WorkItemFile(self.tree, key)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.leases import Leases
+from actors.stores.files.leases import FileRuns
 from actors.stores.files.registry import Registry
 from actors.stores.files.removal import Removal
 from actors.stores.files.work_item import WorkItemFile
@@ -38,7 +38,7 @@ class FileRemover:
     """See `backend.transaction.Remover`; the caller holds the store unless it is a dry run."""
 
     register: Registry
-    leases: Leases
+    leases: FileRuns
     dry_run: bool = False
     remains: tuple[str, ...] = (_DISKS,)
 

@@ -14,7 +14,7 @@ from schemas.work.progress import Snapshot
 from tests.conftest import SHARED
 from tests.support import clips, local_runs, runs
 from vaengine.execution.engine import Engine
-from vaengine.requests.executor_choice import NONE, Choice
+from vaengine.requests.executor_choice import NONE, ExecutorChoice
 
 FAULTS = Path(__file__).parents[2] / "support" / "sitecustomize" / "faults"
 MEDIA = SHARED / "media"
@@ -69,7 +69,7 @@ def test_a_stop_leaves_what_is_in_work_and_the_next_run_comes_to_the_same_rows(
     request = runs.request(
         [video], tmp_path / "out", pipelines=[SCENE], cluster=NONE, engine__chunk_seconds=1.0
     )
-    heard: list[Choice] = []
+    heard: list[ExecutorChoice] = []
 
     def stop_once_in_work(snapshot: Snapshot) -> None:
         if snapshot.in_work:

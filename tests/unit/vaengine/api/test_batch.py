@@ -11,7 +11,7 @@ from schemas.errors import VaengineError
 from schemas.settings.settings import Settings
 from vaengine.api import batch
 from vaengine.console.output import event
-from vaengine.requests.executor_choice import Choice
+from vaengine.requests.executor_choice import ExecutorChoice
 from vaengine.requests.request import RunRequest
 from vaengine.requests.run_options import ResolvedRequest
 
@@ -50,7 +50,7 @@ class SaysWhereItWorks(EndedAtOnce):
 
     def __init__(self, request: RunRequest) -> None:
         super().__init__(request)
-        self._events = [event("executor", Choice("none", "about 3 s of work"))]
+        self._events = [event("executor", ExecutorChoice("none", "about 3 s of work"))]
 
     def next_event(self) -> Any:
         return self._events.pop() if self._events else None

@@ -17,7 +17,7 @@ from schemas.settings.layers import layer
 from schemas.work.run import RunInfo
 from vaengine.model_selection import discover
 from vaengine.model_selection.discover import discover_environment
-from vaengine.models.download import Source
+from vaengine.models.download import DownloadSource
 from vaengine.models.huggingface import Hub
 
 CHECKOUT = Path(__file__).parents[4]
@@ -89,7 +89,9 @@ def test_every_value_of_either_variable_is_read_alike_by_all_who_fetch(variable:
     told = {variable: value}
     says_no = value.strip().lower() not in ("", "0", "false", "no", "off")
     assert Hub.of((), told).forbidden_by == (variable if says_no else None)
-    assert Source.of(told).forbidden_by == (variable if says_no and variable == "VAENGINE_OFFLINE" else None)
+    assert DownloadSource.of(told).forbidden_by == (
+        variable if says_no and variable == "VAENGINE_OFFLINE" else None
+    )
 
 
 @pytest.mark.parametrize("name", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])

@@ -37,7 +37,7 @@ from schemas.errors import (
 from schemas.settings.models import ModelFile
 from vaengine.models import download as downloads
 from vaengine.models import http_downloader, network
-from vaengine.models.download import Source, download, obtain
+from vaengine.models.download import DownloadSource, download, obtain
 from vaengine.models.http_downloader import cause, certificates, is_lasting
 from vaengine.models.network import reachable
 from vaengine.models.weights import recorded
@@ -131,7 +131,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def fetched(hub: Hub, folder: Path, **changes: Any) -> Path:
-    return download(hub.model(**changes), folder, Source())
+    return download(hub.model(**changes), folder, DownloadSource())
 
 
 def names(folder: Path) -> list[str]:
@@ -143,7 +143,10 @@ def test_a_file_is_fetched_whole_and_nothing_else_is_left(
 ) -> None:
     steps: list[tuple[int, int]] = []
     path = download(
-        hub.model(), tmp_path / "new" / "folder", Source(), lambda done, total: steps.append((done, total))
+        hub.model(),
+        tmp_path / "new" / "folder",
+        DownloadSource(),
+        lambda done, total: steps.append((done, total)),
     )
     assert path.read_bytes() == CONTENT
     assert names(path.parent) == ["tiny.pt"]
@@ -222,7 +225,7 @@ def test_a_port_without_a_listener_is_named_as_refused_after_all_attempts(tmp_pa
     with pytest.raises(
         DownloadFailed, match=r"/tiny.pt: \[Errno 111\] Connection refused, 4 attempts; .*--models"
     ):
-        download(nobody, tmp_path, Source())
+        download(nobody, tmp_path, DownloadSource())
 
 
 def test_a_name_that_no_server_knows_is_said_to_be_unknown(
@@ -234,7 +237,7 @@ def test_a_name_that_no_server_knows_is_said_to_be_unknown(
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     model = ModelFile("tiny.pt", "https://models.example/tiny.pt", None, 5, "MIT", "detect", "")
     with pytest.raises(DownloadFailed, match=r"tiny.pt: \[Errno -2\] Name or service not known, 4 attempts;"):
-        download(model, tmp_path, Source())
+        download(model, tmp_path, DownloadSource())
 
 
 def test_a_server_that_stops_talking_is_given_up(
@@ -312,7 +315,7 @@ def test_a_download_that_is_interrupted_leaves_nothing(hub: Hub, tmp_path: Path)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        download(hub.model(), tmp_path, Source(), stop)
+        download(hub.model(), tmp_path, DownloadSource(), stop)
     assert names(tmp_path) == []
 
 
@@ -330,7 +333,7 @@ def test_of_two_processes_that_want_a_file_at_once_one_fetches_it(hub: Hub, tmp_
     program = (
         "import sys; from pathlib import Path; from schemas.settings.models import ModelFile; from "
         "vaengine.models.download import *\n"
-        f"download({hub.model()!r}, Path({str(tmp_path)!r}), Source())"
+        f"download({hub.model()!r}, Path({str(tmp_path)!r}), DownloadSource())"
     )
     hub.gate = threading.Event()
     started = [
@@ -345,7 +348,7 @@ def test_of_two_processes_that_want_a_file_at_once_one_fetches_it(hub: Hub, tmp_
 
 def test_offline_the_network_is_never_asked(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(FetchingForbidden, match=r"tiny\.pt is not in .*VAENGINE_OFFLINE"):
-        download(hub.model(), tmp_path, Source(forbidden_by="VAENGINE_OFFLINE"))
+        download(hub.model(), tmp_path, DownloadSource(forbidden_by="VAENGINE_OFFLINE"))
     assert hub.asked == []
     assert not reachable(hub.url, offline=True)
 
@@ -354,14 +357,16 @@ def test_offline_a_file_that_is_here_is_used(hub: Hub, tmp_path: Path) -> None:
     path = fetched(hub, tmp_path / "second")
     assert (
         obtain(
-            hub.model(), (tmp_path / "first", tmp_path / "second"), Source(forbidden_by="VAENGINE_OFFLINE")
+            hub.model(),
+            (tmp_path / "first", tmp_path / "second"),
+            DownloadSource(forbidden_by="VAENGINE_OFFLINE"),
         )
         == path
     )
 
 
 def test_what_is_in_no_folder_is_fetched_into_the_first(hub: Hub, tmp_path: Path) -> None:
-    path = obtain(hub.model(), (tmp_path / "first", tmp_path / "second"), Source(mirror=hub.url))
+    path = obtain(hub.model(), (tmp_path / "first", tmp_path / "second"), DownloadSource(mirror=hub.url))
     assert path == tmp_path / "first" / "tiny.pt"
 
 
@@ -370,7 +375,7 @@ def test_what_is_in_no_folder_is_fetched_into_the_first(hub: Hub, tmp_path: Path
 )
 def test_the_environment_says_where_files_come_from(text: str, offline: bool) -> None:
     told = {"VAENGINE_OFFLINE": text, "VAENGINE_MODELS_URL": "https://mirror.example/m/"}
-    source = Source.of(told)
+    source = DownloadSource.of(told)
     assert source.offline is offline
     assert (
         source.url(ModelFile("a.pt", "https://x.example/a.pt", None, 1, "MIT", "detect", ""))
@@ -380,7 +385,7 @@ def test_the_environment_says_where_files_come_from(text: str, offline: bool) ->
 
 def test_a_mirror_that_is_no_web_address_is_refused() -> None:
     with pytest.raises(UsageError, match="VAENGINE_MODELS_URL"):
-        Source.of({"VAENGINE_MODELS_URL": "file:///etc"})
+        DownloadSource.of({"VAENGINE_MODELS_URL": "file:///etc"})
 
 
 def test_a_file_without_a_published_digest_is_recorded_and_held_to_it(hub: Hub, tmp_path: Path) -> None:
@@ -414,7 +419,7 @@ def test_a_proxy_that_does_not_answer_is_named_as_the_one_at_fault(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     model = ModelFile("tiny.pt", "http://models.example/tiny.pt", "0" * 64, 5, "MIT", "detect", "")
     with pytest.raises(DownloadFailed, match=r"tiny.pt: proxy: \[Errno 111\] Connection refused, 4 attempts"):
-        download(model, tmp_path, Source())
+        download(model, tmp_path, DownloadSource())
 
 
 def test_a_proxy_of_the_environment_is_used(
@@ -422,7 +427,7 @@ def test_a_proxy_of_the_environment_is_used(
 ) -> None:
     monkeypatch.setenv("http_proxy", hub.url)
     model = hub.model(url="http://models.example/tiny.pt")
-    assert download(model, tmp_path, Source()).read_bytes() == CONTENT
+    assert download(model, tmp_path, DownloadSource()).read_bytes() == CONTENT
     assert hub.asked[0]["path"] == "http://models.example/tiny.pt"
     assert reachable("http://models.example/tiny.pt")
     assert no_network == []

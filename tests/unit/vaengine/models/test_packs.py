@@ -17,7 +17,7 @@ from actors.faces.model_pack import pack_digest
 from schemas.errors import DamagedWeights, FetchingForbidden, WrongDigest
 from schemas.settings.models import ModelFile
 from vaengine.models import http_downloader, packs
-from vaengine.models.download import Source, obtain
+from vaengine.models.download import DownloadSource, obtain
 from vaengine.models.weights import find, model_status
 
 MEMBERS = {"det.onnx": b"detector" * 1000, "rec.onnx": b"recogniser" * 1000}
@@ -119,26 +119,29 @@ def test_an_archive_is_unpacked_into_the_first_folder_whatever_its_own_folders(
     )
     model = model_of(data)
     served[model.url] = data
-    folder = obtain(model, (tmp_path / "a", tmp_path / "b"), Source())
+    folder = obtain(model, (tmp_path / "a", tmp_path / "b"), DownloadSource())
     assert folder == tmp_path / "a" / "small"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == MEMBERS
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.parent != folder] == [
         ".small.zip.lock"
     ]
     served.clear()
-    assert obtain(model, (tmp_path / "a",), Source()) == folder, "fetched once"
+    assert obtain(model, (tmp_path / "a",), DownloadSource()) == folder, "fetched once"
 
 
 def test_an_archive_put_there_by_hand_is_unpacked_without_asking_anybody(tmp_path: Path) -> None:
     data = archive(MEMBERS)
     (tmp_path / "small.zip").write_bytes(data)
-    assert obtain(model_of(data), (tmp_path,), Source(forbidden_by="VAENGINE_OFFLINE")) == tmp_path / "small"
+    assert (
+        obtain(model_of(data), (tmp_path,), DownloadSource(forbidden_by="VAENGINE_OFFLINE"))
+        == tmp_path / "small"
+    )
     assert not (tmp_path / "small.zip").exists()
 
 
 def test_offline_a_pack_that_is_not_here_is_not_fetched(tmp_path: Path) -> None:
     with pytest.raises(FetchingForbidden, match=r"small\.zip"):
-        obtain(model_of(archive(MEMBERS)), (tmp_path / "a",), Source(forbidden_by="VAENGINE_OFFLINE"))
+        obtain(model_of(archive(MEMBERS)), (tmp_path / "a",), DownloadSource(forbidden_by="VAENGINE_OFFLINE"))
     assert not (tmp_path / "a").exists()
 
 

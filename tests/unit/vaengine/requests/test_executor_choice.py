@@ -11,7 +11,7 @@ from vaengine.requests.executor_choice import (
     OWN_RAY,
     RAY_START_S,
     SHORT_BYTES,
-    Choice,
+    ExecutorChoice,
     PlannedWork,
     choose,
     is_short,
@@ -53,7 +53,7 @@ def test_the_line_says_where_the_work_is_done_and_why() -> None:
         == "works in this process, without Ray: about 3 s of work, and Ray takes 9 s to start"
     )
     assert str(choose(planned(99.0))).startswith("works on a Ray of its own: about 99 s of work")
-    assert str(Choice("10.0.0.1:6379", "--cluster 10.0.0.1:6379")).startswith(
+    assert str(ExecutorChoice("10.0.0.1:6379", "--cluster 10.0.0.1:6379")).startswith(
         "works on a Ray that runs already: "
     )
 

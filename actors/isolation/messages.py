@@ -19,12 +19,12 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class SandboxReply:
     """The chunk is through; the process waits for another."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SandboxRequest:
     """A chunk, and how many seconds of processor time it may take."""
 
     work: ChunkSpec | AudioBlock
