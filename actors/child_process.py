@@ -1,4 +1,4 @@
-"""Processes that may be lost, and end with who started them: both ends of one, over a connection.
+"""A child process that may be lost and that ends with its parent: both ends of it, over a connection.
 
 Light on purpose: a process that forks imports this, and must have no threads of numpy by then.
 """

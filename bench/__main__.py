@@ -1,6 +1,4 @@
-"""`python -m bench <case>`: measure, keep the result with the machine's facts, print it; `python -m bench
-report` writes the tables.
-"""
+"""`python -m bench CASE` measures, keeps and prints a result; `python -m bench report` writes the tables."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A real clip for `make demo`, rendered from what ships inside installed packages: photographs and a
-recording of two people.
+"""Renders the clip of `make demo` from photographs and a recording inside installed packages.
 
 Slow pans and zooms over four shots with hard cuts between them: three scene changes to find, and people of a
 size that OpenCV's detector can see. The photographs are those of ultralytics and insightface, the

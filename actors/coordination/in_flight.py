@@ -1,5 +1,6 @@
-"""Which chunks are in work, by whom, and who has been silent for too long: a book kept in memory, O(1)
-for each entry.
+"""Keeps which chunks are in work, by which worker, and which worker is silent for too long.
+
+It lives in memory, O(1) for each entry.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Suspects are tried alone: a process of its own for one chunk at a time, watched and held to limits, so
-that blame is exact.
-"""
+"""Tries one chunk at a time in a process of its own, under limits, so that blame is exact."""
 
 from __future__ import annotations
 

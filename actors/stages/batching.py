@@ -1,6 +1,4 @@
-"""The detector's surroundings: pictures of many videos in batches of one shape, and every answer back
-where its picture came from.
-"""
+"""Batches frames of many videos by shape, and returns each answer to the video of its frame."""
 
 from __future__ import annotations
 

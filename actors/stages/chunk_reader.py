@@ -1,6 +1,4 @@
-"""A chunk, decoded once for all pipelines: scene scores from native pictures, sampled pictures in pieces
-for each model.
-"""
+"""Decodes a chunk once for all pipelines: scene scores, and sampled frames for each model."""
 
 from __future__ import annotations
 

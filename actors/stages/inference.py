@@ -1,6 +1,4 @@
-"""Models at work in one process: what looks at pictures and what listens, loaded once, and every fault of
-theirs as a value.
-"""
+"""The models of one worker: loaded once, and every error of theirs is returned as a value."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What works in a pass: decoding (tasks) and seeing (actors) in the Ray Data graph, and beside it hearing
-(actors).
+"""The three stages of a pass: decoding (tasks), vision (actors), and audio (a pool of actors beside them).
 
 None of them ever raises: an error becomes a value.
 """

@@ -1,5 +1,6 @@
-"""One number of threads for everything that computes in a process: libraries that each take all cores
-would stand in each other's way.
+"""Sets one number of threads for all libraries in a process.
+
+Libraries that each take all cores would stand in each other's way.
 """
 
 from __future__ import annotations

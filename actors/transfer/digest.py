@@ -1,8 +1,7 @@
-"""Digests of sections that are equal for equal rows, whichever store they are in and in whatever order they
-come.
+"""Digests of sections: equal for equal rows, in any order and from any store.
 
-Each row is packed as MessagePack (exact types, floats by their bits), JSON as what it says with keys in
-order, since `jsonb` keeps values but not their spelling. The digest of a section is the sum of its rows'
+Each row is packed as MessagePack (exact types, floats by their bits). JSON is packed as its values with keys
+in order, since `jsonb` keeps values but not their spelling. The digest of a section is the sum of its rows'
 BLAKE2b-256, so that neither side has to sort (AdHash: Bellare and Micciancio, "A new paradigm for
 collision-free hashing", 1997).
 """

@@ -1,8 +1,7 @@
-"""Questions whose answers have to be the same from two databases that hold the same: of time, place, several
-pipelines, counts, likeness.
+"""Golden queries: their answers must be equal in two databases with equal rows.
 
-Where the seals agree and these do not, an index is damaged, or one of the databases orders or converts in a
-way of its own.
+They ask for times, places, several pipelines, counts and similarity. Where digests agree and answers differ,
+an index is damaged, or one of the databases orders or converts in a way of its own.
 """
 
 from __future__ import annotations

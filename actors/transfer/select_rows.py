@@ -1,8 +1,6 @@
-"""Rows of database tables as they travel, in SQL: times, ids, JSON and states as text, numbers of pipelines
-and log lines replaced.
+"""Selects rows of database tables in wire form: times, ids, JSON and states as text, numbers replaced.
 
-They are read by the drivers themselves, past SQLAlchemy, which takes as long for a row as all the rest of a
-move does.
+The drivers read them without SQLAlchemy, which takes as long for a row as all the rest of a move.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""What a store is divided into where it is moved or compared: units that belong together, each with its
-sections, one for each table.
-"""
+"""Units of a store that are moved or compared together; each has one section for each table."""
 
 from __future__ import annotations
 

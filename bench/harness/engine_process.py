@@ -1,7 +1,7 @@
-"""One run of the engine in a process of its own, told apart into start-up and work: `python -m
-bench.harness.engine_process OUT CLIP...`.
+"""Runs the engine once in a process of its own and times start-up and work apart.
 
-`--set KEY=VALUE` and `--pipelines NAMES` are those of `vaengine run`.
+`python -m bench.harness.engine_process OUT CLIP...`; `--set KEY=VALUE` and `--pipelines NAMES` are those of
+`vaengine run`.
 """
 
 from __future__ import annotations

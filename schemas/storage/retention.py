@@ -1,6 +1,4 @@
-"""What is to go from a store and what went: criteria, decisions, counts, and what a store has to do for
-them.
-"""
+"""Retention: criteria, decisions, counts, and the part of a store's protocol that deletes results."""
 
 from __future__ import annotations
 

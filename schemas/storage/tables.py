@@ -1,5 +1,7 @@
-"""The tables of every database store: the seed's four with our additional columns, and ours; column types are
-in `schemas.storage.column_types`.
+"""The tables of every database store.
+
+They are the seed's four with our additional columns, and ours; column types are in
+`schemas.storage.column_types`.
 """
 
 # Without the future import of annotations: that name is a table here.

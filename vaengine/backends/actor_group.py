@@ -1,6 +1,4 @@
-"""The actors of a run: one store, one coordinator, some finalizers; started before the Dataset, found by
-name.
-"""
+"""The actors of a run: a store, a coordinator and finalizers, started first and found by name."""
 
 from __future__ import annotations
 

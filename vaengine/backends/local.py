@@ -1,6 +1,4 @@
-"""A run without Ray: coordinator, finalizer and store by reference in this process, chunks in child
-processes.
-"""
+"""The backend without Ray: coordinator, finalizer and store in this process, chunks in child processes."""
 
 from __future__ import annotations
 

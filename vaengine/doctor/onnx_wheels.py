@@ -1,5 +1,4 @@
-"""The two wheels of onnxruntime, which own the same files: what is installed, whether it is whole, and
-whether it suits the machine.
+"""Checks the two wheels of onnxruntime, which own the same files: are they whole, do they suit the machine?
 
 Nothing is imported: a mix of the two may not even load.
 """

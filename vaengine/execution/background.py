@@ -1,5 +1,4 @@
-"""A run in a process of its own: its events are read while it works, and it ends with the process that asked
-for it.
+"""Runs a batch in a child process that sends its events and ends with its parent.
 
 The request is sent over a connection that stays open for as long as the run is wanted. When it ends, by
 `stop` or because the parent ended in whatever way, the child stops as after Ctrl-C. Ray thus never enters the

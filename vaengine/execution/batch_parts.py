@@ -1,6 +1,4 @@
-"""A batch whose jobs have several configurations: one run for each of them, under one batch id and with
-one report.
-"""
+"""Runs a batch of several configurations: one run for each, under one batch id and with one report."""
 
 from __future__ import annotations
 

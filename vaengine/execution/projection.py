@@ -1,6 +1,4 @@
-"""Files beside a database: projections of what the store holds, written when a pipeline ends and mended
-when a run ends.
-"""
+"""Writes projections: the JSON files of a video beside a database, made from what the store holds."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a move or a comparison of stores came to: lines for people, one object for programs and for the
-report that is kept.
-"""
+"""The report of a move or a comparison of stores: lines for people, one object for programs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Packs of face models: folders of ONNX files, found where InsightFace and its users keep them, or made
-from the publisher's archive.
-"""
+"""Finds packs of face models (folders of ONNX files), or unpacks them from the publisher's archive."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What all plots have in common: sizes, colours, letters, the axis of time, and panels one below the
-other.
-"""
+"""What all plots share: sizes, colours, fonts, the time axis, and stacked panels."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""A PostgreSQL server of the user's own: made on first use, heard on the loopback alone, its data kept
-until the folder is removed.
+"""Starts and stops the PostgreSQL server of `vaengine db start`, on the loopback alone.
+
+Its data directory is made on first use and kept until the folder is removed.
 """
 
 from __future__ import annotations

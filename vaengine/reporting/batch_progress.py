@@ -1,6 +1,4 @@
-"""How far a batch is, from what a store holds of it: arithmetic on jobs, on how its runs stand, and on
-what the live run says of itself.
-"""
+"""Computes how far a batch is, from its jobs, its runs and the snapshot of a live run."""
 
 from __future__ import annotations
 

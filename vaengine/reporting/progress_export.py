@@ -1,6 +1,4 @@
-"""A snapshot of a batch as a file: JSON with all there is, or CSV with a line for the batch and one for
-each pipeline.
-"""
+"""Writes a snapshot of a batch as JSON, or as CSV with a line for the batch and one for each pipeline."""
 
 from __future__ import annotations
 

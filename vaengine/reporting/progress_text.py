@@ -1,6 +1,4 @@
-"""What a run shows while it goes on: live bars on a terminal, plain lines elsewhere, JSON events for
-programs.
-"""
+"""Shows the progress of a run: live bars on a terminal, plain lines elsewhere, JSON events for programs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a store holds, as `vaengine status` and `vaengine errors` show it; reading needs neither Ray nor a
-model.
-"""
+"""What `vaengine status` and `vaengine errors` show of a store; needs neither Ray nor a model."""
 
 from __future__ import annotations
 

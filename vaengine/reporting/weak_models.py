@@ -1,6 +1,4 @@
-"""What to know of results that a weak model made, and of a run that found nobody: said at the end, where
-people look.
-"""
+"""Warnings at the end of a run: results of weak models, and runs that found nobody."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a run is given, what it tells while it works, and what it comes to: the values between the engine
-and its executors.
-"""
+"""The values between the engine and the run loop: what a run is given, its callbacks, its result."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Attempts that gave no result: what the store knows of them, and the one place that carries out what
-they come to.
-"""
+"""Handles attempts that gave no result: the one place that carries out what is decided about them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Suspects one by one in processes of their own: a pool of workers, each with a process that holds one
-chunk.
-"""
+"""Tries suspects one by one in sandboxes: a pool of workers, each with a process that holds one chunk."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Beside the run: its events go to the store in batches, with a sign of life, and what people ask of its
-jobs comes back.
-"""
+"""Writes events and heartbeats of a run to the store in batches, and reads the controls of its jobs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The actors that work for a run at the moment, with the recorder beside them; replaced together where
-one is gone.
-"""
+"""The current actors of a run and their recorder; they are replaced together when one is lost."""
 
 from __future__ import annotations
 

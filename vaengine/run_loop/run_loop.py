@@ -1,6 +1,4 @@
-"""The run loop: fresh work in passes, suspects alone, round after round until nothing is left or the run
-stops.
-"""
+"""The run loop: new work in passes, suspects alone, in rounds until nothing is left or the run stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run without progress says why, instead of standing still in silence."""
+"""The watchdog: a run without progress says what it waits for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Which colour each person, face and speaker of a video has: nobody shares one with somebody else who is
-there at the same time.
-"""
+"""Assigns a colour to each person, face and speaker; those visible at the same time never share one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The forms in which annotations are given to `save_annotations`: as they were loaded, as our JSON files
-have them, or written by hand.
-"""
+"""The three forms that `save_annotations` takes: rows as loaded, records of our JSON files, rows by hand."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Annotations as rows of their table: the one conversion that is made for every row there is, so it takes
-few steps.
+"""Converts annotations to rows of their table and back.
+
+Every row there is goes through it, so it takes few steps.
 """
 
 from __future__ import annotations

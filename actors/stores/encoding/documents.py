@@ -1,6 +1,4 @@
-"""The files people open about a video, as a store of files keeps them and as a database's projections
-repeat them.
-"""
+"""The JSON files of a video, as a store of files keeps them and as projections of a database repeat them."""
 
 from __future__ import annotations
 

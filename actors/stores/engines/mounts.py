@@ -1,5 +1,6 @@
-"""Which file systems are on a network: SQLite's write-ahead log needs shared memory, which those do not
-have.
+"""Tells whether a path is on a network file system.
+
+SQLite's write-ahead log needs shared memory, which network file systems do not have.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The password of a server that `vaengine db start` made, for addresses that are kept and shown without
-one.
-"""
+"""The password of a server that `vaengine db start` made; addresses are kept and shown without it."""
 
 from __future__ import annotations
 

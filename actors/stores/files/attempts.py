@@ -1,5 +1,6 @@
-"""Tries of chunks in a store of files: one file for each video, of failures mostly, since a commit ends the
-try it comes from.
+"""Attempts of chunks in a store of files: one file for each video.
+
+Most are failures, since a commit ends the attempt it comes from.
 """
 
 from __future__ import annotations

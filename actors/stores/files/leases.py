@@ -1,9 +1,8 @@
-"""Runs of a store of files that have not ended, and the work keys they hold; the caller holds the store while
-it asks or writes.
+"""Runs of a store of files that have not ended, and the work keys that they lease.
 
-`live/EPOCH/pulse.json` says whose run it is and when it last gave a sign of life, `live/EPOCH/*.lease` are
-what it holds. To hold a key, to ask who does and to give it back is one look at one name, however many keys
-there are.
+The caller holds the lock of the store. `live/EPOCH/pulse.json` says whose run it is and when its last
+heartbeat was, `live/EPOCH/*.lease` are its leases. To lease a key, to find its holder and to release it is
+one look at one name, however many keys there are.
 """
 
 from __future__ import annotations

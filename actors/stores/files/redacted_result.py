@@ -1,6 +1,4 @@
-"""One result in a store of files that loses rows: its file, its embeddings, what lies beside it, and what
-jobs say of it.
-"""
+"""A result in a store of files that loses rows: its file, its embeddings, its projections, its counts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What is wrong in a store of files; each video is looked at while nobody writes, and runs go on in
-between.
-"""
+"""Checks a store of files; each video is checked while nobody writes it, and runs go on in between."""
 
 from __future__ import annotations
 

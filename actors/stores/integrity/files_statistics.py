@@ -1,6 +1,4 @@
-"""What a store of files holds, counted; each video is looked at while nobody writes, and runs go on in
-between.
-"""
+"""Counts what a store of files holds; each video is read while nobody writes it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Rows in a database whose job, video or pipeline is gone: nobody finds them any more, and nobody removes
-them.
-"""
+"""Finds orphan rows of a database: rows whose job, video or pipeline is gone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Whether what is stored in a database is what was committed: digests of results, checksums of chunks,
-lengths of embeddings.
-"""
+"""Checks results of a database: digests of results, checksums of chunks, lengths of embeddings."""
 
 from __future__ import annotations
 

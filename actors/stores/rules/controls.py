@@ -1,6 +1,4 @@
-"""What becomes of jobs, leases and tries when a person asks for something: pure, so that every store does
-it alike.
-"""
+"""Decides what a request to pause, cancel or retry does to jobs, leases and attempts; pure."""
 
 from __future__ import annotations
 

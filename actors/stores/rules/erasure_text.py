@@ -1,6 +1,4 @@
-"""What removing has in common in every store: names taken out of text, counts, and what nobody here can
-reach.
-"""
+"""What erasure has in common in every store: names masked in text, counts, copies out of reach."""
 
 from __future__ import annotations
 

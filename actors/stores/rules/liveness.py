@@ -1,6 +1,4 @@
-"""Whether a run is still at work, from what the store and this machine know of it: only a dead run's
-leases can be taken over.
-"""
+"""Decides whether a run is alive; only the leases of a dead run can be taken over."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Which jobs and runs go by age, status and size, and what goes with them: pure, so that every store does
-it alike.
-"""
+"""Decides which jobs and runs are pruned, by age, status and size, and what goes with them; pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Many rows into a database table at once, past SQLAlchemy, which takes several times as long to compile
-the parameters of each.
-"""
+"""Inserts many rows at once without SQLAlchemy, which takes several times as long for the parameters."""
 
 from __future__ import annotations
 

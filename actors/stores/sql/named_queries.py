@@ -1,6 +1,4 @@
-"""Questions by name: SQL files below `sql/`, one for both databases or one for each where they say it
-differently.
-"""
+"""Named queries: SQL files below `sql/named`, one for both databases or one for each where they differ."""
 
 from __future__ import annotations
 

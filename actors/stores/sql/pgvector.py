@@ -1,9 +1,7 @@
-"""Embeddings once more in pgvector's own type, in PostgreSQL databases that have the extension, so that the
-server compares them itself.
+"""An optional copy of `embeddings` in pgvector's own type, so that PostgreSQL compares embeddings itself.
 
-The table lies beside ours and holds nothing that `embeddings` does not: it is made and filled by whoever may
-when the store is opened for writing, its rows go with theirs, and where it is not there, not whole or not to
-be read, nobody needs it.
+The first writer with the privilege creates and fills it. Rows are deleted by cascade. If the copy is missing
+or incomplete, similarity is computed in Python.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Rows into PostgreSQL by binary COPY, several times as fast as any INSERT (PostgreSQL manual, "COPY",
-binary format).
+"""Inserts rows into PostgreSQL by binary COPY, several times as fast as any INSERT.
+
+Source: PostgreSQL manual, "COPY", binary format.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Further facts of a video: whether it is mirrored, which of its tracks it is, and what its results have
-to say.
-"""
+"""Adds `videos.details`: mirroring, the track of a video, and notes for its results."""
 
 import sqlalchemy as sa
 from alembic import op
