@@ -8,7 +8,14 @@ import pytest
 
 from actors.stores.engines.postgres import PostgresDatabase
 
-ASKED_BY = ("files", "database", "backend.controls", "backend.runs", "backend.work", "backend.recount")
+ASKED_BY = (
+    "files.backend",
+    "engines.database",
+    "backend.controls",
+    "backend.runs",
+    "backend.work",
+    "backend.recount",
+)
 
 
 class Clock:
