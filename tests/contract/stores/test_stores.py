@@ -29,6 +29,7 @@ from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job import JobStatus
 from schemas.work.manifest import FrameNumbers
 from tests.contract.conftest import LOCAL, STORES, digest
+from tests.support import postgres
 from tests.support.fake_videos import RUN, Clip, broken, done
 
 CLIP = Clip()
@@ -608,6 +609,8 @@ def test_a_reader_sees_what_is_committed_while_the_writer_goes_on(store, url):
 
 
 def test_reading_a_store_that_is_not_there_creates_nothing(url, tmp_path):
+    if url.startswith("postgresql:"):
+        url = postgres.fresh_database()  # the fixture's has its tables already
     with pytest.raises(NotFound, match="store not found"):
         open_store(url, read_only=True)
     assert list(tmp_path.iterdir()) == []
