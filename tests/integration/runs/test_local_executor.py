@@ -47,7 +47,7 @@ def test_no_thread_and_no_process_outlives_a_run(folder: list[Path], tmp_path: P
 
 def test_ray_is_not_even_imported(folder: list[Path], tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from tests import local_runs\n"
+        "import sys; from pathlib import Path; from tests.support import local_runs\n"
         f"report = local_runs.run([Path({str(folder[0])!r})], Path({str(tmp_path)!r}), "
         f"pipelines={[SCENE, PERSON, FACE, AUDIO]!r})\n"
         "print(report.completed, 'ray' in sys.modules)"
