@@ -147,11 +147,11 @@ def test_listening_needs_neither_the_network_nor_the_library_that_counts_its_use
         "import sys; from actors.audio.analyzer import audio_analyzer; from actors.probing.probe import "
         "probe; from schemas.work.chunk import "
         "WorkKey;"
-        "from schemas.settings.settings import AudioSettings, Settings; from schemas.media.audio import "
-        "SoundBlock;"
+        "from schemas.settings.settings import AudioSettings, Settings; from schemas.work.audio_block import "
+        "AudioBlock;"
         f"sound = probe({path!r}).sound;"
         f"block = AudioBlock({path!r}, sound, WorkKey('a', 'audio_processing', '0'), 0, sound.samples);"
-        "(answer,) = hearing(Settings(audio=AudioSettings(speakers='off'))).listen([block]);"
+        "(answer,) = audio_analyzer(Settings(audio=AudioSettings(speakers='off'))).listen([block]);"
         "print(len(answer.voice), 'pyannote.audio' in sys.modules, 'whisperx' in sys.modules)"
     )
     ran = subprocess.run(

@@ -333,7 +333,7 @@ def test_without_programs_one_line_says_what_to_install(folder: Path) -> None:
 
 
 def test_the_suites_server_ends_with_its_process_even_if_that_is_killed() -> None:
-    told = "from tests import postgres; print(postgres.server_url(), flush=True); input()"
+    told = "from tests.support import postgres; print(postgres.server_url(), flush=True); input()"
     environment = {name: value for name, value in postgres.OUTSIDE.items() if name != postgres.PROVIDED}
     pytest_killed = subprocess.Popen(
         [sys.executable, "-c", told],

@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).parents[3]
 PROGRAM = """
 import os, pathlib, signal, sys, time
 from vaengine.process.supervisor import run_supervised
-code = supervised()
+code = run_supervised()
 if code is not None:
     sys.exit(code)
 starts = pathlib.Path(sys.argv[1])
@@ -136,7 +136,7 @@ def test_each_signal_has_its_exit_code(sent: signal.Signals, code: int, tmp_path
 LISTED = """
 import os, pathlib, sys
 from vaengine.process.supervisor import run_supervised
-code = supervised(["run", "-"])
+code = run_supervised(["run", "-"])
 if code is not None:
     sys.exit(code)
 with pathlib.Path(sys.argv[1]).open("a") as told:

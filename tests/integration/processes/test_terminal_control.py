@@ -22,12 +22,12 @@ SECONDS = 60.0  # for what takes one or two, on a busy machine
 PROGRAM = f"""
 import os, pathlib, signal, subprocess, sys, time
 sys.path.insert(0, {str(CHECKOUT)!r})
-from vaengine import supervision
+from vaengine.process import supervisor
 from vaengine.process.run_process import KEPT
 from vaengine.process.signals import Signals
 from vaengine.console.terminal import outlive_terminal
 outlive_terminal()
-code = supervision.supervised()
+code = supervisor.run_supervised()
 if code is not None:
     sys.exit(code)
 here = pathlib.Path(__file__).parent
@@ -122,7 +122,7 @@ def test_ctrl_c_reaches_a_process_that_somebody_has_stopped(start: Start) -> Non
 
 HANGS = """
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))  # as one that is busy in C++
-supervision.tell_parent(KEPT, __file__, 'vaengine resume b1 --out o')
+supervisor.tell_parent(KEPT, __file__, 'vaengine resume b1 --out o')
 print('at ' 'work', flush=True)
 time.sleep(1000)
 """

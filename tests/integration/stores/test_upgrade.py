@@ -91,17 +91,17 @@ def test_what_others_committed_until_the_upgrade_began_is_in_the_copy(tmp_path: 
 KILLED_UPGRADE = """
 import os, signal, sys
 from pathlib import Path
-from actors.stores import sqlite_copy, sqlite_database
-from actors import migrations
+from actors.stores import migrations
+from actors.stores.engines import sqlite, sqlite_backup
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[2] == "copying":
-    sqlite_copy.put_new = die
+    sqlite_backup.put_new = die
 elif sys.argv[2] == "copied":
     migrations.upgrade = die
 else:
     upgrade = migrations.upgrade
     migrations.upgrade = lambda connection: (upgrade(connection), die())
-sqlite_database.SQLiteDatabase(Path(sys.argv[1]))
+sqlite.SQLiteDatabase(Path(sys.argv[1]))
 """
 
 
