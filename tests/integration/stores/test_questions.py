@@ -222,4 +222,4 @@ def _plan(store: DatabaseStorageBackend, name: str, told: Mapping[str, Any]) -> 
 
 
 def test_where_the_sql_lies_is_part_of_the_package():
-    assert (Path(named_queries.__file__).parent / "sql" / "sqlite" / "person_near_sound.sql").is_file()
+    assert (Path(named_queries.__file__).parent / "named" / "sqlite" / "person_near_sound.sql").is_file()
