@@ -58,9 +58,8 @@ def main() -> int:
     from bench.harness.machine import machine_facts
     from bench.harness.results import keep
 
-    os.environ["VAENGINE_WHEELS"] = (
-        "0"  # what is measured is the engine, with OpenCV's detectors as preset embedded
-    )
+    # What is measured is the engine, with OpenCV's detectors as preset embedded.
+    os.environ["VAENGINE_WHEELS"] = "0"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
     facts = machine_facts()
     given = [asked.settings] if asked.case in TOLD else []

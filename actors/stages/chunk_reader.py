@@ -101,18 +101,17 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
         )
     except Exception as error:  # noqa: BLE001 a raise would lose the whole Ray Data block, innocents included
         traceback.print_exc()
-        crew_lost = type(error).__module__.startswith(
+        actors_lost = type(error).__module__.startswith(
             "ray."
         )  # the coordinator died: nothing is wrong with this chunk
-        kind = "worker_lost" if crew_lost else "internal"
-        failure = ChunkFailure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=crew_lost)
+        kind = "worker_lost" if actors_lost else "internal"
+        failure = ChunkFailure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=actors_lost)
         yield _end(spec, pieces=given, failure=failure)
 
 
 def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMessage | ChunkEnd]:
-    clock = (
-        time.thread_time
-    )  # the generator is suspended while its pieces are taken: wall time would count that
+    # The generator is suspended while its pieces are taken: wall time would count that.
+    clock = time.thread_time
     began = clock()
     decoder, scorer = decoder_for(spec, threads=threads), ContentScorer()
     gathered = [_Gathered.of(spec, sampling) for sampling in spec.samplings]

@@ -66,9 +66,9 @@ def each(pair: Pair, passage: UnitCopy, units: Sequence[Unit], task: Task[Outcom
     if processes < 2 or len(units) < WORTH_IT:
         yield from (task(passage, unit) for unit in units)
         return
-    with ExitStack() as crew:
+    with ExitStack() as stack:
         children = [
-            crew.enter_context(closing(ChildProcess("actors.transfer.worker", pair)))
+            stack.enter_context(closing(ChildProcess("actors.transfer.worker", pair)))
             for _ in range(processes)
         ]
         yield from _as_they_end(children, passage, units, task)

@@ -23,9 +23,8 @@ from schemas.work.manifest import FrameNumbers
 from vaengine.model_selection.presets import overlay
 
 SHARED: Final = Path(__file__).parents[3] / "shared/media"
-VTEST: Final = (
-    SHARED / "video/pets09-s2l1_vtest_480x360.mp4"
-)  # the whole PETS sequence, smaller; annotated are its last 62 frames
+# The whole PETS sequence, smaller; annotated are its last 62 frames.
+VTEST: Final = SHARED / "video/pets09-s2l1_vtest_480x360.mp4"
 VTEST_FIRST, VTEST_SCALE = 733, 480 / 768
 GRID: Final = SHARED / "derived/grid_11_talkers_33s.mp4"  # one person in each clip of 75 frames
 GRID_CLIP: Final = 75

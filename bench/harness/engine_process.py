@@ -18,9 +18,8 @@ from typing import Any
 
 from schemas.work.progress import Snapshot
 
-STEADY_SHARE = (
-    0.25  # of the frames, after which workers have imported their libraries and the pipeline is full
-)
+# Of the frames, after which workers have imported their libraries and the pipeline is full.
+STEADY_SHARE = 0.25
 
 
 @dataclass(slots=True)

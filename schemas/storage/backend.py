@@ -255,7 +255,7 @@ class RunStore(Store):
     def open_run(self, run: RunInfo) -> int:
         """Begin a run: returns its epoch, one more than any before it.
 
-        A process that begins its batch again, such as with a new crew, ends what it had begun before and
+        A process that begins its batch again, such as with new actors, ends what it had begun before and
         takes over its leases.
         """
 

@@ -10,9 +10,8 @@ from typing import Final
 
 import pytest
 
-FROM_FILES: Final = (
-    "libav"  # what FFmpeg says of a damaged file; ours says it by name, and tests are full of such files
-)
+# What FFmpeg says of a damaged file; ours says it by name, and tests are full of such files.
+FROM_FILES: Final = "libav"
 
 
 @pytest.fixture(autouse=True)

@@ -35,14 +35,14 @@ TYPES = {SCENE: SCENE_TYPE, PERSON: PERSON_DETECTION, FACE: FACE_DETECTION}
 def complete(request: RunRequest, *, status: JobStatus = JobStatus.COMPLETED) -> dict[str, str]:
     """Every result of a request ended, with one row each; the video id of each path."""
     with closing(open_store(request.store_url)) as store:
-        epoch, intake = registered(store, request)
-        for entry in intake.entries.values():
+        epoch, backlog = registered(store, request)
+        for entry in backlog.entries.values():
             for key in entry.keys:
                 store.finish(
                     epoch, Outcome(key, entry.job_id, status, (_row(key),), keep_runs=request.keep_runs)
                 )
         store.close_run(epoch, "completed")
-        return {entry.path: entry.video_id for entry in intake.entries.values()}
+        return {entry.path: entry.video_id for entry in backlog.entries.values()}
 
 
 def decoded(request: RunRequest) -> None:
@@ -50,8 +50,8 @@ def decoded(request: RunRequest) -> None:
     Ray.
     """
     with closing(open_store(request.store_url)) as store:
-        epoch, intake = registered(store, request)
-        for entry in intake.entries.values():
+        epoch, backlog = registered(store, request)
+        for entry in backlog.entries.values():
             frames = len(store.videos([entry.video_id])[entry.video_id].index)
             store.commit_chunks(epoch, [_commit(key, entry.job_id, frames) for key in entry.keys])
         store.close_run(epoch, "stopped")
@@ -59,11 +59,11 @@ def decoded(request: RunRequest) -> None:
 
 def registered(store: StorageBackend, request: RunRequest) -> tuple[int, Backlog]:
     epoch = store.open_run(RunInfo("filled", "here", 1, request.settings.model_dump(), request.inputs))
-    intake = Backlog(request, "filled")
+    backlog = Backlog(request, "filled")
     with preflight(request) as look:
         for page in look.pages():
-            intake.take(page, store, epoch)
-    return epoch, intake
+            backlog.take(page, store, epoch)
+    return epoch, backlog
 
 
 def _row(key: WorkKey) -> Annotation:

@@ -11,9 +11,8 @@ from typing import Final
 
 import pytest
 
-FOLDER: Final = (
-    "RAY_TMPDIR"  # each start of Ray makes a folder `ray/session_TIME_PID` in it, whoever starts it
-)
+# Each start of Ray makes a folder `ray/session_TIME_PID` in it, whoever starts it.
+FOLDER: Final = "RAY_TMPDIR"
 SESSIONS: Final = "ray/session_2*"  # not the link to the newest one
 
 

@@ -128,7 +128,7 @@ class FinalizerActor(Finalizer):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a crew works on."""
+    """What the actors of a run work on."""
 
     url: str
     epoch: int
@@ -138,8 +138,8 @@ class RunContext:
     keep_complete: bool
 
 
-def crew_work(request: RunRequest, epoch: int) -> RunContext:
-    """What the crew of a run works on."""
+def run_context(request: RunRequest, epoch: int) -> RunContext:
+    """What the actors of a run work on."""
     return RunContext(
         request.store_url,
         epoch,
@@ -162,7 +162,7 @@ def job_finder(store: ResultStore, settings: Settings, pipelines: Sequence[str])
 
 
 @dataclass(frozen=True, slots=True)
-class RayCrew:
+class RayActorGroup:
     """Handles of a run's actors on Ray."""
 
     names: ActorNames
@@ -230,7 +230,7 @@ def until_ready(references: list[Any]) -> Iterator[None]:
     ray.get(references)
 
 
-def start_actors(run: str, session: Session, work: RunContext) -> RayCrew:
+def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     """Start a run's actors, `num_cpus=0` all of them: a coordinator that asks for a CPU can deadlock a small
     machine.
 
@@ -262,7 +262,7 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayCrew:
         .remote(names, work)
         for number in range(names.finalizers)
     )
-    return RayCrew(
+    return RayActorGroup(
         names,
         store_client(store, work.url, session.require_node),
         CoordinatorClient(coordinator, session.require_node),

@@ -19,7 +19,7 @@ from vaengine.planning.suspects import Suspect
 Errors = tuple[type[BaseException], ...]
 
 
-class Crew(Protocol):
+class ActorGroup(Protocol):
     """The coordinator, the finalizers and the store of a run."""
 
     @property
@@ -30,7 +30,7 @@ class Crew(Protocol):
 
     @property
     def gone(self) -> Errors:
-        """What a call raises while an actor of the crew is gone, for a moment or for good."""
+        """What a call raises while an actor of the group is gone, for a moment or for good."""
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
         """Have these keys finished from stored numbers."""
@@ -45,7 +45,7 @@ class Crew(Protocol):
         """Raises once an actor is gone for good, without waiting for any."""
 
     def dismiss(self) -> None:
-        """End the crew."""
+        """End the actors."""
 
 
 class TrialWorkers(Protocol):
@@ -72,22 +72,22 @@ class ExecutionBackend(Protocol):
     def session(self) -> Session: ...
 
     @property
-    def crew_lost(self) -> Errors:
-        """What a call raises once an actor of the crew is gone for good: another crew is started then."""
+    def actors_lost(self) -> Errors:
+        """What a call raises once an actor of the group is gone for good: another group is started then."""
 
     @property
     def pool_size(self) -> int:
         """Most chunks that are tried alone at once."""
 
-    def start_actors(self, epoch: int) -> Crew:
+    def start_actors(self, epoch: int) -> ActorGroup:
         """Start the actors of a run."""
 
     def pass_works(
-        self, left: RemainingWork, crew: Crew, given_up: threading.Event
+        self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:
         """What the threads of a pass over `left` do; each returns soon after `given_up` is set."""
 
-    def trial_workers(self, crew: Crew, most: int) -> TrialWorkers:
+    def trial_workers(self, actor_group: ActorGroup, most: int) -> TrialWorkers:
         """Workers for up to `most` attempts at once."""
 
     def end_worker(self, worker: Worker) -> None:

@@ -20,9 +20,8 @@ from schemas.settings.settings import Settings
 from vaengine.planning.plan import WorkItem
 
 MIB = 1024 * 1024
-BLOCK_BYTES = (
-    8 * MIB
-)  # about one piece of pictures; with more, one vision actor is left with the tail while the others idle
+# About one piece of pictures; with more, one vision actor is left with the tail while the others idle.
+BLOCK_BYTES = 8 * MIB
 VISION_ROWS = 1  # rows of 8 pictures that a vision actor on a processor takes at once
 GPU_ROWS = 8  # two batches of 32: pieces of several videos share them
 # what is lost with its process is tried alone afterwards; Ray's default is to repeat a killer input for ever

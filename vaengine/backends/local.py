@@ -25,8 +25,8 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.progress import Snapshot, Worker
 from schemas.work.retry import RetryPolicy
-from vaengine.backends.actor_group import TICK_SECONDS, RunContext, crew_work, job_finder
-from vaengine.backends.backend import Crew, Errors, TrialWorkers
+from vaengine.backends.actor_group import TICK_SECONDS, RunContext, job_finder, run_context
+from vaengine.backends.backend import ActorGroup, Errors, TrialWorkers
 from vaengine.backends.local_workers import LocalTrialWorkers, LocalWorkers, run_local_pass
 from vaengine.planning.backlog import RemainingWork
 from vaengine.planning.local_plan import parts_of_each
@@ -38,7 +38,7 @@ NONE_GONE: Final[Errors] = ()  # what lives in this process is not gone before i
 
 
 @dataclass(frozen=True, slots=True)
-class LocalCrew:
+class LocalActorGroup:
     """A run's coordinator, its one finalizer and its store in this process."""
 
     store: StorageBackend
@@ -116,7 +116,7 @@ class LocalBackend:
         self._workers = processes.workers()
 
     @property
-    def crew_lost(self) -> Errors:
+    def actors_lost(self) -> Errors:
         """Nothing is lost but with this process."""
         return NONE_GONE
 
@@ -124,22 +124,22 @@ class LocalBackend:
     def pool_size(self) -> int:
         return self._workers.number
 
-    def start_actors(self, epoch: int) -> LocalCrew:
+    def start_actors(self, epoch: int) -> LocalActorGroup:
         """Open the store and make the actors of a run."""
-        return _crew(crew_work(self.request, epoch))
+        return _actor_group(run_context(self.request, epoch))
 
     def pass_works(
-        self, left: RemainingWork, crew: Crew, given_up: threading.Event
+        self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:
         """One thread that hands chunks and blocks to the workers, in turns."""
-        local, works = _in_process(crew), ordered(left, self.request.settings.engine.chunk_seconds)
+        local, works = _in_process(actor_group), ordered(left, self.request.settings.engine.chunk_seconds)
         if not works:
             return []
         return [lambda: run_local_pass(works, self._workers, local.connect, local.coordinator, given_up)]
 
-    def trial_workers(self, crew: Crew, most: int) -> TrialWorkers:
+    def trial_workers(self, actor_group: ActorGroup, most: int) -> TrialWorkers:
         """Workers for up to `most` attempts at once."""
-        return LocalTrialWorkers(self._workers, _in_process(crew).connect, most)
+        return LocalTrialWorkers(self._workers, _in_process(actor_group).connect, most)
 
     def end_worker(self, worker: Worker) -> None:
         """Nothing: a thread here ends its own child process once that is silent for too long."""
@@ -163,7 +163,7 @@ def ordered(left: RemainingWork, chunk_s: float) -> list[Work]:
     return [work for pair in pairs for work in pair if work is not None]
 
 
-def _crew(work: RunContext) -> LocalCrew:
+def _actor_group(work: RunContext) -> LocalActorGroup:
     call = ThreadCall(work.url, RetryPolicy.of(work.settings.recovery))
     store = StoreClient(call, work.url)
     told = store.progress(work.epoch)
@@ -180,7 +180,7 @@ def _crew(work: RunContext) -> LocalCrew:
         keep_complete=work.keep_complete,
     )
     threading.Thread(target=_warm_up, args=(work.pipelines,), daemon=True).start()
-    return LocalCrew(
+    return LocalActorGroup(
         store, coordinator, finalizer, lambda worker: DirectLinks(coordinator, finalizer, worker), call
     )
 
@@ -194,7 +194,7 @@ def _warm_up(pipelines: Sequence[str]) -> None:
         warm_up()
 
 
-def _in_process(crew: Crew) -> LocalCrew:
-    if not isinstance(crew, LocalCrew):
-        raise TypeError(f"a run in this process has its crew here, not {crew!r}")
-    return crew
+def _in_process(actor_group: ActorGroup) -> LocalActorGroup:
+    if not isinstance(actor_group, LocalActorGroup):
+        raise TypeError(f"a run in this process has its actor group here, not {actor_group!r}")
+    return actor_group

@@ -1,4 +1,4 @@
-"""A run on Ray: its crew as actors, frames as a Dataset, sound in a pool of actors beside it."""
+"""A run on Ray: its actors as Ray actors, frames as a Dataset, sound in a pool of actors beside it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from cluster.placement import Placement
 from cluster.processes import end_process
 from cluster.session import Session
 from schemas.work.progress import Worker
-from vaengine.backends.actor_group import RayCrew, crew_work, start_actors
+from vaengine.backends.actor_group import RayActorGroup, run_context, start_actors
 from vaengine.backends.audio_pool import blocks_at_once, run_audio_pool
-from vaengine.backends.backend import Crew, Errors, TrialWorkers
+from vaengine.backends.backend import ActorGroup, Errors, TrialWorkers
 from vaengine.backends.dataset import Pass, run_pass
 from vaengine.backends.ray_trials import RayTrialWorkers
 from vaengine.planning.backlog import RemainingWork
@@ -30,7 +30,7 @@ class RayBackend:
     placement: Placement
 
     @property
-    def crew_lost(self) -> Errors:
+    def actors_lost(self) -> Errors:
         """An actor that Ray cannot start again."""
         import ray
 
@@ -44,17 +44,17 @@ class RayBackend:
         place = self.placement
         return max(place.vision_actors, place.hearing_actors) or place.decode_slots
 
-    def start_actors(self, epoch: int) -> RayCrew:
+    def start_actors(self, epoch: int) -> RayActorGroup:
         """Start the actors of a run."""
         return start_actors(
-            f"vaengine-{self.request.batch_id}-{epoch}", self.session, crew_work(self.request, epoch)
+            f"vaengine-{self.request.batch_id}-{epoch}", self.session, run_context(self.request, epoch)
         )
 
     def pass_works(
-        self, left: RemainingWork, crew: Crew, given_up: threading.Event
+        self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:
         """The Dataset where there are chunks, the pool where there are blocks."""
-        request, place, names = self.request, self.placement, _on_ray(crew).names
+        request, place, names = self.request, self.placement, _on_ray(actor_group).names
         items = work_items(left.chunks.values(), request.settings.engine.chunk_seconds)
         groups = block_groups(left.all_blocks, blocks_at_once(place))
         works: list[Callable[[], None]] = []
@@ -65,10 +65,10 @@ class RayBackend:
             works.append(lambda: run_audio_pool(groups, place, names, request.settings, given_up))
         return works
 
-    def trial_workers(self, crew: Crew, most: int) -> TrialWorkers:
+    def trial_workers(self, actor_group: ActorGroup, most: int) -> TrialWorkers:
         """Actors for up to `most` attempts at once."""
         return RayTrialWorkers(
-            self.placement, _on_ray(crew).names, self.request.settings, min(self.pool_size, most)
+            self.placement, _on_ray(actor_group).names, self.request.settings, min(self.pool_size, most)
         )
 
     def end_worker(self, worker: Worker) -> None:
@@ -80,7 +80,7 @@ class RayBackend:
         return shortage()
 
 
-def _on_ray(crew: Crew) -> RayCrew:
-    if not isinstance(crew, RayCrew):
-        raise TypeError(f"a run on Ray has its crew there, not {crew!r}")
-    return crew
+def _on_ray(actor_group: ActorGroup) -> RayActorGroup:
+    if not isinstance(actor_group, RayActorGroup):
+        raise TypeError(f"a run on Ray has its actor group there, not {actor_group!r}")
+    return actor_group

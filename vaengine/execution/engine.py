@@ -104,11 +104,11 @@ class Engine:
             if store.meta(name) is None:  # what `auto` came to is decided once for a store
                 store.set_meta(epoch, name, value)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
-        intake, projector = Backlog(self._request, self.batch_id), self._projector()
+        backlog, projector = Backlog(self._request, self.batch_id), self._projector()
         callbacks = RunCallbacks(
-            self._listener, lambda ended: _refresh(projector, intake, [one.key.video_id for one in ended])
+            self._listener, lambda ended: _refresh(projector, backlog, [one.key.video_id for one in ended])
         )
-        run = BatchRun(self._request, info, store, intake, look.probing, self._stop, callbacks)
+        run = BatchRun(self._request, info, store, backlog, look.probing, self._stop, callbacks)
         with self._closing_on_error(store, epoch):
             try:
                 result = self._carry_out(run, look, epoch)
@@ -116,11 +116,11 @@ class Engine:
                 log.info("stopped before any file was looked at")
                 result = RunResult(epoch, Snapshot())
             _refresh(
-                projector, intake, intake.entries
+                projector, backlog, backlog.entries
             )  # also mends what is missing or stale of videos that needed no work
             unwritten = _close(projector)
             result = replace(result, halted=result.halted or unwritten)
-        outcomes = intake.outcomes(store)
+        outcomes = backlog.outcomes(store)
         with (
             contextlib.suppress(DiskFull, StoreFailed) if result.halted else contextlib.nullcontext()
         ):  # said already
@@ -147,12 +147,12 @@ class Engine:
         """
         with run.stop.interruptible():
             page = look.first_page()
-        work = run.intake.take(page, run.store, epoch)
+        work = run.backlog.take(page, run.store, epoch)
         while not (work.left.has_work or look.probing.exhausted):
             self._listener(_seen(work))
             with run.stop.interruptible():
                 page = next(look.pages())
-            work += run.intake.take(page, run.store, epoch)
+            work += run.backlog.take(page, run.store, epoch)
         return work
 
     def _after_others(self, left: RemainingWork, run: BatchRun, epoch: int) -> RemainingWork:
@@ -162,8 +162,8 @@ class Engine:
         while left.elsewhere and not left and not run.stop:
             time.sleep(OTHERS_SECONDS)
             run.store.record(epoch, ())
-            self._listener(Snapshot(videos_total=len(run.intake.entries), probing=False))
-            left = run.intake.left(run.store, epoch)
+            self._listener(Snapshot(videos_total=len(run.backlog.entries), probing=False))
+            left = run.backlog.left(run.store, epoch)
         return left
 
     @contextlib.contextmanager
@@ -200,9 +200,9 @@ def _store_of(request: RunRequest) -> StorageBackend:
     return open_store(request.store_url)
 
 
-def _refresh(projector: Projector | None, intake: Backlog, video_ids: Iterable[str]) -> None:
+def _refresh(projector: Projector | None, backlog: Backlog, video_ids: Iterable[str]) -> None:
     if projector:
-        projector.refresh({intake.entries[video_id].job_id for video_id in video_ids})
+        projector.refresh({backlog.entries[video_id].job_id for video_id in video_ids})
 
 
 def _close(projector: Projector | None) -> str | None:

@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
 MOST_COUNTED: Final = 2_000  # videos of which the end of a run tells what was found, in a few seconds
-LOOK_SHARE: Final = (
-    20  # a look that takes a second is followed by this many seconds of rest, however large the batch
-)
+# A look that takes a second is followed by this many seconds of rest, however large the batch.
+LOOK_SHARE: Final = 20
 
 
 def run_in_foreground(

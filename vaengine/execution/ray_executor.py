@@ -62,7 +62,7 @@ class RayExecutor:
                     raise
                 log.warning("%s; Ray is started again", error)
                 epoch = run.new_epoch()
-                first = PageWork(run.intake.left(run.store, epoch), 0, 0, ())
+                first = PageWork(run.backlog.left(run.store, epoch), 0, 0, ())
         raise AssertionError("a node that is lost for the last time is an error")
 
     def _run_in_session(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
@@ -96,7 +96,7 @@ class RayExecutor:
 
 def stopped_early(run: BatchRun, epoch: int) -> RunResult:
     """What a run comes to that was stopped before anything was in work: all of it is pending."""
-    JobControlHandler(run.intake).release_pending(run.intake.left(run.store, epoch), run.store, epoch)
+    JobControlHandler(run.backlog).release_pending(run.backlog.left(run.store, epoch), run.store, epoch)
     return RunResult(epoch, Snapshot())
 
 

@@ -32,9 +32,8 @@ LOOK_SECONDS: Final = 0.02
 TRIES: Final = 4  # a port may be taken meanwhile, and what a killed server left needs a moment to go
 PAUSE_SECONDS: Final = 0.25
 THROWN_AWAY: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-BACKGROUND: Final = (
-    '"$@" >>"$0" 2>&1 & echo $!'  # no child of ours: it outlives us, and nobody has to wait for it
-)
+# No child of ours: it outlives us, and nobody has to wait for it.
+BACKGROUND: Final = '"$@" >>"$0" 2>&1 & echo $!'
 
 
 @dataclass(frozen=True, slots=True)

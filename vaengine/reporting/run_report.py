@@ -26,9 +26,8 @@ ROWS: Final = 40  # lines of the table; what matters most comes first
 ORDER: Final = ("failed", "pending", "completed", "skipped")
 STYLES: Final = {"failed": "red", "pending": "yellow", "completed": "green", "skipped": "dim"}
 SHOWN_AS: Final = {"skipped": "up to date"}  # what the JSON calls by its older word
-NO_SOUND: Final = (
-    "there is no sound in it"  # a warning of the store that is none for people: many cameras are silent
-)
+# A warning of the store that is none for people: many cameras are silent.
+NO_SOUND: Final = "there is no sound in it"
 QUIET: Final = "no sound"
 # Failures of a file that stay what they are until somebody changes it, or asks for them by name.
 LASTING: Final = (PERMANENT | {"no_such_track"}) - {"internal", "model", "weights", "not_started"}

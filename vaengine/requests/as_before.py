@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.errors import UsageError
-from schemas.pipelines import AUDIO, AVAILABLE, FACE, PERSON
+from schemas.pipelines import AVAILABLE, FACE, PERSON
 from schemas.settings.layers import KNOWN, Given, Layer, flat
 from schemas.storage.backend import ResultStore
 from vaengine.console.units import counted
-from vaengine.model_selection.presets import AUTO, EMBEDDED
+from vaengine.model_selection.presets import AUTO, EMBEDDED, MODEL_KEYS
 from vaengine.models.search import file_again, name_again
 from vaengine.requests.current_results import ResultVariant, ways
 from vaengine.requests.replacement import UNKNOWN
 from vaengine.requests.store_location import existing, shown
 
 ORIGIN: Final = "--as-before"
-MODEL_KEYS: Final = {PERSON: "person.weights", FACE: "face.pack", AUDIO: "audio.model"}
 # A configuration has only the last part of these names.
 AUDIO_MODEL_KEYS: Final = ("audio.align_model", "audio.speaker_model", "audio.events_model")
 # The location of a model may be given; the model's digest shows whether it is the same one.
@@ -168,8 +167,8 @@ def _models(
 ) -> dict[str, Any]:
     """Where the models are now, by settings key; None for a pipeline that has none."""
     models: dict[str, Any] = {}
-    for key in (MODEL_KEYS[name] for name in found if name in MODEL_KEYS):
-        model = found[next(name for name, own in MODEL_KEYS.items() if own == key)].info["model"]
+    for pipeline in (name for name in found if name in MODEL_KEYS):
+        key, model = MODEL_KEYS[pipeline], found[pipeline].info["model"]
         models[key] = (
             given_settings[key].value
             if key in given_settings

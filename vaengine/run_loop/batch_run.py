@@ -31,7 +31,7 @@ class BatchRun:
     request: RunRequest
     info: RunInfo
     store: StorageBackend
-    intake: Backlog
+    backlog: Backlog
     probing: Probing
     stop: StopRequest
     callbacks: RunCallbacks

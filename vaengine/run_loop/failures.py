@@ -11,7 +11,7 @@ from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.progress import Finished
-from vaengine.backends.backend import Crew
+from vaengine.backends.backend import ActorGroup
 from vaengine.planning.backlog import Backlog, RemainingWork
 from vaengine.planning.suspects import COUNTED, Suspect, by_chunk, keys_of, suspect_of
 from vaengine.run_loop.isolation_queue import PipelineFailure, PoolUpdate
@@ -48,14 +48,14 @@ def _as_lost(attempt: Attempt) -> Attempt:
 class FailureHandler:
     """Carries out in the store, and on the display, what became of attempts."""
 
-    crew: Crew
-    intake: Backlog
+    actor_group: ActorGroup
+    backlog: Backlog
     epoch: int
 
     def apply(self, update: PoolUpdate) -> None:
         """Write attempts down, then fail the pipelines that are given up; what they have so far is kept."""
         if update.attempts:
-            self.crew.store.record(self.epoch, update.attempts)
+            self.actor_group.store.record(self.epoch, update.attempts)
         for failure in update.failures:
             self._fail(failure)
 
@@ -71,13 +71,13 @@ class FailureHandler:
     def _fail(self, failure: PipelineFailure) -> None:
         for key in failure.keys:
             with contextlib.suppress(LeaseLost):  # called off meanwhile, or another run's by now
-                self.crew.store.finish(self.epoch, self._outcome(key, failure))
-                self.crew.coordinator.finished(Finished(key, failure.reason))
+                self.actor_group.store.finish(self.epoch, self._outcome(key, failure))
+                self.actor_group.coordinator.finished(Finished(key, failure.reason))
 
     def _outcome(self, key: WorkKey, failure: PipelineFailure) -> Outcome:
         return Outcome(
             key,
-            self.intake.entries[key.video_id].job_id,
+            self.backlog.entries[key.video_id].job_id,
             JobStatus.FAILED,
             error_message=failure.reason,
             failure_kind=failure.kind,

@@ -10,7 +10,7 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
 from schemas.work.progress import Finished
-from vaengine.backends.backend import Crew
+from vaengine.backends.backend import ActorGroup
 from vaengine.planning.backlog import Backlog, RemainingWork
 
 CALLED_OFF = "cancelled by request"
@@ -21,34 +21,37 @@ class JobControlHandler:
     for again.
     """
 
-    def __init__(self, intake: Backlog) -> None:
-        self._intake = intake
+    def __init__(self, backlog: Backlog) -> None:
+        self._backlog = backlog
         self._cancelled: set[str] = set()  # videos
         self._held: frozenset[str] = frozenset()
 
-    def apply(self, controls: Mapping[str, Control], crew: Crew, epoch: int) -> None:
+    def apply(self, controls: Mapping[str, Control], actor_group: ActorGroup, epoch: int) -> None:
         """Begin nothing of paused jobs, and end called-off ones at once: what of them is in work is
         refused when it comes in.
         """
-        videos = {entry.job_id: entry.video_id for entry in self._intake.entries.values()} if controls else {}
+        videos = (
+            {entry.job_id: entry.video_id for entry in self._backlog.entries.values()} if controls else {}
+        )
         asked = {videos[job_id]: control for job_id, control in controls.items() if job_id in videos}
         for video_id in [
             video_id
             for video_id, control in asked.items()
             if control is Control.CANCEL and video_id not in self._cancelled
         ]:
-            self._cancel(video_id, crew, epoch)
+            self._cancel(video_id, actor_group, epoch)
         held = frozenset(asked) | self._cancelled
         if held != self._held:
             self._held = held
-            crew.coordinator.hold(sorted(held))
+            actor_group.coordinator.hold(sorted(held))
 
-    def _cancel(self, video_id: str, crew: Crew, epoch: int) -> None:
-        entry = self._intake.entries[video_id]
+    def _cancel(self, video_id: str, actor_group: ActorGroup, epoch: int) -> None:
+        entry = self._backlog.entries[video_id]
         self._cancelled.add(video_id)
-        crew.store.cancel(epoch, entry.job_id)
+        actor_group.store.cancel(epoch, entry.job_id)
         for key in entry.keys:
-            crew.coordinator.finished(Finished(key, CALLED_OFF))  # those that had ended before are no news
+            # Those that had ended before are no news.
+            actor_group.coordinator.finished(Finished(key, CALLED_OFF))
 
     def asked_again(self, left: RemainingWork) -> list[WorkKey]:
         """Keys of videos that had been called off and are open again."""
@@ -61,6 +64,9 @@ class JobControlHandler:
         keys = sorted(left.lacking | set(left.to_finish))
         for video_id, own in groupby(keys, key=lambda key: key.video_id):
             store.mark(
-                epoch, self._intake.entries[video_id].job_id, [key.pipeline for key in own], JobStatus.PENDING
+                epoch,
+                self._backlog.entries[video_id].job_id,
+                [key.pipeline for key in own],
+                JobStatus.PENDING,
             )
         store.release(epoch, keys)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from vaengine.backends.actor_group import TICK_SECONDS
-from vaengine.backends.backend import Crew
+from vaengine.backends.backend import ActorGroup
 from vaengine.backends.dataset import PassAbandoned
 from vaengine.planning.backlog import RemainingWork
 
@@ -25,7 +25,7 @@ class PassRunner:
     """
 
     def __init__(
-        self, works: Callable[[RemainingWork, Crew, threading.Event], list[Callable[[], None]]]
+        self, works: Callable[[RemainingWork, ActorGroup, threading.Event], list[Callable[[], None]]]
     ) -> None:
         """`works` says what the threads of a pass do, as `Executor.pass_works`."""
         self._works = works
@@ -34,13 +34,13 @@ class PassRunner:
         self.begun = 0
         self.last_error: str | None = None
 
-    def run(self, left: RemainingWork, crew: Crew) -> Iterator[None]:
+    def run(self, left: RemainingWork, actor_group: ActorGroup) -> Iterator[None]:
         """Begin a pass over what is left, and yield every `TICK_SECONDS` until it has ended.
 
         A caller that goes no further leaves its threads at work until `give_up`.
         """
         given_up = self._given_up = threading.Event()
-        works = self._works(left, crew, given_up)
+        works = self._works(left, actor_group, given_up)
         self.begun += bool(works)
         threads = [
             threading.Thread(target=self._carry_out, args=(work,), name="pass", daemon=True) for work in works

@@ -10,7 +10,7 @@ from typing import Final
 from schemas.errors import NodeLost, VaengineError
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.job_event import Control
-from vaengine.backends.backend import Crew
+from vaengine.backends.backend import ActorGroup
 
 CLOSE_SECONDS: Final = 3.0
 RECORD_SECONDS: Final = 0.5  # from one batch to the next
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """A thread of the driver, since the main one may look at files for minutes; one for each crew.
+    """A thread of the driver, since the main one may look at files for minutes; one for each actor group.
 
     `job_of` names the job of a video.
     """
 
-    def __init__(self, crew: Crew, epoch: int, job_of: Callable[[str], str]) -> None:
-        self._crew, self._epoch, self._job_of = crew, epoch, job_of
+    def __init__(self, actor_group: ActorGroup, epoch: int, job_of: Callable[[str], str]) -> None:
+        self._actor_group, self._epoch, self._job_of = actor_group, epoch, job_of
         self._pending: list[Attempt] = []
         self._starts: list[PipelineStart] = []
         self._recording = threading.Lock()
@@ -39,16 +39,16 @@ class Recorder:
         started.
         """
         with self._recording:
-            changes, snapshot = self._crew.coordinator.batch()
+            changes, snapshot = self._actor_group.coordinator.batch()
             self._pending += changes
-            started = self._crew.coordinator.starts().items()
+            started = self._actor_group.coordinator.starts().items()
             self._starts += [
                 PipelineStart(self._job_of(key.video_id), key.video_id, key.pipeline, at)
                 for key, at in started
             ]
-            self._crew.store.record(self._epoch, self._pending, snapshot.to_json(), self._starts)
+            self._actor_group.store.record(self._epoch, self._pending, snapshot.to_json(), self._starts)
             self._pending, self._starts = [], []
-        self.controls = self._crew.store.controls()
+        self.controls = self._actor_group.store.controls()
 
     def close(self) -> None:
         """End the thread."""
@@ -63,9 +63,8 @@ class Recorder:
                 return
             except VaengineError as error:
                 log.warning("%s", error)
-                self._crew.coordinator.halt(str(error))
-            except (
-                self._crew.gone
-            ) as error:  # the main thread finds out, and hires another crew with its own recorder
+                self._actor_group.coordinator.halt(str(error))
+            # The main thread finds out, and starts another actor group with its own recorder.
+            except self._actor_group.gone as error:
                 log.warning("nothing can be recorded: %s", error)
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.work.job_event import Control
-from vaengine.backends.backend import Crew, ExecutionBackend
+from vaengine.backends.backend import ActorGroup, ExecutionBackend
 from vaengine.run_loop.batch_run import BatchRun
 from vaengine.run_loop.recorder import Recorder
 
@@ -15,16 +15,16 @@ class RunActors:
 
     def __init__(self, run: BatchRun, backend: ExecutionBackend) -> None:
         self._run, self._backend = run, backend
-        self._crew: Crew | None = None
+        self._actor_group: ActorGroup | None = None
         self._recorder: Recorder | None = None
         self.epoch = 0
 
     @property
-    def crew(self) -> Crew:
+    def actor_group(self) -> ActorGroup:
         """Their handles."""
-        if self._crew is None:
+        if self._actor_group is None:
             raise AssertionError("actors are started before they are asked")
-        return self._crew
+        return self._actor_group
 
     @property
     def controls(self) -> Mapping[str, Control] | None:
@@ -33,9 +33,9 @@ class RunActors:
 
     def start(self, epoch: int) -> None:
         """Start actors that write under this epoch."""
-        self.epoch, entries = epoch, self._run.intake.entries
-        self._crew = self._backend.start_actors(epoch)
-        self._recorder = Recorder(self._crew, epoch, lambda video_id: entries[video_id].job_id)
+        self.epoch, entries = epoch, self._run.backlog.entries
+        self._actor_group = self._backend.start_actors(epoch)
+        self._recorder = Recorder(self._actor_group, epoch, lambda video_id: entries[video_id].job_id)
 
     def replace(self) -> None:
         """Start others with a new epoch: what these held is missing and done again."""
@@ -46,7 +46,7 @@ class RunActors:
         """End the recorder, and the actors where their node is still there."""
         if self._recorder is not None:
             self._recorder.close()
-        self.crew.dismiss()
+        self.actor_group.dismiss()
 
     def record(self) -> None:
         """Have everything recorded that happened so far."""

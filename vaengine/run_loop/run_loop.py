@@ -40,7 +40,7 @@ class RunLoop:
         self._run, self._backend = run, backend
         self._actors = RunActors(run, backend)
         self._passes = PassRunner(backend.pass_works)
-        self._obedience = JobControlHandler(run.intake)
+        self._obedience = JobControlHandler(run.backlog)
         self._limits = SandboxLimits.of(settings)
         self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=backend.shortage)
         self._stop_deadline = 0.0
@@ -73,8 +73,8 @@ class RunLoop:
             work = self._next_page()
 
     def _next_page(self) -> PageWork | None:
-        """The next page of work, None at the end; registered once more by the next crew where this one's
-        store dies over it.
+        """The next page of work, None at the end; registered once more by new actors where the
+        store of the current ones dies over it.
         """
         run, engine = self._run, self._run.request.settings.engine
         if run.probing.exhausted or self._over():
@@ -82,7 +82,7 @@ class RunLoop:
         page = run.probing.page(engine.page_chunks, engine.chunk_seconds)
         for _ in range(2):
             with self._surviving():
-                return run.intake.take(page, self._actors.crew.store, self._actors.epoch)
+                return run.backlog.take(page, self._actors.actor_group.store, self._actors.epoch)
         raise StoreFailed(without_password(run.request.store_url), self._passes.last_error)
 
     def _rounds(self) -> None:
@@ -109,7 +109,7 @@ class RunLoop:
         Where there is neither, a moment for others to end what they hold.
         """
         self._resume(left)
-        self._actors.crew.finish(left.to_finish)
+        self._actors.actor_group.finish(left.to_finish)
         fresh, suspects = self._sorted(left)
         alone = [*few(fresh.works, self._backend.pool_size), *suspects]
         if fresh.has_work and len(alone) == len(suspects):
@@ -126,11 +126,13 @@ class RunLoop:
         whatever is raised here.
         """
         spent = spent_by_video(
-            self._actors.crew.store.attempts(list({suspect.work.token.video_id for suspect in suspects}))
+            self._actors.actor_group.store.attempts(
+                list({suspect.work.token.video_id for suspect in suspects})
+            )
         )
-        crew, policy = self._actors.crew, RetryPolicy.of(self._run.request.settings.recovery)
+        actor_group, policy = self._actors.actor_group, RetryPolicy.of(self._run.request.settings.recovery)
         pool = IsolationPool(
-            lambda most: self._backend.trial_workers(crew, most), policy, grace_s=STOP_SECONDS
+            lambda most: self._backend.trial_workers(actor_group, most), policy, grace_s=STOP_SECONDS
         )
         failures = self._failures()
         with contextlib.closing(pool.run(suspects, spent)) as updates:
@@ -144,7 +146,7 @@ class RunLoop:
     def _sorted(self, left: RemainingWork) -> tuple[RemainingWork, list[Suspect]]:
         """What was never tried, and what was."""
         self._actors.record()
-        suspects = suspects_among(left, self._actors.crew.store, self._actors.epoch)
+        suspects = suspects_among(left, self._actors.actor_group.store, self._actors.epoch)
         ids = {suspect.work.chunk_id for suspect in suspects}
         return left.of({one.chunk_id for one in left.works} - ids), suspects
 
@@ -155,29 +157,31 @@ class RunLoop:
         ):  # where nothing more can be stored, the next run finds out by itself
             return
         with self._surviving():
-            self._obedience.release_pending(self._left(), self._actors.crew.store, self._actors.epoch)
+            self._obedience.release_pending(self._left(), self._actors.actor_group.store, self._actors.epoch)
             self._tick()
 
     def _left(self) -> RemainingWork:
-        return self._run.intake.left(self._actors.crew.store, self._actors.epoch)
+        return self._run.backlog.left(self._actors.actor_group.store, self._actors.epoch)
 
     def _resume(self, left: RemainingWork) -> None:
         """What ended and is asked for again may end again."""
         if again := self._obedience.asked_again(left):
-            self._actors.crew.forget(again)
-            self._actors.crew.coordinator.planned_before(again)
+            self._actors.actor_group.forget(again)
+            self._actors.actor_group.coordinator.planned_before(again)
 
     def _begin(self, work: PageWork, *, last: bool) -> None:
-        crew = self._actors.crew
-        crew.coordinator.planned([planned_video(video_id, work.left) for video_id in work.left.video_ids])
-        crew.coordinator.settled(skipped=work.skipped, failures=work.failures)
+        actor_group = self._actors.actor_group
+        actor_group.coordinator.planned(
+            [planned_video(video_id, work.left) for video_id in work.left.video_ids]
+        )
+        actor_group.coordinator.settled(skipped=work.skipped, failures=work.failures)
         if last:
-            crew.coordinator.probing_done()
-        crew.finish(work.left.to_finish)
+            actor_group.coordinator.probing_done()
+        actor_group.finish(work.left.to_finish)
 
     def _pass(self, left: RemainingWork) -> None:
         """Everything handed to the finalizers is done when it returns."""
-        for _ in self._passes.run(left, self._actors.crew):
+        for _ in self._passes.run(left, self._actors.actor_group):
             self._tick()
             if self._idle_after_stop():
                 break
@@ -185,7 +189,7 @@ class RunLoop:
 
     def _drain(self) -> None:
         """Wait for the finalizers, showing progress meanwhile: a long video's tracks take seconds."""
-        for _ in self._actors.crew.drain():
+        for _ in self._actors.actor_group.drain():
             self._tick()
         self._tick()
 
@@ -194,17 +198,17 @@ class RunLoop:
         for what ended.
         """
         self._backend.session.require_node()
-        crew = self._actors.crew
-        crew.require_alive()
+        actor_group = self._actors.actor_group
+        actor_group.require_alive()
         if self._run.stop and not self._snapshot.stopping:
-            crew.coordinator.stop()
+            actor_group.coordinator.stop()
         if (controls := self._actors.controls) is not None:
-            self._obedience.apply(controls, crew, self._actors.epoch)
-        standing = crew.coordinator.standing()
+            self._obedience.apply(controls, actor_group, self._actors.epoch)
+        standing = actor_group.coordinator.standing()
         self._snapshot, self._halted = standing.snapshot, self._halted or standing.halted
         if standing.plan_lost:
             left = self._left()
-            crew.coordinator.planned_before(sorted(left.lacking | set(left.to_finish)))
+            actor_group.coordinator.planned_before(sorted(left.lacking | set(left.to_finish)))
         self._watchdog.look(standing)
         self._end_what_hangs(standing)
         self._run.callbacks.progress(self._snapshot)
@@ -218,7 +222,7 @@ class RunLoop:
             here = call.worker.node_id == self._backend.session.node_id
             if call.stalled or (here and resident_bytes(call.worker.pid) > self._limits.memory_bytes):
                 log.warning("ended: %s", call)
-                self._actors.crew.coordinator.idle(call.worker)
+                self._actors.actor_group.coordinator.idle(call.worker)
                 self._backend.end_worker(call.worker)
 
     def _over(self) -> bool:
@@ -235,17 +239,17 @@ class RunLoop:
 
     @contextlib.contextmanager
     def _surviving(self) -> Iterator[None]:
-        """When an actor of the crew is gone for good, a new crew takes over with a new epoch; what was
+        """When an actor is gone for good, new actors take over with a new epoch; what was
         held is missing and redone.
         """
         try:
             yield
-        except self._backend.crew_lost as error:
+        except self._backend.actors_lost as error:
             self._backend.session.require_node()
             self._passes.last_error = str(error).strip().splitlines()[0][:200]
-            log.warning("an actor of the crew is gone, a new crew takes over: %s", error)
+            log.warning("an actor is gone, new actors take over: %s", error)
             self._passes.give_up()
             self._actors.replace()
 
     def _failures(self) -> FailureHandler:
-        return FailureHandler(self._actors.crew, self._run.intake, self._actors.epoch)
+        return FailureHandler(self._actors.actor_group, self._run.backlog, self._actors.epoch)

@@ -10,9 +10,8 @@ from typing import Final
 import psutil
 
 PASSWORD: Final = "password"  # of the database's user, beside the data; readable by the owner alone
-PIDS: Final = (
-    "postmaster.pid"  # PostgreSQL's own, in the data: the process on its first line, the port on its fourth
-)
+# PostgreSQL's own, in the data: the process on its first line, the port on its fourth.
+PIDS: Final = "postmaster.pid"
 USER: Final = "vaengine"
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost")  # such a server listens nowhere else

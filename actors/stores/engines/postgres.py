@@ -183,9 +183,8 @@ class PostgresDatabase(Database):
         return self._engine.connect()
 
     def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
-        wanted = (
-            None if videos is None else sorted({_signed(zlib.crc32(video.encode())) for video in videos})
-        )  # sorted: no deadlock
+        # sorted: no deadlock.
+        wanted = None if videos is None else sorted({_signed(zlib.crc32(video.encode())) for video in videos})
         if wanted is None or len(wanted) > MOST_LOCKS:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, 0)", (_EVERYTHING,))
             return

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-ENDING: Final = (
-    8  # hex digits at the end of every id; of a longer one they are the fingerprint's second eight
-)
+# Hex digits at the end of every id; of a longer one they are the fingerprint's second eight.
+ENDING: Final = 8
 
 
 def content_endings(fingerprints: Iterable[str]) -> frozenset[str]:

@@ -114,9 +114,8 @@ class TwoRuns(RuleBasedStateMachine):
         self.store = open_store(STORES[self.backend](self.folder / "store"))
         self.epochs: dict[str, int] = {}
         self.holds: dict[WorkKey, str] = {}  # who was last told that it holds a key
-        self.failed: set[WorkKey] = (
-            set()
-        )  # ended without a result, and nobody's since: chunks still in work are welcome, whosever they are
+        # Ended without a result, and nobody's since: chunks still in work are welcome, whosever they are.
+        self.failed: set[WorkKey] = set()
         self.called_off: set[WorkKey] = set()  # nobody writes to these until somebody asks for them again
         self.kept: dict[WorkKey, set[int]] = {}  # chunks that the store once said it has
 
@@ -127,7 +126,7 @@ class TwoRuns(RuleBasedStateMachine):
 
     @rule(host=hosts)
     def begin(self, host: str) -> None:
-        """A run begins, or begins again with a new crew."""
+        """A run begins, or begins again with new actors."""
         epoch = self.epochs[host] = self.store.open_run(RunInfo(host, host, 1, {}, ()))
         self._told(host, {key for clip in CLIPS for key in keys_of(clip)} - registered(self.store, epoch))
 

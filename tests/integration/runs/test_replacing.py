@@ -187,10 +187,10 @@ def test_what_a_later_page_finds_is_left_alone_and_said_to_have_failed(
     with closing(open_store(url)) as store:
         request = resolve_request([other, renamed], out, url)
         epoch, _ = filled.registered(store, resolve_request([other], out, url))
-        intake = Backlog(request, "b")
-        intake.take([probe_path(str(other))], store, epoch)
-        work = intake.take([probe_path(str(renamed))], store, epoch)
-        outcomes = intake.outcomes(store)
+        backlog = Backlog(request, "b")
+        backlog.take([probe_path(str(other))], store, epoch)
+        work = backlog.take([probe_path(str(renamed))], store, epoch)
+        outcomes = backlog.outcomes(store)
     assert [(one.outcome, one.failure_kind) for one in outcomes] == [
         ("skipped", None),
         ("failed", "would_replace"),
@@ -544,7 +544,6 @@ def test_a_store_that_cannot_be_reached_is_asked_once(
         raise StoreUnreachable(url, "is the server running")
 
     monkeypatch.setattr("actors.stores.open_store", unreachable)
-    monkeypatch.setattr("vaengine.planning.preflight.open_store", unreachable, raising=False)
     with (
         pytest.raises(StoreUnreachable, match="is the server running"),
         preflight(resolve_request([clip], out, "postgresql://db.example/results")),

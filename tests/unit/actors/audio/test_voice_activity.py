@@ -182,9 +182,8 @@ def test_short_voices_are_heard_together() -> None:
 def test_both_blocks_find_the_same_border_however_much_else_they_know(seed: int, length: int) -> None:
     total = BLOCK_SAMPLES + length
     before, after = block_of(total, 0), block_of(total, BLOCK_SAMPLES)
-    scores = (
-        np.random.default_rng(seed).integers(0, 5, total // FRAME_SAMPLES + 1).astype(np.float32)
-    )  # with ties
+    # With ties.
+    scores = np.random.default_rng(seed).integers(0, 5, total // FRAME_SAMPLES + 1).astype(np.float32)
     found = set()
     for block in (before, after):
         frames = frames_within(*around(block))

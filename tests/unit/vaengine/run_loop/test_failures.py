@@ -50,9 +50,9 @@ class Store:
 def handler(store: Store) -> tuple[FailureHandler, list[Finished]]:
     """A handler that writes to the store, and what it tells the coordinator."""
     told: list[Finished] = []
-    crew: Any = SimpleNamespace(store=store, coordinator=SimpleNamespace(finished=told.append))
-    intake: Any = SimpleNamespace(entries={CHUNK.token.video_id: SimpleNamespace(job_id="the job")})
-    return FailureHandler(crew, intake, EPOCH), told
+    actor_group: Any = SimpleNamespace(store=store, coordinator=SimpleNamespace(finished=told.append))
+    backlog: Any = SimpleNamespace(entries={CHUNK.token.video_id: SimpleNamespace(job_id="the job")})
+    return FailureHandler(actor_group, backlog, EPOCH), told
 
 
 def test_an_attempt_is_written_down_before_the_pipelines_it_ends_fail_with_their_reason() -> None:

@@ -43,7 +43,7 @@ class Working(PassRunner):
 
     def __init__(self) -> None:
         self.works: list[Callable[[], None]] = []
-        super().__init__(lambda left, crew, given_up: self.works)
+        super().__init__(lambda left, actor_group, given_up: self.works)
 
     def begin(self, *works: Callable[[], None]) -> Iterator[None]:
         """A pass of these works, as far as its first look at whether it has ended."""
