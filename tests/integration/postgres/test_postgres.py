@@ -26,6 +26,7 @@ from schemas.storage.backend import StorageBackend
 from schemas.storage.tables import metadata
 from schemas.work.job import JobStatus
 from tests.support import postgres
+from tests.support.clock import ASKED_BY
 from tests.support.fake_videos import RUN, Clip, done
 
 CLIP = Clip()
@@ -277,7 +278,7 @@ def test_a_machine_whose_clock_is_wrong_takes_no_work_from_a_live_run_and_loses_
     far = replace(RUN, batch_id="far", host="far", pid=1)
     rightly = store.open_run(far)
     assert store.register(rightly, [CLIP.video], [JOB]) == set()
-    for module in ("database", "backend.work"):
+    for module in ASKED_BY:
         monkeypatch.setattr(
             f"actors.stores.{module}.now", lambda: datetime.now(UTC) + timedelta(seconds=ahead_s)
         )

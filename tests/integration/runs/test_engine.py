@@ -19,6 +19,7 @@ from schemas.errors import UsageError
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.job import BatchReport
 from tests.support import clips, runs
+from vaengine.planning import probing
 
 
 @pytest.fixture(scope="module")
@@ -253,8 +254,9 @@ def test_a_changed_configuration_replaces_the_rows_and_keep_runs_keeps_them(
 
 
 def test_videos_of_one_name_and_different_content_stay_apart_and_copies_are_one(
-    clip_folder: Path, tmp_path: Path
+    clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(probing, "FIRST_PAGE_TIMEOUT_S", 60.0)  # all of one page, however slow the machine
     places = [tmp_path / name / "cam.MP4" for name in ("s1", "s2", "s3")]
     sources = (
         clips.with_cuts(clip_folder).path,

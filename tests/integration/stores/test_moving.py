@@ -143,7 +143,7 @@ def workers() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children()
-        if any("transfer_worker" in word for word in child.cmdline())
+        if any("actors.transfer.worker" in word for word in child.cmdline())
     ]
 
 
