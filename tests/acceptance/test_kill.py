@@ -116,6 +116,7 @@ def test_a_killed_driver_leaves_workers_that_commit_nothing_of_others_and_a_stor
     is_completed(folder, tmp_path, undisturbed)
 
 
+@pytest.mark.long
 def test_a_decoder_and_a_worker_that_looks_are_killed_in_mid_run_and_nothing_is_lost_or_doubled(
     folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import clips, commands, runs
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def test_on_one_processor_the_whole_run_works_and_comes_to_what_two_make_of_it(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ left running.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from schemas.work.job import BatchReport
 from schemas.work.progress import Snapshot
 from tests.support import runs
+from tests.support.child_threads import child_threads
 from tests.support.runs import digest, rows, sqlite
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import NONE
@@ -22,10 +24,16 @@ __all__ = ["digest", "reference_digest", "rows", "run", "sqlite"]
 
 
 def run(
-    paths: Sequence[Path], out: Path, *, listener: Callable[[Snapshot], None] | None = None, **told: Any
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    listener: Callable[[Snapshot], None] | None = None,
+    processes: bool = False,
+    **told: Any,
 ) -> BatchReport:
-    """One run in this process and children of it; `listener` hears how it stands."""
-    return Engine(runs.request(paths, out, cluster=NONE, **told), listener=listener).run()
+    """One run in this process, and children of it where `processes` is set; `listener` gets its snapshots."""
+    with nullcontext() if processes else child_threads():
+        return Engine(runs.request(paths, out, cluster=NONE, **told), listener=listener).run()
 
 
 def reference_digest(paths: Sequence[Path], out: Path, **told: Any) -> str:

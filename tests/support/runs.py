@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.settings.layers import configured, layer
 from schemas.settings.settings import Settings
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchReport
+from tests.support.child_threads import child_threads
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import NONE, usual_cluster
 from vaengine.requests.inputs import video_paths
@@ -50,9 +52,13 @@ def request(
     )
 
 
-def run(paths: Sequence[Path], out: Path, **told: Any) -> BatchReport:
-    """One run from this process: on Ray where the test needs it, else without (`tests.support.lanes`)."""
-    return Engine(request(paths, out, **told)).run()
+def run(paths: Sequence[Path], out: Path, *, processes: bool = False, **told: Any) -> BatchReport:
+    """One run from this process: on Ray where the test needs it, else without (`tests.support.lanes`).
+
+    With `processes`, child processes are processes, which may be lost, and not threads.
+    """
+    with nullcontext() if processes else child_threads():
+        return Engine(request(paths, out, **told)).run()
 
 
 class Reference:

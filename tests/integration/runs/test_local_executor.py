@@ -36,7 +36,7 @@ def test_no_thread_and_no_process_outlives_a_run(folder: list[Path], tmp_path: P
     import psutil
 
     before = set(threading.enumerate()), {child.pid for child in psutil.Process().children(recursive=True)}
-    local_runs.run(folder[:1], tmp_path, pipelines=[SCENE])
+    local_runs.run(folder[:1], tmp_path, pipelines=[SCENE], processes=True)
     assert {
         thread.name
         for thread in set(threading.enumerate()) - before[0]
@@ -49,7 +49,7 @@ def test_ray_is_not_even_imported(folder: list[Path], tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from tests.support import local_runs\n"
         f"report = local_runs.run([Path({str(folder[0])!r})], Path({str(tmp_path)!r}), "
-        f"pipelines={[SCENE, PERSON, FACE, AUDIO]!r})\n"
+        f"pipelines={[SCENE, PERSON, FACE, AUDIO]!r}, processes=True)\n"
         "print(report.completed, 'ray' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

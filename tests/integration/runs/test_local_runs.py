@@ -51,7 +51,7 @@ def test_a_chunk_that_ends_its_process_is_tried_alone_and_set_apart_and_costs_no
     for number, path in enumerate(culprits):
         path.write_bytes(path.read_bytes() + bytes(number + 1))  # other content, else all are one video
     told = {"pipelines": [SCENE], "recovery__delay_seconds": 0.0, "engine__workers": 1}
-    report = local_runs.run([culprits[0], innocent, culprits[1]], tmp_path / "out", **told)
+    report = local_runs.run([culprits[0], innocent, culprits[1]], tmp_path / "out", processes=True, **told)
     assert [line.outcome for line in report.outcomes] == ["failed", "completed", "completed"]
     assert report.outcomes[0].failure_kind == POISONED
     assert "signal SIGSEGV" in (report.outcomes[0].error_message or "")

@@ -1,0 +1,108 @@
+"""Child processes of a run as threads of this one: a start without imports, for tests that lose none."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any
+from unittest.mock import patch
+
+from schemas.work.messages import ChunkFailure
+
+STARTED_BY = ("actors.isolation.sandbox", "vaengine.planning.probing")
+CARRIED_OUT_BY = ("actors.isolation.sandbox_process", "vaengine.planning.probing")
+
+
+class ChildThread:
+    """What a run asks of an `actors.child_process.ChildProcess`, carried out by a thread.
+
+    A thread cannot be ended from outside: it ends when its connection does.
+    """
+
+    def __init__(
+        self, module: str, greeting: object = None, *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._main, self._greeting = importlib.import_module(module).main, greeting
+        self._connection: Connection | None = None
+
+    @property
+    def pid(self) -> int:
+        return os.getpid()
+
+    def start(self) -> None:
+        if self._connection is None:
+            self._connection, theirs = Pipe()
+            threading.Thread(target=self._carry_out, args=(theirs,), daemon=True).start()
+            if self._greeting is not None:
+                self._connection.send(self._greeting)
+
+    def connection(self) -> Connection:
+        self.start()
+        assert self._connection is not None
+        return self._connection
+
+    def end(self, reason: ChunkFailure | None) -> ChunkFailure:
+        raise AssertionError(f"a thread that stands for a child process was lost: {reason}")
+
+    def kill_if_started(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _carry_out(self, theirs: Connection) -> None:
+        with theirs, suppress(OSError, EOFError):  # whoever started it has gone on
+            self._main(theirs)
+
+
+def _attached(connection: Any) -> Connection:
+    return connection  # type: ignore[no-any-return]  # `main` is handed the connection itself
+
+
+def _allow_any(seconds: float) -> None:
+    """A limit would be one of the whole suite."""
+
+
+class _Patches:
+    """In place as long as anybody is inside."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._applied = threading.Lock(), 0, list[Any]()
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._applied = [patch(f"{module}.ChildProcess", ChildThread) for module in STARTED_BY]
+                for module in CARRIED_OUT_BY:
+                    self._applied.append(patch(f"{module}.attach", _attached))
+                    self._applied.append(patch(f"{module}.allow_cpu", _allow_any))
+                for one in self._applied:
+                    one.start()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                for one in self._applied:
+                    one.stop()
+
+
+_PATCHES = _Patches()
+
+
+@contextmanager
+def child_threads() -> Iterator[None]:
+    """Runs that begin here start threads for child processes; several threads may be inside at once."""
+    _PATCHES.enter()
+    try:
+        yield
+    finally:
+        _PATCHES.leave()
