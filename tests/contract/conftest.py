@@ -21,6 +21,12 @@ STORES: dict[str, Callable[[Path], str]] = {
 LOCAL = ["files", "sqlite"]  # on a disk of this machine
 
 
+@pytest.fixture(autouse=True)
+def _databases_come_back() -> Iterator[None]:
+    with postgres.take_back():
+        yield
+
+
 @pytest.fixture(params=STORES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return STORES[request.param](tmp_path / "store")
