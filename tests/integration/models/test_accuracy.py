@@ -22,11 +22,12 @@ def rows(path: Path, **settings: Any) -> tuple[Annotation, ...]:
     return person_rows(path, told([*NEURAL, *assignments], path))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("tracker", "mota", "idf1"),
     [
         ("bytetrack", 0.824, 0.825),
-        pytest.param("botsort", 0.858, 0.881, marks=pytest.mark.long),
+        ("botsort", 0.858, 0.881),
     ],  # what ultralytics' own track() reaches with the same weights
 )
 def test_tracking_is_at_least_as_good_as_the_librarys_own(tracker: str, mota: float, idf1: float) -> None:
@@ -39,6 +40,7 @@ def test_tracking_is_at_least_as_good_as_the_librarys_own(tracker: str, mota: fl
     assert score.idf1 >= idf1
 
 
+@pytest.mark.long
 def test_thresholds_of_presets_are_on_no_scene_worse_than_the_librarys_with_the_same_boxes() -> None:
     strong = pets()
     library, ours = (thresholds()[name] for name in ("ultralytics' own", "preset fast"))

@@ -35,9 +35,25 @@ SOUND_ONLY = {"audio_only.mp4", "audio_only.webm"}
 DETECTORS = ("content", "adaptive")
 
 
+# Two seconds of one core and more each; what is special about them, shorter clips have too.
+LENGTHY = (
+    "mgt_dancer.avi",
+    "intel_one-by-one-person-detection.mp4",
+    "intel_car-detection.mp4",
+    "grid_11_talkers_33s.mp4",
+    "pets09-s2l1_vtest_480x360.mp4",
+    "cosmos_test_video_30s.mp4",
+    "two_faces_two_speakers_30s.mp4",
+)
+
+
 def clip_paths():
     found = (path for folder in FOLDERS for path in sorted((SHARED / "media" / folder).glob("*")))
-    return [path for path in found if path.suffix in ENDINGS and path.name not in SOUND_ONLY]
+    return [
+        pytest.param(path, marks=[pytest.mark.long] * (path.name in LENGTHY))
+        for path in found
+        if path.suffix in ENDINGS and path.name not in SOUND_ONLY
+    ]
 
 
 @dataclass
@@ -106,7 +122,7 @@ def judgement():
     return cache(judged)
 
 
-@pytest.mark.parametrize("path", clip_paths(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", clip_paths(), ids=lambda path: getattr(path, "name", None))
 def test_stored_scores_give_the_cuts_of_pyscenedetect(judgement, path):
     verdict = judgement(path)
     numbers = np.arange(len(verdict.scores))
@@ -160,10 +176,10 @@ def cuts_by_the_engine(path, detector, chunk_seconds):
 
 SEVERAL_STREAMS = ("video/torchcodec_nasa_13013.mp4",)
 DEMANDING = (
-    "video/psd_testvideo.mp4",  # 1280 x 720, long GOPs
+    pytest.param("video/psd_testvideo.mp4", marks=pytest.mark.long),  # 1280 x 720, long GOPs
     *SEVERAL_STREAMS,
     "video/pyfeat_face_noface.mov",  # irregular times, rotated
-    "video/cosmos_test_video_30s.mp4",  # cuts close together
+    pytest.param("video/cosmos_test_video_30s.mp4", marks=pytest.mark.long),  # cuts close together
     "derived/cuts_every_3s.mp4",
     "derived/vfr.mp4",
     "derived/h264_aac.ts",
@@ -202,6 +218,7 @@ def test_a_clip_that_was_cut_every_three_seconds_is_cut_there(detector):
     )
 
 
+@pytest.mark.long
 def test_cuts_between_alike_backgrounds_are_found_as_far_as_pyscenedetect_finds_them(judgement):
     found = judgement(SHARED / "media/derived/grid_11_talkers_33s.mp4").cuts
     assert set(found["content"]) < set(found["adaptive"]) < set(range(75, 751, 75))

@@ -203,10 +203,10 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
     assert list(batch) == []
     assert vaengine.load_annotations(first.video.path, out=tmp_path) == first
 
-    letter = clips.not_a_video(clip_folder)
-    with vaengine.annotate_all([letter, quick, long], **told) as batch:
+    letter, still = clips.not_a_video(clip_folder), clips.still(clip_folder).path
+    with vaengine.annotate_all([letter, quick, still], **told) as batch:
         found = {one.video.path: one for one in batch}
-    assert found.keys() == {str(quick), str(long)}, "the bad file stops nothing"
+    assert found.keys() == {str(quick), str(still)}, "the bad file stops nothing"
     assert found[first.video.path] == first
     assert [failed.path for failed in batch.failed] == [str(letter)]
     assert batch.failed[0].reason.startswith("not a video")

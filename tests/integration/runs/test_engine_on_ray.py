@@ -5,7 +5,6 @@ stores; see `test_local_runs`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -44,20 +43,16 @@ def test_all_videos_are_looked_at_in_one_pass_and_come_to_what_a_run_without_ray
     assert runs.digest(runs.sqlite(tmp_path)) == reference_digest(*folder)
 
 
-@pytest.mark.parametrize(
-    "told",
-    [{"engine__workers": 4, "engine__chunk_seconds": 0.5}, {"engine__workers": 2, "engine__page_chunks": 1}],
-    ids=str,
-)
 def test_neither_workers_nor_chunks_nor_pages_change_a_row(
-    told: dict[str, Any], folder: list[Path], reference_digest: Reference, tmp_path: Path
+    folder: list[Path], reference_digest: Reference, tmp_path: Path
 ) -> None:
+    told = {"engine__workers": 4, "engine__chunk_seconds": 0.5, "engine__page_chunks": 1}
     report = runs.run(folder, tmp_path, **told)
     assert (report.completed, report.failed) == (len(folder), 0)
     assert runs.digest(runs.sqlite(tmp_path)) == reference_digest(*folder)
 
 
-@pytest.mark.parametrize("kind", ["files", "postgresql"])
+@pytest.mark.parametrize("kind", [pytest.param("files", marks=pytest.mark.long), "postgresql"])
 def test_every_kind_of_store_is_written_from_ray(
     kind: str, folder: list[Path], reference_digest: Reference, postgres_url: str, tmp_path: Path
 ) -> None:

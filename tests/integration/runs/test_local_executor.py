@@ -18,20 +18,6 @@ def folder(clip_folder: Path) -> list[Path]:
     return [clips.with_cuts(clip_folder).path, clips.with_persons(clip_folder, cuts=(24,), persons=2).path]
 
 
-@pytest.fixture(scope="module")
-def reference(folder: list[Path], tmp_path_factory: pytest.TempPathFactory) -> str:
-    return local_runs.reference_digest(folder, tmp_path_factory.mktemp("reference"), engine__workers=1)
-
-
-@pytest.mark.parametrize(
-    "told", [{"engine__workers": 2}, {"engine__chunk_seconds": 0.5}, {"engine__page_chunks": 1}], ids=str
-)
-def test_neither_workers_nor_chunks_nor_pages_change_a_row(
-    told: dict, folder: list[Path], reference: str, tmp_path: Path
-) -> None:
-    assert local_runs.reference_digest(folder, tmp_path, **told) == reference
-
-
 def test_no_thread_and_no_process_outlives_a_run(folder: list[Path], tmp_path: Path) -> None:
     import psutil
 
