@@ -145,9 +145,11 @@ class Database(ABC):
             if found != migrations.HEAD:
                 if reason := self._reason(found):
                     raise StoreUnreachable(self.url, reason)
-                if found is not None:
+                if found is None:
+                    migrations.create(connection)
+                else:
                     self._keep_before_upgrade(found)
-                migrations.upgrade(connection)
+                    migrations.upgrade(connection)
 
     @abstractmethod
     def _keep_before_upgrade(self, revision: str) -> None:

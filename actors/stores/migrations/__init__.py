@@ -5,8 +5,12 @@ network.
 from __future__ import annotations
 
 import io
+import uuid
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from schemas.storage.tables import STORE_ID
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
 # known without importing Alembic, so that opening a store that is up to date costs next to nothing
 HEAD: Final = "0006"
+END: Final = ";\n\n"  # of a statement of `new_sqlite.sql`
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -28,10 +33,25 @@ def configuration(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the tables to `HEAD` inside the transaction that is open on `connection`."""
+    """Bring the tables to `HEAD` inside the transaction that is open on `connection`, step by step."""
     from alembic import command
 
     command.upgrade(configuration(connection), "head")
+
+
+def create(connection: Connection) -> None:
+    """Make all tables in an empty database, inside the transaction that is open on `connection`.
+
+    SQLite gets the tables of `HEAD` at once, without Alembic, whose import and steps take 40 times as long.
+    """
+    if connection.dialect.name != "sqlite":
+        upgrade(connection)
+        return
+    script = files("actors.stores.migrations").joinpath("new_sqlite.sql").read_text(encoding="utf-8")
+    for statement in script.split(END):
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("INSERT INTO alembic_version (version_num) VALUES (?)", (HEAD,))
+    connection.exec_driver_sql("INSERT INTO meta (name, value) VALUES (?, ?)", (STORE_ID, uuid.uuid4().hex))
 
 
 def statements(revision: str | None, dialect: str) -> str:

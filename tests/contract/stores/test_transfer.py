@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,10 @@ from vaengine.cli.app import outcome
 from vaengine.maintenance.migration import MigrationProgress, differing, migrate, preflight, verify
 
 ATTIC = Clip("/clips/attic.mp4", "d")
-PAIRS = [(source, destination) for source in STORES for destination in STORES]
+ROUND = [("files", "sqlite"), ("sqlite", "postgresql"), ("postgresql", "files")]  # each once on either side
+PAIRS = [
+    pytest.param(*pair, marks=[pytest.mark.long] * (pair not in ROUND)) for pair in product(STORES, repeat=2)
+]
 
 
 @pytest.fixture(scope="module")

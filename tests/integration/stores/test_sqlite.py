@@ -305,6 +305,27 @@ def test_migrations_from_nothing_end_at_the_tables_the_code_uses(store, path):
         assert compare_metadata(context, tables.metadata) == []
 
 
+def test_a_new_store_has_the_tables_that_all_migrations_make_of_nothing(store, path):
+    stepwise = create_engine("sqlite://")
+    with stepwise.connect() as connection, connection.begin():
+        migrations.upgrade(connection)
+        made = connection.exec_driver_sql(TABLES).fetchall()
+        meta = connection.exec_driver_sql("SELECT name FROM meta").fetchall()
+    with create_engine(f"sqlite:///{path}").connect() as connection:
+        assert [spaceless(row) for row in connection.exec_driver_sql(TABLES)] == [
+            spaceless(row) for row in made
+        ], "python -m actors.stores.migrations > actors/stores/migrations/new_sqlite.sql"
+        assert connection.exec_driver_sql("SELECT name FROM meta").fetchall() == meta
+        assert len(connection.exec_driver_sql("SELECT value FROM meta").scalar_one()) == 32
+
+
+TABLES = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+
+
+def spaceless(row):
+    return [" ".join(word.split()) if word else word for word in row]
+
+
 def test_the_newest_revision_is_the_one_the_code_expects():
     from alembic.script import ScriptDirectory
 

@@ -1,0 +1,245 @@
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+CREATE TABLE jobs (
+    job_id TEXT,
+    video_path TEXT NOT NULL,
+    video_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    config TEXT NOT NULL,
+    created_at TEXT DEFAULT (datetime('now')),
+    started_at TEXT,
+    completed_at TEXT,
+    retry_count INTEGER DEFAULT 0,
+    error_message TEXT,
+    failure_kind TEXT,
+    batch_id TEXT,
+    output_dir TEXT, control TEXT,
+    PRIMARY KEY (job_id),
+    CHECK (status IN ('pending', 'running', 'completed', 'failed', 'retrying'))
+);
+
+CREATE INDEX idx_jobs_batch ON jobs (batch_id);
+
+CREATE INDEX idx_jobs_created ON jobs (created_at);
+
+CREATE INDEX idx_jobs_status ON jobs (status);
+
+CREATE INDEX idx_jobs_video ON jobs (video_id);
+
+CREATE TABLE meta (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (name)
+);
+
+CREATE TABLE pipelines (
+    pipeline_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    config_schema TEXT,
+    UNIQUE (name)
+);
+
+CREATE TABLE runs (
+    epoch INTEGER NOT NULL,
+    batch_id TEXT NOT NULL,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    config TEXT NOT NULL,
+    inputs TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    outcome TEXT, heartbeat_at TEXT, progress TEXT,
+    PRIMARY KEY (epoch)
+);
+
+CREATE INDEX idx_runs_batch ON runs (batch_id);
+
+CREATE TABLE videos (
+    video_id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    container TEXT NOT NULL,
+    codec TEXT NOT NULL,
+    stream_index INTEGER NOT NULL,
+    time_base TEXT NOT NULL,
+    start_pts INTEGER NOT NULL,
+    end_pts INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    rotation INTEGER NOT NULL,
+    nominal_fps TEXT NOT NULL,
+    frame_count INTEGER NOT NULL,
+    duration_seconds REAL NOT NULL,
+    frame_index BLOB NOT NULL, sound TEXT, details TEXT,
+    PRIMARY KEY (video_id)
+);
+
+CREATE TABLE annotations (
+    annotation_id TEXT,
+    job_id TEXT,
+    pipeline_id INTEGER,
+    annotation_type TEXT NOT NULL,
+    timestamp_seconds REAL,
+    data TEXT NOT NULL,
+    created_at TEXT DEFAULT (datetime('now')),
+    video_id TEXT NOT NULL,
+    person_id TEXT,
+    face_id TEXT,
+    speaker_id TEXT,
+    scene_id TEXT,
+    confidence REAL,
+    bbox_x REAL,
+    bbox_y REAL,
+    bbox_width REAL,
+    bbox_height REAL,
+    end_seconds REAL,
+    frame_number INTEGER,
+    config_hash TEXT,
+    PRIMARY KEY (annotation_id),
+    FOREIGN KEY(job_id) REFERENCES jobs (job_id),
+    FOREIGN KEY(pipeline_id) REFERENCES pipelines (pipeline_id)
+);
+
+CREATE INDEX idx_annotations_job ON annotations (job_id);
+
+CREATE INDEX idx_annotations_type_confidence ON annotations (annotation_type, confidence);
+
+CREATE INDEX idx_annotations_video_timestamp ON annotations (video_id, timestamp_seconds);
+
+CREATE INDEX idx_annotations_work ON annotations (video_id, pipeline_id, config_hash, frame_number);
+
+CREATE TABLE chunks (
+    video_id TEXT NOT NULL,
+    pipeline_id INTEGER NOT NULL,
+    config_hash TEXT NOT NULL,
+    first_frame INTEGER NOT NULL,
+    frame_count INTEGER NOT NULL,
+    start_pts INTEGER NOT NULL,
+    end_pts INTEGER NOT NULL,
+    lost TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    payload BLOB,
+    PRIMARY KEY (video_id, pipeline_id, config_hash, first_frame),
+    FOREIGN KEY(pipeline_id) REFERENCES pipelines (pipeline_id)
+);
+
+CREATE TABLE job_pipeline_status (
+    job_id TEXT,
+    pipeline_id INTEGER,
+    status TEXT NOT NULL,
+    started_at TEXT,
+    completed_at TEXT,
+    annotation_count INTEGER,
+    processing_time_seconds REAL,
+    error_message TEXT,
+    config_hash TEXT,
+    digest TEXT,
+    failure_kind TEXT,
+    warning TEXT,
+    PRIMARY KEY (job_id, pipeline_id),
+    CHECK (status IN ('pending', 'running', 'completed', 'failed')),
+    FOREIGN KEY(job_id) REFERENCES jobs (job_id),
+    FOREIGN KEY(pipeline_id) REFERENCES pipelines (pipeline_id)
+);
+
+CREATE TABLE video_paths (
+    path TEXT NOT NULL,
+    video_id TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    PRIMARY KEY (path),
+    FOREIGN KEY(video_id) REFERENCES videos (video_id)
+);
+
+CREATE INDEX idx_video_paths_video ON video_paths (video_id);
+
+CREATE TABLE embeddings (
+    annotation_id TEXT NOT NULL,
+    video_id TEXT NOT NULL,
+    pipeline_id INTEGER NOT NULL,
+    config_hash TEXT NOT NULL,
+    model TEXT NOT NULL,
+    dimension INTEGER NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (annotation_id),
+    FOREIGN KEY(pipeline_id) REFERENCES pipelines (pipeline_id)
+);
+
+CREATE INDEX idx_embeddings_work ON embeddings (video_id, pipeline_id, config_hash);
+
+CREATE TABLE identities (
+    identity_id TEXT NOT NULL,
+    video_id TEXT NOT NULL,
+    face_id TEXT NOT NULL,
+    config_hash TEXT NOT NULL,
+    model TEXT NOT NULL,
+    similarity REAL NOT NULL,
+    first_seconds REAL NOT NULL,
+    created_at TEXT DEFAULT (datetime('now')),
+    PRIMARY KEY (identity_id, video_id, face_id)
+);
+
+CREATE INDEX idx_jobs_control ON jobs (job_id) WHERE control IS NOT NULL;
+
+CREATE TABLE leases (
+    video_id TEXT NOT NULL,
+    pipeline_id INTEGER NOT NULL,
+    config_hash TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    PRIMARY KEY (video_id, pipeline_id, config_hash),
+    FOREIGN KEY(epoch) REFERENCES runs (epoch),
+    FOREIGN KEY(pipeline_id) REFERENCES pipelines (pipeline_id)
+);
+
+CREATE INDEX idx_leases_epoch ON leases (epoch);
+
+CREATE TABLE attempts (
+    chunk_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    video_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    worker TEXT,
+    started_at TEXT,
+    heartbeat_at TEXT,
+    pipeline TEXT,
+    failure_kind TEXT,
+    error_message TEXT,
+    traceback TEXT,
+    PRIMARY KEY (chunk_id, number),
+    CHECK (state IN ('leased', 'failed', 'lost', 'killed'))
+);
+
+CREATE INDEX idx_attempts_video ON attempts (video_id);
+
+CREATE TABLE job_events (
+    event_id INTEGER NOT NULL,
+    job_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    name TEXT NOT NULL,
+    pipeline TEXT,
+    message TEXT,
+    detail TEXT,
+    PRIMARY KEY (event_id),
+    FOREIGN KEY(job_id) REFERENCES jobs (job_id)
+);
+
+CREATE INDEX idx_job_events_job ON job_events (job_id);
+
+CREATE TABLE migration_ledger (
+    kind TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    table_name TEXT NOT NULL,
+    row_count INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    source TEXT NOT NULL,
+    moved_at TEXT NOT NULL,
+    PRIMARY KEY (kind, unit, table_name)
+);
