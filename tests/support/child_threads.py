@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 from unittest.mock import patch
 
+from schemas.pipelines import AUDIO
 from schemas.work.messages import ChunkFailure
 
 STARTED_BY = ("actors.isolation.sandbox", "vaengine.planning.probing")
@@ -99,8 +100,14 @@ _PATCHES = _Patches()
 
 
 @contextmanager
-def child_threads() -> Iterator[None]:
-    """Runs that begin here start threads for child processes; several threads may be inside at once."""
+def child_threads(pipelines: Sequence[str]) -> Iterator[None]:
+    """Runs that begin here start threads for child processes; several threads may be inside at once.
+
+    Where there is sound they start processes all the same: its libraries set globals while they load a model.
+    """
+    if AUDIO in pipelines:
+        yield
+        return
     _PATCHES.enter()
     try:
         yield

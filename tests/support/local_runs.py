@@ -32,8 +32,9 @@ def run(
     **told: Any,
 ) -> BatchReport:
     """One run in this process, and children of it where `processes` is set; `listener` gets its snapshots."""
-    with nullcontext() if processes else child_threads():
-        return Engine(runs.request(paths, out, cluster=NONE, **told), listener=listener).run()
+    asked = runs.request(paths, out, cluster=NONE, **told)
+    with nullcontext() if processes else child_threads(asked.pipelines):
+        return Engine(asked, listener=listener).run()
 
 
 def reference_digest(paths: Sequence[Path], out: Path, **told: Any) -> str:

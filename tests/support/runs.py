@@ -57,8 +57,9 @@ def run(paths: Sequence[Path], out: Path, *, processes: bool = False, **told: An
 
     With `processes`, child processes are processes, which may be lost, and not threads.
     """
-    with nullcontext() if processes else child_threads():
-        return Engine(request(paths, out, **told)).run()
+    asked = request(paths, out, **told)
+    with nullcontext() if processes else child_threads(asked.pipelines):
+        return Engine(asked).run()
 
 
 class Reference:

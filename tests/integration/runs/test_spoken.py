@@ -1,5 +1,5 @@
 """Speech with real text, end to end: a tiny Whisper that knows eleven sentences by heart drives all that
-a real one would.
+a real one would. To train it takes two minutes of a core; `test_packaged_models` has a real one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.settings.settings import Settings
 from tests.conftest import SHARED
 from tests.support import runs
 
-pytestmark = [pytest.mark.shared, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.shared, pytest.mark.timeout(600)]
 
 GRID = SHARED / "media" / "video" / "grid"
 
