@@ -144,7 +144,7 @@ class FilesRows:
 
     def job_events(self, video: str) -> Iterator[Stored]:
         for job in self._jobs(video):
-            for position, event in enumerate(FileJobLog(self.tree).noted(job), 1):
+            for position, event in enumerate(FileJobLog(self.tree).events(job), 1):
                 yield attempt_rows.event_row(event) | {POSITION: position}
 
     def _works(self, video: str) -> list[WorkItemFile]:

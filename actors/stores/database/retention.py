@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete
 
 from actors.stores.backend.recount import recount
 from actors.stores.encoding import rows
-from actors.stores.rules.erasure import PersonErasure, without
+from actors.stores.rules.erasure import PersonErasure, rows_without
 from actors.stores.rules.pruning import PruneDecision
 from actors.stores.rules.transitions import keys_of, now
 from actors.stores.sql import queries, removal
@@ -64,10 +64,10 @@ class SqlRemover:
         return removal.carried_out(self.connection, parts, dry_run=True).total() > 0
 
     def drop_jobs(
-        self, going: PruneDecision, epochs: Collection[int], there: Sequence[BatchJob]
+        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
     ) -> Counter[str]:
-        removal.hand_over(self.connection, going, there)
-        counts = self._gone(removal.of_jobs(self.connection, going))
+        removal.hand_over(self.connection, decision, siblings)
+        counts = self._gone(removal.of_jobs(self.connection, decision))
         return counts + self._gone(removal.of_runs(epochs))
 
     def drop_video(self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> Counter[str]:
@@ -83,7 +83,7 @@ class SqlRemover:
         counts = self._gone(removal.of_faces(person.video_id, person.faces))
         for key, labels in person.labels.items():
             counts += self._take_out(key, labels)
-        for key in person.redone:
+        for key in person.unfinished:
             counts += self._gone(removal.of_unfinished(key, self.pipelines.id_of(key.pipeline)))
             self._recount(key, [])
         return counts
@@ -91,7 +91,7 @@ class SqlRemover:
     def _take_out(self, key: WorkKey, labels: frozenset[Label]) -> Counter[str]:
         """Rows of these labels go, those that listed them are replaced."""
         before = self.rows_of(key)
-        after = without(before, labels)
+        after = rows_without(before, labels)
         kept = {row.annotation_id for row in after}
         gone = [row.annotation_id for row in before if row.annotation_id not in kept]
         stayed = (row for row in before if row.annotation_id in kept)

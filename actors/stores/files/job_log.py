@@ -27,7 +27,7 @@ class FileJobLog:
             with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(line_of(attempt_rows.event_row(event)))
 
-    def noted(self, job: BatchJob) -> list[JobEvent]:
+    def events(self, job: BatchJob) -> list[JobEvent]:
         """Lines of a job's log as they were added; one that was cut off does not count."""
         path = self.tree.log(job.video_id, job.job_id)
         lines = (
@@ -38,7 +38,9 @@ class FileJobLog:
     def registered_by(self, jobs: Sequence[BatchJob], epoch: int) -> set[str]:
         own = (job_log.REGISTERED, job_log.run_name(epoch))
         return {
-            job.job_id for job in jobs if any((event.name, event.message) == own for event in self.noted(job))
+            job.job_id
+            for job in jobs
+            if any((event.name, event.message) == own for event in self.events(job))
         }
 
 

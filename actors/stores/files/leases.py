@@ -18,7 +18,7 @@ from actors.atomic_files import read_object
 from actors.stores.encoding import rows
 from actors.stores.files.lock import note_epoch
 from actors.stores.files.registry import Registry
-from actors.stores.rules.liveness import Heartbeat, seen_alive
+from actors.stores.rules.liveness import Heartbeat, is_alive_here
 from schemas.work.chunk import WorkKey
 from schemas.work.run import RunInfo, StoredBatch
 
@@ -85,7 +85,7 @@ class FileRuns:
             name: pulse[name] for name in _OUTLIVES if name in pulse
         }
 
-    def beat(self, epoch: int, at: datetime, progress: str | None = None) -> None:
+    def heartbeat(self, epoch: int, at: datetime, progress: str | None = None) -> None:
         pulse = read_object(self._pulse(epoch)) or {}
         news = {"heartbeat_at": rows.time_text(at)} | ({} if progress is None else {"progress": progress})
         self.register.put(self._pulse(epoch), pulse | news)
@@ -96,7 +96,7 @@ class FileRuns:
     def batches(self, at: datetime) -> list[StoredBatch]:
         paths = sorted(self.register.tree.runs.glob("*.json"), reverse=True)
         runs = (self.run(int(path.stem)) for path in paths)
-        return [rows.batch_from(run, alive=seen_alive(Heartbeat.of(run), at)) for run in runs if run]
+        return [rows.batch_from(run, alive=is_alive_here(Heartbeat.of(run), at)) for run in runs if run]
 
     def is_under_way(self, epoch: int) -> bool:
         """Whether a run was begun and has not ended."""
@@ -112,7 +112,7 @@ class FileRuns:
 
     def _alive(self, epoch: int, at: datetime) -> bool:
         pulse = read_object(self._pulse(epoch))
-        return pulse is not None and seen_alive(Heartbeat.of(pulse), at)
+        return pulse is not None and is_alive_here(Heartbeat.of(pulse), at)
 
     # Leases.
 
@@ -126,7 +126,7 @@ class FileRuns:
     def held_by(self, epoch: int, keys: Iterable[WorkKey]) -> set[WorkKey]:
         return {key for key in keys if self._holds(epoch, key)}
 
-    def held_elsewhere(self, epoch: int | None, keys: Iterable[WorkKey], at: datetime) -> set[WorkKey]:
+    def held_by_others(self, epoch: int | None, keys: Iterable[WorkKey], at: datetime) -> set[WorkKey]:
         others = [other for other in self.under_way() if other != epoch and self._alive(other, at)]
         return {key for key in keys if any(self._holds(other, key) for other in others)}
 

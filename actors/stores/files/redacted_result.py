@@ -18,7 +18,7 @@ from actors.stores.files.job_log import FileJobLog
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.registry import Registry
 from actors.stores.files.work_item import WorkItemFile
-from actors.stores.rules.erasure import recounted, without
+from actors.stores.rules.erasure import recount_result, rows_without
 from actors.stores.rules.transitions import keys_of
 from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation
@@ -49,7 +49,7 @@ class RedactedResult:
         if place is None or document is None or state is None:
             return Counter()
         before, embedded = coco.annotations_of(document), self._embeddings()
-        after = without(before, labels)
+        after = rows_without(before, labels)
         kept = {row.annotation_id for row in after}
         counts = Counter(
             annotations=len(before) - len(after),
@@ -83,7 +83,7 @@ class RedactedResult:
         tree, key = self.register.tree, self.key
         facts = self.register.video(key.video_id)
         video = rows.video_from(facts) if facts else None
-        result = recounted(rows.result_from(key.pipeline, state), left)
+        result = recount_result(rows.result_from(key.pipeline, state), left)
         if place == tree.result(key):
             for name, data in sidecars(key.pipeline, video, left).items():
                 write_or_remove(tree.folder(key.video_id) / name, data, scratch=tree.scratch)

@@ -137,10 +137,10 @@ class FileResults:
         keys = dict.fromkeys([*self.tree.keys_of(key.video_id), *asked])
         return [other for other in keys if other.pipeline == key.pipeline and other != key]
 
-    def configurations_elsewhere(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
+    def configurations_in_work(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
         return {
             other.config_hash
-            for other in self.leases.held_elsewhere(epoch, self._other_configurations(key), at)
+            for other in self.leases.held_by_others(epoch, self._other_configurations(key), at)
         }
 
     def drop_configurations(self, key: WorkKey, spared: Set[str]) -> None:
@@ -152,7 +152,7 @@ class FileResults:
     def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterator[Interrupted]:
         for key in keys:
             others = self._other_configurations(key)
-            held = self.leases.held_elsewhere(epoch, others, at)
+            held = self.leases.held_by_others(epoch, others, at)
             gone = {other for other in others if other not in held and self._work(other).is_overwritten()}
             if gone or self._work(key).has_chunks():
                 yield key, {other.config_hash for other in others if other not in gone}

@@ -72,12 +72,12 @@ class FileRemover:
         return bool(work.chunks() or work.annotations())
 
     def drop_jobs(
-        self, going: PruneDecision, epochs: Collection[int], there: Sequence[BatchJob]
+        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
     ) -> Counter[str]:
         order = {
-            "jobs": [[job.video_id, job.job_id] for job in going.jobs],
-            "keys": [_plain(key) for key in going.keys],
-            "videos": list(going.videos),
+            "jobs": [[job.video_id, job.job_id] for job in decision.jobs],
+            "keys": [_plain(key) for key in decision.keys],
+            "videos": list(decision.videos),
             "epochs": list(epochs),
         }
         return self._carried_out(order)
@@ -122,6 +122,6 @@ def _person_order(person: PersonErasure) -> Order:
     return {
         "video": person.video_id,
         "labels": [[_plain(key), sorted(own)] for key, own in person.labels.items()],
-        "redone": [_plain(key) for key in person.redone],
+        "redone": [_plain(key) for key in person.unfinished],
         "faces": sorted(person.faces),
     }

@@ -87,7 +87,7 @@ class SqlJobLog:
         if new:
             self.connection.execute(insert(job_events), new)
 
-    def noted(self, job: BatchJob) -> list[JobEvent]:
+    def events(self, job: BatchJob) -> list[JobEvent]:
         query = select(job_events).where(job_events.c.job_id == job.job_id).order_by(job_events.c.event_id)
         return [attempt_rows.event_from(row) for row in self.connection.execute(query).mappings()]
 

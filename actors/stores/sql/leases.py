@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
 
 from actors.stores.encoding import rows
-from actors.stores.rules.liveness import Heartbeat, seen_alive
+from actors.stores.rules.liveness import Heartbeat, is_alive_here
 from actors.stores.sql.queries import PipelineIds, key_row, paged, put
 from schemas.storage import tables
 from schemas.work.chunk import WorkKey
@@ -46,7 +46,7 @@ def is_under_way(connection: Connection, epoch: int) -> bool:
 def live_epochs(connection: Connection, epochs: Collection[int], at: datetime) -> set[int]:
     """Those of the runs that are at work at time `at`."""
     found = connection.execute(select(*_PULSE).where(runs.c.epoch.in_(epochs))).mappings() if epochs else ()
-    return {row["epoch"] for row in found if seen_alive(Heartbeat.of(row), at)}
+    return {row["epoch"] for row in found if is_alive_here(Heartbeat.of(row), at)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class SqlRuns:
         self.connection.execute(update(runs).where(own).values(ended_at=rows.time_text(at), outcome=outcome))
         self.connection.execute(delete(leases).where(leases.c.epoch == epoch))
 
-    def beat(self, epoch: int, at: datetime, progress: str | None = None) -> None:
+    def heartbeat(self, epoch: int, at: datetime, progress: str | None = None) -> None:
         news = {"heartbeat_at": rows.time_text(at)} | ({} if progress is None else {"progress": progress})
         self.connection.execute(update(runs).where(runs.c.epoch == epoch).values(news))
 
@@ -88,7 +88,7 @@ class SqlRuns:
 
     def batches(self, at: datetime) -> list[StoredBatch]:
         found = self.connection.execute(select(runs).order_by(runs.c.epoch.desc())).mappings()
-        return [rows.batch_from(row, alive=seen_alive(Heartbeat.of(row), at)) for row in found]
+        return [rows.batch_from(row, alive=is_alive_here(Heartbeat.of(row), at)) for row in found]
 
     # Leases.
 
@@ -104,7 +104,7 @@ class SqlRuns:
     def held_by(self, epoch: int, keys: Iterable[WorkKey]) -> set[WorkKey]:
         return {key for key, holder in self.holders(keys).items() if holder == epoch}
 
-    def held_elsewhere(self, epoch: int | None, keys: Iterable[WorkKey], at: datetime) -> set[WorkKey]:
+    def held_by_others(self, epoch: int | None, keys: Iterable[WorkKey], at: datetime) -> set[WorkKey]:
         others = {key: holder for key, holder in self.holders(keys).items() if holder != epoch}
         alive = live_epochs(self.connection, set(others.values()), at)
         return {key for key, holder in others.items() if holder in alive}

@@ -71,26 +71,26 @@ def video_bytes(connection: Connection) -> dict[str, int]:
 # What goes.
 
 
-def of_jobs(connection: Connection, going: PruneDecision) -> Parts:
+def of_jobs(connection: Connection, decision: PruneDecision) -> Parts:
     """Everything that goes with jobs; rows that other jobs ask for have to be handed to those before."""
     ids = queries.pipeline_ids(connection)
     work = [
         (table, queries.of_key(table, key, ids.get(key.pipeline, 0)))
-        for key in going.keys
+        for key in decision.keys
         for table in (*_WORK, tables.leases)
     ]
-    faces = [(tables.identities, _identities_of(key)) for key in going.keys if key.pipeline == FACE]
+    faces = [(tables.identities, _identities_of(key)) for key in decision.keys if key.pipeline == FACE]
     of_job = (tables.annotations, tables.job_events, tables.job_pipeline_status, tables.jobs)
     jobs = [
         (table, table.c.job_id.in_(page))
-        for page in queries.paged(job.job_id for job in going.jobs)
+        for page in queries.paged(job.job_id for job in decision.jobs)
         for table in of_job
     ]
     of_video = (tables.attempts, tables.identities, tables.video_paths, tables.videos)
     videos = [
-        (table, table.c.video_id.in_(page)) for page in queries.paged(going.videos) for table in of_video
+        (table, table.c.video_id.in_(page)) for page in queries.paged(decision.videos) for table in of_video
     ]
-    return [*work, *faces, *jobs, *videos, *_tries(going)]
+    return [*work, *faces, *jobs, *videos, *_tries(decision)]
 
 
 def _identities_of(key: WorkKey) -> ColumnElement[bool]:
@@ -98,21 +98,21 @@ def _identities_of(key: WorkKey) -> ColumnElement[bool]:
     return and_(columns.video_id == key.video_id, columns.config_hash == key.config_hash)
 
 
-def _tries(going: PruneDecision) -> Parts:
+def _tries(decision: PruneDecision) -> Parts:
     """Tries of pipelines that went from videos that stay."""
     columns = tables.attempts.c
-    staying = [key for key in going.keys if key.video_id not in going.videos]
+    staying = [key for key in decision.keys if key.video_id not in decision.videos]
     return [
         (tables.attempts, and_(columns.video_id == key.video_id, columns.pipeline == key.pipeline))
         for key in staying
     ]
 
 
-def hand_over(connection: Connection, going: PruneDecision, there: Iterable[BatchJob]) -> None:
+def hand_over(connection: Connection, decision: PruneDecision, siblings: Iterable[BatchJob]) -> None:
     """Rows that a job of these committed and another asks for become the other's."""
-    ids, gone = queries.pipeline_ids(connection), {job.job_id for job in going.jobs}
-    heirs = {key: job.job_id for job in there if job.job_id not in gone for key in keys_of(job).values()}
-    shared = {key for job in going.jobs for key in keys_of(job).values()} - set(going.keys)
+    ids, gone = queries.pipeline_ids(connection), {job.job_id for job in decision.jobs}
+    heirs = {key: job.job_id for job in siblings if job.job_id not in gone for key in keys_of(job).values()}
+    shared = {key for job in decision.jobs for key in keys_of(job).values()} - set(decision.keys)
     for key in sorted(shared):
         of_key = queries.of_key(tables.annotations, key, ids[key.pipeline])
         connection.execute(update(tables.annotations).where(of_key).values(job_id=heirs[key]))

@@ -160,9 +160,9 @@ class SqlResults:
     def location(self, key: WorkKey) -> str:
         return self.url
 
-    def configurations_elsewhere(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
+    def configurations_in_work(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
         leased = self.runs.other_configurations(key, self.pipelines.id_of(key.pipeline))
-        return {other.config_hash for other in self.runs.held_elsewhere(epoch, leased, at)}
+        return {other.config_hash for other in self.runs.held_by_others(epoch, leased, at)}
 
     def drop_configurations(self, key: WorkKey, spared: Set[str]) -> None:
         pipeline_id = self.pipelines.id_of(key.pipeline)
