@@ -87,7 +87,7 @@ class DatabaseEndpoint(Endpoint):
     @contextmanager
     def writing(self, unit: Unit) -> Iterator[Sink]:
         with self._db.write(None, [unit.name] if unit.kind == "video" else None) as connection:
-            self._db.unhurried(connection)
+            self._db.commit_without_waiting(connection)
             with closing(DatabaseSink(self._db, connection)) as writer:
                 yield writer
 
@@ -213,9 +213,9 @@ class DatabaseSink(DatabaseSource, Sink):
             if table is tables.runs:
                 self._add_runs(names, found, epochs)
             elif table is tables.annotations:
-                with self._db.unchecked(self._connection) as unchecked:
+                with self._db.without_reference_checks(self._connection) as without_reference_checks:
                     self._add(table, names, found, numbers)
-                if unchecked:
+                if without_reference_checks:
                     self._require_jobs(unit)
             else:
                 self._add(table, names, found, numbers)

@@ -48,10 +48,10 @@ def answers(connection: Connection, told: Mapping[str, Mapping[str, Any]]) -> An
     """What a database says to these questions, and which embeddings are most alike to the first there is."""
     dialect = connection.dialect.name
     found = {
-        name: named_queries.answer(connection, named_queries.question(name, dialect), values)
+        name: named_queries.run(connection, named_queries.load(name, dialect), values)
         for name, values in told.items()
     }
-    return {**found, similarity.QUESTION: _most_alike(connection)}
+    return {**found, similarity.QUERY_NAME: _most_alike(connection)}
 
 
 def differing(one: Answers, other: Answers) -> list[str]:
@@ -77,4 +77,4 @@ def _most_alike(connection: Connection) -> list[dict[str, Any]]:
     first = connection.execute(
         select(tables.embeddings).order_by(tables.embeddings.c.annotation_id).limit(1)
     ).one_or_none()
-    return similarity.compared_here(connection, first, NEAREST) if first else []
+    return similarity.compare_in_python(connection, first, NEAREST) if first else []

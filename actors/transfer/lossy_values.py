@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import REAL, BigInteger, Column, Enum, Integer, LargeBinary
 
-from actors.stores.sql.postgres_json import spelled
+from actors.stores.sql.postgres_json import json_text
 from actors.transfer.unit import LAYOUTS, TableLayout, TravelRow
 from schemas.storage.column_types import TIME_FORM, JsonText, UtcDateTime, Uuid, in_postgresql
 
@@ -154,7 +154,7 @@ def _json(value: Any) -> str | None:
     if not _SUSPICIOUS.search(value):
         return None
     try:
-        found = json.loads(spelled(value), parse_float=_Kept, parse_int=_Kept, parse_constant=_Kept)
+        found = json.loads(json_text(value), parse_float=_Kept, parse_int=_Kept, parse_constant=_Kept)
     except ValueError as error:
         return f"no JSON: {error}"
     return next(_in_json(found), None)

@@ -37,7 +37,7 @@ class Pair:
 
     def __post_init__(self) -> None:
         if StoreUrl.parse(self.source) == StoreUrl.parse(self.destination):
-            raise SameStore(StoreUrl.parse(self.source).shown)
+            raise SameStore(StoreUrl.parse(self.source).display_url)
 
     @contextmanager
     def opened(self) -> Iterator[UnitCopy]:

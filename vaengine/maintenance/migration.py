@@ -97,7 +97,7 @@ def on_invalid(text: str) -> OnInvalid:
 
 def shown(*urls: str) -> tuple[str, ...]:
     """Addresses without their passwords."""
-    return tuple(StoreUrl.parse(url).shown for url in urls)
+    return tuple(StoreUrl.parse(url).display_url for url in urls)
 
 
 def migrate(

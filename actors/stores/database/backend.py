@@ -105,7 +105,7 @@ class DatabaseStorage:
         if wiped.done:
             with self.database.write(None) as connection:
                 connection.execute(delete(tables.meta).where(tables.meta.c.name == tables.REMOVAL))
-        return Removed(left=(wiped.told,) if wiped.told else ())
+        return Removed(left=(wiped.note,) if wiped.note else ())
 
     def close(self) -> None:
         self.database.close()
@@ -118,22 +118,22 @@ class DatabaseStorageBackend(Backend):
         super().__init__(DatabaseStorage(database))
         self._db = database
 
-    def ask(self, name: str, **told: Any) -> list[rows.Row]:
+    def ask(self, name: str, **parameters: Any) -> list[rows.Row]:
         """The answer to one of `questions`, by the name of its SQL file; raises `NotFound`, or TypeError
         where something is not told.
         """
         with self._db.read() as connection:
-            if name == similarity.QUESTION:  # of which databases without pgvector know nothing
-                return similarity.most_alike(connection, **told)
+            if name == similarity.QUERY_NAME:  # of which databases without pgvector know nothing
+                return similarity.most_alike(connection, **parameters)
             try:
-                asked = named_queries.question(name, connection.dialect.name)
+                asked = named_queries.load(name, connection.dialect.name)
             except KeyError:
-                there = sorted([*named_queries.names(connection.dialect.name), similarity.QUESTION])
+                there = sorted([*named_queries.names(connection.dialect.name), similarity.QUERY_NAME])
                 raise NotFound(f"question {name!r}", f"{self.url}: there are {', '.join(there)}") from None
             known = named_queries.parameters(asked)
-            if wrong := known ^ told.keys():
+            if wrong := known ^ parameters.keys():
                 raise TypeError(
                     f"{name} takes {', '.join(sorted(known))}; missing or too much: "
                     f"{', '.join(sorted(wrong))}"
                 )
-            return named_queries.answer(connection, asked, told)
+            return named_queries.run(connection, asked, parameters)

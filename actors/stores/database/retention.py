@@ -17,7 +17,7 @@ from actors.stores.sql import queries, removal
 from actors.stores.sql.attempts import SqlJobLog
 from actors.stores.sql.jobs import SqlJobs
 from actors.stores.sql.queries import PipelineIds
-from actors.stores.sql.removal import Parts
+from actors.stores.sql.removal import RowsToRemove
 from schemas.annotations.annotation import Annotation
 from schemas.storage import tables
 from schemas.storage.retention import Label
@@ -39,8 +39,8 @@ class SqlRemover:
         default_factory=dict
     )  # of the video that was looked at last
 
-    def _gone(self, parts: Parts) -> Counter[str]:
-        return removal.carried_out(self.connection, parts, dry_run=self.dry_run)
+    def _gone(self, parts: RowsToRemove) -> Counter[str]:
+        return removal.remove(self.connection, parts, dry_run=self.dry_run)
 
     def require_inside(self, video_ids: Iterable[str]) -> None:
         """Tables have no links."""
@@ -61,12 +61,12 @@ class SqlRemover:
 
     def has_rows(self, key: WorkKey) -> bool:
         parts = removal.of_unfinished(key, self.pipelines.id_of(key.pipeline))
-        return removal.carried_out(self.connection, parts, dry_run=True).total() > 0
+        return removal.remove(self.connection, parts, dry_run=True).total() > 0
 
     def drop_jobs(
         self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
     ) -> Counter[str]:
-        removal.hand_over(self.connection, decision, siblings)
+        removal.hand_over_rows(self.connection, decision, siblings)
         counts = self._gone(removal.of_jobs(self.connection, decision))
         return counts + self._gone(removal.of_runs(epochs))
 

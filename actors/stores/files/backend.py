@@ -9,7 +9,7 @@ from pathlib import Path
 
 from actors.stores.backend.backend import Backend
 from actors.stores.backend.transaction import Transaction
-from actors.stores.encoding.refusals import encodable
+from actors.stores.encoding.refusals import require_encodable
 from actors.stores.files.attempts import FileAttempts
 from actors.stores.files.catalog import FileCatalog
 from actors.stores.files.job_log import FileJobLog
@@ -72,7 +72,7 @@ class FilesStorage:
     def write(self, epoch: int | None, videos: Iterable[str] | None = None) -> Iterator[Transaction]:
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
-        with held(self._tree) as newest, encodable(self.url):
+        with held(self._tree) as newest, require_encodable(self.url):
             if epoch is not None and not self._leases.is_under_way(epoch):
                 raise StaleEpoch(epoch, newest)
             yield self._transaction

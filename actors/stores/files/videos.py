@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
+from actors.stores.encoding.content_endings import content_endings
 from actors.stores.files.registry import Registry
-from actors.stores.sql.video_content import content_endings
 from schemas.media.video import Video
 
 

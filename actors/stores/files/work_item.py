@@ -125,7 +125,7 @@ class WorkItemFile:
         """Write one chunk, then remove those it replaces; a kill between the two is healed by `live`."""
         folder = self.tree.work(self.key)
         files = chunk_files(folder)
-        data = chunk_bytes(rows.checked(commit))
+        data = chunk_bytes(rows.require_own_rows(commit))
         line = commit.line
         serial = 1 + max((chunk.serial for chunk in files), default=0)
         folder.mkdir(parents=True, exist_ok=True)

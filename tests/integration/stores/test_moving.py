@@ -78,7 +78,7 @@ def test_only_a_superuser_has_rows_not_looked_up_one_by_one(url: str) -> None:
     with (
         closing(PostgresDatabase(url)) as database,
         database.write(None) as connection,
-        database.unchecked(connection) as unchecked,
+        database.without_reference_checks(connection) as unchecked,
     ):
         assert unchecked is ("writer" not in url)
         role = connection.exec_driver_sql("SHOW session_replication_role").scalar()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.stores.sql.postgres_json import spelled
+from actors.stores.sql.postgres_json import json_text
 from actors.transfer.copy_unit import numbered, step_for
 from actors.transfer.digest import SectionDigest, respelled, section_digest
 from actors.transfer.lossy_values import LossyValue, ValueChecker
@@ -145,7 +145,7 @@ def as_jsonb_keeps(token):
 def test_json_without_hazards_reads_the_same_from_jsonb(value):
     text = json.dumps(value)
     if not ValueChecker("annotations", "postgresql").hazards(annotation(data=text)):
-        assert repr(json.loads(spelled(text), parse_float=as_jsonb_keeps)) == repr(value)
+        assert repr(json.loads(json_text(text), parse_float=as_jsonb_keeps)) == repr(value)
         assert "\\u0000" not in text
 
 
