@@ -15,7 +15,7 @@ from actors.atomic_files import read_object
 from actors.stores.encoding import rows
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
-from actors.stores.files.lock import held, lay_out, note_epoch
+from actors.stores.files.lock import create_store, exclusive_lock, write_epoch
 from actors.stores.files.registry import Registry
 from actors.stores.rules.erasure_text import files_in, remove_folder, require_all_inside
 from actors.stores.rules.transitions import now
@@ -39,28 +39,28 @@ class FilesEndpoint(Endpoint):
     )
 
     def __init__(self, base: Path, *, read_only: bool) -> None:
-        self._tree, self._read_only, self.url = FileLayout(base), read_only, f"files:{base}"
-        self._paths = Paths(self._tree)
-        if read_only and not self._tree.epoch.is_file():
+        self._layout, self._read_only, self.url = FileLayout(base), read_only, f"files:{base}"
+        self._paths = Paths(self._layout)
+        if read_only and not self._layout.epoch.is_file():
             raise NotFound("store", self.url)
         if not read_only:
-            lay_out(self._tree)
+            create_store(self._layout)
         # A store that no run of this version has written has none.
-        self.store_id = self._tree.store_id.read_text() if self._tree.store_id.exists() else self.url
+        self.store_id = self._layout.store_id.read_text() if self._layout.store_id.exists() else self.url
 
     @contextmanager
     def reading(self) -> Iterator[Source]:
         """As of one moment unit by unit only where nobody writes meanwhile; what did not fit together
         reads as not equal.
         """
-        yield FilesSource(self._tree, self._paths)
+        yield FilesSource(self._layout, self._paths)
 
     @contextmanager
     def writing(self, unit: Unit) -> Iterator[Sink]:
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
-        with held(self._tree) as newest:
-            writer = FilesSink(self._tree, self._paths, newest)
+        with exclusive_lock(self._layout) as newest:
+            writer = FilesSink(self._layout, self._paths, newest)
             try:
                 yield writer
             except BaseException:
@@ -77,25 +77,25 @@ class FilesEndpoint(Endpoint):
 class FilesSource(Source):
     """What the files say now."""
 
-    def __init__(self, tree: FileLayout, paths: Paths) -> None:
-        self._tree, self._rows, self._paths = tree, FilesRows(tree, paths), paths
+    def __init__(self, layout: FileLayout, paths: Paths) -> None:
+        self._layout, self._rows, self._paths = layout, FilesRows(layout, paths), paths
 
     def units(self) -> list[Unit]:
         return [
-            *(Unit("batch", name) for name in batches_in(self._tree)),
-            *(Unit("setting", name) for name in sorted(read_object(self._tree.meta) or {})),
-            *(Unit("video", name) for name in self._tree.video_folders()),
-            *([Unit("identities", "")] if self._tree.identities.is_file() else []),
+            *(Unit("batch", name) for name in batches_in(self._layout)),
+            *(Unit("setting", name) for name in sorted(read_object(self._layout.meta) or {})),
+            *(Unit("video", name) for name in self._layout.video_folders()),
+            *([Unit("identities", "")] if self._layout.identities.is_file() else []),
         ]
 
     def is_in_use(self) -> bool:
-        return FileRuns(Registry(self._tree)).is_in_use(now())
+        return FileRuns(Registry(self._layout)).is_in_use(now())
 
     def holds(self, unit: Unit) -> bool:
         if _BEGUN in self._entry(unit):
             return False
         if unit.kind == "video":
-            return any((self._tree.folder(unit.name) / name).is_dir() for name in (".state", "jobs"))
+            return any((self._layout.folder(unit.name) / name).is_dir() for name in (".state", "jobs"))
         return any(True for table in unit.tables for _ in self.rows(unit, table.name))
 
     def epochs(self, batch_id: str) -> list[int]:
@@ -117,21 +117,21 @@ class FilesSource(Source):
         )
 
     def _entry(self, unit: Unit) -> dict[str, Any]:
-        return read_object(self._tree.ledger(unit.digest)) or {}
+        return read_object(self._layout.ledger(unit.digest)) or {}
 
 
 class FilesSink(FilesSource, Sink):
     """While the store is held."""
 
-    def __init__(self, tree: FileLayout, paths: Paths, newest: int) -> None:
-        super().__init__(tree, paths)
-        self._newest, self._register = newest, Registry(tree)
+    def __init__(self, layout: FileLayout, paths: Paths, newest: int) -> None:
+        super().__init__(layout, paths)
+        self._newest, self._registry = newest, Registry(layout)
 
     def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
         return {
             epoch
             for epoch in epochs
-            if (run := read_object(self._tree.run(epoch))) and run["batch_id"] != batch_id
+            if (run := read_object(self._layout.run(epoch))) and run["batch_id"] != batch_id
         }
 
     def newest(self) -> int:
@@ -150,18 +150,18 @@ class FilesSink(FilesSource, Sink):
         """
         if _BEGUN in self._entry(unit):
             self.clear(unit)
-            self._tree.ledger(unit.digest).unlink()
+            self._layout.ledger(unit.digest).unlink()
 
     def _remove(self, video: str) -> None:
         for entry in self._paths.of(video):
-            self._tree.source(entry["path"]).unlink(missing_ok=True)
-        folder = self._tree.folder(video)
-        require_all_inside(folder, self._tree.base)
+            self._layout.source(entry["path"]).unlink(missing_ok=True)
+        folder = self._layout.folder(video)
+        require_all_inside(folder, self._layout.base)
         remove_folder(folder, {str(path) for path in files_in(folder) if not _is_of_the_store(path, folder)})
 
     def _remove_runs(self, batch_id: str) -> None:
         for epoch in self.epochs(batch_id):
-            self._tree.run(epoch).unlink(missing_ok=True)
+            self._layout.run(epoch).unlink(missing_ok=True)
 
     def fill(
         self,
@@ -178,17 +178,17 @@ class FilesSink(FilesSource, Sink):
         found = {table: objects(table, part) for table, part in sections}
         if unit.kind == "video":
             self._remove(unit.name)  # what a kill has left
-            VideoFiles(self._register, unit.name).write(found)
+            VideoFiles(self._registry, unit.name).write(found)
             for row in found["video_paths"]:
                 self._paths.add(unit.name, row["path"])
         for one in found.get("meta", ()):
-            self._register.put(
-                self._tree.meta,
-                (read_object(self._tree.meta) or {}) | {one["name"]: one["value"]},
+            self._registry.put(
+                self._layout.meta,
+                (read_object(self._layout.meta) or {}) | {one["name"]: one["value"]},
                 durable=True,
             )
         if unit.kind == "identities":
-            self._register.put(self._tree.identities, {"identities": found["identities"]}, durable=True)
+            self._registry.put(self._layout.identities, {"identities": found["identities"]}, durable=True)
 
     def _put_runs(
         self, batch_id: str, sections: Iterable[tuple[str, Iterable[TravelRow]]], epochs: Sequence[int]
@@ -198,9 +198,9 @@ class FilesSink(FilesSource, Sink):
             for epoch, row in zip(epochs, part, strict=False):  # one may have begun since they were counted
                 (run,) = objects(table, [row])
                 del run[POSITION]
-                self._register.put(self._tree.run(epoch), run | {"epoch": epoch}, durable=True)
+                self._registry.put(self._layout.run(epoch), run | {"epoch": epoch}, durable=True)
                 self._newest = max(self._newest, epoch)
-                note_epoch(self._tree, self._newest)
+                write_epoch(self._layout, self._newest)
 
     def note(self, unit: Unit, seals: Seals, source: str) -> None:
         sections = {table: [seal.rows, seal.digest] for table, seal in seals.items()}
@@ -210,9 +210,9 @@ class FilesSink(FilesSource, Sink):
         )
 
     def _note(self, unit: Unit, entry: dict[str, Any]) -> None:
-        path = self._tree.ledger(unit.digest)
+        path = self._layout.ledger(unit.digest)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._register.put(path, entry, durable=True)
+        self._registry.put(path, entry, durable=True)
 
 
 def _is_of_the_store(path: Path, folder: Path) -> bool:

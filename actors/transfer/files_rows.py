@@ -32,13 +32,13 @@ class Paths:
     read, once.
     """
 
-    def __init__(self, tree: FileLayout) -> None:
-        self._tree = tree
+    def __init__(self, layout: FileLayout) -> None:
+        self._layout = layout
 
     @cached_property
     def _by_video(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
-        for entry in filter(None, map(read_object, self._tree.sources())):
+        for entry in filter(None, map(read_object, self._layout.sources())):
             found[entry["video_id"]].add(entry["path"])
         return found
 
@@ -48,7 +48,7 @@ class Paths:
 
     def of(self, video: str) -> list[dict[str, Any]]:
         """The entries of a video, read now: a path may lead to another one meanwhile."""
-        found = (read_object(self._tree.source(path)) for path in sorted(self._by_video.get(video, ())))
+        found = (read_object(self._layout.source(path)) for path in sorted(self._by_video.get(video, ())))
         return [entry for entry in found if entry and entry["video_id"] == video]
 
 
@@ -56,7 +56,7 @@ class Paths:
 class FilesRows:
     """Below one tree, table by table; `name` is that of a batch, a setting or a video."""
 
-    tree: FileLayout
+    layout: FileLayout
     paths: Paths
 
     def of(self, table: str, name: str) -> Iterator[TravelRow]:
@@ -73,29 +73,29 @@ class FilesRows:
     def pipelines(self, video: str) -> list[str]:
         """Names of all pipelines that a job or a work key of a video names."""
         of_jobs = {name for job in self._job_objects(video) for name in job["pipelines"]}
-        return sorted(of_jobs | {key.pipeline for key in self.tree.keys_of(video)})
+        return sorted(of_jobs | {key.pipeline for key in self.layout.keys_of(video)})
 
     @property
-    def _register(self) -> Registry:
-        return Registry(self.tree)
+    def _registry(self) -> Registry:
+        return Registry(self.layout)
 
     def runs(self, batch: str) -> Iterator[Stored]:
-        leases = FileRuns(self._register)
-        every = (leases.run(int(path.stem)) for path in sorted(self.tree.runs.glob("*.json")))
+        leases = FileRuns(self._registry)
+        every = (leases.run(int(path.stem)) for path in sorted(self.layout.runs.glob("*.json")))
         return (
             {**run, POSITION: n}
             for n, run in enumerate((run for run in every if run.get("batch_id") == batch), 1)
         )
 
     def meta(self, name: str) -> Iterator[Stored]:
-        value = (read_object(self.tree.meta) or {}).get(name)
+        value = (read_object(self.layout.meta) or {}).get(name)
         return iter([] if value is None else [{"name": name, "value": value}])
 
     def identities(self, _: str) -> Iterator[Stored]:
-        return iter((read_object(self.tree.identities) or {}).get("identities", ()))
+        return iter((read_object(self.layout.identities) or {}).get("identities", ()))
 
     def videos(self, video: str) -> Iterator[Stored]:
-        found = self._register.video(video)
+        found = self._registry.video(video)
         return iter([found] if found else [])
 
     def video_paths(self, video: str) -> Iterator[Stored]:
@@ -110,7 +110,7 @@ class FilesRows:
                 yield {**state, "job_id": job["job_id"], PIPELINE: pipeline}
 
     def _job_objects(self, video: str) -> Iterable[dict[str, Any]]:
-        return filter(None, map(read_object, self.tree.jobs_of(video)))
+        return filter(None, map(read_object, self.layout.jobs_of(video)))
 
     def chunks(self, video: str) -> Iterator[Stored]:
         for work in self._works(video):
@@ -140,18 +140,18 @@ class FilesRows:
                 yield from (of | {"annotation_id": one, "vector": vector} for one, vector in stored.rows())
 
     def attempts(self, video: str) -> Iterator[Stored]:
-        return iter((read_object(self.tree.attempts(video)) or {}).get("attempts", ()))
+        return iter((read_object(self.layout.attempts(video)) or {}).get("attempts", ()))
 
     def job_events(self, video: str) -> Iterator[Stored]:
         for job in self._jobs(video):
-            for position, event in enumerate(FileJobLog(self.tree).events(job), 1):
+            for position, event in enumerate(FileJobLog(self.layout).events(job), 1):
                 yield attempt_rows.event_row(event) | {POSITION: position}
 
     def _works(self, video: str) -> list[WorkItemFile]:
-        return [WorkItemFile(self.tree, key) for key in self.tree.keys_of(video)]
+        return [WorkItemFile(self.layout, key) for key in self.layout.keys_of(video)]
 
     def _jobs(self, video: str) -> list[BatchJob]:
-        return [job for path in self.tree.jobs_of(video) if (job := job_in(path))]
+        return [job for path in self.layout.jobs_of(video) if (job := job_in(path))]
 
 
 _READERS: Final[dict[str, Callable[[FilesRows, str], Iterator[Stored]]]] = {
@@ -159,9 +159,9 @@ _READERS: Final[dict[str, Callable[[FilesRows, str], Iterator[Stored]]]] = {
 }
 
 
-def batches_in(tree: FileLayout) -> list[str]:
+def batches_in(layout: FileLayout) -> list[str]:
     """Ids of all batches, as they began."""
-    runs: Iterable[Path] = sorted(tree.runs.glob("*.json"))
+    runs: Iterable[Path] = sorted(layout.runs.glob("*.json"))
     return list(dict.fromkeys(run["batch_id"] for run in filter(None, map(read_object, runs))))
 
 

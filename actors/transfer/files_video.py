@@ -30,8 +30,8 @@ Sections = Mapping[str, Sequence[Row]]
 class VideoFiles:
     """The files of one video of which nothing is there yet; the caller holds the store."""
 
-    def __init__(self, register: Registry, video_id: str) -> None:
-        self._register, self._tree, self._video_id = register, register.tree, video_id
+    def __init__(self, registry: Registry, video_id: str) -> None:
+        self._registry, self._layout, self._video_id = registry, registry.layout, video_id
 
     def write(self, found: Sections) -> None:
         """Everything of the video, by table."""
@@ -41,14 +41,14 @@ class VideoFiles:
             self._work(key, found)
         self._log(found)
         if found["jobs"]:
-            self._register.show(self._video_id)
+            self._registry.write_views(self._video_id)
 
     def _facts(self, found: Sections) -> None:
         for row in found["videos"]:
             data = {**row, "frame_index": base64.b64encode(row["frame_index"]).decode()}
-            self._register.put(self._tree.video(self._video_id), data, durable=True)
+            self._registry.put(self._layout.video(self._video_id), data, durable=True)
         for row in found["video_paths"]:
-            self._register.put(self._tree.source(row["path"]), row, durable=True)
+            self._registry.put(self._layout.source(row["path"]), row, durable=True)
 
     def _jobs(self, found: Sections) -> None:
         for job in found["jobs"]:
@@ -57,29 +57,29 @@ class VideoFiles:
                 row[PIPELINE]: {name: row[name] for name in row if name not in ("job_id", PIPELINE)}
                 for row in states
             }
-            path = self._tree.job(self._video_id, job["job_id"])
-            self._register.put(
+            path = self._layout.job(self._video_id, job["job_id"])
+            self._registry.put(
                 path, {**job, "config": json.loads(job["config"]), "pipelines": told}, durable=True
             )
-        self._register.note_controls(
+        self._registry.note_controls(
             {job["job_id"]: job["control"] for job in found["jobs"] if job["control"]}
         )
 
     def _log(self, found: Sections) -> None:
         if tries := sorted(found["attempts"], key=lambda row: (row["chunk_id"], row["number"])):
-            self._register.put(self._tree.attempts(self._video_id), {"attempts": tries}, durable=True)
+            self._registry.put(self._layout.attempts(self._video_id), {"attempts": tries}, durable=True)
         for job_id in dict.fromkeys(row["job_id"] for row in found["job_events"]):
             own = sorted(
                 (row for row in found["job_events"] if row["job_id"] == job_id),
                 key=lambda row: row["position"],
             )
-            path = self._tree.log(self._video_id, job_id)
+            path = self._layout.log(self._video_id, job_id)
             path.parent.mkdir(parents=True, exist_ok=True)
             text = "".join(line_of({name: row[name] for name in row if name != "position"}) for row in own)
-            write_atomic(path, text.encode(errors="surrogateescape"), scratch=self._tree.scratch)
+            write_atomic(path, text.encode(errors="surrogateescape"), scratch=self._layout.scratch)
 
     def _work(self, key: WorkKey, found: Sections) -> None:
-        work, job = WorkItemFile(self._tree, key), self._asking(key)
+        work, job = WorkItemFile(self._layout, key), self._asking(key)
         made = [Annotation.from_data(json.loads(row["data"])) for row in _of(found["annotations"], key)]
         lines = {rows.line_from(key, row): row["payload"] for row in _of(found["chunks"], key)}
         result = job and job.pipeline_results[key.pipeline]
@@ -107,18 +107,20 @@ class VideoFiles:
         lines: list[ManifestLine],
         stored: Embeddings | None,
     ) -> None:
-        found = self._register.video(self._video_id)
+        found = self._registry.video(self._video_id)
         video = rows.video_from(found) if found else None
         if result.status is JobStatus.COMPLETED:
             for other in (
                 key
-                for key in self._tree.keys_of(self._video_id)
+                for key in self._layout.keys_of(self._video_id)
                 if key.pipeline == work.key.pipeline and key != work.key
             ):
-                WorkItemFile(self._tree, other).set_aside()
+                WorkItemFile(self._layout, other).keep_as_older()
             for name, data in sidecars(work.key.pipeline, video, made).items():
-                write_or_remove(self._tree.folder(self._video_id) / name, data, scratch=self._tree.scratch)
-        work.conclude(
+                write_or_remove(
+                    self._layout.folder(self._video_id) / name, data, scratch=self._layout.scratch
+                )
+        work.write_result(
             result,
             pipeline_bytes(job, result, video, made),
             sorted(lines, key=lambda line: line.first_frame),
@@ -127,7 +129,7 @@ class VideoFiles:
 
     def _asking(self, key: WorkKey) -> BatchJob | None:
         """The job that ended this key, or the newest that asks for it."""
-        jobs = [job for path in self._tree.jobs_of(self._video_id) if (job := job_in(path))]
+        jobs = [job for path in self._layout.jobs_of(self._video_id) if (job := job_in(path))]
         asking = [
             job
             for job in jobs

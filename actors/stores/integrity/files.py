@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from actors.atomic_files import read_object
 from actors.stores.files.layout import FileLayout
+from actors.stores.files.lock import shared_lock
 from actors.stores.files.registry import job_in
-from actors.stores.files.shared_lock import stillness
 from actors.stores.integrity.files_work import faults_of
 from actors.stores.integrity.finding import DONE_ANEW, Finding
 from schemas.work.chunk import WorkKey
@@ -23,15 +23,15 @@ READ_ERRORS: Final = (ValueError, KeyError, TypeError, AttributeError)
 
 def faults(layout: FileLayout) -> Iterator[Finding]:
     """The faults of a store: damaged files, leftovers, and orphans."""
-    with stillness(layout):
+    with shared_lock(layout):
         folders = sorted(
             path for path in layout.base.iterdir() if (path / "jobs").is_dir() or (path / ".state").is_dir()
         )
     for folder in folders:
-        with stillness(layout):
+        with shared_lock(layout):
             findings = list(_video_faults(layout, unquote(folder.name)))
         yield from findings
-    with stillness(layout):
+    with shared_lock(layout):
         findings = [*_scratch(layout), *_leases(layout), *_sources(layout), *_identities(layout)]
     yield from findings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from actors.atomic_files import put_new, storage_errors
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.shared_lock import stillness
+from actors.stores.files.lock import shared_lock
 from schemas.errors import StoreFailed
 
 
@@ -22,7 +22,7 @@ def copy_tree(base: Path, target: Path) -> int:
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
     with storage_errors(target):
         try:
-            with stillness(layout), tarfile.open(unfinished, "x", format=tarfile.PAX_FORMAT) as tar:
+            with shared_lock(layout), tarfile.open(unfinished, "x", format=tarfile.PAX_FORMAT) as tar:
                 tar.add(base, arcname=".", filter=lambda entry: None if _is_scratch(entry, layout) else entry)
                 written = len(tar.getmembers())
             if _count_readable(unfinished) != written:

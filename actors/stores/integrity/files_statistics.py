@@ -11,7 +11,7 @@ from typing import Final
 from actors.stores.encoding import rows
 from actors.stores.files.backend import FileStorageBackend
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.shared_lock import stillness
+from actors.stores.files.lock import shared_lock
 from actors.stores.integrity.statistics import Holding, Kind, StoreStatistics, Vectors
 from schemas.work.chunk import WorkKey
 
@@ -79,7 +79,7 @@ def _count_rows(
     numbers: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()
     for video_id in list(layout.video_ids()):
-        with stillness(layout):
+        with shared_lock(layout):
             for key in layout.keys_of(video_id):
                 kinds.update((key.pipeline, row.annotation_type) for row in store.annotations(key))
                 for model, number, size in _vectors_of(store, key):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.atomic_files import read_object
-from actors.stores.files.chunk_file import ChunkFile, chunk_files, live
+from actors.stores.files.chunk_file import ChunkFile, chunk_files, chunks_in_force
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.work_item import WorkItemFile
 from actors.stores.integrity.finding import DONE_ANEW, Finding
@@ -71,7 +71,7 @@ def _result_faults(work: WorkItemFile, digests: Sequence[str | None]) -> Iterato
             f"rows of {work.key} are not those that were committed ({digest})",
             REMOVE_AND_RERUN,
         )
-    if path == work.tree.result(work.key):
+    if path == work.layout.result(work.key):
         yield from _sidecar_faults(path)
 
 
@@ -92,9 +92,9 @@ def _sidecar_faults(path: Path) -> Iterator[Finding]:
 
 
 def _chunk_faults(work: WorkItemFile, *, in_use: bool) -> Iterator[Finding]:
-    folder = work.tree.work(work.key)
+    folder = work.layout.work(work.key)
     whole = {chunk.path: chunk for chunk in chunk_files(folder)}
-    in_force = {chunk.path for chunk in live(whole.values())} if in_use else set()
+    in_force = {chunk.path for chunk in chunks_in_force(whole.values())} if in_use else set()
     for path in sorted(folder.glob("*.chunk")):
         if path not in whole:
             yield Finding(

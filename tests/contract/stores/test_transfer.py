@@ -125,7 +125,7 @@ def dying_at_a_write(source: str, destination: str, after: int) -> None:
         return written
 
     Registry.put = counted(Registry.put)
-    files_endpoint.note_epoch = counted(files_endpoint.note_epoch)
+    files_endpoint.write_epoch = counted(files_endpoint.write_epoch)
     migrate(source, destination, "fail")
 
 
