@@ -47,13 +47,13 @@ class BatchedDetector:
 
         Raises ValueError when the detector does not answer for each frame.
         """
-        found = [[Detections.none()] * len(batch) for batch in batches]
+        detections = [[Detections.none()] * len(batch) for batch in batches]
         for places in self._places_by_bucket(batches):
             for first in range(0, len(places), self._detector.batch_size):
                 group = places[first : first + self._detector.batch_size]
                 for (batch, frame), boxes in zip(group, self._detections(batches, group), strict=True):
-                    found[batch][frame] = _displayed(boxes, batches[batch])
-        return found
+                    detections[batch][frame] = _displayed(boxes, batches[batch])
+        return detections
 
     def _detections(self, batches: Sequence[FrameBatch], group: list[FramePlace]) -> list[Detections]:
         """The detector's answers for up to `batch_size` frames; those for the padding are dropped."""

@@ -38,7 +38,7 @@ _LOSS_ERRORS: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError,
 class CopiedUnit:
     """What was done with one unit, and the digests of its sections.
 
-    `moved`: copied, in place of an older copy if there was one. `overwritten`: copied in place of another
+    `written`: copied, in place of an older copy if there was one. `overwritten`: copied in place of another
     unit, on request. `unchanged`: moved before, and unchanged since. `noted`: the destination had an equal
     unit, which is now in the ledger. `same`: a video's results in the destination are equal, though made at
     another time. `kept`: the destination has another unit, which stays. `refused`: the destination has other
@@ -169,15 +169,15 @@ class UnitCopy:
             (name, digester.pass_through(source.rows(unit, name))) for name, digester in digesters.items()
         )
         destination.fill(unit, source.pipelines(unit), sections, self._epochs(unit, source, destination))
-        moved = {name: digester.digest() for name, digester in digesters.items()}
+        written = {name: digester.digest() for name, digester in digesters.items()}
         for table, digest in self.digests(destination, unit).items():
-            if digest != moved[table]:
+            if digest != written[table]:
                 raise NotEqual(
                     f"{table} of {unit}",
-                    f"{moved[table].rows} rows were written, and {digest.rows} read back as others",
+                    f"{written[table].rows} rows were written, and {digest.rows} read back as others",
                 )
-        destination.record(unit, moved, self.source.store_id)
-        return CopiedUnit(unit, "moved", moved)
+        destination.record(unit, written, self.source.store_id)
+        return CopiedUnit(unit, "moved", written)
 
     @staticmethod
     def _epochs(unit: Unit, source: Source, destination: Sink) -> list[int]:

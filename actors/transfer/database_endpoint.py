@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from actors.stores.encoding import rows
 from actors.stores.engines.database import Database
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from actors.stores.sql import leases as lease_queries
 from actors.stores.sql import queries
 from actors.stores.sql.bulk_insert import add_rows

@@ -48,11 +48,11 @@ class Digester:
 
     def __init__(self, layout: TableLayout, omitted: OmittedColumns = frozenset()) -> None:
         names, json_positions = layout.names, layout.json
-        self._kept = kept = tuple(
+        self._kept = kept_positions = tuple(
             position for position, name in enumerate(names) if (layout.table.name, name) not in omitted
         )
         self._json_positions, self._has_all = json_positions, len(self._kept) == len(names)
-        self.names = tuple(names[position] for position in kept)  # of what is hashed
+        self.names = tuple(names[position] for position in kept_positions)  # of what is hashed
         self._rows = self._sum = 0
 
     def pack(self, row: WireRow) -> bytes:

@@ -18,7 +18,7 @@ from actors.stores.files.leases import FileRuns
 from actors.stores.files.lock import create_store, exclusive_lock, write_epoch
 from actors.stores.files.registry import Registry
 from actors.stores.rules.erasure_text import files_in, remove_folder, require_all_inside
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from actors.transfer.digest import OmittedColumns, SectionDigest
 from actors.transfer.endpoint import Endpoint, LedgerEntry, SectionDigests, Sink, Source
 from actors.transfer.files_rows import FilesRows, PathIndex, batches_in, rows_as_objects

@@ -35,10 +35,10 @@ class PathIndex:
 
     @cached_property
     def _by_video(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = defaultdict(set)
+        by_video: dict[str, set[str]] = defaultdict(set)
         for entry in filter(None, map(read_object, self._layout.sources())):
-            found[entry["video_id"]].add(entry["path"])
-        return found
+            by_video[entry["video_id"]].add(entry["path"])
+        return by_video
 
     def add(self, video: str, path: str) -> None:
         """Add a path of a video."""
@@ -46,8 +46,8 @@ class PathIndex:
 
     def of(self, video: str) -> list[dict[str, Any]]:
         """The entries of a video's paths, read again: a path may belong to another video by now."""
-        found = (read_object(self._layout.source(path)) for path in sorted(self._by_video.get(video, ())))
-        return [entry for entry in found if entry and entry["video_id"] == video]
+        entries = (read_object(self._layout.source(path)) for path in sorted(self._by_video.get(video, ())))
+        return [entry for entry in entries if entry and entry["video_id"] == video]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class FilesRows:
 
     def of(self, table: str, name: str) -> Iterator[WireRow]:
         """The rows of a table that belong to the unit of this name."""
-        layout, found = LAYOUTS[table], _READERS[table](self, name)
+        layout, stored_rows = LAYOUTS[table], _READERS[table](self, name)
         real_positions = layout.positions(REAL)
-        for row in found:
+        for row in stored_rows:
             values: list[Any] = [row.get(column) for column in layout.names]
-            for position in real_positions:  # JSON tells 1 from 1.0, tables do not
+            for position in real_positions:  # JSON has 1 and 1.0, a REAL column only 1.0
                 if values[position] is not None:
                     values[position] = float(values[position])
             yield tuple(values)
@@ -93,8 +93,8 @@ class FilesRows:
         return iter((read_object(self.layout.identities) or {}).get("identities", ()))
 
     def videos(self, video: str) -> Iterator[Stored]:
-        found = self._registry.video(video)
-        return iter([found] if found else [])
+        row = self._registry.video(video)
+        return iter([row] if row else [])
 
     def video_paths(self, video: str) -> Iterator[Stored]:
         return iter(self.path_index.of(video))
@@ -191,6 +191,6 @@ def _time_of(job: BatchJob | None, key: WorkKey) -> str | None:
     )
 
 
-def rows_as_objects(table: str, found: Iterable[WireRow]) -> list[dict[str, Any]]:
+def rows_as_objects(table: str, wire_rows: Iterable[WireRow]) -> list[dict[str, Any]]:
     """The reverse of `FilesRows.of`: wire rows as dicts by column."""
-    return [dict(zip(LAYOUTS[table].names, row, strict=True)) for row in found]
+    return [dict(zip(LAYOUTS[table].names, row, strict=True)) for row in wire_rows]

@@ -33,26 +33,26 @@ class VideoFiles:
     def __init__(self, registry: Registry, video_id: str) -> None:
         self._registry, self._layout, self._video_id = registry, registry.layout, video_id
 
-    def write(self, found: Sections) -> None:
+    def write(self, sections: Sections) -> None:
         """Write all rows of the video, which are given by table."""
-        self._facts(found)
-        self._jobs(found)
-        for key in _keys(found):
-            self._work(key, found)
-        self._log(found)
-        if found["jobs"]:
+        self._facts(sections)
+        self._jobs(sections)
+        for key in _keys(sections):
+            self._work(key, sections)
+        self._log(sections)
+        if sections["jobs"]:
             self._registry.write_views(self._video_id)
 
-    def _facts(self, found: Sections) -> None:
-        for row in found["videos"]:
+    def _facts(self, sections: Sections) -> None:
+        for row in sections["videos"]:
             data = {**row, "frame_index": base64.b64encode(row["frame_index"]).decode()}
             self._registry.put(self._layout.video(self._video_id), data, durable=True)
-        for row in found["video_paths"]:
+        for row in sections["video_paths"]:
             self._registry.put(self._layout.source(row["path"]), row, durable=True)
 
-    def _jobs(self, found: Sections) -> None:
-        for job in found["jobs"]:
-            states = [row for row in found["job_pipeline_status"] if row["job_id"] == job["job_id"]]
+    def _jobs(self, sections: Sections) -> None:
+        for job in sections["jobs"]:
+            states = [row for row in sections["job_pipeline_status"] if row["job_id"] == job["job_id"]]
             pipelines = {
                 row[PIPELINE]: {name: row[name] for name in row if name not in ("job_id", PIPELINE)}
                 for row in states
@@ -62,15 +62,15 @@ class VideoFiles:
                 path, {**job, "config": json.loads(job["config"]), "pipelines": pipelines}, durable=True
             )
         self._registry.note_controls(
-            {job["job_id"]: job["control"] for job in found["jobs"] if job["control"]}
+            {job["job_id"]: job["control"] for job in sections["jobs"] if job["control"]}
         )
 
-    def _log(self, found: Sections) -> None:
-        if attempts := sorted(found["attempts"], key=lambda row: (row["chunk_id"], row["number"])):
+    def _log(self, sections: Sections) -> None:
+        if attempts := sorted(sections["attempts"], key=lambda row: (row["chunk_id"], row["number"])):
             self._registry.put(self._layout.attempts(self._video_id), {"attempts": attempts}, durable=True)
-        for job_id in dict.fromkeys(row["job_id"] for row in found["job_events"]):
+        for job_id in dict.fromkeys(row["job_id"] for row in sections["job_events"]):
             own = sorted(
-                (row for row in found["job_events"] if row["job_id"] == job_id),
+                (row for row in sections["job_events"] if row["job_id"] == job_id),
                 key=lambda row: row["position"],
             )
             path = self._layout.log(self._video_id, job_id)
@@ -78,12 +78,12 @@ class VideoFiles:
             text = "".join(line_of({name: row[name] for name in row if name != "position"}) for row in own)
             write_atomic(path, text.encode(errors="surrogateescape"), scratch=self._layout.scratch)
 
-    def _work(self, key: WorkKey, found: Sections) -> None:
+    def _work(self, key: WorkKey, sections: Sections) -> None:
         work, job = WorkItemFile(self._layout, key), self._job_of(key)
         annotations = [
-            Annotation.from_data(json.loads(row["data"])) for row in _rows_of(found["annotations"], key)
+            Annotation.from_data(json.loads(row["data"])) for row in _rows_of(sections["annotations"], key)
         ]
-        lines = {rows.line_from(key, row): row["payload"] for row in _rows_of(found["chunks"], key)}
+        lines = {rows.line_from(key, row): row["payload"] for row in _rows_of(sections["chunks"], key)}
         result = job and job.pipeline_results[key.pipeline]
         complete = result is not None and result.status is JobStatus.COMPLETED
         unchunked_ids = {row.annotation_id for row in annotations}
@@ -95,7 +95,7 @@ class VideoFiles:
             )
             unchunked_ids -= {row.annotation_id for row in own}
             work.commit(ChunkCommit(line, job.job_id if job else "", own, payload))
-        embeddings = _embeddings(_rows_of(found["embeddings"], key))
+        embeddings = _embeddings(_rows_of(sections["embeddings"], key))
         if job and result and (complete or unchunked_ids or embeddings or result.status is JobStatus.FAILED):
             ended = (
                 result if complete else replace(result, status=JobStatus.FAILED, digest=result.digest or "")
@@ -111,8 +111,8 @@ class VideoFiles:
         lines: list[ManifestLine],
         embeddings: Embeddings | None,
     ) -> None:
-        found = self._registry.video(self._video_id)
-        video = rows.video_from(found) if found else None
+        facts = self._registry.video(self._video_id)
+        video = rows.video_from(facts) if facts else None
         if result.status is JobStatus.COMPLETED:
             for other in (
                 key
@@ -151,32 +151,34 @@ class VideoFiles:
         )
 
 
-def _keys(found: Sections) -> list[WorkKey]:
+def _keys(sections: Sections) -> list[WorkKey]:
     """All work keys with any rows; the one that ended last, whose result gets the plain name, comes last."""
-    video_of = {row["job_id"]: row["video_id"] for row in found["jobs"]}
+    video_of = {row["job_id"]: row["video_id"] for row in sections["jobs"]}
     ended: dict[WorkKey, str] = {}
-    for row in found["job_pipeline_status"]:
+    for row in sections["job_pipeline_status"]:
         key = WorkKey(video_of[row["job_id"]], row[PIPELINE], row["config_hash"] or "")
         if row["status"] in (JobStatus.COMPLETED.value, JobStatus.FAILED.value):
             ended[key] = max(ended.get(key, ""), row["completed_at"] or "")
     for table in ("chunks", "annotations", "embeddings"):
         ended |= {
             key: ended.get(key, "")
-            for key in (WorkKey(row["video_id"], row[PIPELINE], row["config_hash"]) for row in found[table])
+            for key in (
+                WorkKey(row["video_id"], row[PIPELINE], row["config_hash"]) for row in sections[table]
+            )
         }
     return sorted(ended, key=lambda key: (ended[key], key))
 
 
-def _rows_of(found: Sequence[Row], key: WorkKey) -> list[Row]:
-    return [row for row in found if (row[PIPELINE], row["config_hash"]) == (key.pipeline, key.config_hash)]
+def _rows_of(all_rows: Sequence[Row], key: WorkKey) -> list[Row]:
+    return [row for row in all_rows if (row[PIPELINE], row["config_hash"]) == (key.pipeline, key.config_hash)]
 
 
 def _is_in_chunk(line: ManifestLine, frame: int) -> bool:
     return line.first_frame <= frame < line.first_frame + line.frame_count
 
 
-def _embeddings(found: Sequence[Row]) -> Embeddings | None:
-    if not found:
+def _embeddings(stored_rows: Sequence[Row]) -> Embeddings | None:
+    if not stored_rows:
         return None
-    vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
-    return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
+    vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in stored_rows]).astype(np.float32)
+    return Embeddings(tuple(row["annotation_id"] for row in stored_rows), vectors, stored_rows[0]["model"])

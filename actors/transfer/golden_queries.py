@@ -61,8 +61,8 @@ def differing_queries(first: QueryResults, second: QueryResults) -> list[str]:
 
 def _are_equal(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> bool:
     return len(first) == len(second) and all(
-        a.keys() == b.keys() and all(_values_equal(a[name], b[name]) for name in a)
-        for a, b in zip(first, second, strict=True)
+        row.keys() == other.keys() and all(_values_equal(row[name], other[name]) for name in row)
+        for row, other in zip(first, second, strict=True)
     )
 
 

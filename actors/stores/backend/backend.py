@@ -8,7 +8,7 @@ from typing import Any
 from actors.stores.backend import controls, retention, runs, work
 from actors.stores.backend.checks import require_job
 from actors.stores.backend.transaction import Storage
-from actors.stores.rules.transitions import canonical_states, key_of
+from actors.stores.rules.states import canonical_states, key_of
 from schemas.annotations.annotation import Annotation
 from schemas.media.video import Video
 from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend

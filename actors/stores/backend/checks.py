@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from actors.stores.backend.transaction import Transaction
-from actors.stores.rules.transitions import keeps_late_chunks, states_of
+from actors.stores.rules.states import keeps_late_chunks, states_of
 from schemas.errors import LeaseLost, NotFound, StaleAttempt
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from actors.stores.backend.checks import require_job, require_jobs
 from actors.stores.backend.transaction import Transaction
 from actors.stores.rules import controls, job_log
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from schemas.work.job_event import Control, JobEvent
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from actors.stores.backend.transaction import JobLog, Jobs
 from actors.stores.rules.erasure import job_with_rows
-from actors.stores.rules.transitions import keys_of, now
+from actors.stores.rules.states import keys_of, now
 from schemas.annotations.annotation import Annotation
 from schemas.work.chunk import WorkKey
 from schemas.work.job_event import JobEvent

@@ -9,7 +9,7 @@ from actors.stores.backend.transaction import Transaction
 from actors.stores.rules.erasure import Erasure, erasure_of
 from actors.stores.rules.erasure_text import removed, require_idle
 from actors.stores.rules.pruning import PruneDecision, batch_at, held_jobs
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.job import BatchJob
 from schemas.work.run import StoredBatch

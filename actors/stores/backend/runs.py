@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.stores.backend.transaction import Transaction
-from actors.stores.rules.transitions import keys_held_back, keys_of, now, start_reported
+from actors.stores.rules.states import keys_held_back, keys_of, now
+from actors.stores.rules.transitions import start_reported
 from schemas.errors import StaleEpoch
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey

@@ -15,17 +15,12 @@ from actors.stores.backend.transaction import Transaction
 from actors.stores.encoding import rows
 from actors.stores.encoding.annotation_forms import annotations_given, with_own_ids
 from actors.stores.rules import job_log
+from actors.stores.rules.states import is_open, key_of, keys_of, keys_to_lease, now, settled_results
 from actors.stores.rules.transitions import (
     finish_pipeline,
-    is_open,
-    key_of,
-    keys_of,
-    keys_to_lease,
     mark_pipelines,
-    now,
     registered_job,
     result_of,
-    settled_results,
     start_ending,
     without_pipeline,
 )

@@ -12,7 +12,7 @@ from actors.stores.backend.recount import recount
 from actors.stores.encoding import rows
 from actors.stores.rules.erasure import PersonErasure, rows_without
 from actors.stores.rules.pruning import PruneDecision
-from actors.stores.rules.transitions import keys_of, now
+from actors.stores.rules.states import keys_of, now
 from actors.stores.sql import queries, removal
 from actors.stores.sql.attempts import SqlJobLog
 from actors.stores.sql.jobs import SqlJobs

@@ -185,7 +185,7 @@ def video_from(row: Stored) -> Video:
         if name in details
     }
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
-    fault = StreamFault(**found) if (found := details.get("picture_fault")) else None
+    fault = StreamFault(**fault_data) if (fault_data := details.get("picture_fault")) else None
     return Video(
         **(values | exact | further), index=index, picture_fault=fault, **sound_facts(row.get("sound"))
     )

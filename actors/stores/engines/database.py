@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, exc
 
 from actors.stores import migrations
 from actors.stores.encoding.refusals import require_encodable
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from actors.stores.sql.leases import current_epoch, is_under_way
 from schemas.errors import NotFound, StaleEpoch, StoreOutdated, StoreUnreachable, VaengineError
 

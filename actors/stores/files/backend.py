@@ -22,7 +22,7 @@ from actors.stores.files.results import FileChunks, FileResults
 from actors.stores.files.retention import FileRemover
 from actors.stores.files.videos import FileVideos
 from actors.stores.rules.erasure_text import removed
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
 from schemas.storage.retention import Removed
 

@@ -171,5 +171,5 @@ class FileLayout:
 
     def video_folders(self) -> list[str]:
         """The ids of all videos that have any files, also without a job."""
-        found = {path.parent.name for pattern in ("*/jobs", "*/.state") for path in self.base.glob(pattern)}
-        return sorted(map(unquote, found))
+        names = {path.parent.name for pattern in ("*/jobs", "*/.state") for path in self.base.glob(pattern)}
+        return sorted(map(unquote, names))

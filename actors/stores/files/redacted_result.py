@@ -19,7 +19,7 @@ from actors.stores.files.jobs import FileJobs
 from actors.stores.files.registry import Registry
 from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure import recount_result, rows_without
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Embeddings

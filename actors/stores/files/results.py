@@ -15,7 +15,7 @@ from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.videos import FileVideos
 from actors.stores.files.work_item import WorkItemFile
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound
 from schemas.storage.backend import Embeddings, Outcome, RowCount, row_counts
@@ -70,8 +70,8 @@ class FileResults:
         return WorkItemFile(self.layout, key)
 
     def complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
-        found = {key: self._work(key).complete() for key in keys}
-        return {key: result for key, result in found.items() if result}
+        results = {key: self._work(key).complete() for key in keys}
+        return {key: result for key, result in results.items() if result}
 
     def complete_of(self, video_ids: Iterable[str]) -> set[WorkKey]:
         keys = (key for video_id in dict.fromkeys(video_ids) for key in self.layout.keys_of(video_id))

@@ -21,7 +21,7 @@ from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure import PersonErasure
 from actors.stores.rules.erasure_text import require_all_inside
 from actors.stores.rules.pruning import PruneDecision
-from actors.stores.rules.transitions import keys_of, now
+from actors.stores.rules.states import keys_of, now
 from schemas.annotations.annotation import Annotation
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob

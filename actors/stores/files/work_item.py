@@ -142,8 +142,9 @@ class WorkItemFile:
         *,
         path: Path | None = None,
     ) -> Path:
-        """Write the result file (at `path` if it is kept elsewhere) and its embeddings, then the state
-        that makes them count.
+        """Write the embeddings and the result file, then the state that makes them count; returns the path.
+
+        `path` is for a result that is kept at another path than the usual one.
         """
         complete = result.status is JobStatus.COMPLETED
         path = path or (self.layout.result(self.key) if complete else self.layout.partial(self.key))

@@ -78,9 +78,9 @@ def _orphans(
     }
     known |= {layout.partial(key) for key in jobs_by_key}
     patterns = ("logs/*.jsonl", "*@*")
-    found = [path for pattern in patterns for path in (folder / ".state").glob(pattern)]
-    found += [*folder.glob("runs/*/*.json"), *folder.glob("*.partial.json")]
-    for path in sorted(set(found) - known):
+    paths = [path for pattern in patterns for path in (folder / ".state").glob(pattern)]
+    paths += [*folder.glob("runs/*/*.json"), *folder.glob("*.partial.json")]
+    for path in sorted(set(paths) - known):
         yield Finding("orphan", str(path), "no job asks for it", REMOVE)
     if not jobs and layout.attempts(video_id).exists():
         yield Finding("orphan", str(layout.attempts(video_id)), "the video has no job", REMOVE)

@@ -26,8 +26,8 @@ def faults(connection: Connection) -> Iterator[Finding]:
 
 def broken_references(connection: Connection) -> Iterator[Finding]:
     """Rows that refer to missing rows, by table; SQLite only checks foreign keys where a program says so."""
-    found = Counter((row[0], row[2]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check"))
-    for (table, parent), count in sorted(found.items()):
+    counts = Counter((row[0], row[2]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check"))
+    for (table, parent), count in sorted(counts.items()):
         yield Finding(
             "reference",
             table,

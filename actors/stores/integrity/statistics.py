@@ -104,7 +104,7 @@ def _holdings(connection: Connection, present: Iterable[Table]) -> tuple[Holding
     sizes = table_sizes(connection)
     return tuple(
         Holding(table.name, _row_count(connection, table), sizes.get(table.name))
-        for table in sorted(present, key=lambda one: one.name)
+        for table in sorted(present, key=lambda table: table.name)
     )
 
 

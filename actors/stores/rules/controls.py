@@ -6,15 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from actors.stores.rules.transitions import (
-    ENDED,
-    IN_WORK,
-    first_start,
-    keys_of,
-    mark_pipelines,
-    reset_pipeline,
-    with_status,
-)
+from actors.stores.rules.states import ENDED, IN_WORK, first_start, keys_of
+from actors.stores.rules.transitions import mark_pipelines, reset_pipeline, with_status
 from schemas.work.attempt import CANCELLED
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult

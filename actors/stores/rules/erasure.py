@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.annotations.annotation import Annotation, canonical_digest
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.retention import COLUMN_OF, Label, PersonIn
@@ -102,12 +102,12 @@ def erasure_of(person: PersonIn, jobs: Sequence[BatchJob], rows_of: RowsOf) -> E
         for row in rows_of(key)
     ):
         return Erasure(person.video_id, {})
-    found = _linked(named_results[0], label, jobs, rows_of, set(unfinished)) if named_results else set()
+    linked = _linked(named_results[0], label, jobs, rows_of, set(unfinished)) if named_results else set()
     labels_by_key = {
-        key: frozenset(name for home, name in found if key in _keys_of_same_jobs(home, jobs))
+        key: frozenset(name for home, name in linked if key in _keys_of_same_jobs(home, jobs))
         for key in complete
     }
-    labels = {key: own for key, own in labels_by_key.items() if own}
+    labels = {key: key_labels for key, key_labels in labels_by_key.items() if key_labels}
     return Erasure(
         person.video_id, labels, tuple(unfinished), tuple(key for key in complete if key not in labels)
     )
@@ -139,13 +139,13 @@ def _linked(
 ) -> set[tuple[WorkKey, Label]]:
     """The label and all labels that are linked to it, each with its key."""
     links = _links(jobs, rows_of, excluded) if home.pipeline != AUDIO else {}
-    found, queue = set(), [(home, label)]
+    linked, queue = set(), [(home, label)]
     while queue:
         keyed_label = queue.pop()
-        if keyed_label not in found:
-            found.add(keyed_label)
+        if keyed_label not in linked:
+            linked.add(keyed_label)
             queue += links.get(keyed_label, ())
-    return found
+    return linked
 
 
 def _links(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actors.stores.encoding.rows import text_time
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.storage.retention import Criteria, Pruning, Stock
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob

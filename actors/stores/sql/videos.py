@@ -44,16 +44,20 @@ class SqlVideos:
 
     def by_path(self, paths: Iterable[str]) -> dict[str, Video]:
         """A path that cannot be stored is unknown."""
-        known = tables.video_paths
+        path_table = tables.video_paths
         columns = [
-            column for column in tables.videos.c if column.name not in known.c or column.name == "video_id"
+            column
+            for column in tables.videos.c
+            if column.name not in path_table.c or column.name == "video_id"
         ]
-        query = select(*columns, known.c.path, known.c.size_bytes, known.c.mtime_ns).join(known)
+        query = select(*columns, path_table.c.path, path_table.c.size_bytes, path_table.c.mtime_ns).join(
+            path_table
+        )
         pages = paged(filter(is_storable, paths))
         found = (
             row
             for page in pages
-            for row in self.connection.execute(query.where(known.c.path.in_(page))).mappings()
+            for row in self.connection.execute(query.where(path_table.c.path.in_(page))).mappings()
         )
         return {row["path"]: rows.video_from(row) for row in found if rows.is_fully_known(row)}
 
