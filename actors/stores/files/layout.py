@@ -2,12 +2,12 @@
 
 BASE/.store/{epoch, store_id, meta.json, controls.json, identities.json, removal.json}
 BASE/.store/{runs/, paths/, scratch/}
-BASE/.store/ledger/UNIT.json                units that were moved here from other stores
-BASE/.store/live/EPOCH/{pulse.json, *.lease}  runs that have not ended, and their leases
-BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}  files that people open
-BASE/VIDEO/jobs/JOB.json                    every job of the video
-BASE/VIDEO/runs/CONFIG/PIPELINE.json        results of older configurations that are kept
-BASE/VIDEO/PIPELINE.CONFIG.partial.json     rows of a failed pipeline
+BASE/.store/ledger/UNIT.json                  a unit that was moved here from another store
+BASE/.store/live/EPOCH/{pulse.json, *.lease}  a run that has not ended, and its leases
+BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}  the files that people open
+BASE/VIDEO/jobs/JOB.json                      a job of the video
+BASE/VIDEO/runs/CONFIG/PIPELINE.json          a result of an older configuration
+BASE/VIDEO/PIPELINE.CONFIG.partial.json       the rows of a failed pipeline
 BASE/VIDEO/.state/{video.json, attempts.json, logs/JOB.jsonl}
 BASE/VIDEO/.state/PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}  the manifest
 """
