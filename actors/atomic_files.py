@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Writes files so that a file is either whole or absent, and turns errors of the system into ours."""
 
 from __future__ import annotations
 
@@ -13,31 +13,27 @@ from typing import Any, Final
 
 from schemas.errors import DiskFull, StoreFailed, StoreUnreachable
 
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-_NO_LINKS: Final = (
-    errno.EPERM,
-    errno.EOPNOTSUPP,
-    errno.ENOSYS,
-    errno.EMLINK,
-)  # of file systems without a second name for a file
-_NO_PLACE: Final = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
+# From file systems without hard links.
+_NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_BAD_PATH: Final = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
 
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusals into ours: `DiskFull`, `StoreUnreachable` or `StoreFailed`."""
+    """Turns an OSError inside the block into `DiskFull`, `StoreUnreachable` or `StoreFailed`."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        if error.errno in _NO_ROOM:
+        if error.errno in _DISK_FULL:
             raise DiskFull(str(path), reason) from error
         if error.errno in _FORBIDDEN:
             raise StoreUnreachable(
                 str(path), f"{reason}; check the permissions, or choose another --out"
             ) from error
-        if error.errno in _NO_PLACE:
+        if error.errno in _BAD_PATH:
             raise StoreUnreachable(
                 str(path), f"{reason}; a file may be where a folder is needed, or the folder was removed"
             ) from error
@@ -47,9 +43,9 @@ def storage_errors(path: Path) -> Iterator[None]:
 def write_atomic(path: Path, data: bytes, *, scratch: Path | None = None, durable: bool = True) -> None:
     """Replace `path` by `data`, whole or not at all: temporary file, fsync, rename, fsync of the folder.
 
-    `scratch` is where the temporary file is put (same file system; beside `path` if None). `durable=False`
-    leaves out both fsyncs: safe against a killed process, not against a power cut. Raises `DiskFull`,
-    `StoreUnreachable` or `StoreFailed`; `path` is then as it was.
+    `scratch`: folder of the temporary file, on the same file system (the folder of `path` if None).
+    `durable=False` leaves out both fsyncs: safe against a killed process, not against a power cut. Raises
+    `DiskFull`, `StoreUnreachable` or `StoreFailed`; `path` is then unchanged.
     """
     temporary = (scratch or path.parent) / f".{path.name}.{uuid.uuid4().hex[:12]}.tmp"
     with storage_errors(path):
@@ -68,7 +64,7 @@ def write_atomic(path: Path, data: bytes, *, scratch: Path | None = None, durabl
 
 
 def write_or_remove(path: Path, data: bytes, *, scratch: Path | None = None) -> None:
-    """Replace `path` by `data`; nothing to hold is no file."""
+    """Replace `path` by `data`, or remove it when `data` is empty."""
     if data:
         write_atomic(path, data, scratch=scratch)
         return
@@ -77,10 +73,9 @@ def write_or_remove(path: Path, data: bytes, *, scratch: Path | None = None) -> 
 
 
 def put_new(unfinished: Path, path: Path) -> None:
-    """Give a finished file its name, synced; raises FileExistsError where there is something of that name,
-    which stays.
+    """Give a finished file the name `path`, with fsync; `unfinished` may remain as a second name of it.
 
-    Afterwards `unfinished` may still be there, as another name of the same file.
+    Raises FileExistsError, and changes nothing, where `path` exists.
     """
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
@@ -96,7 +91,7 @@ def put_new(unfinished: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names in a folder survive a power cut."""
+    """Make the names in a folder survive a power cut (fsync of the folder)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -105,11 +100,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """A JSON object from a file; None where there is none or it is damaged, which a store takes as never
-    written.
+    """A JSON object from a file; None where the file is missing or damaged.
+
+    A store treats a damaged file as one that was never written.
     """
     try:
-        found = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None

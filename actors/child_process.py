@@ -1,6 +1,6 @@
-"""A child process that may be lost and that ends with its parent: both ends of it, over a connection.
+"""Runs a child process that ends with its parent, and has both ends of the connection between them.
 
-Light on purpose: a process that forks imports this, and must have no threads of numpy by then.
+It imports little: a process that forks imports this module, and must not have threads of numpy by then.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from schemas.errors import NotStarted
 if TYPE_CHECKING:
     from schemas.work.messages import ChunkFailure
 
-OUTPUT_BYTES: Final = 8000  # kept of what a process printed last
-# With -m the values of the module would be of `__main__`; without -P a stranger's `schemas` would be found
-# first.
+OUTPUT_BYTES: Final = 8000  # kept, from the end of what a process printed
+# With -m the module's classes would belong to `__main__`. Without -P another `schemas` in the working folder
+# would be found first.
 _PROGRAM: Final = "import sys; from {module} import main; sys.exit(main(int(sys.argv[1])))"
 _PR_SET_PDEATHSIG: Final = 1  # of prctl(2)
 
@@ -38,7 +38,7 @@ class _Running:
     process: subprocess.Popen[bytes]
     connection: Connection
     output: IO[bytes]
-    is_ready: bool = False  # it has said that it takes orders
+    is_ready: bool = False  # it has reported that it takes requests
 
     def close(self) -> None:
         self.process.kill()
@@ -48,10 +48,10 @@ class _Running:
 
 
 class ChildProcess:
-    """A Python process that carries out `main(descriptor)` of a module, in a session of its own.
+    """A Python process that runs `main(descriptor)` of a module, in a session of its own.
 
-    It is started when it is asked for, and again after it has ended. `greeting` is the first thing it is
-    sent; `environment` is this process's own, with its module path, unless given.
+    It is started on demand, and again after it has ended. `greeting` is the first object that is sent to it.
+    `environment` is by default that of this process, with its module path.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class ChildProcess:
         self._closing = threading.Lock()
 
     def connection(self) -> Connection:
-        """The connection to the process.
+        """The connection to the process, which is started if needed.
 
-        Raises `NotStarted` where it ends before it takes orders: no order is to blame.
+        Raises `NotStarted` where the process ends before it takes requests: no request is to blame.
         """
         running = self.start()
         if not running.is_ready:
@@ -79,35 +79,39 @@ class ChildProcess:
         return running.connection
 
     def start(self) -> _Running:
-        """Start the process unless it runs, without waiting until it takes orders."""
+        """Start the process unless it runs, without waiting until it takes requests."""
         running = self._running
         if running is None or (running.is_ready and running.process.poll() is not None):
             self.close()
-            running = self._running = self._started()
+            running = self._running = self._start()
         return running
 
     @property
     def pid(self) -> int:
-        return self._started_one.process.pid
+        return self._existing.process.pid
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Its exit code once it has ended, negative for a signal; raises `subprocess.TimeoutExpired`."""
-        return self._started_one.process.wait(timeout_s)
+        """Wait for the end; returns the exit code, negative for a signal.
+
+        Raises `subprocess.TimeoutExpired`.
+        """
+        return self._existing.process.wait(timeout_s)
 
     def output(self) -> str | None:
-        """The end of what it printed; None where it printed nothing."""
-        file = self._started_one.output
+        """The last `OUTPUT_BYTES` that the process printed; None where it printed nothing."""
+        file = self._existing.output
         file.seek(max(0, file.seek(0, os.SEEK_END) - OUTPUT_BYTES))
         return file.read().decode(errors="replace").strip() or None
 
     def end(self, reason: ChunkFailure | None) -> ChunkFailure:
-        """How the process ended, with the end of its output; it is ended first where there is a `reason`
-        of ours.
+        """How the process ended, with the end of its output.
+
+        A `reason` of ours ends the process; without one, this waits until it has ended.
         """
         from schemas.work.messages import ChunkFailure
 
         if reason is not None:
-            self._started_one.process.kill()
+            self._existing.process.kill()
         cause = reason or _cause(self.wait())
         self.wait()
         ended = ChunkFailure(cause.kind, cause.message, transient=True, traceback=self.output())
@@ -115,31 +119,31 @@ class ChildProcess:
         return ended
 
     def kill(self) -> None:
-        """End the process and what it has started in its session, whatever they do."""
+        """Kill the process and what it has started in its session."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.wait()
 
     def kill_if_started(self) -> None:
-        """End the process from any thread; who works with it finds its connection at an end."""
+        """Kill the process from any thread; the thread that works with it finds the connection closed."""
         if (running := self._running) is not None:
             running.process.kill()
 
     def close(self) -> None:
-        """End the process, whatever it does. Safe in two threads at once."""
+        """Kill the process, if there is one, and close what belongs to it. Safe in two threads at once."""
         with self._closing:
             running, self._running = self._running, None
         if running is not None:
             running.close()
 
     @property
-    def _started_one(self) -> _Running:
+    def _existing(self) -> _Running:
         running = self._running
         if running is None:
             raise AssertionError("a process is started before it is looked at")
         return running
 
-    def _started(self) -> _Running:
+    def _start(self) -> _Running:
         ours, theirs = Pipe()
         output = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         process = subprocess.Popen(
@@ -156,15 +160,14 @@ class ChildProcess:
         )
         theirs.close()
         if self._greeting is not None:
-            with contextlib.suppress(
-                BrokenPipeError
-            ):  # it ended at once, and is found out by its first answer
+            # A process that has ended at once is noticed when its first answer is read.
+            with contextlib.suppress(BrokenPipeError):
                 ours.send(self._greeting)
         return _Running(process, ours, output)
 
 
 def _cause(code: int) -> ChunkFailure:
-    """Why a process ended that nobody here has ended; SIGKILL comes from elsewhere and proves nothing."""
+    """Why a process ended that we did not end; SIGKILL comes from elsewhere and proves nothing."""
     from schemas.work.messages import ChunkFailure
 
     if code == -signal.SIGKILL:
@@ -179,14 +182,14 @@ def _cause(code: int) -> ChunkFailure:
     return ChunkFailure("crash", f"its process ended with {ending}", transient=True)
 
 
-# The other end.
+# The end in the child process.
 
 
 def attach(descriptor: int, *, outlives_thread: bool = False) -> Connection:
-    """Make this process a child of who started it, and tell it so; returns the connection to it.
+    """Connect this process to its parent and report that it is ready; returns the connection.
 
-    The kernel ends it with the thread that started it, unless it `outlives_thread`: then it has to notice by
-    itself that the connection has ended. A crash leaves its traceback.
+    The kernel ends this process with the thread that started it. With `outlives_thread` it has to notice by
+    itself that the connection is closed. A crash prints a traceback.
     """
     if not outlives_thread:
         die_with_parent()
@@ -198,16 +201,15 @@ def attach(descriptor: int, *, outlives_thread: bool = False) -> Connection:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends; does nothing but on Linux."""
-    if sys.platform == "linux":  # a process that hangs does not notice that nobody waits for it any more
+    """Have the kernel kill this process when the thread that started it ends (Linux only)."""
+    # A process that hangs would not notice by itself that nobody waits for it any more.
+    if sys.platform == "linux":
         libc: Any = ctypes.CDLL(None)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def allow_cpu(seconds: float) -> None:
-    """Seconds of processor time from now on; the kernel ends this process beyond them, whatever it is
-    busy with.
-    """
+    """Limit the processor time of this process from now on, in seconds; the kernel ends it beyond them."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime + seconds) + 1, hard))

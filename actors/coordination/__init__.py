@@ -1,1 +1,1 @@
-"""What connects the workers of a run with its coordinator, its finalizers and its store."""
+"""The coordinator of a run, and the links by which workers reach it, the finalizers and the store."""

@@ -1,25 +1,25 @@
-"""Waiting for what an actor answers, and not for ever: Ray goes on waiting for one whose node is gone."""
+"""Waits for the answer of a Ray actor, but not for ever as Ray does when the actor's node is gone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-LOOK_SECONDS: Final = 0.5  # before an answer that does not come is wondered about
+CHECK_SECONDS: Final = 0.5  # of waiting before `require` is called
 
 
-def answer(asked: Any, require: Callable[[], None] | None = None) -> Any:
-    """What Ray's reference, or each in a list of them, resolves to.
+def answer(awaited: Any, require: Callable[[], None] | None = None) -> Any:
+    """Returns the value of a Ray reference, or the values of a list of references.
 
-    `require` raises where no answer can come any more.
+    `require` is called every `CHECK_SECONDS` while an answer is missing. It raises when none can come.
     """
     import ray
 
-    references = asked if isinstance(asked, list) else [asked]
+    references = awaited if isinstance(awaited, list) else [awaited]
     while (
         require
         and references
-        and len(ray.wait(references, num_returns=len(references), timeout=LOOK_SECONDS)[0]) < len(references)
+        and len(ray.wait(references, num_returns=len(references), timeout=CHECK_SECONDS)[0]) < len(references)
     ):
         require()
-    return ray.get(asked)
+    return ray.get(awaited)

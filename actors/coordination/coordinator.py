@@ -1,6 +1,6 @@
-"""The one actor that knows how a run stands: what is in work, what is done, what failed, whether to stop.
+"""The coordinator: counts what is in work, done and failed in a run, and says whether work may begin.
 
-What it knows is written to the store in batches; started again after its death, it goes on from there.
+Its state is written to the store in batches. A coordinator that is started again continues from there.
 """
 
 from __future__ import annotations
@@ -20,20 +20,18 @@ from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PipelineProgress, PlannedVideo, Snapshot, Worker, WorkerCall
 
-FAILURES_SHOWN = 5  # the store has all of them
+MAX_FAILURE_LINES = 5  # the store has all of them
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """What the driver is told at each look: `finished` is news, told once; `calls` is what workers are in
-    the middle of.
-    """
+    """The state of a run as the driver reads it."""
 
     snapshot: Snapshot
-    halted: str | None
-    finished: tuple[Finished, ...]
-    calls: tuple[WorkerCall, ...]  # those silent for longest first
-    plan_lost: bool  # started again: it has to be told once more which videos are open
+    halted: str | None  # why nothing more can be stored
+    finished: tuple[Finished, ...]  # since the status before
+    calls: tuple[WorkerCall, ...]  # not over yet, the longest silent first
+    plan_lost: bool  # the coordinator was started again, and needs `planned_before`
 
 
 class Coordinator:
@@ -41,7 +39,7 @@ class Coordinator:
 
     Each event costs O(1) and may come twice.
 
-    `silent_s` as in `InFlight`; `known` is how the run stood when its last coordinator died.
+    `silent_s` is that of `InFlight`. `known` is the last recorded snapshot of an earlier coordinator.
     """
 
     def __init__(
@@ -53,27 +51,27 @@ class Coordinator:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.lock = threading.RLock()
-        self._clock = clock = clock or PatienceClock()  # asked how the run stands twice a second
+        self._clock = clock = clock or PatienceClock()  # read twice a second, for the status
         self._began = clock() - (known.elapsed_s if known else 0.0)
         self._working_since = clock() - known.working_s if known and known.working_s else None
         self._snapshot = replace(known, in_work=0) if known else Snapshot()
         self._plan_lost = known is not None
-        self._open: dict[str, set[WorkKey]] = {}  # video -> pipelines not ended
+        self._open_keys: dict[str, set[WorkKey]] = {}  # video -> pipelines not ended
         self._failed_videos: set[str] = set()
-        self._held: frozenset[str] = frozenset()
-        self._ledger = InFlight(silent_s, clock, now)
+        self._held_videos: frozenset[str] = frozenset()
+        self._in_flight = InFlight(silent_s, clock, now)
         self._now = now
-        self._begun: set[WorkKey] = set()  # and not ended
-        self._starts: dict[WorkKey, datetime] = {}  # not told yet
-        self._failures: deque[str] = deque(known.failures if known else (), maxlen=FAILURES_SHOWN)
-        self._finished: list[Finished] = []
+        self._begun_keys: set[WorkKey] = set()  # and not ended
+        self._unread_starts: dict[WorkKey, datetime] = {}
+        self._failure_lines: deque[str] = deque(known.failures if known else (), maxlen=MAX_FAILURE_LINES)
+        self._unread_finished: list[Finished] = []
         self._halted: str | None = None
 
     @synchronized
     def planned(self, videos: Sequence[PlannedVideo]) -> None:
-        """More work was found."""
+        """Count more videos as work of this run."""
         for video in videos:
-            self._open[video.video_id] = set(video.frames)
+            self._open_keys[video.video_id] = set(video.frames)
             for key, frames in video.frames.items():
                 self._count(key.pipeline, frames_total=frames)
         self._add(
@@ -85,106 +83,105 @@ class Coordinator:
 
     @synchronized
     def planned_before(self, keys: Sequence[WorkKey]) -> None:
-        """What is open of work that an earlier coordinator has counted."""
+        """Restore the open keys of work that an earlier coordinator has counted."""
         for key in keys:
-            self._open.setdefault(key.video_id, set()).add(key)
+            self._open_keys.setdefault(key.video_id, set()).add(key)
         self._plan_lost = False
 
     @synchronized
-    def settled(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
-        """Videos that need no work, or cannot be read at all (`failures`: one line each)."""
+    def videos_without_work(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
+        """Count videos that need no work (`skipped`) or cannot be read (`failures`: one line each)."""
         self._add(videos_total=skipped + len(failures), videos_skipped=skipped, videos_failed=len(failures))
         for line in failures:
             self._note_failure(line)
 
     @synchronized
     def probing_done(self) -> None:
-        """No more videos will be found."""
+        """No more videos will be planned."""
         self._snapshot = replace(self._snapshot, probing=False)
 
     @synchronized
     def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool:
-        """A try of a chunk of these keys begins; False tells the worker to leave the chunk."""
-        if self.stopping() or token.video_id in self._held:
+        """An attempt at a chunk of these keys begins; False tells the worker to leave the chunk."""
+        if self.stopping() or token.video_id in self._held_videos:
             return False
         if self._working_since is None:
             self._working_since = self._clock()
-        self._ledger.lease(token, worker)
+        self._in_flight.lease(token, worker)
         for key in keys:
-            if key not in self._begun:
-                self._begun.add(key)
-                self._starts[key] = self._now()
+            if key not in self._begun_keys:
+                self._begun_keys.add(key)
+                self._unread_starts[key] = self._now()
         return True
 
     @synchronized
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None:
         """A worker begins a call that may hang."""
-        self._ledger.busy(worker, chunk_ids, length_s)
+        self._in_flight.busy(worker, chunk_ids, length_s)
 
     @synchronized
     def idle(self, worker: Worker) -> None:
-        """Its call is over, or it waits for others."""
-        self._ledger.idle(worker)
+        """The worker's call is over, or the worker waits for others."""
+        self._in_flight.idle(worker)
 
     @synchronized
     def heartbeat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
-        """A sign of life; True tells the worker to leave what it has of the video.
+        """A worker is alive; True tells it to leave its work on the video.
 
-        `to_its_end`: a stop lets it finish that first, unless nothing more can be stored.
+        `to_its_end`: the worker may finish this work after a stop, unless nothing more can be stored.
         """
-        self._ledger.heartbeat(worker)
+        self._in_flight.heartbeat(worker)
         stopped = self._halted is not None if to_its_end else self.stopping()
-        return stopped or video_id in self._held
+        return stopped or video_id in self._held_videos
 
     @synchronized
     def hold(self, video_ids: Sequence[str]) -> None:
-        """Begin nothing more of exactly these videos, and leave what is in work."""
-        self._held = frozenset(video_ids)
-        self._begun = {
-            key for key in self._begun if key.video_id not in self._held
-        }  # what is paused begins once more
+        """Begin nothing more of these videos, and leave their work; replaces the videos held before."""
+        self._held_videos = frozenset(video_ids)
+        # What is paused begins once more.
+        self._begun_keys = {key for key in self._begun_keys if key.video_id not in self._held_videos}
 
     @synchronized
     def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
-        """A chunk was given up because the run is stopping, or failed in a way that another try may cure."""
+        """A chunk was left because the run is stopping, or failed in a way that another attempt may cure."""
         if failure is None:
-            self._ledger.settle(chunk_id)
+            self._in_flight.settle(chunk_id)
         else:
-            self._ledger.fail(chunk_id, failure)
+            self._in_flight.fail(chunk_id, failure)
 
     @synchronized
     def committed(self, spec: ChunkSpec) -> None:
         """A chunk is in the store."""
-        self._ledger.settle(spec.chunk_id)
+        self._in_flight.settle(spec.chunk_id)
         for key in spec.keys:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
 
     @synchronized
-    def heard(self, block: AudioBlock) -> None:
+    def block_committed(self, block: AudioBlock) -> None:
         """A block of sound is in the store."""
-        self._ledger.settle(block.chunk_id)
+        self._in_flight.settle(block.chunk_id)
         self._count(block.key.pipeline, frames_done=block.whole_seconds)
         self._add(sound_s_done=block.duration_s)
 
     @synchronized
     def finished(self, finished: Finished) -> None:
-        """One pipeline of one video is complete or has failed; told again, it is no news."""
+        """One pipeline of one video is complete or has failed; a repeated event changes nothing."""
         key, failed = finished.key, finished.error is not None
-        if key not in self._open.get(key.video_id, ()):
+        if key not in self._open_keys.get(key.video_id, ()):
             return
-        self._finished.append(finished)
-        self._begun.discard(key)
+        self._unread_finished.append(finished)
+        self._begun_keys.discard(key)
         self._count(key.pipeline, videos_done=int(not failed), videos_failed=int(failed))
         if failed:
             self._failed_videos.add(key.video_id)
             self._note_failure(f"{key.video_id} {key.pipeline}: {finished.error}")
-        waiting = self._open[key.video_id]
-        waiting.discard(key)
-        if not waiting:
-            del self._open[key.video_id]
-            bad = key.video_id in self._failed_videos
-            self._add(videos_done=int(not bad), videos_failed=int(bad))
+        open_keys = self._open_keys[key.video_id]
+        open_keys.discard(key)
+        if not open_keys:
+            del self._open_keys[key.video_id]
+            video_failed = key.video_id in self._failed_videos
+            self._add(videos_done=int(not video_failed), videos_failed=int(video_failed))
 
     @synchronized
     def stop(self) -> None:
@@ -206,47 +203,46 @@ class Coordinator:
         return self._snapshot.stopping
 
     @synchronized
-    def standing(self) -> RunStatus:
-        """How the run stands, and what is new since the last call."""
-        finished, self._finished = tuple(self._finished), []
+    def status(self) -> RunStatus:
+        """The state of the run, and what has finished since the last call."""
+        finished, self._unread_finished = tuple(self._unread_finished), []
         return RunStatus(
-            self.snapshot(), self._halted, finished, tuple(self._ledger.calls()), self._plan_lost
+            self.snapshot(), self._halted, finished, tuple(self._in_flight.calls()), self._plan_lost
         )
 
     @synchronized
     def batch(self) -> tuple[list[Attempt], Snapshot]:
-        """What is to be recorded: tries that began or failed since the last call, and the run at this
-        moment.
-        """
-        return self._ledger.changes(), self.snapshot()
+        """What is to be recorded: attempts that changed since the last call, and the current snapshot."""
+        return self._in_flight.changes(), self.snapshot()
 
     @synchronized
     def starts(self) -> dict[WorkKey, datetime]:
-        """Keys whose first chunk was begun since the last call, and when; also the first after a pause or
-        a new coordinator.
+        """When the first chunk of a key began, for keys that began since the last call.
+
+        A key begins again after a pause, and with a new coordinator.
         """
-        told, self._starts = self._starts, {}
-        return told
+        starts, self._unread_starts = self._unread_starts, {}
+        return starts
 
     @synchronized
     def in_work(self) -> list[str]:
-        """Chunks that somebody holds, as far as anybody knows."""
-        return self._ledger.chunk_ids()
+        """Ids of the chunks in work, as far as events have come in."""
+        return self._in_flight.chunk_ids()
 
     @synchronized
     def snapshot(self) -> Snapshot:
-        """The run at this moment."""
+        """The counts and times of the run at this moment."""
         now = self._clock()
         return replace(
             self._snapshot,
-            in_work=len(self._ledger),
+            in_work=len(self._in_flight),
             elapsed_s=now - self._began,
             working_s=now - self._working_since if self._working_since is not None else 0.0,
-            failures=tuple(self._failures),
+            failures=tuple(self._failure_lines),
         )
 
     def _note_failure(self, line: str) -> None:
-        self._failures.append(line)
+        self._failure_lines.append(line)
         self._add(failure_count=1)
 
     def _add(self, **amounts: float) -> None:

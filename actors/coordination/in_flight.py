@@ -1,6 +1,6 @@
 """Keeps which chunks are in work, by which worker, and which worker is silent for too long.
 
-It lives in memory, O(1) for each entry.
+All of it is kept in memory; an event costs O(1).
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Worker, WorkerCall
 from schemas.work.retry import WORKER_LOST
 
-LENGTHS_ALLOWED = 20.0  # of what is worked on in one call, on top of the seconds that any call may be silent
+# A call may be silent this long for each second of video or sound in it, beside `silent_s`.
+SILENT_SECONDS_PER_SECOND = 20.0
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenCall:
     chunk_ids: tuple[str, ...]
-    heard_s: float
+    last_sign_s: float
     patience_s: float
 
 
 class InFlight:
-    """Tries of chunks as they begin and end. Every event may come twice, late, or not at all.
+    """Attempts at chunks as they begin and end. An event may come twice, late, or not at all.
 
-    `silent_s`: how long a worker may give no sign of life in the middle of a call. `clock` counts seconds,
-    `now` tells the time.
+    `silent_s`: seconds that a worker may give no sign of life during a call. `clock` counts seconds, `now`
+    gives the time of day.
     """
 
     def __init__(self, silent_s: float, clock: Callable[[], float], now: Callable[[], datetime]) -> None:
         self._silent_s, self._clock, self._now = silent_s, clock, now
         self._in_work: dict[str, Attempt] = {}
-        self._calls: dict[Worker, _Open] = {}
+        self._calls: dict[Worker, _OpenCall] = {}
         self._changed: dict[tuple[str, int], Attempt] = {}
-        self._failed: dict[str, int] = {}  # chunk -> number of its newest try that failed
+        self._failed: dict[str, int] = {}  # chunk -> number of its newest attempt that failed
 
     def __len__(self) -> int:
         return len(self._in_work)
@@ -45,7 +46,7 @@ class InFlight:
         return list(self._in_work)
 
     def lease(self, token: Token, worker: Worker) -> None:
-        """A worker has begun a try; an older try's late beginning changes nothing."""
+        """A worker has begun an attempt; a late event of an older attempt changes nothing."""
         known = self._in_work.get(token.chunk_id)
         if token.number <= self._failed.get(token.chunk_id, 0) or (
             known is not None and known.number > token.number
@@ -59,13 +60,13 @@ class InFlight:
         self.busy(worker, (token.chunk_id,))
 
     def settle(self, chunk_id: str) -> None:
-        """The chunk is in the store, or was left without a fault: there is nothing to remember of the try."""
+        """The chunk is in the store, or was left without a fault: the attempt is not recorded."""
         known = self._in_work.pop(chunk_id, None)
         if known is not None:
             self._changed.pop((chunk_id, known.number), None)
 
     def fail(self, chunk_id: str, failure: ChunkFailure) -> None:
-        """The try gave no result, for a reason; that somebody it needed was gone is no fault of the chunk."""
+        """The attempt ended as FAILED, or as LOST where an actor that it needed was gone."""
         known = self._in_work.pop(chunk_id, None)
         state = AttemptState.LOST if failure.kind == WORKER_LOST else AttemptState.FAILED
         if known is not None and state in LEGAL_MOVES[known.state]:
@@ -73,37 +74,36 @@ class InFlight:
             self._changed[chunk_id, known.number] = failed(known, state, failure)
 
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float = 0.0) -> None:
-        """A call begins in which the worker may hang; `length_s` seconds of video or sound are worked on
-        in it.
-        """
-        self._calls[worker] = _Open(chunk_ids, self._clock(), self._silent_s + LENGTHS_ALLOWED * length_s)
+        """A call begins that may hang; it works on `length_s` seconds of video or sound."""
+        patience_s = self._silent_s + SILENT_SECONDS_PER_SECOND * length_s
+        self._calls[worker] = _OpenCall(chunk_ids, self._clock(), patience_s)
 
     def idle(self, worker: Worker) -> None:
         self._calls.pop(worker, None)
 
     def heartbeat(self, worker: Worker) -> None:
-        """A sign of life."""
+        """The worker is alive."""
         if worker in self._calls:
-            self._calls[worker].heard_s = self._clock()
+            self._calls[worker].last_sign_s = self._clock()
 
     def calls(self) -> list[WorkerCall]:
-        """What workers are in the middle of, those silent for longest first."""
+        """The calls that are not over, the longest silent first."""
         at = self._clock()
-        found = [(worker, call, at - call.heard_s) for worker, call in self._calls.items()]
-        told = [
+        silences = [(worker, call, at - call.last_sign_s) for worker, call in self._calls.items()]
+        calls = [
             WorkerCall(worker, call.chunk_ids, silent_s, silent_s > call.patience_s)
-            for worker, call, silent_s in found
+            for worker, call, silent_s in silences
         ]
-        return sorted(told, key=lambda call: -call.silent_s)
+        return sorted(calls, key=lambda call: -call.silent_s)
 
     def changes(self) -> list[Attempt]:
-        """Tries as they stand, those that changed since the last call."""
-        taken, self._changed = list(self._changed.values()), {}
-        return taken
+        """The attempts that changed since the last call, in their present state."""
+        changed, self._changed = list(self._changed.values()), {}
+        return changed
 
 
 def failed(attempt: Attempt, state: AttemptState, failure: ChunkFailure) -> Attempt:
-    """The try after it ended for this reason."""
+    """The attempt in the state in which it ended, with the reason."""
     return replace(
         attempt,
         state=state,

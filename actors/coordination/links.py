@@ -34,13 +34,13 @@ class StageLinks(Protocol):
         """Say that the call is over, or that the worker waits for others."""
 
     def heartbeat(self, video_id: str, *, to_its_end: bool) -> bool:
-        """Give a sign of life; True tells the worker to leave what it has of the video.
+        """Say that the worker is alive; True tells it to leave its work on the video.
 
-        `to_its_end`: a stop lets it finish that first.
+        `to_its_end`: the worker may finish this work after a stop.
         """
 
 
-Connect = Callable[[], StageLinks]  # may be pickled where the worker is another process
+Connect = Callable[[], StageLinks]  # makes links in the worker; it is pickled for another process
 
 
 class WorkerEvents(Protocol):
@@ -59,8 +59,9 @@ class Taker(Protocol):
 
 
 class DirectLinks:
-    """Links by reference: the coordinator and the only finalizer live in this process; any thread may
-    call them.
+    """Links by reference, where the coordinator and the only finalizer live in this process.
+
+    Any thread may call them.
     """
 
     def __init__(self, coordinator: WorkerEvents, finalizer: Taker, worker: Worker) -> None:

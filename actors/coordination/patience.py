@@ -1,4 +1,4 @@
-"""Seconds for which others have been waited for, as far as somebody was there to wait."""
+"""A clock for waiting on other processes that leaves out the time in which this process was stopped."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-LONGEST_S: Final = 5.0  # from one look at a clock of patience to the next, in a process that is at work
+MAX_INTERVAL_S: Final = 5.0  # between two readings of the clock, in a process that is not stopped
 
 
 class PatienceClock:
-    """A monotonic clock that leaves out the time in which its reader itself was stopped, as by Ctrl-Z:
-    whoever it waits for was, too.
+    """A monotonic clock that leaves out the time in which its own process was stopped, as by Ctrl-Z.
 
-    It is read often; between two readings at most `longest_s` seconds pass on it.
+    The processes that are waited for were stopped with it. The clock has to be read often: at most
+    `longest_s` seconds pass on it between two readings.
     """
 
-    def __init__(self, longest_s: float = LONGEST_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, longest_s: float = MAX_INTERVAL_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._longest_s, self._clock = longest_s, clock
-        self._read_s, self._passed_s = clock(), 0.0
+        self._last_reading_s, self._elapsed_s = clock(), 0.0
 
     def __call__(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since the clock was made."""
         at = self._clock()
-        self._passed_s += min(at - self._read_s, self._longest_s)
-        self._read_s = at
-        return self._passed_s
+        self._elapsed_s += min(at - self._last_reading_s, self._longest_s)
+        self._last_reading_s = at
+        return self._elapsed_s

@@ -1,4 +1,4 @@
-"""A store that another thread or process owns, used as if it were here."""
+"""A client of a store that another thread or process owns, with the interface of the store itself."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ from schemas.work.run import RunInfo, StoredBatch
 
 
 class StoreActor:
-    """The one writer of a run: a store of the given URL, for one thread.
+    """The one writer of a run: it opens the store of a URL and calls it from one thread.
 
-    What the store refuses for the moment, such as for being locked, is tried again as `policy` says before it
-    is raised.
+    A refusal that may pass, such as a locked database, is retried by `policy` before it is raised.
     """
 
     def __init__(self, url: str, policy: RetryPolicy, wait: Callable[[float], None] = time.sleep) -> None:
@@ -39,12 +38,12 @@ class StoreActor:
         """Answers as long as this process lives."""
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Any method of the store; iterators are drained, since they cannot travel."""
+        """Call a method of the store; an iterator becomes a list, since iterators cannot be pickled."""
         attempt = 1
         while True:
             try:
-                answer = getattr(self._store, method)(*args, **kwargs)
-                return list(answer) if hasattr(answer, "__next__") else answer
+                value = getattr(self._store, method)(*args, **kwargs)
+                return list(value) if hasattr(value, "__next__") else value
             except (StoreFailed, DiskFull) as error:
                 decision = self._policy.decide(error.kind, attempt, 0, random.random())
                 if isinstance(decision, GiveUp):
@@ -66,7 +65,7 @@ class ActorCall:
         self._actor, self._require = actor, require
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """The result, or the store's own error instead of Ray's wrapper around it."""
+        """Returns the result; raises the store's own error instead of Ray's wrapper around it."""
         import ray
 
         try:
@@ -103,48 +102,48 @@ class StoreClient(StorageBackend):
         self._call, self.url = call, without_password(url)
 
     def close(self) -> None:
-        """Nothing: the store belongs to its actor."""
+        """Does nothing: the store belongs to its actor."""
 
     def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
-        answer: str = self._call("save_annotations", job_id, pipeline, annotations)
-        return answer
+        value: str = self._call("save_annotations", job_id, pipeline, annotations)
+        return value
 
     def load_annotations(self, job_id: str, pipeline: str) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._call("load_annotations", job_id, pipeline)
-        return answer
+        value: list[dict[str, Any]] = self._call("load_annotations", job_id, pipeline)
+        return value
 
     def annotation_exists(self, job_id: str, pipeline: str) -> bool:
-        answer: bool = self._call("annotation_exists", job_id, pipeline)
-        return answer
+        value: bool = self._call("annotation_exists", job_id, pipeline)
+        return value
 
     def save_job_metadata(self, job: BatchJob) -> None:
         self._call("save_job_metadata", job)
 
     def load_job_metadata(self, job_id: str) -> BatchJob:
-        answer: BatchJob = self._call("load_job_metadata", job_id)
-        return answer
+        value: BatchJob = self._call("load_job_metadata", job_id)
+        return value
 
     def open_run(self, run: RunInfo) -> int:
-        answer: int = self._call("open_run", run)
-        return answer
+        value: int = self._call("open_run", run)
+        return value
 
     def close_run(self, epoch: int, outcome: str) -> None:
         self._call("close_run", epoch, outcome)
 
     def lease(self, epoch: int, keys: Sequence[WorkKey]) -> set[WorkKey]:
-        answer: set[WorkKey] = self._call("lease", epoch, keys)
-        return answer
+        value: set[WorkKey] = self._call("lease", epoch, keys)
+        return value
 
     def release(self, epoch: int, keys: Sequence[WorkKey]) -> None:
         self._call("release", epoch, keys)
 
     def holders(self, keys: Sequence[WorkKey]) -> dict[WorkKey, int]:
-        answer: dict[WorkKey, int] = self._call("holders", keys)
-        return answer
+        value: dict[WorkKey, int] = self._call("holders", keys)
+        return value
 
     def batches(self) -> list[StoredBatch]:
-        answer: list[StoredBatch] = self._call("batches")
-        return answer
+        value: list[StoredBatch] = self._call("batches")
+        return value
 
     def record(
         self,
@@ -156,77 +155,77 @@ class StoreClient(StorageBackend):
         self._call("record", epoch, attempts, progress, starts)
 
     def attempts(self, video_ids: Sequence[str]) -> list[Attempt]:
-        answer: list[Attempt] = self._call("attempts", video_ids)
-        return answer
+        value: list[Attempt] = self._call("attempts", video_ids)
+        return value
 
     def progress(self, epoch: int) -> str | None:
-        answer: str | None = self._call("progress", epoch)
-        return answer
+        value: str | None = self._call("progress", epoch)
+        return value
 
     def request(self, job_ids: Sequence[str], control: Control | None) -> None:
         self._call("request", job_ids, control)
 
     def controls(self) -> dict[str, Control]:
-        answer: dict[str, Control] = self._call("controls")
-        return answer
+        value: dict[str, Control] = self._call("controls")
+        return value
 
     def cancel(self, epoch: int | None, job_id: str) -> None:
         self._call("cancel", epoch, job_id)
 
     def reopen(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
-        answer: int = self._call("reopen", job_ids, pipelines)
-        return answer
+        value: int = self._call("reopen", job_ids, pipelines)
+        return value
 
     def events(self, job_id: str) -> list[JobEvent]:
-        answer: list[JobEvent] = self._call("events", job_id)
-        return answer
+        value: list[JobEvent] = self._call("events", job_id)
+        return value
 
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
-        answer: dict[str, Video] = self._call("known_videos", paths)
-        return answer
+        value: dict[str, Video] = self._call("known_videos", paths)
+        return value
 
     def fingerprints(self, video_ids: Sequence[str]) -> dict[str, str]:
-        answer: dict[str, str] = self._call("fingerprints", video_ids)
-        return answer
+        value: dict[str, str] = self._call("fingerprints", video_ids)
+        return value
 
     def ids_by_content(self, fingerprints: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        answer: dict[str, tuple[str, ...]] = self._call("ids_by_content", fingerprints)
-        return answer
+        value: dict[str, tuple[str, ...]] = self._call("ids_by_content", fingerprints)
+        return value
 
     def known_paths(self) -> dict[str, str]:
-        answer: dict[str, str] = self._call("known_paths")
-        return answer
+        value: dict[str, str] = self._call("known_paths")
+        return value
 
     def add_paths(self, epoch: int, copies: Sequence[Video]) -> None:
         self._call("add_paths", epoch, copies)
 
     def register(self, epoch: int, videos: Sequence[Video], jobs: Sequence[BatchJob]) -> set[WorkKey]:
-        answer: set[WorkKey] = self._call("register", epoch, videos, jobs)
-        return answer
+        value: set[WorkKey] = self._call("register", epoch, videos, jobs)
+        return value
 
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
-        answer: set[WorkKey] = self._call("completed", keys)
-        return answer
+        value: set[WorkKey] = self._call("completed", keys)
+        return value
 
     def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
-        answer: set[WorkKey] = self._call("completed_of", video_ids)
-        return answer
+        value: set[WorkKey] = self._call("completed_of", video_ids)
+        return value
 
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
-        answer: dict[WorkKey, list[ManifestLine]] = self._call("manifest", keys)
-        return answer
+        value: dict[WorkKey, list[ManifestLine]] = self._call("manifest", keys)
+        return value
 
     def commit_chunks(self, epoch: int, commits: Sequence[ChunkCommit]) -> dict[WorkKey, int]:
-        answer: dict[WorkKey, int] = self._call("commit_chunks", epoch, commits)
-        return answer
+        value: dict[WorkKey, int] = self._call("commit_chunks", epoch, commits)
+        return value
 
     def payloads(self, key: WorkKey) -> list[bytes]:
-        answer: list[bytes] = self._call("payloads", key)
-        return answer
+        value: list[bytes] = self._call("payloads", key)
+        return value
 
     def numbers(self, key: WorkKey) -> FrameNumbers:
-        answer: FrameNumbers = self._call("numbers", key)
-        return answer
+        value: FrameNumbers = self._call("numbers", key)
+        return value
 
     def finish(self, epoch: int | None, outcome: Outcome) -> None:
         self._call("finish", epoch, outcome)
@@ -244,70 +243,68 @@ class StoreClient(StorageBackend):
         yield from self._call("jobs", status=status, batch_id=batch_id, job_ids=job_ids)
 
     def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
-        answer: list[BatchJob] = self._call("jobs_of", video_ids)
-        return answer
+        value: list[BatchJob] = self._call("jobs_of", video_ids)
+        return value
 
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
-        answer: dict[str, Video] = self._call("videos", video_ids)
-        return answer
+        value: dict[str, Video] = self._call("videos", video_ids)
+        return value
 
     def annotations(self, key: WorkKey) -> list[Annotation]:
-        answer: list[Annotation] = self._call("annotations", key)
-        return answer
+        value: list[Annotation] = self._call("annotations", key)
+        return value
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
-        answer: dict[WorkKey, dict[str, RowCount]] = self._call("row_counts", keys, kinds)
-        return answer
+        value: dict[WorkKey, dict[str, RowCount]] = self._call("row_counts", keys, kinds)
+        return value
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
-        answer: Embeddings | None = self._call("embeddings", key)
-        return answer
+        value: Embeddings | None = self._call("embeddings", key)
+        return value
 
     def put_identities(self, identities: Sequence[Identity]) -> None:
         self._call("put_identities", identities)
 
     def identities(self) -> list[Identity]:
-        answer: list[Identity] = self._call("identities")
-        return answer
+        value: list[Identity] = self._call("identities")
+        return value
 
     def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
-        answer: Iterable[Mapping[str, Any]] = self._call("canonical_rows")
-        return answer
+        value: Iterable[Mapping[str, Any]] = self._call("canonical_rows")
+        return value
 
     def meta(self, name: str) -> str | None:
-        answer: str | None = self._call("meta", name)
-        return answer
+        value: str | None = self._call("meta", name)
+        return value
 
     def set_meta(self, epoch: int, name: str, value: str) -> None:
         self._call("set_meta", epoch, name, value)
 
     def stock(self) -> Stock:
-        answer: Stock = self._call("stock")
-        return answer
+        value: Stock = self._call("stock")
+        return value
 
     def prune(self, pruning: Pruning) -> Removed:
-        answer: Removed = self._call("prune", pruning)
-        return answer
+        value: Removed = self._call("prune", pruning)
+        return value
 
     def paths_of(self, video_id: str) -> tuple[str, ...]:
-        answer: tuple[str, ...] = self._call("paths_of", video_id)
-        return answer
+        value: tuple[str, ...] = self._call("paths_of", video_id)
+        return value
 
     def forget_video(self, video_id: str, *, dry_run: bool = False) -> Removed:
-        answer: Removed = self._call("forget_video", video_id, dry_run=dry_run)
-        return answer
+        value: Removed = self._call("forget_video", video_id, dry_run=dry_run)
+        return value
 
     def forget_persons(self, persons: Sequence[PersonIn], *, dry_run: bool = False) -> Removed:
-        answer: Removed = self._call("forget_persons", persons, dry_run=dry_run)
-        return answer
+        value: Removed = self._call("forget_persons", persons, dry_run=dry_run)
+        return value
 
     def finish_removal(self) -> Removed:
-        answer: Removed = self._call("finish_removal")
-        return answer
+        value: Removed = self._call("finish_removal")
+        return value
 
 
 def store_client(actor: Any, url: str, require: Callable[[], None] | None = None) -> StorageBackend:
-    """A `StorageBackend` whose every method is a call to a running `StoreActor`; `require` as in
-    `actors.coordination.answer`.
-    """
+    """A client of a running `StoreActor`; `require` as in `actors.coordination.answer`."""
     return StoreClient(ActorCall(actor, require), url)

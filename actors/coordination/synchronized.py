@@ -1,4 +1,4 @@
-"""Methods of one object that never run at the same time."""
+"""A decorator that keeps the methods of one object from running at the same time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 def synchronized(method: Callable[Concatenate[L, P], R]) -> Callable[Concatenate[L, P], R]:
-    """A method that holds its object's lock."""
+    """Makes a method hold its object's lock while it runs."""
 
     @functools.wraps(method)
     def locked(owner: L, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,1 +1,1 @@
-"""A sandbox process for work that may kill its worker."""
+"""The sandbox: a child process that tries one chunk at a time, for chunks that may kill their worker."""

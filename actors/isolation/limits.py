@@ -1,4 +1,4 @@
-"""What one process may use while it works on a chunk."""
+"""The limits of a sandbox process: silence and memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIB: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What a process that holds one chunk may use: seconds without a sign of life, resident bytes."""
+    """What a sandbox process may use for one chunk: seconds without a sign of life, resident bytes."""
 
     silent_s: float
     memory_bytes: int
@@ -28,7 +28,7 @@ class SandboxLimits:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that a process of this machine takes; 0 for one that is gone."""
+    """Resident memory of a process of this machine; 0 when the process is gone."""
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.NoSuchProcess:

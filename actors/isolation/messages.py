@@ -1,4 +1,4 @@
-"""What a process that tries one chunk alone is sent, and what it says beside the chunk's values."""
+"""The messages between a sandbox and its process, beside the values of a chunk."""
 
 from __future__ import annotations
 
@@ -10,22 +10,19 @@ from schemas.work.chunk import ChunkSpec
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What the process does from now on: a pipeline's model, or None for decoding.
-
-    Sent again and again, it is a sign of life.
-    """
+    """The process now runs a pipeline's model, or decodes (None); also its sign of life, sent repeatedly."""
 
     pipeline: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxReply:
-    """The chunk is through; the process waits for another."""
+    """The chunk is done; the process waits for the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxRequest:
-    """A chunk, and how many seconds of processor time it may take."""
+    """A chunk to try, and how many seconds of processor time it may take."""
 
     work: ChunkSpec | AudioBlock
     cpu_s: float

@@ -1,4 +1,4 @@
-"""Tries one chunk at a time in a process of its own, under limits, so that blame is exact."""
+"""Tries one chunk at a time in a process of its own, under limits: what ends the process is known exactly."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import ChunkFailure
 
-LOOK_SECONDS: Final = 0.2  # from one look at the process to the next
-CPU_SECONDS_PER_SECOND: Final = 60.0  # of a chunk's own length, on top of what any may take
+POLL_SECONDS: Final = 0.2  # between two checks of the limits
+# A chunk may take this much processor time for each of its seconds, beside `SandboxLimits.silent_s`.
+CPU_SECONDS_PER_SECOND: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """How one try of one chunk alone ended: `values` for the finalizer where it came through, `failure` where
-    it did not.
+    """How one attempt at a chunk in a sandbox ended.
 
-    `to_blame`: the process ended, or had to be ended, while it held this chunk. `cancelled`: left because the
-    run stops.
+    A chunk that came through has `values` for the finalizer, another has a `failure`. `to_blame`: the process
+    ended, or had to be ended, while it held this chunk. `cancelled`: left because the run stops.
     """
 
     chunk_id: str
@@ -38,33 +38,33 @@ class TrialResult:
 
 
 class Sandbox:
-    """One process for chunks, started when it is needed and again after each that ends it."""
+    """One child process for chunks, started when it is needed and again after a chunk has ended it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._limits, self._child = (
-            SandboxLimits.of(settings),
-            ChildProcess("actors.isolation.sandbox_process", settings),
-        )
+        self._limits = SandboxLimits.of(settings)
+        self._child = ChildProcess("actors.isolation.sandbox_process", settings)
 
     def try_chunk(self, work: ChunkSpec | AudioBlock, stopping: Callable[[], bool]) -> TrialResult:
-        """Try one chunk; never raises for what the chunk does."""
-        line = self._child.connection()
+        """Try one chunk. Whatever the chunk does is in the result; raises `NotStarted` from the child."""
+        connection = self._child.connection()
         values: list[Delivery] = []
         phase: str | None = None
         clock = PatienceClock()
-        heard_s = clock()
+        last_sign_s = clock()
         try:
-            line.send(SandboxRequest(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s))
+            connection.send(
+                SandboxRequest(work, self._limits.silent_s + CPU_SECONDS_PER_SECOND * work.duration_s)
+            )
             while True:
-                if line.poll(LOOK_SECONDS):
-                    told, heard_s = line.recv(), clock()
-                    if isinstance(told, SandboxReply):
-                        return _told(work.chunk_id, values)
-                    if isinstance(told, Phase):
-                        phase = told.pipeline
+                if connection.poll(POLL_SECONDS):
+                    message, last_sign_s = connection.recv(), clock()
+                    if isinstance(message, SandboxReply):
+                        return _completed(work.chunk_id, values)
+                    if isinstance(message, Phase):
+                        phase = message.pipeline
                     else:
-                        values.append(told)
-                elif reason := self._excess(clock() - heard_s):
+                        values.append(message)
+                elif reason := self._excess(clock() - last_sign_s):
                     return self._ended(work, phase, reason)
                 if stopping():
                     self.close()
@@ -81,11 +81,11 @@ class Sandbox:
         self._child.start()
 
     def kill(self) -> None:
-        """End the process from another thread; the one that waits for it notices."""
+        """End the process from another thread; the thread that waits for it notices."""
         self._child.kill_if_started()
 
     def _excess(self, silent_s: float) -> ChunkFailure | None:
-        """What limit the process is beyond, if any."""
+        """The failure for the limit that the process exceeds, if any."""
         resident = resident_bytes(self._child.pid)
         if resident > self._limits.memory_bytes:
             return ChunkFailure(
@@ -104,37 +104,40 @@ class Sandbox:
     def _ended(
         self, work: ChunkSpec | AudioBlock, phase: str | None, reason: ChunkFailure | None
     ) -> TrialResult:
-        """The process is ended for a reason, or has ended by itself; the chunk it held is to blame,
-        unless somebody killed it.
+        """The result where the process is ended for a `reason`, or has ended by itself.
+
+        Its chunk is to blame, unless somebody killed the process.
         """
         ended = self._child.end(reason)
         failure = replace(ended, message=f"{work.chunk_id} alone: {ended.message}", pipeline=phase)
         return TrialResult(work.chunk_id, failure=failure, to_blame=ended.kind != "worker_lost")
 
 
-def _told(chunk_id: str, values: list[Delivery]) -> TrialResult:
-    """A chunk that came through: what another try may cure is not handed on, what is final is."""
+def _completed(chunk_id: str, values: list[Delivery]) -> TrialResult:
+    """The result of a chunk that came through: its values, or a failure that another attempt may cure."""
     failures = [value.failure for value in values if value.failure is not None]
     transient = next((failure for failure in failures if failure.transient), None)
     return TrialResult(chunk_id, failure=transient) if transient else TrialResult(chunk_id, tuple(values))
 
 
 class IsolationStage:
-    """One process among others in a pool: tries a chunk alone and hands what is final to the finalizer."""
+    """An actor of the isolation pool: tries chunks in its sandbox and delivers final values."""
 
     def __init__(self, connect: Connect, settings: Settings) -> None:
-        self._links, self._cell = connect(), Sandbox(settings)
+        self._links, self._sandbox = connect(), Sandbox(settings)
         self._watch = Watch(self._links, to_its_end=True)
 
     def try_chunk(self, work: ChunkSpec | AudioBlock) -> TrialResult:
-        """How the try ended; its values are with the finalizer by then and not in the answer."""
-        return tried(work, self._cell, self._links, self._watch)
+        """Try one chunk and deliver its values to the finalizer; the result returned has none."""
+        return try_in_sandbox(work, self._sandbox, self._links, self._watch)
 
 
-def tried(work: ChunkSpec | AudioBlock, cell: Sandbox, links: StageLinks, watch: Watch) -> TrialResult:
-    """One attempt in the cell's process; its values are handed to the finalizer and are not in the answer."""
+def try_in_sandbox(
+    work: ChunkSpec | AudioBlock, sandbox: Sandbox, links: StageLinks, watch: Watch
+) -> TrialResult:
+    """Try one chunk and deliver its values to the finalizer; the result returned has none."""
     if not watch.started(work):
         return TrialResult(work.chunk_id, cancelled=True)
-    trial = cell.try_chunk(work, lambda: watch.leave(work.token.video_id))
+    trial = sandbox.try_chunk(work, lambda: watch.leave(work.token.video_id))
     links.deliver(trial.values)
     return replace(trial, values=())

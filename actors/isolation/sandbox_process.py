@@ -1,8 +1,7 @@
-"""The process in which one chunk is tried alone, started by `actors.isolation.sandbox`.
+"""The sandbox process, which tries one chunk at a time; started by `actors.isolation.sandbox`.
 
-It takes settings and then one chunk after the other from its connection, and tells what it is doing as it
-goes; it knows nothing of Ray. Whatever ends it, or keeps it busy for ever, is the doing of the chunk it
-holds.
+It receives the settings, then chunks, and sends values and the phase that it is in. It knows nothing of Ray:
+whatever ends it, or keeps it busy for ever, comes from the chunk that it holds.
 """
 
 from __future__ import annotations
@@ -23,66 +22,68 @@ from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import BlockEnd, ChunkEnd, DetectionsMessage, FramesMessage
 
-BEAT_SECONDS: Final = 0.5
+HEARTBEAT_SECONDS: Final = 0.5
 
 
-class _Beating:
-    """The watch of a reader that nobody stops: each frame decoded is a sign of life, told now and then."""
+class _HeartbeatWatch:
+    """A reader's watch that never stops it, and sends a sign of life every `HEARTBEAT_SECONDS`."""
 
-    def __init__(self, line: Connection) -> None:
-        self._line, self._told_s = line, 0.0
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._sent_s = connection, 0.0
 
     def started(self) -> bool:
         return True
 
     def stopping(self) -> bool:
-        if time.monotonic() - self._told_s >= BEAT_SECONDS:
-            self._told_s = time.monotonic()
-            self._line.send(Phase(None))
+        if time.monotonic() - self._sent_s >= HEARTBEAT_SECONDS:
+            self._sent_s = time.monotonic()
+            self._connection.send(Phase(None))
         return False
 
 
 class SandboxWorker:
-    """Decoder and models of this process, and the line on which their answers leave."""
+    """The decoder and the models of this process."""
 
-    def __init__(self, line: Connection, settings: Settings) -> None:
+    def __init__(self, connection: Connection, settings: Settings) -> None:
         threads = limit_threads(1)
-        self._line, self._settings, self._threads = line, settings, threads
-        self._sight = VisionModels(settings, threads=threads.model)
-        self._ears: AudioModels | None = None
+        self._connection, self._settings, self._threads = connection, settings, threads
+        self._vision_models = VisionModels(settings, threads=threads.model)
+        self._audio_models: AudioModels | None = None
 
     def try_chunk(self, work: ChunkSpec | AudioBlock) -> Iterator[DetectionsMessage | ChunkEnd | BlockEnd]:
-        """Everything a chunk comes to, in the order it is known."""
+        """Yields the values of a chunk as soon as they are known."""
         if isinstance(work, AudioBlock):
-            self._line.send(Phase(AUDIO))
-            self._ears = self._ears or AudioModels(self._settings, threads=self._threads.model)
-            yield from self._ears.analyze([work])
+            self._connection.send(Phase(AUDIO))
+            self._audio_models = self._audio_models or AudioModels(
+                self._settings, threads=self._threads.model
+            )
+            yield from self._audio_models.analyze([work])
             return
-        self._line.send(Phase(None))
-        for value in read_chunk(work, _Beating(self._line), threads=self._threads.decoder):
+        self._connection.send(Phase(None))
+        for value in read_chunk(work, _HeartbeatWatch(self._connection), threads=self._threads.decoder):
             if isinstance(value, FramesMessage):
-                self._line.send(Phase(value.pipeline))
-                yield from self._sight.analyze([value])
-                self._line.send(Phase(None))
+                self._connection.send(Phase(value.pipeline))
+                yield from self._vision_models.analyze([value])
+                self._connection.send(Phase(None))
             else:
                 yield value
 
 
-def serve(line: Connection) -> None:
-    """Try chunks until the other end hangs up."""
-    settings: Settings = line.recv()
-    bench = SandboxWorker(line, settings)
+def serve(connection: Connection) -> None:
+    """Try chunks until the parent closes the connection."""
+    settings: Settings = connection.recv()
+    worker = SandboxWorker(connection, settings)
     while True:
         try:
-            order: SandboxRequest = line.recv()
+            request: SandboxRequest = connection.recv()
         except EOFError:
             return
-        allow_cpu(order.cpu_s)
-        for value in bench.try_chunk(order.work):
-            line.send(value)
-        line.send(SandboxReply())
+        allow_cpu(request.cpu_s)
+        for value in worker.try_chunk(request.work):
+            connection.send(value)
+        connection.send(SandboxReply())
 
 
 def main(descriptor: int) -> None:
-    """Serve the connection that was handed down as a file descriptor."""
+    """Serve the connection whose file descriptor the parent has passed."""
     serve(attach(descriptor))

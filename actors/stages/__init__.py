@@ -1,1 +1,1 @@
-"""What works in a pass: decoding, vision and audio."""
+"""The three steps of a pass in a worker: decoding, vision and audio."""

@@ -1,4 +1,4 @@
-"""Batches frames of many videos by shape, and returns each answer to the video of its frame."""
+"""Batches the frames of many videos by shape for a detector, and returns its detections for each video."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from schemas.media.frames import FrameBatch
 from schemas.pipelines import FACE, PERSON
 from schemas.settings.settings import Settings
 
-Place = tuple[int, int]  # which batch, which of its frames
+FramePlace = tuple[int, int]  # which batch, which of its frames
 
 
 def detector_named(settings: Settings, pipeline: str = PERSON, *, threads: int = 1) -> Detector:
-    """The detector that resolved settings name for a pipeline, on `threads` of the processor; raises
-    `ModelError`s.
+    """Loads the detector that the settings name for a pipeline, with `threads` threads.
+
+    Raises `ModelError`.
     """
     if pipeline == FACE:
         from actors.faces.detector import face_detector
@@ -32,39 +33,39 @@ def detector_named(settings: Settings, pipeline: str = PERSON, *, threads: int =
 
 
 class BatchedDetector:
-    """Runs one detector over pictures of any number of videos at once.
+    """Runs one detector over frames of any number of videos at once.
 
-    A detector only ever sees batches of its own size and of one bucket, so what it says of a picture cannot
-    depend on how many others there were.
+    The detector only gets batches of its own size and of one bucket, so the detections in a frame do not
+    depend on how many other frames there are.
     """
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
 
     def detect(self, batches: Sequence[FrameBatch]) -> list[list[Detections]]:
-        """For each batch one entry per frame: boxes in displayed pixels, cut off at the picture's borders.
+        """Returns detections for each frame of each batch, in displayed pixels, clipped to the frame.
 
-        Raises ValueError when the detector does not answer for each picture.
+        Raises ValueError when the detector does not answer for each frame.
         """
-        found = [[Detections.none()] * len(batch) for batch in batches]
-        for places in self._buckets(batches):
+        detections = [[Detections.none()] * len(batch) for batch in batches]
+        for places in self._places_by_bucket(batches):
             for first in range(0, len(places), self._detector.batch_size):
                 group = places[first : first + self._detector.batch_size]
-                for (batch, frame), boxes in zip(group, self._answers(batches, group), strict=True):
-                    found[batch][frame] = _displayed(boxes, batches[batch])
-        return found
+                for (batch, frame), boxes in zip(group, self._detections(batches, group), strict=True):
+                    detections[batch][frame] = _displayed(boxes, batches[batch])
+        return detections
 
-    def _answers(self, batches: Sequence[FrameBatch], group: list[Place]) -> list[Detections]:
-        """The detector's answers for up to `batch_size` pictures; those for the padding are dropped."""
+    def _detections(self, batches: Sequence[FrameBatch], group: list[FramePlace]) -> list[Detections]:
+        """The detector's answers for up to `batch_size` frames; those for the padding are dropped."""
         padded = group + group[-1:] * (self._detector.batch_size - len(group))
         answers = self._detector.detect([batches[batch].pixels[frame] for batch, frame in padded])
         if len(answers) != len(padded):
             raise ValueError(f"the detector gave {len(answers)} answers for {len(padded)} pictures")
         return answers[: len(group)]
 
-    def _buckets(self, batches: Sequence[FrameBatch]) -> Iterable[list[Place]]:
-        """All places, in order, by the bucket of their pictures."""
-        by_bucket: dict[tuple[int, int], list[Place]] = {}
+    def _places_by_bucket(self, batches: Sequence[FrameBatch]) -> Iterable[list[FramePlace]]:
+        """All places, in order, grouped by the bucket of their frames."""
+        by_bucket: dict[tuple[int, int], list[FramePlace]] = {}
         for number, batch in enumerate(batches):
             height, width = batch.pixels.shape[1:3]
             by_bucket.setdefault(self._detector.bucket(height, width), []).extend(

@@ -1,4 +1,4 @@
-"""Decodes a chunk once for all pipelines: scene scores, and sampled frames for each model."""
+"""Decodes a chunk once for all pipelines: into scene scores, and sampled frames for each model."""
 
 from __future__ import annotations
 
@@ -20,39 +20,37 @@ from schemas.media.frames import FrameBatch, Pixels
 from schemas.work.chunk import ChunkSpec, Sampling
 from schemas.work.messages import ChunkEnd, ChunkFailure, FramesMessage
 
-# pictures that travel together, 7.4 MB at 640 x 480: what a detector takes at once, and small enough to
-# spread evenly
-PIECE_FRAMES = 8
-PIECE_BYTES = 8 << 20  # fewer where they are larger
+# Frames in one message, 7.4 MB at 640 x 480: as many as a detector takes at once, and few enough to spread
+# evenly. Larger frames: as many as fit in MESSAGE_BYTES, at least one.
+MESSAGE_FRAMES = 8
+MESSAGE_BYTES = 8 << 20
 
 
 class RunWatch(Protocol):
-    """What a reader asks of the run."""
+    """The run as the reader of a chunk sees it: may the chunk begin, and is it to be left?"""
 
     def started(self) -> bool: ...
     def stopping(self) -> bool: ...
 
 
 @dataclass(slots=True)
-class _Gathered:
-    """Sampled pictures of one sampling of a chunk that wait for their piece to fill; `takes` says which
-    are sampled.
-    """
+class _SampledFrames:
+    """The frames of one sampling of a chunk that are not sent yet."""
 
     spec: ChunkSpec
     sampling: Sampling
-    takes: Callable[[DecodedFrame], bool]
+    is_sampled: Callable[[DecodedFrame], bool]
     numbers: list[int] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
     pixels: list[Pixels] = field(default_factory=list)
 
     @classmethod
-    def of(cls, spec: ChunkSpec, sampling: Sampling) -> _Gathered:
+    def of(cls, spec: ChunkSpec, sampling: Sampling) -> _SampledFrames:
         return cls(spec, sampling, _sampler(spec, sampling))
 
-    def look_at(self, frame: DecodedFrame) -> None:
-        """Take the frame if it is sampled."""
-        if self.takes(frame):
+    def add(self, frame: DecodedFrame) -> None:
+        """Keep the frame if it is sampled."""
+        if self.is_sampled(frame):
             self.numbers.append(frame.number)
             self.times_s.append(_time_s(self.spec, frame.pts))
             self.pixels.append(frame.rgb(self.sampling.width, self.sampling.height, self.sampling.filter))
@@ -60,10 +58,10 @@ class _Gathered:
     @property
     def is_full(self) -> bool:
         return len(self.numbers) == max(
-            1, min(PIECE_FRAMES, PIECE_BYTES // (3 * self.sampling.width * self.sampling.height))
+            1, min(MESSAGE_FRAMES, MESSAGE_BYTES // (3 * self.sampling.width * self.sampling.height))
         )
 
-    def piece(self, number: int) -> FramesMessage:
+    def message(self, number: int) -> FramesMessage:
         height, width = self.pixels[0].shape[:2]
         batch = FrameBatch(
             np.array(self.numbers, np.int64),
@@ -79,42 +77,42 @@ class _Gathered:
 
 
 def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterator[FramesMessage | ChunkEnd]:
-    """Pieces of sampled pictures, then the end of the chunk. Never raises: what went wrong is the end's
-    `failure`.
+    """Yields messages of sampled frames, then the end of the chunk, which has the `failure` if there is one.
 
-    `threads` are the decoder's. The number of pieces depends on the chunk alone, so that Ray may replay the
-    task.
+    Never raises. `threads` are the decoder's. The number of messages depends on the chunk alone: Ray may
+    replay the task.
     """
     if not watch.started():
         yield _end(spec, cancelled=True)
         return
-    given = 0  # pieces on their way to a model when something goes wrong: the end waits for them
+    yielded = 0  # messages that may be on their way to a model when something fails: the end waits for them
     try:
         for value in _read(spec, watch, threads):
             yield value
-            given += 1
+            yielded += 1
     except VideoError as error:
-        yield _end(spec, pieces=given, failure=ChunkFailure(error.kind, str(error), transient=False))
+        yield _end(spec, pieces=yielded, failure=ChunkFailure(error.kind, str(error), transient=False))
     except MemoryError as error:
         yield _end(
-            spec, pieces=given, failure=ChunkFailure("out_of_memory", f"{spec.path}: {error}", transient=True)
+            spec,
+            pieces=yielded,
+            failure=ChunkFailure("out_of_memory", f"{spec.path}: {error}", transient=True),
         )
     except Exception as error:  # noqa: BLE001 a raise would lose the whole Ray Data block, innocents included
         traceback.print_exc()
-        actors_lost = type(error).__module__.startswith(
-            "ray."
-        )  # the coordinator died: nothing is wrong with this chunk
+        # An error of Ray's: the coordinator died, and nothing is wrong with this chunk.
+        actors_lost = type(error).__module__.startswith("ray.")
         kind = "worker_lost" if actors_lost else "internal"
-        failure = ChunkFailure(kind, f"{spec.path}: {error!r} in {_place(error)}", transient=actors_lost)
-        yield _end(spec, pieces=given, failure=failure)
+        failure = ChunkFailure(kind, f"{spec.path}: {error!r} in {_raised_in(error)}", transient=actors_lost)
+        yield _end(spec, pieces=yielded, failure=failure)
 
 
 def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMessage | ChunkEnd]:
-    # The generator is suspended while its pieces are taken: wall time would count that.
+    # The generator is suspended while its messages are taken: wall time would count that.
     clock = time.thread_time
     began = clock()
     decoder, scorer = decoder_for(spec, threads=threads), ContentScorer()
-    gathered = [_Gathered.of(spec, sampling) for sampling in spec.samplings]
+    samplings = [_SampledFrames.of(spec, sampling) for sampling in spec.samplings]
     number = count()
     numbers: list[int] = []
     pts: list[int] = []
@@ -125,16 +123,16 @@ def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMess
             break
         numbers.append(frame.number)
         pts.append(frame.pts)
-        for own in gathered:
-            own.look_at(frame)
-            if own.is_full:
-                yield own.piece(next(number))
+        for sampled in samplings:
+            sampled.add(frame)
+            if sampled.is_full:
+                yield sampled.message(next(number))
         if watch.stopping():
             yield _end(spec, pieces=next(number), cancelled=True)
             return
-    for own in gathered:
-        if own.numbers:
-            yield own.piece(next(number))
+    for sampled in samplings:
+        if sampled.numbers:
+            yield sampled.message(next(number))
     yield ChunkEnd(
         spec,
         next(number),
@@ -148,7 +146,7 @@ def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMess
 
 
 def _sampler(spec: ChunkSpec, sampling: Sampling) -> Callable[[DecodedFrame], bool]:
-    """Whether a frame goes to a model: from the index where it is exact, else frame by frame."""
+    """A test whether a frame is sampled: by the index where that is exact, else frame by frame."""
     if not len(spec.pts):
         streaming = Sampler(spec.origin_pts, spec.time_base, sampling.fps)
         return lambda frame: streaming.takes(frame.pts)
@@ -167,6 +165,6 @@ def _end(
     return ChunkEnd(spec, pieces, none, none, np.zeros(0), failure=failure, cancelled=cancelled)
 
 
-def _place(error: Exception) -> str:
+def _raised_in(error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{last.name} ({last.filename.rsplit('/', 1)[-1]}:{last.lineno})"

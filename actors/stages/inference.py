@@ -1,4 +1,4 @@
-"""The models of one worker: loaded once, and every error of theirs is returned as a value."""
+"""The models of one worker: each is loaded once, and each of their errors is returned as a value."""
 
 from __future__ import annotations
 
@@ -23,98 +23,98 @@ if TYPE_CHECKING:
 
 
 class VisionModels:
-    """All models that look at pictures, each loaded when the first of its pictures comes.
+    """The models that analyse frames, each loaded when its first frames come.
 
-    One that cannot be loaded is the reason that every piece for it fails with: raised, Ray would start its
-    process for ever anew.
+    When a model cannot be loaded, each message for it fails with that error. If the error were raised, Ray
+    would start the process again for ever.
     """
 
     def __init__(self, settings: Settings, *, threads: int) -> None:
         self._settings, self._threads = settings, threads
         self._models: dict[str, BatchedDetector | Exception] = {}
 
-    def analyze(self, pieces: Sequence[FramesMessage]) -> list[DetectionsMessage]:
-        """Boxes of each piece, pieces of one pipeline together; never raises."""
-        ordered = sorted(pieces, key=lambda piece: piece.pipeline)
+    def analyze(self, messages: Sequence[FramesMessage]) -> list[DetectionsMessage]:
+        """Returns the detections of each message, grouped by pipeline; never raises."""
+        ordered = sorted(messages, key=lambda message: message.pipeline)
         return [
-            one
-            for pipeline, own in groupby(ordered, lambda piece: piece.pipeline)
-            for one in self._seen(pipeline, list(own))
+            result
+            for pipeline, pipeline_messages in groupby(ordered, lambda message: message.pipeline)
+            for result in self._analyze_batch(pipeline, list(pipeline_messages))
         ]
 
-    def _seen(self, pipeline: str, pieces: list[FramesMessage]) -> list[DetectionsMessage]:
-        """When a batch fails, each piece is tried alone, so that only the culprit is blamed."""
+    def _analyze_batch(self, pipeline: str, messages: list[FramesMessage]) -> list[DetectionsMessage]:
+        """Run one pipeline's model; when a batch fails, each message is tried alone, to find the culprit."""
         model = self._model(pipeline)
         if isinstance(model, Exception):
-            return [_blame(piece, model) for piece in pieces]
+            return [_failed_result(message, model) for message in messages]
         began = time.thread_time()
         try:
-            detections = model.detect([piece.frames for piece in pieces])
+            detections = model.detect([message.frames for message in messages])
         except Exception as error:  # noqa: BLE001 whatever a model raises is stored as the reason; a raise would lose the whole block
             _leave_broken_gpu(error)
-            return (
-                [_blame(pieces[0], error)]
-                if len(pieces) == 1
-                else [one for piece in pieces for one in self._seen(pipeline, [piece])]
-            )
-        seconds = (time.thread_time() - began) / len(pieces)
+            if len(messages) == 1:
+                return [_failed_result(messages[0], error)]
+            return [result for message in messages for result in self._analyze_batch(pipeline, [message])]
+        seconds = (time.thread_time() - began) / len(messages)
         return [
-            _seen_in(piece, tuple(seen), model_s=seconds)
-            for piece, seen in zip(pieces, detections, strict=True)
+            _result(message, tuple(by_frame), model_s=seconds)
+            for message, by_frame in zip(messages, detections, strict=True)
         ]
 
     def _model(self, pipeline: str) -> BatchedDetector | Exception:
         if pipeline not in self._models:
-            self._models[pipeline] = _loaded(self._settings, pipeline, self._threads)
+            self._models[pipeline] = _load(self._settings, pipeline, self._threads)
         return self._models[pipeline]
 
 
 class AudioModels:
-    """Everything that listens. A model that cannot be loaded is the reason that every block fails with."""
+    """The models that analyse audio. When one cannot be loaded, each block fails with that error."""
 
     def __init__(self, settings: Settings, *, threads: int) -> None:
-        self._hearing: AudioAnalyzer | Exception
+        self._analyzer: AudioAnalyzer | Exception
         try:
             from actors.audio.analyzer import audio_analyzer
 
-            self._hearing = audio_analyzer(settings, threads=threads)
-        except Exception as error:  # noqa: BLE001 told with every block
+            self._analyzer = audio_analyzer(settings, threads=threads)
+        except Exception as error:  # noqa: BLE001 it is the failure of every block
             traceback.print_exc()
-            self._hearing = error
+            self._analyzer = error
 
     def analyze(self, blocks: Sequence[AudioBlock]) -> list[BlockEnd]:
-        """What is heard in each block; never raises."""
-        if isinstance(self._hearing, Exception):
-            return [BlockEnd(block, failure=failure_of(self._hearing, block.path, AUDIO)) for block in blocks]
+        """Returns the analysis of each block; never raises."""
+        if isinstance(self._analyzer, Exception):
+            return [
+                BlockEnd(block, failure=failure_of(self._analyzer, block.path, AUDIO)) for block in blocks
+            ]
         began = time.thread_time()
-        answers = self._hearing.listen(blocks) if blocks else []
+        answers = self._analyzer.listen(blocks) if blocks else []
         seconds = (time.thread_time() - began) / max(1, len(blocks))
         return [_block_end(block, answer, seconds) for block, answer in zip(blocks, answers, strict=True)]
 
 
-def failure_of(error: Exception, what: str, pipeline: str) -> ChunkFailure:
-    """Why a model gave no answer about `what`."""
-    told = "".join(traceback.format_exception(error))
+def failure_of(error: Exception, subject: str, pipeline: str) -> ChunkFailure:
+    """The failure of a model on `subject`, which the message names."""
+    stack = "".join(traceback.format_exception(error))
     if isinstance(error, VideoError):
         return ChunkFailure(error.kind, str(error), error.transient, pipeline)
     if isinstance(error, VaengineError):
-        return ChunkFailure("model", str(error), error.transient, pipeline, told)
+        return ChunkFailure("model", str(error), error.transient, pipeline, stack)
     transient = isinstance(error, MemoryError) or "out of memory" in str(error)
     return ChunkFailure(
         "out_of_memory" if transient else "model",
-        f"the model failed on {what}: {error!r}",
+        f"the model failed on {subject}: {error!r}",
         transient,
         pipeline,
-        told,
+        stack,
     )
 
 
-def _loaded(settings: Settings, pipeline: str, threads: int) -> BatchedDetector | Exception:
+def _load(settings: Settings, pipeline: str, threads: int) -> BatchedDetector | Exception:
     from actors.stages.batching import BatchedDetector, detector_named
 
     try:
         return BatchedDetector(detector_named(settings, pipeline, threads=threads))
-    except Exception as error:  # noqa: BLE001 told with every piece
+    except Exception as error:  # noqa: BLE001 it is the failure of every message
         traceback.print_exc()
         return error
 
@@ -126,35 +126,36 @@ def _block_end(block: AudioBlock, answer: AudioAnalysis | Exception, seconds: fl
     return BlockEnd(block, answer, seconds)
 
 
-def _blame(piece: FramesMessage, error: Exception) -> DetectionsMessage:
-    return _seen_in(piece, (), failure=failure_of(error, piece.chunk_id, piece.pipeline))
+def _failed_result(message: FramesMessage, error: Exception) -> DetectionsMessage:
+    return _result(message, (), failure=failure_of(error, message.chunk_id, message.pipeline))
 
 
-def _seen_in(
-    piece: FramesMessage,
-    seen: tuple[Detections, ...],
+def _result(
+    message: FramesMessage,
+    detections: tuple[Detections, ...],
     *,
     model_s: float = 0.0,
     failure: ChunkFailure | None = None,
 ) -> DetectionsMessage:
-    """The answer to a piece: what was seen, or why nothing was."""
-    frames = piece.frames.frame_numbers[: len(seen)]
+    """The answer to a message: the detections of its frames, or the failure."""
+    frames = message.frames.frame_numbers[: len(detections)]
     return DetectionsMessage(
-        piece.chunk_id,
-        piece.video_id,
-        piece.pipeline,
-        piece.number,
+        message.chunk_id,
+        message.video_id,
+        message.pipeline,
+        message.number,
         frames,
-        seen,
+        detections,
         model_s,
         failure,
-        piece.attempt,
+        message.attempt,
     )
 
 
 def _leave_broken_gpu(error: Exception) -> None:
-    """A CUDA context that has seen an illegal access fails every later call; only a new process helps,
-    and one is started.
+    """End this process after an error of CUDA, such as an illegal access; a new process is started.
+
+    The CUDA context of this process fails every later call.
     """
     if "CUDA error" in str(error) and "out of memory" not in str(error):
         os._exit(1)

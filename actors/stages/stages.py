@@ -1,6 +1,6 @@
 """The three stages of a pass: decoding (tasks), vision (actors), and audio (a pool of actors beside them).
 
-None of them ever raises: an error becomes a value.
+A stage never raises: an error becomes a value.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import BlockEnd, ChunkEnd, FramesMessage, Row, from_row, to_row
 from schemas.work.progress import Worker
 
-BEAT_SECONDS = 1.0  # how often a decoder gives a sign of life and asks whether to stop
+HEARTBEAT_SECONDS = 1.0  # between two heartbeats of a decoder, whose answer says whether to stop
 
 
 @dataclass(frozen=True, slots=True)
 class ActorNames:
-    """Names under which a run's actors are found; handles in arguments of Ray Data functions print errors."""
+    """The names under which Ray finds the actors of a run.
+
+    Handles are not passed: as arguments of Ray Data functions they print errors.
+    """
 
     run: str
     finalizers: int
@@ -47,12 +50,12 @@ class ActorNames:
         return f"{self.run}-finalizer-{number}"
 
     def finalizer_number(self, video_id: str) -> int:
-        """Every piece of a video goes to the same finalizer."""
+        """The finalizer of a video: all messages of a video go to the same one."""
         return zlib.crc32(video_id.encode()) % self.finalizers
 
 
 class NamedLinks:
-    """Links of a Ray worker: the run's actors are found by name."""
+    """Links of a Ray worker, which finds the run's actors by name."""
 
     def __init__(self, names: ActorNames) -> None:
         import ray
@@ -90,21 +93,17 @@ class NamedLinks:
 
 
 def by_name(names: ActorNames) -> Connect:
-    """How a Ray worker connects; it may be pickled."""
+    """A picklable function that makes the links of a Ray worker."""
     return functools.partial(NamedLinks, names)
 
 
 class Watch:
-    """A worker's questions to the run: may this work begin, and is what is in work to be left.
-
-    A worker is busy from the start of a call that may hang to its end, idle while it only waits to hand
-    something over.
-    """
+    """Asks the run for a worker: may this work begin, and is the work that has begun to be left?"""
 
     def __init__(self, links: StageLinks, *, to_its_end: bool = False) -> None:
-        """`to_its_end`: what is in work when a person stops the run is not left but finished."""
+        """`to_its_end`: work that has begun is finished, not left, when a person stops the run."""
         self._links, self._to_its_end = links, to_its_end
-        self._asked_s = time.monotonic()
+        self._last_heartbeat_s = time.monotonic()
         self._leave = False
 
     def started(self, work: ChunkSpec | AudioBlock) -> bool:
@@ -113,16 +112,16 @@ class Watch:
         return self._links.started(work)
 
     def leave(self, video_id: str) -> bool:
-        """Whether what is in work of the video is to be left; a sign of life, cheap enough for each frame."""
-        if time.monotonic() - self._asked_s >= BEAT_SECONDS:
-            self._asked_s = time.monotonic()
+        """Whether to leave the work on the video; also a heartbeat, cheap enough to be called per frame."""
+        if time.monotonic() - self._last_heartbeat_s >= HEARTBEAT_SECONDS:
+            self._last_heartbeat_s = time.monotonic()
             self._leave = self._links.heartbeat(video_id, to_its_end=self._to_its_end)
         return self._leave
 
 
 @dataclass(slots=True)
-class _Reading:
-    """What a reader asks of the run, about the one chunk it reads."""
+class _ChunkWatch:
+    """The watch of the reader of one chunk."""
 
     watch: Watch
     spec: ChunkSpec
@@ -135,8 +134,9 @@ class _Reading:
 
 
 def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -> Iterator[Row]:
-    """All chunks of one work item as rows for the models; with no models, ends go to the finalizers at
-    once and a receipt is returned.
+    """Decodes all chunks of a work item and yields rows for the models.
+
+    Without models, the ends go to the finalizers at once, and a row is a receipt.
     """
     from actors.stages.chunk_reader import read_chunk
     from actors.stages.threads import limit_threads
@@ -145,8 +145,9 @@ def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -
     watch = Watch(links)
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
     for spec in chunks:
-        for value in read_chunk(spec, _Reading(watch, spec), threads=threads):
-            links.idle()  # the generator is held here for as long as the models are behind
+        for value in read_chunk(spec, _ChunkWatch(watch, spec), threads=threads):
+            # The generator waits here while the models are behind. That is not a call that may hang.
+            links.idle()
             if to_models:
                 yield to_row(value)
             elif isinstance(value, ChunkEnd):
@@ -157,14 +158,15 @@ def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -
 
 
 class VisionStage:
-    """Runs the models over rows of pictures and hands what they saw to the finalizers; the answer is a
-    receipt for each row.
+    """Runs the models over rows of frames and delivers the detections to the finalizers.
+
+    It returns the number of rows as a receipt.
     """
 
     def __init__(self, connect: Connect, settings: Settings) -> None:
         from actors.stages.threads import limit_threads
 
-        self._sight = VisionModels(settings, threads=limit_threads(1).model)
+        self._models = VisionModels(settings, threads=limit_threads(1).model)
         self._links = connect()
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,31 +174,29 @@ class VisionStage:
             from_row({"meta": meta, "pixels": pixels})
             for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)
         ]
-        pictures = [value for value in values if isinstance(value, FramesMessage)]
-        self._links.busy([piece.chunk_id for piece in pictures])
-        seen = self._sight.analyze(pictures)
+        frames = [value for value in values if isinstance(value, FramesMessage)]
+        self._links.busy([message.chunk_id for message in frames])
+        detections = self._models.analyze(frames)
         self._links.idle()
-        self._links.deliver([*seen, *(value for value in values if isinstance(value, ChunkEnd))])
+        self._links.deliver([*detections, *(value for value in values if isinstance(value, ChunkEnd))])
         return {"receipt": np.array([len(values)])}
 
 
 class AudioStage:
-    """Listens to blocks of sound and hands what was heard to the finalizers; an actor of its own pool,
-    beside the Ray Data graph.
-    """
+    """Analyses blocks of audio and delivers the results to the finalizers; an actor of the audio pool."""
 
     def __init__(self, connect: Connect, settings: Settings) -> None:
         from actors.stages.threads import limit_threads
 
         self._links = connect()
-        self._ears = AudioModels(settings, threads=limit_threads(1).model)
+        self._models = AudioModels(settings, threads=limit_threads(1).model)
 
     def analyze(self, blocks: Sequence[AudioBlock]) -> int:
-        """Listen to blocks of any sounds at once; the number of blocks, as a receipt."""
-        wanted = [block for block in blocks if self._links.started(block)]
-        self._links.busy([block.chunk_id for block in wanted], sum(block.duration_s for block in wanted))
-        left = [BlockEnd(block, cancelled=True) for block in blocks if block not in wanted]
-        heard = self._ears.analyze(wanted)
+        """Analyse blocks of any videos together; returns the number of blocks as a receipt."""
+        started = [block for block in blocks if self._links.started(block)]
+        self._links.busy([block.chunk_id for block in started], sum(block.duration_s for block in started))
+        cancelled = [BlockEnd(block, cancelled=True) for block in blocks if block not in started]
+        analyses = self._models.analyze(started)
         self._links.idle()
-        self._links.deliver([*left, *heard])
+        self._links.deliver([*cancelled, *analyses])
         return len(blocks)

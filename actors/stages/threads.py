@@ -1,7 +1,4 @@
-"""Sets one number of threads for all libraries in a process.
-
-Libraries that each take all cores would stand in each other's way.
-"""
+"""Sets one number of threads for all libraries of a process, which else would each take all cores."""
 
 from __future__ import annotations
 
@@ -10,17 +7,13 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-VARIABLES: Final = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)  # read on a library's import
+# Environment variables that a library reads when it is imported.
+VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """How many threads a decoder and a model's session may use in this process; both at least 1."""
+    """The threads of a decoder and of a model's session in this process; both at least 1."""
 
     decoder: int
     model: int
@@ -33,18 +26,17 @@ class Threads:
 
 
 def limit_threads(threads: int) -> Threads:
-    """Hold OpenCV, torch (imported already or later), OpenMP and BLAS libraries imported later to `threads`,
-    in the whole process.
+    """Limit OpenCV, torch (imported now or later) and libraries imported later (OpenMP, BLAS) to `threads`.
 
-    Says what is to be handed to decoders and sessions, which take their number when they are made. Raises
-    `ValueError` below 1.
+    Returns the numbers for decoders and sessions, which take theirs when they are made. Raises ValueError
+    below 1.
     """
     import cv2
 
-    settled = Threads(decoder=threads, model=threads)
+    limited = Threads(decoder=threads, model=threads)
     os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
     cv2.setNumThreads(threads)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(threads)
-    return settled
+    return limited

@@ -1,4 +1,4 @@
-"""Where results are kept: one address, one interface, several kinds of store."""
+"""The stores of results: an address opens a store of files, SQLite or PostgreSQL, all with one interface."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
-    """The store at `files:DIR`, `sqlite:///FILE` or `postgresql://...`, made if need be.
+    """Opens the store at `files:DIR`, `sqlite:///FILE` or `postgresql://...`; a missing one is created.
 
     With `read_only` nothing is created or changed, and a missing store raises `NotFound`. Raises
-    `StoreUnreachable` for an address that cannot be used, naming cause and cure.
+    `StoreUnreachable` for an address that cannot be used; the message has cause and cure.
     """
     from actors.stores.engines.address import StoreUrl
 
@@ -36,10 +36,9 @@ def open_store(url: str, *, read_only: bool = False) -> StorageBackend:
 
 
 def meta_of_older(url: str, names: Sequence[str]) -> dict[str, str]:
-    """What a database of this or an older version has recorded under these names, where anything; nothing is
-    brought up to date.
+    """The settings of these names in a database of this or an older version, which is not migrated.
 
-    Raises `NotFound` where there are no tables, `StoreUnreachable`.
+    A name without a setting is left out. Raises `NotFound` where there are no tables, `StoreUnreachable`.
     """
     database = database_at(url)
     if database is None:
@@ -56,8 +55,7 @@ def meta_of_older(url: str, names: Sequence[str]) -> dict[str, str]:
 
 
 def database_at(url: str, *, read_only: bool = True) -> Database | None:
-    """The database at an address as it is found, whatever its tables are: nothing is brought up to date. None
-    for a store of files.
+    """The database at an address, with tables of any version; it is not migrated. None for a store of files.
 
     Raises `NotFound` where there is no SQLite file, `StoreUnreachable`.
     """

@@ -1,3 +1,1 @@
-"""Moving what a store holds into another one, of whatever kind, with proof that nothing changed on the
-way.
-"""
+"""Moves the content of a store into another one of any kind, with proof that nothing has changed."""

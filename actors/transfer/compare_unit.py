@@ -1,4 +1,4 @@
-"""One unit in two stores: whether both hold the same, and otherwise what differs first."""
+"""Compares one unit in two stores, and describes the first difference of each section."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, Final
 
 from actors.transfer.copy_unit import UnitCopy
 from actors.transfer.digest import Digester
-from actors.transfer.endpoint import Seals
-from actors.transfer.golden_queries import differing
-from actors.transfer.unit import LAYOUTS, TravelRow, Unit
+from actors.transfer.endpoint import SectionDigests
+from actors.transfer.golden_queries import differing_queries
+from actors.transfer.unit import LAYOUTS, Unit, WireRow
 
-SHOWN: Final = 80  # characters of a value in a message
+MAX_CHARACTERS: Final = 80  # characters of a value in a message
 
 
 @dataclass(frozen=True, slots=True)
 class RowDifference:
-    """A section that is not equal: how many rows each side has, and the first thing that differs in words."""
+    """A section that differs: the number of rows in each store, and the first difference in words."""
 
     unit: Unit
     table: str
@@ -37,78 +37,87 @@ class RowDifference:
 
 @dataclass(frozen=True, slots=True)
 class ComparedUnit:
-    """One unit after it was looked at: the seals of its sections in the first store, and what differs."""
+    """The comparison of one unit: the digests of its sections in the first store, and the differences."""
 
     unit: Unit
-    seals: Seals
+    digests: SectionDigests
     differences: tuple[RowDifference, ...] = field(default=())
 
 
-def compare(passage: UnitCopy, unit: Unit) -> ComparedUnit:
-    """Seal every section of a unit on both sides; only those that differ are looked at row by row."""
-    with passage.source.reading() as source, passage.destination.reading() as destination:
-        here, there = passage.seals(source, unit), passage.seals(destination, unit)
+def compare(unit_copy: UnitCopy, unit: Unit) -> ComparedUnit:
+    """Compare the digests of every section of a unit; only sections that differ are compared row by row."""
+    with unit_copy.source.read() as source, unit_copy.destination.read() as destination:
+        first, second = unit_copy.digests(source, unit), unit_copy.digests(destination, unit)
         differences = []
-        for table in (table for table in here if here[table] != there[table]):
-            first = _first(passage, table, source.rows(unit, table), destination.rows(unit, table))
-            differences.append(RowDifference(unit, table, (here[table].rows, there[table].rows), first))
-    return ComparedUnit(unit, here, tuple(differences))
+        for table in (table for table in first if first[table] != second[table]):
+            difference = _first_difference(
+                unit_copy, table, source.rows(unit, table), destination.rows(unit, table)
+            )
+            differences.append(
+                RowDifference(unit, table, (first[table].rows, second[table].rows), difference)
+            )
+    return ComparedUnit(unit, first, tuple(differences))
 
 
-def answered_otherwise(passage: UnitCopy) -> tuple[int, tuple[str, ...]]:
-    """How many golden questions were asked, and those that the two stores answer otherwise; none where
-    one is of files.
+def compare_golden_queries(unit_copy: UnitCopy) -> tuple[int, tuple[str, ...]]:
+    """How many golden queries were run, and the names of those whose results differ.
+
+    None are run where one of the stores is of files.
     """
-    with passage.source.reading() as source, passage.destination.reading() as destination:
-        here = source.golden()
-        there = destination.golden(here[0]) if here else None
-    return (len(here[1]), tuple(differing(here[1], there[1]))) if here and there else (0, ())
+    with unit_copy.source.read() as source, unit_copy.destination.read() as destination:
+        first = source.run_golden_queries()
+        second = destination.run_golden_queries(first[0]) if first else None
+    return (len(first[1]), tuple(differing_queries(first[1], second[1]))) if first and second else (0, ())
 
 
-def _first(passage: UnitCopy, table: str, here: Iterator[TravelRow], there: Iterator[TravelRow]) -> str:
-    sealer = Digester(LAYOUTS[table], passage.left_out)
-    one, other = (
-        sorted(((_key(table, row), sealer.canonical(row)) for row in side), key=itemgetter(0))
-        for side in (here, there)
+def _first_difference(
+    unit_copy: UnitCopy, table: str, first: Iterator[WireRow], second: Iterator[WireRow]
+) -> str:
+    digester = Digester(LAYOUTS[table], unit_copy.omitted)
+    first_rows, second_rows = (
+        sorted(((_key(table, row), digester.canonical(row)) for row in rows), key=itemgetter(0))
+        for rows in (first, second)
     )
-    for mine, theirs in zip_longest(one, other):
-        if mine != theirs:
-            return _told(table, sealer.names, mine, theirs)
+    for first_row, second_row in zip_longest(first_rows, second_rows):
+        if first_row != second_row:
+            return _describe(table, digester.names, first_row, second_row)
     return "the same rows, but one of them is there twice"
 
 
-Keyed = tuple[tuple[str, ...], list[Any]]
+KeyedRow = tuple[tuple[str, ...], list[Any]]
 
 
-def _told(table: str, names: tuple[str, ...], mine: Keyed | None, theirs: Keyed | None) -> str:
-    if theirs is None or (mine is not None and mine[0] < theirs[0]):
-        assert mine is not None
-        return f"row {_shown_key(mine[0])} is in the first alone"
-    if mine is None or theirs[0] < mine[0]:
-        return f"row {_shown_key(theirs[0])} is in the second alone"
+def _describe(
+    table: str, names: tuple[str, ...], first_row: KeyedRow | None, second_row: KeyedRow | None
+) -> str:
+    if second_row is None or (first_row is not None and first_row[0] < second_row[0]):
+        assert first_row is not None
+        return f"row {_key_text(first_row[0])} is in the first alone"
+    if first_row is None or second_row[0] < first_row[0]:
+        return f"row {_key_text(second_row[0])} is in the second alone"
     name, first, second = next(
-        (name, a, b) for name, a, b in zip(names, mine[1], theirs[1], strict=True) if _is_other(a, b)
+        (name, *values)
+        for name, *values in zip(names, first_row[1], second_row[1], strict=True)
+        if _differs(*values)
     )
-    return (
-        f"row {_shown_key(mine[0])}: {name} is {_shown(first)} in the first and {_shown(second)} in the "
-        "second"
-    )
+    values = f"{_value_text(first)} in the first and {_value_text(second)} in the second"
+    return f"row {_key_text(first_row[0])}: {name} is {values}"
 
 
-def _is_other(one: Any, other: Any) -> bool:
-    return type(one) is not type(other) or repr(one) != repr(other)
+def _differs(first: Any, second: Any) -> bool:
+    return type(first) is not type(second) or repr(first) != repr(second)
 
 
-def _key(table: str, row: TravelRow) -> tuple[str, ...]:
-    """What tells a row apart, as text, so that keys of any kind can be ordered."""
+def _key(table: str, row: WireRow) -> tuple[str, ...]:
+    """The key of a row as text, so that keys of any type can be sorted."""
     layout = LAYOUTS[table]
-    return tuple(str(row[at]) for at in layout.key)
+    return tuple(str(row[position]) for position in layout.key)
 
 
-def _shown_key(key: tuple[str, ...]) -> str:
-    return " ".join(key)[:SHOWN]
+def _key_text(key: tuple[str, ...]) -> str:
+    return " ".join(key)[:MAX_CHARACTERS]
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     text = value.hex() if isinstance(value, bytes) else repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}..."

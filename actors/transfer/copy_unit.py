@@ -1,4 +1,4 @@
-"""One unit from one store to another: whether it is to be moved, and moving it with proof."""
+"""Copies one unit from one store to another: decides whether to, and proves that it arrived unchanged."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, Literal
 
-from actors.transfer.digest import Digester, Left, SectionDigest, section_digest
-from actors.transfer.endpoint import Endpoint, LedgerEntry, Seals, Sink, Source
+from actors.transfer.digest import Digester, OmittedColumns, SectionDigest, section_digest
+from actors.transfer.endpoint import Endpoint, LedgerEntry, SectionDigests, Sink, Source
 from actors.transfer.lossy_values import LossyValue, ValueChecker
 from actors.transfer.unit import LAYOUTS, Kind, Unit
 from schemas.errors import NotEqual, StoreFailed, Unstorable
@@ -17,9 +17,9 @@ from schemas.storage import tables
 Step = Literal[
     "moved", "overwritten", "unchanged", "noted", "same", "kept", "refused", "removed", "quarantined"
 ]
-MOST_TOLD: Final = 20  # hazards of one unit
-RESULTS: Final = (tables.job_pipeline_status.name, tables.annotations.name, tables.embeddings.name)
-WHEN_AND_BY_WHOM: Final[Left] = frozenset(
+MAX_LOSSY_VALUES: Final = 20  # that are listed of one unit
+RESULT_TABLES: Final = (tables.job_pipeline_status.name, tables.annotations.name, tables.embeddings.name)
+ORIGIN_COLUMNS: Final[OmittedColumns] = frozenset(
     [
         *((tables.annotations.name, column) for column in ("job_id", "created_at")),
         *(
@@ -28,177 +28,175 @@ WHEN_AND_BY_WHOM: Final[Left] = frozenset(
         ),
     ]
 )
-NO_RESULTS: Final = (
-    "batch",
-    "setting",
-    "identities",
-)  # history, and what is about all that a store holds: each store has its own
-
-_TELLING: Final = (
-    Unstorable,
-    NotEqual,
-    StoreFailed,
-    TypeError,
-    ValueError,
-    OverflowError,
-)  # how a value that does not arrive may show
+# History, and what is about a whole store: each store has its own.
+KINDS_WITHOUT_RESULTS: Final = ("batch", "setting", "identities")
+# Errors that a value which does not arrive unchanged may cause.
+_LOSS_ERRORS: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedUnit:
-    """What became of one unit, and its rows by table.
+    """What was done with one unit, and the digests of its sections.
 
-    `overwritten`: moved into the place of another, as was asked for; `noted`: it was there, and equal;
-    `same`: a video's results are there, equal, though made at another time; `kept`: another is there, which
-    stays; `refused`: another is there, whose results are neither given up nor mixed with these; `removed`:
-    taken out of the destination since it was moved, and not brought back; `quarantined`: left in the source,
-    for its hazards.
+    `written`: copied, in place of an older copy if there was one. `overwritten`: copied in place of another
+    unit, on request. `unchanged`: moved before, and unchanged since. `noted`: the destination had an equal
+    unit, which is now in the ledger. `same`: a video's results in the destination are equal, though made at
+    another time. `kept`: the destination has another unit, which stays. `refused`: the destination has other
+    results, which are neither replaced nor mixed with these. `removed`: removed from the destination since it
+    was moved, and not moved again. `quarantined`: not copied, for its lossy values.
     """
 
     unit: Unit
     step: Step
-    seals: Seals = field(default_factory=dict)
-    hazards: tuple[LossyValue, ...] = ()
+    digests: SectionDigests = field(default_factory=dict)
+    lossy_values: tuple[LossyValue, ...] = ()
 
     @property
     def rows(self) -> int:
-        return sum(seal.rows for seal in self.seals.values())
+        return sum(digest.rows for digest in self.digests.values())
 
 
 def step_for(
-    kind: Kind, wanted: Seals, noted: Seals, there: Seals
+    kind: Kind, source_digests: SectionDigests, recorded: SectionDigests, present: SectionDigests
 ) -> Literal["move", "note", "keep", "refuse"]:
-    """What to do with a unit that both hold and whose seals in the source are not those in the ledger.
+    """What to do with a unit that both stores have and whose source has changed since the ledger entry.
 
-    `noted` are those of the last move from this source, empty where there was none: what came from elsewhere
-    is not overwritten. What the destination has changed since is newer than the source, unless that has
-    changed too. Paths do not count there: each leads to one video, so another one that was moved may have
-    taken it.
+    `recorded` are the digests of the last move from this source, empty where there was none: a unit that came
+    from another store is not overwritten. A destination that has changed since the move is newer than the
+    source, unless the source has changed too. Paths do not count: a path belongs to one video, and another
+    video that was moved may have taken it.
     """
-    if there == wanted:
+    if present == source_digests:
         return "note"
-    if noted and is_as_noted(noted, there):
+    if recorded and is_unchanged(recorded, present):
         return "move"
-    return "keep" if kind in NO_RESULTS else "refuse"
+    return "keep" if kind in KINDS_WITHOUT_RESULTS else "refuse"
 
 
-def is_as_noted(noted: Seals, there: Seals) -> bool:
-    """Whether a unit is as it was moved, but for its paths."""
-    return all(there[table] == seal for table, seal in noted.items() if table != tables.video_paths.name)
+def is_unchanged(recorded: SectionDigests, present: SectionDigests) -> bool:
+    """Whether a unit is as it was moved, apart from its paths."""
+    return all(
+        present[table] == digest for table, digest in recorded.items() if table != tables.video_paths.name
+    )
 
 
-def numbered(own: Sequence[int], taken: Collection[int], newest: int) -> list[int]:
-    """Numbers under which the runs of a batch are kept in a store: their own, or the next ones where
-    another batch has any of those.
-    """
-    return list(range(newest + 1, newest + 1 + len(own))) if taken else list(own)
+def new_epochs(epochs: Sequence[int], taken_epochs: Collection[int], newest_epoch: int) -> list[int]:
+    """The epochs of a batch's runs in the destination: the same, or the next ones if any is taken there."""
+    return list(range(newest_epoch + 1, newest_epoch + 1 + len(epochs))) if taken_epochs else list(epochs)
 
 
 class UnitCopy:
-    """From one store to another; with `overwrites` what the destination has otherwise is replaced,
-    whoever changed it.
+    """Copies units from one store to another.
+
+    With `overwrites`, units that differ in the destination are replaced, whoever changed them.
     """
 
     def __init__(self, source: Endpoint, destination: Endpoint, *, overwrites: bool = False) -> None:
         self.source, self.destination, self.overwrites = source, destination, overwrites
-        self.left_out = source.left_out | destination.left_out
+        self.omitted = source.omitted | destination.omitted
 
-    def carry(self, unit: Unit) -> CopiedUnit:
-        """Move a unit unless that was done before, in one transaction of the destination.
+    def copy(self, unit: Unit) -> CopiedUnit:
+        """Copy a unit unless that was done before, in one transaction of the destination.
 
-        What would not arrive as it is shows by the proof that follows each move, or by the destination's
-        refusal, and is looked for then. Raises `NotEqual` where what was written does not read as it was.
+        A value that does not arrive unchanged makes the digests differ after the copy, or makes the
+        destination refuse the row; only then are lossy values searched for. Raises `NotEqual` where what was
+        written reads back differently for no such value.
         """
         try:
-            with self.source.reading() as source, self.destination.writing(unit) as destination:
-                return self._carry(unit, source, destination)
-        except _TELLING:
-            hazards = tuple(islice(self.hazards(unit), MOST_TOLD))
-            if not hazards:
+            with self.source.read() as source, self.destination.write(unit) as destination:
+                return self._copy(unit, source, destination)
+        except _LOSS_ERRORS:
+            lossy_values = tuple(islice(self.lossy_values(unit), MAX_LOSSY_VALUES))
+            if not lossy_values:
                 raise
-            return CopiedUnit(unit, "quarantined", hazards=hazards)
+            return CopiedUnit(unit, "quarantined", lossy_values=lossy_values)
 
-    def hazards(self, unit: Unit) -> Iterator[LossyValue]:
-        """What of a unit would not arrive in the destination as it is."""
-        with self.source.reading() as source:
-            yield from self._hazards(unit, source)
+    def lossy_values(self, unit: Unit) -> Iterator[LossyValue]:
+        """The values of a unit that would not arrive in the destination unchanged."""
+        with self.source.read() as source:
+            yield from self._lossy_values(unit, source)
 
-    def _hazards(self, unit: Unit, source: Source) -> Iterator[LossyValue]:
+    def _lossy_values(self, unit: Unit, source: Source) -> Iterator[LossyValue]:
         for table in unit.tables:
-            inspector = ValueChecker(table.name, self.destination.kind)
+            checker = ValueChecker(table.name, self.destination.kind)
             for row in source.rows(unit, table.name):
-                yield from inspector.hazards(row)
+                yield from checker.lossy_values(row)
 
-    def _carry(self, unit: Unit, source: Source, destination: Sink) -> CopiedUnit:
-        noted = destination.ledger(unit)
+    def _copy(self, unit: Unit, source: Source, destination: Sink) -> CopiedUnit:
+        recorded = destination.ledger(unit)
         if not destination.holds(unit):
-            return CopiedUnit(unit, "removed") if noted.seals else self._move(unit, source, destination)
-        wanted, there = self.seals(source, unit), self.seals(destination, unit)
-        if there == wanted:
-            return self._equal(unit, wanted, noted, destination)
+            return CopiedUnit(unit, "removed") if recorded.digests else self._move(unit, source, destination)
+        source_digests, present = self.digests(source, unit), self.digests(destination, unit)
+        if present == source_digests:
+            return self._record_equal(unit, source_digests, recorded, destination)
         if self.overwrites:
-            return self._replaced(unit, source, destination, "overwritten")
-        if wanted == noted.seals:
+            return self._replace(unit, source, destination, "overwritten")
+        if source_digests == recorded.digests:
             return (
-                CopiedUnit(unit, "unchanged", wanted)
-                if is_as_noted(noted.seals, there)
+                CopiedUnit(unit, "unchanged", source_digests)
+                if is_unchanged(recorded.digests, present)
                 else CopiedUnit(unit, "kept")
             )
-        from_here = noted.seals if noted.source == self.source.store_id else {}
-        step = step_for(unit.kind, wanted, from_here, there)
+        last_digests = recorded.digests if recorded.source == self.source.store_id else {}
+        step = step_for(unit.kind, source_digests, last_digests, present)
         if step == "refuse":
             return CopiedUnit(unit, "same" if self._same_results(unit, source, destination) else "refused")
         return (
-            CopiedUnit(unit, "kept") if step == "keep" else self._replaced(unit, source, destination, "moved")
+            CopiedUnit(unit, "kept") if step == "keep" else self._replace(unit, source, destination, "moved")
         )
 
-    def _equal(self, unit: Unit, wanted: Seals, noted: LedgerEntry, destination: Sink) -> CopiedUnit:
-        if wanted == noted.seals:
-            return CopiedUnit(unit, "unchanged", wanted)
-        destination.note(unit, wanted, noted.source or self.source.store_id)
-        return CopiedUnit(unit, "noted", wanted)
+    def _record_equal(
+        self, unit: Unit, source_digests: SectionDigests, recorded: LedgerEntry, destination: Sink
+    ) -> CopiedUnit:
+        if source_digests == recorded.digests:
+            return CopiedUnit(unit, "unchanged", source_digests)
+        destination.record(unit, source_digests, recorded.source or self.source.store_id)
+        return CopiedUnit(unit, "noted", source_digests)
 
-    def _replaced(self, unit: Unit, source: Source, destination: Sink, step: Step) -> CopiedUnit:
-        """Move a unit into the place of what is there, which stays where it would not arrive: files
-        cannot be had again once they went.
+    def _replace(self, unit: Unit, source: Source, destination: Sink, step: Step) -> CopiedUnit:
+        """Copy a unit in place of the one in the destination.
+
+        Lossy values are searched for first: removed files could not be restored.
         """
-        if hazards := tuple(islice(self._hazards(unit, source), MOST_TOLD)):
-            return CopiedUnit(unit, "quarantined", hazards=hazards)
+        if lossy_values := tuple(islice(self._lossy_values(unit, source), MAX_LOSSY_VALUES)):
+            return CopiedUnit(unit, "quarantined", lossy_values=lossy_values)
         destination.clear(unit)
         return replace(self._move(unit, source, destination), step=step)
 
     def _move(self, unit: Unit, source: Source, destination: Sink) -> CopiedUnit:
-        sealers = {table.name: Digester(LAYOUTS[table.name], self.left_out) for table in unit.tables}
-        sections = ((name, sealer.passing(source.rows(unit, name))) for name, sealer in sealers.items())
+        digesters = {table.name: Digester(LAYOUTS[table.name], self.omitted) for table in unit.tables}
+        sections = (
+            (name, digester.pass_through(source.rows(unit, name))) for name, digester in digesters.items()
+        )
         destination.fill(unit, source.pipelines(unit), sections, self._epochs(unit, source, destination))
-        moved = {name: sealer.seal() for name, sealer in sealers.items()}
-        for table, seal in self.seals(destination, unit).items():
-            if seal != moved[table]:
+        written = {name: digester.digest() for name, digester in digesters.items()}
+        for table, digest in self.digests(destination, unit).items():
+            if digest != written[table]:
                 raise NotEqual(
                     f"{table} of {unit}",
-                    f"{moved[table].rows} rows were written, and {seal.rows} read back as others",
+                    f"{written[table].rows} rows were written, and {digest.rows} read back as others",
                 )
-        destination.note(unit, moved, self.source.store_id)
-        return CopiedUnit(unit, "moved", moved)
+        destination.record(unit, written, self.source.store_id)
+        return CopiedUnit(unit, "moved", written)
 
     @staticmethod
     def _epochs(unit: Unit, source: Source, destination: Sink) -> list[int]:
         if unit.kind != "batch":
             return []
-        own = source.epochs(unit.name)
-        return numbered(own, destination.taken(own, unit.name), destination.newest())
+        epochs = source.epochs(unit.name)
+        return new_epochs(epochs, destination.taken_epochs(epochs, unit.name), destination.newest_epoch())
 
-    def seals(self, reader: Source, unit: Unit) -> dict[str, SectionDigest]:
-        """The seal of each section of a unit, as far as both stores keep it."""
+    def digests(self, reader: Source, unit: Unit) -> dict[str, SectionDigest]:
+        """The digest of each section of a unit, over the columns that both stores keep."""
         return {
-            table.name: section_digest(table.name, reader.rows(unit, table.name), self.left_out)
+            table.name: section_digest(table.name, reader.rows(unit, table.name), self.omitted)
             for table in unit.tables
         }
 
     def _same_results(self, unit: Unit, source: Source, destination: Source) -> bool:
-        left = self.left_out | WHEN_AND_BY_WHOM
+        omitted_columns = self.omitted | ORIGIN_COLUMNS
         return all(
-            section_digest(name, source.rows(unit, name), left)
-            == section_digest(name, destination.rows(unit, name), left)
-            for name in RESULTS
+            section_digest(name, source.rows(unit, name), omitted_columns)
+            == section_digest(name, destination.rows(unit, name), omitted_columns)
+            for name in RESULT_TABLES
         )

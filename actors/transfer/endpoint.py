@@ -1,4 +1,4 @@
-"""A store as one side of a move or a comparison."""
+"""The interface of a store as an endpoint of a transfer or a comparison."""
 
 from __future__ import annotations
 
@@ -8,73 +8,72 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from actors.transfer.digest import Left, SectionDigest
-from actors.transfer.golden_queries import Answers
-from actors.transfer.unit import TravelRow, Unit
+from actors.transfer.digest import OmittedColumns, SectionDigest
+from actors.transfer.golden_queries import QueryResults
+from actors.transfer.unit import Unit, WireRow
 
-Seals = Mapping[str, SectionDigest]  # by table
+SectionDigests = Mapping[str, SectionDigest]  # by table
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """An entry of a ledger: the seals of a unit as it was moved, empty where it never was, and the id of
-    the store that it came from.
-    """
+    """The entry of a unit in the ledger of moved units."""
 
-    seals: Seals = field(default_factory=dict)
-    source: str = ""
+    digests: SectionDigests = field(default_factory=dict)  # when it was moved; empty where it never was
+    source: str = ""  # id of the store from which it came
 
 
 class Source(ABC):
-    """What one side holds, as of one moment."""
+    """The content of a store at one moment."""
 
     @abstractmethod
     def units(self) -> list[Unit]:
-        """Everything there is, in the order it is to be moved in: batches, settings, videos, identities."""
+        """All units in the order of a transfer: batches, settings, videos, identities."""
 
     @abstractmethod
     def is_in_use(self) -> bool:
-        """Whether a run is at work on it."""
+        """Whether a live run works on the store."""
 
     @abstractmethod
     def holds(self, unit: Unit) -> bool:
-        """Whether there is anything of a unit; cheap."""
+        """Whether the store has anything of a unit; cheap."""
 
     @abstractmethod
     def epochs(self, batch_id: str) -> list[int]:
-        """Numbers of the runs of a batch, as they began."""
+        """The epochs of the runs of a batch, in the order in which they began."""
 
     @abstractmethod
     def pipelines(self, unit: Unit) -> list[str]:
-        """Names of pipelines, among them all that the rows of a unit are of."""
+        """Names of pipelines, at least of all those in the rows of a unit."""
 
     @abstractmethod
-    def rows(self, unit: Unit, table: str) -> Iterator[TravelRow]:
-        """Rows of a section, a few at a time in memory."""
+    def rows(self, unit: Unit, table: str) -> Iterator[WireRow]:
+        """The rows of a section, a few at a time in memory."""
 
-    def golden(
-        self, told: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> tuple[Mapping[str, Mapping[str, Any]], Answers] | None:
-        """Golden questions as they were asked (None: of what is there) and their answers; None where
-        questions cannot be asked.
+    def run_golden_queries(
+        self, parameters: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> tuple[Mapping[str, Mapping[str, Any]], QueryResults] | None:
+        """Run the golden queries with these parameters (None: chosen from the content of the store).
+
+        Returns the parameters and the results; None where the store cannot run queries.
         """
         return None
 
     @abstractmethod
     def ledger(self, unit: Unit) -> LedgerEntry:
-        """What was noted when the unit was last moved here."""
+        """The ledger entry of the unit."""
 
 
 class Sink(Source):
-    """One unit being moved here; nothing of it counts unless the end is reached."""
+    """Writes one unit to a store; nothing of it counts until the block has ended without an error."""
 
     @abstractmethod
-    def taken(self, epochs: Collection[int], batch_id: str) -> set[int]:
-        """Those of these numbers of runs that another batch has here."""
+    def taken_epochs(self, epochs: Collection[int], batch_id: str) -> set[int]:
+        """Those of these epochs that another batch has in this store."""
 
     @abstractmethod
-    def newest(self) -> int:
-        """The highest number of a run here, 0 where there is none."""
+    def newest_epoch(self) -> int:
+        """The highest epoch in this store, 0 where there is no run."""
 
     @abstractmethod
     def clear(self, unit: Unit) -> None:
@@ -85,39 +84,38 @@ class Sink(Source):
         self,
         unit: Unit,
         pipelines: Sequence[str],
-        sections: Iterable[tuple[str, Iterable[TravelRow]]],
+        sections: Iterable[tuple[str, Iterable[WireRow]]],
         epochs: Sequence[int] = (),
     ) -> None:
-        """Add rows of each table of a unit of which nothing is there; they are of some of these
-        pipelines, its runs get these numbers.
+        """Add the rows of each table of a unit of which the store has nothing.
+
+        `pipelines` has at least those of the rows; `epochs` are those of its runs in this store.
         """
 
     @abstractmethod
-    def note(self, unit: Unit, seals: Seals, source: str) -> None:
-        """Enter what was moved, and where it came from, into the ledger."""
+    def record(self, unit: Unit, digests: SectionDigests, source: str) -> None:
+        """Write the ledger entry of a unit: its digests, and the id of the store from which it came."""
 
 
 class Endpoint(ABC):
-    """One store: `store_id` is its own wherever it lies, `left_out` what it does not keep of what others
-    do.
-    """
+    """One store of a transfer."""
 
     url: str
-    store_id: str
+    store_id: str  # the same wherever the store is moved
     kind: Literal["files", "sqlite", "postgresql"]
-    left_out: Left
+    omitted: OmittedColumns  # columns that this store does not keep
 
     @abstractmethod
-    def reading(self) -> AbstractContextManager[Source]:
-        """Read what is there as of now, whatever others write meanwhile."""
+    def read(self) -> AbstractContextManager[Source]:
+        """Read the content of this moment, whatever others write meanwhile."""
 
     @abstractmethod
-    def writing(self, unit: Unit) -> AbstractContextManager[Sink]:
-        """Write a unit that nobody else writes meanwhile; an exception leaves it as it was."""
+    def write(self, unit: Unit) -> AbstractContextManager[Sink]:
+        """Write a unit while nobody else writes it; an exception leaves it as it was."""
 
     @abstractmethod
-    def settle(self) -> None:
-        """What is done once when everything is there, such as counting anew what queries are planned by."""
+    def finish(self) -> None:
+        """Called once after all units, for what is done at the end, such as the planner's statistics."""
 
     @abstractmethod
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Opens either end of a transfer by its URL."""
+"""Opens an endpoint of a transfer by its URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One video's rows as the files that a store of files keeps of it."""
+"""Writes the rows of one video as the files of a store."""
 
 from __future__ import annotations
 
@@ -28,114 +28,120 @@ Sections = Mapping[str, Sequence[Row]]
 
 
 class VideoFiles:
-    """The files of one video of which nothing is there yet; the caller holds the store."""
+    """Writes the files of a video of which the store has nothing yet; the caller has locked the store."""
 
-    def __init__(self, register: Registry, video_id: str) -> None:
-        self._register, self._tree, self._video_id = register, register.tree, video_id
+    def __init__(self, registry: Registry, video_id: str) -> None:
+        self._registry, self._layout, self._video_id = registry, registry.layout, video_id
 
-    def write(self, found: Sections) -> None:
-        """Everything of the video, by table."""
-        self._facts(found)
-        self._jobs(found)
-        for key in _keys(found):
-            self._work(key, found)
-        self._log(found)
-        if found["jobs"]:
-            self._register.show(self._video_id)
+    def write(self, sections: Sections) -> None:
+        """Write all rows of the video, which are given by table."""
+        self._facts(sections)
+        self._jobs(sections)
+        for key in _keys(sections):
+            self._work(key, sections)
+        self._log(sections)
+        if sections["jobs"]:
+            self._registry.write_views(self._video_id)
 
-    def _facts(self, found: Sections) -> None:
-        for row in found["videos"]:
+    def _facts(self, sections: Sections) -> None:
+        for row in sections["videos"]:
             data = {**row, "frame_index": base64.b64encode(row["frame_index"]).decode()}
-            self._register.put(self._tree.video(self._video_id), data, durable=True)
-        for row in found["video_paths"]:
-            self._register.put(self._tree.source(row["path"]), row, durable=True)
+            self._registry.put(self._layout.video(self._video_id), data, durable=True)
+        for row in sections["video_paths"]:
+            self._registry.put(self._layout.source(row["path"]), row, durable=True)
 
-    def _jobs(self, found: Sections) -> None:
-        for job in found["jobs"]:
-            states = [row for row in found["job_pipeline_status"] if row["job_id"] == job["job_id"]]
-            told = {
+    def _jobs(self, sections: Sections) -> None:
+        for job in sections["jobs"]:
+            states = [row for row in sections["job_pipeline_status"] if row["job_id"] == job["job_id"]]
+            pipelines = {
                 row[PIPELINE]: {name: row[name] for name in row if name not in ("job_id", PIPELINE)}
                 for row in states
             }
-            path = self._tree.job(self._video_id, job["job_id"])
-            self._register.put(
-                path, {**job, "config": json.loads(job["config"]), "pipelines": told}, durable=True
+            path = self._layout.job(self._video_id, job["job_id"])
+            self._registry.put(
+                path, {**job, "config": json.loads(job["config"]), "pipelines": pipelines}, durable=True
             )
-        self._register.note_controls(
-            {job["job_id"]: job["control"] for job in found["jobs"] if job["control"]}
+        self._registry.note_controls(
+            {job["job_id"]: job["control"] for job in sections["jobs"] if job["control"]}
         )
 
-    def _log(self, found: Sections) -> None:
-        if tries := sorted(found["attempts"], key=lambda row: (row["chunk_id"], row["number"])):
-            self._register.put(self._tree.attempts(self._video_id), {"attempts": tries}, durable=True)
-        for job_id in dict.fromkeys(row["job_id"] for row in found["job_events"]):
+    def _log(self, sections: Sections) -> None:
+        if attempts := sorted(sections["attempts"], key=lambda row: (row["chunk_id"], row["number"])):
+            self._registry.put(self._layout.attempts(self._video_id), {"attempts": attempts}, durable=True)
+        for job_id in dict.fromkeys(row["job_id"] for row in sections["job_events"]):
             own = sorted(
-                (row for row in found["job_events"] if row["job_id"] == job_id),
+                (row for row in sections["job_events"] if row["job_id"] == job_id),
                 key=lambda row: row["position"],
             )
-            path = self._tree.log(self._video_id, job_id)
+            path = self._layout.log(self._video_id, job_id)
             path.parent.mkdir(parents=True, exist_ok=True)
             text = "".join(line_of({name: row[name] for name in row if name != "position"}) for row in own)
-            write_atomic(path, text.encode(errors="surrogateescape"), scratch=self._tree.scratch)
+            write_atomic(path, text.encode(errors="surrogateescape"), scratch=self._layout.scratch)
 
-    def _work(self, key: WorkKey, found: Sections) -> None:
-        work, job = WorkItemFile(self._tree, key), self._asking(key)
-        made = [Annotation.from_data(json.loads(row["data"])) for row in _of(found["annotations"], key)]
-        lines = {rows.line_from(key, row): row["payload"] for row in _of(found["chunks"], key)}
+    def _work(self, key: WorkKey, sections: Sections) -> None:
+        work, job = WorkItemFile(self._layout, key), self._job_of(key)
+        annotations = [
+            Annotation.from_data(json.loads(row["data"])) for row in _rows_of(sections["annotations"], key)
+        ]
+        lines = {rows.line_from(key, row): row["payload"] for row in _rows_of(sections["chunks"], key)}
         result = job and job.pipeline_results[key.pipeline]
         complete = result is not None and result.status is JobStatus.COMPLETED
-        loose = {row.annotation_id for row in made}
+        unchunked_ids = {row.annotation_id for row in annotations}
         for line, payload in {} if complete else sorted(lines.items(), key=lambda item: item[0].first_frame):
             own = tuple(
-                row for row in made if row.frame_number is not None and _within(line, row.frame_number)
+                row
+                for row in annotations
+                if row.frame_number is not None and _is_in_chunk(line, row.frame_number)
             )
-            loose -= {row.annotation_id for row in own}
+            unchunked_ids -= {row.annotation_id for row in own}
             work.commit(ChunkCommit(line, job.job_id if job else "", own, payload))
-        stored = _embeddings(_of(found["embeddings"], key))
-        if job and result and (complete or loose or stored or result.status is JobStatus.FAILED):
+        embeddings = _embeddings(_rows_of(sections["embeddings"], key))
+        if job and result and (complete or unchunked_ids or embeddings or result.status is JobStatus.FAILED):
             ended = (
                 result if complete else replace(result, status=JobStatus.FAILED, digest=result.digest or "")
             )
-            self._conclude(work, job, ended, made, list(lines), stored)
+            self._write_result(work, job, ended, annotations, list(lines), embeddings)
 
-    def _conclude(
+    def _write_result(
         self,
         work: WorkItemFile,
         job: BatchJob,
         result: PipelineResult,
-        made: list[Annotation],
+        annotations: list[Annotation],
         lines: list[ManifestLine],
-        stored: Embeddings | None,
+        embeddings: Embeddings | None,
     ) -> None:
-        found = self._register.video(self._video_id)
-        video = rows.video_from(found) if found else None
+        facts = self._registry.video(self._video_id)
+        video = rows.video_from(facts) if facts else None
         if result.status is JobStatus.COMPLETED:
             for other in (
                 key
-                for key in self._tree.keys_of(self._video_id)
+                for key in self._layout.keys_of(self._video_id)
                 if key.pipeline == work.key.pipeline and key != work.key
             ):
-                WorkItemFile(self._tree, other).set_aside()
-            for name, data in sidecars(work.key.pipeline, video, made).items():
-                write_or_remove(self._tree.folder(self._video_id) / name, data, scratch=self._tree.scratch)
-        work.conclude(
+                WorkItemFile(self._layout, other).keep_as_older()
+            for name, data in sidecars(work.key.pipeline, video, annotations).items():
+                write_or_remove(
+                    self._layout.folder(self._video_id) / name, data, scratch=self._layout.scratch
+                )
+        work.write_result(
             result,
-            pipeline_bytes(job, result, video, made),
+            pipeline_bytes(job, result, video, annotations),
             sorted(lines, key=lambda line: line.first_frame),
-            stored,
+            embeddings,
         )
 
-    def _asking(self, key: WorkKey) -> BatchJob | None:
-        """The job that ended this key, or the newest that asks for it."""
-        jobs = [job for path in self._tree.jobs_of(self._video_id) if (job := job_in(path))]
-        asking = [
+    def _job_of(self, key: WorkKey) -> BatchJob | None:
+        """The job that ended this key, or the newest job that has it."""
+        jobs = [job for path in self._layout.jobs_of(self._video_id) if (job := job_in(path))]
+        jobs_with_key = [
             job
             for job in jobs
             if key.pipeline in job.pipeline_results
             and job.pipeline_results[key.pipeline].config_hash == key.config_hash
         ]
         return max(
-            asking,
+            jobs_with_key,
             key=lambda job: (
                 job.pipeline_results[key.pipeline].digest is not None,
                 job.created_at,
@@ -145,32 +151,34 @@ class VideoFiles:
         )
 
 
-def _keys(found: Sections) -> list[WorkKey]:
-    """Every work key that there is anything of; the one whose result has the plain name comes last."""
-    video_of = {row["job_id"]: row["video_id"] for row in found["jobs"]}
+def _keys(sections: Sections) -> list[WorkKey]:
+    """All work keys with any rows; the one that ended last, whose result gets the plain name, comes last."""
+    video_of = {row["job_id"]: row["video_id"] for row in sections["jobs"]}
     ended: dict[WorkKey, str] = {}
-    for row in found["job_pipeline_status"]:
+    for row in sections["job_pipeline_status"]:
         key = WorkKey(video_of[row["job_id"]], row[PIPELINE], row["config_hash"] or "")
         if row["status"] in (JobStatus.COMPLETED.value, JobStatus.FAILED.value):
             ended[key] = max(ended.get(key, ""), row["completed_at"] or "")
     for table in ("chunks", "annotations", "embeddings"):
         ended |= {
             key: ended.get(key, "")
-            for key in (WorkKey(r["video_id"], r[PIPELINE], r["config_hash"]) for r in found[table])
+            for key in (
+                WorkKey(row["video_id"], row[PIPELINE], row["config_hash"]) for row in sections[table]
+            )
         }
     return sorted(ended, key=lambda key: (ended[key], key))
 
 
-def _of(found: Sequence[Row], key: WorkKey) -> list[Row]:
-    return [row for row in found if (row[PIPELINE], row["config_hash"]) == (key.pipeline, key.config_hash)]
+def _rows_of(all_rows: Sequence[Row], key: WorkKey) -> list[Row]:
+    return [row for row in all_rows if (row[PIPELINE], row["config_hash"]) == (key.pipeline, key.config_hash)]
 
 
-def _within(line: ManifestLine, frame: int) -> bool:
+def _is_in_chunk(line: ManifestLine, frame: int) -> bool:
     return line.first_frame <= frame < line.first_frame + line.frame_count
 
 
-def _embeddings(found: Sequence[Row]) -> Embeddings | None:
-    if not found:
+def _embeddings(stored_rows: Sequence[Row]) -> Embeddings | None:
+    if not stored_rows:
         return None
-    vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
-    return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
+    vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in stored_rows]).astype(np.float32)
+    return Embeddings(tuple(row["annotation_id"] for row in stored_rows), vectors, stored_rows[0]["model"])

@@ -1,7 +1,7 @@
-"""Golden queries: their answers must be equal in two databases with equal rows.
+"""Runs golden queries, whose results must be equal in two databases with equal rows.
 
-They ask for times, places, several pipelines, counts and similarity. Where digests agree and answers differ,
-an index is damaged, or one of the databases orders or converts in a way of its own.
+They cover times, places, several pipelines, counts and similarity. Where digests agree and results differ, an
+index is damaged, or one of the databases sorts or converts in its own way.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from actors.stores.sql import named_queries, similarity
 from schemas.annotations.annotation import PERSON_TRACK
 from schemas.storage import tables
 
-NEAREST: Final = 10
-EQUAL_TO: Final = 1e-9  # relative: the two add up in other orders
+SIMILAR_COUNT: Final = 10
+RELATIVE_TOLERANCE: Final = 1e-9  # the two databases add numbers in different orders
 
-Answers = Mapping[str, Sequence[Mapping[str, Any]]]
+QueryResults = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def asked(connection: Connection) -> dict[str, dict[str, Any]]:
-    """What to ask, by question: about persons and sounds that are there."""
+def parameters_for(connection: Connection) -> dict[str, dict[str, Any]]:
+    """The parameters of each golden query, with a person that is in the database."""
     rows = tables.annotations.c
     person = connection.scalar(
         select(rows.person_id).where(rows.annotation_type == PERSON_TRACK).order_by(rows.person_id).limit(1)
@@ -44,37 +44,36 @@ def asked(connection: Connection) -> dict[str, dict[str, Any]]:
     }
 
 
-def answers(connection: Connection, told: Mapping[str, Mapping[str, Any]]) -> Answers:
-    """What a database says to these questions, and which embeddings are most alike to the first there is."""
+def run_all(connection: Connection, parameters: Mapping[str, Mapping[str, Any]]) -> QueryResults:
+    """The results of these queries, and the embeddings most similar to the first one in the database."""
     dialect = connection.dialect.name
-    found = {
-        name: named_queries.answer(connection, named_queries.question(name, dialect), values)
-        for name, values in told.items()
+    results = {
+        name: named_queries.run(connection, named_queries.load(name, dialect), values)
+        for name, values in parameters.items()
     }
-    return {**found, similarity.QUESTION: _most_alike(connection)}
+    return {**results, similarity.QUERY_NAME: _most_alike(connection)}
 
 
-def differing(one: Answers, other: Answers) -> list[str]:
-    """Questions with other answers; numbers are equal to nine digits."""
-    return [name for name in one if not _same(one[name], other[name])]
+def differing_queries(first: QueryResults, second: QueryResults) -> list[str]:
+    """The names of queries whose results differ; numbers are compared to nine digits."""
+    return [name for name in first if not _are_equal(first[name], second[name])]
 
 
-def _same(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
-    return len(one) == len(other) and all(
-        a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
-        for a, b in zip(one, other, strict=True)
+def _are_equal(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> bool:
+    return len(first) == len(second) and all(
+        row.keys() == other.keys() and all(_values_equal(row[name], other[name]) for name in row)
+        for row, other in zip(first, second, strict=True)
     )
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=EQUAL_TO)
-    return bool(one == other)
+def _values_equal(first: Any, second: Any) -> bool:
+    if isinstance(first, float) and isinstance(second, float):
+        return math.isclose(first, second, rel_tol=RELATIVE_TOLERANCE)
+    return bool(first == second)
 
 
 def _most_alike(connection: Connection) -> list[dict[str, Any]]:
-    """The nearest to the first embedding there is."""
-    first = connection.execute(
-        select(tables.embeddings).order_by(tables.embeddings.c.annotation_id).limit(1)
-    ).one_or_none()
-    return similarity.compared_here(connection, first, NEAREST) if first else []
+    """The embeddings most similar to the first one in the database."""
+    query = select(tables.embeddings).order_by(tables.embeddings.c.annotation_id).limit(1)
+    reference = connection.execute(query).one_or_none()
+    return similarity.compare_in_python(connection, reference, SIMILAR_COUNT) if reference else []

@@ -1,8 +1,8 @@
-"""What a store would refuse or change of a row, by name: nothing is dropped or altered without a word.
+"""Finds the values of a row that a store would refuse or change, so nothing is lost without a message.
 
-PostgreSQL takes no NUL in text, no NUL, lone surrogate or NaN in `jsonb`, and of some numbers there it keeps
-another spelling that reads as another kind of number (its manual, "JSON Types"). SQLite keeps NaN as NULL,
-and a column of any type may hold a value of any other.
+PostgreSQL refuses NUL in text, and NUL, lone surrogates and NaN in `jsonb`. It keeps some numbers in `jsonb`
+in another spelling that reads as another type (its manual, "JSON Types"). SQLite keeps NaN as NULL, and a
+column of any type may hold a value of any other.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import REAL, BigInteger, Column, Enum, Integer, LargeBinary
 
-from actors.stores.sql.postgres_json import spelled
-from actors.transfer.unit import LAYOUTS, TableLayout, TravelRow
+from actors.stores.sql.postgres_json import json_text
+from actors.transfer.unit import LAYOUTS, TableLayout, WireRow
 from schemas.storage.column_types import TIME_FORM, JsonText, UtcDateTime, Uuid, in_postgresql
 
 Destination = Literal["files", "sqlite", "postgresql"]
-SHOWN: Final = 60  # characters of a value in a message
+MAX_CHARACTERS: Final = 60  # characters of a value in a message
 
-# a number begins after one of these; so may a part of a text, which costs a closer look
+# A number begins after one of these. So may a part of a string, which then is parsed for nothing.
 _BEFORE_NUMBER: Final = r"(?<![^:,\[\s])"
 _SUSPICIOUS: Final = re.compile(
     rf"\\u0000|\\u[dD][89a-fA-F]|{_BEFORE_NUMBER}(?:NaN|-?Infinity|-0(?:\.0*)?(?![\d.])|-?\d[\d.]*(?:E|e\d))"
@@ -35,7 +35,7 @@ _SUSPICIOUS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LossyValue:
-    """One value that would not arrive as it is: `row` begins with what tells it apart in its table."""
+    """One value that would not arrive unchanged; `row` is the first value of its row, as text."""
 
     table: str
     row: str
@@ -47,39 +47,41 @@ class LossyValue:
 
 
 class ValueChecker:
-    """Looks at the rows of one table on their way to one kind of store."""
+    """Checks the rows of one table for one kind of destination."""
 
     def __init__(self, table: str, destination: Destination) -> None:
         layout = LAYOUTS[table]
         self._table, strict = table, destination == "postgresql"
-        self._checks = [(at, name, _check(layout, name, strict)) for at, name in enumerate(layout.names)]
-
-    def hazards(self, row: TravelRow) -> list[LossyValue]:
-        """What is wrong with a row."""
-        found = [
-            (name, reason)
-            for at, name, check in self._checks
-            if row[at] is not None and (reason := check(row[at]))
+        self._checks = [
+            (position, name, _check(layout, name, strict)) for position, name in enumerate(layout.names)
         ]
-        return [LossyValue(self._table, ascii(row[0])[:SHOWN], name, reason) for name, reason in found]
+
+    def lossy_values(self, row: WireRow) -> list[LossyValue]:
+        """The values of a row that would not arrive unchanged."""
+        faults = [
+            (name, reason)
+            for position, name, check in self._checks
+            if row[position] is not None and (reason := check(row[position]))
+        ]
+        return [LossyValue(self._table, _value_text(row[0]), name, reason) for name, reason in faults]
 
 
 Check = Callable[[Any], str | None]
 
 
 def _check(layout: TableLayout, name: str, strict: bool) -> Check:
-    """What is asked of the values of a column; `strict`: as PostgreSQL does."""
+    """The check of the values of a column; `strict` for PostgreSQL."""
     column = layout.table.c.get(name)
-    if column is None:  # a pipeline's name, or the place of a line in its log
-        return _text if name == "pipeline" else _integer(64)
+    if column is None:  # a pipeline's name, or the position of a line in its log
+        return _text_without_nul if name == "pipeline" else _integer(64)
     if isinstance(column.type, LargeBinary):
-        return lambda value: None if isinstance(value, bytes) else f"{_shown(value)} is no bytes"
+        return lambda value: None if isinstance(value, bytes) else f"{_value_text(value)} is no bytes"
     if isinstance(column.type, REAL):
         return _real
     if isinstance(column.type, (BigInteger, Integer)):
         return _integer(64 if isinstance(column.type, BigInteger) or not strict else 32)
     if not strict:
-        return _words
+        return _encodable_text
     return _strict_text(column)
 
 
@@ -87,41 +89,41 @@ def _strict_text(column: Column[Any]) -> Check:
     kind = in_postgresql(column.type)
     if isinstance(kind, Enum):
         return lambda value: (
-            None if value in kind.enums else f"{_shown(value)} is none of {', '.join(kind.enums)}"
+            None if value in kind.enums else f"{_value_text(value)} is none of {', '.join(kind.enums)}"
         )
-    special: dict[type, Check] = {Uuid: _uuid, UtcDateTime: _moment, JsonText: _json}
-    return special.get(type(column.type), _text)
+    special: dict[type, Check] = {Uuid: _uuid, UtcDateTime: _utc_datetime, JsonText: _json}
+    return special.get(type(column.type), _text_without_nul)
 
 
-def _shown(value: Any) -> str:
-    return ascii(value)[:SHOWN]
+def _value_text(value: Any) -> str:
+    return ascii(value)[:MAX_CHARACTERS]
 
 
-def _words(value: Any) -> str | None:
-    """Text that UTF-8 can hold."""
+def _encodable_text(value: Any) -> str | None:
+    """The fault of a value that is not text in UTF-8."""
     if not isinstance(value, str):
-        return f"{_shown(value)} is no text"
+        return f"{_value_text(value)} is no text"
     try:
         value.encode()
     except UnicodeEncodeError:
-        return f"a lone surrogate, such as of a file name that is not UTF-8, in {_shown(value)}"
+        return f"a lone surrogate, such as of a file name that is not UTF-8, in {_value_text(value)}"
     return None
 
 
-def _text(value: Any) -> str | None:
-    return _words(value) or ("a NUL character in text" if "\0" in value else None)
+def _text_without_nul(value: Any) -> str | None:
+    return _encodable_text(value) or ("a NUL character in text" if "\0" in value else None)
 
 
 def _real(value: Any) -> str | None:
     if not isinstance(value, float):
-        return f"{_shown(value)} is no floating-point number"
+        return f"{_value_text(value)} is no floating-point number"
     return None if math.isfinite(value) else f"{value} is no number that every store keeps"
 
 
 def _integer(bits: int) -> Check:
     def check(value: Any) -> str | None:
         if not isinstance(value, int):
-            return f"{_shown(value)} is no integer"
+            return f"{_value_text(value)} is no integer"
         return (
             None
             if -(1 << (bits - 1)) <= value < 1 << (bits - 1)
@@ -133,64 +135,70 @@ def _integer(bits: int) -> Check:
 
 def _uuid(value: Any) -> str | None:
     try:
-        usual = str(uuid.UUID(value)) == value
+        is_canonical = str(uuid.UUID(value)) == value
     except (ValueError, AttributeError, TypeError):
-        return f"{_shown(value)} is no UUID"
-    return None if usual else f"{_shown(value)} is a UUID in another spelling, which would not be kept"
+        return f"{_value_text(value)} is no UUID"
+    return (
+        None
+        if is_canonical
+        else f"{_value_text(value)} is a UUID in another spelling, which would not be kept"
+    )
 
 
-def _moment(value: Any) -> str | None:
+def _utc_datetime(value: Any) -> str | None:
     try:
-        usual = datetime.strptime(value, TIME_FORM).strftime(TIME_FORM) == value
+        is_canonical = datetime.strptime(value, TIME_FORM).strftime(TIME_FORM) == value
     except (ValueError, TypeError):
-        usual = False
-    return None if usual else f"{_shown(value)} is no time of the form YYYY-MM-DD HH:MM:SS"
+        is_canonical = False
+    return None if is_canonical else f"{_value_text(value)} is no time of the form YYYY-MM-DD HH:MM:SS"
 
 
 def _json(value: Any) -> str | None:
-    """JSON that `jsonb` takes and gives back with the same values."""
-    if reason := _text(value):
+    """The fault of JSON that `jsonb` refuses, or returns with other values."""
+    if reason := _text_without_nul(value):
         return reason
     if not _SUSPICIOUS.search(value):
         return None
     try:
-        found = json.loads(spelled(value), parse_float=_Kept, parse_int=_Kept, parse_constant=_Kept)
+        value_read = json.loads(
+            json_text(value), parse_float=_NumberText, parse_int=_NumberText, parse_constant=_NumberText
+        )
     except ValueError as error:
         return f"no JSON: {error}"
-    return next(_in_json(found), None)
+    return next(_faults_in_json(value_read), None)
 
 
-class _Kept(str):
-    """A number as it is spelled."""
+class _NumberText(str):
+    """A number in JSON, as the text that spells it."""
 
     __slots__ = ()
 
 
-def _in_json(value: Any) -> Iterator[str]:
-    if isinstance(value, _Kept):
-        yield from _in_number(value)
+def _faults_in_json(value: Any) -> Iterator[str]:
+    if isinstance(value, _NumberText):
+        yield from _faults_in_number(value)
     elif isinstance(value, str):
         if "\0" in value:
             yield "a NUL character in JSON"
-        elif _words(value):
+        elif _encodable_text(value):
             yield "a lone surrogate in JSON"
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield from _in_json(name)
-            yield from _in_json(inner)
+            yield from _faults_in_json(name)
+            yield from _faults_in_json(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _in_json(inner)
+            yield from _faults_in_json(inner)
 
 
-def _in_number(token: str) -> Iterator[str]:
+def _faults_in_number(token: str) -> Iterator[str]:
     if token in ("NaN", "Infinity", "-Infinity"):
         yield f"{token} in JSON"
         return
-    kept = f"{Decimal(token):f}"  # what `jsonb` would say
-    before, after = json.loads(token), json.loads(kept)
+    jsonb_text = f"{Decimal(token):f}"  # as `jsonb` would return it
+    before, after = json.loads(token), json.loads(jsonb_text)
     if type(before) is not type(after) or before != after or (before == 0 and token.startswith("-")):
         yield (
-            f"the number {token[:SHOWN]} would be kept as "
-            f"{kept[:SHOWN].removeprefix('-') if before == 0 else kept[:SHOWN]}"
+            f"the number {token[:MAX_CHARACTERS]} would be kept as "
+            f"{jsonb_text[:MAX_CHARACTERS].removeprefix('-') if before == 0 else jsonb_text[:MAX_CHARACTERS]}"
         )

@@ -1,4 +1,4 @@
-"""Units of two stores, worked on by several processes at once, each with connections of its own."""
+"""Runs a task for each unit of two stores in several processes, each with its own connections."""
 
 from __future__ import annotations
 
@@ -19,29 +19,27 @@ from schemas.errors import SameStore, StoreFailed
 
 Outcome = TypeVar("Outcome")
 Task = Callable[[UnitCopy, Unit], Outcome]
-MOST_PROCESSES: Final = 4  # beyond that it is the disk or the server that takes the time
-WORTH_IT: Final = 16  # units; to start a process takes longer than a few
-AT_ONCE: Final = 2  # units for each process: it need not wait for the next
+MAX_PROCESSES: Final = 4  # with more, the disk or the server is the limit
+MIN_UNITS: Final = 16  # for fewer it takes longer to start the processes
+UNITS_PER_PROCESS: Final = 2  # sent ahead, so that a process does not wait for the next unit
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two stores by their addresses, whether the second is to be written, and whether what it has
-    otherwise too; raises `SameStore`.
-    """
+    """Two stores by their addresses; raises `SameStore`."""
 
     source: str
     destination: str
-    writes: bool
-    overwrites: bool = False
+    writes: bool  # to the destination
+    overwrites: bool = False  # also units that differ
 
     def __post_init__(self) -> None:
         if StoreUrl.parse(self.source) == StoreUrl.parse(self.destination):
-            raise SameStore(StoreUrl.parse(self.source).shown)
+            raise SameStore(StoreUrl.parse(self.source).display_url)
 
     @contextmanager
-    def opened(self) -> Iterator[UnitCopy]:
-        """The way from one to the other."""
+    def open(self) -> Iterator[UnitCopy]:
+        """Open both stores; yields the copy from one to the other."""
         with ExitStack() as both:
             source = both.enter_context(closing(open_endpoint(self.source, read_only=True)))
             destination = both.enter_context(
@@ -51,61 +49,62 @@ class Pair:
 
     @property
     def processes(self) -> int:
-        """How many are of use: of what is on a disk, one writer at a time."""
-        alone = self.writes and StoreUrl.parse(self.destination).kind != "postgresql"
-        return 1 if alone else min(os.cpu_count() or 1, MOST_PROCESSES)
+        """How many processes are useful: files and SQLite have one writer at a time."""
+        has_one_writer = self.writes and StoreUrl.parse(self.destination).kind != "postgresql"
+        return 1 if has_one_writer else min(os.cpu_count() or 1, MAX_PROCESSES)
 
 
-def each(pair: Pair, passage: UnitCopy, units: Sequence[Unit], task: Task[Outcome]) -> Iterator[Outcome]:
-    """What comes of each unit, as they are ready; `passage` is the pair's, opened in this process.
+def for_each_unit(
+    pair: Pair, unit_copy: UnitCopy, units: Sequence[Unit], task: Task[Outcome]
+) -> Iterator[Outcome]:
+    """Runs a task for each unit and yields outcomes as they come; `unit_copy` is the pair's, in this process.
 
-    Processes end at once where the caller goes no further: what they had not committed is taken back by the
-    stores. Raises what the task raises there, and `StoreFailed` where a process was lost.
+    When the caller stops early the processes are ended; the stores roll back what they had not committed.
+    Raises what the task raises, and `StoreFailed` where a process was lost.
     """
     processes = min(pair.processes, len(units))
-    if processes < 2 or len(units) < WORTH_IT:
-        yield from (task(passage, unit) for unit in units)
+    if processes < 2 or len(units) < MIN_UNITS:
+        yield from (task(unit_copy, unit) for unit in units)
         return
     with ExitStack() as stack:
         children = [
             stack.enter_context(closing(ChildProcess("actors.transfer.worker", pair)))
             for _ in range(processes)
         ]
-        yield from _as_they_end(children, passage, units, task)
+        yield from _outcomes(children, unit_copy, units, task)
 
 
-def _as_they_end(
-    children: Sequence[ChildProcess], passage: UnitCopy, units: Sequence[Unit], task: Task[Outcome]
+def _outcomes(
+    children: Sequence[ChildProcess], unit_copy: UnitCopy, units: Sequence[Unit], task: Task[Outcome]
 ) -> Iterator[Outcome]:
-    working = {child.connection(): child for child in children}
-    waiting = iter(units)
-    for line in working:
-        for unit in islice(waiting, AT_ONCE):
-            _order(line, task, unit)
-    left = len(units)
-    while left:
-        for line in [
-            line for line in wait(list(working)) if isinstance(line, Connection)
-        ]:  # all are: mypy does not know
-            outcome = _answer(line, working[line], passage)
-            left -= 1
-            for unit in islice(waiting, 1):
-                _order(line, task, unit)
+    child_of = {child.connection(): child for child in children}
+    pending = iter(units)
+    for connection in child_of:
+        for unit in islice(pending, UNITS_PER_PROCESS):
+            _send(connection, task, unit)
+    remaining = len(units)
+    while remaining:
+        ready = wait(list(child_of))
+        for connection in [item for item in ready if isinstance(item, Connection)]:  # all are, for mypy
+            outcome = _receive(connection, child_of[connection], unit_copy)
+            remaining -= 1
+            for unit in islice(pending, 1):
+                _send(connection, task, unit)
             yield outcome
 
 
-def _order(line: Connection, task: Task[Outcome], unit: Unit) -> None:
-    with suppress(BrokenPipeError):  # a process that is lost is told where its answer is waited for
-        line.send((task, unit))
+def _send(connection: Connection, task: Task[Outcome], unit: Unit) -> None:
+    with suppress(BrokenPipeError):  # the loss of a process is noticed when its answer is read
+        connection.send((task, unit))
 
 
-def _answer(line: Connection, child: ChildProcess, passage: UnitCopy) -> Any:
+def _receive(connection: Connection, child: ChildProcess, unit_copy: UnitCopy) -> Any:
     try:
-        outcome, error = line.recv()
+        outcome, error = connection.recv()
     except (EOFError, OSError):
         ended = child.end(None)
-        words = ": ".join((ended.message, *(ended.traceback or "").splitlines()[-1:]))
-        raise StoreFailed(passage.destination.url, f"a unit was not done, {words}") from None
+        reason = ": ".join((ended.message, *(ended.traceback or "").splitlines()[-1:]))
+        raise StoreFailed(unit_copy.destination.url, f"a unit was not done, {reason}") from None
     if error is not None:
         raise error
     return outcome

@@ -1,6 +1,7 @@
-"""Selects rows of database tables in wire form: times, ids, JSON and states as text, numbers replaced.
+"""Selects rows of database tables in wire form: times, ids, JSON and states as text, row numbers replaced.
 
-The drivers read them without SQLAlchemy, which takes as long for a row as all the rest of a move.
+The rows are read by the drivers without SQLAlchemy, which takes as long for a row as all the rest of a
+transfer.
 """
 
 from __future__ import annotations
@@ -28,99 +29,92 @@ from sqlalchemy import (
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from actors.stores.sql.dialect import is_postgresql
-from actors.transfer.unit import LAYOUTS, POSITION, TravelRow
+from actors.transfer.unit import LAYOUTS, POSITION, WireRow
 from schemas.storage import tables
 from schemas.storage.column_types import POSTGRESQL, JsonText, UtcDateTime, Uuid, in_postgresql
 
 OWNER: Final = "owner"  # the parameter that names the unit
-_TIME: Final = len(
-    "YYYY-MM-DD HH:MM:SS"
-)  # schemas.storage.column_types.TIME_FORM, with which PostgreSQL's own form begins
-_COUNTED: Final = {
+# The length of `schemas.storage.column_types.TIME_FORM`, with which PostgreSQL's own form begins.
+_TIME_CHARACTERS: Final = len("YYYY-MM-DD HH:MM:SS")
+# Columns that are replaced by a position, with the column within which positions are counted.
+_POSITION_WITHIN: Final = {
     tables.job_events.c.event_id: tables.job_events.c.job_id,
     tables.runs.c.epoch: tables.runs.c.batch_id,
-}  # within what
-_OWNERS: Final = {
-    "runs": "batch_id",
-    "meta": "name",
-}  # the column that says which unit a row is of, where it is not `video_id`
+}
+# The column that has the name of a row's unit, where it is not `video_id`.
+_OWNER_COLUMNS: Final = {"runs": "batch_id", "meta": "name"}
+
+# Rows of PostgreSQL in memory at once. With more, memory is returned to the system and requested again for
+# every page.
+_PAGE_ROWS: Final = 300
+# Tables that may have any number of rows of one video.
+_LARGE_TABLES: Final = (tables.annotations.name, tables.embeddings.name, tables.chunks.name)
 
 
-# rows in memory at once, of PostgreSQL; of more, memory goes back to the system and is asked for again with
-# every page
-_PAGE: Final = 300
-_WIDE: Final = (
-    tables.annotations.name,
-    tables.embeddings.name,
-    tables.chunks.name,
-)  # a video may have any number of these
+def wire_rows(connection: Connection, table: str, owner: str) -> Generator[WireRow]:
+    """Yields all rows of a table that belong to a unit, a few at a time in memory.
 
-
-def wire_rows(connection: Connection, table: str, owner: str) -> Generator[TravelRow]:
-    """All rows of a table that belong to a unit, a few at a time in memory; nothing else is asked of the
-    connection meanwhile.
+    The connection must not be used for anything else meanwhile.
     """
     statement = _statement(table, connection.dialect)
-    told = {**statement.params, OWNER: owner}
+    values = {**statement.params, OWNER: owner}
     driver: Any = connection.connection.driver_connection
     if is_postgresql(connection):
-        # Not psycopg's `stream`, which holds the connection's lock as long as a reader that has failed is
-        # still on some traceback.
-        with (
-            driver.cursor(table) if table in _WIDE else driver.cursor() as cursor
-        ):  # one with a name stays on the server
-            cursor.execute(
-                statement.string, told, binary=True
-            )  # numbers need not be written and read as text
-            while page := cursor.fetchmany(_PAGE):
+        # Not psycopg's `stream`, which holds the connection's lock for as long as a traceback refers to a
+        # reader that has failed. The rows of a cursor with a name stay on the server.
+        with driver.cursor(table) if table in _LARGE_TABLES else driver.cursor() as cursor:
+            # Binary: numbers are not converted to text and back.
+            cursor.execute(statement.string, values, binary=True)
+            while page := cursor.fetchmany(_PAGE_ROWS):
                 yield from page
     else:
         with closing(
-            driver.execute(statement.string, [told[name] for name in statement.positiontup or ()])
+            driver.execute(statement.string, [values[name] for name in statement.positiontup or ()])
         ) as cursor:
             yield from cursor
 
 
-@lru_cache(
-    maxsize=2 * len(LAYOUTS)
-)  # for both sides of a move; each connection pool has a dialect of its own
+@lru_cache(maxsize=2 * len(LAYOUTS))  # for two stores; each connection pool has its own dialect object
 def _statement(table: str, dialect: Dialect) -> SQLCompiler:
-    of = LAYOUTS[table].table
-    columns = zip(of.c, LAYOUTS[table].names, strict=True)
-    query = select(*(_travelling(column, dialect.name).label(name) for column, name in columns))
-    source: Any = of
-    if "pipeline_id" in of.c:
-        source = source.outerjoin(tables.pipelines, tables.pipelines.c.pipeline_id == of.c.pipeline_id)
-    if of in (tables.job_pipeline_status, tables.job_events):
-        source = source.join(tables.jobs, tables.jobs.c.job_id == of.c.job_id)
-    compiled = query.select_from(source).where(owned(of)).order_by(*_order(of)).compile(dialect=dialect)
+    sql_table = LAYOUTS[table].table
+    columns = zip(sql_table.c, LAYOUTS[table].names, strict=True)
+    query = select(*(_wire_column(column, dialect.name).label(name) for column, name in columns))
+    source: Any = sql_table
+    if "pipeline_id" in sql_table.c:
+        source = source.outerjoin(tables.pipelines, tables.pipelines.c.pipeline_id == sql_table.c.pipeline_id)
+    if sql_table in (tables.job_pipeline_status, tables.job_events):
+        source = source.join(tables.jobs, tables.jobs.c.job_id == sql_table.c.job_id)
+    compiled = (
+        query.select_from(source)
+        .where(belongs_to_unit(sql_table))
+        .order_by(*_order(sql_table))
+        .compile(dialect=dialect)
+    )
     assert isinstance(compiled, SQLCompiler)
     return compiled
 
 
-def owned(table: Table) -> ColumnElement[bool]:
-    """Which rows of a table belong to the unit named by parameter `owner`."""
+def belongs_to_unit(table: Table) -> ColumnElement[bool]:
+    """The condition that a row belongs to the unit named by parameter `owner`."""
     if table is tables.identities:
         return literal(True)
     if table in (tables.job_pipeline_status, tables.job_events):
         return tables.jobs.c.video_id == bindparam(OWNER)
-    return table.c[_OWNERS.get(table.name, "video_id")] == bindparam(OWNER)
+    return table.c[_OWNER_COLUMNS.get(table.name, "video_id")] == bindparam(OWNER)
 
 
 def _order(table: Table) -> tuple[ColumnElement[Any], ...]:
-    """Annotations by time, as their index has them: rows that are asked for together then lie together in
-    the new store as well.
-    """
+    """The order of rows: annotations by time, so that rows that are read together are stored together."""
     if table is tables.runs:
         return (table.c.epoch,)
     return (table.c.timestamp_seconds,) if table is tables.annotations else ()
 
 
-def _travelling(column: Column[Any], dialect: str) -> ColumnElement[Any]:
+def _wire_column(column: Column[Any], dialect: str) -> ColumnElement[Any]:
     if column.name == "pipeline_id":
         return tables.pipelines.c.name
-    if column in _COUNTED:
-        return func.row_number().over(partition_by=_COUNTED[column], order_by=column).label(POSITION)
+    if column in _POSITION_WITHIN:
+        return func.row_number().over(partition_by=_POSITION_WITHIN[column], order_by=column).label(POSITION)
     if not isinstance(column.type, (Uuid, JsonText, UtcDateTime)) and not isinstance(
         in_postgresql(column.type), Enum
     ):
@@ -128,5 +122,5 @@ def _travelling(column: Column[Any], dialect: str) -> ColumnElement[Any]:
     if dialect != POSTGRESQL:
         return type_coerce(column, Text())
     if isinstance(column.type, UtcDateTime):
-        return func.left(cast(column, Text()), _TIME)
+        return func.left(cast(column, Text()), _TIME_CHARACTERS)
     return cast(column, Text())

@@ -1,4 +1,4 @@
-"""Units of a store that are moved or compared together; each has one section for each table."""
+"""The units of a store that are moved or compared as a whole; a unit has one section for each table."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from schemas.storage import tables
 from schemas.storage.column_types import JsonText, Uuid
 
 Kind = Literal["batch", "setting", "identities", "video"]
-TravelRow = tuple[
-    Any, ...
-    # values in the order of `TableLayout.names`: text, int, float, bytes or None, of whichever store
-]
+# Values in the order of `TableLayout.names`: text, int, float, bytes or None, from any store.
+WireRow = tuple[Any, ...]
 
-# Parents first. Leases stay: they are of runs that work on the store they are in.
+# Parents first. Leases are not moved: they belong to runs that work on their store.
 TABLES: Final[dict[Kind, tuple[Table, ...]]] = {
     "batch": (tables.runs,),
     "setting": (tables.meta,),
@@ -35,17 +33,15 @@ TABLES: Final[dict[Kind, tuple[Table, ...]]] = {
     ),
     "identities": (tables.identities,),
 }
-# of a line in its job's log, of a run in its batch, in place of the number that its table gives it
+# Of a line in its job's log or of a run in its batch, in place of the number in its table.
 POSITION: Final = "position"
-PIPELINE: Final = "pipeline"  # by name, in place of the number that its table gives it
-_TRAVELLING: Final = {"pipeline_id": PIPELINE, "event_id": POSITION, "epoch": POSITION}
+PIPELINE: Final = "pipeline"  # the name, in place of the number in its table
+_WIRE_NAMES: Final = {"pipeline_id": PIPELINE, "event_id": POSITION, "epoch": POSITION}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unit:
-    """What is moved whole or not at all: a video, a batch's runs, a setting, or all identities; `name` is
-    its id.
-    """
+    """A video, a batch's runs, a setting, or all identities: moved as a whole or not at all."""
 
     kind: Kind
     name: str
@@ -56,7 +52,7 @@ class Unit:
 
     @property
     def digest(self) -> str:
-        """Stands for it in a ledger, where names of what is forgotten must not stay."""
+        """The name of the unit in a ledger, in which no name of a forgotten video may stay."""
         return blake2b(str(self).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     def __str__(self) -> str:
@@ -65,42 +61,40 @@ class Unit:
 
 @dataclass(frozen=True)
 class TableLayout:
-    """How the rows of one table travel: the names of their values, and which of those are JSON, ids and
-    times.
-    """
+    """The form of the wire rows of one table: the names of their values, and the positions of types."""
 
     table: Table
     names: tuple[str, ...]
 
-    def places(self, kind: type) -> tuple[int, ...]:
-        """Where values of columns of this type are."""
+    def positions(self, kind: type) -> tuple[int, ...]:
+        """The positions of the columns of this type."""
         columns = self.table.c
         return tuple(
-            at
-            for at, name in enumerate(self.names)
+            position
+            for position, name in enumerate(self.names)
             if name in columns and isinstance(columns[name].type, kind)
         )
 
     @cached_property
     def key(self) -> tuple[int, ...]:
-        """Where the values are that tell a row apart."""
-        names = [_TRAVELLING.get(column.name, column.name) for column in self.table.primary_key]
-        of_a_log = ["job_id"] if self.table is tables.job_events else []  # lines are counted in each log
-        return tuple(self.names.index(name) for name in [*of_a_log, *names])
+        """The positions of the values that identify a row."""
+        names = [_WIRE_NAMES.get(column.name, column.name) for column in self.table.primary_key]
+        log_columns = ["job_id"] if self.table is tables.job_events else []  # lines are counted in each log
+        return tuple(self.names.index(name) for name in [*log_columns, *names])
 
     @cached_property
     def json(self) -> tuple[int, ...]:
-        return self.places(JsonText)
+        return self.positions(JsonText)
 
     @cached_property
     def ids(self) -> tuple[int, ...]:
-        return self.places(Uuid)
+        return self.positions(Uuid)
 
 
 def _layout(table: Table) -> TableLayout:
-    return TableLayout(table, tuple(_TRAVELLING.get(column.name, column.name) for column in table.c))
+    return TableLayout(table, tuple(_WIRE_NAMES.get(column.name, column.name) for column in table.c))
 
 
 LAYOUTS: Final[dict[str, TableLayout]] = {
-    table.name: _layout(table) for each in TABLES.values() for table in each
+    table.name: _layout(table) for unit_tables in TABLES.values() for table in unit_tables
 }

@@ -1,4 +1,4 @@
-"""A process that moves or compares units, one after the other; it ends with who has started it."""
+"""A process that moves or compares units, one after the other; it ends with its parent."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ if TYPE_CHECKING:
 
 
 def main(descriptor: int) -> None:
-    """Take the pair of stores, then orders, which are tasks with their units; each is answered by what
-    comes of it and an error.
-    """
-    line = attach(descriptor)  # first: what orders need is imported as they come, by all processes at once
-    pair: Pair = line.recv()
+    """Receive the pair of stores, then tasks with units; answer each with its outcome and an error."""
+    # First: modules are imported with the tasks that need them, by all processes at once.
+    connection = attach(descriptor)
+    pair: Pair = connection.recv()
     try:
-        with pair.opened() as passage:
+        with pair.open() as unit_copy:
             while True:
-                task, unit = line.recv()
-                line.send(_tried(task, passage, unit))
+                task, unit = connection.recv()
+                connection.send(_run(task, unit_copy, unit))
     except EOFError:
         return
 
 
-def _tried(task: Callable[..., Any], *given: object) -> tuple[Any, Exception | None]:
+def _run(task: Callable[..., Any], *arguments: object) -> tuple[Any, Exception | None]:
     try:
-        return task(*given), None
-    except Exception as error:  # noqa: BLE001 handed to who gave the order, and raised there
+        return task(*arguments), None
+    except Exception as error:  # noqa: BLE001 sent to the parent, and raised there
         error.add_note(traceback.format_exc())
         return None, error

@@ -152,7 +152,7 @@ LOSSES = {
     "the finalizer": [f"{FINALIZER}{call}" for call in ("take", "finish_now", "drain")],
     "who decodes and looks": ["actors.stages.stages:NamedLinks.deliver"],
     "the coordinator": [
-        f"{COORDINATOR}{call}" for call in ("planned", "started", "committed", "batch", "standing")
+        f"{COORDINATOR}{call}" for call in ("planned", "started", "committed", "batch", "status")
     ],
 }
 EACH_ROLE = [

@@ -22,7 +22,7 @@ class Heard:
     def committed(self, spec: ChunkSpec) -> None:
         self.committed_chunks.append(spec.chunk_id)
 
-    def heard(self, block: AudioBlock) -> None:
+    def block_committed(self, block: AudioBlock) -> None:
         self.committed_chunks.append(block.chunk_id)
 
     def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:

@@ -51,8 +51,8 @@ class CoordinatorClient:
     def planned_before(self, keys: Sequence[WorkKey]) -> None:
         self._actor.planned_before.remote(keys)
 
-    def settled(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
-        self._actor.settled.remote(skipped=skipped, failures=failures)
+    def videos_without_work(self, *, skipped: int = 0, failures: Sequence[str] = ()) -> None:
+        self._actor.videos_without_work.remote(skipped=skipped, failures=failures)
 
     def probing_done(self) -> None:
         self._actor.probing_done.remote()
@@ -69,8 +69,8 @@ class CoordinatorClient:
     def committed(self, spec: ChunkSpec) -> None:
         self._actor.committed.remote(spec)
 
-    def heard(self, block: AudioBlock) -> None:
-        self._actor.heard.remote(block)
+    def block_committed(self, block: AudioBlock) -> None:
+        self._actor.block_committed.remote(block)
 
     def finished(self, finished: Finished) -> None:
         self._actor.finished.remote(finished)
@@ -81,8 +81,8 @@ class CoordinatorClient:
     def halt(self, reason: str) -> None:
         self._actor.halt.remote(reason)
 
-    def standing(self) -> RunStatus:
-        found: RunStatus = answer(self._actor.standing.remote(), self._require)
+    def status(self) -> RunStatus:
+        found: RunStatus = answer(self._actor.status.remote(), self._require)
         return found
 
     def batch(self) -> tuple[list[Attempt], Snapshot]:

@@ -16,7 +16,7 @@ from typing import Final
 
 from actors.coordination.coordinator_link import CoordinatorLink
 from actors.coordination.links import StageLinks
-from actors.isolation.sandbox import Sandbox, TrialResult, tried
+from actors.isolation.sandbox import Sandbox, TrialResult, try_in_sandbox
 from actors.stages.stages import Watch
 from schemas.settings.settings import Settings
 from schemas.work.messages import ChunkFailure
@@ -92,7 +92,7 @@ class LocalWorkers:
         links = connect(worker)
         try:
             watch = _EndingWatch(links, (given_up, self._closed), to_its_end=to_its_end)
-            return tried(work, self._cell(), links, watch)
+            return try_in_sandbox(work, self._cell(), links, watch)
         except Exception as error:  # noqa: BLE001 the thread is there, and says what it could not do
             return TrialResult(work.chunk_id, failure=raised(work, error))
         finally:

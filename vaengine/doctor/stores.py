@@ -36,7 +36,7 @@ def store_check(address: StoreUrl | None, out: Path) -> Check:
         return Check(
             "store",
             "fail",
-            f"{address.shown if address else out} cannot be written: {fault}",
+            f"{address.display_url if address else out} cannot be written: {fault}",
             "check it, or choose another place",
         )
     kind = file_system(existing(folder))
@@ -101,7 +101,7 @@ def postgres_check(url: str) -> Check:
             if revision is not None:
                 database.require(older=True)
             with database.read() as connection:
-                vectors = "with" if pgvector.standing(connection).is_here else "without"
+                vectors = "with" if pgvector.status(connection).has_extension else "without"
             tables = "no tables yet" if revision is None else f"tables {revision}"
             description = (
                 f"PostgreSQL {database.server_version()} {vectors} pgvector, {tables}, at {database.url}"

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from actors.atomic_files import read_object
 from actors.stores.rules.erasure_text import files_in, kind_of, masked, remove_folder
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.retention import PersonIn
 from schemas.work.job import BatchJob

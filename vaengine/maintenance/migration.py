@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from actors.stores.engines.address import StoreUrl
-from actors.transfer.compare_unit import RowDifference, answered_otherwise, compare
+from actors.transfer.compare_unit import RowDifference, compare, compare_golden_queries
 from actors.transfer.copy_unit import CopiedUnit, UnitCopy
 from actors.transfer.digest import SectionDigest
-from actors.transfer.endpoint import Endpoint, Seals
+from actors.transfer.endpoint import Endpoint, SectionDigests
 from actors.transfer.endpoints import open_endpoint
 from actors.transfer.lossy_values import LossyValue, ValueChecker
-from actors.transfer.pool import Pair, each
+from actors.transfer.pool import Pair, for_each_unit
 from actors.transfer.unit import Unit
 from schemas.errors import NotFound, StoreInUse, Unfit, UsageError
 
@@ -97,7 +97,7 @@ def on_invalid(text: str) -> OnInvalid:
 
 def shown(*urls: str) -> tuple[str, ...]:
     """Addresses without their passwords."""
-    return tuple(StoreUrl.parse(url).shown for url in urls)
+    return tuple(StoreUrl.parse(url).display_url for url in urls)
 
 
 def migrate(
@@ -111,7 +111,7 @@ def migrate(
     (`quarantine`).
     """
     pair = Pair(source, destination, writes=True, overwrites=overwrite)
-    with pair.opened() as unit_copy:
+    with pair.open() as unit_copy:
         if _is_in_use(unit_copy.destination):
             raise StoreInUse(unit_copy.destination.url)
         in_use, units = _is_in_use(unit_copy.source), _units_of(unit_copy.source)
@@ -119,13 +119,13 @@ def migrate(
         run_units, other_units = (
             [unit for unit in units if (unit.kind == "batch") is first] for first in (True, False)
         )
-        for copied in map(unit_copy.carry, run_units):  # in the order they began, since the newest counts
+        for copied in map(unit_copy.copy, run_units):  # in the order they began, since the newest counts
             tally.add(_require_fit(copied, unit_copy.destination, unfit))
-        for copied in each(pair, unit_copy, other_units, UnitCopy.carry):
+        for copied in for_each_unit(pair, unit_copy, other_units, UnitCopy.copy):
             tally.add(_require_fit(copied, unit_copy.destination, unfit))
         found = tally.migration(unit_copy, source_in_use=in_use)
         if found.moved_rows:
-            unit_copy.destination.settle()
+            unit_copy.destination.finish()
     return found
 
 
@@ -140,12 +140,12 @@ def preflight(
     with closing(open_endpoint(source, read_only=True)) as endpoint:
         units = _units_of(endpoint)
         for number, unit in enumerate(units, 1):
-            with endpoint.reading() as reader:
+            with endpoint.read() as reader:
                 for table in unit.tables:
-                    inspector = ValueChecker(table.name, kind)
+                    checker = ValueChecker(table.name, kind)
                     for row in reader.rows(unit, table.name):
                         counts[table.name] += 1
-                        lossy_values += inspector.hazards(row)
+                        lossy_values += checker.lossy_values(row)
             tell(MigrationProgress(number, len(units), counts.total()))
     return dict(counts), lossy_values
 
@@ -157,12 +157,12 @@ def differing(source: str, destination: str, tell: Tell = lambda _: None) -> tup
     """
     pair = Pair(source, destination, writes=False)
     try:
-        with pair.opened() as unit_copy:
+        with pair.open() as unit_copy:
             common_units = sorted({*_units_of(unit_copy.source)} & {*_units_of(unit_copy.destination)})
             found, rows = list[Unit](), 0
-            for done, compared in enumerate(each(pair, unit_copy, common_units, compare), 1):
+            for done, compared in enumerate(for_each_unit(pair, unit_copy, common_units, compare), 1):
                 found += [compared.unit] if compared.differences else []
-                rows += sum(digest.rows for digest in compared.seals.values())
+                rows += sum(digest.rows for digest in compared.digests.values())
                 tell(MigrationProgress(done, len(common_units), rows))
             return tuple(map(str, sorted(found)))
     except NotFound:  # the destination does not exist yet
@@ -172,29 +172,29 @@ def differing(source: str, destination: str, tell: Tell = lambda _: None) -> tup
 def verify(first: str, second: str, tell: Tell = lambda _: None, *, within: bool = False) -> Comparison:
     """Compare all units of either store, section by section; with `within`, only those of the first."""
     pair = Pair(first, second, writes=False)
-    with pair.opened() as unit_copy:
+    with pair.open() as unit_copy:
         first_units, second_units = set(_units_of(unit_copy.source)), set(_units_of(unit_copy.destination))
         units = sorted(first_units if within else first_units | second_units)
         unit_digests, differences, rows, differing_sections, lacking = (
-            list[Seals](),
+            list[SectionDigests](),
             list[RowDifference](),
             0,
             0,
             0,
         )
-        for done, compared in enumerate(each(pair, unit_copy, units, compare), 1):
-            unit_digests.append(compared.seals)
+        for done, compared in enumerate(for_each_unit(pair, unit_copy, units, compare), 1):
+            unit_digests.append(compared.digests)
             differing_sections += len(compared.differences)
             lacking += bool(compared.differences) and compared.unit in first_units
             differences += compared.differences[: MAX_DIFFERENCES - len(differences)]
-            rows += sum(digest.rows for digest in compared.seals.values())
+            rows += sum(digest.rows for digest in compared.digests.values())
             tell(MigrationProgress(done, len(units), rows))
         sorted_differences = tuple(
             sorted(differences, key=lambda difference: (difference.unit, difference.table))
         )
         urls, query_results = (
             (unit_copy.source.url, unit_copy.destination.url),
-            (0, ()) if within else answered_otherwise(unit_copy),
+            (0, ()) if within else compare_golden_queries(unit_copy),
         )
         beyond, removed = (
             0 if within else len(second_units - first_units),
@@ -216,21 +216,21 @@ def verify(first: str, second: str, tell: Tell = lambda _: None, *, within: bool
 
 def _count_moved_before(endpoint: Endpoint, units: Iterable[Unit]) -> int:
     """How many of these units, which a store lacks, were moved there before."""
-    with endpoint.reading() as reader:
-        return sum(bool(reader.ledger(unit).seals) for unit in units)
+    with endpoint.read() as reader:
+        return sum(bool(reader.ledger(unit).digests) for unit in units)
 
 
 def _units_of(endpoint: Endpoint) -> list[Unit]:
-    with endpoint.reading() as reader:
+    with endpoint.read() as reader:
         return reader.units()
 
 
 def _is_in_use(endpoint: Endpoint) -> bool:
-    with endpoint.reading() as reader:
+    with endpoint.read() as reader:
         return reader.is_in_use()
 
 
-def _digests_by_table(unit_digests: Iterable[Seals]) -> dict[str, SectionDigest]:
+def _digests_by_table(unit_digests: Iterable[SectionDigests]) -> dict[str, SectionDigest]:
     tables: dict[str, list[SectionDigest]] = {}
     for section_digests in unit_digests:
         for table, digest in section_digests.items():
@@ -240,9 +240,11 @@ def _digests_by_table(unit_digests: Iterable[Seals]) -> dict[str, SectionDigest]
 
 def _require_fit(copied: CopiedUnit, destination: Endpoint, unfit: OnInvalid) -> CopiedUnit:
     if copied.step == "quarantined" and unfit == "fail":
-        more = len(copied.hazards) - 1
+        more = len(copied.lossy_values) - 1
         raise Unfit(
-            str(copied.unit), destination.url, f"{copied.hazards[0]}{f' (and {more} more)' if more else ''}"
+            str(copied.unit),
+            destination.url,
+            f"{copied.lossy_values[0]}{f' (and {more} more)' if more else ''}",
         )
     return copied
 
@@ -253,7 +255,7 @@ class _MigrationTally:
     def __init__(self, units: int, tell: Tell) -> None:
         self._units_of, self._tell = units, tell
         self._steps, self._rows, self._moved = Counter[str](), 0, 0
-        self._seals: list[Seals] = []
+        self._digests: list[SectionDigests] = []
         self._named: dict[str, list[str]] = {step: [] for step in _LISTED_STEPS}
         self._quarantined: dict[str, tuple[LossyValue, ...]] = {}
 
@@ -261,15 +263,15 @@ class _MigrationTally:
         self._steps[copied.step] += 1
         self._rows += copied.rows
         self._moved += copied.rows if copied.step in ("moved", "overwritten") else 0
-        self._seals.append(copied.seals)
+        self._digests.append(copied.digests)
         if copied.step in self._named:
             self._named[copied.step].append(str(copied.unit))
         if copied.step == "quarantined":
-            self._quarantined[str(copied.unit)] = copied.hazards
+            self._quarantined[str(copied.unit)] = copied.lossy_values
         self._tell(MigrationProgress(self._steps.total(), self._units_of, self._rows))
 
     def migration(self, unit_copy: UnitCopy, *, source_in_use: bool) -> Migration:
-        tables = _digests_by_table(self._seals)
+        tables = _digests_by_table(self._digests)
         urls = unit_copy.source.url, unit_copy.destination.url
         listed = {step: tuple(units) for step, units in self._named.items()}
         return Migration(

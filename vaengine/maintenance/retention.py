@@ -13,7 +13,7 @@ from actors.stores.engines.address import StoreUrl
 from actors.stores.engines.sqlite_backup import copies_before
 from actors.stores.rules.erasure_text import files_in
 from actors.stores.rules.pruning import ended_at, pruning_of
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from schemas.errors import NotFound, UsageError
 from schemas.storage.backend import ResultStore, StorageBackend, Store
 from schemas.storage.retention import Criteria, PersonIn, Pruning, Removed, RetentionStore

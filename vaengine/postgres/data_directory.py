@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import psutil
 
-from actors.stores.engines.own_server import PASSWORD, PIDS, USER
+from actors.stores.engines.own_server import PASSWORD_FILE, PID_FILE, USER
 from schemas.errors import FolderClosed, ForeignFolder, PostgresFailed
 from schemas.paths import absolute_path
 from vaengine.postgres.account import NOBODY, ROOT, Account, owner
@@ -95,7 +95,7 @@ class DataDirectory:
 
     def url(self, host: str, port: int) -> str:
         """The address of the database with its password."""
-        return f"postgresql://{NAME}:{(self.folder / PASSWORD).read_text()}@{host}:{port}/{NAME}"
+        return f"postgresql://{NAME}:{(self.folder / PASSWORD_FILE).read_text()}@{host}:{port}/{NAME}"
 
     def mark_as_ours(self) -> None:
         """Make the folder, or use an empty one.
@@ -123,7 +123,7 @@ class DataDirectory:
             shutil.rmtree(unfinished)
         unfinished.mkdir(mode=0o700)
         self.account.own(unfinished)
-        password_file = self.private(PASSWORD)
+        password_file = self.private(PASSWORD_FILE)
         password_file.write_text(secrets.token_urlsafe(24))
         access = (f"--username={NAME}", "--auth=scram-sha-256", f"--pwfile={password_file}")
         locale = (
@@ -161,7 +161,7 @@ class DataDirectory:
         PostgreSQL would take that process for the server. From the rest of the file it finds out by itself
         whether anything of the old server lives.
         """
-        path = self.data / PIDS
+        path = self.data / PID_FILE
         if not path.exists() or not is_not_postgres(_first_number(path.read_bytes())):
             return
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
@@ -211,7 +211,7 @@ class Postmaster:
     def of(cls, data: Path) -> Postmaster | None:
         """The server that runs on `data`; None where there is none, even if a killed one left its file."""
         try:
-            lines = (data / PIDS).read_text().splitlines()
+            lines = (data / PID_FILE).read_text().splitlines()
             pid, port = int(lines[0]), int(lines[3])
         except (
             FileNotFoundError,

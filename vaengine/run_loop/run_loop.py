@@ -174,7 +174,7 @@ class RunLoop:
         actor_group.coordinator.planned(
             [planned_video(video_id, work.left) for video_id in work.left.video_ids]
         )
-        actor_group.coordinator.settled(skipped=work.skipped, failures=work.failures)
+        actor_group.coordinator.videos_without_work(skipped=work.skipped, failures=work.failures)
         if last:
             actor_group.coordinator.probing_done()
         actor_group.finish(work.left.to_finish)
@@ -204,7 +204,7 @@ class RunLoop:
             actor_group.coordinator.stop()
         if (controls := self._actors.controls) is not None:
             self._obedience.apply(controls, actor_group, self._actors.epoch)
-        standing = actor_group.coordinator.standing()
+        standing = actor_group.coordinator.status()
         self._snapshot, self._halted = standing.snapshot, self._halted or standing.halted
         if standing.plan_lost:
             left = self._left()

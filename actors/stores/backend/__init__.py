@@ -1,1 +1,1 @@
-"""The store's calls, written once over the narrow transaction that files and databases offer."""
+"""The calls of a store, written once over the narrow transaction that files and databases offer."""

@@ -1,4 +1,4 @@
-"""The store's calls: each opens one transaction and says in it what is to be done."""
+"""The store's calls: each opens one transaction and does its work in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from actors.stores.backend import controls, retention, runs, work
 from actors.stores.backend.checks import require_job
 from actors.stores.backend.transaction import Storage
-from actors.stores.rules.transitions import canonical_states, key_of
+from actors.stores.rules.states import canonical_states, key_of
 from schemas.annotations.annotation import Annotation
 from schemas.media.video import Video
 from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
@@ -22,7 +22,7 @@ from schemas.work.run import RunInfo, StoredBatch
 
 
 class Backend(StorageBackend):
-    """A store over whatever `storage` keeps things in."""
+    """A store over a `Storage`: files or a database."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -31,7 +31,7 @@ class Backend(StorageBackend):
     def close(self) -> None:
         self._storage.close()
 
-    # The seed's five.
+    # The five calls of the first interface.
 
     def save_annotations(self, job_id: str, pipeline: str, annotations: list[dict[str, Any]]) -> str:
         with self._storage.write(None) as tx:
@@ -64,9 +64,9 @@ class Backend(StorageBackend):
         job_ids: Sequence[str] | None = None,
     ) -> Iterator[BatchJob]:
         with self._storage.read() as tx:
-            there = tx.jobs.select(status, batch_id) if job_ids is None else tx.jobs.by_id(job_ids)
-        wanted = (job for job in there if status in (None, job.status) and batch_id in (None, job.batch_id))
-        return iter(_by_creation(wanted))
+            jobs = tx.jobs.select(status, batch_id) if job_ids is None else tx.jobs.by_id(job_ids)
+        selected = (job for job in jobs if status in (None, job.status) and batch_id in (None, job.batch_id))
+        return iter(_by_creation(selected))
 
     def jobs_of(self, video_ids: Sequence[str]) -> list[BatchJob]:
         with self._storage.read() as tx:
@@ -157,7 +157,7 @@ class Backend(StorageBackend):
         progress: str | None = None,
         starts: Sequence[PipelineStart] = (),
     ) -> None:
-        videos = {one.video_id for one in attempts} | {one.video_id for one in starts}
+        videos = {attempt.video_id for attempt in attempts} | {start.video_id for start in starts}
         with self._storage.write(epoch, videos) as tx:
             runs.record(tx, epoch, attempts, progress, starts)
 
@@ -205,7 +205,7 @@ class Backend(StorageBackend):
         with self._storage.write(epoch) as tx:
             work.mark(tx, epoch, job_id, pipelines, status)
 
-    # What people ask for.
+    # Requests of people.
 
     def request(self, job_ids: Sequence[str], control: Control | None) -> None:
         with self._storage.write(None) as tx:
@@ -235,8 +235,8 @@ class Backend(StorageBackend):
 
     def identities(self) -> list[Identity]:
         with self._storage.read() as tx:
-            found = tx.catalog.identities()
-        return sorted(found, key=lambda one: (one.identity_id, one.video_id, one.face_id))
+            identities = tx.catalog.identities()
+        return sorted(identities, key=lambda face: (face.identity_id, face.video_id, face.face_id))
 
     # Retention.
 

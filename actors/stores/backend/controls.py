@@ -1,4 +1,4 @@
-"""Pause, cancel and retry, and the logs of jobs."""
+"""Applies requests to pause, cancel and retry, and reads the logs of jobs."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ from collections.abc import Sequence
 from actors.stores.backend.checks import require_job, require_jobs
 from actors.stores.backend.transaction import Transaction
 from actors.stores.rules import controls, job_log
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from schemas.work.job_event import Control, JobEvent
 
 
 def request(tx: Transaction, job_ids: Sequence[str], control: Control | None) -> None:
-    """Note what is asked of jobs."""
-    _carry_out(tx, controls.asked(require_jobs(tx, job_ids), control, now()))
+    """Set or clear a request to pause or cancel jobs."""
+    _apply(tx, controls.set_control(require_jobs(tx, job_ids), control, now()))
 
 
 def cancel(tx: Transaction, job_id: str) -> None:
-    """Fail what has not ended of a job, and of others that share the work."""
+    """Fail the pipelines of a job that have not ended, also in other jobs that share the work."""
     job = require_job(tx, job_id)
-    _carry_out(tx, controls.cancelled(job, tx.jobs.of_videos([job.video_id]), now()))
+    _apply(tx, controls.cancel_job(job, tx.jobs.of_videos([job.video_id]), now()))
 
 
 def reopen(tx: Transaction, job_ids: Sequence[str], pipelines: Sequence[str] | None) -> int:
-    """Have failed pipelines tried again; returns how many."""
+    """Set failed pipelines to pending again (None: all of them); returns how many."""
     jobs = require_jobs(tx, job_ids)
-    change, count = controls.reopened(jobs, tx.jobs.of_videos(job.video_id for job in jobs), pipelines, now())
-    _carry_out(tx, change)
+    siblings = tx.jobs.of_videos(job.video_id for job in jobs)
+    change, count = controls.reopen_jobs(jobs, siblings, pipelines, now())
+    _apply(tx, change)
     return count
 
 
 def events(tx: Transaction, job_id: str) -> list[JobEvent]:
-    """What happened to a job, by time."""
+    """The events of a job, by time."""
     job = require_job(tx, job_id)
-    return job_log.merged(job, tx.log.noted(job), tx.attempts.of_videos([job.video_id]))
+    return job_log.merge_events(job, tx.log.events(job), tx.attempts.of_videos([job.video_id]))
 
 
-def _carry_out(tx: Transaction, change: controls.ControlChange) -> None:
+def _apply(tx: Transaction, change: controls.ControlChange) -> None:
     tx.jobs.put(change.jobs)
-    tx.runs.drop(change.freed)
-    tx.attempts.forget(change.called_off, leased_only=True)
-    tx.attempts.forget(change.forgotten, leased_only=False)
+    tx.runs.drop(change.released_keys)
+    tx.attempts.forget(change.cancelled_videos, leased_only=True)
+    tx.attempts.forget(change.reopened_videos, leased_only=False)
     jobs = {job.job_id: job for job in change.jobs}
     tx.log.note((jobs[event.job_id], event) for event in change.events)

@@ -1,4 +1,4 @@
-"""What goes by age or by request: decided here, carried out by whatever holds it."""
+"""Prunes and erases: decides what is removed, and has the transaction remove it."""
 
 from __future__ import annotations
 
@@ -6,53 +6,55 @@ from collections.abc import Collection, Sequence
 from functools import cache
 
 from actors.stores.backend.transaction import Transaction
-from actors.stores.rules.erasure import Erasure, withdrawal_of
+from actors.stores.rules.erasure import Erasure, erasure_of
 from actors.stores.rules.erasure_text import removed, require_idle
 from actors.stores.rules.pruning import PruneDecision, batch_at, held_jobs
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.job import BatchJob
 from schemas.work.run import StoredBatch
 
 
 def stock(tx: Transaction) -> Stock:
-    """Everything a decision about pruning needs."""
+    """Everything that a decision about pruning needs."""
     jobs, batches = tx.jobs.select(), tx.runs.batches(tx.now())
     return Stock(
         jobs=tuple(jobs),
-        held=_held(tx, jobs, batches),
+        held=_held_jobs(tx, jobs, batches),
         batches=tuple(batches),
         key_bytes=tx.removal.key_bytes(jobs),
         video_bytes=tx.removal.video_bytes(jobs),
     )
 
 
-def _held(tx: Transaction, jobs: Sequence[BatchJob], batches: Sequence[StoredBatch]) -> frozenset[str]:
-    """Those of the jobs that a live run is at."""
+def _held_jobs(tx: Transaction, jobs: Sequence[BatchJob], batches: Sequence[StoredBatch]) -> frozenset[str]:
+    """The ids of those jobs that a live run works on."""
     keys = [key for job in jobs for key in keys_of(job).values()]
-    return held_jobs(jobs, tx.runs.held_elsewhere(None, keys, tx.now()), batches)
+    return held_jobs(jobs, tx.runs.held_by_others(None, keys, tx.now()), batches)
 
 
 def prune(tx: Transaction, pruning: Pruning) -> Removed:
-    """Remove what was decided on, as far as it is as it was then."""
+    """Remove the jobs and runs of a pruning; what has changed since the decision stays."""
     videos = dict.fromkeys(job.video_id for job in pruning.jobs)
     tx.removal.require_inside(videos)
-    there, batches = tx.jobs.of_videos(videos), tx.runs.batches(tx.now())
-    going = PruneDecision.of(pruning, there, _held(tx, there, batches))
-    return removed(tx.removal.drop_jobs(going, _runs_that_go(tx, pruning, going, batches), there))
+    siblings, batches = tx.jobs.of_videos(videos), tx.runs.batches(tx.now())
+    decision = PruneDecision.of(pruning, siblings, _held_jobs(tx, siblings, batches))
+    return removed(
+        tx.removal.drop_jobs(decision, _epochs_to_remove(tx, pruning, decision, batches), siblings)
+    )
 
 
-def _runs_that_go(
-    tx: Transaction, pruning: Pruning, going: PruneDecision, batches: Sequence[StoredBatch]
+def _epochs_to_remove(
+    tx: Transaction, pruning: Pruning, decision: PruneDecision, batches: Sequence[StoredBatch]
 ) -> list[int]:
-    """Those that were decided on and are over and without a job still."""
-    over = [run for run in batches if run.epoch in pruning.epochs and not run.alive]
-    used = tx.jobs.batch_ids(without={job.job_id for job in going.jobs}) if over else set()
-    return [run.epoch for run in over if run.batch_id not in used]
+    """The runs of the pruning that have ended and still have no job."""
+    ended = [run for run in batches if run.epoch in pruning.epochs and not run.alive]
+    used = tx.jobs.batch_ids(without={job.job_id for job in decision.jobs}) if ended else set()
+    return [run.epoch for run in ended if run.batch_id not in used]
 
 
 def forget_video(tx: Transaction, video_id: str) -> Removed:
-    """Remove every trace of a video that no live run is at."""
+    """Remove everything of a video; raises `AtWork` where a live run works on it."""
     tx.removal.require_inside([video_id])
     jobs, paths = tx.jobs.of_videos([video_id]), tx.videos.paths_of(video_id)
     _require_idle(tx, video_id, jobs, paths)
@@ -61,20 +63,22 @@ def forget_video(tx: Transaction, video_id: str) -> Removed:
 
 def _require_idle(tx: Transaction, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> None:
     batches = tx.runs.batches(tx.now())
-    require_idle(video_id, batch_at(jobs, _held(tx, jobs, batches), batches, paths))
+    require_idle(video_id, batch_at(jobs, _held_jobs(tx, jobs, batches), batches, paths))
 
 
 def forget_persons(tx: Transaction, persons: Sequence[PersonIn]) -> Removed:
-    """Remove what is of these persons, and of who they are linked to."""
-    found = [(person, _withdrawal(tx, person)) for person in persons]
-    redone = {key for _, one in found for key in one.redone if tx.removal.has_rows(key)}
-    counts = tx.removal.drop_persons([one.erasure(person) for person, one in found])
-    told = dict.fromkeys(line for _, one in found for line in one.told(redone.intersection(one.redone)))
-    return removed(counts, (*told, *tx.removal.remains))
+    """Remove these persons, and the labels that are linked to them in other pipelines."""
+    erasures = [(person, _erasure(tx, person)) for person in persons]
+    lost = {key for _, erasure in erasures for key in erasure.unfinished if tx.removal.has_rows(key)}
+    counts = tx.removal.drop_persons([erasure.of_person(person) for person, erasure in erasures])
+    notes = dict.fromkeys(
+        note for _, erasure in erasures for note in erasure.notes(lost.intersection(erasure.unfinished))
+    )
+    return removed(counts, (*notes, *tx.removal.remains))
 
 
-def _withdrawal(tx: Transaction, person: PersonIn) -> Erasure:
+def _erasure(tx: Transaction, person: PersonIn) -> Erasure:
     tx.removal.require_inside([person.video_id])
     jobs = tx.jobs.of_videos([person.video_id])
     _require_idle(tx, person.video_id, jobs, tx.videos.paths_of(person.video_id))
-    return withdrawal_of(person, jobs, cache(tx.removal.rows_of))
+    return erasure_of(person, jobs, cache(tx.removal.rows_of))

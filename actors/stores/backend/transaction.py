@@ -1,7 +1,7 @@
-"""What files and databases offer to the one backend: a few verbs each for jobs, runs, results and so on.
+"""The protocols that files and databases implement for the one backend: jobs, runs, results and so on.
 
 A transaction is all or nothing in a database. In files each write is whole, and a kill may come between any
-two.
+two of them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from schemas.work.job_event import Control, JobEvent
 from schemas.work.manifest import ChunkCommit, ManifestLine
 from schemas.work.run import RunInfo, StoredBatch
 
-Rows = Sequence[Mapping[str, Any]]  # flat, as column `data` holds them
+Rows = Sequence[Mapping[str, Any]]  # flat, as in column `data`
 Interrupted = tuple[WorkKey, set[str]]  # a complete result, and the other configurations that stay
 
 
 class Jobs(Protocol):
     """Jobs with the states of their pipelines.
 
-    `put` keeps the state of pipelines that a job does not name. `supersede` takes one pipeline out of jobs,
-    each with what is left of it; where that is None the job goes with its log.
+    `put` keeps the stored state of pipelines that a job does not name. `supersede` removes one pipeline from
+    jobs. Each change is a job before and after; after is None where the job and its log are to be removed.
     """
 
     def of_videos(self, video_ids: Iterable[str]) -> list[BatchJob]: ...
-    def by_id(self, job_ids: Iterable[str]) -> list[BatchJob]: ...  # those that there are, each once
+    def by_id(self, job_ids: Iterable[str]) -> list[BatchJob]: ...  # those that exist, each once
     def select(self, status: JobStatus | None = None, batch_id: str | None = None) -> list[BatchJob]: ...
     def put(self, jobs: Sequence[BatchJob]) -> None: ...
     def supersede(self, pipeline: str, changes: Sequence[tuple[BatchJob, BatchJob | None]]) -> None: ...
@@ -47,22 +47,23 @@ class Jobs(Protocol):
 
 
 class Runs(Protocol):
-    """Runs by their epochs, and the leases they hold.
+    """Runs by their epochs, and the leases that they hold.
 
-    `begin` returns the new run's epoch; it ends what the same process began of the same batch before, and
-    takes over its leases. `end` changes nothing where the run has ended. `holders` and `held_by` ask for any
-    run, dead or alive, `held_elsewhere` for other runs that live. `take` takes a key from whoever held it.
+    `begin` returns the new run's epoch; it ends an earlier run of the same process and the same batch, and
+    takes over its leases. `end` changes nothing where the run has ended. `holders` and `held_by` are about
+    runs dead or alive, `held_by_others` about other runs that are alive. `take` leases keys to a run, whoever
+    held them before.
     """
 
     def newest(self) -> int: ...  # 0 before the first
     def begin(self, run: RunInfo, at: datetime) -> int: ...
     def end(self, epoch: int, outcome: str, at: datetime) -> None: ...
-    def beat(self, epoch: int, at: datetime, progress: str | None = None) -> None: ...
+    def heartbeat(self, epoch: int, at: datetime, progress: str | None = None) -> None: ...
     def progress(self, epoch: int) -> str | None: ...
     def batches(self, at: datetime) -> list[StoredBatch]: ...  # newest first
     def holders(self, keys: Collection[WorkKey]) -> dict[WorkKey, int]: ...
     def held_by(self, epoch: int, keys: Collection[WorkKey]) -> set[WorkKey]: ...
-    def held_elsewhere(self, epoch: int | None, keys: Collection[WorkKey], at: datetime) -> set[WorkKey]: ...
+    def held_by_others(self, epoch: int | None, keys: Collection[WorkKey], at: datetime) -> set[WorkKey]: ...
     def take(self, epoch: int, keys: Collection[WorkKey]) -> None: ...
     def drop(self, keys: Collection[WorkKey], *, epoch: int | None = None) -> None: ...
 
@@ -70,12 +71,12 @@ class Runs(Protocol):
 class Attempts(Protocol):
     """Attempts at chunks.
 
-    `record` leaves attempts that have ended, and fields that the news do not tell. `newest_numbers` are by
-    chunk id. `end_leased` forgets the attempts that committed chunks were leased for: their manifest lines
-    say all there is.
+    `record` does not change attempts that have ended, nor fields that are None in what it is given.
+    `newest_numbers` are by chunk id. `end_leased` forgets the leased attempts of committed chunks: the
+    manifest lines say as much.
     """
 
-    def record(self, news: Sequence[Attempt]) -> None: ...
+    def record(self, attempts: Sequence[Attempt]) -> None: ...
     def of_videos(self, video_ids: Iterable[str]) -> list[Attempt]: ...  # by chunk and number
     def newest_numbers(self, commits: Iterable[ChunkCommit]) -> dict[str, int]: ...
     def end_leased(self, commits: Iterable[ChunkCommit]) -> None: ...
@@ -83,20 +84,21 @@ class Attempts(Protocol):
 
 
 class JobLog(Protocol):
-    """The logs of jobs. `registered_by` are ids of jobs whose log says already that this run has taken them
-    up.
+    """The logs of jobs.
+
+    `registered_by` returns the ids of jobs whose log already says that this run has registered them.
     """
 
     def note(self, entries: Iterable[tuple[BatchJob, JobEvent]]) -> None: ...
-    def noted(self, job: BatchJob) -> list[JobEvent]: ...
+    def events(self, job: BatchJob) -> list[JobEvent]: ...
     def registered_by(self, jobs: Sequence[BatchJob], epoch: int) -> set[str]: ...
 
 
 class Videos(Protocol):
-    """Videos and the paths they were found under.
+    """Videos and the paths at which they were found.
 
-    `put` keeps what is known of the sound where nobody looked for it. `paths` tells the video id of each
-    path.
+    `put` keeps the stored facts of the sound where the sound was not probed this time. `paths` maps each path
+    to its video id.
     """
 
     def put(self, videos: Sequence[Video]) -> None: ...
@@ -106,31 +108,31 @@ class Videos(Protocol):
     def fingerprints(self, video_ids: Iterable[str]) -> dict[str, str]: ...
     def ids_by_content(self, fingerprints: Iterable[str]) -> dict[str, tuple[str, ...]]: ...
     def paths(self) -> dict[str, str]: ...
-    def paths_of(self, video_id: str) -> set[str]: ...  # those that jobs name too
+    def paths_of(self, video_id: str) -> set[str]: ...  # also those in its jobs
 
 
 class Chunks(Protocol):
     """Committed chunks of work keys: manifest lines, rows and payloads.
 
-    `put` replaces whatever shares a frame with a chunk by it. `drop_payloads` leaves the manifest lines.
+    `put` replaces all chunks that share a frame with a new one. `drop_payloads` keeps the manifest lines.
     """
 
     def put(self, commits: Sequence[ChunkCommit], at: datetime) -> None: ...
     def frames_committed(self, keys: Collection[WorkKey]) -> dict[WorkKey, int]: ...
     def lines_of(self, keys: Collection[WorkKey]) -> dict[WorkKey, list[ManifestLine]]: ...
     def seconds_of(self, key: WorkKey) -> float: ...  # decode and model time
-    def payloads(self, key: WorkKey) -> list[bytes]: ...  # none once it is complete
+    def payloads(self, key: WorkKey) -> list[bytes]: ...  # none once the key is complete
     def drop_payloads(self, key: WorkKey) -> None: ...
 
 
 class Results(Protocol):
     """Rows and embeddings of work keys.
 
-    `store` puts what an outcome says in place of a key's rows and embeddings; `data` are all rows that there
-    are then. `ids_of_others` are those of the ids that rows of other keys have. "Configurations" are others
-    of the key's pipeline and video: those that live runs are at, or those to remove, with their leases.
-    `interrupted` are complete results that a kill kept from replacing what they replace; there are none where
-    a transaction is all or nothing.
+    `store` replaces a key's rows and embeddings by those of an outcome; `data` are all rows of the key after
+    it. `ids_of_others` returns those of the ids that rows of other keys have. "Configurations" are other
+    configurations of the key's pipeline and video: those that live runs work on, or those to remove with
+    their leases. `interrupted` yields complete results whose replacement of others was cut off by a kill;
+    none where a transaction is all or nothing.
     """
 
     def complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]: ...
@@ -145,14 +147,14 @@ class Results(Protocol):
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]: ...
     def store(self, outcome: Outcome, result: PipelineResult, job: BatchJob, data: Rows) -> None: ...
     def location(self, key: WorkKey) -> str: ...  # file or URL of a complete result
-    def configurations_elsewhere(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]: ...
-    def drop_configurations(self, key: WorkKey, spared: Set[str]) -> None: ...
+    def configurations_in_work(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]: ...
+    def drop_configurations(self, key: WorkKey, kept: Set[str]) -> None: ...
     def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterable[Interrupted]: ...
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]: ...  # annotations and embeddings
 
 
 class Catalog(Protocol):
-    """Settings and identities of the collection as a whole; identities are replaced all at once."""
+    """Settings and identities of the whole collection; identities are replaced all at once."""
 
     def setting(self, name: str) -> str | None: ...
     def put_setting(self, name: str, value: str) -> None: ...
@@ -161,10 +163,10 @@ class Catalog(Protocol):
 
 
 class Remover(Protocol):
-    """Removes, or on a dry run only counts; counts are by table or kind of file.
+    """Removes, or only counts on a dry run; counts are by table or kind of file.
 
-    `remains` says what nobody here can reach. `require_inside` raises `LeadsOut` where what is kept of a
-    video is not in the store itself. `drop_jobs` removes runs too; `there` are all jobs of the videos
+    `remains` has a line for each kind of copy that the store cannot reach. `require_inside` raises `LeadsOut`
+    where links lead out of the store. `drop_jobs` removes runs too; `siblings` are all jobs of the videos
     concerned.
     """
 
@@ -176,7 +178,7 @@ class Remover(Protocol):
     def rows_of(self, key: WorkKey) -> Sequence[Annotation]: ...
     def has_rows(self, key: WorkKey) -> bool: ...
     def drop_jobs(
-        self, going: PruneDecision, epochs: Collection[int], there: Sequence[BatchJob]
+        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
     ) -> Counter[str]: ...
     def drop_video(self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> Counter[str]: ...
     def drop_persons(self, persons: Sequence[PersonErasure]) -> Counter[str]: ...
@@ -186,7 +188,7 @@ class Remover(Protocol):
 class Transaction:
     """Everything that one call reads and writes.
 
-    `now` tells the time by which runs are alive or dead, UTC, in whole seconds: the same for every machine
+    `now` is the time by which runs count as alive, UTC, in whole seconds. It is the same for every machine
     that writes this store.
     """
 
@@ -204,12 +206,12 @@ class Transaction:
 
 
 class Storage(Protocol):
-    """Where a store keeps everything.
+    """The files or the database of a store, which open transactions.
 
-    `read` is one snapshot in a database. `write` keeps others from writing to these videos (None: to
-    anything), and raises `StaleEpoch` unless that run is under way (None: by hand, outside any run). `remove`
-    is for removing by hand; what an earlier removal was kept from is done before. `erase` leaves no bytes of
-    what goes in the store's own files.
+    `read` is one snapshot in a database. `write` locks these videos against other writers (None: everything),
+    and raises `StaleEpoch` unless the run of that epoch is under way (None: a call by hand, outside any run).
+    `remove` is for removing by hand; it first finishes a removal that was interrupted. `erase` also clears
+    the bytes of what is removed from the store's own files.
     """
 
     @property
@@ -219,6 +221,6 @@ class Storage(Protocol):
         self, epoch: int | None, videos: Iterable[str] | None = None
     ) -> AbstractContextManager[Transaction]: ...
     def remove(self) -> AbstractContextManager[Transaction]: ...
-    def erase(self, carry_out: Callable[[Transaction], Removed], *, dry_run: bool) -> Removed: ...
+    def erase(self, remove: Callable[[Transaction], Removed], *, dry_run: bool) -> Removed: ...
     def finish_removal(self) -> Removed: ...
     def close(self) -> None: ...

@@ -1,1 +1,1 @@
-"""The store in a database."""
+"""The store in a database, SQLite or PostgreSQL."""

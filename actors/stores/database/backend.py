@@ -1,4 +1,4 @@
-"""A store in a database."""
+"""A store in a database: its transactions, erasure, and named queries."""
 
 from __future__ import annotations
 
@@ -28,17 +28,15 @@ from schemas.errors import NotFound
 from schemas.storage import tables
 from schemas.storage.retention import Removed
 
-_UNFINISHED: Final = "the database's files still hold bytes of it"  # of setting `tables.REMOVAL`
-_IN_USE: Final = (
+_REMOVAL_PENDING: Final = "the database's files still hold bytes of it"  # the value of `tables.REMOVAL`
+_IN_USE_NOTE: Final = (
     "{0} is in use by a run, so its files may hold bytes of it: say the same again once that has ended"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStorage:
-    """The tables of `schemas.storage.tables`; which database they are in is a matter of `Database` and
-    `dialect`.
-    """
+    """The tables of `schemas.storage.tables` in any `Database`."""
 
     database: Database
 
@@ -80,60 +78,63 @@ class DatabaseStorage:
         with self.write(None) as tx:
             yield tx
 
-    def erase(self, carry_out: Callable[[Transaction], Removed], *, dry_run: bool) -> Removed:
-        """Count on a snapshot, or carry out in a transaction after which no bytes are to be left."""
+    def erase(self, remove: Callable[[Transaction], Removed], *, dry_run: bool) -> Removed:
+        """Count on a snapshot, or remove in a transaction and then wipe the bytes from the files."""
         if dry_run:
             with self.database.read() as connection:
-                return carry_out(self._transaction(connection, dry_run=True))
+                return remove(self._transaction(connection, dry_run=True))
         with self.database.write(None) as connection:
             self.database.overwrite(connection)
             tx = self._transaction(connection)
-            gone = carry_out(tx)
-            if gone.total:
-                tx.catalog.put_setting(tables.REMOVAL, _UNFINISHED)
-        return Removed.joined([gone, self.finish_removal()])
+            removed = remove(tx)
+            if removed.total:
+                tx.catalog.put_setting(tables.REMOVAL, _REMOVAL_PENDING)
+        return Removed.joined([removed, self.finish_removal()])
 
     def finish_removal(self) -> Removed:
         with self.read() as tx:
             pending = tx.catalog.setting(tables.REMOVAL)
-            busy = any(run.alive for run in tx.runs.batches(tx.now()))
+            is_in_use = any(run.alive for run in tx.runs.batches(tx.now()))
         if pending is None:
             return Removed()
-        if busy:
-            return Removed(left=(_IN_USE.format(self.url),))
+        if is_in_use:
+            return Removed(left=(_IN_USE_NOTE.format(self.url),))
         wiped = self.database.wipe()
         if wiped.done:
             with self.database.write(None) as connection:
                 connection.execute(delete(tables.meta).where(tables.meta.c.name == tables.REMOVAL))
-        return Removed(left=(wiped.told,) if wiped.told else ())
+        return Removed(left=(wiped.note,) if wiped.note else ())
 
     def close(self) -> None:
         self.database.close()
 
 
 class DatabaseStorageBackend(Backend):
-    """A store in a database, which can also be asked questions by name."""
+    """A store in a database, which also runs named queries."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(DatabaseStorage(database))
         self._db = database
 
-    def ask(self, name: str, **told: Any) -> list[rows.Row]:
-        """The answer to one of `questions`, by the name of its SQL file; raises `NotFound`, or TypeError
-        where something is not told.
+    def ask(self, name: str, **parameters: Any) -> list[rows.Row]:
+        """The rows of a named query, by the name of its SQL file.
+
+        Raises `NotFound` for an unknown query, TypeError for missing or unknown parameters.
         """
         with self._db.read() as connection:
-            if name == similarity.QUESTION:  # of which databases without pgvector know nothing
-                return similarity.most_alike(connection, **told)
+            if name == similarity.QUERY_NAME:  # its SQL file is for pgvector only
+                return similarity.most_alike(connection, **parameters)
             try:
-                asked = named_queries.question(name, connection.dialect.name)
+                query = named_queries.load(name, connection.dialect.name)
             except KeyError:
-                there = sorted([*named_queries.names(connection.dialect.name), similarity.QUESTION])
-                raise NotFound(f"question {name!r}", f"{self.url}: there are {', '.join(there)}") from None
-            known = named_queries.parameters(asked)
-            if wrong := known ^ told.keys():
+                available = sorted([*named_queries.names(connection.dialect.name), similarity.QUERY_NAME])
+                raise NotFound(
+                    f"question {name!r}", f"{self.url}: there are {', '.join(available)}"
+                ) from None
+            known = named_queries.parameters(query)
+            if mismatched := known ^ parameters.keys():
                 raise TypeError(
                     f"{name} takes {', '.join(sorted(known))}; missing or too much: "
-                    f"{', '.join(sorted(wrong))}"
+                    f"{', '.join(sorted(mismatched))}"
                 )
-            return named_queries.answer(connection, asked, told)
+            return named_queries.run(connection, query, parameters)

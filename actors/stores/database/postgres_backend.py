@@ -9,8 +9,7 @@ from actors.stores.engines.postgres import PostgresDatabase
 
 
 class PostgreSQLStorageBackend(DatabaseStorageBackend):
-    """Everything in the database that a `postgresql://` URL names; tables are made if need be, the database
-    is not.
+    """A store in the database of a `postgresql://` URL, which has to exist; missing tables are created.
 
     Any number of engines on any number of machines may write at once. `read_only` never creates or changes
     anything. Raises `StoreUnreachable` when the server or the database cannot be used.

@@ -1,4 +1,4 @@
-"""Removing from database tables, or counting what would go."""
+"""Removes jobs, videos and persons from database tables, or counts their rows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqlalchemy import Connection, delete
 
 from actors.stores.backend.recount import recount
 from actors.stores.encoding import rows
-from actors.stores.rules.erasure import PersonErasure, without
+from actors.stores.rules.erasure import PersonErasure, rows_without
 from actors.stores.rules.pruning import PruneDecision
-from actors.stores.rules.transitions import keys_of, now
+from actors.stores.rules.states import keys_of, now
 from actors.stores.sql import queries, removal
 from actors.stores.sql.attempts import SqlJobLog
 from actors.stores.sql.jobs import SqlJobs
 from actors.stores.sql.queries import PipelineIds
-from actors.stores.sql.removal import Parts
+from actors.stores.sql.removal import RowsToRemove
 from schemas.annotations.annotation import Annotation
 from schemas.storage import tables
 from schemas.storage.retention import Label
@@ -34,16 +34,14 @@ class SqlRemover:
     jobs: SqlJobs
     log: SqlJobLog
     dry_run: bool = False
-    remains: tuple[str, ...] = ()  # a database tells of it once its files are wiped
-    _rows: dict[WorkKey, list[Annotation]] = field(
-        default_factory=dict
-    )  # of the video that was looked at last
+    remains: tuple[str, ...] = ()  # `Database.wipe` says what remains
+    _rows: dict[WorkKey, list[Annotation]] = field(default_factory=dict)  # of the video that was read last
 
-    def _gone(self, parts: Parts) -> Counter[str]:
-        return removal.carried_out(self.connection, parts, dry_run=self.dry_run)
+    def _remove(self, parts: RowsToRemove) -> Counter[str]:
+        return removal.remove(self.connection, parts, dry_run=self.dry_run)
 
     def require_inside(self, video_ids: Iterable[str]) -> None:
-        """Tables have no links."""
+        """Does nothing: tables have no links."""
 
     def key_bytes(self, jobs: Sequence[BatchJob]) -> dict[WorkKey, int]:
         return removal.key_bytes(self.connection)
@@ -61,17 +59,17 @@ class SqlRemover:
 
     def has_rows(self, key: WorkKey) -> bool:
         parts = removal.of_unfinished(key, self.pipelines.id_of(key.pipeline))
-        return removal.carried_out(self.connection, parts, dry_run=True).total() > 0
+        return removal.remove(self.connection, parts, dry_run=True).total() > 0
 
     def drop_jobs(
-        self, going: PruneDecision, epochs: Collection[int], there: Sequence[BatchJob]
+        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
     ) -> Counter[str]:
-        removal.hand_over(self.connection, going, there)
-        counts = self._gone(removal.of_jobs(self.connection, going))
-        return counts + self._gone(removal.of_runs(epochs))
+        removal.hand_over_rows(self.connection, decision, siblings)
+        counts = self._remove(removal.of_jobs(self.connection, decision))
+        return counts + self._remove(removal.of_runs(epochs))
 
     def drop_video(self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> Counter[str]:
-        counts = self._gone(removal.of_video(video_id, [job.job_id for job in jobs]))
+        counts = self._remove(removal.of_video(video_id, [job.job_id for job in jobs]))
         return counts + removal.mask(self.connection, video_id, {video_id, *paths}, dry_run=self.dry_run)
 
     # Persons.
@@ -80,27 +78,27 @@ class SqlRemover:
         return sum(map(self._drop_person, persons), Counter())
 
     def _drop_person(self, person: PersonErasure) -> Counter[str]:
-        counts = self._gone(removal.of_faces(person.video_id, person.faces))
+        counts = self._remove(removal.of_faces(person.video_id, person.faces))
         for key, labels in person.labels.items():
-            counts += self._take_out(key, labels)
-        for key in person.redone:
-            counts += self._gone(removal.of_unfinished(key, self.pipelines.id_of(key.pipeline)))
+            counts += self._erase_labels(key, labels)
+        for key in person.unfinished:
+            counts += self._remove(removal.of_unfinished(key, self.pipelines.id_of(key.pipeline)))
             self._recount(key, [])
         return counts
 
-    def _take_out(self, key: WorkKey, labels: frozenset[Label]) -> Counter[str]:
-        """Rows of these labels go, those that listed them are replaced."""
+    def _erase_labels(self, key: WorkKey, labels: frozenset[Label]) -> Counter[str]:
+        """Remove the rows of these labels, and replace those that list them."""
         before = self.rows_of(key)
-        after = without(before, labels)
+        after = rows_without(before, labels)
         kept = {row.annotation_id for row in after}
-        gone = [row.annotation_id for row in before if row.annotation_id not in kept]
-        stayed = (row for row in before if row.annotation_id in kept)
-        changed = [row for row, old in zip(after, stayed, strict=True) if row != old]
-        counts = self._gone(removal.of_person(gone))
+        erased = [row.annotation_id for row in before if row.annotation_id not in kept]
+        kept_before = (row for row in before if row.annotation_id in kept)
+        changed = [row for row, old in zip(after, kept_before, strict=True) if row != old]
+        counts = self._remove(removal.of_person(erased))
         if not self.dry_run:
             self._rewrite(key, changed)
             self._rows[key] = after
-        if gone or changed:
+        if erased or changed:
             self._recount(key, after)
         return counts
 
@@ -117,6 +115,6 @@ class SqlRemover:
         at, pipeline_id = rows.time_text(now()) or "", self.pipelines.id_of(key.pipeline)
         queries.insert_rows(self.connection, changed, owner.job_id, pipeline_id, at)
 
-    def _recount(self, key: WorkKey, left: Sequence[Annotation]) -> None:
+    def _recount(self, key: WorkKey, remaining: Sequence[Annotation]) -> None:
         if not self.dry_run:
-            recount(self.jobs, self.log, key, left)
+            recount(self.jobs, self.log, key, remaining)

@@ -9,10 +9,11 @@ from actors.stores.engines.sqlite import SQLiteDatabase
 
 
 class SQLiteStorageBackend(DatabaseStorageBackend):
-    """Everything in one file at `db_path`, made if need be; `read_only` never creates or changes anything.
+    """A store in the file `db_path`; a missing file is created.
 
-    Writers take turns (the engine drives one as one actor), any number of readers beside them. Raises
-    `StoreUnreachable` when the file cannot be used, `NotFound` when it is to be read and is not there.
+    `read_only` never creates or changes anything. Writers take turns (the engine writes from one actor),
+    beside any number of readers. Raises `StoreUnreachable` when the file cannot be used, `NotFound` when a
+    file to be read is missing.
     """
 
     def __init__(self, db_path: Path, *, read_only: bool = False) -> None:

@@ -1,1 +1,1 @@
-"""Values as rows and documents, and back."""
+"""Converts values to rows and JSON documents, and back."""

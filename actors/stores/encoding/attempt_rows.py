@@ -1,4 +1,4 @@
-"""Tries and events as rows and JSON objects, and back; their free text is such as may be kept."""
+"""Converts attempts and events of jobs to rows and back; their free text is cleaned before it is kept."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ _TIMES: Final = ("started_at", "heartbeat_at")
 
 def attempt_row(attempt: Attempt) -> Row:
     """One row of table `attempts`."""
-    row: Row = {f.name: getattr(attempt, f.name) for f in fields(attempt)}
+    row: Row = {field.name: getattr(attempt, field.name) for field in fields(attempt)}
     times = {name: time_text(row[name]) for name in _TIMES}
     return row | times | {"state": attempt.state.value} | _free_text(row, "error_message", "traceback")
 
 
 def attempt_from(row: Stored) -> Attempt:
     """The reverse of `attempt_row`."""
-    values = {f.name: row[f.name] for f in fields(Attempt)} | {"state": AttemptState(row["state"])}
+    values = {field.name: row[field.name] for field in fields(Attempt)} | {
+        "state": AttemptState(row["state"])
+    }
     return Attempt(**(values | {name: text_time(row[name]) for name in _TIMES}))
 
 
@@ -34,7 +36,9 @@ def event_row(event: JobEvent) -> Row:
 
 def event_from(row: Stored) -> JobEvent:
     """The reverse of `event_row`."""
-    values: dict[str, Any] = {f.name: row[f.name] for f in fields(JobEvent)} | {"at": text_time(row["at"])}
+    values: dict[str, Any] = {field.name: row[field.name] for field in fields(JobEvent)} | {
+        "at": text_time(row["at"])
+    }
     return JobEvent(**values)
 
 

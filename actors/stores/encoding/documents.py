@@ -1,4 +1,4 @@
-"""The JSON files of a video, as a store of files keeps them and as projections of a database repeat them."""
+"""Makes the JSON files of a video, which a store of files keeps and the projection of a database repeats."""
 
 from __future__ import annotations
 
@@ -30,21 +30,20 @@ LIBRARIES: Final = (
 
 @cache
 def versions() -> Mapping[str, str]:
-    """Versions of what made a result, as far as they are installed here."""
-    found: dict[str, str] = {}
+    """The versions of the libraries that make a result, as far as they are installed here."""
+    versions_found: dict[str, str] = {}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a reader may have a part of them only
+            versions_found[name] = version(name)
+        except PackageNotFoundError:  # a reader may have only some of them
             continue
-    return found
+    return versions_found
 
 
 def sidecars(pipeline: str, video: Video | None, annotations: Sequence[Annotation]) -> dict[str, bytes]:
-    """What lies beside a pipeline's file, by name: of sound what is said and who speaks when, as WebVTT,
-    SubRip and RTTM; else nothing.
+    """The files beside a pipeline's JSON file, by name: WebVTT, SubRip and RTTM of audio, else none.
 
-    A file without content must not be there: whoever writes the others removes it.
+    A file with empty content must not exist: the writer of the others removes it.
     """
     if pipeline != AUDIO:
         return {}
@@ -60,11 +59,12 @@ def sidecars(pipeline: str, video: Video | None, annotations: Sequence[Annotatio
 def pipeline_bytes(
     job: BatchJob, result: PipelineResult, video: Video | None, annotations: Iterable[Annotation]
 ) -> bytes:
-    """A pipeline's file: COCO-shaped, its `info` telling where the rows come from, its last keys what
-    lies beside it and their digest.
+    """A pipeline's JSON file, COCO-shaped.
+
+    `info` has the provenance of the rows, the last keys the files beside it and the digest of the rows.
     """
-    found, video = list(annotations), video and video.listening_to(_track(job, result.pipeline))
-    files = {name: len(data) for name, data in sidecars(result.pipeline, video, found).items() if data}
+    stored, video = list(annotations), video and video.listening_to(_track(job, result.pipeline))
+    files = {name: len(data) for name, data in sidecars(result.pipeline, video, stored).items() if data}
     info = {
         "version": versions().get("vaengine"),
         "versions": dict(versions()),
@@ -79,24 +79,24 @@ def pipeline_bytes(
         **info_of(job, result.pipeline),
     }
     return coco.to_bytes(
-        coco.document(result.pipeline, video, found, info=info, generation=result.digest or "", files=files)
+        coco.document(result.pipeline, video, stored, info=info, generation=result.digest or "", files=files)
     )
 
 
 def _track(job: BatchJob, pipeline: str) -> int | None:
-    """The sound track that a job asks for; None for the usual one."""
-    asked: int | None = job.config.get("pipelines", {}).get(pipeline, {}).get("audio", {}).get("track")
-    return asked
+    """The sound track in a job's configuration; None for the default one."""
+    track: int | None = job.config.get("pipelines", {}).get(pipeline, {}).get("audio", {}).get("track")
+    return track
 
 
 def job_object(job: BatchJob) -> dict[str, Any]:
-    """`job_metadata.json`: a job with the states of its pipelines."""
+    """The content of `job_metadata.json`: a job with the states of its pipelines."""
     pipelines = {name: rows.status_row(result) for name, result in job.pipeline_results.items()}
     return rows.job_row(job) | {"config": dict(job.config), "pipelines": pipelines}
 
 
 def summary_object(job: BatchJob) -> dict[str, Any]:
-    """`batch_summary.json`: how a video stands, in short."""
+    """The content of `batch_summary.json`: the states of a video's pipelines, in short."""
     return {
         "video_id": job.video_id,
         "video_path": str(job.video_path),

@@ -1,4 +1,4 @@
-"""What every store refuses in the same words."""
+"""Refuses text that cannot be stored, with the same message in every store."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from schemas.errors import Unstorable
 
 
 @contextmanager
-def encodable(url: str) -> Iterator[None]:
-    """Text that is no Unicode text is refused by `Unstorable`, before anything of it is written."""
+def require_encodable(url: str) -> Iterator[None]:
+    """Raises `Unstorable` for text with lone surrogates, before anything of it is written."""
     try:
         yield
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""Values as rows and JSON objects, and back; shared by every store."""
+"""Converts values to rows and JSON objects, and back; every store uses these."""
 
 from __future__ import annotations
 
@@ -31,20 +31,15 @@ from schemas.work.run import RunInfo, StoredBatch
 Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
-_INDEX_HEAD: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
-_DETAILS: Final = (
-    "mirrored",
-    "track",
-    "notes",
-    "file_notes",
-)  # of a video, in one column, with what `_details` adds to them
-_PACKED: Final = frozenset({"index", "picture_fault", *FIELDS, *_DETAILS})  # what has no column of its own
+_INDEX_HEADER: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
+# The fields of a video in column `details`, beside those that `_details` adds.
+_DETAIL_FIELDS: Final = ("mirrored", "track", "notes", "file_notes")
+# The fields of a video without a column of their own.
+_PACKED_FIELDS: Final = frozenset({"index", "picture_fault", *FIELDS, *_DETAIL_FIELDS})
 
 
 def time_text(at: datetime | None) -> str | None:
-    """UTC in SQLite's own form, so that comparisons with `datetime('now')` hold; a naive time is taken as
-    UTC.
-    """
+    """UTC in SQLite's own form, which compares with `datetime('now')`; a naive time is taken as UTC."""
     if at is None:
         return None
     return (at if at.tzinfo is None else at.astimezone(UTC)).strftime(TIME_FORM)
@@ -56,7 +51,7 @@ def text_time(text: str | None) -> datetime | None:
 
 
 def hash_by_hand(config: Mapping[str, Any]) -> str:
-    """Configuration hash of results that were saved by hand under a job that names none."""
+    """The configuration hash of results that are saved by hand under a job without one."""
     return hashlib.sha256(canonical_json(config).encode()).hexdigest()[:HASH_DIGITS]
 
 
@@ -82,7 +77,9 @@ def job_row(job: BatchJob) -> Row:
 
 def status_row(result: PipelineResult) -> Row:
     """One row of table `job_pipeline_status`, without its keys."""
-    row: Row = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "pipeline"}
+    row: Row = {
+        field.name: getattr(result, field.name) for field in fields(result) if field.name != "pipeline"
+    }
     return row | {
         "status": result.status.value,
         "error_message": keepable(result.error_message),
@@ -94,7 +91,7 @@ def status_row(result: PipelineResult) -> Row:
 
 def result_from(pipeline: str, row: Stored) -> PipelineResult:
     """The reverse of `status_row`."""
-    values = {f.name: row[f.name] for f in fields(PipelineResult) if f.name != "pipeline"} | {
+    values = {field.name: row[field.name] for field in fields(PipelineResult) if field.name != "pipeline"} | {
         "config_hash": row["config_hash"] or "",
         "status": JobStatus(row["status"]),
         "started_at": text_time(row["started_at"]),
@@ -120,31 +117,28 @@ def job_from(row: Stored, results: Mapping[str, PipelineResult]) -> BatchJob:
         error_message=row["error_message"],
         failure_kind=row["failure_kind"],
         batch_id=row["batch_id"],
-        control=Control(row["control"])
-        if row.get("control")
-        else None,  # a file of an older version has none
+        # The file of an earlier version has no `control`.
+        control=Control(row["control"]) if row.get("control") else None,
         **({"created_at": created} if created else {}),
     )
 
 
 def line_row(line: ManifestLine) -> Row:
-    """A manifest line without its key."""
-    row = {f.name: getattr(line, f.name) for f in fields(line) if f.name != "key"}
+    """The row of a manifest line, without its key."""
+    row = {field.name: getattr(line, field.name) for field in fields(line) if field.name != "key"}
     return row | {"lost": json.dumps(line.lost)}
 
 
 def line_from(key: WorkKey, row: Stored) -> ManifestLine:
     """The reverse of `line_row`."""
-    values = {f.name: row[f.name] for f in fields(ManifestLine) if f.name != "key"} | {
+    values = {field.name: row[field.name] for field in fields(ManifestLine) if field.name != "key"} | {
         "lost": tuple(json.loads(row["lost"]))
     }
     return ManifestLine(key=key, **values)
 
 
-def checked(commit: ChunkCommit) -> ChunkCommit:
-    """A commit whose rows belong to its key and its frames; raises ValueError, since others could not be
-    replaced later.
-    """
+def require_own_rows(commit: ChunkCommit) -> ChunkCommit:
+    """Returns the commit; raises ValueError for rows of another key or frame: they could not be replaced."""
     line = commit.line
     key, frames = astuple(line.key), range(line.first_frame, line.first_frame + line.frame_count)
     for row in commit.annotations:
@@ -157,7 +151,9 @@ def checked(commit: ChunkCommit) -> ChunkCommit:
 
 def video_row(video: Video) -> Row:
     """One row of table `videos`."""
-    row: Row = {f.name: getattr(video, f.name) for f in fields(video) if f.name not in _PACKED}
+    row: Row = {
+        field.name: getattr(video, field.name) for field in fields(video) if field.name not in _PACKED_FIELDS
+    }
     return row | {
         "time_base": str(video.time_base),
         "nominal_fps": str(video.nominal_fps),
@@ -170,9 +166,9 @@ def video_row(video: Video) -> Row:
 
 
 def _details(video: Video) -> Row:
-    """What every look at a file finds out anew, whether or not it looks for sound."""
+    """The facts in column `details`: every probe finds them, whether or not it probes the sound."""
     fault = video.picture_fault and asdict(video.picture_fault)
-    return {name: getattr(video, name) for name in _DETAILS} | {
+    return {name: getattr(video, name) for name in _DETAIL_FIELDS} | {
         "made_up": video.index.made_up,
         "picture_fault": fault,
     }
@@ -180,55 +176,51 @@ def _details(video: Video) -> Row:
 
 def video_from(row: Stored) -> Video:
     """The reverse of `video_row`."""
-    values = {f.name: row[f.name] for f in fields(Video) if f.name not in _PACKED}
+    values = {field.name: row[field.name] for field in fields(Video) if field.name not in _PACKED_FIELDS}
     exact = {name: Fraction(row[name]) for name in ("time_base", "nominal_fps")}
     details = json.loads(row.get("details") or "{}")
     further = {
         name: tuple(value) if isinstance(value := details[name], list) else value
-        for name in _DETAILS
+        for name in _DETAIL_FIELDS
         if name in details
     }
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
-    fault = StreamFault(**found) if (found := details.get("picture_fault")) else None
+    fault = StreamFault(**fault_data) if (fault_data := details.get("picture_fault")) else None
     return Video(
         **(values | exact | further), index=index, picture_fault=fault, **sound_facts(row.get("sound"))
     )
 
 
 def is_fully_known(row: Stored) -> bool:
-    """Whether a video was written by a version that told of pictures and sound what this one does;
-    otherwise it has to be probed again.
-    """
+    """Whether the row has all facts of this version; otherwise the video has to be probed again."""
     details = json.loads(row.get("details") or "{}")
-    return details.keys() >= {*_DETAILS, "made_up", "picture_fault"} and is_current(row.get("sound"))
+    return details.keys() >= {*_DETAIL_FIELDS, "made_up", "picture_fault"} and is_current(row.get("sound"))
 
 
 def index_bytes(index: FrameIndex) -> bytes:
-    """A frame index as differences, deflated: an hour at a constant rate takes less than a kilobyte."""
+    """A frame index as compressed differences: an hour at a constant rate takes less than a kilobyte."""
     steps = [np.diff(numbers.astype("<i8"), prepend=0).tobytes() for numbers in (index.pts, index.keyframes)]
-    head = _INDEX_HEAD.pack(len(index.pts), len(index.keyframes), index.exact, index.missing)
-    return head + zlib.compress(b"".join(steps), 6)
+    header = _INDEX_HEADER.pack(len(index.pts), len(index.keyframes), index.exact, index.missing)
+    return header + zlib.compress(b"".join(steps), 6)
 
 
 def index_from(data: bytes) -> FrameIndex:
     """The reverse of `index_bytes`."""
-    frames, _, exact, missing = _INDEX_HEAD.unpack_from(data)
-    steps = np.frombuffer(zlib.decompress(data[_INDEX_HEAD.size :]), "<i8")
+    frames, _, exact, missing = _INDEX_HEADER.unpack_from(data)
+    steps = np.frombuffer(zlib.decompress(data[_INDEX_HEADER.size :]), "<i8")
     pts, keyframes = (np.cumsum(part).astype(np.int64) for part in (steps[:frames], steps[frames:]))
     return FrameIndex(pts, keyframes, exact, missing)
 
 
 def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
     """One row of table `runs`."""
-    config, inputs = canonical_json(run.config), json.dumps([storable(one) for one in run.inputs])
     return {
         "epoch": epoch,
         "batch_id": run.batch_id,
         "host": run.host,
         "pid": run.pid,
-        "config": config,
-        "inputs": inputs,
-    } | {
+        "config": canonical_json(run.config),
+        "inputs": json.dumps([storable(path) for path in run.inputs]),
         "started_at": started_at,
         "ended_at": None,
         "outcome": None,
@@ -238,7 +230,7 @@ def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
 
 
 def batch_from(row: Stored, *, alive: bool) -> StoredBatch:
-    """A row of table `runs` as what a checkpoint points to."""
+    """A row of table `runs` as a stored batch."""
     return StoredBatch(
         batch_id=row["batch_id"],
         epoch=row["epoch"],
@@ -263,5 +255,8 @@ def identity_row(identity: Identity) -> Row:
 def identity_from(row: Stored) -> Identity:
     """The reverse of `identity_row`."""
     return Identity(
-        **{f.name: row["first_seconds" if f.name == "first_s" else f.name] for f in fields(Identity)}
+        **{
+            field.name: row["first_seconds" if field.name == "first_s" else field.name]
+            for field in fields(Identity)
+        }
     )

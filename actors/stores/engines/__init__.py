@@ -1,1 +1,1 @@
-"""SQLite and PostgreSQL: connections, transactions, backups."""
+"""The databases SQLite and PostgreSQL: connections, transactions, locks, backups."""

@@ -1,4 +1,4 @@
-"""What stores in a database ask of it: snapshots to read, transactions to write, tables of this version."""
+"""The interface of a database: snapshots to read, transactions to write, tables of this version."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import ClassVar, Final, NamedTuple
 from sqlalchemy import Connection, Engine, exc
 
 from actors.stores import migrations
-from actors.stores.encoding.refusals import encodable
-from actors.stores.rules.transitions import now
+from actors.stores.encoding.refusals import require_encodable
+from actors.stores.rules.states import now
 from actors.stores.sql.leases import current_epoch, is_under_way
 from schemas.errors import NotFound, StaleEpoch, StoreOutdated, StoreUnreachable, VaengineError
 
-FOREIGN: Final = "somebody else's"  # stands for a revision where the tables are not ours
+FOREIGN: Final = "somebody else's"  # the revision of tables that are not ours
 
 
 class Wiped(NamedTuple):
-    """Whether nothing is left to be done here, and in words where bytes of what was deleted may still be."""
+    """How far deleted rows were wiped: whether all is done here, and a note where bytes may remain."""
 
     done: bool
-    told: str | None = None
+    note: str | None = None
 
 
 class Database(ABC):
-    """One database; `url` is how it may be shown, without a password.
+    """One database; `url` has no password.
 
-    Its tables are brought to this version when it is opened, unless it is opened `as_found`: then they may be
-    of any version, or none.
+    Opening it migrates its tables to this version. With `as_found` they are left alone, and may be of any
+    version or missing.
     """
 
     url: str
     read_only: bool
     _engine: Engine
-    _driver_error: ClassVar[type[Exception]]  # what the driver raises where it is asked without SQLAlchemy
+    _driver_error: ClassVar[type[Exception]]  # raised by the driver where it is used without SQLAlchemy
 
     def close(self) -> None:
         self._engine.dispose()
@@ -49,19 +49,20 @@ class Database(ABC):
 
     @contextmanager
     def write(self, epoch: int | None, videos: Iterable[str] | None = None) -> Iterator[Connection]:
-        """One transaction, all or nothing, that nobody else's write to `videos` (None: to anything) overlaps.
+        """One transaction, all or nothing; no other write to `videos` (None: to anything) overlaps it.
 
-        Raises `StaleEpoch` unless that run is under way (None: by hand, outside any run).
+        Raises `StaleEpoch` unless the run of `epoch` is under way (None: a call by hand, outside any run).
         """
         with self._errors(), self._writing() as connection, connection.begin():
-            self._take_turns(connection, videos)
+            self._lock_videos(connection, videos)
             if epoch is not None and not is_under_way(connection, epoch):
                 raise StaleEpoch(epoch, current_epoch(connection))
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """The time by which runs are alive or dead, UTC, in whole seconds: the same for every machine
-        that writes this database.
+        """The time by which runs count as alive, UTC, in whole seconds.
+
+        It is the same for every machine that writes this database.
         """
         return now()
 
@@ -71,90 +72,92 @@ class Database(ABC):
 
     @abstractmethod
     def vacuum(self) -> tuple[str, ...]:
-        """Give back the room of removed rows, and tell the database anew how its values are spread;
-        returns what it would not do.
+        """Release the space of removed rows and update the planner's statistics; returns what was refused."""
+
+    @abstractmethod
+    def commit_without_waiting(self, connection: Connection) -> None:
+        """Let this transaction commit without waiting for the disk.
+
+        A power cut may undo it as a whole, until a later transaction has waited.
         """
 
     @abstractmethod
-    def unhurried(self, connection: Connection) -> None:
-        """Let this transaction end without waiting for the disk: a power cut may take it back, whole,
-        until a later one has waited.
-        """
+    def without_reference_checks(self, connection: Connection) -> AbstractContextManager[bool]:
+        """Switch off the checks of foreign keys inside, where that is possible; yields whether it is.
 
-    @abstractmethod
-    def unchecked(self, connection: Connection) -> AbstractContextManager[bool]:
-        """Rows that refer to others are not looked up meanwhile, where that can be had; yields whether
-        so: then the caller sees to it.
+        The caller is then responsible for valid references.
         """
 
     def analyze(self, connection: Connection) -> None:
-        """Have the planner know what is in the tables now."""
+        """Update the planner's statistics of the tables."""
         connection.exec_driver_sql("ANALYZE")
 
     @abstractmethod
     def fill_vectors(self) -> None:
-        """Have what the database compares embeddings by hold all of them, where it has such a thing."""
+        """Copy embeddings that are missing in the database's own table of vectors, where there is one."""
 
     @abstractmethod
     def overwrite(self, connection: Connection) -> None:
-        """Have what is deleted from here on overwritten as well, where the database can do so."""
+        """Have rows overwritten as they are deleted from here on, where the database can do so."""
 
     @abstractmethod
     def wipe(self) -> Wiped:
-        """Take what was deleted out of the database's own files, as far as that is anybody's here."""
+        """Remove the bytes of deleted rows from the database's own files, as far as that can be done here."""
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Connection]:
         """A connection whose next transaction writes."""
 
     @abstractmethod
-    def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
-        """Wait until no other writer is at these videos, or at anything."""
+    def _lock_videos(self, connection: Connection, videos: Iterable[str] | None) -> None:
+        """Wait until no other transaction writes these videos (None: anything)."""
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """The database's refusals become ours."""
+        """Turns the driver's errors into ours."""
         try:
-            with encodable(self.url):
+            with require_encodable(self.url):
                 yield
         except exc.DBAPIError as error:
-            raise self._refusal(error.orig) from error
+            raise self._store_error(error.orig) from error
         except self._driver_error as error:
-            raise self._refusal(error) from error
+            raise self._store_error(error) from error
 
     @abstractmethod
-    def _refusal(self, error: BaseException | None) -> VaengineError:
-        """What an error of the driver's means."""
+    def _store_error(self, error: BaseException | None) -> VaengineError:
+        """The error of ours for an error of the driver."""
 
     @abstractmethod
     def _table_names(self, connection: Connection) -> set[str]:
-        """What is in the database, but for what belongs to the database itself."""
+        """The tables in the database, without the database's own."""
 
     def _migrate(self) -> None:
-        """Bring the tables to this version; raises `StoreUnreachable` where that cannot be,
-        `StoreOutdated` where it may not be.
+        """Migrate the tables to this version.
+
+        Raises `StoreUnreachable` where that is impossible, `StoreOutdated` where the database is read-only.
         """
         with self.read() as connection:
-            found = self._revision(connection)
-        if found == migrations.HEAD:
+            revision = self._revision(connection)
+        if revision == migrations.HEAD:
             return
         if self.read_only:
-            raise self._unfit(found)
+            raise self._unusable_tables(revision)
         with self.write(None) as connection:
-            found = self._revision(connection)  # another process may have been first
-            if found != migrations.HEAD:
-                if reason := self._reason(found):
+            revision = self._revision(connection)  # another process may have been first
+            if revision != migrations.HEAD:
+                if reason := self._why_unusable(revision):
                     raise StoreUnreachable(self.url, reason)
-                if found is None:
+                if revision is None:
                     migrations.create(connection)
                 else:
-                    self._keep_before_upgrade(found)
+                    self._back_up_before_upgrade(revision)
                     migrations.upgrade(connection)
 
     @abstractmethod
-    def _keep_before_upgrade(self, revision: str) -> None:
-        """Keep what is about to be upgraded from `revision`, where that is ours to do; nobody else writes
-        meanwhile.
+    def _back_up_before_upgrade(self, revision: str) -> None:
+        """Copy the database before it is upgraded from `revision`, where that is our task.
+
+        Nobody else writes meanwhile.
         """
 
     @property
@@ -163,34 +166,35 @@ class Database(ABC):
         return self._engine.dialect.name
 
     def revision(self) -> str | None:
-        """The revision the tables are at: None in an empty database, `FOREIGN` where they are not ours."""
+        """The revision of the tables: None in an empty database, `FOREIGN` where they are not ours."""
         with self.read() as connection:
             return self._revision(connection)
 
     def require(self, *, older: bool = False) -> None:
-        """Raises `StoreUnreachable` unless the tables are ours and of this version, or of an `older` one
-        where that will do; `NotFound`.
-        """
-        found = self.revision()
-        if found is None:
-            raise NotFound("store", self.url)
-        if self._reason(found) or (found != migrations.HEAD and not older):
-            raise self._unfit(found)
+        """Raises `StoreUnreachable` unless the tables are ours and of this version.
 
-    def _unfit(self, revision: str | None) -> StoreUnreachable:
-        """What is wrong with tables of another revision than ours."""
-        reason = self._reason(revision)
+        With `older` an earlier version is accepted. Raises `NotFound` where there are no tables.
+        """
+        revision = self.revision()
+        if revision is None:
+            raise NotFound("store", self.url)
+        if self._why_unusable(revision) or (revision != migrations.HEAD and not older):
+            raise self._unusable_tables(revision)
+
+    def _unusable_tables(self, revision: str | None) -> StoreUnreachable:
+        """The error for tables of another revision than ours."""
+        reason = self._why_unusable(revision)
         return StoreUnreachable(self.url, reason) if reason else StoreOutdated(self.url)
 
     def _revision(self, connection: Connection) -> str | None:
-        """The revision the tables are at; None in an empty database."""
+        """The revision of the tables, as `revision`."""
         names = self._table_names(connection)
         if "alembic_version" in names and {"jobs", "runs", "chunks"} <= names:
             return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
         return FOREIGN if names else None
 
-    def _reason(self, revision: str | None) -> str | None:
-        """Why these tables cannot be brought up to date, or None."""
+    def _why_unusable(self, revision: str | None) -> str | None:
+        """Why tables of this revision cannot be migrated, or None."""
         if revision == FOREIGN:
             return "the database holds other tables, none of vaengine's; give another one"
         if revision is not None and not migrations.known(revision):

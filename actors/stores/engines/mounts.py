@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-_FUSE: Final = ("ceph", "glusterfs", "juicefs", "rclone", "s3fs", "sshfs")
-_NETWORK: Final = frozenset(
+_FUSE_TYPES: Final = ("ceph", "glusterfs", "juicefs", "rclone", "s3fs", "sshfs")
+_NETWORK_TYPES: Final = frozenset(
     {
         "9p",
         "afs",
@@ -26,21 +26,20 @@ _NETWORK: Final = frozenset(
         "smbfs",
         "virtiofs",
     }
-).union(f"fuse.{name}" for name in _FUSE)
+).union(f"fuse.{name}" for name in _FUSE_TYPES)
 _MOUNTS: Final = Path("/proc/self/mounts")
 
 
 def is_network(path: Path, mounts: str | None = None) -> bool:
     """Whether an absolute path lies on a network file system.
 
-    `mounts` is text in the form of /proc/mounts (fstab(5)), by default this machine's; where there is none,
+    `mounts` is text in the form of /proc/mounts (fstab(5)), by default that of this machine. Without a text
     the answer is no.
     """
     if mounts is None:
         mounts = _MOUNTS.read_text() if _MOUNTS.exists() else ""
     entries = [line.split(" ") for line in mounts.splitlines() if line.count(" ") >= 2]
-    points = {
-        Path(entry[1].replace("\\040", " ")): entry[2] for entry in entries
-    }  # a later mount hides an earlier one
-    nearest = next((points[parent] for parent in (path, *path.parents) if parent in points), "")
-    return nearest in _NETWORK
+    # By mount point; a later mount hides an earlier one.
+    types = {Path(entry[1].replace("\\040", " ")): entry[2] for entry in entries}
+    nearest = next((types[parent] for parent in (path, *path.parents) if parent in types), "")
+    return nearest in _NETWORK_TYPES

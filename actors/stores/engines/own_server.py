@@ -1,4 +1,4 @@
-"""The password of a server that `vaengine db start` made; addresses are kept and shown without it."""
+"""Finds the password of a server that `vaengine db start` made; addresses are kept and shown without it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from typing import Final
 
 import psutil
 
-PASSWORD: Final = "password"  # of the database's user, beside the data; readable by the owner alone
+PASSWORD_FILE: Final = "password"  # of the database's user, beside the data; readable by the owner alone
 # PostgreSQL's own, in the data: the process on its first line, the port on its fourth.
-PIDS: Final = "postmaster.pid"
+PID_FILE: Final = "postmaster.pid"
 USER: Final = "vaengine"
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost")  # such a server listens nowhere else
 
 
 def own_password(host: str | None, port: int | str | None, user: str | None) -> str | None:
-    """The password of the server of ours that listens at this address; None where there is none that this
-    user may read.
-    """
+    """The password of our server at this address; None where there is none, or this user may not read it."""
     if host not in _LOOPBACK or user != USER:
         return None
     with suppress(OSError):  # a server's of another user
         return next(
-            ((data.parent / PASSWORD).read_text() for data in _data_folders() if _port_of(data) == str(port)),
+            (
+                (data.parent / PASSWORD_FILE).read_text()
+                for data in _data_folders()
+                if _port_of(data) == str(port)
+            ),
             None,
         )
     return None
 
 
 def _data_folders() -> Iterator[Path]:
-    """Where the PostgreSQL servers of this machine have their data."""
+    """The data folders of the PostgreSQL servers that run on this machine."""
     for process in psutil.process_iter(["name", "cmdline"]):
         command = process.info["cmdline"] or []
         if process.info["name"] == "postgres" and "-D" in command[:-1]:
@@ -40,8 +42,8 @@ def _data_folders() -> Iterator[Path]:
 
 
 def _port_of(data: Path) -> str | None:
-    """The port of the server at work on `data`; None where this user may not know."""
+    """The port of the server of a data folder; None where this user may not read it."""
     try:
-        return (data / PIDS).read_text().splitlines()[3].strip()
+        return (data / PID_FILE).read_text().splitlines()[3].strip()
     except (OSError, IndexError):
         return None

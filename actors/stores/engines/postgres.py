@@ -1,4 +1,4 @@
-"""One PostgreSQL database: its connections, its locks, its transactions, and its refusals as our errors."""
+"""One PostgreSQL database: connections, locks, transactions, and its errors as ours."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from actors.stores.engines.address import without_password
 from actors.stores.engines.database import Database, Wiped
 from actors.stores.engines.own_server import own_password
 from actors.stores.sql import pgvector
-from actors.stores.sql.postgres_json import spelled
+from actors.stores.sql.postgres_json import json_text
 from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, Unstorable, VaengineError
 from schemas.storage.tables import metadata
 
 CONNECT_SECONDS: Final = 10
-STATEMENT_SECONDS: Final = 600  # a statement that takes longer waits for something that does not come
+STATEMENT_SECONDS: Final = 600  # a statement that takes longer waits for something that will not happen
 LOCK_SECONDS: Final = 120
 POOL_SIZE: Final = 4
-MOST_LOCKS: Final = 64  # of videos in one transaction: the server has room for so many from each connection
+MAX_VIDEO_LOCKS: Final = 64  # in one transaction: the server has memory for so many of each connection
 
-_EVERYTHING: Final = 0x7661_0001  # classes of advisory locks, "va"
-_ONE_VIDEO: Final = 0x7661_0002
+_STORE_LOCK: Final = 0x7661_0001  # classes of advisory locks, "va"
+_VIDEO_LOCK: Final = 0x7661_0002
 
-_UNUSABLE: Final = {  # SQLSTATE, or the class of it -> what to do
+_SQLSTATE_CURES: Final = {  # SQLSTATE or its class -> what to do
     "42501": "the role may not do that; a run needs one that may create tables and write, `GRANT ... TO` it",
     "25006": "the database may only be read; check the role, or whether the server is a replica",
 }
 _NO_PASSWORD: Final = "no password supplied"
-_REFUSED: Final = {  # what a server says before there is a SQLSTATE -> what to do
+_CONNECTION_CURES: Final = {  # part of a message that comes without SQLSTATE -> what to do
     "does not exist": "make the database with `createdb`, the role with `createuser`, or check the URL",
     "authentication failed": "check the password in the URL, in PGPASSWORD or in ~/.pgpass",
     _NO_PASSWORD: "give the password in the URL, in PGPASSWORD or in ~/.pgpass",
@@ -53,7 +53,7 @@ SELECT NOT pg_is_in_recovery() AND coalesce(
     has_schema_privilege(current_schema(), 'CREATE')
 )
 """
-_UNWIPED: Final = (
+_UNWIPED_NOTE: Final = (
     "PostgreSQL keeps removed rows in its files until VACUUM, and in its write-ahead log, "
     "replicas and backups: ask its administrator"
 )
@@ -62,20 +62,19 @@ _UNWIPED: Final = (
 class PostgresDatabase(Database):
     """Transactions on one PostgreSQL database, which many engines on many machines may write at once.
 
-    What a transaction writes belongs to videos, and writers of the same video take turns by advisory locks
-    that end with the transaction; writers of different videos do not meet. What concerns all of them (a run
-    that begins, a page of thousands of videos) locks everything. So each transaction reads what is true until
-    it ends, as SQLite's BEGIN IMMEDIATE has it, and none has to be tried again.
+    A transaction takes an advisory lock for each video that it writes, and keeps it until it ends. Writers of
+    different videos do not wait for each other. A transaction that concerns all videos (the begin of a run, a
+    page of thousands of videos) locks the whole store. So what a transaction has read stays true until it
+    ends, as with SQLite's BEGIN IMMEDIATE, and no transaction has to be retried.
     """
 
-    _driver_error = psycopg.Error  # COPY goes past SQLAlchemy
+    _driver_error = psycopg.Error  # COPY bypasses SQLAlchemy
 
     def __init__(self, connection_string: str, *, read_only: bool = False, as_found: bool = False) -> None:
         self.url, self.read_only = without_password(connection_string), read_only
-        self._open = False
-        self._engine = self._connected(
-            connection_string, 0 if as_found else STATEMENT_SECONDS
-        )  # whoever looks after it has time
+        self._is_open = False
+        # Maintenance, which opens the database as it is found, has no time limit.
+        self._engine = self._create_engine(connection_string, 0 if as_found else STATEMENT_SECONDS)
         with ExitStack() as opening:
             opening.callback(self.close)
             if self._is_empty() and read_only and not as_found:
@@ -83,11 +82,11 @@ class PostgresDatabase(Database):
             if not as_found:
                 self._migrate()
             opening.pop_all()
-        self._open = True
+        self._is_open = True
 
-    def _connected(self, connection_string: str, most_seconds: int) -> Engine:
+    def _create_engine(self, connection_string: str, timeout_s: int) -> Engine:
         options = {
-            "statement_timeout": most_seconds * 1000,
+            "statement_timeout": timeout_s * 1000,
             "lock_timeout": LOCK_SECONDS * 1000,
             "timezone": "UTC",
             "datestyle": "ISO",
@@ -95,30 +94,28 @@ class PostgresDatabase(Database):
         }
         try:
             url = make_url(connection_string).set(drivername="postgresql+psycopg")
-        except (exc.ArgumentError, ValueError) as error:  # whose words may hold the password
+        except (exc.ArgumentError, ValueError) as error:  # its message may contain the password
             raise StoreUnreachable(
                 self.url, "it is no address of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
             ) from error
-        told = (
-            f"{url.query.get('options', '')} "
-            f"{' '.join(f'-c {name}={value}' for name, value in options.items())}"
-        ).strip()
+        own_options = " ".join(f"-c {name}={value}" for name, value in options.items())
+        all_options = f"{url.query.get('options', '')} {own_options}".strip()
         engine = create_engine(
             url,
-            # whatever the server's default: a snapshot from before one's turn would be stale
+            # Whatever the server's default: a snapshot from before the lock was taken would be stale.
             isolation_level="READ COMMITTED",
             pool_size=POOL_SIZE,
-            json_serializer=spelled,
-            pool_pre_ping=True,  # a server that was started again is met by a new connection, not by an error
+            json_serializer=json_text,
+            pool_pre_ping=True,  # after a restart of the server there is a new connection, not an error
             connect_args={
                 "connect_timeout": CONNECT_SECONDS,
                 "application_name": "vaengine",
-                "options": told,
+                "options": all_options,
             },
         )
-        event.listen(engine, "do_connect", _connection_to_own_server)
-        event.listen(engine, "connect", _json_as_text)
-        event.listen(engine, "connect", _bytes_as_they_are)
+        event.listen(engine, "do_connect", _connect_with_own_password)
+        event.listen(engine, "connect", _load_json_as_text)
+        event.listen(engine, "connect", _dump_bytes_directly)
         return engine
 
     @contextmanager
@@ -131,9 +128,7 @@ class PostgresDatabase(Database):
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """By the server's clock, at this moment and not when the transaction began: it may have waited
-        for its turn.
-        """
+        """The server's time at this moment, not at the begin of the transaction, which may have waited."""
         at: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return at.astimezone(UTC).replace(microsecond=0)
 
@@ -141,56 +136,55 @@ class PostgresDatabase(Database):
         with self.read() as connection:
             return not self._table_names(connection)
 
-    def unhurried(self, connection: Connection) -> None:
+    def commit_without_waiting(self, connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     @contextmanager
-    def unchecked(self, connection: Connection) -> Iterator[bool]:
-        """Only a superuser may do so; others have each row looked up, which takes half as long as to
-        store it.
-        """
-        may = _is_superuser(connection)
-        if may:
+    def without_reference_checks(self, connection: Connection) -> Iterator[bool]:
+        """Only a superuser may switch the checks off; a check takes half as long as storing the row."""
+        is_superuser = _is_superuser(connection)
+        if is_superuser:
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        yield may
-        if may:
+        yield is_superuser
+        if is_superuser:
             connection.exec_driver_sql("SET LOCAL session_replication_role = origin")
 
     def analyze(self, connection: Connection) -> None:
-        """An autovacuum that is at one of the tables gives way, which takes a second for a role that may
-        not say otherwise.
+        """Update the planner's statistics; an autovacuum on one of the tables is ended.
+
+        PostgreSQL ends it after `deadlock_timeout`, by default a second, which only a superuser may change.
         """
         if _is_superuser(connection):
-            connection.exec_driver_sql(
-                "SET LOCAL deadlock_timeout = '10ms'"
-            )  # after this, whoever waits for an autovacuum ends it
+            connection.exec_driver_sql("SET LOCAL deadlock_timeout = '10ms'")
         super().analyze(connection)
 
     def fill_vectors(self) -> None:
         with self.read() as connection:
             if not pgvector.is_due(connection):
-                return  # without waiting for anybody
+                return  # without waiting for a lock
         with self.write(None) as connection:
             pgvector.complete(connection)
 
     def overwrite(self, connection: Connection) -> None:
-        """PostgreSQL has no such thing."""
+        """Does nothing: PostgreSQL cannot do so."""
 
     def wipe(self) -> Wiped:
-        return Wiped(True, _UNWIPED)
+        return Wiped(True, _UNWIPED_NOTE)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._engine.connect()
 
-    def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
-        # sorted: no deadlock.
-        wanted = None if videos is None else sorted({_signed(zlib.crc32(video.encode())) for video in videos})
-        if wanted is None or len(wanted) > MOST_LOCKS:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, 0)", (_EVERYTHING,))
+    def _lock_videos(self, connection: Connection, videos: Iterable[str] | None) -> None:
+        # In the same order in every transaction, so that there is no deadlock.
+        lock_ids = (
+            None if videos is None else sorted({_signed(zlib.crc32(video.encode())) for video in videos})
+        )
+        if lock_ids is None or len(lock_ids) > MAX_VIDEO_LOCKS:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, 0)", (_STORE_LOCK,))
             return
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(%s, 0)", (_EVERYTHING,))
-        for video in wanted:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_ONE_VIDEO, video))
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock_shared(%s, 0)", (_STORE_LOCK,))
+        for video in lock_ids:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, %s)", (_VIDEO_LOCK, video))
 
     def size(self) -> int:
         query = (
@@ -200,17 +194,18 @@ class PostgresDatabase(Database):
         with self.read() as connection:
             return int(connection.exec_driver_sql(query).scalar() or 0)
 
-    def _keep_before_upgrade(self, revision: str) -> None:
-        """A server has backups of its own, and an upgrade is one transaction."""
+    def _back_up_before_upgrade(self, revision: str) -> None:
+        """Does nothing: a server has backups of its own, and an upgrade is one transaction."""
 
     def server_version(self) -> str:
-        """Such as 18.4."""
+        """The version of the server, such as 18.4."""
         with self.read() as connection:
             return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
 
     def may_write(self, *, alter: bool) -> bool:
-        """Whether the role may write all tables, and `alter` them where that is needed too; or make them
-        where there are none.
+        """Whether the role may write all tables, or create them where there are none.
+
+        With `alter`, whether it may alter them as well.
         """
         with self.read() as connection:
             return bool(
@@ -225,15 +220,15 @@ class PostgresDatabase(Database):
             self._errors(),
             self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
         ):
-            own: Any = connection.connection.driver_connection
-            own.add_notice_handler(
-                lambda told: (
-                    refused.append(told.message_primary or "") if told.severity == "WARNING" else None
+            driver: Any = connection.connection.driver_connection
+            driver.add_notice_handler(
+                lambda notice: (
+                    refused.append(notice.message_primary or "") if notice.severity == "WARNING" else None
                 )
             )
             names = ", ".join(sorted({*metadata.tables, pgvector.TABLE} & self._table_names(connection)))
             connection.exec_driver_sql(f"VACUUM (ANALYZE) {names}")
-            connection.invalidate()  # its handler is not for others
+            connection.invalidate()  # its notice handler must not go back to the pool
         return tuple(refused)
 
     def _table_names(self, connection: Connection) -> set[str]:
@@ -243,29 +238,25 @@ class PostgresDatabase(Database):
             ).scalars()
         )
 
-    def _refusal(self, error: BaseException | None) -> VaengineError:
-        state, told = (
-            getattr(error, "sqlstate", None) or "",
-            (str(error).strip() or repr(error)).splitlines()[0],
-        )
-        if state == "53100":
-            return DiskFull(self.url, told)
-        if cure := _UNUSABLE.get(state) or _UNUSABLE.get(state[:2]):
-            return StoreUnreachable(self.url, f"{told}; {cure}")
-        if state.startswith("22") or (isinstance(error, psycopg.DataError) and not state):
-            return Unstorable(self.url, told)
-        if not self._open and isinstance(error, psycopg.OperationalError):
-            cures = (cure for words, cure in _REFUSED.items() if words in str(error))
+    def _store_error(self, error: BaseException | None) -> VaengineError:
+        sqlstate = getattr(error, "sqlstate", None) or ""
+        message = (str(error).strip() or repr(error)).splitlines()[0]
+        if sqlstate == "53100":
+            return DiskFull(self.url, message)
+        if cure := _SQLSTATE_CURES.get(sqlstate) or _SQLSTATE_CURES.get(sqlstate[:2]):
+            return StoreUnreachable(self.url, f"{message}; {cure}")
+        if sqlstate.startswith("22") or (isinstance(error, psycopg.DataError) and not sqlstate):
+            return Unstorable(self.url, message)
+        if not self._is_open and isinstance(error, psycopg.OperationalError):
+            cures = (cure for text, cure in _CONNECTION_CURES.items() if text in str(error))
             return StoreUnreachable(
-                self.url, f"{told}; {next(cures, 'is the server running, and is the address right?')}"
+                self.url, f"{message}; {next(cures, 'is the server running, and is the address right?')}"
             )
-        return StoreFailed(self.url, told)
+        return StoreFailed(self.url, message)
 
 
-def _connection_to_own_server(dialect: Any, record: object, arguments: Any, options: dict[str, Any]) -> Any:
-    """A connection; where a server made by `vaengine db start` is not given its password, that which is
-    kept beside its data.
-    """
+def _connect_with_own_password(dialect: Any, record: object, arguments: Any, options: dict[str, Any]) -> Any:
+    """Connects; a missing password of a server of `vaengine db start` is read from beside its data."""
     try:
         return dialect.connect(*arguments, **options)
     except psycopg.OperationalError as error:
@@ -276,28 +267,29 @@ def _connection_to_own_server(dialect: Any, record: object, arguments: Any, opti
         )
         if password is None:
             raise
-    options["password"] = password  # of every further connection too
+    options["password"] = password  # for every further connection too
     return dialect.connect(*arguments, **options)
 
 
-def _json_as_text(connection: psycopg.Connection[Any], record: object) -> None:
-    """JSON comes as it is kept, to be parsed by whoever needs it, like SQLite's."""
+def _load_json_as_text(connection: psycopg.Connection[Any], record: object) -> None:
+    """Have JSON columns return text, as in SQLite: only a caller who needs the value parses it."""
     connection.adapters.register_loader("jsonb", TextLoader)
 
 
-def _bytes_as_they_are(connection: psycopg.Connection[Any], record: object) -> None:
-    """Of two dumpers that psycopg has for `bytea` the last registered is taken, which is for the DB-API's
-    `Binary` and slower.
+def _dump_bytes_directly(connection: psycopg.Connection[Any], record: object) -> None:
+    """Have bytes use the faster of psycopg's two dumpers for `bytea`.
+
+    psycopg takes the one that was registered last, which is that of the DB-API's `Binary`.
     """
     connection.adapters.register_dumper(bytes, BytesBinaryDumper)
 
 
 def _is_superuser(connection: Connection) -> bool:
-    """As the server has told with the connection; behind a pooler that keeps it to itself nobody is one."""
+    """Whether the server has reported a superuser; a pooler may not pass that on, and the answer is no."""
     driver: Any = connection.connection.driver_connection
     return bool(driver.info.parameter_status("is_superuser") == "on")
 
 
 def _signed(number: int) -> int:
-    """An unsigned 32-bit number as the signed one that PostgreSQL takes."""
+    """An unsigned 32-bit number as the signed one that PostgreSQL expects."""
     return number - (1 << 32) if number >= 1 << 31 else number

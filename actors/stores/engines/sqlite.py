@@ -1,4 +1,4 @@
-"""One SQLite file: its pragmas, its transactions, and its refusals as our errors."""
+"""One SQLite file: pragmas, transactions, and its errors as ours."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S: Final = 30.0
 
-_NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-_UNUSABLE: Final = {
+_DISK_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_CODE_CURES: Final = {
     sqlite3.SQLITE_NOTADB: "it is not an SQLite database; give another file, or move this one away",
     sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a copy, or move it away and run again",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; check the folder and its permissions",
     sqlite3.SQLITE_READONLY: "the file or its folder cannot be written; check the permissions",
     sqlite3.SQLITE_PERM: "access is denied; check the permissions",
 }
-_UNWIPED: Final = (
+_UNWIPED_NOTE: Final = (
     "{0} could not be rewritten ({1}), so it may hold bytes of what was removed: say the same again"
 )
 
@@ -40,10 +40,10 @@ _UNWIPED: Final = (
 class SQLiteDatabase(Database):
     """Transactions on one SQLite file.
 
-    Writers begin with BEGIN IMMEDIATE, so that a transaction never fails half-way for want of the lock. With
-    the write-ahead log synchronous is NORMAL: a power cut may lose the last commits but never half of one,
-    and a lost chunk, rows and manifest line alike, is simply done again. Without the log (network file
-    systems have no shared memory) it is FULL, which the rollback journal needs.
+    Writers begin with BEGIN IMMEDIATE, so a transaction never fails half-way because the lock is missing.
+    With the write-ahead log synchronous is NORMAL: a power cut may lose the last commits, but never half of
+    one. A chunk that is lost, with its rows and its manifest line, is done again. Network file systems have
+    no shared memory, so there is no such log; synchronous is then FULL, which the rollback journal needs.
     """
 
     _driver_error = sqlite3.Error
@@ -57,103 +57,98 @@ class SQLiteDatabase(Database):
             with storage_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
         self._is_ours = False
-        self._engine = self._connected()
+        self._engine = self._create_engine()
         with ExitStack() as opening:
             opening.callback(self.close)
             if not as_found:
-                self._claim()
+                self._require_ours()
                 self._migrate()
             opening.pop_all()
 
-    def _claim(self) -> None:
-        """Look whose file it is before anything of it is changed, be it only how it keeps its log; raises
-        `StoreUnreachable`.
-        """
-        if reason := self._reason(self.revision()):
+    def _require_ours(self) -> None:
+        """Raises `StoreUnreachable` unless the file is ours, before even its journal mode is changed."""
+        if reason := self._why_unusable(self.revision()):
             raise StoreUnreachable(self.url, reason)
         self._engine.dispose()
         self._is_ours = True
 
-    def _connected(self) -> Engine:
-        # A store on a read-only medium has no room for the log's side files; unchanged by anyone, it may be
-        # read without them.
-        # Elsewhere whoever opens it makes side files where there are none, and only who may write takes them
-        # away again.
-        at_rest = not self.path.with_name(self.path.name + "-wal").exists()
-        reading = (
-            "ro"
-            if not at_rest
-            else "ro&immutable=1"
-            if not _writable(self.path.parent)
-            else "rw"
-            if _writable(self.path)
-            else "ro"
-        )
-        uri = f"{self.path.as_uri()}?mode={reading if self.read_only else 'rwc'}"
-        engine = create_engine(self.url, creator=lambda: self._opened(uri), poolclass=QueuePool)
+    def _create_engine(self) -> Engine:
+        mode = self._read_mode() if self.read_only else "rwc"
+        uri = f"{self.path.as_uri()}?mode={mode}"
+        engine = create_engine(self.url, creator=lambda: self._connect(uri), poolclass=QueuePool)
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _opened(self, uri: str) -> Any:
+    def _read_mode(self) -> str:
+        """The mode in which a read-only store is opened.
+
+        On a read-only medium the side files of the log cannot be made. Nobody changes the file there, so it
+        is read without them. Elsewhere any reader makes missing side files, and only one that may write
+        removes them again.
+        """
+        if self.path.with_name(self.path.name + "-wal").exists():
+            return "ro"
+        if not _is_writable(self.path.parent):
+            return "ro&immutable=1"
+        return "rw" if _is_writable(self.path) else "ro"
+
+    def _connect(self, uri: str) -> Any:
         connection = sqlite3.connect(
             uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
-        log = not is_network(self.path)
+        has_wal = not is_network(self.path)
         if self._is_ours and not self.read_only:
-            connection.execute(f"PRAGMA journal_mode={'WAL' if log else 'DELETE'}")
+            connection.execute(f"PRAGMA journal_mode={'WAL' if has_wal else 'DELETE'}")
         if self.read_only:
             connection.execute("PRAGMA query_only=ON")
-        connection.execute(f"PRAGMA synchronous={'NORMAL' if log else 'FULL'}")
+        connection.execute(f"PRAGMA synchronous={'NORMAL' if has_wal else 'FULL'}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA cache_size=-65536")  # 64 MiB
-        connection.execute(
-            "PRAGMA wal_autocheckpoint=8192"
-        )  # pages, 32 MiB: every page is copied back once, not once per few commits
+        # In pages, 32 MiB: every page is copied back once, not once per few commits.
+        connection.execute("PRAGMA wal_autocheckpoint=8192")
         return connection
 
-    def unhurried(self, connection: Connection) -> None:
-        """With the write-ahead log it is so anyway."""
+    def commit_without_waiting(self, connection: Connection) -> None:
+        """Does nothing: with the write-ahead log no commit waits for the disk."""
 
-    def unchecked(self, connection: Connection) -> AbstractContextManager[bool]:
-        """That cannot be had within a transaction, and SQLite looks up fast."""
+    def without_reference_checks(self, connection: Connection) -> AbstractContextManager[bool]:
+        """Does nothing: SQLite cannot switch the checks off in a transaction, and they are fast."""
         return nullcontext(False)
 
     def fill_vectors(self) -> None:
-        """SQLite has none."""
+        """Does nothing: SQLite has no table of vectors."""
 
     def overwrite(self, connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
     def wipe(self) -> Wiped:
-        """Pages that earlier deletions have left, and slack within pages, go with VACUUM alone; the log
-        is emptied after it.
-        """
+        """Vacuum, which clears free pages and the slack within pages, and then empty the log."""
         raw = self._engine.raw_connection()
         try:
             driver: Any = raw.driver_connection
             driver.execute("VACUUM")
             (is_read, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
-            return Wiped(False, _UNWIPED.format(self.path, error))
+            return Wiped(False, _UNWIPED_NOTE.format(self.path, error))
         finally:
             raw.close()
-        return Wiped(False, _UNWIPED.format(self.path, "somebody reads it")) if is_read else Wiped(True)
+        return Wiped(False, _UNWIPED_NOTE.format(self.path, "somebody reads it")) if is_read else Wiped(True)
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._engine.connect().execution_options(vaengine_write=True)
 
-    def _take_turns(self, connection: Connection, videos: Iterable[str] | None) -> None:
-        """BEGIN IMMEDIATE has waited for the one lock that there is."""
+    def _lock_videos(self, connection: Connection, videos: Iterable[str] | None) -> None:
+        """Does nothing: BEGIN IMMEDIATE has waited for the only lock there is."""
 
-    def _keep_before_upgrade(self, revision: str) -> None:
-        """The write lock is held: the copy is what the upgrade begins with."""
-        kept = copy_before(self.path, migrations.HEAD)
+    def _back_up_before_upgrade(self, revision: str) -> None:
+        """Copy the file beside itself; the write lock is held, so the upgrade begins from the same state."""
+        copy = copy_before(self.path, migrations.HEAD)
         log.warning(
             "%s is upgraded from tables %s to %s; as it was it is kept in %s",
             self.url,
             revision,
             migrations.HEAD,
-            kept,
+            copy,
         )
 
     def size(self) -> int:
@@ -164,12 +159,12 @@ class SQLiteDatabase(Database):
         )
 
     def copy_to(self, target: Path) -> int:
-        """Copy all of it, as it is at this moment, to a new file; returns that one's bytes."""
+        """Copy the database as it is at this moment to a new file; returns the size of the copy in bytes."""
         with self._errors():
             return copy_database(self.path, target)
 
     def vacuum(self) -> tuple[str, ...]:
-        """The write-ahead log is emptied last: a vacuum has put the whole database into it."""
+        """Vacuum and analyze, then empty the log, into which a vacuum writes the whole database."""
         with self._errors(), closing(self._engine.raw_connection()) as connection:
             for statement in ("VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
                 connection.cursor().execute(statement).fetchall()
@@ -179,14 +174,14 @@ class SQLiteDatabase(Database):
         names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
         return set(names) - {"sqlite_sequence"}
 
-    def _refusal(self, error: BaseException | None) -> VaengineError:
+    def _store_error(self, error: BaseException | None) -> VaengineError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
-        if code in _NO_ROOM:
+        if code in _DISK_FULL:
             return DiskFull(str(self.path), str(error))
         if code == sqlite3.SQLITE_CORRUPT:
-            return StoreDamaged(self.url, _UNUSABLE[code])
-        if code in _UNUSABLE:
-            return StoreUnreachable(self.url, _UNUSABLE[code])
+            return StoreDamaged(self.url, _CODE_CURES[code])
+        if code in _CODE_CURES:
+            return StoreUnreachable(self.url, _CODE_CURES[code])
         return StoreFailed(self.url, str(error))
 
 
@@ -195,5 +190,5 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _writable(path: Path) -> bool:
+def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK)

@@ -1,1 +1,1 @@
-"""The store in files."""
+"""The store in files: a folder for each video."""

@@ -1,6 +1,6 @@
-"""Attempts of chunks in a store of files: one file for each video.
+"""Reads and writes attempts at chunks in a store of files: one file for each video.
 
-Most are failures, since a commit ends the attempt it comes from.
+Most of them are failures, since a commit ends its attempt.
 """
 
 from __future__ import annotations
@@ -18,80 +18,86 @@ from schemas.work.manifest import ChunkCommit
 
 @dataclass(frozen=True, slots=True)
 class FileAttempts:
-    """The tries below one tree, as `FileAttempts`; the caller holds the store while it writes."""
+    """See `backend.transaction.Attempts`; the caller has locked the store while it writes."""
 
-    register: Registry
+    registry: Registry
 
     def of(self, video_id: str) -> list[Attempt]:
-        """Tries of a video's chunks, by chunk and number."""
-        found = read_object(self.register.tree.attempts(video_id)) or {}
-        return [attempt_rows.attempt_from(row) for row in found.get("attempts", ())]
+        """The attempts at a video's chunks, by chunk and number."""
+        stored = read_object(self.registry.layout.attempts(video_id)) or {}
+        return [attempt_rows.attempt_from(row) for row in stored.get("attempts", ())]
 
     def of_videos(self, video_ids: Iterable[str]) -> list[Attempt]:
-        found = (one for video_id in dict.fromkeys(video_ids) for one in self.of(video_id))
-        return sorted(found, key=lambda one: (one.chunk_id, one.number))
+        attempts = (attempt for video_id in dict.fromkeys(video_ids) for attempt in self.of(video_id))
+        return sorted(attempts, key=lambda attempt: (attempt.chunk_id, attempt.number))
 
-    def put(self, video_id: str, tries: Iterable[Attempt]) -> None:
-        """Replace the tries of a video's chunks; none is no file."""
-        path, ordered = (
-            self.register.tree.attempts(video_id),
-            sorted(tries, key=lambda one: (one.chunk_id, one.number)),
-        )
+    def put(self, video_id: str, attempts: Iterable[Attempt]) -> None:
+        """Replace the attempts at a video's chunks; without attempts there is no file."""
+        path = self.registry.layout.attempts(video_id)
+        ordered = sorted(attempts, key=lambda attempt: (attempt.chunk_id, attempt.number))
         if ordered:
-            self.register.put(path, {"attempts": [attempt_rows.attempt_row(one) for one in ordered]})
+            self.registry.put(path, {"attempts": [attempt_rows.attempt_row(attempt) for attempt in ordered]})
         else:
             path.unlink(missing_ok=True)
 
-    def record(self, news: Iterable[Attempt]) -> None:
+    def record(self, reported: Iterable[Attempt]) -> None:
         by_video: dict[str, list[Attempt]] = defaultdict(list)
-        for one in news:
-            by_video[one.video_id].append(one)
-        for video_id, own in by_video.items():
-            known = {(one.chunk_id, one.number): one for one in self.of(video_id)}
-            for one in own:
-                known[one.chunk_id, one.number] = moved(known.get((one.chunk_id, one.number)), one)
+        for attempt in reported:
+            by_video[attempt.video_id].append(attempt)
+        for video_id, video_attempts in by_video.items():
+            known = {(attempt.chunk_id, attempt.number): attempt for attempt in self.of(video_id)}
+            for attempt in video_attempts:
+                known[attempt.chunk_id, attempt.number] = with_report(
+                    known.get((attempt.chunk_id, attempt.number)), attempt
+                )
             self.put(video_id, known.values())
 
     def forget(self, video_ids: Iterable[str], *, leased_only: bool) -> None:
         for video_id in dict.fromkeys(video_ids):
             self.put(
                 video_id,
-                [one for one in self.of(video_id) if leased_only and one.state is not AttemptState.LEASED],
+                [
+                    attempt
+                    for attempt in self.of(video_id)
+                    if leased_only and attempt.state is not AttemptState.LEASED
+                ],
             )
 
     def newest_numbers(self, commits: Iterable[ChunkCommit]) -> dict[str, int]:
         newest: dict[str, int] = {}
         for video_id in _by_video(commits):
-            for one in self.of(video_id):
-                newest[one.chunk_id] = max(one.number, newest.get(one.chunk_id, 0))
+            for attempt in self.of(video_id):
+                newest[attempt.chunk_id] = max(attempt.number, newest.get(attempt.chunk_id, 0))
         return newest
 
     def end_leased(self, commits: Iterable[ChunkCommit]) -> None:
-        for video_id, own in _by_video(commits).items():
-            committed, tries = {commit.chunk_id for commit in own}, self.of(video_id)
-            left = [
-                one for one in tries if one.state is not AttemptState.LEASED or one.chunk_id not in committed
+        for video_id, video_attempts in _by_video(commits).items():
+            committed, attempts = {commit.chunk_id for commit in video_attempts}, self.of(video_id)
+            remaining = [
+                attempt
+                for attempt in attempts
+                if attempt.state is not AttemptState.LEASED or attempt.chunk_id not in committed
             ]
-            if len(left) < len(tries):
-                self.put(video_id, left)
+            if len(remaining) < len(attempts):
+                self.put(video_id, remaining)
 
 
-def moved(known: Attempt | None, news: Attempt) -> Attempt:
-    """A try after an event: what has ended stays, and what the event does not tell stays too."""
+def with_report(known: Attempt | None, reported: Attempt) -> Attempt:
+    """A known attempt with what is reported: one that has ended stays, and so do fields not reported."""
     if known is None:
-        return news
+        return reported
     if not LEGAL_MOVES[known.state]:
         return known
-    told = {f.name: value for f in fields(Attempt) if (value := getattr(news, f.name)) is not None}
-    if known.heartbeat_at and news.heartbeat_at and news.heartbeat_at < known.heartbeat_at:
-        told["heartbeat_at"] = known.heartbeat_at
-    return replace(known, **told)
+    values = {f.name: value for f in fields(Attempt) if (value := getattr(reported, f.name)) is not None}
+    if known.heartbeat_at and reported.heartbeat_at and reported.heartbeat_at < known.heartbeat_at:
+        values["heartbeat_at"] = known.heartbeat_at
+    return replace(known, **values)
 
 
 def _by_video(commits: Iterable[ChunkCommit]) -> dict[str, list[ChunkCommit]]:
-    """Those that come from a try that is watched."""
-    found: dict[str, list[ChunkCommit]] = defaultdict(list)
+    """The commits that come from an attempt, by video."""
+    by_video: dict[str, list[ChunkCommit]] = defaultdict(list)
     for commit in commits:
         if commit.chunk_id:
-            found[commit.line.key.video_id].append(commit)
-    return found
+            by_video[commit.line.key.video_id].append(commit)
+    return by_video

@@ -1,4 +1,4 @@
-"""The store of plain files: the seed's tree, with the manifest hidden beside what people open."""
+"""A store of plain files, with the manifest in hidden folders beside the files that people open."""
 
 from __future__ import annotations
 
@@ -9,59 +9,59 @@ from pathlib import Path
 
 from actors.stores.backend.backend import Backend
 from actors.stores.backend.transaction import Transaction
-from actors.stores.encoding.refusals import encodable
+from actors.stores.encoding.refusals import require_encodable
 from actors.stores.files.attempts import FileAttempts
 from actors.stores.files.catalog import FileCatalog
 from actors.stores.files.job_log import FileJobLog
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
-from actors.stores.files.lock import held, lay_out
+from actors.stores.files.lock import create_store, exclusive_lock
 from actors.stores.files.registry import Registry
 from actors.stores.files.results import FileChunks, FileResults
 from actors.stores.files.retention import FileRemover
 from actors.stores.files.videos import FileVideos
 from actors.stores.rules.erasure_text import removed
-from actors.stores.rules.transitions import now
+from actors.stores.rules.states import now
 from schemas.errors import NotFound, StaleEpoch, StoreUnreachable
 from schemas.storage.retention import Removed
 
 
 class FilesStorage:
-    """One tree of files. Writers take turns by a lock; readers need none: files are replaced whole."""
+    """The files of a store. Writers take turns by a lock; readers need none: files are replaced whole."""
 
     def __init__(self, base: Path, *, read_only: bool) -> None:
-        self._tree, self._read_only = FileLayout(base), read_only
+        self._layout, self._read_only = FileLayout(base), read_only
         self.url = f"files:{base}"
-        if read_only and not self._tree.epoch.is_file():
+        if read_only and not self._layout.epoch.is_file():
             raise NotFound("store", self.url)
         if not read_only:
-            lay_out(self._tree)
-        self._register = Registry(self._tree)
-        self._leases = FileRuns(self._register)
-        self._jobs = FileJobs(self._register)
-        self._removal = FileRemover(self._register, self._leases)
-        self._transaction = self._opened(self._removal)
+            create_store(self._layout)
+        self._registry = Registry(self._layout)
+        self._runs = FileRuns(self._registry)
+        self._jobs = FileJobs(self._registry)
+        self._remover = FileRemover(self._registry, self._runs)
+        self._transaction = self._make_transaction(self._remover)
 
-    def _opened(self, removal: FileRemover) -> Transaction:
-        videos = FileVideos(self._register)
+    def _make_transaction(self, removal: FileRemover) -> Transaction:
+        videos = FileVideos(self._registry)
         return Transaction(
             url=self.url,
             now=self._now,
             jobs=self._jobs,
-            runs=self._leases,
-            attempts=FileAttempts(self._register),
-            log=FileJobLog(self._tree),
+            runs=self._runs,
+            attempts=FileAttempts(self._registry),
+            log=FileJobLog(self._layout),
             videos=videos,
-            chunks=FileChunks(self._tree, self._jobs),
-            results=FileResults(self._tree, self._jobs, videos, self._leases),
-            catalog=FileCatalog(self._register),
+            chunks=FileChunks(self._layout, self._jobs),
+            results=FileResults(self._layout, self._jobs, videos, self._runs),
+            catalog=FileCatalog(self._registry),
             removal=removal,
         )
 
     @staticmethod
     def _now() -> datetime:
-        """By this machine's clock, as every writer of one folder is taken to go by one time."""
+        """This machine's time: all writers of one folder are assumed to have the same."""
         return now()
 
     @contextmanager
@@ -72,8 +72,8 @@ class FilesStorage:
     def write(self, epoch: int | None, videos: Iterable[str] | None = None) -> Iterator[Transaction]:
         if self._read_only:
             raise StoreUnreachable(self.url, "it was opened for reading only")
-        with held(self._tree) as newest, encodable(self.url):
-            if epoch is not None and not self._leases.is_under_way(epoch):
+        with exclusive_lock(self._layout) as newest, require_encodable(self.url):
+            if epoch is not None and not self._runs.is_under_way(epoch):
                 raise StaleEpoch(epoch, newest)
             yield self._transaction
 
@@ -82,32 +82,32 @@ class FilesStorage:
     @contextmanager
     def remove(self) -> Iterator[Transaction]:
         with self.write(None) as tx:
-            self._removal.carry_to_its_end()
+            self._remover.finish_pending()
             yield tx
 
-    def erase(self, carry_out: Callable[[Transaction], Removed], *, dry_run: bool) -> Removed:
+    def erase(self, remove: Callable[[Transaction], Removed], *, dry_run: bool) -> Removed:
         if dry_run:
-            return carry_out(self._opened(FileRemover(self._register, self._leases, dry_run=True)))
+            return remove(self._make_transaction(FileRemover(self._registry, self._runs, dry_run=True)))
         with self.remove() as tx:
-            return carry_out(tx)
+            return remove(tx)
 
     def finish_removal(self) -> Removed:
-        if not self._tree.removal.exists():
+        if not self._layout.removal.exists():
             return Removed()
         with self.write(None):
-            return removed(self._removal.carry_to_its_end())
+            return removed(self._remover.finish_pending())
 
     def close(self) -> None:
-        """Nothing is held open between calls."""
+        """Does nothing: no file stays open between calls."""
 
 
 class FileStorageBackend(Backend):
-    """A folder per video under `base_dir`, made if need be; `read_only` never creates or changes anything.
+    """A store in the folder `base_dir`, with a folder for each video; a missing store is created.
 
-    Every file is replaced whole. Results and chunks are synced to the disk before they count; job and video
-    files are not, since the same command registers them again. Writers take turns, any number of readers
-    beside them. Raises `StoreUnreachable` when the folder cannot be used, `NotFound` when it is to be read
-    and holds no store.
+    `read_only` never creates or changes anything. Every file is replaced whole. Results and chunks are synced
+    to the disk before they count; files of jobs and videos are not, since the same command registers them
+    again. Writers take turns, beside any number of readers. Raises `StoreUnreachable` when the folder cannot
+    be used, `NotFound` when it is to be read and has no store.
     """
 
     def __init__(self, base_dir: Path, *, read_only: bool = False) -> None:

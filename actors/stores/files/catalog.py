@@ -1,4 +1,4 @@
-"""What concerns the collection as a whole, in files."""
+"""Reads and writes the settings and identities of the whole collection in files."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from schemas.storage.backend import Identity
 
 @dataclass(frozen=True, slots=True)
 class FileCatalog:
-    """See `backend.transaction.Catalog`; the caller holds the store while it writes."""
+    """See `backend.transaction.Catalog`; the caller has locked the store while it writes."""
 
-    register: Registry
+    registry: Registry
 
     def setting(self, name: str) -> str | None:
         return self._settings().get(name)
 
     def _settings(self) -> rows.Row:
-        return read_object(self.register.tree.meta) or {}
+        return read_object(self.registry.layout.meta) or {}
 
     def put_setting(self, name: str, value: str) -> None:
-        self.register.put(self.register.tree.meta, self._settings() | {name: value}, durable=True)
+        self.registry.put(self.registry.layout.meta, self._settings() | {name: value}, durable=True)
 
     def identities(self) -> list[Identity]:
-        found = (read_object(self.register.tree.identities) or {}).get("identities", ())
-        return [rows.identity_from(row) for row in found]
+        rows_stored = (read_object(self.registry.layout.identities) or {}).get("identities", ())
+        return [rows.identity_from(row) for row in rows_stored]
 
     def put_identities(self, identities: Sequence[Identity]) -> None:
-        value = {"identities": [rows.identity_row(one) for one in identities]}
-        self.register.put(self.register.tree.identities, value, durable=True)
+        value = {"identities": [rows.identity_row(identity) for identity in identities]}
+        self.registry.put(self.registry.layout.identities, value, durable=True)

@@ -1,9 +1,8 @@
-"""One committed chunk as one file: its manifest line, its rows and its numbers.
+"""Reads and writes a committed chunk as one file: its manifest line, its rows and its numbers.
 
-The name says which frames it holds, how long it is, and its place in the order of commits:
-`FIRST-COUNT-BYTES.SERIAL.chunk`. A file of another length than its name says was cut off and does not count.
-Where two overlap, as after a kill between the writing of one and the removal of another, the later one
-counts.
+The name has the frames, the length and the place in the order of commits: `FIRST-COUNT-BYTES.SERIAL.chunk`.
+A file of another length than its name says was cut off and does not count. Two chunks may overlap after a
+kill between the writing of one and the removal of the other; the later one counts.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _NAME: Final = re.compile(r"(\d+)-(\d+)-(\d+)\.(\d+)\.chunk")
 
 @dataclass(frozen=True, slots=True)
 class ChunkFile:
-    """A chunk that is there, known by its name; frames are `[first_frame, first_frame + frame_count)`."""
+    """A chunk file as described by its name; frames are `[first_frame, first_frame + frame_count)`."""
 
     path: Path
     first_frame: int
@@ -38,15 +37,13 @@ class ChunkFile:
         return range(self.first_frame, self.first_frame + self.frame_count)
 
     def overlaps(self, other: range) -> bool:
-        """Whether they share a frame, or begin at the same one: a chunk in which nothing was found has
-        none.
-        """
+        """Whether the frames overlap or begin at the same frame: a chunk may have no frames."""
         return self.first_frame == other.start or (
             self.frames.start < other.stop and other.start < self.frames.stop
         )
 
     def line(self, key: WorkKey) -> ManifestLine:
-        """The manifest line, without reading what comes after it."""
+        """The manifest line; the rest of the file is not read."""
         with self.path.open("rb") as file:
             return rows.line_from(key, json.loads(file.readline()))
 
@@ -60,10 +57,10 @@ class ChunkFile:
 
 
 def chunk_bytes(commit: ChunkCommit) -> bytes:
-    """What a chunk's file holds: the line, the rows (JSON, a line each), then the payload as it is."""
-    head: dict[str, Any] = rows.line_row(commit.line)
+    """The content of a chunk file: manifest line and rows (JSON, one line each), then the payload."""
+    line: dict[str, Any] = rows.line_row(commit.line)
     data = [annotation.to_data() for annotation in commit.annotations]
-    return b"\n".join([json.dumps(head).encode(), json.dumps(data, allow_nan=False).encode(), commit.payload])
+    return b"\n".join([json.dumps(line).encode(), json.dumps(data, allow_nan=False).encode(), commit.payload])
 
 
 def chunk_name(line: ManifestLine, size: int, serial: int) -> str:
@@ -72,18 +69,18 @@ def chunk_name(line: ManifestLine, size: int, serial: int) -> str:
 
 
 def chunk_files(folder: Path) -> list[ChunkFile]:
-    """Every whole chunk file in a folder, whether it counts or not."""
-    found = ((path, _NAME.fullmatch(path.name)) for path in folder.glob("*.chunk"))
+    """Every chunk file in a folder that is not cut off, whether it counts or not."""
+    named = ((path, _NAME.fullmatch(path.name)) for path in folder.glob("*.chunk"))
     whole = (
         (path, [int(part) for part in name.groups()])
-        for path, name in found
+        for path, name in named
         if name and path.stat().st_size == int(name[3])
     )
     return [ChunkFile(path, first, count, serial) for path, (first, count, _, serial) in whole]
 
 
-def live(files: Iterable[ChunkFile]) -> list[ChunkFile]:
-    """Those that count, by start: later commits hide the earlier ones they overlap."""
+def chunks_in_force(files: Iterable[ChunkFile]) -> list[ChunkFile]:
+    """The chunks that count, by start: a later commit replaces earlier ones that it overlaps."""
     by_start = sorted(files, key=lambda chunk: chunk.first_frame)
     if not any(chunk.overlaps(following.frames) for chunk, following in pairwise(by_start)):
         return by_start

@@ -1,4 +1,4 @@
-"""Logs of jobs in a store of files: one file for each job, to which lines are added."""
+"""Reads and writes the logs of jobs in a store of files: one file for each job, to which lines are added."""
 
 from __future__ import annotations
 
@@ -16,40 +16,42 @@ from schemas.work.job_event import JobEvent
 
 @dataclass(frozen=True, slots=True)
 class FileJobLog:
-    """The logs below one tree, as `JobLog`; the caller holds the store while it writes."""
+    """See `backend.transaction.JobLog`; the caller has locked the store while it writes."""
 
-    tree: FileLayout
+    layout: FileLayout
 
     def note(self, entries: Iterable[tuple[BatchJob, JobEvent]]) -> None:
         for job, event in entries:
-            path = self.tree.log(job.video_id, job.job_id)
+            path = self.layout.log(job.video_id, job.job_id)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(line_of(attempt_rows.event_row(event)))
 
-    def noted(self, job: BatchJob) -> list[JobEvent]:
-        """Lines of a job's log as they were added; one that was cut off does not count."""
-        path = self.tree.log(job.video_id, job.job_id)
+    def events(self, job: BatchJob) -> list[JobEvent]:
+        """The events of a job's log in order; a line that was cut off is left out."""
+        path = self.layout.log(job.video_id, job.job_id)
         lines = (
             path.read_text(encoding="utf-8", errors="surrogateescape").split("\n") if path.is_file() else []
         )
         return [attempt_rows.event_from(row) for row in map(_object_in, lines) if row]
 
     def registered_by(self, jobs: Sequence[BatchJob], epoch: int) -> set[str]:
-        own = (job_log.REGISTERED, job_log.run_name(epoch))
+        registration = (job_log.REGISTERED, job_log.run_name(epoch))
         return {
-            job.job_id for job in jobs if any((event.name, event.message) == own for event in self.noted(job))
+            job.job_id
+            for job in jobs
+            if any((event.name, event.message) == registration for event in self.events(job))
         }
 
 
 def line_of(row: rows.Row) -> str:
-    """One line of a log; it begins anew, whatever a kill has left of the last."""
+    """One line of a log, which starts with a line break: a kill may have cut off the line before."""
     return f"\n{json.dumps(row, ensure_ascii=False)}"
 
 
 def _object_in(line: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None

@@ -1,14 +1,15 @@
-"""Names in a store of files.
+"""The paths of a store of files.
 
-BASE/.store/{epoch, store_id, meta.json, controls.json, runs/, paths/, scratch/, removal.json}
-BASE/.store/ledger/UNIT.json                                              what was moved here from other
-stores BASE/.store/live/EPOCH/{pulse.json, *.lease}                              runs that have not ended, and
-the work keys they hold BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}        what people
-open BASE/VIDEO/jobs/JOB.json                                                  every job of the video
-BASE/VIDEO/runs/CONFIG/PIPELINE.json                                      results of older configurations that
-were to be kept BASE/VIDEO/PIPELINE.CONFIG.partial.json                                   what a failed
-pipeline had BASE/VIDEO/.state/{video.json, attempts.json, logs/JOB.jsonl, PIPELINE@CONFIG/{state.json,
-embeddings.npz, *.chunk}}     the manifest
+BASE/.store/{epoch, store_id, meta.json, controls.json, identities.json, removal.json}
+BASE/.store/{runs/, paths/, scratch/}
+BASE/.store/ledger/UNIT.json                  a unit that was moved here from another store
+BASE/.store/live/EPOCH/{pulse.json, *.lease}  a run that has not ended, and its leases
+BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}  the files that people open
+BASE/VIDEO/jobs/JOB.json                      a job of the video
+BASE/VIDEO/runs/CONFIG/PIPELINE.json          a result of an older configuration
+BASE/VIDEO/PIPELINE.CONFIG.partial.json       the rows of a failed pipeline
+BASE/VIDEO/.state/{video.json, attempts.json, logs/JOB.jsonl}
+BASE/VIDEO/.state/PIPELINE@CONFIG/{state.json, embeddings.npz, *.chunk}  the manifest
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from schemas.work.chunk import WorkKey
 
 
 def _name(text: str) -> str:
-    """Any text as one part of a path; ids that vaengine makes stay as they are."""
+    """Any text as one part of a path; ids that vaengine makes are unchanged."""
     return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
 
 
 def _digest(text: str) -> str:
-    """34 hex digits that stand for any text."""
+    """34 hex digits for any text."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:34]
 
 
@@ -66,7 +67,7 @@ class FileLayout:
 
     @property
     def removal(self) -> Path:
-        """What is being removed, until all of it is gone."""
+        """The order of a removal, until all of it is done."""
         return self.base / ".store" / "removal.json"
 
     def run(self, epoch: int) -> Path:
@@ -81,28 +82,28 @@ class FileLayout:
         return self.base / ".store" / "live"
 
     def epoch_folder(self, epoch: int) -> Path:
-        """What there is of a run that has not ended."""
+        """The folder of a run that has not ended."""
         return self.live / f"{epoch:08d}"
 
     def lease_name(self, key: WorkKey) -> str:
-        """The name that stands for a work key among what a run holds."""
+        """The file name of the lease of a work key."""
         return f"{_digest(json.dumps([key.video_id, key.pipeline, key.config_hash]))}.lease"
 
     def ledger(self, unit: str) -> Path:
-        """What was noted when something was moved here from another store."""
+        """The entry of a unit that was moved here from another store."""
         return self.base / ".store" / "ledger" / f"{unit}.json"
 
     def sources(self) -> Iterator[Path]:
-        """The entry of every path that a video was found under."""
+        """The entries of all paths at which a video was found."""
         return self.base.glob(".store/paths/*/*.json")
 
     def source(self, path: str) -> Path:
-        """The entry of one path that a video was found under."""
+        """The entry of one path at which a video was found."""
         digest = _digest(path)
         return self.base / ".store" / "paths" / digest[:2] / f"{digest[2:]}.json"
 
-    def words(self) -> Iterator[Path]:
-        """Logs and tries of every video: what may name any file."""
+    def free_texts(self) -> Iterator[Path]:
+        """The logs and attempts of every video: their text may mention any file."""
         yield from self.base.glob("*/.state/logs/*.jsonl")
         yield from self.base.glob("*/.state/attempts.json")
 
@@ -134,7 +135,7 @@ class FileLayout:
         return sorted(self.base.glob("*/jobs/*.json"))
 
     def work(self, key: WorkKey) -> Path:
-        """Folder of the state and the chunks of one work key."""
+        """The folder of the state and the chunks of one work key."""
         return self.folder(key.video_id) / ".state" / f"{_name(key.pipeline)}@{_name(key.config_hash)}"
 
     def state(self, key: WorkKey) -> Path:
@@ -153,7 +154,7 @@ class FileLayout:
         return self.folder(key.video_id) / f"{_name(key.pipeline)}.{_name(key.config_hash)}.partial.json"
 
     def keys_of(self, video_id: str) -> list[WorkKey]:
-        """Every work key of a video that there is anything of."""
+        """The work keys of a video that have a folder."""
         names = [path.name.partition("@") for path in sorted(self.folder(video_id).glob(".state/*@*"))]
         return [
             WorkKey(video_id, unquote(pipeline), unquote(config_hash)) for pipeline, _, config_hash in names
@@ -163,14 +164,12 @@ class FileLayout:
         return (unquote(path.parent.name) for path in sorted(self.base.glob("*/jobs")))
 
     def video_folders_ending(self, endings: Collection[str]) -> Iterator[str]:
-        """Ids of videos that end in one of these, each as long as the others; from the names of their
-        folders alone.
-        """
+        """The ids of videos that end in one of `endings`, all of one length; by the names of folders."""
         length = len(next(iter(endings)))
         names = (unquote(entry.name) for entry in os.scandir(self.base))
         return (name for name in names if name[-length:] in endings)
 
     def video_folders(self) -> list[str]:
-        """Ids of all videos that there is anything of, those without a job too."""
-        found = {path.parent.name for pattern in ("*/jobs", "*/.state") for path in self.base.glob(pattern)}
-        return sorted(map(unquote, found))
+        """The ids of all videos that have any files, also without a job."""
+        names = {path.parent.name for pattern in ("*/jobs", "*/.state") for path in self.base.glob(pattern)}
+        return sorted(map(unquote, names))

@@ -1,4 +1,4 @@
-"""A result in a store of files that loses rows: its file, its embeddings, its projections, its counts."""
+"""Erases rows from a result in a store of files: from its file, embeddings, files beside it and counts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from actors.stores.files.job_log import FileJobLog
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.registry import Registry
 from actors.stores.files.work_item import WorkItemFile
-from actors.stores.rules.erasure import recounted, without
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.erasure import recount_result, rows_without
+from actors.stores.rules.states import keys_of
 from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Embeddings
@@ -30,46 +30,46 @@ from schemas.work.job import BatchJob
 
 @dataclass(frozen=True, slots=True)
 class RedactedResult:
-    """Works from what is in the files, whether the state beside them was written after them or a kill
-    came between.
-    """
+    """A result from which rows are erased; it is read from its file, since its state may be older."""
 
-    register: Registry
+    registry: Registry
     key: WorkKey
     dry_run: bool = False
 
     @property
     def work(self) -> WorkItemFile:
-        return WorkItemFile(self.register.tree, self.key)
+        return WorkItemFile(self.registry.layout, self.key)
 
-    def without(self, labels: frozenset[Label]) -> Counter[str]:
-        """Take the rows of these labels out; returns what went, by kind."""
-        place, document = next(self._documents(), (None, None))
-        state = read_object(self.register.tree.state(self.key))
-        if place is None or document is None or state is None:
+    def erase_labels(self, labels: frozenset[Label]) -> Counter[str]:
+        """Erase the rows of these labels; returns the counts of what was removed, by kind."""
+        path, document = next(self._documents(), (None, None))
+        state = read_object(self.registry.layout.state(self.key))
+        if path is None or document is None or state is None:
             return Counter()
-        before, embedded = coco.annotations_of(document), self._embeddings()
-        after = without(before, labels)
+        before, embeddings = coco.annotations_of(document), self._embeddings()
+        after = rows_without(before, labels)
         kept = {row.annotation_id for row in after}
         counts = Counter(
             annotations=len(before) - len(after),
-            embeddings=sum(one not in kept for one in embedded.annotation_ids) if embedded else 0,
+            embeddings=sum(annotation_id not in kept for annotation_id in embeddings.annotation_ids)
+            if embeddings
+            else 0,
         )
         if not self.dry_run and (before != after or self.work.state() is None or counts.total()):
-            self._write(place, state, after, embedded and _of(embedded, kept))
+            self._write(path, state, after, embeddings and _embeddings_of(embeddings, kept))
         if not self.dry_run:
-            self._tell(after)
+            self._update_jobs(after)
         return counts
 
     def _documents(self) -> Any:
-        """Where the result of this key is, and what it says: another's may have its usual place."""
-        for path in (self.register.tree.result(self.key), self.register.tree.older_result(self.key)):
-            found = read_object(path)
-            if found and found.get("info", {}).get("config_hash") == self.key.config_hash:
-                yield path, found
+        """The path and the content of this key's result: another key's may have the usual path."""
+        for path in (self.registry.layout.result(self.key), self.registry.layout.older_result(self.key)):
+            document = read_object(path)
+            if document and document.get("info", {}).get("config_hash") == self.key.config_hash:
+                yield path, document
 
     def _embeddings(self) -> Embeddings | None:
-        path = self.register.tree.embeddings(self.key)
+        path = self.registry.layout.embeddings(self.key)
         if not path.is_file():
             return None
         with np.load(path) as stored:
@@ -78,38 +78,40 @@ class RedactedResult:
             )
 
     def _write(
-        self, place: Path, state: rows.Row, left: Sequence[Annotation], embedded: Embeddings | None
+        self, path: Path, state: rows.Row, remaining: Sequence[Annotation], embeddings: Embeddings | None
     ) -> None:
-        tree, key = self.register.tree, self.key
-        facts = self.register.video(key.video_id)
+        layout, key = self.registry.layout, self.key
+        facts = self.registry.video(key.video_id)
         video = rows.video_from(facts) if facts else None
-        result = recounted(rows.result_from(key.pipeline, state), left)
-        if place == tree.result(key):
-            for name, data in sidecars(key.pipeline, video, left).items():
-                write_or_remove(tree.folder(key.video_id) / name, data, scratch=tree.scratch)
+        result = recount_result(rows.result_from(key.pipeline, state), remaining)
+        if path == layout.result(key):
+            for name, data in sidecars(key.pipeline, video, remaining).items():
+                write_or_remove(layout.folder(key.video_id) / name, data, scratch=layout.scratch)
         lines = [rows.line_from(key, line) for line in state["lines"]]
-        self.work.conclude(
-            result, pipeline_bytes(self._jobs()[0], result, video, left), lines, embedded, place=place
+        self.work.write_result(
+            result, pipeline_bytes(self._jobs()[0], result, video, remaining), lines, embeddings, path=path
         )
 
     def _jobs(self) -> list[BatchJob]:
-        return [job for job in self.register.jobs_of(self.key.video_id) if self.key in keys_of(job).values()]
+        return [job for job in self.registry.jobs_of(self.key.video_id) if self.key in keys_of(job).values()]
 
-    def _tell(self, left: Sequence[Annotation]) -> None:
-        """Counts and digests of jobs, and a line in their logs."""
-        recount(FileJobs(self.register), FileJobLog(self.register.tree), self.key, left)
+    def _update_jobs(self, remaining: Sequence[Annotation]) -> None:
+        """Update counts and digests in jobs, and add a line to their logs."""
+        recount(FileJobs(self.registry), FileJobLog(self.registry.layout), self.key, remaining)
 
-    def cleared(self) -> Counter[str]:
-        """Take out all that work which has not ended has stored."""
+    def erase_unfinished(self) -> Counter[str]:
+        """Erase everything of a key that has not ended; returns the counts by kind."""
         counts = Counter(chunks=len(self.work.chunks()), annotations=len(self.work.annotations()))
         if not self.dry_run:
             self.work.clear()
-            self._tell([])
+            self._update_jobs([])
         return counts
 
 
-def _of(embedded: Embeddings, kept: set[str]) -> Embeddings:
-    places = [place for place, one in enumerate(embedded.annotation_ids) if one in kept]
+def _embeddings_of(embeddings: Embeddings, kept: set[str]) -> Embeddings:
+    places = [place for place, annotation_id in enumerate(embeddings.annotation_ids) if annotation_id in kept]
     return Embeddings(
-        tuple(embedded.annotation_ids[place] for place in places), embedded.vectors[places], embedded.model
+        tuple(embeddings.annotation_ids[place] for place in places),
+        embeddings.vectors[places],
+        embeddings.model,
     )

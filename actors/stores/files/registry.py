@@ -1,7 +1,6 @@
-"""What the files of jobs and videos hold in a store of files.
+"""Reads and writes the files of jobs and videos in a store of files.
 
-Their files are written without waiting for the disk: whatever a power cut takes, the same command registers
-again.
+They are written without waiting for the disk: what a power cut takes is registered again by the same command.
 """
 
 from __future__ import annotations
@@ -24,90 +23,85 @@ from schemas.work.job_event import Control
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """What is known of videos and jobs below one tree; the caller holds the store while it writes."""
+    """The videos and jobs of a store; the caller has locked the store while it writes."""
 
-    tree: FileLayout
+    layout: FileLayout
 
     def put(self, path: Path, value: Mapping[str, Any], *, durable: bool = False) -> None:
-        """Write a JSON object, unless it is there already: a second run over the same folder writes
-        nothing.
-        """
+        """Write a JSON object unless the file has it already: a second run over a folder writes nothing."""
         if read_object(path) == value:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         data = json.dumps(value, indent=1, ensure_ascii=False).encode(errors="surrogateescape")
-        write_atomic(path, data, scratch=self.tree.scratch, durable=durable)
+        write_atomic(path, data, scratch=self.layout.scratch, durable=durable)
 
     def video(self, video_id: str) -> rows.Row | None:
-        """A video's facts as a row of table `videos`; None where it was never readable."""
-        found = read_object(self.tree.video(video_id))
-        return found and found | {"frame_index": base64.b64decode(found["frame_index"])}
+        """A video as a row of table `videos`; None where it was never readable."""
+        stored = read_object(self.layout.video(video_id))
+        return stored and stored | {"frame_index": base64.b64decode(stored["frame_index"])}
 
     def put_video(self, video: Video) -> None:
-        """Write a video's facts, and the path it was found under; who did not look for sound leaves what
-        is known of it.
-        """
+        """Write a video and its path; the stored facts of the sound stay where the sound was not probed."""
         row = rows.video_row(video)
-        if not video.is_sound_known and (before := read_object(self.tree.video(video.video_id))):
+        if not video.is_sound_known and (before := read_object(self.layout.video(video.video_id))):
             row["sound"] = before.get("sound") or row["sound"]
         self.put(
-            self.tree.video(video.video_id),
+            self.layout.video(video.video_id),
             row | {"frame_index": base64.b64encode(row["frame_index"]).decode()},
         )
         self.put_path(video)
 
     def put_path(self, video: Video) -> None:
-        """Write the path that a video was found under."""
+        """Write the path at which a video was found."""
         entry = {name: getattr(video, name) for name in ("path", "video_id", "size_bytes", "mtime_ns")}
-        self.put(self.tree.source(video.path), entry)
+        self.put(self.layout.source(video.path), entry)
 
     def jobs_of(self, video_id: str) -> list[BatchJob]:
-        return [job for path in self.tree.jobs_of(video_id) if (job := job_in(path))]
+        return [job for path in self.layout.jobs_of(video_id) if (job := job_in(path))]
 
     def controls(self) -> dict[str, Control]:
-        """What is asked of which job, where something is: their files repeated in one, so that it can be
-        read every second.
+        """The requests to pause or cancel, by job id.
+
+        They repeat what is in the files of jobs, in one file that can be read every second.
         """
         return {
-            job_id: Control(control) for job_id, control in (read_object(self.tree.controls) or {}).items()
+            job_id: Control(control) for job_id, control in (read_object(self.layout.controls) or {}).items()
         }
 
     def note_controls(self, changed: Mapping[str, Control | None]) -> None:
         before = self.controls()
         after = {job_id: control for job_id, control in {**before, **changed}.items() if control is not None}
         if after != before:
-            self.put(self.tree.controls, after)
+            self.put(self.layout.controls, after)
 
     def drop_jobs(self, video_id: str, job_ids: Iterable[str]) -> None:
-        """Remove jobs of a video with their logs."""
-        gone = list(job_ids)
-        for job_id in gone:
-            self.tree.log(video_id, job_id).unlink(missing_ok=True)
-            self.tree.job(video_id, job_id).unlink(missing_ok=True)
-        self.note_controls(dict.fromkeys(gone))
-        self.show(video_id)
+        """Remove jobs of a video, with their logs."""
+        removed_ids = list(job_ids)
+        for job_id in removed_ids:
+            self.layout.log(video_id, job_id).unlink(missing_ok=True)
+            self.layout.job(video_id, job_id).unlink(missing_ok=True)
+        self.note_controls(dict.fromkeys(removed_ids))
+        self.write_views(video_id)
 
     def forget_controls(self, job_ids: Iterable[str]) -> None:
-        """Nothing is asked of these jobs any longer."""
+        """Remove the requests for these jobs."""
         self.note_controls(dict.fromkeys(job_ids))
 
-    def show(self, video_id: str) -> None:
-        """Write what people open about a video: its newest job, and a summary of it; without a job there
-        is neither.
-        """
+    def write_views(self, video_id: str) -> None:
+        """Write the files that people open: the newest job of a video and its summary; none without a job."""
         newest = max(self.jobs_of(video_id), key=lambda job: (job.created_at, job.job_id), default=None)
         if newest is None:
-            self.tree.newest_job(video_id).unlink(missing_ok=True)
-            self.tree.summary(video_id).unlink(missing_ok=True)
+            self.layout.newest_job(video_id).unlink(missing_ok=True)
+            self.layout.summary(video_id).unlink(missing_ok=True)
             return
-        self.put(self.tree.newest_job(video_id), job_object(newest))
-        self.put(self.tree.summary(video_id), summary_object(newest))
+        self.put(self.layout.newest_job(video_id), job_object(newest))
+        self.put(self.layout.summary(video_id), summary_object(newest))
 
 
 def job_in(path: Path) -> BatchJob | None:
-    """The job in a file; None where there is none."""
-    found = read_object(path)
-    if found is None:
+    """The job in a file; None where the file is missing or damaged."""
+    stored = read_object(path)
+    if stored is None:
         return None
-    results = {name: rows.result_from(name, state) for name, state in sorted(found["pipelines"].items())}
-    return rows.job_from(found | {"config": json.dumps(found["config"])}, results)
+    results = {name: rows.result_from(name, state) for name, state in sorted(stored["pipelines"].items())}
+    return rows.job_from(stored | {"config": json.dumps(stored["config"])}, results)

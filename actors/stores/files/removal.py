@@ -1,4 +1,4 @@
-"""Carrying out what is to go from a store of files; each step may find that it was done before."""
+"""Carries out the removal of jobs, videos and persons from files; each step may have been done before."""
 
 from __future__ import annotations
 
@@ -20,73 +20,75 @@ from actors.stores.rules.erasure_text import counted_files, files_in, masked, ma
 from schemas.pipelines import AUDIO, FACE
 from schemas.work.chunk import WorkKey
 
-Order = Mapping[str, Any]  # as `files_retention` notes it, JSON
+Order = Mapping[str, Any]  # JSON, as `files.retention` writes it
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Removes below one tree, or only counts; the caller holds the store unless it is a dry run."""
+    """Removes files of a store, or only counts them; the caller has locked the store unless it counts."""
 
-    register: Registry
+    registry: Registry
     dry_run: bool = False
 
     @property
-    def tree(self) -> FileLayout:
-        return self.register.tree
+    def layout(self) -> FileLayout:
+        return self.registry.layout
 
     def carry_out(self, order: Order) -> Counter[str]:
-        """Have everything go that is noted; returns what went, by kind."""
+        """Remove everything in the order; returns counts by kind."""
         if "persons" in order:
-            return sum(map(self._withdraw, order["persons"]), Counter())
-        return self._prune(order) if "epochs" in order else self._forget(order)
+            return sum(map(self._erase_person, order["persons"]), Counter())
+        return self._prune(order) if "epochs" in order else self._forget_video(order)
 
-    # What each work key and each video takes.
+    # Sizes of work keys and videos.
 
     def key_bytes(self, key: WorkKey) -> int:
         return sum(path.stat().st_size for path in self._files_of(key))
 
     def video_bytes(self, video_id: str) -> int:
-        tree = self.tree
-        single = [
-            tree.video(video_id),
-            tree.attempts(video_id),
-            tree.newest_job(video_id),
-            tree.summary(video_id),
+        layout = self.layout
+        single_files = [
+            layout.video(video_id),
+            layout.attempts(video_id),
+            layout.newest_job(video_id),
+            layout.summary(video_id),
         ]
-        paths = [*single, *tree.jobs_of(video_id), *tree.folder(video_id).glob(".state/logs/*")]
+        paths = [*single_files, *layout.jobs_of(video_id), *layout.folder(video_id).glob(".state/logs/*")]
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     def _files_of(self, key: WorkKey) -> list[Path]:
-        work = [path for path in self.tree.work(key).glob("*") if path.is_file()]
+        work = [path for path in self.layout.work(key).glob("*") if path.is_file()]
         return [
             *work,
             *(
                 path
-                for path in (self.tree.partial(key), self.tree.older_result(key), *self._result_of(key))
+                for path in (self.layout.partial(key), self.layout.older_result(key), *self._result_of(key))
                 if path.is_file()
             ),
         ]
 
     def _result_of(self, key: WorkKey) -> list[Path]:
-        """The result under its usual name, if it is this key's, after what lies beside it."""
-        path = self.tree.result(key)
-        if WorkItemFile(self.tree, key).result_path() != path:
+        """The files beside a result and the result under its usual name, if they are this key's."""
+        path = self.layout.result(key)
+        if WorkItemFile(self.layout, key).result_path() != path:
             return []
-        beside = (
+        sidecar_paths = (
             [path.with_suffix(f".{ending}") for ending in ("vtt", "srt", "rttm")]
             if key.pipeline == AUDIO
             else []
         )
-        return [*beside, path]
+        return [*sidecar_paths, path]
 
     # By age, status and size.
 
     def _prune(self, order: Order) -> Counter[str]:
-        keys = [WorkKey(*one) for one in order["keys"]]
+        keys = [WorkKey(*entry) for entry in order["keys"]]
         counts = sum((self._drop_key(key) for key in keys), Counter())
         faces = {(key.video_id, key.config_hash) for key in keys if key.pipeline == FACE}
-        counts["identities"] += self._unidentify(lambda one: (one["video_id"], one["config_hash"]) in faces)
-        FileRuns(self.register).drop(keys)
+        counts["identities"] += self._remove_identities(
+            lambda entry: (entry["video_id"], entry["config_hash"]) in faces
+        )
+        FileRuns(self.registry).drop(keys)
         for video_id in order["videos"]:
             counts += self._drop_video_facts(video_id)
         for video_id in dict.fromkeys(video_id for video_id, _ in order["jobs"]):
@@ -97,15 +99,13 @@ class Removal:
         files = self._files_of(key)
         for path in self._result_of(key):
             path.unlink(missing_ok=True)
-        WorkItemFile(self.tree, key).clear()
+        WorkItemFile(self.layout, key).clear()
         return counted_files(files)
 
     def _drop_video_facts(self, video_id: str) -> Counter[str]:
-        """Paths, frame times and tries of a video of which no job is to be left; pictures that somebody
-        has had made stay.
-        """
+        """Remove the paths, frame times and attempts of a video without jobs; rendered pictures stay."""
         counts = Counter(paths=self._drop_sources(video_id))
-        for path in (self.tree.attempts(video_id), self.tree.video(video_id)):
+        for path in (self.layout.attempts(video_id), self.layout.video(video_id)):
             counts["files"] += path.exists()
             path.unlink(missing_ok=True)
         return counts
@@ -114,69 +114,73 @@ class Removal:
         paths = [
             path
             for job_id in job_ids
-            for path in (self.tree.job(video_id, job_id), self.tree.log(video_id, job_id))
+            for path in (self.layout.job(video_id, job_id), self.layout.log(video_id, job_id))
             if path.exists()
         ]
-        self.register.drop_jobs(video_id, job_ids)
+        self.registry.drop_jobs(video_id, job_ids)
         for folder in ("runs/*", "runs", ".state/logs", ".state", "jobs", "."):
             for empty in (
-                self.tree.folder(video_id).glob(folder) if folder != "." else [self.tree.folder(video_id)]
+                self.layout.folder(video_id).glob(folder) if folder != "." else [self.layout.folder(video_id)]
             ):
                 if empty.is_dir() and not any(empty.iterdir()):
                     empty.rmdir()
         return counted_files(paths)
 
     def _drop_runs(self, epochs: Collection[int]) -> Counter[str]:
-        there = [epoch for epoch in epochs if self.tree.run(epoch).exists()]
+        existing = [epoch for epoch in epochs if self.layout.run(epoch).exists()]
         for epoch in epochs:
-            if self.tree.epoch_folder(epoch).is_dir():
-                shutil.rmtree(self.tree.epoch_folder(epoch))
-            self.tree.run(epoch).unlink(missing_ok=True)
-        return Counter(runs=len(there))
+            if self.layout.epoch_folder(epoch).is_dir():
+                shutil.rmtree(self.layout.epoch_folder(epoch))
+            self.layout.run(epoch).unlink(missing_ok=True)
+        return Counter(runs=len(existing))
 
     # A video.
 
-    def _forget(self, order: Order) -> Counter[str]:
+    def _forget_video(self, order: Order) -> Counter[str]:
         video_id, paths = order["video"], order["paths"]
         names = {video_id, *paths}
-        counts = counted_files(files_in(self.tree.folder(video_id), paths))
-        counts["identities"] += self._unidentify(lambda one: one["video_id"] == video_id)
+        counts = counted_files(files_in(self.layout.folder(video_id), paths))
+        counts["identities"] += self._remove_identities(lambda entry: entry["video_id"] == video_id)
         counts["paths"] += self._drop_sources(video_id)
         counts["runs"] += sum(self._mask_object(path, names) for path in self._runs())
         counts["logs"] += sum(
-            self._mask_words(path, names) for path in self.tree.words() if not self._is_own(path, video_id)
+            self._mask_text(path, names)
+            for path in self.layout.free_texts()
+            if not self._is_own(path, video_id)
         )
         if not self.dry_run:
-            FileRuns(self.register).drop([WorkKey(*one) for one in order["keys"]])
-            self.register.forget_controls(order["jobs"])
-            remove_folder(self.tree.folder(video_id), paths)
+            FileRuns(self.registry).drop([WorkKey(*entry) for entry in order["keys"]])
+            self.registry.forget_controls(order["jobs"])
+            remove_folder(self.layout.folder(video_id), paths)
         return counts
 
     def _runs(self) -> list[Path]:
-        return [*sorted(self.tree.runs.glob("*.json")), *sorted(self.tree.live.glob("*/pulse.json"))]
+        return [*sorted(self.layout.runs.glob("*.json")), *sorted(self.layout.live.glob("*/pulse.json"))]
 
     def _is_own(self, path: Path, video_id: str) -> bool:
-        return self.tree.folder(video_id) in path.parents
+        return self.layout.folder(video_id) in path.parents
 
     def _drop_sources(self, video_id: str) -> int:
-        own = [path for path in self.tree.sources() if (read_object(path) or {}).get("video_id") == video_id]
+        own = [
+            path for path in self.layout.sources() if (read_object(path) or {}).get("video_id") == video_id
+        ]
         for path in own if not self.dry_run else ():
             path.unlink()
         return len(own)
 
     def _mask_object(self, path: Path, names: Collection[str]) -> bool:
-        """Mask what a run was given and says of itself; whether it named any of it."""
-        found = read_object(path) or {}
-        told = {
-            "inputs": masked(found.get("inputs"), names),
-            "progress": found.get("progress") and masked_text(found["progress"], names),
+        """Mask the inputs and the progress of a run; returns whether they mentioned any of the names."""
+        run = read_object(path) or {}
+        masked_values = {
+            "inputs": masked(run.get("inputs"), names),
+            "progress": run.get("progress") and masked_text(run["progress"], names),
         }
-        new = found | {name: value for name, value in told.items() if name in found}
-        if new != found and not self.dry_run:
-            self.register.put(path, new, durable=True)
-        return new != found
+        new = run | {name: value for name, value in masked_values.items() if name in run}
+        if new != run and not self.dry_run:
+            self.registry.put(path, new, durable=True)
+        return new != run
 
-    def _mask_words(self, path: Path, names: Collection[str]) -> bool:
+    def _mask_text(self, path: Path, names: Collection[str]) -> bool:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         if not any(json.dumps(name, ensure_ascii=False)[1:-1] in text for name in names):
             return False
@@ -186,30 +190,32 @@ class Removal:
             else masked_text(text, names)
         )
         if new != text and not self.dry_run:
-            write_atomic(path, new.encode(errors="surrogateescape"), scratch=self.tree.scratch)
+            write_atomic(path, new.encode(errors="surrogateescape"), scratch=self.layout.scratch)
         return new != text
 
-    def _unidentify(self, gone: Callable[[Mapping[str, Any]], bool]) -> int:
-        """Take faces out of the identities of the collection."""
-        before = (read_object(self.tree.identities) or {}).get("identities", [])
-        after = [one for one in before if not gone(one)]
+    def _remove_identities(self, is_removed: Callable[[Mapping[str, Any]], bool]) -> int:
+        """Remove faces from the identities of the collection; returns how many."""
+        before = (read_object(self.layout.identities) or {}).get("identities", [])
+        after = [entry for entry in before if not is_removed(entry)]
         if len(after) < len(before) and not self.dry_run:
-            self.register.put(self.tree.identities, {"identities": after}, durable=True)
+            self.registry.put(self.layout.identities, {"identities": after}, durable=True)
         return len(before) - len(after)
 
     # A person.
 
-    def _withdraw(self, order: Order) -> Counter[str]:
-        video_id, faces = order["video"], {tuple(one) for one in order["faces"]}
+    def _erase_person(self, order: Order) -> Counter[str]:
+        video_id, faces = order["video"], {tuple(entry) for entry in order["faces"]}
         counts = Counter(
-            identities=self._unidentify(
-                lambda one: one["video_id"] == video_id and (one["face_id"], one["config_hash"]) in faces
+            identities=self._remove_identities(
+                lambda entry: (
+                    entry["video_id"] == video_id and (entry["face_id"], entry["config_hash"]) in faces
+                )
             )
         )
         for key, labels in self._labels(order):
-            counts += RedactedResult(self.register, key, self.dry_run).without(labels)
-        for one in order["redone"]:
-            counts += RedactedResult(self.register, WorkKey(*one), self.dry_run).cleared()
+            counts += RedactedResult(self.registry, key, self.dry_run).erase_labels(labels)
+        for entry in order["redone"]:
+            counts += RedactedResult(self.registry, WorkKey(*entry), self.dry_run).erase_unfinished()
         return counts
 
     @staticmethod

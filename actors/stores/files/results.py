@@ -1,4 +1,4 @@
-"""Committed chunks and results of work keys, in files."""
+"""Reads and writes the chunks and results of work keys in files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.videos import FileVideos
 from actors.stores.files.work_item import WorkItemFile
-from actors.stores.rules.transitions import keys_of
+from actors.stores.rules.states import keys_of
 from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound
 from schemas.storage.backend import Embeddings, Outcome, RowCount, row_counts
@@ -26,55 +26,55 @@ from schemas.work.manifest import ChunkCommit, ManifestLine
 
 @dataclass(frozen=True, slots=True)
 class FileChunks:
-    """See `backend.transaction.Chunks`; the caller holds the store while it writes."""
+    """See `backend.transaction.Chunks`; the caller has locked the store while it writes."""
 
-    tree: FileLayout
+    layout: FileLayout
     jobs: FileJobs
 
     def put(self, commits: Sequence[ChunkCommit], at: datetime) -> None:
-        wanted = dict.fromkeys(commit.job_id for commit in commits)
-        there = {job.job_id for job in self.jobs.by_id(wanted)}
-        for job_id in wanted:
-            if job_id not in there:
-                raise NotFound(f"job {job_id}", f"files:{self.tree.base}")
+        job_ids = dict.fromkeys(commit.job_id for commit in commits)
+        known_ids = {job.job_id for job in self.jobs.by_id(job_ids)}
+        for job_id in job_ids:
+            if job_id not in known_ids:
+                raise NotFound(f"job {job_id}", f"files:{self.layout.base}")
         for commit in commits:
-            WorkItemFile(self.tree, commit.line.key).commit(commit)
+            WorkItemFile(self.layout, commit.line.key).commit(commit)
 
     def frames_committed(self, keys: Collection[WorkKey]) -> dict[WorkKey, int]:
-        return {key: WorkItemFile(self.tree, key).frames_committed() for key in keys}
+        return {key: WorkItemFile(self.layout, key).frames_committed() for key in keys}
 
     def lines_of(self, keys: Collection[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
-        return {key: WorkItemFile(self.tree, key).lines() for key in keys}
+        return {key: WorkItemFile(self.layout, key).lines() for key in keys}
 
     def seconds_of(self, key: WorkKey) -> float:
-        return sum(line.seconds for line in WorkItemFile(self.tree, key).lines())
+        return sum(line.seconds for line in WorkItemFile(self.layout, key).lines())
 
     def payloads(self, key: WorkKey) -> list[bytes]:
-        return WorkItemFile(self.tree, key).payloads()
+        return WorkItemFile(self.layout, key).payloads()
 
     def drop_payloads(self, key: WorkKey) -> None:
-        """With their rows: the result's file has all of them by now."""
-        WorkItemFile(self.tree, key).drop_chunks()
+        """Remove payloads and rows of chunks: the result file has all rows by now."""
+        WorkItemFile(self.layout, key).drop_chunks()
 
 
 @dataclass(frozen=True, slots=True)
 class FileResults:
-    """See `backend.transaction.Results`; the caller holds the store while it writes."""
+    """See `backend.transaction.Results`; the caller has locked the store while it writes."""
 
-    tree: FileLayout
+    layout: FileLayout
     jobs: FileJobs
     videos: FileVideos
-    leases: FileRuns
+    runs: FileRuns
 
     def _work(self, key: WorkKey) -> WorkItemFile:
-        return WorkItemFile(self.tree, key)
+        return WorkItemFile(self.layout, key)
 
     def complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
-        found = {key: self._work(key).complete() for key in keys}
-        return {key: result for key, result in found.items() if result}
+        results = {key: self._work(key).complete() for key in keys}
+        return {key: result for key, result in results.items() if result}
 
     def complete_of(self, video_ids: Iterable[str]) -> set[WorkKey]:
-        keys = (key for video_id in dict.fromkeys(video_ids) for key in self.tree.keys_of(video_id))
+        keys = (key for video_id in dict.fromkeys(video_ids) for key in self.layout.keys_of(video_id))
         return set(self.complete(keys))
 
     def is_complete(self, job_id: str, pipeline: str) -> bool:
@@ -90,21 +90,21 @@ class FileResults:
         return self._work(key).annotations()
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
-        counted = {key: row_counts(self.annotations(key), kinds) for key in keys}
-        return {key: counts for key, counts in counted.items() if counts}
+        counts_by_key = {key: row_counts(self.annotations(key), kinds) for key in keys}
+        return {key: counts for key, counts in counts_by_key.items() if counts}
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         return self._work(key).embeddings()
 
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
-        others = (other for other in self.tree.keys_of(key.video_id) if other != key)
+        others = (other for other in self.layout.keys_of(key.video_id) if other != key)
         return {row.annotation_id for other in others for row in self.annotations(other)}.intersection(
             annotation_ids
         )
 
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
-        for video_id in self.tree.video_ids():
-            for key in self.tree.keys_of(video_id):
+        for video_id in self.layout.video_ids():
+            for key in self.layout.keys_of(video_id):
                 if stored := self.embeddings(key):
                     yield from stored.canonical()
                 yield from ({"annotation": data} for data in self.data_of(key))
@@ -113,7 +113,7 @@ class FileResults:
 
     def store(self, outcome: Outcome, result: PipelineResult, job: BatchJob, data: Rows) -> None:
         key, work, complete = outcome.key, self._work(outcome.key), outcome.status is JobStatus.COMPLETED
-        given = (
+        annotations = (
             [Annotation.from_data(row) for row in data]
             if outcome.annotations is None
             else outcome.annotations
@@ -121,38 +121,40 @@ class FileResults:
         lines, video = work.lines(), self.videos.by_id([key.video_id]).get(key.video_id)
         if complete and (outcome.keep_runs or outcome.keep_complete):
             for other in self._other_configurations(key):
-                self._work(other).set_aside()
-        kept = outcome.embeddings if outcome.replaces_embeddings else work.embeddings()
+                self._work(other).keep_as_older()
+        embeddings = outcome.embeddings if outcome.replaces_embeddings else work.embeddings()
         if complete:
-            for name, content in sidecars(key.pipeline, video, given).items():
-                write_or_remove(self.tree.folder(key.video_id) / name, content, scratch=self.tree.scratch)
-        work.conclude(result, pipeline_bytes(job, result, video, given), lines, kept)
+            for name, content in sidecars(key.pipeline, video, annotations).items():
+                write_or_remove(self.layout.folder(key.video_id) / name, content, scratch=self.layout.scratch)
+        work.write_result(result, pipeline_bytes(job, result, video, annotations), lines, embeddings)
 
     def location(self, key: WorkKey) -> str:
-        return str(self.tree.result(key))
+        return str(self.layout.result(key))
 
     def _other_configurations(self, key: WorkKey) -> list[WorkKey]:
-        """Work keys of the same pipeline and video that there is anything of, be it only a job."""
-        asked = [other for job in self.jobs.of_videos([key.video_id]) for other in keys_of(job).values()]
-        keys = dict.fromkeys([*self.tree.keys_of(key.video_id), *asked])
+        """The other work keys of the same pipeline and video, with any files or at least a job."""
+        keys_of_jobs = [
+            other for job in self.jobs.of_videos([key.video_id]) for other in keys_of(job).values()
+        ]
+        keys = dict.fromkeys([*self.layout.keys_of(key.video_id), *keys_of_jobs])
         return [other for other in keys if other.pipeline == key.pipeline and other != key]
 
-    def configurations_elsewhere(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
+    def configurations_in_work(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
         return {
             other.config_hash
-            for other in self.leases.held_elsewhere(epoch, self._other_configurations(key), at)
+            for other in self.runs.held_by_others(epoch, self._other_configurations(key), at)
         }
 
-    def drop_configurations(self, key: WorkKey, spared: Set[str]) -> None:
-        gone = [other for other in self._other_configurations(key) if other.config_hash not in spared]
-        for other in gone:
+    def drop_configurations(self, key: WorkKey, kept: Set[str]) -> None:
+        removed = [other for other in self._other_configurations(key) if other.config_hash not in kept]
+        for other in removed:
             self._work(other).clear()
-        self.leases.drop(gone)
+        self.runs.drop(removed)
 
     def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterator[Interrupted]:
         for key in keys:
             others = self._other_configurations(key)
-            held = self.leases.held_elsewhere(epoch, others, at)
-            gone = {other for other in others if other not in held and self._work(other).is_overwritten()}
-            if gone or self._work(key).has_chunks():
-                yield key, {other.config_hash for other in others if other not in gone}
+            held = self.runs.held_by_others(epoch, others, at)
+            removed = {other for other in others if other not in held and self._work(other).is_overwritten()}
+            if removed or self._work(key).has_chunks():
+                yield key, {other.config_hash for other in others if other not in removed}

@@ -1,7 +1,7 @@
-"""Removing from a store of files.
+"""Removes jobs, videos and persons from a store of files.
 
-What is to go is noted in one file before anything does, and that file goes last: whoever removes next first
-carries out to its end what a kill has cut off.
+The order is written to a file before anything is removed, and that file is removed last: the next removal
+first finishes one that a kill has cut off.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure import PersonErasure
 from actors.stores.rules.erasure_text import require_all_inside
 from actors.stores.rules.pruning import PruneDecision
-from actors.stores.rules.transitions import keys_of, now
+from actors.stores.rules.states import keys_of, now
 from schemas.annotations.annotation import Annotation
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
 
-_DISKS: Final = (
+_DISK_NOTE: Final = (
     "removed files may be on the disk until it writes over them, and in snapshots and backups of the folder"
 )
 
@@ -35,93 +35,91 @@ Order = dict[str, Any]  # JSON
 
 @dataclass(frozen=True, slots=True)
 class FileRemover:
-    """See `backend.transaction.Remover`; the caller holds the store unless it is a dry run."""
+    """See `backend.transaction.Remover`; the caller has locked the store unless it is a dry run."""
 
-    register: Registry
-    leases: FileRuns
+    registry: Registry
+    runs: FileRuns
     dry_run: bool = False
-    remains: tuple[str, ...] = (_DISKS,)
+    remains: tuple[str, ...] = (_DISK_NOTE,)
 
     @property
-    def _tree(self) -> FileLayout:
-        return self.register.tree
+    def _layout(self) -> FileLayout:
+        return self.registry.layout
 
     def require_inside(self, video_ids: Iterable[str]) -> None:
         for video_id in video_ids:
-            require_all_inside(self._tree.folder(video_id), self._tree.base)
+            require_all_inside(self._layout.folder(video_id), self._layout.base)
 
     def key_bytes(self, jobs: Sequence[BatchJob]) -> dict[WorkKey, int]:
-        keys, removal = (
-            dict.fromkeys(key for job in jobs for key in keys_of(job).values()),
-            Removal(self.register),
-        )
+        removal = Removal(self.registry)
+        keys = dict.fromkeys(key for job in jobs for key in keys_of(job).values())
         return {key: removal.key_bytes(key) for key in keys}
 
     def video_bytes(self, jobs: Sequence[BatchJob]) -> dict[str, int]:
-        removal = Removal(self.register)
+        removal = Removal(self.registry)
         return {
             video_id: removal.video_bytes(video_id)
             for video_id in dict.fromkeys(job.video_id for job in jobs)
         }
 
     def rows_of(self, key: WorkKey) -> list[Annotation]:
-        return WorkItemFile(self._tree, key).annotations()
+        return WorkItemFile(self._layout, key).annotations()
 
     def has_rows(self, key: WorkKey) -> bool:
-        work = WorkItemFile(self._tree, key)
+        work = WorkItemFile(self._layout, key)
         return bool(work.chunks() or work.annotations())
 
     def drop_jobs(
-        self, going: PruneDecision, epochs: Collection[int], there: Sequence[BatchJob]
+        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
     ) -> Counter[str]:
         order = {
-            "jobs": [[job.video_id, job.job_id] for job in going.jobs],
-            "keys": [_plain(key) for key in going.keys],
-            "videos": list(going.videos),
+            "jobs": [[job.video_id, job.job_id] for job in decision.jobs],
+            "keys": [_key_list(key) for key in decision.keys],
+            "videos": list(decision.videos),
             "epochs": list(epochs),
         }
-        return self._carried_out(order)
+        return self._carry_out(order)
 
     def drop_video(self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> Counter[str]:
-        asked = [key for job in jobs for key in keys_of(job).values()]
-        keys = [_plain(key) for key in dict.fromkeys([*self._tree.keys_of(video_id), *asked])]
+        keys_of_jobs = [key for job in jobs for key in keys_of(job).values()]
+        keys = [_key_list(key) for key in dict.fromkeys([*self._layout.keys_of(video_id), *keys_of_jobs])]
         order = {
             "video": video_id,
             "paths": sorted(paths),
             "jobs": [job.job_id for job in jobs],
             "keys": keys,
         }
-        if not self.dry_run and not any(batch.alive for batch in self.leases.batches(now())):
-            for leftover in self._tree.scratch.iterdir():
+        if not self.dry_run and not any(batch.alive for batch in self.runs.batches(now())):
+            for leftover in self._layout.scratch.iterdir():
                 leftover.unlink()
-        return self._carried_out(order)
+        return self._carry_out(order)
 
     def drop_persons(self, persons: Sequence[PersonErasure]) -> Counter[str]:
-        return self._carried_out({"persons": list(map(_person_order, persons))})
+        return self._carry_out({"persons": list(map(_person_order, persons))})
 
-    def _carried_out(self, order: Order) -> Counter[str]:
-        """Note what is to go, have it go, and forget the note; or only count it."""
+    def _carry_out(self, order: Order) -> Counter[str]:
+        """Write the order, carry it out, and remove it; on a dry run only count."""
         if self.dry_run:
-            return Removal(self.register, dry_run=True).carry_out(order)
-        write_atomic(self._tree.removal, json.dumps(order).encode(), scratch=self._tree.scratch)
-        return self.carry_to_its_end()
+            return Removal(self.registry, dry_run=True).carry_out(order)
+        write_atomic(self._layout.removal, json.dumps(order).encode(), scratch=self._layout.scratch)
+        return self.finish_pending()
 
-    def carry_to_its_end(self) -> Counter[str]:
-        """Have everything go that is noted."""
-        order = read_object(self._tree.removal)
-        counts = Removal(self.register).carry_out(order) if order else Counter[str]()
-        self._tree.removal.unlink(missing_ok=True)
+    def finish_pending(self) -> Counter[str]:
+        """Carry out a removal that was cut off, if there is one; returns counts by kind."""
+        order = read_object(self._layout.removal)
+        counts = Removal(self.registry).carry_out(order) if order else Counter[str]()
+        self._layout.removal.unlink(missing_ok=True)
         return counts
 
 
-def _plain(key: WorkKey) -> list[str]:
+def _key_list(key: WorkKey) -> list[str]:
     return [key.video_id, key.pipeline, key.config_hash]
 
 
 def _person_order(person: PersonErasure) -> Order:
     return {
         "video": person.video_id,
-        "labels": [[_plain(key), sorted(own)] for key, own in person.labels.items()],
-        "redone": [_plain(key) for key in person.redone],
+        "labels": [[_key_list(key), sorted(own)] for key, own in person.labels.items()],
+        "redone": [_key_list(key) for key in person.unfinished],
         "faces": sorted(person.faces),
     }

@@ -1,8 +1,7 @@
-"""One work key in a store of files: its chunks while it is in work, its result when it has ended.
+"""Reads and writes one work key in a store of files: its chunks while it is in work, then its result.
 
-`state.json` is written last and says what the result file must look like: length and generation. A result
-file that does not, because it was cut off or belongs to somebody else by now, does not count, and the work is
-to be done again.
+`state.json` is written last and has the length and the generation of the result file. A result file that
+does not match was cut off, or belongs to another key by now: it does not count, and the work is done again.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import numpy as np
 
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.encoding import rows
-from actors.stores.files.chunk_file import ChunkFile, chunk_bytes, chunk_files, chunk_name, live
+from actors.stores.files.chunk_file import ChunkFile, chunk_bytes, chunk_files, chunk_name, chunks_in_force
 from actors.stores.files.layout import FileLayout
 from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation
@@ -32,28 +31,24 @@ from schemas.work.manifest import ChunkCommit, ManifestLine
 
 @dataclass(frozen=True, slots=True)
 class WorkItemFile:
-    """What a store of files holds of one work key."""
+    """The files of one work key."""
 
-    tree: FileLayout
+    layout: FileLayout
     key: WorkKey
 
     def state(self) -> dict[str, Any] | None:
-        """What was written when it ended, if its result file is still what it was then."""
-        state = read_object(self.tree.state(self.key))
-        return (
-            state
-            if state is not None
-            and self._result_path(state) is not None
-            and self._embeddings_are_whole(state)
-            else None
-        )
+        """The state with which the key ended, if its result and its embeddings are still as written."""
+        state = read_object(self.layout.state(self.key))
+        if state is None or self._result_path(state) is None or not self._embeddings_are_whole(state):
+            return None
+        return state
 
     def _embeddings_are_whole(self, state: Mapping[str, Any]) -> bool:
-        path, digest = self.tree.embeddings(self.key), state.get("embeddings")
+        path, digest = self.layout.embeddings(self.key), state.get("embeddings")
         return digest is None or (path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest)
 
     def complete(self) -> PipelineResult | None:
-        """The result, if it is complete and whole."""
+        """The result, if the key is complete and its files are as written."""
         state = self.state()
         done = state is not None and state["status"] == JobStatus.COMPLETED.value
         return rows.result_from(self.key.pipeline, state) if state and done else None
@@ -61,39 +56,39 @@ class WorkItemFile:
     def _result_path(self, state: Mapping[str, Any]) -> Path | None:
         key = self.key
         complete = state["status"] == JobStatus.COMPLETED.value
-        places = (
-            (self.tree.result(key), self.tree.older_result(key)) if complete else (self.tree.partial(key),)
+        paths = (
+            (self.layout.result(key), self.layout.older_result(key))
+            if complete
+            else (self.layout.partial(key),)
         )
-        return next((path for path in places if _is_whole(path, state["size"], state["digest"])), None)
+        return next((path for path in paths if _is_whole(path, state["size"], state["digest"])), None)
 
     def result_path(self) -> Path | None:
-        """The file that holds the result, complete or partial."""
+        """The path of the result file, complete or partial."""
         state = self.state()
         return self._result_path(state) if state else None
 
     def chunks(self) -> list[ChunkFile]:
-        """Committed chunks that count, by start."""
-        return live(chunk_files(self.tree.work(self.key)))
+        """The committed chunks that count, by start."""
+        return chunks_in_force(chunk_files(self.layout.work(self.key)))
 
     def lines(self) -> list[ManifestLine]:
-        """Manifest lines by start; kept in the state when it is complete and the chunks are gone."""
+        """The manifest lines by start; a complete key has them in its state, since the chunks are removed."""
         state = self.state()
         if state and state["status"] == JobStatus.COMPLETED.value:
             return [rows.line_from(self.key, line) for line in state["lines"]]
         return [chunk.line(self.key) for chunk in self.chunks()]
 
     def frames_committed(self) -> int:
-        """Frames in the manifest lines; a complete result may have none, when it was saved by hand."""
+        """The number of frames in the manifest; a result that was saved by hand may have none."""
         complete = self.complete() is not None
         return sum(part.frame_count for part in (self.lines() if complete else self.chunks()))
 
     def annotations(self) -> list[Annotation]:
-        """Rows in reading order: those of the result, where no later chunk has replaced them, and those
-        of the chunks.
-        """
+        """The rows in reading order: of the result, except frames of later chunks, and of those chunks."""
         state, chunks = self.state(), self.chunks()
         if state is None:
-            return _in_order(row for chunk in chunks for row in chunk.annotations())
+            return _in_reading_order(row for chunk in chunks for row in chunk.annotations())
         path = self._result_path(state)
         kept = coco.annotations_of(json.loads(path.read_bytes())) if path else []
         if state["status"] == JobStatus.COMPLETED.value:
@@ -105,71 +100,75 @@ class WorkItemFile:
             for row in kept
             if row.frame_number is None or not any(row.frame_number in frames for frames in replaced)
         )
-        return _in_order([*unchanged, *(row for chunk in later for row in chunk.annotations())])
+        return _in_reading_order([*unchanged, *(row for chunk in later for row in chunk.annotations())])
 
     def payloads(self) -> list[bytes]:
-        """Payloads in order; none once it is complete."""
+        """The payloads in order; none once the key is complete."""
         return [] if self.complete() else [chunk.payload() for chunk in self.chunks()]
 
     def embeddings(self) -> Embeddings | None:
-        """What was stored with the result, by annotation id."""
+        """The embeddings of the result, by annotation id."""
         state = self.state()
         if state is None or not state.get("embeddings"):
             return None
-        with np.load(self.tree.embeddings(self.key)) as stored:
+        with np.load(self.layout.embeddings(self.key)) as stored:
             return Embeddings(
                 tuple(stored["annotation_ids"].tolist()), stored["vectors"], str(stored["model"])
             )
 
     def commit(self, commit: ChunkCommit) -> None:
-        """Write one chunk, then remove those it replaces; a kill between the two is healed by `live`."""
-        folder = self.tree.work(self.key)
+        """Write one chunk, then remove those that it replaces.
+
+        After a kill between the two, `chunks_in_force` leaves out the replaced ones.
+        """
+        folder = self.layout.work(self.key)
         files = chunk_files(folder)
-        data = chunk_bytes(rows.checked(commit))
+        data = chunk_bytes(rows.require_own_rows(commit))
         line = commit.line
         serial = 1 + max((chunk.serial for chunk in files), default=0)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / chunk_name(line, len(data), serial), data, scratch=self.tree.scratch)
+        write_atomic(folder / chunk_name(line, len(data), serial), data, scratch=self.layout.scratch)
         frames = range(line.first_frame, line.first_frame + line.frame_count)
         for chunk in files:
             if chunk.overlaps(frames):
                 chunk.path.unlink()
 
-    def conclude(
+    def write_result(
         self,
         result: PipelineResult,
         document: bytes,
         lines: Sequence[ManifestLine],
         embeddings: Embeddings | None,
         *,
-        place: Path | None = None,
+        path: Path | None = None,
     ) -> Path:
-        """Write the result file (at `place` if it is kept elsewhere) and its embeddings, then the state
-        that makes them count.
+        """Write the embeddings and the result file, then the state that makes them count; returns the path.
+
+        `path` is for a result that is kept at another path than the usual one.
         """
         complete = result.status is JobStatus.COMPLETED
-        path = place or (self.tree.result(self.key) if complete else self.tree.partial(self.key))
+        path = path or (self.layout.result(self.key) if complete else self.layout.partial(self.key))
         state = rows.status_row(result) | {
             "size": len(document),
             "lines": [rows.line_row(line) for line in lines],
             "absorbed": [chunk.path.name for chunk in self.chunks()],
         }
-        self.tree.work(self.key).mkdir(parents=True, exist_ok=True)
+        self.layout.work(self.key).mkdir(parents=True, exist_ok=True)
         if embeddings is not None and embeddings.annotation_ids:
             data = embeddings_bytes(embeddings)
             state["embeddings"] = hashlib.sha256(data).hexdigest()
-            write_atomic(self.tree.embeddings(self.key), data, scratch=self.tree.scratch)
+            write_atomic(self.layout.embeddings(self.key), data, scratch=self.layout.scratch)
         else:
-            self.tree.embeddings(self.key).unlink(missing_ok=True)
-        write_atomic(path, document, scratch=self.tree.scratch)
+            self.layout.embeddings(self.key).unlink(missing_ok=True)
+        write_atomic(path, document, scratch=self.layout.scratch)
         write_atomic(
-            self.tree.state(self.key), json.dumps(state, indent=1).encode(), scratch=self.tree.scratch
+            self.layout.state(self.key), json.dumps(state, indent=1).encode(), scratch=self.layout.scratch
         )
         return path
 
     def is_overwritten(self) -> bool:
-        """Whether it was complete, but its result file is damaged or somebody else's by now."""
-        state = read_object(self.tree.state(self.key))
+        """Whether the key was complete, but its result file is damaged or another key's by now."""
+        state = read_object(self.layout.state(self.key))
         return (
             state is not None
             and state["status"] == JobStatus.COMPLETED.value
@@ -177,33 +176,33 @@ class WorkItemFile:
         )
 
     def has_chunks(self) -> bool:
-        """Whether there is anything that a complete result no longer needs."""
-        return self.tree.partial(self.key).exists() or bool(chunk_files(self.tree.work(self.key)))
+        """Whether there are files that a complete result does not need."""
+        return self.layout.partial(self.key).exists() or bool(chunk_files(self.layout.work(self.key)))
 
     def drop_chunks(self) -> None:
-        """Remove what a complete result no longer needs."""
-        self.tree.partial(self.key).unlink(missing_ok=True)
-        for chunk in chunk_files(self.tree.work(self.key)):
+        """Remove the files that a complete result does not need."""
+        self.layout.partial(self.key).unlink(missing_ok=True)
+        for chunk in chunk_files(self.layout.work(self.key)):
             chunk.path.unlink()
 
-    def set_aside(self) -> None:
-        """Keep a complete result beside the one that is about to take its name."""
-        if self.complete() and self.result_path() == self.tree.result(self.key):
-            older = self.tree.older_result(self.key)
+    def keep_as_older(self) -> None:
+        """Copy a complete result to the path of older results, before another takes its name."""
+        if self.complete() and self.result_path() == self.layout.result(self.key):
+            older = self.layout.older_result(self.key)
             older.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(older, self.tree.result(self.key).read_bytes(), scratch=self.tree.scratch)
+            write_atomic(older, self.layout.result(self.key).read_bytes(), scratch=self.layout.scratch)
 
     def clear(self) -> None:
-        """Remove everything of this key but a result file that another key has taken over by now."""
-        self.tree.state(self.key).unlink(missing_ok=True)
-        self.tree.partial(self.key).unlink(missing_ok=True)
-        self.tree.older_result(self.key).unlink(missing_ok=True)
-        if self.tree.work(self.key).is_dir():
-            shutil.rmtree(self.tree.work(self.key))
+        """Remove all files of this key, except a result file that belongs to another key by now."""
+        self.layout.state(self.key).unlink(missing_ok=True)
+        self.layout.partial(self.key).unlink(missing_ok=True)
+        self.layout.older_result(self.key).unlink(missing_ok=True)
+        if self.layout.work(self.key).is_dir():
+            shutil.rmtree(self.layout.work(self.key))
 
 
 def embeddings_bytes(embeddings: Embeddings) -> bytes:
-    """As an .npz file, by annotation id: `annotation_ids`, `vectors` N x D float32, `model`."""
+    """An .npz file, sorted by annotation id: `annotation_ids`, `vectors` N x D float32, `model`."""
     order = np.argsort(embeddings.annotation_ids)
     buffer = io.BytesIO()
     np.savez(
@@ -215,8 +214,8 @@ def embeddings_bytes(embeddings: Embeddings) -> bytes:
     return buffer.getvalue()
 
 
-def _in_order(found: Iterable[Annotation]) -> list[Annotation]:
-    return sorted(found, key=coco.reading_order)
+def _in_reading_order(rows_found: Iterable[Annotation]) -> list[Annotation]:
+    return sorted(rows_found, key=coco.reading_order)
 
 
 def _is_whole(path: Path, size: int, generation: str) -> bool:

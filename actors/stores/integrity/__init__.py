@@ -1,1 +1,1 @@
-"""Checks of a store, its statistics, its backups."""
+"""Checks a store, counts what is in it, and backs it up."""

@@ -1,4 +1,4 @@
-"""Everything that can be found wrong with a store without changing it."""
+"""Checks a database for faults without changing it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from actors.stores.integrity.finding import RESTORE, Finding
 from actors.stores.sql.dialect import is_postgresql
 from schemas.errors import StoreDamaged
 
-OLDER: Final = Finding(
+OLDER_TABLES: Final = Finding(
     "older",
     "the tables",
     "they are of an earlier version",
@@ -23,10 +23,9 @@ OLDER: Final = Finding(
 
 
 def faults_of_database(database: Database) -> Iterator[Finding]:
-    """Faults of a database, all as of one moment; where the file itself is damaged, its rows are not looked
-    at.
+    """The faults of a database at one moment; the rows of a damaged file are not checked.
 
-    Raises `StoreUnreachable` where its tables are not ours or of a newer version, `NotFound` where there are
+    Raises `StoreUnreachable` where the tables are not ours or of a newer version, `NotFound` where there are
     none.
     """
     try:
@@ -38,14 +37,14 @@ def faults_of_database(database: Database) -> Iterator[Finding]:
             yield from damage
             if not any(fault.kind == "damaged" for fault in damage):
                 yield from dialect.broken_references(connection) if up_to_date else ()
-                yield from _of_rows(connection) if up_to_date else [OLDER]
+                yield from _row_faults(connection) if up_to_date else [OLDER_TABLES]
     except StoreDamaged as error:
         yield Finding("damaged", database.url, str(error), RESTORE)
 
 
-def _of_rows(connection: Connection) -> Iterator[Finding]:
+def _row_faults(connection: Connection) -> Iterator[Finding]:
     different = list(schema.differences(connection))
     yield from different
-    if not any(fault.kind == "missing" for fault in different):  # there is something to ask
+    if not any(fault.kind == "missing" for fault in different):  # all tables can be queried
         yield from orphans.orphans(connection)
         yield from results.faults(connection)

@@ -1,4 +1,4 @@
-"""A store of files in one tar, as it is at one moment."""
+"""Backs up a store of files as one tar file, as it is at one moment."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from pathlib import Path
 
 from actors.atomic_files import put_new, storage_errors
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.shared_lock import stillness
+from actors.stores.files.lock import shared_lock
 from schemas.errors import StoreFailed
 
 
 def copy_tree(base: Path, target: Path) -> int:
-    """Put the whole folder of a store, but for its scratch, into a new tar, read back and synced; returns its
-    bytes.
+    """Write the folder of a store, without its scratch folder, to a new tar; returns the size in bytes.
 
-    Runs wait until it is done; `tar -xf TARGET -C FOLDER` has the store again. Raises `StoreUnreachable`
-    where there is something at `target`, `NotFound` where there is no store.
+    The tar is read back and synced. Runs wait until it is written. `tar -xf TARGET -C FOLDER` restores the
+    store. Raises `StoreUnreachable` where `target` exists, `NotFound` where there is no store.
     """
-    tree = FileLayout(base)
+    layout = FileLayout(base)
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
     with storage_errors(target):
         try:
-            with stillness(tree), tarfile.open(unfinished, "x", format=tarfile.PAX_FORMAT) as tar:
-                tar.add(base, arcname=".", filter=lambda entry: None if _is_scratch(entry, tree) else entry)
+            with shared_lock(layout), tarfile.open(unfinished, "x", format=tarfile.PAX_FORMAT) as tar:
+                tar.add(base, arcname=".", filter=lambda entry: None if _is_scratch(entry, layout) else entry)
                 written = len(tar.getmembers())
-            if _entries(unfinished) != written:
+            if _count_readable(unfinished) != written:
                 raise StoreFailed(f"files:{base}", "the backup cannot be read back")
             put_new(unfinished, target)
         finally:
@@ -34,12 +33,12 @@ def copy_tree(base: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def _is_scratch(entry: tarfile.TarInfo, tree: FileLayout) -> bool:
-    return Path(entry.name).parent == Path(tree.scratch.relative_to(tree.base))
+def _is_scratch(entry: tarfile.TarInfo, layout: FileLayout) -> bool:
+    return Path(entry.name).parent == Path(layout.scratch.relative_to(layout.base))
 
 
-def _entries(path: Path) -> int:
-    """Entries of a tar, each read to its end."""
+def _count_readable(path: Path) -> int:
+    """The number of entries of a tar; each is read to its end."""
     count = 0
     with tarfile.open(path) as tar:
         for entry in tar:

@@ -1,4 +1,4 @@
-"""Counts what a store of files holds; each video is read while nobody writes it."""
+"""Counts what is in a store of files; nobody writes while one video is read."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Final
 from actors.stores.encoding import rows
 from actors.stores.files.backend import FileStorageBackend
 from actors.stores.files.layout import FileLayout
-from actors.stores.files.shared_lock import stillness
+from actors.stores.files.lock import shared_lock
 from actors.stores.integrity.statistics import Holding, Kind, StoreStatistics, Vectors
 from schemas.work.chunk import WorkKey
 
-_ENDINGS: Final = {".chunk": "chunks", ".npz": "embeddings", ".jsonl": "logs", ".lease": "leases"}
-_RESULTS: Final = (".json", ".vtt", ".srt", ".rttm")
-_JOBS: Final = ("job_metadata.json", "batch_summary.json")
+_KIND_BY_SUFFIX: Final = {".chunk": "chunks", ".npz": "embeddings", ".jsonl": "logs", ".lease": "leases"}
+_RESULT_SUFFIXES: Final = (".json", ".vtt", ".srt", ".rttm")
+_JOB_FILES: Final = ("job_metadata.json", "batch_summary.json")
 
 
 def of_tree(base: Path) -> StoreStatistics:
-    """Raises `NotFound` where there is no store."""
-    store, tree = FileStorageBackend(base, read_only=True), FileLayout(base)
-    jobs, holdings = list(store.jobs()), _holdings(tree)
+    """The statistics of a store of files; raises `NotFound` where there is no store."""
+    store, layout = FileStorageBackend(base, read_only=True), FileLayout(base)
+    jobs, holdings = list(store.jobs()), _holdings(layout)
     created = [job.created_at for job in jobs]
     ended = [
         result.completed_at for job in jobs for result in job.pipeline_results.values() if result.completed_at
     ]
-    kinds, vectors = _counted(store, tree)
+    kinds, vectors = _count_rows(store, layout)
     return StoreStatistics(
         size_bytes=sum(holding.size_bytes or 0 for holding in holdings),
-        videos=len(list(tree.base.glob("*/.state/video.json"))),
+        videos=len(list(layout.base.glob("*/.state/video.json"))),
         holdings=holdings,
         jobs=dict(sorted(Counter(job.status.value for job in jobs).items())),
         annotations=kinds,
@@ -42,10 +42,10 @@ def of_tree(base: Path) -> StoreStatistics:
     )
 
 
-def _holdings(tree: FileLayout) -> tuple[Holding, ...]:
+def _holdings(layout: FileLayout) -> tuple[Holding, ...]:
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
-    for path, size in _files(tree.base):
+    for path, size in _files(layout.base):
         kind = _kind_of(path)
         counts[kind] += 1
         sizes[kind] += size
@@ -53,41 +53,43 @@ def _holdings(tree: FileLayout) -> tuple[Holding, ...]:
 
 
 def _files(base: Path) -> Iterator[tuple[Path, int]]:
-    """Every file below a folder, its path from there and its bytes."""
+    """Every file below a folder: its relative path and its size in bytes."""
     for path in base.rglob("*"):
-        with suppress(FileNotFoundError):  # a run has replaced it meanwhile
+        with suppress(FileNotFoundError):  # a run has replaced the file meanwhile
             if path.is_file() and not path.is_symlink():
                 yield path.relative_to(base), path.stat().st_size
 
 
 def _kind_of(path: Path) -> str:
-    """What a file is, by its place; whatever else lies beside the store is `others`."""
-    if path.suffix in _ENDINGS:
-        return _ENDINGS[path.suffix]
+    """The kind of a file, by its path; files that are not of the store are `others`."""
+    if path.suffix in _KIND_BY_SUFFIX:
+        return _KIND_BY_SUFFIX[path.suffix]
     if ".store" in path.parts or ".state" in path.parts:
         return "state"
-    if path.parent.name == "jobs" or path.name in _JOBS:
+    if path.parent.name == "jobs" or path.name in _JOB_FILES:
         return "jobs"
-    return "results" if len(path.parts) > 1 and path.suffix in _RESULTS else "others"
+    return "results" if len(path.parts) > 1 and path.suffix in _RESULT_SUFFIXES else "others"
 
 
-def _counted(store: FileStorageBackend, tree: FileLayout) -> tuple[tuple[Kind, ...], tuple[Vectors, ...]]:
-    """Annotations by pipeline and type, embeddings by pipeline and model."""
+def _count_rows(
+    store: FileStorageBackend, layout: FileLayout
+) -> tuple[tuple[Kind, ...], tuple[Vectors, ...]]:
+    """Counts annotations by pipeline and type, and embeddings by pipeline and model."""
     kinds: Counter[tuple[str, str]] = Counter()
     numbers: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()
-    for video_id in list(tree.video_ids()):
-        with stillness(tree):
-            for key in tree.keys_of(video_id):
+    for video_id in list(layout.video_ids()):
+        with shared_lock(layout):
+            for key in layout.keys_of(video_id):
                 kinds.update((key.pipeline, row.annotation_type) for row in store.annotations(key))
-                for model, number, size in _embedded(store, key):
+                for model, number, size in _vectors_of(store, key):
                     numbers[key.pipeline, model] += number
                     sizes[key.pipeline, model] += size
-    found = tuple(Vectors(*of, numbers[of], sizes[of]) for of in sorted(numbers))
-    return tuple(Kind(*of, count) for of, count in sorted(kinds.items())), found
+    vectors = tuple(Vectors(*group, numbers[group], sizes[group]) for group in sorted(numbers))
+    return tuple(Kind(*group, count) for group, count in sorted(kinds.items())), vectors
 
 
-def _embedded(store: FileStorageBackend, key: WorkKey) -> Iterator[tuple[str, int, int]]:
-    """Model, number and bytes of a key's vectors, where it has any."""
+def _vectors_of(store: FileStorageBackend, key: WorkKey) -> Iterator[tuple[str, int, int]]:
+    """The model, number and bytes of a key's vectors, where it has any."""
     if (stored := store.embeddings(key)) is not None:
         yield stored.model, len(stored.annotation_ids), stored.vectors.nbytes

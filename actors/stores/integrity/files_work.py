@@ -1,4 +1,4 @@
-"""What is wrong with one work key in a store of files: its result and what lies beside it, or its chunks."""
+"""Checks one work key in a store of files: its result and the files beside it, or its chunks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.atomic_files import read_object
-from actors.stores.files.chunk_file import ChunkFile, chunk_files, live
+from actors.stores.files.chunk_file import ChunkFile, chunk_files, chunks_in_force
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.work_item import WorkItemFile
 from actors.stores.integrity.finding import DONE_ANEW, Finding
@@ -17,63 +17,66 @@ from schemas.annotations import coco
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
 
-MAKE_ROOM: Final = "remove the file and run the same command again, it is done anew"
-LEFT: Final = "remove it, or run the same command again, which does"
-UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+REMOVE_AND_RERUN: Final = "remove the file and run the same command again, it is done anew"
+REMOVE_LEFTOVER: Final = "remove it, or run the same command again, which does"
+READ_ERRORS: Final = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
-def faults_of(tree: FileLayout, key: WorkKey, jobs: Sequence[BatchJob]) -> Iterator[Finding]:
-    """Faults of a key that these jobs ask for; the caller keeps others from writing."""
-    work, results = WorkItemFile(tree, key), [job.pipeline_results[key.pipeline] for job in jobs]
-    if tree.state(key).exists() and read_object(tree.state(key)) is None:
-        yield Finding("damaged", str(tree.state(key)), f"the state of {key} cannot be read", DONE_ANEW)
+def faults_of(layout: FileLayout, key: WorkKey, jobs: Sequence[BatchJob]) -> Iterator[Finding]:
+    """The faults of a key of these jobs; the caller keeps others from writing."""
+    work, results = WorkItemFile(layout, key), [job.pipeline_results[key.pipeline] for job in jobs]
+    if layout.state(key).exists() and read_object(layout.state(key)) is None:
+        yield Finding("damaged", str(layout.state(key)), f"the state of {key} cannot be read", DONE_ANEW)
         return
     try:
         complete, state = work.complete(), work.state()
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         yield Finding(
             "damaged",
-            str(tree.state(key)),
+            str(layout.state(key)),
             f"the state of {key} is not what was written ({error!r})",
             DONE_ANEW,
         )
         return
     if complete is not None:
-        yield from _complete(work, [result.digest for result in results])
+        yield from _result_faults(work, [result.digest for result in results])
     elif any(result.status is JobStatus.COMPLETED for result in results):
-        what = f"{key} is complete, but its result or its embeddings are cut off, changed or gone"
-        yield Finding("not_whole", str(tree.result(key)), what, DONE_ANEW)
-    elif state is None and tree.state(key).exists():
+        fault = f"{key} is complete, but its result or its embeddings are cut off, changed or gone"
+        yield Finding("not_whole", str(layout.result(key)), fault, DONE_ANEW)
+    elif state is None and layout.state(key).exists():
         yield Finding(
             "not_whole",
-            str(tree.partial(key)),
+            str(layout.partial(key)),
             f"what there was of {key} is cut off, changed or gone",
             DONE_ANEW,
         )
-    if complete is not None and tree.partial(key).exists():
-        yield Finding("leftover", str(tree.partial(key)), f"{key} is complete by now", LEFT)
-    yield from _chunks(work, in_use=complete is None)
+    if complete is not None and layout.partial(key).exists():
+        yield Finding("leftover", str(layout.partial(key)), f"{key} is complete by now", REMOVE_LEFTOVER)
+    yield from _chunk_faults(work, in_use=complete is None)
 
 
-def _complete(work: WorkItemFile, digests: Sequence[str | None]) -> Iterator[Finding]:
+def _result_faults(work: WorkItemFile, digests: Sequence[str | None]) -> Iterator[Finding]:
     path = work.result_path()
     if path is None:
         return
     if None in digests:
         yield Finding(
-            "no_digest", str(path), f"{work.key} is complete, but a job of it has no digest", MAKE_ROOM
+            "no_digest", str(path), f"{work.key} is complete, but a job of it has no digest", REMOVE_AND_RERUN
         )
-    found = digest_of(lambda: (row.to_data() for row in coco.annotations_of(json.loads(path.read_bytes()))))
-    if {found} != set(digests) - {None}:
+    digest = digest_of(lambda: (row.to_data() for row in coco.annotations_of(json.loads(path.read_bytes()))))
+    if {digest} != set(digests) - {None}:
         yield Finding(
-            "digest", str(path), f"rows of {work.key} are not those that were committed ({found})", MAKE_ROOM
+            "digest",
+            str(path),
+            f"rows of {work.key} are not those that were committed ({digest})",
+            REMOVE_AND_RERUN,
         )
-    if path == work.tree.result(work.key):
-        yield from _beside(path)
+    if path == work.layout.result(work.key):
+        yield from _sidecar_faults(path)
 
 
-def _beside(path: Path) -> Iterator[Finding]:
-    """Files that belong beside a result."""
+def _sidecar_faults(path: Path) -> Iterator[Finding]:
+    """The faults of the files beside a result."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - coco.TAIL_BYTES))
         sizes = coco.files_of(file.read())
@@ -88,10 +91,10 @@ def _beside(path: Path) -> Iterator[Finding]:
             )
 
 
-def _chunks(work: WorkItemFile, *, in_use: bool) -> Iterator[Finding]:
-    folder = work.tree.work(work.key)
+def _chunk_faults(work: WorkItemFile, *, in_use: bool) -> Iterator[Finding]:
+    folder = work.layout.work(work.key)
     whole = {chunk.path: chunk for chunk in chunk_files(folder)}
-    counting = {chunk.path for chunk in live(whole.values())} if in_use else set()
+    in_force = {chunk.path for chunk in chunks_in_force(whole.values())} if in_use else set()
     for path in sorted(folder.glob("*.chunk")):
         if path not in whole:
             yield Finding(
@@ -100,20 +103,26 @@ def _chunks(work: WorkItemFile, *, in_use: bool) -> Iterator[Finding]:
                 "a chunk that is cut off; it does not count",
                 "remove it, its frames are done anew",
             )
-        elif path not in counting:
+        elif path not in in_force:
             yield Finding(
-                "leftover", str(path), "a chunk that something later has replaced; it does not count", LEFT
+                "leftover",
+                str(path),
+                "a chunk that something later has replaced; it does not count",
+                REMOVE_LEFTOVER,
             )
-        elif not _is_sound(whole[path], work.key):
+        elif not _is_intact(whole[path], work.key):
             yield Finding(
-                "checksum", str(path), f"a chunk of {work.key} is not what its checksum says", MAKE_ROOM
+                "checksum",
+                str(path),
+                f"a chunk of {work.key} is not what its checksum says",
+                REMOVE_AND_RERUN,
             )
 
 
-def _is_sound(chunk: ChunkFile, key: WorkKey) -> bool:
+def _is_intact(chunk: ChunkFile, key: WorkKey) -> bool:
     try:
         line, payload = chunk.line(key), chunk.payload()
         chunk.annotations()
-    except UNREADABLE:
+    except READ_ERRORS:
         return False
     return not payload or checksum_of(key.pipeline, payload) == line.checksum

@@ -1,4 +1,4 @@
-"""What a check of a store finds."""
+"""A fault that a check of a store has found."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ FORGET: Final = "restore a backup, or take the video out with `vaengine db forge
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: its `kind` for programs, then where it is, what it is and what to do, in words on one
-    line.
-    """
+    """One fault; every text is one line and not empty."""
 
-    kind: str
+    kind: str  # for programs
     where: str
     what: str
     cure: str

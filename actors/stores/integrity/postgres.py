@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says is wrong with our tables."""
+"""Checks a PostgreSQL database: invalid indexes, unchecked constraints, broken references."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONSTRAINTS = """
 
 
 def faults(connection: Connection) -> Iterator[Finding]:
-    """Indexes that were begun and not finished, and constraints that nobody has held the rows to."""
+    """Indexes whose creation was not finished, and constraints that were never validated."""
     for name, table in connection.exec_driver_sql(_INDEXES):
         yield Finding(
             "index", table, f"index {name} is not valid, so nothing is found by it", f"`REINDEX INDEX {name}`"
@@ -32,13 +32,11 @@ def faults(connection: Connection) -> Iterator[Finding]:
 
 
 def broken_references(connection: Connection) -> Iterator[Finding]:
-    """Rows that refer to rows that are not there, as after a restore without triggers: PostgreSQL does
-    not look again.
-    """
+    """Rows that refer to missing rows, as after a restore without triggers; PostgreSQL does not recheck."""
     keys = ((table, key) for table in metadata.sorted_tables for key in table.foreign_keys)
     for table, key in sorted(keys, key=lambda pair: (pair[0].name, pair[1].parent.name)):
-        there = select(literal(1)).where(key.column == key.parent).exists()
-        missing = select(func.count()).select_from(table).where(key.parent.is_not(None), ~there)
+        exists = select(literal(1)).where(key.column == key.parent).exists()
+        missing = select(func.count()).select_from(table).where(key.parent.is_not(None), ~exists)
         if count := connection.scalar(missing):
-            what = f"{count} rows refer to {key.column.table.name} that are not there"
-            yield Finding("reference", table.name, what, f"{RESTORE}, or delete these rows")
+            fault = f"{count} rows refer to {key.column.table.name} that are not there"
+            yield Finding("reference", table.name, fault, f"{RESTORE}, or delete these rows")

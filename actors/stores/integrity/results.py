@@ -25,7 +25,7 @@ PAGE_ROWS: Final = 50  # payloads in memory at once
 
 
 def faults(connection: Connection) -> Iterator[Finding]:
-    """Everything that is not what its digest, checksum or dimension says."""
+    """Rows, chunks and vectors that do not match their digest, checksum or dimension."""
     for key, states in groupby(_complete(connection), key=_key_of):
         yield from _results(connection, key, states)
     yield from _chunks(connection)
@@ -49,8 +49,8 @@ def _key_of(row: Mapping[Any, Any]) -> WorkKey:
 
 
 def _results(connection: Connection, key: WorkKey, states: Iterable[RowMapping]) -> Iterator[Finding]:
-    """The jobs of one work key: rows are read once."""
-    found = ""
+    """The faults of one work key, whose rows are read once for all its jobs."""
+    actual = ""
     for state in states:
         job_id, digest = state["job_id"], state["digest"]
         if digest is None:
@@ -61,20 +61,20 @@ def _results(connection: Connection, key: WorkKey, states: Iterable[RowMapping])
                 DONE_ANEW,
             )
             continue
-        found = found or digest_of(
+        actual = actual or digest_of(
             lambda: queries.data_of(connection, key, queries.PipelineIds(connection).id_of(key.pipeline))
         )
-        if found != digest:
+        if actual != digest:
             yield Finding(
                 "digest",
                 "annotations",
-                f"rows of {key} are not those that job {job_id} was given ({found})",
+                f"rows of {key} are not those that job {job_id} was given ({actual})",
                 FORGET,
             )
 
 
 def digest_of(read: Callable[[], Iterable[Mapping[str, Any]]]) -> str:
-    """Digest of rows as they can be read, or in words why they cannot."""
+    """The digest of rows, or a text that says why they cannot be read."""
     try:
         return canonical_digest(read())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -95,14 +95,12 @@ def _chunks(connection: Connection) -> Iterator[Finding]:
     query = query.order_by(chunks.video_id, chunks.pipeline_id, chunks.config_hash, chunks.first_frame)
     for row in connection.execute(query.execution_options(yield_per=PAGE_ROWS)).mappings():
         if row["payload"] and checksum_of(row["name"], row["payload"]) != row["checksum"]:
-            what = f"the chunk of {_key_of(row)} at {row['first_frame']} is not what its checksum says"
-            yield Finding("checksum", "chunks", what, f"{RESTORE}, or delete this row and run again")
+            fault = f"the chunk of {_key_of(row)} at {row['first_frame']} is not what its checksum says"
+            yield Finding("checksum", "chunks", fault, f"{RESTORE}, or delete this row and run again")
 
 
 def checksum_of(pipeline: str, payload: bytes) -> str | None:
-    """What a manifest line's checksum is made of: of sound its bytes, of pictures its numbers; None where
-    they cannot be read.
-    """
+    """The checksum of a payload: of the bytes of audio, of the numbers of frames; None if unreadable."""
     if pipeline == AUDIO:
         return hashlib.sha256(payload).hexdigest()
     try:
@@ -121,13 +119,15 @@ def checksum_of(pipeline: str, payload: bytes) -> str | None:
 
 
 def _vectors(connection: Connection) -> Iterator[Finding]:
-    own = tables.embeddings.c
-    odd = select(own.video_id, tables.pipelines.c.name, own.config_hash, func.count().label("rows"))
-    odd = odd.join_from(tables.embeddings, tables.pipelines).where(
-        func.length(own.vector) != FLOAT_BYTES * own.dimension
+    embeddings = tables.embeddings.c
+    query = select(
+        embeddings.video_id, tables.pipelines.c.name, embeddings.config_hash, func.count().label("rows")
+    )
+    query = query.join_from(tables.embeddings, tables.pipelines).where(
+        func.length(embeddings.vector) != FLOAT_BYTES * embeddings.dimension
     )
     for row in connection.execute(
-        odd.group_by(own.video_id, tables.pipelines.c.name, own.config_hash)
+        query.group_by(embeddings.video_id, tables.pipelines.c.name, embeddings.config_hash)
     ).mappings():
-        what = f"{row['rows']} vectors of {_key_of(row)} are not as long as they are said to be"
-        yield Finding("vector", "embeddings", what, FORGET)
+        fault = f"{row['rows']} vectors of {_key_of(row)} are not as long as they are said to be"
+        yield Finding("vector", "embeddings", fault, FORGET)

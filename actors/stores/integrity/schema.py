@@ -1,4 +1,4 @@
-"""Whether tables are what the code takes them for."""
+"""Checks whether the tables of a database are those that this version makes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ CURE = "undo the change, or copy the results into a new store"
 
 
 def differences(connection: Connection) -> Iterator[Finding]:
-    """What Alembic finds different from `schemas.storage.tables`, tables and columns that are not there as
-    `missing`.
+    """The differences from `schemas.storage.tables` that Alembic finds.
 
-    Tables and indexes that somebody has put beside ours are none of our business.
+    Missing tables and columns have the kind `missing`. Tables and indexes that are not ours are ignored.
     """
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -34,7 +33,10 @@ def differences(connection: Connection) -> Iterator[Finding]:
         if not _is_a_key_without_null(change):
             kind = "missing" if change[0] in ("add_table", "add_column") else "schema"
             yield Finding(
-                kind, _table_of(change), f"it differs from what this version makes ({_told(change)})", CURE
+                kind,
+                _table_of(change),
+                f"it differs from what this version makes ({_described(change)})",
+                CURE,
             )
 
 
@@ -42,7 +44,7 @@ def _is_named_like_ours(name: str | None, kind: str, parents: object) -> bool:
     return kind != "table" or name in tables.metadata.tables
 
 
-def _is_ours(thing: Any, name: str | None, kind: str, reflected: bool, counterpart: Any) -> bool:
+def _is_ours(item: Any, name: str | None, kind: str, reflected: bool, counterpart: Any) -> bool:
     return not (reflected and counterpart is None and kind in ("table", "index"))
 
 
@@ -52,8 +54,9 @@ def _flat(changes: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _is_a_key_without_null(change: tuple[Any, ...]) -> bool:
-    """PostgreSQL adds NOT NULL to every column of a primary key; `schemas.storage.tables` leaves it out
-    as the seed does.
+    """Whether a change is the NOT NULL that PostgreSQL adds to every column of a primary key.
+
+    `schemas.storage.tables` leaves it out.
     """
     return (
         change[0] == "modify_nullable" and change[3] in tables.metadata.tables[change[2]].primary_key.columns
@@ -61,17 +64,17 @@ def _is_a_key_without_null(change: tuple[Any, ...]) -> bool:
 
 
 def _table_of(change: tuple[Any, ...]) -> str:
-    """Its name: changes of columns name it, others carry the thing that is added or removed."""
+    """The table of a change: changes of columns name it, others have the object that is added or removed."""
     if change[0].startswith("modify_") or change[0].endswith("_column"):
         return str(change[2])
-    thing = change[1]
-    return str(getattr(getattr(thing, "table", thing), "name", thing))
+    item = change[1]
+    return str(getattr(getattr(item, "table", item), "name", item))
 
 
-def _told(change: tuple[Any, ...]) -> str:
+def _described(change: tuple[Any, ...]) -> str:
     words = {"add": "missing", "remove": "beyond it", "modify": "changed"}
     action, _, kind = change[0].partition("_")
-    thing = change[3] if action == "modify" or kind == "column" else change[1]
-    name = getattr(thing, "name", thing)
+    item = change[3] if action == "modify" or kind == "column" else change[1]
+    name = getattr(item, "name", item)
     about = f"{kind} of column" if action == "modify" else kind
     return " ".join(f"{words.get(action, action)}: {about} {name or ''}".split())

@@ -1,4 +1,4 @@
-"""What a store holds, counted."""
+"""Counts what is in a store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from actors.stores.engines.database import Database
 from actors.stores.sql.dialect import is_postgresql
 from schemas.storage import tables
 
-_PAGES = """
+_SQLITE_SIZES = """
     SELECT m.tbl_name, sum(s.pgsize) FROM dbstat s JOIN sqlite_master m ON m.name = s.name GROUP BY m.tbl_name
 """
-_RELATIONS = """
+_POSTGRES_SIZES = """
     SELECT relname, pg_total_relation_size(oid) FROM pg_class
     WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
 """
@@ -23,13 +23,11 @@ _RELATIONS = """
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A table, or a kind of files: `count` rows or files; `size_bytes` with indexes, None where the
-    database does not tell.
-    """
+    """A table, or a kind of files."""
 
     name: str
-    count: int
-    size_bytes: int | None
+    count: int  # rows or files
+    size_bytes: int | None  # with indexes; None where the database does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Embeddings of one model: `size_bytes` of the vectors alone."""
+    """Embeddings of one model; `size_bytes` is the size of the vectors alone."""
 
     pipeline: str
     model: str
@@ -53,10 +51,7 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatistics:
-    """What a store holds.
-
-    `size_bytes` is all that it takes; times are UTC text, None in a store without jobs.
-    """
+    """The counts of a store; times are UTC text, None in a store without jobs."""
 
     size_bytes: int
     videos: int
@@ -70,12 +65,13 @@ class StoreStatistics:
 
 
 def of_database(database: Database) -> StoreStatistics:
-    """Of whatever version its tables are, as of one moment; raises `NotFound` or `StoreUnreachable` where
-    they are not ours.
+    """The statistics of a database with tables of any version, at one moment.
+
+    Raises `NotFound` where there are no tables, `StoreUnreachable` where they are not ours.
     """
     database.require(older=True)
     with database.read() as connection:
-        there = [
+        present = [
             table
             for table in tables.metadata.sorted_tables
             if table.name in inspect(connection).get_table_names()
@@ -84,40 +80,40 @@ def of_database(database: Database) -> StoreStatistics:
         oldest, newest = connection.execute(select(func.min(created), func.max(created))).one()
         return StoreStatistics(
             size_bytes=database.size(),
-            videos=_rows(connection, tables.videos),
-            holdings=_holdings(connection, there),
-            jobs=dict(_counted(connection, tables.jobs.c.status)),
+            videos=_row_count(connection, tables.videos),
+            holdings=_holdings(connection, present),
+            jobs=dict(_count_by(connection, tables.jobs.c.status)),
             annotations=tuple(_kinds(connection)),
-            embeddings=tuple(_vectors(connection)) if tables.embeddings in there else (),
+            embeddings=tuple(_vectors(connection)) if tables.embeddings in present else (),
             oldest_job=oldest,
             newest_job=newest,
             newest_result=connection.scalar(select(func.max(ended))),
         )
 
 
-def _rows(connection: Connection, table: Table) -> int:
+def _row_count(connection: Connection, table: Table) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
-def _counted(connection: Connection, column: object) -> Iterable[tuple[str, int]]:
+def _count_by(connection: Connection, column: object) -> Iterable[tuple[str, int]]:
     query = select(column, func.count()).group_by(column).order_by(column)  # type: ignore[call-overload]
     return [(str(value), int(count)) for value, count in connection.execute(query)]
 
 
-def _holdings(connection: Connection, there: Iterable[Table]) -> tuple[Holding, ...]:
+def _holdings(connection: Connection, present: Iterable[Table]) -> tuple[Holding, ...]:
     sizes = table_sizes(connection)
     return tuple(
-        Holding(table.name, _rows(connection, table), sizes.get(table.name))
-        for table in sorted(there, key=lambda one: one.name)
+        Holding(table.name, _row_count(connection, table), sizes.get(table.name))
+        for table in sorted(present, key=lambda table: table.name)
     )
 
 
 def table_sizes(connection: Connection) -> dict[str, int]:
     """Bytes of each table with its indexes; empty where SQLite was built without dbstat."""
     if is_postgresql(connection):
-        return {name: int(size) for name, size in connection.exec_driver_sql(_RELATIONS)}
+        return {name: int(size) for name, size in connection.exec_driver_sql(_POSTGRES_SIZES)}
     try:
-        return {name: int(size) for name, size in connection.exec_driver_sql(_PAGES)}
+        return {name: int(size) for name, size in connection.exec_driver_sql(_SQLITE_SIZES)}
     except OperationalError as error:
         if "dbstat" not in str(error.orig):
             raise
@@ -136,9 +132,9 @@ def _kinds(connection: Connection) -> Iterable[Kind]:
 
 
 def _vectors(connection: Connection) -> Iterable[Vectors]:
-    own, name = tables.embeddings.c, tables.pipelines.c.name
-    query = select(name, own.model, func.count(), func.sum(func.length(own.vector))).join_from(
+    embeddings, name = tables.embeddings.c, tables.pipelines.c.name
+    query = select(name, embeddings.model, func.count(), func.sum(func.length(embeddings.vector))).join_from(
         tables.embeddings, tables.pipelines
     )
-    found = connection.execute(query.group_by(name, own.model).order_by(name, own.model))
-    return [Vectors(pipeline, model, count, int(size)) for pipeline, model, count, size in found]
+    groups = connection.execute(query.group_by(name, embeddings.model).order_by(name, embeddings.model))
+    return [Vectors(pipeline, model, count, int(size)) for pipeline, model, count, size in groups]

@@ -1,6 +1,4 @@
-"""The history of the database tables, applied by Alembic from the installed package: no ini file, no
-network.
-"""
+"""Migrates the tables of a database by Alembic, from the installed package, without an ini file."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-# known without importing Alembic, so that opening a store that is up to date costs next to nothing
+# The newest revision. Named here, so that a store that is up to date is opened without importing Alembic.
 HEAD: Final = "0006"
 END: Final = ";\n\n"  # of a statement of `new_sqlite.sql`
 
@@ -33,7 +31,7 @@ def configuration(connection: Connection | None = None) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the tables to `HEAD` inside the transaction that is open on `connection`, step by step."""
+    """Migrate the tables to `HEAD` inside the open transaction of `connection`, step by step."""
     from alembic import command
 
     command.upgrade(configuration(connection), "head")
@@ -55,7 +53,7 @@ def create(connection: Connection) -> None:
 
 
 def statements(revision: str | None, dialect: str) -> str:
-    """The SQL that brings tables from a revision (None: from nothing) to `HEAD`, in one transaction."""
+    """The SQL that migrates tables from a revision (None: from nothing) to `HEAD`, in one transaction."""
     from alembic import command
 
     config = configuration()
@@ -66,7 +64,7 @@ def statements(revision: str | None, dialect: str) -> str:
 
 
 def known(revision: str) -> bool:
-    """Whether a revision is part of this version's history; a store may come from a newer one."""
+    """Whether this version knows a revision; a store may come from a newer version."""
     if revision == HEAD:
         return True
     from alembic.script import ScriptDirectory

@@ -1,4 +1,4 @@
-"""What Alembic runs: migrations on the connection it was given, or their SQL as text (`--sql`)."""
+"""The environment that Alembic runs: migrations on a given connection, or their SQL as text (`--sql`)."""
 
 from alembic import context
 

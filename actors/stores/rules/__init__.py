@@ -1,1 +1,1 @@
-"""Decisions about jobs and results, pure."""
+"""Decisions about jobs and results: pure functions that every store uses."""

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from actors.stores.rules.transitions import ENDED, IN_WORK, first_start, keys_of, marked, reset, settled
+from actors.stores.rules.states import ENDED, IN_WORK, first_start, keys_of
+from actors.stores.rules.transitions import mark_pipelines, reset_pipeline, with_status
 from schemas.work.attempt import CANCELLED
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
@@ -17,45 +18,40 @@ BY_REQUEST = "cancelled by request"
 
 @dataclass(frozen=True, slots=True)
 class ControlChange:
-    """What a store is to write, in one transaction."""
+    """The changes that a store writes for one request, in one transaction."""
 
     jobs: tuple[BatchJob, ...]
     events: tuple[JobEvent, ...] = ()
-    freed: frozenset[WorkKey] = frozenset()  # their leases go
-    called_off: frozenset[str] = frozenset()  # videos whose leased tries go
-    forgotten: frozenset[str] = frozenset()  # videos whose tries all go
+    released_keys: frozenset[WorkKey] = frozenset()  # their leases are dropped
+    cancelled_videos: frozenset[str] = frozenset()  # their leased attempts are dropped
+    reopened_videos: frozenset[str] = frozenset()  # all their attempts are dropped
 
 
-def asked(jobs: Iterable[BatchJob], control: Control | None, at: datetime) -> ControlChange:
-    """Jobs that are to pause or to be called off; None: neither any longer."""
-    moved = [job for job in jobs if job.control is not control]
-    events = [JobEvent(job.job_id, at, *_asked(job.control, control)) for job in moved]
-    return ControlChange(tuple(_as_asked(replace(job, control=control), at) for job in moved), tuple(events))
+def set_control(jobs: Iterable[BatchJob], control: Control | None, at: datetime) -> ControlChange:
+    """Sets the request of jobs to pause or cancel; None clears it."""
+    changed = [job for job in jobs if job.control is not control]
+    events = [JobEvent(job.job_id, at, *_control_event(job.control, control)) for job in changed]
+    return ControlChange(
+        tuple(_apply_pause(replace(job, control=control), at) for job in changed), tuple(events)
+    )
 
 
-def _as_asked(job: BatchJob, at: datetime) -> BatchJob:
-    """What is paused is pending at once: its run leaves what it has of it."""
+def _apply_pause(job: BatchJob, at: datetime) -> BatchJob:
+    """A paused job is pending at once: its run leaves the work on it."""
     if job.control is not Control.PAUSE or job.status not in IN_WORK:
         return job
-    waiting = marked(
-        job,
-        [name for name, result in job.pipeline_results.items() if result.status in IN_WORK],
-        JobStatus.PENDING,
-        at,
-    )
-    return replace(waiting, status=JobStatus.PENDING)
+    in_work = [name for name, result in job.pipeline_results.items() if result.status in IN_WORK]
+    return replace(mark_pipelines(job, in_work, JobStatus.PENDING, at), status=JobStatus.PENDING)
 
 
-def _asked(before: Control | None, control: Control | None) -> tuple[str, None, str]:
+def _control_event(before: Control | None, control: Control | None) -> tuple[str, None, str]:
     if control is None:
         return "resume", None, f"{before} no longer asked for"
     return control.value, None, "asked for"
 
 
-def cancelled(job: BatchJob, siblings: Iterable[BatchJob], at: datetime) -> ControlChange:
-    """A job called off: what has not ended of it is failed, also for other jobs of its video that share
-    the work.
-    """
+def cancel_job(job: BatchJob, siblings: Iterable[BatchJob], at: datetime) -> ControlChange:
+    """Fails the pipelines of a job that have not ended, also in other jobs of its video that have them."""
     open_keys = frozenset(
         key for name, key in keys_of(job).items() if job.pipeline_results[name].status not in ENDED
     )
@@ -65,14 +61,16 @@ def cancelled(job: BatchJob, siblings: Iterable[BatchJob], at: datetime) -> Cont
         if other.job_id != job.job_id and open_keys.intersection(keys_of(other).values())
     ]
     changed = [
-        _called_off(replace(job, control=None), open_keys, at),
-        *(_called_off(other, open_keys, at) for other in others),
+        _cancel_keys(replace(job, control=None), open_keys, at),
+        *(_cancel_keys(other, open_keys, at) for other in others),
     ]
-    events = [JobEvent(one.job_id, at, "cancelled", None, BY_REQUEST) for one in changed if open_keys]
-    return ControlChange(tuple(changed), tuple(events), freed=open_keys, called_off=frozenset({job.video_id}))
+    events = [JobEvent(other.job_id, at, "cancelled", None, BY_REQUEST) for other in changed if open_keys]
+    return ControlChange(
+        tuple(changed), tuple(events), released_keys=open_keys, cancelled_videos=frozenset({job.video_id})
+    )
 
 
-def _called_off(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
+def _cancel_keys(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
     def ended(result: PipelineResult) -> PipelineResult:
         return replace(
             result, status=JobStatus.FAILED, completed_at=at, error_message=BY_REQUEST, failure_kind=CANCELLED
@@ -86,61 +84,65 @@ def _called_off(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> Batch
     results = {
         name: ended(result) if name in own else result for name, result in job.pipeline_results.items()
     }
-    return _rested(replace(job, pipeline_results=results), at) if own else job
+    return _updated_or_pending(replace(job, pipeline_results=results), at) if own else job
 
 
-def reopened(
+def reopen_jobs(
     jobs: Sequence[BatchJob], siblings: Iterable[BatchJob], pipelines: Collection[str] | None, at: datetime
 ) -> tuple[ControlChange, int]:
-    """Jobs whose failed pipelines (those of `pipelines`, None: all) are to be tried again, and how many
-    pipelines that are.
+    """Resets the failed pipelines of jobs (those of `pipelines`, None: all); returns how many there are.
 
-    Other jobs that share the work follow.
+    Other jobs that share the work are reset with them.
     """
-    named = {job.job_id for job in jobs}
-    keys = {key for job in jobs for key in _failed(job, pipelines)}
+    ids = {job.job_id for job in jobs}
+    keys = {key for job in jobs for key in _failed_keys(job, pipelines)}
     others = [
-        other for other in siblings if other.job_id not in named and not keys.isdisjoint(_failed(other, None))
+        other
+        for other in siblings
+        if other.job_id not in ids and not keys.isdisjoint(_failed_keys(other, None))
     ]
-    changed = [_asked_again(job, keys, at) for job in jobs] + [
-        _tried_again(other, keys, at) for other in others
+    changed = [_retry_requested(job, keys, at) for job in jobs] + [
+        _reset_keys(other, keys, at) for other in others
     ]
-    own = {job.job_id: sorted(key.pipeline for key in _failed(job, pipelines)) for job in jobs}
+    own = {job.job_id: sorted(key.pipeline for key in _failed_keys(job, pipelines)) for job in jobs}
     paused = {job.job_id for job in jobs if job.control is not None}
-    told = {
+    messages = {
         job_id: ", ".join(names) or "no longer held back"
         for job_id, names in own.items()
         if names or job_id in paused
     }
-    events = [JobEvent(job_id, at, "retry", None, message) for job_id, message in told.items()]
+    events = [JobEvent(job_id, at, "retry", None, message) for job_id, message in messages.items()]
     return ControlChange(
-        tuple(changed), tuple(events), forgotten=frozenset(key.video_id for key in keys)
+        tuple(changed), tuple(events), reopened_videos=frozenset(key.video_id for key in keys)
     ), sum(map(len, own.values()))
 
 
-def _failed(job: BatchJob, pipelines: Collection[str] | None) -> set[WorkKey]:
+def _failed_keys(job: BatchJob, pipelines: Collection[str] | None) -> set[WorkKey]:
     asked_for = {name: key for name, key in keys_of(job).items() if pipelines is None or name in pipelines}
     return {key for name, key in asked_for.items() if job.pipeline_results[name].status is JobStatus.FAILED}
 
 
-def _asked_again(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
-    again = bool(_failed(job, None).intersection(keys))
-    return _tried_again(replace(job, control=None, retry_count=job.retry_count + again), keys, at)
+def _retry_requested(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
+    repeated = bool(_failed_keys(job, None).intersection(keys))
+    return _reset_keys(replace(job, control=None, retry_count=job.retry_count + repeated), keys, at)
 
 
-def _tried_again(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
-    again = {key.pipeline for key in _failed(job, None).intersection(keys)}
+def _reset_keys(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
+    repeated = {key.pipeline for key in _failed_keys(job, None).intersection(keys)}
     results = {
-        name: reset(result) if name in again else result for name, result in job.pipeline_results.items()
+        name: reset_pipeline(result) if name in repeated else result
+        for name, result in job.pipeline_results.items()
     }
     new = replace(job, pipeline_results=results)
     return (
-        _rested(replace(new, started_at=job.started_at if first_start(new) else None), at) if again else job
+        _updated_or_pending(replace(new, started_at=job.started_at if first_start(new) else None), at)
+        if repeated
+        else job
     )
 
 
-def _rested(job: BatchJob, at: datetime) -> BatchJob:
-    """Settled; where nothing of it is in work it is pending, however much is left to do."""
-    new = settled(job, at)
+def _updated_or_pending(job: BatchJob, at: datetime) -> BatchJob:
+    """The job with its status updated; with no pipeline in work it is pending, whatever is left to do."""
+    new = with_status(job, at)
     idle = not any(result.status in IN_WORK for result in job.pipeline_results.values())
     return replace(new, status=JobStatus.PENDING) if idle and new.status in IN_WORK else new

@@ -1,4 +1,4 @@
-"""The log of a job: what the store noted of it, and how the tries of its video's chunks ended."""
+"""Makes the events of a job's log: registration, ends of pipelines, and ends of attempts at chunks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ REGISTERED = "registered"
 
 
 def run_name(epoch: int) -> str:
-    """A run as logs name it."""
+    """The name of a run in logs."""
     return f"run {epoch}"
 
 
 def registration(job: BatchJob, epoch: int, at: datetime) -> JobEvent:
-    """A run has taken a job up."""
+    """The event that a run has registered a job."""
     return JobEvent(job.job_id, at, REGISTERED, None, run_name(epoch))
 
 
-def end_of(job: BatchJob, result: PipelineResult, outcome: Outcome, at: datetime) -> JobEvent:
-    """A pipeline of a job has ended."""
+def pipeline_end(job: BatchJob, result: PipelineResult, outcome: Outcome, at: datetime) -> JobEvent:
+    """The event that a pipeline of a job has ended."""
     counted = f"{result.annotation_count or 0:,} annotations"
     return JobEvent(
         job.job_id,
@@ -36,25 +36,25 @@ def end_of(job: BatchJob, result: PipelineResult, outcome: Outcome, at: datetime
     )
 
 
-def merged(job: BatchJob, noted: Iterable[JobEvent], tries: Iterable[Attempt]) -> list[JobEvent]:
-    """Everything that happened to a job, by time."""
+def merge_events(job: BatchJob, logged: Iterable[JobEvent], attempts: Iterable[Attempt]) -> list[JobEvent]:
+    """The logged events of a job and the ends of attempts at its chunks, by time."""
     ended = (
-        one
-        for one in tries
-        if one.state is not AttemptState.LEASED and one.pipeline in (None, *job.pipeline_results)
+        attempt
+        for attempt in attempts
+        if attempt.state is not AttemptState.LEASED and attempt.pipeline in (None, *job.pipeline_results)
     )
-    return sorted([*noted, *(_end_of_try(job, one) for one in ended)], key=lambda event: event.at)
+    return sorted([*logged, *(_attempt_end(job, attempt) for attempt in ended)], key=lambda event: event.at)
 
 
-def _end_of_try(job: BatchJob, one: Attempt) -> JobEvent:
-    message = f"try {one.number} of {one.chunk_id} {one.state}" + (
-        f": {one.error_message}" if one.error_message else ""
+def _attempt_end(job: BatchJob, attempt: Attempt) -> JobEvent:
+    message = f"try {attempt.number} of {attempt.chunk_id} {attempt.state}" + (
+        f": {attempt.error_message}" if attempt.error_message else ""
     )
     return JobEvent(
         job.job_id,
-        one.heartbeat_at or one.started_at or job.created_at,
+        attempt.heartbeat_at or attempt.started_at or job.created_at,
         "attempt",
-        one.pipeline,
+        attempt.pipeline,
         message,
-        one.traceback,
+        attempt.traceback,
     )

@@ -1,168 +1,88 @@
-"""How jobs move between states when a store is told something: pure, so that every store moves them alike."""
+"""The transitions of jobs and pipelines between states: pure, so that every store makes the same ones."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
+from actors.stores.rules.states import (
+    ENDED,
+    IN_WORK,
+    failed_before,
+    first_start,
+    is_kept,
+    is_open,
+    keys_of,
+)
 from schemas.annotations.annotation import canonical_digest
-from schemas.errors import NotFound
 from schemas.redaction import keepable
 from schemas.storage.backend import Outcome
-from schemas.work.attempt import KEPT_FAILED, PipelineStart
+from schemas.work.attempt import PipelineStart
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult, job_error, job_status
 from schemas.work.job_event import Control
 
-IN_WORK = (JobStatus.RUNNING, JobStatus.RETRYING)
-ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
-
-def now() -> datetime:
-    """UTC, in whole seconds as they are stored."""
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-def keys_of(job: BatchJob) -> dict[str, WorkKey]:
-    """Work key of each pipeline of a job."""
-    return {
-        name: WorkKey(job.video_id, name, result.config_hash) for name, result in job.pipeline_results.items()
-    }
-
-
-def key_of(job: BatchJob, pipeline: str, url: str) -> WorkKey:
-    """Work key of one pipeline of a job; raises `NotFound` when the job was never asked for it."""
-    if pipeline not in job.pipeline_results:
-        raise NotFound(f"pipeline {pipeline} of job {job.job_id}", url)
-    return keys_of(job)[pipeline]
-
-
-def failed_before(job: BatchJob) -> bool:
-    """A job keeps its last failure while it waits for another try."""
-    return job.status is JobStatus.FAILED or job.error_message is not None
-
-
-def is_kept(result: PipelineResult) -> bool:
-    """Whether a pipeline failed in a way that a further run leaves alone."""
-    return result.status is JobStatus.FAILED and result.failure_kind in KEPT_FAILED
-
-
-def is_open(result: PipelineResult) -> bool:
-    """Whether there is something left to do of a pipeline that a run may do."""
-    return result.status is not JobStatus.COMPLETED and not is_kept(result)
-
-
-def keeps_late_chunks(result: PipelineResult | None) -> bool:
-    """Whether a pipeline that nobody holds still takes chunks that were in work when it failed: a retry
-    does only what is missing.
-    """
-    return result is not None and result.status is JobStatus.FAILED and not is_kept(result)
-
-
-def states_of(jobs: Iterable[BatchJob]) -> dict[WorkKey, PipelineResult]:
-    """How each work key of these jobs stands; a failure that is kept outranks what another job says."""
-    found: dict[WorkKey, PipelineResult] = {}
-    for job in jobs:
-        for name, key in keys_of(job).items():
-            if key not in found or is_kept(job.pipeline_results[name]):
-                found[key] = job.pipeline_results[name]
-    return found
-
-
-def kept_failures(jobs: Iterable[BatchJob]) -> dict[WorkKey, PipelineResult]:
-    """Work keys that a further run leaves alone."""
-    return {key: result for key, result in states_of(jobs).items() if is_kept(result)}
-
-
-def held_back(jobs: Sequence[BatchJob]) -> set[WorkKey]:
-    """Work keys that nobody is to lease: their failure is kept, or only paused jobs ask for them."""
-    asked = {key for job in jobs if job.control is not Control.PAUSE for key in keys_of(job).values()}
-    paused = {key for job in jobs if job.control is Control.PAUSE for key in keys_of(job).values()}
-    return (paused - asked) | set(kept_failures(jobs))
-
-
-def standing(
-    there: Sequence[BatchJob], complete: Mapping[WorkKey, PipelineResult], elsewhere: Set[WorkKey]
-) -> dict[WorkKey, PipelineResult]:
-    """What no run changes by asking: complete results, failures that are kept, what another run is at
-    work on.
-    """
-    others = {key: result for key, result in states_of(there).items() if key in elsewhere}
-    return {**others, **kept_failures(there), **complete}
-
-
-def to_lease(job: BatchJob) -> set[WorkKey]:
-    """Work keys of a job, as it was registered, that its run is to hold."""
-    if job.control is Control.PAUSE:
-        return set()
-    return {key for name, key in keys_of(job).items() if job.pipeline_results[name].status not in ENDED}
-
-
-def registered(job: BatchJob, known: BatchJob | None, standing: Mapping[WorkKey, PipelineResult]) -> BatchJob:
-    """A job as it is to be stored: what stands already (`standing`) linked, its own past kept."""
-    results = {name: standing.get(key, job.pipeline_results[name]) for name, key in keys_of(job).items()}
-    new = replace(job, pipeline_results=results)
+def registered_job(
+    job: BatchJob, known: BatchJob | None, settled: Mapping[WorkKey, PipelineResult]
+) -> BatchJob:
+    """A job as it is to be stored: with the states that are `settled`, and the history of the `known` job."""
+    results = {name: settled.get(key, job.pipeline_results[name]) for name, key in keys_of(job).items()}
+    updated = replace(job, pipeline_results=results)
     if known is not None:
-        elsewhere = any(standing[key].status not in ENDED for key in keys_of(new).values() if key in standing)
-        new = _with_past(new, known, elsewhere=elsewhere)
-    if new.control is Control.PAUSE:
-        new = _waiting(new, standing)
+        held_by_others = any(
+            settled[key].status not in ENDED for key in keys_of(updated).values() if key in settled
+        )
+        updated = _keep_history(updated, known, held_by_others=held_by_others)
+    if updated.control is Control.PAUSE:
+        updated = _pause_idle(updated, settled)
     states = {result.status for result in results.values()}
     if states == {JobStatus.COMPLETED} or (states <= set(ENDED) and any(map(is_kept, results.values()))):
         ended_at = max(
             (result.completed_at for result in results.values() if result.completed_at), default=None
         )
-        return settled(
-            replace(new, started_at=new.started_at or first_start(new), completed_at=None), ended_at
+        return with_status(
+            replace(updated, started_at=updated.started_at or first_start(updated), completed_at=None),
+            ended_at,
         )
-    return new
+    return updated
 
 
-def first_start(job: BatchJob) -> datetime | None:
-    """When the first of its pipelines was begun."""
-    return min(
-        (result.started_at for result in job.pipeline_results.values() if result.started_at), default=None
-    )
-
-
-def _with_past(job: BatchJob, known: BatchJob, *, elsewhere: bool) -> BatchJob:
-    """`elsewhere`: another run is at work on it, so it stays that run's."""
+def _keep_history(job: BatchJob, known: BatchJob, *, held_by_others: bool) -> BatchJob:
+    """The job with the times and counts of `known`; it stays with another run that works on it."""
     results = {
-        name: _gone_on_with(result, known.pipeline_results.get(name))
+        name: _keep_start(result, known.pipeline_results.get(name))
         for name, result in job.pipeline_results.items()
     }
     job = replace(job, pipeline_results=results)
-    new = replace(
+    updated = replace(
         job,
         created_at=known.created_at,
         started_at=(known.started_at if first_start(job) else None) or job.started_at,
         retry_count=known.retry_count,
         control=known.control,
-        status=known.status if elsewhere else job.status,
-        batch_id=known.batch_id if elsewhere else job.batch_id,
+        status=known.status if held_by_others else job.status,
+        batch_id=known.batch_id if held_by_others else job.batch_id,
     )
     if job.status is JobStatus.FAILED or not failed_before(known):
-        return new
-    return replace(new, error_message=known.error_message, failure_kind=known.failure_kind)
+        return updated
+    return replace(updated, error_message=known.error_message, failure_kind=known.failure_kind)
 
 
-def _gone_on_with(result: PipelineResult, known: PipelineResult | None) -> PipelineResult:
-    """What was begun and has not ended goes on under its first start; what ended and is to be done again
-    starts anew.
-    """
+def _keep_start(result: PipelineResult, known: PipelineResult | None) -> PipelineResult:
+    """A pipeline that has not ended keeps its first start; one that is to be done again has no start."""
     if result.status in ENDED or known is None or known.status in ENDED:
         return result
     return replace(result, started_at=known.started_at or result.started_at)
 
 
-def _waiting(job: BatchJob, standing: Mapping[WorkKey, PipelineResult]) -> BatchJob:
-    """A paused job: what nobody is at work on is pending."""
+def _pause_idle(job: BatchJob, settled: Mapping[WorkKey, PipelineResult]) -> BatchJob:
+    """A paused job: the pipelines that no other run works on are pending."""
     idle = {
         name
         for name, key in keys_of(job).items()
-        if key not in standing and job.pipeline_results[name].status in IN_WORK
+        if key not in settled and job.pipeline_results[name].status in IN_WORK
     }
     results = {
         name: replace(result, status=JobStatus.PENDING) if name in idle else result
@@ -176,10 +96,10 @@ def _waiting(job: BatchJob, standing: Mapping[WorkKey, PipelineResult]) -> Batch
     )
 
 
-def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datetime) -> BatchJob:
-    """The job after these pipelines moved to `pending` or `running`; those that are not open stay.
+def mark_pipelines(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datetime) -> BatchJob:
+    """The job after its open pipelines among these moved to `pending` or `running`.
 
-    A failed job set running is retrying.
+    A failed job that is set running is retrying.
     """
     if status not in (JobStatus.PENDING, JobStatus.RUNNING):
         raise ValueError(f"pipelines are marked pending or running, never {status}")
@@ -188,66 +108,72 @@ def marked(job: BatchJob, pipelines: Sequence[str], status: JobStatus, at: datet
     }
     if not open_results:
         return job
-    moved = {name: _moved(result, status, at) for name, result in open_results.items()}
-    results = {**job.pipeline_results, **moved}
+    changed = {name: _with_new_status(result, status, at) for name, result in open_results.items()}
+    results = {**job.pipeline_results, **changed}
     if status is JobStatus.PENDING:
         in_work = any(result.status is JobStatus.RUNNING for result in results.values())
         return replace(job, pipeline_results=results, status=job.status if in_work else JobStatus.PENDING)
-    again = failed_before(job) and job.status not in IN_WORK
+    is_retry = failed_before(job) and job.status not in IN_WORK
     return replace(
         job,
         pipeline_results=results,
-        status=JobStatus.RETRYING if again or job.status is JobStatus.RETRYING else JobStatus.RUNNING,
-        retry_count=job.retry_count + again,
+        status=JobStatus.RETRYING if is_retry or job.status is JobStatus.RETRYING else JobStatus.RUNNING,
+        retry_count=job.retry_count + is_retry,
         started_at=job.started_at or at,
         completed_at=None,
     )
 
 
-def started(job: BatchJob, starts: Mapping[str, datetime]) -> BatchJob:
-    """The job after the first chunks of these pipelines were begun at these times; what is in work
-    already keeps its start.
+def start_pipelines(job: BatchJob, starts: Mapping[str, datetime]) -> BatchJob:
+    """The job after the first chunks of these pipelines began at these times.
+
+    A pipeline that is in work already keeps its start.
     """
-    new = {
+    new_starts = {
         name: at
         for name, at in starts.items()
         if name in job.pipeline_results and job.pipeline_results[name].status not in ENDED
     }
-    if not new:
+    if not new_starts:
         return job
     results = {
-        name: _moved(result, JobStatus.RUNNING, new[name]) if name in new else result
+        name: _with_new_status(result, JobStatus.RUNNING, new_starts[name]) if name in new_starts else result
         for name, result in job.pipeline_results.items()
     }
-    again = job.status is JobStatus.RETRYING or (failed_before(job) and job.status is not JobStatus.RUNNING)
+    is_retry = job.status is JobStatus.RETRYING or (
+        failed_before(job) and job.status is not JobStatus.RUNNING
+    )
     return replace(
         job,
         pipeline_results=results,
-        status=JobStatus.RETRYING if again else JobStatus.RUNNING,
-        started_at=job.started_at or min(new.values()),
+        status=JobStatus.RETRYING if is_retry else JobStatus.RUNNING,
+        started_at=job.started_at or min(new_starts.values()),
         completed_at=None,
     )
 
 
-def started_by(
-    job: BatchJob, told: Iterable[PipelineStart], held: Collection[WorkKey], at: datetime
+def start_reported(
+    job: BatchJob, starts: Iterable[PipelineStart], held: Collection[WorkKey], at: datetime
 ) -> BatchJob:
-    """`started` by what a run tells, where it holds the keys and nobody has paused the job; no start lies
-    after `at`.
+    """`start_pipelines` for starts that a run reports, where it holds the keys and the job is not paused.
+
+    A start after `at` is set to `at`.
     """
     if job.control is Control.PAUSE:
         return job
     keys = keys_of(job)
-    own = (one for one in told if one.job_id == job.job_id and keys.get(one.pipeline) in held)
-    return started(job, {one.pipeline: min(_whole(one.at), at) for one in own})
+    own_starts = (
+        start for start in starts if start.job_id == job.job_id and keys.get(start.pipeline) in held
+    )
+    return start_pipelines(job, {start.pipeline: min(_whole_seconds(start.at), at) for start in own_starts})
 
 
-def _whole(at: datetime) -> datetime:
-    """In whole seconds, as it is stored."""
+def _whole_seconds(at: datetime) -> datetime:
+    """The time in whole seconds, as it is stored."""
     return at.replace(microsecond=0)
 
 
-def _moved(result: PipelineResult, status: JobStatus, at: datetime) -> PipelineResult:
+def _with_new_status(result: PipelineResult, status: JobStatus, at: datetime) -> PipelineResult:
     started_at = None if result.status in ENDED else result.started_at
     if status is JobStatus.RUNNING:
         started_at = started_at or at
@@ -262,16 +188,17 @@ def _moved(result: PipelineResult, status: JobStatus, at: datetime) -> PipelineR
     )
 
 
-def reset(result: PipelineResult) -> PipelineResult:
-    """A pipeline as if nobody had tried it."""
+def reset_pipeline(result: PipelineResult) -> PipelineResult:
+    """The pipeline as if it had never been tried."""
     return PipelineResult(result.pipeline, result.config_hash, JobStatus.PENDING)
 
 
-def as_it_ends(job: BatchJob, pipeline: str, epoch: int | None, at: datetime) -> BatchJob:
-    """The job of a pipeline that ends now: where nobody has told of its start, it is now; a person's hand
-    starts nothing.
+def start_ending(job: BatchJob, pipeline: str, epoch: int | None, at: datetime) -> BatchJob:
+    """The job of a pipeline that a run ends: a start that was not reported is `at`.
+
+    Without a run (`epoch` None) the job is unchanged.
     """
-    return job if epoch is None else started(job, {pipeline: at})
+    return job if epoch is None else start_pipelines(job, {pipeline: at})
 
 
 def result_of(
@@ -281,7 +208,7 @@ def result_of(
     at: datetime,
     before: PipelineResult | None,
 ) -> PipelineResult:
-    """What is remembered of a pipeline that ended with these rows; `before` is how it stood until then."""
+    """The result of a pipeline that ended with these rows; `before` is its state until then."""
     return PipelineResult(
         pipeline=outcome.key.pipeline,
         config_hash=outcome.key.config_hash,
@@ -297,10 +224,10 @@ def result_of(
     )
 
 
-def finished(job: BatchJob, result: PipelineResult, at: datetime) -> BatchJob:
+def finish_pipeline(job: BatchJob, result: PipelineResult, at: datetime) -> BatchJob:
     """The job after one of its pipelines ended."""
     results = {**job.pipeline_results, result.pipeline: result}
-    return settled(
+    return with_status(
         replace(
             job, pipeline_results=results, started_at=job.started_at or result.started_at, completed_at=None
         ),
@@ -308,8 +235,8 @@ def finished(job: BatchJob, result: PipelineResult, at: datetime) -> BatchJob:
     )
 
 
-def settled(job: BatchJob, at: datetime | None) -> BatchJob:
-    """The job with status, reason and end as its pipelines say."""
+def with_status(job: BatchJob, at: datetime | None) -> BatchJob:
+    """The job with the status, error and end that follow from its pipelines."""
     status = job_status(job.pipeline_results)
     if status is JobStatus.RUNNING:
         status = _open_status(job)
@@ -326,40 +253,14 @@ def settled(job: BatchJob, at: datetime | None) -> BatchJob:
 
 
 def _open_status(job: BatchJob) -> JobStatus:
-    """Of a job with something left: in work as it was before, else waiting."""
+    """The status of a job with open pipelines: in work if it was or a pipeline is, else pending."""
     in_work = job.status in IN_WORK and job.control is not Control.PAUSE
     if in_work or any(result.status is JobStatus.RUNNING for result in job.pipeline_results.values()):
         return JobStatus.RETRYING if job.status is JobStatus.RETRYING else JobStatus.RUNNING
     return JobStatus.PENDING
 
 
-def superseded(job: BatchJob, pipeline: str, at: datetime) -> BatchJob | None:
-    """A job after another configuration replaced one of its results; None when nothing is left of it."""
+def without_pipeline(job: BatchJob, pipeline: str, at: datetime) -> BatchJob | None:
+    """A job without one of its pipelines, which another configuration replaced; None for its last one."""
     results = {name: result for name, result in job.pipeline_results.items() if name != pipeline}
-    return settled(replace(job, pipeline_results=results), at) if results else None
-
-
-def canonical_states(job: BatchJob) -> list[dict[str, Any]]:
-    """A job and its pipelines as the digest of a store covers them: no times, paths, run ids or attempts."""
-    job_line = {
-        "job": job.job_id,
-        "video_id": job.video_id,
-        "status": job.status,
-        "error": job.error_message,
-        "kind": job.failure_kind,
-    }
-    lines = [
-        {
-            "job": job.job_id,
-            "pipeline": name,
-            "config_hash": result.config_hash,
-            "status": result.status,
-            "annotation_count": result.annotation_count,
-            "error": result.error_message,
-            "kind": result.failure_kind,
-            "warning": result.warning,
-            "digest": result.digest,
-        }
-        for name, result in sorted(job.pipeline_results.items())
-    ]
-    return [job_line, *lines]
+    return with_status(replace(job, pipeline_results=results), at) if results else None

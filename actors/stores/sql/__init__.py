@@ -1,1 +1,1 @@
-"""What a transaction offers, in SQLAlchemy; questions by name lie here as `.sql` files."""
+"""The parts of a transaction, in SQLAlchemy, and the named queries as `.sql` files."""

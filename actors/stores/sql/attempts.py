@@ -1,4 +1,4 @@
-"""Attempts at chunks and logs of jobs, in database tables."""
+"""Reads and writes attempts at chunks and the logs of jobs in database tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schemas.work.job_event import JobEvent
 from schemas.work.manifest import ChunkCommit
 
 attempts, job_events = tables.attempts, tables.job_events
-_TOLD_LATER: Final = ("worker", "started_at", "pipeline", "failure_kind", "error_message", "traceback")
+_OPTIONAL_COLUMNS: Final = ("worker", "started_at", "pipeline", "failure_kind", "error_message", "traceback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,21 @@ class SqlAttempts:
 
     connection: Connection
 
-    def record(self, news: Sequence[Attempt]) -> None:
+    def record(self, reported: Sequence[Attempt]) -> None:
         statement, stored = upsert(self.connection, attempts), attempts.c
-        told = statement.excluded
-        changes = {name: func.coalesce(told[name], stored[name]) for name in _TOLD_LATER}
-        beat_at = case(
-            (told.heartbeat_at < stored.heartbeat_at, stored.heartbeat_at),
-            else_=func.coalesce(told.heartbeat_at, stored.heartbeat_at),
+        incoming = statement.excluded
+        changes = {name: func.coalesce(incoming[name], stored[name]) for name in _OPTIONAL_COLUMNS}
+        last_heartbeat = case(
+            (incoming.heartbeat_at < stored.heartbeat_at, stored.heartbeat_at),
+            else_=func.coalesce(incoming.heartbeat_at, stored.heartbeat_at),
         )
         statement = statement.on_conflict_do_update(
             index_elements=[stored.chunk_id, stored.number],
-            set_={**changes, "state": told.state, "heartbeat_at": beat_at},
+            set_={**changes, "state": incoming.state, "heartbeat_at": last_heartbeat},
             where=stored.state == AttemptState.LEASED.value,
         )
-        if news:
-            self.connection.execute(statement, [attempt_rows.attempt_row(one) for one in news])
+        if reported:
+            self.connection.execute(statement, [attempt_rows.attempt_row(attempt) for attempt in reported])
 
     def of_videos(self, video_ids: Iterable[str]) -> list[Attempt]:
         query, columns = select(attempts), attempts.c
@@ -50,8 +50,8 @@ class SqlAttempts:
             self.connection.execute(query.where(columns.video_id.in_(page))).mappings()
             for page in paged(video_ids)
         )
-        found = (attempt_rows.attempt_from(row) for page in pages for row in page)
-        return sorted(found, key=lambda one: (one.chunk_id, one.number))
+        stored_attempts = (attempt_rows.attempt_from(row) for page in pages for row in page)
+        return sorted(stored_attempts, key=lambda attempt: (attempt.chunk_id, attempt.number))
 
     def newest_numbers(self, commits: Iterable[ChunkCommit]) -> dict[str, int]:
         newest: dict[str, int] = {}
@@ -71,9 +71,9 @@ class SqlAttempts:
             self.connection.execute(delete(attempts).where(leased))
 
     def forget(self, video_ids: Iterable[str], *, leased_only: bool) -> None:
-        which = [attempts.c.state == AttemptState.LEASED.value] if leased_only else []
+        conditions = [attempts.c.state == AttemptState.LEASED.value] if leased_only else []
         for page in paged(video_ids):
-            self.connection.execute(delete(attempts).where(attempts.c.video_id.in_(page), *which))
+            self.connection.execute(delete(attempts).where(attempts.c.video_id.in_(page), *conditions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +83,20 @@ class SqlJobLog:
     connection: Connection
 
     def note(self, entries: Iterable[tuple[BatchJob, JobEvent]]) -> None:
-        new = [attempt_rows.event_row(event) for _, event in entries]
-        if new:
-            self.connection.execute(insert(job_events), new)
+        rows = [attempt_rows.event_row(event) for _, event in entries]
+        if rows:
+            self.connection.execute(insert(job_events), rows)
 
-    def noted(self, job: BatchJob) -> list[JobEvent]:
+    def events(self, job: BatchJob) -> list[JobEvent]:
         query = select(job_events).where(job_events.c.job_id == job.job_id).order_by(job_events.c.event_id)
         return [attempt_rows.event_from(row) for row in self.connection.execute(query).mappings()]
 
     def registered_by(self, jobs: Sequence[BatchJob], epoch: int) -> set[str]:
-        ids, own = (
+        ids, registration = (
             job_events.c.job_id,
             and_(job_events.c.name == job_log.REGISTERED, job_events.c.message == job_log.run_name(epoch)),
         )
-        query = select(ids).where(own)
+        query = select(ids).where(registration)
         return {
             job_id
             for page in paged(job.job_id for job in jobs)

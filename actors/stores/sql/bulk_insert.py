@@ -1,4 +1,4 @@
-"""Inserts many rows at once without SQLAlchemy, which takes several times as long for the parameters."""
+"""Inserts many rows at once, without SQLAlchemy, which takes several times as long to bind parameters."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sqlalchemy import Connection, Table
 
 from actors.stores.sql.dialect import is_postgresql
 
-PAGE: Final = 2_000  # rows given to SQLite at once
+PAGE_ROWS: Final = 2_000  # rows given to SQLite at once
 
 
 def add_rows(
     connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Rows with values for these columns, in the transaction that is open; times, ids, JSON and states are
-    text on both databases.
+    """Insert rows with values for these columns, in the open transaction.
 
-    Raises psycopg's `DataError` for an id that is no UUID.
+    Times, ids, JSON and states are text, for both databases. Raises psycopg's `DataError` for an id that is
+    no UUID.
     """
     pending = iter(rows)
     first = next(pending, None)
@@ -32,5 +32,5 @@ def add_rows(
         copy_rows(connection, table, names, pending)
         return
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    while page := [tuple(row) for row in islice(pending, PAGE)]:
+    while page := [tuple(row) for row in islice(pending, PAGE_ROWS)]:
         connection.exec_driver_sql(statement, page)

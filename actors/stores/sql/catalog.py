@@ -1,4 +1,4 @@
-"""What concerns the collection as a whole, in database tables."""
+"""Reads and writes the settings and identities of the whole collection in database tables."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ class SqlCatalog:
 
     def put_identities(self, identities: Sequence[Identity]) -> None:
         self.connection.execute(delete(tables.identities))
-        put(self.connection, tables.identities, [rows.identity_row(one) for one in identities])
+        put(self.connection, tables.identities, [rows.identity_row(identity) for identity in identities])

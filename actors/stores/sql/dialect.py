@@ -1,4 +1,4 @@
-"""What the two databases say differently: taking over rows that are there."""
+"""Says which of the two databases a connection has, and makes the upsert statement of each."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Upsert = sqlite.Insert | postgresql.Insert
 
 
 def upsert(connection: Connection, table: Table) -> Upsert:
-    """An INSERT that may say what becomes of rows whose key is there."""
+    """An INSERT that can say what happens to rows whose key exists."""
     return postgresql.insert(table) if is_postgresql(connection) else sqlite.insert(table)
 
 
 def is_postgresql(connection: Connection) -> bool:
-    """Which of the two it is."""
+    """Whether the connection is to PostgreSQL; otherwise it is to SQLite."""
     return connection.dialect.name == POSTGRESQL

@@ -1,4 +1,4 @@
-"""Jobs with the states of their pipelines, in database tables."""
+"""Reads and writes jobs with the states of their pipelines in database tables."""
 
 from __future__ import annotations
 
@@ -24,28 +24,23 @@ class SqlJobs:
     connection: Connection
     pipelines: PipelineIds
 
-    def _where(self, *conditions: ColumnElement[bool]) -> list[BatchJob]:
+    def _select_where(self, *conditions: ColumnElement[bool]) -> list[BatchJob]:
         """Jobs with their pipelines, ordered by creation, then id."""
-        found = (
-            self.connection.execute(
-                select(jobs).where(*conditions).order_by(jobs.c.created_at, jobs.c.job_id)
-            )
-            .mappings()
-            .all()
-        )
+        job_query = select(jobs).where(*conditions).order_by(jobs.c.created_at, jobs.c.job_id)
+        job_rows = self.connection.execute(job_query).mappings().all()
         query = select(statuses, tables.pipelines.c.name).join(tables.pipelines)
         if conditions:
             query = query.join(jobs, jobs.c.job_id == statuses.c.job_id).where(*conditions)
         results: dict[str, dict[str, PipelineResult]] = defaultdict(dict)
         for row in self.connection.execute(query.order_by(tables.pipelines.c.name)).mappings():
             results[row["job_id"]][row["name"]] = rows.result_from(row["name"], row)
-        return [rows.job_from(row, results.get(row["job_id"], {})) for row in found]
+        return [rows.job_from(row, results.get(row["job_id"], {})) for row in job_rows]
 
     def of_videos(self, video_ids: Iterable[str]) -> list[BatchJob]:
-        return [job for page in paged(video_ids) for job in self._where(jobs.c.video_id.in_(page))]
+        return [job for page in paged(video_ids) for job in self._select_where(jobs.c.video_id.in_(page))]
 
     def by_id(self, job_ids: Iterable[str]) -> list[BatchJob]:
-        return [job for page in paged(job_ids) for job in self._where(jobs.c.job_id.in_(page))]
+        return [job for page in paged(job_ids) for job in self._select_where(jobs.c.job_id.in_(page))]
 
     def select(self, status: JobStatus | None = None, batch_id: str | None = None) -> list[BatchJob]:
         conditions: list[ColumnElement[bool]] = []
@@ -53,7 +48,7 @@ class SqlJobs:
             conditions.append(jobs.c.status == status.value)
         if batch_id is not None:
             conditions.append(jobs.c.batch_id == batch_id)
-        return self._where(*conditions)
+        return self._select_where(*conditions)
 
     def put(self, changed: Sequence[BatchJob]) -> None:
         ids = self.pipelines.ensure(name for job in changed for name in job.pipeline_results)
@@ -66,11 +61,11 @@ class SqlJobs:
         put(self.connection, statuses, states)
 
     def supersede(self, pipeline: str, changes: Sequence[tuple[BatchJob, BatchJob | None]]) -> None:
-        for job, left in changes:
+        for job, remaining in changes:
             same = (statuses.c.job_id == job.job_id, statuses.c.pipeline_id == self.pipelines.id_of(pipeline))
             self.connection.execute(delete(statuses).where(*same))
-            if left:
-                self.put([left])
+            if remaining:
+                self.put([remaining])
             else:
                 self.connection.execute(
                     delete(tables.job_events).where(tables.job_events.c.job_id == job.job_id)
@@ -82,5 +77,5 @@ class SqlJobs:
         return {row.job_id: Control(row.control) for row in self.connection.execute(query)}
 
     def batch_ids(self, without: Collection[str]) -> set[str | None]:
-        found = self.connection.execute(select(jobs.c.job_id, jobs.c.batch_id))
-        return {row.batch_id for row in found if row.job_id not in without}
+        all_jobs = self.connection.execute(select(jobs.c.job_id, jobs.c.batch_id))
+        return {row.batch_id for row in all_jobs if row.job_id not in without}

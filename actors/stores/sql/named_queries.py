@@ -1,4 +1,4 @@
-"""Named queries: SQL files below `sql/named`, one for both databases or one for each where they differ."""
+"""Loads and runs named queries: SQL files below `sql/named`, one for both databases or one for each."""
 
 from __future__ import annotations
 
@@ -15,42 +15,41 @@ from sqlalchemy import Connection, TextClause, text
 
 from actors.stores.encoding import rows
 
-_ENDING: Final = ".sql"
+_SUFFIX: Final = ".sql"
 
 
 @functools.cache
-def question(name: str, dialect: str) -> TextClause:
-    """The SQL of a question for `sqlite`, `postgresql` or `pgvector`; raises KeyError."""
+def load(name: str, dialect: str) -> TextClause:
+    """The SQL of a named query for `sqlite`, `postgresql` or `pgvector`; raises KeyError."""
     for folder in _folders(dialect):
-        found = folder.joinpath(name + _ENDING)
-        if name.isidentifier() and found.is_file():
-            lines = found.read_text(encoding="utf-8").splitlines()
-            return text(
-                "\n".join(line for line in lines if not line.startswith("--"))
-            )  # a comment may name a parameter
+        file = folder.joinpath(name + _SUFFIX)
+        if name.isidentifier() and file.is_file():
+            lines = file.read_text(encoding="utf-8").splitlines()
+            # Without comments, which may contain what looks like a parameter.
+            return text("\n".join(line for line in lines if not line.startswith("--")))
     raise KeyError(name)
 
 
 def names(dialect: str) -> list[str]:
-    """Every question that can be asked of a database."""
+    """The names of all queries for a database, sorted."""
     return sorted(
-        file.name.removesuffix(_ENDING)
+        file.name.removesuffix(_SUFFIX)
         for folder in _folders(dialect)
         for file in folder.iterdir()
-        if file.name.endswith(_ENDING)
+        if file.name.endswith(_SUFFIX)
     )
 
 
-def parameters(asked: TextClause) -> frozenset[str]:
-    """What has to be told with a question."""
-    return frozenset(asked.compile().params)
+def parameters(query: TextClause) -> frozenset[str]:
+    """The names of a query's parameters."""
+    return frozenset(query.compile().params)
 
 
-def answer(connection: Connection, asked: TextClause, told: Mapping[str, Any]) -> list[rows.Row]:
-    """The rows, their values the same from either database: ids and times are text."""
+def run(connection: Connection, query: TextClause, values: Mapping[str, Any]) -> list[rows.Row]:
+    """The rows of a query, with the same values from either database: ids and times are text."""
     return [
-        {column: _plain(value) for column, value in row.items()}
-        for row in connection.execute(asked, told).mappings()
+        {column: _portable(value) for column, value in row.items()}
+        for row in connection.execute(query, values).mappings()
     ]
 
 
@@ -59,7 +58,7 @@ def _folders(dialect: str) -> tuple[Traversable, Traversable]:
     return base / dialect, base
 
 
-def _plain(value: Any) -> Any:
+def _portable(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, datetime):

@@ -15,10 +15,10 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 TABLE: Final = "embedding_vectors"
-MOST_DIMENSIONS: Final = 16_000  # of pgvector's type
+MAX_DIMENSIONS: Final = 16_000  # of pgvector's type
 _PAGE: Final = 1_000
 
-_STANDING: Final = f"""
+_STATUS: Final = f"""
 SELECT
     EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AND to_regtype('vector') IS NOT NULL,
     EXISTS (
@@ -31,7 +31,7 @@ SELECT
     has_schema_privilege(current_schema(), 'CREATE')
         AND (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('embeddings'))
 """
-_MADE: Final = f"""
+_CREATE_TABLE: Final = f"""
 CREATE TABLE {TABLE} (
     annotation_id uuid PRIMARY KEY REFERENCES embeddings (annotation_id) ON DELETE CASCADE,
     model text NOT NULL,
@@ -45,58 +45,55 @@ WHERE table_schema = current_schema() AND table_name = 'embeddings' AND grantee 
 """
 _MISSING: Final = f"""
 FROM embeddings LEFT JOIN {TABLE} USING (annotation_id)
-WHERE {TABLE}.annotation_id IS NULL AND embeddings.dimension <= {MOST_DIMENSIONS}
+WHERE {TABLE}.annotation_id IS NULL AND embeddings.dimension <= {MAX_DIMENSIONS}
 """
 _COPY: Final = f"COPY {TABLE} (annotation_id, model, dimension, vector) FROM STDIN (FORMAT BINARY)"
 
-Told = tuple[bytes, str, int, bytes]  # id, model, dimension, and the vector as little-endian float32
+VectorRow = tuple[bytes, str, int, bytes]  # annotation id, model, dimension, vector in little-endian float32
 
 
 class PgvectorStatus(NamedTuple):
-    """Whether there is the extension, and the table with a column of its type; whether the role may read
-    it, add to it, make it.
-    """
+    """What there is of pgvector in a database, and what the role of the connection may do with the table."""
 
-    is_here: bool
-    is_made: bool
+    has_extension: bool
+    has_table: bool  # with a column of the extension's type
     may_read: bool | None  # None: there is no table
     may_add: bool | None
-    may_make: bool | None
+    may_create: bool | None
 
 
-def standing(connection: Connection) -> PgvectorStatus:
-    """How things are for the role of this connection."""
-    return PgvectorStatus(*connection.exec_driver_sql(_STANDING).one())
+def status(connection: Connection) -> PgvectorStatus:
+    """The status of pgvector for the role of this connection."""
+    return PgvectorStatus(*connection.exec_driver_sql(_STATUS).one())
 
 
 def is_whole(connection: Connection) -> bool:
-    """Whether every embedding can be read from it."""
-    now = standing(connection)
-    return bool(now.is_made and now.may_read) and not _lacks(connection)
+    """Whether every embedding can be read from the copy."""
+    pgvector_status = status(connection)
+    return bool(pgvector_status.has_table and pgvector_status.may_read) and not _is_incomplete(connection)
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether it is to be made, or something to be added, by a role that may."""
-    now = standing(connection)
-    if not now.is_made:
-        return bool(now.is_here and now.may_make)
-    return bool(now.may_read and now.may_add) and _lacks(connection)
+    """Whether the table or some of its rows are missing, and the role may add them."""
+    pgvector_status = status(connection)
+    if not pgvector_status.has_table:
+        return bool(pgvector_status.has_extension and pgvector_status.may_create)
+    return bool(pgvector_status.may_read and pgvector_status.may_add) and _is_incomplete(connection)
 
 
-def _lacks(connection: Connection) -> bool:
+def _is_incomplete(connection: Connection) -> bool:
     return bool(connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 {_MISSING})").scalar())
 
 
 def complete(connection: Connection) -> None:
-    """Make the table where it is due, to be used by whoever may use `embeddings`, and add what it lacks."""
+    """Create the table if it is missing, with the privileges of `embeddings`, and add missing rows."""
     if not is_due(connection):
         return
     driver: Any = connection.connection.driver_connection
-    if not standing(connection).is_made:
-        connection.exec_driver_sql(
-            f"DROP TABLE IF EXISTS {TABLE}"
-        )  # the extension was dropped, and its column with it
-        connection.exec_driver_sql(_MADE)
+    if not status(connection).has_table:
+        # A table without the column is left where the extension was dropped, and the column with it.
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {TABLE}")
+        connection.exec_driver_sql(_CREATE_TABLE)
         for role, privilege in connection.exec_driver_sql(_GRANTS).all():
             to = sql.SQL("PUBLIC") if role == "PUBLIC" else sql.Identifier(role)
             driver.execute(
@@ -107,32 +104,33 @@ def complete(connection: Connection) -> None:
             f"SELECT annotation_id, embeddings.model, embeddings.dimension, embeddings.vector {_MISSING}"
         )
         while page := missing.fetchmany(_PAGE):
-            _copied(connection, ((row[0].bytes, *row[1:]) for row in page))
+            _copy_rows(connection, ((row[0].bytes, *row[1:]) for row in page))
 
 
-def add(connection: Connection, new: Iterable[Told]) -> None:
-    """Add vectors of embeddings that are there, where the table is and the role may."""
-    now = standing(connection)
-    if now.is_made and now.may_add:
-        _copied(connection, new)
+def add(connection: Connection, new: Iterable[VectorRow]) -> None:
+    """Add the vectors of stored embeddings, where the table exists and the role may write it."""
+    pgvector_status = status(connection)
+    if pgvector_status.has_table and pgvector_status.may_add:
+        _copy_rows(connection, new)
 
 
-def _copied(connection: Connection, new: Iterable[Told]) -> None:
+def _copy_rows(connection: Connection, new: Iterable[VectorRow]) -> None:
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(["bytea", "text", "int4", "bytea"])  # binary forms are written here
-        for row in _fitting(new):
+        for row in _binary_rows(new):
             copy.write_row(row)
 
 
-def _fitting(new: Iterable[Told]) -> Iterator[Told]:
-    """In pgvector's binary form: two 16-bit numbers, the dimension and 0, then big-endian float32
-    (pgvector, `vector_send`).
+def _binary_rows(new: Iterable[VectorRow]) -> Iterator[VectorRow]:
+    """Rows in pgvector's binary form: dimension and 0 as 16-bit numbers, then big-endian float32.
+
+    Source: pgvector, `vector_send`.
     """
-    for one, model, dimension, vector in new:
-        if dimension <= MOST_DIMENSIONS:
+    for annotation_id, model, dimension, vector in new:
+        if dimension <= MAX_DIMENSIONS:
             yield (
-                one,
+                annotation_id,
                 model,
                 dimension,
                 struct.pack(">hh", dimension, 0) + np.frombuffer(vector, "<f4").astype(">f4").tobytes(),

@@ -13,20 +13,22 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import REAL, BigInteger, Column, Connection, Integer, LargeBinary, Table, Text
 
-from actors.stores.sql.postgres_json import spelled
+from actors.stores.sql.postgres_json import json_text
 from schemas.storage.column_types import JsonText, UtcDateTime, Uuid
 
 
 def copy_rows(
     connection: Connection, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Rows with values for these columns, in the transaction that is open.
+    """Insert rows with values for these columns, in the open transaction.
 
     Raises psycopg's `DataError` for an id that is no UUID.
     """
     columns = [table.c[name] for name in names]
-    converted = [
-        (at, _NATIVE[type(column.type)]) for at, column in enumerate(columns) if type(column.type) in _NATIVE
+    conversions = [
+        (position, _CONVERSIONS[type(column.type)])
+        for position, column in enumerate(columns)
+        if type(column.type) in _CONVERSIONS
     ]
     driver: Any = connection.connection.driver_connection
     with (
@@ -36,43 +38,46 @@ def copy_rows(
         copy.set_types([_driver_type(column) for column in columns])
         for row in rows:
             values = list(row)
-            for at, convert in converted:
-                if values[at] is not None:
-                    values[at] = convert(values[at])
+            for position, convert in conversions:
+                if values[position] is not None:
+                    values[position] = convert(values[position])
             copy.write_row(values)
 
 
 def _driver_type(column: Column[Any]) -> str:
-    return next(name for one, name in _DRIVER_TYPES if isinstance(column.type, one))
+    return next(name for column_type, name in _DRIVER_TYPES if isinstance(column.type, column_type))
 
 
 def _uuid(value: str) -> bytes:
     try:
-        found = bytes.fromhex(value.replace("-", ""))
+        data = bytes.fromhex(value.replace("-", ""))
     except ValueError:
-        found = b""
-    if len(found) != _UUID_BYTES:
+        data = b""
+    if len(data) != _UUID_BYTES:
         raise psycopg.DataError(f"the id {value!r} is no UUID")
-    return found
+    return data
 
 
 def _json(value: str) -> bytes:
-    return _JSONB_VERSION + spelled(value).encode()
+    return _JSONB_VERSION + json_text(value).encode()
 
 
 @lru_cache(maxsize=1024)
-def _moment(value: str) -> datetime:
+def _utc_datetime(value: str) -> datetime:
     return datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 _UUID_BYTES: Final = 16
 _JSONB_VERSION: Final = b"\x01"
-_NATIVE: Final[dict[type, Callable[[str], Any]]] = {Uuid: _uuid, JsonText: _json, UtcDateTime: _moment}
+_CONVERSIONS: Final[dict[type, Callable[[str], Any]]] = {
+    Uuid: _uuid,
+    JsonText: _json,
+    UtcDateTime: _utc_datetime,
+}
+# COPY does not know the types of columns, so these are binary forms: of an id 16 bytes, of JSON a version and
+# the text.
 _DRIVER_TYPES: Final = (
-    (
-        Uuid,
-        "bytea",
-    ),  # binary forms are written here, since COPY asks for no types: 16 bytes, and text behind a version
+    (Uuid, "bytea"),
     (JsonText, "bytea"),
     (UtcDateTime, "timestamptz"),
     (BigInteger, "int8"),

@@ -1,4 +1,4 @@
-"""Rows and embeddings of work keys, in database tables."""
+"""Reads and writes the annotations and embeddings of work keys in database tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from schemas.storage.backend import Embeddings, Outcome, RowCount
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 
-jobs, statuses, annotated = tables.jobs, tables.job_pipeline_status, tables.annotations
+jobs, statuses, annotation_table = tables.jobs, tables.job_pipeline_status, tables.annotations
 
 _COMPLETE: Final = (
     select(jobs.c.video_id, tables.pipelines.c.name, statuses)
@@ -50,11 +50,11 @@ class SqlResults:
     runs: SqlRuns
 
     def complete(self, keys: Iterable[WorkKey]) -> dict[WorkKey, PipelineResult]:
-        wanted, found = set(keys), {}
-        for page in paged(key.video_id for key in wanted):
+        requested, found = set(keys), {}
+        for page in paged(key.video_id for key in requested):
             for row in self.connection.execute(_COMPLETE, {"video_ids": page}).mappings():
                 key = WorkKey(row["video_id"], row["name"], row["config_hash"] or "")
-                if key in wanted:
+                if key in requested:
                     found[key] = rows.result_from(row["name"], row)
         return found
 
@@ -76,30 +76,30 @@ class SqlResults:
         return sorted((Annotation.from_data(data) for data in self.data_of(key)), key=reading_order)
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
-        """Counted by the database: one statement for a page of videos."""
-        wanted, names, columns = set(keys), self.pipelines.names(), annotated.c
+        """Counts rows in the database, by one statement for a page of videos."""
+        requested, names, columns = set(keys), self.pipelines.names(), annotation_table.c
         by = (columns.video_id, columns.pipeline_id, columns.config_hash, columns.annotation_type)
         seconds = func.sum(columns.end_seconds - columns.timestamp_seconds)
         found: dict[WorkKey, dict[str, RowCount]] = defaultdict(dict)
-        for page in paged(sorted({key.video_id for key in wanted})):
-            # no plain column: SQLite would read every video's rows of these types
+        for page in paged(sorted({key.video_id for key in requested})):
+            # Not the plain column: SQLite would then read the rows of these types of all videos.
             of_kinds = (columns.annotation_type + "").in_(kinds)
             query = (
                 select(*by, func.count(), seconds).where(columns.video_id.in_(page), of_kinds).group_by(*by)
             )
             for video_id, pipeline_id, config_hash, kind, number, length_s in self.connection.execute(query):
-                if (key := WorkKey(video_id, names.get(pipeline_id, ""), config_hash)) in wanted:
+                if (key := WorkKey(video_id, names.get(pipeline_id, ""), config_hash)) in requested:
                     found[key][kind] = RowCount(number, float(length_s or 0.0))
         return dict(found)
 
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
-        elsewhere = not_(of_key(annotated, key, self.pipelines.id_of(key.pipeline)))
-        query = select(annotated.c.annotation_id).where(elsewhere)
+        of_other_keys = not_(of_key(annotation_table, key, self.pipelines.id_of(key.pipeline)))
+        query = select(annotation_table.c.annotation_id).where(of_other_keys)
         pages = (
-            self.connection.scalars(query.where(annotated.c.annotation_id.in_(page)))
+            self.connection.scalars(query.where(annotation_table.c.annotation_id.in_(page)))
             for page in paged(annotation_ids)
         )
-        return {str(one) for page in pages for one in page}
+        return {str(annotation_id) for page in pages for annotation_id in page}
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         table = tables.embeddings
@@ -116,13 +116,13 @@ class SqlResults:
 
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         table = tables.embeddings.c
-        for one, model, vector in self.connection.execute(
+        for annotation_id, model, vector in self.connection.execute(
             select(table.annotation_id, table.model, table.vector)
         ):
             yield from Embeddings(
-                (one,), np.frombuffer(vector, "<f4").astype(np.float32)[None], model
+                (annotation_id,), np.frombuffer(vector, "<f4").astype(np.float32)[None], model
             ).canonical()
-        for data in self.connection.execute(select(annotated.c.data)).scalars():
+        for data in self.connection.execute(select(annotation_table.c.data)).scalars():
             yield {"annotation": json.loads(data)}
 
     # A result.
@@ -131,7 +131,9 @@ class SqlResults:
         key = outcome.key
         pipeline_id = self.pipelines.ensure([key.pipeline])[key.pipeline]
         if outcome.annotations is not None:
-            self.connection.execute(delete(annotated).where(of_key(annotated, key, pipeline_id)))
+            self.connection.execute(
+                delete(annotation_table).where(of_key(annotation_table, key, pipeline_id))
+            )
             insert_rows(
                 self.connection,
                 outcome.annotations,
@@ -146,32 +148,39 @@ class SqlResults:
         self.connection.execute(delete(tables.embeddings).where(of_key(tables.embeddings, key, pipeline_id)))
         if new is None or not new.annotation_ids:
             return
-        of = key_row(key, pipeline_id) | {"model": new.model, "dimension": new.vectors.shape[1]}
+        shared_values = key_row(key, pipeline_id) | {"model": new.model, "dimension": new.vectors.shape[1]}
         self.connection.execute(
             insert(tables.embeddings),
-            [of | {"annotation_id": one, "vector": vector} for one, vector in new.rows()],
+            [
+                shared_values | {"annotation_id": annotation_id, "vector": vector}
+                for annotation_id, vector in new.rows()
+            ],
         )
         if is_postgresql(self.connection):
             size = new.vectors.shape[1]
             pgvector.add(
-                self.connection, ((UUID(one).bytes, new.model, size, vector) for one, vector in new.rows())
+                self.connection,
+                (
+                    (UUID(annotation_id).bytes, new.model, size, vector)
+                    for annotation_id, vector in new.rows()
+                ),
             )
 
     def location(self, key: WorkKey) -> str:
         return self.url
 
-    def configurations_elsewhere(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
+    def configurations_in_work(self, epoch: int | None, key: WorkKey, at: datetime) -> set[str]:
         leased = self.runs.other_configurations(key, self.pipelines.id_of(key.pipeline))
-        return {other.config_hash for other in self.runs.held_elsewhere(epoch, leased, at)}
+        return {other.config_hash for other in self.runs.held_by_others(epoch, leased, at)}
 
-    def drop_configurations(self, key: WorkKey, spared: Set[str]) -> None:
+    def drop_configurations(self, key: WorkKey, kept: Set[str]) -> None:
         pipeline_id = self.pipelines.id_of(key.pipeline)
-        for table in (annotated, tables.chunks, tables.embeddings, tables.leases):
+        for table in (annotation_table, tables.chunks, tables.embeddings, tables.leases):
             same = and_(table.c.video_id == key.video_id, table.c.pipeline_id == pipeline_id)
             self.connection.execute(
-                delete(table).where(same, table.c.config_hash.not_in([key.config_hash, *spared]))
+                delete(table).where(same, table.c.config_hash.not_in([key.config_hash, *kept]))
             )
 
     def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterator[Interrupted]:
-        """A transaction is all or nothing."""
+        """Nothing: a transaction is all or nothing."""
         return iter(())

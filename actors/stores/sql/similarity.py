@@ -1,7 +1,6 @@
-"""Which embeddings are most alike to one: exact, by the cosine of their angle, among those of the same model.
+"""Finds the embeddings most similar to one: exactly, by cosine, among those of the same model.
 
-PostgreSQL answers by itself where pgvector is present; otherwise vectors are read a few at a time and
-compared here.
+PostgreSQL with pgvector compares them itself. Otherwise vectors are read page by page and compared in Python.
 """
 
 from __future__ import annotations
@@ -17,53 +16,58 @@ from actors.stores.sql import named_queries, pgvector
 from actors.stores.sql.dialect import is_postgresql
 from schemas.storage import tables
 
-QUESTION: Final = "most_alike"
-FOLDER: Final = "pgvector"  # of its SQL
-COUNT: Final = 10
-_PAGE: Final = 2_000  # vectors in memory at once
+QUERY_NAME: Final = "most_alike"
+QUERY_FOLDER: Final = "pgvector"
+DEFAULT_COUNT: Final = 10
+_PAGE_VECTORS: Final = 2_000  # vectors in memory at once
 _embeddings: Final = tables.embeddings
 
 
-def most_alike(connection: Connection, annotation_id: str, count: int = COUNT) -> list[Row]:
-    """The nearest to an annotation's embedding, without itself, best first; nothing where it has none.
+def most_alike(connection: Connection, annotation_id: str, count: int = DEFAULT_COUNT) -> list[Row]:
+    """The embeddings most similar to that of an annotation, best first; none where it has no embedding.
 
-    Each has `annotation_id`, `video_id` and `cosine`.
+    A row has `annotation_id`, `video_id` and `cosine`.
     """
-    own = connection.execute(
+    reference = connection.execute(
         select(_embeddings).where(_embeddings.c.annotation_id == annotation_id)
     ).one_or_none()
-    if own is None:
+    if reference is None:
         return []
     if (
         is_postgresql(connection)
-        and own.dimension <= pgvector.MOST_DIMENSIONS
+        and reference.dimension <= pgvector.MAX_DIMENSIONS
         and pgvector.is_whole(connection)
     ):
-        asked = named_queries.question(QUESTION, FOLDER)
-        return named_queries.answer(connection, asked, {"annotation_id": annotation_id, "count": count})
-    return compared_here(connection, own, count)
+        query = named_queries.load(QUERY_NAME, QUERY_FOLDER)
+        return named_queries.run(connection, query, {"annotation_id": annotation_id, "count": count})
+    return compare_in_python(connection, reference, count)
 
 
-def compared_here(connection: Connection, own: Any, count: int) -> list[Row]:
-    """The nearest to a row of table `embeddings`, by numpy."""
+def compare_in_python(connection: Connection, reference: Any, count: int) -> list[Row]:
+    """The most similar to a row of table `embeddings`, computed with numpy."""
     columns = (_embeddings.c.annotation_id, _embeddings.c.video_id, _embeddings.c.vector)
     others = select(*columns).where(
-        _embeddings.c.model == own.model, _embeddings.c.dimension == own.dimension
+        _embeddings.c.model == reference.model, _embeddings.c.dimension == reference.dimension
     )
-    others = others.where(_embeddings.c.annotation_id != own.annotation_id)
+    others = others.where(_embeddings.c.annotation_id != reference.annotation_id)
     best: list[tuple[float, str, str]] = []
-    for page in connection.execute(others.execution_options(yield_per=_PAGE)).partitions():
-        near = zip(_cosines([row.vector for row in page], own.vector), page, strict=True)
-        known = [(-cosine, row.annotation_id, row.video_id) for cosine, row in near if not isnan(cosine)]
-        best = sorted([*best, *known])[:count]
-    return [{"annotation_id": one, "video_id": video_id, "cosine": -cosine} for cosine, one, video_id in best]
+    for page in connection.execute(others.execution_options(yield_per=_PAGE_VECTORS)).partitions():
+        similarities = zip(_cosines([row.vector for row in page], reference.vector), page, strict=True)
+        candidates = [
+            (-cosine, row.annotation_id, row.video_id) for cosine, row in similarities if not isnan(cosine)
+        ]
+        best = sorted([*best, *candidates])[:count]
+    return [
+        {"annotation_id": annotation_id, "video_id": video_id, "cosine": -cosine}
+        for cosine, annotation_id, video_id in best
+    ]
 
 
-def _cosines(vectors: list[bytes], own: bytes) -> list[float]:
-    wanted = np.frombuffer(own, "<f4").astype(np.float64)
-    many = np.stack([np.frombuffer(vector, "<f4") for vector in vectors]).astype(np.float64)
-    with np.errstate(invalid="ignore"):  # a vector of length 0 is like none
-        found: list[float] = (
-            many @ wanted / (np.linalg.norm(many, axis=1) * np.linalg.norm(wanted))
+def _cosines(vectors: list[bytes], reference: bytes) -> list[float]:
+    reference_vector = np.frombuffer(reference, "<f4").astype(np.float64)
+    matrix = np.stack([np.frombuffer(vector, "<f4") for vector in vectors]).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a vector of length 0 has no cosine
+        cosines: list[float] = (
+            matrix @ reference_vector / (np.linalg.norm(matrix, axis=1) * np.linalg.norm(reference_vector))
         ).tolist()
-    return found
+    return cosines

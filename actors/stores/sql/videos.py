@@ -1,4 +1,4 @@
-"""Videos and the paths they were found under, in database tables."""
+"""Reads and writes videos and their paths in database tables."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from actors.stores.encoding import rows
+from actors.stores.encoding.content_endings import ENDING, content_endings
 from actors.stores.sql.queries import paged, put
-from actors.stores.sql.video_content import ENDING, content_endings
 from schemas.media.video import Video
 from schemas.redaction import is_storable
 from schemas.storage import tables
@@ -43,17 +43,21 @@ class SqlVideos:
         return {row["video_id"]: rows.video_from(row) for page in pages for row in page}
 
     def by_path(self, paths: Iterable[str]) -> dict[str, Video]:
-        """One that cannot be stored is not known."""
-        known = tables.video_paths
+        """A path that cannot be stored is unknown."""
+        path_table = tables.video_paths
         columns = [
-            column for column in tables.videos.c if column.name not in known.c or column.name == "video_id"
+            column
+            for column in tables.videos.c
+            if column.name not in path_table.c or column.name == "video_id"
         ]
-        query = select(*columns, known.c.path, known.c.size_bytes, known.c.mtime_ns).join(known)
+        query = select(*columns, path_table.c.path, path_table.c.size_bytes, path_table.c.mtime_ns).join(
+            path_table
+        )
         pages = paged(filter(is_storable, paths))
         found = (
             row
             for page in pages
-            for row in self.connection.execute(query.where(known.c.path.in_(page))).mappings()
+            for row in self.connection.execute(query.where(path_table.c.path.in_(page))).mappings()
         )
         return {row["path"]: rows.video_from(row) for row in found if rows.is_fully_known(row)}
 
@@ -66,16 +70,16 @@ class SqlVideos:
         return {row.video_id: row.fingerprint for page in pages for row in page}
 
     def ids_by_content(self, fingerprints: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Found by how ids end, since fingerprints have no index."""
-        wanted, columns = set(fingerprints), tables.videos.c
+        """Finds videos by the ends of their ids, since fingerprints have no index."""
+        requested, columns = set(fingerprints), tables.videos.c
         ending = func.substr(columns.video_id, func.length(columns.video_id) - (ENDING - 1))
         found: dict[str, list[str]] = defaultdict(list)
-        for page in paged(content_endings(wanted)):
+        for page in paged(content_endings(requested)):
             video_ids = (
                 self.connection.execute(select(columns.video_id).where(ending.in_(page))).scalars().all()
             )
             for video_id, fingerprint in self.fingerprints(video_ids).items():
-                if fingerprint in wanted:
+                if fingerprint in requested:
                     found[fingerprint].append(video_id)
         return {content: tuple(sorted(set(ids))) for content, ids in found.items()}
 

@@ -23,7 +23,7 @@ from actors.stores.files.registry import Registry
 from actors.transfer import files_endpoint
 from actors.transfer.digest import Digester
 from actors.transfer.endpoints import open_endpoint
-from actors.transfer.unit import LAYOUTS, TravelRow, Unit
+from actors.transfer.unit import LAYOUTS, Unit, WireRow
 from schemas.errors import StoreInUse, Unfit
 from schemas.pipelines import SCENE
 from schemas.storage.backend import Identity
@@ -55,7 +55,7 @@ def digest_of(url: str) -> str:
 
 
 def sections(url: str) -> dict[tuple[Unit, str], list[tuple]]:
-    with closing(open_endpoint(url, read_only=True)) as side, side.reading() as reader:
+    with closing(open_endpoint(url, read_only=True)) as side, side.read() as reader:
         return {
             (unit, table.name): sorted(reader.rows(unit, table.name), key=repr)
             for unit in reader.units()
@@ -105,14 +105,14 @@ def dying_after_a_unit(source: str, destination: str, rows: int) -> None:
 
 def dying_in_a_section(source: str, destination: str, rows: int) -> None:
     """Migrate until this many rows have been read."""
-    left, packed = iter(range(rows)), Digester.packed
+    left, packed = iter(range(rows)), Digester.pack
 
-    def counted(self: Digester, row: TravelRow) -> bytes:
+    def counted(self: Digester, row: WireRow) -> bytes:
         if next(left, None) is None:
             os.kill(os.getpid(), signal.SIGKILL)
         return packed(self, row)
 
-    Digester.packed = counted
+    Digester.pack = counted
     migrate(source, destination, "fail")
 
 
@@ -129,7 +129,7 @@ def dying_at_a_write(source: str, destination: str, after: int) -> None:
         return written
 
     Registry.put = counted(Registry.put)
-    files_endpoint.note_epoch = counted(files_endpoint.note_epoch)
+    files_endpoint.write_epoch = counted(files_endpoint.write_epoch)
     migrate(source, destination, "fail")
 
 
@@ -238,7 +238,7 @@ def test_what_was_taken_out_of_the_destination_is_not_brought_back(own, tmp_path
     url = postgres.fresh_database()
     migrate(own, url, "fail")
     unit = Unit("video", stored.GARDEN.video_id)
-    with closing(open_endpoint(url, read_only=False)) as side, side.writing(unit) as writer:
+    with closing(open_endpoint(url, read_only=False)) as side, side.write(unit) as writer:
         writer.clear(unit)
     moved = migrate(own, url, "fail")
     assert moved.removed == (str(unit),)
@@ -290,7 +290,7 @@ def test_stores_that_were_both_run_on_are_merged(own, tmp_path, destination):
     }
     assert not verify(own, url).equal
     assert migrate(own, url, "fail").moved_rows == 0
-    with closing(open_endpoint(url, read_only=True)) as side, side.reading() as reader:
+    with closing(open_endpoint(url, read_only=True)) as side, side.read() as reader:
         epochs = {batch: reader.epochs(batch) for batch in ("batch-1", "batch-2", "another", "a third")}
     assert epochs == {"batch-1": [1], "batch-2": [2], "another": [3, 4, 5], "a third": [6]}
     with closing(open_store(url)) as store:
@@ -432,8 +432,8 @@ def test_golden_questions_of_every_kind_have_the_same_answers(sources):
     found = verify(sources["sqlite"], sources["postgresql"])
     assert found.questions == 7
     assert found.otherwise == ()
-    with closing(open_endpoint(sources["postgresql"], read_only=True)) as side, side.reading() as reader:
-        _, answers = reader.golden()
+    with closing(open_endpoint(sources["postgresql"], read_only=True)) as side, side.read() as reader:
+        _, answers = reader.run_golden_queries()
     assert {name for name, rows in answers.items() if rows} >= {
         "confident_faces",
         "faces_in_region",

@@ -31,7 +31,7 @@ HURRIED = runs.settings(recovery__alone_seconds=3)
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Faults are let loose in processes started from here on; each is told in this file."""
     monkeypatch.setenv("FAULTS", str(tmp_path / "faults.txt"))
-    monkeypatch.syspath_prepend(str(FAULTS))  # a cell's process takes over this one's path
+    monkeypatch.syspath_prepend(str(FAULTS))  # a sandbox process takes over this one's path
     return tmp_path / "faults.txt"
 
 

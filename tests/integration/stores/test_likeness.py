@@ -108,7 +108,7 @@ def vectors_in(url: str) -> int:
 
 def server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing may be compared here."""
-    monkeypatch.setattr(similarity, "compared_here", None)
+    monkeypatch.setattr(similarity, "compare_in_python", None)
 
 
 @pytest.mark.parametrize("count", [1, 7, 1000])

@@ -18,7 +18,7 @@ from actors.stores.engines.postgres import PostgresDatabase
 from actors.transfer import pool, select_rows
 from actors.transfer.digest import Digester
 from actors.transfer.endpoints import open_endpoint
-from actors.transfer.unit import TravelRow
+from actors.transfer.unit import WireRow
 from schemas.errors import StoreFailed, Unfit
 from tests.support import postgres, stored
 from vaengine.maintenance.maintenance import check
@@ -69,7 +69,7 @@ def test_rows_are_read_back_whole_however_few_are_in_memory_at_once(
     source: str, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     url = postgres.fresh_database()
-    monkeypatch.setattr(select_rows, "_PAGE", page)
+    monkeypatch.setattr(select_rows, "_PAGE_ROWS", page)
     assert migrate(source, url, "fail").moved_rows
     assert verify(source, url).equal
 
@@ -78,7 +78,7 @@ def test_only_a_superuser_has_rows_not_looked_up_one_by_one(url: str) -> None:
     with (
         closing(PostgresDatabase(url)) as database,
         database.write(None) as connection,
-        database.unchecked(connection) as unchecked,
+        database.without_reference_checks(connection) as unchecked,
     ):
         assert unchecked is ("writer" not in url)
         role = connection.exec_driver_sql("SHOW session_replication_role").scalar()
@@ -116,26 +116,26 @@ def test_an_error_on_one_side_is_told_and_leaves_the_other_free(
     """
     url, back = postgres.fresh_database(), f"sqlite:///{tmp_path / 'back.db'}"
     migrate(source, url, "fail")
-    left, packed = iter(range(after)), Digester.packed
+    left, packed = iter(range(after)), Digester.pack
 
-    def breaking(self: Digester, row: TravelRow) -> bytes:
+    def breaking(self: Digester, row: WireRow) -> bytes:
         if next(left, None) is None:
             raise Broken
         return packed(self, row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Digester, "packed", breaking)
+        patch.setattr(Digester, "pack", breaking)
         with pytest.raises(Broken):
             migrate(url, back, "fail")
     assert verify(source, url).equal
     assert migrate(url, back, "fail").moved_rows
-    with closing(open_endpoint(back, read_only=True)) as side, side.reading() as reader:
+    with closing(open_endpoint(back, read_only=True)) as side, side.read() as reader:
         assert reader.units()
 
 
 @pytest.fixture
 def by_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "WORTH_IT", 1)
+    monkeypatch.setattr(pool, "MIN_UNITS", 1)
     monkeypatch.setattr(pool.os, "cpu_count", lambda: 2)
 
 

@@ -167,8 +167,8 @@ def test_jobs_that_failed_lately(store):
 def test_both_databases_know_the_same_questions():
     assert named_queries.names("sqlite") == named_queries.names("postgresql")
     for name in named_queries.names("sqlite"):
-        assert named_queries.parameters(named_queries.question(name, "sqlite")) == named_queries.parameters(
-            named_queries.question(name, "postgresql")
+        assert named_queries.parameters(named_queries.load(name, "sqlite")) == named_queries.parameters(
+            named_queries.load(name, "postgresql")
         )
 
 
@@ -216,7 +216,7 @@ def _plan(store: DatabaseStorageBackend, name: str, told: Mapping[str, Any]) -> 
             connection.exec_driver_sql(
                 "SET LOCAL enable_seqscan = off"
             )  # a table this small is read whole otherwise
-        asked = named_queries.question(name, dialect)
+        asked = named_queries.load(name, dialect)
         explain: Any = text(f"EXPLAIN {'QUERY PLAN ' if dialect == 'sqlite' else ''}{asked.text}")
         return "\n".join(str(tuple(row)) for row in connection.execute(explain, told))
 

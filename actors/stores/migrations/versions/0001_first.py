@@ -1,4 +1,4 @@
-"""The tables of version 0.1: the seed's four, with our columns, and ours."""
+"""Creates the tables of version 0.1: four of the first interface, with more columns, and further ones."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Embeddings and identities; what is known of a video's sound."""
+"""Adds the tables of embeddings and identities, and what is known of a video's sound."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Leases, tries of chunks, a log for each job; what a person asks of a job, and what a run says of itself."""
+"""Adds leases, attempts at chunks, logs and requests of jobs, and heartbeats and progress of runs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The ledger of what was moved here from other stores."""
+"""Adds the ledger of units that were moved here from other stores."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""An id of each store, by which others know what they were given from it."""
+"""Adds an id of each store, which other stores note with the units that they got from it."""
 
 import uuid
 

@@ -123,14 +123,14 @@ def attacked_sound(module):
 
 
 def attacked_model(module):
-    original = module.VisionModels._seen
+    original = module.VisionModels._analyze_batch
 
     def seen(self, pipeline, pieces):
         for video_id in sorted({piece.video_id for piece in pieces}):
             attack(video_id.rpartition("-")[0], MODELS)
         return original(self, pipeline, pieces)
 
-    module.VisionModels._seen = seen
+    module.VisionModels._analyze_batch = seen
 
 
 def lossy(module, owner, method, argument):

@@ -61,8 +61,8 @@ def test_a_video_is_done_when_each_of_its_pipelines_ended_and_failed_when_one_fa
     snapshot = one.snapshot()
     assert (snapshot.videos_done, snapshot.videos_failed, snapshot.failure_count) == (0, 1, 1)
     assert snapshot.failures == ("v person_tracking: the model failed",)
-    assert [finished.key for finished in one.standing().finished] == [SCENE_KEY, PERSON_KEY]
-    assert one.standing().finished == ()
+    assert [finished.key for finished in one.status().finished] == [SCENE_KEY, PERSON_KEY]
+    assert one.status().finished == ()
 
 
 def test_after_a_stop_no_chunk_begins() -> None:
@@ -79,7 +79,7 @@ def test_a_halt_stops_and_keeps_its_first_reason() -> None:
     one, _, _ = coordinator()
     one.halt("no room")
     one.halt("something later")
-    assert (one.standing().halted, one.stopping()) == ("no room", True)
+    assert (one.status().halted, one.stopping()) == ("no room", True)
 
 
 def test_memory_does_not_grow_with_events() -> None:
@@ -90,8 +90,8 @@ def test_memory_does_not_grow_with_events() -> None:
         one.started(chunks[0].token, ANN)
         one.committed(chunks[0])
         one.finished(Finished(key, "bad"))
-    assert len(one.standing().finished) == 1000
-    assert one.standing().finished == ()
+    assert len(one.status().finished) == 1000
+    assert one.status().finished == ()
     assert one.batch()[0] == []
     assert (len(one.snapshot().failures), one.snapshot().failure_count) == (5, 1000)
 
@@ -100,7 +100,7 @@ def test_an_end_that_is_told_twice_is_counted_once() -> None:
     one, _, _ = coordinator()
     for _ in range(2):
         one.finished(Finished(SCENE_KEY, "bad"))
-    assert (one.snapshot().failure_count, len(one.standing().finished)) == (1, 1)
+    assert (one.snapshot().failure_count, len(one.status().finished)) == (1, 1)
 
 
 def test_of_a_held_video_nothing_begins_and_what_is_in_work_is_to_be_left() -> None:
@@ -135,10 +135,10 @@ def test_started_again_it_goes_on_from_what_was_recorded_once_it_is_told_what_is
     _, recorded = one.batch()
     again = Coordinator(known=Snapshot.from_json(recorded.to_json()), clock=clock)
     assert again.snapshot() == recorded
-    assert again.standing().plan_lost
+    assert again.status().plan_lost
     again.planned_before([PERSON_KEY])
     again.finished(Finished(PERSON_KEY, None))
-    assert not again.standing().plan_lost
+    assert not again.status().plan_lost
     assert again.snapshot().videos_done == 1
 
 

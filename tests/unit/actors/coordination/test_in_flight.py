@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.coordination.in_flight import LENGTHS_ALLOWED, InFlight
+from actors.coordination.in_flight import SILENT_SECONDS_PER_SECOND, InFlight
 from schemas.work.attempt import LEGAL_MOVES, AttemptState, Token
 from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Worker
@@ -94,7 +94,7 @@ def test_a_worker_is_stalled_only_in_the_middle_of_a_call_and_without_a_sign_of_
 def test_a_call_over_a_long_stretch_may_be_silent_for_longer() -> None:
     book, clock = ledger(silent_s=10.0)
     book.busy(ANN, ("v#0-1",), 5.0)
-    clock.now = 10.0 + LENGTHS_ALLOWED * 5.0
+    clock.now = 10.0 + SILENT_SECONDS_PER_SECOND * 5.0
     assert not book.calls()[0].stalled
     clock.now += 0.1
     assert book.calls()[0].stalled

@@ -102,7 +102,7 @@ def test_a_coordinator_that_many_threads_tell_of_their_work_counts_every_event()
     sys.setswitchinterval(1e-6)
     try:
         told = [
-            threading.Thread(target=lambda: [coordinator.settled(skipped=1) for _ in range(each)])
+            threading.Thread(target=lambda: [coordinator.videos_without_work(skipped=1) for _ in range(each)])
             for _ in range(threads)
         ]
         for thread in told:
@@ -117,4 +117,4 @@ def test_a_coordinator_that_many_threads_tell_of_their_work_counts_every_event()
 def test_a_planned_video_is_known_through_any_link() -> None:
     coordinator: CoordinatorLink = Coordinator()
     coordinator.planned([PlannedVideo("v", {}, 10, 1.0)])
-    assert coordinator.standing().snapshot.videos_total == 1
+    assert coordinator.status().snapshot.videos_total == 1

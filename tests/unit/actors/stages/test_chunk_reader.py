@@ -183,7 +183,7 @@ def test_what_goes_wrong_on_the_way_ends_the_chunk_after_the_pieces_already_give
     *pieces, end = read_chunk(spec, Unstoppable())
     assert isinstance(end, ChunkEnd)
     assert [piece.number for piece in pieces if isinstance(piece, FramesMessage)] == list(
-        range(40 // chunk_reader.PIECE_FRAMES)
+        range(40 // chunk_reader.MESSAGE_FRAMES)
     )
     assert end.pieces == len(pieces)
     assert end.failure is not None

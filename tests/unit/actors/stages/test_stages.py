@@ -62,7 +62,7 @@ def test_pictures_of_a_chunk_go_to_the_model_and_what_it_saw_to_the_finalizer_wi
     assert all(isinstance(one, DetectionsMessage) and one.failure is None for one in boxes)
     assert (end.frame_numbers == np.arange(20)).all()
     assert coordinator.in_work() == [spec.chunk_id]
-    assert coordinator.standing().calls == (), "nobody is in the middle of anything"
+    assert coordinator.status().calls == (), "nobody is in the middle of anything"
 
 
 def test_a_chunk_without_models_is_handed_to_the_finalizer_by_its_decoder(clip_folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.stores.encoding.documents import pipeline_bytes
-from actors.stores.rules.transitions import canonical_states
+from actors.stores.rules.states import canonical_states
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.settings.settings import AudioSettings, FaceSettings, PersonSettings, Settings, config_hash
 from schemas.work.provenance import info_of, provenance_of

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.stores.sql.postgres_json import spelled
-from actors.transfer.copy_unit import numbered, step_for
-from actors.transfer.digest import SectionDigest, respelled, section_digest
+from actors.stores.sql.postgres_json import json_text
+from actors.transfer.copy_unit import new_epochs, step_for
+from actors.transfer.digest import SectionDigest, normalized, section_digest
 from actors.transfer.lossy_values import LossyValue, ValueChecker
 from actors.transfer.unit import LAYOUTS, Unit
 from schemas.errors import Unfit, UsageError
@@ -63,8 +63,8 @@ def test_a_changed_value_changes_the_seal(rows, at, new):
 @given(value=some_json)
 def test_the_spelling_of_json_does_not_matter_but_its_values_do(value):
     text = json.dumps(value)
-    assert respelled(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)) == respelled(text)
-    assert json.dumps(json.loads(respelled(text)), sort_keys=True) == json.dumps(value, sort_keys=True)
+    assert normalized(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)) == normalized(text)
+    assert json.dumps(json.loads(normalized(text)), sort_keys=True) == json.dumps(value, sort_keys=True)
 
 
 def sealed(text):
@@ -105,19 +105,21 @@ def test_no_json_is_not_json_null():
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"b": "\\ud800", "a": -Infinity}', "1e400"])
 def test_what_python_alone_takes_for_json_is_not_taken_for_something_else(text):
     """msgspec would write a NaN as null."""
-    assert repr(json.loads(respelled(text))) == repr(json.loads(json.dumps(json.loads(text), sort_keys=True)))
-    assert respelled(text) != respelled("null")
+    assert repr(json.loads(normalized(text))) == repr(
+        json.loads(json.dumps(json.loads(text), sort_keys=True))
+    )
+    assert normalized(text) != normalized("null")
 
 
 def test_one_and_one_point_nothing_are_not_the_same():
     assert section_digest("meta", [("a", 1)]) != section_digest("meta", [("a", 1.0)])
-    assert respelled('{"a": {}}') != respelled('{"a": []}')
+    assert normalized('{"a": {}}') != normalized('{"a": []}')
 
 
 def test_what_is_no_json_cannot_be_sealed():
     for text in ("", "{} {}", "{'a': 1}", "nothing"):
         with pytest.raises(ValueError, match=r"Expecting|Extra data"):
-            respelled(text)
+            normalized(text)
 
 
 USUAL = {
@@ -144,14 +146,14 @@ def as_jsonb_keeps(token):
 @given(value=st.dictionaries(texts, some_json, max_size=3))
 def test_json_without_hazards_reads_the_same_from_jsonb(value):
     text = json.dumps(value)
-    if not ValueChecker("annotations", "postgresql").hazards(annotation(data=text)):
-        assert repr(json.loads(spelled(text), parse_float=as_jsonb_keeps)) == repr(value)
+    if not ValueChecker("annotations", "postgresql").lossy_values(annotation(data=text)):
+        assert repr(json.loads(json_text(text), parse_float=as_jsonb_keeps)) == repr(value)
         assert "\\u0000" not in text
 
 
 @pytest.mark.parametrize(("destination", "reasons"), [("postgresql", 1), ("sqlite", 0), ("files", 0)])
 def test_only_postgresql_minds_a_nul(destination, reasons):
-    assert len(ValueChecker("annotations", destination).hazards(annotation(person_id="a\0b"))) == reasons
+    assert len(ValueChecker("annotations", destination).lossy_values(annotation(person_id="a\0b"))) == reasons
 
 
 @pytest.mark.parametrize("destination", ["postgresql", "sqlite", "files"])
@@ -159,7 +161,7 @@ def test_only_postgresql_minds_a_nul(destination, reasons):
     "bad", [{"confidence": float("nan")}, {"person_id": "\udc80"}, {"frame_number": 2**63}]
 )
 def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
-    (found,) = ValueChecker("annotations", destination).hazards(annotation(**bad))
+    (found,) = ValueChecker("annotations", destination).lossy_values(annotation(**bad))
     assert found.column in bad
     assert str(found).startswith(f"annotations.{found.column} of ")
 
@@ -193,7 +195,7 @@ def test_a_path_that_leads_to_another_video_meanwhile_is_no_change_of_the_first(
 
 @given(st.sets(st.integers(1, 20), min_size=1).map(sorted), st.sets(st.integers(1, 20)))
 def test_runs_keep_their_numbers_unless_another_batch_has_one_and_never_share_any(own, others):
-    kept = numbered(own, others & {*own}, max(others, default=0))
+    kept = new_epochs(own, others & {*own}, max(others, default=0))
     assert len(kept) == len(own)
     assert kept == sorted(set(kept) - others)
     assert others & {*own} or kept == own
