@@ -65,6 +65,6 @@ class Recorder:
                 log.warning("%s", error)
                 self._actor_group.coordinator.halt(str(error))
             # The main thread finds out, and starts another actor group with its own recorder.
-            except self._actor_group.gone as error:
+            except self._actor_group.unavailable_errors as error:
                 log.warning("nothing can be recorded: %s", error)
                 return

@@ -46,7 +46,7 @@ class RunActors:
         """End the recorder, and the actors where their node is still there."""
         if self._recorder is not None:
             self._recorder.close()
-        self.actor_group.dismiss()
+        self.actor_group.stop()
 
     def record(self) -> None:
         """Have everything recorded that happened so far."""

@@ -244,7 +244,7 @@ class RunLoop:
         """
         try:
             yield
-        except self._backend.actors_lost as error:
+        except self._backend.lost_actor_errors as error:
             self._backend.session.require_node()
             self._passes.last_error = str(error).strip().splitlines()[0][:200]
             log.warning("an actor is gone, new actors take over: %s", error)
