@@ -35,21 +35,21 @@ MAX_COUNTED_VIDEOS: Final = 2_000  # whose annotations the report counts; it tak
 
 
 def run_in_foreground(
-    request: RunRequest, signals: Signals, *, as_json: bool, beginning: Invocation | None = None
+    request: RunRequest, signals: Signals, *, as_json: bool, invocation: Invocation | None = None
 ) -> int:
     """Run a request with a display, print and write its report; returns the exit code.
 
-    Raises the errors of `Engine.run`. `beginning` is the invocation of the command, which may have begun in
-    an earlier process.
+    Raises the errors of `Engine.run`. `invocation` is that of the command, which may have begun in an earlier
+    process.
     """
     from vaengine.execution.batch_parts import run_in_turn
     from vaengine.execution.engine import Engine
-    from vaengine.reporting.progress_text import display_for
+    from vaengine.reporting.displays import display_for
 
-    if beginning is not None:
-        request = replace(request, batch_id=request.batch_id or beginning.batch_id, since=beginning.at)
+    if invocation is not None:
+        request = replace(request, batch_id=request.batch_id or invocation.batch_id, since=invocation.at)
     finished_videos: FinishedVideos | None = None
-    elapsed_s = clock_since(beginning.at if beginning else datetime.now(UTC))
+    elapsed_s = clock_since(invocation.at if invocation else datetime.now(UTC))
     with display_for(as_json=as_json, verbose=request.verbose, elapsed_s=elapsed_s) as display:
         if display.hides_cursor:
             tell_parent(CURSORLESS)
