@@ -48,6 +48,7 @@ class GiveUpCallback:
     number: int
 
     def on_execution_step(self, executor: object) -> None:
+        """Raise `PassAbandoned` if the pass is given up."""
         given_up = _RUNNING_PASSES.get(self.number)
         if given_up is not None and given_up.is_set():
             raise PassAbandoned

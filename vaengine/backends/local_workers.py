@@ -110,6 +110,7 @@ class _EndingWatch(Watch):
         self._given_up = given_up
 
     def leave(self, video_id: str) -> bool:
+        """Whether the chunk in work is to be left."""
         return any(event.is_set() for event in self._given_up) or super().leave(video_id)
 
 

@@ -17,6 +17,18 @@ Source = Annotated[
     str, typer.Argument(metavar="SRC", help=f"Store to move from, which is only read: {URL_FORMS}.")
 ]
 Destination = Annotated[str, typer.Argument(metavar="DST", help="Store to move to, made if need be.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only look for what would not arrive unchanged; write nothing.")
+]
+OnInvalid = Annotated[
+    str, typer.Option("--on-invalid", metavar="fail|quarantine", help="Stop at it, or leave it out.")
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite-differing", help="Move again what DST has otherwise, whoever changed it there."
+    ),
+]
 Report = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Keep what came of it as JSON.")
 ]
@@ -25,18 +37,9 @@ Report = Annotated[
 def migrate(
     source: Source,
     destination: Destination,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only look for what would not arrive unchanged; write nothing.")
-    ] = False,
-    on_invalid: Annotated[
-        str, typer.Option("--on-invalid", metavar="fail|quarantine", help="Stop at it, or leave it out.")
-    ] = "fail",
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite-differing", help="Move again what DST has otherwise, whoever changed it there."
-        ),
-    ] = False,
+    dry_run: DryRun = False,
+    on_invalid: OnInvalid = "fail",
+    overwrite: Overwrite = False,
     report: Report = None,
     as_json: Json = False,
     verbose: Verbose = False,

@@ -107,7 +107,7 @@ class Engine:
         backlog, projector = Backlog(self._request, self.batch_id), self._projector()
         callbacks = RunCallbacks(
             self._listener,
-            lambda finished: _refresh(projector, backlog, [one.key.video_id for one in finished]),
+            lambda finished: _refresh(projector, backlog, [ended.key.video_id for ended in finished]),
         )
         run = BatchRun(self._request, info, store, backlog, checked.probing, self._stop, callbacks)
         with self._closing_on_error(store, epoch):

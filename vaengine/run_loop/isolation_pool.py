@@ -33,7 +33,7 @@ class IsolationPool:
         self._in_work = 0
 
     def run(self, suspects: Iterable[Suspect], spent: Mapping[str, int]) -> Generator[PoolUpdate]:
-        """Yield updates, one in `UPDATE_SECONDS` or more, until every suspect is done or given up.
+        """Yield an update at least every `UPDATE_SECONDS`, until every suspect is done or given up.
 
         The caller stores an update before it takes the next one: an attempt is in the store before it begins.
         Closing the generator ends the workers at once. `spent` has the failed attempts of each video so far.

@@ -85,6 +85,7 @@ class _PresenceSpan:
 
     @property
     def end_s(self) -> float:
+        """The end of the span."""
         return self.next.time_s if self.next else self.until_s
 
     def at(self, frame: int, time_s: float) -> Sighting | None:
