@@ -1,4 +1,4 @@
-"""`python -m bench CASE` measures, keeps and prints a result; `python -m bench report` writes the tables."""
+"""`python -m bench CASE` measures, stores and prints a result; `python -m bench report` writes the tables."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import json
 import os
 import sys
 
-PICTURES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
-CASES = (*PICTURES, "faces", "voice", "speech", "coordinator", "store", "chaos", "memory")
-TOLD = ("tracking", "persons")  # cases that take settings
-BRIEF = ("store", "chaos", "memory")  # cases that can be had in a few minutes
+VISION_CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
+CASES = (*VISION_CASES, "faces", "voice", "speech", "coordinator", "store", "chaos", "memory")
+CASES_WITH_SETTINGS = ("tracking", "persons")
+CASES_WITH_QUICK = ("store", "chaos", "memory")  # cases with a version of a few minutes
 
 
-def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options of the command line, checked; an error ends the process."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("case", choices=[*CASES, "report"])
     parser.add_argument("--rounds", type=int, default=3, help="how often each thing is measured, in turns")
@@ -24,33 +25,36 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help=f"for {', '.join(TOLD)}",
+        help=f"for {', '.join(CASES_WITH_SETTINGS)}",
     )
     parser.add_argument("--discard", action="store_true", help="print the result only, keep no file")
     parser.add_argument(
-        "--quick", action="store_true", help=f"a smaller version, for {', '.join(BRIEF)}; no file is kept"
+        "--quick",
+        action="store_true",
+        help=f"a smaller version, for {', '.join(CASES_WITH_QUICK)}; no file is kept",
     )
     parser.add_argument(
         "--rows",
         type=int,
         help="of the collection that `store` moves, in place of a million; kept under a name of its own",
     )
-    asked = parser.parse_args(arguments)
-    if asked.quick and asked.case not in BRIEF:
-        parser.error(f"{asked.case} has no quick version")
-    if asked.rows is not None:
+    options = parser.parse_args(arguments)
+    if options.quick and options.case not in CASES_WITH_QUICK:
+        parser.error(f"{options.case} has no quick version")
+    if options.rows is not None:
         from bench.fixtures.collection import ROWS
 
-        if asked.case != "store" or asked.rows < ROWS:
+        if options.case != "store" or options.rows < ROWS:
             parser.error(f"--rows is for store, {ROWS:,} and more")
-    if asked.settings and asked.case not in TOLD:
-        parser.error(f"{asked.case} takes no settings")
-    return asked
+    if options.settings and options.case not in CASES_WITH_SETTINGS:
+        parser.error(f"{options.case} takes no settings")
+    return options
 
 
 def main() -> int:
-    asked = parsed()
-    if asked.case == "report":
+    """Measure a case or write the report; returns the exit code."""
+    options = parse_arguments()
+    if options.case == "report":
         from bench.harness.report import write_report
 
         print(write_report(CASES))
@@ -58,18 +62,22 @@ def main() -> int:
     from bench.harness.machine import machine_facts
     from bench.harness.results import keep
 
-    # What is measured is the engine, with OpenCV's detectors as preset embedded.
+    # Preset embedded is then OpenCV's detectors, whichever packages are installed.
     os.environ["VAENGINE_WHEELS"] = "0"
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # it would have every worker compile its imports again
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every worker compiles its imports
     facts = machine_facts()
-    given = [asked.settings] if asked.case in TOLD else []
-    told = ({"quick": True} if asked.quick else {}) | ({"rows": asked.rows} if asked.rows else {})
-    measured = importlib.import_module(f"bench.cases.{asked.case}").measure(asked.rounds, *given, **told)
+    settings = [options.settings] if options.case in CASES_WITH_SETTINGS else []
+    extent = ({"quick": True} if options.quick else {}) | ({"rows": options.rows} if options.rows else {})
+    case_module = importlib.import_module(f"bench.cases.{options.case}")
+    measured = case_module.measure(options.rounds, *settings, **extent)
     print(
-        json.dumps({"case": asked.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False)
+        json.dumps(
+            {"case": options.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False
+        )
     )
-    if not (asked.discard or asked.quick):
-        case = f"{asked.case}_{asked.rows}" if asked.rows else asked.case  # the report is of the usual size
+    if not (options.discard or options.quick):
+        # The report has results of the usual size only.
+        case = f"{options.case}_{options.rows}" if options.rows else options.case
         print(f"kept in {keep(case, facts, measured)}", file=sys.stderr)
     return 0
 

@@ -1,7 +1,4 @@
-"""Benchmark of faults: a batch of real clips, one of them poisoned, while roles are killed.
-
-It measures what is in the store afterwards, and what that cost.
-"""
+"""Benchmark of faults: a batch with a poisoned clip while processes are killed, its results and its cost."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.stores import open_store
-from bench.fixtures.copies import copied
-from bench.harness.fault_injection import DRIVER, RAYLET, ROLES, Attacked, Kill
+from bench.fixtures.copies import copy_with_mark
+from bench.harness.fault_injection import DRIVER, RAYLET, ROLES, AttackedBatch, Kill
 from bench.harness.report import table
 from schemas.annotations.annotation import canonical_digest
 from schemas.work.attempt import POISONED
@@ -32,17 +29,19 @@ OTHERS: Final = (
     "video/pyfeat_single_face.mp4",
 )
 POISON: Final = "segfault"
-MOST_POISON_RUNS: Final = 3
-EVERYBODY: Final = (*ROLES, DRIVER, RAYLET)
-CALM: Final = ("decode worker", "finalizer", "store")
-CALM_SECONDS: Final = 20.0
-SLACK: Final = 0.1  # of the undisturbed time, that a death may cost beyond the restart
+MAX_POISON_RUNS: Final = 3
+ALL_ROLES: Final = (*ROLES, DRIVER, RAYLET)
+CALM_ROLES: Final = ("decode worker", "finalizer", "store")
+CALM_SECONDS: Final = 20.0  # between two kills
+SLACK: Final = 0.1  # share of the undisturbed time that a kill may cost beyond the restart
 
 
 @dataclass(frozen=True, slots=True)
 class ChaosOutcome:
-    """A batch after it has ended: `digest` of everything stored; `innocents_lost` counts videos without a
-    result though they have one.
+    """A batch after its end.
+
+    `digest` is that of all stored rows without the poisoned clip. `innocents_lost` is the number of other
+    videos without a result.
     """
 
     wall_s: float
@@ -55,45 +54,47 @@ class ChaosOutcome:
 
 
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
-    """Seeds 1 to `rounds` with everybody as a victim, then each role once, then the calm attack; raises
-    `RuntimeError` on a wrong store.
+    """Kill any role with seeds 1 to `rounds`, then each role once, then a few roles in a longer batch.
+
+    Raises `RuntimeError` for a wrong store.
     """
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         folder = Path(name)
         clips = material(folder / "clips", repeats=1)
         undisturbed = batch(clips, folder / "undisturbed", (), 0.0, 0, most=0)
-        wanted = range(1, 2 if quick else rounds + 1)
         seeds = {
-            str(seed): batch(clips, folder / f"seed{seed}", EVERYBODY, 5.0, seed, most=4 if quick else 6)
-            for seed in wanted
+            str(seed): batch(clips, folder / f"seed{seed}", ALL_ROLES, 5.0, seed, most=4 if quick else 6)
+            for seed in range(1, 2 if quick else rounds + 1)
         }
         measured = {
             "clips": len(clips),
             "undisturbed": asdict(undisturbed),
-            "seeds": {seed: asdict(one) for seed, one in seeds.items()},
+            "seeds": {seed: asdict(outcome) for seed, outcome in seeds.items()},
         }
         if not quick:
             measured |= {"roles": one_by_one(clips, folder), "calm": calm(folder)}
-    for what, one in seeds.items():
-        hold(f"seed {what}", one, undisturbed)
+    for seed, outcome in seeds.items():
+        require_same(f"seed {seed}", outcome, undisturbed)
     return measured
 
 
 def material(folder: Path, *, repeats: int) -> list[Path]:
-    """Real clips, each under `repeats` names, and one that ends whoever decodes it."""
+    """Copy real clips, each under `repeats` names, and one that ends every process that decodes it."""
     folder.mkdir()
     sources = [*sorted(MEDIA.glob(GRID)), *(MEDIA / name for name in OTHERS)]
     copies = [
-        copied(source, folder / f"{number}-{source.name}") for number in range(repeats) for source in sources
+        copy_with_mark(source, folder / f"{number}-{source.name}")
+        for number in range(repeats)
+        for source in sources
     ]
-    return [*copies, copied(sources[0], folder / f"{POISON}{sources[0].suffix}")]
+    return [*copies, copy_with_mark(sources[0], folder / f"{POISON}{sources[0].suffix}")]
 
 
 def batch(
     clips: Sequence[Path], out: Path, roles: Sequence[str], every_s: float, seed: int, *, most: int
 ) -> ChaosOutcome:
-    """One batch into a new folder, under attack."""
-    told = out.with_suffix(".faults")
+    """Run one batch into a new folder and kill up to `most` processes of the roles, one each `every_s`."""
+    fault_log = out.with_suffix(".faults")
     command: list[str | Path] = [
         "run",
         *clips,
@@ -108,70 +109,69 @@ def batch(
         "engine.chunk_seconds=3",
         "--json",
     ]
-    attacked = Attacked(command, told)
+    attacked = AttackedBatch(command, fault_log)
     wall_s, code, kills = attacked.run(roles, every_s, random.Random(seed), most=most)
-    found = outcome(f"sqlite:///{out / 'batch_processing.db'}", told, wall_s, kills)
-    if code != 1 or found.innocents_lost:  # one video has failed: the poisoned one
-        raise RuntimeError(f"exit code {code}, {found}: {attacked.last_words}")
-    return found
+    outcome = outcome_of(f"sqlite:///{out / 'batch_processing.db'}", fault_log, wall_s, kills)
+    if code != 1 or outcome.innocents_lost:  # exit code 1: the poisoned video has failed
+        raise RuntimeError(f"exit code {code}, {outcome}: {attacked.last_words}")
+    return outcome
 
 
-def outcome(url: str, told: Path, wall_s: float, kills: Sequence[Kill]) -> ChaosOutcome:
+def outcome_of(url: str, fault_log: Path, wall_s: float, kills: Sequence[Kill]) -> ChaosOutcome:
+    """The outcome of a batch, read from its store."""
     with closing(open_store(url, read_only=True)) as store:
         jobs = list(store.jobs())
-        digest = canonical_digest(row for row in store.canonical_rows() if not _of_the_poison(row))
+        digest = canonical_digest(row for row in store.canonical_rows() if not _may_differ(row))
     innocents = [job for job in jobs if not job.video_id.startswith(POISON)]
     poisoned = [
         result for job in jobs for result in job.pipeline_results.values() if result.failure_kind == POISONED
     ]
     completed = sum(job.status is JobStatus.COMPLETED for job in innocents)
-    runs = Counter(told.read_text().split()) if told.exists() else Counter()
+    runs = Counter(fault_log.read_text().split()) if fault_log.exists() else Counter()
     return ChaosOutcome(
         wall_s, digest, completed, len(innocents) - completed, runs[POISON], len(poisoned), tuple(kills)
     )
 
 
-def _of_the_poison(row: Mapping[str, Any]) -> bool:
-    """Which number its last try had may differ, and with it the reason that is stored."""
+def _may_differ(row: Mapping[str, Any]) -> bool:
+    """Whether a row is of the poisoned clip, whose number of attempts and stored reason may differ."""
     return str(row.get("video_id", "")).startswith(POISON) or ("kind" in row and row["kind"] is not None)
 
 
 def one_by_one(clips: Sequence[Path], folder: Path) -> dict[str, Any]:
-    """Each role killed once, in mid-run."""
+    """A batch for each role, which is killed once in the middle of the run."""
     return {
         role: asdict(batch(clips, folder / role.replace(" ", "-"), (role,), 12.0, 7, most=1))
-        for role in EVERYBODY
+        for role in ALL_ROLES
     }
 
 
 def calm(folder: Path) -> dict[str, Any]:
-    """Decode workers, finalizers and stores killed every 20 s of a longer batch, against the same batch
-    undisturbed.
-    """
+    """A longer batch with a decode worker, finalizer or store killed every 20 s, and the same undisturbed."""
     clips = material(folder / "more", repeats=6)
     undisturbed = batch(clips, folder / "more-undisturbed", (), 0.0, 0, most=0)
-    disturbed = batch(clips, folder / "more-disturbed", CALM, CALM_SECONDS, 3, most=1000)
-    hold("decode workers, finalizers and stores", disturbed, undisturbed)
+    disturbed = batch(clips, folder / "more-disturbed", CALM_ROLES, CALM_SECONDS, 3, most=1000)
+    require_same("decode workers, finalizers and stores", disturbed, undisturbed)
     return {"clips": len(clips), "undisturbed": asdict(undisturbed), "disturbed": asdict(disturbed)}
 
 
-def hold(what: str, one: ChaosOutcome, undisturbed: ChaosOutcome) -> None:
-    """Raises `RuntimeError` unless a batch ended as if nobody had disturbed it."""
+def require_same(name: str, outcome: ChaosOutcome, undisturbed: ChaosOutcome) -> None:
+    """Raise `RuntimeError` unless a batch ended like the undisturbed one."""
     if (
-        one.digest != undisturbed.digest
-        or one.innocents_lost
-        or one.poison_runs > MOST_POISON_RUNS + _driver_deaths(one)
+        outcome.digest != undisturbed.digest
+        or outcome.innocents_lost
+        or outcome.poison_runs > MAX_POISON_RUNS + _repeated_attempts(outcome)
     ):
-        raise RuntimeError(f"{what}: the store is not what it would have been: {one}")
+        raise RuntimeError(f"{name}: the store is not what it would have been: {outcome}")
 
 
-def _driver_deaths(one: ChaosOutcome) -> int:
-    """A try that the death of its driver or node cut short is nobody's evidence, and is made again."""
-    return sum(kill.role in (DRIVER, RAYLET, "isolation cell") for kill in one.kills)
+def _repeated_attempts(outcome: ChaosOutcome) -> int:
+    """Number of kills that cut an isolated attempt short: it does not count and is repeated."""
+    return sum(kill.role in (DRIVER, RAYLET, "isolation cell") for kill in outcome.kills)
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """What was killed, what was lost, what it cost."""
+    """The case's tables: kills, lost results and cost."""
     calm_s = measured["undisturbed"]["wall_s"]
     parts = [
         f"{measured['clips']} clips, one of which ends every process that decodes it; undisturbed "
@@ -180,18 +180,18 @@ def described(measured: Mapping[str, Any]) -> str:
     rows = [
         [
             seed,
-            ", ".join(kill["role"] for kill in one["kills"]),
-            f"{one['wall_s']:.1f}",
-            str(one["innocents_lost"]),
-            str(one["poison_runs"]),
+            ", ".join(kill["role"] for kill in outcome["kills"]),
+            f"{outcome['wall_s']:.1f}",
+            str(outcome["innocents_lost"]),
+            str(outcome["poison_runs"]),
         ]
-        for seed, one in measured["seeds"].items()
+        for seed, outcome in measured["seeds"].items()
     ]
     parts.append(table(["seed", "killed", "wall s", "innocents lost", "poison runs"], rows))
     if "roles" in measured:
-        lost = [[role, *_lost(one, calm_s)] for role, one in measured["roles"].items()]
+        costs = [[role, *_cost(outcome, calm_s)] for role, outcome in measured["roles"].items()]
         parts.append(
-            table(["killed once", "wall s", "lost s", "back after s", f"back + {SLACK:.0%} s"], lost)
+            table(["killed once", "wall s", "lost s", "back after s", f"back + {SLACK:.0%} s"], costs)
         )
     if "calm" in measured:
         ratio = measured["calm"]["undisturbed"]["wall_s"] / measured["calm"]["disturbed"]["wall_s"]
@@ -203,10 +203,8 @@ def described(measured: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _lost(one: Mapping[str, Any], calm_s: float) -> list[str]:
-    """What one death cost, and what it may: the time until the role was played again, and a tenth of the
-    run.
-    """
-    back = [kill["back_s"] for kill in one["kills"] if kill["back_s"] is not None]
-    told = [f"{back[0]:.1f}", f"{back[0] + SLACK * calm_s:.1f}"] if back else ["-", "-"]
-    return [f"{one['wall_s']:.1f}", f"{one['wall_s'] - calm_s:.1f}", *told]
+def _cost(outcome: Mapping[str, Any], calm_s: float) -> list[str]:
+    """The cost of one kill, and its limit: the time until the role was back, and a tenth of the run."""
+    back_s = [kill["back_s"] for kill in outcome["kills"] if kill["back_s"] is not None]
+    limits = [f"{back_s[0]:.1f}", f"{back_s[0] + SLACK * calm_s:.1f}"] if back_s else ["-", "-"]
+    return [f"{outcome['wall_s']:.1f}", f"{outcome['wall_s'] - calm_s:.1f}", *limits]

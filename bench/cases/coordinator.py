@@ -1,4 +1,4 @@
-"""Benchmark of the coordinator: events of 1,000 and of 10,000 jobs, written to a store in batches."""
+"""Benchmark of the coordinator: the events of 1,000 and 10,000 jobs, written to a store in batches."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PlannedVideo, Worker
 from schemas.work.run import RunInfo
 
-TITLE = "Keeping account"
+TITLE = "Keeping run_jobs"
 FEW, MANY = 1_000, 10_000
 PIPELINES: Final = ("scene_detection", "person_tracking")
 CHUNKS: Final = 4  # of each job
-FAILING: Final = 20  # of this many chunks one fails for the first time
-BATCH: Final = 500  # events that travel to the store together
+CHUNKS_PER_FAILURE: Final = 20  # of so many chunks one fails at its first attempt
+BATCH: Final = 500  # events that are written to the store together
 WORKER: Final = Worker("node", "host", 1)
-TROUBLE: Final = ChunkFailure("out_of_memory", "no memory was left", transient=True)
+FAILURE: Final = ChunkFailure("out_of_memory", "no memory was left", transient=True)
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Processor seconds and events a second for both sizes, `rounds` times in turns."""
+    """The processor seconds and the events a second for both sizes, measured `rounds` times in turns."""
     seconds: dict[int, list[float]] = {FEW: [], MANY: []}
     walls: dict[int, list[float]] = {FEW: [], MANY: []}
     events = {FEW: 0, MANY: 0}
     for _ in range(rounds):
-        for jobs, found in seconds.items():
-            began_s, wall_s = time.process_time(), time.perf_counter()
-            events[jobs] = account(jobs)
-            found.append(time.process_time() - began_s)
-            walls[jobs].append(time.perf_counter() - wall_s)
+        for jobs, cpu_seconds in seconds.items():
+            cpu_began_s, wall_began_s = time.process_time(), time.perf_counter()
+            events[jobs] = run_jobs(jobs)
+            cpu_seconds.append(time.process_time() - cpu_began_s)
+            walls[jobs].append(time.perf_counter() - wall_began_s)
     return {
         "events": {str(jobs): count for jobs, count in events.items()},
-        "cpu_s": {str(jobs): min(found) for jobs, found in seconds.items()},
-        "events_per_s": {str(jobs): events[jobs] / min(found) for jobs, found in walls.items()},
+        "cpu_s": {str(jobs): min(cpu_seconds) for jobs, cpu_seconds in seconds.items()},
+        "events_per_s": {str(jobs): events[jobs] / min(wall_s) for jobs, wall_s in walls.items()},
         "many_over_few": min(seconds[MANY]) / min(seconds[FEW]),
     }
 
 
-def account(jobs: int) -> int:
-    """Number of events of a run over so many jobs, all of them in the store by the end."""
+def run_jobs(jobs: int) -> int:
+    """Run through the events of so many jobs and write them to a store; returns the number of events."""
     coordinator, count = Coordinator(), 0
     with (
         tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name,
@@ -67,26 +67,26 @@ def account(jobs: int) -> int:
 
 
 def events_of(coordinator: Coordinator, jobs: int) -> Iterator[Callable[[], object]]:
-    """Everything that happens in a run, event by event."""
+    """Yield the events of a run as calls."""
     for number in range(jobs):
         video_id = f"video{number:06}"
         keys = [WorkKey(video_id, pipeline, "0" * 16) for pipeline in PIPELINES]
         yield partial(coordinator.planned, [PlannedVideo(video_id, dict.fromkeys(keys, 100), 100, 4.0)])
         for chunk in range(CHUNKS):
             token = Token(f"{video_id}[{chunk},{chunk + 1})", video_id, 1)
-            fails = (number * CHUNKS + chunk) % FAILING == 0
+            fails = (number * CHUNKS + chunk) % CHUNKS_PER_FAILURE == 0
             yield partial(coordinator.started, token, WORKER)
             yield partial(coordinator.heartbeat, WORKER, video_id)
             yield partial(coordinator.idle, WORKER)
-            yield partial(coordinator.left, token.chunk_id, TROUBLE if fails else None)
+            yield partial(coordinator.left, token.chunk_id, FAILURE if fails else None)
         for key in keys:
             yield partial(coordinator.finished, Finished(key, None))
 
 
 def record(coordinator: Coordinator, store: StorageBackend, epoch: int) -> None:
-    """One batch, as the recorder sends it."""
-    changes, snapshot = coordinator.batch()
-    store.record(epoch, changes, snapshot.to_json())
+    """Write one batch to the store, as the recorder does."""
+    attempts, snapshot = coordinator.batch()
+    store.record(epoch, attempts, snapshot.to_json())
 
 
 def described(measured: Mapping[str, Any]) -> str:

@@ -1,7 +1,4 @@
-"""Benchmark of decoding: cost of a frame by decoder and coding, for every frame or sampled ones.
-
-The rival is a seek for each sample.
-"""
+"""Benchmark of decoding: the cost of a frame by decoder and coding, against a seek for each sample."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bench.fixtures.codings import FRAMES, Coding, codings, rendered
+from bench.fixtures.codings import FRAMES, Coding, codings, render_clip
 from bench.harness.report import table
 from bench.harness.timing import Times, in_turns
 from schemas.pipelines import PERSON
@@ -24,13 +21,15 @@ from schemas.work.chunk import ChunkSpec, Sampling
 TITLE = "Decoding"
 SAMPLE_FPS: Final = Fraction(5)
 MODEL_PIXELS: Final = 640  # of the longer side
-SEEK_SHARE: Final = 13  # a seek for each sample is timed on a few of them, evenly spread: it is that slow
+SEEK_SHARE: Final = 13  # one of so many samples is timed with seeks, which are slow
 BACKENDS: Final = ("pyav", "decord")
 
 
 class DecodeWay:
-    """Something that reads a clip: a call does it and returns its processor seconds, of all threads;
-    `walls` are what the clock said.
+    """A way to read a clip: a call reads it and returns the processor seconds of all threads.
+
+    `walls` has the wall seconds, `pictures` the number of frames. `times` scales all figures, for a way that
+    is measured on a part of the clip.
     """
 
     def __init__(self, work: Callable[[], int], times: float = 1.0) -> None:
@@ -39,28 +38,29 @@ class DecodeWay:
         self.pictures: set[int] = set()
 
     def __call__(self) -> float:
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
         self.pictures.add(round(self._work() * self._times))
-        self.walls.append((time.perf_counter() - wall) * self._times)
-        return (time.process_time() - cpu) * self._times
+        self.walls.append((time.perf_counter() - wall_s) * self._times)
+        return (time.process_time() - cpu_s) * self._times
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Processor seconds of every way through every clip, in turns; raises `RuntimeError` where two ways
-    give other numbers of pictures.
+    """The processor seconds of every way through every clip, in turns.
+
+    Raises `RuntimeError` if two ways give different numbers of samples.
     """
     from actors.stages.threads import limit_threads
 
     limit_threads(1)
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as folder:
         measured = {
-            coding.label: of_clip(rendered(coding, Path(folder)), coding, rounds) for coding in codings()
+            coding.label: of_clip(render_clip(coding, Path(folder)), coding, rounds) for coding in codings()
         }
     return {"frames": FRAMES, "sample_fps": float(SAMPLE_FPS), "clips": measured}
 
 
 def of_clip(path: Path, coding: Coding, rounds: int) -> dict[str, Any]:
-    """All ways through one clip."""
+    """The figures of all ways through one clip."""
     from actors.decoding.decord_decoder import refusal
 
     spec = spec_of(path)
@@ -72,24 +72,27 @@ def of_clip(path: Path, coding: Coding, rounds: int) -> dict[str, Any]:
         for name, way in through(replace(spec, backend=backend)).items()
     }
     numbers = sample_numbers(spec)
-    some = numbers[SEEK_SHARE // 2 :: SEEK_SHARE]
-    ways["seeks"] = DecodeWay(lambda: seek_for_each(path, some), len(numbers) / len(some))
-    taken = in_turns(ways, rounds)
-    given = {way.pictures.pop() for name, way in ways.items() if "every" not in name}
-    if len(given) != 1:
-        raise RuntimeError(f"{coding.label}: not every way gives the same number of samples: {sorted(given)}")
+    part = numbers[SEEK_SHARE // 2 :: SEEK_SHARE]
+    ways["seeks"] = DecodeWay(lambda: seek_for_each(path, part), len(numbers) / len(part))
+    cpu_times = in_turns(ways, rounds)
+    counts = {way.pictures.pop() for name, way in ways.items() if "every" not in name}
+    if len(counts) != 1:
+        raise RuntimeError(
+            f"{coding.label}: not every way gives the same number of samples: {sorted(counts)}"
+        )
     return {
         "refused": refused,
         "bytes": path.stat().st_size,
-        "samples": given.pop(),
-        "cpu_s": {name: times.to_data() for name, times in taken.items()},
+        "samples": counts.pop(),
+        "cpu_s": {name: times.to_data() for name, times in cpu_times.items()},
         "wall_s": {name: Times(tuple(way.walls)).to_data() for name, way in ways.items()},
     }
 
 
 def through(spec: ChunkSpec) -> dict[str, DecodeWay]:
-    """A backend's ways: every frame as native BGR, samples out of every frame, samples alone; the first
-    and last by two threads too.
+    """The ways of a backend: every frame as native BGR, samples out of every frame, samples alone.
+
+    The first and the last are measured with two threads too.
     """
     name, sparse = spec.backend, replace(spec, every_frame=False)
     return {
@@ -102,7 +105,7 @@ def through(spec: ChunkSpec) -> dict[str, DecodeWay]:
 
 
 def spec_of(path: Path) -> ChunkSpec:
-    """A whole clip as one chunk, sampled for a model."""
+    """A whole clip as one chunk with samples for a model."""
     from actors.probing.probe import probe
     from vaengine.planning.plan import chunk_spec
 
@@ -116,6 +119,7 @@ def spec_of(path: Path) -> ChunkSpec:
 
 
 def sample_numbers(spec: ChunkSpec) -> list[int]:
+    """The frame numbers of the samples."""
     import numpy as np
 
     from actors.decoding.sampling import sampled_in
@@ -124,47 +128,48 @@ def sample_numbers(spec: ChunkSpec) -> list[int]:
 
 
 def natives(spec: ChunkSpec, threads: int) -> int:
-    """Every frame as native BGR, what scene scores need."""
+    """Decode every frame to native BGR, as scene scores need it; returns the number of frames."""
     from actors.decoding.backends import decoder_for
 
     return sum(len(frame.bgr()) > 0 for frame in decoder_for(spec, threads=threads))
 
 
 def samples(spec: ChunkSpec, threads: int) -> int:
-    """Sampled frames as a model takes them."""
+    """Decode the samples as a model takes them; returns their number."""
     from actors.decoding.backends import decoder_for
 
-    wanted, (sampling,) = set(sample_numbers(spec)), spec.samplings
-    chosen = (frame for frame in decoder_for(spec, threads=threads) if frame.number in wanted)
-    return sum(len(frame.rgb(sampling.width, sampling.height, sampling.filter)) > 0 for frame in chosen)
+    numbers, (sampling,) = set(sample_numbers(spec)), spec.samplings
+    sampled = (frame for frame in decoder_for(spec, threads=threads) if frame.number in numbers)
+    return sum(len(frame.rgb(sampling.width, sampling.height, sampling.filter)) > 0 for frame in sampled)
 
 
 def seek_for_each(path: Path, numbers: list[int]) -> int:
-    """What frameworks do that take frames by number through OpenCV: a seek, a decode up to the frame, a
-    resize.
+    """Read frames by number through OpenCV, as some frameworks do; returns the number of frames read.
+
+    Each frame takes a seek, a decode up to it, and a resize.
     """
     import cv2
 
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    given = 0
+    count = 0
     for number in numbers:
         capture.set(cv2.CAP_PROP_POS_FRAMES, number)
-        there, picture = capture.read()
-        given += there
+        was_read, frame = capture.read()
+        count += was_read
         cv2.resize(
-            picture,
-            (MODEL_PIXELS, picture.shape[0] * MODEL_PIXELS // picture.shape[1]),
+            frame,
+            (MODEL_PIXELS, frame.shape[0] * MODEL_PIXELS // frame.shape[1]),
             interpolation=cv2.INTER_LINEAR,
         )
     capture.release()
-    return given
+    return count
 
 
 COLUMNS: Final = ("every 1", "samples 1", "only samples 1")
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """The case's tables, and what is compared with what."""
+    """The case's tables, and what they compare."""
     clips = measured["clips"]
     return "\n\n".join(
         [
@@ -227,8 +232,8 @@ def _ratio_rows(clips: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _ratios(cpu: Mapping[str, Any], wall: Mapping[str, Any]) -> list[str]:
-    def ratio(one: str, other: str) -> str:
-        return f"{cpu[one]['median'] / cpu[other]['median']:.2f}x" if one in cpu else "refused"
+    def ratio(way: str, base: str) -> str:
+        return f"{cpu[way]['median'] / cpu[base]['median']:.2f}x" if way in cpu else "refused"
 
     sampled = "pyav only samples 1"
     fps = [f"{FRAMES / wall[f'pyav every {threads}']['median']:.0f}" for threads in (1, 2)]

@@ -1,7 +1,4 @@
-"""Benchmark of the embedded person detector and the tracker: persons found, and cost of a frame.
-
-The reference is a real annotation.
-"""
+"""Benchmark of the embedded person detector and the tracker, against a real annotation: accuracy and cost."""
 
 from __future__ import annotations
 
@@ -19,14 +16,15 @@ from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, Annot
 from schemas.settings.settings import PersonSettings, Settings
 from schemas.work.messages import FramesMessage
 
-TITLE = "AnnotatedPerson detection, preset embedded"
+TITLE = "Person detection, preset embedded"
 SETTINGS = Settings(preset="embedded", person=PersonSettings(sample_fps=PETS_FPS))
-LEAST_CONFIDENCES = (0.5, 0.25)
+MIN_CONFIDENCES = (0.5, 0.25)
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Accuracy on the annotated sequence, and processor seconds of each picture of it; raises
-    FileNotFoundError without the clips.
+    """The accuracy on the annotated sequence, and the processor seconds of a frame of it.
+
+    Raises FileNotFoundError without the clips.
     """
     video, truth = PETS / "video.mp4", annotated(PETS / "gt" / "gt.txt")
     rows = person_rows(video, SETTINGS)
@@ -38,17 +36,17 @@ def measure(rounds: int) -> dict[str, Any]:
         "accuracy": {
             "boxes of tracks": accuracy(truth, people_in(row for row in boxes if row.person_id)).to_data(),
             **{
-                f"confidence {least} and more": detected(accuracy(truth, alone(boxes, least)))
-                for least in LEAST_CONFIDENCES
+                f"confidence {minimum} and more": detected(accuracy(truth, alone(boxes, minimum)))
+                for minimum in MIN_CONFIDENCES
             },
         },
         "picture_seconds": costs(video, rounds).to_data(),
     }
 
 
-def alone(boxes: Iterable[Annotation], least: float) -> list[AnnotatedPerson]:
-    """Boxes of at least a confidence, each nobody's but its own, whatever its track."""
-    strong = [row for row in boxes if (row.confidence or 0) >= least]
+def alone(boxes: Iterable[Annotation], minimum: float) -> list[AnnotatedPerson]:
+    """Boxes with at least a confidence, each with a name of its own in place of its track's."""
+    strong = [row for row in boxes if (row.confidence or 0) >= minimum]
     return [
         AnnotatedPerson(person.frame, row.annotation_id, person.box)
         for person, row in zip(people_in(strong), strong, strict=True)
@@ -56,21 +54,21 @@ def alone(boxes: Iterable[Annotation], least: float) -> list[AnnotatedPerson]:
 
 
 def detected(score: Accuracy) -> dict[str, float]:
-    """What can be said of boxes without tracks."""
+    """The rates that are defined for boxes without tracks."""
     return {rate: value for rate, value in score.to_data().items() if rate in ("precision", "recall", "f1")}
 
 
 def costs(video: Path, rounds: int) -> Times:
-    """Processor seconds of each of `rounds` x 10 pictures, 640 wide."""
+    """The processor seconds of `rounds` x 10 frames, 640 pixels wide."""
     from actors.stages.batching import detector_named
 
     detector = detector_named(SETTINGS)
-    pieces = (value for value in read(video, SETTINGS) if isinstance(value, FramesMessage))
+    messages = (value for value in read(video, SETTINGS) if isinstance(value, FramesMessage))
     seconds = []
-    for picture in islice((picture for piece in pieces for picture in piece.frames.pixels), rounds * 10):
-        began = time.process_time()
-        detector.detect([picture])
-        seconds.append(time.process_time() - began)
+    for frame in islice((frame for message in messages for frame in message.frames.pixels), rounds * 10):
+        began_s = time.process_time()
+        detector.detect([frame])
+        seconds.append(time.process_time() - began_s)
     return Times(tuple(seconds))
 
 

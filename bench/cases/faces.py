@@ -1,7 +1,4 @@
-"""Benchmark of faces: found, told apart and timed, one thread each.
-
-The engine's detectors are compared with known counts, and with InsightFace's own loop.
-"""
+"""Benchmark of faces, against known counts and InsightFace's own loop: detection, identity and cost."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ import numpy as np
 from actors.faces.detector import pack_faces
 from actors.vision.boxes import iou
 from bench.harness.report import table
-from bench.harness.timing import Taken, in_turns
+from bench.harness.timing import Measurement, in_turns
 from schemas.inference.detections import Detections
 from schemas.inference.detector import Detector
 from schemas.media.frames import Pixels
@@ -34,10 +31,10 @@ TALKERS, TALKERS_TRUTH = (
     MEDIA / "derived/grid_11_talkers_33s.mp4",
     MEDIA / "groundtruth/grid_11_talkers_33s.json",
 )
-TALKERS_STEP = 25  # frames: one picture a second
-COMING = MEDIA / "video/pyfeat_face_noface.mov"  # each tenth frame: eight with one face, nine without
+TALKERS_STEP = 25  # frames: one each second
+COMING = MEDIA / "video/pyfeat_face_noface.mov"  # of each tenth frame eight have a face, then nine have none
 COMING_STEP, COMING_FACES = 10, 8
-IMAGES = {
+IMAGES = {  # name -> number of faces, counted by eye
     "biden": 1,
     "biden2": 1,
     "obama": 1,
@@ -45,7 +42,7 @@ IMAGES = {
     "obama3": 1,
     "obama_and_biden": 3,
     "pyfeat_multi_face": 5,
-}  # counted by eye
+}
 LONGER_PIXELS = FaceSettings().input_pixels
 BATCHES = (1, 8)
 SCRFD = FaceSettings(detector="scrfd", device="cpu", pack=str(PACKS / "models" / PACK))
@@ -55,9 +52,7 @@ LIBRARY, LIBRARY_TWICE = "InsightFace, 640 x 640", "InsightFace, 128 x 128 and 6
 
 @dataclass(frozen=True, slots=True)
 class ShownFace:
-    """A picture, H x W x 3 uint8 RGB, in which there are so many `faces`; `who` is there where it is one
-    known person.
-    """
+    """A picture, H x W x 3 uint8 RGB, with its number of `faces`; `who` names the only person, if known."""
 
     about: str
     picture: Pixels
@@ -66,8 +61,9 @@ class ShownFace:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Counts, verification, differences, and processor milliseconds a picture; raises FileNotFoundError
-    without the shared folder.
+    """Counts, verification, differences to the library, and processor milliseconds a picture.
+
+    Raises FileNotFoundError without the shared folder.
     """
     from actors.faces.cascade import CascadeDetector
 
@@ -78,24 +74,25 @@ def measure(rounds: int) -> dict[str, Any]:
         "cascade": CascadeDetector(SCRFD.min_confidence),
     }
     found = {
-        name: [detector.detect([one.picture])[0] for one in shown] for name, detector in detectors.items()
+        name: [detector.detect([picture.picture])[0] for picture in shown]
+        for name, detector in detectors.items()
     }
     library = loop(ONCE)
     return {
         "pack": PACK,
         "counts": {name: counted(shown, faces) for name, faces in found.items()},
         "verification": asdict(verified(shown, found["SCRFD"], SCRFD.same_person)),
-        "difference": asdict(difference(found["SCRFD"], [library(one.picture) for one in shown])),
+        "difference": asdict(difference(found["SCRFD"], [library(picture.picture) for picture in shown])),
         "milliseconds": {
-            about: race([one.picture for one in own], rounds)
-            for about, own in by_set(shown).items()
+            about: race([picture.picture for picture in pictures], rounds)
+            for about, pictures in by_set(shown).items()
             if about != "images"
         },
     }
 
 
 def talkers() -> Iterator[ShownFace]:
-    """A picture a second of ten people who talk in eleven clips."""
+    """Yield a picture for each second of eleven clips of ten people who talk."""
     people = json.loads(TALKERS_TRUTH.read_text(encoding="utf-8"))["clips"]
     for number, picture in frames(TALKERS, TALKERS_STEP):
         (clip,) = (clip for clip in people if clip["frames"][0] <= number < clip["frames"][1])
@@ -103,12 +100,13 @@ def talkers() -> Iterator[ShownFace]:
 
 
 def coming() -> Iterator[ShownFace]:
-    """A face that goes away."""
+    """Yield pictures of a face that leaves."""
     for order, (_, picture) in enumerate(frames(COMING, COMING_STEP)):
         yield ShownFace("face and no face, 960 x 540", picture, int(order < COMING_FACES))
 
 
 def images() -> Iterator[ShownFace]:
+    """Yield the images; raises FileNotFoundError."""
     for name, faces in IMAGES.items():
         picture = cv2.imread(str(MEDIA / "images" / f"{name}.jpg"))
         if picture is None:
@@ -117,7 +115,7 @@ def images() -> Iterator[ShownFace]:
 
 
 def frames(video: Path, step: int) -> Iterator[tuple[int, Pixels]]:
-    """Every `step`th frame of a video and its number."""
+    """Yield the number and the pixels of every `step`th frame of a video."""
     import av
 
     with av.open(str(video)) as container:
@@ -127,7 +125,7 @@ def frames(video: Path, step: int) -> Iterator[tuple[int, Pixels]]:
 
 
 def fitted(bgr: Pixels) -> Pixels:
-    """As RGB, no side above what the pipeline gives to its detector."""
+    """A picture as RGB, scaled down to the largest side that the pipeline gives to its detector."""
     scale = LONGER_PIXELS / max(bgr.shape)
     if scale < 1:
         bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -135,30 +133,29 @@ def fitted(bgr: Pixels) -> Pixels:
 
 
 def by_set(shown: Sequence[ShownFace]) -> dict[str, list[ShownFace]]:
+    """The pictures of each set, by its name."""
     return {
-        about: [one for one in shown if one.about == about]
-        for about in dict.fromkeys(one.about for one in shown)
+        about: [picture for picture in shown if picture.about == about]
+        for about in dict.fromkeys(picture.about for picture in shown)
     }
 
 
 def counted(shown: Sequence[ShownFace], found: Sequence[Detections]) -> dict[str, float]:
-    """Precision and recall by counts: of the faces found in a picture as many are right as there are."""
-    known, seen = sum(one.faces for one in shown), sum(map(len, found))
-    right = sum(min(one.faces, len(faces)) for one, faces in zip(shown, found, strict=True))
+    """Precision and recall by counts: of the faces found in a picture, as many are right as it has faces."""
+    known_count, found_count = sum(picture.faces for picture in shown), sum(map(len, found))
+    right = sum(min(picture.faces, len(faces)) for picture, faces in zip(shown, found, strict=True))
     return {
-        "faces": known,
-        "found": seen,
+        "faces": known_count,
+        "found": found_count,
         "right": right,
-        "precision": right / max(1, seen),
-        "recall": right / max(1, known),
+        "precision": right / max(1, found_count),
+        "recall": right / max(1, known_count),
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Pairs of faces of one person and of two: how many there are, how many are taken for one person's,
-    and the cosines at their worst.
-    """
+    """Pairs of faces of one person and of two: their numbers, those accepted as one person, worst cosines."""
 
     same: int
     same_accepted: int
@@ -168,33 +165,35 @@ class Verification:
     most_different: float
 
 
-def verified(shown: Sequence[ShownFace], found: Sequence[Detections], least: float) -> Verification:
-    """All pairs of pictures of one known person each, in which one face was found."""
-    looks = [
-        (one.who, faces.embeddings[0])
-        for one, faces in zip(shown, found, strict=True)
-        if one.who and len(faces) == 1
+def verified(shown: Sequence[ShownFace], found: Sequence[Detections], threshold: float) -> Verification:
+    """The verification of all pairs of pictures of a known person in which one face was found."""
+    embeddings = [
+        (picture.who, faces.embeddings[0])
+        for picture, faces in zip(shown, found, strict=True)
+        if picture.who and len(faces) == 1
     ]
     cosines = [
-        (who == other, float(mine @ theirs)) for (who, mine), (other, theirs) in combinations(looks, 2)
+        (first_who == second_who, float(first @ second))
+        for (first_who, first), (second_who, second) in combinations(embeddings, 2)
     ]
     same, different = (
         np.array([cosine for is_same, cosine in cosines if is_same is kind]) for kind in (True, False)
     )
     return Verification(
         len(same),
-        int((same >= least).sum()),
+        int((same >= threshold).sum()),
         float(same.min()),
         len(different),
-        int((different >= least).sum()),
+        int((different >= threshold).sum()),
         float(different.max()),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class FaceDifference:
-    """Faces of both and how many are pairs (IoU 0.5), and the worst pair: landmarks apart by a share of
-    the box's width, cosines.
+    """The numbers of faces of both and of pairs (IoU 0.5), and the largest differences of a pair.
+
+    `most_landmark` is the distance of landmarks as a share of the box's width.
     """
 
     engine: int
@@ -206,14 +205,15 @@ class FaceDifference:
 
 
 def difference(engine: Sequence[Detections], library: Sequence[Detections]) -> FaceDifference:
-    """Picture by picture, each face of the library with the engine's that overlaps it most; raises
-    `ValueError` where none is a pair.
+    """Compare each face of the library with the engine's face that overlaps it most in the same picture.
+
+    Raises `ValueError` without any pair.
     """
     pairs = []
-    for mine, theirs in zip(engine, library, strict=True):
-        overlap = iou(theirs.xyxy, mine.xyxy)
+    for our_faces, their_faces in zip(engine, library, strict=True):
+        overlap = iou(their_faces.xyxy, our_faces.xyxy)
         pairs += [
-            (mine, int(row.argmax()), theirs, i, float(row.max()))
+            (our_faces, int(row.argmax()), their_faces, i, float(row.max()))
             for i, row in enumerate(overlap)
             if row.max(initial=0.0) >= 0.5
         ]
@@ -224,18 +224,19 @@ def difference(engine: Sequence[Detections], library: Sequence[Detections]) -> F
         least_iou=min(share for *_, share in pairs),
         most_landmark=max(
             float(
-                np.abs(mine.keypoints[i] - theirs.keypoints[j]).max()
+                np.abs(ours.keypoints[i] - theirs.keypoints[j]).max()
                 / (theirs.xyxy[j, 2] - theirs.xyxy[j, 0])
             )
-            for mine, i, theirs, j, _ in pairs
+            for ours, i, theirs, j, _ in pairs
         ),
-        least_cosine=min(float(mine.embeddings[i] @ theirs.embeddings[j]) for mine, i, theirs, j, _ in pairs),
+        least_cosine=min(float(ours.embeddings[i] @ theirs.embeddings[j]) for ours, i, theirs, j, _ in pairs),
     )
 
 
 def loop(*sizes: tuple[int, int]) -> Callable[[Pixels], Detections]:
-    """InsightFace as its manual says to use it, at frames of these sizes (width, height), on one thread;
-    its faces as ours.
+    """InsightFace as its manual recommends it, at these input sizes (width, height), on one thread.
+
+    The function returns the faces of a picture as `Detections`.
     """
     import onnxruntime
     from insightface.app import FaceAnalysis
@@ -250,6 +251,7 @@ def loop(*sizes: tuple[int, int]) -> Callable[[Pixels], Detections]:
 
 
 def as_detections(faces: Sequence[Any], picture: Pixels) -> Detections:
+    """Faces of InsightFace as the engine's detections, clipped to the picture."""
     if not faces:
         return Detections.none()
     points = np.dstack([np.array([face.kps for face in faces], float), np.ones((len(faces), 5, 1))])
@@ -262,9 +264,9 @@ def as_detections(faces: Sequence[Any], picture: Pixels) -> Detections:
 
 
 def race(pictures: Sequence[Pixels], rounds: int) -> dict[str, Any]:
-    """Processor milliseconds a picture, all warm, in turns."""
+    """The processor milliseconds a picture of the engine and the library, both warm, measured in turns."""
     pictures = pictures[: len(pictures) // max(BATCHES) * max(BATCHES)]
-    cases: dict[str, Taken] = {
+    cases: dict[str, Measurement] = {
         LIBRARY: partial(spent, loop(ONCE), pictures, len(pictures)),
         LIBRARY_TWICE: partial(spent, loop(TWICE, ONCE), pictures, len(pictures)),
     }
@@ -279,21 +281,26 @@ def race(pictures: Sequence[Pixels], rounds: int) -> dict[str, Any]:
 
 
 def spent(work: Callable[[Any], object], parts: Sequence[Any], pictures: int) -> float:
-    """Processor milliseconds a picture of work on all parts."""
-    began = time.process_time()
+    """The processor milliseconds a picture of work on all parts."""
+    began_s = time.process_time()
     for part in parts:
         work(part)
-    return (time.process_time() - began) * 1000 / pictures
+    return (time.process_time() - began_s) * 1000 / pictures
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """Counts, verification, differences and times."""
+    """The case's tables: counts, verification, differences and times."""
     counts = [
-        [name, f"{c['found']} of {c['faces']}", f"{c['precision']:.3f}", f"{c['recall']:.3f}"]
-        for name, c in measured["counts"].items()
+        [
+            name,
+            f"{count['found']} of {count['faces']}",
+            f"{count['precision']:.3f}",
+            f"{count['recall']:.3f}",
+        ]
+        for name, count in measured["counts"].items()
     ]
     times = [
-        [about, name, *(f"{ms[which]:.1f}" for which in ("min", "median", "max"))]
+        [about, name, *(f"{ms[statistic]:.1f}" for statistic in ("min", "median", "max"))]
         for about, cases in measured["milliseconds"].items()
         for name, ms in cases.items()
     ]

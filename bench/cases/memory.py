@@ -1,4 +1,4 @@
-"""Benchmark of memory: one video of two hours, and two thousand clips of a second."""
+"""Benchmark of memory: a video of two hours, and two thousand clips of a second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import av
 import numpy as np
 import psutil
 
-from bench.fixtures.copies import copied
+from bench.fixtures.copies import copy_with_mark
 from bench.harness.fault_injection import ROLES
 from bench.harness.report import table
 
@@ -27,26 +27,27 @@ FPS: Final = 10
 SIZE: Final = (320, 240)  # width, height
 SCENE_SECONDS: Final = 20
 LONG_SECONDS, CLIPS = 7200, 2000
-BRIEF_LONG_SECONDS, BRIEF_CLIPS = 300, 60
-LOOK_SECONDS: Final = 1.0
+QUICK_LONG_SECONDS, QUICK_CLIPS = 300, 60
+SAMPLE_SECONDS: Final = 1.0
 MIB: Final = 1 << 20
 ON_RAY: Final = ("--cluster", "local")
 SPILLED: Final = "session_*/ray_spilled_objects_*"
 
 
 @dataclass(slots=True)
-class Watched:
-    """Resident MiB of each role over time, summed over who plays it; `store_mib` is what the object store
-    has touched.
+class MemoryProfile:
+    """The private memory of each role over time, in MiB, as the sum of its processes.
+
+    `store_mib` is the memory that the object store has touched.
     """
 
     resident_mib: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     store_mib: list[float] = field(default_factory=list)
 
-    def look(self, driver: int) -> None:
-        """One more moment."""
-        now: dict[str, float] = defaultdict(float)
-        for process in _tree(driver):
+    def sample(self, driver: int) -> None:
+        """Add the memory of all processes of a driver at this moment."""
+        role_mib: dict[str, float] = defaultdict(float)
+        for process in _process_tree(driver):
             try:
                 memory, title = process.memory_info(), " ".join(process.cmdline())
             except psutil.Error:
@@ -54,16 +55,16 @@ class Watched:
             if title.endswith("raylet") or process.name() == "raylet":
                 self.store_mib.append(memory.shared / MIB)
             role = next(
-                (role for role, begins in ROLES.items() if title.startswith(begins)),
+                (role for role, prefix in ROLES.items() if title.startswith(prefix)),
                 "driver" if process.pid == driver else None,
             )
             if role is not None:
-                now[role] += (memory.rss - memory.shared) / MIB
-        for role, mib in now.items():
+                role_mib[role] += (memory.rss - memory.shared) / MIB
+        for role, mib in role_mib.items():
             self.resident_mib[role].append(mib)
 
     def summary(self) -> dict[str, Any]:
-        """Of each role the median of the second and of the last quarter of its time, and the most."""
+        """The median of the second and of the last quarter of each role's time, and the maximum."""
         long_lived = {role: series for role, series in self.resident_mib.items() if len(series) >= 8}
         return {
             "roles": {
@@ -74,12 +75,13 @@ class Watched:
         }
 
 
-def _quarter(series: Sequence[float], which: int) -> float:
+def _quarter(series: Sequence[float], number: int) -> float:
+    """The median of a quarter, counted from 0."""
     length = len(series) // 4
-    return float(np.median(series[which * length : (which + 1) * length]))
+    return float(np.median(series[number * length : (number + 1) * length]))
 
 
-def _tree(driver: int) -> Iterator[psutil.Process]:
+def _process_tree(driver: int) -> Iterator[psutil.Process]:
     try:
         root = psutil.Process(driver)
         yield from (root, *root.children(recursive=True))
@@ -88,26 +90,25 @@ def _tree(driver: int) -> Iterator[psutil.Process]:
 
 
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
-    """Both batches once, whatever the rounds; raises `RuntimeError` where one fails or anything was
-    spilled.
+    """Both batches once, whatever the rounds.
+
+    Raises `RuntimeError` if a batch fails, or if Ray spilled objects.
     """
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         folder = Path(name)
-        long_s, number = (BRIEF_LONG_SECONDS, BRIEF_CLIPS) if quick else (LONG_SECONDS, CLIPS)
-        rendered(folder / "long.mp4", long_s)
-        long = watched([folder / "long.mp4"], folder / "long-out")
+        long_s, number = (QUICK_LONG_SECONDS, QUICK_CLIPS) if quick else (LONG_SECONDS, CLIPS)
+        render_video(folder / "long.mp4", long_s)
+        long = profile_of([folder / "long.mp4"], folder / "long-out")
         return {
             "long_s": long_s,
             "long": long,
             "clips": number,
-            "short": watched([short_clips(folder / "clips", number)], folder / "short-out"),
+            "short": profile_of([short_clips(folder / "clips", number)], folder / "short-out"),
         }
 
 
-def rendered(path: Path, seconds: int, *, seed: int = 0) -> None:
-    """A quiet picture that changes altogether every 20 seconds, one keyframe a scene, and moves a little
-    from frame to frame.
-    """
+def render_video(path: Path, seconds: int, *, seed: int = 0) -> None:
+    """Write a video of a pattern that moves a little from frame to frame and changes every 20 seconds."""
     width, height = SIZE
     chance = np.random.default_rng(seed)
     with av.open(str(path), "w") as container:
@@ -129,31 +130,32 @@ def rendered(path: Path, seconds: int, *, seed: int = 0) -> None:
                     chance.integers(0, 255, (6, 8, 3), np.uint8),
                     np.ones((height // 6, width // 8, 1), np.uint8),
                 )
-            picture = np.roll(scene, number % 40, axis=1)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+            frame = np.roll(scene, number % 40, axis=1)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode(None):
             container.mux(packet)
 
 
 def short_clips(folder: Path, number: int) -> Path:
-    """Clips of one second, of ten different pictures; no two have the same content, or they would be one
-    video.
+    """Write clips of one second with ten different patterns; returns the folder.
+
+    All clips differ in content; clips with the same content would be one video.
     """
     folder.mkdir()
-    for which in range(10):
-        rendered(folder / f"clip{which:05}.mp4", 1, seed=which)
-    for which in range(10, number):
-        copied(folder / f"clip{which % 10:05}.mp4", folder / f"clip{which:05}.mp4")
+    for index in range(10):
+        render_video(folder / f"clip{index:05}.mp4", 1, seed=index)
+    for index in range(10, number):
+        copy_with_mark(folder / f"clip{index % 10:05}.mp4", folder / f"clip{index:05}.mp4")
     return folder
 
 
-def watched(inputs: Sequence[Path], out: Path) -> dict[str, Any]:
-    """One batch, looked at every second."""
+def profile_of(inputs: Sequence[Path], out: Path) -> dict[str, Any]:
+    """The memory of one batch, sampled every second; raises `RuntimeError` if it fails or spills."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "VAENGINE_OFFLINE": "1"
     }
-    narrow = ("--pipelines", "scene,person", "--set", "person.sample_fps=1", "--no-files", "--json")
+    options = ("--pipelines", "scene,person", "--set", "person.sample_fps=1", "--no-files", "--json")
     words = [
         sys.executable,
         "-m",
@@ -166,49 +168,49 @@ def watched(inputs: Sequence[Path], out: Path) -> dict[str, Any]:
         "embedded",
         "--cluster",
         "local",
-        *narrow,
+        *options,
     ]
-    began_s, seen, before = time.perf_counter(), Watched(), set(_spilled())
+    began_s, profile, spilled_before = time.perf_counter(), MemoryProfile(), set(_spilled_files())
     process = subprocess.Popen(
         words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     )
     while process.poll() is None:
-        seen.look(process.pid)
-        time.sleep(LOOK_SECONDS)
-    spilled = set(_spilled()) - before
+        profile.sample(process.pid)
+        time.sleep(SAMPLE_SECONDS)
+    spilled = set(_spilled_files()) - spilled_before
     if process.returncode or spilled:
         raise RuntimeError(
             f"exit code {process.returncode}, spilled {sorted(spilled)[:3]}: "
             f"{process.communicate()[1][-500:]}"
         )
-    return {"wall_s": time.perf_counter() - began_s, **seen.summary()}
+    return {"wall_s": time.perf_counter() - began_s, **profile.summary()}
 
 
-def _spilled() -> list[str]:
-    """Files that Ray has moved out of its object store, of any session of this machine."""
+def _spilled_files() -> list[str]:
+    """The files of objects that Ray has spilled to disk, in any session on this machine."""
     return [
         str(path)
-        for place in (Path(tempfile.gettempdir()) / "ray").glob(SPILLED)
-        for path in place.rglob("*")
+        for folder in (Path(tempfile.gettempdir()) / "ray").glob(SPILLED)
+        for path in folder.rglob("*")
         if path.is_file()
     ]
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """Both batches, role by role."""
+    """The case's tables: both batches, role by role."""
     parts = []
-    for what, name in (
+    for title, name in (
         (f"One video of {measured['long_s'] / 3600:g} h", "long"),
         (f"{measured['clips']:,} clips of one second", "short"),
     ):
-        one = measured[name]
+        batch = measured[name]
         rows = [
-            [role, *(f"{mib[when]:.0f}" for when in ("early", "late", "most"))]
-            for role, mib in sorted(one["roles"].items())
+            [role, *(f"{mib[key]:.0f}" for key in ("early", "late", "most"))]
+            for role, mib in sorted(batch["roles"].items())
         ]
         parts.append(
-            f"{what}: {one['wall_s']:.0f} s, at most {one['object_store_most_mib']:.0f} MiB of the object "
-            "store touched, nothing spilled."
+            f"{title}: {batch['wall_s']:.0f} s, at most {batch['object_store_most_mib']:.0f} MiB of the "
+            "object store touched, nothing spilled."
         )
         parts.append(table(["private memory, MiB", "second quarter", "last quarter", "most"], rows))
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""Benchmark of the engine's overhead over a handwritten loop, on the same clips and the same cores."""
+"""Benchmark of the engine's overhead over a handwritten loop on the same clips and cores."""
 
 from __future__ import annotations
 
@@ -23,24 +23,26 @@ N_CLIPS = 16
 
 
 def clips(folder: Path) -> list[Path]:
-    """Distinct clips of 12 s: the demo's shots in another order, run backwards, or the long ones short."""
+    """Write different clips of 12 s, made of the demo's shots."""
     return [render_demo_clip(folder / f"clip{number:02}.mp4", shots(number)) for number in range(N_CLIPS)]
 
 
 def shots(number: int) -> list[Shot]:
-    """The demo's shots, turned by `number`; in every second four run backwards; in the second eight of
-    the other length.
+    """The demo's shots, rotated by `number`.
+
+    In every second four clips the shots run backwards. In the second eight they have the other length.
     """
-    first, whole = number % len(SHOTS), sum(shot.seconds for shot in SHOTS[:2])
-    turned = [*SHOTS[first:], *SHOTS[:first]]
+    first, total_s = number % len(SHOTS), sum(shot.seconds for shot in SHOTS[:2])
+    rotated = [*SHOTS[first:], *SHOTS[:first]]
     if number // 4 % 2:
-        turned = [replace(shot, first=shot.last, last=shot.first) for shot in turned]
-    return [replace(shot, seconds=whole - shot.seconds) for shot in turned] if number >= 8 else turned
+        rotated = [replace(shot, first=shot.last, last=shot.first) for shot in rotated]
+    return [replace(shot, seconds=total_s - shot.seconds) for shot in rotated] if number >= 8 else rotated
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Wall seconds of the engine and of both loops, in turns; raises `RuntimeError` where their numbers
-    of rows differ.
+    """The wall seconds of the engine and of both loops, in turns.
+
+    Raises `RuntimeError` if their numbers of rows differ.
     """
     cores = len(os.sched_getaffinity(0))
     warm()
@@ -53,31 +55,31 @@ def measure(rounds: int) -> dict[str, Any]:
             "loop, one process": Loop(one_process, material),
             "loop, one process per core": Loop(per_core, material),
         }
-        taken = in_turns({**loops, "engine, whole process": engine}, rounds)
+        times_by_name = in_turns({**loops, "engine, whole process": engine}, rounds)
     per_core.close()
     rows = engine.rows.union(*(loop.rows for loop in loops.values()))
     if len(rows) != 1:
         raise RuntimeError(f"loop and engine do not agree on the number of rows: {sorted(rows)}")
     working, steady = Times(tuple(engine.working)), Times(tuple(engine.steady))
-    bare = taken["loop, one process per core"]
+    bare = times_by_name["loop, one process per core"]
     return {
         "clips": len(material),
         "video_s": sum(shot.seconds for shot in SHOTS) * len(material),
         "rows": rows.pop(),
         "processes": cores,
-        "times": {loop: times.to_data() for loop, times in taken.items()}
+        "times": {name: times.to_data() for name, times in times_by_name.items()}
         | {
             "engine, first chunk to last commit": working.to_data(),
             "engine, at its steady pace": steady.to_data(),
         },
         "steady_over_loop_per_core": steady.over(bare).to_data(),
         "working_over_loop_per_core": working.over(bare).to_data(),
-        "whole_process_over_loop_per_core": taken["engine, whole process"].over(bare).to_data(),
+        "whole_process_over_loop_per_core": times_by_name["engine, whole process"].over(bare).to_data(),
     }
 
 
 class Loop:
-    """A loop over all clips; the numbers of rows it came to are kept beside its time."""
+    """A measurement of a loop over all clips; `rows` has its numbers of rows."""
 
     def __init__(self, work: Callable[[Sequence[Path]], int], material: Sequence[Path]) -> None:
         self._work, self._material = work, material
@@ -88,8 +90,9 @@ class Loop:
 
 
 class EngineOverhead:
-    """A run over all clips into a new folder each time; the time of the work alone is kept beside that of
-    the whole process.
+    """A measurement of a run over all clips, each into a new folder.
+
+    A call returns the time of the whole process. `working` and `steady` have the times of the work alone.
     """
 
     def __init__(self, folder: Path, material: Sequence[Path]) -> None:
@@ -100,19 +103,19 @@ class EngineOverhead:
 
     def __call__(self) -> float:
         out = self._folder / f"out{len(self.working)}"
-        began = time.perf_counter()
+        began_s = time.perf_counter()
         words = [sys.executable, "-m", "bench.harness.engine_process", str(out), *map(str, self._material)]
         run = subprocess.run(words, check=True, capture_output=True, text=True)
-        seconds = time.perf_counter() - began
-        told = json.loads(run.stdout.splitlines()[-1])
-        self.working.append(told["working_s"])
-        self.steady.append(told["steady_s"])
+        seconds = time.perf_counter() - began_s
+        result = json.loads(run.stdout.splitlines()[-1])
+        self.working.append(result["working_s"])
+        self.steady.append(result["steady_s"])
         self.rows.add(stored_rows(out / "batch_processing.db"))
         return seconds
 
 
 def stored_rows(database: Path) -> int:
-    """Rows of annotations in a store."""
+    """The number of annotations in a store."""
     import sqlite3
     from contextlib import closing
 
@@ -121,7 +124,7 @@ def stored_rows(database: Path) -> int:
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """The case's table, and what is compared with what."""
+    """The case's table, and what it compares."""
     bare = measured["times"]["loop, one process per core"]["median"]
     rows = [
         [name, *spread(times), f"{times['median'] / bare:.2f}x"] for name, times in measured["times"].items()

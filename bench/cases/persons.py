@@ -1,7 +1,4 @@
-"""Benchmark of persons found and tracked in every frame, against ultralytics' own loop.
-
-Clips, weights and cores are the same.
-"""
+"""Benchmark of person tracking in every frame, against ultralytics' own loop: speed and boxes."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from bench.harness.engine_process import run
-from bench.harness.in_process import NEURAL, person_numbers, told
+from bench.harness.in_process import NEURAL, person_numbers, settings_for
 from bench.harness.report import table
 from bench.harness.timing import Times, in_turns, timed
-from bench.rivals.ultralytics_loop import WEIGHTS, loaded, predicted, track
+from bench.rivals.ultralytics_loop import WEIGHTS, load, predicted, track
 from bench.scoring.mot import OVERLAP, AnnotatedPerson, corners, per_frame
 from schemas.settings.settings import Settings
 
@@ -35,24 +32,24 @@ WORKING, AFTER_START = "engine, first chunk to last commit", "engine, less the s
 
 
 def measure(rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
-    """Frames a second of both, in turns, and how far apart their boxes are; raises FileNotFoundError
-    without the clips.
+    """The frames a second of both, in turns, and the difference of their boxes.
+
+    Raises FileNotFoundError without the clips.
     """
-    told_settings = [*SETTINGS, *assignments]
+    all_assignments = [*SETTINGS, *assignments]
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         long = beginning(LONG, LONG_SECONDS, Path(name) / "long")
-        settings = told(told_settings, long)
+        settings = settings_for(all_assignments, long)
         weights = Path(settings.person.weights or WEIGHTS)
         races = {f"one clip of {LONG_SECONDS} s": long.parent, f"{len(clips(SHORT))} clips of 3 s": SHORT}
-        boxes = compared(
-            [long, *clips(SHORT)[:SHORT_COMPARED]], settings, weights
-        )  # first: the engine may convert the model, once
+        # It comes first: the engine may convert the model once.
+        boxes = compared([long, *clips(SHORT)[:SHORT_COMPARED]], settings, weights)
         return {
             "weights": weights.name,
             "model": f"{settings.person.detector} by {settings.person.runtime}",
             "settings": list(assignments),
             "races": {
-                about: race(folder, told_settings, weights, rounds, Path(name))
+                about: race(folder, all_assignments, weights, rounds, Path(name))
                 for about, folder in races.items()
             },
             "boxes": asdict(boxes),
@@ -60,11 +57,12 @@ def measure(rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def clips(folder: Path) -> list[Path]:
+    """The files of a folder, in order."""
     return sorted(folder.iterdir())
 
 
 def beginning(video: Path, seconds: float, folder: Path) -> Path:
-    """A copy of a video's packets up to the first keyframe at or after `seconds`."""
+    """Copy a video's packets up to the first keyframe at or after `seconds`; returns the copy's path."""
     import av
 
     folder.mkdir()
@@ -80,36 +78,38 @@ def beginning(video: Path, seconds: float, folder: Path) -> Path:
 
 
 def race(source: Path, settings: Sequence[str], weights: Path, rounds: int, scratch: Path) -> dict[str, Any]:
-    """Seconds for all frames below `source`, both warm; raises `RuntimeError` where engine and library
-    saw other numbers of frames.
+    """The seconds of engine and library for all frames of `source`, a video or a folder.
+
+    Raises `RuntimeError` if their numbers of frames differ.
     """
     engine = PersonsByEngine(source, settings, scratch)
     loops = {f"ultralytics, batch {batch}": PersonsByLibrary(source, weights, batch) for batch in BATCHES}
-    taken = in_turns({WORKING: engine, **loops}, rounds)
-    taken[AFTER_START] = Times(
-        tuple(told["working_s"] - start for told, start in zip(engine.runs, engine.starts, strict=True))
+    times = in_turns({WORKING: engine, **loops}, rounds)
+    times[AFTER_START] = Times(
+        tuple(
+            result["working_s"] - start_s for result, start_s in zip(engine.runs, engine.starts, strict=True)
+        )
     )
-    frames = {told["frames"] for told in engine.runs}.union(*(loop.frames for loop in loops.values()))
+    frames = {result["frames"] for result in engine.runs}.union(*(loop.frames for loop in loops.values()))
     if len(frames) != 1:
         raise RuntimeError(
             f"engine and library do not agree on the number of frames of {source.name}: {sorted(frames)}"
         )
-    best = min(loops, key=lambda loop: taken[loop].median)
+    best = min(loops, key=lambda loop: times[loop].median)
     return {
         "frames": frames.pop(),
-        "times": {who: times.to_data() for who, times in taken.items()},
+        "times": {who: seconds.to_data() for who, seconds in times.items()},
         "best_loop": best,
-        "working_speed_over_best_loop": taken[best].over(taken[WORKING]).to_data(),
-        "speed_after_start_over_best_loop": taken[best].over(taken[AFTER_START]).to_data(),
+        "working_speed_over_best_loop": times[best].over(times[WORKING]).to_data(),
+        "speed_after_start_over_best_loop": times[best].over(times[AFTER_START]).to_data(),
     }
 
 
 class PersonsByEngine:
-    """A run over one picture, then one over all clips, each into a new folder; what they told of themselves
-    is kept.
+    """A measurement of a run over one frame, then of one over all clips, each into a new folder.
 
-    The run over one picture says what workers take to import their libraries and to load the model, which the
-    library has done before.
+    `starts` has the seconds of the first run, in which workers import their libraries and load the model. The
+    library does that before it is timed. `runs` has the results of the second run.
     """
 
     def __init__(self, source: Path, settings: Sequence[str], scratch: Path) -> None:
@@ -123,19 +123,18 @@ class PersonsByEngine:
         return float(self.runs[-1]["working_s"])
 
     def _run(self, source: Path) -> dict[str, Any]:
-        told = run(
-            Path(tempfile.mkdtemp(prefix="out-", dir=self._scratch)), [source], self._settings, "person"
-        )
-        if told["failed"]:
-            raise RuntimeError(f"the engine failed on {told['failed']} videos of {source}")
-        return told
+        out = Path(tempfile.mkdtemp(prefix="out-", dir=self._scratch))
+        result = run(out, [source], self._settings, "person")
+        if result["failed"]:
+            raise RuntimeError(f"the engine failed on {result['failed']} videos of {source}")
+        return result
 
 
 class PersonsByLibrary:
-    """Ultralytics' `track` over all clips, loaded and warm; the numbers of frames it saw are kept."""
+    """A measurement of ultralytics' `track` over all clips with a warm model; `frames` has their numbers."""
 
     def __init__(self, source: Path, weights: Path, batch: int) -> None:
-        self._source, self._batch, self._model = source, batch, loaded(weights)
+        self._source, self._batch, self._model = source, batch, load(weights)
         self.frames: set[int] = set()
         for _ in islice(self._results(), WARM_BATCHES * batch):
             pass
@@ -149,9 +148,7 @@ class PersonsByLibrary:
 
 @dataclass(frozen=True, slots=True)
 class BoxDifference:
-    """Two sets of boxes of the same frames: how many have a partner, how many have none, the largest
-    difference of a coordinate.
-    """
+    """The numbers of two sets of boxes and of their pairs, and the largest difference of a coordinate."""
 
     engine: int
     library: int
@@ -160,18 +157,19 @@ class BoxDifference:
 
 
 def compared(videos: Sequence[Path], settings: Settings, weights: Path) -> BoxDifference:
-    """Every frame of `videos`, the engine's boxes against those of `predict`; raises `ValueError` where
-    the engine skips frames.
+    """The difference of the engine's boxes and those of `predict`, in every frame of `videos`.
+
+    Raises `ValueError` if the engine skips frames.
     """
-    found = [difference(engine_boxes(video, settings), predicted(video, weights)) for video in videos]
+    parts = [difference(engine_boxes(video, settings), predicted(video, weights)) for video in videos]
     engine, library, matched = (
-        sum(getattr(one, name) for one in found) for name in ("engine", "library", "matched")
+        sum(getattr(part, name) for part in parts) for name in ("engine", "library", "matched")
     )
-    return BoxDifference(engine, library, matched, max(one.boxes_px for one in found))
+    return BoxDifference(engine, library, matched, max(part.boxes_px for part in parts))
 
 
 def engine_boxes(video: Path, settings: Settings) -> list[AnnotatedPerson]:
-    """All boxes of one video, each nobody's but its own."""
+    """All boxes of one video, each with a name of its own."""
     numbers = person_numbers(video, settings)
     if len(numbers.sampled) != len(numbers.frame_numbers):
         raise ValueError(
@@ -183,29 +181,32 @@ def engine_boxes(video: Path, settings: Settings) -> list[AnnotatedPerson]:
 
 
 def difference(engine: Sequence[AnnotatedPerson], library: Sequence[AnnotatedPerson]) -> BoxDifference:
-    """Frame by frame one to one: the pairing with the largest total overlap, among pairs that overlap by
-    IoU 0.5.
+    """The difference of boxes that are paired one to one in each frame.
+
+    The pairing has the largest total overlap, among pairs with an IoU of 0.5 or more.
     """
-    mine, theirs = per_frame(engine), per_frame(library)
-    apart = [px for frame in mine.keys() & theirs.keys() for px in _apart(mine[frame], theirs[frame])]
-    return BoxDifference(len(engine), len(library), len(apart), max(apart, default=0.0))
+    ours, theirs = per_frame(engine), per_frame(library)
+    distances_px = [
+        px for frame in ours.keys() & theirs.keys() for px in _distances_px(ours[frame], theirs[frame])
+    ]
+    return BoxDifference(len(engine), len(library), len(distances_px), max(distances_px, default=0.0))
 
 
-def _apart(engine: Sequence[AnnotatedPerson], library: Sequence[AnnotatedPerson]) -> list[float]:
+def _distances_px(engine: Sequence[AnnotatedPerson], library: Sequence[AnnotatedPerson]) -> list[float]:
     """The largest difference of a coordinate of each pair, in pixels."""
     from scipy.optimize import linear_sum_assignment
 
     from actors.vision.boxes import iou
 
-    mine, theirs = corners(engine), corners(library)
-    overlap = iou(mine, theirs)
+    ours, theirs = corners(engine), corners(library)
+    overlap = iou(ours, theirs)
     overlap[overlap < OVERLAP] = 0.0
     pairs = zip(*linear_sum_assignment(overlap, maximize=True), strict=True)
-    return [float(np.abs(mine[i] - theirs[j]).max()) for i, j in pairs if overlap[i, j] > 0]
+    return [float(np.abs(ours[i] - theirs[j]).max()) for i, j in pairs if overlap[i, j] > 0]
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """A table for each set of clips, and how far the boxes are apart."""
+    """The case's tables: one for each set of clips, and the difference of the boxes."""
     boxes = measured["boxes"]
     about = (
         f"Weights {measured['weights']}, detector {measured['model']}, every frame, tracked. The library is "
@@ -220,10 +221,12 @@ def described(measured: Mapping[str, Any]) -> str:
         f" {boxes['matched']} pairs, in which no coordinate differs by more than {boxes['boxes_px']:.4f} px;"
         f" {boxes['engine'] - boxes['matched']} and {boxes['library'] - boxes['matched']} have no partner."
     )
-    return "\n\n".join([about, *(_raced(name, result) for name, result in measured["races"].items()), apart])
+    return "\n\n".join(
+        [about, *(_race_text(name, result) for name, result in measured["races"].items()), apart]
+    )
 
 
-def _raced(about: str, result: Mapping[str, Any]) -> str:
+def _race_text(about: str, result: Mapping[str, Any]) -> str:
     rows = [
         [who, *(f"{result['frames'] / times[name]:.1f}" for name in ("max", "median", "min"))]
         for who, times in result["times"].items()

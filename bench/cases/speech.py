@@ -1,7 +1,4 @@
-"""Benchmark of transcription with the tiny model of `bench.fixtures.tiny_speech`.
-
-It measures the word error rate, and the cost against whisperX's own pipeline.
-"""
+"""Benchmark of transcription with a tiny model, against whisperX's pipeline: word error rate and cost."""
 
 from __future__ import annotations
 
@@ -23,9 +20,9 @@ OURS, THEIRS = "engine", "whisperX"
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Word error rates of both and seconds for eleven sentences; raises FileNotFoundError without the clips.
+    """The word error rates of both, and their seconds for eleven sentences.
 
-    Training takes a minute.
+    The training of the model takes a minute. Raises FileNotFoundError without the clips.
     """
     import jiwer
 
@@ -34,26 +31,27 @@ def measure(rounds: int) -> dict[str, Any]:
         model = trained_whisper(Path(folder) / "whisper", clips)
         ours, theirs = engine(model), whisperx_pipeline(model)
         texts = {
-            OURS: [one.text for one in ours.transcribe(speeches(clips))],
+            OURS: [segment.text for segment in ours.transcribe(speech_segments(clips))],
             THEIRS: transcribed(theirs, clips),
         }
         ways = {
-            OURS: lambda: timed(lambda: ours.transcribe(speeches(clips))),
+            OURS: lambda: timed(lambda: ours.transcribe(speech_segments(clips))),
             THEIRS: lambda: timed(lambda: transcribed(theirs, clips)),
         }
         times = in_turns(ways, rounds)
     return {
         "sentences": len(clips),
         "word_error_rate": {
-            who: jiwer.wer([clip.text for clip in clips], said) for who, said in texts.items()
+            who: jiwer.wer([clip.text for clip in clips], transcripts) for who, transcripts in texts.items()
         },
-        "same_texts": sum(one == other for one, other in zip(texts[OURS], texts[THEIRS], strict=True)),
-        "times": {who: one.to_data() for who, one in times.items()},
+        "same_texts": sum(our == their for our, their in zip(texts[OURS], texts[THEIRS], strict=True)),
+        "times": {who: seconds.to_data() for who, seconds in times.items()},
         "speed_over_whisperx": times[THEIRS].over(times[OURS]).to_data(),
     }
 
 
 def engine(model: Path) -> Any:
+    """The engine's recognizer with a model, on one thread."""
     from actors.audio.speech_recognition import SpeechRecognizer
 
     return SpeechRecognizer(
@@ -62,20 +60,22 @@ def engine(model: Path) -> Any:
 
 
 def whisperx_pipeline(model: Path) -> Any:
+    """The pipeline of whisperX with a model, on one thread."""
     import whisperx
 
     return whisperx.load_model(str(model), "cpu", compute_type="float32", language="en", threads=1)
 
 
-def speeches(clips: Sequence[SpokenClip]) -> list[SpeechSegment]:
+def speech_segments(clips: Sequence[SpokenClip]) -> list[SpeechSegment]:
+    """Each clip as one segment."""
     return [SpeechSegment(clip.samples, 0.0) for clip in clips]
 
 
 def transcribed(pipeline: Any, clips: Sequence[SpokenClip]) -> list[str]:
-    """What whisperX's pipeline makes of each clip as one stretch."""
+    """The text that whisperX's pipeline gives for each clip as one segment."""
     return [
-        answer["text"][0].strip()
-        for answer in pipeline([{"inputs": clip.samples} for clip in clips], batch_size=1, num_workers=0)
+        result["text"][0].strip()
+        for result in pipeline([{"inputs": clip.samples} for clip in clips], batch_size=1, num_workers=0)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Benchmark of start-up: time to the first stored row, and to the answer of a command that only reads."""
+"""Benchmark of start-up: the time to the first stored row, and to the answer of a command that reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vaengine.demo import render_demo_clip
 TITLE = "Start-up"
 BIN = Path(sys.executable).parent
 POLL_SECONDS = 0.02
-PATIENCE_SECONDS = 180.0
+TIMEOUT_SECONDS = 180.0
 MOMENTS = {
     "run_begun": "SELECT 1 FROM runs LIMIT 1",
     "first_chunk": "SELECT 1 FROM chunks LIMIT 1",
@@ -41,13 +41,13 @@ PARTS = {
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Wall seconds from the start of a command, several runs of each in turns."""
+    """The wall seconds from the start of a command, measured in turns."""
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as folder:
         clip = render_demo_clip(Path(folder) / "demo.mp4")
         runs: dict[str, list[dict[str, float]]] = {cluster: [] for cluster in CLUSTERS}
         for number in range(rounds):
-            for cluster, own in runs.items():
-                own.append(first_rows(clip, Path(folder) / f"out{number}-{cluster}", cluster))
+            for cluster, moments in runs.items():
+                moments.append(first_rows(clip, Path(folder) / f"out{number}-{cluster}", cluster))
         status = [str(BIN / "vaengine"), "status", "--out", str(Path(folder) / f"out0-{CLUSTERS[0]}")]
         readers = in_turns(
             {name: command(words) for name, words in {**READERS, "vaengine status": status}.items()},
@@ -71,10 +71,11 @@ def _moments(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 
 
 def first_rows(clip: Path, out: Path, cluster: str) -> dict[str, float]:
-    """Seconds from the command to each of `MOMENTS` in the database, seen by another process, and to the
-    end of the run.
+    """The seconds from the command to each of `MOMENTS`, as another process sees it, and to the run's end.
+
+    Raises `RuntimeError` if the run fails or a moment does not come.
     """
-    began = time.perf_counter()
+    began_s = time.perf_counter()
     command: list[str | Path] = [
         BIN / "vaengine",
         "run",
@@ -87,25 +88,29 @@ def first_rows(clip: Path, out: Path, cluster: str) -> dict[str, float]:
         cluster,
     ]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    seen: dict[str, float] = {}
-    while len(seen) < len(MOMENTS) and run.poll() is None and time.perf_counter() - began < PATIENCE_SECONDS:
-        for moment, question in MOMENTS.items():
-            if moment not in seen and answered(out / "batch_processing.db", question):
-                seen[moment] = time.perf_counter() - began
+    times_s: dict[str, float] = {}
+    while (
+        len(times_s) < len(MOMENTS) and run.poll() is None and time.perf_counter() - began_s < TIMEOUT_SECONDS
+    ):
+        for moment, query in MOMENTS.items():
+            if moment not in times_s and has_row(out / "batch_processing.db", query):
+                times_s[moment] = time.perf_counter() - began_s
         time.sleep(POLL_SECONDS)
-    _, said = run.communicate(timeout=PATIENCE_SECONDS)
-    if run.returncode != 0 or len(seen) < len(MOMENTS):
-        raise RuntimeError(f"the run ended with {run.returncode} and stored {sorted(seen)}: {said[-2000:]}")
-    return {**seen, "end": time.perf_counter() - began}
+    _, stderr = run.communicate(timeout=TIMEOUT_SECONDS)
+    if run.returncode != 0 or len(times_s) < len(MOMENTS):
+        raise RuntimeError(
+            f"the run ended with {run.returncode} and stored {sorted(times_s)}: {stderr[-2000:]}"
+        )
+    return {**times_s, "end": time.perf_counter() - began_s}
 
 
-def answered(database: Path, question: str) -> bool:
-    """Whether the question has a row yet; a database that is still being made has none."""
+def has_row(database: Path, query: str) -> bool:
+    """Whether a query has a row yet; a database without its tables has none."""
     if not database.exists():
         return False
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as store:
-            return store.execute(question).fetchone() is not None
+            return store.execute(query).fetchone() is not None
     except sqlite3.OperationalError:
         return False
 
@@ -119,8 +124,8 @@ def described(measured: Mapping[str, Any]) -> str:
         "first_row": "the first row of annotations",
     }
     run = [
-        [names.get(moment, "the end of the run") + how, *spread(times)]
-        for key, how in (("run", ""), ("run_without_ray", ", without Ray"))
+        [names.get(moment, "the end of the run") + suffix, *spread(times)]
+        for key, suffix in (("run", ""), ("run_without_ray", ", without Ray"))
         for moment, times in measured.get(key, {}).items()
     ]
     readers = [
@@ -133,6 +138,6 @@ def described(measured: Mapping[str, Any]) -> str:
 
 
 def ratio(measured: Mapping[str, Any], name: str) -> str:
-    """Median ratio to the bare imports, taken round by round."""
+    """The median ratio to the bare imports, round by round."""
     over = measured["readers_over_imports"].get(name)
     return f"{over['median']:.2f}x" if over else "1"

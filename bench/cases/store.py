@@ -1,7 +1,4 @@
-"""Benchmark of the stores: rows into each store against its plain floor, and migration of a million rows.
-
-It also measures disk space and queries.
-"""
+"""Benchmark of the stores: ingest against the bare driver, migration of a million rows, space and queries."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -27,13 +25,13 @@ from vaengine.maintenance.migration import migrate, verify
 from vaengine.postgres import server as postgres_server
 
 TITLE = "Stores"
-INGESTED, BRIEF_INGESTED = 60_000, 6_000  # rows of boxes, in each round
-MANY, BRIEF = 1_000_000, 20_000  # rows of the collection that is moved and asked
+INGESTED, QUICK_INGESTED = 60_000, 6_000  # rows of boxes, in each round
+MANY, QUICK_MANY = 1_000_000, 20_000  # rows of the collection that is migrated and queried
 CHUNK: Final = 1_500  # rows of one chunk, which is one transaction: 500 frames of three persons
-LOOK: Final = 100_000  # rows between two looks at the memory
+ROWS_PER_MEMORY_SAMPLE: Final = 100_000
 MIB: Final = 1 << 20
 LOOKUPS: Final = 200
-QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+QUERIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "person_near_sound": {"person_id": "person_0003", "label": "Laughter", "seconds": 5.0},
     "faces_in_region": {
         "confidence": 0.9,
@@ -50,12 +48,12 @@ QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[str, Any]:
-    """Ingest in turns with the floors, then a collection of so many rows: stored, moved, compared, weighed,
-    asked.
+    """Measure the ingest of each store and of its bare driver, then a collection of rows.
 
-    It is moved in each round, where its size was not asked for.
+    The collection is stored, migrated, compared and queried. Its migration is repeated in each round unless
+    `rows` is given.
     """
-    ingested, many = (BRIEF_INGESTED, BRIEF) if quick else (INGESTED, MANY)
+    ingested, many = (QUICK_INGESTED, QUICK_MANY) if quick else (INGESTED, MANY)
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         with server() as databases:
             ingest = _ingest(Path(name), databases, ingested, rounds)
@@ -64,21 +62,22 @@ def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[s
 
 @contextlib.contextmanager
 def server() -> Iterator[Callable[[], str]]:
-    """A PostgreSQL server, as durable as a real one; yields what makes an empty database and tells its
-    URL.
+    """A context with a PostgreSQL server of usual durability.
+
+    It yields a function that makes an empty database and returns its URL.
     """
     import psycopg
 
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         Path(name).chmod(0o711)
         running = postgres_server.start(Path(name) / "server")
-        made: list[str] = []
+        names: list[str] = []
 
         def database() -> str:
-            made.append(f"bench{len(made)}")
+            names.append(f"bench{len(names)}")
             with psycopg.connect(running.url, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {made[-1]}")
-            return f"{running.url.rpartition('/')[0]}/{made[-1]}"
+                connection.execute(f"CREATE DATABASE {names[-1]}")
+            return f"{running.url.rpartition('/')[0]}/{names[-1]}"
 
         try:
             yield database
@@ -86,51 +85,55 @@ def server() -> Iterator[Callable[[], str]]:
             postgres_server.stop(running.folder)
 
 
-# Rows into a store.
+# Ingest.
 
 
 def _ingest(folder: Path, databases: Callable[[], str], rows: int, rounds: int) -> dict[str, Any]:
-    """Rows a second of each store and of its floor, the same rows in transactions of the same size, in
-    turns.
+    """The rows a second of each store and of its bare driver, measured in turns.
+
+    The rows and the size of transactions are the same.
     """
     seconds: dict[str, list[float]] = {}
     for turn in range(rounds):
         sqlite, postgres = f"sqlite:///{folder}/ingest{turn}.db", databases()
         plain_sqlite, plain_postgres = f"sqlite:///{folder}/floor{turn}.db", databases()
-        took = {
-            "files": _through(f"files:{folder}/ingest{turn}", rows),
-            "sqlite": _through(sqlite, rows),
-            "sqlite executemany": _plainly(plain_sqlite, rows, _executemany),
-            "postgresql": _through(postgres, rows),
-            "postgresql COPY": _plainly(plain_postgres, rows, _copy),
+        round_seconds = {
+            "files": _store_seconds(f"files:{folder}/ingest{turn}", rows),
+            "sqlite": _store_seconds(sqlite, rows),
+            "sqlite executemany": _driver_seconds(plain_sqlite, rows, _executemany),
+            "postgresql": _store_seconds(postgres, rows),
+            "postgresql COPY": _driver_seconds(plain_postgres, rows, _copy),
         }
-        for name, one in took.items():
-            seconds.setdefault(name, []).append(one)
-    per_s = {name: rows / median(found) for name, found in seconds.items()}
+        for name, taken_s in round_seconds.items():
+            seconds.setdefault(name, []).append(taken_s)
+    per_s = {name: rows / median(times) for name, times in seconds.items()}
     ratios = {
         "sqlite": [
-            floor / own for own, floor in zip(seconds["sqlite"], seconds["sqlite executemany"], strict=True)
+            driver / store
+            for store, driver in zip(seconds["sqlite"], seconds["sqlite executemany"], strict=True)
         ],
         "postgresql": [
-            floor / own for own, floor in zip(seconds["postgresql"], seconds["postgresql COPY"], strict=True)
+            driver / store
+            for store, driver in zip(seconds["postgresql"], seconds["postgresql COPY"], strict=True)
         ],
     }
     return {
         "rows": rows,
         "chunk_rows": CHUNK,
         "rows_per_s": per_s,
-        "ratio_to_floor": {name: median(own) for name, own in ratios.items()},
+        "ratio_to_floor": {name: median(values) for name, values in ratios.items()},
     }
 
 
-def _through(url: str, rows: int) -> float:
-    """Seconds in which the store commits all chunks; they are prepared, and their video is registered."""
+def _store_seconds(url: str, rows: int) -> float:
+    """The seconds in which a store commits all chunks, which were prepared before."""
     with closing(open_store(url)) as store:
         epoch = store.open_run(collection.RUN)
         store.register(epoch, [collection.video(0)], [collection.job(0)])
         boxes, frames = collection.boxes(0, rows), CHUNK // 3
         commits = [
-            collection.commit(0, boxes[at : at + CHUNK], at // 3, frames) for at in range(0, rows, CHUNK)
+            collection.commit(0, boxes[start : start + CHUNK], start // 3, frames)
+            for start in range(0, rows, CHUNK)
         ]
         began_s = time.perf_counter()
         for commit in commits:
@@ -138,22 +141,20 @@ def _through(url: str, rows: int) -> float:
         return time.perf_counter() - began_s
 
 
-def _plainly(
+def _driver_seconds(
     url: str, rows: int, add: Callable[[DatabaseStorageBackend, list[tuple[Any, ...]]], None]
 ) -> float:
-    """Seconds in which the driver alone adds ready rows to a table with the same indexes, in as many
-    transactions.
-    """
+    """The seconds in which the bare driver adds encoded rows to the same table, in as many transactions."""
     with closing(open_store(url)) as store:
         assert isinstance(store, DatabaseStorageBackend)
         epoch = store.open_run(collection.RUN)
         store.register(epoch, [collection.video(0)], [collection.job(0)])
-        ready = list(
+        encoded = list(
             annotation_rows(collection.boxes(0, rows), collection.job(0).job_id, 1, "2026-01-01 00:00:00")
         )
         began_s = time.perf_counter()
-        for at in range(0, rows, CHUNK):
-            add(store, ready[at : at + CHUNK])
+        for start in range(0, rows, CHUNK):
+            add(store, encoded[start : start + CHUNK])
         return time.perf_counter() - began_s
 
 
@@ -173,94 +174,99 @@ def _copy(store: DatabaseStorageBackend, rows: list[tuple[Any, ...]]) -> None:
         copy_rows(connection, tables.annotations, COLUMNS, rows)
 
 
-# A collection.
+# The collection.
 
 
 def _collection(folder: Path, rows: int, rounds: int) -> dict[str, Any]:
     source = f"sqlite:///{folder}/collection.db"
-    stored = _stored(source, rows)
+    stored = _store_collection(source, rows)
     moves = []
     for _ in range(rounds - 1):
         with server() as databases:
-            moves.append(_moved(source, databases()))
+            moves.append(_migrated_rows_per_s(source, databases()))
     with server() as databases:
         destination = databases()
-        moves.append(_moved(source, destination))
+        moves.append(_migrated_rows_per_s(source, destination))
         return {
             "rows": rows,
             **stored,
             "moves_rows_per_s": moves,
             "moved_rows_per_s": max(moves),
-            "compared_rows_per_s": _compared(source, destination),
+            "compared_rows_per_s": _compared_rows_per_s(source, destination),
             "bytes": {"sqlite": (folder / "collection.db").stat().st_size, "postgresql": _size(destination)},
-            "answers_ms": {"sqlite": _answers(source), "postgresql": _answers(destination)},
+            "answers_ms": {"sqlite": _query_ms(source), "postgresql": _query_ms(destination)},
         }
 
 
-def _stored(source: str, rows: int) -> dict[str, Any]:
+def _store_collection(source: str, rows: int) -> dict[str, Any]:
+    """Store the collection; returns the rows a second and the memory of this process meanwhile."""
     process, resident = psutil.Process(), list[float]()
     began_s = time.perf_counter()
     with closing(open_store(source)) as store:
-        for there in collection.store_videos(store, range(rows // collection.ROWS)):
-            if there % LOOK == 0 or not resident:
+        for stored_rows in collection.store_videos(store, range(rows // collection.ROWS)):
+            if stored_rows % ROWS_PER_MEMORY_SAMPLE == 0 or not resident:
                 resident.append(process.memory_info().rss / MIB)
     return {"resident_mib": resident, "stored_rows_per_s": rows / (time.perf_counter() - began_s)}
 
 
-def _moved(source: str, destination: str) -> float:
-    """Rows a second. What was written before is on the disk by then."""
+def _migrated_rows_per_s(source: str, destination: str) -> float:
+    """The rows a second of a migration, with all earlier writes on the disk before it begins."""
     os.sync()
     began_s = time.perf_counter()
-    moved = migrate(source, destination, "fail").moved_rows
-    return moved / (time.perf_counter() - began_s)
+    rows = migrate(source, destination, "fail").moved_rows
+    return rows / (time.perf_counter() - began_s)
 
 
-def _compared(source: str, destination: str) -> float:
+def _compared_rows_per_s(source: str, destination: str) -> float:
+    """The rows a second of a comparison; raises `RuntimeError` if the stores differ."""
     os.sync()
     began_s = time.perf_counter()
-    compared = verify(source, destination)
-    if not compared.equal:
+    comparison = verify(source, destination)
+    if not comparison.equal:
         raise RuntimeError("the stores are not equal")
-    return sum(seal.rows for seal in compared.tables.values()) / (time.perf_counter() - began_s)
+    rows = sum(digest.rows for digest in comparison.tables.values())
+    return rows / (time.perf_counter() - began_s)
 
 
 def _size(url: str) -> int:
+    """The size of a PostgreSQL database in bytes."""
     import psycopg
 
     with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT pg_database_size(current_database())").fetchone()
-    return int(found[0]) if found else 0
+        row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    return int(row[0]) if row else 0
 
 
-def _answers(url: str) -> dict[str, float]:
-    """Least milliseconds of three, by question; of `annotation_exists` the mean over many jobs."""
+def _query_ms(url: str) -> dict[str, float]:
+    """The least milliseconds of three for each named query, and the mean for `annotation_exists`."""
     with closing(open_store(url, read_only=True)) as store:
         assert isinstance(store, DatabaseStorageBackend)
-        found = {}
-        for name, told in QUESTIONS.items():
-            found[name] = min(_timed(lambda name=name, told=told: store.ask(name, **told)) for _ in range(3))  # type: ignore[misc]
+        times_ms = {
+            name: min(_timed_ms(partial(store.ask, name, **parameters)) for _ in range(3))
+            for name, parameters in QUERIES.items()
+        }
         began_s = time.perf_counter()
         for _ in range(LOOKUPS):
             store.annotation_exists(collection.job(1).job_id, PERSON)
-        return {**found, "annotation_exists": (time.perf_counter() - began_s) / LOOKUPS * 1000}
+        return {**times_ms, "annotation_exists": (time.perf_counter() - began_s) / LOOKUPS * 1000}
 
 
-def _timed(ask: Callable[[], object]) -> float:
+def _timed_ms(work: Callable[[], object]) -> float:
     began_s = time.perf_counter()
-    ask()
+    work()
     return (time.perf_counter() - began_s) * 1000
 
 
 def described(measured: Mapping[str, Any]) -> str:
     """The case's tables."""
-    ingest, found = measured["ingest"], measured["collection"]
+    ingest, stored = measured["ingest"], measured["collection"]
     ratios = {name: f"{ratio:.2f}" for name, ratio in ingest["ratio_to_floor"].items()}
     rates = [[name, f"{per_s:,.0f}", ratios.get(name, "")] for name, per_s in ingest["rows_per_s"].items()]
     sizes = ", ".join(
-        f"{name} {size / MIB / (found['rows'] / 1e6):,.0f} MiB" for name, size in found["bytes"].items()
+        f"{name} {size / MIB / (stored['rows'] / 1e6):,.0f} MiB" for name, size in stored["bytes"].items()
     )
-    sqlite, postgresql = (found["answers_ms"][kind] for kind in ("sqlite", "postgresql"))
-    memory = found["resident_mib"]
+    sqlite, postgresql = (stored["answers_ms"][kind] for kind in ("sqlite", "postgresql"))
+    memory = stored["resident_mib"]
     floors = (
         f"{ingest['rows']:,} rows of boxes, {ingest['chunk_rows']:,} to a chunk, each chunk a transaction; "
         "the floor is the driver alone,"
@@ -268,18 +274,24 @@ def described(measured: Mapping[str, Any]) -> str:
         "the same cores."
     )
     speed = {
-        name: f"{found[name]:,.0f}"
+        name: f"{stored[name]:,.0f}"
         for name in ("stored_rows_per_s", "moved_rows_per_s", "compared_rows_per_s")
     }
-    moves = ", ".join(f"{per_s:,.0f}" for per_s in found["moves_rows_per_s"])
-    videos = found["rows"] // collection.ROWS
-    whole = (
-        f"{found['rows']:,} rows of {videos:,} videos: stored in SQLite at {speed['stored_rows_per_s']} rows "
-        "a second,"
+    moves = ", ".join(f"{per_s:,.0f}" for per_s in stored["moves_rows_per_s"])
+    videos = stored["rows"] // collection.ROWS
+    stored_text = (
+        f"{stored['rows']:,} rows of {videos:,} videos: stored in SQLite at {speed['stored_rows_per_s']} "
+        "rows a second,"
         f" moved to PostgreSQL at {speed['moved_rows_per_s']} (the best of {moves}) with every row read back,"
         f" compared at {speed['compared_rows_per_s']}."
         f" Room for a million: {sizes}. Resident while storing: {memory[0]:,.0f} to {memory[-1]:,.0f} MiB."
     )
-    asked = [[name, f"{sqlite[name]:,.1f}", f"{postgresql[name]:,.1f}"] for name in sqlite]
-    rows = table(["store", "rows a second", "of the floor"], rates)
-    return "\n\n".join([floors, rows, whole, table(["question", "SQLite ms", "PostgreSQL ms"], asked)])
+    queries = [[name, f"{sqlite[name]:,.1f}", f"{postgresql[name]:,.1f}"] for name in sqlite]
+    return "\n\n".join(
+        [
+            floors,
+            table(["store", "rows a second", "of the floor"], rates),
+            stored_text,
+            table(["question", "SQLite ms", "PostgreSQL ms"], queries),
+        ]
+    )

@@ -1,4 +1,4 @@
-"""Benchmark of tracking: the engine and ultralytics alone, same weights, against a real annotation."""
+"""Benchmark of tracking: the engine and ultralytics with the same weights, against a real annotation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import tracking_scenes
-from bench.harness.in_process import NEURAL, person_rows, told
+from bench.harness.in_process import NEURAL, person_rows, settings_for
 from bench.harness.report import table
 from bench.rivals.ultralytics_loop import WEIGHTS, tracked
 from bench.scoring.mot import PETS, PETS_FPS, AnnotatedPerson, accuracy, annotated, people_in
@@ -28,12 +28,12 @@ COLUMNS = {
 
 
 def measure(_rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
-    """Accuracy on the annotated sequence, every frame looked at; the same in every round.
+    """The accuracy on every frame of the annotated sequence, which is the same in every round.
 
     Raises FileNotFoundError without the clips.
     """
     video, truth = PETS / "video.mp4", annotated(PETS / "gt" / "gt.txt")
-    settings = told([*SETTINGS, *assignments], video)
+    settings = settings_for([*SETTINGS, *assignments], video)
     weights = Path(settings.person.weights or WEIGHTS)
     found = {f"ultralytics, {tracker}": tracked(video, weights, tracker) for tracker in TRACKERS}
     found[f"engine, {name_of(settings)}"] = engine_tracks(video, settings)
@@ -52,7 +52,7 @@ def measure(_rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def engine_tracks(video: Path, settings: Settings) -> list[AnnotatedPerson]:
-    """Boxes of tracks, as they are stored."""
+    """The boxes of the engine's tracks, as stored."""
     return people_in(
         row
         for row in person_rows(video, settings)
@@ -61,11 +61,13 @@ def engine_tracks(video: Path, settings: Settings) -> list[AnnotatedPerson]:
 
 
 def name_of(settings: Settings) -> str:
+    """The names of the detector and the tracker."""
     person = settings.person
     return f"{person.detector} and {person.tracker}{' by looks' if person.reid else ''}"
 
 
 def count(people: Sequence[AnnotatedPerson]) -> int:
+    """The number of different people or tracks."""
     return len({person.who for person in people})
 
 
@@ -101,9 +103,7 @@ def described(measured: Mapping[str, Any]) -> str:
 
 
 def _scenes_described(scenes: Mapping[str, Any]) -> Iterator[str]:
-    """MOTA / IDF1 / gaps of each scene, a column for each choice of thresholds; nothing of a result that
-    has none.
-    """
+    """Yield a text and a table of MOTA / IDF1 / gaps by scene and thresholds; nothing without scenes."""
     if scenes:
         names = list(next(iter(scenes.values())))
         rows = [

@@ -1,7 +1,4 @@
-"""Benchmark of tracker thresholds on several scenes with the same boxes.
-
-It compares ours, the library's own, and those of before.
-"""
+"""Benchmark of tracker thresholds on several scenes: the presets', the library's and earlier ones."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import numpy as np
 
 from actors.finalize.person_rows import track_resets
 from actors.persons.tracking import NO_TRACK, tracks
-from bench.harness.in_process import NEURAL, person_numbers, told, work
+from bench.harness.in_process import NEURAL, person_numbers, settings_for, work
 from bench.scoring.mot import PETS, AnnotatedPerson, accuracy, annotated, corners
 from schemas.media.frames import Ints
 from schemas.media.video import Video
@@ -23,20 +20,16 @@ from schemas.work.manifest import FrameNumbers
 from vaengine.model_selection.presets import overlay
 
 SHARED: Final = Path(__file__).parents[3] / "shared/media"
-# The whole PETS sequence, smaller; annotated are its last 62 frames.
+# The whole PETS sequence in a smaller size; its last 62 frames are annotated.
 VTEST: Final = SHARED / "video/pets09-s2l1_vtest_480x360.mp4"
 VTEST_FIRST, VTEST_SCALE = 733, 480 / 768
 GRID: Final = SHARED / "derived/grid_11_talkers_33s.mp4"  # one person in each clip of 75 frames
 GRID_CLIP: Final = 75
-TUD: Final = SHARED / "groundtruth/motmetrics_eval"  # annotations without pictures: boxes are made of them
+TUD: Final = SHARED / "groundtruth/motmetrics_eval"  # annotations without a video: they give the boxes
 TUD_STEP, TUD_FPS, SEEDS = 5, 25.0, (0, 1, 2)
-SAMPLE_FPS: Final = 5  # the presets'
-WEAK: Final = (
-    0.55,
-    0.7,
-    # a scene's confidences are multiplied by these: the same boxes, found by a less certain detector
-)
-
+SAMPLE_FPS: Final = 5  # as in the presets
+# Factors of a scene's confidences, which then are those of a less certain detector.
+WEAK_FACTORS: Final = (0.55, 0.7)
 KEYS: Final = ("track_high", "track_new", "track_match")
 LIBRARY: Final = dict(zip(KEYS, (0.25, 0.25, 0.8), strict=True))  # ultralytics' bytetrack.yaml
 BEFORE: Final = dict(zip(KEYS, (0.5, 0.5, 0.9), strict=True))
@@ -44,7 +37,7 @@ BEFORE: Final = dict(zip(KEYS, (0.5, 0.5, 0.9), strict=True))
 
 @dataclass(frozen=True, slots=True)
 class TrackedScene:
-    """Boxes of sampled frames, where tracks end, and the annotated people of those frames."""
+    """The boxes of sampled frames, the frames at which all tracks end, and the annotated people."""
 
     numbers: FrameNumbers
     resets: tuple[int, ...]
@@ -52,39 +45,34 @@ class TrackedScene:
     truth: tuple[AnnotatedPerson, ...]
 
     def weakened(self, factor: float) -> TrackedScene:
-        """The same with all confidences multiplied; boxes below the least that a detector keeps are
-        dropped.
-        """
-        kept = self.numbers.confidence * factor >= PersonSettings().min_confidence
-        own = {name: getattr(self.numbers, name)[kept] for name in ("box_frames", "xyxy")}
+        """The scene with all confidences multiplied, without boxes below the detector's minimum."""
+        is_kept = self.numbers.confidence * factor >= PersonSettings().min_confidence
+        kept = {name: getattr(self.numbers, name)[is_kept] for name in ("box_frames", "xyxy")}
         return replace(
-            self, numbers=replace(self.numbers, confidence=self.numbers.confidence[kept] * factor, **own)
+            self, numbers=replace(self.numbers, confidence=self.numbers.confidence[is_kept] * factor, **kept)
         )
 
     def scored(self, person: PersonSettings) -> dict[str, Any]:
-        """MOTA, IDF1 and the like of the tracks that these settings give, from the first annotated frame
-        on.
-        """
-        ids, first = (
-            tracks(self.numbers, self.resets, person, self.sample_fps),
-            min(one.frame for one in self.truth),
-        )
-        found = [one for one in _tracked(self.numbers, ids) if one.frame >= first]
-        return {**accuracy(self.truth, found).to_data(), "tracks": len({one.who for one in found})}
+        """The accuracy of the tracks with these settings, from the first annotated frame on."""
+        ids = tracks(self.numbers, self.resets, person, self.sample_fps)
+        first = min(true_person.frame for true_person in self.truth)
+        found = [tracked for tracked in _tracked(self.numbers, ids) if tracked.frame >= first]
+        return {**accuracy(self.truth, found).to_data(), "tracks": len({tracked.who for tracked in found})}
 
 
 def thresholds() -> Mapping[str, PersonSettings]:
-    """Of each column of the table."""
+    """The settings of each column of the table, by its title."""
     preset = overlay("fast")
     ours = {key: float(preset[f"person.{key}"]) for key in KEYS}
-    rows = {"before": BEFORE, "ultralytics' own": LIBRARY, "preset fast": ours}
+    columns = {"before": BEFORE, "ultralytics' own": LIBRARY, "preset fast": ours}
     return {
-        name: PersonSettings.model_validate({"detector": "yolo", **values}) for name, values in rows.items()
+        name: PersonSettings.model_validate({"detector": "yolo", **values})
+        for name, values in columns.items()
     }
 
 
 def measure() -> dict[str, dict[str, dict[str, Any]]]:
-    """Scores by scene, then by thresholds."""
+    """The scores by scene and thresholds."""
     return {
         name: {who: scored(variants, person) for who, person in thresholds().items()}
         for name, variants in scenes()
@@ -92,15 +80,13 @@ def measure() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def scored(variants: Sequence[TrackedScene], person: PersonSettings) -> dict[str, float]:
-    """The mean scores of some variants of one scene."""
-    each = [scene.scored(person) for scene in variants]
-    return {name: round(float(np.mean([one[name] for one in each])), 4) for name in each[0]}
+    """The mean scores of the variants of one scene."""
+    scores = [scene.scored(person) for scene in variants]
+    return {name: round(float(np.mean([score[name] for score in scores])), 4) for name in scores[0]}
 
 
 def scenes() -> Iterator[tuple[str, tuple[TrackedScene, ...]]]:
-    """Each scene, and where there are strong boxes the same with weak ones; of boxes that are made by
-    chance several variants.
-    """
+    """Yield each scene and its variants with weak boxes; scenes with random boxes have several variants."""
     for name, scene in (("PETS", pets()), ("vtest", vtest()), ("GRID talkers", grid())):
         yield name, (scene,)
         yield from weakened(name, scene)
@@ -108,23 +94,28 @@ def scenes() -> Iterator[tuple[str, tuple[TrackedScene, ...]]]:
 
 
 def weakened(name: str, scene: TrackedScene) -> Iterator[tuple[str, tuple[TrackedScene, ...]]]:
-    yield from ((f"{name}, confidence × {factor}", (scene.weakened(factor),)) for factor in WEAK)
+    """Yield a scene with all confidences multiplied by each of `WEAK_FACTORS`."""
+    yield from ((f"{name}, confidence × {factor}", (scene.weakened(factor),)) for factor in WEAK_FACTORS)
 
 
 def annotations_alone() -> Iterator[tuple[str, tuple[TrackedScene, ...]]]:
+    """Yield the scenes of annotations without a video, with random boxes of several confidences."""
     for sequence in ("TUD-Campus", "TUD-Stadtmitte"):
-        for sure in (0.8, 0.5, 0.38):
+        for confidence in (0.8, 0.5, 0.38):
             yield (
-                f"{sequence}, boxes of confidence {sure}",
-                tuple(tud(sequence, sure, seed) for seed in SEEDS),
+                f"{sequence}, boxes of confidence {confidence}",
+                tuple(tud(sequence, confidence, seed) for seed in SEEDS),
             )
 
 
 def pets() -> TrackedScene:
+    """The annotated part of the PETS sequence."""
     return _scene(PETS / "video.mp4", annotated(PETS / "gt" / "gt.txt"))
 
 
 def vtest() -> TrackedScene:
+    """The whole PETS sequence in a smaller size."""
+
     def placed(person: AnnotatedPerson) -> AnnotatedPerson:
         left, top, right, bottom = (VTEST_SCALE * side for side in person.box)
         return replace(person, frame=person.frame + VTEST_FIRST, box=(left, top, right, bottom))
@@ -133,21 +124,21 @@ def vtest() -> TrackedScene:
 
 
 def grid() -> TrackedScene:
-    """The surest box of a frame is taken to be right: there is one person, and nothing else like one."""
+    """Clips of one person each; the box with the highest confidence in a frame counts as the truth."""
     scene = _scene(GRID, [])
     frames, boxes = scene.numbers.box_frames, scene.numbers.xyxy.tolist()
-    first = [
-        int(np.searchsorted(frames, frame)) for frame in np.unique(frames)
-    ]  # boxes of a frame are ordered by confidence
+    # The boxes of a frame are ordered by confidence.
+    first = [int(np.searchsorted(frames, frame)) for frame in np.unique(frames)]
     truth = (
         AnnotatedPerson(int(frames[i]), f"clip {int(frames[i]) // GRID_CLIP}", (*boxes[i],)) for i in first
     )
     return replace(scene, truth=tuple(truth))
 
 
-def tud(sequence: str, sure: float, seed: int) -> TrackedScene:
-    """Boxes as a detector of mean confidence `sure` might find them: moved a little, missed where others
-    stand before, some of nobody.
+def tud(sequence: str, mean_confidence: float, seed: int) -> TrackedScene:
+    """An annotated sequence with random boxes, as a detector with this mean confidence might find them.
+
+    Boxes are moved a little, hidden persons are often missed, and some boxes are of nobody.
     """
     chance, truth = np.random.default_rng(seed), annotated(TUD / sequence / "gt.txt")
     found: list[tuple[int, float, tuple[float, ...]]] = []
@@ -163,7 +154,7 @@ def tud(sequence: str, sure: float, seed: int) -> TrackedScene:
                 found.append(
                     (
                         frame,
-                        float(np.clip(chance.normal(sure * (1 - 0.5 * hidden), 0.12), 0, 1)),
+                        float(np.clip(chance.normal(mean_confidence * (1 - 0.5 * hidden), 0.12), 0, 1)),
                         (*box.tolist(),),
                     )
                 )
@@ -173,7 +164,8 @@ def tud(sequence: str, sure: float, seed: int) -> TrackedScene:
                 (frame, float(min(0.7, chance.exponential(0.12) + 0.1)), (left, top, left + 60, top + 160))
             )
     kept = sorted(
-        (one for one in found if one[1] >= PersonSettings().min_confidence), key=lambda one: (one[0], -one[1])
+        (box for box in found if box[1] >= PersonSettings().min_confidence),
+        key=lambda box: (box[0], -box[1]),
     )
     frames, confidence, boxes = zip(*kept, strict=True)
     sampled = np.arange(0, last + 1, TUD_STEP)
@@ -190,24 +182,25 @@ def tud(sequence: str, sure: float, seed: int) -> TrackedScene:
 
 
 def _hidden(person: AnnotatedPerson, people: list[AnnotatedPerson]) -> float:
-    """The largest share of a box that another one, nearer to the camera, covers."""
-    own = corners([person])[0]
+    """The largest share of a person's box that the box of another person, nearer to the camera, covers."""
+    box = corners([person])[0]
     nearer = corners([other for other in people if other is not person and other.box[3] > person.box[3]])
-    shared = (np.minimum(own[2:], nearer[:, 2:]) - np.maximum(own[:2], nearer[:, :2])).clip(0).prod(axis=1)
-    return float(shared.max(initial=0.0) / (own[2:] - own[:2]).prod())
+    shared = (np.minimum(box[2:], nearer[:, 2:]) - np.maximum(box[:2], nearer[:, :2])).clip(0).prod(axis=1)
+    return float(shared.max(initial=0.0) / (box[2:] - box[:2]).prod())
 
 
 def _scene(path: Path, truth: list[AnnotatedPerson]) -> TrackedScene:
-    settings = told([*NEURAL, f"person.sample_fps={SAMPLE_FPS}"], path)
+    """The scene of a video with the engine's boxes, and the truth of its sampled frames."""
+    settings = settings_for([*NEURAL, f"person.sample_fps={SAMPLE_FPS}"], path)
     video, _ = work(path, settings)
     numbers = person_numbers(path, settings)
-    seen = set(numbers.sampled.tolist())
+    sampled = set(numbers.sampled.tolist())
     fps = min(float(SAMPLE_FPS), float(video.nominal_fps))
     return TrackedScene(
         numbers,
         _resets(video, numbers, settings),
         fps,
-        tuple(person for person in truth if person.frame in seen),
+        tuple(person for person in truth if person.frame in sampled),
     )
 
 

@@ -1,7 +1,4 @@
-"""Benchmark of voice activity against human references, and its cost against whisperX's own.
-
-Sound and thread are the same.
-"""
+"""Benchmark of voice activity, against human references and whisperX: error rates and cost."""
 
 from __future__ import annotations
 
@@ -22,14 +19,15 @@ REFERENCES = {
     "pyannote_sample.wav": ("pyannote_sample.rttm", "sample"),
     "pyannote_dev00.wav": ("pyannote_debug.development.rttm", "dev00"),
 }
-COLLAR_S = 0.25  # around each border of the reference that is not judged, on each side
+COLLAR_S = 0.25  # on each side of a border of the reference; errors there do not count
 OURS, THEIRS = "engine", "whisperX"
 DECODED = "derived/grid_11_talkers_33s.mp4"  # AAC beside pictures
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Detection error rates on the annotated recordings, and seconds for one of them; raises
-    FileNotFoundError without them.
+    """The detection error rates on the annotated recordings, and the seconds for one of them.
+
+    Raises FileNotFoundError without the recordings.
     """
     import torch
 
@@ -39,8 +37,8 @@ def measure(rounds: int) -> dict[str, Any]:
     ours, theirs = VoiceModel(threads=1), whisperx_model()
     errors = {
         name: {
-            OURS: error_rate(name, stretches(ours, name)),
-            THEIRS: error_rate(name, whisperx_stretches(theirs, name)),
+            OURS: error_rate(name, voice_intervals(ours, name)),
+            THEIRS: error_rate(name, whisperx_intervals(theirs, name)),
         }
         for name in REFERENCES
     }
@@ -56,25 +54,25 @@ def measure(rounds: int) -> dict[str, Any]:
         "decode": decode_times(rounds),
         "errors": errors,
         "sound_s": len(longest) / SAMPLE_RATE,
-        "times": {who: one.to_data() for who, one in times.items()},
+        "times": {who: seconds.to_data() for who, seconds in times.items()},
         "speed_over_whisperx": times[THEIRS].over(times[OURS]).to_data(),
     }
 
 
 def decode_times(rounds: int) -> dict[str, Any]:
-    """Seconds to decode the sound of a video as the engine does."""
+    """The seconds in which the engine decodes the sound of a video."""
     from actors.decoding.audio_decoder import decoded
     from actors.probing.probe import probe
 
     path, stream = str(MEDIA / DECODED), probe(str(MEDIA / DECODED)).sound
     if stream is None:
         raise ValueError(f"there is no sound in {DECODED}")
-    took = Times(tuple(timed(lambda: decoded(path, stream, 0, stream.samples)) for _ in range(rounds)))
-    return {"sound_s": stream.duration_s, **took.to_data()}
+    times = Times(tuple(timed(lambda: decoded(path, stream, 0, stream.samples)) for _ in range(rounds)))
+    return {"sound_s": stream.duration_s, **times.to_data()}
 
 
 def sound(name: str) -> Floats32:
-    """All of a recording at 16 kHz."""
+    """The samples of a recording at 16 kHz."""
     from actors.decoding.audio_decoder import decoded
     from actors.probing.probe import probe
 
@@ -85,7 +83,7 @@ def sound(name: str) -> Floats32:
 
 
 def scored(model: Any, samples: Floats32) -> tuple[Any, Any]:
-    """Frames and scores of a whole sound."""
+    """The frames and scores of a whole recording."""
     import numpy as np
 
     from actors.audio.voice_activity import reach
@@ -93,11 +91,12 @@ def scored(model: Any, samples: Floats32) -> tuple[Any, Any]:
     begin, end = reach(0, len(samples))
     padded = np.zeros(end - begin, np.float32)
     padded[-begin : -begin + len(samples)] = samples
-    found: tuple[Any, Any] = model.scores(0, len(samples), len(samples), padded, begin)
-    return found
+    scores: tuple[Any, Any] = model.scores(0, len(samples), len(samples), padded, begin)
+    return scores
 
 
-def stretches(model: Any, name: str) -> list[tuple[float, float]]:
+def voice_intervals(model: Any, name: str) -> list[tuple[float, float]]:
+    """The intervals (start_s, end_s) of voice that the engine finds in a recording."""
     from actors.audio.voice_activity import voiced
 
     audio = AudioSettings()
@@ -106,7 +105,7 @@ def stretches(model: Any, name: str) -> list[tuple[float, float]]:
 
 
 def whisperx_model() -> Any:
-    """The library's own, kept from counting its uses over the network."""
+    """The model of whisperX, without its telemetry."""
     with telemetry_off():
         import torch
         from whisperx.vads.pyannote import Pyannote
@@ -116,21 +115,23 @@ def whisperx_model() -> Any:
 
 
 def whisperx_input(samples: Floats32) -> dict[str, Any]:
+    """Samples as whisperX takes them."""
     import torch
 
     return {"waveform": torch.from_numpy(samples)[None], "sample_rate": SAMPLE_RATE}
 
 
-def whisperx_stretches(model: Any, name: str) -> list[tuple[float, float]]:
+def whisperx_intervals(model: Any, name: str) -> list[tuple[float, float]]:
+    """The intervals (start_s, end_s) of voice that whisperX finds in a recording."""
     from whisperx.vads.pyannote import Binarize
 
     audio = AudioSettings()
     active = Binarize(onset=audio.voice_onset, offset=audio.voice_offset)(model(whisperx_input(sound(name))))
-    return [(stretch.start, stretch.end) for stretch in active.get_timeline().support()]
+    return [(segment.start, segment.end) for segment in active.get_timeline().support()]
 
 
 def error_rate(name: str, found: list[tuple[float, float]]) -> float:
-    """Share of the speech that was missed or made up (pyannote.metrics' DetectionErrorRate)."""
+    """The share of speech that was missed or falsely found (pyannote.metrics' DetectionErrorRate)."""
     from pyannote.core import Annotation, Segment
     from pyannote.metrics.detection import DetectionErrorRate
 

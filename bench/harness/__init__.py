@@ -1,1 +1,1 @@
-"""The harness: machine facts, timing, results and the report."""
+"""The harness of the benchmarks: machine facts, timing, results, faults and the report."""

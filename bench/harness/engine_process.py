@@ -1,7 +1,7 @@
-"""Runs the engine once in a process of its own and times start-up and work apart.
+"""Runs the engine once in a process of its own and times its work apart from its start.
 
-`python -m bench.harness.engine_process OUT CLIP...`; `--set KEY=VALUE` and `--pipelines NAMES` are those of
-`vaengine run`.
+`python -m bench.harness.engine_process OUT CLIP...` takes `--set KEY=VALUE` and `--pipelines NAMES` as
+`vaengine run` does.
 """
 
 from __future__ import annotations
@@ -18,57 +18,57 @@ from typing import Any
 
 from schemas.work.progress import Snapshot
 
-# Of the frames, after which workers have imported their libraries and the pipeline is full.
+# Share of the frames after which workers have imported their libraries and the pipeline is full.
 STEADY_SHARE = 0.25
 
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Listens to a run. `begun` is when the first chunk was begun; `commits` are (seconds, frames done,
-    videos done) at each change.
+    """A listener that times a run.
 
-    The engine tells four times a second, so a change is seen at most that much late.
+    `begun_s` is the time at which the first chunk was begun. `commits` has (time, frames done, videos done)
+    for each change. Times are seconds of the monotonic clock, up to a quarter of a second late, since the
+    engine calls its listener four times a second.
     """
 
-    begun: float | None = None
+    begun_s: float | None = None
     commits: list[tuple[float, int, int]] = field(default_factory=list)
 
     def __call__(self, snapshot: Snapshot, now: float | None = None) -> None:
         now = time.monotonic() if now is None else now
-        if self.begun is None and snapshot.working_s > 0:
-            self.begun = now - snapshot.working_s
+        if self.begun_s is None and snapshot.working_s > 0:
+            self.begun_s = now - snapshot.working_s
         done = (snapshot.frames_done, snapshot.videos_done)
         if done != (self.commits[-1][1:] if self.commits else (0, 0)):
             self.commits.append((now, *done))
 
     @property
     def working_s(self) -> float:
-        """Seconds from the first chunk begun to the last commit; raises `ValueError` where no chunk was
-        begun or committed.
-        """
-        if self.begun is None or not self.commits:
+        """Seconds from the first chunk begun to the last commit; raises `ValueError` without either."""
+        if self.begun_s is None or not self.commits:
             raise ValueError("the run did no work")
-        return self.commits[-1][0] - self.begun
+        return self.commits[-1][0] - self.begun_s
 
     @property
     def steady_s(self) -> float:
-        """Seconds that all frames take at the pace after the first quarter of them, the run's tail included.
+        """Seconds for all frames at the rate after the first quarter of them, the end of the run included.
 
-        What other chunks had done by then counts for it, so it needs many more chunks than workers. Raises
-        `ValueError` where there were too few commits to tell.
+        Work on chunks that were not committed by then counts for the rate, so the figure needs many more
+        chunks than workers. Raises `ValueError` for too few commits.
         """
-        if self._warm is None:
+        if self._steady_start is None:
             raise ValueError("too few commits to tell the pace")
-        (warm, done), (last, frames, _) = self._warm, self.commits[-1]
-        return (last - warm) / (frames - done) * frames
+        (start_s, done), (end_s, frames, _) = self._steady_start, self.commits[-1]
+        return (end_s - start_s) / (frames - done) * frames
 
     @property
     def tells_pace(self) -> bool:
-        return self._warm is not None
+        """Whether there are enough commits for `steady_s`."""
+        return self._steady_start is not None
 
     @property
-    def _warm(self) -> tuple[float, int] | None:
-        """Seconds and frames of the first commit after the first quarter, unless it is the last."""
+    def _steady_start(self) -> tuple[float, int] | None:
+        """Time and frames of the first commit after the first quarter, unless it is the last commit."""
         frames = max((frames for _, frames, _ in self.commits), default=0)
         return next(
             ((now, done) for now, done, _ in self.commits if STEADY_SHARE * frames <= done < frames), None
@@ -76,8 +76,9 @@ class Stopwatch:
 
 
 def run(out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: str) -> dict[str, Any]:
-    """`main` in a process of its own, which the run's whole start-up is part of; raises
-    `CalledProcessError` where it fails.
+    """The result of `main` in a process of its own, which has the whole start of a run.
+
+    Raises `CalledProcessError` if the process fails.
     """
     words = [
         sys.executable,
@@ -89,17 +90,15 @@ def run(out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: st
         pipelines,
     ]
     words += [word for setting in settings for word in ("--set", setting)]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    process = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return result
 
 
 def main(
     out: str, paths: Sequence[str], settings: Sequence[str] = (), pipelines: str | None = None
 ) -> dict[str, Any]:
-    """Annotate `paths` into `out` as `vaengine run` does, with preset embedded unless `settings` name
-    another.
-    """
+    """Annotate `paths` into `out` as `vaengine run` does, by default with preset embedded; its figures."""
     from vaengine.execution.engine import Engine
     from vaengine.requests.run_options import RunOptions, resolve_request
 
@@ -122,7 +121,8 @@ def main(
     }
 
 
-def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.harness.engine_process", description=__doc__)
     parser.add_argument("out")
     parser.add_argument("paths", nargs="+")
@@ -132,4 +132,4 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(**vars(parsed()))) + "\n")
+    sys.stdout.write(json.dumps(main(**vars(parse_arguments()))) + "\n")

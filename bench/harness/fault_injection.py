@@ -1,4 +1,4 @@
-"""Kills one role of a running batch, and reports how its death looks from outside."""
+"""Kills processes of a running batch by role, and measures how long each role is missing."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from typing import Final
 
 import psutil
 
-ROLES: Final = {  # role -> what the title of its Ray process begins with; the driver is the command itself
+ROLES: Final = {  # role -> beginning of the title of its Ray process; the driver is the command itself
     "decode worker": "ray::FlatMap",
     "vision actor": "ray::MapWorker",
-    "listener": "ray::HearingStage",
+    "listener": "ray::AudioStage",
     "isolation cell": "ray::IsolationStage",
     "store": "ray::StoreActor",
     "finalizer": "ray::FinalizerActor",
     "coordinator": "ray::CoordinatorActor",
 }
 DRIVER: Final = "driver"
-RAYLET: Final = "raylet"  # the node, and with it everything but the driver
+RAYLET: Final = "raylet"  # of the node; everything but the driver ends with it
 LOOK_SECONDS: Final = 0.05
-RUN_SECONDS: Final = 600.0
-HEALING_SECONDS: Final = 30.0  # after which a role is not needed any more
+MAX_RUN_SECONDS: Final = 600.0
+MAX_RECOVERY_SECONDS: Final = 30.0  # a role that stays away for longer is not needed any more
 FAULTS: Final = Path(__file__).parents[2] / "tests" / "support" / "sitecustomize" / "faults"
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A role killed `at_s` seconds after its run began; `back_s` later the role was played again, None
-    where it was not needed any more.
+    """A kill of a role `at_s` seconds after its batch began.
+
+    `back_s` seconds later there was another process of the role; None if the role was not needed any more.
     """
 
     role: str
@@ -43,21 +44,21 @@ class Kill:
     back_s: float | None
 
 
-def players(driver: int, role: str) -> list[psutil.Process]:
-    """Processes that play a role below a driver."""
+def processes_of(driver_pid: int, role: str) -> list[psutil.Process]:
+    """The processes of a role among the descendants of a driver."""
     if role == DRIVER:
-        return [psutil.Process(driver)]
-    return [process for process in _below(driver) if _plays(process, role)]
+        return [psutil.Process(driver_pid)]
+    return [process for process in _descendants(driver_pid) if _has_role(process, role)]
 
 
-def _below(driver: int) -> Iterator[psutil.Process]:
+def _descendants(driver: int) -> Iterator[psutil.Process]:
     try:
         yield from psutil.Process(driver).children(recursive=True)
     except psutil.NoSuchProcess:
         return
 
 
-def _plays(process: psutil.Process, role: str) -> bool:
+def _has_role(process: psutil.Process, role: str) -> bool:
     try:
         if role == RAYLET:
             return bool(process.name() == "raylet")
@@ -67,26 +68,24 @@ def _plays(process: psutil.Process, role: str) -> bool:
 
 
 @dataclass(slots=True)
-class Attacked:
-    """One batch under attack: the command, started again whenever its driver dies, until it ends by
-    itself.
-    """
+class AttackedBatch:
+    """A batch whose processes are killed; its command is restarted whenever the driver was killed."""
 
     command: Sequence[str | Path]
-    told: Path  # where poisoned files say that they were read
+    fault_log: Path  # poisoned files write a line to it when they are read
     began_s: float = 0.0
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> int:
-        """Start the command; the pid of its driver."""
+        """Start the command; returns the process id of its driver."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment |= {"PYTHONPATH": str(FAULTS), "FAULTS": str(self.told), "VAENGINE_OFFLINE": "1"}
+        environment |= {"PYTHONPATH": str(FAULTS), "FAULTS": str(self.fault_log), "VAENGINE_OFFLINE": "1"}
         words = [sys.executable, "-m", "vaengine", *map(str, self.command)]
-        with self.told.with_suffix(".err").open("a") as said:
+        with self.fault_log.with_suffix(".err").open("a") as stderr:
             self.process = subprocess.Popen(
                 words,
                 stdout=subprocess.DEVNULL,
-                stderr=said,
+                stderr=stderr,
                 text=True,
                 env=environment,
                 start_new_session=True,
@@ -95,70 +94,73 @@ class Attacked:
 
     @property
     def last_words(self) -> str:
-        """What the command said last on standard error."""
-        return self.told.with_suffix(".err").read_text(errors="replace")[-1500:]
+        """The last 1,500 characters that the command wrote to standard error."""
+        return self.fault_log.with_suffix(".err").read_text(errors="replace")[-1500:]
 
     def run(
         self, roles: Sequence[str], every_s: float, chance: random.Random, *, most: int
     ) -> tuple[float, int, list[Kill]]:
-        """Wall seconds, exit code and kills of one batch; raises `RuntimeError` where it does not end."""
+        """Run the batch and kill up to `most` processes; returns wall seconds, exit code and kills.
+
+        Raises `RuntimeError` if the batch does not end.
+        """
         self.began_s = time.perf_counter()
         driver = self.start()
         kills: list[Kill] = []
-        wound: _Wound | None = None  # nobody else is killed until this one has healed
+        missing: _MissingRole | None = None  # no other role is killed until this one is back
         next_s = chance.uniform(0.5, 1.0) * every_s
-        while (now_s := time.perf_counter() - self.began_s) < RUN_SECONDS:
+        while (now_s := time.perf_counter() - self.began_s) < MAX_RUN_SECONDS:
             if (code := self._ended()) is not None:
                 if code != -signal.SIGKILL:
-                    return now_s, code, [*kills, wound.healed(None)] if wound else kills
+                    return now_s, code, [*kills, missing.as_kill(None)] if missing else kills
                 driver = self.start()
-            if wound:
-                if (back := wound.back(driver)) or now_s - wound.at_s > HEALING_SECONDS:
-                    kills.append(wound.healed(now_s if back else None))
-                    wound, next_s = None, now_s + chance.uniform(0.7, 1.3) * every_s
+            if missing:
+                if (is_back := missing.is_back(driver)) or now_s - missing.at_s > MAX_RECOVERY_SECONDS:
+                    kills.append(missing.as_kill(now_s if is_back else None))
+                    missing, next_s = None, now_s + chance.uniform(0.7, 1.3) * every_s
             elif len(kills) < most and now_s > next_s:
-                wound = self._kill(driver, _next(roles, kills), chance)
+                missing = self._kill(driver, _least_killed(roles, kills), chance)
             time.sleep(LOOK_SECONDS)
         raise RuntimeError(f"the batch does not end; killed so far: {kills}")
 
     def _ended(self) -> int | None:
         if self.process is None:
-            raise AssertionError("a batch is started before it is looked at")
+            raise AssertionError("the batch was not started")
         return self.process.poll()
 
-    def _kill(self, driver: int, roles: Sequence[str], chance: random.Random) -> _Wound | None:
-        """Kill one of those who play one of the roles at this moment; None where nobody does."""
-        there = {role: found for role in roles if (found := players(driver, role))}
-        if not there:
+    def _kill(self, driver: int, roles: Sequence[str], chance: random.Random) -> _MissingRole | None:
+        """Kill a process of one of the roles; None if none of them has a process at this moment."""
+        processes_by_role = {role: found for role in roles if (found := processes_of(driver, role))}
+        if not processes_by_role:
             return None
-        role = chance.choice(sorted(there))
-        watched = "vision actor" if role in (DRIVER, RAYLET) else role
-        before = frozenset(process.pid for process in players(driver, watched))
-        victim = chance.choice(there[role])
+        role = chance.choice(sorted(processes_by_role))
+        watched_role = "vision actor" if role in (DRIVER, RAYLET) else role
+        pids_before = frozenset(process.pid for process in processes_of(driver, watched_role))
+        victim = chance.choice(processes_by_role[role])
         at_s = time.perf_counter() - self.began_s
         victim.kill()
-        return _Wound(role, at_s, watched, before)
+        return _MissingRole(role, at_s, watched_role, pids_before)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wound:
-    """A role that was killed and is not played again yet; a driver and a node are back when somebody
-    looks at pictures again.
-    """
+class _MissingRole:
+    """A killed role that has no new process yet; a driver or a node is back with its first vision actor."""
 
     role: str
     at_s: float
-    watched: str
-    before: frozenset[int]
+    watched_role: str
+    pids_before: frozenset[int]
 
-    def back(self, driver: int) -> bool:
-        return any(process.pid not in self.before for process in players(driver, self.watched))
+    def is_back(self, driver: int) -> bool:
+        """Whether the watched role has a new process."""
+        return any(process.pid not in self.pids_before for process in processes_of(driver, self.watched_role))
 
-    def healed(self, now_s: float | None) -> Kill:
-        return Kill(self.role, self.at_s, None if now_s is None else now_s - self.at_s)
+    def as_kill(self, back_at_s: float | None) -> Kill:
+        """The kill of this role, which was back at `back_at_s`."""
+        return Kill(self.role, self.at_s, None if back_at_s is None else back_at_s - self.at_s)
 
 
-def _next(roles: Sequence[str], kills: Sequence[Kill]) -> Sequence[str]:
-    """Roles whose turn it is: those killed least often so far."""
+def _least_killed(roles: Sequence[str], kills: Sequence[Kill]) -> Sequence[str]:
+    """The roles that were killed least often so far."""
     counts = {role: sum(kill.role == role for kill in kills) for role in roles}
     return [role for role in roles if counts[role] == min(counts.values())] or roles

@@ -1,4 +1,4 @@
-"""Runs the engine's parts on one video in this process: no Ray, no store, and a fault ends it."""
+"""Runs the engine's parts on one video in this process, without Ray or a store; a fault ends the process."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from schemas.work.messages import ChunkEnd, DetectionsMessage, FramesMessage
 NEURAL = ("preset=fast", f"person.weights={WEIGHTS}", "models.allow_pickle=true")  # the library's own weights
 
 
-def told(assignments: Sequence[str], path: Path) -> Settings:
-    """Settings as `vaengine run PATH --pipelines person --set KEY=VALUE ...` resolves them; raises a
-    `UsageError` as it does.
-    """
+def settings_for(assignments: Sequence[str], path: Path) -> Settings:
+    """The settings of `vaengine run PATH --pipelines person --set KEY=VALUE ...`; raises `UsageError`."""
     from vaengine.requests.run_options import RunOptions, resolve_request
 
-    return resolve_request(
-        RunOptions(paths=(str(path),), pipelines="person", settings=tuple(assignments))
-    ).request.settings
+    options = RunOptions(paths=(str(path),), pipelines="person", settings=tuple(assignments))
+    return resolve_request(options).request.settings
 
 
 def person_rows(path: Path, settings: Settings) -> tuple[Annotation, ...]:
-    """Final rows of person_tracking."""
+    """The final rows of the pipeline person_tracking."""
     from actors.finalize.person_rows import associate
 
     video, key = work(path, settings)
@@ -37,17 +34,17 @@ def person_rows(path: Path, settings: Settings) -> tuple[Annotation, ...]:
 
 
 def person_numbers(path: Path, settings: Settings) -> FrameNumbers:
-    """Scores and boxes of a whole video."""
+    """The scene scores and person boxes of a whole video."""
     from actors.finalize.commits import numbers_of
     from actors.stages.batching import BatchedDetector, detector_named
 
     vision = BatchedDetector(detector_named(settings))
-    joined: list[FrameNumbers] = []
-    seen: list[DetectionsMessage] = []
+    chunk_numbers: list[FrameNumbers] = []
+    detections: list[DetectionsMessage] = []
     for value in read(path, settings):
         if isinstance(value, FramesMessage):
             (boxes,) = vision.detect([value.frames])
-            seen.append(
+            detections.append(
                 DetectionsMessage(
                     value.chunk_id,
                     value.video_id,
@@ -58,26 +55,27 @@ def person_numbers(path: Path, settings: Settings) -> FrameNumbers:
                 )
             )
         else:
-            joined.append(numbers_of(value, seen))
-            seen = []
-    return FrameNumbers.joined(joined)
+            chunk_numbers.append(numbers_of(value, detections))
+            detections = []
+    return FrameNumbers.joined(chunk_numbers)
 
 
 def read(path: Path, settings: Settings) -> Iterator[FramesMessage | ChunkEnd]:
-    """Pictures and ends of all chunks of a video, in order; raises `RuntimeError` where one cannot be
-    read.
+    """Yield the frames and the ends of all chunks of a video, in order.
+
+    Raises `RuntimeError` for a chunk that cannot be read.
     """
     from actors.stages.chunk_reader import read_chunk
 
     for spec in chunks(path, settings):
-        for value in read_chunk(spec, _Unwatched()):
+        for value in read_chunk(spec, _NoWatch()):
             if isinstance(value, ChunkEnd) and value.failure:
                 raise RuntimeError(value.failure.message)
             yield value
 
 
 def chunks(path: Path, settings: Settings) -> list[ChunkSpec]:
-    """A whole video as a run cuts it for person_tracking."""
+    """The chunks of a whole video, as a run plans them for person_tracking."""
     from vaengine.planning.plan import chunks_of
 
     video, key = work(path, settings)
@@ -85,7 +83,7 @@ def chunks(path: Path, settings: Settings) -> list[ChunkSpec]:
 
 
 def work(path: Path, settings: Settings) -> tuple[Video, WorkKey]:
-    """The video as it is probed, and the key of its person_tracking."""
+    """The probed video, and the work key of its person_tracking."""
     from actors.probing.probe import probe
     from vaengine.planning.plan import work_keys
 
@@ -94,11 +92,13 @@ def work(path: Path, settings: Settings) -> tuple[Video, WorkKey]:
     return video, key
 
 
-class _Unwatched:
-    """A reader's line to nobody: begin, and never stop."""
+class _NoWatch:
+    """A watch for `read_chunk` without a run: chunks may begin and never stop early."""
 
     def started(self) -> bool:
+        """True."""
         return True
 
     def stopping(self) -> bool:
+        """False."""
         return False

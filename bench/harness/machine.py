@@ -1,4 +1,4 @@
-"""Facts about the machine that a figure was measured on."""
+"""Facts about the machine of a measurement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def machine_facts() -> dict[str, Any]:
-    """Processor, memory, load, versions and commit, as JSON."""
+    """Processor, memory, load, versions and commit, as JSON values."""
     import psutil
 
     return {
@@ -32,7 +32,7 @@ def machine_facts() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The model as Linux names it."""
+    """The name of the processor in Linux."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -40,13 +40,13 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The checkout's commit, with a plus where files differ from it; "none" outside a repository."""
-    described = _git("rev-parse", "--short=12", "HEAD")
-    return f"{described}{'+' if _git('status', '--porcelain') else ''}" if described else "none"
+    """The commit of the checkout, with a plus if files differ from it; "none" outside a repository."""
+    digest = _git("rev-parse", "--short=12", "HEAD")
+    return f"{digest}{'+' if _git('status', '--porcelain') else ''}" if digest else "none"
 
 
 def _git(*arguments: str) -> str:
-    asked = subprocess.run(
+    process = subprocess.run(
         ["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    return process.stdout.strip() if process.returncode == 0 else ""

@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md from kept results: the measured part is rewritten, other text stays."""
+"""Writes the measured part of docs/benchmarks.md from stored results; other text of the page stays."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ END = "<!-- measured: end -->"
 
 
 def write_report(cases: Sequence[str], page: Path = PAGE) -> Path:
-    """Put the newest result of each case between the page's marks; raises `ValueError` where the marks
-    are missing.
+    """Write the newest result of each case between the marks of the page; returns the page.
+
+    Raises `ValueError` if the marks are missing.
     """
     before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -27,12 +28,13 @@ def write_report(cases: Sequence[str], page: Path = PAGE) -> Path:
 
 
 def measured_part(cases: Sequence[str]) -> str:
-    """Every case that has a result: its title, its tables, and what it was measured on."""
-    kept = [(case, result) for case in cases if (result := newest(case)) is not None]
-    return "\n".join(section(case, result) for case, result in kept)
+    """The sections of all cases that have a result."""
+    results = [(case, result) for case in cases if (result := newest(case)) is not None]
+    return "\n".join(section(case, result) for case, result in results)
 
 
 def section(case: str, result: Mapping[str, Any]) -> str:
+    """The section of a case: its title, its tables, and the machine."""
     module = importlib.import_module(f"bench.cases.{case}")
     return (
         f"## {module.TITLE}\n\n{module.described(result['measured'])}\n\n{measured_on(result['machine'])}\n"
@@ -40,7 +42,7 @@ def section(case: str, result: Mapping[str, Any]) -> str:
 
 
 def measured_on(facts: Mapping[str, Any]) -> str:
-    """One line about the machine."""
+    """A line about the machine."""
     load = facts["load_average"][0]
     return (
         f"*{facts['taken_at']} UTC; {facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, "
@@ -56,6 +58,6 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def spread(times: Mapping[str, Any], digits: int = 2) -> tuple[str, str, str]:
-    """Minimum, median and maximum for a row of a table."""
-    least, middle, most = (f"{times[name]:.{digits}f}" for name in ("min", "median", "max"))
-    return least, middle, most
+    """The minimum, median and maximum of times as cells of a table."""
+    minimum, median, maximum = (f"{times[name]:.{digits}f}" for name in ("min", "median", "max"))
+    return minimum, median, maximum

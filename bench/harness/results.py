@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[1] / "results"
 
 
 def keep(case: str, facts: dict[str, Any], measured: dict[str, Any], folder: Path = FOLDER) -> Path:
-    """Write one result and return its path; never over another one."""
+    """Write a result to a new file; returns its path. Raises `FileExistsError`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{case}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     with path.open("x", encoding="utf-8") as file:
@@ -23,7 +23,7 @@ def keep(case: str, facts: dict[str, Any], measured: dict[str, Any], folder: Pat
 
 
 def newest(case: str, folder: Path = FOLDER) -> dict[str, Any] | None:
-    """The latest kept result of a case, None where there is none."""
-    kept = sorted(folder.glob(f"{case}-*.json"))
-    result: dict[str, Any] | None = json.loads(kept[-1].read_text(encoding="utf-8")) if kept else None
+    """The latest result of a case; None without any."""
+    paths = sorted(folder.glob(f"{case}-*.json"))
+    result: dict[str, Any] | None = json.loads(paths[-1].read_text(encoding="utf-8")) if paths else None
     return result

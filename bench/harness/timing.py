@@ -1,4 +1,4 @@
-"""Comparable times: measured in turns within one run, reported as minimum, median and maximum."""
+"""Comparable times: measured in turns within one run, as minimum, median and maximum."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-Taken = Callable[[], float]
+Measurement = Callable[[], float]  # does some work and returns its seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of one thing, in the order they were taken; at least one."""
+    """The times of one case in seconds, in the order of the rounds; at least one."""
 
     seconds: tuple[float, ...]
 
@@ -24,21 +24,25 @@ class Times:
 
     @property
     def least(self) -> float:
+        """The minimum."""
         return min(self.seconds)
 
     @property
     def median(self) -> float:
+        """The median."""
         return median(self.seconds)
 
     @property
     def most(self) -> float:
+        """The maximum."""
         return max(self.seconds)
 
     def over(self, other: Times) -> Times:
-        """Ratios round by round: what disturbed the machine in a round disturbed both."""
-        return Times(tuple(mine / theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)))
+        """The ratios to other times, round by round: a disturbance of the machine slows both in a round."""
+        return Times(tuple(own / others for own, others in zip(self.seconds, other.seconds, strict=True)))
 
     def to_data(self) -> dict[str, Any]:
+        """Minimum, median, maximum and all times as JSON values."""
         rounded = [round(second, 4) for second in (self.least, self.median, self.most)]
         return {
             **dict(zip(("min", "median", "max"), rounded, strict=True)),
@@ -46,28 +50,29 @@ class Times:
         }
 
 
-def in_turns(cases: Mapping[str, Taken], rounds: int) -> dict[str, Times]:
-    """Every case once per round, each round beginning with another case, so that none is always the first
-    on a cold cache.
+def in_turns(cases: Mapping[str, Measurement], rounds: int) -> dict[str, Times]:
+    """Measure every case once in each round.
+
+    Each round begins with another case, so no case is always the first on a cold cache.
     """
-    taken: dict[str, list[float]] = {name: [] for name in cases}
+    times: dict[str, list[float]] = {name: [] for name in cases}
     names = list(cases)
     for turn in range(rounds):
         first = turn % len(names)
         for name in [*names[first:], *names[:first]]:
-            taken[name].append(cases[name]())
-    return {name: Times(tuple(seconds)) for name, seconds in taken.items()}
+            times[name].append(cases[name]())
+    return {name: Times(tuple(seconds)) for name, seconds in times.items()}
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    began = time.perf_counter()
+    """The wall seconds of one call."""
+    began_s = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - began_s
 
 
-def command(arguments: Sequence[str]) -> Taken:
-    """Wall seconds of a command from its start to its end; raises `CalledProcessError` where it fails."""
+def command(arguments: Sequence[str]) -> Measurement:
+    """A measurement of a command's wall seconds; raises `CalledProcessError` if the command fails."""
     return lambda: timed(
         lambda: subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     )

@@ -1,1 +1,1 @@
-"""The same work without the engine, for comparison."""
+"""The rivals of the engine: programs that do the same work, for comparison."""

@@ -1,1 +1,1 @@
-"""Scores against ground truth."""
+"""Scores of results against ground truth."""

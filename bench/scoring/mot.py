@@ -1,4 +1,4 @@
-"""Tracking scores: the measures of the MOT benchmarks, by py-motmetrics, from files or from stored rows."""
+"""Tracking scores of the MOT benchmarks, by py-motmetrics, for annotation files and stored rows."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ import numpy as np
 from schemas.annotations.annotation import Annotation
 from schemas.media.frames import Floats
 
-OVERLAP = 0.5  # least IoU of a hit
+OVERLAP = 0.5  # smallest IoU of a hit
 PETS = Path(__file__).parents[3] / "shared/media/groundtruth/PETS09-S2L1_frames734-795"
 PETS_FPS = 7.0  # every frame of the sequence
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedPerson:
-    """A box of one frame (from 0; left, top, right, bottom in pixels) and whose it is: the name of a
-    person or of a track.
-    """
+    """A box (left, top, right, bottom in pixels) in one frame, counted from 0, and its person or track."""
 
     frame: int
     who: str
@@ -31,7 +29,7 @@ class AnnotatedPerson:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Rates 0..1 (`mota` may be negative: errors can outnumber people) and counts.
+    """Rates from 0 to 1 (`mota` may be negative: errors can outnumber people) and counts.
 
     Sources: `mota`, Bernardin and Stiefelhagen, 2008; `idf1`, Ristani et al., 2016.
     """
@@ -45,17 +43,19 @@ class Accuracy:
 
     @property
     def f1(self) -> float:
-        both = self.precision + self.recall
-        return 2 * self.precision * self.recall / both if both else 0.0
+        """The harmonic mean of precision and recall; 0 if both are."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
 
     def to_data(self) -> dict[str, float]:
+        """All rates and counts by name, rounded."""
         return {name: round(value, 4) for name, value in {**asdict(self), "f1": self.f1}.items()}
 
 
 def accuracy(truth: Sequence[AnnotatedPerson], found: Sequence[AnnotatedPerson]) -> Accuracy:
-    """Tracks `found` against the true ones; a hit is an IoU of at least 0.5.
+    """The accuracy of the tracks `found` against the true ones; a hit has an IoU of at least 0.5.
 
-    Raises ValueError where there is no truth to compare with, or where someone has two boxes in one frame.
+    Raises ValueError without any truth, or if a person has two boxes in one frame.
     """
     import motmetrics
 
@@ -67,15 +67,15 @@ def accuracy(truth: Sequence[AnnotatedPerson], found: Sequence[AnnotatedPerson])
     for frame in sorted({*true_in, *found_in}):
         people, boxes = true_in.get(frame, []), found_in.get(frame, [])
         events.update(
-            [true_ids[p.who] for p in people],
-            [found_ids[p.who] for p in boxes],
+            [true_ids[person.who] for person in people],
+            [found_ids[person.who] for person in boxes],
             _distances(people, boxes),
             frameid=frame,
         )
-    return _read_off(motmetrics.metrics.create(), events)
+    return _accuracy_of(motmetrics.metrics.create(), events)
 
 
-def _read_off(host: Any, events: Any) -> Accuracy:
+def _accuracy_of(host: Any, events: Any) -> Accuracy:
     names = ["mota", "idf1", "precision", "recall", "num_switches", "num_fragmentations"]
     values: Mapping[str, Any] = host.compute(events, metrics=names, return_dataframe=False)
     return Accuracy(
@@ -89,8 +89,9 @@ def _read_off(host: Any, events: Any) -> Accuracy:
 
 
 def _distances(people: Sequence[AnnotatedPerson], boxes: Sequence[AnnotatedPerson]) -> Floats:
-    """1 - IoU of every pair, NaN for pairs that are no hit; motmetrics' own calls `np.asfarray`, which
-    numpy 2 has not.
+    """1 - IoU of every pair, NaN for pairs that are no hit.
+
+    The function of motmetrics calls `np.asfarray`, which numpy 2 does not have.
     """
     from actors.vision.boxes import iou
 
@@ -99,7 +100,7 @@ def _distances(people: Sequence[AnnotatedPerson], boxes: Sequence[AnnotatedPerso
 
 
 def corners(people: Sequence[AnnotatedPerson]) -> Floats:
-    """Boxes of `people` as N x 4."""
+    """The boxes of `people` as N x 4."""
     return np.array([person.box for person in people], float).reshape(-1, 4)
 
 
@@ -108,7 +109,7 @@ def _ids(people: Iterable[AnnotatedPerson]) -> dict[str, int]:
 
 
 def per_frame(people: Iterable[AnnotatedPerson]) -> dict[int, list[AnnotatedPerson]]:
-    """People by frame; raises ValueError where someone has two boxes in one."""
+    """People by frame; raises ValueError if a person has two boxes in one frame."""
     frames: dict[int, list[AnnotatedPerson]] = defaultdict(list)
     for person in people:
         if any(other.who == person.who for other in frames[person.frame]):
@@ -118,7 +119,10 @@ def per_frame(people: Iterable[AnnotatedPerson]) -> dict[int, list[AnnotatedPers
 
 
 def annotated(file: Path) -> list[AnnotatedPerson]:
-    """A MOT text file: frame (from 1), person, left, top, width, height, flag (0: not to be counted), ..."""
+    """The people of a MOT text file.
+
+    Its columns are frame (from 1), person, left, top, width, height, flag (0: does not count) and others.
+    """
     lines = [line.split(",") for line in file.read_text().splitlines()]
     return [
         AnnotatedPerson(
@@ -132,12 +136,12 @@ def annotated(file: Path) -> list[AnnotatedPerson]:
 
 
 def people_in(rows: Iterable[Annotation]) -> list[AnnotatedPerson]:
-    """The boxes of rows, in order; a box of no track is nobody's but its own."""
+    """The boxes of rows, in order; a box without a track has a name of its own."""
     return [as_person(row) for row in rows]
 
 
 def as_person(row: Annotation) -> AnnotatedPerson:
-    """The box of a row; raises ValueError for a row without one."""
+    """The box of a row; raises ValueError for a row without a box."""
     if row.bbox is None or row.frame_number is None:
         raise ValueError(f"{row.annotation_id} is no box in a frame")
     box = row.bbox

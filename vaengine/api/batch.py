@@ -179,7 +179,7 @@ class _Progress:
     """The command's display, driven by the events of a run in another process."""
 
     def __init__(self) -> None:
-        from vaengine.reporting.progress_text import display_for
+        from vaengine.reporting.displays import display_for
 
         self._display = display_for(as_json=False, verbose=False).__enter__()
         self._failures: deque[str] = deque(maxlen=MAX_FAILURES_SHOWN)

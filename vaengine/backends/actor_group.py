@@ -1,4 +1,4 @@
-"""The actors of a run: a store, a coordinator and finalizers, started first and found by name."""
+"""The actors of a run on Ray: a store, a coordinator and finalizers, which find each other by name."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from vaengine.backends.backend import Errors
 from vaengine.planning.backlog import RemainingWork
 from vaengine.requests.request import RunRequest
 
-JOBS_REMEMBERED: Final = 10_000
-TICK_SECONDS: Final = 0.25  # from one look at what is waited for to the next
-# decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
+MAX_CACHED_JOBS: Final = 10_000
+TICK_SECONDS: Final = 0.25  # between two ticks of the run loop while it waits
+# A finalizer keeps up with far more than 16 decode slots: its one thread commits about 100 chunks a second.
 CPUS_PER_FINALIZER: Final = 16
 
 
 class CoordinatorClient:
-    """The coordinator as a Ray actor's callers see it: events are sent and forgotten, questions are answered.
+    """The coordinator for callers of its Ray actor: an event is sent without waiting, a question is answered.
 
-    Nobody waits for an event: losing one costs a figure on the display, never a result. `require` as in
+    A lost event costs a figure on the display, never a result. `require` is that of
     `actors.coordination.answer`.
     """
 
@@ -82,32 +82,30 @@ class CoordinatorClient:
         self._actor.halt.remote(reason)
 
     def status(self) -> RunStatus:
-        found: RunStatus = answer(self._actor.status.remote(), self._require)
-        return found
+        status: RunStatus = answer(self._actor.status.remote(), self._require)
+        return status
 
     def batch(self) -> tuple[list[Attempt], Snapshot]:
-        found: tuple[list[Attempt], Snapshot] = answer(self._actor.batch.remote(), self._require)
-        return found
+        batch: tuple[list[Attempt], Snapshot] = answer(self._actor.batch.remote(), self._require)
+        return batch
 
     def starts(self) -> Mapping[WorkKey, datetime]:
-        found: Mapping[WorkKey, datetime] = answer(self._actor.starts.remote(), self._require)
-        return found
+        starts: Mapping[WorkKey, datetime] = answer(self._actor.starts.remote(), self._require)
+        return starts
 
 
 class CoordinatorActor(Coordinator):
-    """A coordinator that goes on from what was recorded of it when Ray starts it anew."""
+    """A coordinator that continues from the progress in the store when Ray restarts it."""
 
     def __init__(self, names: ActorNames, url: str, epoch: int, silent_s: float) -> None:
         import ray
 
-        told = store_client(ray.get_actor(names.store), url).progress(epoch)
-        super().__init__(silent_s, known=Snapshot.from_json(told) if told else None)
+        progress = store_client(ray.get_actor(names.store), url).progress(epoch)
+        super().__init__(silent_s, known=Snapshot.from_json(progress) if progress else None)
 
 
 class FinalizerActor(Finalizer):
-    """A finalizer that finds the store and the coordinator of its run by name, at its first start as at
-    any other.
-    """
+    """A finalizer that finds the store and the coordinator of its run by name, at every start."""
 
     def __init__(self, names: ActorNames, work: RunContext) -> None:
         import ray
@@ -128,7 +126,7 @@ class FinalizerActor(Finalizer):
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What the actors of a run work on."""
+    """The store, the epoch and the settings that the actors of a run work with."""
 
     url: str
     epoch: int
@@ -139,7 +137,7 @@ class RunContext:
 
 
 def run_context(request: RunRequest, epoch: int) -> RunContext:
-    """What the actors of a run work on."""
+    """The context of a request's run under an epoch."""
     return RunContext(
         request.store_url,
         epoch,
@@ -151,12 +149,13 @@ def run_context(request: RunRequest, epoch: int) -> RunContext:
 
 
 def job_finder(store: ResultStore, settings: Settings, pipelines: Sequence[str]) -> Callable[[WorkKey], str]:
-    """The job of a work key, worked out: nobody has to be told, however often an actor is started again.
+    """A function that computes the job id of a work key.
 
-    With faces alone, whose configuration is that of a video's stored persons, the store is asked.
+    A restarted actor needs no message for it. A run of faces alone reads the store: its configuration hash
+    depends on the stored persons of the video.
     """
     if are_alone(pipelines, settings):
-        return functools.lru_cache(JOBS_REMEMBERED)(lambda key: job_with(store, key, pipelines))
+        return functools.lru_cache(MAX_CACHED_JOBS)(lambda key: job_with(store, key, pipelines))
     hashes = {pipeline: config_hash(settings, pipeline) for pipeline in pipelines}
     return lambda key: job_id_for(key.video_id, hashes)
 
@@ -169,38 +168,39 @@ class RayActorGroup:
     store: StorageBackend
     coordinator: CoordinatorLink
     finalizers: tuple[Any, ...]
-    actors: tuple[Any, ...]  # all of them
+    actors: tuple[Any, ...]  # store, coordinator and finalizers
     session: Session
-    _pings: list[Any] = field(default_factory=list)  # questions that wait for their answer
+    _pings: list[Any] = field(default_factory=list)  # references to answers that have not come yet
 
     @property
-    def gone(self) -> Errors:
+    def unavailable_errors(self) -> Errors:
+        """Any error of Ray."""
         import ray
 
         return (ray.exceptions.RayError,)
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
-        """Have these keys finished from stored numbers."""
+        """Have the finalizers finish these keys from stored numbers."""
         answer(
             [self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys],
             self.session.require_node,
         )
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
-        """These keys ended and are asked for again."""
+        """Let these keys, which had ended, be finished once more."""
         answer(
             [finalizer.forget.remote(list(keys)) for finalizer in self.finalizers], self.session.require_node
         )
 
     def drain(self) -> Iterator[None]:
-        """Yield every `TICK_SECONDS` until everything handed to the finalizers so far is done."""
+        """Yield every `TICK_SECONDS` until the finalizers are done with all they were given so far."""
         yield from until_ready([finalizer.drain.remote() for finalizer in self.finalizers])
 
     def require_alive(self) -> None:
-        """Raises Ray's `RayActorError` once an actor is gone for good.
+        """Raise Ray's `RayActorError` if an actor is gone for good. Waits for no actor.
 
-        Without it a store that cannot be started again would be noticed at the end of the pass, everything
-        decoded until then for nothing.
+        Otherwise the loss of a store would be noticed at the end of the pass only, and everything decoded
+        until then would be lost.
         """
         import ray
 
@@ -210,8 +210,8 @@ class RayActorGroup:
         ray.get(answered)
         self._pings[:] = waiting or [actor.ping.remote() for actor in self.actors]
 
-    def dismiss(self) -> None:
-        """End these actors; on a Ray that goes on running they would stay."""
+    def stop(self) -> None:
+        """End the actors, which would otherwise stay on a cluster that goes on running."""
         import ray
 
         if self.session.has_node:
@@ -220,8 +220,9 @@ class RayActorGroup:
 
 
 def until_ready(references: list[Any]) -> Iterator[None]:
-    """Yield every `TICK_SECONDS` until Ray has an answer to each reference; raises what one of them
-    raises.
+    """Yield every `TICK_SECONDS` until Ray has an answer to each reference.
+
+    Raises the error of a reference.
     """
     import ray
 
@@ -231,12 +232,12 @@ def until_ready(references: list[Any]) -> Iterator[None]:
 
 
 def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
-    """Start a run's actors, `num_cpus=0` all of them: a coordinator that asks for a CPU can deadlock a small
-    machine.
+    """Start the actors of a run.
 
-    Ray starts each again that dies and repeats what it was asked; every call may be made twice. What a
-    finalizer held is decoded again. The store stays on this machine, where its files are; the others may be
-    anywhere, and move when their node is lost.
+    All have `num_cpus=0`: a coordinator that requires a CPU can deadlock a small machine. Ray restarts an
+    actor that dies and repeats its calls, so every call may be made twice. Chunks that a finalizer held in
+    memory are decoded again. The store stays on this machine, where its files are; the other actors run on
+    any node, and on another one when theirs is lost.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -254,12 +255,10 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
         .options(name=names.coordinator, **options)
         .remote(names, work.url, work.epoch, work.settings.recovery.alone_seconds)
     )
+    # Two calls at once: `drain` waits beside `take`.
+    spread = {"max_concurrency": 2, "scheduling_strategy": "SPREAD", **options}
     finalizers = tuple(
-        ray.remote(FinalizerActor)
-        .options(
-            name=names.finalizer(number), max_concurrency=2, scheduling_strategy="SPREAD", **options
-        )  # `drain` waits beside `take`
-        .remote(names, work)
+        ray.remote(FinalizerActor).options(name=names.finalizer(number), **spread).remote(names, work)
         for number in range(names.finalizers)
     )
     return RayActorGroup(
@@ -273,19 +272,21 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
 
 
 def planned_video(video_id: str, left: RemainingWork) -> PlannedVideo:
-    """What is to do of a video, for the display: frames of each key, seconds of one that listens, 0 of
-    one that is only to be finished.
+    """The remaining work of a video, for the display.
+
+    It counts frames for a key of a vision pipeline, whole seconds for an audio key, and 0 for a key that is
+    only to be finished.
     """
     chunks, blocks = left.chunks.get(video_id, ()), left.blocks.get(video_id, ())
-    frames: dict[WorkKey, int] = {key: 0 for key in left.to_finish if key.video_id == video_id}
+    units: dict[WorkKey, int] = {key: 0 for key in left.to_finish if key.video_id == video_id}
     for key, count in (
         *((key, chunk.frame_count) for chunk in chunks for key in chunk.keys),
-        *((one.key, one.whole_seconds) for one in blocks),
+        *((block.key, block.whole_seconds) for block in blocks),
     ):
-        frames[key] = frames.get(key, 0) + count
+        units[key] = units.get(key, 0) + count
     return PlannedVideo(
         video_id,
-        frames,
+        units,
         decoded=sum(chunk.frame_count for chunk in chunks),
         video_s=sum(chunk.duration_s for chunk in chunks),
         sound_s=sum(block.duration_s for block in blocks),

@@ -1,4 +1,4 @@
-"""What carries out the work of a run: Ray, or this process and its children."""
+"""The protocols of an execution backend, which carries out a run: on Ray, or in child processes."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class ActorGroup(Protocol):
     def coordinator(self) -> CoordinatorLink: ...
 
     @property
-    def gone(self) -> Errors:
-        """What a call raises while an actor of the group is gone, for a moment or for good."""
+    def unavailable_errors(self) -> Errors:
+        """Errors that a call raises while an actor of the group is gone, for a moment or for good."""
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
-        """Have these keys finished from stored numbers."""
+        """Have the finalizers finish these keys from stored numbers."""
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
-        """These keys ended and are asked for again."""
+        """Let these keys, which had ended, be finished once more."""
 
     def drain(self) -> Iterator[None]:
-        """Yield now and then until everything handed to the finalizers so far is done."""
+        """Yield now and then until the finalizers are done with all they were given so far."""
 
     def require_alive(self) -> None:
-        """Raises once an actor is gone for good, without waiting for any."""
+        """Raise an error if an actor is gone for good. Waits for no actor."""
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End the actors."""
 
 
@@ -53,31 +53,31 @@ class TrialWorkers(Protocol):
 
     @property
     def idle(self) -> int:
-        """How many could begin an attempt at once."""
+        """Number of workers that have no attempt."""
 
     def begin(self, suspect: Suspect) -> None:
         """Begin an attempt on a worker that is idle."""
 
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
-        """An attempt that has ended; None where none does within the time."""
+        """An attempt that has ended; None if none ends within `timeout_s`."""
 
     def close(self) -> None:
-        """End the workers, whatever they do."""
+        """End the workers and their attempts."""
 
 
 class ExecutionBackend(Protocol):
-    """What the run loop needs of the machines."""
+    """The machines of a run, as the run loop uses them."""
 
     @property
     def session(self) -> Session: ...
 
     @property
-    def actors_lost(self) -> Errors:
-        """What a call raises once an actor of the group is gone for good: another group is started then."""
+    def lost_actor_errors(self) -> Errors:
+        """Errors that a call raises once an actor of the group is gone for good."""
 
     @property
     def pool_size(self) -> int:
-        """Most chunks that are tried alone at once."""
+        """Largest number of chunks that are tried alone at once."""
 
     def start_actors(self, epoch: int) -> ActorGroup:
         """Start the actors of a run."""
@@ -85,7 +85,7 @@ class ExecutionBackend(Protocol):
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:
-        """What the threads of a pass over `left` do; each returns soon after `given_up` is set."""
+        """The functions for the threads of a pass; each returns soon after `given_up` is set."""
 
     def trial_workers(self, actor_group: ActorGroup, most: int) -> TrialWorkers:
         """Workers for up to `most` attempts at once."""
@@ -94,4 +94,4 @@ class ExecutionBackend(Protocol):
         """End a worker that hangs."""
 
     def shortage(self) -> Shortage:
-        """What the machines are short of at this moment."""
+        """The resources that work waits for at this moment."""

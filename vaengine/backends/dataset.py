@@ -1,4 +1,4 @@
-"""The Ray Data graph: rows of work -> decode (tasks) -> see (actors) -> receipts. One Dataset is one pass."""
+"""The Ray Dataset of one pass: work items -> decoding (tasks) -> inference (actors) -> receipts."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from schemas.settings.settings import Settings
 from vaengine.planning.plan import WorkItem
 
 MIB = 1024 * 1024
-# About one piece of pictures; with more, one vision actor is left with the tail while the others idle.
+# About one message of frames. With larger blocks one vision actor works on the last block while others idle.
 BLOCK_BYTES = 8 * MIB
-VISION_ROWS = 1  # rows of 8 pictures that a vision actor on a processor takes at once
-GPU_ROWS = 8  # two batches of 32: pieces of several videos share them
-# what is lost with its process is tried alone afterwards; Ray's default is to repeat a killer input for ever
+CPU_BATCH_ROWS = 1  # rows of 8 frames that a vision actor on a processor takes at once
+GPU_BATCH_ROWS = 8  # two batches of 32 frames, from several videos
+# A chunk lost with its process is tried alone afterwards. Ray's default repeats an input that kills its
+# process for ever.
 TASK_RETRIES = 0
-NO_PROGRESS_SECONDS = 300.0  # at least; Ray takes a pass for stuck when no block moves for so long
-SLOW_S_PER_MEGAPIXEL = 0.1  # ten times what decoding and scoring a frame was measured to cost
+NO_PROGRESS_SECONDS = 300.0  # shortest time without a finished block after which Ray takes a pass for stuck
+SLOW_S_PER_MEGAPIXEL = 0.1  # ten times the measured cost of decoding and scoring a frame
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One Dataset: `items` of work on `placement`."""
+    """One Dataset: work items, and the placement of their stages."""
 
     items: Sequence[WorkItem]
     placement: Placement
@@ -41,15 +42,14 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class AbandonPass:
-    """Looks in at each step of Ray Data's scheduling loop, and ends the pass of this number once it is
-    given up.
-    """
+class GiveUpCallback:
+    """A callback for each step of Ray Data's scheduling loop that ends a pass once it is given up."""
 
     number: int
 
     def on_execution_step(self, executor: object) -> None:
-        given_up = _AT_WORK.get(self.number)
+        """Raise `PassAbandoned` if the pass is given up."""
+        given_up = _RUNNING_PASSES.get(self.number)
         if given_up is not None and given_up.is_set():
             raise PassAbandoned
 
@@ -59,35 +59,34 @@ class AbandonPass:
 
 
 class PassAbandoned(Exception):
-    """The pass ends because its session does."""
+    """The pass was given up before its end."""
 
 
-_AT_WORK: Final[
-    dict[int, threading.Event]
-] = {}  # what gives up a pass, by its number: an event can be neither pickled nor copied
-_NUMBERS: Final = itertools.count()
+# The event that gives up a pass, by the number of the pass: an event can be neither pickled nor copied.
+_RUNNING_PASSES: Final[dict[int, threading.Event]] = {}
+_PASS_NUMBERS: Final = itertools.count()
 
 
 @contextmanager
-def callback_of(given_up: threading.Event) -> Iterator[Callable[[], AbandonPass]]:
-    """What Ray Data is to call for a callback of this pass alone; it may be pickled and copied, as
-    contexts are.
+def callback_of(given_up: threading.Event) -> Iterator[Callable[[], GiveUpCallback]]:
+    """A factory of the callback that ends one pass.
+
+    The factory can be pickled and copied, as Ray Data does with its contexts.
     """
-    number = next(_NUMBERS)
-    _AT_WORK[number] = given_up
+    number = next(_PASS_NUMBERS)
+    _RUNNING_PASSES[number] = given_up
     try:
-        yield functools.partial(AbandonPass, number)
+        yield functools.partial(GiveUpCallback, number)
     finally:
-        del _AT_WORK[number]
+        del _RUNNING_PASSES[number]
 
 
 @until_the_session_ends()
 def run_pass(work: Pass, given_up: threading.Event, *, verbose: bool = False) -> None:
-    """Carry out one pass; returns when every item has been tried, and soon after `given_up` is set raises
-    `PassAbandoned`.
+    """Carry out one pass; returns when every item was tried.
 
-    Says nothing about completeness: a Dataset that finished may have lost blocks. What is done is what the
-    manifest holds.
+    Raises `PassAbandoned` soon after `given_up` is set. A Dataset that has finished may have lost blocks:
+    only the manifest says what is done.
     """
     with callback_of(given_up) as callback:
         _configure(callback, no_progress_s=_patience_s(work.items), verbose=verbose)
@@ -97,48 +96,48 @@ def run_pass(work: Pass, given_up: threading.Event, *, verbose: bool = False) ->
 
 
 def _dataset(work: Pass) -> Any:
-    """What Ray Data is to do, as the context says at this moment."""
+    """The lazy Dataset, under the current settings of Ray Data's context."""
     import ray
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
-    place = work.placement
+    placement = work.placement
     to_models = any(chunk.samplings for item in work.items for chunk in item.chunks)
     rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).flat_map(
         functools.partial(decode_stage, connect=by_name(work.names), to_models=to_models),
-        compute=TaskPoolStrategy(size=min(place.decode_slots, len(rows))),
-        num_cpus=place.cpus_each,
+        compute=TaskPoolStrategy(size=min(placement.decode_slots, len(rows))),
+        num_cpus=placement.cpus_each,
         max_retries=TASK_RETRIES,
     )
     if to_models:
         dataset = dataset.map_batches(
             VisionStage,
             fn_constructor_args=(by_name(work.names), work.settings),
-            batch_size=GPU_ROWS if place.gpus_each else VISION_ROWS,
+            batch_size=GPU_BATCH_ROWS if placement.gpus_each else CPU_BATCH_ROWS,
             batch_format="numpy",
-            compute=ActorPoolStrategy(size=place.vision_actors, max_tasks_in_flight_per_actor=2),
-            num_cpus=place.cpus_each,
-            num_gpus=place.gpus_each or None,
-            # restarts stay unlimited: with 0 the pool of 2.60 is not refilled and the pass hangs
+            compute=ActorPoolStrategy(size=placement.vision_actors, max_tasks_in_flight_per_actor=2),
+            num_cpus=placement.cpus_each,
+            num_gpus=placement.gpus_each or None,
+            # Restarts stay unlimited: with 0 the pool of Ray 2.60 is not refilled and the pass hangs.
             max_task_retries=TASK_RETRIES,
         )
     return dataset
 
 
 def _patience_s(items: Sequence[WorkItem]) -> float:
-    """How long a decoder may be silent: a chunk for scenes alone yields one row, at its end."""
+    """Seconds that a decoder may be silent: a chunk for scenes alone yields one row, at its end."""
     longest = max(
         sum(chunk.frame_count * chunk.width * chunk.height for chunk in item.chunks) for item in items
     )
     return max(NO_PROGRESS_SECONDS, longest / 1e6 * SLOW_S_PER_MEGAPIXEL)
 
 
-def _configure(callback: Callable[[], AbandonPass], *, no_progress_s: float, verbose: bool) -> None:
+def _configure(callback: Callable[[], GiveUpCallback], *, no_progress_s: float, verbose: bool) -> None:
     import ray
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = verbose
-    context.max_errored_blocks = -1  # we do our own accounts; what is lost is in the next pass
+    context.max_errored_blocks = -1  # no limit: the manifest says what is lost, and the next pass redoes it
     context.target_max_block_size = BLOCK_BYTES
     context.execution_options.preserve_order = False
     context.custom_execution_callback_classes = [callback]

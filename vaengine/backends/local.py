@@ -1,4 +1,4 @@
-"""The backend without Ray: coordinator, finalizer and store in this process, chunks in child processes."""
+"""The backend without Ray: coordinator, finalizer and store in this process, work in child processes."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from vaengine.planning.plan import demand_of, work_items
 from vaengine.planning.suspects import Work
 from vaengine.requests.request import RunRequest
 
-NONE_GONE: Final[Errors] = ()  # what lives in this process is not gone before it
+NO_ERRORS: Final[Errors] = ()  # actors in this process cannot be gone while it runs
 
 
 @dataclass(frozen=True, slots=True)
 class LocalActorGroup:
-    """A run's coordinator, its one finalizer and its store in this process."""
+    """The coordinator, the one finalizer and the store of a run in this process."""
 
     store: StorageBackend
     coordinator: CoordinatorLink
@@ -48,45 +48,43 @@ class LocalActorGroup:
     _store_call: ThreadCall = field(repr=False)
 
     @property
-    def gone(self) -> Errors:
-        return NONE_GONE
+    def unavailable_errors(self) -> Errors:
+        """None: the actors are in this process."""
+        return NO_ERRORS
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
-        """Have these keys finished from stored numbers."""
+        """Have the finalizer finish these keys from stored numbers."""
         for key in keys:
             self.finalizer.finish(key)
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
-        """These keys ended and are asked for again."""
+        """Let these keys, which had ended, be finished once more."""
         self.finalizer.forget(keys)
 
     def drain(self) -> Iterator[None]:
-        """Yield every `TICK_SECONDS` until everything handed to the finalizer so far is done."""
+        """Yield every `TICK_SECONDS` until the finalizer is done with all it was given so far."""
         done = self.finalizer.drained()
         while not done.wait(TICK_SECONDS):
             yield
 
     def require_alive(self) -> None:
-        """Nothing: what lives in this process is there."""
+        """Do nothing: the actors are in this process."""
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End the finalizer's thread and close the store."""
         self.finalizer.close()
         self._store_call.close()
 
 
 class LocalProcesses:
-    """The child processes of a run without Ray.
-
-    The first is started when the pool is asked for or warmed up.
-    """
+    """The child processes of a run without Ray, started when they are first needed."""
 
     def __init__(self, request: RunRequest) -> None:
         self._request = request
         self._workers: LocalWorkers | None = None
 
     def workers(self) -> LocalWorkers:
-        """The pool, which is made when it is first asked for; raises `PlanInfeasible`."""
+        """The pool of workers, made at the first call; raises `PlanInfeasible`."""
         if self._workers is None:
             here, request = local_inventory(), self._request
             placement = place(here, demand_of(request.pipelines, request.settings))
@@ -94,12 +92,11 @@ class LocalProcesses:
         return self._workers
 
     def warm_up(self) -> None:
-        """Start as many processes as there will be work for: for the parts of each video, and for its
-        sound.
-        """
+        """Start one process for each part of a video and one for its sound, at most the size of the pool."""
         request = self._request
-        pictures = parts_of_each(request) if any(pipeline != AUDIO for pipeline in request.pipelines) else 0
-        self.workers().warm_up(len(request.inputs) * (pictures + (AUDIO in request.pipelines)))
+        has_vision = any(pipeline != AUDIO for pipeline in request.pipelines)
+        parts_per_video = (parts_of_each(request) if has_vision else 0) + (AUDIO in request.pipelines)
+        self.workers().warm_up(len(request.inputs) * parts_per_video)
 
     def close(self) -> None:
         """End the processes."""
@@ -108,7 +105,7 @@ class LocalProcesses:
 
 
 class LocalBackend:
-    """Carries out a run in this process and up to one child process for each chunk in work."""
+    """Carries out a run in this process and a child process for each chunk that is tried at once."""
 
     def __init__(self, request: RunRequest, processes: LocalProcesses) -> None:
         self.request = request
@@ -116,12 +113,13 @@ class LocalBackend:
         self._workers = processes.workers()
 
     @property
-    def actors_lost(self) -> Errors:
-        """Nothing is lost but with this process."""
-        return NONE_GONE
+    def lost_actor_errors(self) -> Errors:
+        """None: the actors end with this process."""
+        return NO_ERRORS
 
     @property
     def pool_size(self) -> int:
+        """Number of workers."""
         return self._workers.number
 
     def start_actors(self, epoch: int) -> LocalActorGroup:
@@ -131,44 +129,48 @@ class LocalBackend:
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:
-        """One thread that hands chunks and blocks to the workers, in turns."""
-        local, works = _in_process(actor_group), ordered(left, self.request.settings.engine.chunk_seconds)
-        if not works:
+        """One function that hands chunks and blocks to the workers; none where nothing is left."""
+        local, work = _in_process(actor_group), ordered(left, self.request.settings.engine.chunk_seconds)
+        if not work:
             return []
-        return [lambda: run_local_pass(works, self._workers, local.connect, local.coordinator, given_up)]
+        return [lambda: run_local_pass(work, self._workers, local.connect, local.coordinator, given_up)]
 
     def trial_workers(self, actor_group: ActorGroup, most: int) -> TrialWorkers:
         """Workers for up to `most` attempts at once."""
         return LocalTrialWorkers(self._workers, _in_process(actor_group).connect, most)
 
     def end_worker(self, worker: Worker) -> None:
-        """Nothing: a thread here ends its own child process once that is silent for too long."""
+        """Do nothing: each thread ends its own child process when that is silent for too long."""
 
     def shortage(self) -> Shortage:
-        """The processors of this machine, all of which the run may use."""
+        """The processors of this machine, all of them free for the run."""
         return Shortage({"CPU": self.session.inventory.cpus}, {"CPU": self.session.inventory.cpus})
 
 
 def worker_count(placement: Placement, cpus: float) -> int:
-    """As many as chunks may be in work at once, at most one for each processor: a child computes on one
-    thread.
+    """Number of workers: one for each decode slot, at most one for each processor.
+
+    A child process computes on one thread.
     """
     return max(1, min(placement.decode_slots, math.floor(cpus)))
 
 
 def ordered(left: RemainingWork, chunk_s: float) -> list[Work]:
-    """Chunks as they are begun, and a block of sound after each, so that both end about together."""
+    """Chunks and blocks of sound in turns, in the order in which they are begun.
+
+    Both kinds then end at about the same time.
+    """
     chunks = [chunk for item in work_items(left.chunks.values(), chunk_s) for chunk in item.chunks]
     pairs = zip_longest(chunks, left.all_blocks)
     return [work for pair in pairs for work in pair if work is not None]
 
 
 def _actor_group(work: RunContext) -> LocalActorGroup:
-    call = ThreadCall(work.url, RetryPolicy.of(work.settings.recovery))
-    store = StoreClient(call, work.url)
-    told = store.progress(work.epoch)
+    store_call = ThreadCall(work.url, RetryPolicy.of(work.settings.recovery))
+    store = StoreClient(store_call, work.url)
+    progress = store.progress(work.epoch)
     coordinator = Coordinator(
-        work.settings.recovery.alone_seconds, known=Snapshot.from_json(told) if told else None
+        work.settings.recovery.alone_seconds, known=Snapshot.from_json(progress) if progress else None
     )
     finalizer = Finalizer(
         store,
@@ -181,13 +183,14 @@ def _actor_group(work: RunContext) -> LocalActorGroup:
     )
     threading.Thread(target=_warm_up, args=(work.pipelines,), daemon=True).start()
     return LocalActorGroup(
-        store, coordinator, finalizer, lambda worker: DirectLinks(coordinator, finalizer, worker), call
+        store, coordinator, finalizer, lambda worker: DirectLinks(coordinator, finalizer, worker), store_call
     )
 
 
 def _warm_up(pipelines: Sequence[str]) -> None:
-    """Import what the finalizer needs while the first chunks are in work: a second, and two more for
-    tracks.
+    """Import the finalizer's libraries while the first chunks are in work.
+
+    It takes a second, and two more for tracks.
     """
     importlib.import_module("actors.finalize.person_rows")
     if PERSON in pipelines:
@@ -195,6 +198,7 @@ def _warm_up(pipelines: Sequence[str]) -> None:
 
 
 def _in_process(actor_group: ActorGroup) -> LocalActorGroup:
+    """The group as one of this process."""
     if not isinstance(actor_group, LocalActorGroup):
         raise TypeError(f"a run in this process has its actor group here, not {actor_group!r}")
     return actor_group

@@ -1,6 +1,6 @@
-"""Threads of this process, each with a child process that decodes and looks and listens: one chunk at a time.
+"""The worker threads of a run without Ray: each has a child process that decodes and analyses one chunk.
 
-Whatever ends a child, or keeps it busy for ever, is the doing of the chunk that it holds.
+A child process holds one chunk at a time, so that chunk is to blame for a crash or a hang.
 """
 
 from __future__ import annotations
@@ -19,71 +19,74 @@ from actors.coordination.links import StageLinks
 from actors.isolation.sandbox import Sandbox, TrialResult, try_in_sandbox
 from actors.stages.stages import Watch
 from schemas.settings.settings import Settings
-from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Worker
 from schemas.work.retry import WORKER_LOST
-from vaengine.backends.trial_failure import raised
+from vaengine.backends.trial_failure import raised_failure
 from vaengine.planning.suspects import Suspect, Work
 
-THREADS_NODE: Final = "this process"  # of workers that are threads: no number of theirs is a process's
+THREADS_NODE: Final = "this process"  # node of a worker that is a thread: its number is no process id
 
 ConnectWorker = Callable[[Worker], StageLinks]
 
 
 class LocalWorkers:
-    """A pool of `number` threads, each with a child process that lives from its first chunk to the end of
-    the pool.
+    """A pool of `number` threads, each with a child process.
+
+    A child process is started for the first chunk of its thread and ends with the pool.
     """
 
     def __init__(self, settings: Settings, number: int) -> None:
         self.number = number
         self._settings = settings
         self._threads = ThreadPoolExecutor(number, thread_name_prefix="worker")
-        self._own = threading.local()
-        self._cells: list[Sandbox] = []
+        self._thread_values = threading.local()
+        self._sandboxes: list[Sandbox] = []
         self._closed = threading.Event()
-        self._together = threading.Barrier(1)
+        self._warm_up_barrier = threading.Barrier(1)
 
     def warm_up(self, number: int) -> None:
-        """Start the processes of some threads ahead of need: what they import takes most of a second."""
-        if most := min(number, self.number):
-            self._together = threading.Barrier(
-                most
-            )  # else the first thread would take the next start as well
-        for _ in range(most):
-            self._threads.submit(self._warm)
+        """Start up to `number` child processes ahead of need: their imports take most of a second."""
+        count = min(number, self.number)
+        if count:
+            # Without the barrier one thread would take several of the starts.
+            self._warm_up_barrier = threading.Barrier(count)
+        for _ in range(count):
+            self._threads.submit(self._start_sandbox)
 
     def submit(
         self, work: Work, connect: ConnectWorker, *, to_its_end: bool, given_up: threading.Event | None = None
     ) -> Future[TrialResult]:
-        """Try a chunk as soon as a thread is free. `to_its_end`: a stop does not end it, `given_up` does."""
-        return self._threads.submit(self._tried, work, connect, to_its_end, given_up or self._closed)
+        """Try a chunk as soon as a thread is free.
+
+        An attempt with `to_its_end` ends for `given_up`, but not for a stop of the run.
+        """
+        return self._threads.submit(self._try, work, connect, to_its_end, given_up or self._closed)
 
     def close(self) -> None:
-        """End the processes, whatever they do, and then the threads."""
+        """End the child processes, whatever they do, and then the threads."""
         self._closed.set()
-        self._together.abort()
+        self._warm_up_barrier.abort()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for cell in self._cells:
-            cell.kill()
+        for sandbox in self._sandboxes:
+            sandbox.kill()
         self._threads.shutdown()
-        for cell in self._cells:
-            cell.close()
+        for sandbox in self._sandboxes:
+            sandbox.close()
 
-    def _warm(self) -> None:
-        self._cell().start()
+    def _start_sandbox(self) -> None:
+        self._sandbox().start()
         with contextlib.suppress(threading.BrokenBarrierError):
-            self._together.wait()
+            self._warm_up_barrier.wait()
 
-    def _cell(self) -> Sandbox:
-        """The cell of this thread, which has to be its own: a child ends with the thread that started it."""
-        if not hasattr(self._own, "cell"):
-            self._own.cell = Sandbox(self._settings)
-            self._cells.append(self._own.cell)
-        cell: Sandbox = self._own.cell
-        return cell
+    def _sandbox(self) -> Sandbox:
+        """The sandbox of this thread: a child process ends with the thread that started it."""
+        if not hasattr(self._thread_values, "sandbox"):
+            self._thread_values.sandbox = Sandbox(self._settings)
+            self._sandboxes.append(self._thread_values.sandbox)
+        sandbox: Sandbox = self._thread_values.sandbox
+        return sandbox
 
-    def _tried(
+    def _try(
         self, work: Work, connect: ConnectWorker, to_its_end: bool, given_up: threading.Event
     ) -> TrialResult:
         if given_up.is_set() or self._closed.is_set():
@@ -92,21 +95,22 @@ class LocalWorkers:
         links = connect(worker)
         try:
             watch = _EndingWatch(links, (given_up, self._closed), to_its_end=to_its_end)
-            return try_in_sandbox(work, self._cell(), links, watch)
-        except Exception as error:  # noqa: BLE001 the thread is there, and says what it could not do
-            return TrialResult(work.chunk_id, failure=raised(work, error))
+            return try_in_sandbox(work, self._sandbox(), links, watch)
+        except Exception as error:  # noqa: BLE001 the thread lives on, and its error is the chunk's failure
+            return TrialResult(work.chunk_id, failure=raised_failure(work, error))
         finally:
             links.idle()
 
 
 class _EndingWatch(Watch):
-    """A watch that also looks at whether its work is given up, by any of these events."""
+    """A watch that also has its chunk left when any of several events is set."""
 
     def __init__(self, links: StageLinks, given_up: Sequence[threading.Event], *, to_its_end: bool) -> None:
         super().__init__(links, to_its_end=to_its_end)
         self._given_up = given_up
 
     def leave(self, video_id: str) -> bool:
+        """Whether the chunk in work is to be left."""
         return any(event.is_set() for event in self._given_up) or super().leave(video_id)
 
 
@@ -117,9 +121,9 @@ def run_local_pass(
     coordinator: CoordinatorLink,
     given_up: threading.Event,
 ) -> None:
-    """Have every chunk tried once; returns when each has been, or soon after `given_up` is set.
+    """Try every chunk once; returns when each was tried, or soon after `given_up` is set.
 
-    What failed is tried alone afterwards, and what ended its process counts as lost with it, as on Ray.
+    A failed chunk is tried alone afterwards. A chunk that ended its process counts as lost, as on Ray.
     """
     attempts = [workers.submit(work, connect, to_its_end=False, given_up=given_up) for work in works]
     for attempt in as_completed(attempts):
@@ -127,17 +131,17 @@ def run_local_pass(
         if trial.cancelled:
             coordinator.left(trial.chunk_id)
         elif trial.failure is not None:
-            coordinator.left(trial.chunk_id, _as_lost(trial.failure) if trial.to_blame else trial.failure)
-
-
-def _as_lost(failure: ChunkFailure) -> ChunkFailure:
-    return replace(failure, kind=WORKER_LOST)
+            failure = trial.failure
+            coordinator.left(
+                trial.chunk_id, replace(failure, kind=WORKER_LOST) if trial.to_blame else failure
+            )
 
 
 class LocalTrialWorkers:
-    """Attempts alone in the processes of a pool."""
+    """Workers of a pool as the isolation pool uses them: each tries one chunk alone."""
 
     def __init__(self, workers: LocalWorkers, connect: ConnectWorker, most: int) -> None:
+        """At most `most` attempts run at once."""
         self._workers, self._connect = workers, connect
         self.idle = min(workers.number, most)
         self._ended: queue.SimpleQueue[tuple[Suspect, Future[TrialResult]]] = queue.SimpleQueue()
@@ -147,10 +151,10 @@ class LocalTrialWorkers:
         """Begin an attempt."""
         self.idle -= 1
         attempt = self._workers.submit(suspect.work, self._connect, to_its_end=True, given_up=self._given_up)
-        attempt.add_done_callback(lambda done: self._ended.put((suspect, done)))
+        attempt.add_done_callback(lambda ended: self._ended.put((suspect, ended)))
 
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
-        """An attempt that has ended; None where none does within the time."""
+        """An attempt that has ended; None if none ends within `timeout_s`."""
         try:
             suspect, attempt = self._ended.get(timeout=timeout_s)
         except queue.Empty:
@@ -159,5 +163,5 @@ class LocalTrialWorkers:
         return suspect, attempt.result()
 
     def close(self) -> None:
-        """Have what is in work left."""
+        """Have the attempts in work given up."""
         self._given_up.set()

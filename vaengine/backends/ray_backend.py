@@ -1,4 +1,4 @@
-"""A run on Ray: its actors as Ray actors, frames as a Dataset, sound in a pool of actors beside it."""
+"""The backend on Ray: the actors of a run, a Dataset for frames and a pool of actors for sound."""
 
 from __future__ import annotations
 
@@ -23,29 +23,30 @@ from vaengine.requests.request import RunRequest
 
 @dataclass(frozen=True, slots=True)
 class RayBackend:
-    """Carries out a run on the Ray that this process is connected to."""
+    """Carries out a run on the Ray cluster that this process is connected to."""
 
     request: RunRequest
     session: Session
     placement: Placement
 
     @property
-    def actors_lost(self) -> Errors:
-        """An actor that Ray cannot start again."""
+    def lost_actor_errors(self) -> Errors:
+        """The error for an actor that Ray cannot restart."""
         import ray
 
         return (ray.exceptions.RayActorError,)
 
     @property
     def pool_size(self) -> int:
-        """As many as there would be models at work; beside nothing else, decoding and models share an
-        actor.
+        """Number of actors with models in a pass, or of decode slots where there are none.
+
+        An actor of the isolation pool both decodes and runs the models.
         """
-        place = self.placement
-        return max(place.vision_actors, place.hearing_actors) or place.decode_slots
+        placement = self.placement
+        return max(placement.vision_actors, placement.hearing_actors) or placement.decode_slots
 
     def start_actors(self, epoch: int) -> RayActorGroup:
-        """Start the actors of a run."""
+        """Start the actors of a run, named after its batch and epoch."""
         return start_actors(
             f"vaengine-{self.request.batch_id}-{epoch}", self.session, run_context(self.request, epoch)
         )
@@ -53,34 +54,35 @@ class RayBackend:
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:
-        """The Dataset where there are chunks, the pool where there are blocks."""
-        request, place, names = self.request, self.placement, _on_ray(actor_group).names
+        """A Dataset where there are chunks, and the audio pool where there are blocks."""
+        request, placement, names = self.request, self.placement, _on_ray(actor_group).names
         items = work_items(left.chunks.values(), request.settings.engine.chunk_seconds)
-        groups = block_groups(left.all_blocks, blocks_at_once(place))
+        groups = block_groups(left.all_blocks, blocks_at_once(placement))
         works: list[Callable[[], None]] = []
         if items:
-            work = Pass(items, place, names, request.settings)
+            work = Pass(items, placement, names, request.settings)
             works.append(lambda: run_pass(work, given_up, verbose=request.verbose))
         if groups:
-            works.append(lambda: run_audio_pool(groups, place, names, request.settings, given_up))
+            works.append(lambda: run_audio_pool(groups, placement, names, request.settings, given_up))
         return works
 
     def trial_workers(self, actor_group: ActorGroup, most: int) -> TrialWorkers:
-        """Actors for up to `most` attempts at once."""
+        """Actors for up to `most` attempts at once, no more than the pool size."""
         return RayTrialWorkers(
             self.placement, _on_ray(actor_group).names, self.request.settings, min(self.pool_size, most)
         )
 
     def end_worker(self, worker: Worker) -> None:
-        """End a Ray worker that hangs, wherever it is."""
+        """End the process of a Ray worker that hangs, on any node."""
         end_process(self.session, worker.node_id, worker.pid)
 
     def shortage(self) -> Shortage:
-        """Who waits for which resources of the cluster."""
+        """The resources of the cluster that work waits for at this moment."""
         return shortage()
 
 
 def _on_ray(actor_group: ActorGroup) -> RayActorGroup:
+    """The group as one on Ray."""
     if not isinstance(actor_group, RayActorGroup):
         raise TypeError(f"a run on Ray has its actor group there, not {actor_group!r}")
     return actor_group

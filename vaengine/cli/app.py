@@ -1,6 +1,6 @@
-"""The tree of commands, and the exit code of a command line. Each group of commands has its own module.
+"""The command line `vaengine`: its commands, and the exit code of a call.
 
-Whatever is heavy is imported by the one command that needs it.
+Each group of commands has its own module. A command imports heavy modules when it runs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
 from vaengine.process.supervisor import Invocation, is_supervised_command, run_supervised
 
-WRONG_USE: Final = 2
-OTHER_NAMES: Final = {  # of other tools
+USAGE_ERROR: Final = 2  # exit code
+NAMES_IN_OTHER_TOOLS: Final = {  # name of a command elsewhere -> its name here
     **dict.fromkeys(("annotate", "process", "predict", "start"), "run"),
     **dict.fromkeys(("ls", "list"), "status"),
     "continue": "resume",
     "stop": "cancel",
 }
-# Typer's errors about the command line; the class is not exported under one name by all versions.
+# Typer's errors about the command line. Typer's versions export the class under different names.
 CommandLineError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
@@ -48,7 +48,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 all done; 1 some work failed; 2 wrong use, nothing stored; 129, 130, 143 stopped, "
     "finished results are kept.",
     add_completion=False,
-    rich_markup_mode=None,  # plain help is half as slow to show, and `[default: ...]` is no markup
+    rich_markup_mode=None,  # plain help takes half the time to show, and `[default: ...]` is no markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -64,14 +64,14 @@ def root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    """Options before any command."""
+    """The options before any command."""
     if version:
         from vaengine import __version__
 
         typer.echo(f"vaengine {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
-        raise typer.Exit(WRONG_USE)
+        raise typer.Exit(USAGE_ERROR)
 
 
 for command in (run, resume, status, errors, doctor, cancel, pause, retry, logs, migrate, render, plot):
@@ -79,18 +79,18 @@ for command in (run, resume, status, errors, doctor, cancel, pause, retry, logs,
 
 
 def main() -> None:
-    """The installed command."""
-    beginning, arguments = Invocation.now(), sys.argv[1:]  # before any fork
+    """The installed command `vaengine`."""
+    invocation, arguments = Invocation.now(), sys.argv[1:]  # before any fork
     outlive_terminal()
     try:
         code = run_supervised(arguments) if is_supervised_command(arguments) else None
     except UsageError as error:
-        code = _failed(str(error), WRONG_USE)
-    sys.exit(outcome(arguments, beginning) if code is None else code)
+        code = _error_code(str(error), USAGE_ERROR)
+    sys.exit(outcome(arguments, invocation) if code is None else code)
 
 
-def outcome(arguments: list[str], beginning: Invocation | None = None) -> int:
-    """Exit code of a command line; whatever goes wrong is one line on standard error."""
+def outcome(arguments: list[str], invocation: Invocation | None = None) -> int:
+    """Carry out a command line; returns its exit code. An error is one line on standard error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names may be any bytes
@@ -98,20 +98,20 @@ def outcome(arguments: list[str], beginning: Invocation | None = None) -> int:
     if not verbose:
         quiet_libraries()
     try:
-        code = app(args=arguments, prog_name="vaengine", standalone_mode=False, obj=beginning)
+        code = app(args=arguments, prog_name="vaengine", standalone_mode=False, obj=invocation)
     except CommandLineError as error:
-        return _failed(_with_help(error), WRONG_USE)
+        return _error_code(_with_help(error), USAGE_ERROR)
     except VaengineError as error:
         if verbose:
             traceback.print_exc()
-        return _failed(
+        return _error_code(
             " ".join([str(error), *getattr(error, "__notes__", ())]),
-            WRONG_USE if isinstance(error, UsageError) else 1,
+            USAGE_ERROR if isinstance(error, UsageError) else 1,
         )
-    except Exception as error:  # noqa: BLE001  the last door: what no one foresaw still ends in one line
+    except Exception as error:  # noqa: BLE001  an unforeseen error ends in one line as well
         if verbose:
             traceback.print_exc()
-        return _failed(
+        return _error_code(
             f"internal: {type(error).__name__}: {error}; run it again with -v for the details, and please "
             "report them",
             1,
@@ -120,18 +120,18 @@ def outcome(arguments: list[str], beginning: Invocation | None = None) -> int:
 
 
 def quiet_libraries() -> None:
-    """Warnings that Ray and SQLAlchemy give about their own insides are for their developers; those of
-    other modules stay.
-    """
+    """Hide the warnings that Ray and SQLAlchemy give about their own code; others stay."""
     warnings.filterwarnings("ignore", module=r"(ray|sqlalchemy)(\.|$)")
 
 
-def _failed(message: str, code: int) -> int:
+def _error_code(message: str, code: int) -> int:
+    """Print an error; returns `code`."""
     say(f"error: {message}")
     return code
 
 
 def _with_help(error: Exception) -> str:
+    """The message of a usage error, with a hint at the command's help."""
     context = getattr(error, "ctx", None)
     message = error.format_message()  # type: ignore[attr-defined]
     return (
@@ -142,9 +142,10 @@ def _with_help(error: Exception) -> str:
 
 
 def _nearest_command(error: Exception) -> str:
-    """` Did you mean 'run'?` after a command that other tools have; typer itself suggests what is spelt
-    alike.
+    """` Did you mean 'run'?` after a command of other tools, else an empty text.
+
+    Typer itself suggests commands of similar spelling.
     """
     unknown = re.fullmatch(r"No such command '(.+)'\.", error.format_message())  # type: ignore[attr-defined]
-    meant = OTHER_NAMES.get(unknown[1]) if unknown else None
-    return f" Did you mean {meant!r}?" if meant else ""
+    command_here = NAMES_IN_OTHER_TOOLS.get(unknown[1]) if unknown else None
+    return f" Did you mean {command_here!r}?" if command_here else ""

@@ -1,4 +1,4 @@
-"""Commands about settings and batch files."""
+"""`vaengine config show | init | check`: commands about settings and batch files."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def config_show(
 
 
 def row_table(rows: Iterable[SettingRow], *, origin: bool) -> Table:
-    """Settings as a person reads them."""
+    """Settings as a table for a person; with `origin` also where each value comes from."""
     titles = ("key", "value", *(["origin"] if origin else []), "meaning")
-    lines = ((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows)
-    return Table(titles, tuple(lines))
+    cells = ((row.key, str(row.value), *([row.origin] if origin else []), row.description) for row in rows)
+    return Table(titles, tuple(cells))
 
 
 def row_data(row: SettingRow, *, origin: bool) -> dict[str, Any]:
-    """A setting as programs read it."""
+    """A setting as JSON values; with `origin` also where its value comes from."""
     return {key: value for key, value in asdict(row).items() if origin or key != "origin"}
 
 
@@ -74,8 +74,9 @@ def config_check(
     from vaengine.requests import run_options as options
     from vaengine.requests.inputs import find_files
 
-    found = options.batch_file(file)
-    options.resolved(options.RunOptions(), found, options.pipelines_named(",".join(found.texts("pipelines"))))
-    if inputs := options.file_inputs(found):
+    content = options.batch_file(file)
+    pipelines = options.pipelines_named(",".join(content.texts("pipelines")))
+    options.resolved(options.RunOptions(), content, pipelines)
+    if inputs := options.file_inputs(content):
         find_files(inputs)
-    typer.echo(f"{file}: {counted(len(found.run) + len(found.settings), 'key')}, all known, all valid")
+    typer.echo(f"{file}: {counted(len(content.run) + len(content.settings), 'key')}, all known, all valid")

@@ -1,7 +1,4 @@
-"""`vaengine db`: parse, call, print.
-
-Here a PostgreSQL server of one's own, to try one; what looks after a store is beside it.
-"""
+"""`vaengine db start | stop`, for a PostgreSQL server to try, and the group of all `vaengine db` commands."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from vaengine.cli.db_maintenance import COMMANDS as UPKEEP
-from vaengine.cli.db_retention import COMMANDS as RETENTION
+from vaengine.cli.db_maintenance import COMMANDS as MAINTENANCE_COMMANDS
+from vaengine.cli.db_retention import COMMANDS as RETENTION_COMMANDS
 from vaengine.cli.options import Json, Verbose
 from vaengine.console.output import emit, print_lines, say
 
@@ -44,13 +41,13 @@ def db_start(data: Data = None, as_json: Json = False, verbose: Verbose = False)
 
     server = postgres_server.start(data or postgres_server.default_folder(os.environ))
     if as_json:
-        where = {"url": server.url, "data": server.folder, "pid": server.pid, "version": server.version}
-        emit("started" if server.started else "running", where)
+        values = {"url": server.url, "data": server.folder, "pid": server.pid, "version": server.version}
+        emit("started" if server.started else "running", values)
         return
-    stop = ["vaengine", "db", "stop", *(("--data", str(server.folder)) if data else ())]
+    stop = shlex.join(["vaengine", "db", "stop", *(("--data", str(server.folder)) if data else ())])
     print_lines([server.url])
-    what = "started" if server.started else "runs already"
-    say(f"PostgreSQL {server.version} {what}, its data in {server.folder}; end it with `{shlex.join(stop)}`")
+    state = "started" if server.started else "runs already"
+    say(f"PostgreSQL {server.version} {state}, its data in {server.folder}; end it with `{stop}`")
 
 
 @db_app.command("stop")
@@ -66,5 +63,5 @@ def db_stop(data: Data = None, as_json: Json = False, verbose: Verbose = False) 
         print_lines([f"stopped; its data stay in {folder}" if pid else f"no server of ours runs in {folder}"])
 
 
-for command in (*UPKEEP, *RETENTION):
+for command in (*MAINTENANCE_COMMANDS, *RETENTION_COMMANDS):
     db_app.command()(command)

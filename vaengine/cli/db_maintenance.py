@@ -1,4 +1,4 @@
-"""`vaengine db upgrade | current | check | stats | vacuum | backup`: parse, call, print."""
+"""`vaengine db upgrade | current | check | stats | vacuum | backup`: commands that maintain a store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from vaengine.cli.options import Db, Json, Out, Verbose
 from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
-FOUND: Final = 3  # exit code of a check that finds something
+SOME_FOUND: Final = 3  # exit code of a check that finds something
 
 
 def upgrade(
@@ -38,11 +38,11 @@ def upgrade(
         else:
             say("the tables are of this version: there is nothing to run")
         return
-    done = maintenance.upgrade(url)
+    result = maintenance.upgrade(url)
     if as_json:
-        emit("upgraded", done, changed=done.before != done.after)
+        emit("upgraded", result, changed=result.before != result.after)
     else:
-        print_lines([report.upgrade_line(done)])
+        print_lines([report.upgrade_line(result)])
 
 
 def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
@@ -51,11 +51,11 @@ def current(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verb
     from vaengine.maintenance import maintenance_report as report
     from vaengine.requests.store_location import stored_at
 
-    stands = maintenance.schema_status(stored_at(db, out))
+    status = maintenance.schema_status(stored_at(db, out))
     if as_json:
-        emit("current", stands, agrees=stands.agrees)
+        emit("current", status, agrees=status.agrees)
     else:
-        print_lines(report.schema_status_lines(stands))
+        print_lines(report.schema_status_lines(status))
 
 
 def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
@@ -65,13 +65,13 @@ def check(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbos
     from vaengine.requests.store_location import shown, stored_at
 
     url = stored_at(db, out)
-    found = list(maintenance.check(url))
+    findings = list(maintenance.check(url))
     if as_json:
-        emit_each("finding", found)
-        emit("checked", store=shown(url), findings=len(found))
+        emit_each("finding", findings)
+        emit("checked", store=shown(url), findings=len(findings))
     else:
-        print_lines(report.check_lines(found, shown(url)))
-    raise typer.Exit(FOUND if found else 0)
+        print_lines(report.check_lines(findings, shown(url)))
+    raise typer.Exit(SOME_FOUND if findings else 0)
 
 
 def stats(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
@@ -81,12 +81,12 @@ def stats(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbos
     from vaengine.requests.store_location import shown, stored_at
 
     url = stored_at(db, out)
-    census = maintenance.census(url)
+    statistics = maintenance.census(url)
     if as_json:
-        emit("stats", {"store": shown(url), **asdict(census)})
+        emit("stats", {"store": shown(url), **asdict(statistics)})
         return
-    print_lines(report.census_lines(census))
-    for table in report.census_tables(census):
+    print_lines(report.census_lines(statistics))
+    for table in report.census_tables(statistics):
         print_table(table)
 
 
@@ -96,13 +96,13 @@ def vacuum(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbo
     from vaengine.maintenance import maintenance_report as report
     from vaengine.requests.store_location import stored_at
 
-    done = maintenance.vacuum(stored_at(db, out))
-    for line in done.refused:
+    result = maintenance.vacuum(stored_at(db, out))
+    for line in result.refused:
         say(line)
     if as_json:
-        emit("vacuumed", done)
+        emit("vacuumed", result)
     else:
-        print_lines([report.vacuum_line(done)])
+        print_lines([report.vacuum_line(result)])
 
 
 def backup(
@@ -120,11 +120,11 @@ def backup(
     from vaengine.maintenance import maintenance_report as report
     from vaengine.requests.store_location import stored_at
 
-    made = maintenance.backup(stored_at(db, out), destination)
+    result = maintenance.backup(stored_at(db, out), destination)
     if as_json:
-        emit("backup", made)
+        emit("backup", result)
     else:
-        print_lines([report.backup_line(made)])
+        print_lines([report.backup_line(result)])
 
 
 COMMANDS: Final = (upgrade, current, check, stats, vacuum, backup)

@@ -1,4 +1,4 @@
-"""`vaengine db prune | forget`: parse, ask, call, print. Results go for good."""
+"""`vaengine db prune | forget`: commands that remove results for good, after a question."""
 
 from __future__ import annotations
 
@@ -52,24 +52,24 @@ def prune(
 
     criteria = retention.criteria_of(older_than, statuses or (), to_size)
     with closing(_opened(out, db, dry_run=dry_run)) as store:
-        pruning, named = retention.decided(store, criteria), _named(out, db, also)
-        around, plan = retention.pruning_plan(store, pruning, named)
+        pruning, folders = retention.decided(store, criteria), _folders(out, db, also)
+        result_folders, plan = retention.pruning_plan(store, pruning, folders)
         if as_json:
-            emit_each("job", (retention.job_data(job, around) for job in pruning.jobs))
+            emit_each("job", (retention.job_data(job, result_folders) for job in pruning.jobs))
             emit_each("run", ({"epoch": epoch} for epoch in pruning.epochs))
         else:
-            print_table(retention.pruning_table(pruning, around))
+            print_table(retention.pruning_table(pruning, result_folders))
         if dry_run:
-            _tell_left(plan.removed, as_json=as_json)
+            _print_unreached(plan.removed, as_json=as_json)
             say(f"would remove {retention.pruning_line(pruning)}")
             return
         if pruning.jobs or pruning.epochs:
-            _ask(lambda: retention.pruning_question(store, pruning, around), yes=yes)
-        _tell(retention.prune(store, pruning, named), as_json=as_json, dry_run=False)
+            _confirm(lambda: retention.pruning_question(store, pruning, result_folders), yes=yes)
+        _print_removed(retention.prune(store, pruning, folders), as_json=as_json, dry_run=False)
 
 
 def forget(
-    named: Annotated[
+    name: Annotated[
         str,
         typer.Argument(
             metavar="VIDEO|PERSON",
@@ -89,23 +89,23 @@ def forget(
 
     with closing(_opened(out, db, dry_run=dry_run)) as store:
         if not dry_run:
-            for line in retention.left_lines(
-                store.finish_removal()
-            ):  # of one that was killed: the name may mean nothing any longer
+            # A removal that was killed is finished first: afterwards the name may be unknown.
+            for line in retention.left_lines(store.finish_removal()):
                 say(line)
-        what, folders = retention.resolve_erasure(store, named), _named(out, db, also)
+        erasure, folders = retention.resolve_erasure(store, name), _folders(out, db, also)
         if not dry_run:
-            _ask(
+            _confirm(
                 lambda: retention.forgetting_question(
-                    store, what, retention.forget(store, what, folders, dry_run=True)
+                    store, erasure, retention.forget(store, erasure, folders, dry_run=True)
                 ),
                 yes=yes,
             )
-        _tell(retention.forget(store, what, folders, dry_run=dry_run), as_json=as_json, dry_run=dry_run)
+        removed = retention.forget(store, erasure, folders, dry_run=dry_run)
+        _print_removed(removed, as_json=as_json, dry_run=dry_run)
 
 
 def _opened(out: str | None, db: str | None, *, dry_run: bool) -> StorageBackend:
-    """The store that is meant, which must not be made."""
+    """The existing store of these options, for writing unless it is a dry run; raises `NotFound`."""
     from actors.stores import open_store
     from vaengine.requests.store_location import opened, stored_at
 
@@ -116,8 +116,8 @@ def _opened(out: str | None, db: str | None, *, dry_run: bool) -> StorageBackend
     return open_store(stored_at(db, out))
 
 
-def _named(out: str | None, db: str | None, also: list[str] | None) -> tuple[Path, ...]:
-    """The folders whose files may be touched; raises `UsageError` where a further one is not there."""
+def _folders(out: str | None, db: str | None, also: list[str] | None) -> tuple[Path, ...]:
+    """The folders whose files may be removed; raises `UsageError` if one of `--also` is missing."""
     from schemas.errors import UsageError
     from vaengine.requests.store_location import named_folders
 
@@ -128,8 +128,8 @@ def _named(out: str | None, db: str | None, also: list[str] | None) -> tuple[Pat
     return (*named_folders(out, db), *further)
 
 
-def _ask(question: Callable[[], str], *, yes: bool) -> None:
-    """Once, on a terminal; raises `UsageError` where nobody can be asked."""
+def _confirm(question: Callable[[], str], *, yes: bool) -> None:
+    """Ask on a terminal whether to go on, else end the command; raises `UsageError` without a terminal."""
     from schemas.errors import UsageError
 
     if yes:
@@ -143,12 +143,12 @@ def _ask(question: Callable[[], str], *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
-def _tell(removed: Removed, *, as_json: bool, dry_run: bool) -> None:
+def _print_removed(removed: Removed, *, as_json: bool, dry_run: bool) -> None:
     from vaengine.maintenance import retention
 
     if as_json:
         emit_each("removed", ({"kind": kind, "count": count} for kind, count in removed.counts.items()))
-        _tell_left(removed, as_json=True)
+        _print_unreached(removed, as_json=True)
         emit("report", dry_run=dry_run, removed=removed.total, folders=dict(removed.folders))
         return
     print_table(retention.removed_table(removed))
@@ -157,7 +157,8 @@ def _tell(removed: Removed, *, as_json: bool, dry_run: bool) -> None:
     say(retention.removed_line(removed, dry_run=dry_run))
 
 
-def _tell_left(removed: Removed, *, as_json: bool) -> None:
+def _print_unreached(removed: Removed, *, as_json: bool) -> None:
+    """Print what could not be removed, such as files in other folders."""
     from vaengine.maintenance import retention
 
     if as_json:

@@ -1,4 +1,4 @@
-"""The command that looks at this machine, and cleans up on it."""
+"""`vaengine doctor`: checks this machine, and cleans up after dead runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def doctor(
 ) -> None:
     """Check that everything a run needs is installed."""
     if clean:
-        raise typer.Exit(cleaned(out, db, as_json=as_json))
+        raise typer.Exit(clean_up(out, db, as_json=as_json))
     from vaengine.doctor import doctor as examination
     from vaengine.requests.store_location import DEFAULT_OUT
 
@@ -44,17 +44,20 @@ def doctor(
     raise typer.Exit(examination.verdict(checks))
 
 
-def cleaned(out: str | None, db: str | None, *, as_json: bool) -> int:
-    """Remove what dead runs left; a store that is not there has nothing to clean."""
+def clean_up(out: str | None, db: str | None, *, as_json: bool) -> int:
+    """Remove what dead runs left behind and print it; returns the exit code.
+
+    The store is left out if there is none.
+    """
     from actors.stores import open_store
     from vaengine.maintenance.cleanup import clean
     from vaengine.requests.store_location import opened, stored_at
 
-    with contextlib.ExitStack() as opened_here:
+    with contextlib.ExitStack() as exit_stack:
         store = None
         with contextlib.suppress(NotFound):
             opened(out, db).close()
-            store = opened_here.enter_context(closing(open_store(stored_at(db, out))))
+            store = exit_stack.enter_context(closing(open_store(stored_at(db, out))))
         lines = list(clean(store))
     if as_json:
         emit_each("cleaned", ({"what": line} for line in lines))

@@ -1,4 +1,4 @@
-"""The commands as `vaengine --help` lists them: by what they are for, each on one line."""
+"""The sections of `vaengine --help`: its commands under headings, each on one line."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SECTIONS: Final = {
     "Store": ("identities", "migrate", "db"),
     "Settings": ("models", "config", "doctor"),
 }
-WHOLE: Final = 200  # letters of a command's help, so that none is cut
+MAX_HELP_LENGTH: Final = 200  # characters, more than any command's short help has
 
 
 class CommandSections(TyperGroup):
-    """A group whose help has its commands under headings."""
+    """A group of commands whose help has them under headings."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the sections; a command of none comes last."""
+        """Write the sections; commands without a section come last, under "Other"."""
         width = max(map(len, self.list_commands(ctx)), default=0)
         for title, names in self._sections(ctx):
             rows = [
-                (name.ljust(width), command.get_short_help_str(WHOLE))
+                (name.ljust(width), command.get_short_help_str(MAX_HELP_LENGTH))
                 for name in names
                 if (command := self.get_command(ctx, name))
             ]
@@ -33,9 +33,9 @@ class CommandSections(TyperGroup):
                 formatter.write_dl(rows)
 
     def _sections(self, ctx: Any) -> Iterator[tuple[str, list[str]]]:
-        there = self.list_commands(ctx)
-        named = [name for names in SECTIONS.values() for name in names]
-        sections = {**SECTIONS, "Other": tuple(name for name in there if name not in named)}
+        existing = self.list_commands(ctx)
+        listed = [name for names in SECTIONS.values() for name in names]
+        sections = {**SECTIONS, "Other": tuple(name for name in existing if name not in listed)}
         for title, names in sections.items():
-            if shown := [name for name in names if name in there]:
-                yield title, shown
+            if existing_names := [name for name in names if name in existing]:
+                yield title, existing_names

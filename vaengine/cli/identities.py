@@ -1,4 +1,4 @@
-"""`vaengine identities build | list`: who is who across all videos of a store. Parses, calls, prints."""
+"""`vaengine identities build | list`: finds and shows the same person in several videos of a store."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def identities_list(out: Out = None, db: Db = None, as_json: Json = False, verbo
 
 
 def build(out: str | None, db: str | None, least: float | None, *, dry_run: bool, as_json: bool) -> None:
-    """Find who is who, store it unless it is only to be shown, and print it."""
+    """Group the faces of all videos to identities, store them unless `dry_run`, and print them.
+
+    `least` is the lowest cosine similarity of two faces of one person; None takes it from the newest run.
+    """
     from actors.stores import open_store
     from vaengine.requests.store_location import opened, stored_at
     from vaengine.results.identities import faces_in, identified, likeness_in, summary
@@ -90,7 +93,10 @@ def build(out: str | None, db: str | None, least: float | None, *, dry_run: bool
 
 
 def print_identities(found: Sequence[Identity], *, as_json: bool, nothing: str) -> None:
-    """Who is who: each face of each person for programs, a line for each person otherwise."""
+    """Print identities: as JSON an object for each face, otherwise a line for each person.
+
+    `nothing` is the line for no identities.
+    """
     from vaengine.results.identities import identity_table, of_each, summary
 
     if as_json:

@@ -1,7 +1,4 @@
-"""`vaengine cancel | pause | retry | quarantine | logs`: parse, call, print.
-
-All work on a batch that runs, from another terminal.
-"""
+"""`vaengine cancel | pause | retry | quarantine | logs`: commands about jobs, also of a running batch."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ def cancel(
     """Cancel jobs. Results so far are kept."""
     from vaengine.api import job_control
 
-    _steer("cancelled", job_control.cancel, jobs, every, out, db, as_json=as_json)
+    _control("cancelled", job_control.cancel, jobs, every, out, db, as_json=as_json)
 
 
 def pause(
@@ -53,7 +50,7 @@ def pause(
     """Pause jobs. `vaengine resume` continues them."""
     from vaengine.api import job_control
 
-    _steer(
+    _control(
         "paused", job_control.pause, jobs, every, out, db, as_json=as_json, then=job_control.how_to_unpause
     )
 
@@ -69,7 +66,7 @@ def retry(
     """Try failed, cancelled or paused jobs again."""
     from vaengine.api import job_control
 
-    _steer(
+    _control(
         "retried", job_control.retry, jobs, every, out, db, as_json=as_json, then=job_control.how_it_goes_on
     )
 
@@ -81,14 +78,19 @@ def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbo
     from vaengine.requests.store_location import opened
 
     with closing(opened(out, db)) as store:
-        found = job_control.quarantined(store)
+        quarantined = job_control.quarantined(store)
     if as_json:
-        for job, name in found:
-            why = job.pipeline_results[name].error_message
-            emit("quarantined", job_id=job.job_id, path=str(job.video_path), pipeline=name, message=why)
-        emit("report", quarantined=len(found))
-    elif found:
-        print_table(job_control.quarantine_table(found))
+        for job, pipeline in quarantined:
+            emit(
+                "quarantined",
+                job_id=job.job_id,
+                path=str(job.video_path),
+                pipeline=pipeline,
+                message=job.pipeline_results[pipeline].error_message,
+            )
+        emit("report", quarantined=len(quarantined))
+    elif quarantined:
+        print_table(job_control.quarantine_table(quarantined))
     else:
         typer.echo("nothing is in quarantine")
 
@@ -105,7 +107,7 @@ def quarantine_release(
     """Let jobs out of quarantine: they are tried again."""
     from vaengine.api import job_control
 
-    _steer(
+    _control(
         "released",
         job_control.released,
         jobs,
@@ -130,16 +132,16 @@ def logs(
     from vaengine.requests.store_location import opened
 
     with closing(opened(out, db)) as store:
-        found = job_control.log_of(store, job_control.chosen(store, jobs or (), every=every))
+        entries = job_control.log_of(store, job_control.chosen(store, jobs or (), every=every))
     if as_json:
-        emit_each("log", map(job_control.log_data, found))
+        emit_each("log", map(job_control.log_data, entries))
     else:
-        print_lines(job_control.log_lines(found, details=verbose))
+        print_lines(job_control.log_lines(entries, details=verbose))
 
 
-def _steer(
+def _control(
     word: str,
-    act: Callable[[StorageBackend, Sequence[BatchJob]], list[BatchJob]],
+    apply: Callable[[StorageBackend, Sequence[BatchJob]], list[BatchJob]],
     names: list[str] | None,
     every: bool,
     out: str | None,
@@ -148,32 +150,33 @@ def _steer(
     as_json: bool,
     then: Callable[[StorageBackend, str], str] | None = None,
 ) -> None:
-    """Open the store for writing, have `act` done to the jobs that are meant, and tell which it concerned."""
+    """Apply a control to the named jobs, and print the jobs that it changed.
+
+    `word` is the name of the change, `then` returns a next step to print, given the store and its options.
+    """
     from actors.stores import open_store
     from vaengine.api import job_control
     from vaengine.requests.store_location import opened, stored_at
 
-    opened(out, db).close()  # one that is not there must not be made
+    opened(out, db).close()  # raises for a missing store, which the next line would make
     with closing(open_store(stored_at(db, out))) as store:
-        named = job_control.chosen(store, names or (), every=every)
-        concerned = act(store, named)
-        next_step = then(store, named_store(out, db)) if then and concerned else None
+        jobs = job_control.chosen(store, names or (), every=every)
+        changed = apply(store, jobs)
+        next_step = then(store, store_options(out, db)) if then and changed else None
     if as_json:
-        for job in concerned:
+        for job in changed:
             emit(word, job_id=job.job_id, video_id=job.video_id, path=str(job.video_path))
-        emit("report", {word: len(concerned)})
+        emit("report", {word: len(changed)})
         return
-    print_lines(f"{word}: {job.video_path} ({job.job_id[:8]})" for job in concerned)
+    print_lines(f"{word}: {job.video_path} ({job.job_id[:8]})" for job in changed)
     if names:
-        print_lines(job_control.not_concerned(word, named, concerned))
-    say(next_step or f"{len(concerned)} {'job' if len(concerned) == 1 else 'jobs'} {word}")
+        print_lines(job_control.not_concerned(word, jobs, changed))
+    say(next_step or f"{len(changed)} {'job' if len(changed) == 1 else 'jobs'} {word}")
 
 
-def named_store(out: str | None, db: str | None) -> str:
-    """The options that name the store once more, each with a blank before it; addresses without a
-    password.
-    """
+def store_options(out: str | None, db: str | None) -> str:
+    """The options `--out` and `--db` as given, each after a space; an address has no password."""
     from vaengine.requests.store_location import shown
 
-    given = (("--out", out), ("--db", shown(db) if db else None))
-    return "".join(f" {option} {shlex.quote(value)}" for option, value in given if value)
+    options = (("--out", out), ("--db", shown(db) if db else None))
+    return "".join(f" {option} {shlex.quote(value)}" for option, value in options if value)

@@ -1,4 +1,4 @@
-"""`vaengine models`: which weights there are, fetching them, checking them."""
+"""`vaengine models list | pull | check`: commands that list, fetch and check weights."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose =
     from vaengine.models.huggingface import Hub
 
     folders = folders_of(models, os.environ)
-    found = inventory.model_statuses(folders, Hub.of(folders, os.environ))
+    statuses = inventory.model_statuses(folders, Hub.of(folders, os.environ))
     if as_json:
-        emit_standings(found)
+        emit_statuses(statuses)
     else:
-        print_table(inventory.table(found), inventory.footnote(folders, DownloadSource.of(os.environ)))
+        print_table(inventory.table(statuses), inventory.footnote(folders, DownloadSource.of(os.environ)))
 
 
 @models_app.command("pull")
@@ -77,22 +77,24 @@ def models_pull(
     from vaengine.models.huggingface import Hub
     from vaengine.requests.run_options import pipelines_named
 
-    of = pipelines_named(pipelines or "")
-    wanted = catalogue.everything(of) if every else catalogue.meant(names or ("fast",), of)
+    for_pipelines = pipelines_named(pipelines or "")
+    wanted = (
+        catalogue.everything(for_pipelines) if every else catalogue.meant(names or ("fast",), for_pipelines)
+    )
     folders, pulled = folders_of(models, os.environ), []
-    for each in inventory.pull(
+    for result in inventory.pull(
         wanted, folders, DownloadSource.of(os.environ), Hub.of(folders, os.environ), inventory.shown
     ):
-        pulled.append(each)
+        pulled.append(result)
         if as_json:
-            emit("model", inventory.pulled_data(each))
-        elif each.path:
-            print_lines([str(each)])
+            emit("model", inventory.pulled_data(result))
+        elif result.path:
+            print_lines([str(result)])
         else:
-            say(f"error: {each.error}")
+            say(f"error: {result.error}")
     if as_json:
         emit("report", inventory.pull_counts(pulled))
-    raise typer.Exit(int(any(each.error for each in pulled)))
+    raise typer.Exit(int(any(result.error for result in pulled)))
 
 
 @models_app.command("check")
@@ -102,22 +104,22 @@ def models_check(models: Folder = None, as_json: Json = False, verbose: Verbose 
     from vaengine.models import inventory
 
     folders = folders_of(models, os.environ)
-    found = inventory.copies(folders)
+    statuses = inventory.copies(folders)
     if as_json:
-        emit_standings(found)
-    elif found:
-        print_table(inventory.table(found))
+        emit_statuses(statuses)
+    elif statuses:
+        print_table(inventory.table(statuses))
     else:
         print_lines([f"no file of the catalogue is in {', '.join(map(str, folders))}"])
-    wrong = [each for each in found if not each.usable]
-    for each in wrong:
-        say(f"error: {each.detail}")
-    raise typer.Exit(int(bool(wrong)))
+    unusable = [status for status in statuses if not status.usable]
+    for status in unusable:
+        say(f"error: {status.detail}")
+    raise typer.Exit(int(bool(unusable)))
 
 
-def emit_standings(found: Sequence[ModelStatus]) -> None:
-    """An event for each model, then one with their number by state."""
+def emit_statuses(statuses: Sequence[ModelStatus]) -> None:
+    """Emit an event for each model, then one with the number of models in each state."""
     from vaengine.models import inventory
 
-    emit_each("model", map(inventory.standing_data, found))
-    emit("report", inventory.states(found))
+    emit_each("model", map(inventory.standing_data, statuses))
+    emit("report", inventory.states(statuses))

@@ -1,4 +1,4 @@
-"""Options that several commands take, each said once."""
+"""The options that several commands share, as annotated types."""
 
 from __future__ import annotations
 

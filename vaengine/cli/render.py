@@ -1,7 +1,4 @@
-"""`vaengine render` and `vaengine plot`: results as people look at them.
-
-Parses, calls, prints the path that was written.
-"""
+"""`vaengine render` and `vaengine plot`: commands that draw results into a video or a figure."""
 
 from __future__ import annotations
 
@@ -26,101 +23,106 @@ if TYPE_CHECKING:
     from vaengine.rendering.render import RenderProgress
     from vaengine.rendering.source_marks import SourceMark
 
-LINE_SECONDS: Final = 5.0  # between two lines of progress where there is no terminal
+LINE_SECONDS: Final = 5.0  # between two lines of progress without a terminal
 
+VideoName = Annotated[
+    str, typer.Argument(metavar="VIDEO", help="Video id, its beginning, a file's name or path.")
+]
+VideoFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help=".mp4 or .mkv.  [default: DIR/VIDEO_ID/annotated.mp4]"
+    ),
+]
+Start = Annotated[
+    float | None, typer.Option(min=0.0, metavar="S", help="Begin so many seconds after the first frame.")
+]
+End = Annotated[float | None, typer.Option(min=0.0, metavar="S", help="End there.")]
+Crf = Annotated[
+    int, typer.Option(min=0, max=51, metavar="N", help="x264's quality: lower is better and larger.")
+]
+NoAudio = Annotated[bool, typer.Option("--no-audio", help="Leave the sound out.")]
+Labels = Annotated[bool, typer.Option("--labels/--no-labels", help="Ids and confidences at the boxes.")]
+Subtitles = Annotated[
+    bool, typer.Option("--subtitles/--no-subtitles", help="What is said, at the bottom of the picture.")
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="C",
+        help="Leave out boxes of persons and faces that are less sure than this.",
+    ),
+]
+Untracked = Annotated[bool, typer.Option("--untracked", help="Draw boxes of persons in no track too.")]
+PlotName = Annotated[
+    str | None,
+    typer.Argument(metavar="[VIDEO|BATCH]", help="As for render, or a batch.  [default: the whole store]"),
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help=".png, .svg or .pdf.  [default: DIR/VIDEO_ID/timeline.png]"
+    ),
+]
+PlotFormat = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help="png, svg or pdf.  [default: by the ending]"),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace the file also if it is up to date, or not by vaengine.")
 ]
 
 
 def render(
-    video: Annotated[
-        str, typer.Argument(metavar="VIDEO", help="Video id, its beginning, a file's name or path.")
-    ],
+    video: VideoName,
     out: Out = None,
     db: Db = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help=".mp4 or .mkv.  [default: DIR/VIDEO_ID/annotated.mp4]"
-        ),
-    ] = None,
+    output: VideoFile = None,
     force: Force = False,
-    start: Annotated[
-        float | None, typer.Option(min=0.0, metavar="S", help="Begin so many seconds after the first frame.")
-    ] = None,
-    end: Annotated[float | None, typer.Option(min=0.0, metavar="S", help="End there.")] = None,
-    crf: Annotated[
-        int, typer.Option(min=0, max=51, metavar="N", help="x264's quality: lower is better and larger.")
-    ] = 20,
-    no_audio: Annotated[bool, typer.Option("--no-audio", help="Leave the sound out.")] = False,
-    labels: Annotated[
-        bool, typer.Option("--labels/--no-labels", help="Ids and confidences at the boxes.")
-    ] = True,
-    subtitles: Annotated[
-        bool, typer.Option("--subtitles/--no-subtitles", help="What is said, at the bottom of the picture.")
-    ] = True,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            metavar="C",
-            help="Leave out boxes of persons and faces that are less sure than this.",
-        ),
-    ] = 0.0,
-    untracked: Annotated[
-        bool, typer.Option("--untracked", help="Draw boxes of persons in no track too.")
-    ] = False,
+    start: Start = None,
+    end: End = None,
+    crf: Crf = 20,
+    no_audio: NoAudio = False,
+    labels: Labels = True,
+    subtitles: Subtitles = True,
+    min_confidence: MinConfidence = 0.0,
+    untracked: Untracked = False,
     verbose: Verbose = False,
 ) -> None:
     """Draw boxes, poses, faces and subtitles into a video."""
     from vaengine.process.signals import Signals
+    from vaengine.rendering import render as rendering
     from vaengine.rendering.frame_composer import BoxFilter
-    from vaengine.rendering.render import RenderOptions
-    from vaengine.rendering.render import render as rendered
     from vaengine.requests.store_location import opened
     from vaengine.results.lookup import results_of
 
-    shown = BoxFilter(min_confidence, with_untracked=untracked)
-    options = RenderOptions(
-        start, end, crf, with_sound=not no_audio, with_labels=labels, with_subtitles=subtitles, shown=shown
+    boxes = BoxFilter(min_confidence, with_untracked=untracked)
+    options = rendering.RenderOptions(
+        start, end, crf, with_sound=not no_audio, with_labels=labels, with_subtitles=subtitles, shown=boxes
     )
     with closing(opened(out, db)) as store:
         results = results_of(store, video)
-    target = output or _placed(out, db, Path(results.video.video_id) / f"annotated{_stretch(start, end)}.mp4")
+    default = Path(results.video.video_id) / f"annotated{_segment_suffix(start, end)}.mp4"
+    target = output or _in_results(out, db, default)
     with Signals(), _progress() as listener:
-        done = rendered(results, target, options, force=force, listener=listener)
-    if done.is_current:
+        progress = rendering.render(results, target, options, force=force, listener=listener)
+    if progress.is_current:
         say(f"{target.name} is up to date")
     else:
-        say(
-            f"{_pace(done)}, of which drawing took {1000 * done.draw_s / max(1, done.frames_done):.1f} ms a "
-            "frame"
-        )
+        draw_ms = 1000 * progress.draw_s / max(1, progress.frames_done)
+        say(f"{_pace(progress)}, of which drawing took {draw_ms:.1f} ms a frame")
     print_lines([str(target)])
 
 
 def plot(
-    named: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[VIDEO|BATCH]", help="As for render, or a batch.  [default: the whole store]"
-        ),
-    ] = None,
+    name: PlotName = None,
     out: Out = None,
     db: Db = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help=".png, .svg or .pdf.  [default: DIR/VIDEO_ID/timeline.png]"
-        ),
-    ] = None,
+    output: PlotFile = None,
     force: Force = False,
-    picture_format: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="png, svg or pdf.  [default: by the ending]"),
-    ] = None,
+    plot_format: PlotFormat = None,
     verbose: Verbose = False,
 ) -> None:
     """Plot a timeline of a video, or an overview of a batch."""
@@ -128,13 +130,14 @@ def plot(
     from vaengine.rendering.output_file import check_target, whole_file
     from vaengine.requests.store_location import opened
 
-    told = format_for(output or Path(f"plot.{FORMATS[0]}"), picture_format)
+    file_format = format_for(output or Path(f"plot.{FORMATS[0]}"), plot_format)
     with closing(opened(out, db)) as store:
-        meant = _plotted(store, named)
-    target = output or _placed(out, db, meant.place.with_name(f"{meant.place.name}.{told}"))
-    if check_target(target, force=force, mark=meant.mark):
+        chosen = _plot_of(store, name)
+    default = chosen.place.with_name(f"{chosen.place.name}.{file_format}")
+    target = output or _in_results(out, db, default)
+    if check_target(target, force=force, mark=chosen.mark):
         with whole_file(target) as file:
-            file.write(picture_bytes(meant.draw(), told, meant.mark))
+            file.write(picture_bytes(chosen.draw(), file_format, chosen.mark))
     else:
         say(f"{target.name} is up to date")
     print_lines([str(target)])
@@ -142,39 +145,38 @@ def plot(
 
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """A plot that is meant: where it belongs among the results, without an ending, what it shows, and
-    what draws it.
-    """
+    """A plot that can be drawn: its path among the results without an ending, and its source mark."""
 
     place: Path
     mark: SourceMark
     draw: Callable[[], Figure]
 
 
-def _plotted(store: StorageBackend, named: str | None) -> _Plot:
+def _plot_of(store: StorageBackend, name: str | None) -> _Plot:
+    """The plot of a batch, of a video, or of the whole store without a name; raises `NotFound`."""
     from schemas.errors import NotFound
     from vaengine.results.lookup import one_beginning_with
 
-    batches = [batch.batch_id for batch in store.batches()]
-    if named is None:
+    batch_ids = [batch.batch_id for batch in store.batches()]
+    if name is None:
         return _batch_plot(store, None)
-    if named in batches:
-        return _batch_plot(store, named)
+    if name in batch_ids:
+        return _batch_plot(store, name)
     try:
-        return _video_plot(store, named)
+        return _video_plot(store, name)
     except NotFound:
-        begun = one_beginning_with(named, batches, "batch")
-        if begun is None:
+        batch_id = one_beginning_with(name, batch_ids, "batch")
+        if batch_id is None:
             raise
-        return _batch_plot(store, begun)
+        return _batch_plot(store, batch_id)
 
 
-def _video_plot(store: ResultStore, named: str) -> _Plot:
+def _video_plot(store: ResultStore, name: str) -> _Plot:
     from vaengine.plotting.video_plot import plot_results
     from vaengine.rendering.source_marks import mark_of
     from vaengine.results.lookup import results_of
 
-    results = results_of(store, named)
+    results = results_of(store, name)
     return _Plot(
         Path(results.video.video_id) / "timeline", mark_of("plot", results), partial(plot_results, results)
     )
@@ -185,15 +187,13 @@ def _batch_plot(store: StorageBackend, batch_id: str | None) -> _Plot:
     from vaengine.plotting.batch_tally import tally
     from vaengine.rendering.source_marks import SourceMark, digest_of
 
-    seen = tally(store, batch_id)
-    mark = SourceMark("plot", f"batch {batch_id}" if batch_id else "store", digest_of(__version__, seen))
-    return _Plot(Path(f"overview_{batch_id}" if batch_id else "overview"), mark, partial(draw, seen))
+    content = tally(store, batch_id)
+    mark = SourceMark("plot", f"batch {batch_id}" if batch_id else "store", digest_of(__version__, content))
+    return _Plot(Path(f"overview_{batch_id}" if batch_id else "overview"), mark, partial(draw, content))
 
 
-def _placed(out: str | None, db: str | None, place: Path) -> Path:
-    """Where a picture belongs among the results; raises `LeadsOut` where a link would have it written
-    elsewhere.
-    """
+def _in_results(out: str | None, db: str | None, place: Path) -> Path:
+    """The path of a file in the results folder; raises `LeadsOut` if a link leads out of the folder."""
     from actors.stores.rules.erasure_text import require_inside
     from vaengine.requests.store_location import results_folder
 
@@ -203,13 +203,11 @@ def _placed(out: str | None, db: str | None, place: Path) -> Path:
     return target
 
 
-def _stretch(start_s: float | None, end_s: float | None) -> str:
-    """What tells a stretch's file from that of the whole video: `_12-20.5`."""
-    return (
-        ""
-        if start_s is None and end_s is None
-        else f"_{start_s or 0:g}-{'end' if end_s is None else f'{end_s:g}'}"
-    )
+def _segment_suffix(start_s: float | None, end_s: float | None) -> str:
+    """The end of the file name for a part of a video, such as `_12-20.5`; empty for the whole video."""
+    if start_s is None and end_s is None:
+        return ""
+    return f"_{start_s or 0:g}-{'end' if end_s is None else f'{end_s:g}'}"
 
 
 def _pace(progress: RenderProgress) -> str:
@@ -221,16 +219,19 @@ def _pace(progress: RenderProgress) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[RenderProgress], None]]:
-    """A bar on a terminal, else a line every few seconds; on standard error."""
+    """A context whose listener shows progress on standard error.
+
+    It is a bar on a terminal, else a line every `LINE_SECONDS`.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from vaengine.reporting.progress_text import Every
+    from vaengine.reporting.displays import Throttle
 
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
-        every = Every(LINE_SECONDS, last=time.monotonic())
-        yield lambda progress: say(_pace(progress)) if every.due() else None
+        throttle = Throttle(LINE_SECONDS, last=time.monotonic())
+        yield lambda progress: say(_pace(progress)) if throttle.due() else None
         return
     columns = (
         BarColumn(),

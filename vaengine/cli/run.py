@@ -1,4 +1,4 @@
-"""`vaengine run` and `vaengine resume`."""
+"""`vaengine run` and `vaengine resume`: commands that annotate videos."""
 
 from __future__ import annotations
 
@@ -14,60 +14,74 @@ from vaengine.console.output import say
 if TYPE_CHECKING:
     from vaengine.requests.replacement import Replace as Mode
 
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PATH",
+        help="Videos, folders, globs in quotes, text lists of paths, or - for a list on standard input.",
+    ),
+]
+Pipelines = Annotated[
+    str | None, typer.Option(metavar="NAMES", help="Such as scene,person,face,audio.  [default: all]")
+]
+Fast = Annotated[bool, typer.Option("--fast", help="Short for --preset fast.")]
+HighQuality = Annotated[bool, typer.Option("--high-quality", help="Short for --preset high-quality.")]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", help="Chunks in work at once, 1 to 32; 0: one per core.")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="WHERE", help="none, local, auto or HOST:PORT of Ray.  [default: none or local]"),
+]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")
+]
+NoFiles = Annotated[bool, typer.Option("--no-files", help="Only the store, no JSON files beside it.")]
+AsBefore = Annotated[
+    bool, typer.Option("--as-before", help="With the settings that the store's results were made with.")
+]
+AllMedia = Annotated[
+    bool, typer.Option("--all-media", help="Of folders take sound too, and media under any name.")
+]
+# Options of other tools and of earlier versions, which are refused with the command to give instead.
+OldInput = Annotated[str | None, typer.Option("--input", "--video", hidden=True)]
+OldResume = Annotated[str | None, typer.Option("--resume", hidden=True)]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show Ray's logs and bars, and tracebacks of errors.")
+]
+Batch = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="BATCH", help="Batch id, or path of its checkpoint_<batch>.json.  [default: the newest]"
+    ),
 ]
 
 
 def run(
     context: typer.Context,
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH",
-            help="Videos, folders, globs in quotes, text lists of paths, or - for a list on standard input.",
-        ),
-    ] = None,
+    paths: Paths = None,
     out: Out = None,
     db: Db = None,
-    pipelines: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="Such as scene,person,face,audio.  [default: all]")
-    ] = None,
+    pipelines: Pipelines = None,
     preset: Preset = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Short for --preset fast.")] = False,
-    high_quality: Annotated[
-        bool, typer.Option("--high-quality", help="Short for --preset high-quality.")
-    ] = False,
+    fast: Fast = False,
+    high_quality: HighQuality = False,
     models: Models = None,
     config: Config = None,
     settings: Set = None,
-    workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Chunks in work at once, 1 to 32; 0: one per core.")
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHERE", help="none, local, auto or HOST:PORT of Ray.  [default: none or local]"
-        ),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")
-    ] = False,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    limit: Limit = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
-    no_files: Annotated[
-        bool, typer.Option("--no-files", help="Only the store, no JSON files beside it.")
-    ] = False,
+    no_files: NoFiles = False,
     replace: Replace = False,
     keep: Keep = False,
-    as_before: Annotated[
-        bool, typer.Option("--as-before", help="With the settings that the store's results were made with.")
-    ] = False,
-    all_media: Annotated[
-        bool, typer.Option("--all-media", help="Of folders take sound too, and media under any name.")
-    ] = False,
-    input_: Annotated[str | None, typer.Option("--input", "--video", hidden=True)] = None,
-    resume_: Annotated[str | None, typer.Option("--resume", hidden=True)] = None,
+    as_before: AsBefore = False,
+    all_media: AllMedia = False,
+    input_: OldInput = None,
+    resume_: OldResume = None,
     verbose: Verbose = False,
 ) -> None:
     """Annotate videos. The same command again does what is missing."""
@@ -95,22 +109,16 @@ def run(
         verbose=verbose,
     )
     with Signals() as signals:
-        found = resolve_request(
-            options, fetch=not dry_run, announce=PresetAnnouncement()
-        )  # before weights are fetched or converted, where that has to be
+        # The presets are announced before their weights are fetched or converted.
+        request = resolve_request(options, fetch=not dry_run, announce=PresetAnnouncement()).request
         if dry_run:
-            raise typer.Exit(print_plan(found.request, as_json=as_json))
-        raise typer.Exit(run_in_foreground(found.request, signals, as_json=as_json, beginning=context.obj))
+            raise typer.Exit(print_plan(request, as_json=as_json))
+        raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, invocation=context.obj))
 
 
 def resume(
     context: typer.Context,
-    batch: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="BATCH", help="Batch id, or path of its checkpoint_<batch>.json.  [default: the newest]"
-        ),
-    ] = None,
+    batch: Batch = None,
     out: Out = None,
     db: Db = None,
     replace: Replace = False,
@@ -129,33 +137,31 @@ def resume(
     with Signals() as signals:
         answer = one_answer(replace=replace, keep=keep)
         request = checkpoint_of(batch, out, db).request(verbose=verbose).answered(answer)
-        which = "the newest batch" if batch is None else "batch"
+        title = "the newest batch" if batch is None else "batch"
         presets = ", ".join(f"{NAMES[pipeline]} {preset}" for pipeline, preset in request.presets.items())
         say(
-            f"{which} {request.batch_id}: {counted(len(request.batch_inputs), 'input')} as first asked; "
+            f"{title} {request.batch_id}: {counted(len(request.batch_inputs), 'input')} as first asked; "
             f"{presets}"
         )
-        if paused := unpaused(request.store_url, request.batch_id or ""):
-            say(f"{counted(paused, 'paused job')} asked for again")
-        raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, beginning=context.obj))
+        if count := unpaused(request.store_url, request.batch_id or ""):
+            say(f"{counted(count, 'paused job')} asked for again")
+        raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, invocation=context.obj))
 
 
 def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | None:
-    """The preset that was named, in whichever way; raises `UsageError` for two."""
-    named = [
+    """The preset of these three options; raises `UsageError` for two different ones."""
+    names = [
         name for name in (preset, "fast" if fast else None, "high-quality" if high_quality else None) if name
     ]
-    if len(set(named)) > 1:
+    if len(set(names)) > 1:
         raise UsageError(
-            f"--preset, --fast and --high-quality say different things ({', '.join(named)}): give one"
+            f"--preset, --fast and --high-quality say different things ({', '.join(names)}): give one"
         )
-    return named[0] if named else None
+    return names[0] if names else None
 
 
 def refuse_old_options(path: str | None, batch: str | None) -> None:
-    """Raises `UsageError` with the command to give instead of options that other tools and earlier
-    versions have.
-    """
+    """Raise `UsageError` for an option of other tools or earlier versions; it has the command instead."""
     if path is not None:
         raise UsageError(f"the path of a video is given without an option: vaengine run {shlex.quote(path)}")
     if batch is not None:
@@ -165,14 +171,12 @@ def refuse_old_options(path: str | None, batch: str | None) -> None:
 
 
 def one_answer(*, replace: bool, keep: bool, as_before: bool = False) -> Mode | None:
-    """What is to become of results of other settings, None where nothing was said; raises `UsageError`
-    for two answers.
-    """
-    said: dict[Mode, bool] = {"replace": replace, "keep": keep, "as-before": as_before}
-    given = [mode for mode, is_given in said.items() if is_given]
-    if len(given) > 1:
+    """What to do with results of other settings, None without an option; raises `UsageError` for two."""
+    options: dict[Mode, bool] = {"replace": replace, "keep": keep, "as-before": as_before}
+    modes = [mode for mode, is_given in options.items() if is_given]
+    if len(modes) > 1:
         raise UsageError(
-            f"{' and '.join(f'--{mode}' for mode in given)} say different things about earlier results: give "
+            f"{' and '.join(f'--{mode}' for mode in modes)} say different things about earlier results: give "
             "one"
         )
-    return given[0] if given else None
+    return modes[0] if modes else None

@@ -1,4 +1,4 @@
-"""`vaengine status` and `vaengine errors`."""
+"""`vaengine status` and `vaengine errors`: commands that show the state of a store and its failures."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ def status(
     from vaengine.requests.store_location import opened
 
     with closing(opened(out, db)) as store:
-        seen = store_overview.overview(store, every=every)
-        found = {} if as_json else store_overview.found_in_rows(store, seen, limit)
+        overview = store_overview.overview(store, every=every)
+        counts = {} if as_json else store_overview.found_in_rows(store, overview, limit)
     if as_json:
-        emit_each("batch", map(store_overview.batch_data, seen.runs))
-        emit_each("pipeline", ({"pipeline": name, **by} for name, by in seen.pipelines.items()))
-        emit_each("video", seen.videos)
-        emit("report", store_overview.totals(seen))
+        emit_each("batch", map(store_overview.batch_data, overview.runs))
+        emit_each("pipeline", ({"pipeline": name, **by} for name, by in overview.pipelines.items()))
+        emit_each("video", overview.videos)
+        emit("report", store_overview.totals(overview))
         return
-    print_lines(store_overview.summary_lines(seen))
+    print_lines(store_overview.summary_lines(overview))
     print_table(
-        store_overview.batch_table(seen, limit), store_overview.rest(len(seen.runs), limit, "batches")
+        store_overview.batch_table(overview, limit), store_overview.rest(len(overview.runs), limit, "batches")
     )
     print_table(
-        store_overview.video_table(seen, limit, found), store_overview.rest(len(seen.videos), limit, "videos")
+        store_overview.video_table(overview, limit, counts),
+        store_overview.rest(len(overview.videos), limit, "videos"),
     )
 
 
@@ -55,12 +56,12 @@ def errors(
     from vaengine.requests.store_location import opened
 
     with closing(opened(out, db)) as store:
-        found = store_overview.failures(store)
+        failures = store_overview.failures(store)
     if as_json:
-        emit_each("failure", found)
-        emit("report", failed=len({failure.video_id for failure in found}), failures=len(found))
-    elif not found:
+        emit_each("failure", failures)
+        emit("report", failed=len({failure.video_id for failure in failures}), failures=len(failures))
+    elif not failures:
         typer.echo("no failures")
     else:
-        table = store_overview.failure_table(found)
+        table = store_overview.failure_table(failures)
         print_table(table.first(limit), store_overview.rest(len(table.rows), limit, "failures"))

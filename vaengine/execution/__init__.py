@@ -1,1 +1,1 @@
-"""Runs batches: the engine, the machines it works on, a run in the foreground or in a process of its own."""
+"""The execution of batches: the engine, its machines, runs in the foreground and in a child process."""

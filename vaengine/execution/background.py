@@ -1,9 +1,9 @@
 """Runs a batch in a child process that sends its events and ends with its parent.
 
-The request is sent over a connection that stays open for as long as the run is wanted. When it ends, by
-`stop` or because the parent ended in whatever way, the child stops as after Ctrl-C. Ray thus never enters the
-parent, whose threads, signals and working directory are its own affair: a notebook's kernel, a web server, a
-script without a `__main__` guard.
+The parent sends the request over a connection that stays open for as long as the run is wanted. When the
+connection ends, by `stop` or because the parent ended in any way, the child stops as after Ctrl-C. Ray thus
+never enters the parent, and the parent's threads, signals and working directory do not matter: it may be the
+kernel of a notebook, a web server or a script without a `__main__` guard.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 Event = Mapping[str, Any]
 
-STOP_SECONDS: Final = 90.0  # for chunks in work to be committed and Ray to end; the engine itself waits 60
-CLOSED_SECONDS: Final = 10.0  # for what was sent before the process ended to be read
+STOP_SECONDS: Final = 90.0  # for chunks in work to be committed and Ray to end; the run loop itself waits 60
+READ_SECONDS: Final = 10.0  # for reading events that the process sent before its end
 
 
 class BackgroundRun:
-    """A run that has been started; whoever holds it reads `next_event` until None.
+    """A run that was started in a child process; its owner reads `next_event` until None.
 
-    Dropping it stops the run.
+    The run stops when this object is garbage collected.
     """
 
     def __init__(self, request: RunRequest) -> None:
@@ -57,15 +57,17 @@ class BackgroundRun:
 
     @property
     def pid(self) -> int:
+        """The process id of the child."""
         return self._child.pid
 
     def next_event(self) -> Event | None:
-        """The next event as soon as there is one; None once the process has said its last."""
+        """Wait for the next event and return it; None after the last one."""
         return self._events.get()
 
     def stop(self) -> None:
-        """Let the chunks in work be committed and wait for the end; a second Ctrl-C, or 90 s, end the
-        process at once.
+        """Stop the run as soon as its chunks in work are committed, and wait for the end.
+
+        The process is killed after 90 s, or at an exception such as a second Ctrl-C.
         """
         _hang_up(self._connection)
         try:
@@ -75,26 +77,28 @@ class BackgroundRun:
         except BaseException:
             self._child.kill()
             raise
-        self._reader.join(CLOSED_SECONDS)
-        if self._reader.is_alive():  # a process that was left behind holds the connection open
+        self._reader.join(READ_SECONDS)
+        if self._reader.is_alive():  # a grandchild still holds the connection open
             self._events.put(None)
 
     def last_words(self) -> str:
-        """How the process ended, for one that ended without a report."""
+        """The last line of the process's output, or its exit code, for a run that ended without a report."""
         code, output = self._child.wait(), self._child.output()
         return output.splitlines()[-1].strip() if output and code >= 0 else f"exit code {code}"
 
 
 def _hang_up(connection: Connection) -> None:
-    """Tell the run that it is not wanted any more; events still come until it has ended."""
-    with contextlib.suppress(OSError):  # it has ended, or was told before
-        end = socket.socket(fileno=os.dup(connection.fileno()))
-        with end:
-            end.shutdown(socket.SHUT_WR)
+    """Close the sending side of the connection, which stops the run; its events still arrive."""
+    # An OSError says that the run has ended, or that the side was closed before.
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(fileno=os.dup(connection.fileno())) as duplicate,
+    ):
+        duplicate.shutdown(socket.SHUT_WR)
 
 
 def _read(connection: Connection, events: queue.SimpleQueue[Event | None]) -> None:
-    """Hand on each line that is an event, at once: a reader that is slow must not make the run wait."""
+    """Put each line that is an event into the queue at once: a slow owner must not make the run wait."""
     unfinished = b""
     try:
         while True:
@@ -109,15 +113,16 @@ def _read(connection: Connection, events: queue.SimpleQueue[Event | None]) -> No
 
 
 def error_of(event: Event) -> VaengineError:
-    """The error that ended a run, of the class it had there."""
-    kind = getattr(errors, event["kind"], VaengineError)
-    error: VaengineError = kind(*event["args"])
+    """The error that ended a run, of the same class as in the child process."""
+    error_class = getattr(errors, event["kind"], VaengineError)
+    error: VaengineError = error_class(*event["args"])
     return error
 
 
 def main(descriptor: int) -> int:
-    """The child: carry out the request it is sent, tell of it in JSON, stop when nobody wants it; returns
-    the exit code.
+    """Run in the child: receive a request, carry it out, send its events as JSON; returns the exit code.
+
+    The run stops when the parent closes the connection.
     """
     connection = attach(descriptor, outlives_thread=True)  # a notebook's thread may end before its batch
 
@@ -125,13 +130,13 @@ def main(descriptor: int) -> int:
     from vaengine.execution.foreground import run_in_foreground
     from vaengine.process.signals import Signals
 
-    # File names may be any bytes; what UTF-8 cannot say is escaped as JSON escapes it.
+    # File names may be any bytes; those that are no UTF-8 are escaped as in JSON.
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_EventStream(connection)), encoding="utf-8", errors="backslashreplace"
     )
     request: RunRequest = connection.recv()
     with Signals() as signals:
-        threading.Thread(target=_stop_when_unwanted, args=(connection,), daemon=True).start()
+        threading.Thread(target=_stop_at_hang_up, args=(connection,), daemon=True).start()
         try:
             return run_in_foreground(request, signals, as_json=True)
         except VaengineError as error:
@@ -140,24 +145,27 @@ def main(descriptor: int) -> int:
 
 
 class _EventStream(io.RawIOBase):
-    """Standard output that goes to a reader who may die at any moment: the run is then stopped as cleanly
-    as otherwise.
+    """Standard output that goes to the parent, and nowhere once the parent has died.
+
+    The run then stops as cleanly as it does after `stop`.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def writable(self) -> bool:
+        """True."""
         return True
 
     def write(self, data: Buffer, /) -> int:
+        """Send `data` to the parent; returns its number of bytes."""
         with contextlib.suppress(OSError):
             self._connection.send_bytes(data)
         return memoryview(data).nbytes
 
 
-def _stop_when_unwanted(connection: Connection) -> None:
-    """Nothing is sent after the request: what comes is the end of the connection."""
+def _stop_at_hang_up(connection: Connection) -> None:
+    """Wait for the end of the connection, then interrupt this process. No data follow the request."""
     with contextlib.suppress(EOFError, OSError):
         connection.recv_bytes()
     os.kill(os.getpid(), signal.SIGINT)

@@ -1,4 +1,4 @@
-"""A batch from beginning to end: take the store, look at the inputs, work through what is missing, report."""
+"""The engine: carries out one run from its request to its report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Engine:
-    """One run of one request. Construct, `run` on the main thread, `stop` from a signal handler."""
+    """One run of one request. `run` is called on the main thread, `stop` from anywhere."""
 
     def __init__(
         self,
@@ -44,8 +44,9 @@ class Engine:
         listener: Callable[[Snapshot], None] | None = None,
         announce: Callable[[ExecutorChoice], None] = lambda choice: None,
     ) -> None:
-        """`listener` hears how the run stands, `announce` where the work is carried out, once that is
-        decided.
+        """`listener` is called with the state of the run, several times a second.
+
+        `announce` is called once it is decided where the work is carried out.
         """
         self.batch_id = request.batch_id or new_batch_id()
         self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
@@ -54,40 +55,39 @@ class Engine:
         self._machines = Machines(self._request)
 
     def stop(self, signal_name: str) -> None:
-        """Begin no further chunk; `run` returns once those in work are committed.
+        """Begin no further chunk; `run` returns once the chunks in work are committed.
 
-        Safe in a signal handler and in any thread.
+        It may be called in a signal handler and from any thread.
         """
         self._stop.request(signal_name)
 
     def plan(self) -> PlanSummary:
-        """What `run` would do, without Ray and without touching the store."""
+        """The plan of the run, made without Ray and without changing the store."""
         from vaengine.planning.dry_run import dry_run
 
         return dry_run(self._request)
 
     def run(self) -> BatchReport:
-        """Do what is missing; raises `UsageError` for what is known before the first frame, with nothing
-        stored.
+        """Do what is missing, and report.
+
+        Raises `UsageError` for a problem that shows before the first frame; nothing is stored then.
         """
-        began, request, started_at = time.monotonic(), self._request, datetime.now(UTC)
+        began_s, request, started_at = time.monotonic(), self._request, datetime.now(UTC)
         require_output_folder(request.out)
         check_models(request.settings, request.pipelines)
         self._machines.require()
         require_room(request)
-        with preflight(request) as look, contextlib.closing(self._machines):
+        with preflight(request) as checked, contextlib.closing(self._machines):
             self._machines.prepare()
-            with (
-                contextlib.suppress(StoppedEarly),
-                self._stop.interruptible(),
-            ):  # what was not heard is not taken either
-                look.settle()
+            # A stop here is carried out below, with all inputs pending.
+            with contextlib.suppress(StoppedEarly), self._stop.interruptible():
+                checked.settle()
             with self._machines.connected(self._listener), contextlib.closing(_store_of(request)) as store:
-                outcomes, result = self._run(store, look)
+                outcomes, result = self._run(store, checked)
         return BatchReport(
             batch_id=self.batch_id,
             outcomes=outcomes,
-            wall_s=time.monotonic() - began,
+            wall_s=time.monotonic() - began_s,
             frames_decoded=result.snapshot.frames_done,
             video_s=max(result.snapshot.video_s_done, result.snapshot.sound_s_done),
             passes=result.passes,
@@ -97,42 +97,41 @@ class Engine:
             ended_at=datetime.now(UTC),
         )
 
-    def _run(self, store: StorageBackend, look: Preflight) -> tuple[tuple[VideoOutcome, ...], RunResult]:
+    def _run(self, store: StorageBackend, checked: Preflight) -> tuple[tuple[VideoOutcome, ...], RunResult]:
         info = self._run_info()
         epoch = store.open_run(info)
         for name, value in self._request.record.items():
-            if store.meta(name) is None:  # what `auto` came to is decided once for a store
+            if store.meta(name) is None:  # what `auto` chose is recorded once for a store
                 store.set_meta(epoch, name, value)
         Checkpoint.of(self._request, self.batch_id).write(self._request.out)
         backlog, projector = Backlog(self._request, self.batch_id), self._projector()
         callbacks = RunCallbacks(
-            self._listener, lambda ended: _refresh(projector, backlog, [one.key.video_id for one in ended])
+            self._listener,
+            lambda finished: _refresh(projector, backlog, [ended.key.video_id for ended in finished]),
         )
-        run = BatchRun(self._request, info, store, backlog, look.probing, self._stop, callbacks)
+        run = BatchRun(self._request, info, store, backlog, checked.probing, self._stop, callbacks)
         with self._closing_on_error(store, epoch):
             try:
-                result = self._carry_out(run, look, epoch)
+                result = self._carry_out(run, checked, epoch)
             except StoppedEarly:
                 log.info("stopped before any file was looked at")
                 result = RunResult(epoch, Snapshot())
-            _refresh(
-                projector, backlog, backlog.entries
-            )  # also mends what is missing or stale of videos that needed no work
-            unwritten = _close(projector)
-            result = replace(result, halted=result.halted or unwritten)
+            # It also restores missing or stale files of videos that needed no work.
+            _refresh(projector, backlog, backlog.entries)
+            projection_error = _close(projector)
+            result = replace(result, halted=result.halted or projection_error)
         outcomes = backlog.outcomes(store)
-        with (
-            contextlib.suppress(DiskFull, StoreFailed) if result.halted else contextlib.nullcontext()
-        ):  # said already
-            store.close_run(result.epoch, _word_for(outcomes, stopped=bool(self._stop or result.halted)))
+        # After a halt the report has the first error already.
+        with contextlib.suppress(DiskFull, StoreFailed) if result.halted else contextlib.nullcontext():
+            store.close_run(result.epoch, _run_status(outcomes, stopped=bool(self._stop or result.halted)))
         return outcomes, result
 
-    def _carry_out(self, run: BatchRun, look: Preflight, epoch: int) -> RunResult:
-        first = self._first_work(run, look, epoch)
+    def _carry_out(self, run: BatchRun, checked: Preflight, epoch: int) -> RunResult:
+        first = self._first_work(run, checked, epoch)
         if run.probing.exhausted:
             first = replace(first, left=self._after_others(first.left, run, epoch))
         if not first.left and run.probing.exhausted:
-            snapshot = replace(_seen(first), probing=False)
+            snapshot = replace(_snapshot(first), probing=False)
             self._listener(snapshot)
             return RunResult(epoch, snapshot)
         choice = self._machines.choice(first.left, is_whole=run.probing.exhausted)
@@ -140,24 +139,25 @@ class Engine:
             self._announce(choice)
         return self._machines.run(choice, run, first, epoch)
 
-    def _first_work(self, run: BatchRun, look: Preflight, epoch: int) -> PageWork:
-        """Pages up to the first with something to work on: those before it need no Ray.
+    def _first_work(self, run: BatchRun, checked: Preflight, epoch: int) -> PageWork:
+        """The pages up to the first one with chunks or blocks left; the pages before it need no Ray.
 
         Raises `StoppedEarly`.
         """
         with run.stop.interruptible():
-            page = look.first_page()
+            page = checked.first_page()
         work = run.backlog.take(page, run.store, epoch)
-        while not (work.left.has_work or look.probing.exhausted):
-            self._listener(_seen(work))
+        while not (work.left.has_work or checked.probing.exhausted):
+            self._listener(_snapshot(work))
             with run.stop.interruptible():
-                page = next(look.pages())
+                page = next(checked.pages())
             work += run.backlog.take(page, run.store, epoch)
         return work
 
     def _after_others(self, left: RemainingWork, run: BatchRun, epoch: int) -> RemainingWork:
-        """What there is to do, once there is anything or nothing any more: other runs may hold it all,
-        and waiting needs no Ray.
+        """Wait while other runs hold all remaining work; returns what is left to do then.
+
+        Waiting here needs no Ray.
         """
         while left.elsewhere and not left and not run.stop:
             time.sleep(OTHERS_SECONDS)
@@ -168,20 +168,21 @@ class Engine:
 
     @contextlib.contextmanager
     def _closing_on_error(self, store: StorageBackend, epoch: int) -> Iterator[None]:
-        """A run that ends in an error, such as a Ray that does not start, is noted as stopped; the next
-        takes up what it registered.
+        """A context that closes the run as stopped after an error, such as a Ray that fails to start.
+
+        The next run continues with the jobs that this one registered.
         """
         try:
             yield
         except VaengineError:
-            with contextlib.suppress(VaengineError):  # the first error is the one to be told
+            with contextlib.suppress(VaengineError):  # the first error is the one to report
                 store.close_run(epoch, "stopped")
             raise
 
     def _projector(self) -> Projector | None:
-        """Files beside a database; in a `files:` store they are the store."""
-        wanted = self._request.files and not self._request.store_url.startswith("files:")
-        return Projector(self._request.store_url, self._request.out) if wanted else None
+        """The writer of files beside a database; None for a `files:` store, whose files are the store."""
+        needs_files = self._request.files and not self._request.store_url.startswith("files:")
+        return Projector(self._request.store_url, self._request.out) if needs_files else None
 
     def _run_info(self) -> RunInfo:
         request = self._request
@@ -206,9 +207,9 @@ def _refresh(projector: Projector | None, backlog: Backlog, video_ids: Iterable[
 
 
 def _close(projector: Projector | None) -> str | None:
-    """Why the last files could not be written, if so.
+    """Wait for the last files; returns why they could not be written, None if they were.
 
-    A full disk costs files only: the next run makes them.
+    A full disk loses no results: the next run writes the files from the store.
     """
     try:
         if projector:
@@ -218,12 +219,13 @@ def _close(projector: Projector | None) -> str | None:
     return None
 
 
-def _seen(work: PageWork) -> Snapshot:
-    """What the display shows of videos before any work begins."""
+def _snapshot(work: PageWork) -> Snapshot:
+    """The state of a run for the display, before any chunk is in work."""
     return Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures))
 
 
-def _word_for(outcomes: tuple[VideoOutcome, ...], *, stopped: bool) -> str:
+def _run_status(outcomes: tuple[VideoOutcome, ...], *, stopped: bool) -> str:
+    """The status of the run in the store: stopped, failed or completed."""
     if stopped:
         return "stopped"
-    return "failed" if any(line.outcome in ("failed", "pending") for line in outcomes) else "completed"
+    return "failed" if any(outcome.outcome in ("failed", "pending") for outcome in outcomes) else "completed"

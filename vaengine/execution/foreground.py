@@ -1,4 +1,4 @@
-"""One run in front of a person: signals, display, report."""
+"""Runs a request in the foreground: signals, display of progress, report, and the plan of a dry run."""
 
 from __future__ import annotations
 
@@ -29,28 +29,27 @@ if TYPE_CHECKING:
     from vaengine.requests.executor_choice import ExecutorChoice
     from vaengine.requests.request import RunRequest
 
-LOOK_SECONDS: Final = 0.5  # from one look for finished videos to the next
-MOST_COUNTED: Final = 2_000  # videos of which the end of a run tells what was found, in a few seconds
-# A look that takes a second is followed by this many seconds of rest, however large the batch.
-LOOK_SHARE: Final = 20
+QUERY_SECONDS: Final = 0.5  # shortest pause between two queries for finished videos
+REST_PER_QUERY: Final = 20  # seconds of pause after each second that the last query took
+MAX_COUNTED_VIDEOS: Final = 2_000  # whose annotations the report counts; it takes a few seconds
 
 
 def run_in_foreground(
-    request: RunRequest, signals: Signals, *, as_json: bool, beginning: Invocation | None = None
+    request: RunRequest, signals: Signals, *, as_json: bool, invocation: Invocation | None = None
 ) -> int:
-    """Run a request, show it, print and keep its report; returns the exit code. Raises what `Engine.run`
-    raises.
+    """Run a request with a display, print and write its report; returns the exit code.
 
-    `beginning` is that of the command, where a process of it may have worked before this one.
+    Raises the errors of `Engine.run`. `invocation` is that of the command, which may have begun in an earlier
+    process.
     """
     from vaengine.execution.batch_parts import run_in_turn
     from vaengine.execution.engine import Engine
-    from vaengine.reporting.progress_text import display_for
+    from vaengine.reporting.displays import display_for
 
-    if beginning is not None:
-        request = replace(request, batch_id=request.batch_id or beginning.batch_id, since=beginning.at)
-    finishes: FinishedVideos | None = None
-    elapsed_s = clock_since(beginning.at if beginning else datetime.now(UTC))
+    if invocation is not None:
+        request = replace(request, batch_id=request.batch_id or invocation.batch_id, since=invocation.at)
+    finished_videos: FinishedVideos | None = None
+    elapsed_s = clock_since(invocation.at if invocation else datetime.now(UTC))
     with display_for(as_json=as_json, verbose=request.verbose, elapsed_s=elapsed_s) as display:
         if display.hides_cursor:
             tell_parent(CURSORLESS)
@@ -60,19 +59,19 @@ def run_in_foreground(
             display(snapshot if as_json else replace(snapshot, elapsed_s=elapsed_s()))
             if display.live:
                 tell_parent(LIVE)
-            if as_json and finishes:
-                emit_each("finished", map(reports.finished_data, finishes.new(snapshot)))
+            if as_json and finished_videos:
+                emit_each("finished", map(reports.finished_data, finished_videos.new(snapshot)))
 
-        def tell_executor(choice: ExecutorChoice) -> None:
+        def announce(choice: ExecutorChoice) -> None:
             if as_json:
                 emit("executor", choice)
             else:
                 say(str(choice))
 
         def run(part: RunRequest) -> BatchReport:
-            nonlocal finishes
-            engine = Engine(part, listener=listen, announce=tell_executor)
-            finishes = finishes or FinishedVideos(part.store_url, engine.batch_id)
+            nonlocal finished_videos
+            engine = Engine(part, listener=listen, announce=announce)
+            finished_videos = finished_videos or FinishedVideos(part.store_url, engine.batch_id)
             tell_parent(
                 KEPT,
                 str(path_in(part.out, engine.batch_id)),
@@ -88,43 +87,41 @@ def run_in_foreground(
 
 
 def clock_since(at: datetime) -> Callable[[], float]:
-    """Seconds since `at`; of this machine's clock that is never set back."""
+    """A clock of the seconds since `at`, which does not jump when the time of the machine is set."""
     before_s, began_s = (datetime.now(UTC) - at).total_seconds(), time.monotonic()
     return lambda: max(0.0, before_s) + time.monotonic() - began_s
 
 
 class FinishedVideos:
-    """Videos of a running batch as they end, each once: looked up in the store when the counts say that
-    there are new ones.
+    """The finished videos of a running batch, each returned once.
+
+    It queries the store only when the counts of the run show that there are new ones.
     """
 
     def __init__(self, store_url: str, batch_id: str) -> None:
         self._store_url, self._batch_id = store_url, batch_id
-        self._told: set[str] = set()
-        self._next_look_s = 0.0
+        self._returned: set[str] = set()  # job ids
+        self._next_query_s = 0.0
 
     def new(self, snapshot: Snapshot) -> list[BatchJob]:
-        """Those that ended since the last look; none while it is too soon for another.
+        """Jobs that ended since the last query; none while it is too soon for another query.
 
-        The report tells of all of them anyway.
+        The report has all of them anyway.
         """
         began_s = time.monotonic()
-        if (
-            snapshot.videos_done + snapshot.videos_skipped + snapshot.videos_failed <= len(self._told)
-            or began_s < self._next_look_s
-        ):
+        ended = snapshot.videos_done + snapshot.videos_skipped + snapshot.videos_failed
+        if ended <= len(self._returned) or began_s < self._next_query_s:
             return []
-        found: list[BatchJob] = []
-        with contextlib.suppress(
-            VaengineError
-        ):  # a store that cannot be read for a moment must not end the run
-            found = self._ended()
-        self._told.update(job.job_id for job in found)
+        jobs: list[BatchJob] = []
+        # A store that cannot be read for a moment must not end the run.
+        with contextlib.suppress(VaengineError):
+            jobs = self._new_jobs()
+        self._returned.update(job.job_id for job in jobs)
         now_s = time.monotonic()
-        self._next_look_s = now_s + max(LOOK_SECONDS, LOOK_SHARE * (now_s - began_s))
-        return found
+        self._next_query_s = now_s + max(QUERY_SECONDS, REST_PER_QUERY * (now_s - began_s))
+        return jobs
 
-    def _ended(self) -> list[BatchJob]:
+    def _new_jobs(self) -> list[BatchJob]:
         from actors.stores import open_store
 
         with contextlib.closing(open_store(self._store_url, read_only=True)) as store:
@@ -132,36 +129,38 @@ class FinishedVideos:
             return [
                 job
                 for job in jobs
-                if job.status in (JobStatus.COMPLETED, JobStatus.FAILED) and job.job_id not in self._told
+                if job.status in (JobStatus.COMPLETED, JobStatus.FAILED) and job.job_id not in self._returned
             ]
 
 
 def print_report(
     report: BatchReport, request: RunRequest, *, as_json: bool, elapsed_s: float | None = None
 ) -> None:
-    """The end of a run on standard output; `elapsed_s` is the time since the command was given."""
+    """Print the report of a run. `elapsed_s` is the time in seconds since the command was given."""
     if as_json:
         emit_each("video", report.outcomes)
         emit("report", reports.totals(report), left_alone=dict(request.left_alone))
         return
-    found = found_of(report, request)
-    print_table(reports.outcome_table(report, found), reports.more(report))
+    counts = counts_by_video(report, request)
+    total = sum(counts.values(), FoundCounts())
+    print_table(reports.outcome_table(report, counts), reports.more(report))
     left_alone = filter(None, [left_alone_text(request.left_alone)])
-    total = filter(None, [found_line(sum(found.values(), FoundCounts()), len(found))])
-    print_lines(["", reports.headline(report), *total, reports.effort(report, elapsed_s), *left_alone])
-    for line in weak_points(request, sum(found.values(), FoundCounts())) if found else ():
+    found = filter(None, [found_line(total, len(counts))])
+    print_lines(["", reports.headline(report), *found, reports.effort(report, elapsed_s), *left_alone])
+    for line in weak_points(request, total) if counts else ():
         print_styled(line, "yellow")
     print_lines(["", *reports.places(request, report.batch_id)])
-    print_lines(["", "next:", *(f"  {step}" for step in reports.next_steps(report, request, found))])
+    print_lines(["", "next:", *(f"  {step}" for step in reports.next_steps(report, request, counts))])
 
 
-def found_of(report: BatchReport, request: RunRequest) -> dict[str, FoundCounts]:
-    """What there is of the videos of a report, by id, of `MOST_COUNTED` at most; nothing where the store
-    cannot be read any more.
+def counts_by_video(report: BatchReport, request: RunRequest) -> dict[str, FoundCounts]:
+    """Counts of the annotations of a report's videos, by video id, for `MAX_COUNTED_VIDEOS` at most.
+
+    Empty if the store cannot be read any more.
     """
     from actors.stores import open_store
 
-    ids = [
+    video_ids = [
         outcome.video_id
         for outcome in reports.shown_first(report)
         if outcome.outcome in ("completed", "skipped")
@@ -170,14 +169,13 @@ def found_of(report: BatchReport, request: RunRequest) -> dict[str, FoundCounts]
         contextlib.suppress(VaengineError),
         contextlib.closing(open_store(request.store_url, read_only=True)) as store,
     ):
-        return found_in(store, store.jobs_of(ids[:MOST_COUNTED]), by=lambda job: job.video_id)
+        jobs = store.jobs_of(video_ids[:MAX_COUNTED_VIDEOS])
+        return found_in(store, jobs, by=lambda job: job.video_id)
     return {}
 
 
 def print_plan(request: RunRequest, *, as_json: bool) -> int:
-    """A dry run: what would be done and whether it can be; returns the exit code, 2 for a plan that
-    cannot be scheduled.
-    """
+    """Print the plan of a dry run; returns the exit code, 2 for a plan that cannot be scheduled."""
     from vaengine.execution.engine import Engine
 
     plan = Engine(request).plan()

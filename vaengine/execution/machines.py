@@ -1,4 +1,4 @@
-"""Where the work of a run is carried out: what is required, what is prepared, and who carries it out."""
+"""The machines of a run: chooses between child processes and Ray, prepares them, and runs the work there."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ from vaengine.run_loop.stop_request import StoppedEarly
 
 
 class Machines:
-    """This process and its children, a Ray of the run's own, or one that runs already: as
-    `RunRequest.cluster` says.
+    """The choice between this process with its children, a Ray of the run's own, and a running one.
+
+    `RunRequest.cluster` says which of them is required.
     """
 
     def __init__(self, request: RunRequest) -> None:
@@ -47,7 +48,7 @@ class Machines:
         self._processes, self._ray = LocalProcesses(request), RayExecutor(request)
 
     def require(self) -> None:
-        """Raises a `UsageError` that says why the work cannot be carried out where it was asked for."""
+        """Raise a `UsageError` if the work cannot be carried out on the requested machines."""
         if self._request.cluster not in OF_ITS_OWN:
             reachable(self._request.cluster)
             return
@@ -56,9 +57,7 @@ class Machines:
             require_short_temp_folder()
 
     def prepare(self) -> None:
-        """Begin what takes a second beside the probing of files: children that import libraries, or the
-        import of Ray.
-        """
+        """Begin to start child processes or to import Ray, which takes a second, while files are probed."""
         cluster, verbose = self._request.cluster, self._request.verbose
         if cluster == NONE or (cluster == EITHER and is_short(self._request.inputs)):
             self._processes.warm_up()
@@ -66,33 +65,34 @@ class Machines:
             threading.Thread(target=import_ray, kwargs={"verbose": verbose}, daemon=True).start()
 
     def connected(self, progress: Callable[[Snapshot], None]) -> contextlib.AbstractContextManager[None]:
-        """A connection to somebody else's cluster, before anything is stored: what answers may still
-        refuse.
+        """A context with a connection to a cluster that runs already, if one is requested.
+
+        It is entered before anything is stored, since the connection may still fail.
         """
         return self._ray.connected(progress)
 
     def choice(self, left: RemainingWork, *, is_whole: bool) -> ExecutorChoice:
-        """Where `left` is carried out; `is_whole` where no more videos will be found."""
+        """Choose where `left` is carried out; `is_whole` says that all videos are known."""
         request = self._request
         if is_whole and not left.has_work:
             return ExecutorChoice(NONE, "nothing is left to decode")
         if request.cluster != EITHER:
             return ExecutorChoice(request.cluster, f"--cluster {request.cluster}")
-        here = local_inventory()
-        placed = place(here, self._demand)
+        inventory = local_inventory()
+        placed = place(inventory, self._demand)
         work = PlannedWork(
             sum(core_seconds(left.all_chunks, left.all_blocks, request.settings)),
             len(left.works),
             is_whole=is_whole,
             uses_gpu=bool(placed.gpus_each or placed.hearing_gpus_each),
-            cpus=here.cpus,
+            cpus=inventory.cpus,
         )
         return choose(work)
 
     def run(self, choice: ExecutorChoice, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
-        """Carry out the run where it was decided; raises `NodeLost` where Ray is lost too often."""
+        """Carry out the run on the chosen machines; raises `NodeLost` if Ray is lost too often."""
         if choice.cluster == NONE:
-            return self._run_here(run, first, epoch)
+            return self._run_in_processes(run, first, epoch)
         self._processes.close()
         return self._ray.run(run, first, epoch)
 
@@ -100,7 +100,7 @@ class Machines:
         """End the child processes."""
         self._processes.close()
 
-    def _run_here(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
+    def _run_in_processes(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
         try:
             return RunLoop(run, LocalBackend(self._request, self._processes)).run(first, epoch)
         except StoppedEarly:

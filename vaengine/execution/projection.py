@@ -1,4 +1,4 @@
-"""Writes projections: the JSON files of a video beside a database, made from what the store holds."""
+"""Writes projections: the JSON files of each video beside a database, made from the store."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from schemas.work.job import BatchJob, JobStatus, PipelineResult
 
 
 def is_fresh(path: Path, generation: str) -> bool:
-    """Whether the file is whole, holds this generation, and has beside it what it names; looks at its
-    last bytes only.
+    """Whether the file is complete, is of this generation, and has the files that it names beside it.
+
+    Only its last bytes are read.
     """
     try:
         with path.open("rb") as file:
@@ -36,19 +37,24 @@ def is_fresh(path: Path, generation: str) -> bool:
 
 
 def project_job(store: ResultStore, job: BatchJob, out: Path) -> int:
-    """Bring the files of a video for a job's pipelines up to date; the number of pipeline files written.
+    """Bring the files of a video for a job's pipelines up to date; returns the number of files written.
 
-    They have the current results and the newest job of the video, as in a store of files: an older result
-    that is kept beside the current one has no file. Raises `DiskFull` and its like, and `LeadsOut`.
+    The files have the current results and the newest job of the video, as in a store of files: an older
+    result that is kept beside the current one has no file. Raises `DiskFull` and other storage errors, and
+    `LeadsOut`.
     """
     folder = out / job.video_id
     require_inside(folder, out)
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     jobs = store.jobs_of([job.video_id])
-    current = [made for made in current_results(jobs).values() if made[1].pipeline in job.pipeline_results]
-    written = sum(_project_pipeline(store, *made, folder) for made in current)
-    newest = max(jobs, key=lambda one: (one.created_at, one.job_id), default=job)
+    current = [
+        (owner, result)
+        for owner, result in current_results(jobs).values()
+        if result.pipeline in job.pipeline_results
+    ]
+    written = sum(_project_pipeline(store, owner, result, folder) for owner, result in current)
+    newest = max(jobs, key=lambda job: (job.created_at, job.job_id), default=job)
     _write_changed(folder / "job_metadata.json", job_object(newest))
     _write_changed(folder / "batch_summary.json", summary_object(newest))
     return written
@@ -64,9 +70,8 @@ def _project_pipeline(store: ResultStore, job: BatchJob, result: PipelineResult,
         return False
     video = store.videos([job.video_id]).get(job.video_id)
     annotations = store.annotations(WorkKey(job.video_id, result.pipeline, result.config_hash))
-    for name, data in sidecars(
-        result.pipeline, video, annotations
-    ).items():  # before the file whose end says that all is there
+    # They come before the pipeline's file, whose end says that all of them are there.
+    for name, data in sidecars(result.pipeline, video, annotations).items():
         write_or_remove(folder / name, data)
     write_atomic(path, pipeline_bytes(job, result, video, annotations))
     return True
@@ -79,7 +84,7 @@ def _write_changed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 class Projector:
-    """Writes projections on a thread of its own, from a connection of its own, while the run goes on."""
+    """Writes projections during a run, on a thread with a connection of its own."""
 
     def __init__(self, url: str, out: Path) -> None:
         self._url, self._out = url, out
@@ -89,13 +94,14 @@ class Projector:
         self._thread.start()
 
     def refresh(self, job_ids: Iterable[str]) -> None:
-        """Have these jobs' files brought up to date."""
+        """Queue the files of these jobs for an update."""
         for job_id in job_ids:
             self._jobs.put(job_id)
 
     def close(self) -> None:
-        """Wait for what is queued; raises what a write raised: the store has everything, the next run
-        makes the files again.
+        """Wait for the queued jobs. Raises the error of a write.
+
+        After an error the next run writes the files again from the store, which has everything.
         """
         self._jobs.put(None)
         self._thread.join()

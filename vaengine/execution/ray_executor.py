@@ -1,4 +1,4 @@
-"""A run on Ray: a session of its own or somebody else's cluster, begun again where a node is lost."""
+"""Works through a run on Ray, in its own session or on a running cluster; restarts after a lost node."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vaengine.run_loop.job_controls import JobControlHandler
 from vaengine.run_loop.run_loop import RunLoop
 from vaengine.run_loop.stop_request import StoppedEarly
 
-MAX_SESSIONS: Final = 4  # that may be started for one run on this machine
+MAX_SESSIONS: Final = 4  # for one run on this machine
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +39,20 @@ class RayExecutor:
 
     @contextlib.contextmanager
     def connected(self, progress: Callable[[Snapshot], None]) -> Iterator[None]:
-        """Join somebody else's cluster before anything is stored: what answers may still refuse.
+        """A context with a connection to a cluster that runs already; empty for a session of the run's own.
 
-        A session of our own is started when it is needed.
+        The connection may fail, so it is made before anything is stored. The run's own session is started
+        when it is needed.
         """
         if self._is_own:
             yield
             return
         with self._session():
-            progress(Snapshot())  # ray.init has just taken the SIGTERM handler, and a listener takes it back
+            progress(Snapshot())  # ray.init has just taken the SIGTERM handler; the callback takes it back
             yield
 
     def run(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
-        """Work until nothing is left or the run stops; raises `NodeLost` where that happens too often."""
+        """Work until nothing is left or the run stops; raises `NodeLost` if a node is lost too often."""
         for number in range(1, MAX_SESSIONS + 1):
             try:
                 return self._run_in_session(run, first, epoch)
@@ -63,7 +64,7 @@ class RayExecutor:
                 log.warning("%s; Ray is started again", error)
                 epoch = run.new_epoch()
                 first = PageWork(run.backlog.left(run.store, epoch), 0, 0, ())
-        raise AssertionError("a node that is lost for the last time is an error")
+        raise AssertionError("the last session returns or raises")
 
     def _run_in_session(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
         with contextlib.ExitStack() as stack:
@@ -77,16 +78,16 @@ class RayExecutor:
         if not self._is_own:
             return session(request.cluster, packages=_package_folders(), verbose=request.verbose)
         require_short_temp_folder()
-        here = local_inventory()
-        placement = place(here, self._demand)
+        inventory = local_inventory()
+        placement = place(inventory, self._demand)
         store_bytes = object_store_bytes(
-            placement, BLOCK_BYTES, here.memory_bytes, shared_memory_free_bytes()
+            placement, BLOCK_BYTES, inventory.memory_bytes, shared_memory_free_bytes()
         )
-        return session(cpus=int(here.cpus), object_store_bytes=store_bytes, verbose=request.verbose)
+        return session(cpus=int(inventory.cpus), object_store_bytes=store_bytes, verbose=request.verbose)
 
     @property
     def _is_own(self) -> bool:
-        """Whether the run starts the Ray that it works on."""
+        """Whether the run starts its own Ray."""
         return self._request.cluster in OF_ITS_OWN
 
     @property
@@ -95,19 +96,19 @@ class RayExecutor:
 
 
 def stopped_early(run: BatchRun, epoch: int) -> RunResult:
-    """What a run comes to that was stopped before anything was in work: all of it is pending."""
+    """Release all work of a run that was stopped before any chunk was in work; returns its result."""
     JobControlHandler(run.backlog).release_pending(run.backlog.left(run.store, epoch), run.store, epoch)
     return RunResult(epoch, Snapshot())
 
 
 def import_ray(*, verbose: bool) -> None:
-    """Import Ray ahead of its use: it takes a second that probing does not need the interpreter for."""
+    """Import Ray ahead of its use: it takes a second, and probing does not need the interpreter meanwhile."""
     quiet_ray(verbose=verbose)
     importlib.import_module("ray.data")
 
 
 def _package_folders() -> list[Path]:
-    """The four packages as folders, to be sent to a cluster that this command did not start."""
+    """The folders of the four packages, for a cluster that this run did not start."""
     return [
         Path(importlib.import_module(name).__path__[0])
         for name in ("vaengine", "actors", "cluster", "schemas")

@@ -1,1 +1,1 @@
-"""Plots of one video and of a whole batch, drawn by matplotlib."""
+"""Plots of one video and of a batch, drawn by matplotlib."""

@@ -1,4 +1,4 @@
-"""What a store holds of a batch, or of everything: outcomes, failures, what each video has and has cost."""
+"""The content of a batch or of a whole store, for a plot: outcomes, failures, results and cost of videos."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from vaengine.reporting.store_overview import failures
 from vaengine.results.audio import speech_of, voice_of
 from vaengine.results.presence_intervals import Run, merged
 
-PAGE: Final = 100  # videos read at once: their indexes are 8 bytes a frame
+PAGE_JOBS: Final = 100  # read at once: the index of a video has 8 bytes a frame
 OUTCOMES: Final = ("completed", "failed", "running", "retrying", INTERRUPTED, "pending")
 
 
 @dataclass(frozen=True, slots=True)
 class VideoTally:
-    """One video of a batch; None is what is not known of it."""
+    """The results and the cost of one video of a batch; None for unknown."""
 
     name: str
     outcome: str
@@ -41,7 +41,7 @@ class VideoTally:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Everything the overview shows; videos from the longest to the shortest."""
+    """The content of a plot of a batch; videos from the longest to the shortest."""
 
     title: str
     videos: tuple[VideoTally, ...]
@@ -49,49 +49,50 @@ class Tally:
 
     @property
     def outcomes(self) -> dict[str, int]:
+        """Number of videos by outcome, in the order of `OUTCOMES`."""
         counts = Counter(video.outcome for video in self.videos)
         return {outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]}
 
 
 def tally(store: StorageBackend, batch_id: str | None = None) -> Tally:
-    """What a store holds of a batch, or of all of them; raises `NotFound` for a batch it does not have."""
+    """Read the content of a batch, or of a whole store; raises `NotFound` for an unknown batch."""
     jobs = list(store.jobs(batch_id=batch_id))
     if not jobs:
         missing = f"batch {batch_id}" if batch_id else "any video"
         raise NotFound(missing, f"{store.url}: `vaengine status` lists what is there")
-    ids = {job.job_id for job in jobs}
+    job_ids = {job.job_id for job in jobs}
     videos = sorted(_videos(store, jobs), key=lambda video: (-(video.duration_s or -1.0), video.name))
-    of_batch = {job.video_id for job in jobs}
-    lines = (line for line in failures(store) if line.video_id in of_batch)
-    failed = {(line.video_id, line.kind or "unknown") for line in lines}
+    video_ids = {job.video_id for job in jobs}
+    batch_failures = (failure for failure in failures(store) if failure.video_id in video_ids)
+    failed = {(failure.video_id, failure.kind or "unknown") for failure in batch_failures}
     kinds = Counter(kind for _, kind in failed)
     title = f"batch {batch_id}" if batch_id else "everything in the store"
-    return Tally(f"{title}: {counted(len(ids), 'video')}", tuple(videos), tuple(kinds.most_common()))
+    return Tally(f"{title}: {counted(len(job_ids), 'video')}", tuple(videos), tuple(kinds.most_common()))
 
 
 def _videos(store: StorageBackend, jobs: Iterable[BatchJob]) -> Iterator[VideoTally]:
     runs = run_states(store)
-    for page in _pages(jobs, PAGE):
-        known, states = store.videos([job.video_id for job in page]), shown_states(store, page, runs)
+    for page in _pages(jobs, PAGE_JOBS):
+        videos, states = store.videos([job.video_id for job in page]), shown_states(store, page, runs)
         for job in page:
-            duration_s = known[job.video_id].duration_s if job.video_id in known else None
+            duration_s = videos[job.video_id].duration_s if job.video_id in videos else None
             yield _tally_of(store, job, states[job.job_id], duration_s)
 
 
 def _tally_of(store: StorageBackend, job: BatchJob, state: str, duration_s: float | None) -> VideoTally:
     results = job.pipeline_results
-    done = {name: result for name, result in results.items() if result.status is JobStatus.COMPLETED}
-    times_s = (result.processing_time_seconds for result in done.values())
-    seconds = [time_s for time_s in times_s if time_s is not None]
+    completed = {name: result for name, result in results.items() if result.status is JobStatus.COMPLETED}
+    times_s = (result.processing_time_seconds for result in completed.values())
+    known_times_s = [time_s for time_s in times_s if time_s is not None]
     return VideoTally(
         name=job.video_path.name,
         outcome=state,
         duration_s=duration_s,
-        scenes=done[SCENE].annotation_count if SCENE in done else None,
-        persons=_persons(_rows(store, job, done[PERSON])) if PERSON in done else None,
-        cost_s=sum(seconds) / duration_s * 60 if seconds and duration_s else None,
-        faces=_faces(_rows(store, job, done[FACE])) if FACE in done else None,
-        speech_s=_speech_s(_rows(store, job, done[AUDIO])) if AUDIO in done else None,
+        scenes=completed[SCENE].annotation_count if SCENE in completed else None,
+        persons=_persons(_rows(store, job, completed[PERSON])) if PERSON in completed else None,
+        cost_s=sum(known_times_s) / duration_s * 60 if known_times_s and duration_s else None,
+        faces=_faces(_rows(store, job, completed[FACE])) if FACE in completed else None,
+        speech_s=_speech_s(_rows(store, job, completed[AUDIO])) if AUDIO in completed else None,
     )
 
 
@@ -105,17 +106,17 @@ def _persons(rows: Iterable[Annotation]) -> int:
 
 
 def _faces(rows: Sequence[Annotation]) -> int:
-    """Faces that are told apart; where no model does, as many as are in one frame at most."""
-    known = {row.face_id for row in rows if row.face_id}
-    at_once = Counter(row.frame_number for row in rows if row.annotation_type == FACE_DETECTION)
-    return len(known) or max(at_once.values(), default=0)
+    """Number of face identities; without any, the largest number of faces in one frame."""
+    face_ids = {row.face_id for row in rows if row.face_id}
+    counts = Counter(row.frame_number for row in rows if row.annotation_type == FACE_DETECTION)
+    return len(face_ids) or max(counts.values(), default=0)
 
 
 def _speech_s(rows: Sequence[Annotation]) -> float:
-    """How long anybody speaks: speech, or voice activity where no text is known."""
-    said: list[Run] = [(one.start_s, one.end_s) for one in speech_of(rows)]
-    spoken = said or [(one.start_s, one.end_s) for one in voice_of(rows)]
-    return sum(end_s - start_s for start_s, end_s in merged(spoken))
+    """Seconds of speech; without any text, of voice activity."""
+    speech: list[Run] = [(speech.start_s, speech.end_s) for speech in speech_of(rows)]
+    runs = speech or [(voice.start_s, voice.end_s) for voice in voice_of(rows)]
+    return sum(end_s - start_s for start_s, end_s in merged(runs))
 
 
 def _pages(jobs: Iterable[BatchJob], size: int) -> Iterator[list[BatchJob]]:

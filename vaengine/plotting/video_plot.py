@@ -1,7 +1,6 @@
-"""A plot of one video's results: a panel for each kind of what is seen and heard, over one time axis.
+"""The plot of one video's results: panels for vision and audio over one time axis.
 
-Nothing here touches pyplot or its global state: each function makes a `Figure` of its own, which a notebook
-shows as it is.
+No function uses pyplot or its global state: each makes a `Figure`, which a notebook shows as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import UsageError
 from schemas.pipelines import AUDIO
 from vaengine.console.units import clock
-from vaengine.plotting.audio_panels import heard_until_s, sound_panels
+from vaengine.plotting.audio_panels import audio_end_s, sound_panels
 from vaengine.plotting.figure import DPI, WIDTH_IN, style, time_axis, title_figure
 from vaengine.plotting.vision_panels import face_panels, person_panels
 from vaengine.rendering.source_marks import PLACES, SourceMark
@@ -30,12 +29,12 @@ FORMATS: Final = ("png", "svg", "pdf")
 
 
 def plot_results(results: VideoResults) -> Figure:
-    """What a store holds of one video, with its name, its length and what made the results in the title."""
+    """Plot the stored results of one video; the title has its name, length, frames and provenance."""
     video = results.video
-    picture = "sound alone"
+    frames = "sound alone"
     if video.has_pictures:
-        picture = f"{float(video.nominal_fps):.4g} fps · {video.width} × {video.height}"
-    title = f"{Path(video.path).name}\n{clock(video.duration_s)} · {picture} · {results.provenance}"
+        frames = f"{float(video.nominal_fps):.4g} fps · {video.width} × {video.height}"
+    title = f"{Path(video.path).name}\n{clock(video.duration_s)} · {frames} · {results.provenance}"
     return plot_video(
         results.annotations,
         title=title,
@@ -55,19 +54,19 @@ def plot_video(
     face_fps: float | None = None,
     has_pictures: bool = True,
 ) -> Figure:
-    """Rows of one video over time.
+    """Plot the rows of one video over time.
 
-    `duration_s` is by default when the last row ends; sampling rates are by default those of the usual gap.
-    The first line of `title` is printed large. What there are no rows of is left out, but for scenes and
-    persons of a video that `has_pictures` and was not listened to alone.
+    Without `duration_s` the time axis ends with the last row. Missing sampling rates are taken from the usual
+    gap between boxes. The first line of `title` is printed large. Panels without rows are left out, except
+    for scenes and persons of a video that `has_pictures` and has not only audio rows.
     """
     timeline = VideoTimeline.of_rows(annotations, sample_fps, face_fps)
     length_s = _length_s(annotations, timeline, duration_s)
-    is_seen = has_pictures and (not annotations or any(row.pipeline != AUDIO for row in annotations))
+    has_vision = has_pictures and (not annotations or any(row.pipeline != AUDIO for row in annotations))
     panels = [
-        *(person_panels(annotations, timeline, length_s) if is_seen else ()),
+        *(person_panels(annotations, timeline, length_s) if has_vision else ()),
         *face_panels(timeline, length_s),
-        *sound_panels(timeline, is_alone=not is_seen),
+        *sound_panels(timeline, is_alone=not has_vision),
     ]
     with style():
         from matplotlib.figure import Figure
@@ -83,9 +82,9 @@ def plot_video(
 
 
 def picture_bytes(figure: Figure, file_format: str, mark: SourceMark | None = None) -> bytes:
-    """The figure as `png`, `svg` or `pdf`, with what it was drawn from.
+    """The figure as a file of format `png`, `svg` or `pdf`, with its source mark.
 
-    The same figure gives the same bytes: there are no dates and no random ids.
+    The same figure gives the same bytes: the file has no dates and no random ids.
     """
     buffer = io.BytesIO()
     with style():
@@ -94,27 +93,27 @@ def picture_bytes(figure: Figure, file_format: str, mark: SourceMark | None = No
 
 
 def _metadata(file_format: str, mark: SourceMark | None) -> dict[str, Any]:
-    nothing = {
+    omitted = {
         "png": ("Software",),
         "svg": ("Date", "Creator"),
         "pdf": ("Creator", "Producer", "CreationDate"),
     }[file_format]
-    return {**dict.fromkeys(nothing), **({PLACES[file_format]: str(mark)} if mark else {})}
+    return {**dict.fromkeys(omitted), **({PLACES[file_format]: str(mark)} if mark else {})}
 
 
-def format_for(target: Path, asked: str | None) -> str:
-    """What to write: as asked, else as the file's ending says; raises `UsageError`."""
-    told = (asked or target.suffix.removeprefix(".")).lower()
-    if told not in FORMATS:
+def format_for(target: Path, option: str | None) -> str:
+    """The format of a file: the `--format` option, else the file's ending; raises `UsageError`."""
+    file_format = (option or target.suffix.removeprefix(".")).lower()
+    if file_format not in FORMATS:
         known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        raise UsageError(f"cannot plot as {told or 'a file without ending'!r}: --format takes {known}")
-    return told
+        raise UsageError(f"cannot plot as {file_format or 'a file without ending'!r}: --format takes {known}")
+    return file_format
 
 
 def _length_s(annotations: Sequence[Annotation], timeline: VideoTimeline, duration_s: float | None) -> float:
-    """How long the time axis is: as long as the video, and its sound where that goes on for much longer."""
+    """The length of the time axis: that of the video, or of its sound if that is much longer."""
     tracks = chain(timeline.person_tracks, timeline.known_face_tracks)
     bars = chain(timeline.scene_bars, *(track.bars for track in tracks))
-    seen_s = duration_s or max((bar.end_s for bar in bars), default=0.0)
-    heard_s = heard_until_s(annotations)
-    return heard_s if heard_s > 1.01 * seen_s + 1 else seen_s or 1.0
+    vision_s = duration_s or max((bar.end_s for bar in bars), default=0.0)
+    audio_s = audio_end_s(annotations)
+    return audio_s if audio_s > 1.01 * vision_s + 1 else vision_s or 1.0

@@ -1,4 +1,4 @@
-"""Panels of what is seen in a video: scenes, a lane for each person and face, number, confidence."""
+"""The panels of a plot for vision results: scenes, lanes of persons and faces, number and confidence."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
 
 MAX_PERSON_LANES: Final = 40  # more persons share lanes
 MAX_FACE_LANES: Final = 20
-MAX_BANDS: Final = 250  # more scenes are shown as cuts in a stretch of time
-AXES_SHARE: Final = 0.85  # of a figure's width that its panels take, about
+MAX_BANDS: Final = 250  # more scenes are drawn as a histogram of cuts
+AXES_SHARE: Final = 0.85  # of a figure's width that its panels have, about
 
 Lanes = Sequence[Sequence[Track]]
 
 
 def person_panels(rows: Sequence[Annotation], timeline: VideoTimeline, length_s: float) -> Iterator[Panel]:
-    """Scenes, a lane for each person, how many there are, and how sure the detector was."""
+    """Yield panels of scenes, of lanes for each person, of their number, and of the detector's confidence."""
     tracks, scenes, persons = timeline.person_tracks, timeline.scene_bars, timeline.persons
     lanes, name = pack_tracks(tracks, MAX_PERSON_LANES).lanes, counted(len(tracks), "person")
     boxes = [row for row in rows if row.annotation_type == PERSON_DETECTION]
     yield Panel(0.45, lambda axes: _draw_scenes(axes, scenes, length_s))
     yield Panel(max(0.6, len(lanes) * LANE_IN), lambda axes: _draw_lanes(axes, lanes, length_s, name))
-    yield Panel(0.9, lambda axes: _draw_number(axes, persons.stretches(), length_s))
+    yield Panel(0.9, lambda axes: _draw_number(axes, persons.runs(), length_s))
     yield Panel(0.9, lambda axes: _draw_confidence(axes, boxes, length_s, persons.sample_fps))
 
 
 def face_panels(timeline: VideoTimeline, length_s: float) -> Iterator[Panel]:
-    """A lane for each face that is told from others, or one for all where none is."""
+    """Yield a panel with a lane for each face with an identity, or one lane for all faces without."""
     known = timeline.known_face_tracks
     lanes = pack_tracks(known or timeline.face_tracks, MAX_FACE_LANES).lanes
     if lanes:
@@ -86,33 +86,33 @@ def _draw_lanes(axes: Axes, lanes: Lanes, length_s: float, name: str) -> None:
         taken: list[Run] = []
         for track in tracks:
             draw_bars(axes, lane, track.bars, track.bars[0].colour or NO_TRACK)
-            if is_shared:  # the one before may have the same colour
+            if is_shared:  # the track before may have the same colour
                 axes.vlines(track.start_s, lane + 0.1, lane + 0.9, color="white", linewidth=0.6)
                 _name_bar(axes, track, lane, length_s, taken)
     say_if_empty(axes, lanes, "no persons stored")
 
 
 def _name_bar(axes: Axes, track: Track, lane: int, length_s: float, taken: list[Run]) -> None:
-    """Writes the label into the longest bar, where it fits and no other label of the lane stands.
+    """Write a track's label into its longest bar, if it fits there and no other label of the lane is there.
 
-    The place of a label that is written is added to `taken`.
+    The time span of the label is added to `taken`.
     """
     bar = max(track.bars, key=lambda bar: bar.end_s - bar.start_s)
     middle_s = (bar.start_s + bar.end_s) / 2
     width_s = (0.07 * len(bar.label) + 0.04) / (WIDTH_IN * AXES_SHARE) * length_s
-    place = (middle_s - width_s / 2, middle_s + width_s / 2)
-    is_taken = any(place[0] < end_s and start_s < place[1] for start_s, end_s in taken)
+    span = (middle_s - width_s / 2, middle_s + width_s / 2)
+    is_taken = any(span[0] < end_s and start_s < span[1] for start_s, end_s in taken)
     if bar.end_s - bar.start_s < width_s or is_taken:
         return
-    taken.append(place)
+    taken.append(span)
     ink = ink_on(bar.colour or NO_TRACK)
     axes.text(middle_s, lane + 0.52, bar.label, ha="center", va="center", fontsize=6, color=ink)
 
 
-def _draw_number(axes: Axes, stretches: Mapping[str, Sequence[Run]], length_s: float) -> None:
+def _draw_number(axes: Axes, runs: Mapping[str, Sequence[Run]], length_s: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    times, present = _readable([(0.0, 0), *counted_over(stretches), (length_s, 0)], length_s)
+    times, present = _reduced([(0.0, 0), *counted_over(runs), (length_s, 0)], length_s)
     axes.fill_between(times, present, step="post", color=BLUE, alpha=0.35, linewidth=0)
     axes.step(times, present, where="post", color=BLUE, linewidth=0.8)
     axes.set_ylim(0, max(1, *present) * 1.08)
@@ -120,10 +120,10 @@ def _draw_number(axes: Axes, stretches: Mapping[str, Sequence[Run]], length_s: f
     name_panel(axes, "persons\nat once")
 
 
-def _readable(counts: Sequence[tuple[float, int]], length_s: float) -> tuple[Sequence[float], Sequence[int]]:
-    """Moments and the counts from then on.
+def _reduced(counts: Sequence[tuple[float, int]], length_s: float) -> tuple[Sequence[float], Sequence[int]]:
+    """The times of changes and the counts from then on.
 
-    Of more changes than can be seen it keeps the highest count in each of `2 * BINS` stretches.
+    More changes than can be drawn are reduced to the highest count in each of `2 * BINS` intervals.
     """
     times, present = zip(*counts, strict=True)
     if len(times) <= 2 * BINS:
@@ -138,12 +138,12 @@ def _readable(counts: Sequence[tuple[float, int]], length_s: float) -> tuple[Seq
 def _draw_confidence(axes: Axes, rows: Sequence[Annotation], length_s: float, sample_fps: float) -> None:
     boxes = [row for row in rows if row.bbox and None not in (row.confidence, row.timestamp_seconds)]
     times = np.array([row.timestamp_seconds for row in boxes], np.float64)
-    sure = np.array([row.confidence for row in boxes], np.float64)
+    confidences = np.array([row.confidence for row in boxes], np.float64)
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 1])
     name_panel(axes, "confidence\nof boxes")
     if boxes:
-        middle, low, median, high = _spread(times, sure, max(1 / sample_fps, length_s / BINS))
+        middle, low, median, high = _spread(times, confidences, max(1 / sample_fps, length_s / BINS))
         axes.fill_between(middle, low, high, color=GREY, alpha=0.22, linewidth=0)
         axes.plot(middle, median, color=GREY, linewidth=0.9)
         note_above(axes, "median, 10 % to 90 %")
@@ -151,14 +151,14 @@ def _draw_confidence(axes: Axes, rows: Sequence[Annotation], length_s: float, sa
 
 
 def _spread(times: Floats, values: Floats, width_s: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Middle, 10 %, 50 % and 90 % of the values in each stretch of `width_s`.
+    """The middle of each interval of `width_s` with the 10 %, 50 % and 90 % percentiles of its values.
 
-    They are NaN where there are no values, so that lines break.
+    Percentiles of intervals without values are NaN, which interrupts lines.
     """
-    place = np.floor(times / width_s + 1e-6).astype(np.int64)
-    middle: Floats = (np.arange(int(place.max()) + 1, dtype=np.float64) + 0.5) * width_s
+    interval_of = np.floor(times / width_s + 1e-6).astype(np.int64)
+    middle: Floats = (np.arange(int(interval_of.max()) + 1, dtype=np.float64) + 0.5) * width_s
     spread = np.full((3, len(middle)), np.nan)
-    for stretch in np.unique(place):
-        spread[:, stretch] = np.percentile(values[place == stretch], (10, 50, 90))
+    for interval in np.unique(interval_of):
+        spread[:, interval] = np.percentile(values[interval_of == interval], (10, 50, 90))
     low, median, high = spread
     return middle, low, median, high

@@ -18,7 +18,7 @@ from vaengine.rendering.strip_layout import StripLayout
 from vaengine.rendering.subtitles import Subtitles
 from vaengine.rendering.timeline_strip import TimelineStrip
 from vaengine.results.lookup import VideoResults
-from vaengine.timeline.audio import HearingCaption
+from vaengine.timeline.audio import AudioCaption
 from vaengine.timeline.lanes import clip_tracks
 from vaengine.timeline.presence import Presence, Sighting
 from vaengine.timeline.video_timeline import VideoTimeline
@@ -93,7 +93,7 @@ class SceneContent:
             height,
             whole if len(drawn) == len(found) else _reduced(whole, drawn),
             Subtitles.of(found, width, height, whole.colours),
-            whole.persons.looked_at | whole.faces.looked_at,
+            whole.persons.detected_frames | whole.faces.detected_frames,
         )
 
     @property
@@ -124,7 +124,7 @@ class FrameComposer:
         self._width, self._height = scenery.width + scenery.width % 2, scenery.height + scenery.height % 2
         timeline = scenery.timeline
         colours, sounds = timeline.colours, timeline.audio.rows(timeline.colours)
-        self._heard = HearingCaption(timeline.audio)
+        self._heard = AudioCaption(timeline.audio)
         self._overlay = Overlay(scenery.width, scenery.height, colours, with_labels=with_labels)
         self._faces = FaceOverlay(scenery.width, scenery.height, colours, with_labels=with_labels)
         kinds = (timeline.person_tracks, timeline.face_tracks)

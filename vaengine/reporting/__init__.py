@@ -1,1 +1,1 @@
-"""How far a batch is and how it went, for people and programs."""
+"""The progress and the reports of batches, as text for people and as JSON for programs."""

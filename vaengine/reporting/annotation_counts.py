@@ -1,4 +1,4 @@
-"""How much was found in videos: counted by the store, shown as columns and as one line."""
+"""Counts of the annotations in videos, as columns of a table and as one line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.units import counted
 from vaengine.results.lookup import newest_results
 
-TITLES: Final = ("scenes", "persons", "faces", "speech")
-KINDS: Final = {
+TITLES: Final = ("scenes", "persons", "faces", "speech")  # of the columns
+KINDS: Final = {  # kinds of rows that are counted, by pipeline
     SCENE: (SCENE_TYPE,),
     PERSON: (PERSON_TRACK,),
     FACE: (FACE_IDENTITY, FACE_DETECTION),
@@ -35,10 +35,10 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class FoundCounts:
-    """What was found in one video or in several; None where a pipeline has no complete result.
+    """Counts of annotations in one or more videos; None where a pipeline has no complete result.
 
-    `faces` are persons told apart by their faces, `face_boxes` all boxes of faces; `speech_s` are seconds of
-    speech with text, `voice_s` seconds in which somebody speaks.
+    `faces` is the number of persons by their faces, `face_boxes` that of all boxes of faces. `speech_s` is
+    the duration of speech with text, `voice_s` that of voice activity.
     """
 
     scenes: int | None = None
@@ -50,7 +50,7 @@ class FoundCounts:
 
     @classmethod
     def of(cls, counts: Mapping[str, Mapping[str, RowCount]]) -> FoundCounts:
-        """From the counts of each complete pipeline's result, by pipeline and type of row."""
+        """The counts in complete results, given the row counts by pipeline and kind."""
         rows = {
             kind: counts[name].get(kind, NONE)
             for name, kinds in KINDS.items()
@@ -76,7 +76,7 @@ class FoundCounts:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """One for each of `TITLES`."""
+        """The cells of a table, one for each of `TITLES`."""
         numbers = (UNKNOWN if number is None else f"{number:,}" for number in (self.scenes, self.persons))
         return (*numbers, self._faces_cell, self._speech_cell)
 
@@ -96,14 +96,14 @@ class FoundCounts:
 
     @property
     def has_pictures(self) -> bool:
-        """Whether there is anything that was seen: a file of sound alone has not even a scene."""
+        """Whether anything was found in frames. A file of sound alone has not even a scene."""
         return bool(self.scenes or self.persons or self.face_boxes)
 
     @property
     def is_nothing(self) -> bool:
-        """Whether somebody was looked or listened for, and nobody was found anywhere."""
-        looked = (self.persons, self.face_boxes, self.voice_s)
-        return any(number is not None for number in looked) and not any((*looked, self.speech_s))
+        """Whether persons, faces or voices were searched for, and nobody was found."""
+        searched = (self.persons, self.face_boxes, self.voice_s)
+        return any(number is not None for number in searched) and not any((*searched, self.speech_s))
 
     def __str__(self) -> str:
         faces = (self.faces, "face") if self.faces or not self.face_boxes else (self.face_boxes, "face box")
@@ -121,21 +121,23 @@ class FoundCounts:
 def found_in(
     store: ResultStore, jobs: Iterable[BatchJob], by: Callable[[BatchJob], str]
 ) -> dict[str, FoundCounts]:
-    """What the newest complete result of each pipeline has, for jobs that are alike `by` something: one
-    question to the store for all.
+    """Counts in the newest complete result of each pipeline, for groups of jobs with the same `by(job)`.
+
+    The store answers one query for all groups.
     """
-    alike: dict[str, list[BatchJob]] = {}
+    groups: dict[str, list[BatchJob]] = {}
     for job in jobs:
-        alike.setdefault(by(job), []).append(job)
-    keys = {name: _complete(own) for name, own in alike.items()}
+        groups.setdefault(by(job), []).append(job)
+    keys_by_group = {name: _complete_keys(group) for name, group in groups.items()}
     kinds = [kind for kinds in KINDS.values() for kind in kinds]
-    counts = store.row_counts([key for own in keys.values() for key in own], kinds)
+    counts = store.row_counts([key for keys in keys_by_group.values() for key in keys], kinds)
     return {
-        name: FoundCounts.of({key.pipeline: counts.get(key, {}) for key in own}) for name, own in keys.items()
+        name: FoundCounts.of({key.pipeline: counts.get(key, {}) for key in keys})
+        for name, keys in keys_by_group.items()
     }
 
 
-def _complete(jobs: Iterable[BatchJob]) -> list[WorkKey]:
+def _complete_keys(jobs: Iterable[BatchJob]) -> list[WorkKey]:
     newest = newest_results(jobs).items()
     return [
         WorkKey(job.video_id, name, result.config_hash)
@@ -145,21 +147,19 @@ def _complete(jobs: Iterable[BatchJob]) -> list[WorkKey]:
 
 
 def found_line(found: FoundCounts, videos: int) -> str:
-    """`found 12 scenes, 4 persons, 3 faces, 2.1 min of speech in 3 videos`; empty where nothing is
-    complete.
-    """
+    """`found 12 scenes, 4 persons, 3 faces, 2.1 min of speech in 3 videos`; empty without results."""
     return f"found {found} in {counted(videos, 'video')}" if str(found) else ""
 
 
 def length(seconds: float | None) -> str:
-    """`42 s`, `2.1 min`."""
-    whole_s = seconds or 0.0
-    return f"{whole_s / 60:,.1f} min" if whole_s >= 60 else f"{whole_s:.0f} s"
+    """A duration as text: `42 s`, `2.1 min`; None is 0."""
+    duration_s = seconds or 0.0
+    return f"{duration_s / 60:,.1f} min" if duration_s >= 60 else f"{duration_s:.0f} s"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} face boxes" if noun == "face box" and number != 1 else counted(number, noun)
 
 
-def _sum(one: Number | None, other: Number | None) -> Number | None:
-    return other if one is None else one if other is None else one + other
+def _sum(first: Number | None, second: Number | None) -> Number | None:
+    return second if first is None else first if second is None else first + second

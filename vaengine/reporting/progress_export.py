@@ -1,4 +1,4 @@
-"""Writes a snapshot of a batch as JSON, or as CSV with a line for the batch and one for each pipeline."""
+"""Writes the progress of a batch as JSON, or as CSV with a line for the batch and for each pipeline."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ COLUMNS: Final = (*_BATCH, "pipeline", *PipelineCounts().to_dict())
 
 
 def write_export(progress: BatchProgress, path: Path, *, overwrite: bool) -> Path:
-    """Write a snapshot in the form that the suffix names; raises `UsageError` for another suffix, or
-    before a file of something else.
+    """Write progress in the format of the path's suffix; returns the path.
+
+    Raises `UsageError` for another suffix, or if a file with other content is there.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path} cannot be written: progress is exported as {' or '.join(SUFFIXES)}")
@@ -47,10 +48,10 @@ def is_export(path: Path) -> bool:
         text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".csv":
             return text.partition("\n")[0].rstrip("\r") == ",".join(COLUMNS)
-        found = json.loads(text)
-    except (OSError, ValueError):  # a folder, a file that is closed to this user, no text, no JSON
+        content = json.loads(text)
+    except (OSError, ValueError):  # a folder, a file without permission, no text, no JSON
         return False
-    return isinstance(found, dict) and found.get("format") == FORMAT
+    return isinstance(content, dict) and content.get("format") == FORMAT
 
 
 def _json(progress: BatchProgress) -> str:
@@ -58,7 +59,7 @@ def _json(progress: BatchProgress) -> str:
 
 
 def _csv(progress: BatchProgress) -> str:
-    """Unknown values are empty, and so is the pipeline of the line that is about whole jobs."""
+    """The progress as CSV. Unknown values are empty, as is the pipeline in the line about whole jobs."""
     data = progress.to_dict()
     batch = {name: data[name] for name in _BATCH}
     lines: list[dict[str, Any]] = [{**batch, "pipeline": "", **data["jobs"]}]

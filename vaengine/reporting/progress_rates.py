@@ -1,4 +1,4 @@
-"""How fast a batch goes and when it will end, from the times that are stored of its jobs: pure arithmetic."""
+"""Computes the rate of a batch and its remaining time from the stored times of its jobs."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Timed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast jobs end. `ended` were worked on and ended in `elapsed_s` seconds, `left` have not ended.
+    """The rate at which jobs end: `ended` jobs in `elapsed_s` seconds, while `left` jobs have not ended.
 
-    `ended_at` is None while something is left. `average_s` is the mean of the seconds from start to end.
-    A rate is None before the first end, and the time left too.
+    `ended_at` is None while a job is left. `average_s` is the mean time from start to end of a job. The rate
+    and the remaining time are None before the first end.
     """
 
     started_at: datetime | None
@@ -42,59 +42,60 @@ class Pace:
 
     @property
     def per_hour(self) -> float | None:
+        """Jobs that end in an hour."""
         return per_hour(self.ended, self.elapsed_s)
 
     @property
     def eta_s(self) -> float | None:
+        """Seconds until no job is left."""
         return eta_s(self.left, self.per_hour)
 
 
 def pace_of(items: Iterable[Timed], now: datetime, *, since: datetime | None = None) -> Pace:
-    """The pace of these jobs, or of one pipeline of each.
+    """The pace of jobs, or of one pipeline of each.
 
-    What ended before `since`, such as the moment a batch was resumed, does not count. What ended without
-    having been started, such as a file that cannot be read, took no time and is no part of the rate.
+    Jobs that ended before `since`, such as the time a batch was resumed, do not count. Neither do jobs that
+    ended without a start, such as those of a file that cannot be read: they took no time.
     """
-    known = list(items)
-    ended = [one for one in known if _ended_since(one, since)]
-    left = sum(one.status not in ENDED for one in known)
-    under_way = [one for one in known if one.status not in ENDED]
+    jobs = list(items)
+    ended = [job for job in jobs if _ended_since(job, since)]
+    left = [job for job in jobs if job.status not in ENDED]
     started_at = _later(
-        min((one.started_at for one in (*ended, *under_way) if one.started_at), default=None), since
+        min((job.started_at for job in (*ended, *left) if job.started_at), default=None), since
     )
-    last = max((one.completed_at for one in ended if one.completed_at), default=None)
-    until = now if left else last
+    last_end = max((job.completed_at for job in ended if job.completed_at), default=None)
+    until = now if left else last_end
     return Pace(
         started_at=started_at,
-        ended_at=None if left else last,
+        ended_at=None if left else last_end,
         ended=len(ended),
-        left=left,
+        left=len(left),
         elapsed_s=max(0.0, (until - started_at).total_seconds()) if until and started_at else 0.0,
         average_s=_average_s(ended),
     )
 
 
 def per_hour(ended: int, elapsed_s: float) -> float | None:
-    """How many end in an hour; None before the first has ended."""
+    """Number of jobs that end in an hour; None before the first end."""
     return ended / elapsed_s * SECONDS_PER_HOUR if ended and elapsed_s > 0 else None
 
 
 def eta_s(left: int, rate_per_hour: float | None) -> float | None:
-    """Seconds until nothing is left; None where there is no rate yet."""
+    """Seconds until no job is left; None without a rate."""
     if not left:
         return 0.0
     return left / rate_per_hour * SECONDS_PER_HOUR if rate_per_hour else None
 
 
 def videos_per_hour(run: Snapshot) -> float | None:
-    """Videos that a run ends in an hour, from its first chunk on; those that were up to date do not count."""
+    """Number of videos that a run ends in an hour from its first chunk on, without those up to date."""
     return per_hour(run.videos_done + run.videos_failed, run.working_s)
 
 
-def _ended_since(one: Timed, since: datetime | None) -> bool:
-    if one.status not in ENDED or one.started_at is None or one.completed_at is None:
+def _ended_since(job: Timed, since: datetime | None) -> bool:
+    if job.status not in ENDED or job.started_at is None or job.completed_at is None:
         return False
-    return since is None or one.completed_at >= since
+    return since is None or job.completed_at >= since
 
 
 def _later(at: datetime | None, since: datetime | None) -> datetime | None:
@@ -102,9 +103,9 @@ def _later(at: datetime | None, since: datetime | None) -> datetime | None:
 
 
 def _average_s(ended: list[Timed]) -> float | None:
-    spans = [
-        (one.completed_at - one.started_at).total_seconds()
-        for one in ended
-        if one.completed_at and one.started_at
+    durations_s = [
+        (job.completed_at - job.started_at).total_seconds()
+        for job in ended
+        if job.completed_at and job.started_at
     ]
-    return sum(spans) / len(spans) if spans else None
+    return sum(durations_s) / len(durations_s) if durations_s else None

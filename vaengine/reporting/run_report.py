@@ -1,4 +1,4 @@
-"""The end of a run: what was completed, skipped and failed, why, where the results are, and how to go on."""
+"""The report of a run, as text for people and JSON for programs: outcomes, results, next steps."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from vaengine.reporting.annotation_counts import TITLES, FoundCounts
 if TYPE_CHECKING:
     from vaengine.requests.request import PlanSummary, RunRequest
 
-ROWS: Final = 40  # lines of the table; what matters most comes first
+ROWS: Final = 40  # of the table
 ORDER: Final = ("failed", "pending", "completed", "skipped")
 STYLES: Final = {"failed": "red", "pending": "yellow", "completed": "green", "skipped": "dim"}
-SHOWN_AS: Final = {"skipped": "up to date"}  # what the JSON calls by its older word
-# A warning of the store that is none for people: many cameras are silent.
-NO_SOUND: Final = "there is no sound in it"
-QUIET: Final = "no sound"
-# Failures of a file that stay what they are until somebody changes it, or asks for them by name.
-LASTING: Final = (PERMANENT | {"no_such_track"}) - {"internal", "model", "weights", "not_started"}
+OUTCOME_TEXTS: Final = {"skipped": "up to date"}  # JSON keeps the older word
+# A warning in the store that people see as a note only: many cameras are silent.
+NO_SOUND_WARNING: Final = "there is no sound in it"
+SILENT_NOTE: Final = "no sound"
+# Kinds of failures that come again until somebody changes the file, or retries it by name.
+LASTING_KINDS: Final = (PERMANENT | {"no_such_track"}) - {"internal", "model", "weights", "not_started"}
 
 
 def exit_code(report: BatchReport) -> int:
-    """0 when every result is there, 1 when some are not, 129, 130 or 143 when a signal ended the run."""
+    """0 for complete results, 1 if some are missing, 129, 130 or 143 if a signal ended the run."""
     from vaengine.process.signals import EXIT_CODES
 
     if report.stopped_by is not None:
@@ -43,20 +43,21 @@ def exit_code(report: BatchReport) -> int:
 
 
 def headline(report: BatchReport) -> str:
-    """The counts on one line."""
+    """The counts of a run on one line."""
     parts = [f"{report.completed:,} completed", f"{report.skipped:,} up to date", f"{report.failed:,} failed"]
-    left = [f"{report.pending:,} not begun or unfinished"] if report.pending else []
-    stopped = f", stopped by {report.stopped_by}" if report.stopped_by else ""
-    stopped += f"; ended early: {report.halted}" if report.halted else ""
+    pending = [f"{report.pending:,} not begun or unfinished"] if report.pending else []
+    end = f", stopped by {report.stopped_by}" if report.stopped_by else ""
+    end += f"; ended early: {report.halted}" if report.halted else ""
     return (
-        f"batch {report.batch_id}: {', '.join(parts + left)} of "
-        f"{counted(len(report.outcomes), 'video')}{stopped}"
+        f"batch {report.batch_id}: {', '.join(parts + pending)} of "
+        f"{counted(len(report.outcomes), 'video')}{end}"
     )
 
 
 def effort(report: BatchReport, elapsed_s: float | None = None) -> str:
-    """What was worked through, and how fast; `elapsed_s` is the time since the command was given, where
-    that is known.
+    """The decoded frames, the duration of the videos and the speed of a run.
+
+    `elapsed_s` is the time since the command was given; without it the time of the run itself counts.
     """
     wall_s = report.wall_s if elapsed_s is None else elapsed_s
     pace = f" ({report.video_s / wall_s:.1f}x real time)" if wall_s > 0 and report.video_s > 0 else ""
@@ -67,43 +68,41 @@ def effort(report: BatchReport, elapsed_s: float | None = None) -> str:
 
 
 def notes(outcome: VideoOutcome) -> str:
-    """Why a video failed or what to know about it."""
-    known = (
+    """The notes of a video: why it failed, warnings, and videos with the same content."""
+    has_other_name = (
         outcome.video_id
         and outcome.outcome != "failed"
         and not is_named_after(outcome.video_id, outcome.path)
     )
-    same = f"same content as {outcome.video_id}" if known else ""
-    twins = f"same content: {', '.join(outcome.duplicates)}" if outcome.duplicates else ""
+    original = f"same content as {outcome.video_id}" if has_other_name else ""
+    copies = f"same content: {', '.join(outcome.duplicates)}" if outcome.duplicates else ""
     reason = (outcome.error_message or "").removeprefix(f"{outcome.path}: ")  # the path has its own column
-    return "; ".join(
-        filter(None, (reason, _warning(outcome), QUIET if _is_silent(outcome) else "", same, twins))
-    )
+    silence = SILENT_NOTE if _is_silent(outcome) else ""
+    return "; ".join(filter(None, (reason, _warning(outcome), silence, original, copies)))
 
 
 def _warning(outcome: VideoOutcome) -> str:
-    warnings = [one for one in (outcome.warning or "").split("; ") if one and one != NO_SOUND]
+    parts = (outcome.warning or "").split("; ")
+    warnings = [warning for warning in parts if warning and warning != NO_SOUND_WARNING]
     return f"warning: {'; '.join(warnings)}" if warnings else ""
 
 
 def _is_silent(outcome: VideoOutcome) -> bool:
-    return NO_SOUND in (outcome.warning or "").split("; ")
+    return NO_SOUND_WARNING in (outcome.warning or "").split("; ")
 
 
 def shown_first(report: BatchReport) -> list[VideoOutcome]:
-    """Outcomes by how much they matter: failures, unfinished ones, warnings, the rest; otherwise in their
-    order.
-    """
+    """Outcomes in the order of the table: failed, pending, completed, up to date; warnings first in each."""
     return sorted(report.outcomes, key=lambda outcome: (ORDER.index(outcome.outcome), not _warning(outcome)))
 
 
 def outcome_table(report: BatchReport, found: Mapping[str, FoundCounts] | None = None) -> Table:
-    """The table of the report, with what was `found` in each video; `ROWS` lines at most."""
+    """The table of a report with up to `ROWS` videos; `found` has the counts by video id."""
     first = shown_first(report)[:ROWS]
     counts = found or {}
     rows = tuple(
         (
-            SHOWN_AS.get(outcome.outcome, outcome.outcome),
+            OUTCOME_TEXTS.get(outcome.outcome, outcome.outcome),
             shown_path(outcome.path),
             *counts.get(outcome.video_id, FoundCounts()).cells,
             notes(outcome),
@@ -116,13 +115,13 @@ def outcome_table(report: BatchReport, found: Mapping[str, FoundCounts] | None =
 
 
 def more(report: BatchReport) -> str:
-    """What the table leaves out; empty when nothing."""
-    left = len(report.outcomes) - ROWS
-    return f"and {left:,} more: `vaengine status` and `vaengine errors` list them" if left > 0 else ""
+    """A line about the videos that the table leaves out; empty without any."""
+    count = len(report.outcomes) - ROWS
+    return f"and {count:,} more: `vaengine status` and `vaengine errors` list them" if count > 0 else ""
 
 
 def places(request: RunRequest, batch_id: str) -> list[str]:
-    """Where the results are."""
+    """Lines with the places of the results: store, files and report."""
     files = [f"files    {shown_path(str(request.out))}{os.sep}VIDEO_ID{os.sep}"] if request.files else []
     return [
         f"store    {shown_url(request.store_url)}",
@@ -132,7 +131,7 @@ def places(request: RunRequest, batch_id: str) -> list[str]:
 
 
 def shown_url(url: str) -> str:
-    """The address of a store without a password; a path in it is as tables have paths."""
+    """The address of a store without a password; the path of a local store as tables show paths."""
     from actors.stores.engines.address import StoreUrl
 
     path = StoreUrl.parse(url).path if url.startswith(("sqlite:", "files:")) else None
@@ -142,7 +141,7 @@ def shown_url(url: str) -> str:
 def next_steps(
     report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts] | None = None
 ) -> list[str]:
-    """Commands that go on from here: what repeats what can succeed, what says why, what shows the results."""
+    """Commands to go on with: to resume, to see errors, to look at results. `found` is by video id."""
     resume = (
         [f"{resume_command(report.batch_id, request.out)}   # does only what is missing"]
         if is_worth_resuming(report)
@@ -160,29 +159,28 @@ def next_steps(
 
 
 def is_worth_resuming(report: BatchReport) -> bool:
-    """Whether another run can do more than this one has: not for a file that cannot be read, however
-    often it is tried.
-    """
+    """Whether another run may do more. It cannot for files with a failure that comes again every time."""
     failed = (outcome.failure_kind for outcome in report.outcomes if outcome.outcome == "failed")
     return bool(
-        report.pending or report.stopped_by or report.halted or any(kind not in LASTING for kind in failed)
+        report.pending
+        or report.stopped_by
+        or report.halted
+        or any(kind not in LASTING_KINDS for kind in failed)
     )
 
 
 def _pictures(report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts]) -> list[str]:
-    """How to look at the first video that was completed; a file of sound alone can be plotted only."""
-    done = next((outcome for outcome in shown_first(report) if outcome.outcome == "completed"), None)
-    if done is None:
+    """Commands that draw the first completed video; a file of sound alone can be plotted only."""
+    first = next((outcome for outcome in shown_first(report) if outcome.outcome == "completed"), None)
+    if first is None:
         return []
-    video = f"{shlex.quote(shown_path(done.path))} {_store_option(request)}"
-    render = [f"vaengine render {video}"] if found.get(done.video_id, FoundCounts()).has_pictures else []
+    video = f"{shlex.quote(shown_path(first.path))} {_store_option(request)}"
+    render = [f"vaengine render {video}"] if found.get(first.video_id, FoundCounts()).has_pictures else []
     return [*render, f"vaengine plot {video}"]
 
 
 def _password_note(url: str) -> list[str]:
-    """What to set before the commands, whose address holds no password; nothing for a server of ours,
-    whose password is found.
-    """
+    """A hint that the shown commands need a password; empty for a server of ours, which needs no hint."""
     from actors.stores.engines.address import is_own_server
 
     if without_password(url) == url or is_own_server(url):
@@ -194,7 +192,7 @@ def _password_note(url: str) -> list[str]:
 
 
 def resume_command(batch_id: str, out: Path) -> str:
-    """The command that goes on with a batch."""
+    """The command that resumes a batch."""
     return f"vaengine resume {batch_id} --out {shlex.quote(shown_path(str(out)))}"
 
 
@@ -207,7 +205,7 @@ def _store_option(request: RunRequest) -> str:
 
 
 def totals(report: BatchReport) -> dict[str, Any]:
-    """What a run came to, counted in videos: the last event, and the head of the report that is kept."""
+    """The counts of a run, as in its last event and at the head of its report file."""
     return {
         "batch_id": report.batch_id,
         "completed": report.completed,
@@ -229,9 +227,7 @@ def totals(report: BatchReport) -> dict[str, Any]:
 
 
 def finished_data(job: BatchJob) -> dict[str, Any]:
-    """A video that is done or has failed while the rest of the batch is still at work, as programs read
-    it.
-    """
+    """The JSON values of a video that has completed or failed while its batch still runs."""
     return {
         "video_id": job.video_id,
         "path": str(job.video_path),
@@ -243,7 +239,7 @@ def finished_data(job: BatchJob) -> dict[str, Any]:
 
 
 def report_of(event: Mapping[str, Any], outcomes: Iterable[VideoOutcome]) -> BatchReport:
-    """A report read back from its last event and the outcomes of its `video` events."""
+    """The report of a run's last event and the outcomes of its `video` events."""
     names = ("batch_id", "wall_s", "frames_decoded", "video_s", "passes", "stopped_by", "halted")
     times: dict[str, Any] = {
         name: datetime.fromisoformat(event[name]) for name in ("started_at", "ended_at") if event.get(name)
@@ -252,40 +248,36 @@ def report_of(event: Mapping[str, Any], outcomes: Iterable[VideoOutcome]) -> Bat
 
 
 def outcome_of(event: Mapping[str, Any]) -> VideoOutcome:
-    """The outcome in a `video` event."""
+    """The outcome of a `video` event."""
     values = {name: value for name, value in event.items() if name not in ("event", "time")}
     return VideoOutcome(**{**values, "duplicates": tuple(event["duplicates"])})
 
 
 def report_path(out: Path, batch_id: str) -> Path:
-    """Where the report of a batch is kept."""
+    """The path of a batch's report file."""
     return out / f"batch_report_{batch_id}.json"
 
 
 def report_data(report: BatchReport, presets: Mapping[str, str]) -> dict[str, Any]:
-    """The report as it is kept: the counts, then every video."""
+    """The values of a report file: the counts, then every video."""
     videos = [asdict(outcome) for outcome in report.outcomes]
     return {**totals(report), "written_at": timestamp(), "presets": dict(presets), "videos": videos}
 
 
 def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> Path:
-    """Keep the report under `out`, whole or not at all; raises what `write_atomic` raises."""
+    """Write the report file under `out` atomically; returns its path, raises the errors of `write_atomic`."""
     from actors.atomic_files import storage_errors, write_atomic
 
     path = report_path(out, report.batch_id)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    write_atomic(
-        path,
-        json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(
-            errors="backslashreplace"
-        ),
-    )
+    text = json.dumps(report_data(report, presets), indent=2, ensure_ascii=False)
+    write_atomic(path, text.encode(errors="backslashreplace"))
     return path
 
 
 def plan_lines(plan: PlanSummary) -> list[str]:
-    """What a dry run says."""
+    """The lines of a dry run."""
     unreadable = [f"unreadable  {line}" for line in plan.unreadable]
     replaced = [f"replaces    {line}" for line in plan.replaced]
     feasible = "feasible    yes" if plan.feasible else f"feasible    no: {plan.reason}"

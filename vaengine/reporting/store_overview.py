@@ -1,4 +1,4 @@
-"""What `vaengine status` and `vaengine errors` show of a store; needs neither Ray nor a model."""
+"""The overview of a store that `vaengine status` and `vaengine errors` show."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ COLOURS: Final = {"failed": "red", "completed": "green", "running": "yellow", IN
 
 @dataclass(frozen=True, slots=True)
 class VideoRow:
-    """One job: its video, its state and that of each pipeline, as they are shown, with the rows it has.
+    """One job with its video, for users: the states of the job and its pipelines, the number of its rows.
 
-    `superseded`: a later job of the video has or replaced all of its results. Times are as they are stored,
-    None for not yet.
+    A `superseded` job has no result that a later job of the video has not too, or has replaced. Times are as
+    stored, or None.
     """
 
     video_id: str
@@ -41,6 +41,7 @@ class VideoRow:
 
     @classmethod
     def of(cls, job: BatchJob, state: str, *, superseded: bool = False) -> VideoRow:
+        """The row of a job that has this state for users."""
         return cls(
             job.video_id,
             str(job.video_path),
@@ -55,7 +56,7 @@ class VideoRow:
 
 
 def _shown_pipelines(job: BatchJob, state: str) -> dict[str, str]:
-    """States of a job's pipelines; of one that nobody is at work on none is running."""
+    """The states of a job's pipelines; those in work are interrupted if the job is."""
     idle = IN_WORK if state == INTERRUPTED else ()
     return {
         name: INTERRUPTED if result.status in idle else str(result.status)
@@ -65,7 +66,7 @@ def _shown_pipelines(job: BatchJob, state: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class FailedPipeline:
-    """Why one pipeline of one video failed; `pipeline` is empty where the video as a whole did."""
+    """The failure of one pipeline of a video; `pipeline` is empty if the video as a whole failed."""
 
     video_id: str
     path: str
@@ -76,9 +77,9 @@ class FailedPipeline:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Jobs by state, pipelines by state, every job with its video, every run of a batch (newest first).
+    """Numbers of jobs and pipelines by state, every job with its video, and every run, newest first.
 
-    `replaced` counts the superseded jobs, which are among the others only if asked for.
+    `replaced` is the number of superseded jobs, which are among the other jobs only on request.
     """
 
     url: str
@@ -90,28 +91,32 @@ class Overview:
 
     @property
     def batches(self) -> tuple[StoredBatch, ...]:
+        """The runs as stored."""
         return tuple(run.batch for run in self.runs)
 
     @property
     def video_count(self) -> int:
-        """A video counts once, however many jobs it has."""
+        """Number of videos, each counted once however many jobs it has."""
         return len({video.video_id for video in self.videos})
 
 
 def overview(store: StorageBackend, *, every: bool = False) -> Overview:
-    """Everything `status` shows; `every`: superseded jobs too."""
+    """The overview of a store; with `every` it has superseded jobs too."""
     jobs, runs = list(store.jobs()), run_states(store)
     states = shown_states(store, jobs, runs)
     replaced = superseded(jobs, (run.batch for run in runs))
-    told = [job for job in jobs if every or job.job_id not in replaced]
-    videos = tuple(VideoRow.of(job, states[job.job_id], superseded=job.job_id in replaced) for job in told)
+    videos = tuple(
+        VideoRow.of(job, states[job.job_id], superseded=job.job_id in replaced)
+        for job in jobs
+        if every or job.job_id not in replaced
+    )
     return Overview(store.url, _by_state(videos), _by_pipeline(videos), videos, runs, len(replaced))
 
 
 def _by_state(videos: Iterable[VideoRow]) -> dict[str, int]:
     counts = Counter(video.status for video in videos)
-    words = [*map(str, JobStatus), *filter(counts.__contains__, [INTERRUPTED])]
-    return {word: counts[word] for word in words}
+    states = [*map(str, JobStatus), *filter(counts.__contains__, [INTERRUPTED])]
+    return {state: counts[state] for state in states}
 
 
 def _by_pipeline(videos: Iterable[VideoRow]) -> dict[str, dict[str, int]]:
@@ -123,7 +128,7 @@ def _by_pipeline(videos: Iterable[VideoRow]) -> dict[str, dict[str, int]]:
 
 
 def failures(store: ResultStore) -> list[FailedPipeline]:
-    """Everything `errors` shows: each failed pipeline of each failed job."""
+    """The failed pipelines of all failed jobs."""
     return [failure for job in store.jobs(status=JobStatus.FAILED) for failure in _failures_of(job)]
 
 
@@ -153,39 +158,42 @@ def counts_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {state}" for state, number in counts.items() if number) or "none"
 
 
-def summary_lines(seen: Overview) -> list[str]:
-    """Jobs and pipelines by state, videos, and how fast a run at work goes."""
-    width = max((len(name) for name in (*seen.pipelines, "jobs", "store", "videos")), default=0)
-    lines = [("store", seen.url), ("jobs", counts_text(seen.jobs)), ("videos", _videos_text(seen))]
-    lines += [(name, counts_text(by)) for name, by in seen.pipelines.items()]
-    lines += [("run", f"{run.batch.batch_id}: {run.pace}") for run in seen.runs if run.is_at_work]
-    return [f"{name:<{width}}  {text}" for name, text in [*lines, *_cures(seen)]]
+def summary_lines(overview: Overview) -> list[str]:
+    """Lines with the jobs and pipelines by state, the videos, the rates of runs at work, and a next step."""
+    width = max((len(name) for name in (*overview.pipelines, "jobs", "store", "videos")), default=0)
+    lines = [
+        ("store", overview.url),
+        ("jobs", counts_text(overview.jobs)),
+        ("videos", _videos_text(overview)),
+    ]
+    lines += [(name, counts_text(counts)) for name, counts in overview.pipelines.items()]
+    lines += [("run", f"{run.batch.batch_id}: {run.pace}") for run in overview.runs if run.is_at_work]
+    return [f"{name:<{width}}  {text}" for name, text in [*lines, *_next_steps(overview)]]
 
 
-def _videos_text(seen: Overview) -> str:
-    told = any(video.superseded for video in seen.videos)
-    replaced = f"{counted(seen.replaced, 'job')} replaced by those of later settings" if seen.replaced else ""
-    return f"{seen.video_count:,}" + (
-        f" ({replaced}{'' if told else ': --all lists them'})" if replaced else ""
-    )
+def _videos_text(overview: Overview) -> str:
+    if not overview.replaced:
+        return f"{overview.video_count:,}"
+    hint = "" if any(video.superseded for video in overview.videos) else ": --all lists them"
+    replaced = f"{counted(overview.replaced, 'job')} replaced by those of later settings"
+    return f"{overview.video_count:,} ({replaced}{hint})"
 
 
-def _cures(seen: Overview) -> Iterator[tuple[str, str]]:
-    """What to do about jobs that nobody is at work on."""
-    lost = next((run for run in seen.runs if run.state == INTERRUPTED), None)
-    if seen.jobs.get(INTERRUPTED):
-        batch = lost or next(iter(seen.runs), None)
-        yield (
-            "next",
-            "what was committed is kept; go on with: vaengine resume "
-            f"{batch.batch.batch_id if batch else 'BATCH'}",
-        )
+def _next_steps(overview: Overview) -> Iterator[tuple[str, str]]:
+    """How to resume interrupted jobs, if there are any."""
+    if overview.jobs.get(INTERRUPTED):
+        interrupted = next((run for run in overview.runs if run.state == INTERRUPTED), None)
+        run = interrupted or next(iter(overview.runs), None)
+        batch_id = run.batch.batch_id if run else "BATCH"
+        yield "next", f"what was committed is kept; go on with: vaengine resume {batch_id}"
 
 
-def video_table(seen: Overview, rows: int = ROWS, found: Mapping[str, FoundCounts] | None = None) -> Table:
-    """The videos, `rows` at most, with what was `found`, by job."""
-    shown, counts = seen.videos[:rows], found or {}
-    lines = tuple(
+def video_table(
+    overview: Overview, rows: int = ROWS, found: Mapping[str, FoundCounts] | None = None
+) -> Table:
+    """The table of up to `rows` videos; `found` has the counts by job id."""
+    shown, counts = overview.videos[:rows], found or {}
+    cells = tuple(
         (
             shown_path(video.path),
             _state_text(video),
@@ -195,12 +203,12 @@ def video_table(seen: Overview, rows: int = ROWS, found: Mapping[str, FoundCount
         for video in shown
     )
     colours = tuple(COLOURS.get(video.status, "") for video in shown)
-    return Table(("video", "status", *TITLES, "pipelines"), lines, colours, names=0)
+    return Table(("video", "status", *TITLES, "pipelines"), cells, colours, names=0)
 
 
-def found_in_rows(store: ResultStore, seen: Overview, rows: int = ROWS) -> dict[str, FoundCounts]:
-    """What the complete results of the first `rows` jobs have, by job."""
-    jobs = store.jobs(job_ids=[video.job_id for video in seen.videos[:rows]])
+def found_in_rows(store: ResultStore, overview: Overview, rows: int = ROWS) -> dict[str, FoundCounts]:
+    """The counts in complete results of the first `rows` jobs, by job id."""
+    jobs = store.jobs(job_ids=[video.job_id for video in overview.videos[:rows]])
     return found_in(store, jobs, by=lambda job: job.job_id)
 
 
@@ -208,22 +216,21 @@ def _state_text(video: VideoRow) -> str:
     return f"{video.status} (superseded)" if video.superseded else video.status
 
 
-def batch_table(seen: Overview, rows: int = ROWS) -> Table:
-    """The runs of batches, newest first, `rows` at most; times are UTC, as they are stored."""
-    shown = ((run.batch, run.word) for run in seen.runs[:rows])
-    lines = tuple((batch.batch_id, batch.started_at, word, f"{len(batch.inputs):,}") for batch, word in shown)
-    return Table(("batch", "started (UTC)", "outcome (UTC)", "inputs"), lines)
+def batch_table(overview: Overview, rows: int = ROWS) -> Table:
+    """The table of up to `rows` runs, newest first; times are UTC, as stored."""
+    cells = tuple(
+        (run.batch.batch_id, run.batch.started_at, run.word, f"{len(run.batch.inputs):,}")
+        for run in overview.runs[:rows]
+    )
+    return Table(("batch", "started (UTC)", "outcome (UTC)", "inputs"), cells)
 
 
 def failure_table(found: Iterable[FailedPipeline]) -> Table:
-    """One line for each reason that a file failed for, with all the pipelines that it holds for; the path
-    has its own column.
-    """
+    """The table of failures: a row for each file and reason, with the pipelines that failed for it."""
     pipelines: dict[tuple[str, str, str], list[str]] = {}
-    for line in found:
-        pipelines.setdefault((line.path, line.kind, line.message.removeprefix(f"{line.path}: ")), []).append(
-            line.pipeline
-        )
+    for failure in found:
+        message = failure.message.removeprefix(f"{failure.path}: ")  # the path has its own column
+        pipelines.setdefault((failure.path, failure.kind, message), []).append(failure.pipeline)
     rows = tuple(
         (shown_path(path), ", ".join(filter(None, names)), kind, message)
         for (path, kind, message), names in pipelines.items()
@@ -231,19 +238,19 @@ def failure_table(found: Iterable[FailedPipeline]) -> Table:
     return Table(("video", "pipelines", "kind", "message"), rows, names=0)
 
 
-def rest(there: int, rows: int, noun: str) -> str:
-    """`and 12 more videos`, or nothing."""
-    return f"and {there - rows:,} more {noun}" if there > rows else ""
+def rest(count: int, rows: int, noun: str) -> str:
+    """`and 12 more videos` for a table of `rows` out of `count` rows; empty for a complete table."""
+    return f"and {count - rows:,} more {noun}" if count > rows else ""
 
 
-def totals(seen: Overview) -> dict[str, Any]:
-    """The counts of a store as programs read them."""
-    counts = {INTERRUPTED: 0, **seen.jobs}
-    videos = {"videos": seen.video_count, "superseded": seen.replaced, "total": len(seen.videos)}
-    return {"store": seen.url, "skipped": 0, **counts, **videos}
+def totals(overview: Overview) -> dict[str, Any]:
+    """The counts of a store as JSON values."""
+    counts = {INTERRUPTED: 0, **overview.jobs}
+    videos = {"videos": overview.video_count, "superseded": overview.replaced, "total": len(overview.videos)}
+    return {"store": overview.url, "skipped": 0, **counts, **videos}
 
 
 def batch_data(run: RunState) -> dict[str, Any]:
-    """A run of a batch as programs read it, without its configuration."""
+    """A run as JSON values, without its configuration."""
     stored = {key: value for key, value in asdict(run.batch).items() if key != "config"}
     return stored | {"alive": run.is_at_work} | run.data()

@@ -1,4 +1,4 @@
-"""Warnings at the end of a run: results of weak models, and runs that found nobody."""
+"""Warnings at the end of a run, about results of weak models and runs that found nobody."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ if TYPE_CHECKING:
     from vaengine.reporting.annotation_counts import FoundCounts
     from vaengine.requests.request import RunRequest
 
-BETTER: Final = (
+HINT: Final = (
     "for better results: pip install 'vaengine[offline]', or vaengine models pull fast where "
     "there is a network"
 )
 
 
 def weak_points(request: RunRequest, found: FoundCounts) -> Iterator[str]:
-    """A line for each weak model that worked, then one where nobody was seen or heard at all; `found` is
-    what there is in all videos.
+    """Yield a line about the weak models of a run, or about nobody found; none if all is well.
+
+    `found` has the counts of all videos together.
     """
-    weak = list(_weak(request.settings, request.pipelines, found))
-    if weak:
-        yield f"{'; '.join(weak)}; {BETTER}"
+    warnings = list(_weak_models(request.settings, request.pipelines, found))
+    if warnings:
+        yield f"{'; '.join(warnings)}; {HINT}"
     elif found.is_nothing:
-        yield f"nobody was found: no {_looked_for(request.pipelines)} in any video"
+        yield f"nobody was found: no {_searched_kinds(request.pipelines)} in any video"
 
 
-def _weak(settings: Settings, pipelines: tuple[str, ...], found: FoundCounts) -> Iterator[str]:
+def _weak_models(settings: Settings, pipelines: tuple[str, ...], found: FoundCounts) -> Iterator[str]:
     if PERSON in pipelines and settings.person.detector == "hog" and found.persons is not None:
         yield f"persons by HOG (weak): {found.persons:,} found"
     if FACE in pipelines and settings.face.detector == "cascade" and found.face_boxes is not None:
@@ -38,7 +39,8 @@ def _weak(settings: Settings, pipelines: tuple[str, ...], found: FoundCounts) ->
         yield "speech by voice activity only: no text"
 
 
-def _looked_for(pipelines: tuple[str, ...]) -> str:
+def _searched_kinds(pipelines: tuple[str, ...]) -> str:
+    """The kinds of annotations that these pipelines search for, such as `persons and faces`."""
     words = [
         word for name, word in ((PERSON, "persons"), (FACE, "faces"), (AUDIO, "speech")) if name in pipelines
     ]

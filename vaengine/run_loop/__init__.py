@@ -1,1 +1,1 @@
-"""The run loop: passes, isolation, failures and job controls, round after round until nothing is left."""
+"""The run loop: passes, isolated attempts, failures and job controls, in rounds until nothing is left."""

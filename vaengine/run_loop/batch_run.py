@@ -1,4 +1,4 @@
-"""The values between the engine and the run loop: what a run is given, its callbacks, its result."""
+"""The values between the engine and the run loop: a run, its callbacks, its result."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from vaengine.run_loop.stop_request import StopRequest
 
 @dataclass(frozen=True, slots=True)
 class RunCallbacks:
-    """Where a run tells of itself: how it stands, several times a second, and pipelines that ended since
-    the last call.
+    """What a run calls several times a second, both on the main thread.
+
+    `progress` gets the state of the run, `finished` the pipelines that ended since the last call.
     """
 
     progress: Callable[[Snapshot], None]
@@ -26,7 +27,7 @@ class RunCallbacks:
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """What stays the same for a run, however often its actors or its Ray are started again."""
+    """The parts of a run that stay the same when its actors or its Ray are restarted."""
 
     request: RunRequest
     info: RunInfo
@@ -37,15 +38,15 @@ class BatchRun:
     callbacks: RunCallbacks
 
     def new_epoch(self) -> int:
-        """Take the store anew: what still works under an earlier epoch is refused from now on."""
+        """Open the run in the store again; from then on the store refuses writes of earlier epochs."""
         return self.store.open_run(self.info)
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to.
+    """The result of a run.
 
-    `epoch` is the one it ended with; `halted` says why nothing more could be stored.
+    `epoch` is the one that the run ended with. `halted` says why nothing more could be stored.
     """
 
     epoch: int

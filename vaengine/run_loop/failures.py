@@ -1,4 +1,4 @@
-"""Handles attempts that gave no result: the one place that carries out what is decided about them."""
+"""Writes failed attempts to the store and fails the pipelines that are given up."""
 
 from __future__ import annotations
 
@@ -16,61 +16,63 @@ from vaengine.planning.backlog import Backlog, RemainingWork
 from vaengine.planning.suspects import COUNTED, Suspect, by_chunk, keys_of, suspect_of
 from vaengine.run_loop.isolation_queue import PipelineFailure, PoolUpdate
 
-LOST = "the process that held it is gone"
+LOST_MESSAGE = "the process that held it is gone"
 
 
 def suspects_among(left: RemainingWork, store: RunStore, epoch: int) -> list[Suspect]:
     """Chunks and blocks of `left` that were tried before.
 
-    Tries still written down as leased are lost: nobody holds them any more.
+    Attempts that the store still has as leased are recorded as lost: nobody holds them any more.
     """
-    tried = by_chunk(store.attempts(left.video_ids))
-    found = [suspect for work in left.works if (suspect := suspect_of(work, tried))]
+    attempts = by_chunk(store.attempts(left.video_ids))
+    suspects = [suspect for work in left.works if (suspect := suspect_of(work, attempts))]
     lost = {
-        (one.chunk_id, one.number): _as_lost(one)
-        for suspect in found
-        for one in suspect.tries
-        if one.state is AttemptState.LEASED
+        (attempt.chunk_id, attempt.number): _as_lost(attempt)
+        for suspect in suspects
+        for attempt in suspect.tries
+        if attempt.state is AttemptState.LEASED
     }
     if lost:
         store.record(epoch, list(lost.values()))
     return [
-        replace(one, tries=tuple(lost.get((try_.chunk_id, try_.number), try_) for try_ in one.tries))
-        for one in found
+        replace(
+            suspect,
+            tries=tuple(lost.get((attempt.chunk_id, attempt.number), attempt) for attempt in suspect.tries),
+        )
+        for suspect in suspects
     ]
 
 
 def _as_lost(attempt: Attempt) -> Attempt:
-    return replace(attempt, state=AttemptState.LOST, failure_kind="worker_lost", error_message=LOST)
+    return replace(attempt, state=AttemptState.LOST, failure_kind="worker_lost", error_message=LOST_MESSAGE)
 
 
 @dataclass(frozen=True, slots=True)
 class FailureHandler:
-    """Carries out in the store, and on the display, what became of attempts."""
+    """Records attempts in the store, and failed pipelines in the store and on the display."""
 
     actor_group: ActorGroup
     backlog: Backlog
     epoch: int
 
     def apply(self, update: PoolUpdate) -> None:
-        """Write attempts down, then fail the pipelines that are given up; what they have so far is kept."""
+        """Record attempts, then fail the pipelines that are given up; results they have are kept."""
         if update.attempts:
             self.actor_group.store.record(self.epoch, update.attempts)
         for failure in update.failures:
             self._fail(failure)
 
-    def give_up_all(self, left: RemainingWork, trouble: str | None) -> None:
-        """Fail what several rounds could not do, for want of a better reason with the workers that held
-        it.
-        """
+    def give_up_all(self, left: RemainingWork, last_error: str | None) -> None:
+        """Fail all remaining pipelines as `WorkerLost`, after several rounds that changed nothing."""
         for key in sorted(left.lacking | set(left.to_finish)):
-            chunks = [work.chunk_id for work in left.works if key in keys_of(work)]
-            error = WorkerLost(", ".join(chunks[:3] or [key.video_id]) + (f" ({trouble})" if trouble else ""))
+            chunk_ids = [work.chunk_id for work in left.works if key in keys_of(work)]
+            reason = f" ({last_error})" if last_error else ""
+            error = WorkerLost(", ".join(chunk_ids[:3] or [key.video_id]) + reason)
             self._fail(PipelineFailure((key,), error.kind, str(error)))
 
     def _fail(self, failure: PipelineFailure) -> None:
         for key in failure.keys:
-            with contextlib.suppress(LeaseLost):  # called off meanwhile, or another run's by now
+            with contextlib.suppress(LeaseLost):  # cancelled meanwhile, or another run's by now
                 self.actor_group.store.finish(self.epoch, self._outcome(key, failure))
                 self.actor_group.coordinator.finished(Finished(key, failure.reason))
 
@@ -86,9 +88,9 @@ class FailureHandler:
 
 
 def spent_by_video(attempts: list[Attempt]) -> dict[str, int]:
-    """Tries of each video that count against its budget."""
+    """Number of attempts that count against the budget of each video."""
     counts: dict[str, int] = {}
-    for one in attempts:
-        if one.state in COUNTED:
-            counts[one.video_id] = counts.get(one.video_id, 0) + 1
+    for attempt in attempts:
+        if attempt.state in COUNTED:
+            counts[attempt.video_id] = counts.get(attempt.video_id, 0) + 1
     return counts

@@ -1,4 +1,4 @@
-"""Tries suspects one by one in sandboxes: a pool of workers, each with a process that holds one chunk."""
+"""The isolation pool: tries suspects on workers that each have a process for one chunk."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from vaengine.backends.backend import TrialWorkers
 from vaengine.planning.suspects import Suspect
 from vaengine.run_loop.isolation_queue import IsolationQueue, PoolUpdate, leased
 
-LOOK_SECONDS: Final = 0.25
+UPDATE_SECONDS: Final = 0.25  # longest time between two updates
 
 
 class IsolationPool:
     """Tries suspects until each is done or given up.
 
-    `grace_s`: seconds that chunks in work have to end after `stop`.
+    `grace_s` is the time in seconds that attempts in work have to end after `stop`.
     """
 
     def __init__(
         self, open_workers: Callable[[int], TrialWorkers], policy: RetryPolicy, *, grace_s: float
     ) -> None:
-        """`open_workers` starts workers for so many attempts at once."""
-        self._open_workers, self._policy = open_workers, policy
-        self._grace_s, self._deadline_s = grace_s, float("inf")
+        """`open_workers` starts workers for up to a given number of attempts at once."""
+        self._open_workers = open_workers
+        self._policy = policy
+        self._grace_s = grace_s
+        self._deadline_s = float("inf")  # on the monotonic clock
         self._queue = IsolationQueue(policy, {})
         self._in_work = 0
 
     def run(self, suspects: Iterable[Suspect], spent: Mapping[str, int]) -> Generator[PoolUpdate]:
-        """Yield an update at each step, and at least one in `LOOK_SECONDS`, until every suspect is done or
-        given up.
+        """Yield an update at least every `UPDATE_SECONDS`, until every suspect is done or given up.
 
-        The caller writes an update down before it takes the next: an attempt begins after it was written
-        down. Close the generator to end the workers at once. `spent`: failed attempts of each video so far.
+        The caller stores an update before it takes the next one: an attempt is in the store before it begins.
+        Closing the generator ends the workers at once. `spent` has the failed attempts of each video so far.
         """
         self._queue = IsolationQueue(self._policy, spent)
         yield self._queue.add(suspects)
@@ -49,7 +50,7 @@ class IsolationPool:
                 yield self._next_update(workers)
 
     def stop(self) -> None:
-        """Begin no further attempt, and wait no longer than the grace for those in work."""
+        """Begin no further attempt, and wait for those in work no longer than the grace time."""
         self._queue.close()
         self._deadline_s = min(self._deadline_s, time.monotonic() + self._grace_s)
 
@@ -59,11 +60,11 @@ class IsolationPool:
             self._in_work += 1
 
     def _next_update(self, workers: TrialWorkers) -> PoolUpdate:
-        """What the next attempt that ends comes to; an empty update where none does for `LOOK_SECONDS`."""
+        """The update for the next attempt that ends; an empty one after `UPDATE_SECONDS` without an end."""
         if not self._in_work:
-            time.sleep(min(LOOK_SECONDS, max(0.0, self._queue.seconds_to_next())))
+            time.sleep(min(UPDATE_SECONDS, max(0.0, self._queue.seconds_to_next())))
             return PoolUpdate()
-        ended = workers.next_ended(LOOK_SECONDS)
+        ended = workers.next_ended(UPDATE_SECONDS)
         if ended is None:
             return PoolUpdate()
         self._in_work -= 1

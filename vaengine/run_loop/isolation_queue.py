@@ -1,6 +1,6 @@
-"""Suspects between their attempts: when each may be tried again, and when its pipelines are given up.
+"""The queue of suspects between attempts: it decides when each is tried again, and when to give up.
 
-Knows no Ray.
+It works without Ray.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_LOST_ATTEMPTS: Final = 20  # of one chunk, each through no fault of its own
 
 @dataclass(frozen=True, slots=True)
 class PipelineFailure:
-    """Pipelines of one video that are given up, with the reason that the store keeps."""
+    """Pipelines of one video that are given up, with the reason for the store."""
 
     keys: tuple[WorkKey, ...]
     kind: str
@@ -36,19 +36,17 @@ class PipelineFailure:
 
 @dataclass(frozen=True, slots=True)
 class PoolUpdate:
-    """What one step of the pool comes to: attempts as they stand, to be written down, and pipelines that
-    are given up.
-    """
+    """The result of one step of the pool: attempts to record, and pipelines that are given up."""
 
     attempts: tuple[Attempt, ...] = ()
     failures: tuple[PipelineFailure, ...] = ()
 
 
 class IsolationQueue:
-    """A heap of suspects by the time of their next attempt. The retry policy decides who comes back to it.
+    """A heap of suspects by the time of their next attempt; the retry policy decides which return to it.
 
-    `spent` counts the failed attempts of each video so far. `clock` is in seconds; `random01` draws from 0 to
-    1.
+    `spent` counts the failed attempts of each video so far. `clock` is in seconds. `random01` draws a number
+    in [0, 1).
     """
 
     def __init__(
@@ -70,38 +68,37 @@ class IsolationQueue:
         return len(self._waiting)
 
     def close(self) -> None:
-        """Forget who waits, and let nobody else in: the run is over."""
+        """Remove all suspects and accept no others: the run is over."""
         self._closed = True
         self._waiting.clear()
 
     def add(self, suspects: Iterable[Suspect]) -> PoolUpdate:
-        """Let suspects in; those that the policy gives up are in the update instead."""
-        failures = [self._judge(suspect) for suspect in suspects]
-        return PoolUpdate(failures=tuple(one for one in failures if one))
+        """Add suspects; the update has the pipelines of those that the policy gives up instead."""
+        failures = [self._add(suspect) for suspect in suspects]
+        return PoolUpdate(failures=tuple(failure for failure in failures if failure))
 
     def take_due(self, most: int) -> list[Suspect]:
-        """Up to `most` suspects whose time has come, each with its next attempt as `work`."""
+        """Remove and return up to `most` suspects that are due, each with its next attempt as `work`."""
         due: list[Suspect] = []
         while len(due) < most and self.seconds_to_next() <= 0:
             _, _, suspect = heapq.heappop(self._waiting)
-            if not self._given_up.issuperset(
-                keys_of(suspect.work)
-            ):  # else another chunk has failed its pipelines
+            # Another chunk may have failed its pipelines meanwhile.
+            if not self._given_up.issuperset(keys_of(suspect.work)):
                 due.append(replace(suspect, work=suspect.again()))
         return due
 
     def seconds_to_next(self) -> float:
-        """Seconds until the first suspect is due: 0 or less for now, infinity where nobody waits."""
+        """Seconds until the first suspect is due: 0 or less if one is due, infinity for an empty queue."""
         return self._waiting[0][0] - self._clock() if self._waiting else float("inf")
 
     def fail(self, suspect: Suspect, trial: TrialResult, failure: ChunkFailure) -> PoolUpdate:
-        """Note that an attempt failed: the suspect waits for another, or is given up."""
-        attempt = _ended(suspect, trial, failure)
+        """Note a failed attempt: the suspect waits for the next one, or its pipelines are given up."""
+        attempt = _failed_attempt(suspect, trial, failure)
         if attempt.state in COUNTED:
             self._spent[attempt.video_id] = self._spent.get(attempt.video_id, 0) + 1
         return replace(self.add([suspect.after(attempt)]), attempts=(attempt,))
 
-    def _judge(self, suspect: Suspect) -> PipelineFailure | None:
+    def _add(self, suspect: Suspect) -> PipelineFailure | None:
         decision = self._decision(suspect)
         if isinstance(decision, GiveUp):
             return self._give_up(suspect, decision)
@@ -111,7 +108,7 @@ class IsolationQueue:
         return None
 
     def _decision(self, suspect: Suspect) -> Decision:
-        """What went down with a process of many is tried alone at once; after that the policy decides."""
+        """A chunk lost with a process of many chunks is tried again at once; else the policy decides."""
         if not suspect.tries:
             return Retry(0.0)
         last = suspect.last
@@ -127,21 +124,21 @@ class IsolationQueue:
         )
 
     def _give_up(self, suspect: Suspect, decision: GiveUp) -> PipelineFailure | None:
-        """The pipelines that the chunk's last attempt was about, without those that are given up already."""
+        """Give up the pipelines of the chunk's last attempt; None where all were given up before."""
         last = suspect.last
-        blamed = [key for key in keys_of(suspect.work) if last.pipeline in (None, key.pipeline)]
-        keys = tuple(key for key in blamed if key not in self._given_up)
+        failed_keys = [key for key in keys_of(suspect.work) if last.pipeline in (None, key.pipeline)]
+        keys = tuple(key for key in failed_keys if key not in self._given_up)
         self._given_up.update(keys)
         return PipelineFailure(keys, decision.kind, decision.reason, last.traceback) if keys else None
 
 
 def leased(suspect: Suspect) -> Attempt:
-    """The attempt at a suspect's work as it begins."""
+    """The leased attempt of a suspect that begins now."""
     work, now = suspect.work, datetime.now(UTC)
     return Attempt(work.chunk_id, work.token.video_id, work.attempt, AttemptState.LEASED, None, now, now)
 
 
-def _ended(suspect: Suspect, trial: TrialResult, failure: ChunkFailure) -> Attempt:
-    """The attempt as it is remembered."""
-    unfinished = AttemptState.LOST if failure.kind == WORKER_LOST else AttemptState.FAILED
-    return failed(leased(suspect), AttemptState.KILLED if trial.to_blame else unfinished, failure)
+def _failed_attempt(suspect: Suspect, trial: TrialResult, failure: ChunkFailure) -> Attempt:
+    """The attempt for the store: killed where the chunk is to blame, lost with its worker, or failed."""
+    lost_or_failed = AttemptState.LOST if failure.kind == WORKER_LOST else AttemptState.FAILED
+    return failed(leased(suspect), AttemptState.KILLED if trial.to_blame else lost_or_failed, failure)

@@ -1,4 +1,4 @@
-"""Passes on threads of their own."""
+"""Runs passes on threads."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 class PassRunner:
     """Begins passes and waits for them.
 
-    `begun` counts them; `last_error` is what broke the last one that broke.
+    `begun` is the number of passes. `last_error` is the error of the last pass that broke, in one line.
     """
 
     def __init__(
         self, works: Callable[[RemainingWork, ActorGroup, threading.Event], list[Callable[[], None]]]
     ) -> None:
-        """`works` says what the threads of a pass do, as `Executor.pass_works`."""
+        """`works` returns the functions for the threads of a pass, as `ExecutionBackend.pass_works`."""
         self._works = works
         self._threads: list[threading.Thread] = []
         self._given_up = threading.Event()
@@ -35,9 +35,9 @@ class PassRunner:
         self.last_error: str | None = None
 
     def run(self, left: RemainingWork, actor_group: ActorGroup) -> Iterator[None]:
-        """Begin a pass over what is left, and yield every `TICK_SECONDS` until it has ended.
+        """Begin a pass over the remaining work, and yield every `TICK_SECONDS` until it has ended.
 
-        A caller that goes no further leaves its threads at work until `give_up`.
+        The threads of a generator that is not exhausted work on until `give_up`.
         """
         given_up = self._given_up = threading.Event()
         works = self._works(left, actor_group, given_up)
@@ -45,7 +45,7 @@ class PassRunner:
         threads = [
             threading.Thread(target=self._carry_out, args=(work,), name="pass", daemon=True) for work in works
         ]
-        # A thread of a pass that nobody waits for any more may still be inside Ray.
+        # A thread of an earlier pass may still be inside Ray.
         self._threads = [*filter(threading.Thread.is_alive, self._threads), *threads]
         for thread in threads:
             thread.start()
@@ -54,8 +54,9 @@ class PassRunner:
             alive[0].join(TICK_SECONDS)
 
     def give_up(self) -> None:
-        """Have the threads leave their work: one still inside Ray while the session ends has Ray end the
-        process.
+        """Have the threads leave their work, and wait for them.
+
+        Ray ends this process if a thread is still inside Ray when the session ends.
         """
         self._given_up.set()
         for thread in self._threads:
@@ -66,6 +67,6 @@ class PassRunner:
             work()
         except PassAbandoned:
             log.info("a pass was given up")
-        except Exception as error:  # noqa: BLE001 a broken pass is not the end: what is missing is in the next round
+        except Exception as error:  # noqa: BLE001 the next round redoes what a broken pass leaves missing
             self.last_error = (str(error).strip() or repr(error)).splitlines()[-1][:MAX_ERROR_LENGTH]
             log.warning("a pass broke: %s", error)

@@ -1,4 +1,4 @@
-"""The current actors of a run and their recorder; they are replaced together when one is lost."""
+"""The current actor group of a run and its recorder, which are replaced together when an actor is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vaengine.run_loop.recorder import Recorder
 
 
 class RunActors:
-    """Started for an epoch, and stopped before they are started for another."""
+    """The actor group and the recorder of the current epoch."""
 
     def __init__(self, run: BatchRun, backend: ExecutionBackend) -> None:
         self._run, self._backend = run, backend
@@ -21,34 +21,34 @@ class RunActors:
 
     @property
     def actor_group(self) -> ActorGroup:
-        """Their handles."""
+        """The current actor group."""
         if self._actor_group is None:
-            raise AssertionError("actors are started before they are asked")
+            raise AssertionError("the actors were not started")
         return self._actor_group
 
     @property
     def controls(self) -> Mapping[str, Control] | None:
-        """What people ask of jobs, by job, as the recorder read it last; None before it runs."""
+        """Controls by job id, as the recorder last read them; None before it was started."""
         return self._recorder.controls if self._recorder else None
 
     def start(self, epoch: int) -> None:
-        """Start actors that write under this epoch."""
+        """Start an actor group that writes under this epoch."""
         self.epoch, entries = epoch, self._run.backlog.entries
         self._actor_group = self._backend.start_actors(epoch)
         self._recorder = Recorder(self._actor_group, epoch, lambda video_id: entries[video_id].job_id)
 
     def replace(self) -> None:
-        """Start others with a new epoch: what these held is missing and done again."""
+        """Replace the actor group by one with a new epoch; chunks that it held are redone."""
         self.stop()
         self.start(self._run.new_epoch())
 
     def stop(self) -> None:
-        """End the recorder, and the actors where their node is still there."""
+        """End the recorder, and the actors if their node is still there."""
         if self._recorder is not None:
             self._recorder.close()
-        self.actor_group.dismiss()
+        self.actor_group.stop()
 
     def record(self) -> None:
-        """Have everything recorded that happened so far."""
+        """Record everything that happened so far."""
         if self._recorder is not None:
             self._recorder.record()

@@ -1,4 +1,4 @@
-"""The run loop: new work in passes, suspects alone, in rounds until nothing is left or the run stops."""
+"""The run loop: works through a run in passes and isolated attempts until nothing is left or it stops."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from vaengine.run_loop.pass_runner import PassRunner
 from vaengine.run_loop.run_actors import RunActors
 from vaengine.run_loop.watchdog import Watchdog
 
-STOP_SECONDS: Final = 60.0  # how long chunks in work may take to end after a stop before they are given up
-OTHERS_SECONDS: Final = 1.0  # from one look at what another run holds to the next
+STOP_SECONDS: Final = 60.0  # time that chunks in work have to end after a stop
+OTHERS_SECONDS: Final = 1.0  # between two looks at work that another run holds
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class RunLoop:
         self._run, self._backend = run, backend
         self._actors = RunActors(run, backend)
         self._passes = PassRunner(backend.pass_works)
-        self._obedience = JobControlHandler(run.backlog)
+        self._job_controls = JobControlHandler(run.backlog)
         self._limits = SandboxLimits.of(settings)
         self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=backend.shortage)
         self._stop_deadline = 0.0
@@ -48,8 +48,8 @@ class RunLoop:
         self._halted: str | None = None
 
     def run(self, first: PageWork, epoch: int) -> RunResult:
-        """All pages, then rounds over what is missing, then an end for what still is."""
-        # At once: ray.init has just taken the SIGTERM handler, and who is told of progress takes it back.
+        """Work through all pages, then through what is missing in rounds, then release what is left."""
+        # At once: ray.init has just taken the SIGTERM handler, and the `progress` callback takes it back.
         self._run.callbacks.progress(self._snapshot)
         self._actors.start(epoch)
         try:
@@ -68,13 +68,14 @@ class RunLoop:
                 # Actors take long to start: a stop does not wait for them.
                 with self._run.stop.interruptible() if work is first else contextlib.nullcontext():
                     self._begin(work, last=self._run.probing.exhausted)
-                    fresh, _ = self._sorted(work.left)
-                self._pass(fresh)
+                    untried, _ = self._split(work.left)
+                self._pass(untried)
             work = self._next_page()
 
     def _next_page(self) -> PageWork | None:
-        """The next page of work, None at the end; registered once more by new actors where the
-        store of the current ones dies over it.
+        """Probe and register the next page; None at the end of the inputs or of the run.
+
+        If the store dies meanwhile, the store of the next actor group registers the page.
         """
         run, engine = self._run, self._run.request.settings.engine
         if run.probing.exhausted or self._over():
@@ -86,34 +87,35 @@ class RunLoop:
         raise StoreFailed(without_password(run.request.store_url), self._passes.last_error)
 
     def _rounds(self) -> None:
-        """Until nothing is left, here or in the hands of another run; rounds that change nothing come to
-        an end.
+        """Work in rounds until nothing is left in this run or another one.
+
+        After `engine.max_passes` rounds that changed nothing, the remaining pipelines fail.
         """
-        idle, before = 0, None
+        unchanged_rounds, last_signature = 0, None
         while not self._over():
             with self._surviving():
                 left = self._left()
                 if not left and not left.elsewhere:
                     return
-                now = left.signature
-                idle = idle + 1 if now == before and not left.elsewhere else 0
-                before = now
-                if idle >= self._run.request.settings.engine.max_passes:
+                is_unchanged = left.signature == last_signature and not left.elsewhere
+                unchanged_rounds = unchanged_rounds + 1 if is_unchanged else 0
+                last_signature = left.signature
+                if unchanged_rounds >= self._run.request.settings.engine.max_passes:
                     self._failures().give_up_all(left, self._passes.last_error)
                     return
                 self._round(left)
 
     def _round(self, left: RemainingWork) -> None:
-        """Fresh work in a pass, or with suspects in the isolation pool where it is little.
+        """Do untried work in a pass; if it is little, in the isolation pool together with the suspects.
 
-        Where there is neither, a moment for others to end what they hold.
+        If there is neither, wait for the finalizers or for another run.
         """
         self._resume(left)
         self._actors.actor_group.finish(left.to_finish)
-        fresh, suspects = self._sorted(left)
-        alone = [*few(fresh.works, self._backend.pool_size), *suspects]
-        if fresh.has_work and len(alone) == len(suspects):
-            self._pass(fresh)
+        untried, suspects = self._split(left)
+        alone = [*few(untried.works, self._backend.pool_size), *suspects]
+        if untried.has_work and len(alone) == len(suspects):
+            self._pass(untried)
         elif alone:
             self._try_alone(alone)
         else:
@@ -122,15 +124,10 @@ class RunLoop:
             self._tick()
 
     def _try_alone(self, suspects: list[Suspect]) -> None:
-        """Carry out what the isolation pool finds out, step by step; its actors end with the generator,
-        whatever is raised here.
-        """
-        spent = spent_by_video(
-            self._actors.actor_group.store.attempts(
-                list({suspect.work.token.video_id for suspect in suspects})
-            )
-        )
+        """Try suspects in the isolation pool, whose workers end with its generator, also after an error."""
         actor_group, policy = self._actors.actor_group, RetryPolicy.of(self._run.request.settings.recovery)
+        video_ids = list({suspect.work.token.video_id for suspect in suspects})
+        spent = spent_by_video(actor_group.store.attempts(video_ids))
         pool = IsolationPool(
             lambda most: self._backend.trial_workers(actor_group, most), policy, grace_s=STOP_SECONDS
         )
@@ -143,33 +140,35 @@ class RunLoop:
                     pool.stop()
         self._drain()
 
-    def _sorted(self, left: RemainingWork) -> tuple[RemainingWork, list[Suspect]]:
-        """What was never tried, and what was."""
+    def _split(self, left: RemainingWork) -> tuple[RemainingWork, list[Suspect]]:
+        """Split work into chunks and blocks that were never tried, and those that were."""
         self._actors.record()
         suspects = suspects_among(left, self._actors.actor_group.store, self._actors.epoch)
-        ids = {suspect.work.chunk_id for suspect in suspects}
-        return left.of({one.chunk_id for one in left.works} - ids), suspects
+        suspect_ids = {suspect.work.chunk_id for suspect in suspects}
+        return left.of({work.chunk_id for work in left.works} - suspect_ids), suspects
 
     def _conclude(self) -> None:
-        """After a stop, what is missing is pending and anybody's."""
-        if (
-            self._halted or not self._over()
-        ):  # where nothing more can be stored, the next run finds out by itself
+        """Release the remaining work of a stopped run as pending."""
+        # A halted run cannot store anything; the next run finds its work by itself.
+        if self._halted or not self._over():
             return
         with self._surviving():
-            self._obedience.release_pending(self._left(), self._actors.actor_group.store, self._actors.epoch)
+            self._job_controls.release_pending(
+                self._left(), self._actors.actor_group.store, self._actors.epoch
+            )
             self._tick()
 
     def _left(self) -> RemainingWork:
         return self._run.backlog.left(self._actors.actor_group.store, self._actors.epoch)
 
     def _resume(self, left: RemainingWork) -> None:
-        """What ended and is asked for again may end again."""
-        if again := self._obedience.asked_again(left):
-            self._actors.actor_group.forget(again)
-            self._actors.actor_group.coordinator.planned_before(again)
+        """Let cancelled pipelines that somebody opened again be finished once more."""
+        if reopened := self._job_controls.reopened_keys(left):
+            self._actors.actor_group.forget(reopened)
+            self._actors.actor_group.coordinator.planned_before(reopened)
 
     def _begin(self, work: PageWork, *, last: bool) -> None:
+        """Announce a page to the coordinator, and finish its keys that need no further chunk."""
         actor_group = self._actors.actor_group
         actor_group.coordinator.planned(
             [planned_video(video_id, work.left) for video_id in work.left.video_ids]
@@ -180,7 +179,7 @@ class RunLoop:
         actor_group.finish(work.left.to_finish)
 
     def _pass(self, left: RemainingWork) -> None:
-        """Everything handed to the finalizers is done when it returns."""
+        """Run one pass, and wait for the finalizers."""
         for _ in self._passes.run(left, self._actors.actor_group):
             self._tick()
             if self._idle_after_stop():
@@ -188,14 +187,15 @@ class RunLoop:
         self._drain()
 
     def _drain(self) -> None:
-        """Wait for the finalizers, showing progress meanwhile: a long video's tracks take seconds."""
+        """Wait for the finalizers and show progress meanwhile: the tracks of a long video take seconds."""
         for _ in self._actors.actor_group.drain():
             self._tick()
         self._tick()
 
     def _tick(self) -> None:
-        """Pass on a stop and what people ask, end what hangs, show how the run stands, have files written
-        for what ended.
+        """Do what is due several times a second, on the main thread.
+
+        It passes a stop and job controls on, ends workers that hang, and calls the run's callbacks.
         """
         self._backend.session.require_node()
         actor_group = self._actors.actor_group
@@ -203,22 +203,23 @@ class RunLoop:
         if self._run.stop and not self._snapshot.stopping:
             actor_group.coordinator.stop()
         if (controls := self._actors.controls) is not None:
-            self._obedience.apply(controls, actor_group, self._actors.epoch)
-        standing = actor_group.coordinator.status()
-        self._snapshot, self._halted = standing.snapshot, self._halted or standing.halted
-        if standing.plan_lost:
+            self._job_controls.apply(controls, actor_group, self._actors.epoch)
+        status = actor_group.coordinator.status()
+        self._snapshot, self._halted = status.snapshot, self._halted or status.halted
+        if status.plan_lost:
             left = self._left()
             actor_group.coordinator.planned_before(sorted(left.lacking | set(left.to_finish)))
-        self._watchdog.look(standing)
-        self._end_what_hangs(standing)
+        self._watchdog.look(status)
+        self._end_hanging_workers(status)
         self._run.callbacks.progress(self._snapshot)
-        self._run.callbacks.finished(standing.finished)
+        self._run.callbacks.finished(status.finished)
 
-    def _end_what_hangs(self, standing: RunStatus) -> None:
-        """Workers that are silent for too long, and those of this machine that take too much memory; what
-        they held is suspect.
+    def _end_hanging_workers(self, status: RunStatus) -> None:
+        """End workers that are silent for too long, and workers of this machine over the memory limit.
+
+        The chunks that they held become suspects.
         """
-        for call in standing.calls:
+        for call in status.calls:
             here = call.worker.node_id == self._backend.session.node_id
             if call.stalled or (here and resident_bytes(call.worker.pid) > self._limits.memory_bytes):
                 log.warning("ended: %s", call)
@@ -229,8 +230,9 @@ class RunLoop:
         return bool(self._run.stop or self._halted)
 
     def _idle_after_stop(self) -> bool:
-        """Whether a stop has left nothing in work; Ray Data itself would first hand out every item that
-        waits.
+        """Whether nothing is in work after a stop, or too long after it.
+
+        Ray Data itself would begin every item of the pass first.
         """
         if not self._snapshot.stopping:
             self._stop_deadline = time.monotonic() + STOP_SECONDS
@@ -239,12 +241,13 @@ class RunLoop:
 
     @contextlib.contextmanager
     def _surviving(self) -> Iterator[None]:
-        """When an actor is gone for good, new actors take over with a new epoch; what was
-        held is missing and redone.
+        """A context that starts a new actor group with a new epoch when an actor is gone for good.
+
+        Chunks that the lost actors held are redone.
         """
         try:
             yield
-        except self._backend.actors_lost as error:
+        except self._backend.lost_actor_errors as error:
             self._backend.session.require_node()
             self._passes.last_error = str(error).strip().splitlines()[0][:200]
             log.warning("an actor is gone, new actors take over: %s", error)

@@ -1,4 +1,4 @@
-"""The wish that a run stops: set by a signal handler or another thread, seen by whoever works on the run."""
+"""The request that a run stops, made by a signal handler or another thread."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import Iterator
 
 
 class StoppedEarly(BaseException):
-    """A stop before anything was in work; no `Exception`, which Ray would catch while it starts."""
+    """A stop before any chunk was in work. It is no `Exception`: Ray would catch that while it starts."""
 
 
 class StopRequest:
-    """Nobody has asked at first. `signal_name` says who asked first; once true, it stays true."""
+    """A flag that is false until the first request and true from then on.
+
+    `signal_name` is the signal of the first request.
+    """
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
@@ -22,9 +25,9 @@ class StopRequest:
         return self.signal_name is not None
 
     def request(self, signal_name: str) -> None:
-        """Ask for the stop.
+        """Request the stop, from a signal handler or any thread.
 
-        Safe in a signal handler and in any thread; raises `StoppedEarly` out of `interruptible`.
+        On the main thread inside `interruptible` it raises `StoppedEarly`.
         """
         self.signal_name = self.signal_name or signal_name
         if self._interruptible and threading.current_thread() is threading.main_thread():
@@ -33,8 +36,9 @@ class StopRequest:
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """For a long wait while nothing is in work: a stop ends it at once, or keeps it from beginning,
-        by `StoppedEarly`.
+        """A context for long waits while no chunk is in work: a stop ends it at once by `StoppedEarly`.
+
+        After a stop it raises `StoppedEarly` at its beginning.
         """
         if self:
             raise StoppedEarly

@@ -1,4 +1,4 @@
-"""The watchdog: a run without progress says what it waits for."""
+"""The watchdog: reports what a run waits for when it makes no progress."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from actors.coordination.patience import PatienceClock
 from cluster.diagnosis import Shortage, shortage
 from vaengine.console.output import say
 
-CALLS_TOLD: Final = 10
+MAX_CALLS: Final = 10  # workers' calls in a warning
 
 
 class Watchdog:
-    """Looks at each standing of a run; after `patience_s` seconds in which nothing moved it barks, and
-    again after each as many.
+    """Warns after each `patience_s` seconds without progress.
+
+    `look` returns the shortage of resources, `warn` prints a line, `clock` is in seconds.
     """
 
     def __init__(
@@ -24,33 +25,33 @@ class Watchdog:
         *,
         clock: Callable[[], float] | None = None,
         look: Callable[[], Shortage] = shortage,
-        bark: Callable[[str], None] = say,
+        warn: Callable[[str], None] = say,
     ) -> None:
-        self._patience_s, self._clock, self._look_around, self._bark = (
-            patience_s,
-            clock or PatienceClock(),
-            look,
-            bark,
-        )
-        self._moved_s, self._before = self._clock(), (0.0, 0.0, 0, 0)
+        self._patience_s = patience_s
+        self._clock = clock or PatienceClock()
+        self._shortage = look
+        self._warn = warn
+        self._last_progress_s = self._clock()
+        self._progress = (0.0, 0.0, 0, 0)
 
-    def look(self, standing: RunStatus) -> None:
-        """Note what moved, or say what is in the way."""
-        seen = standing.snapshot
-        now = (seen.frames_done, seen.sound_s_done, seen.videos_done + seen.videos_failed, seen.videos_total)
-        if now != self._before:
-            self._before, self._moved_s = now, self._clock()
-        elif self._clock() - self._moved_s >= self._patience_s:
-            self._moved_s = self._clock()
-            for line in self._diagnosis(standing):
-                self._bark(line)
+    def look(self, status: RunStatus) -> None:
+        """Note progress, or warn when there has been none for too long."""
+        snapshot = status.snapshot
+        videos_ended = snapshot.videos_done + snapshot.videos_failed
+        progress = (snapshot.frames_done, snapshot.sound_s_done, videos_ended, snapshot.videos_total)
+        if progress != self._progress:
+            self._progress, self._last_progress_s = progress, self._clock()
+        elif self._clock() - self._last_progress_s >= self._patience_s:
+            self._last_progress_s = self._clock()
+            for line in self._diagnosis(status):
+                self._warn(line)
 
-    def _diagnosis(self, standing: RunStatus) -> Sequence[str]:
-        held = [f"in work: {one}" for one in standing.calls[:CALLS_TOLD]] or [
+    def _diagnosis(self, status: RunStatus) -> Sequence[str]:
+        in_work = [f"in work: {call}" for call in status.calls[:MAX_CALLS]] or [
             "in work: nothing; no worker has begun a chunk"
         ]
         first = (
             f"no progress for {self._patience_s:.0f} s (engine.watchdog_seconds); the run goes on "
             "waiting, and this is how it stands:"
         )
-        return [first, *held, *self._look_around().lines()]
+        return [first, *in_work, *self._shortage().lines()]

@@ -1,1 +1,1 @@
-"""What lies where on the time axis of a video: one model of lanes for every drawing of results."""
+"""The timeline of a video: bars, tracks, lanes and colours that all drawings of results share."""

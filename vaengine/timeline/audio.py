@@ -1,4 +1,4 @@
-"""What is heard in a video over time: who speaks when, which sounds were recognised, how loud it is."""
+"""The audio results of a video over time: voice, speech, speakers, audio events and loudness."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from vaengine.timeline.interval_index import IntervalIndex
 from vaengine.timeline.lanes import Bar, Row, pack
 from vaengine.timeline.palette import short_name, tone_of
 
-EVENT_ROWS: Final = 2  # of sounds at the same time; more lie upon one another
+EVENT_ROWS: Final = 2  # for events at the same time; further ones overlap
 
 
 @dataclass(frozen=True, slots=True)
 class AudioTimeline:
-    """Voice activity, speech, speakers' turns and sound events in order of time, and the loudness."""
+    """Voice activity, speech, speaker turns and audio events in order of time, and the loudness."""
 
     voice: tuple[Voice, ...]
     speech: tuple[Speech, ...]
@@ -39,7 +39,7 @@ class AudioTimeline:
 
     @classmethod
     def of(cls, annotations: Iterable[Annotation]) -> AudioTimeline:
-        """From rows of any types."""
+        """The timeline of the audio rows among `annotations`."""
         rows = list(annotations)
         return cls(
             tuple(voice_of(rows)),
@@ -51,64 +51,66 @@ class AudioTimeline:
 
     @property
     def voice_bars(self) -> tuple[Bar, ...]:
-        return tuple(Bar(one.start_s, one.end_s, "voice") for one in self.voice)
+        """Bars of voice activity."""
+        return tuple(Bar(voice.start_s, voice.end_s, "voice") for voice in self.voice)
 
     def speech_bars(self, colours: Colours) -> tuple[Bar, ...]:
-        """Bars with the text, in the colour of the speaker where it is known who speaks."""
-        return tuple(_speech_bar(one, colours) for one in self.speech)
+        """Bars of speech with its text, in the colour of a known speaker."""
+        return tuple(_speech_bar(speech, colours) for speech in self.speech)
 
     def turn_bars(self, colours: Colours) -> tuple[Bar, ...]:
-        """Bars in the colours of the speakers."""
-        return tuple(_turn_bar(one, colours) for one in self.turns)
+        """Bars of speaker turns in the colours of the speakers."""
+        return tuple(_turn_bar(turn, colours) for turn in self.turns)
 
     @property
     def event_bars(self) -> tuple[Bar, ...]:
-        """Bars of sound events; those of one label have one colour."""
+        """Bars of audio events, in one colour for each label."""
         return tuple(map(_event_bar, self.events))
 
     def rows(self, colours: Colours | None = None) -> list[Row]:
-        """One row that says who speaks, and up to `EVENT_ROWS` of sounds; none of what there is nothing of.
+        """A row of voices and up to `EVENT_ROWS` rows of audio events, without empty rows.
 
-        The first is of speakers' turns, of speech where there are none, or else of voice activity.
+        The first row has speaker turns, without any the speech, and without that the voice activity.
         """
-        own = colours or Colours()
+        assigned = colours or Colours()
         if self.turns:
-            speaking = Row("speakers", self.turn_bars(own))
+            voices = Row("speakers", self.turn_bars(assigned))
         elif self.speech:
-            speaking = Row("speech", self.speech_bars(own))
+            voices = Row("speech", self.speech_bars(assigned))
         else:
-            speaking = Row("voice", self.voice_bars)
+            voices = Row("voice", self.voice_bars)
         events = sorted(self.event_bars, key=lambda bar: (bar.start_s, bar.end_s))
         sounds = [Row("sounds", lane) for lane in pack(events, EVENT_ROWS).lanes]
-        return [row for row in (speaking, *sounds) if row.bars]
+        return [row for row in (voices, *sounds) if row.bars]
 
 
-class HearingCaption:
-    """Who speaks and what is heard at any moment, in words."""
+class AudioCaption:
+    """The speakers and the audio events at any moment, as words."""
 
-    def __init__(self, hearing: AudioTimeline) -> None:
-        self._speaking: IntervalIndex[Turn | Speech] = IntervalIndex(hearing.turns or hearing.speech)
-        self._events = IntervalIndex(hearing.events)
+    def __init__(self, timeline: AudioTimeline) -> None:
+        self._speaking: IntervalIndex[Turn | Speech] = IntervalIndex(timeline.turns or timeline.speech)
+        self._events = IntervalIndex(timeline.events)
 
     def at(self, time_s: float) -> list[str]:
-        """Names of speakers, then labels of sounds, each once."""
-        speakers = (speaker_name(one.speaker_id) for one in self._speaking.at(time_s) if one.speaker_id)
+        """Names of the speakers at `time_s`, then labels of the events, each once."""
+        speakers = (speaker_name(turn.speaker_id) for turn in self._speaking.at(time_s) if turn.speaker_id)
         labels = (event.label for event in self._events.at(time_s))
         return [*dict.fromkeys(speakers), *dict.fromkeys(labels)]
 
 
-def _turn_bar(one: Turn, colours: Colours) -> Bar:
-    speaker = one.speaker_id
-    return Bar(one.start_s, one.end_s, speaker, short_name(speaker), colours.of(speaker))
+def _turn_bar(turn: Turn, colours: Colours) -> Bar:
+    speaker = turn.speaker_id
+    return Bar(turn.start_s, turn.end_s, speaker, short_name(speaker), colours.of(speaker))
 
 
-def _event_bar(one: SoundEvent) -> Bar:
-    tone = tone_of(one.label)
-    return Bar(one.start_s, one.end_s, one.label, one.label, tone, confidence=one.confidence)
+def _event_bar(event: SoundEvent) -> Bar:
+    tone = tone_of(event.label)
+    return Bar(event.start_s, event.end_s, event.label, event.label, tone, confidence=event.confidence)
 
 
-def _speech_bar(one: Speech, colours: Colours) -> Bar:
-    if not one.speaker_id:
-        return Bar(one.start_s, one.end_s, "speech", text=one.text)
-    text = f"{speaker_name(one.speaker_id)}: {one.text}"
-    return Bar(one.start_s, one.end_s, "speech", short_name(one.speaker_id), colours.of(one.speaker_id), text)
+def _speech_bar(speech: Speech, colours: Colours) -> Bar:
+    speaker = speech.speaker_id
+    if not speaker:
+        return Bar(speech.start_s, speech.end_s, "speech", text=speech.text)
+    text = f"{speaker_name(speaker)}: {speech.text}"
+    return Bar(speech.start_s, speech.end_s, "speech", short_name(speaker), colours.of(speaker), text)

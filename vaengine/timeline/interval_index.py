@@ -1,4 +1,4 @@
-"""What is going on at a moment, among very much that is not."""
+"""An index that finds the intervals at a moment."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Generic, TypeVar
 
 from vaengine.results.audio import Interval
 
-OneStretch = TypeVar("OneStretch", bound=Interval)
+IndexedInterval = TypeVar("IndexedInterval", bound=Interval)
 
 
-class IntervalIndex(Generic[OneStretch]):
-    """Stretches `[start_s, end_s)` in order of their beginning, found by bisection as far back as the
-    longest one reaches.
+class IntervalIndex(Generic[IndexedInterval]):
+    """Intervals `[start_s, end_s)`, found by bisection over their starts.
+
+    A search goes back in time as far as the longest interval.
     """
 
-    def __init__(self, stretches: Iterable[OneStretch]) -> None:
-        self._stretches = sorted(stretches, key=lambda one: one.start_s)
-        self._starts_s = [one.start_s for one in self._stretches]
-        self._longest_s = max((one.end_s - one.start_s for one in self._stretches), default=0.0)
-
-    def at(self, time_s: float) -> list[OneStretch]:
-        """Those that are going on at `time_s`, the last to begin last."""
-        first, stop = (
-            bisect_left(self._starts_s, time_s - self._longest_s),
-            bisect_right(self._starts_s, time_s),
+    def __init__(self, intervals: Iterable[IndexedInterval]) -> None:
+        self._intervals = sorted(intervals, key=lambda interval: interval.start_s)
+        self._starts_s = [interval.start_s for interval in self._intervals]
+        self._longest_s = max(
+            (interval.end_s - interval.start_s for interval in self._intervals), default=0.0
         )
-        return [one for one in self._stretches[first:stop] if time_s < one.end_s]
+
+    def at(self, time_s: float) -> list[IndexedInterval]:
+        """The intervals that contain `time_s`, in order of their start."""
+        first = bisect_left(self._starts_s, time_s - self._longest_s)
+        stop = bisect_right(self._starts_s, time_s)
+        return [interval for interval in self._intervals[first:stop] if time_s < interval.end_s]

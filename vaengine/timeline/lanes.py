@@ -1,4 +1,4 @@
-"""Bars, tracks and lanes: how results share the rows of a timeline, and what lies in a stretch of time."""
+"""Bars, tracks and lanes of a timeline, and their packing and clipping."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Packed = TypeVar("Packed", bound=Interval)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One stretch `[start_s, end_s)` of a timeline.
+    """One interval `[start_s, end_s)` of a timeline.
 
-    `name` is the whole id or label, `label` is short enough to stand in the bar. `colour` is `#RRGGBB`; None
-    is nobody's, which each drawing has a colour of its own for. `text` is what somebody says, `detections`
-    the number of boxes, `confidence` 0..1. Each is None where there is no such thing.
+    `name` is the whole id or label, `label` a short one for the inside of the bar. `colour` is `#RRGGBB`, or
+    None for bars of nobody, for which each drawing has a colour. `text` is spoken text, `detections` the
+    number of boxes, `confidence` 0 to 1; each may be None.
     """
 
     start_s: float
@@ -32,7 +32,7 @@ class Bar:
 
     @property
     def title(self) -> str:
-        """All about the bar in one line, for a tooltip."""
+        """A description of the bar on one line, for a tooltip."""
         times = f"{self.start_s:.2f} to {self.end_s:.2f} s"
         if self.text is not None:
             return f"{self.text} ({times})"
@@ -60,14 +60,17 @@ class Track:
 
     @property
     def start_s(self) -> float:
+        """The start of the first bar."""
         return self.bars[0].start_s
 
     @property
     def end_s(self) -> float:
+        """The end of the last bar."""
         return self.bars[-1].end_s
 
     @property
     def label(self) -> str:
+        """The label of the first bar."""
         return self.bars[0].label
 
 
@@ -81,7 +84,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Packing(Generic[Packed]):
-    """Items by lane, from the top. A packing is crowded if items of one lane overlap."""
+    """Items by lane, from the top lane down. A packing is crowded if items of one lane overlap."""
 
     lanes: tuple[tuple[Packed, ...], ...]
     is_crowded: bool = False
@@ -93,11 +96,11 @@ def pack(
     *,
     min_length_s: float = 0.0,
 ) -> Packing[Packed]:
-    """Items in as few lanes as hold them without overlap, each taken to last `min_length_s` or longer.
+    """Pack items into as few lanes as possible without overlap; each counts as `min_length_s` long at least.
 
     Greedy interval partitioning by start (Kleinberg and Tardos, Algorithm Design, 4.1) needs fewest lanes.
-    Where `max_lanes` do not suffice, an item goes into the lane whose items end first. Items that start
-    together keep their order.
+    If `max_lanes` do not suffice, an item goes into the lane whose items end first. Items that start together
+    keep their order.
     """
     lanes: list[list[Packed]] = []
     free_s: list[float] = []
@@ -114,7 +117,7 @@ def pack(
 
 
 def pack_tracks(tracks: Iterable[Track], max_lanes: int) -> Packing[Track]:
-    """A lane for each track by first bar, where there is room; otherwise tracks share at most `max_lanes`."""
+    """A lane for each track, in order of its first bar; more than `max_lanes` tracks share lanes."""
     ordered = sorted(tracks, key=lambda track: (track.start_s, track.bars[0].end_s))
     if len(ordered) > max_lanes:
         return pack(ordered, max_lanes)
@@ -127,21 +130,21 @@ def clip_bars(bars: Iterable[Bar], start_s: float, end_s: float) -> tuple[Bar, .
 
 
 def clip_tracks(tracks: Iterable[Track], start_s: float, end_s: float) -> tuple[Track, ...]:
-    """The parts of tracks that lie in `[start_s, end_s)`; tracks without any are left out."""
+    """The parts of tracks that lie in `[start_s, end_s)`, without tracks that lie outside."""
     clipped = ((track.name, clip_bars(track.bars, start_s, end_s)) for track in tracks)
     return tuple(Track(name, bars) for name, bars in clipped if bars)
 
 
 def tracks_by_name(bars: Iterable[Bar]) -> tuple[Track, ...]:
-    """Bars of the same name as one track each, in the order in which the names first appear."""
-    own: dict[str, list[Bar]] = {}
+    """A track for the bars of each name, in the order in which the names first appear."""
+    bars_by_name: dict[str, list[Bar]] = {}
     for bar in bars:
-        own.setdefault(bar.name, []).append(bar)
-    return tuple(Track(name, tuple(named)) for name, named in own.items())
+        bars_by_name.setdefault(bar.name, []).append(bar)
+    return tuple(Track(name, tuple(named)) for name, named in bars_by_name.items())
 
 
 def spaced(bars: Iterable[Bar], min_gap_s: float) -> Iterator[Bar]:
-    """Bars in order of time without those that start less than `min_gap_s` after the one kept before."""
+    """Yield bars in order of time, without those that start less than `min_gap_s` after the last one."""
     last_s: float | None = None
     for bar in bars:
         if last_s is None or bar.start_s - last_s >= min_gap_s:
@@ -150,16 +153,16 @@ def spaced(bars: Iterable[Bar], min_gap_s: float) -> Iterator[Bar]:
 
 
 def joined(bars: Sequence[Bar], min_gap_s: float) -> list[Bar]:
-    """One track's bars in order of time, those that start less than `min_gap_s` apart as one bar."""
-    whole: list[Bar] = []
+    """The bars of one track in order of time; bars that start less than `min_gap_s` apart become one."""
+    result: list[Bar] = []
     for bar in bars:
-        if whole and bar.start_s - whole[-1].start_s < min_gap_s:
-            before = whole[-1]
-            detections = (before.detections or 0) + (bar.detections or 0)
-            whole[-1] = replace(before, end_s=max(before.end_s, bar.end_s), detections=detections)
+        if result and bar.start_s - result[-1].start_s < min_gap_s:
+            last = result[-1]
+            detections = (last.detections or 0) + (bar.detections or 0)
+            result[-1] = replace(last, end_s=max(last.end_s, bar.end_s), detections=detections)
         else:
-            whole.append(bar)
-    return whole
+            result.append(bar)
+    return result
 
 
 def _lane_at(start_s: float, free_s: Sequence[float], max_lanes: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Who is in a video, as its pictures need it: the colours of everybody, from rows."""
+"""The colours of all persons, faces and speakers in a video, from its rows."""
 
 from __future__ import annotations
 
@@ -13,47 +13,50 @@ from vaengine.timeline.presence import Presence
 
 
 def colours_of(annotations: Iterable[Annotation], persons: Presence, faces: Presence) -> Colours:
-    """Of everybody in a video's rows, of whatever types; the same rows and rates of sampling give the
-    same colours in every picture.
+    """Assign colours to everybody in a video's rows, which may be of any types.
+
+    The same rows and sampling rates give the same colours in every drawing.
     """
     rows = list(annotations)
-    return assigned(persons.stretches(), faces.stretches(), speaking(rows), links_of(rows))
+    return assigned(persons.runs(), faces.runs(), speaker_runs(rows), links_of(rows))
 
 
-def speaking(rows: Sequence[Annotation]) -> Mapping[str, Sequence[Run]]:
-    """When each speaker has a turn, or says something."""
-    own: dict[str, list[Run]] = defaultdict(list)
+def speaker_runs(rows: Sequence[Annotation]) -> Mapping[str, Sequence[Run]]:
+    """The times `[start_s, end_s)` of each speaker's turns and speech."""
+    runs: dict[str, list[Run]] = defaultdict(list)
     for turn in turns_of(rows):
-        own[turn.speaker_id].append((turn.start_s, turn.end_s))
-    for said in speech_of(rows):
-        if said.speaker_id:
-            own[said.speaker_id].append((said.start_s, said.end_s))
-    return own
+        runs[turn.speaker_id].append((turn.start_s, turn.end_s))
+    for speech in speech_of(rows):
+        if speech.speaker_id:
+            runs[speech.speaker_id].append((speech.start_s, speech.end_s))
+    return runs
 
 
 def links_of(rows: Iterable[Annotation]) -> Mapping[str, Sequence[str]]:
-    """The persons of each face: the one in whose boxes most of it lie, then those in whose boxes no other
-    face lies more often.
+    """The persons of each face, the likeliest first.
+
+    The likeliest is the person in whose boxes the face lies most often. The others are those in whose boxes
+    no other face lies more often.
     """
-    together = _together(rows)
-    own: dict[str, list[str]] = {}
-    faces: dict[str, str] = {}
-    for (face, person), _ in sorted(together.items(), key=lambda pair: (-pair[1], pair[0])):
-        first = faces.setdefault(person, face)
-        if face not in own or first == face:
-            own.setdefault(face, []).append(person)
-    return own
+    counts = _link_counts(rows)
+    persons_by_face: dict[str, list[str]] = {}
+    best_faces: dict[str, str] = {}
+    for (face, person), _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+        best_face = best_faces.setdefault(person, face)
+        if face not in persons_by_face or best_face == face:
+            persons_by_face.setdefault(face, []).append(person)
+    return persons_by_face
 
 
-def _together(rows: Iterable[Annotation]) -> Counter[tuple[str, str]]:
-    """How often a face lies in a person's box; an identity's own row counts for one."""
-    seen: Counter[tuple[str, str]] = Counter()
+def _link_counts(rows: Iterable[Annotation]) -> Counter[tuple[str, str]]:
+    """How often each face lies in a box of each person; the row of a face identity counts as one."""
+    counts: Counter[tuple[str, str]] = Counter()
     for row in rows:
         if row.annotation_type == FACE_DETECTION and row.face_id and row.person_id:
-            seen[row.face_id, row.person_id] += 1
+            counts[row.face_id, row.person_id] += 1
         if row.annotation_type == FACE_IDENTITY and row.face_id:
-            seen.update(
+            counts.update(
                 (row.face_id, str(person))
                 for person in row.attributes.get("persons") or filter(None, [row.person_id])
             )
-    return seen
+    return counts

@@ -1,4 +1,4 @@
-"""Everything of one video that a drawing shows over time, built from stored rows once."""
+"""The timeline of one video, built once from its stored rows for any drawing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from vaengine.timeline.video_colours import colours_of
 class VideoTimeline:
     """Scenes, persons, faces and sound of one video, and the colours of everybody in it.
 
-    Scenes and bars of nobody have no colour of their own. Whoever draws packs tracks into lanes
-    (`vaengine.timeline.lanes`), since only a drawing knows how many lanes there is room for.
+    Scenes and bars without an identity have no colour. A drawing packs tracks into lanes by
+    `vaengine.timeline.lanes`, since the room for lanes depends on the drawing.
     """
 
     persons: Presence
@@ -35,7 +35,7 @@ class VideoTimeline:
         person_fps: float | None = None,
         face_fps: float | None = None,
     ) -> VideoTimeline:
-        """From rows of any types; a rate that is not given is that of the usual gap between boxes."""
+        """The timeline of rows of any types; a missing rate is taken from the usual gap between boxes."""
         rows = list(annotations)
         persons, faces = Presence.of(rows, person_fps), Presence.of(rows, face_fps, kind=FACE_DETECTION)
         return cls(persons, faces, AudioTimeline.of(rows), colours_of(rows, persons, faces))
@@ -47,21 +47,21 @@ class VideoTimeline:
 
     @property
     def person_tracks(self) -> tuple[Track, ...]:
-        """Persons by first appearance, with a bar for each time that they are there without a gap."""
+        """A track for each person in order of first appearance, with a bar for each time without a gap."""
         return tuple(_tracks(self.persons, self.colours))
 
     @property
     def known_face_tracks(self) -> tuple[Track, ...]:
-        """Faces that are told apart, by first appearance."""
+        """A track for each face with an identity, in order of first appearance."""
         return tuple(_tracks(self.faces, self.colours))
 
     @property
     def face_tracks(self) -> tuple[Track, ...]:
-        """Faces that are told apart; where none is, one track of all faces under an empty name."""
-        return self.known_face_tracks or tuple(_strangers(self.faces))
+        """Tracks of faces with an identity; without any, one track of all faces under an empty name."""
+        return self.known_face_tracks or tuple(_unidentified_tracks(self.faces))
 
     def track(self, name: str, start_s: float, end_s: float) -> Track:
-        """A track of somebody of whom only the first and the last sight are stored, and no box."""
+        """A track from `start_s` to `end_s` for a person without stored boxes."""
         bar = Bar(start_s, end_s, name, short_name(name), self.colours.of(name), detections=0)
         return Track(name, (bar,))
 
@@ -79,6 +79,6 @@ def _tracks(presence: Presence, colours: Colours) -> Iterator[Track]:
         yield Track(name, tuple(bars))
 
 
-def _strangers(presence: Presence) -> Iterator[Track]:
-    for name, runs in presence.strangers().items():
+def _unidentified_tracks(presence: Presence) -> Iterator[Track]:
+    for name, runs in presence.unidentified_runs().items():
         yield Track(name, tuple(Bar(start_s, end_s, name) for start_s, end_s in runs))

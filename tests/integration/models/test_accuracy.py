@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.cases.tracking_scenes import annotations_alone, pets, scored, thresholds, weakened
-from bench.harness.in_process import NEURAL, person_rows, told
+from bench.harness.in_process import NEURAL, person_rows, settings_for
 from bench.scoring.mot import PETS, accuracy, annotated, people_in
 from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation
 
@@ -19,7 +19,7 @@ TALKERS = 11  # clips, of ten people: the third and the eighth are one person's
 
 def rows(path: Path, **settings: Any) -> tuple[Annotation, ...]:
     assignments = [f"{key.replace('__', '.')}={value}" for key, value in settings.items()]
-    return person_rows(path, told([*NEURAL, *assignments], path))
+    return person_rows(path, settings_for([*NEURAL, *assignments], path))
 
 
 @pytest.mark.long

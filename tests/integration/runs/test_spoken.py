@@ -12,7 +12,7 @@ import pytest
 from actors.audio.speech_recognition import SpeechRecognizer, model_digest
 from actors.audio.word_alignment import WordAligner
 from bench.fixtures.spoken_clips import SpokenClip
-from bench.fixtures.tiny_speech import grid_clips, made
+from bench.fixtures.tiny_speech import grid_clips, train_models
 from schemas.annotations.annotation import SPEECH, WORD, Annotation
 from schemas.errors import WrongDigest
 from schemas.inference.transcript import SpeechSegment
@@ -31,7 +31,7 @@ GRID = SHARED / "media" / "video" / "grid"
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny Whisper model and a tiny aligner, trained now."""
     folder = tmp_path_factory.mktemp("tiny")
-    made(folder, grid_clips())
+    train_models(folder, grid_clips())
     return folder
 
 

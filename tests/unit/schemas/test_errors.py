@@ -38,10 +38,7 @@ def test_wrong_use_is_never_worth_a_second_try() -> None:
     assert not any(kind.transient for kind in every_error(UsageError))
 
 
-def test_the_module_defines_nothing_but_the_tree() -> None:
-    classes = [
-        value
-        for value in vars(errors).values()
-        if isinstance(value, type) and value.__module__ == errors.__name__
-    ]
-    assert set(classes) == set(every_error())
+def test_the_package_exports_the_whole_tree_and_nothing_else() -> None:
+    classes = [getattr(errors, name) for name in errors.__all__]
+    assert len(classes) == len(set(classes))
+    assert set(classes) == {kind for kind in every_error() if kind.__module__.startswith(errors.__name__)}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.__main__ import parsed
+from bench.__main__ import parse_arguments
 from bench.cases.overhead import N_CLIPS, shots
-from bench.cases.startup import answered
+from bench.cases.startup import has_row
 from bench.harness import engine_process, report, results
 from bench.harness.engine_process import Stopwatch
 from bench.harness.machine import machine_facts
@@ -136,15 +136,15 @@ def test_a_page_without_marks_is_not_touched(tmp_path: Path) -> None:
 
 def test_a_database_that_is_still_being_made_has_no_answer_yet(tmp_path: Path) -> None:
     database = tmp_path / "store.db"
-    assert not answered(database, "SELECT 1 FROM annotations")
+    assert not has_row(database, "SELECT 1 FROM annotations")
     with sqlite3.connect(database) as store:
         store.execute("CREATE TABLE unrelated (a)")
-    assert not answered(database, "SELECT 1 FROM annotations")
+    assert not has_row(database, "SELECT 1 FROM annotations")
     with sqlite3.connect(database) as store:
         store.execute("CREATE TABLE annotations (a)")
-        assert not answered(database, "SELECT 1 FROM annotations")
+        assert not has_row(database, "SELECT 1 FROM annotations")
         store.execute("INSERT INTO annotations VALUES (1)")
-    assert answered(database, "SELECT 1 FROM annotations")
+    assert has_row(database, "SELECT 1 FROM annotations")
 
 
 def test_work_lasts_from_the_first_chunk_begun_to_the_last_commit() -> None:
@@ -185,17 +185,17 @@ def test_no_two_clips_of_the_overhead_bench_have_the_same_pictures() -> None:
 
 
 def test_only_cases_that_take_settings_are_given_some(capsys: pytest.CaptureFixture[str]) -> None:
-    assert parsed(["tracking", "--set", "person.tracker=botsort", "--set", "a=b"]).settings == [
+    assert parse_arguments(["tracking", "--set", "person.tracker=botsort", "--set", "a=b"]).settings == [
         "person.tracker=botsort",
         "a=b",
     ]
     with pytest.raises(SystemExit):
-        parsed(["startup", "--set", "person.tracker=botsort"])
+        parse_arguments(["startup", "--set", "person.tracker=botsort"])
     assert "startup takes no settings" in capsys.readouterr().err
 
 
 def test_a_run_of_the_engine_is_told_its_settings_and_pipelines() -> None:
-    asked = engine_process.parsed(
+    asked = engine_process.parse_arguments(
         [
             "out",
             "a.mp4",

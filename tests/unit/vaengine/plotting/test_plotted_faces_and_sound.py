@@ -18,7 +18,7 @@ from tests.support.fake_rows import Rows, sound_alone
 from tests.support.fake_videos import Clip
 from tests.support.plotted import rows as seen_rows
 from tests.support.plotted import texts_of
-from vaengine.plotting.audio_panels import MOST_LABELS
+from vaengine.plotting.audio_panels import MAX_LABELS
 from vaengine.plotting.video_plot import picture_bytes, plot_results, plot_video
 from vaengine.rendering.render import render
 from vaengine.results.lookup import VideoResults
@@ -88,9 +88,9 @@ def test_no_two_texts_of_a_plot_with_sound_overlap(rows: list[Annotation]) -> No
 
 
 def test_of_very_many_kinds_of_events_those_that_are_heard_longest_are_shown() -> None:
-    figure = plot_video([ROWS.event(f"kind {n:02d}", 0.0, 1.0 + n) for n in range(MOST_LABELS + 5)])
+    figure = plot_video([ROWS.event(f"kind {n:02d}", 0.0, 1.0 + n) for n in range(MAX_LABELS + 5)])
     labels = {tick.get_text() for tick in figure.get_axes()[0].get_yticklabels()}
-    assert labels == {f"kind {n:02d}" for n in range(5, MOST_LABELS + 5)}
+    assert labels == {f"kind {n:02d}" for n in range(5, MAX_LABELS + 5)}
 
 
 def test_the_time_axis_holds_sound_that_outlasts_the_pictures_by_much() -> None:

@@ -22,7 +22,7 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from tests.support.fake_videos import RUN, Clip, broken, done
 from tests.support.plotted import box, rows, texts_of
-from vaengine.plotting.batch_plot import MOST_ROWS, draw, plot_batch, quantities_of
+from vaengine.plotting.batch_plot import MAX_ROWS, draw, plot_batch, quantities_of
 from vaengine.plotting.batch_tally import Tally, VideoTally, tally
 from vaengine.plotting.figure import wrapped
 from vaengine.plotting.video_plot import format_for, picture_bytes, plot_results, plot_video
@@ -226,8 +226,8 @@ def test_an_overview_has_a_row_for_each_video_until_there_are_too_many(store: St
     assert picture_bytes(plot_batch(store), "svg") == picture_bytes(plot_batch(store), "svg")
     lengths = [
         subfigure.get_axes()[0]
-        for subfigure in (draw(tallied(n)).subfigs[1] for n in (MOST_ROWS, MOST_ROWS + 1))
+        for subfigure in (draw(tallied(n)).subfigs[1] for n in (MAX_ROWS, MAX_ROWS + 1))
     ]
     assert [label.get_text() for label in lengths[0].get_yticklabels()][:2] == ["clip0.mp4", "clip1.mp4"]
     assert lengths[1].get_ylabel() == "videos"
-    assert sum(bar.get_height() for bar in lengths[1].patches) == MOST_ROWS + 1
+    assert sum(bar.get_height() for bar in lengths[1].patches) == MAX_ROWS + 1

@@ -14,7 +14,7 @@ from vaengine.rendering.face_overlay import FaceOverlay, label
 from vaengine.rendering.frame_composer import FrameComposer, SceneContent
 from vaengine.rendering.strip_layout import StripLayout
 from vaengine.rendering.subtitles import WIDTH_SHARE, Subtitles
-from vaengine.timeline.audio import EVENT_ROWS, AudioTimeline, HearingCaption
+from vaengine.timeline.audio import EVENT_ROWS, AudioCaption, AudioTimeline
 from vaengine.timeline.lanes import Bar, Track
 from vaengine.timeline.palette import bgr, colour_of, tone_of
 from vaengine.timeline.presence import Presence, Sighting
@@ -220,9 +220,9 @@ def test_speech_stands_for_turns_where_there_are_none_and_voice_activity_for_spe
 
 
 def test_the_caption_names_who_speaks_and_what_is_heard_at_a_moment() -> None:
-    assert HearingCaption(AudioTimeline.of(TALK)).at(4.5) == ["Speaker 2", "Laughter"]
+    assert AudioCaption(AudioTimeline.of(TALK)).at(4.5) == ["Speaker 2", "Laughter"]
     speech = [ROWS.speech("a", 1.0, 2.0, "speaker_0001")]
-    assert [HearingCaption(AudioTimeline.of(speech)).at(time_s) for time_s in (1.0, 2.0)] == [
+    assert [AudioCaption(AudioTimeline.of(speech)).at(time_s) for time_s in (1.0, 2.0)] == [
         ["Speaker 1"],
         [],
     ]

@@ -118,7 +118,7 @@ def test_no_box_moves_or_stands_across_a_cut(cut: int, gap: int, data: st.DataOb
 def test_boxes_join_when_they_are_at_most_two_sampling_intervals_apart(gap: int, is_joined: bool) -> None:
     presence = Presence([seen(0), seen(gap)], sample_fps=SAMPLE_FPS)
     assert all(at(presence, frame) for frame in range(gap)) == is_joined
-    assert len(presence.stretches()["person_0001"]) == (1 if is_joined else 2)
+    assert len(presence.runs()["person_0001"]) == (1 if is_joined else 2)
 
 
 def test_a_box_that_joins_nothing_stands_still_until_its_sampling_interval_ends() -> None:
@@ -131,13 +131,13 @@ def test_sampling_that_does_not_fall_on_frames_still_joins_every_second_interval
     fps = 30000 / 1001
     frames = [n for n in range(1, 400) if int(n / fps * SAMPLE_FPS) != int((n - 1) / fps * SAMPLE_FPS)][::2]
     own = [Sighting(n, n / fps, "person_0001", (0, 0, 1, 1)) for n in frames]
-    assert len(Presence(own, sample_fps=SAMPLE_FPS).stretches()["person_0001"]) == 1
+    assert len(Presence(own, sample_fps=SAMPLE_FPS).runs()["person_0001"]) == 1
 
 
 def test_without_a_known_rate_the_usual_gap_between_boxes_is_the_sampling_interval() -> None:
     presence = Presence([seen(0), seen(10), seen(20), seen(50)])
     assert presence.sample_fps == pytest.approx(2.5)
-    assert len(presence.stretches()["person_0001"]) == 2
+    assert len(presence.runs()["person_0001"]) == 2
 
 
 def test_a_key_point_in_between_is_visible_only_if_it_is_at_both_ends() -> None:

@@ -17,14 +17,16 @@ from schemas.work.progress import PipelineProgress, Snapshot
 from vaengine.console.output import event as event_of
 from vaengine.console.system_load import Load, LoadMeter
 from vaengine.console.units import clock, counted, size
-from vaengine.reporting.progress_text import (
-    Bars,
-    Events,
-    Every,
-    Failures,
-    Lines,
-    Starting,
+from vaengine.reporting.displays import (
+    BarDisplay,
+    EventDisplay,
+    LineDisplay,
+    NewFailures,
+    StartingText,
+    Throttle,
     drawing,
+)
+from vaengine.reporting.progress_text import (
     pace_text,
     plain_line,
     progress_data,
@@ -111,14 +113,14 @@ def test_a_share_lies_between_nothing_and_all(done: float, total: float) -> None
 
 
 def test_each_failure_is_told_once() -> None:
-    failures = Failures()
+    failures = NewFailures()
     assert failures.new(BUSY) == ["a [b].mp4: not a video"]
     assert failures.new(BUSY) == []
     assert failures.new(replace(BUSY, failures=("x", "y"), failure_count=3)) == ["x", "y"]
 
 
 def test_failures_that_came_too_fast_to_be_kept_are_counted() -> None:
-    assert Failures().new(replace(BUSY, failures=("y",), failure_count=3)) == [
+    assert NewFailures().new(replace(BUSY, failures=("y",), failure_count=3)) == [
         "2 more failures: see `vaengine errors`",
         "y",
     ]
@@ -126,7 +128,7 @@ def test_failures_that_came_too_fast_to_be_kept_are_counted() -> None:
 
 def test_plain_lines_come_every_few_seconds_failures_at_once_and_the_last_state_at_the_end() -> None:
     stream, now = io.StringIO(), Clock()
-    with Lines(stream, Every(5.0, now)) as display:
+    with LineDisplay(stream, Throttle(5.0, now)) as display:
         for second in range(8):
             now.now = second
             display(
@@ -140,7 +142,7 @@ def test_plain_lines_come_every_few_seconds_failures_at_once_and_the_last_state_
 
 def test_events_are_one_json_object_a_line() -> None:
     stream, now = io.StringIO(), Clock()
-    with Events(stream, Every(2.0, now)) as display:
+    with EventDisplay(stream, Throttle(2.0, now)) as display:
         for second in (0, 1, 2):
             now.now = second
             display(BUSY)
@@ -151,7 +153,7 @@ def test_events_are_one_json_object_a_line() -> None:
 
 def test_the_last_state_is_told_once_however_soon_it_follows_another() -> None:
     stream, now = io.StringIO(), Clock()
-    with Events(stream, Every(2.0, now)) as display:
+    with EventDisplay(stream, Throttle(2.0, now)) as display:
         for second in (0, 1, 2, 3):
             now.now = second
             display(replace(BUSY, elapsed_s=second, failure_count=0))
@@ -201,7 +203,7 @@ def test_the_live_drawing_shows_every_pipeline_and_takes_brackets_literally() ->
 
 def test_live_bars_leave_the_terminal_as_it_was() -> None:
     stream = io.StringIO()
-    with Bars(Console(file=stream, force_terminal=True, width=100)) as display:
+    with BarDisplay(Console(file=stream, force_terminal=True, width=100)) as display:
         display(BUSY)
     assert "1,200/2,700 frames" in stream.getvalue()
     assert (
@@ -218,14 +220,14 @@ def test_the_meter_reads_this_machine() -> None:
 def test_before_any_progress_a_terminal_shows_that_videos_are_read_with_a_clock_that_goes_on() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
     seconds = iter((3.0, 75.0))
-    starting = Starting(lambda: next(seconds))
+    starting = StartingText(lambda: next(seconds))
     for told in ("0:03  reading the videos", "1:15  reading the videos"):
         console.print(starting)
         assert told in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_bars_come_with_the_first_progress() -> None:
-    display = Bars(Console(file=io.StringIO(), force_terminal=True, width=80))
+    display = BarDisplay(Console(file=io.StringIO(), force_terminal=True, width=80))
     with display:
         display(Snapshot(videos_total=2, videos_skipped=1))
         assert not display.live

@@ -127,8 +127,10 @@ def test_resume_is_advised_only_where_another_try_can_help(
 
 def test_a_video_without_sound_is_a_note_and_no_warning() -> None:
     outcomes = (
-        VideoOutcome("a-1", "/v/a.mp4", "completed", warning=run_report.NO_SOUND),
-        VideoOutcome("b-2", "/v/b.mp4", "completed", warning=f"2 of 900 frames lost; {run_report.NO_SOUND}"),
+        VideoOutcome("a-1", "/v/a.mp4", "completed", warning=run_report.NO_SOUND_WARNING),
+        VideoOutcome(
+            "b-2", "/v/b.mp4", "completed", warning=f"2 of 900 frames lost; {run_report.NO_SOUND_WARNING}"
+        ),
     )
     table = run_report.outcome_table(BatchReport("b", outcomes, 1.0))
     assert [row[-1] for row in table.rows] == ["warning: 2 of 900 frames lost; no sound", "no sound"], (

@@ -31,7 +31,7 @@ def standing(frames: int, *calls: WorkerCall) -> RunStatus:
 
 def watchdog(look: Shortage = SHORT) -> tuple[Watchdog, Clock, list[str]]:
     clock, said = Clock(), list[str]()
-    return Watchdog(60.0, clock=clock, look=lambda: look, bark=said.append), clock, said
+    return Watchdog(60.0, clock=clock, look=lambda: look, warn=said.append), clock, said
 
 
 def test_it_is_silent_as_long_as_anything_moves() -> None:

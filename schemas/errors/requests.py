@@ -1,0 +1,70 @@
+"""Errors in what a user requests: settings, inputs, output, plan and cluster."""
+
+from __future__ import annotations
+
+from schemas.errors.base import UsageError
+
+
+class UnknownSetting(UsageError):
+    """A dotted key that no setting has. Values: key, nearest known key."""
+
+    template = "unknown setting {0!r}: did you mean {1!r}? `vaengine config show` lists them all"
+
+
+class InvalidSetting(UsageError):
+    """A known key with a value it cannot take. Values: key, value, what it takes."""
+
+    template = "setting {0} cannot be {1!r}: {2}"
+
+
+class NothingMatched(UsageError):
+    """No input path led to a video.
+
+    Values: the inputs as given, and in brackets what else is there, or nothing.
+    """
+
+    template = (
+        "no video found in {0}{1}: give a video file, a folder, a glob in quotes, or a text file that "
+        "lists paths"
+    )
+
+
+class OutputUnusable(UsageError):
+    """The folder of the results cannot be made or written to. Values: path, cause."""
+
+    template = "results cannot be written to {0}: {1}; choose another folder with --out"
+
+
+class TempFolderTooLong(UsageError):
+    """The path of Ray's sockets would be too long.
+
+    Values: name of the environment variable, its value, bytes that it may have.
+    """
+
+    template = (
+        "{0}={1} is too long for the sockets of Ray, whose folder may have {2} bytes: set RAY_TMPDIR=/tmp"
+    )
+
+
+class UnknownPipeline(UsageError):
+    """A pipeline name that does not exist. Values: name, known names."""
+
+    template = "unknown pipeline {0!r}: this version has {1}"
+
+
+class PlanInfeasible(UsageError):
+    """The plan cannot be scheduled on the available machines. Values: what does not fit, what to do."""
+
+    template = "this plan cannot be scheduled: {0}; {1}"
+
+
+class NoRoom(UsageError):
+    """The results of a run do not fit on the disk. Values: how much space there is and is needed."""
+
+    template = "{0}: free some space, or choose another folder with --out; nothing was stored"
+
+
+class ClusterUnreachable(UsageError):
+    """No Ray cluster answers at the address. Values: address, cause and cure."""
+
+    template = "no Ray cluster can be used at {0}: {1}"
