@@ -13,9 +13,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests and results must not depend on what a developer's shell happens to export.
 unexport PYTHONPATH
 
-# One worker has Ray and all tests that need it; of the rest a file stays on one core, with what its tests share, and the longest begin.
+# One worker has Ray and all tests that need it, and waits for it often: one more than there are cores. Of the rest a file
+# stays on one worker, with what its tests share, and the longest begin.
 # ARGS="-n 0" for one after the other.
-SPREAD := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test test-long check format bench lock clean
 

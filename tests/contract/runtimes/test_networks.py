@@ -96,7 +96,7 @@ def test_boxes_and_points_are_those_of_the_library(
         assert mine.keypoints[..., :2] == pytest.approx(theirs.keypoints[..., :2], abs=MOST_PX[runtime])
 
 
-@every_runtime
+@pytest.mark.parametrize("runtime", [pytest.param("torch", marks=pytest.mark.long), "onnx"])
 def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_folder: Path) -> None:
     vision = BatchedDetector(
         detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort"))
