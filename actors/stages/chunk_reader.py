@@ -94,7 +94,9 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
             yield value
             given += 1
     except VideoError as error:
-        yield _end(spec, pieces=given, failure=ChunkFailure(error.kind, str(error), transient=False))
+        yield _end(
+            spec, pieces=given, failure=ChunkFailure(error.kind, str(error), transient=error.transient)
+        )
     except MemoryError as error:
         yield _end(
             spec, pieces=given, failure=ChunkFailure("out_of_memory", f"{spec.path}: {error}", transient=True)

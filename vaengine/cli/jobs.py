@@ -85,7 +85,7 @@ def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbo
     if as_json:
         for job, name in found:
             why = job.pipeline_results[name].error_message
-            emit("quarantined", job_id=job.job_id, path=str(job.video_path), pipeline=name, message=why)
+            emit("quarantined", job_id=job.job_id, path=job.location, pipeline=name, message=why)
         emit("report", quarantined=len(found))
     elif found:
         print_table(job_control.quarantine_table(found))
@@ -160,10 +160,10 @@ def _steer(
         next_step = then(store, named_store(out, db)) if then and concerned else None
     if as_json:
         for job in concerned:
-            emit(word, job_id=job.job_id, video_id=job.video_id, path=str(job.video_path))
+            emit(word, job_id=job.job_id, video_id=job.video_id, path=job.location)
         emit("report", {word: len(concerned)})
         return
-    print_lines(f"{word}: {job.video_path} ({job.job_id[:8]})" for job in concerned)
+    print_lines(f"{word}: {job.location} ({job.job_id[:8]})" for job in concerned)
     if names:
         print_lines(job_control.not_concerned(word, named, concerned))
     say(next_step or f"{len(concerned)} {'job' if len(concerned) == 1 else 'jobs'} {word}")

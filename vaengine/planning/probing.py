@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from pathlib import Path
 
 from actors.child_process import ChildProcess, allow_cpu, attach
 from schemas.errors import EndsItsReader, NameUnstorable, Unreadable, VideoError
@@ -85,12 +84,13 @@ def probed(request: ProbeRequest) -> ProbedVideo:
 
 
 def is_unchanged(path: str, known: Video) -> bool:
-    """Whether a file still has the size and modification time that it had when it was probed."""
+    """Whether a file still has the facts, such as size and time, that it had when it was probed."""
+    from actors.sources.facts import facts_of, known_facts
+
     try:
-        stat = Path(path).stat()
-    except OSError:
+        return facts_of(path) == known_facts(known)
+    except (OSError, VideoError):
         return False
-    return (stat.st_size, stat.st_mtime_ns) == (known.size_bytes, known.mtime_ns)
 
 
 class Prober:

@@ -234,7 +234,7 @@ def finished_data(job: BatchJob) -> dict[str, Any]:
     """
     return {
         "video_id": job.video_id,
-        "path": str(job.video_path),
+        "path": job.location,
         "job_id": job.job_id,
         "outcome": job.status.value,
         "error_message": job.error_message,

@@ -43,7 +43,7 @@ class VideoRow:
     def of(cls, job: BatchJob, state: str, *, superseded: bool = False) -> VideoRow:
         return cls(
             job.video_id,
-            str(job.video_path),
+            job.location,
             state,
             _shown_pipelines(job, state),
             sum(result.annotation_count or 0 for result in job.pipeline_results.values()),
@@ -133,7 +133,7 @@ def _failures_of(job: BatchJob) -> Iterator[FailedPipeline]:
         message = result.error_message or job.error_message or "no reason stored"
         yield FailedPipeline(
             job.video_id,
-            str(job.video_path),
+            job.location,
             result.pipeline,
             result.failure_kind or job.failure_kind or "",
             message,
@@ -141,7 +141,7 @@ def _failures_of(job: BatchJob) -> Iterator[FailedPipeline]:
     if not failed:
         yield FailedPipeline(
             job.video_id,
-            str(job.video_path),
+            job.location,
             "",
             job.failure_kind or "",
             job.error_message or "no reason stored",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from actors.model_files.files import folders_of
 from schemas.errors import UsageError
-from schemas.paths import absolute_path
+from schemas.paths import absolute_location, absolute_path
 from schemas.pipelines import AUDIO, AVAILABLE, pipeline_named
 from schemas.settings import layers
 from schemas.settings.layers import Configuration, Given, Layer
@@ -84,7 +84,7 @@ def resolve_request(
     mode = options.replace or replace_of(file)
     all_media = options.all_media if options.all_media is not None else _run_value(file, "all_media", False)
     found = find_files(_inputs(options, file), Selection(sound=pipelines == (AUDIO,), everything=all_media))
-    inputs = tuple(map(str, found.paths))
+    inputs = found.paths
     db = options.db or _file_db(file)
     out = out_of(file) if file.text("out") and not options.out else results_folder(options.out, db)
     url = store_url(db, out)
@@ -255,15 +255,15 @@ def _run_value(file: BatchFile, key: str, default: Any) -> Any:
 
 
 def file_inputs(file: BatchFile) -> tuple[str, ...]:
-    """Inputs of a batch file as absolute paths; empty where it has none."""
-    return tuple(str(absolute_path(text, file.path.absolute().parent)) for text in file.texts("inputs"))
+    """Inputs of a batch file as absolute paths and URLs; empty where it has none."""
+    return tuple(absolute_location(text, file.path.absolute().parent) for text in file.texts("inputs"))
 
 
 def _inputs(options: RunOptions, file: BatchFile) -> tuple[str, ...]:
     inputs = options.paths or file_inputs(file)
     if not inputs:
         raise UsageError(
-            "no input: give a video file, a folder, a glob in quotes, or a text list (or `inputs:` in a "
+            "no input: give a video file, a folder, a URL, a glob in quotes, or a list (or `inputs:` in a "
             "batch file)"
         )
     return inputs

@@ -38,7 +38,9 @@ _DETAILS: Final = (
     "notes",
     "file_notes",
 )  # of a video, in one column, with what `_details` adds to them
-_PACKED: Final = frozenset({"index", "picture_fault", *FIELDS, *_DETAILS})  # what has no column of its own
+_PACKED: Final = frozenset(
+    {"index", "picture_fault", "version", *FIELDS, *_DETAILS}
+)  # what has no column of its own
 
 
 def time_text(at: datetime | None) -> str | None:
@@ -64,7 +66,7 @@ def job_row(job: BatchJob) -> Row:
     """One row of table `jobs`; also the head of a job's file."""
     return {
         "job_id": job.job_id,
-        "video_path": str(job.video_path),
+        "video_path": job.location,
         "video_id": job.video_id,
         "status": job.status.value,
         "config": canonical_json(job.config),
@@ -172,9 +174,11 @@ def video_row(video: Video) -> Row:
 def _details(video: Video) -> Row:
     """What every look at a file finds out anew, whether or not it looks for sound."""
     fault = video.picture_fault and asdict(video.picture_fault)
+    version = {"version": video.version} if video.version else {}  # of a remote file; others are as before
     return {name: getattr(video, name) for name in _DETAILS} | {
         "made_up": video.index.made_up,
         "picture_fault": fault,
+        **version,
     }
 
 
@@ -191,7 +195,11 @@ def video_from(row: Stored) -> Video:
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
     fault = StreamFault(**found) if (found := details.get("picture_fault")) else None
     return Video(
-        **(values | exact | further), index=index, picture_fault=fault, **sound_facts(row.get("sound"))
+        **(values | exact | further),
+        index=index,
+        picture_fault=fault,
+        version=details.get("version", ""),
+        **sound_facts(row.get("sound")),
     )
 
 
