@@ -126,6 +126,12 @@ class IsolationStage:
         self._links, self._cell = connect(), Sandbox(settings)
         self._watch = Watch(self._links, to_its_end=True)
 
+    def node_id(self) -> str:
+        """The Ray node that it is on."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
     def try_chunk(self, work: ChunkSpec | AudioBlock) -> TrialResult:
         """How the try ended; its values are with the finalizer by then and not in the answer."""
         return tried(work, self._cell, self._links, self._watch)

@@ -59,7 +59,7 @@ def failure_of(url: str, error: BaseException, tries: int = 1) -> VideoError:
     """The error of ours for what a file system raised."""
     status, reason = _status(error), _reason(error)
     if status in (404, 410) or (status is None and _is(error, FileNotFoundError)):
-        return NothingThere(url, reason)
+        return NothingThere(url, reason if status else "no such object")
     if status in (401, 403) or (status is None and _is_denied(error)):
         return AccessDenied(url, reason)
     if status == 412 or any(type(one).__name__ == "FileExpired" for one in chain(error)):
