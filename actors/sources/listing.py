@@ -45,13 +45,14 @@ def objects_below(url: str) -> Iterator[str]:
 
 
 def objects_matching(pattern: str) -> list[str]:
-    """URLs that a pattern matches, by name; none is no error."""
+    """URLs that a pattern matches, by name, hidden ones aside; none is no error."""
     system = file_system_of(pattern)
     try:
         found = requested(pattern, lambda: system.glob(pattern))
     except NothingThere:
         return []
-    return sorted(_with_scheme(pattern, str(name)) for name in found)
+    shown = (str(name) for name in found if not name_of(str(name)).startswith("."))
+    return sorted(_with_scheme(pattern, name) for name in shown)
 
 
 def _entries(url: str) -> list[dict[str, Any]]:

@@ -80,9 +80,11 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     told = ObjectStore()
     application = told.answers(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True)
+    server.block_on_close = False  # clients keep their connections
     told.address = f"http://127.0.0.1:{server.server_port}"
     for name, value in told.environment.items():
         monkeypatch.setenv(name, value)
+    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     file_system.cache_clear()

@@ -25,7 +25,7 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="Videos, folders, globs in quotes, text lists of paths, or - for a list on standard input.",
+            help="Videos, folders, globs in quotes, URLs, lists of these, or - for a list on standard input.",
         ),
     ] = None,
     out: Out = None,
@@ -55,9 +55,18 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")
     ] = False,
     as_json: Json = False,
-    no_files: Annotated[
-        bool, typer.Option("--no-files", help="Only the store, no JSON files beside it.")
-    ] = False,
+    files: Annotated[
+        bool | None,
+        typer.Option(
+            "--files/--no-files",
+            help="JSON files beside the store, or only the store.  [default: files, up to 50,000 videos]",
+            show_default=False,
+        ),
+    ] = None,
+    publish: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Put the JSON files and the report there too: s3://BUCKET/PREFIX."),
+    ] = None,
     replace: Replace = False,
     keep: Keep = False,
     as_before: Annotated[
@@ -88,7 +97,8 @@ def run(
         workers=workers,
         cluster=cluster,
         limit=limit,
-        files=False if no_files else None,
+        files=files,
+        publish=publish,
         replace=one_answer(replace=replace, keep=keep, as_before=as_before),
         all_media=True if all_media else None,
         models=models,
@@ -98,6 +108,8 @@ def run(
         found = resolve_request(
             options, fetch=not dry_run, announce=PresetAnnouncement()
         )  # before weights are fetched or converted, where that has to be
+        for line in found.notes:
+            say(line)
         if dry_run:
             raise typer.Exit(print_plan(found.request, as_json=as_json))
         raise typer.Exit(run_in_foreground(found.request, signals, as_json=as_json, beginning=context.obj))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from actors.stores import open_store
 from schemas.errors import DiskFull, StoreFailed, VaengineError
@@ -179,9 +180,12 @@ class Engine:
             raise
 
     def _projector(self) -> Projector | None:
-        """Files beside a database; in a `files:` store they are the store."""
-        wanted = self._request.files and not self._request.store_url.startswith("files:")
-        return Projector(self._request.store_url, self._request.out) if wanted else None
+        """Files beside a database, and below a URL; in a `files:` store they are the store."""
+        request = self._request
+        is_written = request.files and not request.store_url.startswith("files:")
+        places: list[Path | str] = [request.out] if is_written else []
+        places += [request.publish] if request.publish else []
+        return Projector(request.store_url, places) if places else None
 
     def _run_info(self) -> RunInfo:
         request = self._request

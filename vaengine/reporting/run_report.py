@@ -127,6 +127,7 @@ def places(request: RunRequest, batch_id: str) -> list[str]:
     return [
         f"store    {shown_url(request.store_url)}",
         *files,
+        *([f"copies   {request.publish}"] if request.publish else []),
         f"report   {shown_path(str(report_path(request.out, batch_id)))}",
     ]
 
@@ -275,13 +276,15 @@ def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> 
     path = report_path(out, report.batch_id)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    write_atomic(
-        path,
-        json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(
-            errors="backslashreplace"
-        ),
-    )
+    write_atomic(path, report_bytes(report, presets))
     return path
+
+
+def report_bytes(report: BatchReport, presets: Mapping[str, str]) -> bytes:
+    """The report as JSON."""
+    return json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(
+        errors="backslashreplace"
+    )
 
 
 def plan_lines(plan: PlanSummary) -> list[str]:
