@@ -48,9 +48,10 @@ def absolute_location(text: str, base: Path | None = None) -> str:
 
 def name_of(location: str) -> str:
     """The last part of a path or URL; of a web address without its query, and decoded."""
-    if scheme_of(location) in _WEB:
+    scheme = scheme_of(location)
+    if scheme in _WEB:
         return unquote(urlsplit(location).path).rstrip("/").rpartition("/")[2]
-    return PurePath(location).name
+    return location.rstrip("/").rpartition("/")[2] if scheme else PurePath(location).name
 
 
 def location_of(path: PurePath) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from schemas.errors import SecretInUrl, StoragePackageMissing, UnknownScheme
 from schemas.paths import scheme_of
@@ -39,9 +38,9 @@ def require_readable_url(url: str) -> None:
     storage = STORAGES.get(scheme_of(url))
     if storage is None:
         raise UnknownScheme(url, ", ".join(f"{scheme}://" for scheme in STORAGES))
-    parts = urlsplit(url)
-    if "@" in parts.netloc:
-        raise SecretInUrl(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+    host = url.partition("://")[2].partition("/")[0]
+    if "@" in host:
+        raise SecretInUrl(url.replace(f"{host.rpartition('@')[0]}@", "", 1))
     file_system(storage.protocol)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from schemas.errors import NothingMatched, UsageError, VideoError
-from schemas.paths import absolute_location, is_url, name_of
+from schemas.paths import absolute_location, absolute_path, is_url, name_of
 from vaengine.console.standard_input import read_standard_input
 from vaengine.console.units import counted
 from vaengine.requests.media_kinds import (
@@ -53,9 +53,13 @@ class NamedInput:
     @cached_property
     def location(self) -> str:
         """Its absolute path or URL."""
-        if is_url(self.base) and not is_url(self.text):
-            return f"{self.base}/{self.text}"
-        return absolute_location(self.text, Path(self.base))
+        if is_url(self.text):
+            return absolute_location(self.text)
+        return (
+            f"{self.base}/{self.text}"
+            if is_url(self.base)
+            else str(absolute_path(self.text, Path(self.base)))
+        )
 
     @property
     def path(self) -> Path:
