@@ -9,8 +9,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from actors.sources.writing import require_writable_url
 from schemas.errors import UsageError
 from vaengine.requests.path_lists import entries_of, is_list
+from vaengine.requests.run_options import MOST_VIDEO_FOLDERS, files_notes, has_usual_files
+from vaengine.requests.store_location import results_folder
 
 
 def written(path: Path, columns: dict[str, list[object]]) -> str:
@@ -76,3 +79,24 @@ def test_a_list_is_read_as_a_stream(tmp_path: Path, suffix: str) -> None:
 )
 def test_a_list_is_known_by_its_name(location: str, told: bool) -> None:
     assert is_list(location) == told
+
+
+def test_above_a_number_of_videos_no_folders_are_made_unless_they_are_asked_for() -> None:
+    assert has_usual_files(MOST_VIDEO_FOLDERS)
+    assert not has_usual_files(MOST_VIDEO_FOLDERS + 1)
+    assert files_notes(MOST_VIDEO_FOLDERS, is_said=False) == ()
+    assert files_notes(MOST_VIDEO_FOLDERS + 1, is_said=True) == ()
+    (line,) = files_notes(MOST_VIDEO_FOLDERS + 1, is_said=False)
+    assert "50,001 videos" in line
+    assert "--files" in line
+
+
+def test_results_at_a_url_are_refused_with_the_option_that_puts_them_there() -> None:
+    with pytest.raises(UsageError, match="give --publish"):
+        results_folder("s3://bucket/results", None)
+
+
+@pytest.mark.parametrize("url", ["https://host/results", "/a/folder", "ftp://host/a"])
+def test_files_are_published_to_object_stores_only(url: str) -> None:
+    with pytest.raises(UsageError, match="no place that files can be written to"):
+        require_writable_url(url)
