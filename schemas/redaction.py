@@ -12,6 +12,7 @@ _SECRETS: Final = tuple(
         r"(?P<shown>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/]+(?=@)",  # scheme://user:password@
         r"(?P<shown>\bhf_)[a-z0-9]{6,}",  # a token of the Hugging Face hub
         r"(?P<shown>\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)(?!(?:bearer|basic|token)\s)[^\s\"',]+",
+        r"(?P<shown>[?&](?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature)=)[^\s&;,\"']+",
         r"(?P<shown>\bbearer\s+)[a-z0-9._~+/=-]{8,}",
         r"(?P<shown>(?:token|password|passwd|secret|api_?key)=[\"']?)[^\s&;,\"']+",
     )
@@ -42,7 +43,8 @@ def keepable(text: str | None) -> str | None:
 def redacted(text: str) -> str:
     """The text with `***` in place of secrets.
 
-    Secrets are passwords in URLs, hub tokens, `token=...` and the like, and authorization headers.
+    Secrets are passwords and signatures in URLs, hub tokens, `token=...` and the like, and authorization
+    headers.
     """
     for secret in _SECRETS:
         text = secret.sub(rf"\g<shown>{_HIDDEN}", text)

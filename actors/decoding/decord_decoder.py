@@ -26,6 +26,7 @@ from actors.probing.probe import probe
 from schemas.errors import DecoderRefuses, Unreadable
 from schemas.media.frames import Floats
 from schemas.media.video import Video
+from schemas.paths import is_url
 from schemas.work.chunk import ChunkSpec
 
 NAME: Final = "decord"
@@ -118,6 +119,8 @@ def refusal(path: str) -> str | None:
 
     The answer is the same for every chunk of the file. Raises what `probe` raises.
     """
+    if is_url(path):
+        return "it reads local files only"
     try:
         status = os.stat(path)  # noqa: PTH116  # one call for size and time
     except OSError as error:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from actors.container.completeness import Completeness, audio_completeness, hole_note, picture_completeness
-from actors.container.content import is_changed
 from actors.finalize.audio_rows import sound_rows
+from actors.sources.content import is_changed
+from actors.sources.facts import known_facts
 from schemas.annotations.annotation import Annotation
 from schemas.errors import FileChanged, NoFrames, NoSuchTrack, StreamEndsReader, UnknownCoding, VideoError
 from schemas.inference.transcript import AudioAnalysis
@@ -46,9 +47,7 @@ def pipeline_result(
     it was probed is a failure, whatever was found: which content was read is unknown.
     """
     result = _result_of_unchanged(store, video, key, settings, persons)
-    if is_changed(
-        video.path, size_bytes=video.size_bytes, mtime_ns=video.mtime_ns, fingerprint=video.fingerprint
-    ):
+    if is_changed(video.path, known_facts(video), video.fingerprint):
         return replace(result, verdict=Completeness(error=FileChanged(video.path)))
     return result
 

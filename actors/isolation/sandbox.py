@@ -127,6 +127,12 @@ class IsolationStage:
         self._links, self._sandbox = connect(), Sandbox(settings)
         self._watch = Watch(self._links, to_its_end=True)
 
+    def node_id(self) -> str:
+        """The Ray node that it is on."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
     def try_chunk(self, work: ChunkSpec | AudioBlock) -> TrialResult:
         """Try one chunk and deliver its values to the finalizer; the result returned has none."""
         return try_in_sandbox(work, self._sandbox, self._links, self._watch)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from actors.container.completeness import MIN_GAP_S
-from actors.container.container import demuxed, formats_of, opened
-from actors.container.content import content_state, fingerprint_of
+from actors.container.container import demuxed, formats_of, opened, opened_with_source
 from actors.container.frame_index import (
     PacketTable,
     frame_index,
@@ -32,18 +31,21 @@ from actors.container.keyframe import EntryPoints
 from actors.container.video_tracks import chosen_track, left_out_note
 from actors.probing.audio_tracks import SoundTracks
 from actors.probing.declared_length import Promise, promise_of
+from actors.probing.sample_tables import use_sample_tables
 from actors.probing.stream_opening import first_pictures
+from actors.sources.content import fingerprint_of
+from actors.sources.facts import facts_of
+from actors.sources.ranged_file import RangedFile
 from schemas.errors import (
-    EmptyFile,
     FileChanged,
     NoFrames,
     NoVideoStream,
     UnknownCoding,
-    Unreadable,
     VideoError,
 )
 from schemas.media.audio import AudioStream
 from schemas.media.video import FrameIndex, StreamFault, Video, video_id_for
+from schemas.paths import is_url
 
 if TYPE_CHECKING:
     import av.container
@@ -56,16 +58,21 @@ def failed_identity(path: str) -> tuple[str, str]:
 
     They come from its content if that can be read, else from its absolute path.
     """
-    absolute = os.path.abspath(path)  # noqa: PTH100  # a link keeps its own name
+    absolute = _absolute(path)
     try:
         fingerprint = fingerprint_of(absolute)
-    except (EmptyFile, Unreadable):
+    except VideoError:
         return identity_of_path(absolute)
     return video_id_for(absolute, fingerprint), fingerprint
 
 
+def _absolute(path: str) -> str:
+    """The absolute path, or the URL; a link keeps its own name."""
+    return path if is_url(path) else os.path.abspath(path)  # noqa: PTH100
+
+
 def identity_of_path(path: str) -> tuple[str, str]:
-    """Video id and fingerprint of a file whose content is not read; `path` is absolute."""
+    """Video id and fingerprint of a file whose content is not read; `path` is absolute or a URL."""
     fingerprint = hashlib.sha256(os.fsencode(path)).hexdigest()
     return video_id_for(path, fingerprint), fingerprint
 
@@ -97,18 +104,21 @@ def probe(
     `NoVideoStream`, `NoVideoTrack`, `UnknownCoding`, `NoFrames`, and `FileChanged` where the file changes
     in the meantime.
     """
-    absolute = os.path.abspath(path)  # noqa: PTH100
+    absolute = _absolute(path)
     content = fingerprint or fingerprint_of(absolute)
-    before = content_state(absolute)
-    with opened(absolute) as container:
-        video = replace(_probe_container(container, absolute, content, video_track, look), track=video_track)
-    if content_state(absolute) != before and fingerprint_of(absolute) != content:
+    before = facts_of(absolute)
+    with opened_with_source(absolute) as (container, remote):
+        video = replace(
+            _probe_container(container, remote, absolute, content, video_track, look), track=video_track
+        )
+    if facts_of(absolute) != before and fingerprint_of(absolute) != content:
         raise FileChanged(absolute)
     return video
 
 
 def _probe_container(
     container: av.container.InputContainer,
+    remote: RangedFile | None,
     path: str,
     fingerprint: str,
     video_track: int | None,
@@ -119,7 +129,7 @@ def _probe_container(
     if stream is None:
         return _sound_alone(container, path, fingerprint, look)
     try:
-        return _video(container, stream, path, fingerprint, look)
+        return _video(container, remote, stream, path, fingerprint, look)
     except (NoFrames, UnknownCoding) as error:
         alone = _sound_despite_fault(path, fingerprint, look)
         if alone is None:
@@ -137,13 +147,19 @@ def _sound_despite_fault(path: str, fingerprint: str, look: StreamChoice) -> Vid
 
 
 def _video(
-    container: av.container.InputContainer, stream: Any, path: str, fingerprint: str, look: StreamChoice
+    container: av.container.InputContainer,
+    remote: RangedFile | None,
+    stream: Any,
+    path: str,
+    fingerprint: str,
+    look: StreamChoice,
 ) -> Video:
     tracks = SoundTracks(container, stream) if look.sound else None
     if stream.codec_context is None:
         raise UnknownCoding(path, "its pictures", "they are in a coding that is not known")
     formats = formats_of(container)
     codec = stream.codec_context.codec.canonical_name
+    sample_tables = use_sample_tables(container, stream, formats, remote)
     entries, order = EntryPoints(stream), PictureOrder(stream)
     demuxing = demuxed(container, [stream, *(tracks.streams if tracks else ())])
     packets = (
@@ -151,6 +167,7 @@ def _video(
         for packet in (tracks.passing(demuxing) if tracks else demuxing)
     )
     table = packet_table(packets, codec=codec, interlaced=int(stream.codec_context.field_order) in INTERLACED)
+    table = sample_tables.applied_to(table) if sample_tables else table
     table = _without_undecodable_start(replace(table, made_up=order.is_made_up), path, stream.index, formats)
     sound, sounds = tracks.sounds(path, formats) if tracks else (None, ())
     if not table.shown.any() or not stream.width or not stream.height:
@@ -168,7 +185,7 @@ def _video(
     step = usual_distance(table, rate, stream.time_base, scale)
     index = frame_index(table, formats, step=step, promised=_promised_frames(stream, formats), scale=scale)
     start, end = int(index.pts[0]), int(index.pts[-1]) + _last_duration(index, table, step)
-    promise, size = _promise(path, formats, stream), os.path.getsize(path)  # noqa: PTH202
+    promise, size = _promise(path, formats, stream), facts_of(path).size_bytes
     missing_s = promise.missing_s(size, start * time_base, end * time_base) or Fraction(0)
     index = replace(index, missing=max(index.missing, round(missing_s / (step * time_base))))
     sides = (stream.width, stream.height)
@@ -225,7 +242,7 @@ def _sound_alone(
     sound, sounds = tracks.sounds(path, formats_of(container))
     if sound is None:
         raise NoVideoStream(path)
-    promise, size = promise_of(path, formats_of(container)), os.path.getsize(path)  # noqa: PTH202
+    promise, size = promise_of(path, formats_of(container)), facts_of(path).size_bytes
     return Video(
         **_file_facts(path, fingerprint),
         container=container.format.name,
@@ -276,13 +293,11 @@ def _truncation_notes(promise: Promise, size: int) -> tuple[str, ...]:
 
 
 def _file_facts(path: str, fingerprint: str) -> dict[str, Any]:
-    status = os.stat(path)  # noqa: PTH116
     return {
         "video_id": video_id_for(path, fingerprint),
         "fingerprint": fingerprint,
         "path": path,
-        "size_bytes": status.st_size,
-        "mtime_ns": status.st_mtime_ns,
+        **asdict(facts_of(path)),
     }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from actors.container.frame import DecodedFrame
 from actors.decoding.backends import decoder_for
 from actors.decoding.sampling import Sampler, sampled_by
+from actors.stages.visibility import attributed
 from actors.vision.scene_scores import ContentScorer
 from schemas.errors import VideoError
 from schemas.media.frames import FrameBatch, Pixels
@@ -91,7 +92,9 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
             yield value
             yielded += 1
     except VideoError as error:
-        yield _end(spec, pieces=yielded, failure=ChunkFailure(error.kind, str(error), transient=False))
+        fault = attributed(error)
+        failure = ChunkFailure(fault.kind, str(fault), transient=fault.transient)
+        yield _end(spec, pieces=yielded, failure=failure)
     except MemoryError as error:
         yield _end(
             spec,

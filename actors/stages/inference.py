@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from actors.stages.visibility import attributed
 from schemas.errors import VaengineError, VideoError
 from schemas.inference.detections import Detections
 from schemas.inference.transcript import AudioAnalysis
@@ -96,7 +97,8 @@ def failure_of(error: Exception, subject: str, pipeline: str) -> ChunkFailure:
     """The failure of a model on `subject`, which the message names."""
     stack = "".join(traceback.format_exception(error))
     if isinstance(error, VideoError):
-        return ChunkFailure(error.kind, str(error), error.transient, pipeline)
+        fault = attributed(error)
+        return ChunkFailure(fault.kind, str(fault), fault.transient, pipeline)
     if isinstance(error, VaengineError):
         return ChunkFailure("model", str(error), error.transient, pipeline, stack)
     transient = isinstance(error, MemoryError) or "out of memory" in str(error)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from schemas.annotations.attributes import attributes_of, record_of
 from schemas.annotations.categories import Record, categories, numbered
 from schemas.media.audio import AudioStream
 from schemas.media.video import Video
+from schemas.paths import name_of
 from schemas.pipelines import FACE
 
 TAIL_BYTES: Final = 400  # The last bytes of a file that `generation_of` and `files_of` need.
@@ -148,7 +148,7 @@ def _video(video: Video) -> Record:
     return {
         "id": 1,
         "video_id": video.video_id,
-        "file_name": PurePath(video.path).name,
+        "file_name": name_of(video.path),
         "width": video.width,
         "height": video.height,
         "fps": float(video.nominal_fps),

@@ -68,3 +68,24 @@ class ClusterUnreachable(UsageError):
     """No Ray cluster answers at the address. Values: address, cause and cure."""
 
     template = "no Ray cluster can be used at {0}: {1}"
+
+
+class UnknownScheme(UsageError):
+    """A URL of a kind that is not read. Values: URL, known schemes."""
+
+    template = "{0} is a URL of a kind that is not read: {1} are; download the file, and give its path"
+
+
+class StoragePackageMissing(UsageError):
+    """A kind of URL whose package is not installed. Values: URL, extra."""
+
+    template = "{0} needs a package that is not installed: pip install 'vaengine[{1}]'"
+
+
+class SecretInUrl(UsageError):
+    """A URL with a password in it, which every report would show. Values: URL without it."""
+
+    template = (
+        "{0} holds a user name or a password: leave them out of the address, and put them into ~/.netrc, "
+        "since addresses are stored and shown"
+    )

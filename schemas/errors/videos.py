@@ -162,3 +162,52 @@ class DecoderRefuses(VideoError):
 
     template = "{0}: {1} refuses it: {2}; use --set decode.backend=pyav"
     kind = "decoder"
+
+
+class NothingThere(Unreadable):
+    """A URL that leads to nothing. Values: URL, what the server said."""
+
+    template = "{0}: there is nothing at this address ({1}); check its spelling, or leave it out"
+
+
+class AccessDenied(Unreadable):
+    """A URL that the server does not let us read. Values: URL, what the server said."""
+
+    template = (
+        "{0}: access is denied ({1}); check that the credentials of this machine may read it, or that its "
+        "signature has not expired"
+    )
+
+
+class NoByteRanges(Unreadable):
+    """A server that sends no parts of a file. Values: URL, what the server said."""
+
+    template = (
+        "{0}: its server sends no byte ranges ({1}), without which a video is not read: download the file, "
+        "and give its path"
+    )
+
+
+class SourceUnavailable(VideoError):
+    """A server that does not answer, or answers with a fault of its own. Values: URL, cause, tries."""
+
+    template = (
+        "{0}: its server does not deliver it ({1}; {2} tries); run the same command again once it does, "
+        "which does only what is missing"
+    )
+    kind = "unavailable"
+    transient = True
+
+
+class NodeCannotSee(VideoError):
+    """A path that is there for the run, but not on the node that was to read it.
+
+    Values: path, host name of the node, its reason.
+    """
+
+    template = (
+        "{0}: node {1} cannot see it ({2}), though the run can: mount its folder there at the same path, or "
+        "give the videos as URLs; the video itself is not at fault"
+    )
+    kind = "node_cannot_see"
+    transient = True

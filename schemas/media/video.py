@@ -12,6 +12,7 @@ import numpy as np
 
 from schemas.media.audio import AudioStream
 from schemas.media.frames import Ints
+from schemas.paths import name_of
 from schemas.pipelines import AUDIO
 
 MAX_STEM_LENGTH = 64  # Characters of a file name's stem that a video_id keeps.
@@ -90,8 +91,10 @@ class Video:
     """
 
     video_id: str
-    fingerprint: str  # sha256 of the content, hex; of the absolute path where no content can be read
-    path: str  # absolute
+    # sha256, hex: of the content, of samples of a large remote object (`actors.sources.content`), or of the
+    # location where no content can be read.
+    fingerprint: str
+    path: str  # absolute, or a URL
     size_bytes: int
     mtime_ns: int
     container: str
@@ -114,6 +117,7 @@ class Video:
     is_sound_known: bool = True
     sound_fault: StreamFault | None = None
     picture_fault: StreamFault | None = None
+    version: str = ""  # what a remote server calls this state of the content (ETag); empty for a file
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):
@@ -171,7 +175,9 @@ class Video:
 
 def safe_stem(path: str) -> str:
     """A file's stem as it may stand in a folder name on any system: ASCII letters, digits, `.`, `_`, `-`."""
-    ascii_stem = unicodedata.normalize("NFKD", PurePath(path).stem).encode("ascii", "ignore").decode()
+    ascii_stem = (
+        unicodedata.normalize("NFKD", PurePath(name_of(path)).stem).encode("ascii", "ignore").decode()
+    )
     return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_stem).strip("._-")[:MAX_STEM_LENGTH] or "video"
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from schemas.paths import location_of
 from schemas.work.batch_progress import plain
 from schemas.work.job_event import Control
 
@@ -87,6 +88,11 @@ class BatchJob:
     failure_kind: str | None = None
     batch_id: str | None = None
     control: Control | None = None  # what a person asks of it while it runs
+
+    @property
+    def location(self) -> str:
+        """The path or URL of its video as text."""
+        return location_of(self.video_path)
 
 
 def job_status(results: Mapping[str, PipelineResult]) -> JobStatus:

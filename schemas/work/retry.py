@@ -25,6 +25,8 @@ TRANSIENT: Final[Mapping[str, str]] = {  # kind of failure -> section of `recove
     TIMEOUT: "timeout",
     "store": "store",
     "disk_full": "store",
+    "unavailable": "store",
+    "node_cannot_see": "worker_lost",
 }
 PERMANENT: Final = frozenset({
     *("usage", "would_replace", "weights"),

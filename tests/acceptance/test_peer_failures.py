@@ -32,10 +32,10 @@ from schemas.work.progress import Snapshot
 from tests.conftest import CHECKOUT, SHARED
 from tests.support import clips, runs
 from tests.support.fake_videos import RUN, Clip
+from tests.support.runs import video_paths
 from vaengine import BatchOrchestrator, BatchStatus, FailureRecovery, FileStorageBackend, SQLiteStorageBackend
 from vaengine.execution.engine import Engine
 from vaengine.requests.checkpoint import path_in
-from vaengine.requests.inputs import video_paths
 
 TALKER = SHARED / "media" / "video" / "grid" / "bbaf2n.mpg"
 ASKED = {"pipelines": ["scene", "person"], "preset": "embedded"}

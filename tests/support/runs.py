@@ -17,7 +17,7 @@ from schemas.work.job import BatchReport
 from tests.support.child_threads import child_threads
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import NONE, usual_cluster
-from vaengine.requests.inputs import video_paths
+from vaengine.requests.inputs import find_files
 from vaengine.requests.request import RunRequest
 
 
@@ -79,6 +79,11 @@ class Reference:
             assert report.failed == 0, report.outcomes
             self._known[asked] = digest(sqlite(out))
         return self._known[asked]
+
+
+def video_paths(inputs: Sequence[str]) -> list[Path]:
+    """The local videos that `inputs` lead to, as a run finds them."""
+    return [Path(path) for path in find_files(inputs).paths]
 
 
 def digest(url: str) -> str:

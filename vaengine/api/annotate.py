@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.errors import UsageError, VideoError
-from schemas.paths import absolute_path
+from schemas.paths import absolute_location, is_url
 from vaengine.api.batch import Batch
 from vaengine.api.video_annotations import VideoAnnotations
 
@@ -103,12 +103,12 @@ def load_annotations(
     from vaengine.requests.store_location import stored_at
     from vaengine.results.lookup import jobs_of, newest_results
 
-    if Path(video).is_dir():
+    named = os.fspath(video)
+    if not is_url(named) and Path(video).is_dir():
         return VideoAnnotations.from_folder(Path(video))
     url = stored_at(db, os.fspath(out) if out is not None else None)
     with contextlib.closing(open_store(url, read_only=True)) as store:
-        named = os.fspath(video)
-        jobs = jobs_of(store, str(absolute_path(video)) if os.sep in named else named)
+        jobs = jobs_of(store, absolute_location(named) if os.sep in named else named)
         newest = {name: job for name, (job, _) in newest_results(jobs).items()}
         return VideoAnnotations.from_store(store, jobs[0].video_id, newest)
 

@@ -55,7 +55,7 @@ def not_concerned(word: str, jobs: Sequence[BatchJob], concerned: Sequence[Batch
     for job in jobs:
         if job.job_id not in ids:
             yield (
-                f"not {word}: {job.video_path} ({job.job_id[:8]}) is {job.status.value}, "
+                f"not {word}: {job.location} ({job.job_id[:8]}) is {job.status.value}, "
                 f"and {REASONS_NOT_CONCERNED[word]}"
             )
 
@@ -160,7 +160,7 @@ def how_it_goes_on(store: RunStore, where: str = "") -> str:
 def quarantine_table(found: Iterable[tuple[BatchJob, str]]) -> Table:
     """A row for each quarantined pipeline with the reason."""
     rows = (
-        (job.job_id[:8], str(job.video_path), name, job.pipeline_results[name].error_message or "")
+        (job.job_id[:8], job.location, name, job.pipeline_results[name].error_message or "")
         for job, name in found
     )
     return Table(("job", "video", "pipeline", "why"), tuple(rows))

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import cycle
-from pathlib import PurePath
 from typing import Final
 
+from schemas.paths import name_of
 from schemas.work.provenance import Provenance
 from vaengine.console.units import clock, counted, time_step_s
 from vaengine.results.audio import Interval
@@ -60,7 +60,7 @@ def card(
 
     Whatever comes from outside is escaped; the text takes the notebook's own colours.
     """
-    name = _text(PurePath(video.path).name)
+    name = _text(name_of(video.path))
     facts = _text(" · ".join((*_facts(video), counts)))
     lines = [
         f'<div><b>{name}</b> <code style="opacity:.7">{_text(video.video_id)}</code></div>',

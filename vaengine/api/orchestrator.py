@@ -31,7 +31,7 @@ from vaengine.planning.replaced_results import conflicts, described
 from vaengine.reporting.run_states import run_states, shown_states
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.executor_choice import usual_cluster
-from vaengine.requests.inputs import video_paths
+from vaengine.requests.inputs import find_files
 from vaengine.requests.replacement import replace_mode
 from vaengine.requests.request import RunRequest
 from vaengine.requests.run_options import fitted_as_before, pipelines_named
@@ -131,7 +131,7 @@ class BatchOrchestrator:
             for name in ("started_at", "ended_at", "duration_s", "eta_s", "jobs_per_hour")
         }
 
-    def _request(self, path: Path, config: dict[str, Any]) -> RunRequest:
+    def _request(self, path: str, config: dict[str, Any]) -> RunRequest:
         requested = _pipelines(names) if (names := config.pop("pipelines", ())) else ()
         user_settings = layer("config", dict(flat(config)))
         configured(user_settings)  # a misspelt key is reported before anything is searched or fetched
@@ -189,9 +189,9 @@ class BatchOrchestrator:
         return replace(first, others=tuple(others), batch_id=new_batch_id())
 
 
-def _one_video(video_path: StrPath) -> Path:
+def _one_video(video_path: StrPath) -> str:
     """The video that a path leads to; raises `UsageError`, as the command does."""
-    found = video_paths([os.fspath(video_path)])
+    found = find_files([os.fspath(video_path)]).paths
     if len(found) > 1:
         raise UsageError(
             f"{os.fspath(video_path)} leads to {len(found)} videos: add_job takes one, call it for each of "

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
 
 from actors.isolation.sandbox import IsolationStage, TrialResult
 from actors.stages.stages import ActorNames, by_name
 from cluster.placement import Placement
+from schemas.errors import NodeCannotSee
 from schemas.settings.settings import Settings
 from vaengine.backends.trial_failure import lost_failure, raised_failure
 from vaengine.planning.suspects import Suspect
+
+NODE_TIMEOUT_S: Final = 10.0  # in which an actor says where it is
+NODE_ID_LABEL: Final = "ray.io/node-id"  # that Ray gives each node
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +26,12 @@ class RayTrialWorkers:
     """A pool of Ray actors, each with a child process that holds one chunk."""
 
     def __init__(self, placement: Placement, names: ActorNames, settings: Settings, number: int) -> None:
-        self._actors = [_actor(placement, names, settings) for _ in range(number)]
+        self._start = functools.partial(_actor, placement, names, settings)
+        self._actors = [self._start() for _ in range(number)]
         self._idle = list(self._actors)
-        self._busy: dict[Any, tuple[Any, Suspect]] = {}  # reference to an answer -> its actor, the suspect
+        # reference to an answer -> its actor, the suspect
+        self._busy: dict[Any, tuple[Any, Suspect]] = {}
+        self._blind_nodes: set[str] = set()  # that did not see a path
 
     @property
     def idle(self) -> int:
@@ -41,8 +51,24 @@ class RayTrialWorkers:
         if not ended:
             return None
         actor, suspect = self._busy.pop(ended[0])
+        trial = _result(suspect, ended[0])
+        if trial.failure is not None and trial.failure.kind == NodeCannotSee.kind:
+            actor = self._moved(actor)
         self._idle.append(actor)
-        return suspect, _result(suspect, ended[0])
+        return suspect, trial
+
+    def _moved(self, actor: Any) -> Any:
+        """An actor on a node that was not blind so far; the same one where there is no other node."""
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):  # lost: it is started again wherever there is room
+            self._blind_nodes.add(ray.get(actor.node_id.remote(), timeout=NODE_TIMEOUT_S))
+        if not other_nodes(ray.nodes(), self._blind_nodes):
+            return actor
+        ray.kill(actor)
+        self._actors.remove(actor)
+        self._actors.append(self._start(elsewhere_than=self._blind_nodes))
+        return self._actors[-1]
 
     def close(self) -> None:
         """End the actors."""
@@ -52,11 +78,27 @@ class RayTrialWorkers:
             ray.kill(actor)
 
 
-def _actor(placement: Placement, names: ActorNames, settings: Settings) -> Any:
+def other_nodes(nodes: Iterable[Mapping[str, Any]], blind: Collection[str]) -> list[str]:
+    """Ids of the nodes, as `ray.nodes` has them, that live, have processors and are not `blind`."""
+    return [
+        node["NodeID"]
+        for node in nodes
+        if node["Alive"] and node.get("Resources", {}).get("CPU") and node["NodeID"] not in blind
+    ]
+
+
+def _actor(
+    placement: Placement, names: ActorNames, settings: Settings, *, elsewhere_than: Collection[str] = ()
+) -> Any:
     import ray
+    from ray.util.scheduling_strategies import NodeLabelSchedulingStrategy, NotIn
 
     gpus = max(placement.gpus_each, placement.hearing_gpus_each)
     options: dict[str, Any] = {"num_cpus": placement.cpus_each, "num_gpus": gpus or None}
+    if elsewhere_than:
+        options["scheduling_strategy"] = NodeLabelSchedulingStrategy(
+            hard={NODE_ID_LABEL: NotIn(*sorted(elsewhere_than))}
+        )
     stage = ray.remote(IsolationStage).options(max_restarts=-1, max_task_retries=0, **options)
     return stage.remote(by_name(names), settings)
 

@@ -84,7 +84,7 @@ def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbo
             emit(
                 "quarantined",
                 job_id=job.job_id,
-                path=str(job.video_path),
+                path=job.location,
                 pipeline=pipeline,
                 message=job.pipeline_results[pipeline].error_message,
             )
@@ -165,10 +165,10 @@ def _control(
         next_step = then(store, store_options(out, db)) if then and changed else None
     if as_json:
         for job in changed:
-            emit(word, job_id=job.job_id, video_id=job.video_id, path=str(job.video_path))
+            emit(word, job_id=job.job_id, video_id=job.video_id, path=job.location)
         emit("report", {word: len(changed)})
         return
-    print_lines(f"{word}: {job.video_path} ({job.job_id[:8]})" for job in changed)
+    print_lines(f"{word}: {job.location} ({job.job_id[:8]})" for job in changed)
     if names:
         print_lines(job_control.not_concerned(word, jobs, changed))
     say(next_step or f"{len(changed)} {'job' if len(changed) == 1 else 'jobs'} {word}")

@@ -18,7 +18,7 @@ Paths = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="PATH",
-        help="Videos, folders, globs in quotes, text lists of paths, or - for a list on standard input.",
+        help="Videos, folders, globs in quotes, URLs, lists of these, or - for a list on standard input.",
     ),
 ]
 Pipelines = Annotated[
@@ -37,7 +37,18 @@ Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the fi
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")
 ]
-NoFiles = Annotated[bool, typer.Option("--no-files", help="Only the store, no JSON files beside it.")]
+Files = Annotated[
+    bool | None,
+    typer.Option(
+        "--files/--no-files",
+        help="JSON files beside the store, or only the store.  [default: files, up to 50,000 videos]",
+        show_default=False,
+    ),
+]
+Publish = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Put the JSON files and the report there too: s3://BUCKET/PREFIX."),
+]
 AsBefore = Annotated[
     bool, typer.Option("--as-before", help="With the settings that the store's results were made with.")
 ]
@@ -75,7 +86,8 @@ def run(
     limit: Limit = None,
     dry_run: DryRun = False,
     as_json: Json = False,
-    no_files: NoFiles = False,
+    files: Files = None,
+    publish: Publish = None,
     replace: Replace = False,
     keep: Keep = False,
     as_before: AsBefore = False,
@@ -102,7 +114,8 @@ def run(
         workers=workers,
         cluster=cluster,
         limit=limit,
-        files=False if no_files else None,
+        files=files,
+        publish=publish,
         replace=one_answer(replace=replace, keep=keep, as_before=as_before),
         all_media=True if all_media else None,
         models=models,
@@ -110,7 +123,10 @@ def run(
     )
     with Signals() as signals:
         # The presets are announced before their weights are fetched or converted.
-        request = resolve_request(options, fetch=not dry_run, announce=PresetAnnouncement()).request
+        resolved = resolve_request(options, fetch=not dry_run, announce=PresetAnnouncement())
+        request = resolved.request
+        for line in resolved.notes:
+            say(line)
         if dry_run:
             raise typer.Exit(print_plan(request, as_json=as_json))
         raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, invocation=context.obj))

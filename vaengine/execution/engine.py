@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from actors.stores import open_store
 from schemas.errors import DiskFull, StoreFailed, VaengineError
@@ -180,9 +181,12 @@ class Engine:
             raise
 
     def _projector(self) -> Projector | None:
-        """The writer of files beside a database; None for a `files:` store, whose files are the store."""
-        needs_files = self._request.files and not self._request.store_url.startswith("files:")
-        return Projector(self._request.store_url, self._request.out) if needs_files else None
+        """The writer of files beside a database and below a URL; a `files:` store is its own files."""
+        request = self._request
+        needs_files = request.files and not request.store_url.startswith("files:")
+        places: list[Path | str] = [request.out] if needs_files else []
+        places += [request.publish] if request.publish else []
+        return Projector(request.store_url, places) if places else None
 
     def _run_info(self) -> RunInfo:
         request = self._request

@@ -6,6 +6,7 @@ import contextlib
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from schemas.errors import VaengineError
@@ -20,7 +21,7 @@ from vaengine.requests.checkpoint import path_in
 from vaengine.requests.inputs import left_alone_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from schemas.work.job import BatchReport
     from schemas.work.progress import Snapshot
@@ -83,7 +84,23 @@ def run_in_foreground(
         report = run_in_turn(request, run)
     print_report(report, request, as_json=as_json, elapsed_s=elapsed_s())
     reports.write_report(report, request.out, request.presets)
-    return reports.exit_code(report)
+    code = reports.exit_code(report)
+    if request.publish and (fault := publish_report(report, request.publish, request.presets)):
+        say(f"the report was not put there: {fault}")
+        code = code or 1
+    return code
+
+
+def publish_report(report: BatchReport, url: str, presets: Mapping[str, str]) -> str | None:
+    """Put the report below a URL, whole or not at all; says why that was not possible, if so."""
+    from actors.sources.writing import put_object
+
+    name = reports.report_path(Path(), report.batch_id).name
+    try:
+        put_object(f"{url.rstrip('/')}/{name}", reports.report_bytes(report, presets))
+    except VaengineError as error:
+        return str(error)
+    return None
 
 
 def clock_since(at: datetime) -> Callable[[], float]:

@@ -19,6 +19,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.retention import PersonIn
 from schemas.work.job import BatchJob
 from vaengine.execution.projection import is_fresh
+from vaengine.execution.result_files import FolderFiles
 from vaengine.maintenance.result_folders import FolderChange, RemovalPlan, ResultFolders
 from vaengine.requests.checkpoint import FOLDER
 
@@ -217,9 +218,9 @@ def of_pruned(
         folder = out / job.video_id
         results = [job.pipeline_results[name] for name, key in keys_of(job).items() if key not in kept_keys]
         fresh_files = [
-            path
+            folder / f"{result.pipeline}.json"
             for result in results
-            if is_fresh(path := folder / f"{result.pipeline}.json", result.digest or "")
+            if is_fresh(FolderFiles(folder), f"{result.pipeline}.json", result.digest or "")
         ]
         last_files = [] if job.video_id in videos else [folder / name for name in DOCUMENTS]
         yield from (FolderChange(path, folder, "files") for path in existing([*fresh_files, *last_files]))

@@ -86,7 +86,7 @@ def pruning_table(pruning: Pruning, result_folders: ResultFolders) -> Table:
         (
             f"{ended_at(job):%Y-%m-%d %H:%M}",
             str(job.status),
-            str(job.video_path),
+            job.location,
             job.job_id[:_ID_DIGITS_SHOWN],
             ", ".join(map(str, result_folders.folders(job.video_id))),
         )
@@ -130,7 +130,7 @@ def job_data(job: BatchJob, around: ResultFolders) -> dict[str, Any]:
     return {
         "job_id": job.job_id,
         "video_id": job.video_id,
-        "path": str(job.video_path),
+        "path": job.location,
         "status": job.status.value,
         "ended_at": ended_at(job).isoformat(),
         "folders": [str(folder) for folder in around.folders(job.video_id)],

@@ -9,6 +9,7 @@ from typing import Final
 
 from schemas.errors import StoreOutdated, WouldReplace
 from schemas.media.video import Video
+from schemas.paths import is_url
 from schemas.pipelines import AUDIO
 from schemas.storage.backend import ResultStore, StorageBackend
 from vaengine.planning.page import Page, job_to_be, work_of_videos
@@ -82,9 +83,12 @@ def preflight(request: RunRequest, *, dry: bool = False) -> Iterator[Preflight]:
 def replacement_of_known(store: ResultStore, request: RunRequest, known: Mapping[str, Video]) -> Replacement:
     """What the run would replace of videos that the store knows by their unchanged paths.
 
-    No file is opened, however many there are.
+    No file is opened, and no server is asked, however many there are: remote files are looked at later, page
+    by page.
     """
-    unchanged = dict.fromkeys(video.video_id for path, video in known.items() if is_unchanged(path, video))
+    unchanged = dict.fromkeys(
+        video.video_id for path, video in known.items() if not is_url(path) and is_unchanged(path, video)
+    )
     ids = list(unchanged)
     pages = (ids[start : start + VIDEOS_PER_QUERY] for start in range(0, len(ids), VIDEOS_PER_QUERY))
     return Replacement.joined(_replacement_of_videos(store, request, page) for page in pages)

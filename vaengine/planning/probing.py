@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from pathlib import Path
 
 from actors.child_process import ChildProcess, allow_cpu, attach
 from schemas.errors import EndsItsReader, NameUnstorable, Unreadable, VideoError
@@ -22,6 +21,8 @@ from schemas.work.retry import WORKER_LOST
 FIRST_PAGE_TIMEOUT_S = 2.0  # a page that is not full is returned after so long
 MAX_PROBERS = 8  # probing processes; they wait for the disk more than for a processor
 MAX_CPU_SECONDS = 600.0  # processor time for probing one file; a complete index of hours takes a few seconds
+MAX_READY = 10_000  # probed files that wait for their page, each with the times of its frames
+CANCEL_LOOK_S = 0.2  # from one look whether results are still wanted to the next
 MAX_ATTEMPTS = 3  # for a file whose prober was killed by something else
 
 
@@ -85,12 +86,13 @@ def probed(request: ProbeRequest) -> ProbedVideo:
 
 
 def is_unchanged(path: str, known: Video) -> bool:
-    """Whether a file still has the size and modification time that it had when it was probed."""
+    """Whether a file still has the facts, such as size and time, that it had when it was probed."""
+    from actors.sources.facts import facts_of, known_facts
+
     try:
-        stat = Path(path).stat()
-    except OSError:
+        return facts_of(path) == known_facts(known)
+    except (OSError, VideoError):
         return False
-    return (stat.st_size, stat.st_mtime_ns) == (known.size_bytes, known.mtime_ns)
 
 
 class Prober:
@@ -188,23 +190,39 @@ class Probing:
         sound: bool = True,
     ) -> None:
         self._unserved, self._video_track, self._sound = len(paths), video_track, sound
-        self._ready: queue.SimpleQueue[tuple[int, ProbedVideo | BaseException]] = queue.SimpleQueue()
-        self._pool = ThreadPoolExecutor(
-            min(MAX_PROBERS, max(2, os.cpu_count() or 2)), thread_name_prefix="probe"
-        )
+        self._ready: queue.Queue[tuple[int, ProbedVideo | BaseException]] = queue.Queue(MAX_READY)
+        self._waiting, self._taking = iter(enumerate(paths)), threading.Lock()
+        probers = min(MAX_PROBERS, max(2, os.cpu_count() or 2))
+        self._pool = ThreadPoolExecutor(probers, thread_name_prefix="probe")
         self._cancelled = threading.Event()
         self._thread_state = threading.local()
         self._probers: list[Prober] = []  # one for each thread that used one
-        for number, path in enumerate(paths):
-            self._pool.submit(self._probe, number, path, known.get(path))
+        for _ in range(min(probers, len(paths))):
+            self._pool.submit(self._probe_all, known)
 
-    def _probe(self, number: int, path: str, known: Video | None) -> None:
-        if self._cancelled.is_set():
+    def _probe_all(self, known: Mapping[str, Video]) -> None:
+        """Takes one path after the other.
+
+        So a run of a million videos has no million tasks, and few results that nobody has taken yet.
+        """
+        while (taken := self._next()) is not None:
+            number, path = taken
+            try:
+                self._deliver((number, self._reuse_or_probe(path, known.get(path))))
+            except BaseException as error:  # noqa: BLE001 raised in the thread that waits for the page
+                self._deliver((number, error))
+
+    def _next(self) -> tuple[int, str] | None:
+        with self._taking:
+            return None if self._cancelled.is_set() else next(self._waiting, None)
+
+    def _deliver(self, result: tuple[int, ProbedVideo | BaseException]) -> None:
+        while not self._cancelled.is_set():
+            try:
+                self._ready.put(result, timeout=CANCEL_LOOK_S)
+            except queue.Full:
+                continue
             return
-        try:
-            self._ready.put((number, self._reuse_or_probe(path, known)))
-        except BaseException as error:  # noqa: BLE001 raised in the thread that waits for the page
-            self._ready.put((number, error))
 
     def _reuse_or_probe(self, path: str, known: Video | None) -> ProbedVideo:
         """`known` again if the file is unchanged and `known` is sufficient, else a fresh probe."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, PERSON_TRACK, Annotation
 from schemas.errors import NotFound
+from schemas.paths import name_of
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.batch_progress import INTERRUPTED
@@ -85,7 +86,7 @@ def _tally_of(store: StorageBackend, job: BatchJob, state: str, duration_s: floa
     times_s = (result.processing_time_seconds for result in completed.values())
     known_times_s = [time_s for time_s in times_s if time_s is not None]
     return VideoTally(
-        name=job.video_path.name,
+        name=name_of(job.location),
         outcome=state,
         duration_s=duration_s,
         scenes=completed[SCENE].annotation_count if SCENE in completed else None,

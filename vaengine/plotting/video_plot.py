@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.annotations.annotation import Annotation
 from schemas.errors import UsageError
+from schemas.paths import name_of
 from schemas.pipelines import AUDIO
 from vaengine.console.units import clock
 from vaengine.plotting.audio_panels import audio_end_s, sound_panels
@@ -34,7 +35,7 @@ def plot_results(results: VideoResults) -> Figure:
     frames = "sound alone"
     if video.has_pictures:
         frames = f"{float(video.nominal_fps):.4g} fps · {video.width} × {video.height}"
-    title = f"{Path(video.path).name}\n{clock(video.duration_s)} · {frames} · {results.provenance}"
+    title = f"{name_of(video.path)}\n{clock(video.duration_s)} · {frames} · {results.provenance}"
     return plot_video(
         results.annotations,
         title=title,

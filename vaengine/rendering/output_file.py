@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from schemas.errors import DiskFull, UsageError
+from schemas.paths import is_url
 from vaengine.rendering.source_marks import SourceMark, mark_in
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -24,7 +25,8 @@ def check_target(
     A picture of the same kind that was drawn from other results is written again. Raises `UsageError` for
     another file that is not to be replaced, for a folder, and for one of the `sources`.
     """
-    if any(Path(source).exists() and target.exists() and target.samefile(source) for source in sources):
+    local = (source for source in sources if not is_url(source))
+    if any(Path(source).exists() and target.exists() and target.samefile(source) for source in local):
         raise UsageError(f"{target} is the video itself: write to another file with -o")
     if target.is_dir():
         raise UsageError(f"{target} is a folder: name a file in it with -o")

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from schemas.annotations.annotation import canonical_json
+from schemas.paths import name_of
 from vaengine import __version__
 from vaengine.results.lookup import VideoResults
 
@@ -55,7 +56,7 @@ def mark_of(command: str, results: VideoResults, *options: object) -> SourceMark
     video = results.video
     facts = (
         __version__,
-        Path(video.path).name,
+        name_of(video.path),
         video.fingerprint,
         video.duration_s,
         results.provenance,

@@ -126,6 +126,7 @@ def places(request: RunRequest, batch_id: str) -> list[str]:
     return [
         f"store    {shown_url(request.store_url)}",
         *files,
+        *([f"copies   {request.publish}"] if request.publish else []),
         f"report   {shown_path(str(report_path(request.out, batch_id)))}",
     ]
 
@@ -230,7 +231,7 @@ def finished_data(job: BatchJob) -> dict[str, Any]:
     """The JSON values of a video that has completed or failed while its batch still runs."""
     return {
         "video_id": job.video_id,
-        "path": str(job.video_path),
+        "path": job.location,
         "job_id": job.job_id,
         "outcome": job.status.value,
         "error_message": job.error_message,
@@ -271,9 +272,15 @@ def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> 
     path = report_path(out, report.batch_id)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report_data(report, presets), indent=2, ensure_ascii=False)
-    write_atomic(path, text.encode(errors="backslashreplace"))
+    write_atomic(path, report_bytes(report, presets))
     return path
+
+
+def report_bytes(report: BatchReport, presets: Mapping[str, str]) -> bytes:
+    """The report as JSON."""
+    return json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(
+        errors="backslashreplace"
+    )
 
 
 def plan_lines(plan: PlanSummary) -> list[str]:

@@ -44,7 +44,7 @@ class VideoRow:
         """The row of a job that has this state for users."""
         return cls(
             job.video_id,
-            str(job.video_path),
+            job.location,
             state,
             _shown_pipelines(job, state),
             sum(result.annotation_count or 0 for result in job.pipeline_results.values()),
@@ -138,7 +138,7 @@ def _failures_of(job: BatchJob) -> Iterator[FailedPipeline]:
         message = result.error_message or job.error_message or "no reason stored"
         yield FailedPipeline(
             job.video_id,
-            str(job.video_path),
+            job.location,
             result.pipeline,
             result.failure_kind or job.failure_kind or "",
             message,
@@ -146,7 +146,7 @@ def _failures_of(job: BatchJob) -> Iterator[FailedPipeline]:
     if not failed:
         yield FailedPipeline(
             job.video_id,
-            str(job.video_path),
+            job.location,
             "",
             job.failure_kind or "",
             job.error_message or "no reason stored",

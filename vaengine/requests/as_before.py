@@ -106,7 +106,7 @@ def _only_variant(variants: Sequence[ResultVariant]) -> ResultVariant:
         )
     if first.maker.name == UNKNOWN:
         raise UsageError(
-            f"--as-before: {first.pipeline} of {first.job.video_path} was saved by hand, without its "
+            f"--as-before: {first.pipeline} of {first.job.location} was saved by hand, without its "
             "settings: leave it out"
         )
     return first

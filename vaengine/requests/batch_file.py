@@ -53,6 +53,7 @@ RUN_KEYS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "cluster": (_is_text, "none, local, auto, either or an address"),
     "limit": (_is_count, "a number of videos, 1 or more"),
     "files": (_is_flag, "true or false"),
+    "publish": (_is_text, "an address such as s3://BUCKET/PREFIX"),
     "keep_runs": (_is_flag, "true or false"),
     "all_media": (_is_flag, "true or false"),
     "keep": (_is_flag, "true or false"),

@@ -40,6 +40,7 @@ class Checkpoint:
     files: bool = True
     keep_runs: bool = False
     replace: bool = False
+    publish: str | None = None
     others: tuple[Checkpoint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -71,6 +72,7 @@ class Checkpoint:
             files=request.files,
             keep_runs=request.keep_runs,
             replace=request.replace,
+            publish=request.publish,
             others=tuple(cls.of(other, batch_id) for other in request.others),
         )
 
@@ -94,6 +96,7 @@ class Checkpoint:
             files=self.files,
             keep_runs=self.keep_runs,
             replace=self.replace,
+            publish=self.publish,
             batch_id=self.batch_id,
             verbose=verbose,
             presets=self.presets,

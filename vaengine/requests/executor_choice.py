@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from schemas.paths import is_url
+
 NONE: Final = "none"  # this process and its children
 OWN_RAY: Final = "local"  # a Ray that the run starts and ends
 RUNNING_RAY: Final = "auto"  # a Ray that runs on this machine; where none does, as EITHER
@@ -80,9 +82,14 @@ def usual_cluster() -> str:
 
 
 def is_short(paths: Sequence[str]) -> bool:
-    """Whether the work on these files is probably done sooner without Ray, by their sizes alone."""
+    """Whether the work on these files is probably done sooner without Ray, by their sizes alone.
+
+    The size of a remote file is not asked for.
+    """
     total = 0
     for path in paths:
+        if is_url(path):
+            return False
         with suppress(OSError):  # its own probe tells of it
             total += Path(path).stat().st_size
         if total > SHORT_BYTES:

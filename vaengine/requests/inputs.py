@@ -1,4 +1,4 @@
-"""Finds the videos that a user's inputs lead to: files, folders, globs and text lists."""
+"""Finds the videos that a user's inputs lead to: files, folders, globs, URLs, and lists of these."""
 
 from __future__ import annotations
 
@@ -11,46 +11,64 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePath
 from typing import Final
 
-from schemas.errors import NothingMatched, UsageError
-from schemas.paths import absolute_path
+from schemas.errors import NothingMatched, UsageError, VideoError
+from schemas.paths import absolute_location, absolute_path, is_url, name_of
 from vaengine.console.standard_input import read_standard_input
 from vaengine.console.units import counted
 from vaengine.requests.media_kinds import (
     OWN_FILES,
     SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
     is_media,
     is_system_folder,
     is_video_name,
     suffix_of,
 )
+from vaengine.requests.path_lists import Entry, entries_of, is_list, lines_of, text_entries
+from vaengine.requests.remote_inputs import urls_of
 
-LIST_SUFFIXES: Final = (".txt", ".lst")
 STDIN: Final = "-"
 MAX_KINDS_SHOWN: Final = 6
 # The end of a video id, and so of the name of its folder under --out.
 RESULT_FOLDER: Final = re.compile(r"-[0-9a-f]{8,16}$")
-URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 log = logging.getLogger("vaengine")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NamedInput:
-    """One path, folder or pattern as it was given; `source` is "LIST:LINE" if it came from a text list."""
+    """One path, URL, folder or pattern as it was given; `source` is "LIST:LINE" if it came from a list.
+
+    `base` is what it is relative to: a folder, or the URL of one.
+    """
 
     text: str
-    base: Path
+    base: str
     source: str = ""
+
+    @cached_property
+    def location(self) -> str:
+        """Its absolute path or URL."""
+        if is_url(self.text):
+            return absolute_location(self.text)
+        return (
+            f"{self.base}/{self.text}"
+            if is_url(self.base)
+            else str(absolute_path(self.text, Path(self.base)))
+        )
 
     @property
     def path(self) -> Path:
-        return absolute_path(self.text, self.base)
+        return Path(self.location)
 
     def fault(self, cause: str) -> UsageError:
-        return UsageError(f"{self.source}: {self.path} {cause}" if self.source else f"{self.text} {cause}")
+        return UsageError(
+            f"{self.source}: {self.location} {cause}" if self.source else f"{self.text} {cause}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +93,21 @@ class Selection:
             return is_media(path)
         return is_video_name(path) or (self.sound and suffix_of(path) in SOUND_SUFFIXES)
 
+    def takes_url(self, url: str) -> bool:
+        """Whether an object below a prefix is used, by its name alone."""
+        suffix = suffix_of(PurePath(name_of(url)))
+        return suffix in VIDEO_SUFFIXES or ((self.sound or self.everything) and suffix in SOUND_SUFFIXES)
+
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
     """The files that were found.
 
-    `paths` are absolute, each file once. `left_alone` counts the other files of the searched folders by
-    extension ("" for none).
+    `paths` are absolute paths and URLs, each file once. `left_alone` counts the other files of the searched
+    folders by extension ("" for none).
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[str, ...]
     left_alone: Mapping[str, int]
 
 
@@ -94,7 +117,7 @@ class Walk:
 
     selection: Selection = Selection()
     entered_folders: set[str] = field(default_factory=set)
-    left_alone: set[str] = field(default_factory=set)  # real paths
+    left_alone: set[str] = field(default_factory=set)  # real paths and URLs
 
     def selected_files(self, folder: Path) -> Iterator[Path]:
         """Files below `folder` that are used; the others are counted."""
@@ -133,27 +156,25 @@ def find_files(inputs: Sequence[str], selection: Selection | None = None) -> Fou
     """The files that `inputs` lead to, in the given order, and by name within a folder.
 
     An input is a file (any extension), a folder (searched recursively for names of videos in any letter case,
-    or for what `selection` takes), a glob (`**` crosses folders), or a text list (`.txt`, `.lst`, or `-` for
-    standard input). A list has one path a line, relative to the list; `#` begins a comment line. Raises
-    `UsageError` for a named path that is missing, `NothingMatched` when nothing was found at all.
+    or for what `selection` takes), a glob (`**` crosses folders), a URL of any of these, or a list: text
+    (`.txt`, `.lst`, or `-` for standard input) or Parquet. A text list has one path a line, relative to the
+    list; `#` begins a comment line. Raises `UsageError` for a named path that is missing, `NothingMatched`
+    when nothing was found at all.
     """
     walk = Walk(selection or Selection())
-    path_by_real_path: dict[str, Path] = {}
+    path_by_real_path: dict[str, str] = {}
     for named in _named_inputs(inputs):
-        paths = list(_files_of(named, walk))
-        if not paths and glob.has_magic(named.text) and not named.path.exists():
+        count = 0
+        for count, path in enumerate(_locations_of(named, walk), start=1):  # noqa: B007
+            path_by_real_path.setdefault(path if is_url(path) else os.path.realpath(path), path)
+        if not count and glob.has_magic(named.text) and (is_url(named.location) or not named.path.exists()):
             log.warning("%s matches nothing", named.text)
-        for path in paths:
-            path_by_real_path.setdefault(os.path.realpath(path), path)
-    left_alone = Counter(suffix_of(Path(real)) for real in sorted(walk.left_alone - path_by_real_path.keys()))
+    left_alone = Counter(
+        suffix_of(PurePath(name_of(real))) for real in sorted(walk.left_alone - path_by_real_path.keys())
+    )
     if not path_by_real_path:
         raise NothingMatched(", ".join(inputs), f" ({left_alone_text(left_alone)})" if left_alone else "")
     return FoundFiles(tuple(path_by_real_path.values()), dict(left_alone.most_common()))
-
-
-def video_paths(inputs: Sequence[str]) -> list[Path]:
-    """The videos that `inputs` lead to, as `find_files` finds them."""
-    return list(find_files(inputs).paths)
 
 
 def left_alone_text(left_alone: Mapping[str, int]) -> str:
@@ -173,45 +194,44 @@ def left_alone_text(left_alone: Mapping[str, int]) -> str:
 
 
 def _named_inputs(inputs: Sequence[str]) -> Iterator[NamedInput]:
-    here = Path.cwd()
+    here = str(Path.cwd())
     for text in inputs:
         named = NamedInput(text, here)
         if text == STDIN:
-            yield from _list_entries(read_standard_input(), here, "standard input")
-        elif named.path.suffix.lower() in LIST_SUFFIXES and named.path.is_file():
-            yield from _list_entries(_list_bytes(named), named.path.parent, text)
+            yield from _listed(text_entries(lines_of(read_standard_input())), here, "standard input")
+        elif is_list(named.location) and (is_url(named.location) or named.path.is_file()):
+            yield from _listed(entries_of(named.location), named.location.rpartition("/")[0], text)
         else:
             yield named
 
 
-def _list_bytes(named: NamedInput) -> bytes:
+def _listed(entries: Iterable[Entry], base: str, source: str) -> Iterator[NamedInput]:
+    return (NamedInput(text, base, f"{source}:{number}") for number, text in entries)
+
+
+def _locations_of(named: NamedInput, walk: Walk) -> Iterable[str]:
+    """Absolute paths and URLs of the files that one input leads to."""
+    if "\0" in named.text:
+        raise named.fault("holds a NUL character, which no path does; save the list as UTF-8")
+    if not is_url(named.location):
+        return map(str, _files_of(named, walk))
+    return _urls_of(named, walk)
+
+
+def _urls_of(named: NamedInput, walk: Walk) -> Iterator[str]:
     try:
-        return named.path.read_bytes()
-    except OSError as error:
-        raise named.fault(f"cannot be read: {error.strerror}; check its permissions") from error
-
-
-def _list_entries(data: bytes, base: Path, source: str) -> Iterator[NamedInput]:
-    """Entries of a text list; file names are bytes, so they survive in any encoding."""
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
-        text = os.fsdecode(line.strip())
-        if text and not text.startswith("#"):
-            yield NamedInput(text, base, f"{source}:{number}")
+        yield from urls_of(named.location, takes=walk.selection.takes_url, left_alone=walk.left_alone.add)
+    except VideoError as error:
+        raise UsageError(f"{named.source}: {error}" if named.source else str(error)) from error
 
 
 def _files_of(named: NamedInput, walk: Walk) -> Iterable[Path]:
     path = named.path
-    if "\0" in named.text:
-        raise named.fault("holds a NUL character, which no path does; save the list as UTF-8")
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
         if glob.has_magic(named.text):
             return _files_of_pattern(path, walk)
-        if url := URL.match(named.text):
-            raise named.fault(
-                f"is a URL, and {url[0]} is not read: download the file, and give its path"
-            ) from error
         raise named.fault("does not exist; check the spelling, and put a glob in quotes") from error
     except OSError as error:
         raise named.fault(f"cannot be read: {error.strerror}; check the path and its permissions") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 _VIDEO: Final = (
@@ -44,12 +44,12 @@ _SIGNATURES: Final = re.compile(
 )
 
 
-def suffix_of(path: Path) -> str:
+def suffix_of(path: PurePath) -> str:
     """The extension in lower case with its dot.
 
     Blanks that some recorders and copies leave at the end of a name are removed first.
     """
-    return Path(path.name.rstrip()).suffix.lower()
+    return PurePath(path.name.rstrip()).suffix.lower()
 
 
 def is_video_name(path: Path) -> bool:

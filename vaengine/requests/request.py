@@ -28,6 +28,7 @@ class RunRequest:
     cluster: str = "local"  # "local", "auto" or an address
     limit: int | None = None  # only the first so many inputs
     files: bool = True  # write the JSON projections
+    publish: str | None = None  # a URL below which the projections and the report are written as well
     keep_runs: bool = False  # complete results of other configurations stay beside the new ones
     replace: bool = False  # they may be replaced; with neither flag, a run that would replace them is refused
     batch_id: str | None = None  # None: a new one

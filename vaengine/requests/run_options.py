@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.model_files.files import folders_of
+from actors.sources.writing import require_writable_url
 from schemas.errors import UsageError
-from schemas.paths import absolute_path
+from schemas.paths import absolute_location, absolute_path, is_url
 from schemas.pipelines import AUDIO, AVAILABLE, pipeline_named
 from schemas.settings import layers
 from schemas.settings.layers import Configuration, Given, Layer
@@ -28,6 +29,8 @@ from vaengine.requests.store_location import DEFAULT_OUT, results_folder, store_
 
 PATH_KEYS: Final = ("person.weights", "models.folder", "models.cache")
 AS_BEFORE: Final = "as before"
+# Folders in one folder that file systems and people still cope with.
+MOST_VIDEO_FOLDERS: Final = 50_000
 NAME_OR_PATH_KEYS: Final = (
     "face.pack",
     "audio.model",
@@ -52,6 +55,7 @@ class RunOptions:
     cluster: str | None = None
     limit: int | None = None
     files: bool | None = None
+    publish: str | None = None
     replace: Replace | None = None
     all_media: bool | None = None
     models: Path | None = None
@@ -60,10 +64,11 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
-    """A request, and the line that says what the preset resolved to and why."""
+    """A request, the line that says what the preset resolved to and why, and further lines to show."""
 
     request: RunRequest
     preset_line: str
+    notes: tuple[str, ...] = ()
 
 
 def resolve_request(
@@ -84,7 +89,7 @@ def resolve_request(
     mode = options.replace or replace_of(file)
     all_media = options.all_media if options.all_media is not None else _run_value(file, "all_media", False)
     found = find_files(_inputs(options, file), Selection(sound=pipelines == (AUDIO,), everything=all_media))
-    inputs = tuple(map(str, found.paths))
+    inputs = found.paths
     db = options.db or _file_db(file)
     out = out_of(file) if file.text("out") and not options.out else results_folder(options.out, db)
     url = store_url(db, out)
@@ -96,6 +101,12 @@ def resolve_request(
     else:
         settings, resolution = _select_models(user_settings, pipelines, url, fetch=fetch, announce=announce)
     announce(resolution)
+    limit = options.limit or _run_value(file, "limit", None)
+    files = options.files if options.files is not None else _run_value(file, "files", None)
+    videos = len(inputs[:limit])
+    publish = options.publish or file.text("publish")
+    if publish:
+        require_writable_url(publish)
     request = RunRequest(
         inputs=inputs,
         left_alone=found.left_alone,
@@ -104,15 +115,31 @@ def resolve_request(
         out=out,
         store_url=url,
         cluster=options.cluster or file.text("cluster") or usual_cluster(),
-        limit=options.limit or _run_value(file, "limit", None),
-        files=options.files if options.files is not None else _run_value(file, "files", True),
+        limit=limit,
+        files=files if files is not None else has_usual_files(videos),
+        publish=publish,
         keep_runs=mode == "keep",
         replace=mode == "replace",
         verbose=options.verbose,
         presets=resolution.presets,
         record=resolution.record,
     )
-    return ResolvedRequest(request, resolution.line)
+    return ResolvedRequest(request, resolution.line, files_notes(videos, is_said=files is not None))
+
+
+def has_usual_files(videos: int) -> bool:
+    """Whether a run of so many videos writes a folder of files for each, where nothing says it."""
+    return videos <= MOST_VIDEO_FOLDERS
+
+
+def files_notes(videos: int, *, is_said: bool) -> tuple[str, ...]:
+    """A line that says why there are no files, where nobody said that there are to be none."""
+    if is_said or has_usual_files(videos):
+        return ()
+    return (
+        f"no JSON files are written: {videos:,} videos would make as many folders, more than "
+        f"{MOST_VIDEO_FOLDERS:,}; the store has everything, and --files writes them all the same",
+    )
 
 
 def batch_file(path: Path | None) -> BatchFile:
@@ -225,6 +252,8 @@ def pipelines_named(text: str) -> tuple[str, ...]:
 def out_of(file: BatchFile) -> Path:
     """`out` of a batch file, relative to it, or the default below the working directory."""
     text = file.text("out")
+    if text and is_url(text):
+        return results_folder(text, None)  # which says what to give instead
     return absolute_path(text, file.path.absolute().parent) if text else Path(DEFAULT_OUT).absolute()
 
 
@@ -255,15 +284,15 @@ def _run_value(file: BatchFile, key: str, default: Any) -> Any:
 
 
 def file_inputs(file: BatchFile) -> tuple[str, ...]:
-    """Inputs of a batch file as absolute paths; empty where it has none."""
-    return tuple(str(absolute_path(text, file.path.absolute().parent)) for text in file.texts("inputs"))
+    """Inputs of a batch file as absolute paths and URLs; empty where it has none."""
+    return tuple(absolute_location(text, file.path.absolute().parent) for text in file.texts("inputs"))
 
 
 def _inputs(options: RunOptions, file: BatchFile) -> tuple[str, ...]:
     inputs = options.paths or file_inputs(file)
     if not inputs:
         raise UsageError(
-            "no input: give a video file, a folder, a glob in quotes, or a text list (or `inputs:` in a "
+            "no input: give a video file, a folder, a URL, a glob in quotes, or a list (or `inputs:` in a "
             "batch file)"
         )
     return inputs

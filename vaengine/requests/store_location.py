@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from actors.stores.engines.address import StoreUrl, without_password
 from schemas.errors import NoBatch, NotFound, StoreOutdated, UsageError
-from schemas.paths import absolute_path
+from schemas.paths import absolute_location, absolute_path, is_url, scheme_of
 from vaengine.requests.checkpoint import Checkpoint, batch_ids, path_in
 
 if TYPE_CHECKING:
@@ -76,7 +76,12 @@ def stores_in(folder: Path) -> Iterator[str]:
 
 
 def _results_path(out: str | None) -> Path:
-    return absolute_path(out or DEFAULT_OUT)
+    if out and is_url(out) and scheme_of(out) != "file":
+        raise UsageError(
+            f"--out {out} is a URL, and takes a folder of this machine: to put the JSON files and the report "
+            "there too, give --publish"
+        )
+    return Path(absolute_location(out or DEFAULT_OUT))
 
 
 def opened(out: str | None, db: str | None) -> StorageBackend:

@@ -6,12 +6,13 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.media.video import Video
+from schemas.paths import absolute_location, is_url, name_of
 from schemas.pipelines import FACE, PERSON, order_of, short_name_of
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
@@ -119,16 +120,16 @@ def check_unchanged(video: Video) -> None:
 
     Raises `Unreadable` if the file is missing and `UsageError` if its content differs.
     """
-    from actors.container.content import fingerprint_of
+    from actors.sources.content import fingerprint_of
+    from actors.sources.facts import facts_of, known_facts
 
     try:
-        status = Path(video.path).stat()
+        facts = facts_of(video.path)
     except OSError as error:
         raise Unreadable(video.path, f"{error.strerror}; if it was moved, name its new path") from error
-    same_size = status.st_size == video.size_bytes
-    if same_size and status.st_mtime_ns == video.mtime_ns:
+    if facts == known_facts(video):
         return
-    if not same_size or fingerprint_of(video.path) != video.fingerprint:
+    if facts.size_bytes != video.size_bytes or fingerprint_of(video.path) != video.fingerprint:
         raise UsageError(
             f"{video.path} has changed since it was annotated: `vaengine run` it again, or put the old file "
             "back"
@@ -155,7 +156,7 @@ def _resolve_name(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> s
     ids = {job.video_id for job in jobs}
     if named in ids:
         return named
-    path = os.path.abspath(named)  # noqa: PTH100  # a link keeps its own name, as when it was probed
+    path = _location(named)
     for candidates in _candidates(store, jobs, named, path):
         if len(candidates & ids) > 1:
             raise _ambiguous(named, sorted(candidates & ids), "video")
@@ -167,6 +168,11 @@ def _resolve_name(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> s
     return video_id
 
 
+def _location(named: str) -> str:
+    """The absolute path, or the URL; a link keeps its own name, as when it was probed."""
+    return absolute_location(named) if is_url(named) else os.path.abspath(named)  # noqa: PTH100
+
+
 def _candidates(store: ResultStore, jobs: Sequence[BatchJob], named: str, path: str) -> Iterator[set[str]]:
     """Videos that a path or file name may mean, the most certain first."""
     yield {video.video_id for video in store.known_videos([path]).values()}
@@ -176,24 +182,28 @@ def _candidates(store: ResultStore, jobs: Sequence[BatchJob], named: str, path: 
 
 
 def _with_path(jobs: Iterable[BatchJob], path: str) -> set[str]:
-    return {job.video_id for job in jobs if str(job.video_path) == path}
+    return {job.video_id for job in jobs if job.location == path}
 
 
 def _with_name(jobs: Iterable[BatchJob], name: str) -> set[str]:
-    return {job.video_id for job in jobs if name in (job.video_path.name, job.video_path.stem)}
+    return {job.video_id for job in jobs if _is_called(job.location, name)}
 
 
 def _with_other_name(store: ResultStore, name: str) -> set[str]:
     """Videos with this name among their further paths, such as copies and renamed files."""
-    paths = ((Path(path), video_id) for path, video_id in store.known_paths().items())
-    return {video_id for path, video_id in paths if name in (path.name, path.stem)}
+    return {video_id for path, video_id in store.known_paths().items() if _is_called(path, name)}
+
+
+def _is_called(location: str, name: str) -> bool:
+    """Whether a file has this name, with or without its extension."""
+    return name in (name_of(location), PurePath(name_of(location)).stem)
 
 
 def _same_content(store: ResultStore, ids: Iterable[str], path: str) -> str | None:
     """The video whose content a file has that the store does not know."""
     if not Path(path).is_file():
         return None
-    from actors.container.content import fingerprint_of
+    from actors.sources.content import fingerprint_of
 
     content = fingerprint_of(path)
     return next(
@@ -202,7 +212,7 @@ def _same_content(store: ResultStore, ids: Iterable[str], path: str) -> str | No
 
 
 def _suggestion(named: str, jobs: Sequence[BatchJob]) -> str:
-    names = [name for job in jobs for name in (job.video_id, job.video_path.name)]
+    names = [name for job in jobs for name in (job.video_id, name_of(job.location))]
     near = difflib.get_close_matches(Path(named).name, names, n=1, cutoff=MIN_NAME_SIMILARITY)
     if near:
         return f": did you mean {near[0]}?"
@@ -223,9 +233,14 @@ def _video_of(store: ResultStore, jobs: Sequence[BatchJob], named: str) -> Video
     if video is None:
         reason = next((job.error_message for job in jobs if job.error_message), "it could not be read")
         raise UsageError(f"{video_id} has no results: {reason}")
-    if Path(named).is_file():
-        return replace(video, path=os.path.abspath(named))  # noqa: PTH100
+    if is_url(named) or Path(named).is_file():
+        return _under(video, _location(named))
     return video
+
+
+def _under(video: Video, location: str) -> Video:
+    """The video under another of its paths, where no version of the first says anything."""
+    return video if video.path == location else replace(video, path=location, version="")
 
 
 def newest_results(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResult]]:

@@ -6,6 +6,7 @@ It works without Ray.
 from __future__ import annotations
 
 import heapq
+import os
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ from typing import Final
 
 from actors.coordination.in_flight import failed
 from actors.isolation.sandbox import TrialResult
+from schemas.errors import NodeCannotSee, Unreadable
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import WorkKey
 from schemas.work.messages import ChunkFailure
@@ -46,7 +48,7 @@ class IsolationQueue:
     """A heap of suspects by the time of their next attempt; the retry policy decides which return to it.
 
     `spent` counts the failed attempts of each video so far. `clock` is in seconds. `random01` draws a number
-    in [0, 1).
+    in [0, 1). `is_here` says whether the run itself sees a path that a node did not see.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class IsolationQueue:
         *,
         clock: Callable[[], float] = time.monotonic,
         random01: Callable[[], float] = random.random,
+        is_here: Callable[[str], bool] = os.path.exists,
     ) -> None:
         self._policy, self._spent = policy, dict(spent)
-        self._clock, self._random01 = clock, random01
+        self._clock, self._random01, self._is_here = clock, random01, is_here
         self._waiting: list[tuple[float, int, Suspect]] = []  # a heap: due time, order of arrival, suspect
         self._arrivals = 0
         self._closed = False
@@ -112,6 +115,9 @@ class IsolationQueue:
         if not suspect.tries:
             return Retry(0.0)
         last = suspect.last
+        if last.failure_kind == NodeCannotSee.kind and not self._is_here(suspect.work.path):
+            gone = Unreadable(suspect.work.path, "it was there when the run began, and is gone")
+            return GiveUp(str(gone), gone.kind)
         if last.state not in COUNTED and suspect.lost < MAX_LOST_ATTEMPTS:
             return Retry(0.0)
         return self._policy.decide(

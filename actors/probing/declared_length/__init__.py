@@ -10,11 +10,11 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from actors.probing.declared_length import asf, flv, iff, ivf, matroska, mxf, ogg, riff, y4m
 from actors.probing.declared_length.promise import Promise
+from actors.sources.source import open_source
 
 __all__ = ["Promise", "promise_in", "promise_of"]
 
@@ -43,11 +43,12 @@ READERS: Final[Mapping[str, Reader]] = {
 def promise_of(path: str, formats: frozenset[str]) -> Promise:
     """What the header of a file promises.
 
-    It promises nothing where its container never does, or where the header is damaged. Raises `OSError`.
+    It promises nothing where its container never does, or where the header is damaged. Raises what
+    `open_source` raises.
     """
     if formats.isdisjoint(READERS):
         return Promise()
-    with Path(path).open("rb") as file:
+    with open_source(path) as file:
         return promise_in(file, formats)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from actors.probing.declared_length.promise import Promise
+from actors.sources.source import open_source
 
 # WAVE format tags whose bytes per second are exact: integers, floats, either of them.
 LINEAR_FORMATS: Final = frozenset({0x0001, 0x0003, 0xFFFE})
@@ -96,7 +96,7 @@ def _places(data: bytes, name: bytes) -> Iterator[int]:
 
 def wav_length_s(path: str) -> Fraction:
     """The length of a WAVE file in its header, in seconds; 0 where it is compressed or written to a pipe."""
-    with Path(path).open("rb") as file:
+    with open_source(path) as file:
         try:
             return wav_length_of(file)
         except (struct.error, ValueError):

@@ -99,7 +99,7 @@ def summary_object(job: BatchJob) -> dict[str, Any]:
     """The content of `batch_summary.json`: the states of a video's pipelines, in short."""
     return {
         "video_id": job.video_id,
-        "video_path": str(job.video_path),
+        "video_path": job.location,
         "job_id": job.job_id,
         "status": job.status.value,
         "error_message": job.error_message,

@@ -35,7 +35,7 @@ _INDEX_HEADER: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missi
 # The fields of a video in column `details`, beside those that `_details` adds.
 _DETAIL_FIELDS: Final = ("mirrored", "track", "notes", "file_notes")
 # The fields of a video without a column of their own.
-_PACKED_FIELDS: Final = frozenset({"index", "picture_fault", *FIELDS, *_DETAIL_FIELDS})
+_PACKED_FIELDS: Final = frozenset({"index", "picture_fault", "version", *FIELDS, *_DETAIL_FIELDS})
 
 
 def time_text(at: datetime | None) -> str | None:
@@ -59,7 +59,7 @@ def job_row(job: BatchJob) -> Row:
     """One row of table `jobs`; also the head of a job's file."""
     return {
         "job_id": job.job_id,
-        "video_path": str(job.video_path),
+        "video_path": job.location,
         "video_id": job.video_id,
         "status": job.status.value,
         "config": canonical_json(job.config),
@@ -168,9 +168,11 @@ def video_row(video: Video) -> Row:
 def _details(video: Video) -> Row:
     """The facts in column `details`: every probe finds them, whether or not it probes the sound."""
     fault = video.picture_fault and asdict(video.picture_fault)
+    version = {"version": video.version} if video.version else {}  # of a remote file; others are as before
     return {name: getattr(video, name) for name in _DETAIL_FIELDS} | {
         "made_up": video.index.made_up,
         "picture_fault": fault,
+        **version,
     }
 
 
@@ -187,7 +189,11 @@ def video_from(row: Stored) -> Video:
     index = replace(index_from(row["frame_index"]), made_up=details.get("made_up", False))
     fault = StreamFault(**fault_data) if (fault_data := details.get("picture_fault")) else None
     return Video(
-        **(values | exact | further), index=index, picture_fault=fault, **sound_facts(row.get("sound"))
+        **(values | exact | further),
+        index=index,
+        picture_fault=fault,
+        version=details.get("version", ""),
+        **sound_facts(row.get("sound")),
     )
 
 

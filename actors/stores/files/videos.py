@@ -64,4 +64,4 @@ class FileVideos:
         entries = {entry["path"] for entry in self._entries() if entry["video_id"] == video_id}
         video = self.registry.video(video_id)
         own = {video["path"]} if video else set()
-        return entries | own | {str(job.video_path) for job in self.registry.jobs_of(video_id)}
+        return entries | own | {job.location for job in self.registry.jobs_of(video_id)}

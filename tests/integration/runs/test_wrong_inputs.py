@@ -76,8 +76,8 @@ ROWS = {
     "a folder of sound": ("run sounds", "1 other file left alone: 1 .wav; name them, or use --all-media"),
     "a glob without a match": ("run *.mkv", "no video found in *.mkv"),
     "a list with a line that is missing": ("run list.txt", "list.txt:2: "),
-    "a URL": ("run https://example.org/a.mp4", "https:// is not read: download the file"),
-    "an address of object storage": ("run s3://bucket/a.mp4", "s3:// is not read"),
+    "a URL that is not read": ("run ftp://example.org/a.mp4", "of a kind that is not read"),
+    "a URL with a password": ("run https://me:pw@example.org/a.mp4", "put them into ~/.netrc"),
     "an unknown user's home": ("run ~nobody-of-this-name/a.mp4", "~nobody-of-this-name/a.mp4 does not exist"),
     # folders and stores
     "results into a file": (

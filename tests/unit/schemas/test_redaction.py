@@ -20,6 +20,10 @@ from schemas.redaction import is_storable, redacted, storable
         ("redis://:s3cret@cache:6379/0 and http://a:b@c/d", "redis://:***@cache:6379/0 and http://a:***@c/d"),
         ("401 for hf_AbCdEfGhIjKlMnOpQrStUvWxYz012345", "401 for hf_***"),
         ("GET /model?token=abc123&revision=main", "GET /model?token=***&revision=main"),
+        (
+            "https://b.s3.amazonaws.com/a.mp4?X-Amz-Credential=AK%2F1&X-Amz-Signature=0f0f is gone",
+            "https://b.s3.amazonaws.com/a.mp4?X-Amz-Credential=***&X-Amz-Signature=*** is gone",
+        ),
         ("HF_TOKEN=abc123 vaengine run", "HF_TOKEN=*** vaengine run"),
         ("password='geheim', user=ann", "password='***', user=ann"),
         ("Authorization: Bearer eyJhbGciOi.J9-x_y", "Authorization: Bearer ***"),

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors.container.content import fingerprint_of
 from actors.finalize.finalizer import Finalizer
+from actors.sources.content import fingerprint_of
 from actors.stores import open_store
 from schemas.annotations.annotation import FACE_DETECTION, LOUDNESS
 from schemas.inference.detections import Detections

@@ -153,7 +153,7 @@ def test_large_pictures_travel_in_smaller_pieces(clip_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "transient"),
     [
-        (Unreadable("film.mp4", "Input/output error"), "unreadable", False),
+        (Unreadable(__file__, "Input/output error"), "unreadable", False),
         (MemoryError("no room"), "out_of_memory", True),
         (ValueError("a bug"), "internal", False),
     ],

@@ -16,7 +16,7 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.job import JobStatus, PipelineResult
 from tests.support.fake_rows import Rows
 from tests.support.fake_videos import RUN, Clip
-from vaengine.execution import projection
+from vaengine.execution import result_files
 from vaengine.execution.projection import project_job
 
 CLIP = Clip()
@@ -84,18 +84,18 @@ def test_a_file_that_is_missing_or_cut_off_is_mended(
 def test_the_document_that_says_that_all_is_there_is_written_last(
     store: StorageBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = projection.write_or_remove
+    write = result_files.write_or_remove
 
     def full(path: Path, data: bytes) -> None:
         if path.suffix == ".rttm":
             raise DiskFull(str(path), "no space")
         write(path, data)
 
-    monkeypatch.setattr(projection, "write_or_remove", full)
+    monkeypatch.setattr(result_files, "write_or_remove", full)
     with pytest.raises(DiskFull):
         heard(store, TALK, tmp_path)
     assert "audio_processing.json" not in names(tmp_path)
-    monkeypatch.setattr(projection, "write_or_remove", write)
+    monkeypatch.setattr(result_files, "write_or_remove", write)
     assert project(store, tmp_path) == 1
     assert names(tmp_path) >= BESIDE
 

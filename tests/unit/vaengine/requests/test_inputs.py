@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import NothingMatched, UsageError
-from vaengine.requests.inputs import FoundFiles, Selection, find_files, fits, left_alone_text, video_paths
+from tests.support.runs import video_paths
+from vaengine.requests.inputs import FoundFiles, Selection, find_files, fits, left_alone_text
 
 
 @pytest.fixture(autouse=True)
@@ -258,12 +259,28 @@ def test_trash_and_thumbnails_of_a_drive_are_not_entered() -> None:
     assert found("v") == ["v/a.mp4"]
 
 
-@pytest.mark.parametrize("url", ["https://example.org/a.mp4", "s3://bucket/a.mp4", "rtsp://camera/1"])
-def test_a_url_is_told_to_be_one(url: str) -> None:
-    with pytest.raises(
-        UsageError, match=r"is a URL, and .*:// is not read: download the file, and give its path"
-    ):
+def test_urls_of_videos_come_back_as_they_are_each_once_and_no_server_is_asked() -> None:
+    urls = ["https://example.org/a.mp4?token=x", "s3://bucket/a b.mp4", "HTTPS://example.org/a.mp4?token=x"]
+    assert find_files(urls).paths == ("https://example.org/a.mp4?token=x", "s3://bucket/a b.mp4")
+
+
+def test_an_address_of_a_file_is_its_path() -> None:
+    files("v/a b.mp4")
+    assert found(f"file://{Path.cwd()}/v/a%20b.mp4") == ["v/a b.mp4"]
+
+
+@pytest.mark.parametrize("url", ["rtsp://camera/1.mp4", "ftp://host/a.mp4"])
+def test_another_kind_of_url_is_refused_with_those_that_are_read(url: str) -> None:
+    with pytest.raises(UsageError, match=r"of a kind that is not read: s3://, gs://, http://, https:// are"):
         found(url)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(
+        UsageError, match=r"^https://example.org/a.mp4 holds a user name or a password"
+    ) as told:
+        found("https://me:hidden@example.org/a.mp4")
+    assert "hidden" not in str(told.value)
 
 
 def test_a_name_that_begins_with_a_tilde_is_a_name_where_there_is_no_such_user() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.container.content import fingerprint_of
+from actors.sources.content import fingerprint_of
 from actors.stores import open_store
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.media.video import Video

@@ -159,3 +159,21 @@ def test_a_closed_queue_forgets_who_waits_lets_nobody_in_and_still_gives_up(cloc
     assert len(waiting) == 0
     killed = replace(leased(suspect), state=AttemptState.KILLED, failure_kind="crash")
     assert waiting.fail(Suspect(CHUNK, (killed,)), trial, CRASH).failures != ()
+
+
+@pytest.mark.parametrize(("is_here", "kind"), [(True, "node_cannot_see"), (False, "unreadable")])
+def test_a_path_that_a_node_does_not_see_is_tried_again_only_if_the_run_sees_it(
+    clock: Clock, is_here: bool, kind: str
+) -> None:
+    waiting = queue(clock, attempts=2)
+    waiting._is_here = lambda path: is_here
+    unseen = ChunkFailure("node_cannot_see", "node-7 cannot see it", transient=True)
+    waiting.add([Suspect(CHUNK, ())])
+    update = failed(waiting, unseen, to_blame=False)
+    if is_here:
+        assert update.failures == ()
+        clock.now_s += DELAY_S
+        update = failed(waiting, unseen, to_blame=False)
+    (failure,) = update.failures
+    assert failure.kind == kind
+    assert ("node-7 cannot see it" in failure.reason) == is_here
