@@ -116,7 +116,7 @@ def test_files_beside_a_database_stay_those_of_the_current_result(
     else:
         folder = tmp_path / "out" / CLIP.video_id
         for job in reversed(asked_again):  # the older one last
-            projector = Projector(store.url, folder.parent)
+            projector = Projector(store.url, [folder.parent])
             projector.refresh([job.job_id])
             projector.close()
     shown = {name: json.loads((folder / f"{name}.json").read_text())["info"]["config_hash"] for name in NAMES}

@@ -130,3 +130,13 @@ def test_a_killed_run_over_a_bucket_is_resumed_and_comes_to_the_same_rows(
     again = commands.finished(*arguments)
     assert again.returncode == 0, again.stderr
     assert runs.digest(runs.sqlite(out)) == reference
+
+
+def test_a_run_puts_its_files_into_the_bucket_too(store: ObjectStore, clip: Path, tmp_path: Path) -> None:
+    url = store.put(clip.name, clip.read_bytes())
+    report = local_runs.run([url], tmp_path, pipelines=[SCENE], publish="s3://videos/results")
+    video_id = report.outcomes[0].video_id
+    local = {path.name: path.read_bytes() for path in (tmp_path / video_id).iterdir()}
+    assert "scene_detection.json" in local
+    there = {key.rpartition("/")[2]: store.get(key) for key in store.keys(f"results/{video_id}/")}
+    assert there == local
