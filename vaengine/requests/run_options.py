@@ -20,7 +20,7 @@ from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
-from vaengine.requests.executor_choice import usual_cluster
+from vaengine.requests.executor_choice import ClusterOption
 from vaengine.requests.inputs import Selection, find_files
 from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
@@ -96,6 +96,7 @@ def resolve_request(
     else:
         settings, resolution = _select_models(user_settings, pipelines, url, fetch=fetch, announce=announce)
     announce(resolution)
+    where = ClusterOption.of(options.cluster, file.run.get("cluster"), os.environ)
     request = RunRequest(
         inputs=inputs,
         left_alone=found.left_alone,
@@ -103,7 +104,8 @@ def resolve_request(
         settings=settings.settings,
         out=out,
         store_url=url,
-        cluster=options.cluster or file.text("cluster") or usual_cluster(),
+        cluster=where.cluster,
+        cluster_text=where.text,
         limit=options.limit or _run_value(file, "limit", None),
         files=options.files if options.files is not None else _run_value(file, "files", True),
         keep_runs=mode == "keep",
