@@ -136,6 +136,29 @@ class ClusterUnreachable(UsageError):
     template = "no Ray cluster can be used at {0}: {1}"
 
 
+class SubmissionFailed(UsageError):
+    """A job server refused a request, or did not answer it. Values: URL, cause."""
+
+    template = "the job server at {0} refused this: {1}; `vaengine cluster status` says how the cluster is"
+
+
+class FollowingLost(VaengineError):
+    """The log of a submitted batch cannot be followed any more. Values: submission, URL, cause."""
+
+    template = (
+        "{0} cannot be followed any more ({2}); it goes on if its head does: `vaengine status --cluster {1}` "
+        "finds it again"
+    )
+    kind = "following_lost"
+    transient = True
+
+
+class LaunchFailed(UsageError):
+    """A cluster of a launch file could not be started, ended or reached. Values: file, what, exit code."""
+
+    template = "{0}: {1} failed (exit code {2}); what it printed above says why"
+
+
 class PostgresMissing(UsageError):
     """No binaries of a PostgreSQL server were found. Values: where, what was searched for."""
 

@@ -29,7 +29,7 @@ def answer_refusal(where: ClusterAddress, answer: Answer, token: Token | None, m
     """
     target = where.target
     if answer.status == "UNAUTHENTICATED":
-        return _token_refusal(token, mode)
+        return token_refusal(token, mode)
     if any(words in answer.details for words in _WEB_SERVER):
         return (
             f"{target} answers as a web server, as Ray's dashboard does: a run needs the port of the head "
@@ -53,7 +53,8 @@ def _other_port_refusal(where: ClusterAddress) -> str:
     )
 
 
-def _token_refusal(token: Token | None, mode: str) -> str:
+def token_refusal(token: Token | None, mode: str) -> str:
+    """Cause and cure where a server has asked for a token, and `token` was sent."""
     if token:
         return f"it refuses the token of {token.origin}; {SET_TOKEN} (`ray get-auth-token` prints it there)"
     if mode == "disabled":

@@ -1,0 +1,48 @@
+"""Starts and ends the clusters of launch files, and gives commands on their heads, by Ray's own launcher."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import LaunchFailed, UsageError
+
+SUFFIXES: Final = (".yaml", ".yml")
+# `python -m` finds the launcher of this environment, whatever PATH says.
+RAY: Final = (sys.executable, "-m", "ray.scripts.scripts")
+
+
+def is_launch_file(text: str) -> bool:
+    """Whether a cluster is named by its launch file."""
+    return text.endswith(SUFFIXES)
+
+
+def up(file: Path, options: Sequence[str] = ()) -> None:
+    """Start the cluster of a launch file, or bring it up to date; raises `LaunchFailed`."""
+    _run(file, "ray up", ["up", "--yes", "--no-config-cache", *options, str(file)])
+
+
+def down(file: Path, options: Sequence[str] = ()) -> None:
+    """End the cluster of a launch file with all its nodes; raises `LaunchFailed`."""
+    _run(file, "ray down", ["down", "--yes", *options, str(file)])
+
+
+def on_head(file: Path, command: Sequence[str]) -> None:
+    """Give a command on the head of a launch file's cluster, over ssh; raises `LaunchFailed`."""
+    _run(file, f"`{shlex.join(command[:3])}` on the head", ["exec", str(file), shlex.join(command)])
+
+
+def _run(file: Path, what: str, arguments: Sequence[str]) -> None:
+    if not file.is_file():
+        raise UsageError(
+            f"launch file {file} not found: check its path; docs/cluster.md names those that there are"
+        )
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run([*RAY, *arguments], env=environment, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise LaunchFailed(str(file), what, done.returncode)
