@@ -9,7 +9,11 @@ from cluster.connection.gcs import Answer
 from cluster.connection.token import MODE_VARIABLE, PATH_VARIABLE, TOKEN_VARIABLE, Token
 
 SET_TOKEN = f"set {TOKEN_VARIABLE} or {PATH_VARIABLE}, or copy ~/.ray/auth_token of its head to here"
-_SILENT = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "INTERNAL")
+_STRANGE = "does not answer as a Ray cluster does"
+_SILENT = {
+    **dict.fromkeys(("UNAVAILABLE", "UNKNOWN", "INTERNAL"), _STRANGE),
+    "DEADLINE_EXCEEDED": "takes connections and has not answered in time: it is busy, or no Ray cluster",
+}
 _NO_SERVICE = "http2 header with status"  # how gRPC reports the answer of a proxy
 _WEB_SERVER = ("http1.x server", "Failed parsing HTTP/2")  # and that of a web server
 
@@ -36,7 +40,8 @@ def answer_refusal(where: ClusterAddress, answer: Answer, token: Token | None, m
             "(6379), `vaengine cluster submit` that of the dashboard (8265); check the address and its port"
         )
     if answer.status in _SILENT or _NO_SERVICE in answer.details:
-        return f"{target} does not answer as a Ray cluster does; check the address and its port"
+        what = _SILENT.get(answer.status, _STRANGE)
+        return f"{target} {what}; check the address and its port"
     if (answer.status == "OK") == (where.kind == RAY_CLIENT):
         return _other_port_refusal(where)
     if mode == "token" and token is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class JobServer:
         with self._errors():
             from ray.job_submission import JobSubmissionClient
 
+            for handler in logging.getLogger("ray").handlers:  # it tells of each package that it sends
+                handler.setLevel(logging.ERROR)
             self._client = JobSubmissionClient(self.url)
 
     def submissions(self) -> list[Submission]:
@@ -107,11 +110,21 @@ class JobServer:
         """One error for all those of Ray's client, which has no type of its own."""
         import aiohttp
         import requests
+        from ray.exceptions import RayError
 
+        kinds = (RuntimeError, ValueError, OSError, requests.RequestException, aiohttp.ClientError, RayError)
         try:
             yield
-        except (RuntimeError, ValueError, OSError, requests.RequestException, aiohttp.ClientError) as error:
-            raise SubmissionFailed(self.url, str(error) or type(error).__name__) from error
+        except kinds as error:
+            raise SubmissionFailed(self.url, reason_of(error)) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """What a server's error says: of a traceback the last line, else all of it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if any(line.startswith("Traceback") or "Traceback (most" in line for line in lines):
+        return lines[-1]
+    return " ".join(lines) or type(error).__name__
 
 
 def url_of(address: str) -> str:

@@ -40,7 +40,7 @@ def on_head(file: Path, command: Sequence[str]) -> None:
 def _run(file: Path, what: str, arguments: Sequence[str]) -> None:
     if not file.is_file():
         raise UsageError(
-            f"launch file {file} not found: check its path; docs/cluster.md names those that there are"
+            f"launch file {file} not found: check its path, or give HOST:PORT of a cluster that runs"
         )
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run([*RAY, *arguments], env=environment, stdin=subprocess.DEVNULL, check=False)

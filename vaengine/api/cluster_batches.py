@@ -10,6 +10,7 @@ from typing import Final
 from cluster.submission.following import follow
 from cluster.submission.job_server import Job, JobServer
 from cluster.submission.submission import Submission, batch_of, newest, next_id
+from schemas.errors import SubmissionFailed
 from vaengine.process.packages import own_packages
 from vaengine.process.supervisor import BATCH_VARIABLE
 
@@ -71,7 +72,15 @@ def submit(server: JobServer, command: RunCommand) -> Handover:
         own_packages(),
         {BATCH_VARIABLE: batch_id, **({"PGPASSWORD": command.password} if command.password else {})},
     )
-    server.submit(job)
+    try:
+        server.submit(job)
+    except SubmissionFailed:
+        other = newest(batch_id, server.submissions())
+        if other is None or other.submission_id != job.submission_id:
+            raise
+        return Handover(
+            job.submission_id, batch_id, "joined"
+        )  # somebody has given the command a moment before
     return Handover(job.submission_id, batch_id, "continued" if last else "begun")
 
 

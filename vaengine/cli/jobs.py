@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.errors import UsageError
 from vaengine.cli.options import Db, Json, Out, Verbose
 from vaengine.cli.submissions import Cluster, cancel_submissions, relay_command, show_log
 from vaengine.console.output import emit, emit_each, print_lines, print_table, say
@@ -142,6 +143,8 @@ def logs(
         if not relay_command(context, cluster):
             raise typer.Exit(show_log(cluster, jobs or (), following=follow, as_json=as_json))
         return
+    if follow:
+        raise UsageError("--follow goes with --cluster: it follows a batch that was handed to one")
     from vaengine.api import job_control
     from vaengine.requests.store_location import opened
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cluster.submission.submission import Submission
 
 WHERE = "auto, HOST:PORT, the URL of the job server, or a launch file."
+STOPPED = 130  # by Ctrl-C, as shells have it
 Cluster = Annotated[
     str | None,
     typer.Option("--cluster", metavar="WHERE", help=f"Batches handed to this cluster: {WHERE}"),
@@ -65,7 +66,7 @@ def follow(server: JobServer, submission_id: str) -> int:
     except KeyboardInterrupt:
         at = f"--cluster {shlex.quote(server.url)}"
         say(f"the batch goes on; `vaengine logs {submission_id} --follow {at}` follows it again")
-        raise
+        return STOPPED
     say(cluster_batches.end_text(ended))
     return cluster_batches.exit_code(ended)
 

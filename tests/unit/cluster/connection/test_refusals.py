@@ -35,7 +35,8 @@ TOKEN = Token("f" * 64, "RAY_AUTH_TOKEN")
         (HEAD, NO_TOKEN, TOKEN, "", "it refuses the token of RAY_AUTH_TOKEN; set"),
         (HEAD, WEB, None, "", "answers as a web server, as Ray's dashboard does"),
         (HEAD, NO_METHOD, None, "", "ray://head:6379 if that is Ray Client's"),
-        (HEAD, Answer("DEADLINE_EXCEEDED"), None, "", "head:6379 does not answer as a Ray cluster does"),
+        (HEAD, Answer("DEADLINE_EXCEEDED"), None, "", "has not answered in time: it is busy, or no Ray"),
+        (HEAD, Answer("UNAVAILABLE", "x"), None, "", "head:6379 does not answer as a Ray cluster does"),
         (HEAD, Answer("UNKNOWN", "x"), TOKEN, "token", "check the address and its port"),
         (HEAD, Answer("UNAUTHENTICATED", "http2 header with status: 401"), None, "", "it asks for a token"),
         (
