@@ -77,7 +77,7 @@ def session(
     `schemas/` would shadow ours.
     """
     quiet_ray(verbose=verbose)
-    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+    if _is_connected():
         yield _session(started=False)
         return
     started = address == "local"
@@ -121,6 +121,15 @@ def quiet_ray(*, verbose: bool = False) -> None:
     """
     for name, value in (FIXED_ENVIRONMENT if verbose else FIXED_ENVIRONMENT | QUIET_ENVIRONMENT).items():
         os.environ.setdefault(name, value)
+
+
+def _is_connected() -> bool:
+    """Whether this process has a session already, without importing Ray for that."""
+    if "ray" not in sys.modules:
+        return False
+    import ray  # waits for a thread that is importing it
+
+    return bool(ray.is_initialized())
 
 
 def _join(target: str, packages: Sequence[Path], *, verbose: bool) -> None:

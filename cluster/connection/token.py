@@ -57,5 +57,7 @@ def send_token() -> None:
     Ray itself does (`authentication_token_setup.py`).
     """
     os.environ[MODE_VARIABLE] = "token"
-    if "ray._raylet" in sys.modules:
-        sys.modules["ray._raylet"].Config.initialize("")
+    if "ray" in sys.modules:
+        import ray  # waits for a thread that is importing it
+
+        ray._raylet.Config.initialize("")

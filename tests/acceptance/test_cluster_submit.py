@@ -23,6 +23,8 @@ from tests.support.runs import Reference
 
 CHUNKS = "SELECT count(*) FROM chunks"
 BIN = Path(sys.executable).parent
+CHECKOUT = Path(__file__).parents[2]
+PACKAGES = ("vaengine", "actors", "cluster", "schemas")
 
 pytestmark = [pytest.mark.ray, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -103,6 +105,36 @@ def submission(head: Head, *arguments: str | Path) -> dict[str, Any]:
     assert told.returncode == 0, told.stderr
     (found,) = [one for one in map(json.loads, told.stdout.splitlines()) if one["event"] == "submission"]
     return found
+
+
+def sent_packages(head: Head) -> int:
+    """Packages of code that nodes of the cluster have unpacked."""
+    session = Path(head.environment["HOME"]) / "ray" / "session_latest"
+    return len([*session.glob("runtime_resources/py_modules_files/_ray_pkg_*/")])
+
+
+def test_code_travels_to_a_cluster_that_lacks_it_and_to_no_other(
+    head: Head, films: Path, tmp_path: Path
+) -> None:
+    command = ("run", films, "--preset", "embedded", "--pipelines", "scene", "--cluster", head.address)
+    same = head.finished(*command, "--out", tmp_path / "same")
+    assert (same.returncode, sent_packages(head)) == (0, 0), same.stderr
+    assert f"works on the Ray at {head.address}: --cluster {head.address}" in same.stderr
+
+    for name in PACKAGES:
+        shutil.copytree(CHECKOUT / name, tmp_path / "other" / name)
+    with (tmp_path / "other" / "schemas" / "__init__.py").open("a") as file:
+        file.write("# of another version\n")
+    other = subprocess.run(
+        [sys.executable, "-m", "vaengine", *map(str, command), "--out", str(tmp_path / "out")],
+        env={**head.environment, "PYTHONPATH": str(tmp_path / "other")},
+        capture_output=True,
+        text=True,
+        timeout=commands.PATIENCE_S,
+        check=False,
+    )
+    assert (other.returncode, sent_packages(head)) == (0, len(PACKAGES)), other.stderr
+    assert runs.digest(runs.sqlite(tmp_path / "out")) == runs.digest(runs.sqlite(tmp_path / "same"))
 
 
 def test_a_batch_outlives_who_handed_it_over_is_found_again_stopped_and_goes_on(
