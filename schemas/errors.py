@@ -154,7 +154,7 @@ class FollowingLost(VaengineError):
 
 
 class LaunchFailed(UsageError):
-    """A cluster of a launch file could not be started, ended or reached. Values: file, what, exit code."""
+    """The cluster of a launch file could not be started or ended. Values: file, command, exit code."""
 
     template = "{0}: {1} failed (exit code {2}); what it printed above says why"
 

@@ -24,25 +24,32 @@ def is_launch_file(text: str) -> bool:
 
 def up(file: Path, options: Sequence[str] = ()) -> None:
     """Start the cluster of a launch file, or bring it up to date; raises `LaunchFailed`."""
-    _run(file, "ray up", ["up", "--yes", "--no-config-cache", *options, str(file)])
+    _require(file, "ray up", ["up", "--yes", "--no-config-cache", *options, str(file)])
 
 
 def down(file: Path, options: Sequence[str] = ()) -> None:
     """End the cluster of a launch file with all its nodes; raises `LaunchFailed`."""
-    _run(file, "ray down", ["down", "--yes", *options, str(file)])
+    _require(file, "ray down", ["down", "--yes", *options, str(file)])
 
 
-def on_head(file: Path, command: Sequence[str]) -> None:
-    """Give a command on the head of a launch file's cluster, over ssh; raises `LaunchFailed`."""
-    _run(file, f"`{shlex.join(command[:3])}` on the head", ["exec", str(file), shlex.join(command)])
+def on_head(file: Path, command: Sequence[str]) -> int:
+    """Give a command on the head of a launch file's cluster, over ssh; returns 1 where it fails there.
+
+    Ray's launcher does not tell its exit code.
+    """
+    return _exit_code(file, ["exec", str(file), shlex.join(command)])
 
 
-def _run(file: Path, what: str, arguments: Sequence[str]) -> None:
+def _require(file: Path, what: str, arguments: Sequence[str]) -> None:
+    if code := _exit_code(file, arguments):
+        raise LaunchFailed(str(file), what, code)
+
+
+def _exit_code(file: Path, arguments: Sequence[str]) -> int:
     if not file.is_file():
         raise UsageError(
             f"launch file {file} not found: check its path, or give HOST:PORT of a cluster that runs"
         )
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
-    done = subprocess.run([*RAY, *arguments], env=environment, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise LaunchFailed(str(file), what, done.returncode)
+    command = [*RAY, *arguments]
+    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode

@@ -128,6 +128,7 @@ def test_code_travels_to_a_cluster_that_lacks_it_and_to_no_other(
     other = subprocess.run(
         [sys.executable, "-m", "vaengine", *map(str, command), "--out", str(tmp_path / "out")],
         env={**head.environment, "PYTHONPATH": str(tmp_path / "other")},
+        cwd=tmp_path,  # the first place where Python looks
         capture_output=True,
         text=True,
         timeout=commands.PATIENCE_S,

@@ -26,12 +26,17 @@ Cluster = Annotated[
 
 
 def relay(cluster: str, arguments: Sequence[str], *, option: bool = True) -> bool:
-    """Give the command on the head of a launch file's cluster; false where none is named."""
+    """Give the command on the head of a launch file's cluster; false where none is named.
+
+    Ends with the exit code that it has there.
+    """
     from cluster.submission import launcher
 
     if not launcher.is_launch_file(cluster):
         return False
-    launcher.on_head(Path(cluster), ["vaengine", *arguments, *(["--cluster", "auto"] if option else [])])
+    command = ["vaengine", *arguments, *(["--cluster", "auto"] if option else [])]
+    if code := launcher.on_head(Path(cluster), command):
+        raise typer.Exit(code)
     return True
 
 

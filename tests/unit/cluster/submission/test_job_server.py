@@ -17,7 +17,7 @@ from cluster.connection.gcs import ClusterFacts
 from cluster.connection.token import Token
 from cluster.connection.versions import Versions
 from cluster.submission import job_server
-from cluster.submission.job_server import url_of
+from cluster.submission.job_server import reason_of, url_of
 from cluster.submission.refusals import loopback_refusal, version_refusal
 from schemas.errors import ClusterUnreachable
 
@@ -148,3 +148,19 @@ def test_a_web_server_and_a_port_where_nobody_answers_are_no_job_server_within_s
         job_server._require_answer(gone, gone)
     assert "\n" not in str(refusal.value)
     assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Request failed with status code 400: no room.", "Request failed with status code 400: no room."),
+        (
+            "failed: Traceback (most recent call last):\n  File x\nValueError: no such job\n",
+            "ValueError: no such job",
+        ),
+        ("two\n\nlines", "two lines"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_what_a_server_answers_with_is_cut_to_what_it_says(text: str, reason: str) -> None:
+    assert reason_of(RuntimeError(text)) == reason

@@ -33,7 +33,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_rays_launcher_is_asked_without_questions_to_a_person(asked: Path) -> None:
     file = asked.parent / "c.yaml"
     launcher.up(file, ["--min-workers", "2"])
-    launcher.on_head(file, ["vaengine", "status", "--cluster", "auto", "a b"])
+    assert launcher.on_head(file, ["vaengine", "status", "--cluster", "auto", "a b"]) == 0
     launcher.down(file)
     up, head, down = map(json.loads, asked.read_text().splitlines())
     assert up == ["up", "--yes", "--no-config-cache", "--min-workers", "2", str(file)]
@@ -46,8 +46,7 @@ def test_a_launcher_that_fails_is_told_with_the_file(asked: Path, monkeypatch: p
     monkeypatch.setenv("ENDS", "3")
     with pytest.raises(LaunchFailed, match=r"c.yaml: ray up failed \(exit code 3\)"):
         launcher.up(asked.parent / "c.yaml")
-    with pytest.raises(LaunchFailed, match="`vaengine status --cluster` on the head failed"):
-        launcher.on_head(asked.parent / "c.yaml", ["vaengine", "status", "--cluster", "auto"])
+    assert launcher.on_head(asked.parent / "c.yaml", ["vaengine", "status"]) == 3
 
 
 def test_a_launch_file_that_is_missing_is_told_before_anything_is_started(asked: Path) -> None:

@@ -182,6 +182,14 @@ def test_a_launch_file_names_its_cluster_whose_head_is_given_the_command(
     told: list[str] = []
     monkeypatch.setattr(launcher, "up", lambda file, options: told.append(f"up {list(options)}"))
     monkeypatch.setattr(launcher, "down", lambda file, options: told.append(f"down {list(options)}"))
-    monkeypatch.setattr(launcher, "on_head", lambda file, command: told.append(f"head {' '.join(command)}"))
+    codes = iter([0, 1])
+
+    def on_head(file: Path, command: list[str]) -> int:
+        told.append(f"head {' '.join(command)}")
+        return next(codes)
+
+    monkeypatch.setattr(launcher, "on_head", on_head)
     assert app.outcome(typed.split()) == 0
     assert told == [asked]
+    if asked.startswith("head"):
+        assert app.outcome(typed.split()) == 1
