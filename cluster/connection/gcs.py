@@ -6,6 +6,7 @@ Ray's own client waits 20 s for an answer, never says why there is none, and log
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -89,7 +90,7 @@ def check_alive(target: str, token: Token | None, timeout_s: float) -> Answer:
 
 
 def ask_facts(target: str, token: Token | None, timeout_s: float) -> ClusterFacts:
-    """What the cluster says of itself, each question within `timeout_s`.
+    """What the cluster says of itself, all of it within `timeout_s`.
 
     Raises `ConnectionError` where it does not answer as Ray does.
     """
@@ -136,6 +137,7 @@ def _asked(
 ) -> T:
     import grpc
 
+    deadline_s = time.monotonic() + timeout_s
     metadata = [("authorization", f"Bearer {token.value}")] if token else []
     with grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)]) as channel:
 
@@ -145,6 +147,7 @@ def _asked(
                 request_serializer=type(request).SerializeToString,
                 response_deserializer=_messages()[f"vaengine.gcs.{reply}"].FromString,
             )
-            return call(request, timeout=timeout_s, metadata=metadata)
+            left_s = max(0.1, deadline_s - time.monotonic())
+            return call(request, timeout=left_s, metadata=metadata)
 
         return questions(ask)

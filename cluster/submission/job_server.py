@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cluster.connection.address import CONTROL_STORE, JOB_SERVER, ClusterAddress
-from cluster.connection.connect import AUTO, facts_of, reachable, resolved
+from cluster.connection.connect import AUTO, facts_of, reachable, resolved, uses_tls
 from cluster.connection.token import Token, mode, own_token, send_token
 from cluster.submission.refusals import loopback_refusal, version_refusal
 from cluster.submission.submission import MARK, Submission
@@ -134,6 +134,10 @@ def url_of(address: str) -> str:
         return str(where)
     if where.kind != CONTROL_STORE:
         return str(ClusterAddress.parse(f"http://{where.host}"))
+    if uses_tls():
+        raise ClusterUnreachable(
+            address, "over TLS it cannot be asked for its job server; give that one's URL"
+        )
     reachable(str(where))
     job_server = facts_of(where).job_server
     if job_server is None:
