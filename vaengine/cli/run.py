@@ -47,7 +47,8 @@ def run(
     cluster: Annotated[
         str | None,
         typer.Option(
-            metavar="WHERE", help="none, local, auto or HOST:PORT of Ray.  [default: none or local]"
+            metavar="WHERE",
+            help="none, local, auto, HOST:PORT or ray://HOST:PORT.  [default: none or local]",
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")] = None,
