@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import re
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,16 +15,11 @@ from typing import Any
 
 import psutil
 
+from cluster.connection.code import nodes_lack, travels_with_job
+from cluster.connection.connect import reachable, require_fit
 from cluster.inventory import Inventory, ray_inventory
 from schemas.errors import ClusterUnreachable, NodeLost
 
-CONNECT_TIMEOUT_S = 3.0  # An address may take so long to accept a connection.
-ANSWER_TIMEOUT_S = 2.0  # And then so long to answer as Ray's servers do.
-RAY_PORT = 6379
-
-_CHECK_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"  # what Ray's own health check asks
-# gRPC reports the answer of a web server or a proxy in these words.
-_NO_SERVICE = "http2 header with status"
 _OWN_LOG = re.compile(rb"\[\d{4}-\d\d-\d\d [\d:,.]+ [A-Z] \d+ \d+\] ")  # how a line of Ray's C++ side begins
 
 # Ray reads these when it is imported. Its usage report is off. A pass that is left behind when a session ends
@@ -73,37 +67,34 @@ def session(
 ) -> Iterator[Session]:
     """A context with a connection to Ray.
 
-    `address`: "local" (a cluster started and ended here), "auto" (the one that runs on this machine) or
-    HOST:PORT. Must be entered on the main thread: a helper thread that ends takes the local cluster with
-    it. A process already connected is joined, not disturbed. `packages` are folders of code to send along;
-    only a cluster that was not started here needs them. Raises `ClusterUnreachable`.
+    `address`: "local" (a cluster started and ended here), "auto" (the one that runs on this machine),
+    HOST:PORT or ray://HOST:PORT. Must be entered on the main thread: a helper thread that ends takes the
+    local cluster with it. A process already connected is joined, not disturbed. `packages` are folders of
+    code, which are sent to a cluster that was not started here unless all its nodes have the same. Raises
+    `ClusterUnreachable`.
 
     Ray is started from an empty directory: the driver's comes first on the workers' path, and a user's own
     `schemas/` would shadow ours.
     """
     quiet_ray(verbose=verbose)
-    import ray
-
-    if ray.is_initialized():
+    if _is_connected():
         yield _session(started=False)
         return
-    if address == "local":
-        init: dict[str, Any] = {
-            "address": "local",
-            "num_cpus": cpus,
-            "object_store_memory": object_store_bytes,
-        }
-    else:
-        init = {
-            "address": reachable(address),
-            "runtime_env": {"py_modules": [str(folder) for folder in packages]},
-        }
+    started = address == "local"
+    # Before Ray is imported: it reads then whether to send a token.
+    target = address if started else reachable(address)
+    import ray
+
+    own = {"num_cpus": cpus, "object_store_memory": object_store_bytes}
     # Workers live in this folder until the end.
     with tempfile.TemporaryDirectory(prefix="vaengine-", ignore_cleanup_errors=True) as empty:
-        with contextlib.chdir(empty), contextlib.nullcontext() if verbose else _without_ray_log():
-            _connect(address, init, verbose=verbose)
         try:
-            yield _session(started=address == "local")
+            with contextlib.chdir(empty), contextlib.nullcontext() if verbose else _without_ray_log():
+                if started:
+                    _connect(target, own, verbose=verbose)
+                else:
+                    _join(target, packages, verbose=verbose)
+            yield _session(started=started)
         finally:
             ray.shutdown()
 
@@ -132,6 +123,32 @@ def quiet_ray(*, verbose: bool = False) -> None:
         os.environ.setdefault(name, value)
 
 
+def _is_connected() -> bool:
+    """Whether this process has a session already, without importing Ray for that."""
+    if "ray" not in sys.modules:
+        return False
+    import ray  # waits for a thread that is importing it
+
+    return bool(ray.is_initialized())
+
+
+def _join(target: str, packages: Sequence[Path], *, verbose: bool) -> None:
+    """Connect to a cluster that runs, with the code that its nodes lack."""
+    import ray
+
+    require_fit(target)
+    code = {"runtime_env": {"py_modules": [str(folder) for folder in packages]}}
+    if not packages or travels_with_job(os.environ):
+        code = {}
+    elif not target.startswith("ray://"):  # which takes seconds for a second connection
+        _connect(target, {}, verbose=verbose)
+        if not nodes_lack([folder.name for folder in packages]):
+            return
+        log.info("%s: not all nodes have this version of vaengine; it is sent to them", target)
+        ray.shutdown()
+    _connect(target, code, verbose=verbose)
+
+
 def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
     import ray
 
@@ -140,6 +157,7 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
     _keep_off_standard_output()
     try:
         ray.init(
+            address=address,
             include_dashboard=False if address == "local" else None,
             log_to_driver=verbose,
             logging_level=level,
@@ -151,11 +169,7 @@ def _connect(address: str, init: dict[str, Any], *, verbose: bool) -> None:
             address, f"{error}; check `ray status`, or leave --cluster out to work on this machine"
         ) from error
     except Exception as error:  # where the node dies while it starts, Ray's error has no type of its own
-        ray.shutdown()
         raise NodeLost(f"Ray's node, while it was started ({str(error).splitlines()[0]}),") from error
-    except BaseException:  # an interrupt: end what has been started so far
-        ray.shutdown()
-        raise
 
 
 def _keep_off_standard_output() -> None:
@@ -217,82 +231,3 @@ def _is_running(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def reachable(address: str) -> str:
-    """The HOST:PORT of `address`, once it answers as Ray's servers do.
-
-    Raises `ClusterUnreachable` within seconds. Ray itself waits 20 s for an answer or on a missing token,
-    and never says why.
-    """
-    target = _running_here() if address == "auto" else address.removeprefix("ray://")
-    host, _, port = target.partition(":")
-    try:
-        with socket.create_connection((host, int(port or RAY_PORT)), timeout=CONNECT_TIMEOUT_S):
-            pass
-    except (OSError, ValueError) as error:
-        raise ClusterUnreachable(
-            address,
-            f"{target} does not answer ({error}); start one with `ray start --head`, or check the address",
-        ) from error
-    if not (_uses_tls() or _answers_as_ray(f"{host}:{port or RAY_PORT}")):
-        raise ClusterUnreachable(
-            address, f"{target} does not answer as a Ray cluster does; check the address and its port"
-        )
-    if os.environ.get("RAY_AUTH_MODE") == "token" and not _token_there():
-        raise ClusterUnreachable(
-            address, "it asks for a token and there is none; set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
-        )
-    return address if address.startswith("ray://") else target
-
-
-def _answers_as_ray(target: str) -> bool:
-    """Whether a server answers to gRPC, even with a refusal.
-
-    A proxy or a firewall may accept any connection without a server behind it.
-    """
-    import grpc
-
-    with grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)]) as channel:
-        try:
-            channel.unary_unary(_CHECK_ALIVE)(b"", timeout=ANSWER_TIMEOUT_S)
-        except grpc.RpcError as error:
-            no_server = (
-                grpc.StatusCode.UNAVAILABLE,
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-                grpc.StatusCode.UNKNOWN,
-                grpc.StatusCode.INTERNAL,
-            )
-            return error.code() not in no_server and _NO_SERVICE not in (error.details() or "")
-    return True
-
-
-def _uses_tls() -> bool:
-    """Whether Ray's connections are encrypted: Ray has the certificates, this check has none."""
-    return os.environ.get("RAY_USE_TLS", "0") not in ("", "0")
-
-
-def _token_there() -> bool:
-    path = os.environ.get("RAY_AUTH_TOKEN_PATH", str(Path.home() / ".ray" / "auth_token"))
-    return bool(os.environ.get("RAY_AUTH_TOKEN")) or Path(path).exists()
-
-
-def _running_here() -> str:
-    """The address of the cluster that runs on this machine, as `ray start` noted it."""
-    address = running_here()
-    if not address:
-        raise ClusterUnreachable(
-            "auto",
-            "no cluster runs on this machine; start one with `ray start --head`, or leave --cluster out",
-        )
-    return address.removeprefix("ray://")
-
-
-def running_here() -> str | None:
-    """Address of a cluster that the user or `ray start` noted on this machine; it may have ended since."""
-    return os.environ.get("RAY_ADDRESS") or _noted_address()
-
-
-def _noted_address() -> str | None:
-    note = Path(tempfile.gettempdir()) / "ray" / "ray_current_cluster"
-    return note.read_text().strip() if note.exists() else None

@@ -89,3 +89,15 @@ class SecretInUrl(UsageError):
         "{0} holds a user name or a password: leave them out of the address, and put them into ~/.netrc, "
         "since addresses are stored and shown"
     )
+
+
+class SubmissionFailed(UsageError):
+    """A job server refused a request, or did not answer it. Values: URL, cause."""
+
+    template = "the job server at {0} refused this: {1}; `vaengine cluster status` says how the cluster is"
+
+
+class LaunchFailed(UsageError):
+    """The cluster of a launch file could not be started or ended. Values: file, command, exit code."""
+
+    template = "{0}: {1} failed (exit code {2}); what it printed above says why"

@@ -67,3 +67,14 @@ class StaleAttempt(VaengineError):
 
     template = "commit refused: try {1} of {0} has been given up, try {2} took its place"
     kind = "stale_attempt"
+
+
+class FollowingLost(VaengineError):
+    """The log of a submitted batch cannot be followed any more. Values: submission, URL, cause."""
+
+    template = (
+        "{0} cannot be followed any more ({2}); it goes on if its head does: `vaengine status --cluster {1}` "
+        "finds it again"
+    )
+    kind = "following_lost"
+    transient = True

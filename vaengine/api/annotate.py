@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -145,4 +146,8 @@ def _asked(
         cluster=cluster,
         replace=replace_mode(replace) if replace != "ask" else None,  # which a batch file may answer
     )
-    return resolve_request(options)
+    resolved = resolve_request(options)
+    if cluster is None:
+        return resolved
+    request = dataclasses.replace(resolved.request, cluster_text=f"{cluster=}")
+    return dataclasses.replace(resolved, request=request)

@@ -30,7 +30,7 @@ from vaengine.planning.probing import probe_path
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.reporting.run_states import run_states, shown_states
 from vaengine.requests.checkpoint import Checkpoint
-from vaengine.requests.executor_choice import usual_cluster
+from vaengine.requests.executor_choice import ClusterOption
 from vaengine.requests.inputs import find_files
 from vaengine.requests.replacement import replace_mode
 from vaengine.requests.request import RunRequest
@@ -145,13 +145,15 @@ class BatchOrchestrator:
                 discover_environment(user_settings, url, fetch=True, pipelines=requested or AVAILABLE),
             )
         pipelines = tuple(name for name in AVAILABLE if name in resolution.presets)
+        where = ClusterOption.of(None, None, os.environ)
         request = RunRequest(
             (str(path),),
             pipelines,
             configuration.settings,
             self._out,
             url,
-            usual_cluster(),
+            where.cluster,
+            where.text,
             presets=resolution.presets,
             record=resolution.record,
         )

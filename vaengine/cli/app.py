@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from schemas.errors import UsageError, VaengineError
+from vaengine.cli.cluster import cluster_app
 from vaengine.cli.config import config_app
 from vaengine.cli.db import db_app
 from vaengine.cli.doctor import doctor
@@ -57,6 +58,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(db_app, name="db")
 app.add_typer(identities_app, name="identities")
+app.add_typer(cluster_app, name="cluster")
 
 
 @app.callback(invoke_without_command=True)
@@ -80,9 +82,10 @@ for command in (run, resume, status, errors, doctor, cancel, pause, retry, logs,
 
 def main() -> None:
     """The installed command `vaengine`."""
-    invocation, arguments = Invocation.now(), sys.argv[1:]  # before any fork
+    invocation, arguments = None, sys.argv[1:]
     outlive_terminal()
     try:
+        invocation = Invocation.now()  # before any fork
         code = run_supervised(arguments) if is_supervised_command(arguments) else None
     except UsageError as error:
         code = _error_code(str(error), USAGE_ERROR)

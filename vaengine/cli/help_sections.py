@@ -8,7 +8,7 @@ from typing import Any, Final
 from typer.core import TyperGroup
 
 SECTIONS: Final = {
-    "Annotate": ("run", "resume"),
+    "Annotate": ("run", "resume", "cluster"),
     "Look": ("status", "errors", "render", "plot", "logs"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "migrate", "db"),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.errors import UsageError
 from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.cli.submissions import Cluster, cancel_submissions, relay_command, show_log
 from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -26,14 +28,20 @@ quarantine_app = typer.Typer(help="Videos given up because they crash the worker
 
 
 def cancel(
+    context: typer.Context,
     jobs: Jobs = None,
     every: All = False,
     out: Out = None,
     db: Db = None,
+    cluster: Cluster = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Cancel jobs. Results so far are kept."""
+    if cluster:
+        if not relay_command(context, cluster):
+            cancel_submissions(cluster, jobs or (), every=every, as_json=as_json)
+        return
     from vaengine.api import job_control
 
     _control("cancelled", job_control.cancel, jobs, every, out, db, as_json=as_json)
@@ -120,14 +128,25 @@ def quarantine_release(
 
 
 def logs(
+    context: typer.Context,
     jobs: Jobs = None,
     every: All = False,
     out: Out = None,
     db: Db = None,
+    cluster: Cluster = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="With --cluster: until the batch ends.")
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Show what happened to jobs, step by step (times UTC)."""
+    if cluster:
+        if not relay_command(context, cluster):
+            raise typer.Exit(show_log(cluster, jobs or (), following=follow, as_json=as_json))
+        return
+    if follow:
+        raise UsageError("--follow goes with --cluster: it follows a batch that was handed to one")
     from vaengine.api import job_control
     from vaengine.requests.store_location import opened
 

@@ -31,7 +31,10 @@ Workers = Annotated[
 ]
 Cluster = Annotated[
     str | None,
-    typer.Option(metavar="WHERE", help="none, local, auto or HOST:PORT of Ray.  [default: none or local]"),
+    typer.Option(
+        metavar="WHERE",
+        help="none, local, auto, HOST:PORT or ray://HOST:PORT.  [default: none or local]",
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")]
 DryRun = Annotated[

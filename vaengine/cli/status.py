@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.cli.submissions import Cluster, relay_command, show_submissions
 from vaengine.console.output import emit, emit_each, print_lines, print_table
 
 
 def status(
+    context: typer.Context,
     out: Out = None,
     db: Db = None,
+    cluster: Cluster = None,
     every: Annotated[
         bool, typer.Option("--all", help="Also jobs whose results those of later settings have replaced.")
     ] = False,
@@ -22,6 +25,10 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Show progress and results: jobs, batches, videos."""
+    if cluster:
+        if not relay_command(context, cluster):
+            show_submissions(cluster, limit, as_json=as_json)
+        return
     from vaengine.reporting import store_overview
     from vaengine.requests.store_location import opened
 

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from cluster.connection.connect import reachable
 from cluster.inventory import local_inventory
 from cluster.placement import place
-from cluster.session import reachable, running_here
 from cluster.temp_folder import require_short_temp_folder
 from schemas.work.progress import Snapshot
 from vaengine.backends.local import LocalBackend, LocalProcesses
@@ -22,13 +22,13 @@ from vaengine.requests.executor_choice import (
     NONE,
     OF_ITS_OWN,
     OWN_RAY,
-    RUNNING_RAY,
     ExecutorChoice,
     PlannedWork,
     choose,
     is_short,
 )
 from vaengine.requests.request import RunRequest
+from vaengine.requests.running_cluster import found_cluster, require_shared_store
 from vaengine.run_loop.batch_run import BatchRun, RunResult
 from vaengine.run_loop.run_loop import RunLoop
 from vaengine.run_loop.stop_request import StoppedEarly
@@ -41,15 +41,14 @@ class Machines:
     """
 
     def __init__(self, request: RunRequest) -> None:
-        if request.cluster == RUNNING_RAY and running_here() is None:
-            request = replace(request, cluster=EITHER)
-        self._request = request
+        self._request = request = found_cluster(request)
         self._demand = demand_of(request.pipelines, request.settings)
         self._processes, self._ray = LocalProcesses(request), RayExecutor(request)
 
     def require(self) -> None:
         """Raise a `UsageError` if the work cannot be carried out on the requested machines."""
         if self._request.cluster not in OF_ITS_OWN:
+            require_shared_store(self._request)
             reachable(self._request.cluster)
             return
         place(local_inventory(), self._demand)
@@ -77,7 +76,7 @@ class Machines:
         if is_whole and not left.has_work:
             return ExecutorChoice(NONE, "nothing is left to decode")
         if request.cluster != EITHER:
-            return ExecutorChoice(request.cluster, f"--cluster {request.cluster}")
+            return ExecutorChoice(request.cluster, request.cluster_text or f"--cluster {request.cluster}")
         inventory = local_inventory()
         placed = place(inventory, self._demand)
         work = PlannedWork(
@@ -87,7 +86,8 @@ class Machines:
             uses_gpu=bool(placed.gpus_each or placed.hearing_gpus_each),
             cpus=inventory.cpus,
         )
-        return choose(work)
+        choice = choose(work)
+        return replace(choice, reason="; ".join(filter(None, [request.cluster_text, choice.reason])))
 
     def run(self, choice: ExecutorChoice, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
         """Carry out the run on the chosen machines; raises `NodeLost` if Ray is lost too often."""

@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 from cluster.inventory import local_inventory, shared_memory_free_bytes
@@ -19,6 +18,7 @@ from vaengine.backends.dataset import BLOCK_BYTES
 from vaengine.backends.ray_backend import RayBackend
 from vaengine.planning.backlog import PageWork
 from vaengine.planning.plan import demand_of
+from vaengine.process.packages import own_packages
 from vaengine.requests.executor_choice import OF_ITS_OWN
 from vaengine.requests.request import RunRequest
 from vaengine.run_loop.batch_run import BatchRun, RunResult
@@ -76,7 +76,7 @@ class RayExecutor:
     def _session(self) -> contextlib.AbstractContextManager[Session]:
         request = self._request
         if not self._is_own:
-            return session(request.cluster, packages=_package_folders(), verbose=request.verbose)
+            return session(request.cluster, packages=own_packages(), verbose=request.verbose)
         require_short_temp_folder()
         inventory = local_inventory()
         placement = place(inventory, self._demand)
@@ -105,11 +105,3 @@ def import_ray(*, verbose: bool) -> None:
     """Import Ray ahead of its use: it takes a second, and probing does not need the interpreter meanwhile."""
     quiet_ray(verbose=verbose)
     importlib.import_module("ray.data")
-
-
-def _package_folders() -> list[Path]:
-    """The folders of the four packages, for a cluster that this run did not start."""
-    return [
-        Path(importlib.import_module(name).__path__[0])
-        for name in ("vaengine", "actors", "cluster", "schemas")
-    ]

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from actors.stores import open_store
+from cluster.connection.connect import reachable
 from cluster.inventory import local_inventory
 from cluster.placement import place
-from cluster.session import reachable
 from cluster.temp_folder import require_short_temp_folder
 from schemas.errors import (
     ClusterUnreachable,
@@ -34,10 +34,11 @@ from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.page import Page
 from vaengine.planning.plan import blocks_of, chunks_of, demand_of
 from vaengine.planning.preflight import Preflight, preflight
-from vaengine.requests.executor_choice import EITHER, NONE, OWN_RAY
+from vaengine.requests.executor_choice import OF_ITS_OWN, OWN_RAY
 from vaengine.requests.output_folder import require_output_folder
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import PlanSummary, RunRequest
+from vaengine.requests.running_cluster import found_cluster, require_shared_store
 
 # Core seconds on a 2-core virtual machine: 9.1 s of decoders over 0.8 gigapixels of three clips, their
 # imports included, and 76 ms of the people detector for 640 x 480. An order of magnitude, no promise.
@@ -210,7 +211,8 @@ def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | No
         require_output_folder(request.out)
     except OutputUnusable as error:
         return "not asked", 0, str(error)
-    if request.cluster not in (NONE, EITHER, OWN_RAY):
+    request = found_cluster(request)
+    if request.cluster not in OF_ITS_OWN:
         return _cluster_resources(request)
     here = local_inventory()
     try:
@@ -225,6 +227,7 @@ def _resources(request: RunRequest, disk_bytes: int) -> tuple[str, int, str | No
 def _cluster_resources(request: RunRequest) -> tuple[str, int, str | None]:
     workers = request.settings.engine.workers
     try:
+        require_shared_store(request)
         reachable(request.cluster)
     except ClusterUnreachable as error:
         return f"cluster at {request.cluster}", workers, str(error)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
+
+OWN: Final = ("vaengine", "actors", "cluster", "schemas")
+
+
+def own_packages() -> list[Path]:
+    """Our four packages as folders, to be sent to a cluster that this command did not start."""
+    return [Path(importlib.import_module(name).__path__[0]) for name in OWN]
 
 
 def installed(name: str) -> str | None:

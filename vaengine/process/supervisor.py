@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from actors.child_process import die_with_parent
+from schemas.errors import UsageError
 from schemas.work.run import new_batch_id
 from vaengine.console.output import say
 from vaengine.console.standard_input import read_standard_input
@@ -33,6 +35,8 @@ from vaengine.process.signals import EXIT_CODES
 
 SUPERVISED: Final = ("run", "resume")
 MAX_STARTS: Final = 4
+# Where somebody else starts the command, such as a job server or Slurm: the same batch when it starts again.
+BATCH_VARIABLE: Final = "VAENGINE_BATCH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,13 @@ class Invocation:
 
     @classmethod
     def now(cls) -> Invocation:
-        return cls(new_batch_id(), datetime.now(UTC))
+        """The command that begins now; raises `UsageError` for an id that cannot be part of a file's name."""
+        batch_id = os.environ.get(BATCH_VARIABLE) or new_batch_id()
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", batch_id):
+            raise UsageError(
+                f"{BATCH_VARIABLE}={batch_id}: a batch's id has letters, digits, '.', '_' and '-', 64 at most"
+            )
+        return cls(batch_id, datetime.now(UTC))
 
 
 def is_supervised_command(arguments: Sequence[str]) -> bool:

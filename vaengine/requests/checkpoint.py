@@ -92,6 +92,7 @@ class Checkpoint:
             out=Path(self.out),
             store_url=self.store_url,
             cluster=self.cluster,
+            cluster_text=f"--cluster {self.cluster}, as the batch was begun",
             limit=self.limit,
             files=self.files,
             keep_runs=self.keep_runs,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from schemas.paths import is_url
+from schemas.settings.layers import Given
 
 NONE: Final = "none"  # this process and its children
 OWN_RAY: Final = "local"  # a Ray that the run starts and ends
@@ -57,7 +58,7 @@ class ExecutorChoice:
 
     def __str__(self) -> str:
         places = {NONE: "in this process, without Ray", OWN_RAY: "on a Ray of its own"}
-        return f"works {places.get(self.cluster, 'on a Ray that runs already')}: {self.reason}"
+        return f"works {places.get(self.cluster, f'on the Ray at {self.cluster}')}: {self.reason}"
 
 
 def choose(work: PlannedWork) -> ExecutorChoice:
@@ -76,9 +77,28 @@ def choose(work: PlannedWork) -> ExecutorChoice:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterOption:
+    """Where a run is to work, and what says so, as a person would read it: "--cluster local"."""
+
+    cluster: str
+    text: str
+
+    @classmethod
+    def of(cls, option: str | None, file: Given | None, environment: Mapping[str, str]) -> ClusterOption:
+        """What the command line says, else the batch file, else the environment, else EITHER."""
+        if option:
+            return cls(option, f"--cluster {option}")
+        if file and file.value:
+            return cls(file.value, f"cluster: {file.value} ({file.origin})")
+        if variable := environment.get(CLUSTER_VARIABLE):
+            return cls(variable, f"{CLUSTER_VARIABLE}={variable}")
+        return cls(EITHER, "")
+
+
 def usual_cluster() -> str:
     """Where the work is carried out if nobody says it."""
-    return os.environ.get(CLUSTER_VARIABLE) or EITHER
+    return ClusterOption.of(None, None, os.environ).cluster
 
 
 def is_short(paths: Sequence[str]) -> bool:

@@ -25,7 +25,8 @@ class RunRequest:
     settings: Settings
     out: Path
     store_url: str  # files:DIR or sqlite:///FILE, absolute, or postgresql://..., perhaps with a password
-    cluster: str = "local"  # "local", "auto" or an address
+    cluster: str = "local"  # "none", "local", "auto", "either" or an address
+    cluster_text: str = field(default="", compare=False)  # what says so, such as "--cluster local"
     limit: int | None = None  # only the first so many inputs
     files: bool = True  # write the JSON projections
     publish: str | None = None  # a URL below which the projections and the report are written as well

@@ -21,7 +21,7 @@ from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
-from vaengine.requests.executor_choice import usual_cluster
+from vaengine.requests.executor_choice import ClusterOption
 from vaengine.requests.inputs import Selection, find_files
 from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
@@ -107,6 +107,7 @@ def resolve_request(
     publish = options.publish or file.text("publish")
     if publish:
         require_writable_url(publish)
+    where = ClusterOption.of(options.cluster, file.run.get("cluster"), os.environ)
     request = RunRequest(
         inputs=inputs,
         left_alone=found.left_alone,
@@ -114,7 +115,8 @@ def resolve_request(
         settings=settings.settings,
         out=out,
         store_url=url,
-        cluster=options.cluster or file.text("cluster") or usual_cluster(),
+        cluster=where.cluster,
+        cluster_text=where.text,
         limit=limit,
         files=files if files is not None else has_usual_files(videos),
         publish=publish,

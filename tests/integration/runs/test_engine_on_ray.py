@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.session import reachable
+from cluster.connection.connect import reachable
 from schemas.pipelines import SCENE
 from tests.support import clips, runs
 from tests.support.runs import Reference

@@ -393,13 +393,13 @@ def test_help_lists_every_command_once_under_a_heading_and_cuts_nothing(
 
 
 @pytest.mark.parametrize(
-    ("typed", "environment", "cluster"),
+    ("typed", "environment", "cluster", "text"),
     [
-        ([], {}, "either"),
-        ([], {"VAENGINE_CLUSTER": "local"}, "local"),
-        (["--cluster", "none"], {"VAENGINE_CLUSTER": "local"}, "none"),
-        (["--config", "b.yaml"], {"VAENGINE_CLUSTER": "local"}, "none"),
-        (["--config", "b.yaml", "--cluster", "auto"], {}, "auto"),
+        ([], {}, "either", ""),
+        ([], {"VAENGINE_CLUSTER": "local"}, "local", "VAENGINE_CLUSTER=local"),
+        (["--cluster", "none"], {"VAENGINE_CLUSTER": "local"}, "none", "--cluster none"),
+        (["--config", "b.yaml"], {"VAENGINE_CLUSTER": "local"}, "none", "cluster: none (b.yaml:1)"),
+        (["--config", "b.yaml", "--cluster", "auto"], {}, "auto", "--cluster auto"),
     ],
     ids=str,
 )
@@ -407,6 +407,7 @@ def test_where_the_work_is_done_is_said_by_the_command_else_the_batch_file_else_
     typed: list[str],
     environment: dict[str, str],
     cluster: str,
+    text: str,
     engine: type[FakeEngine],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -415,4 +416,4 @@ def test_where_the_work_is_done_is_said_by_the_command_else_the_batch_file_else_
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert app.outcome(["run", "clip.mp4", *typed]) == 0
-    assert [request.cluster for request in engine.requests] == [cluster]
+    assert [(request.cluster, request.cluster_text) for request in engine.requests] == [(cluster, text)]

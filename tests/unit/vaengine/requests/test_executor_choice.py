@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from schemas.settings.layers import Given
 from vaengine.requests.executor_choice import (
+    CLUSTER_VARIABLE,
+    EITHER,
     NONE,
     OWN_RAY,
     RAY_START_S,
     SHORT_BYTES,
+    ClusterOption,
     ExecutorChoice,
     PlannedWork,
     choose,
@@ -53,9 +57,29 @@ def test_the_line_says_where_the_work_is_done_and_why() -> None:
         == "works in this process, without Ray: about 3 s of work, and Ray takes 9 s to start"
     )
     assert str(choose(planned(99.0))).startswith("works on a Ray of its own: about 99 s of work")
-    assert str(ExecutorChoice("10.0.0.1:6379", "--cluster 10.0.0.1:6379")).startswith(
-        "works on a Ray that runs already: "
+    assert (
+        str(ExecutorChoice("10.0.0.1:6379", "--cluster auto, found by RAY_ADDRESS"))
+        == "works on the Ray at 10.0.0.1:6379: --cluster auto, found by RAY_ADDRESS"
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "environment", "cluster", "text"),
+    [
+        ("auto", "none", "local", "auto", "--cluster auto"),
+        (None, "none", "local", "none", "cluster: none (b.yaml:3)"),
+        (None, "", "local", "local", "VAENGINE_CLUSTER=local"),
+        (None, None, "head:6379", "head:6379", "VAENGINE_CLUSTER=head:6379"),
+        (None, None, "", EITHER, ""),
+        (None, None, None, EITHER, ""),
+    ],
+)
+def test_what_says_where_a_run_works_is_named_as_a_person_would_look_for_it(
+    option: str | None, file: str | None, environment: str | None, cluster: str, text: str
+) -> None:
+    given = None if file is None else Given(file, "b.yaml:3")
+    variables = {} if environment is None else {CLUSTER_VARIABLE: environment}
+    assert ClusterOption.of(option, given, variables) == ClusterOption(cluster, text)
 
 
 @pytest.mark.parametrize(

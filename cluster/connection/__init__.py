@@ -1,0 +1,1 @@
+"""Finds a Ray cluster, asks whether it can be used, and says in one line why not."""

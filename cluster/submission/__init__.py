@@ -1,0 +1,1 @@
+"""Batches handed to a cluster's job server: submitted, followed, found again and stopped."""
