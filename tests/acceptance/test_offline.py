@@ -53,6 +53,7 @@ def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries
     assert kinds["person_detection"] > 0
 
 
+@pytest.mark.long
 @pytest.mark.shared
 @pytest.mark.timeout(400)
 def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(

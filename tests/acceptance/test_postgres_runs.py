@@ -88,6 +88,7 @@ def test_two_engines_share_the_work_in_one_database(
     assert runs.digest(url) == undisturbed
 
 
+@pytest.mark.long
 def test_a_batch_goes_over_to_postgresql_while_it_runs(
     url: str, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:

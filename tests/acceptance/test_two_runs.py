@@ -65,6 +65,7 @@ def pictures_in(told: Path) -> Counter[str]:
     return Counter(line.split()[1] for line in told.read_text().splitlines() if line.startswith("picture "))
 
 
+@pytest.mark.long
 def test_two_runs_of_the_same_work_share_it_and_both_end_with_all_of_it(
     folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
