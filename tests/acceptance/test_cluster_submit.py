@@ -95,7 +95,7 @@ def end_processes_of(folder: Path) -> None:
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("films")
     for persons in (1, 2):
-        clips.with_persons(place, frames=120 + persons, cuts=(20,), persons=persons)
+        clips.with_persons(place, frames=720 + persons, cuts=(20,), persons=persons)
     return place
 
 
@@ -142,18 +142,19 @@ def test_a_batch_outlives_who_handed_it_over_is_found_again_stopped_and_goes_on(
     head: Head, films: Path, reference_digest: Reference, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1")
+    # Slow enough that it is at work while three commands are given.
+    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1", "--workers", "1")
     command = ("cluster", "submit", films, "--out", out, "--preset", "embedded", *narrow)
 
     client = commands.start(*command, "--cluster", head.jobs, env=head.environment)
-    commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    commands.wait_for((out / "batch_processing.db").exists, "a store")
     client.kill()
     client.communicate()
+    again = head.finished(*command, "--detach", "--cluster", head.address)
     first = submission(head)
     assert (first["word"], first["out"]) == ("running", str(out))
-
-    again = head.finished(*command, "--detach", "--cluster", head.address)
     assert f"at work already as {first['submission_id']}" in again.stderr
+    commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
     cancelled = head.finished("cancel", first["batch_id"][:6], "--cluster", head.jobs)
     assert cancelled.stdout == f"cancelled: batch {first['batch_id']} ({first['submission_id']})\n"
     commands.wait_for(lambda: submission(head)["word"] == "stopped", "the end of the batch")
