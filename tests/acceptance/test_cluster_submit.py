@@ -64,7 +64,7 @@ def head() -> Iterator[Head]:
         address = (folder / "ray" / "ray_current_cluster").read_text().strip()
         yield Head(address, f"http://127.0.0.1:{dashboard}", environment)
     finally:
-        end_processes_of(folder)
+        end_processes_of(str(folder), f":{port}")
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -76,12 +76,12 @@ def free_ports(number: int) -> list[int]:
         return [server.getsockname()[1] for server in servers]
 
 
-def end_processes_of(folder: Path) -> None:
-    """End every process whose command line names the folder; no other Ray of this machine."""
+def end_processes_of(folder: str, port: str) -> None:
+    """End every process whose command line names the head's folder or port; no other Ray of this machine."""
     found = [
         process
         for process in psutil.process_iter(["cmdline"])
-        if any(str(folder) in part for part in process.info["cmdline"] or ())
+        if any(folder in part or part.endswith(port) for part in process.info["cmdline"] or ())
     ]
     for process in found:
         try:
