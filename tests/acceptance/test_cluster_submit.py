@@ -64,7 +64,7 @@ def head() -> Iterator[Head]:
         address = (folder / "ray" / "ray_current_cluster").read_text().strip()
         yield Head(address, f"http://127.0.0.1:{dashboard}", environment)
     finally:
-        end_processes_of(folder)
+        end_processes_of(str(folder), f":{port}")
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -76,12 +76,12 @@ def free_ports(number: int) -> list[int]:
         return [server.getsockname()[1] for server in servers]
 
 
-def end_processes_of(folder: Path) -> None:
-    """End every process whose command line names the folder; no other Ray of this machine."""
+def end_processes_of(folder: str, port: str) -> None:
+    """End every process whose command line names the head's folder or port; no other Ray of this machine."""
     found = [
         process
         for process in psutil.process_iter(["cmdline"])
-        if any(str(folder) in part for part in process.info["cmdline"] or ())
+        if any(folder in part or part.endswith(port) for part in process.info["cmdline"] or ())
     ]
     for process in found:
         try:
@@ -95,7 +95,7 @@ def end_processes_of(folder: Path) -> None:
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("films")
     for persons in (1, 2):
-        clips.with_persons(place, frames=120 + persons, cuts=(20,), persons=persons)
+        clips.with_persons(place, frames=720 + persons, cuts=(20,), persons=persons)
     return place
 
 
@@ -142,18 +142,19 @@ def test_a_batch_outlives_who_handed_it_over_is_found_again_stopped_and_goes_on(
     head: Head, films: Path, reference_digest: Reference, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1")
+    # Slow enough that it is at work while three commands are given.
+    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1", "--workers", "1")
     command = ("cluster", "submit", films, "--out", out, "--preset", "embedded", *narrow)
 
     client = commands.start(*command, "--cluster", head.jobs, env=head.environment)
-    commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
+    commands.wait_for((out / "batch_processing.db").exists, "a store")
     client.kill()
     client.communicate()
+    again = head.finished(*command, "--detach", "--cluster", head.address)
     first = submission(head)
     assert (first["word"], first["out"]) == ("running", str(out))
-
-    again = head.finished(*command, "--detach", "--cluster", head.address)
     assert f"at work already as {first['submission_id']}" in again.stderr
+    commands.wait_for(lambda: commands.counted(out / "batch_processing.db", CHUNKS) >= 1, "a first chunk")
     cancelled = head.finished("cancel", first["batch_id"][:6], "--cluster", head.jobs)
     assert cancelled.stdout == f"cancelled: batch {first['batch_id']} ({first['submission_id']})\n"
     commands.wait_for(lambda: submission(head)["word"] == "stopped", "the end of the batch")
