@@ -61,6 +61,8 @@ def arguments_of(
                 yield from (one.opts[0], shown(one.name, value))
             elif value:
                 yield one.opts[0]
+            elif one.secondary_opts:  # such as --no-files
+                yield one.secondary_opts[0]
 
 
 def absolute(text: Any) -> str:
