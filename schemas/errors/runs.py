@@ -76,5 +76,3 @@ class FollowingLost(VaengineError):
         "{0} cannot be followed any more ({2}); it goes on if its head does: `vaengine status --cluster {1}` "
         "finds it again"
     )
-    kind = "following_lost"
-    transient = True
