@@ -17,7 +17,7 @@ from tests.support.runs import Reference
 CHUNKS = "SELECT count(*) FROM chunks"
 STORE_BYTES = 100 << 20
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(500)]
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +100,7 @@ def away_from_the_driver(cluster: Any, role: str) -> Any:
     raise AssertionError(f"{role} never leaves the head and the driver's node")
 
 
-@pytest.mark.parametrize(
-    "role", ["ray::FinalizerActor", pytest.param("ray::MapWorker", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("role", ["ray::FinalizerActor", "ray::MapWorker"])
 def test_a_node_lost_in_mid_run_costs_nothing_but_time(
     role: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
@@ -116,7 +114,6 @@ def test_a_node_lost_in_mid_run_costs_nothing_but_time(
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("when", ["at work", "on the way"])
 def test_a_local_run_that_loses_its_node_starts_another(
     when: str, folder: Path, undisturbed: str, tmp_path: Path
