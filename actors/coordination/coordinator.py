@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from actors.coordination.holders import Holders, SilentWorker
 from actors.coordination.in_flight import InFlight
 from actors.coordination.patience import PatienceClock
 from actors.coordination.synchronized import synchronized
@@ -19,6 +20,7 @@ from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PipelineProgress, PlannedVideo, Snapshot, Worker, WorkerCall
+from schemas.work.retry import WORKER_LOST
 
 FAILURES_SHOWN = 5  # the store has all of them
 
@@ -34,6 +36,8 @@ class RunStatus:
     finished: tuple[Finished, ...]
     calls: tuple[WorkerCall, ...]  # those silent for longest first
     plan_lost: bool  # started again: it has to be told once more which videos are open
+    silent: tuple[SilentWorker, ...] = ()  # workers that hold chunks and give no sign of life
+    breaks: int = 0  # of connections to workers, so far
 
 
 class Coordinator:
@@ -41,13 +45,15 @@ class Coordinator:
 
     Each event costs O(1) and may come twice.
 
-    `silent_s` as in `InFlight`; `known` is how the run stood when its last coordinator died.
+    `silent_s` as in `InFlight`, `worker_silent_s` as `silent_s` of `Holders`; `known` is how the run stood
+    when its last coordinator died.
     """
 
     def __init__(
         self,
         silent_s: float = float("inf"),
         *,
+        worker_silent_s: float = float("inf"),
         known: Snapshot | None = None,
         clock: Callable[[], float] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -62,6 +68,7 @@ class Coordinator:
         self._failed_videos: set[str] = set()
         self._held: frozenset[str] = frozenset()
         self._ledger = InFlight(silent_s, clock, now)
+        self._holders = Holders(worker_silent_s, clock)
         self._now = now
         self._begun: set[WorkKey] = set()  # and not ended
         self._starts: dict[WorkKey, datetime] = {}  # not told yet
@@ -105,11 +112,12 @@ class Coordinator:
     @synchronized
     def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool:
         """A try of a chunk of these keys begins; False tells the worker to leave the chunk."""
-        if self.stopping() or token.video_id in self._held:
+        if self.stopping() or token.video_id in self._held or self._holders.is_fenced(worker):
             return False
         if self._working_since is None:
             self._working_since = self._clock()
         self._ledger.lease(token, worker)
+        self._holders.begin(worker, token.chunk_id)
         for key in keys:
             if key not in self._begun:
                 self._begun.add(key)
@@ -119,12 +127,39 @@ class Coordinator:
     @synchronized
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None:
         """A worker begins a call that may hang."""
-        self._ledger.busy(worker, chunk_ids, length_s)
+        if not self._holders.is_fenced(worker):
+            self._ledger.busy(worker, chunk_ids, length_s)
+            self._holders.hold(worker, self._ledger.in_work(chunk_ids))
 
     @synchronized
     def idle(self, worker: Worker) -> None:
         """Its call is over, or it waits for others."""
         self._ledger.idle(worker)
+        self._holders.worked(worker)
+
+    @synchronized
+    def handed_over(self, worker: Worker, chunk_ids: Sequence[str]) -> None:
+        """What the worker made of these chunks is in other hands."""
+        self._holders.hand_over(worker, chunk_ids)
+
+    @synchronized
+    def beat(self, worker: Worker) -> bool:
+        """The heartbeat thread of a worker lives; True tells it that its work was taken from it."""
+        self._holders.beat(worker)
+        return self._holders.is_fenced(worker)
+
+    @synchronized
+    def take_from(self, worker: Worker, reason: str) -> tuple[Token, ...]:
+        """Take from a worker what it holds, for good: those attempts are lost, and it begins no other.
+
+        Returns their tokens: commits of them are to be refused.
+        """
+        self._ledger.idle(worker)
+        taken = self._ledger.tokens(self._holders.fence(worker))
+        for token in taken:
+            failure = ChunkFailure(WORKER_LOST, f"{worker}: {reason}", transient=True)
+            self._ledger.fail(token.chunk_id, failure)
+        return taken
 
     @synchronized
     def heartbeat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
@@ -133,8 +168,9 @@ class Coordinator:
         `to_its_end`: a stop lets it finish that first, unless nothing more can be stored.
         """
         self._ledger.heartbeat(worker)
+        self._holders.worked(worker)
         stopped = self._halted is not None if to_its_end else self.stopping()
-        return stopped or video_id in self._held
+        return stopped or video_id in self._held or self._holders.is_fenced(worker)
 
     @synchronized
     def hold(self, video_ids: Sequence[str]) -> None:
@@ -147,6 +183,7 @@ class Coordinator:
     @synchronized
     def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
         """A chunk was given up because the run is stopping, or failed in a way that another try may cure."""
+        self._holders.drop(chunk_id)
         if failure is None:
             self._ledger.settle(chunk_id)
         else:
@@ -155,7 +192,7 @@ class Coordinator:
     @synchronized
     def committed(self, spec: ChunkSpec) -> None:
         """A chunk is in the store."""
-        self._ledger.settle(spec.chunk_id)
+        self._settle(spec.chunk_id)
         for key in spec.keys:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
@@ -163,7 +200,7 @@ class Coordinator:
     @synchronized
     def heard(self, block: AudioBlock) -> None:
         """A block of sound is in the store."""
-        self._ledger.settle(block.chunk_id)
+        self._settle(block.chunk_id)
         self._count(block.key.pipeline, frames_done=block.whole_seconds)
         self._add(sound_s_done=block.duration_s)
 
@@ -210,7 +247,13 @@ class Coordinator:
         """How the run stands, and what is new since the last call."""
         finished, self._finished = tuple(self._finished), []
         return RunStatus(
-            self.snapshot(), self._halted, finished, tuple(self._ledger.calls()), self._plan_lost
+            self.snapshot(),
+            self._halted,
+            finished,
+            tuple(self._ledger.calls()),
+            self._plan_lost,
+            tuple(self._holders.silent()),
+            self._holders.breaks,
         )
 
     @synchronized
@@ -244,6 +287,10 @@ class Coordinator:
             working_s=now - self._working_since if self._working_since is not None else 0.0,
             failures=tuple(self._failures),
         )
+
+    def _settle(self, chunk_id: str) -> None:
+        self._ledger.settle(chunk_id)
+        self._holders.drop(chunk_id)
 
     def _note_failure(self, line: str) -> None:
         self._failures.append(line)

@@ -137,4 +137,5 @@ def tried(work: ChunkSpec | AudioBlock, cell: Sandbox, links: StageLinks, watch:
         return TrialResult(work.chunk_id, cancelled=True)
     trial = cell.try_chunk(work, lambda: watch.leave(work.token.video_id))
     links.deliver(trial.values)
+    links.handed_over([work.chunk_id])
     return replace(trial, values=())

@@ -41,6 +41,14 @@ class EngineSettings(_Section):
     watchdog_seconds: Annotated[
         float, Field(gt=0, description="a run in which nothing moves for so long says what it waits for")
     ] = 60.0
+    worker_silent_seconds: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=86_400,
+            description="what a worker holds is taken from it after so long without a sign of life",
+        ),
+    ] = 30.0
 
 
 Strategy = Literal["fixed", "linear", "exponential"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from actors.coordination.answer import answer
+from actors.coordination.answer import answer, ask
 from actors.coordination.coordinator import Coordinator, RunStatus
 from actors.coordination.coordinator_link import CoordinatorLink
 from actors.coordination.store_client import StoreActor, store_client
@@ -19,7 +19,7 @@ from cluster.session import Session
 from schemas.annotations.annotation import job_id_for
 from schemas.settings.settings import Settings, config_hash
 from schemas.storage.backend import ResultStore, StorageBackend
-from schemas.work.attempt import Attempt
+from schemas.work.attempt import Attempt, Token
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkFailure
@@ -81,6 +81,10 @@ class CoordinatorClient:
     def halt(self, reason: str) -> None:
         self._actor.halt.remote(reason)
 
+    def take_from(self, worker: Worker, reason: str) -> tuple[Token, ...]:
+        taken: tuple[Token, ...] = answer(self._actor.take_from.remote(worker, reason), self._require)
+        return taken
+
     def standing(self) -> RunStatus:
         found: RunStatus = answer(self._actor.standing.remote(), self._require)
         return found
@@ -97,11 +101,14 @@ class CoordinatorClient:
 class CoordinatorActor(Coordinator):
     """A coordinator that goes on from what was recorded of it when Ray starts it anew."""
 
-    def __init__(self, names: ActorNames, url: str, epoch: int, silent_s: float) -> None:
+    def __init__(
+        self, names: ActorNames, url: str, epoch: int, silent_s: float, worker_silent_s: float
+    ) -> None:
         import ray
 
         told = store_client(ray.get_actor(names.store), url).progress(epoch)
-        super().__init__(silent_s, known=Snapshot.from_json(told) if told else None)
+        known = Snapshot.from_json(told) if told else None
+        super().__init__(silent_s, worker_silent_s=worker_silent_s, known=known)
 
 
 class FinalizerActor(Finalizer):
@@ -181,16 +188,27 @@ class RayActorGroup:
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
         """Have these keys finished from stored numbers."""
-        answer(
-            [self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys],
+        ask(
+            lambda: [
+                self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys
+            ],
             self.session.require_node,
         )
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """These keys ended and are asked for again."""
-        answer(
-            [finalizer.forget.remote(list(keys)) for finalizer in self.finalizers], self.session.require_node
+        ask(
+            lambda: [finalizer.forget.remote(list(keys)) for finalizer in self.finalizers],
+            self.session.require_node,
         )
+
+    def fence(self, tokens: Sequence[Token]) -> None:
+        """Have the finalizers refuse what still comes from these attempts.
+
+        Nobody waits for it: the store refuses such a commit once the chunk is tried again.
+        """
+        for finalizer in self.finalizers:
+            finalizer.fence.remote(list(tokens))
 
     def drain(self) -> Iterator[None]:
         """Yield every `TICK_SECONDS` until everything handed to the finalizers so far is done."""
@@ -235,8 +253,9 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     machine.
 
     Ray starts each again that dies and repeats what it was asked; every call may be made twice. What a
-    finalizer held is decoded again. The store stays on this machine, where its files are; the others may be
-    anywhere, and move when their node is lost.
+    finalizer held is decoded again. The store stays on this machine, where its files are, and so does the
+    coordinator: no network lies between it and the driver. Finalizers may be anywhere, and move when their
+    node is lost.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -251,14 +270,20 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     )
     coordinator = (
         ray.remote(CoordinatorActor)
-        .options(name=names.coordinator, **options)
-        .remote(names, work.url, work.epoch, work.settings.recovery.alone_seconds)
+        .options(name=names.coordinator, scheduling_strategy=here, **options)
+        .remote(
+            names,
+            work.url,
+            work.epoch,
+            work.settings.recovery.alone_seconds,
+            work.settings.engine.worker_silent_seconds,
+        )
     )
     finalizers = tuple(
         ray.remote(FinalizerActor)
         .options(
-            name=names.finalizer(number), max_concurrency=2, scheduling_strategy="SPREAD", **options
-        )  # `drain` waits beside `take`
+            name=names.finalizer(number), max_concurrency=3, scheduling_strategy="SPREAD", **options
+        )  # `drain` waits beside `take`, and `fence` beside both
         .remote(names, work)
         for number in range(names.finalizers)
     )

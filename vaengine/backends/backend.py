@@ -11,6 +11,7 @@ from actors.isolation.sandbox import TrialResult
 from cluster.diagnosis import Shortage
 from cluster.session import Session
 from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import Token
 from schemas.work.chunk import WorkKey
 from schemas.work.progress import Worker
 from vaengine.planning.backlog import RemainingWork
@@ -38,6 +39,9 @@ class ActorGroup(Protocol):
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """These keys ended and are asked for again."""
 
+    def fence(self, tokens: Sequence[Token]) -> None:
+        """Have the finalizers refuse what still comes from these attempts."""
+
     def drain(self) -> Iterator[None]:
         """Yield now and then until everything handed to the finalizers so far is done."""
 
@@ -57,6 +61,12 @@ class TrialWorkers(Protocol):
 
     def begin(self, suspect: Suspect) -> None:
         """Begin an attempt on a worker that is idle."""
+
+    def abandon(self, chunk_id: str) -> Suspect | None:
+        """Wait no more for the attempt of a chunk that was taken from its worker, and end that worker.
+
+        Returns the suspect; None where no attempt of it is in work.
+        """
 
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
         """An attempt that has ended; None where none does within the time."""

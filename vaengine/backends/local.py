@@ -22,6 +22,7 @@ from cluster.placement import Placement, place
 from cluster.session import Session
 from schemas.pipelines import AUDIO, PERSON
 from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import Token
 from schemas.work.chunk import WorkKey
 from schemas.work.progress import Snapshot, Worker
 from schemas.work.retry import RetryPolicy
@@ -59,6 +60,10 @@ class LocalActorGroup:
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """These keys ended and are asked for again."""
         self.finalizer.forget(keys)
+
+    def fence(self, tokens: Sequence[Token]) -> None:
+        """Have the finalizer refuse what still comes from these attempts."""
+        self.finalizer.fence(tokens)
 
     def drain(self) -> Iterator[None]:
         """Yield every `TICK_SECONDS` until everything handed to the finalizer so far is done."""

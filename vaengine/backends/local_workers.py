@@ -149,6 +149,10 @@ class LocalTrialWorkers:
         attempt = self._workers.submit(suspect.work, self._connect, to_its_end=True, given_up=self._given_up)
         attempt.add_done_callback(lambda done: self._ended.put((suspect, done)))
 
+    def abandon(self, chunk_id: str) -> Suspect | None:
+        """None: a worker that is a thread of this process is never cut off."""
+        return None
+
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
         """An attempt that has ended; None where none does within the time."""
         try:

@@ -72,8 +72,9 @@ class RayBackend:
         )
 
     def end_worker(self, worker: Worker) -> None:
-        """End a Ray worker that hangs, wherever it is."""
-        end_process(self.session, worker.node_id, worker.pid)
+        """End a Ray worker that hangs, wherever it is; nobody waits for a node that may be cut off."""
+        ended = (self.session, worker.node_id, worker.pid)
+        threading.Thread(target=end_process, args=ended, name="end-worker", daemon=True).start()
 
     def shortage(self) -> Shortage:
         """Who waits for which resources of the cluster."""

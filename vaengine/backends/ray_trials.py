@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Any
 
@@ -19,7 +20,8 @@ class RayTrialWorkers:
     """A pool of Ray actors, each with a process that holds one chunk."""
 
     def __init__(self, placement: Placement, names: ActorNames, settings: Settings, number: int) -> None:
-        self._actors = [_actor(placement, names, settings) for _ in range(number)]
+        self._new_actor = functools.partial(_actor, placement, names, settings)
+        self._actors = [self._new_actor() for _ in range(number)]
         self._idle = list(self._actors)
         self._busy: dict[
             Any, tuple[Any, Suspect]
@@ -33,6 +35,19 @@ class RayTrialWorkers:
         """Begin an attempt on an actor that is idle."""
         actor = self._idle.pop()
         self._busy[actor.try_chunk.remote(suspect.work)] = (actor, suspect)
+
+    def abandon(self, chunk_id: str) -> Suspect | None:
+        """Wait no more for an attempt; another actor takes the place of the one that had it."""
+        import ray
+
+        for reference, (actor, suspect) in self._busy.items():
+            if suspect.work.chunk_id == chunk_id:
+                del self._busy[reference]
+                ray.kill(actor)
+                self._actors[self._actors.index(actor)] = another = self._new_actor()
+                self._idle.append(another)
+                return suspect
+        return None
 
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
         """An attempt that has ended; None where none does within the time."""
@@ -59,7 +74,7 @@ def _actor(place: Placement, names: ActorNames, settings: Settings) -> Any:
     gpus = max(place.gpus_each, place.hearing_gpus_each)
     options: dict[str, Any] = {"num_cpus": place.cpus_each, "num_gpus": gpus or None}
     stage = ray.remote(IsolationStage).options(max_restarts=-1, max_task_retries=0, **options)
-    return stage.remote(by_name(names), settings)
+    return stage.remote(by_name(names, settings.engine.worker_silent_seconds), settings)
 
 
 def _result(suspect: Suspect, reference: Any) -> TrialResult:

@@ -12,13 +12,14 @@ from actors.coordination.coordinator import RunStatus
 from actors.isolation.limits import SandboxLimits, resident_bytes
 from actors.stores.engines.address import without_password
 from schemas.errors import StoreFailed
-from schemas.work.progress import Snapshot
+from schemas.work.progress import Snapshot, Worker
 from schemas.work.retry import RetryPolicy
 from vaengine.backends.actor_group import TICK_SECONDS, planned_video
 from vaengine.backends.backend import ExecutionBackend
 from vaengine.planning.backlog import PageWork, RemainingWork
 from vaengine.planning.suspects import Suspect, few
 from vaengine.run_loop.batch_run import BatchRun, RunResult
+from vaengine.run_loop.evictions import StuckPass, evictions
 from vaengine.run_loop.failures import FailureHandler, spent_by_video, suspects_among
 from vaengine.run_loop.isolation_pool import IsolationPool
 from vaengine.run_loop.job_controls import JobControlHandler
@@ -43,6 +44,8 @@ class RunLoop:
         self._obedience = JobControlHandler(run.backlog)
         self._limits = SandboxLimits.of(settings)
         self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=backend.shortage)
+        self._stuck_pass = StuckPass(settings.engine.worker_silent_seconds)
+        self._taken: list[str] = []  # chunks, from workers, since somebody looked
         self._stop_deadline = 0.0
         self._snapshot = Snapshot()
         self._halted: str | None = None
@@ -139,6 +142,8 @@ class RunLoop:
             for update in updates:
                 failures.apply(update)
                 self._tick()
+                pool.abandon(self._taken)
+                self._taken = []
                 if self._over():
                     pool.stop()
         self._drain()
@@ -181,9 +186,14 @@ class RunLoop:
 
     def _pass(self, left: RemainingWork) -> None:
         """Everything handed to the finalizers is done when it returns."""
+        self._stuck_pass.begin()
         for _ in self._passes.run(left, self._actors.actor_group):
-            self._tick()
+            standing = self._tick()
             if self._idle_after_stop():
+                break
+            if self._stuck_pass.is_stuck(standing):
+                log.warning("the pass waits for workers that are cut off; what is missing is done in another")
+                self._passes.give_up()
                 break
         self._drain()
 
@@ -193,7 +203,7 @@ class RunLoop:
             self._tick()
         self._tick()
 
-    def _tick(self) -> None:
+    def _tick(self) -> RunStatus:
         """Pass on a stop and what people ask, end what hangs, show how the run stands, have files written
         for what ended.
         """
@@ -210,20 +220,26 @@ class RunLoop:
             left = self._left()
             actor_group.coordinator.planned_before(sorted(left.lacking | set(left.to_finish)))
         self._watchdog.look(standing)
-        self._end_what_hangs(standing)
+        self._evict(standing)
         self._run.callbacks.progress(self._snapshot)
         self._run.callbacks.finished(standing.finished)
+        return standing
 
-    def _end_what_hangs(self, standing: RunStatus) -> None:
-        """Workers that are silent for too long, and those of this machine that take too much memory; what
-        they held is suspect.
-        """
-        for call in standing.calls:
-            here = call.worker.node_id == self._backend.session.node_id
-            if call.stalled or (here and resident_bytes(call.worker.pid) > self._limits.memory_bytes):
-                log.warning("ended: %s", call)
-                self._actors.actor_group.coordinator.idle(call.worker)
-                self._backend.end_worker(call.worker)
+    def _evict(self, standing: RunStatus) -> None:
+        """Take from workers what they hold, have their late commits refused, and end those within reach."""
+        actor_group = self._actors.actor_group
+        for one in evictions(standing, self._takes_too_much_memory):
+            log.warning("%s", one)
+            taken = actor_group.coordinator.take_from(one.worker, one.reason)
+            actor_group.fence(taken)
+            self._taken += [token.chunk_id for token in taken]
+            self._stuck_pass.evicted()
+            self._backend.end_worker(one.worker)
+
+    def _takes_too_much_memory(self, worker: Worker) -> bool:
+        """Whether a worker of this machine does."""
+        is_here = worker.node_id == self._backend.session.node_id
+        return is_here and resident_bytes(worker.pid) > self._limits.memory_bytes
 
     def _over(self) -> bool:
         return bool(self._run.stop or self._halted)

@@ -1,0 +1,127 @@
+"""A Ray cluster over several hosts of `tests.support.hosts`, and the command on one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.support.commands import VAENGINE, wait_for
+from tests.support.hosts import Host, Hosts, hosts
+
+START_SECONDS: Final = 240.0  # of one node, on two busy cores
+GCS_PORT: Final = 6379
+ENVIRONMENT: Final = {
+    "PATH": f"{VAENGINE.parent}:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp/home",
+    "LANG": "C.UTF-8",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "f" * 64,
+    "RAY_raylet_start_wait_time_s": "200",  # 30 otherwise: too few on a busy machine
+    "VAENGINE_OFFLINE": "1",
+    "VAENGINE_WHEELS": "0",
+}
+# One CPU and a small object store for each node; no dashboard.
+NODE_OPTIONS: Final = ("--num-cpus", "1", "--object-store-memory", str(100 << 20), "--disable-usage-stats")
+
+
+@dataclass
+class Command:
+    """A command that runs on a host, and the file with what it told."""
+
+    process: subprocess.Popen[str]
+    output: Path
+
+    def told(self) -> str:
+        return self.output.read_text()
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit code; raises `AssertionError` with what it told where it does not end."""
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"no end within {timeout_s:.0f} s:\n{self.told()}") from None
+
+
+@dataclass
+class RayHosts:
+    """The first host has the head of the cluster; there the command is given, and the store is."""
+
+    hosts: Hosts
+    shared: Path
+    _nodes: list[Host] = field(default_factory=list)
+
+    @property
+    def head(self) -> Host:
+        return self.hosts.all[0]
+
+    def start_head(self) -> None:
+        """Start the head."""
+        options = ("--head", "--port", str(GCS_PORT), "--include-dashboard=false")
+        self._ray_start(self.head, *options)
+
+    def join(self, *joining: Host) -> None:
+        """Start the nodes of hosts that are not part of the cluster, at the same time."""
+        address = ("--address", f"{self.head.ip}:{GCS_PORT}")
+        started = [self._starting(host, *address) for host in joining]
+        for host, command in zip(joining, started, strict=True):
+            assert command.wait(START_SECONDS) == 0, command.told()
+            self._nodes.append(host)
+
+    def two_nodes(self) -> tuple[Host, Host]:
+        """Two nodes beside the head; hosts take the place of those that were lost."""
+        self._nodes = [host for host in self._nodes if host.first.is_running() and self._is_member(host)]
+        self.join(*[self.hosts.add() for _ in range(2 - len(self._nodes))])
+        first, second = self._nodes
+        return first, second
+
+    def lose(self, host: Host) -> None:
+        """Count no more on this host's node."""
+        self._nodes.remove(host)
+
+    def stop_head(self) -> None:
+        """End the processes of the head's node at once."""
+        self.head.run("ray", "stop", "--force", env=ENVIRONMENT)
+
+    def vaengine(self, *arguments: str | Path, host: Host | None = None) -> Command:
+        """The command on a host; without one on the head's."""
+        return self._start(host or self.head, "vaengine", *arguments)
+
+    def _is_member(self, host: Host) -> bool:
+        """Whether the host's raylet still runs: one that was declared dead has ended."""
+        return any(process.name() == "raylet" for process in host.first.parent().children(recursive=True))
+
+    def _ray_start(self, host: Host, *options: str) -> None:
+        command = self._starting(host, *options)
+        assert command.wait(START_SECONDS) == 0, command.told()
+
+    def _starting(self, host: Host, *options: str) -> Command:
+        return self._start(host, "ray", "start", "--node-ip-address", host.ip, *options, *NODE_OPTIONS)
+
+    def _start(self, host: Host, *arguments: str | Path) -> Command:
+        number = len(list(self.shared.glob("output*")))
+        output = self.shared / f"output{number}"
+        with output.open("w") as file:
+            process = host.start(*arguments, env=ENVIRONMENT, stdout=file, stderr=subprocess.STDOUT)
+        return Command(process, output)
+
+
+@contextlib.contextmanager
+def ray_hosts(shared: Path) -> Iterator[RayHosts]:
+    """A cluster of one head; `shared` lies under /tmp."""
+    with hosts(1, shared) as made:
+        cluster = RayHosts(made, shared)
+        cluster.start_head()
+        yield cluster
+
+
+def wait_for_text(command: Command, text: str, seconds: float) -> None:
+    """Wait until the command has told `text`."""
+    wait_for(lambda: text in command.told(), repr(text), seconds)
+
+
+__all__: Sequence[str] = ("Command", "RayHosts", "ray_hosts", "wait_for_text")
