@@ -75,6 +75,7 @@ class Coordinator:
         self._failures: deque[str] = deque(known.failures if known else (), maxlen=FAILURES_SHOWN)
         self._finished: list[Finished] = []
         self._halted: str | None = None
+        self._is_paused = False
 
     @synchronized
     def planned(self, videos: Sequence[PlannedVideo]) -> None:
@@ -112,7 +113,12 @@ class Coordinator:
     @synchronized
     def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool:
         """A try of a chunk of these keys begins; False tells the worker to leave the chunk."""
-        if self.stopping() or token.video_id in self._held or self._holders.is_fenced(worker):
+        if (
+            self._is_paused
+            or self.stopping()
+            or token.video_id in self._held
+            or self._holders.is_fenced(worker)
+        ):
             return False
         if self._working_since is None:
             self._working_since = self._clock()
@@ -171,6 +177,11 @@ class Coordinator:
         self._holders.worked(worker)
         stopped = self._halted is not None if to_its_end else self.stopping()
         return stopped or video_id in self._held or self._holders.is_fenced(worker)
+
+    @synchronized
+    def pause(self, *, paused: bool) -> None:
+        """Begin nothing more for now, and let what is in work come to its end; or begin again."""
+        self._is_paused = paused
 
     @synchronized
     def hold(self, video_ids: Sequence[str]) -> None:

@@ -49,6 +49,16 @@ class EngineSettings(_Section):
             description="what a worker holds is taken from it after so long without a sign of life",
         ),
     ] = 30.0
+    priority: Annotated[
+        float,
+        Field(gt=0, le=1000, description="weight of a batch against others that work on the same cluster"),
+    ] = 1.0
+    max_cpus: Annotated[
+        float, Field(ge=0, description="CPUs of a cluster that a batch may use; 0: its share of all")
+    ] = 0.0
+    max_gpus: Annotated[
+        float, Field(ge=0, description="GPUs of a cluster that a batch may use; 0: its share of all")
+    ] = 0.0
 
 
 Strategy = Literal["fixed", "linear", "exponential"]

@@ -26,6 +26,7 @@ from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
 from schemas.work.retry import RetryPolicy
 from vaengine.backends.backend import Errors
+from vaengine.backends.tenants import TenantRecord, tenant_of, to_record
 from vaengine.planning.backlog import RemainingWork
 from vaengine.requests.request import RunRequest
 
@@ -56,6 +57,9 @@ class CoordinatorClient:
 
     def probing_done(self) -> None:
         self._actor.probing_done.remote()
+
+    def pause(self, *, paused: bool) -> None:
+        self._actor.pause.remote(paused=paused)
 
     def hold(self, video_ids: Sequence[str]) -> None:
         self._actor.hold.remote(video_ids)
@@ -101,14 +105,20 @@ class CoordinatorClient:
 class CoordinatorActor(Coordinator):
     """A coordinator that goes on from what was recorded of it when Ray starts it anew."""
 
-    def __init__(
-        self, names: ActorNames, url: str, epoch: int, silent_s: float, worker_silent_s: float
-    ) -> None:
+    def __init__(self, names: ActorNames, work: RunContext) -> None:
         import ray
 
-        told = store_client(ray.get_actor(names.store), url).progress(epoch)
-        known = Snapshot.from_json(told) if told else None
-        super().__init__(silent_s, worker_silent_s=worker_silent_s, known=known)
+        told = store_client(ray.get_actor(names.store), work.url).progress(work.epoch)
+        self._work = work
+        super().__init__(
+            work.settings.recovery.alone_seconds,
+            worker_silent_s=work.settings.engine.worker_silent_seconds,
+            known=Snapshot.from_json(told) if told else None,
+        )
+
+    def tenant(self) -> TenantRecord:
+        """The batch of this run, as others on the cluster see it."""
+        return to_record(tenant_of(self._work.batch_id, self._work.settings.engine))
 
 
 class FinalizerActor(Finalizer):
@@ -137,6 +147,7 @@ class FinalizerActor(Finalizer):
 class RunContext:
     """What the actors of a run work on."""
 
+    batch_id: str
     url: str
     epoch: int
     settings: Settings
@@ -148,6 +159,7 @@ class RunContext:
 def run_context(request: RunRequest, epoch: int) -> RunContext:
     """What the actors of a run work on."""
     return RunContext(
+        request.batch_id or "",
         request.store_url,
         epoch,
         request.settings,
@@ -271,13 +283,7 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     coordinator = (
         ray.remote(CoordinatorActor)
         .options(name=names.coordinator, scheduling_strategy=here, **options)
-        .remote(
-            names,
-            work.url,
-            work.epoch,
-            work.settings.recovery.alone_seconds,
-            work.settings.engine.worker_silent_seconds,
-        )
+        .remote(names, work)
     )
     finalizers = tuple(
         ray.remote(FinalizerActor)

@@ -92,6 +92,9 @@ class ExecutionBackend(Protocol):
     def start_actors(self, epoch: int) -> ActorGroup:
         """Start the actors of a run."""
 
+    def is_outgrown(self) -> bool:
+        """Whether the machines have changed so much that the pass at work is worth another placement."""
+
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:

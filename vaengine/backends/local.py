@@ -133,6 +133,10 @@ class LocalBackend:
         """Open the store and make the actors of a run."""
         return _actor_group(run_context(self.request, epoch))
 
+    def is_outgrown(self) -> bool:
+        """Never: this machine stays as it is."""
+        return False
+
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:

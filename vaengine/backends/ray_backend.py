@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cluster.diagnosis import Shortage, shortage
-from cluster.placement import Placement
+from cluster.placement import Placement, place
 from cluster.processes import end_process
 from cluster.session import Session
 from schemas.work.progress import Worker
 from vaengine.backends.actor_group import RayActorGroup, run_context, start_actors
 from vaengine.backends.audio_pool import blocks_at_once, run_audio_pool
 from vaengine.backends.backend import ActorGroup, Errors, TrialWorkers
+from vaengine.backends.capacity import Capacity, Outgrown
 from vaengine.backends.dataset import Pass, run_pass
 from vaengine.backends.ray_trials import RayTrialWorkers
+from vaengine.backends.tenants import run_name
 from vaengine.planning.backlog import RemainingWork
-from vaengine.planning.plan import block_groups, work_items
+from vaengine.planning.plan import block_groups, demand_of, work_items
 from vaengine.requests.request import RunRequest
 
 
-@dataclass(frozen=True, slots=True)
 class RayBackend:
     """Carries out a run on the Ray that this process is connected to."""
 
-    request: RunRequest
-    session: Session
-    placement: Placement
+    def __init__(self, request: RunRequest, session: Session, capacity: Capacity) -> None:
+        self.request, self.session = request, session
+        self._capacity, self._outgrown = capacity, Outgrown()
+        self._placed = self.placement
+
+    @property
+    def placement(self) -> Placement:
+        """What fits on the machines as they are now; raises `PlanInfeasible`."""
+        demand = demand_of(self.request.pipelines, self.request.settings)
+        return place(self._capacity.now(), demand)
+
+    def is_outgrown(self) -> bool:
+        """Whether nodes or other batches came or went, so that another placement is worth another pass."""
+        return self._outgrown.look(self._placed, self.placement)
 
     @property
     def actors_lost(self) -> Errors:
@@ -41,28 +52,29 @@ class RayBackend:
         """As many as there would be models at work; beside nothing else, decoding and models share an
         actor.
         """
-        place = self.placement
-        return max(place.vision_actors, place.hearing_actors) or place.decode_slots
+        placed = self.placement
+        return max(placed.vision_actors, placed.hearing_actors) or placed.decode_slots
 
     def start_actors(self, epoch: int) -> RayActorGroup:
         """Start the actors of a run."""
         return start_actors(
-            f"vaengine-{self.request.batch_id}-{epoch}", self.session, run_context(self.request, epoch)
+            run_name(self.request.batch_id or "", epoch), self.session, run_context(self.request, epoch)
         )
 
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event
     ) -> list[Callable[[], None]]:
         """The Dataset where there are chunks, the pool where there are blocks."""
-        request, place, names = self.request, self.placement, _on_ray(actor_group).names
+        request, names = self.request, _on_ray(actor_group).names
+        placed = self._placed = self.placement
         items = work_items(left.chunks.values(), request.settings.engine.chunk_seconds)
-        groups = block_groups(left.all_blocks, blocks_at_once(place))
+        groups = block_groups(left.all_blocks, blocks_at_once(placed))
         works: list[Callable[[], None]] = []
         if items:
-            work = Pass(items, place, names, request.settings)
+            work = Pass(items, placed, names, request.settings)
             works.append(lambda: run_pass(work, given_up, verbose=request.verbose))
         if groups:
-            works.append(lambda: run_audio_pool(groups, place, names, request.settings, given_up))
+            works.append(lambda: run_audio_pool(groups, placed, names, request.settings, given_up))
         return works
 
     def trial_workers(self, actor_group: ActorGroup, most: int) -> TrialWorkers:

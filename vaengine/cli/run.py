@@ -50,6 +50,16 @@ def run(
             metavar="WHERE", help="none, local, auto or HOST:PORT of Ray.  [default: none or local]"
         ),
     ] = None,
+    priority: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Weight against other batches on one cluster.  [default: 1]"),
+    ] = None,
+    max_cpus: Annotated[
+        float | None, typer.Option("--max-cpus", metavar="N", help="CPUs of a cluster to use at most.")
+    ] = None,
+    max_gpus: Annotated[
+        float | None, typer.Option("--max-gpus", metavar="N", help="GPUs of a cluster to use at most.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")
@@ -86,6 +96,9 @@ def run(
         config=config,
         settings=tuple(settings or ()),
         workers=workers,
+        priority=priority,
+        max_cpus=max_cpus,
+        max_gpus=max_gpus,
         cluster=cluster,
         limit=limit,
         files=False if no_files else None,

@@ -25,6 +25,7 @@ from vaengine.run_loop.isolation_pool import IsolationPool
 from vaengine.run_loop.job_controls import JobControlHandler
 from vaengine.run_loop.pass_runner import PassRunner
 from vaengine.run_loop.run_actors import RunActors
+from vaengine.run_loop.turnover import Turnover
 from vaengine.run_loop.watchdog import Watchdog
 
 STOP_SECONDS: Final = 60.0  # how long chunks in work may take to end after a stop before they are given up
@@ -44,6 +45,8 @@ class RunLoop:
         self._obedience = JobControlHandler(run.backlog)
         self._limits = SandboxLimits.of(settings)
         self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=backend.shortage)
+        self._turnover = Turnover(backend.is_outgrown, self._pause, STOP_SECONDS)
+        self._was_turned_over = False
         self._stuck_pass = StuckPass(settings.engine.worker_silent_seconds)
         self._taken: list[str] = []  # chunks, from workers, since somebody looked
         self._stop_deadline = 0.0
@@ -99,8 +102,8 @@ class RunLoop:
                 if not left and not left.elsewhere:
                     return
                 now = left.signature
-                idle = idle + 1 if now == before and not left.elsewhere else 0
-                before = now
+                is_idle = now == before and not (left.elsewhere or self._was_turned_over)
+                idle, before, self._was_turned_over = idle + 1 if is_idle else 0, now, False
                 if idle >= self._run.request.settings.engine.max_passes:
                     self._failures().give_up_all(left, self._passes.last_error)
                     return
@@ -191,11 +194,19 @@ class RunLoop:
             standing = self._tick()
             if self._idle_after_stop():
                 break
-            if self._stuck_pass.is_stuck(standing):
-                log.warning("the pass waits for workers that are cut off; what is missing is done in another")
+            if self._turnover.is_over(standing.snapshot) or self._is_stuck(standing):
                 self._passes.give_up()
                 break
+        self._was_turned_over = self._turnover.end()
         self._drain()
+
+    def _is_stuck(self, standing: RunStatus) -> bool:
+        if is_stuck := self._stuck_pass.is_stuck(standing):
+            log.warning("the pass waits for workers that are cut off; what is missing is done in another")
+        return is_stuck
+
+    def _pause(self, paused: bool) -> None:
+        self._actors.actor_group.coordinator.pause(paused=paused)
 
     def _drain(self) -> None:
         """Wait for the finalizers, showing progress meanwhile: a long video's tracks take seconds."""

@@ -107,7 +107,9 @@ class Evicting(RunLoop):
         self.ended: list[Worker] = []
         session = SimpleNamespace(node_id="node")
         backend: Any = SimpleNamespace(
-            pass_works=None, shortage=None, session=session, end_worker=self.ended.append
+            **dict.fromkeys(("pass_works", "shortage", "is_outgrown")),
+            session=session,
+            end_worker=self.ended.append,
         )
         request = runs.request([], folder, pipelines=[SCENE])
         nobody: Any = None

@@ -1,0 +1,104 @@
+"""A cluster of three hosts loses one, is cut in two, grows, is drained or loses its head in mid-run: the
+store ends up as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import clips, commands, hosts, runs
+from tests.support.hosts import Host
+from tests.support.ray_hosts import RayHosts, ray_hosts
+from tests.support.runs import Reference
+
+CHUNKS = "SELECT count(*) FROM chunks"
+FILMS, FRAMES = 6, 80
+CUT_SECONDS = 20.0
+END_SECONDS = 300.0
+
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def shared_folder() -> Iterator[Path]:
+    """A folder below /tmp, which all hosts see, with films in it."""
+    if reason := hosts.reason_against():
+        pytest.skip(reason)
+    place = Path(tempfile.mkdtemp(prefix="va-hosts-", dir="/tmp"))
+    (place / "films").mkdir()
+    for number in range(FILMS):
+        clips.with_persons(place / "films", frames=FRAMES + 2 * number, cuts=(20,))
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(shared_folder: Path, reference_digest: Reference) -> str:
+    return reference_digest(shared_folder / "films", engine__chunk_seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def cluster(shared_folder: Path) -> Iterator[RayHosts]:
+    with ray_hosts(shared_folder) as made:
+        yield made
+
+
+class Run:
+    """`vaengine run` on the head of a cluster."""
+
+    def __init__(self, cluster: RayHosts, name: str, *more: str) -> None:
+        self._cluster, self.out = cluster, cluster.shared / name
+        narrow = ("--pipelines", "scene,person", "--preset", "embedded", "--set", "engine.chunk_seconds=1")
+        where = (cluster.shared / "films", "--out", self.out, "--cluster", "auto")
+        self.command = cluster.vaengine("run", *where, *narrow, *more)
+
+    def at_work(self, chunks: int = 1) -> Run:
+        """Wait until so many chunks are in the store."""
+
+        def look() -> bool:
+            assert self.command.process.poll() is None, self.command.told()
+            return self.committed >= chunks
+
+        commands.wait_for(look, f"{chunks} chunks in the store")
+        return self
+
+    @property
+    def committed(self) -> int:
+        return commands.counted(self.out / "batch_processing.db", CHUNKS)
+
+    def digest(self) -> str:
+        """That of the store, once the run has ended well."""
+        assert self.command.wait(END_SECONDS) == 0, self.command.told()
+        return runs.digest(runs.sqlite(self.out))
+
+
+def kill(cluster: RayHosts, host: Host) -> None:
+    cluster.hosts.kill(host)
+    cluster.lose(host)
+
+
+def cut_for_a_while(cluster: RayHosts, host: Host) -> None:
+    cluster.hosts.cut(host)
+    with pytest.raises(AssertionError):
+        commands.wait_for(lambda: None, "the time to pass", CUT_SECONDS)
+    cluster.hosts.mend(host)
+
+
+def cut_for_good(cluster: RayHosts, host: Host) -> None:
+    cluster.hosts.cut(host)
+    cluster.lose(host)
+
+
+@pytest.mark.parametrize("loss", [kill, cut_for_a_while, cut_for_good])
+def test_a_host_that_is_lost_or_cut_off_in_mid_run_costs_nothing_but_time(
+    loss: Callable[[RayHosts, Host], None], cluster: RayHosts, undisturbed: str
+) -> None:
+    _, host = cluster.two_nodes()
+    run = Run(cluster, loss.__name__).at_work()
+    loss(cluster, host)
+    assert run.digest() == undisturbed
