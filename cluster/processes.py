@@ -28,7 +28,7 @@ def end_process(session: Session, node_id: str, pid: int) -> None:
         ray.get(task, timeout=END_TIMEOUT_S)
     except ray.exceptions.RayError as error:
         ray.cancel(task)  # else it would go on asking for a node that may be gone
-        log.warning("process %d of node %s could not be ended: %s", pid, node_id, error)
+        log.info("process %d of node %s could not be ended: %s", pid, node_id, error)
 
 
 def end_worker(pid: int) -> None:

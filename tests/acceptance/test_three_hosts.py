@@ -20,6 +20,7 @@ CHUNKS = "SELECT count(*) FROM chunks"
 FILMS, FRAMES = 6, 80
 CUT_SECONDS = 20.0
 END_SECONDS = 300.0
+STOPPED = 130
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(900)]
 
@@ -49,13 +50,14 @@ def cluster(shared_folder: Path) -> Iterator[RayHosts]:
 
 
 class Run:
-    """`vaengine run` on the head of a cluster."""
+    """`vaengine run` on a host of a cluster, without one on that of the head."""
 
-    def __init__(self, cluster: RayHosts, name: str, *more: str) -> None:
+    def __init__(self, cluster: RayHosts, name: str, *more: str, host: Host | None = None) -> None:
         self._cluster, self.out = cluster, cluster.shared / name
         narrow = ("--pipelines", "scene,person", "--preset", "embedded", "--set", "engine.chunk_seconds=1")
-        where = (cluster.shared / "films", "--out", self.out, "--cluster", "auto")
-        self.command = cluster.vaengine("run", *where, *narrow, *more)
+        where = (cluster.shared / "films", "--out", self.out)
+        address = "auto" if host is None else cluster.address
+        self.command = cluster.vaengine("run", *where, "--cluster", address, *narrow, *more, host=host)
 
     def at_work(self, chunks: int = 1) -> Run:
         """Wait until so many chunks are in the store."""
@@ -102,3 +104,53 @@ def test_a_host_that_is_lost_or_cut_off_in_mid_run_costs_nothing_but_time(
     run = Run(cluster, loss.__name__).at_work()
     loss(cluster, host)
     assert run.digest() == undisturbed
+    if loss is cut_for_good:
+        cluster.hosts.kill(host)  # its Ray would go on looking for the head
+
+
+def test_a_host_that_joins_in_mid_run_is_given_work(cluster: RayHosts, undisturbed: str) -> None:
+    cluster.two_nodes()
+    run = Run(cluster, "join").at_work()
+    joined = cluster.hosts.add()
+    cluster.join(joined)
+    assert run.digest() == undisturbed
+    assert "the machines of the batch have changed: it goes on with 4 CPUs" in run.command.told()
+
+
+def test_a_host_that_is_drained_with_notice_ends_its_chunks_and_leaves(
+    cluster: RayHosts, undisturbed: str
+) -> None:
+    _, host = cluster.two_nodes()
+    run = Run(cluster, "drain").at_work()
+    cluster.drain(host)
+    assert run.digest() == undisturbed
+    assert "no sign of life" not in run.command.told()
+    cluster.hosts.kill(host)
+
+
+def test_two_batches_share_a_cluster_and_to_stop_one_leaves_the_other(
+    cluster: RayHosts, undisturbed: str
+) -> None:
+    cluster.two_nodes()
+    first = Run(cluster, "first").at_work()
+    second = Run(cluster, "second", "--priority", "2").at_work()
+    assert "the machines of the batch have changed: it goes on with 1 CPUs" in first.command.told()
+    first.command.interrupt()
+    assert first.command.wait(END_SECONDS) == STOPPED, first.command.told()
+    assert second.digest() == undisturbed
+    assert Run(cluster, "first", "--max-cpus", "2").digest() == undisturbed
+
+
+@pytest.mark.parametrize("storage", ["memory", "rocksdb"])
+def test_a_head_that_is_started_again_costs_nothing_but_time(
+    storage: str, shared_folder: Path, undisturbed: str
+) -> None:
+    """Without fault tolerance the cluster is another one, and the run begins again on it by itself."""
+    with ray_hosts(shared_folder, storage=storage) as cluster:
+        node = cluster.hosts.add()
+        cluster.join(node)
+        run = Run(cluster, f"head-{storage}", host=node).at_work()
+        cluster.stop_head()
+        cluster.start_head()
+        cluster.keep_joined(node, until=lambda: run.command.process.poll() is not None, seconds=END_SECONDS)
+        assert run.digest() == undisturbed

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.support.commands import VAENGINE, wait_for
+import psutil
+
+from tests.support.commands import VAENGINE
 from tests.support.hosts import Host, Hosts, hosts
 
 START_SECONDS: Final = 240.0  # of one node, on two busy cores
@@ -26,6 +30,12 @@ ENVIRONMENT: Final = {
 }
 # One CPU and a small object store for each node; no dashboard.
 NODE_OPTIONS: Final = ("--num-cpus", "1", "--object-store-memory", str(100 << 20), "--disable-usage-stats")
+# As where a spot machine is taken back: the notice of a minute. Ray's command is not in its help.
+DRAIN: Final = (
+    *("ray", "drain-node", "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "taken back"),
+    *("--deadline-remaining-seconds", "60"),
+)
+LOOK_SECONDS: Final = 1.0
 
 
 @dataclass
@@ -34,6 +44,11 @@ class Command:
 
     process: subprocess.Popen[str]
     output: Path
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does. What runs on the host is the child of `nsenter`."""
+        for child in psutil.Process(self.process.pid).children():
+            child.send_signal(signal.SIGINT)
 
     def told(self) -> str:
         return self.output.read_text()
@@ -53,11 +68,17 @@ class RayHosts:
 
     hosts: Hosts
     shared: Path
+    storage: str = "memory"  # of the head: "rocksdb" is kept where the head is started again
     _nodes: list[Host] = field(default_factory=list)
 
     @property
     def head(self) -> Host:
         return self.hosts.all[0]
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the cluster."""
+        return f"{self.head.ip}:{GCS_PORT}"
 
     def start_head(self) -> None:
         """Start the head."""
@@ -66,7 +87,7 @@ class RayHosts:
 
     def join(self, *joining: Host) -> None:
         """Start the nodes of hosts that are not part of the cluster, at the same time."""
-        address = ("--address", f"{self.head.ip}:{GCS_PORT}")
+        address = ("--address", self.address)
         started = [self._starting(host, *address) for host in joining]
         for host, command in zip(joining, started, strict=True):
             assert command.wait(START_SECONDS) == 0, command.told()
@@ -75,9 +96,26 @@ class RayHosts:
     def two_nodes(self) -> tuple[Host, Host]:
         """Two nodes beside the head; hosts take the place of those that were lost."""
         self._nodes = [host for host in self._nodes if host.first.is_running() and self._is_member(host)]
+        for host in self._nodes[2:]:
+            self.hosts.kill(host)
+        self._nodes = self._nodes[:2]
         self.join(*[self.hosts.add() for _ in range(2 - len(self._nodes))])
         first, second = self._nodes
         return first, second
+
+    def keep_joined(self, host: Host, until: Callable[[], bool], seconds: float) -> None:
+        """Start the host's node again whenever it has ended, as an init system does."""
+        deadline = time.monotonic() + seconds
+        while not until() and time.monotonic() < deadline:
+            if not self._is_member(host):
+                self.join(host)
+            time.sleep(LOOK_SECONDS)
+
+    def drain(self, host: Host) -> None:
+        """Give notice to the host's node."""
+        self._nodes.remove(host)
+        here = ENVIRONMENT | {"RAY_ADDRESS": self.address}
+        host.run(*DRAIN, "--address", self.address, env=here, timeout_s=START_SECONDS)
 
     def lose(self, host: Host) -> None:
         """Count no more on this host's node."""
@@ -93,7 +131,7 @@ class RayHosts:
 
     def _is_member(self, host: Host) -> bool:
         """Whether the host's raylet still runs: one that was declared dead has ended."""
-        return any(process.name() == "raylet" for process in host.first.parent().children(recursive=True))
+        return any(process.name() == "raylet" for process in host.first.children(recursive=True))
 
     def _ray_start(self, host: Host, *options: str) -> None:
         command = self._starting(host, *options)
@@ -105,23 +143,18 @@ class RayHosts:
     def _start(self, host: Host, *arguments: str | Path) -> Command:
         number = len(list(self.shared.glob("output*")))
         output = self.shared / f"output{number}"
+        (self.shared / "gcs").mkdir(exist_ok=True)
+        storage = {"RAY_gcs_storage": self.storage, "RAY_gcs_storage_path": str(self.shared / "gcs")}
+        environment = ENVIRONMENT | (storage if self.storage != "memory" else {})
         with output.open("w") as file:
-            process = host.start(*arguments, env=ENVIRONMENT, stdout=file, stderr=subprocess.STDOUT)
+            process = host.start(*arguments, env=environment, stdout=file, stderr=subprocess.STDOUT)
         return Command(process, output)
 
 
 @contextlib.contextmanager
-def ray_hosts(shared: Path) -> Iterator[RayHosts]:
+def ray_hosts(shared: Path, *, storage: str = "memory") -> Iterator[RayHosts]:
     """A cluster of one head; `shared` lies under /tmp."""
     with hosts(1, shared) as made:
-        cluster = RayHosts(made, shared)
+        cluster = RayHosts(made, shared, storage)
         cluster.start_head()
         yield cluster
-
-
-def wait_for_text(command: Command, text: str, seconds: float) -> None:
-    """Wait until the command has told `text`."""
-    wait_for(lambda: text in command.told(), repr(text), seconds)
-
-
-__all__: Sequence[str] = ("Command", "RayHosts", "ray_hosts", "wait_for_text")

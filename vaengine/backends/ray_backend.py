@@ -17,6 +17,7 @@ from vaengine.backends.capacity import Capacity, Outgrown
 from vaengine.backends.dataset import Pass, run_pass
 from vaengine.backends.ray_trials import RayTrialWorkers
 from vaengine.backends.tenants import run_name
+from vaengine.console.output import say
 from vaengine.planning.backlog import RemainingWork
 from vaengine.planning.plan import block_groups, demand_of, work_items
 from vaengine.requests.request import RunRequest
@@ -38,7 +39,9 @@ class RayBackend:
 
     def is_outgrown(self) -> bool:
         """Whether nodes or other batches came or went, so that another placement is worth another pass."""
-        return self._outgrown.look(self._placed, self.placement)
+        if is_outgrown := self._outgrown.look(self._placed, self.placement):
+            say(f"the machines of the batch have changed: it goes on with {self._capacity.now()}")
+        return is_outgrown
 
     @property
     def actors_lost(self) -> Errors:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
 from schemas.work.progress import Snapshot
-
-log = logging.getLogger(__name__)
 
 
 class Turnover:
@@ -32,7 +29,6 @@ class Turnover:
         """Whether the pass is to be given up now, with nothing in work any more."""
         if self._deadline_s is None:
             if self._is_outgrown():
-                log.info("the machines of the run have changed: the pass ends, another is placed on them")
                 self._deadline_s = self._clock() + self._grace_s
                 self._pause(True)
             return False
