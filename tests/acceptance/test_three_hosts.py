@@ -154,3 +154,13 @@ def test_a_head_that_is_started_again_costs_nothing_but_time(
         cluster.start_head()
         cluster.keep_joined(node, until=lambda: run.command.process.poll() is not None, seconds=END_SECONDS)
         assert run.digest() == undisturbed
+
+
+def test_where_the_host_of_the_command_is_lost_the_same_command_elsewhere_goes_on(
+    cluster: RayHosts, undisturbed: str
+) -> None:
+    """Driver, coordinator and store are on one host; the next run takes over what the dead one held."""
+    _, host = cluster.two_nodes()
+    Run(cluster, "driver", host=host).at_work()
+    kill(cluster, host)
+    assert Run(cluster, "driver").digest() == undisturbed
