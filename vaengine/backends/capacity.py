@@ -38,10 +38,15 @@ class Capacity:
     def _run(self) -> None:
         while self._look is not None and not self._closed.wait(LOOK_SECONDS):
             try:
-                self._now = self._look()
+                self._take(self._look())
             # Whatever Ray raises while its head or its connection is gone: the next look may succeed.
             except Exception as error:  # noqa: BLE001
                 log.info("the cluster could not be looked at: %s", error)
+
+    def _take(self, seen: Inventory) -> None:
+        """Machines that are all away come back: until then a placement on them stays as it was."""
+        if seen.cpus >= 1:
+            self._now = seen
 
 
 class Outgrown:

@@ -61,28 +61,28 @@ def test_machines_that_come_and_go_are_waited_for_until_they_have_settled() -> N
         clock.now += SETTLED_SECONDS / 2
 
 
-def test_a_cluster_that_cannot_be_looked_at_for_a_moment_counts_as_it_was(
+def test_a_cluster_that_cannot_be_looked_at_or_has_no_machine_for_a_moment_counts_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("vaengine.backends.capacity.LOOK_SECONDS", 0.001)
     before, after = (Inventory(1, cpus, 0.0, 0, 0) for cpus in (4.0, 8.0))
-    failed, again = threading.Event(), threading.Event()
+    seen: list[Inventory] = []
+    asked = threading.Semaphore(0)
+    looks = iter([ConnectionError(), Inventory(0, 0.0, 0.0, 0, 0), after])
 
     def look() -> Inventory:
-        if not failed.is_set():
-            failed.set()
-            raise ConnectionError
-        again.wait(PATIENCE_S)
-        return after
+        seen.append(capacity.now())
+        found = next(looks, after)
+        asked.release()
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     capacity = Capacity(before, look)
-    assert failed.wait(PATIENCE_S)
-    assert capacity.now() == before
-    again.set()
-    changed = threading.Event()
-    while capacity.now() != after:
-        assert not changed.wait(0.001)
+    for _ in range(4):
+        assert asked.acquire(timeout=PATIENCE_S)
     capacity.close()
+    assert seen[:4] == [before, before, before, after]
 
 
 def test_another_batch_is_known_by_the_name_of_its_coordinator_whatever_its_epoch() -> None:
