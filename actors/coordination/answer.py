@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 LOOK_SECONDS: Final = 0.5  # before an answer that does not come is wondered about
@@ -24,11 +24,25 @@ def answer(asked: Any, require: Callable[[], None] | None = None) -> Any:
 
 
 def ask(question: Callable[[], Any], require: Callable[[], None] | None = None) -> Any:
-    """What the reference (or list of references) that `question` returns resolves to.
+    """What the reference (or list of references) that `question` returns resolves to, as `asking`.
+
+    `require` as in `answer`.
+    """
+    looks = asking(question)
+    while True:
+        try:
+            next(looks)
+        except StopIteration as answered:
+            return answered.value
+        if require:
+            require()
+
+
+def asking(question: Callable[[], Any], look_s: float = LOOK_SECONDS) -> Generator[None, None, Any]:
+    """Yield every `look_s` seconds until there is an answer; returns it.
 
     A connection that breaks may take an answer with it, and Ray then waits for ever. So the question is asked
     again after a while, and the first answer counts: what is asked may be carried out more than once.
-    `require` as in `answer`.
     """
     import ray
 
@@ -39,10 +53,9 @@ def ask(question: Callable[[], Any], require: Callable[[], None] | None = None) 
         ask_again_at = time.monotonic() + again_s
         while time.monotonic() < ask_again_at:
             for asked in reversed(questions):  # the newest is waited for, the others are looked at
-                if _are_ready(asked, LOOK_SECONDS if asked is questions[-1] else 0.0):
+                if _are_ready(asked, look_s if asked is questions[-1] else 0.0):
                     return ray.get(asked)
-            if require:
-                require()
+            yield
         again_s *= 2
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from actors.coordination.answer import answer, ask
+from actors.coordination.answer import answer, ask, asking
 from actors.coordination.coordinator import Coordinator, RunStatus
 from actors.coordination.coordinator_link import CoordinatorLink
 from actors.coordination.store_client import StoreActor, store_client
@@ -34,6 +34,9 @@ JOBS_REMEMBERED: Final = 10_000
 TICK_SECONDS: Final = 0.25  # from one look at what is waited for to the next
 # decode slots one finalizer keeps up with many times over; one thread commits about 100 chunks a second
 CPUS_PER_FINALIZER: Final = 16
+FINALIZER_CALLS: Final = (
+    8  # at once: `drain` waits beside `take`, perhaps asked again, and `fence` beside both
+)
 
 
 class CoordinatorClient:
@@ -224,7 +227,7 @@ class RayActorGroup:
 
     def drain(self) -> Iterator[None]:
         """Yield every `TICK_SECONDS` until everything handed to the finalizers so far is done."""
-        yield from until_ready([finalizer.drain.remote() for finalizer in self.finalizers])
+        yield from asking(lambda: [finalizer.drain.remote() for finalizer in self.finalizers], TICK_SECONDS)
 
     def require_alive(self) -> None:
         """Raises Ray's `RayActorError` once an actor is gone for good.
@@ -247,17 +250,6 @@ class RayActorGroup:
         if self.session.has_node:
             for actor in self.actors:
                 ray.kill(actor)
-
-
-def until_ready(references: list[Any]) -> Iterator[None]:
-    """Yield every `TICK_SECONDS` until Ray has an answer to each reference; raises what one of them
-    raises.
-    """
-    import ray
-
-    while ray.wait(references, num_returns=len(references), timeout=TICK_SECONDS)[1]:
-        yield
-    ray.get(references)
 
 
 def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
@@ -288,8 +280,11 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     finalizers = tuple(
         ray.remote(FinalizerActor)
         .options(
-            name=names.finalizer(number), max_concurrency=3, scheduling_strategy="SPREAD", **options
-        )  # `drain` waits beside `take`, and `fence` beside both
+            name=names.finalizer(number),
+            max_concurrency=FINALIZER_CALLS,
+            scheduling_strategy="SPREAD",
+            **options,
+        )
         .remote(names, work)
         for number in range(names.finalizers)
     )
