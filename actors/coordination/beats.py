@@ -6,9 +6,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Final
-
-MAX_SECONDS: Final = 5.0  # from one beat to the next
 
 
 def end_this_process() -> None:
@@ -24,7 +21,7 @@ class Beats:
     def __init__(
         self, beat: Callable[[], bool], seconds: float, end: Callable[[], None] = end_this_process
     ) -> None:
-        self._beat, self._seconds, self._end = beat, min(seconds, MAX_SECONDS), end
+        self._beat, self._seconds, self._end = beat, seconds, end
         self._closed = threading.Event()
         threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
 

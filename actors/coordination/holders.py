@@ -11,8 +11,15 @@ from typing import Final
 
 from schemas.work.progress import Worker
 
-BEATS_PER_SILENCE: Final = 6  # A worker's heartbeat thread beats so often while it would become silent.
-BEATS_MISSED: Final = 2  # After so many the connection was broken.
+BEATS_PER_SILENCE: Final = 6  # A worker's heartbeat thread beats so often while it would become silent,
+MAX_BEAT_SECONDS: Final = 5.0  # and at least so often.
+# After so many the connection was broken. One may take twice as long: its thread waits for an answer.
+BEATS_MISSED: Final = 3
+
+
+def beat_seconds(silent_s: float) -> float:
+    """Seconds from one beat of a worker to the next."""
+    return min(MAX_BEAT_SECONDS, silent_s / BEATS_PER_SILENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Holders:
     def __init__(self, silent_s: float, clock: Callable[[], float]) -> None:
         """`silent_s`: seconds without a sign of life after which a worker is silent."""
         self._silent_s, self._clock = silent_s, clock
-        self._gap_s = silent_s * BEATS_MISSED / BEATS_PER_SILENCE
+        self._gap_s = beat_seconds(silent_s) * BEATS_MISSED
         self._signs: dict[Worker, _Signs] = {}
         self._held: dict[str, set[Worker]] = {}  # chunk -> who holds it
         self._fenced: set[Worker] = set()

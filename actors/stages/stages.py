@@ -19,7 +19,7 @@ import numpy as np
 
 from actors.coordination.answer import ask
 from actors.coordination.beats import Beats
-from actors.coordination.holders import BEATS_PER_SILENCE
+from actors.coordination.holders import beat_seconds
 from actors.coordination.links import Connect, Delivery, StageLinks
 from actors.stages.inference import AudioModels, VisionModels
 from schemas.settings.settings import EngineSettings, Settings
@@ -69,7 +69,7 @@ class NamedLinks:
         self._finalizers = [ray.get_actor(names.finalizer(number)) for number in range(names.finalizers)]
         self._coordinator = ray.get_actor(names.coordinator)
         self._worker = Worker(ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid())
-        self._beats = Beats(self._beat, silent_s / BEATS_PER_SILENCE)
+        self._beats = Beats(self._beat, beat_seconds(silent_s))
 
     def deliver(self, values: Sequence[Delivery]) -> None:
         by_finalizer: dict[int, list[Delivery]] = {}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.coordination.holders import BEATS_MISSED, BEATS_PER_SILENCE, Holders
+from actors.coordination.holders import BEATS_MISSED, MAX_BEAT_SECONDS, Holders, beat_seconds
 from schemas.work.progress import Worker
 
 ANN, BOB = Worker("node", "here", 1), Worker("other", "there", 1)
 SILENT_S = 30.0
-BEAT_S = SILENT_S / BEATS_PER_SILENCE
+BEAT_S = beat_seconds(SILENT_S)
 
 
 class Clock:
@@ -50,6 +50,11 @@ def test_a_thread_that_beats_keeps_its_worker_alive_however_long_its_call_takes(
     one.begin(ANN, "a")
     beat_for(one, clock, ANN, 100 * SILENT_S)
     assert silent(one) == []
+
+
+def test_a_worker_beats_several_times_before_it_would_be_silent_and_never_seldom() -> None:
+    assert beat_seconds(3.0) == 0.5
+    assert beat_seconds(3600.0) == MAX_BEAT_SECONDS
 
 
 def test_after_a_broken_connection_beats_do_not_count_until_the_work_is_heard() -> None:
