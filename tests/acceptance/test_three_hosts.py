@@ -96,6 +96,14 @@ def cut_for_good(cluster: RayHosts, host: Host) -> None:
     cluster.lose(host)
 
 
+def test_a_host_that_joins_in_mid_run_is_given_work(cluster: RayHosts, undisturbed: str) -> None:
+    """The head works alone at first. This is the first test: the others need two hosts beside it."""
+    run = Run(cluster, "join").at_work()
+    cluster.join(cluster.hosts.add())
+    assert run.digest() == undisturbed
+    assert "the machines of the batch have changed: it goes on with 2 CPUs" in run.command.told()
+
+
 @pytest.mark.parametrize("loss", [kill, cut_for_a_while, cut_for_good])
 def test_a_host_that_is_lost_or_cut_off_in_mid_run_costs_nothing_but_time(
     loss: Callable[[RayHosts, Host], None], cluster: RayHosts, undisturbed: str
@@ -106,15 +114,6 @@ def test_a_host_that_is_lost_or_cut_off_in_mid_run_costs_nothing_but_time(
     assert run.digest() == undisturbed
     if loss is cut_for_good:
         cluster.hosts.kill(host)  # its Ray would go on looking for the head
-
-
-def test_a_host_that_joins_in_mid_run_is_given_work(cluster: RayHosts, undisturbed: str) -> None:
-    cluster.two_nodes()
-    run = Run(cluster, "join").at_work()
-    joined = cluster.hosts.add()
-    cluster.join(joined)
-    assert run.digest() == undisturbed
-    assert "the machines of the batch have changed: it goes on with 4 CPUs" in run.command.told()
 
 
 def test_a_host_that_is_drained_with_notice_ends_its_chunks_and_leaves(
@@ -129,16 +128,20 @@ def test_a_host_that_is_drained_with_notice_ends_its_chunks_and_leaves(
 
 
 def test_two_batches_share_a_cluster_and_to_stop_one_leaves_the_other(
-    cluster: RayHosts, undisturbed: str
+    cluster: RayHosts, undisturbed: str, reference_digest: Reference
 ) -> None:
     cluster.two_nodes()
-    first = Run(cluster, "first").at_work()
-    second = Run(cluster, "second", "--priority", "2").at_work()
-    assert "the machines of the batch have changed: it goes on with 1 CPUs" in first.command.told()
+    more = ("--set", "person.sample_fps=10")  # twice the pictures, so that it is still at work
+    first, second = Run(cluster, "first", *more), Run(cluster, "second", "--priority", "2")
+    first.at_work()
+    second.at_work()
     first.command.interrupt()
     assert first.command.wait(END_SECONDS) == STOPPED, first.command.told()
     assert second.digest() == undisturbed
-    assert Run(cluster, "first", "--max-cpus", "2").digest() == undisturbed
+    assert "it goes on with" in first.command.told() + second.command.told(), "each has its share"
+    films = cluster.shared / "films"
+    expected = reference_digest(films, engine__chunk_seconds=1.0, person__sample_fps=10.0)
+    assert Run(cluster, "first", *more, "--max-cpus", "2").digest() == expected
 
 
 @pytest.mark.parametrize("storage", ["memory", "rocksdb"])
