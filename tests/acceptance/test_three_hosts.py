@@ -21,6 +21,7 @@ FILMS, FRAMES = 6, 80
 CUT_SECONDS = 20.0
 END_SECONDS = 300.0
 STOPPED = 130
+THOROUGH = ("--set", "person.sample_fps=10")  # twice the pictures, for a run that is to take longer
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(900)]
 
@@ -41,6 +42,13 @@ def shared_folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def undisturbed(shared_folder: Path, reference_digest: Reference) -> str:
     return reference_digest(shared_folder / "films", engine__chunk_seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def thorough(shared_folder: Path, reference_digest: Reference) -> str:
+    """The same of a run with THOROUGH."""
+    films = shared_folder / "films"
+    return reference_digest(films, engine__chunk_seconds=1.0, person__sample_fps=10.0)
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +104,11 @@ def cut_for_good(cluster: RayHosts, host: Host) -> None:
     cluster.lose(host)
 
 
-def test_a_host_that_joins_in_mid_run_is_given_work(cluster: RayHosts, undisturbed: str) -> None:
+def test_a_host_that_joins_in_mid_run_is_given_work(cluster: RayHosts, thorough: str) -> None:
     """The head works alone at first. This is the first test: the others need two hosts beside it."""
-    run = Run(cluster, "join").at_work()
+    run = Run(cluster, "join", *THOROUGH).at_work()
     cluster.join(cluster.hosts.add())
-    assert run.digest() == undisturbed
+    assert run.digest() == thorough
     assert "the machines of the batch have changed: it goes on with 2 CPUs" in run.command.told()
 
 
@@ -128,20 +136,17 @@ def test_a_host_that_is_drained_with_notice_ends_its_chunks_and_leaves(
 
 
 def test_two_batches_share_a_cluster_and_to_stop_one_leaves_the_other(
-    cluster: RayHosts, undisturbed: str, reference_digest: Reference
+    cluster: RayHosts, undisturbed: str, thorough: str
 ) -> None:
     cluster.two_nodes()
-    more = ("--set", "person.sample_fps=10")  # twice the pictures, so that it is still at work
-    first, second = Run(cluster, "first", *more), Run(cluster, "second", "--priority", "2")
+    first, second = Run(cluster, "first", *THOROUGH), Run(cluster, "second", "--priority", "2")
     first.at_work()
     second.at_work()
     first.command.interrupt()
     assert first.command.wait(END_SECONDS) == STOPPED, first.command.told()
     assert second.digest() == undisturbed
     assert "it goes on with" in first.command.told() + second.command.told(), "each has its share"
-    films = cluster.shared / "films"
-    expected = reference_digest(films, engine__chunk_seconds=1.0, person__sample_fps=10.0)
-    assert Run(cluster, "first", *more, "--max-cpus", "2").digest() == expected
+    assert Run(cluster, "first", *THOROUGH, "--max-cpus", "2").digest() == thorough
 
 
 @pytest.mark.parametrize("storage", ["memory", "rocksdb"])
