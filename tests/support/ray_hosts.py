@@ -28,8 +28,13 @@ ENVIRONMENT: Final = {
     "VAENGINE_OFFLINE": "1",
     "VAENGINE_WHEELS": "0",
 }
-# One CPU and a small object store for each node; no dashboard.
-NODE_OPTIONS: Final = ("--num-cpus", "1", "--object-store-memory", str(100 << 20), "--disable-usage-stats")
+# One CPU and a small object store for each node. The ports of its agents are given: a node that waits to be
+# told them by the agents ends after 15 s, too soon on a busy machine.
+NODE_OPTIONS: Final = (
+    *("--num-cpus", "1", "--object-store-memory", str(100 << 20), "--disable-usage-stats"),
+    *("--dashboard-agent-grpc-port", "52366", "--dashboard-agent-listen-port", "52365"),
+    *("--runtime-env-agent-port", "52367", "--metrics-export-port", "52368"),
+)
 # As where a spot machine is taken back: the notice of a minute. Ray's command is not in its help.
 DRAIN: Final = (
     *("ray", "drain-node", "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "taken back"),
