@@ -27,7 +27,8 @@ def end_process(session: Session, node_id: str, pid: int) -> None:
     try:
         ray.get(task, timeout=END_TIMEOUT_S)
     except ray.exceptions.RayError as error:
-        log.warning("process %d of node %s could not be ended: %s", pid, node_id, error)
+        ray.cancel(task)  # else it would go on asking for a node that may be gone
+        log.info("process %d of node %s could not be ended: %s", pid, node_id, error)
 
 
 def end_worker(pid: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from actors.coordination.holders import Holders, SilentWorker
 from actors.coordination.in_flight import InFlight
 from actors.coordination.patience import PatienceClock
 from actors.coordination.synchronized import synchronized
@@ -19,6 +20,7 @@ from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PipelineProgress, PlannedVideo, Snapshot, Worker, WorkerCall
+from schemas.work.retry import WORKER_LOST
 
 MAX_FAILURE_LINES = 5  # the store has all of them
 
@@ -32,6 +34,8 @@ class RunStatus:
     finished: tuple[Finished, ...]  # since the status before
     calls: tuple[WorkerCall, ...]  # not over yet, the longest silent first
     plan_lost: bool  # the coordinator was started again, and needs `planned_before`
+    silent: tuple[SilentWorker, ...] = ()  # workers that hold chunks and give no sign of life
+    breaks: int = 0  # of connections to workers, so far
 
 
 class Coordinator:
@@ -39,13 +43,15 @@ class Coordinator:
 
     Each event costs O(1) and may come twice.
 
-    `silent_s` is that of `InFlight`. `known` is the last recorded snapshot of an earlier coordinator.
+    `silent_s` is that of `InFlight`, `worker_silent_s` is `silent_s` of `Holders`. `known` is the last
+    recorded snapshot of an earlier coordinator.
     """
 
     def __init__(
         self,
         silent_s: float = float("inf"),
         *,
+        worker_silent_s: float = float("inf"),
         known: Snapshot | None = None,
         clock: Callable[[], float] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -60,12 +66,14 @@ class Coordinator:
         self._failed_videos: set[str] = set()
         self._held_videos: frozenset[str] = frozenset()
         self._in_flight = InFlight(silent_s, clock, now)
+        self._holders = Holders(worker_silent_s, clock)
         self._now = now
         self._begun_keys: set[WorkKey] = set()  # and not ended
         self._unread_starts: dict[WorkKey, datetime] = {}
         self._failure_lines: deque[str] = deque(known.failures if known else (), maxlen=MAX_FAILURE_LINES)
         self._unread_finished: list[Finished] = []
         self._halted: str | None = None
+        self._is_paused = False
 
     @synchronized
     def planned(self, videos: Sequence[PlannedVideo]) -> None:
@@ -103,11 +111,17 @@ class Coordinator:
     @synchronized
     def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool:
         """An attempt at a chunk of these keys begins; False tells the worker to leave the chunk."""
-        if self.stopping() or token.video_id in self._held_videos:
+        if (
+            self._is_paused
+            or self.stopping()
+            or token.video_id in self._held_videos
+            or self._holders.is_fenced(worker)
+        ):
             return False
         if self._working_since is None:
             self._working_since = self._clock()
         self._in_flight.lease(token, worker)
+        self._holders.begin(worker, token.chunk_id)
         for key in keys:
             if key not in self._begun_keys:
                 self._begun_keys.add(key)
@@ -117,12 +131,39 @@ class Coordinator:
     @synchronized
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None:
         """A worker begins a call that may hang."""
-        self._in_flight.busy(worker, chunk_ids, length_s)
+        if not self._holders.is_fenced(worker):
+            self._in_flight.busy(worker, chunk_ids, length_s)
+            self._holders.hold(worker, self._in_flight.in_work(chunk_ids))
 
     @synchronized
     def idle(self, worker: Worker) -> None:
         """The worker's call is over, or the worker waits for others."""
         self._in_flight.idle(worker)
+        self._holders.worked(worker)
+
+    @synchronized
+    def handed_over(self, worker: Worker, chunk_ids: Sequence[str]) -> None:
+        """What the worker made of these chunks is in other hands."""
+        self._holders.hand_over(worker, chunk_ids)
+
+    @synchronized
+    def beat(self, worker: Worker) -> bool:
+        """The heartbeat thread of a worker lives; True tells it that its work was taken from it."""
+        self._holders.beat(worker)
+        return self._holders.is_fenced(worker)
+
+    @synchronized
+    def take_from(self, worker: Worker, reason: str) -> tuple[Token, ...]:
+        """Take from a worker what it holds, for good: those attempts are lost, and it begins no other.
+
+        Returns their tokens: commits of them are to be refused.
+        """
+        self._in_flight.idle(worker)
+        taken = self._in_flight.tokens(self._holders.fence(worker))
+        for token in taken:
+            failure = ChunkFailure(WORKER_LOST, f"{worker}: {reason}", transient=True)
+            self._in_flight.fail(token.chunk_id, failure)
+        return taken
 
     @synchronized
     def heartbeat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool:
@@ -131,8 +172,14 @@ class Coordinator:
         `to_its_end`: the worker may finish this work after a stop, unless nothing more can be stored.
         """
         self._in_flight.heartbeat(worker)
+        self._holders.worked(worker)
         stopped = self._halted is not None if to_its_end else self.stopping()
-        return stopped or video_id in self._held_videos
+        return stopped or video_id in self._held_videos or self._holders.is_fenced(worker)
+
+    @synchronized
+    def pause(self, *, paused: bool) -> None:
+        """Begin nothing more for now, and let what is in work come to its end; or begin again."""
+        self._is_paused = paused
 
     @synchronized
     def hold(self, video_ids: Sequence[str]) -> None:
@@ -144,6 +191,7 @@ class Coordinator:
     @synchronized
     def left(self, chunk_id: str, failure: ChunkFailure | None = None) -> None:
         """A chunk was left because the run is stopping, or failed in a way that another attempt may cure."""
+        self._holders.drop(chunk_id)
         if failure is None:
             self._in_flight.settle(chunk_id)
         else:
@@ -152,7 +200,7 @@ class Coordinator:
     @synchronized
     def committed(self, spec: ChunkSpec) -> None:
         """A chunk is in the store."""
-        self._in_flight.settle(spec.chunk_id)
+        self._settle(spec.chunk_id)
         for key in spec.keys:
             self._count(key.pipeline, frames_done=spec.frame_count)
         self._add(frames_done=spec.frame_count, video_s_done=spec.duration_s)
@@ -160,7 +208,7 @@ class Coordinator:
     @synchronized
     def block_committed(self, block: AudioBlock) -> None:
         """A block of sound is in the store."""
-        self._in_flight.settle(block.chunk_id)
+        self._settle(block.chunk_id)
         self._count(block.key.pipeline, frames_done=block.whole_seconds)
         self._add(sound_s_done=block.duration_s)
 
@@ -207,7 +255,13 @@ class Coordinator:
         """The state of the run, and what has finished since the last call."""
         finished, self._unread_finished = tuple(self._unread_finished), []
         return RunStatus(
-            self.snapshot(), self._halted, finished, tuple(self._in_flight.calls()), self._plan_lost
+            self.snapshot(),
+            self._halted,
+            finished,
+            tuple(self._in_flight.calls()),
+            self._plan_lost,
+            tuple(self._holders.silent()),
+            self._holders.breaks,
         )
 
     @synchronized
@@ -240,6 +294,10 @@ class Coordinator:
             working_s=now - self._working_since if self._working_since is not None else 0.0,
             failures=tuple(self._failure_lines),
         )
+
+    def _settle(self, chunk_id: str) -> None:
+        self._in_flight.settle(chunk_id)
+        self._holders.drop(chunk_id)
 
     def _note_failure(self, line: str) -> None:
         self._failure_lines.append(line)

@@ -5,7 +5,7 @@ All of it is kept in memory; an event costs O(1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -44,6 +44,15 @@ class InFlight:
 
     def chunk_ids(self) -> list[str]:
         return list(self._in_work)
+
+    def in_work(self, chunk_ids: Iterable[str]) -> list[str]:
+        """Those of these chunks that are in work."""
+        return [chunk_id for chunk_id in chunk_ids if chunk_id in self._in_work]
+
+    def tokens(self, chunk_ids: Iterable[str]) -> tuple[Token, ...]:
+        """The tokens of attempts of these chunks, of those in work."""
+        attempts = [self._in_work[chunk_id] for chunk_id in self.in_work(chunk_ids)]
+        return tuple(Token(one.chunk_id, one.video_id, one.number) for one in attempts)
 
     def lease(self, token: Token, worker: Worker) -> None:
         """A worker has begun an attempt; a late event of an older attempt changes nothing."""

@@ -39,6 +39,12 @@ class StageLinks(Protocol):
         `to_its_end`: the worker may finish this work after a stop.
         """
 
+    def handed_over(self, chunk_ids: Sequence[str]) -> None:
+        """Say that what the worker made of these chunks is in other hands."""
+
+    def close(self) -> None:
+        """Say no more: the worker holds nothing any more."""
+
 
 Connect = Callable[[], StageLinks]  # makes links in the worker; it is pickled for another process
 
@@ -49,6 +55,7 @@ class WorkerEvents(Protocol):
     def started(self, token: Token, worker: Worker, keys: Sequence[WorkKey] = ()) -> bool: ...
     def busy(self, worker: Worker, chunk_ids: tuple[str, ...], length_s: float) -> None: ...
     def idle(self, worker: Worker) -> None: ...
+    def handed_over(self, worker: Worker, chunk_ids: Sequence[str]) -> None: ...
     def heartbeat(self, worker: Worker, video_id: str, *, to_its_end: bool = False) -> bool: ...
 
 
@@ -81,3 +88,9 @@ class DirectLinks:
 
     def heartbeat(self, video_id: str, *, to_its_end: bool) -> bool:
         return self._coordinator.heartbeat(self._worker, video_id, to_its_end=to_its_end)
+
+    def handed_over(self, chunk_ids: Sequence[str]) -> None:
+        self._coordinator.handed_over(self._worker, chunk_ids)
+
+    def close(self) -> None:
+        """Nothing: a worker in this process needs no thread to show that it lives."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from actors.coordination.answer import answer
+from actors.coordination.answer import ask
 from actors.stores import open_store
 from actors.stores.engines.address import without_password
 from schemas.annotations.annotation import Annotation
@@ -69,7 +69,7 @@ class ActorCall:
         import ray
 
         try:
-            return answer(self._actor.call.remote(method, *args, **kwargs), self._require)
+            return ask(lambda: self._actor.call.remote(method, *args, **kwargs), self._require)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
 

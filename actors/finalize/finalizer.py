@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from actors.finalize.commits import block_commit, chunk_commit
-from actors.finalize.reassembly import ChunkReassembler, WholeChunk
+from actors.finalize.reassembly import ChunkReassembler, WholeChunk, attempt_of
 from actors.finalize.results import PipelineRows, pipeline_result
 from actors.finalize.stored_persons import persons_of
 from schemas.errors import LeaseLost, StaleAttempt, Unstorable, VaengineError
@@ -24,6 +24,7 @@ from schemas.media.video import Video
 from schemas.pipelines import FACE, PERSON
 from schemas.settings.settings import Settings
 from schemas.storage.backend import Outcome, StorageBackend
+from schemas.work.attempt import Token
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import JobStatus, PipelineResult
@@ -64,6 +65,7 @@ class Finalizer:
         self._keep_runs, self._keep_complete = keep_runs, keep_complete
         self._job_of = job_of
         self._reassembler = ChunkReassembler()
+        self._fences: dict[str, int] = {}  # chunk or block -> newest attempt that was taken from its worker
         self._videos: dict[str, Video] = {}
         self._ended: set[WorkKey] = set()
         # Video -> its face_analysis, which names persons once they are tracked.
@@ -79,7 +81,9 @@ class Finalizer:
         """Takes messages and ends in any order, at least once each."""
         with self._take_lock:
             for value in values:
-                if isinstance(value, BlockEnd):
+                if self._is_fenced(value):
+                    log.info("refused, for it was taken from its worker: %s, attempt %d", *attempt_of(value))
+                elif isinstance(value, BlockEnd):
                     self._process_safely(
                         functools.partial(self._process_block, value), value.block, (value.block.key,)
                     )
@@ -87,6 +91,15 @@ class Finalizer:
                     self._process_safely(
                         functools.partial(self._process_chunk, chunk), chunk.end.spec, chunk.end.spec.keys
                     )
+
+    def fence(self, tokens: Sequence[Token]) -> None:
+        """Refuse from now on what comes from these attempts: they were taken from their worker."""
+        for token in tokens:
+            self._fences[token.chunk_id] = max(token.number, self._fences.get(token.chunk_id, 0))
+
+    def _is_fenced(self, value: DetectionsMessage | ChunkEnd | BlockEnd) -> bool:
+        chunk_id, attempt = attempt_of(value)
+        return attempt <= self._fences.get(chunk_id, 0)
 
     def finish(self, key: WorkKey) -> None:
         """Queues a key whose manifest is whole, to make its rows final."""

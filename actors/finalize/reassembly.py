@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.work.chunk import WorkKey
-from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
+from schemas.work.messages import BlockEnd, ChunkEnd, ChunkFailure, DetectionsMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,17 @@ class WholeChunk:
         ]
 
 
+def attempt_of(value: DetectionsMessage | ChunkEnd | BlockEnd) -> tuple[str, int]:
+    """The chunk or block of a value, and the number of the attempt that it comes from."""
+    match value:
+        case ChunkEnd():
+            return value.spec.chunk_id, value.spec.attempt
+        case BlockEnd():
+            return value.block.chunk_id, value.block.attempt
+        case _:
+            return value.chunk_id, value.attempt
+
+
 @dataclass(slots=True)
 class _PartialChunk:
     """An attempt of a chunk that is not complete yet."""
@@ -71,11 +82,7 @@ class ChunkReassembler:
 
         Messages of an earlier attempt are dropped when a later one begins.
         """
-        chunk_id, attempt = (
-            (value.spec.chunk_id, value.spec.attempt)
-            if isinstance(value, ChunkEnd)
-            else (value.chunk_id, value.attempt)
-        )
+        chunk_id, attempt = attempt_of(value)
         partial = self._by_chunk.get(chunk_id)
         if partial is None or partial.attempt < attempt:
             partial = self._by_chunk[chunk_id] = _PartialChunk(attempt)

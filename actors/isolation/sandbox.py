@@ -146,4 +146,5 @@ def try_in_sandbox(
         return TrialResult(work.chunk_id, cancelled=True)
     trial = sandbox.try_chunk(work, lambda: watch.leave(work.token.video_id))
     links.deliver(trial.values)
+    links.handed_over([work.chunk_id])
     return replace(trial, values=())

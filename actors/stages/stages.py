@@ -17,15 +17,19 @@ from typing import Any
 
 import numpy as np
 
+from actors.coordination.answer import ask
+from actors.coordination.beats import Beats
+from actors.coordination.holders import beat_seconds
 from actors.coordination.links import Connect, Delivery, StageLinks
 from actors.stages.inference import AudioModels, VisionModels
-from schemas.settings.settings import Settings
+from schemas.settings.settings import EngineSettings, Settings
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import BlockEnd, ChunkEnd, FramesMessage, Row, from_row, to_row
 from schemas.work.progress import Worker
 
 HEARTBEAT_SECONDS = 1.0  # between two heartbeats of a decoder, whose answer says whether to stop
+ANSWER_SECONDS = 5.0  # how long it waits for the answer; it asks again soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +59,29 @@ class ActorNames:
 
 
 class NamedLinks:
-    """Links of a Ray worker, which finds the run's actors by name."""
+    """Links of a Ray worker, which finds the run's actors by name.
 
-    def __init__(self, names: ActorNames) -> None:
+    Questions are asked again where no answer comes. A thread of its own shows that the process lives.
+    """
+
+    def __init__(self, names: ActorNames, *, silent_s: float) -> None:
+        """`silent_s` as in `actors.coordination.holders.Holders`."""
         import ray
 
         self._names = names
         self._finalizers = [ray.get_actor(names.finalizer(number)) for number in range(names.finalizers)]
         self._coordinator = ray.get_actor(names.coordinator)
         self._worker = Worker(ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid())
+        self._beats = Beats(self._beat, beat_seconds(silent_s))
 
     def deliver(self, values: Sequence[Delivery]) -> None:
-        import ray
-
         by_finalizer: dict[int, list[Delivery]] = {}
         for value in values:
             by_finalizer.setdefault(self._names.finalizer_number(value.video_id), []).append(value)
-        ray.get([self._finalizers[number].take.remote(group) for number, group in by_finalizer.items()])
+        ask(lambda: [self._finalizers[number].take.remote(group) for number, group in by_finalizer.items()])
 
     def started(self, work: ChunkSpec | AudioBlock) -> bool:
-        import ray
-
-        return bool(ray.get(self._coordinator.started.remote(work.token, self._worker, work.keys)))
+        return bool(ask(lambda: self._coordinator.started.remote(work.token, self._worker, work.keys)))
 
     def busy(self, chunk_ids: Sequence[str], length_s: float = 0.0) -> None:
         self._coordinator.busy.remote(self._worker, tuple(chunk_ids), length_s)
@@ -85,16 +90,38 @@ class NamedLinks:
         self._coordinator.idle.remote(self._worker)
 
     def heartbeat(self, video_id: str, *, to_its_end: bool) -> bool:
+        question = self._coordinator.heartbeat.remote(self._worker, video_id, to_its_end=to_its_end)
+        return _told_to_leave(question)
+
+    def handed_over(self, chunk_ids: Sequence[str]) -> None:
+        self._coordinator.handed_over.remote(self._worker, tuple(chunk_ids))
+
+    def close(self) -> None:
+        self._beats.close()
+
+    def _beat(self) -> bool:
+        """Whether the coordinator has taken from this worker what it held; one that is gone has not."""
         import ray
 
-        return bool(
-            ray.get(self._coordinator.heartbeat.remote(self._worker, video_id, to_its_end=to_its_end))
-        )
+        try:
+            return _told_to_leave(self._coordinator.beat.remote(self._worker))
+        except ray.exceptions.RayError:
+            return False
 
 
-def by_name(names: ActorNames) -> Connect:
-    """A picklable function that makes the links of a Ray worker."""
-    return functools.partial(NamedLinks, names)
+def _told_to_leave(question: Any) -> bool:
+    """The answer to a question that is asked again soon: where none comes in time, nothing has changed."""
+    import ray
+
+    try:
+        return bool(ray.get(question, timeout=ANSWER_SECONDS))
+    except ray.exceptions.GetTimeoutError:
+        return False
+
+
+def by_name(names: ActorNames, silent_s: float = EngineSettings().worker_silent_seconds) -> Connect:
+    """A picklable function that makes the links of a Ray worker. `silent_s` as in `NamedLinks`."""
+    return functools.partial(NamedLinks, names, silent_s=silent_s)
 
 
 class Watch:
@@ -144,17 +171,21 @@ def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -
     threads, links = limit_threads(1).decoder, connect()
     watch = Watch(links)
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
-    for spec in chunks:
-        for value in read_chunk(spec, _ChunkWatch(watch, spec), threads=threads):
-            # The generator waits here while the models are behind. That is not a call that may hang.
-            links.idle()
-            if to_models:
-                yield to_row(value)
-            elif isinstance(value, ChunkEnd):
-                links.deliver([value])
-                yield {"meta": spec.chunk_id.encode(), "pixels": b""}
-            if isinstance(value, FramesMessage):
-                links.busy([spec.chunk_id])
+    try:
+        for spec in chunks:
+            for value in read_chunk(spec, _ChunkWatch(watch, spec), threads=threads):
+                # The generator waits here while the models are behind. That is not a call that may hang.
+                links.idle()
+                if to_models:
+                    yield to_row(value)
+                elif isinstance(value, ChunkEnd):
+                    links.deliver([value])
+                    yield {"meta": spec.chunk_id.encode(), "pixels": b""}
+                if isinstance(value, FramesMessage):
+                    links.busy([spec.chunk_id])
+            links.handed_over([spec.chunk_id])
+    finally:
+        links.close()
 
 
 class VisionStage:
@@ -175,10 +206,12 @@ class VisionStage:
             for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)
         ]
         frames = [value for value in values if isinstance(value, FramesMessage)]
-        self._links.busy([message.chunk_id for message in frames])
+        chunk_ids = [message.chunk_id for message in frames]
+        self._links.busy(chunk_ids)
         detections = self._models.analyze(frames)
         self._links.idle()
         self._links.deliver([*detections, *(value for value in values if isinstance(value, ChunkEnd))])
+        self._links.handed_over(chunk_ids)
         return {"receipt": np.array([len(values)])}
 
 
@@ -199,4 +232,5 @@ class AudioStage:
         analyses = self._models.analyze(started)
         self._links.idle()
         self._links.deliver([*cancelled, *analyses])
+        self._links.handed_over([block.chunk_id for block in started])
         return len(blocks)

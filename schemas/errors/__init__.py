@@ -48,6 +48,7 @@ from schemas.errors.requests import (
 )
 from schemas.errors.runs import (
     FollowingLost,
+    HeadLost,
     LeaseLost,
     NodeLost,
     NotStarted,
@@ -117,6 +118,7 @@ __all__ = [
     "FolderUnusable",
     "FollowingLost",
     "ForeignFolder",
+    "HeadLost",
     "InvalidAnnotation",
     "InvalidSetting",
     "LaunchFailed",

@@ -76,3 +76,15 @@ class FollowingLost(VaengineError):
         "{0} cannot be followed any more ({2}); it goes on if its head does: `vaengine status --cluster {1}` "
         "finds it again"
     )
+
+
+class HeadLost(NodeLost):
+    """The head of somebody else's cluster went away in mid-run and did not come back.
+
+    Values: address, seconds for which it was waited for.
+    """
+
+    template = (
+        "the head of the Ray cluster at {0} is gone, and did not come back within {1} s; what was committed "
+        "is kept: run the same command again once the cluster is back"
+    )

@@ -41,6 +41,24 @@ class EngineSettings(_Section):
     watchdog_seconds: Annotated[
         float, Field(gt=0, description="a run in which nothing moves for so long says what it waits for")
     ] = 60.0
+    worker_silent_seconds: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=86_400,
+            description="what a worker holds is taken from it after so long without a sign of life",
+        ),
+    ] = 30.0
+    priority: Annotated[
+        float,
+        Field(gt=0, le=1000, description="weight of a batch against others that work on the same cluster"),
+    ] = 1.0
+    max_cpus: Annotated[
+        float, Field(ge=0, description="CPUs of a cluster that a batch may use; 0: its share of all")
+    ] = 0.0
+    max_gpus: Annotated[
+        float, Field(ge=0, description="GPUs of a cluster that a batch may use; 0: its share of all")
+    ] = 0.0
 
 
 Strategy = Literal["fixed", "linear", "exponential"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from actors.coordination.answer import answer
+from actors.coordination.answer import answer, ask, asking
 from actors.coordination.coordinator import Coordinator, RunStatus
 from actors.coordination.coordinator_link import CoordinatorLink
 from actors.coordination.store_client import StoreActor, store_client
@@ -19,13 +19,14 @@ from cluster.session import Session
 from schemas.annotations.annotation import job_id_for
 from schemas.settings.settings import Settings, config_hash
 from schemas.storage.backend import ResultStore, StorageBackend
-from schemas.work.attempt import Attempt
+from schemas.work.attempt import Attempt, Token
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
 from schemas.work.retry import RetryPolicy
 from vaengine.backends.backend import Errors
+from vaengine.backends.tenants import TenantRecord, tenant_of, to_record
 from vaengine.planning.backlog import RemainingWork
 from vaengine.requests.request import RunRequest
 
@@ -33,6 +34,8 @@ MAX_CACHED_JOBS: Final = 10_000
 TICK_SECONDS: Final = 0.25  # between two ticks of the run loop while it waits
 # A finalizer keeps up with far more than 16 decode slots: its one thread commits about 100 chunks a second.
 CPUS_PER_FINALIZER: Final = 16
+# At once: `drain` waits beside `take`, either perhaps asked again, and `fence` beside both.
+FINALIZER_CALLS: Final = 8
 
 
 class CoordinatorClient:
@@ -56,6 +59,9 @@ class CoordinatorClient:
 
     def probing_done(self) -> None:
         self._actor.probing_done.remote()
+
+    def pause(self, *, paused: bool) -> None:
+        self._actor.pause.remote(paused=paused)
 
     def hold(self, video_ids: Sequence[str]) -> None:
         self._actor.hold.remote(video_ids)
@@ -81,6 +87,10 @@ class CoordinatorClient:
     def halt(self, reason: str) -> None:
         self._actor.halt.remote(reason)
 
+    def take_from(self, worker: Worker, reason: str) -> tuple[Token, ...]:
+        taken: tuple[Token, ...] = answer(self._actor.take_from.remote(worker, reason), self._require)
+        return taken
+
     def status(self) -> RunStatus:
         status: RunStatus = answer(self._actor.status.remote(), self._require)
         return status
@@ -97,11 +107,20 @@ class CoordinatorClient:
 class CoordinatorActor(Coordinator):
     """A coordinator that continues from the progress in the store when Ray restarts it."""
 
-    def __init__(self, names: ActorNames, url: str, epoch: int, silent_s: float) -> None:
+    def __init__(self, names: ActorNames, work: RunContext) -> None:
         import ray
 
-        progress = store_client(ray.get_actor(names.store), url).progress(epoch)
-        super().__init__(silent_s, known=Snapshot.from_json(progress) if progress else None)
+        progress = store_client(ray.get_actor(names.store), work.url).progress(work.epoch)
+        self._work = work
+        super().__init__(
+            work.settings.recovery.alone_seconds,
+            worker_silent_s=work.settings.engine.worker_silent_seconds,
+            known=Snapshot.from_json(progress) if progress else None,
+        )
+
+    def tenant(self) -> TenantRecord:
+        """The batch of this run, as others on the cluster see it."""
+        return to_record(tenant_of(self._work.batch_id, self._work.settings.engine))
 
 
 class FinalizerActor(Finalizer):
@@ -128,6 +147,7 @@ class FinalizerActor(Finalizer):
 class RunContext:
     """The store, the epoch and the settings that the actors of a run work with."""
 
+    batch_id: str
     url: str
     epoch: int
     settings: Settings
@@ -139,6 +159,7 @@ class RunContext:
 def run_context(request: RunRequest, epoch: int) -> RunContext:
     """The context of a request's run under an epoch."""
     return RunContext(
+        request.batch_id or "",
         request.store_url,
         epoch,
         request.settings,
@@ -181,20 +202,31 @@ class RayActorGroup:
 
     def finish(self, keys: Sequence[WorkKey]) -> None:
         """Have the finalizers finish these keys from stored numbers."""
-        answer(
-            [self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys],
+        ask(
+            lambda: [
+                self.finalizers[self.names.finalizer_number(key.video_id)].finish.remote(key) for key in keys
+            ],
             self.session.require_node,
         )
 
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """Let these keys, which had ended, be finished once more."""
-        answer(
-            [finalizer.forget.remote(list(keys)) for finalizer in self.finalizers], self.session.require_node
+        ask(
+            lambda: [finalizer.forget.remote(list(keys)) for finalizer in self.finalizers],
+            self.session.require_node,
         )
+
+    def fence(self, tokens: Sequence[Token]) -> None:
+        """Have the finalizers refuse what still comes from these attempts.
+
+        Nobody waits for it: the store refuses such a commit once the chunk is tried again.
+        """
+        for finalizer in self.finalizers:
+            finalizer.fence.remote(list(tokens))
 
     def drain(self) -> Iterator[None]:
         """Yield every `TICK_SECONDS` until the finalizers are done with all they were given so far."""
-        yield from until_ready([finalizer.drain.remote() for finalizer in self.finalizers])
+        yield from asking(lambda: [finalizer.drain.remote() for finalizer in self.finalizers], TICK_SECONDS)
 
     def require_alive(self) -> None:
         """Raise Ray's `RayActorError` if an actor is gone for good. Waits for no actor.
@@ -219,25 +251,14 @@ class RayActorGroup:
                 ray.kill(actor)
 
 
-def until_ready(references: list[Any]) -> Iterator[None]:
-    """Yield every `TICK_SECONDS` until Ray has an answer to each reference.
-
-    Raises the error of a reference.
-    """
-    import ray
-
-    while ray.wait(references, num_returns=len(references), timeout=TICK_SECONDS)[1]:
-        yield
-    ray.get(references)
-
-
 def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     """Start the actors of a run.
 
     All have `num_cpus=0`: a coordinator that requires a CPU can deadlock a small machine. Ray restarts an
     actor that dies and repeats its calls, so every call may be made twice. Chunks that a finalizer held in
-    memory are decoded again. The store stays on this machine, where its files are; the other actors run on
-    any node, and on another one when theirs is lost.
+    memory are decoded again. The store stays on this machine, where its files are, and so does the
+    coordinator: no network lies between it and the driver. Finalizers run on any node, and on another one
+    when theirs is lost.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -252,11 +273,10 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     )
     coordinator = (
         ray.remote(CoordinatorActor)
-        .options(name=names.coordinator, **options)
-        .remote(names, work.url, work.epoch, work.settings.recovery.alone_seconds)
+        .options(name=names.coordinator, scheduling_strategy=here, **options)
+        .remote(names, work)
     )
-    # Two calls at once: `drain` waits beside `take`.
-    spread = {"max_concurrency": 2, "scheduling_strategy": "SPREAD", **options}
+    spread = {"max_concurrency": FINALIZER_CALLS, "scheduling_strategy": "SPREAD", **options}
     finalizers = tuple(
         ray.remote(FinalizerActor).options(name=names.finalizer(number), **spread).remote(names, work)
         for number in range(names.finalizers)

@@ -80,5 +80,5 @@ def _actor(placement: Placement, names: ActorNames, settings: Settings) -> Any:
     return (
         ray.remote(AudioStage)
         .options(max_restarts=MAX_RESTARTS, max_task_retries=0, **options)
-        .remote(by_name(names), settings)
+        .remote(by_name(names, settings.engine.worker_silent_seconds), settings)
     )

@@ -11,6 +11,7 @@ from actors.isolation.sandbox import TrialResult
 from cluster.diagnosis import Shortage
 from cluster.session import Session
 from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import Token
 from schemas.work.chunk import WorkKey
 from schemas.work.progress import Worker
 from vaengine.planning.backlog import RemainingWork
@@ -38,6 +39,9 @@ class ActorGroup(Protocol):
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """Let these keys, which had ended, be finished once more."""
 
+    def fence(self, tokens: Sequence[Token]) -> None:
+        """Have the finalizers refuse what still comes from these attempts."""
+
     def drain(self) -> Iterator[None]:
         """Yield now and then until the finalizers are done with all they were given so far."""
 
@@ -57,6 +61,12 @@ class TrialWorkers(Protocol):
 
     def begin(self, suspect: Suspect) -> None:
         """Begin an attempt on a worker that is idle."""
+
+    def abandon(self, chunk_id: str) -> Suspect | None:
+        """Wait no more for the attempt of a chunk that was taken from its worker, and end that worker.
+
+        Returns the suspect; None where no attempt of it is in work.
+        """
 
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
         """An attempt that has ended; None if none ends within `timeout_s`."""
@@ -81,6 +91,9 @@ class ExecutionBackend(Protocol):
 
     def start_actors(self, epoch: int) -> ActorGroup:
         """Start the actors of a run."""
+
+    def is_outgrown(self) -> bool:
+        """Whether the machines have changed so much that the pass at work is worth another placement."""
 
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event

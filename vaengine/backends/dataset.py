@@ -101,10 +101,11 @@ def _dataset(work: Pass) -> Any:
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
     placement = work.placement
+    connect = by_name(work.names, work.settings.engine.worker_silent_seconds)
     to_models = any(chunk.samplings for item in work.items for chunk in item.chunks)
     rows = [{"chunks": pickle.dumps(item.chunks)} for item in work.items]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).flat_map(
-        functools.partial(decode_stage, connect=by_name(work.names), to_models=to_models),
+        functools.partial(decode_stage, connect=connect, to_models=to_models),
         compute=TaskPoolStrategy(size=min(placement.decode_slots, len(rows))),
         num_cpus=placement.cpus_each,
         max_retries=TASK_RETRIES,
@@ -112,7 +113,7 @@ def _dataset(work: Pass) -> Any:
     if to_models:
         dataset = dataset.map_batches(
             VisionStage,
-            fn_constructor_args=(by_name(work.names), work.settings),
+            fn_constructor_args=(connect, work.settings),
             batch_size=GPU_BATCH_ROWS if placement.gpus_each else CPU_BATCH_ROWS,
             batch_format="numpy",
             compute=ActorPoolStrategy(size=placement.vision_actors, max_tasks_in_flight_per_actor=2),

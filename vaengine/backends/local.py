@@ -22,6 +22,7 @@ from cluster.placement import Placement, place
 from cluster.session import Session
 from schemas.pipelines import AUDIO, PERSON
 from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import Token
 from schemas.work.chunk import WorkKey
 from schemas.work.progress import Snapshot, Worker
 from schemas.work.retry import RetryPolicy
@@ -60,6 +61,10 @@ class LocalActorGroup:
     def forget(self, keys: Sequence[WorkKey]) -> None:
         """Let these keys, which had ended, be finished once more."""
         self.finalizer.forget(keys)
+
+    def fence(self, tokens: Sequence[Token]) -> None:
+        """Have the finalizer refuse what still comes from these attempts."""
+        self.finalizer.fence(tokens)
 
     def drain(self) -> Iterator[None]:
         """Yield every `TICK_SECONDS` until the finalizer is done with all it was given so far."""
@@ -125,6 +130,10 @@ class LocalBackend:
     def start_actors(self, epoch: int) -> LocalActorGroup:
         """Open the store and make the actors of a run."""
         return _actor_group(run_context(self.request, epoch))
+
+    def is_outgrown(self) -> bool:
+        """Never: this machine stays as it is."""
+        return False
 
     def pass_works(
         self, left: RemainingWork, actor_group: ActorGroup, given_up: threading.Event

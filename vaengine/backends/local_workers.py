@@ -153,6 +153,10 @@ class LocalTrialWorkers:
         attempt = self._workers.submit(suspect.work, self._connect, to_its_end=True, given_up=self._given_up)
         attempt.add_done_callback(lambda ended: self._ended.put((suspect, ended)))
 
+    def abandon(self, chunk_id: str) -> Suspect | None:
+        """None: a worker that is a thread of this process is never cut off."""
+        return None
+
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
         """An attempt that has ended; None if none ends within `timeout_s`."""
         try:

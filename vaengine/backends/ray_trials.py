@@ -43,6 +43,15 @@ class RayTrialWorkers:
         actor = self._idle.pop()
         self._busy[actor.try_chunk.remote(suspect.work)] = (actor, suspect)
 
+    def abandon(self, chunk_id: str) -> Suspect | None:
+        """Wait no more for an attempt; another actor takes the place of the one that had it."""
+        for reference, (actor, suspect) in self._busy.items():
+            if suspect.work.chunk_id == chunk_id:
+                del self._busy[reference]
+                self._idle.append(self._replaced(actor))
+                return suspect
+        return None
+
     def next_ended(self, timeout_s: float) -> tuple[Suspect, TrialResult] | None:
         """An attempt that has ended; None if none ends within `timeout_s`."""
         import ray
@@ -63,11 +72,17 @@ class RayTrialWorkers:
 
         with contextlib.suppress(ray.exceptions.RayError):  # lost: it is started again wherever there is room
             self._blind_nodes.add(ray.get(actor.node_id.remote(), timeout=NODE_TIMEOUT_S))
-        if not other_nodes(ray.nodes(), self._blind_nodes):
-            return actor
+        return self._replaced(actor) if other_nodes(ray.nodes(), self._blind_nodes) else actor
+
+    def _replaced(self, actor: Any) -> Any:
+        """Another actor in place of this one, on a node that was not blind so far where there is one."""
+        import ray
+
+        blind = self._blind_nodes
+        is_elsewhere = bool(blind and other_nodes(ray.nodes(), blind))
         ray.kill(actor)
         self._actors.remove(actor)
-        self._actors.append(self._start(elsewhere_than=self._blind_nodes))
+        self._actors.append(self._start(elsewhere_than=blind if is_elsewhere else ()))
         return self._actors[-1]
 
     def close(self) -> None:
@@ -100,7 +115,7 @@ def _actor(
             hard={NODE_ID_LABEL: NotIn(*sorted(elsewhere_than))}
         )
     stage = ray.remote(IsolationStage).options(max_restarts=-1, max_task_retries=0, **options)
-    return stage.remote(by_name(names), settings)
+    return stage.remote(by_name(names, settings.engine.worker_silent_seconds), settings)
 
 
 def _result(suspect: Suspect, reference: Any) -> TrialResult:

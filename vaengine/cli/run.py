@@ -36,6 +36,15 @@ Cluster = Annotated[
         help="none, local, auto, HOST:PORT or ray://HOST:PORT.  [default: none or local]",
     ),
 ]
+Priority = Annotated[
+    float | None, typer.Option(metavar="N", help="Weight against other batches on one cluster.  [default: 1]")
+]
+MaxCpus = Annotated[
+    float | None, typer.Option("--max-cpus", metavar="N", help="CPUs of a cluster to use at most.")
+]
+MaxGpus = Annotated[
+    float | None, typer.Option("--max-gpus", metavar="N", help="GPUs of a cluster to use at most.")
+]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N videos.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, what it costs, and whether it can be.")
@@ -86,6 +95,9 @@ def run(
     settings: Set = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    priority: Priority = None,
+    max_cpus: MaxCpus = None,
+    max_gpus: MaxGpus = None,
     limit: Limit = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -115,6 +127,9 @@ def run(
         config=config,
         settings=tuple(settings or ()),
         workers=workers,
+        priority=priority,
+        max_cpus=max_cpus,
+        max_gpus=max_gpus,
         cluster=cluster,
         limit=limit,
         files=files,

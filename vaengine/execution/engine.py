@@ -18,12 +18,14 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.job import BatchReport, VideoOutcome
 from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, new_batch_id
+from vaengine.execution.cluster_return import wait_for_return
 from vaengine.execution.machines import Machines
 from vaengine.execution.projection import Projector
 from vaengine.model_selection.select import check_models
 from vaengine.planning.backlog import Backlog, PageWork, RemainingWork
 from vaengine.planning.dry_run import require_room
 from vaengine.planning.preflight import Preflight, preflight
+from vaengine.process.supervisor import is_restarted
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.executor_choice import ExecutorChoice
 from vaengine.requests.output_folder import make_output_folder, require_output_folder
@@ -53,7 +55,6 @@ class Engine:
         self._request = replace(request, batch_id=self.batch_id, inputs=request.inputs[: request.limit])
         self._listener, self._announce = listener or (lambda snapshot: None), announce
         self._stop = StopRequest()
-        self._machines = Machines(self._request)
 
     def stop(self, signal_name: str) -> None:
         """Begin no further chunk; `run` returns once the chunks in work are committed.
@@ -76,6 +77,9 @@ class Engine:
         began_s, request, started_at = time.monotonic(), self._request, datetime.now(UTC)
         require_output_folder(request.out)
         check_models(request.settings, request.pipelines)
+        if is_restarted():
+            wait_for_return(request, lambda: bool(self._stop))
+        self._machines = Machines(request)  # what runs is known only now
         self._machines.require()
         require_room(request)
         with preflight(request) as checked, contextlib.closing(self._machines):

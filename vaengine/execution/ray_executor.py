@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import logging
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ from cluster.session import Session, quiet_ray, session
 from cluster.temp_folder import require_short_temp_folder
 from schemas.errors import NodeLost
 from schemas.work.progress import Snapshot
+from vaengine.backends.capacity import Capacity
 from vaengine.backends.dataset import BLOCK_BYTES
 from vaengine.backends.ray_backend import RayBackend
+from vaengine.backends.tenants import share_beside_others, tenant_of
 from vaengine.planning.backlog import PageWork
 from vaengine.planning.plan import demand_of
 from vaengine.process.packages import own_packages
@@ -70,8 +73,16 @@ class RayExecutor:
         with contextlib.ExitStack() as stack:
             with run.stop.interruptible():
                 ray_session = stack.enter_context(self._session())
-            backend = RayBackend(self._request, ray_session, place(ray_session.inventory, self._demand))
-            return RunLoop(run, backend).run(first, epoch)
+            capacity = stack.enter_context(contextlib.closing(self._capacity(ray_session)))
+            return RunLoop(run, RayBackend(self._request, ray_session, capacity)).run(first, epoch)
+
+    def _capacity(self, ray_session: Session) -> Capacity:
+        """The whole of a Ray of the run's own; of others' clusters the share beside other batches."""
+        if ray_session.started:
+            return Capacity(ray_session.inventory)
+        own = tenant_of(self._request.batch_id or "", self._request.settings.engine)
+        look = functools.partial(share_beside_others, own)
+        return Capacity(look(), look)
 
     def _session(self) -> contextlib.AbstractContextManager[Session]:
         request = self._request

@@ -88,6 +88,7 @@ def run_supervised(arguments: Sequence[str] = ()) -> int | None:
         child = _fork(standard_input)
         if child is None:
             signal.pthread_sigmask(signal.SIG_SETMASK, signals_before)
+            _mark_restart(attempt)
             return None
         ending = monitor.ending(child)
         if (
@@ -109,6 +110,16 @@ def _report_end(ending: Ending) -> int:
     return ending.code
 
 
+def is_restarted() -> bool:
+    """Whether this process goes on with the work of one that was lost."""
+    return _restarts > 0
+
+
+def _mark_restart(restarts: int) -> None:
+    global _restarts  # noqa: PLW0603
+    _restarts = restarts
+
+
 def tell_parent(fact: str, *values: str) -> None:
     """Report a fact of `run_process` to the supervising process, once; does nothing without one."""
     if _channel is not None and fact not in _channel.facts:
@@ -125,6 +136,7 @@ class _ParentChannel:
 
 
 _channel: _ParentChannel | None = None  # a process has one parent, and nobody hands it on
+_restarts = 0  # how many processes of this command were lost before this one
 
 
 def _standard_input(arguments: Sequence[str]) -> IO[bytes]:

@@ -52,6 +52,9 @@ class RunOptions:
     config: Path | None = None
     settings: tuple[str, ...] = ()
     workers: int | None = None
+    priority: float | None = None
+    max_cpus: float | None = None
+    max_gpus: float | None = None
     cluster: str | None = None
     limit: int | None = None
     files: bool | None = None
@@ -237,6 +240,9 @@ def _named_options(options: RunOptions) -> Layer:
     named = {
         "preset": Given(options.preset, "--preset"),
         "engine.workers": Given(options.workers, "--workers"),
+        "engine.priority": Given(options.priority, "--priority"),
+        "engine.max_cpus": Given(options.max_cpus, "--max-cpus"),
+        "engine.max_gpus": Given(options.max_gpus, "--max-gpus"),
         "models.folder": Given(str(absolute_path(options.models)) if options.models else None, "--models"),
     }
     return {key: given for key, given in named.items() if given.value is not None}

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Final
 
+from actors.isolation.sandbox import TrialResult
 from schemas.work.retry import RetryPolicy
 from vaengine.backends.backend import TrialWorkers
+from vaengine.backends.trial_failure import lost_failure
 from vaengine.planning.suspects import Suspect
 from vaengine.run_loop.isolation_queue import IsolationQueue, PoolUpdate, leased
 
@@ -31,6 +33,7 @@ class IsolationPool:
         self._deadline_s = float("inf")  # on the monotonic clock
         self._queue = IsolationQueue(policy, {})
         self._in_work = 0
+        self._abandoned: list[str] = []
 
     def run(self, suspects: Iterable[Suspect], spent: Mapping[str, int]) -> Generator[PoolUpdate]:
         """Yield an update at least every `UPDATE_SECONDS`, until every suspect is done or given up.
@@ -54,6 +57,10 @@ class IsolationPool:
         self._queue.close()
         self._deadline_s = min(self._deadline_s, time.monotonic() + self._grace_s)
 
+    def abandon(self, chunk_ids: Iterable[str]) -> None:
+        """Wait no more for attempts that were taken from their workers: they are lost."""
+        self._abandoned.extend(chunk_ids)
+
     def _begin(self, due: Iterable[Suspect], workers: TrialWorkers) -> None:
         for suspect in due:
             workers.begin(suspect)
@@ -61,6 +68,11 @@ class IsolationPool:
 
     def _next_update(self, workers: TrialWorkers) -> PoolUpdate:
         """The update for the next attempt that ends; an empty one after `UPDATE_SECONDS` without an end."""
+        while self._abandoned:
+            if suspect := workers.abandon(self._abandoned.pop()):
+                self._in_work -= 1
+                failure = lost_failure(suspect.work)
+                return self._queue.fail(suspect, TrialResult(suspect.work.chunk_id, failure=failure), failure)
         if not self._in_work:
             time.sleep(min(UPDATE_SECONDS, max(0.0, self._queue.seconds_to_next())))
             return PoolUpdate()

@@ -12,18 +12,20 @@ from actors.coordination.coordinator import RunStatus
 from actors.isolation.limits import SandboxLimits, resident_bytes
 from actors.stores.engines.address import without_password
 from schemas.errors import StoreFailed
-from schemas.work.progress import Snapshot
+from schemas.work.progress import Snapshot, Worker
 from schemas.work.retry import RetryPolicy
 from vaengine.backends.actor_group import TICK_SECONDS, planned_video
 from vaengine.backends.backend import ExecutionBackend
 from vaengine.planning.backlog import PageWork, RemainingWork
 from vaengine.planning.suspects import Suspect, few
 from vaengine.run_loop.batch_run import BatchRun, RunResult
+from vaengine.run_loop.evictions import StuckPass, evictions
 from vaengine.run_loop.failures import FailureHandler, spent_by_video, suspects_among
 from vaengine.run_loop.isolation_pool import IsolationPool
 from vaengine.run_loop.job_controls import JobControlHandler
 from vaengine.run_loop.pass_runner import PassRunner
 from vaengine.run_loop.run_actors import RunActors
+from vaengine.run_loop.turnover import Turnover
 from vaengine.run_loop.watchdog import Watchdog
 
 STOP_SECONDS: Final = 60.0  # time that chunks in work have to end after a stop
@@ -43,6 +45,10 @@ class RunLoop:
         self._job_controls = JobControlHandler(run.backlog)
         self._limits = SandboxLimits.of(settings)
         self._watchdog = Watchdog(settings.engine.watchdog_seconds, look=backend.shortage)
+        self._turnover = Turnover(backend.is_outgrown, self._pause, STOP_SECONDS)
+        self._was_turned_over = False
+        self._stuck_pass = StuckPass(settings.engine.worker_silent_seconds)
+        self._taken: list[str] = []  # chunks, from workers, since somebody looked
         self._stop_deadline = 0.0
         self._snapshot = Snapshot()
         self._halted: str | None = None
@@ -97,9 +103,11 @@ class RunLoop:
                 left = self._left()
                 if not left and not left.elsewhere:
                     return
-                is_unchanged = left.signature == last_signature and not left.elsewhere
+                is_unchanged = left.signature == last_signature and not (
+                    left.elsewhere or self._was_turned_over
+                )
                 unchanged_rounds = unchanged_rounds + 1 if is_unchanged else 0
-                last_signature = left.signature
+                last_signature, self._was_turned_over = left.signature, False
                 if unchanged_rounds >= self._run.request.settings.engine.max_passes:
                     self._failures().give_up_all(left, self._passes.last_error)
                     return
@@ -136,6 +144,8 @@ class RunLoop:
             for update in updates:
                 failures.apply(update)
                 self._tick()
+                pool.abandon(self._taken)
+                self._taken = []
                 if self._over():
                     pool.stop()
         self._drain()
@@ -180,11 +190,24 @@ class RunLoop:
 
     def _pass(self, left: RemainingWork) -> None:
         """Run one pass, and wait for the finalizers."""
+        self._stuck_pass.begin()
         for _ in self._passes.run(left, self._actors.actor_group):
-            self._tick()
+            status = self._tick()
             if self._idle_after_stop():
                 break
+            if self._turnover.is_over(status.snapshot) or self._is_stuck(status):
+                self._passes.give_up()
+                break
+        self._was_turned_over = self._turnover.end()
         self._drain()
+
+    def _is_stuck(self, status: RunStatus) -> bool:
+        if is_stuck := self._stuck_pass.is_stuck(status):
+            log.warning("the pass waits for workers that are cut off; what is missing is done in another")
+        return is_stuck
+
+    def _pause(self, paused: bool) -> None:
+        self._actors.actor_group.coordinator.pause(paused=paused)
 
     def _drain(self) -> None:
         """Wait for the finalizers and show progress meanwhile: the tracks of a long video take seconds."""
@@ -192,10 +215,10 @@ class RunLoop:
             self._tick()
         self._tick()
 
-    def _tick(self) -> None:
+    def _tick(self) -> RunStatus:
         """Do what is due several times a second, on the main thread.
 
-        It passes a stop and job controls on, ends workers that hang, and calls the run's callbacks.
+        It passes a stop and job controls on, evicts workers, and calls the run's callbacks.
         """
         self._backend.session.require_node()
         actor_group = self._actors.actor_group
@@ -210,21 +233,26 @@ class RunLoop:
             left = self._left()
             actor_group.coordinator.planned_before(sorted(left.lacking | set(left.to_finish)))
         self._watchdog.look(status)
-        self._end_hanging_workers(status)
+        self._evict(status)
         self._run.callbacks.progress(self._snapshot)
         self._run.callbacks.finished(status.finished)
+        return status
 
-    def _end_hanging_workers(self, status: RunStatus) -> None:
-        """End workers that are silent for too long, and workers of this machine over the memory limit.
+    def _evict(self, status: RunStatus) -> None:
+        """Take from workers what they hold, have their late commits refused, and end those within reach."""
+        actor_group = self._actors.actor_group
+        for one in evictions(status, self._takes_too_much_memory):
+            log.warning("%s", one)
+            taken = actor_group.coordinator.take_from(one.worker, one.reason)
+            actor_group.fence(taken)
+            self._taken += [token.chunk_id for token in taken]
+            self._stuck_pass.evicted()
+            self._backend.end_worker(one.worker)
 
-        The chunks that they held become suspects.
-        """
-        for call in status.calls:
-            here = call.worker.node_id == self._backend.session.node_id
-            if call.stalled or (here and resident_bytes(call.worker.pid) > self._limits.memory_bytes):
-                log.warning("ended: %s", call)
-                self._actors.actor_group.coordinator.idle(call.worker)
-                self._backend.end_worker(call.worker)
+    def _takes_too_much_memory(self, worker: Worker) -> bool:
+        """Whether a worker of this machine does."""
+        is_here = worker.node_id == self._backend.session.node_id
+        return is_here and resident_bytes(worker.pid) > self._limits.memory_bytes
 
     def _over(self) -> bool:
         return bool(self._run.stop or self._halted)

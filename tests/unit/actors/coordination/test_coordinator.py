@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from actors.coordination.coordinator import Coordinator
 from schemas.settings.settings import Settings
+from schemas.work.attempt import AttemptState
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
 from tests.support.planned import PERSON_KEY, SCENE_KEY, video
@@ -163,3 +165,44 @@ def test_what_may_not_begin_is_not_told_as_begun_and_what_was_paused_is_told_ane
     one.hold([])
     one.started(chunks[1].token, ANN, (SCENE_KEY,))
     assert set(one.starts()) == {SCENE_KEY}
+
+
+def silenced() -> tuple[Coordinator, Clock, ChunkSpec]:
+    """A coordinator, and a chunk whose worker gives no sign of life any more."""
+    clock = Clock()
+    one, (_, _, chunks) = Coordinator(worker_silent_s=30.0, clock=clock), coordinator()
+    assert one.started(chunks[0].token, ANN)
+    clock.now = 31.0
+    return one, clock, chunks[0]
+
+
+def test_what_a_silent_worker_holds_is_taken_from_it_as_lost_and_without_blame() -> None:
+    one, _, chunk = silenced()
+    (silent,) = one.status().silent
+    assert (silent.worker, silent.chunk_ids, silent.silent_s) == (ANN, (chunk.chunk_id,), 31.0)
+    assert one.take_from(ANN, "no sign of life") == (chunk.token,)
+    status, (attempts, _) = one.status(), one.batch()
+    assert (status.silent, status.calls, status.snapshot.in_work) == ((), (), 0)
+    assert [(one.state, one.failure_kind, one.error_message) for one in attempts] == [
+        (AttemptState.LOST, "worker_lost", "here:1: no sign of life")
+    ]
+
+
+def test_a_worker_whose_work_was_taken_begins_nothing_more_and_is_told_to_leave_what_it_has() -> None:
+    one, _, chunk = silenced()
+    assert not one.beat(ANN)
+    one.take_from(ANN, "no sign of life")
+    assert not one.started(chunk.token, ANN)
+    assert one.heartbeat(ANN, chunk.video_id, to_its_end=True)
+    assert one.beat(ANN)
+    one.busy(ANN, (chunk.chunk_id,), 0.0)
+    assert one.status().calls == ()
+
+
+def test_the_next_attempt_of_a_chunk_that_was_taken_is_counted_like_any_other() -> None:
+    one, _, chunk = silenced()
+    one.take_from(ANN, "no sign of life")
+    again = replace(chunk, attempt=2)
+    assert one.started(again.token, Worker("node", "here", 2))
+    one.committed(again)
+    assert (one.snapshot().in_work, one.in_work()) == (0, [])

@@ -278,3 +278,18 @@ def test_facts_that_packets_did_not_tell_are_those_that_were_decoded(tmp_path: P
     } == {(0, 130)}
     assert chunks_of(seen, untold.store.manifest(KEYS), SETTINGS) == []
     assert untold.store.annotations(KEYS[1])[0].attributes["frame_end"] == 130
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_what_comes_late_from_an_attempt_that_was_taken_from_its_worker_is_refused(
+    cancelled: bool, scene: Scene
+) -> None:
+    """Neither a commit of it counts nor its word that it was left: that would be taken for the next try's."""
+    spec = scene.chunks[0]
+    scene.finalizer.fence([spec.token])
+    scene.finalizer.take(decoded(spec, cancelled=cancelled))
+    assert (scene.heard.committed_chunks, scene.heard.left_chunks) == ([], [])
+    assert not any(scene.store.manifest(KEYS).values())
+    scene.finalizer.take(decoded(replace(spec, attempt=2)))
+    assert scene.heard.committed_chunks == [spec.chunk_id]
+    assert {line.attempt for lines in scene.store.manifest(KEYS).values() for line in lines} == {2}

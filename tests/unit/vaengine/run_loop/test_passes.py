@@ -94,7 +94,7 @@ class Stuck(RunLoop):
     """A run loop whose rounds change nothing, with nobody to ask."""
 
     def __init__(self, folder: Path, **told: Any) -> None:
-        backend: Any = SimpleNamespace(pass_works=None, shortage=None)
+        backend: Any = SimpleNamespace(pass_works=None, shortage=None, is_outgrown=None)
         request = runs.request([], folder, pipelines=[SCENE], **told)
         super().__init__(BatchRun(request, NOBODY, NOBODY, NOBODY, NOBODY, StopRequest(), NOBODY), backend)
         self.rounds = 0

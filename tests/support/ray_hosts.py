@@ -1,0 +1,167 @@
+"""A Ray cluster over several hosts of `tests.support.hosts`, and the command on one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from tests.support.commands import VAENGINE
+from tests.support.hosts import Host, Hosts, hosts
+
+START_SECONDS: Final = 400.0  # of one node, on two busy cores
+GCS_PORT: Final = 6379
+ENVIRONMENT: Final = {
+    "PATH": f"{VAENGINE.parent}:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp/home",
+    "LANG": "C.UTF-8",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "f" * 64,
+    "RAY_raylet_start_wait_time_s": "380",  # 30 otherwise: too few on a busy machine
+    "VAENGINE_OFFLINE": "1",
+    "VAENGINE_WHEELS": "0",
+}
+# One CPU and a small object store for each node. The ports of its agents are given: a node that waits to be
+# told them by the agents ends after 15 s, too soon on a busy machine.
+NODE_OPTIONS: Final = (
+    *("--num-cpus", "1", "--object-store-memory", str(100 << 20), "--disable-usage-stats"),
+    *("--dashboard-agent-grpc-port", "52366", "--dashboard-agent-listen-port", "52365"),
+    *("--runtime-env-agent-port", "52367", "--metrics-export-port", "52368"),
+)
+# As where a spot machine is taken back: the notice of a minute. Ray's command is not in its help.
+DRAIN: Final = (
+    *("ray", "drain-node", "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "taken back"),
+    *("--deadline-remaining-seconds", "60"),
+)
+LOOK_SECONDS: Final = 1.0
+
+
+@dataclass
+class Command:
+    """A command that runs on a host, and the file with what it told."""
+
+    process: subprocess.Popen[str]
+    output: Path
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does. What runs on the host is the child of `nsenter`."""
+        for child in psutil.Process(self.process.pid).children():
+            child.send_signal(signal.SIGINT)
+
+    def told(self) -> str:
+        return self.output.read_text()
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit code; raises `AssertionError` with what it told where it does not end."""
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"no end within {timeout_s:.0f} s:\n{self.told()}") from None
+
+
+@dataclass
+class RayHosts:
+    """The first host has the head of the cluster; there the command is given, and the store is."""
+
+    hosts: Hosts
+    shared: Path
+    storage: str = "memory"  # of the head: "rocksdb" is kept where the head is started again
+    _nodes: list[Host] = field(default_factory=list)
+
+    @property
+    def head(self) -> Host:
+        return self.hosts.all[0]
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the cluster."""
+        return f"{self.head.ip}:{GCS_PORT}"
+
+    def start_head(self) -> None:
+        """Start the head."""
+        options = ("--head", "--port", str(GCS_PORT), "--include-dashboard=false")
+        self._ray_start(self.head, *options)
+
+    def join(self, *joining: Host) -> None:
+        """Start the nodes of hosts that are not part of the cluster, at the same time."""
+        address = ("--address", self.address)
+        started = [self._starting(host, *address) for host in joining]
+        for host, command in zip(joining, started, strict=True):
+            if code := command.wait(START_SECONDS):
+                self.hosts.kill(host)  # what it has started would go on trying
+                raise AssertionError(f"a node that does not start ended with {code}:\n{command.told()}")
+            self._nodes.append(host)
+
+    def two_nodes(self) -> tuple[Host, Host]:
+        """Two nodes beside the head; hosts take the place of those that were lost."""
+        self._nodes = [host for host in self._nodes if host.first.is_running() and self._is_member(host)]
+        for host in self._nodes[2:]:
+            self.hosts.kill(host)
+        self._nodes = self._nodes[:2]
+        self.join(*[self.hosts.add() for _ in range(2 - len(self._nodes))])
+        first, second = self._nodes
+        return first, second
+
+    def keep_joined(self, host: Host, until: Callable[[], bool], seconds: float) -> None:
+        """Start the host's node again whenever it has ended, as an init system does."""
+        deadline = time.monotonic() + seconds
+        while not until() and time.monotonic() < deadline:
+            if not self._is_member(host):
+                self.join(host)
+            time.sleep(LOOK_SECONDS)
+
+    def drain(self, host: Host) -> None:
+        """Give notice to the host's node."""
+        self._nodes.remove(host)
+        here = ENVIRONMENT | {"RAY_ADDRESS": self.address}
+        host.run(*DRAIN, "--address", self.address, env=here, timeout_s=START_SECONDS)
+
+    def lose(self, host: Host) -> None:
+        """Count no more on this host's node."""
+        self._nodes.remove(host)
+
+    def stop_head(self) -> None:
+        """End the processes of the head's node at once."""
+        self.head.run("ray", "stop", "--force", env=ENVIRONMENT)
+
+    def vaengine(self, *arguments: str | Path, host: Host | None = None) -> Command:
+        """The command on a host; without one on the head's."""
+        return self._start(host or self.head, "vaengine", *arguments)
+
+    def _is_member(self, host: Host) -> bool:
+        """Whether the host's raylet still runs: one that was declared dead has ended."""
+        return any(process.name() == "raylet" for process in host.first.children(recursive=True))
+
+    def _ray_start(self, host: Host, *options: str) -> None:
+        command = self._starting(host, *options)
+        assert command.wait(START_SECONDS) == 0, command.told()
+
+    def _starting(self, host: Host, *options: str) -> Command:
+        return self._start(host, "ray", "start", "--node-ip-address", host.ip, *options, *NODE_OPTIONS)
+
+    def _start(self, host: Host, *arguments: str | Path) -> Command:
+        number = len(list(self.shared.glob("output*")))
+        output = self.shared / f"output{number}"
+        (self.shared / "gcs").mkdir(exist_ok=True)
+        storage = {"RAY_gcs_storage": self.storage, "RAY_gcs_storage_path": str(self.shared / "gcs")}
+        environment = ENVIRONMENT | (storage if self.storage != "memory" else {})
+        with output.open("w") as file:
+            process = host.start(*arguments, env=environment, stdout=file, stderr=subprocess.STDOUT)
+        return Command(process, output)
+
+
+@contextlib.contextmanager
+def ray_hosts(shared: Path, *, storage: str = "memory") -> Iterator[RayHosts]:
+    """A cluster of one head; `shared` lies under /tmp."""
+    with hosts(1, shared) as made:
+        cluster = RayHosts(made, shared, storage)
+        cluster.start_head()
+        yield cluster
