@@ -62,7 +62,10 @@ def file_system(protocol: str) -> Any:
     import fsspec
 
     try:
-        return fsspec.filesystem(protocol, use_listings_cache=False, **_timeouts(protocol))
+        # The one cache of file systems is this function's: fsspec's own outlives a change of the environment.
+        return fsspec.filesystem(
+            protocol, use_listings_cache=False, skip_instance_cache=True, **_timeouts(protocol)
+        )
     except ImportError as error:
         raise StoragePackageMissing(f"{protocol}://", STORAGES[protocol].extra or "s3") from error
 
