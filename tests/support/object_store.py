@@ -91,7 +91,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     try:
         told.client = boto3.client("s3", endpoint_url=told.address)
         told.client.create_bucket(Bucket=BUCKET)
-        for key in told.keys():  # what a server before it in this process had: moto keeps it
+        for key in told.keys(""):  # what a server before it in this process had: moto keeps it
             told.client.delete_object(Bucket=BUCKET, Key=key)
         yield told
     finally:
