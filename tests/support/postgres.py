@@ -59,8 +59,8 @@ def _migrated() -> str:
 def migrated_database() -> str:
     """URL of a database with our tables, as a store that was opened once.
 
-    It is one that came back (`take_back`), else a copy: to empty one takes a tenth of copying one, and that
-    less than making the tables.
+    It is one that came back (`take_back`), else a copy: to empty one takes a third of copying one, and
+    that less than making the tables.
     """
     url = _free.pop() if _free else _copied()
     _lent.append(url)

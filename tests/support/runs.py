@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +17,7 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchReport
 from tests.support.child_threads import child_threads
 from vaengine.execution.engine import Engine
-from vaengine.requests.executor_choice import NONE, usual_cluster
+from vaengine.requests.executor_choice import NONE, ClusterOption
 from vaengine.requests.inputs import find_files
 from vaengine.requests.request import RunRequest
 
@@ -41,7 +42,7 @@ def request(
     **told: Any,
 ) -> RunRequest:
     engine = {key: told.pop(key) for key in list(told) if "__" in key}
-    told.setdefault("cluster", usual_cluster())
+    told.setdefault("cluster", ClusterOption.of(None, None, os.environ).cluster)
     return RunRequest(
         tuple(str(path) for path in paths),
         tuple(pipelines),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,11 +93,6 @@ class ClusterOption:
         if variable := environment.get(CLUSTER_VARIABLE):
             return cls(variable, f"{CLUSTER_VARIABLE}={variable}")
         return cls(EITHER, "")
-
-
-def usual_cluster() -> str:
-    """Where the work is carried out if nobody says it."""
-    return ClusterOption.of(None, None, os.environ).cluster
 
 
 def is_short(paths: Sequence[str]) -> bool:
