@@ -105,7 +105,8 @@ class Terminal:
         """Close it and see that nothing is left of it."""
         left = psutil.Process(self.pid).children(recursive=True)
         self.close()
-        _, alive = psutil.wait_procs(left, timeout=30)
+        _, remain = psutil.wait_procs(left, timeout=30)
+        alive = [process for process in remain if not _has_ended(process)]
         for process in alive:
             process.kill()
         with contextlib.suppress(ProcessLookupError):
@@ -130,3 +131,13 @@ def with_ffmpeg(folder: Path) -> dict[str, str]:
     program.chmod(0o755)
     path = os.pathsep.join((str(program.parent), str(commands.VAENGINE.parent), os.environ["PATH"]))
     return {**os.environ, "PATH": path, "FFMPEG_TOLD": str(folder / "ffmpeg_told")}
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Whether it runs no more: gone, or left to a container's first process, which may never ask for its
+    exit code.
+    """
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
