@@ -80,6 +80,7 @@ def test_a_driver_killed_at_any_moment_leaves_a_store_that_the_same_command_comp
     is_completed(folder, tmp_path, undisturbed)
 
 
+@pytest.mark.long
 def test_a_killed_driver_leaves_workers_that_commit_nothing_of_others_and_a_store_that_can_be_completed(
     folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def writers(tmp_path: Path) -> Iterator[tuple[SQLiteStorageBackend, list[Clip], 
         process.communicate()
 
 
+@pytest.mark.long
 def test_1_many_writers_at_once_lose_nothing(
     writers: tuple[SQLiteStorageBackend, list[Clip], list[subprocess.Popen[str]]],
 ) -> None:
@@ -247,6 +248,7 @@ def test_6_films_of_one_name_have_folders_of_their_own_and_capitals_are_found(do
 # 7. The worker raised TypeError for every job; its tests mocked the method.
 
 
+@pytest.mark.long
 @pytest.mark.shared
 def test_7_a_worker_works_on_a_real_film_with_real_models(tmp_path: Path) -> None:
     batch = batch_on(tmp_path)
@@ -266,6 +268,7 @@ def test_7_a_worker_works_on_a_real_film_with_real_models(tmp_path: Path) -> Non
 # 8. Rows that a crash had left as running filled the queue for ever.
 
 
+@pytest.mark.long
 def test_8_what_a_killed_run_left_as_running_blocks_nothing(done: Done, tmp_path: Path) -> None:
     """A run killed before its first chunk: everything is running, nothing is there, its epoch is open."""
     out = done.copy(tmp_path)
@@ -287,7 +290,9 @@ def test_8_what_a_killed_run_left_as_running_blocks_nothing(done: Done, tmp_path
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("pipeline", [SCENE, PERSON, FACE, AUDIO])
+@pytest.mark.parametrize(
+    "pipeline", [FACE, *(pytest.param(one, marks=pytest.mark.long) for one in (SCENE, PERSON, AUDIO))]
+)
 def test_9_a_pipeline_asked_for_alone_stores_its_rows_and_its_file(pipeline: str, tmp_path: Path) -> None:
     batch = batch_on(tmp_path)
     job_id = batch.add_job(str(TALKER), {"pipelines": [pipeline], "preset": "embedded"})
@@ -350,6 +355,7 @@ def test_10_what_a_stop_left_undone_is_pending_in_the_store(clip_folder: Path, t
     assert batch_on(tmp_path).get_status() == BatchStatus(pending=len(looked_at), completed=report.completed)
 
 
+@pytest.mark.long
 def test_10_a_batch_that_never_began_has_one_checkpoint_for_all_its_configurations(
     clip_folder: Path, tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def counted(url: str, table: str) -> int:
     return found[0] if found else 0
 
 
+@pytest.mark.long
 def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(
     url: str, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
@@ -73,15 +74,10 @@ def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(
         assert password not in "".join(path.read_text() for path in tmp_path.rglob("*.json"))
 
 
-@pytest.mark.ray
 def test_two_engines_share_the_work_in_one_database(
     url: str, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
-    where = {"one": "local", "two": "none"}  # one on Ray, one without
-    both = [
-        commands.start(*command(folder, tmp_path / name, "--db", url, "--cluster", cluster))
-        for name, cluster in where.items()
-    ]
+    both = [commands.start(*command(folder, tmp_path / name, "--db", url)) for name in ("one", "two")]
     for process in both:
         _, err = process.communicate(timeout=commands.PATIENCE_S * 2)
         assert process.returncode == 0, err

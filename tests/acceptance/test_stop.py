@@ -78,7 +78,9 @@ def test_ctrl_c_keeps_what_is_done_and_the_batch_can_be_resumed(
     )
 
 
-@pytest.mark.parametrize("send", [to_the_main_process, to_both_processes])
+@pytest.mark.parametrize(
+    "send", [to_the_main_process, pytest.param(to_both_processes, marks=pytest.mark.long)]
+)
 def test_sigterm_keeps_what_is_done_and_says_how_to_go_on(
     send: Callable[[subprocess.Popen[str]], None], folder: Path, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def all_of_it(terminal: Terminal) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(
     terminal: Terminal, folder: Path, tmp_path: Path

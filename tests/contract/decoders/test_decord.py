@@ -91,6 +91,7 @@ def test_without_decord_installed_every_file_is_refused(
         list(decoder_for(by_decord(path)))
 
 
+@pytest.mark.long
 def test_opening_many_files_leaves_no_memory_and_no_files_behind(clip_folder: Path) -> None:
     spec = by_decord(clips.VARIANTS["h264_closed_gop"](clip_folder).path)
 

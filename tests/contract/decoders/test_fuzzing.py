@@ -122,7 +122,7 @@ def damage_everything(sources: Sequence[Path], rounds: int, place: Path) -> tupl
     return faults, kinds
 
 
-@rounds(90)
+@rounds(36)
 def test_a_rendered_file_with_any_damage_is_read_or_refused_by_name(
     rounds: int, clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_rendered_file_with_any_damage_is_read_or_refused_by_name(
 
 
 @pytest.mark.shared
-@rounds(52)
+@rounds(24)
 def test_a_real_file_with_any_damage_is_read_or_refused_by_name(rounds: int, tmp_path: Path) -> None:
     faults, kinds = damage_everything([MEDIA / name for name in REAL], rounds, tmp_path)
     assert faults == []

@@ -113,13 +113,19 @@ def test_sound_lasts_as_long_as_it_was_made(coding: str, clip_folder: Path) -> N
     )
 
 
-@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize(
+    "coding",
+    [pytest.param(name, marks=[pytest.mark.long] * (number % 3 > 0)) for number, name in enumerate(CODINGS)],
+)
 def test_wherever_rendered_sound_is_cut_its_samples_are_the_same(coding: str, clip_folder: Path) -> None:
     assert_cut_anywhere(clips.clicking(clip_folder, **CODINGS[coding]).path)
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.long] * (number % 3 > 0)) for number, name in enumerate(REAL)],
+)
 def test_wherever_real_sound_is_cut_its_samples_are_the_same(name: str) -> None:
     assert_cut_anywhere(MEDIA / name)
 
@@ -272,6 +278,7 @@ def test_frames_that_cannot_be_mixed_are_lost_and_those_after_them_are_heard(
     assert np.allclose(samples[~is_lost], 0.5, atol=1e-3)
 
 
+@pytest.mark.long
 def test_a_copy_that_ends_in_zeros_is_heard_up_to_them(clip_folder: Path, tmp_path: Path) -> None:
     """As an interrupted download leaves it.
 

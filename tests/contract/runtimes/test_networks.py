@@ -68,7 +68,6 @@ def _points(found) -> np.ndarray:
     ("weights", "clip", "runtime"),
     [
         (DETECT, STREET, "torch"),
-        (POSE, DANCER, "onnx"),
         *(
             pytest.param(*case, marks=pytest.mark.long)
             for case in (
@@ -76,6 +75,7 @@ def _points(found) -> np.ndarray:
                 (DETECT, TALKER, "torch"),
                 (DETECT, TALKER, "onnx"),
                 (POSE, DANCER, "torch"),
+                (POSE, DANCER, "onnx"),
             )
         ),
     ],
@@ -96,7 +96,8 @@ def test_boxes_and_points_are_those_of_the_library(
         assert mine.keypoints[..., :2] == pytest.approx(theirs.keypoints[..., :2], abs=MOST_PX[runtime])
 
 
-@pytest.mark.parametrize("runtime", [pytest.param("torch", marks=pytest.mark.long), "onnx"])
+@pytest.mark.long
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
 def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_folder: Path) -> None:
     vision = BatchedDetector(
         detector_named(settings_for(DETECT, runtime, cache_folder, reid=True, tracker="botsort"))
@@ -119,6 +120,7 @@ def test_both_runtimes_agree_on_looks(cache_folder: Path) -> None:
     assert np.abs(found[0].embeddings).max() > 0.1
 
 
+@pytest.mark.long
 def test_an_openvino_model_of_one_shape_finds_the_people_too(cache_folder: Path) -> None:
     detector = detector_named(settings_for("yolo11n_int8_openvino_model", "openvino", cache_folder))
     (found,) = BatchedDetector(detector).detect([as_batch(pictures(STREET))])

@@ -648,6 +648,7 @@ def test_what_files_cannot_hold_leaves_nothing_there(own, tmp_path):
     assert verify(own, f"files:{tmp_path}/copy").equal
 
 
+@pytest.mark.long
 def test_ten_megabytes_of_text_in_one_row_arrive(own):
     long = json.dumps({"text": "ü😀'\\" * 2_500_000})
     with closing(sqlite3.connect(own.removeprefix("sqlite:///"))) as connection, connection:

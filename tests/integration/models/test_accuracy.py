@@ -53,6 +53,7 @@ def test_thresholds_of_presets_are_on_no_scene_worse_than_the_librarys_with_the_
         )
 
 
+@pytest.mark.long
 def test_a_clip_cut_together_of_ten_talkers_gives_a_track_for_each_of_its_clips(shared: Path) -> None:
     found = rows(shared / "media" / "derived" / "grid_11_talkers_33s.mp4", person__input_pixels=320)
     tracks = [row for row in found if row.annotation_type == PERSON_TRACK]

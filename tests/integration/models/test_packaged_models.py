@@ -64,6 +64,7 @@ def seen(settings: Settings, pipeline: str, picture: np.ndarray[Any, Any]) -> De
     return detector.detect([picture])[0]
 
 
+@pytest.mark.long
 def test_four_people_stand_at_the_bus_and_three_show_limbs_inside_their_box(embedded: Settings) -> None:
     found = seen(embedded, PERSON, photograph("ultralytics", "assets/bus.jpg"))
     sure = found.chosen(np.flatnonzero(found.confidence >= 0.4))
@@ -102,6 +103,7 @@ def heard(settings: Settings, *names: str) -> list[Utterance]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.shared
 def test_real_speech_is_heard_with_at_most_one_word_in_ten_wrong(embedded: Settings) -> None:
     import jiwer

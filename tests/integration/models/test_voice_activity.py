@@ -119,6 +119,7 @@ def block(name: str, first_s: int, stop_s: int) -> AudioBlock:
     )
 
 
+@pytest.mark.long
 def test_neither_batch_mates_nor_order_change_a_bit_of_what_is_heard() -> None:
     blocks = [
         block("pyannote_sample.wav", 3, 9),

@@ -66,9 +66,9 @@ def innocent(cell: Sandbox, folder: Path) -> TrialResult:
     [
         ("segfault", "crash", "SIGSEGV", None),
         ("hang", "timeout", "no sign of progress", None),
-        ("eat", "out_of_memory", "memory", None),
+        pytest.param("eat", "out_of_memory", "memory", None, marks=pytest.mark.long),
         ("model-kill", "crash", "SIGABRT", PERSON),
-        ("model-hang", "timeout", "no sign of progress", PERSON),
+        pytest.param("model-hang", "timeout", "no sign of progress", PERSON, marks=pytest.mark.long),
     ],
 )
 def test_whoever_ends_its_process_is_told_with_the_reason_and_the_next_chunk_is_done(

@@ -43,6 +43,7 @@ def test_all_videos_are_looked_at_in_one_pass_and_come_to_what_a_run_without_ray
     assert runs.digest(runs.sqlite(tmp_path)) == reference_digest(*folder)
 
 
+@pytest.mark.long
 def test_neither_workers_nor_chunks_nor_pages_change_a_row(
     folder: list[Path], reference_digest: Reference, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def talkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.long
 def test_ten_persons_are_found_in_eleven_clips_and_who_talks_twice_is_one(talkers: Path) -> None:
     people = found(talkers, TALKERS.name, FACE_IDENTITY)
     assert len(people) == 10

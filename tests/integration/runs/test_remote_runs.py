@@ -58,6 +58,7 @@ def test_a_run_over_the_web_comes_to_the_rows_of_a_run_over_the_disk_and_a_secon
     assert not web.sent_bytes, "an unchanged object is not read again"
 
 
+@pytest.mark.long
 def test_sound_is_heard_over_the_web_as_from_the_disk(
     web: WebServer, clip_folder: Path, tmp_path: Path
 ) -> None:

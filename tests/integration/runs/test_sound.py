@@ -50,6 +50,7 @@ def test_neither_workers_nor_who_is_listened_to_with_it_change_a_row(heard: Path
     assert runs.digest(runs.sqlite(tmp_path)) == runs.digest(runs.sqlite(heard))
 
 
+@pytest.mark.long
 def test_silence_is_heard_as_silence_and_stored_as_a_result(tmp_path: Path) -> None:
     assert runs.run([MEDIA / "derived" / "silence_5s.wav"], tmp_path, pipelines=[AUDIO]).completed == 1
     assert found(tmp_path, "silence_5s.wav", VOICE_ACTIVITY) == []

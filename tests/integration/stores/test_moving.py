@@ -165,6 +165,7 @@ def test_what_goes_wrong_in_one_of_them_is_told_here(source: str) -> None:
     assert workers() == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("by_several")
 def test_when_one_of_them_is_lost_the_same_command_goes_on(source: str) -> None:
     url = postgres.fresh_database()

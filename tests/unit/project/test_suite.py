@@ -75,6 +75,7 @@ def test_a_skipped_test_is_no_failure_for_a_developer_or_without_the_real_clips(
     assert outcome(checkout).returncode == pytest.ExitCode.OK
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cores", [ONE_CORE, TWO_CORES], ids=["one core", "two cores"])
 def test_what_needs_a_gpu_may_be_skipped(cores: tuple[str, ...], tmp_path: Path) -> None:
     checkout = suite(tmp_path, contract__one=NEEDS_A_GPU, unit__two=PASSES)
@@ -84,6 +85,7 @@ def test_what_needs_a_gpu_may_be_skipped(cores: tuple[str, ...], tmp_path: Path)
     assert "1 passed, 1 skipped" in done.stdout
 
 
+@pytest.mark.long
 def test_on_several_cores_the_level_with_the_longest_files_begins(tmp_path: Path) -> None:
     levels = ("acceptance", "integration", "contract", "unit")
     checkout = suite(tmp_path, **{f"{level}__{level}": PASSES for level in levels})
@@ -103,6 +105,7 @@ OTHERS = (
 )
 
 
+@pytest.mark.long
 def test_all_that_starts_ray_runs_on_one_worker_and_a_file_of_others_on_one(tmp_path: Path) -> None:
     checkout = suite(
         tmp_path, acceptance__one=STARTS_RAY, unit__two=STARTS_RAY, contract__three=OTHERS, unit__four=OTHERS

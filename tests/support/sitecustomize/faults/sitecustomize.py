@@ -33,8 +33,8 @@ def told_before(name):
 def eat():
     eaten = []
     while True:
-        eaten.append(bytearray(b"x" * (64 << 20)))
-        time.sleep(0.05)
+        eaten.append(b"x" * (64 << 20))
+        time.sleep(0.01)
 
 
 def hang():

@@ -277,6 +277,7 @@ def test_bars_never_leave_the_drawing_whenever_sound_begins_and_ends() -> None:
     assert all(float(bar["x"]) >= 0 and float(bar["x"]) + float(bar["width"]) <= WIDTH + 0.1 for bar in bars)
 
 
+@pytest.mark.long
 def test_very_much_sound_still_has_a_card_of_bounded_size() -> None:
     rows = [ROWS.speech(f"text {n}", n / 4, n / 4 + 0.2) for n in range(20_000)] + [
         ROWS.event("x", n / 4, n / 4 + 0.2) for n in range(20_000)

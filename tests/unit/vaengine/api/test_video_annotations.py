@@ -358,6 +358,7 @@ def test_a_card_of_nothing_and_one_of_no_length_can_be_shown() -> None:
     ET.fromstring(drawing(found(*SCENES, facts=replace(FACTS, duration_s=0.0))))
 
 
+@pytest.mark.long
 def test_a_long_video_with_very_many_scenes_and_tracks_still_has_a_card_of_bounded_size() -> None:
     count = 20_000
     facts = replace(FACTS, duration_s=float(count))

@@ -64,7 +64,7 @@ def test_every_plot_is_known_to_what_removes_the_traces_of_a_video(ending: str) 
         assert any(fnmatch(name, pattern) for pattern in patterns)
 
 
-@pytest.mark.parametrize("name", ["my.svg", "my.png", "my.pdf"])
+@pytest.mark.parametrize("name", ["my.svg", "my.png", pytest.param("my.pdf", marks=pytest.mark.long)])
 @pytest.mark.parametrize("named", [[], ["garden"]])
 def test_a_plot_is_kept_while_it_is_up_to_date_and_drawn_again_where_results_were_replaced(
     named: list[str], name: str, out: Path, capsys: pytest.CaptureFixture[str]
