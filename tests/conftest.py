@@ -31,7 +31,7 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 MOST_RAY_STARTS = 20  # of the whole suite; where a test needs one more, look for one that needs none
 
-pytest_plugins = ["tests.support.error_logs", "tests.support.lanes"]
+pytest_plugins = ["tests.support.child_threads", "tests.support.error_logs", "tests.support.lanes"]
 
 
 class Skips:

@@ -1,4 +1,8 @@
-"""Child processes of a run as threads of this one: a start without imports, for tests that lose none."""
+"""Child processes as threads of this one: a start without imports, for tests that lose none.
+
+Files are always probed by threads, but in tests marked `child_processes` and by commands that are installed.
+What decodes and detects is a thread where a run of a test says so (`tests.support.runs`).
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,16 @@ import importlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from schemas.pipelines import AUDIO
 from schemas.work.messages import ChunkFailure
-
-STARTED_BY = ("actors.isolation.sandbox", "vaengine.planning.probing")
-CARRIED_OUT_BY = ("actors.isolation.sandbox_process", "vaengine.planning.probing")
 
 
 class ChildThread:
@@ -71,20 +74,30 @@ def _allow_any(seconds: float) -> None:
     """A limit would be one of the whole suite."""
 
 
-class _Patches:
-    """In place as long as anybody is inside."""
+class _Threads:
+    """Threads in place of the processes that one module starts and another one carries out, as long as
+    anybody is inside.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, started_by: str, carried_out_by: str) -> None:
+        self._started_by, self._carried_out_by = started_by, carried_out_by
         self._lock, self._inside, self._applied = threading.Lock(), 0, list[Any]()
+
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
     def enter(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._applied = [patch(f"{module}.ChildProcess", ChildThread) for module in STARTED_BY]
-                for module in CARRIED_OUT_BY:
-                    self._applied.append(patch(f"{module}.attach", _attached))
-                    self._applied.append(patch(f"{module}.allow_cpu", _allow_any))
+                self._applied = [
+                    patch(f"{self._started_by}.ChildProcess", ChildThread),
+                    patch(f"{self._carried_out_by}.attach", _attached),
+                    patch(f"{self._carried_out_by}.allow_cpu", _allow_any),
+                ]
                 for one in self._applied:
                     one.start()
 
@@ -96,7 +109,14 @@ class _Patches:
                     one.stop()
 
 
-_PATCHES = _Patches()
+_SANDBOXES = _Threads("actors.isolation.sandbox", "actors.isolation.sandbox_process")
+_PROBES = _Threads("vaengine.planning.probing", "vaengine.planning.probing")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with nullcontext() if item.get_closest_marker("child_processes") else _PROBES:
+        return (yield)
 
 
 @contextmanager
@@ -105,11 +125,5 @@ def child_threads(pipelines: Sequence[str]) -> Iterator[None]:
 
     Where there is sound they start processes all the same: its libraries set globals while they load a model.
     """
-    if AUDIO in pipelines:
+    with nullcontext() if AUDIO in pipelines else _SANDBOXES:
         yield
-        return
-    _PATCHES.enter()
-    try:
-        yield
-    finally:
-        _PATCHES.leave()

@@ -37,7 +37,7 @@ def require_leases(tx: Transaction, epoch: int, keys: Collection[WorkKey]) -> No
 
 
 def require_leases_for_chunks(tx: Transaction, epoch: int, keys: Sequence[WorkKey]) -> None:
-    """Like `require_leases`, but but accepts failed keys that no run has leased since; raises `LeaseLost`."""
+    """Like `require_leases`, but accepts failed keys that no run has leased since; raises `LeaseLost`."""
     held = tx.runs.held_by(epoch, keys)
     unheld = [key for key in keys if key not in held]
     if not unheld:

@@ -86,7 +86,7 @@ def test_the_exit_code_is_that_of_the_run_and_the_token_goes(environment: dict[s
 def test_the_token_is_readable_by_its_owner_alone(environment: dict[str, str]) -> None:
     shown = environment | {"RUN": 'stat -c %a "$RAY_AUTH_TOKEN_PATH" >> "$LOG"'}
     assert end(start(shown)) == 0
-    assert logged(environment)[-1] == f"{stat.S_IRUSR | stat.S_IWUSR:o}"
+    assert f"{stat.S_IRUSR | stat.S_IWUSR:o}" in logged(environment)  # the steps of other nodes may end later
 
 
 def test_a_signal_before_the_time_is_up_lets_the_run_end_by_itself(environment: dict[str, str]) -> None:
