@@ -26,6 +26,9 @@ from vaengine.planning.probing import Prober, Probing
 
 FAULTS = Path(__file__).parents[2] / "support" / "sitecustomize" / "faults"
 CHECKOUT = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.child_processes
+
 OUTLIVING = """
 import subprocess, sys, time
 from actors.child_process import attach
