@@ -18,6 +18,7 @@ def folder(clip_folder: Path) -> list[Path]:
     return [clips.with_cuts(clip_folder).path, clips.with_persons(clip_folder, cuts=(24,), persons=2).path]
 
 
+@pytest.mark.child_processes
 def test_no_thread_and_no_process_outlives_a_run(folder: list[Path], tmp_path: Path) -> None:
     import psutil
 
