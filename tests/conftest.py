@@ -5,6 +5,7 @@ a network.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, empty_cache: Path
     monkeypatch.setenv("VAENGINE_OFFLINE", "1")
     monkeypatch.setenv("VAENGINE_WHEELS", "0")
     monkeypatch.setenv("XDG_CACHE_HOME", str(empty_cache))
+    if erasure := sys.modules.get("vaengine.maintenance.erasure_files"):
+        monkeypatch.setattr(
+            erasure, "gettempdir", lambda: str(empty_cache)
+        )  # not the logs of all of Ray's sessions
 
 
 @pytest.fixture

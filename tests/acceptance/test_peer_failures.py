@@ -205,6 +205,7 @@ def test_4_an_empty_result_exists_and_is_not_made_again(done: Done) -> None:
 # 5. Deleting a job left its annotations behind.
 
 
+@pytest.mark.long
 def test_5_what_a_result_replaces_leaves_no_orphans(done: Done, tmp_path: Path) -> None:
     out = done.copy(tmp_path)
     before = asked(out, "SELECT count(*) FROM annotations WHERE annotation_type = 'scene'")
@@ -289,6 +290,7 @@ def test_8_what_a_killed_run_left_as_running_blocks_nothing(done: Done, tmp_path
 # 9. Speech or speakers asked for alone were counted and stored nowhere.
 
 
+@pytest.mark.long
 @pytest.mark.shared
 @pytest.mark.parametrize(
     "pipeline", [FACE, *(pytest.param(one, marks=pytest.mark.long) for one in (SCENE, PERSON, AUDIO))]

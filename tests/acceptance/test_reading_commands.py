@@ -90,7 +90,11 @@ READING = [
 ]
 
 
-@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [READING[0], *(pytest.param(one, marks=pytest.mark.long) for one in READING[1:])],
+    ids=" ".join,
+)
 def test_a_command_that_only_reads_imports_no_engine_and_no_model_library(
     out: Path, arguments: list[str]
 ) -> None:

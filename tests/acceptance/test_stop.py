@@ -78,6 +78,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_batch_can_be_resumed(
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "send", [to_the_main_process, pytest.param(to_both_processes, marks=pytest.mark.long)]
 )

@@ -105,6 +105,7 @@ def test_a_run_takes_over_what_a_killed_one_held_while_it_waits_for_it(
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
+@pytest.mark.long
 def test_jobs_of_a_running_batch_are_called_off_paused_and_asked_for_again_from_beside(
     tmp_path: Path,
 ) -> None:

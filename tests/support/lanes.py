@@ -18,6 +18,24 @@ import pytest
 from vaengine.requests.executor_choice import CLUSTER_VARIABLE, NONE, OWN_RAY
 
 LEVELS: Final = ("acceptance", "integration", "contract", "unit")  # the longest files first
+# What copies, removals, checks and moves do in PostgreSQL is the code that does it in SQLite, on another
+# engine: `make test` has them once, by SQLite, and `make test-long` by both.
+ONE_CODE: Final = (
+    "test_backup.py",
+    "test_copies.py",
+    "test_embeddings.py",
+    "test_retention.py",
+    "test_saved_annotations.py",
+    "test_starts.py",
+    "test_store_check.py",
+    "test_transfer.py",
+    "test_upkeep.py",
+)
+POSTGRESQL_TOO: Final = (  # moves into PostgreSQL and out of it
+    "test_everything_arrives_as_it_was",
+    "test_what_postgresql_would_refuse_or_change_is_named_before_and_during",
+    "test_a_migration_killed_after_any_unit_goes_on",
+)
 RAY: Final = "ray"  # the mark, and the name of the lane
 LIST: Final = "ray_tests"  # what a worker is told: the file for its list
 
@@ -28,9 +46,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what asks for the session of Ray."""
+    """Mark what asks for the session of Ray, and what repeats in PostgreSQL."""
     if "ray_session" in getattr(item, "fixturenames", ()) and item.get_closest_marker(RAY) is None:
         item.add_marker(RAY)
+    if _repeats_in_postgresql(item):
+        item.add_marker(pytest.mark.long)
+
+
+def _repeats_in_postgresql(item: pytest.Item) -> bool:
+    arguments = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return (
+        item.path.name in ONE_CODE
+        and getattr(item, "originalname", "") not in POSTGRESQL_TOO
+        and any(isinstance(argument, str) and argument == "postgresql" for argument in arguments)
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before any fixture

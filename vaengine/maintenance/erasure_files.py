@@ -6,10 +6,10 @@ These are results folders, checkpoints, reports, pictures and logs of workers.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Final
 
 from actors.atomic_files import read_object
@@ -145,7 +145,7 @@ def _without_duplicates(line: Mapping[str, Any], names: Collection[str]) -> dict
 def logs_naming(names: Collection[str], temporary: Path | None = None) -> Iterator[Path]:
     """Logs of Ray's workers on this machine that contain one of these names."""
     encoded_names = [name.encode(errors="surrogateescape") for name in names]
-    for path in sorted((temporary or Path(tempfile.gettempdir())).glob("ray/session_*/logs/**/*")):
+    for path in sorted((temporary or Path(gettempdir())).glob("ray/session_*/logs/**/*")):
         try:
             if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_LOG_BYTES:
                 content = path.read_bytes()

@@ -109,6 +109,7 @@ def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_fold
     assert alone[0].embeddings.shape == (len(alone[0]), 64)
 
 
+@pytest.mark.long
 def test_both_runtimes_agree_on_looks(cache_folder: Path) -> None:
     found = [
         BatchedDetector(

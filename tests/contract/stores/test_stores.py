@@ -644,7 +644,9 @@ for first in range(0, clip.frames, 50):
 """
 
 
-@pytest.mark.parametrize("lines", [1, 4, 9])
+@pytest.mark.parametrize(
+    "lines", [pytest.param(1, marks=pytest.mark.long), 4, pytest.param(9, marks=pytest.mark.long)]
+)
 def test_a_writer_killed_in_the_middle_leaves_whole_chunks_only(url, lines):
     clip = Clip(frames=100_000)
     key = clip.key(PERSON)

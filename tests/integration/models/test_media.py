@@ -27,11 +27,13 @@ MEDIA = SHARED / "media"
 SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".ts", ".gif"}
 MAX_CUTS = 4
 LENGTHY = {  # half a minute and more of what a shorter clip has, too: H.264 in MP4
+    "derived/cuts_every_3s.mp4",
     "derived/grid_11_talkers_33s.mp4",
     "derived/two_faces_two_speakers_30s.mp4",
     "video/cosmos_test_video_30s.mp4",
     "video/intel_car-detection.mp4",
     "video/intel_one-by-one-person-detection.mp4",
+    "video/mgt_dancer.avi",
     "video/pets09-s2l1_vtest_480x360.mp4",
     "video/psd_testvideo.mp4",
 }

@@ -75,6 +75,7 @@ def test_four_people_stand_at_the_bus_and_three_show_limbs_inside_their_box(embe
         assert ((points >= box[:2] - 8) & (points <= box[2:] + 8)).all()
 
 
+@pytest.mark.long
 def test_six_faces_are_in_the_group_each_with_its_eyes_above_its_nose_above_its_mouth(
     embedded: Settings,
 ) -> None:
@@ -117,6 +118,7 @@ def test_real_speech_is_heard_with_at_most_one_word_in_ten_wrong(embedded: Setti
         assert " ".join(word.text for word in found.words) == found.text
 
 
+@pytest.mark.long
 @pytest.mark.shared
 def test_words_begin_and_end_near_where_people_marked_them(embedded: Settings) -> None:
     lines = [line.split() for line in (MEDIA / "groundtruth" / "grid_swwp2s.align").read_text().splitlines()]

@@ -38,6 +38,8 @@ DETECTORS = ("content", "adaptive")
 # Two seconds of one core and more each; what is special about them, shorter clips have too.
 LENGTHY = (
     "mgt_dancer.avi",
+    "psd_testvideo.mp4",
+    "cuts_every_3s.mp4",
     "intel_one-by-one-person-detection.mp4",
     "intel_car-detection.mp4",
     "grid_11_talkers_33s.mp4",
@@ -180,7 +182,7 @@ DEMANDING = (
     *SEVERAL_STREAMS,
     "video/pyfeat_face_noface.mov",  # irregular times, rotated
     pytest.param("video/cosmos_test_video_30s.mp4", marks=pytest.mark.long),  # cuts close together
-    "derived/cuts_every_3s.mp4",
+    pytest.param("derived/cuts_every_3s.mp4", marks=pytest.mark.long),
     "derived/vfr.mp4",
     "derived/h264_aac.ts",
 )

@@ -71,13 +71,17 @@ def whisperx_scores(name: str) -> Any:
     return theirs(whisperx_input(decoded(path, sound, 0, sound.samples)[0]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", REFERENCES)
 def test_voice_is_found_where_people_say_that_it_is(name: str) -> None:
     found = voiced(*whole(name), SETTINGS.voice_onset, SETTINGS.voice_offset)
     assert error_rate(name, [(start, end) for start, end, _ in found]) < BARS[name]
 
 
-@pytest.mark.parametrize("name", [*REFERENCES, "libri_1088-134315-0000.wav"])
+@pytest.mark.parametrize(
+    "name",
+    [*(pytest.param(name, marks=pytest.mark.long) for name in REFERENCES), "libri_1088-134315-0000.wav"],
+)
 def test_scores_are_whisperxs_own(name: str) -> None:
     _, ours = whole(name)
     theirs = whisperx_scores(name)
@@ -103,6 +107,7 @@ def test_stretches_for_a_recognizer_are_whisperxs_own(name: str) -> None:
     assert len(ours) > 5
 
 
+@pytest.mark.long
 def test_wherever_the_sound_is_cut_its_scores_are_the_same() -> None:
     name = "pyannote_sample.wav"
     frames, expected = whole(name)

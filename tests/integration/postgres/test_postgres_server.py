@@ -132,6 +132,7 @@ def test_where_its_port_was_taken_meanwhile_it_takes_another(folder: Path) -> No
     assert asked(second.url, "SELECT 1") == 1
 
 
+@pytest.mark.long
 def test_to_stop_what_does_not_run_changes_nothing(folder: Path) -> None:
     assert postgres_server.stop(folder) is None
     assert not folder.exists()
@@ -193,6 +194,7 @@ def test_it_asks_for_its_password_which_others_may_not_read(folder: Path) -> Non
     )
 
 
+@pytest.mark.long
 def test_data_outlast_a_power_cut_unless_they_are_the_suites(folder: Path) -> None:
     server = postgres_server.start(folder, postgres.OUTSIDE)
     assert [
@@ -209,6 +211,7 @@ def test_no_user_of_the_system_is_made(folder: Path) -> None:
     assert psutil.Process(server.pid).uids().real == Account.here().uid != 0
 
 
+@pytest.mark.long
 def test_data_of_another_major_version_are_left_alone_and_both_versions_told(folder: Path) -> None:
     start(folder)
     postgres_server.stop(folder)
@@ -227,6 +230,7 @@ def test_a_folder_in_which_something_else_is_stays_as_it_is(folder: Path) -> Non
         start(folder / "holiday.mp4")
 
 
+@pytest.mark.long
 def test_an_empty_folder_will_do_and_what_a_cut_start_left_is_made_anew(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     (folder / "vaengine.lock").touch()
@@ -246,6 +250,7 @@ def test_what_keeps_it_from_starting_is_told_in_its_own_words(folder: Path) -> N
     assert "\n" not in str(failed.value)
 
 
+@pytest.mark.long
 def test_odd_names_of_folders_are_no_commands(folder: Path) -> None:
     server = start(folder / 'it\'s $(touch gone) "here" ü')
     assert asked(server.url, "SELECT 1") == 1
@@ -264,6 +269,7 @@ def test_a_folder_that_is_closed_to_others_serves_its_owner_and_is_told_to_root(
         assert asked(start(closed / "db").url, "SELECT 1") == 1
 
 
+@pytest.mark.long
 def test_root_touches_nothing_in_a_folder_of_somebody_else(folder: Path) -> None:
     folder.mkdir()
     if AS_ROOT:
@@ -277,6 +283,7 @@ def test_root_touches_nothing_in_a_folder_of_somebody_else(folder: Path) -> None
     assert start(folder).started
 
 
+@pytest.mark.long
 def test_programs_of_the_wheel_that_are_closed_to_others_are_copied(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +299,7 @@ def test_programs_of_the_wheel_that_are_closed_to_others_are_copied(
     assert (folder / f"{WHEEL}-{version_in(package / 'pginstall18' / 'bin')}").exists() is AS_ROOT
 
 
+@pytest.mark.long
 def test_two_commands_at_once_make_one_server(folder: Path) -> None:
     both = [command("start", "--data", folder) for _ in range(2)]
     said = [process.communicate(timeout=commands.PATIENCE_S) for process in both]
@@ -332,6 +340,7 @@ def test_without_programs_one_line_says_what_to_install(folder: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_the_suites_server_ends_with_its_process_even_if_that_is_killed() -> None:
     told = "from tests.support import postgres; print(postgres.server_url(), flush=True); input()"
     environment = {name: value for name, value in postgres.OUTSIDE.items() if name != postgres.PROVIDED}

@@ -56,15 +56,15 @@ def quick(clip_folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
     return clips.counting(
-        clip_folder, frames=360, width=320, height=240, coding=clips.h264("bframes=0")
-    ).path  # 30 chunks of a second
+        clip_folder, frames=180, width=320, height=240, coding=clips.h264("bframes=0")
+    ).path  # 15 chunks of a second
 
 
 @pytest.fixture(scope="module")
 def shorter(clip_folder: Path) -> Path:
     return clips.counting(
-        clip_folder, frames=120, width=320, height=240, coding=clips.h264("bframes=0")
-    ).path  # 10 chunks of a second
+        clip_folder, frames=60, width=320, height=240, coding=clips.h264("bframes=0")
+    ).path  # 5 chunks of a second
 
 
 @dataclass(frozen=True)
@@ -277,6 +277,7 @@ def test_a_batch_that_nobody_holds_any_more_stops(quick: Path, tmp_path: Path) -
     assert commands.counted(tmp_path / "batch_processing.db", CHUNKS) == 0, "it did not just go on to its end"
 
 
+@pytest.mark.long
 def test_the_examples_of_the_documentation_run(quick: Path, clip_folder: Path, tmp_path: Path) -> None:
     """In a process of its own, in a folder with the files they name."""
     (tmp_path / "videos").mkdir()

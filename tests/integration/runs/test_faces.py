@@ -76,11 +76,13 @@ def test_embeddings_of_faces_and_identities_are_stored_with_the_name_of_their_mo
     assert stored.model == f"test_pack@{pack_digest(PACK)[:12]}"
 
 
+@pytest.mark.long
 def test_neither_workers_nor_chunks_change_a_face(talkers: Path, tmp_path: Path) -> None:
     runs.run([TALKERS], tmp_path, pipelines=[FACE], **faces(), engine__workers=4, engine__chunk_seconds=2.0)
     assert runs.digest(runs.sqlite(tmp_path)) == runs.digest(runs.sqlite(talkers))
 
 
+@pytest.mark.long
 def test_batch_mates_change_no_face(tmp_path: Path) -> None:
     grid = sorted((MEDIA / "video" / "grid").glob("*.mpg"))[:2]
     both = [*grid, MEDIA / "video" / "pyfeat_single_face.mp4"]

@@ -35,6 +35,7 @@ def undisturbed(folder: list[Path], empty_cache: Path, tmp_path_factory: pytest.
     return out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "told", [{"engine__workers": 1}, {"engine__workers": 4, "engine__chunk_seconds": 1.0}], ids=str
 )

@@ -112,6 +112,7 @@ def test_an_object_that_is_replaced_while_a_run_reads_it_fails_as_changed(
     assert (report.failed, report.outcomes[0].failure_kind) == (1, "changed")
 
 
+@pytest.mark.long
 def test_a_killed_run_over_a_bucket_is_resumed_and_comes_to_the_same_rows(
     store: ObjectStore, clip: Path, reference: str, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_silence_is_heard_as_silence_and_stored_as_a_result(tmp_path: Path) -> N
     assert {row.attributes["rms_dbfs"] for row in found(tmp_path, "silence_5s.wav", LOUDNESS)} == {-120.0}
 
 
+@pytest.mark.long
 def test_a_stream_that_is_not_there_is_an_empty_result_that_says_so(tmp_path: Path) -> None:
     silent, dark = MEDIA / "derived" / "no_audio.mp4", MEDIA / "derived" / "audio_only.mp4"
     report = runs.run([silent, dark], tmp_path, pipelines=[SCENE, AUDIO])
@@ -91,6 +92,7 @@ def test_sound_that_is_cut_off_is_kept_and_told_and_no_bad_file_harms_a_good_one
     assert len(found(tmp_path, "truncated.wav", LOUDNESS)) == 10
 
 
+@pytest.mark.long
 def test_pictures_and_sound_of_one_video_end_in_one_job(tmp_path: Path) -> None:
     clip = MEDIA / "derived" / "h264_aac.mp4"
     assert (

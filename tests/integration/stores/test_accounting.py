@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.cases import coordinator
 
 
+@pytest.mark.long
 def test_an_event_costs_the_same_however_many_jobs_there_are_and_thousands_a_second_are_written_down() -> (
     None
 ):

@@ -180,6 +180,7 @@ def test_when_one_of_them_is_lost_the_same_command_goes_on(source: str) -> None:
     assert verify(source, url).equal
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("by_several")
 def test_who_goes_no_further_leaves_none_of_them(source: str) -> None:
     url = postgres.fresh_database()

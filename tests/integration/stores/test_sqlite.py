@@ -381,6 +381,7 @@ print(min(took))
     assert float(answer.stdout) < 0.05
 
 
+@pytest.mark.long
 def test_two_processes_may_make_the_same_store_at_once(tmp_path):
     code = (
         "from pathlib import Path; from actors.stores.database.sqlite_backend import SQLiteStorageBackend as "

@@ -57,7 +57,9 @@ def outcome(checkout: Path, *options: str, ci: bool = True) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("cores", [ONE_CORE, TWO_CORES], ids=["one core", "two cores"])
+@pytest.mark.parametrize(
+    "cores", [pytest.param(ONE_CORE, marks=pytest.mark.long), TWO_CORES], ids=["one core", "two cores"]
+)
 def test_a_skipped_test_fails_the_suite_where_there_is_everything_to_run_it(
     cores: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -68,6 +70,7 @@ def test_a_skipped_test_fails_the_suite_where_there_is_everything_to_run_it(
     assert "1 passed, 1 skipped" in done.stdout
 
 
+@pytest.mark.long
 def test_a_skipped_test_is_no_failure_for_a_developer_or_without_the_real_clips(tmp_path: Path) -> None:
     checkout = suite(tmp_path, unit__one=SKIPS)
     assert outcome(checkout, ci=False).returncode == pytest.ExitCode.OK
@@ -147,8 +150,8 @@ def test_makes():
 @pytest.mark.parametrize(
     ("cores", "starts", "code"),
     [
-        (ONE_CORE, 2, pytest.ExitCode.OK),
-        (ONE_CORE, 3, pytest.ExitCode.TESTS_FAILED),
+        pytest.param(ONE_CORE, 2, pytest.ExitCode.OK, marks=pytest.mark.long),
+        pytest.param(ONE_CORE, 3, pytest.ExitCode.TESTS_FAILED, marks=pytest.mark.long),
         (TWO_CORES, 3, pytest.ExitCode.TESTS_FAILED),
     ],
 )

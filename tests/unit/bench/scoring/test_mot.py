@@ -122,6 +122,7 @@ def test_every_truth_agrees_with_itself(truth: list[AnnotatedPerson]):
     assert (score.mota, score.idf1, score.switches) == (1.0, 1.0, 0)
 
 
+@pytest.mark.long
 @law
 @given(tracked(least=1), tracked(), st.integers(1, 1000))
 def test_when_it_happens_does_not_matter(
