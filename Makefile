@@ -18,7 +18,7 @@ unexport PYTHONPATH
 # ARGS="-n 0" for one after the other.
 SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-long check format bench lock clean
+.PHONY: help setup demo test test-long collect check format bench lock clean
 
 help:
 	@echo "make setup   the environment in .venv, from the hash-pinned lock"
@@ -64,6 +64,11 @@ test: $(READY)
 
 test-long: $(READY)
 	$(BIN)/python -m pytest $(SPREAD) -m long $(ARGS)
+
+# pytest rewrites the assertions of every file of tests once: here, and not in each of its workers at a time.
+collect: $(READY)
+	@$(BIN)/python -m pytest --collect-only -q -n 0 > .venv/collected || { cat .venv/collected; exit 1; }
+	@tail -n 1 .venv/collected
 
 check: $(READY)
 	$(BIN)/ruff format --check .
