@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from vaengine.query.match import Match
+from vaengine.queries.match import Match
 
 
 @pytest.mark.parametrize("part", [(-0.1, 1.0), (2.0, 1.0), (0.0, math.inf), (math.nan, 1.0)])
