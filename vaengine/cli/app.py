@@ -23,7 +23,7 @@ from vaengine.cli.identities import identities_app
 from vaengine.cli.jobs import cancel, logs, pause, quarantine_app, retry
 from vaengine.cli.migrate import migrate
 from vaengine.cli.models import models_app
-from vaengine.cli.query import query
+from vaengine.cli.query import facets, query
 from vaengine.cli.render import plot, render
 from vaengine.cli.run import resume, run
 from vaengine.cli.status import errors, status
@@ -83,6 +83,7 @@ for command in (
     status,
     errors,
     query,
+    facets,
     doctor,
     cancel,
     pause,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import UsageError
-from vaengine.cli.options import Db, Out, Verbose
-from vaengine.console.output import print_lines, print_table, say
+from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.console.output import emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
+    from schemas.storage.backend import QueryStore
     from vaengine.queries.answers import Answers
     from vaengine.queries.document import Query
     from vaengine.queries.flags import QueryFlags
@@ -80,6 +81,15 @@ Format = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or parquet (needs -o).")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write answers there.")]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain", help="Show the resolved query, its SQL and plan, and what would find more, not answers."
+    ),
+]
+Save = Annotated[str | None, typer.Option(metavar="NAME", help="Keep the query in the store by this name.")]
+ListSaved = Annotated[bool, typer.Option("--saved", help="List the queries that the store keeps, and end.")]
+Drop = Annotated[str | None, typer.Option(metavar="NAME", help="Forget a saved query, and end.")]
 Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a query, and end.")]
 
 
@@ -115,6 +125,10 @@ def query(
     page: Page = None,
     output_format: Format = "table",
     output: Output = None,
+    explain: Explain = False,
+    save: Save = None,
+    list_saved: ListSaved = False,
+    drop: Drop = None,
     schema: Schema = False,
     verbose: Verbose = False,
 ) -> None:
@@ -125,6 +139,9 @@ def query(
         from vaengine.queries.parsing import schema as schema_of
 
         print_lines([json.dumps(schema_of(), indent=2)])
+        return
+    if list_saved or drop is not None:
+        _kept(out, db, drop)
         return
     relations = given(
         (
@@ -153,26 +170,76 @@ def query(
         limit,
         page,
     )
-    asked = _document(what, flags)
     from vaengine.queries.answers import answered, collection_of
+    from vaengine.queries.explain import explained
     from vaengine.requests.store_location import opened
 
-    with closing(opened(out, db)) as store, collection_of(store) as collection:
-        answers = answered(asked, collection)
-    _show(answers, output_format, output)
+    with closing(opened(out, db)) as store:
+        asked = _document(what, flags, store)
+        with collection_of(store) as collection:
+            if explain:
+                print_lines(explained(asked, collection).lines())
+            else:
+                _show(answered(asked, collection), output_format, output)
+    if save is not None:
+        _save(save, asked, out, db)
 
 
-def _document(what: str | None, flags: QueryFlags) -> Query:
-    """The query of a file, or of the options."""
+def facets(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Show what can be asked: kinds, sounds, persons, presets, and how often each comes."""
+    from vaengine.queries.facets import facet_table, facets_of
+    from vaengine.requests.store_location import opened
+
+    with closing(opened(out, db)) as store:
+        found = facets_of(store)
+    if as_json:
+        emit_each("facet", found)
+    else:
+        print_table(facet_table(found))
+
+
+def _document(what: str | None, flags: QueryFlags, store: QueryStore) -> Query:
+    """The query of a file, of a saved one, or of the options."""
     from vaengine.queries.parsing import SUFFIXES, query_in
+    from vaengine.queries.saved import saved
 
     if what is None:
         raise UsageError("say what to find, such as `vaengine query scenes`, or give a file with a query")
     if what.endswith(SUFFIXES):
         asked = query_in(Path(what))
-        changes = {name: value for name in ("limit", "page") if (value := getattr(flags, name)) is not None}
-        return asked.model_copy(update=changes)
-    return flags.document()
+    elif what in store.saved_queries():
+        asked = saved(store, what)
+    else:
+        return flags.document()
+    if options := flags.beside_paging():
+        raise UsageError(f"{what} is a whole query: put {', '.join(options)} into it")
+    changes = {name: value for name in ("limit", "page") if (value := getattr(flags, name)) is not None}
+    return asked.model_copy(update=changes)
+
+
+def _save(name: str, asked: Query, out: str | None, db: str | None) -> None:
+    from actors.stores import open_store
+    from vaengine.queries.saved import save
+    from vaengine.requests.store_location import stored_at
+
+    with closing(open_store(stored_at(db, out))) as store:
+        save(store, name, asked)
+    say(f"saved: vaengine query {name}")
+
+
+def _kept(out: str | None, db: str | None, drop: str | None) -> None:
+    """List saved queries, or forget one."""
+    from actors.stores import open_store
+    from schemas.errors import NotFound
+    from vaengine.requests.store_location import opened, stored_at
+
+    if drop is not None:
+        with closing(open_store(stored_at(db, out))) as store:
+            if not store.drop_query(drop):
+                raise NotFound(f"saved query {drop!r}", store.url)
+        return
+    with closing(opened(out, db)) as store:
+        print_lines(f"{name}\t{document}" for name, document in store.saved_queries().items())
 
 
 def _show(answers: Answers, output_format: str, output: Path | None) -> None:

@@ -22,6 +22,9 @@ from vaengine.queries.resolve import People, SimilarRows, resolved
 from vaengine.queries.why import measured, why
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
     from schemas.storage.backend import StorageBackend
 
 
@@ -58,6 +61,16 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.matches)
+
+    def to_arrow(self) -> pa.Table:
+        """A row for each match, as `vaengine query --format parquet` writes it."""
+        from vaengine.queries.presentation import arrow_table
+
+        return arrow_table(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a data frame."""
+        return self.to_arrow().to_pandas()
 
 
 @contextmanager

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
 from schemas.errors import UsageError
 from vaengine.queries.document import Query
 from vaengine.queries.kinds import kind_named
 from vaengine.queries.parsing import query_of
-from vaengine.queries.words import MEASURED_RELATIONS, LoudnessName, RelationName
+from vaengine.queries.words import MEASURED_RELATIONS, KindName, LoudnessName, RelationName
 
 _COMPARED: Final = re.compile(r"\s*(.+?)\s*(>=|<=|==|=|>|<)\s*(-?\d+(?:\.\d+)?)\s*(%?)\s*")
 _BOUNDS: Final = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "=": "eq", "==": "eq"}
@@ -58,11 +58,17 @@ class QueryFlags:
         value |= {name: given for name in ("limit", "page") if (given := getattr(self, name)) is not None}
         return query_of(value)
 
+    def beside_paging(self) -> list[str]:
+        """The options that say what is sought, of those that were given."""
+        return [
+            f"--{each.name.replace('_', '-')}"
+            for each in fields(self)
+            if each.name not in ("find", "limit", "page") and getattr(self, each.name) not in (None, (), [])
+        ]
+
     def _found(self, finds_videos: bool) -> dict[str, Any]:
         """What is sought: in `videos --person A` it is the person, and the answers are videos."""
-        kind = kind_named(self.find).name
-        if finds_videos:
-            kind = self._kind_in_videos()
+        kind = self._kind_in_videos() if finds_videos else kind_named(self.find).name
         given = {
             "person": self.person,
             "label": self.label,
@@ -72,11 +78,14 @@ class QueryFlags:
         }
         return {"kind": kind, **{name: value for name, value in given.items() if value is not None}}
 
-    def _kind_in_videos(self) -> str:
-        choices = {"person": self.person, "sound": self.label, "speech": self.said, "face": self.region}
+    def _kind_in_videos(self) -> KindName:
+        choices: dict[KindName, object] = {
+            "face": self.region,
+            "speech": self.said,
+            "sound": self.label,
+            "person": self.person,
+        }
         named = [kind for kind, value in choices.items() if value is not None]
-        if len(named) > 1 and "person" in named:
-            named.remove("person") if named[-1] in ("speech", "face") else None
         if self.relations and not named:
             raise UsageError("say what is to be in the videos: --person, --label, --said or --region")
         return named[0] if named else "video"

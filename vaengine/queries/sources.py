@@ -41,6 +41,11 @@ class Source:
     id: ColumnElement[str]
 
     @property
+    def is_video(self) -> bool:
+        """Whether the rows are videos as a whole, which have no annotation's id."""
+        return self.id is self.table.c.video_id
+
+    @property
     def video_id(self) -> ColumnElement[str]:
         column: ColumnElement[str] = self.table.c.video_id
         return column

@@ -116,9 +116,10 @@ class Conditions:
 
     def join(self, relation: Relation, row: Source, other: Source) -> ColumnElement[bool]:
         """The condition that `other` is a row that a relation is about."""
+        others_only = true() if row.is_video else other.id != row.id
         return and_(
             other.video_id == row.video_id,
-            other.id != row.id,
+            others_only,
             related(relation.relation, row, other, relation.within_s),
             *other.conditions,
         )
@@ -132,7 +133,7 @@ class Conditions:
     def measure(self, condition: Measure, row: Source) -> ColumnElement[Any]:
         """The number that a condition bounds; NULL where there is none."""
         if isinstance(condition, Duration):
-            length: ColumnElement[Any] = row.end - row.start
+            length: Any = row.end - row.start
             return length
         if isinstance(condition, Mean):
             return self._mean(condition, row)
