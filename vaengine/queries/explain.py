@@ -24,7 +24,8 @@ from vaengine.queries.parsing import to_yaml
 from vaengine.queries.resolution import Resolution
 from vaengine.queries.resolve import People, SimilarRows, resolved
 
-LADDER: Final = (2.0, 4.0, 10.0, 60.0)  # how many times as far apart
+DISTANCES_S: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)  # tried in this order
+MAX_LIMITS: Final = 4  # other limits of a number that are tried
 _LOWER, _UPPER = ("gt", "ge"), ("lt", "le")
 
 
@@ -172,8 +173,9 @@ def _relaxed(
 ) -> Iterator[Condition]:
     """The same condition, less strict, the nearest first."""
     if isinstance(condition, Relation) and condition.within_s is not None:
-        for factor in LADDER:
-            yield condition.model_copy(update={"within_s": factor * max(condition.within_s, 0.5)})
+        for distance_s in DISTANCES_S:
+            if distance_s > condition.within_s:
+                yield condition.model_copy(update={"within_s": float(distance_s)})
     elif isinstance(condition, Count | Coverage | Mean | Duration):
         found = collection.measures(query, resolution, [condition]).values()
         values = sorted(value for (value,) in found if value is not None)
@@ -190,5 +192,5 @@ def _reachable(
             near = sorted({value for value in values if value <= limit}, reverse=True)
         else:
             near = sorted({value for value in values if value >= limit})
-        for value in near[: len(LADDER)]:
+        for value in near[:MAX_LIMITS]:
             yield condition.model_copy(update=plain | {"ge" if name in _LOWER else "le": value})

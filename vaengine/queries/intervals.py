@@ -113,8 +113,9 @@ def covered_s(start: float, end: float, starts: Times, ends: Times) -> float:
     edges = sorted(zip(np.maximum(starts, start).tolist(), np.minimum(ends, end).tolist(), strict=True))
     total, until = 0.0, start
     for first, last in edges:
-        if last > until:
-            total += last - max(first, until)
+        since = max(first, until)
+        if last > since:
+            total += last - since
             until = last
     return total
 

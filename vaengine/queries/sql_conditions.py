@@ -130,11 +130,10 @@ class Conditions:
 
     # Numbers.
 
-    def measure(self, condition: Measure, row: Source) -> ColumnElement[Any]:
+    def measure(self, condition: Measure, row: Source) -> Any:
         """The number that a condition bounds; NULL where there is none."""
         if isinstance(condition, Duration):
-            length: Any = row.end - row.start
-            return length
+            return row.end - row.start
         if isinstance(condition, Mean):
             return self._mean(condition, row)
         if isinstance(condition, Coverage):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +16,7 @@ from actors.stores import open_store
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from tests.support import postgres
 from tests.support.asked import Filmed, filmed
+from tests.support.clock import Clock, clock
 from vaengine.queries.answers import collection_of
 from vaengine.queries.collection import Collection, Row
 from vaengine.queries.document import Query
@@ -24,6 +24,8 @@ from vaengine.queries.files_collection import FilesCollection
 from vaengine.queries.parsing import query_of
 from vaengine.queries.resolve import resolved
 from vaengine.queries.words import MEASURED_RELATIONS, RelationName
+
+__all__ = ["clock"]
 
 RELATIONS = get_args(RelationName)
 
@@ -289,7 +291,7 @@ def test_postgresql_answers_as_the_algebra_does_at_length(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_only_the_newest_complete_result_of_a_video_is_asked(kind: str, tmp_path: Path) -> None:
+def test_only_the_newest_complete_result_of_a_video_is_asked(kind: str, tmp_path: Path, clock: Clock) -> None:
     older, newer = Filmed("garden", "a"), Filmed("garden", "a", config_hash="c2")
     older.track("person_0001", 0, 5)
     older.identity("face_0001", 0, 5, "person_0001", "person_0002")
@@ -297,7 +299,9 @@ def test_only_the_newest_complete_result_of_a_video_is_asked(kind: str, tmp_path
     newer.track("person_0002", 0, 5)
     newer.scene(0, 10)
     url = f"sqlite:///{tmp_path}/store.db" if kind == "sqlite" else postgres.migrated_database()
-    filmed(url, [older, replace(newer, analysed=(PERSON, FACE, SCENE, AUDIO))])
+    filmed(url, [older])
+    clock.forward(2)  # times of results are in whole seconds
+    filmed(url, [newer])
     query = query_of({"find": "scene", "where": [{"count": "person", "eq": 2}]})
     with both(url) as (database, algebra):
         assert not database.contents().all_current
