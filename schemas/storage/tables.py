@@ -159,8 +159,8 @@ annotations: Final = Table(
     _partial_index(
         "idx_annotations_face_box",
         (
-            *("video_id", "timestamp_seconds", "bbox_x", "bbox_y", "bbox_width", "bbox_height"),
-            *("confidence", "annotation_id"),
+            *("annotation_type", "video_id", "timestamp_seconds"),
+            *("bbox_x", "bbox_y", "bbox_width", "bbox_height", "confidence", "annotation_id"),
         ),
         "annotation_type = 'face_detection'",
     ),

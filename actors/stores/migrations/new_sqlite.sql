@@ -250,4 +250,4 @@ CREATE INDEX idx_annotations_person_track ON annotations (person_id, annotation_
 
 CREATE INDEX idx_annotations_label ON annotations (label, annotation_type, video_id, timestamp_seconds, end_seconds) WHERE label IS NOT NULL;
 
-CREATE INDEX idx_annotations_face_box ON annotations (video_id, timestamp_seconds, bbox_x, bbox_y, bbox_width, bbox_height, confidence, annotation_id) WHERE annotation_type = 'face_detection';
+CREATE INDEX idx_annotations_face_box ON annotations (annotation_type, video_id, timestamp_seconds, bbox_x, bbox_y, bbox_width, bbox_height, confidence, annotation_id) WHERE annotation_type = 'face_detection';

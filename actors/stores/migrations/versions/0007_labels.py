@@ -33,8 +33,8 @@ _INDEXES = {
     ),
     "idx_annotations_face_box": (
         [
-            *("video_id", "timestamp_seconds", "bbox_x", "bbox_y", "bbox_width", "bbox_height"),
-            *("confidence", "annotation_id"),
+            *("annotation_type", "video_id", "timestamp_seconds"),
+            *("bbox_x", "bbox_y", "bbox_width", "bbox_height", "confidence", "annotation_id"),
         ],
         sa.text("annotation_type = 'face_detection'"),
     ),

@@ -27,9 +27,8 @@ def test_the_first_sentence_of_the_plan_is_a_command(db: str, capsys: pytest.Cap
     command = ["query", "videos", "--person", "person_0001", "--near", "sound:laughter", "--within", "5s"]
     assert outcome([*command, "--db", db]) == 0
     told = capsys.readouterr()
-    assert told.out.split() == ["video", "from", "to", "score", "why"] + (
-        ["garden.mp4", "0:00.0", "0:10.0", "0.17", "1", "moment"]
-    )
+    lines = [" ".join(line.split()) for line in told.out.splitlines() if line]
+    assert lines == ["video from to score why", "garden.mp4 0:00.0 0:10.0 0.17 1 moment"]
     assert "windows of 10 s" in told.err
 
 
@@ -73,9 +72,8 @@ def test_a_file_with_a_query_is_asked_and_kept_by_name(
 def test_an_explanation_and_the_schema_are_printed(db: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["query", "persons", "--near", "sound:laughter", "--within", "2s", "--explain", "--db", db]
     assert outcome(asked) == 0
-    assert "0 with near sound:laughter within 2 s, 2 with near sound:laughter within 5 s" in (
-        capsys.readouterr().out
-    ).replace("10 s", "5 s")
+    nearest = "0 with near sound:laughter within 2 s, 2 with near sound:laughter within 5 s"
+    assert nearest in capsys.readouterr().out
     assert outcome(["query", "--schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Query"
 
