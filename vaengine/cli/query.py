@@ -62,7 +62,9 @@ Then = Annotated[
 Within = Annotated[
     str | None, typer.Option(metavar="TIME", help="The longest distance in time: 5s, 200ms, 1m.")
 ]
-Without = Annotated[Texts, typer.Option(metavar="RELATION KIND", help="With no such one: 'overlaps speech'.")]
+Without = Annotated[
+    Texts, typer.Option("--not", metavar="RELATION KIND", help="With no such one: 'overlaps speech'.")
+]
 Counted = Annotated[
     Texts, typer.Option("--count", metavar="KIND>N", help="With so many: 'person>3', 'person at once>=2'.")
 ]

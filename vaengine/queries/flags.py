@@ -16,6 +16,14 @@ from vaengine.queries.words import MEASURED_RELATIONS, KindName, LoudnessName, R
 _COMPARED: Final = re.compile(r"\s*(.+?)\s*(>=|<=|==|=|>|<)\s*(-?\d+(?:\.\d+)?)\s*(%?)\s*")
 _BOUNDS: Final = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "=": "eq", "==": "eq"}
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)")
+_OPTION_NAMES: Final = {  # of the fields of `QueryFlags` that are called otherwise
+    "relations": "relations",
+    "without": "--not",
+    "counts": "--count",
+    "coverages": "--coverage",
+    "means": "--mean",
+    "videos": "--video",
+}
 _FACTORS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -61,7 +69,7 @@ class QueryFlags:
     def beside_paging(self) -> list[str]:
         """The options that say what is sought, of those that were given."""
         return [
-            f"--{each.name.replace('_', '-')}"
+            _OPTION_NAMES.get(each.name, f"--{each.name.replace('_', '-')}")
             for each in fields(self)
             if each.name not in ("find", "limit", "page") and getattr(self, each.name) not in (None, (), [])
         ]
