@@ -25,8 +25,8 @@ def intersects(first: Source, second: Source) -> ColumnElement[bool]:
         second.start <= first.end,
         second.end >= first.start,
         or_(
-            and_(first.start <= second.start, second.start < first.end),
-            and_(second.start <= first.start, first.start < second.end),
+            and_(first.start < second.start, second.start < first.end),
+            and_(second.start < first.start, first.start < second.end),
             first.start == second.start,
         ),
     )

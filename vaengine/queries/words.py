@@ -38,6 +38,7 @@ REGIONS: Final[dict[str, tuple[float, float, float, float]]] = {
     "bottom": (0.0, 0.5, 1.0, 1.0),
     "middle": (0.25, 0.25, 0.75, 0.75),
 }
-# Two times that are less than this apart are equal: times are to the millisecond, and floats round.
-TOLERANCE_S: Final = 0.0005
+# Two times that are at most half a millisecond apart are equal, since floats round. A power of two, so that
+# adding it does not round.
+TOLERANCE_S: Final = 2**-11
 MIN_TRACK_S: Final = 0.5  # a shorter track is no person: one box alone is a mistake more often than not

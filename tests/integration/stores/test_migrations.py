@@ -17,7 +17,7 @@ from schemas.errors import StoreUnreachable
 from tests.support import kept, postgres
 from tests.support.clock import Clock, clock
 from tests.support.fake_videos import RUN
-from tests.support.older_stores import CLIP, JOB, PERSONS, SCENES, columns, filled, older
+from tests.support.older_stores import CLIP, JOB, PERSONS, SCENES, at_revision, columns, filled, older
 
 __all__ = ["clock"]
 
@@ -101,7 +101,8 @@ OLD_ROWS = (
 
 
 def test_labels_of_old_rows_get_their_column(tmp_path: Path) -> None:
-    path, _ = older(tmp_path, "0006")
+    path = tmp_path / "old.db"
+    at_revision(path, "0006")
     damaged = OLD_ROW.format(4, "audio_event", '{"label": half a row')
     kept.execute(f"sqlite:///{path}", *OLD_ROWS, damaged)
     assert "label" not in columns(path, "annotations")

@@ -23,7 +23,7 @@ from vaengine.queries.document import Query
 from vaengine.queries.files_collection import FilesCollection
 from vaengine.queries.parsing import query_of
 from vaengine.queries.resolve import resolved
-from vaengine.queries.words import MEASURED_RELATIONS, RelationName
+from vaengine.queries.words import MEASURED_RELATIONS, TOLERANCE_S, RelationName
 
 __all__ = ["clock"]
 
@@ -55,7 +55,7 @@ def paged(query: Query, collection: Collection, size: int) -> list[Row]:
 # Every arrangement of two intervals.
 
 # A grid, and times beside it that are a little less and a little more apart than what counts as equal.
-TIMES = (1.0, 2.0, 3.0, 3.0004, 3.0006, 4.0)
+TIMES = (1.0, 2.0, 3.0, 3.0004, 3.0 + TOLERANCE_S, 3.0006, 4.0)
 
 
 @pytest.fixture(scope="module")
