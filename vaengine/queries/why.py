@@ -8,19 +8,26 @@ from typing import Final
 
 from schemas.annotations.annotation import Annotation
 from vaengine.queries.document import Count, Coverage, Duration, Mean, Measure, Relation
+from vaengine.queries.kinds import KINDS
 from vaengine.queries.texts import text_of
 
+_KIND_NAMES: Final = {kind.annotation_type: kind.name for kind in KINDS.values()}
 MAX_TEXT: Final = 60  # characters of what is said
 
 
 def why(rows: Sequence[Annotation], steps: Sequence[Relation], measured: Sequence[str]) -> str:
     """The rows of a moment by name with the distance between them, and the numbers of the first."""
-    parts = [name_of(rows[0])] if rows else []
-    for (first, second), step in zip(pairwise(rows), steps, strict=False):
-        gap_s = max(0.0, _start(second) - _end(first), _start(first) - _end(second))
-        apart = f" ({gap_s:.1f} s)" if gap_s else ""
-        parts.append(f"{step.relation} {name_of(second)}{apart}")
-    return "; ".join([" ".join(parts), *measured] if parts else measured)
+    if not rows:
+        return "; ".join(measured)
+    pairs = zip(pairwise(rows), steps, strict=False)
+    related = ", ".join(_related(first, second, step) for (first, second), step in pairs)
+    return "; ".join([f"{name_of(rows[0])} {related}".strip(), *measured])
+
+
+def _related(first: Annotation, second: Annotation, step: Relation) -> str:
+    gap_s = max(0.0, _start(second) - _end(first), _start(first) - _end(second))
+    apart = f" ({gap_s:.1f} s)" if gap_s else ""
+    return f"{step.relation} {name_of(second)}{apart}"
 
 
 def name_of(row: Annotation) -> str:
@@ -29,7 +36,9 @@ def name_of(row: Annotation) -> str:
     text = text_of(row)
     shown = f"“{text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + '…'}”" if text else None
     known = (label, shown, row.person_id, row.face_id, row.speaker_id, row.scene_id)
-    return next((str(name) for name in known if name), row.annotation_type.replace("_", " "))
+    return next(
+        (str(name) for name in known if name), _KIND_NAMES.get(row.annotation_type, row.annotation_type)
+    )
 
 
 def measured(measures: Sequence[Measure], values: Sequence[float | None]) -> list[str]:
