@@ -40,6 +40,8 @@ _HOMES = {
     "VideoError": "schemas.errors",
     "WouldReplace": "schemas.errors",
     "open_store": "actors.stores",
+    "query": "vaengine.api.query",
+    "find": "vaengine.queries.builder",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 strings all: the keys above
@@ -68,7 +70,9 @@ if TYPE_CHECKING:
     from vaengine.api.failure_recovery import FailureRecovery as FailureRecovery
     from vaengine.api.orchestrator import BatchOrchestrator as BatchOrchestrator
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker
+    from vaengine.api.query import query as query
     from vaengine.api.video_annotations import VideoAnnotations as VideoAnnotations
+    from vaengine.queries.builder import find as find
 
 
 def __getattr__(name: str) -> Any:

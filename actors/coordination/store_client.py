@@ -262,6 +262,17 @@ class StoreClient(StorageBackend):
         value: Embeddings | None = self._call("embeddings", key)
         return value
 
+    def saved_queries(self) -> dict[str, str]:
+        value: dict[str, str] = self._call("saved_queries")
+        return value
+
+    def save_query(self, name: str, document: str) -> None:
+        self._call("save_query", name, document)
+
+    def drop_query(self, name: str) -> bool:
+        value: bool = self._call("drop_query", name)
+        return value
+
     def put_identities(self, identities: Sequence[Identity]) -> None:
         self._call("put_identities", identities)
 

@@ -431,7 +431,23 @@ class IdentityStore(Store):
         """What was stored last, by identity, video and face."""
 
 
-class StorageBackend(ResultStore, RunStore, JobControls, IdentityStore, RetentionStore):
+class QueryStore(Store):
+    """Queries that people keep by name."""
+
+    @abstractmethod
+    def saved_queries(self) -> dict[str, str]:
+        """The document of each saved query, JSON, by its name."""
+
+    @abstractmethod
+    def save_query(self, name: str, document: str) -> None:
+        """Keep a query under a name, in place of the one that has it."""
+
+    @abstractmethod
+    def drop_query(self, name: str) -> bool:
+        """Forget a saved query; returns whether there was one."""
+
+
+class StorageBackend(ResultStore, RunStore, JobControls, IdentityStore, QueryStore, RetentionStore):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
     Whoever needs only one of its parts takes that one. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full

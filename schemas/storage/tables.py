@@ -35,6 +35,11 @@ def _key(name: str, kind: TypeEngine[str], *arguments: ForeignKey) -> Column[str
     return Column(name, kind, *arguments, primary_key=True, nullable=True)
 
 
+def _partial_index(name: str, columns: tuple[str, ...], where: str) -> Index:
+    """An index of the rows that a condition is true of."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 jobs: Final = Table(
     "jobs",
     metadata,
@@ -129,12 +134,36 @@ annotations: Final = Table(
     Column("end_seconds", REAL_64),
     Column("frame_number", INTEGER_64),
     Column("config_hash", WORDS),
+    Column("label", WORDS),  # of a sound, as it is in `data`
     Index("idx_annotations_video_timestamp", "video_id", "timestamp_seconds"),
     Index("idx_annotations_type_confidence", "annotation_type", "confidence"),
     Index(
         "idx_annotations_work", "video_id", "pipeline_id", "config_hash", "frame_number"
     ),  # loading and replacing one result
     Index("idx_annotations_job", "job_id"),  # also what the foreign key is checked by when a job is removed
+    # what queries join by; the last three hold few rows, or all that a question about places needs
+    Index(
+        "idx_annotations_type_video",
+        *("annotation_type", "video_id", "timestamp_seconds", "end_seconds", "person_id"),
+    ),
+    _partial_index(
+        "idx_annotations_person_track",
+        ("person_id", "annotation_type", "video_id", "timestamp_seconds", "end_seconds"),
+        "person_id IS NOT NULL AND annotation_type = 'person_track'",
+    ),
+    _partial_index(
+        "idx_annotations_label",
+        ("label", "annotation_type", "video_id", "timestamp_seconds", "end_seconds"),
+        "label IS NOT NULL",
+    ),
+    _partial_index(
+        "idx_annotations_face_box",
+        (
+            *("annotation_type", "video_id", "timestamp_seconds"),
+            *("bbox_x", "bbox_y", "bbox_width", "bbox_height", "confidence", "annotation_id"),
+        ),
+        "annotation_type = 'face_detection'",
+    ),
 )
 
 videos: Final = Table(

@@ -23,6 +23,7 @@ from vaengine.cli.identities import identities_app
 from vaengine.cli.jobs import cancel, logs, pause, quarantine_app, retry
 from vaengine.cli.migrate import migrate
 from vaengine.cli.models import models_app
+from vaengine.cli.query import facets, query
 from vaengine.cli.render import plot, render
 from vaengine.cli.run import resume, run
 from vaengine.cli.status import errors, status
@@ -76,7 +77,22 @@ def root(
         raise typer.Exit(USAGE_ERROR)
 
 
-for command in (run, resume, status, errors, doctor, cancel, pause, retry, logs, migrate, render, plot):
+for command in (
+    run,
+    resume,
+    status,
+    errors,
+    query,
+    facets,
+    doctor,
+    cancel,
+    pause,
+    retry,
+    logs,
+    migrate,
+    render,
+    plot,
+):
     app.command()(command)
 
 

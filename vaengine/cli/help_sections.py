@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 SECTIONS: Final = {
     "Annotate": ("run", "resume", "cluster"),
+    "Ask": ("query", "facets"),
     "Look": ("status", "errors", "render", "plot", "logs"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "migrate", "db"),

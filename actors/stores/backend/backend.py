@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from actors.stores.backend import controls, retention, runs, work
 from actors.stores.backend.checks import require_job
@@ -19,6 +19,8 @@ from schemas.work.job import BatchJob, JobStatus
 from schemas.work.job_event import Control, JobEvent
 from schemas.work.manifest import ChunkCommit, ManifestLine
 from schemas.work.run import RunInfo, StoredBatch
+
+_QUERY: Final = "query."  # begins the names of settings that are saved queries
 
 
 class Backend(StorageBackend):
@@ -237,6 +239,20 @@ class Backend(StorageBackend):
         with self._storage.read() as tx:
             identities = tx.catalog.identities()
         return sorted(identities, key=lambda face: (face.identity_id, face.video_id, face.face_id))
+
+    # Saved queries: settings of the collection, so that they move with it.
+
+    def saved_queries(self) -> dict[str, str]:
+        with self._storage.read() as tx:
+            return tx.catalog.settings_below(_QUERY)
+
+    def save_query(self, name: str, document: str) -> None:
+        with self._storage.write(None) as tx:
+            tx.catalog.put_setting(_QUERY + name, document)
+
+    def drop_query(self, name: str) -> bool:
+        with self._storage.write(None) as tx:
+            return tx.catalog.drop_setting(_QUERY + name)
 
     # Retention.
 

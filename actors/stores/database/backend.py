@@ -116,6 +116,12 @@ class DatabaseStorageBackend(Backend):
         super().__init__(DatabaseStorage(database))
         self._db = database
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One snapshot, for statements of SQLAlchemy that only read."""
+        with self._db.read() as connection:
+            yield connection
+
     def ask(self, name: str, **parameters: Any) -> list[rows.Row]:
         """The rows of a named query, by the name of its SQL file.
 

@@ -36,6 +36,7 @@ COLUMNS: Final = (
     "job_id",
     "pipeline_id",
     "created_at",
+    "label",
     "data",
 )
 
@@ -51,7 +52,13 @@ def annotation_rows(
     """Rows of table `annotations`: `data` is the whole annotation, the other columns repeat parts of it."""
     for row in annotations:
         columns = _scalar_and_box_values(row) if row.bbox else _scalar_values(row) + _NO_BOX
-        yield (*columns, job_id, pipeline_id, created_at, data_text(row))
+        yield (*columns, job_id, pipeline_id, created_at, label_of(row), data_text(row))
+
+
+def label_of(annotation: Annotation) -> str | None:
+    """The label that a row says of itself, as text; None without one."""
+    label = annotation.attributes.get("label") if annotation.attributes else None
+    return label if isinstance(label, str) else None
 
 
 def data_text(annotation: Annotation) -> str:

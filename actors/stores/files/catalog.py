@@ -26,6 +26,17 @@ class FileCatalog:
     def put_setting(self, name: str, value: str) -> None:
         self.registry.put(self.registry.layout.meta, self._settings() | {name: value}, durable=True)
 
+    def drop_setting(self, name: str) -> bool:
+        kept = self._settings()
+        if kept.pop(name, None) is None:
+            return False
+        self.registry.put(self.registry.layout.meta, kept, durable=True)
+        return True
+
+    def settings_below(self, prefix: str) -> dict[str, str]:
+        found = sorted(self._settings().items())
+        return {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
+
     def identities(self) -> list[Identity]:
         rows_stored = (read_object(self.registry.layout.identities) or {}).get("identities", ())
         return [rows.identity_from(row) for row in rows_stored]

@@ -100,7 +100,7 @@ CREATE TABLE annotations (
     bbox_height REAL,
     end_seconds REAL,
     frame_number INTEGER,
-    config_hash TEXT,
+    config_hash TEXT, label TEXT,
     PRIMARY KEY (annotation_id),
     FOREIGN KEY(job_id) REFERENCES jobs (job_id),
     FOREIGN KEY(pipeline_id) REFERENCES pipelines (pipeline_id)
@@ -243,3 +243,11 @@ CREATE TABLE migration_ledger (
     moved_at TEXT NOT NULL,
     PRIMARY KEY (kind, unit, table_name)
 );
+
+CREATE INDEX idx_annotations_type_video ON annotations (annotation_type, video_id, timestamp_seconds, end_seconds, person_id);
+
+CREATE INDEX idx_annotations_person_track ON annotations (person_id, annotation_type, video_id, timestamp_seconds, end_seconds) WHERE person_id IS NOT NULL AND annotation_type = 'person_track';
+
+CREATE INDEX idx_annotations_label ON annotations (label, annotation_type, video_id, timestamp_seconds, end_seconds) WHERE label IS NOT NULL;
+
+CREATE INDEX idx_annotations_face_box ON annotations (annotation_type, video_id, timestamp_seconds, bbox_x, bbox_y, bbox_width, bbox_height, confidence, annotation_id) WHERE annotation_type = 'face_detection';

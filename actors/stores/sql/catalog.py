@@ -28,6 +28,14 @@ class SqlCatalog:
     def put_setting(self, name: str, value: str) -> None:
         put(self.connection, tables.meta, [{"name": name, "value": value}])
 
+    def drop_setting(self, name: str) -> bool:
+        return self.connection.execute(delete(tables.meta).where(tables.meta.c.name == name)).rowcount > 0
+
+    def settings_below(self, prefix: str) -> dict[str, str]:
+        query = select(tables.meta.c.name, tables.meta.c.value).order_by(tables.meta.c.name)
+        found = self.connection.execute(query.where(tables.meta.c.name.startswith(prefix, autoescape=True)))
+        return {row.name.removeprefix(prefix): row.value for row in found}
+
     def identities(self) -> list[Identity]:
         return [
             rows.identity_from(row) for row in self.connection.execute(select(tables.identities)).mappings()

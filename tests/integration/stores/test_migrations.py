@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from actors.stores import migrations
+from actors.stores import migrations, open_store
 from actors.stores.database.sqlite_backend import SQLiteStorageBackend
 from schemas.annotations.annotation import canonical_digest
 from schemas.errors import StoreUnreachable
+from tests.support import kept, postgres
 from tests.support.clock import Clock, clock
 from tests.support.fake_videos import RUN
-from tests.support.older_stores import CLIP, JOB, PERSONS, SCENES, columns, filled, older
+from tests.support.older_stores import CLIP, JOB, PERSONS, SCENES, at_revision, columns, filled, older
 
 __all__ = ["clock"]
 
@@ -85,3 +86,36 @@ def test_newer_revisions_can_be_undone_with_rows_in_the_tables(revision: str, tm
     assert "control" not in columns(path, "jobs")
     with closing(SQLiteStorageBackend(path)) as store:
         assert canonical_digest(store.canonical_rows()) == digest
+
+
+LABELLED = '{"label":"Laughter","text":"a"}'
+OLD_ROW = (
+    "INSERT INTO annotations (annotation_id, annotation_type, video_id, data) "
+    "VALUES ('00000000-0000-5000-8000-00000000000{0}', '{1}', 'old-aaaaaaaa', '{2}')"
+)
+OLD_ROWS = (
+    OLD_ROW.format(1, "audio_event", LABELLED),
+    OLD_ROW.format(2, "speech", '{"text":"a label"}'),
+    OLD_ROW.format(3, "audio_event", '{"label":7}'),
+)
+
+
+def test_labels_of_old_rows_get_their_column(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    at_revision(path, "0006")
+    damaged = OLD_ROW.format(4, "audio_event", '{"label": half a row')
+    kept.execute(f"sqlite:///{path}", *OLD_ROWS, damaged)
+    assert "label" not in columns(path, "annotations")
+    SQLiteStorageBackend(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT label FROM annotations WHERE video_id = 'old-aaaaaaaa' ORDER BY 1")
+        assert found.fetchall() == [(None,), (None,), (None,), ("Laughter",)]
+
+
+def test_labels_of_old_rows_get_their_column_in_postgresql_too() -> None:
+    url = postgres.fresh_database()
+    kept.server_at_revision(url, "0006")
+    kept.execute(url, *OLD_ROWS)
+    with closing(open_store(url)) as store, store.reading() as connection:
+        labels = connection.exec_driver_sql("SELECT label FROM annotations ORDER BY annotation_id")
+        assert [row.label for row in labels] == ["Laughter", None, None]

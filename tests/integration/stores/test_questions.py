@@ -182,7 +182,7 @@ def test_an_unknown_question_and_a_wrong_parameter_are_named(store):
 
 
 USED = {
-    "confident_faces": ({"confidence": 0.9, "faces": 1}, "idx_annotations_type_confidence"),
+    "confident_faces": ({"confidence": 0.9, "faces": 1}, "idx_annotations_face_box"),
     "person_near_sound": (
         {"person_id": "p", "label": "Laughter", "seconds": 1.0},
         "idx_annotations_type_confidence",
@@ -201,7 +201,7 @@ def test_scenes_are_found_past_all_other_rows_of_their_video(store):
     is.
     """
     index = {
-        "sqlite": "SEARCH scene USING INDEX idx_annotations_work",
+        "sqlite": "SEARCH scene USING INDEX idx_annotations_type_video (annotation_type=? AND video_id=?)",
         "postgresql": "idx_annotations_type_confidence",
     }
     with store._db.read() as connection:

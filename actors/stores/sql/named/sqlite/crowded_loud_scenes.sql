@@ -8,7 +8,7 @@ WITH track AS MATERIALIZED (
   FROM annotations
   WHERE annotation_type = 'loudness'
 ), crowded AS MATERIALIZED (
-  -- the + keeps SQLite off the index by time, which has every row of a video, so that it takes the one by pipeline
+  -- the + keeps SQLite off the index by time, which has every row of a video, so that it takes the one by type and video
   SELECT scene.video_id, scene.scene_id, scene.timestamp_seconds, scene.end_seconds, COUNT(DISTINCT track.person_id) AS persons
   FROM annotations AS scene
   JOIN track ON track.video_id = scene.video_id

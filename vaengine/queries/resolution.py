@@ -1,0 +1,88 @@
+"""What the words of a query mean in one collection: labels, persons, texts, percentiles, videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from schemas.annotations.annotation import FACE_IDENTITY, PERSON_TRACK
+from schemas.pipelines import AUDIO, FACE, PERSON
+from vaengine.queries.document import Mean, Query, Selector, Similar, parts_of
+
+Member: TypeAlias = tuple[str, str]  # a video, and the id of a track, face or speaker in it
+
+
+@dataclass(frozen=True, slots=True)
+class Appearances:
+    """Where one person appears: tracks, faces and speakers of any videos."""
+
+    tracks: frozenset[Member] = frozenset()
+    faces: frozenset[Member] = frozenset()
+    speakers: frozenset[Member] = frozenset()
+
+    def faces_without_track(self) -> frozenset[Member]:
+        """Faces in videos in which no track is the person's."""
+        seen = {video_id for video_id, _ in self.tracks}
+        return frozenset(member for member in self.faces if member[0] not in seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Rows of one annotation type; with `members` only those whose `column` is one of theirs."""
+
+    annotation_type: str
+    pipeline: str
+    column: str | None = None
+    members: frozenset[Member] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The words of one query in one collection.
+
+    `labels` has the stored spellings of each label; `texts` the annotations in which words are said, and
+    `scores` the annotations like a picture, each with its cosine. `videos` are the only ones that count; None
+    means all. `notes` are lines for a person.
+    """
+
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    people: Mapping[str, Appearances] = field(default_factory=dict)
+    texts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    scores: Mapping[Similar, Mapping[str, float]] = field(default_factory=dict)
+    videos: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def branches(self, selector: Selector) -> tuple[Branch, ...]:
+        """The rows that a selector is about, before its other filters."""
+        kind = selector.of
+        if kind.annotation_type is None or kind.pipeline is None:
+            return ()
+        if selector.person is None:
+            return (Branch(kind.annotation_type, kind.pipeline),)
+        person = self.people.get(selector.person, Appearances())
+        if kind.annotation_type != PERSON_TRACK:
+            members = {"person_id": person.tracks, "face_id": person.faces, "speaker_id": person.speakers}
+            column = str(kind.local_id)
+            return (Branch(kind.annotation_type, kind.pipeline, column, members[column]),)
+        tracks = Branch(PERSON_TRACK, PERSON, "person_id", person.tracks)
+        faces = Branch(FACE_IDENTITY, FACE, "face_id", person.faces_without_track())
+        return tuple(branch for branch in (tracks, faces) if branch.members) or (tracks,)
+
+    def needs(self, selector: Selector) -> frozenset[str]:
+        """The pipelines that a video needs for a selector to be answered."""
+        return frozenset(branch.pipeline for branch in self.branches(selector))
+
+    def ids(self, selector: Selector) -> frozenset[str] | None:
+        """The only annotations that can be meant, by text and likeness; None where any can."""
+        chosen = []
+        if selector.said is not None:
+            chosen.append(self.texts.get(selector.said, frozenset()))
+        if selector.similar is not None:
+            chosen.append(frozenset(self.scores.get(selector.similar, {})))
+        return frozenset.intersection(*chosen) if chosen else None
+
+    def needed_by(self, query: Query) -> frozenset[str]:
+        """The pipelines that a video needs for any part of a query."""
+        loudness = {AUDIO} if any(parts_of(query, Mean)) else set()
+        return frozenset(loudness).union(*map(self.needs, query.selectors))

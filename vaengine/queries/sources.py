@@ -1,0 +1,208 @@
+"""The rows that a selector means, as a table of a SQL statement with its conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+)
+
+from schemas.storage import tables
+from schemas.work.job import JobStatus
+from vaengine.queries.document import Region, Selector
+from vaengine.queries.resolution import Branch, Resolution
+from vaengine.queries.sql_functions import greatest, least
+
+_WHOLE: Final = (0.0, 1.0)  # edges of the picture: boxes may reach beyond them
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows of a selector in a statement: where they come from, what holds of them, and their columns."""
+
+    table: Any  # an alias of `annotations` or of `videos`
+    froms: tuple[FromClause, ...]
+    conditions: tuple[ColumnElement[bool], ...]
+    start: ColumnElement[float]
+    end: ColumnElement[float]
+    confidence: ColumnElement[Any]  # NULL of a video
+    id: ColumnElement[str]
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the rows are videos as a whole, which have no annotation's id."""
+        return self.id is self.table.c.video_id
+
+    @property
+    def video_id(self) -> ColumnElement[str]:
+        column: ColumnElement[str] = self.table.c.video_id
+        return column
+
+
+def constant(value: Any) -> ColumnElement[Any]:
+    """A value that stands in the statement itself: the planner uses partial indexes only then."""
+    return bindparam(None, value, literal_execute=True, unique=True)
+
+
+def current_keys() -> Select[tuple[str, int, str]]:
+    """The work key of the current complete result of each video and pipeline.
+
+    It is the newest one, as `schemas.work.current_result` says.
+    """
+    jobs, states = tables.jobs.c, tables.job_pipeline_status.c
+    rank = func.row_number().over(
+        partition_by=(jobs.video_id, states.pipeline_id),
+        order_by=(states.completed_at.desc().nulls_last(), jobs.created_at.desc(), jobs.job_id.desc()),
+    )
+    ranked = (
+        select(jobs.video_id, states.pipeline_id, states.config_hash, rank.label("number"))
+        .join_from(tables.jobs, tables.job_pipeline_status)
+        .where(states.status == constant(JobStatus.COMPLETED.value))
+        .subquery("ranked")
+    )
+    return select(ranked.c.video_id, ranked.c.pipeline_id, ranked.c.config_hash).where(ranked.c.number == 1)
+
+
+def is_current(rows: Any) -> ColumnElement[bool]:
+    """Whether rows of `annotations` are of the current complete result of their video and pipeline."""
+    key = tuple_(rows.c.video_id, rows.c.pipeline_id, rows.c.config_hash)
+    is_in: ColumnElement[bool] = key.in_(current_keys())
+    return is_in
+
+
+def analysed(pipeline: str) -> Select[tuple[str]]:
+    """The videos that have a complete result of a pipeline."""
+    states = tables.job_pipeline_status.c
+    return (
+        select(tables.jobs.c.video_id)
+        .join_from(tables.jobs, tables.job_pipeline_status)
+        .join(tables.pipelines)
+        .where(tables.pipelines.c.name == pipeline, states.status == constant(JobStatus.COMPLETED.value))
+    )
+
+
+def source_of(selector: Selector, resolution: Resolution, *, all_current: bool) -> Source:
+    """The rows of a selector, without its own conditions.
+
+    Unless `all_current`, rows that are of no current complete result are left out.
+    """
+    if selector.kind == "video":
+        return _videos(selector)
+    rows = tables.annotations.alias()
+    start, end = _interval(rows, is_point=selector.of.is_point)
+    froms, conditions = [rows], [start.is_not(None), _of_branches(rows, resolution.branches(selector))]
+    if not all_current:
+        conditions.append(is_current(rows))
+    conditions += _filters(rows, start, end, selector, resolution)
+    if selector.region is not None:
+        video = tables.videos.alias()
+        froms.append(video)
+        conditions += [video.c.video_id == rows.c.video_id, in_region(selector.region, rows, video)]
+    return Source(rows, tuple(froms), tuple(conditions), start, end, rows.c.confidence, rows.c.annotation_id)
+
+
+def _videos(selector: Selector) -> Source:
+    video = tables.videos.alias()
+    start, end = literal(0.0), video.c.duration_seconds
+    conditions = _lengths(start, end, selector)
+    return Source(video, (video,), tuple(conditions), start, end, null(), video.c.video_id)
+
+
+def _interval(rows: Any, *, is_point: bool) -> tuple[ColumnElement[float], ColumnElement[float]]:
+    start = rows.c.timestamp_seconds
+    return start, start if is_point else func.coalesce(rows.c.end_seconds, start)
+
+
+def _of_branches(rows: Any, branches: tuple[Branch, ...]) -> ColumnElement[bool]:
+    return or_(*(_of_branch(rows, branch) for branch in branches))
+
+
+def _of_branch(rows: Any, branch: Branch) -> ColumnElement[bool]:
+    is_type: ColumnElement[bool] = rows.c.annotation_type == constant(branch.annotation_type)
+    if branch.members is None or branch.column is None:
+        return is_type
+    column = rows.c[branch.column]
+    members = sorted(branch.members)
+    # the ids alone first: an index begins with them
+    ids = column.in_(sorted({name for _, name in members}))
+    return and_(is_type, ids, tuple_(rows.c.video_id, column).in_(members))
+
+
+def _filters(
+    rows: Any,
+    start: ColumnElement[float],
+    end: ColumnElement[float],
+    selector: Selector,
+    resolution: Resolution,
+) -> list[ColumnElement[bool]]:
+    conditions = _lengths(start, end, selector)
+    if selector.label is not None:
+        conditions.append(rows.c.label.in_(resolution.labels.get(selector.label, ())))
+    if selector.min_confidence is not None:
+        conditions.append(rows.c.confidence >= selector.min_confidence)
+    ids = resolution.ids(selector)
+    if ids is not None:
+        conditions.append(rows.c.annotation_id.in_(sorted(ids)))
+    return conditions
+
+
+def _lengths(
+    start: ColumnElement[float], end: ColumnElement[float], selector: Selector
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if selector.min_s is not None:
+        conditions.append(end - start >= selector.min_s)
+    if selector.max_s is not None:
+        conditions.append(end - start <= selector.max_s)
+    return conditions
+
+
+def in_region(region: Region, rows: Any, video: Any) -> ColumnElement[bool]:
+    """Whether a box lies in a region of the displayed picture."""
+    sides = (
+        (rows.c.bbox_x, rows.c.bbox_width, video.c.width, region.left, region.right),
+        (rows.c.bbox_y, rows.c.bbox_height, video.c.height, region.top, region.bottom),
+    )
+    if region.mode == "fraction":
+        shared = [
+            greatest(least(at + size, last * whole) - greatest(at, first * whole), literal(0.0))
+            for at, size, whole, first, last in sides
+        ]
+        area = rows.c.bbox_width * rows.c.bbox_height
+        enough: ColumnElement[bool] = shared[0] * shared[1] >= region.fraction * area
+        return enough
+    return and_(*(_along(region.mode, *side) for side in sides))
+
+
+def _along(
+    mode: str,
+    at: ColumnElement[float],
+    size: ColumnElement[float],
+    whole: ColumnElement[int],
+    first: float,
+    last: float,
+) -> ColumnElement[bool]:
+    """The condition of one axis; an edge of the picture is no limit to a box's middle."""
+    if mode == "inside":
+        return and_(at >= first * whole, at + size <= last * whole)
+    if mode == "intersects":
+        return and_(at < last * whole, at + size > first * whole)
+    middle = at + size / 2
+    limits: list[ColumnElement[bool]] = [at.is_not(None)]
+    if first > _WHOLE[0]:
+        limits.append(middle >= first * whole)
+    if last < _WHOLE[1]:
+        limits.append(middle < last * whole)
+    return and_(*limits)

@@ -1,0 +1,218 @@
+"""A database as a collection: every question is one statement or a few."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection as Sized
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, distinct, exists, func, select
+
+from schemas.annotations.annotation import (
+    AUDIO_EVENT,
+    FACE_IDENTITY,
+    PERSON_TRACK,
+    SPEAKER,
+    SPEECH,
+    WORD,
+    Annotation,
+)
+from schemas.storage import tables
+from schemas.storage.backend import Identity
+from schemas.work.job import JobStatus
+from vaengine.queries.collection import Collection, Contents, Facet, Position, Row, VideoPlace
+from vaengine.queries.compiler import ID, Compiler
+from vaengine.queries.document import Measure, Query
+from vaengine.queries.resolution import Member, Resolution
+from vaengine.queries.sources import analysed, constant, is_current
+from vaengine.queries.texts import is_said, text_of, words_of
+
+PAGE_VALUES: Final = 500  # values in one IN list
+ID_TYPES: Final = {"person_id": PERSON_TRACK, "face_id": FACE_IDENTITY, "speaker_id": SPEAKER}
+rows_table, jobs, states = tables.annotations, tables.jobs, tables.job_pipeline_status
+
+
+@dataclass(frozen=True, eq=False)
+class SqlCollection(Collection):
+    """The tables behind a connection, in its transaction."""
+
+    connection: Connection
+
+    @cache  # noqa: B019  it lives as long as its transaction
+    def contents(self) -> Contents:
+        name = tables.pipelines.c.name
+        videos = self._number(select(func.count()).select_from(tables.videos))
+        is_complete = states.c.status == constant(JobStatus.COMPLETED.value)
+        joined = select(name, func.count(distinct(jobs.c.video_id))).join_from(jobs, states)
+        counts = joined.join(tables.pipelines).where(is_complete).group_by(name)
+        analysed_videos = {str(row[0]): int(row[1]) for row in self.connection.execute(counts)}
+        keys = select(jobs.c.video_id, states.c.pipeline_id, states.c.config_hash).join_from(jobs, states)
+        complete = select(jobs.c.video_id, states.c.pipeline_id).join_from(jobs, states).where(is_complete)
+        # one configuration of each pipeline and video, and that complete
+        all_current = self._distinct(keys) == self._distinct(complete)
+        has_faces = self.connection.scalar(
+            select(exists().where(rows_table.c.annotation_type == constant(FACE_IDENTITY)))
+        )
+        return Contents(videos, analysed_videos, all_current, bool(has_faces))
+
+    def _distinct(self, query: Select[Any]) -> int:
+        return self._number(select(func.count()).select_from(query.distinct().subquery()))
+
+    def _number(self, query: Select[Any]) -> int:
+        return int(self.connection.scalar(query) or 0)
+
+    def page(
+        self, query: Query, resolution: Resolution, after: Position | None, limit: int | None
+    ) -> list[Row]:
+        statement = self._compiler(resolution).page(query, after, limit)
+        return [_row(found) for found in self.connection.execute(statement).mappings()]
+
+    def _compiler(self, resolution: Resolution) -> Compiler:
+        return Compiler(resolution, self.contents())
+
+    def count(self, query: Query, resolution: Resolution) -> tuple[int, int]:
+        moments, videos = self.connection.execute(self._compiler(resolution).count(query)).one()
+        return int(moments), int(videos)
+
+    def measures(
+        self,
+        query: Query,
+        resolution: Resolution,
+        measures: Sequence[Measure],
+        ids: Iterable[str] | None = None,
+    ) -> dict[str, tuple[float | None, ...]]:
+        compiler, found = self._compiler(resolution), {}
+        for page in [None] if ids is None else _paged(ids):
+            for row in self.connection.execute(compiler.measures(query, measures, page)):
+                values = tuple(None if value is None else float(value) for value in row[1:])
+                found[str(row[0])] = values
+        return found
+
+    def plan(self, query: Query, resolution: Resolution) -> tuple[str, str]:
+        statement = self._compiler(resolution).page(query, None, query.limit)
+        compiled = statement.compile(
+            dialect=self.connection.dialect,
+            compile_kwargs={"literal_binds": True, "render_postcompile": True},
+        )
+        text = str(compiled)
+        is_sqlite = self.connection.dialect.name == "sqlite"
+        explained = f"{'EXPLAIN QUERY PLAN' if is_sqlite else 'EXPLAIN'} {text}"
+        lines = self.connection.exec_driver_sql(explained.replace("%", "%%") if not is_sqlite else explained)
+        return text, "\n".join(str(line[-1]) for line in lines)
+
+    def lacking(self, pipelines: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        video_id = tables.videos.c.video_id
+        return {
+            name: tuple(
+                self.connection.scalars(
+                    select(video_id).where(video_id.not_in(analysed(name))).order_by(video_id)
+                )
+            )
+            for name in sorted(pipelines)
+        }
+
+    def rows(self, ids: Iterable[str]) -> dict[str, Annotation]:
+        return {
+            row.annotation_id: row
+            for page in _paged(ids)
+            for row in self._annotations(rows_table.c.annotation_id.in_(page))
+        }
+
+    def _annotations(self, *conditions: Any) -> Iterator[Annotation]:
+        for data in self.connection.scalars(select(rows_table.c.data).where(*conditions)):
+            yield Annotation.from_data(json.loads(data) if isinstance(data, str) else data)
+
+    def places(self, video_ids: Iterable[str]) -> dict[str, VideoPlace]:
+        video = tables.videos.c
+        columns = select(video.video_id, video.path, video.duration_seconds)
+        return {
+            row[0]: VideoPlace(row[1], float(row[2]))
+            for page in _paged(video_ids)
+            for row in self.connection.execute(columns.where(video.video_id.in_(page)))
+        }
+
+    def paths(self) -> dict[str, str]:
+        paths = tables.video_paths.c
+        return {row[0]: row[1] for row in self.connection.execute(select(paths.path, paths.video_id))}
+
+    # What can be asked for.
+
+    def labels(self) -> list[str]:
+        """One step down the index for each label, rather than one for each row."""
+        is_sound = rows_table.c.annotation_type == constant(AUDIO_EVENT)
+        least = select(func.min(rows_table.c.label)).where(is_sound, rows_table.c.label.is_not(None))
+        found = select(least.scalar_subquery().label("label")).cte("labels", recursive=True)
+        following = least.where(rows_table.c.label > found.c.label).correlate(found).scalar_subquery()
+        found = found.union_all(select(following).where(found.c.label.is_not(None)))
+        return [label for label in self.connection.scalars(select(found.c.label)) if label is not None]
+
+    def identities(self) -> list[Identity]:
+        faces = tables.identities.c
+        names = ("identity_id", "video_id", "face_id", "config_hash", "model", "similarity", "first_seconds")
+        query = select(*(faces[name] for name in names))
+        return [Identity(*row) for row in self.connection.execute(query)]
+
+    def videos_with(self, column: str, local_id: str) -> set[str]:
+        is_type = rows_table.c.annotation_type == constant(ID_TYPES[column])
+        query = select(rows_table.c.video_id).where(is_type, rows_table.c[column] == local_id).distinct()
+        return set(self.connection.scalars(query))
+
+    def local_ids(self) -> list[str]:
+        found: set[str] = set()
+        for column, kind in ID_TYPES.items():
+            is_type = rows_table.c.annotation_type == constant(kind)
+            found |= set(self.connection.scalars(select(rows_table.c[column]).where(is_type).distinct()))
+        return sorted(name for name in found if name is not None)
+
+    def tracks_of(self, faces: Sized[Member]) -> set[Member]:
+        tracks: set[Member] = set()
+        for page in _paged(video_id for video_id, _ in faces):
+            is_identity = rows_table.c.annotation_type == constant(FACE_IDENTITY)
+            for row in self._annotations(is_identity, rows_table.c.video_id.in_(page)):
+                if (row.video_id, row.face_id) in faces:
+                    tracks |= {(row.video_id, track) for track in row.attributes.get("persons") or ()}
+        return tracks
+
+    def saying(self, words: str) -> frozenset[str]:
+        sought = words_of(words)
+        conditions = [rows_table.c.annotation_type.in_([constant(SPEECH), constant(WORD)])]
+        longest = max(sought, key=len, default="")
+        if longest.isascii():  # databases do not agree on the case of other letters
+            conditions.append(cast(rows_table.c.data, Text).ilike(f"%{longest}%"))
+        found = self._annotations(*conditions)
+        return frozenset(row.annotation_id for row in found if is_said(sought, text_of(row)))
+
+    def facets(self) -> list[Facet]:
+        return [*self._types(), *self._labels(), *self._persons()]
+
+    def _types(self) -> Iterator[Facet]:
+        return self._counted("type", rows_table.c.annotation_type, *self._current())
+
+    def _labels(self) -> Iterator[Facet]:
+        label, is_sound = rows_table.c.label, rows_table.c.annotation_type == constant(AUDIO_EVENT)
+        return self._counted("sound", label, label.is_not(None), is_sound, *self._current())
+
+    def _persons(self) -> Iterator[Facet]:
+        return self._counted("identity", tables.identities.c.identity_id)
+
+    def _current(self) -> list[ColumnElement[bool]]:
+        return [] if self.contents().all_current else [is_current(rows_table)]
+
+    def _counted(self, facet: str, value: Any, *conditions: ColumnElement[bool]) -> Iterator[Facet]:
+        query = select(value, func.count(), func.count(distinct(value.table.c.video_id)))
+        for row in self.connection.execute(query.where(*conditions).group_by(value)):
+            yield Facet(facet, *row)
+
+
+def _row(found: Any) -> Row:
+    ids = tuple(str(value) for name, value in found.items() if name.startswith(ID))
+    values = (float(found["score"]), found["video_id"], float(found["start_s"]), float(found["end_s"]))
+    return Row(*values, ids, int(found.get("moments", 1)))
+
+
+def _paged(values: Iterable[str]) -> Iterator[list[str]]:
+    listed = list(dict.fromkeys(values))
+    return (listed[start : start + PAGE_VALUES] for start in range(0, len(listed), PAGE_VALUES))
