@@ -13,6 +13,7 @@ import numpy as np
 from schemas.annotations.annotation import Annotation
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
+from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import RetentionStore
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
@@ -431,7 +432,25 @@ class IdentityStore(Store):
         """What was stored last, by identity, video and face."""
 
 
-class StorageBackend(ResultStore, RunStore, JobControls, IdentityStore, RetentionStore):
+class PeopleStore(Store):
+    """Who is who by hand: persons of the collection with names, by what was seen and heard of them."""
+
+    @abstractmethod
+    def people(self) -> PeopleLog:
+        """All edits in order, with the references that they are about."""
+
+    @abstractmethod
+    def add_person_edit(
+        self, edit: PersonEdit, references: Sequence[PersonReference] = (), *, after: str | None
+    ) -> None:
+        """Append an edit, with references that are new, in one transaction.
+
+        `after` is the id of the newest edit that the decision knew, None for none. Raises `PeopleChanged`
+        where another edit is the newest by now. No digest of a store covers edits.
+        """
+
+
+class StorageBackend(ResultStore, RunStore, JobControls, IdentityStore, PeopleStore, RetentionStore):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
     Whoever needs only one of its parts takes that one. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full

@@ -243,3 +243,31 @@ CREATE TABLE migration_ledger (
     moved_at TEXT NOT NULL,
     PRIMARY KEY (kind, unit, table_name)
 );
+
+CREATE TABLE person_references (
+    reference_id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    video_id TEXT NOT NULL,
+    label TEXT NOT NULL,
+    config_hash TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    samples TEXT NOT NULL,
+    model TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (reference_id)
+);
+
+CREATE INDEX idx_person_references_video ON person_references (video_id);
+
+CREATE TABLE person_edits (
+    sequence INTEGER NOT NULL,
+    edit_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    at TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    other_id TEXT NOT NULL,
+    name TEXT,
+    reference_ids TEXT NOT NULL,
+    PRIMARY KEY (sequence),
+    UNIQUE (edit_id)
+);
