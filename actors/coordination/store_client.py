@@ -14,7 +14,7 @@ from actors.stores.engines.address import without_password
 from schemas.annotations.annotation import Annotation
 from schemas.errors import DiskFull, StoreFailed
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
@@ -257,6 +257,10 @@ class StoreClient(StorageBackend):
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         value: dict[WorkKey, dict[str, RowCount]] = self._call("row_counts", keys, kinds)
+        return value
+
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        value: dict[WorkKey, FaceLinks] = self._call("face_links", keys)
         return value
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:

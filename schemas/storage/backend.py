@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from schemas.annotations.annotation import Annotation
+from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
@@ -76,6 +77,9 @@ class Identity:
     model: str
     similarity: float
     first_s: float
+
+
+FaceLinks = Mapping[tuple[str, str], int]  # frames by (face_id, person_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,12 @@ class ResultStore(Store):
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         """Rows of these annotation types by work key and type; a type without rows is left out, and so is
         a key without any.
+        """
+
+    @abstractmethod
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        """How often each face of these results was seen at each tracked person; keys without any are left
+        out.
         """
 
     @abstractmethod
@@ -465,6 +475,15 @@ def row_counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, R
         if row.annotation_type in kinds:
             lengths.setdefault(row.annotation_type, []).append(_length_s(row))
     return {kind: RowCount(len(each), sum(each)) for kind, each in lengths.items()}
+
+
+def face_links(found: Iterable[Annotation]) -> FaceLinks:
+    """How often each face was seen at each tracked person, by the rows of faces."""
+    return Counter(
+        (row.face_id, row.person_id)
+        for row in found
+        if row.annotation_type == FACE_DETECTION and row.face_id and row.person_id
+    )
 
 
 def _length_s(row: Annotation) -> float:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from schemas.annotations.annotation import BBox
+from schemas.annotations.annotation import Annotation, BBox
+from schemas.pipelines import AUDIO, FACE, PERSON
+from schemas.storage.backend import StorageBackend
 from schemas.storage.people import EditAction, PeopleLog, PersonEdit, PersonReference, Sample
+from tests.support.fake_videos import RUN, Clip, done
+from tests.support.retained import ROWS, kept
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -58,3 +63,43 @@ def undo(undone: PersonEdit) -> PersonEdit:
 
 def log_with(references: Iterable[PersonReference], *edits: PersonEdit) -> PeopleLog:
     return PeopleLog(edits, {one.reference_id: one for one in references})
+
+
+def annotated(store: StorageBackend, *clips: Clip, pipelines: Iterable[str] = (PERSON, FACE, AUDIO)) -> None:
+    """Complete results whose rows are those of `tests.support.retained`."""
+    for clip in clips:
+        kept(store, clip, *(clip.key(name) for name in pipelines))
+
+
+def run_again(
+    store: StorageBackend,
+    clip: Clip,
+    pipeline: str,
+    relabelled: Mapping[str, str],
+    config_hash: str = "c2",
+    seconds: float = 0.0,
+) -> None:
+    """Replace a result by one of another configuration, with other ids, so many seconds later in the video.
+
+    Rows whose id becomes empty are left out.
+    """
+    key = clip.key(pipeline, config_hash)
+    rows = [_relabelled(row, relabelled, seconds) for row in ROWS[pipeline](key)]
+    job = clip.job(key)
+    epoch = store.open_run(RUN)
+    store.register(epoch, [clip.video], [job])
+    store.finish(epoch, done(job, key, [row for row in rows if row is not None]))
+    store.close_run(epoch, "completed")
+
+
+def _relabelled(row: Annotation, relabelled: Mapping[str, str], seconds: float) -> Annotation | None:
+    labels = {
+        column: relabelled.get(label, label)
+        for column in ("person_id", "face_id", "speaker_id")
+        if (label := getattr(row, column)) is not None
+    }
+    if "" in labels.values():
+        return None
+    end_s = None if row.end_seconds is None else row.end_seconds + seconds
+    start_s = (row.timestamp_seconds or 0.0) + seconds
+    return replace(row, timestamp_seconds=start_s, end_seconds=end_s, **labels)

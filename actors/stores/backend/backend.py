@@ -12,7 +12,7 @@ from actors.stores.rules.states import canonical_states, key_of
 from schemas.annotations.annotation import Annotation
 from schemas.errors import PeopleChanged
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
@@ -81,6 +81,10 @@ class Backend(StorageBackend):
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         with self._storage.read() as tx:
             return tx.results.row_counts(keys, kinds)
+
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        with self._storage.read() as tx:
+            return tx.results.face_links(keys)
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         with self._storage.read() as tx:

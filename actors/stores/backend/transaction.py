@@ -18,7 +18,7 @@ from actors.stores.rules.people import PeopleErasure
 from actors.stores.rules.pruning import PruneDecision
 from schemas.annotations.annotation import Annotation
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount
+from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import Removed
 from schemas.work.attempt import Attempt
@@ -145,6 +145,7 @@ class Results(Protocol):
     def row_counts(
         self, keys: Sequence[WorkKey], kinds: Sequence[str]
     ) -> dict[WorkKey, dict[str, RowCount]]: ...
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]: ...
     def embeddings(self, key: WorkKey) -> Embeddings | None: ...
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]: ...
     def store(self, outcome: Outcome, result: PipelineResult, job: BatchJob, data: Rows) -> None: ...

@@ -59,12 +59,16 @@ class Candidate:
         box = self._box_at(sample.start_s)
         return 0.0 if box is None else _iou(box, _corners(sample.bbox))
 
-    def _share_of(self, sample: Sample) -> float:
-        shared = sum(
-            max(0.0, min(end_s, sample.end_s) - max(start_s, sample.start_s)) for start_s, end_s in self.spans
+    def tightness(self, sample: Sample) -> float:
+        """Of two voices that fit a stretch equally well, the one that speaks least around it is meant."""
+        around = sum(
+            end_s - start_s for start_s, end_s in self.spans if _shared_s(start_s, end_s, sample) > 0
         )
+        return -around
+
+    def _share_of(self, sample: Sample) -> float:
         length_s = sample.end_s - sample.start_s
-        return shared / length_s if length_s > 0 else 0.0
+        return sum(_shared_s(*span, sample) for span in self.spans) / length_s if length_s > 0 else 0.0
 
     def _box_at(self, time_s: float) -> Floats | None:
         """The box at a time, on a straight line between two boxes that are not too far apart."""
@@ -188,8 +192,8 @@ def _by_place(reference: PersonReference, candidates: Sequence[Candidate]) -> tu
 
 def _best(sample: Sample, candidates: Sequence[Candidate]) -> tuple[str | None, float]:
     """The label that a sample votes for: the best that fits well enough."""
-    fits = [(one.agreement(sample), one.label) for one in candidates]
-    fit, label = max(fits, key=lambda pair: (pair[0], pair[1]), default=(0.0, ""))
+    fits = [(one.agreement(sample), one.tightness(sample), one.label) for one in candidates]
+    fit, _, label = max(fits, default=(0.0, 0.0, ""))
     return (label, fit) if fit >= MIN_AGREEMENT else (None, 0.0)
 
 
@@ -215,7 +219,11 @@ def _by_looks(reference: PersonReference, candidates: Sequence[Candidate]) -> Fo
     return Found((label,), best, "looks")
 
 
-# Boxes.
+# Stretches and boxes.
+
+
+def _shared_s(start_s: float, end_s: float, sample: Sample) -> float:
+    return max(0.0, min(end_s, sample.end_s) - max(start_s, sample.start_s))
 
 
 def _corners(box: BBox) -> Floats:

@@ -148,3 +148,16 @@ def test_a_person_who_is_erased_as_such_leaves_no_name_also_where_nothing_is_fou
     assert removed.counts["person_references"] == 2
     assert "Anna" not in repr(store.people())
     assert holders(store).keys() == {"Bob"}
+
+
+def test_it_is_counted_at_which_tracked_person_each_face_was_seen(store: StorageBackend) -> None:
+    """Face 1 is track 2's in all frames but one, in which it was taken for track 1's; face 2 is track 1's."""
+    kept(store, ALPHA, *(ALPHA.key(name) for name in (PERSON, FACE)))
+    missing = [ALPHA.key(FACE, "c9"), BETA.key(FACE)]
+    assert store.face_links([ALPHA.key(FACE), *missing]) == {
+        ALPHA.key(FACE): {
+            ("face_0001", "person_0001"): 1,
+            ("face_0001", "person_0002"): 9,
+            ("face_0002", "person_0001"): 10,
+        }
+    }

@@ -178,6 +178,13 @@ def test_a_speaker_is_found_by_when_they_spoke() -> None:
     assert found_again(anna, voices(("speaker_0001", 2.0, 5.0))).labels == ()
 
 
+def test_of_two_who_speak_at_once_the_one_with_the_same_turn_is_meant() -> None:
+    (before,) = voices(("speaker_0001", 1.0, 2.0))
+    anna = replace(reference("speaker_0001"), samples=before.samples())
+    now = voices(("speaker_0002", 0.0, 9.0), ("speaker_0001", 1.0, 2.0))
+    assert found_again(anna, now).labels == ("speaker_0001",)
+
+
 def test_speech_stands_in_where_a_result_has_no_turns() -> None:
     (speaker,) = candidates_of([Rows().speech("Hello", 1.0, 2.0, "speaker_0001")], "speaker")
     assert speaker.spans == ((1.0, 2.0),)
