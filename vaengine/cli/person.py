@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.cli.render import Force
 from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -134,6 +136,52 @@ def person_show(
     print_table(labels_table(found))
     print_lines(unmatched_lines(found))
     say(f"{found.person.shown_name} ({found.person.person_id}): {people_summary([found])}")
+
+
+@person_app.command("sheet")
+def person_sheet(
+    who: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WHO]...", help="As for name.  [default: everybody with a name]"),
+    ] = None,
+    out: Out = None,
+    db: Db = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help=".png.  [default: DIR/people.png]")
+    ] = None,
+    unnamed: Annotated[
+        bool, typer.Option("--unnamed", help="The identities of the collection that have no name yet.")
+    ] = False,
+    pictures: Annotated[
+        int, typer.Option("--pictures", min=1, max=200, metavar="N", help="Pictures of each at most.")
+    ] = 8,
+    force: Force = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw a picture with the faces of each person."""
+    from schemas.errors import UsageError
+    from vaengine.people.sheet_rows import rows_of_targets, rows_of_unnamed
+    from vaengine.people.targets import target_of
+    from vaengine.rendering.output_file import check_target, whole_file
+    from vaengine.rendering.person_sheet import crops_of, sheet_bytes, sheet_mark
+    from vaengine.requests.store_location import opened, results_folder
+
+    if unnamed and who:
+        raise UsageError("--unnamed takes no names: give one or the other")
+    target = output or results_folder(out, db) / "people.png"
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"a sheet is a .png file, not {target.name}: name another one with -o")
+    with closing(opened(out, db)) as store:
+        targets = [target_of(text, _video_id_of(store)) for text in who or ()]
+        rows = rows_of_unnamed(store, pictures) if unnamed else rows_of_targets(store, targets, pictures)
+        videos = store.videos(sorted({one.video_id for row in rows for one in row.portraits}))
+    if check_target(target, force=force, mark=(mark := sheet_mark(rows, videos))):
+        picture = sheet_bytes(rows, crops_of(rows, videos, say), mark)
+        with whole_file(target) as file:
+            file.write(picture)
+    else:
+        say(f"{target.name} is up to date")
+    print_lines([str(target)])
 
 
 def _parts(store: StorageBackend, texts: list[str]) -> list[LabelTarget | IdentityTarget]:

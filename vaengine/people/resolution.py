@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from actors.stores.rules.people import NamedPerson, people_of
 from schemas.errors import NotFound
@@ -22,6 +23,8 @@ from schemas.storage.backend import Identity, StorageBackend
 from schemas.storage.people import PIPELINE_OF, kind_of_label
 from vaengine.people.claims import Claims, How, LabelIn, Unmatched
 from vaengine.people.stored_labels import StoredLabels
+
+MIN_NAME_SIMILARITY: Final = 0.5  # of a name that is offered instead, 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Resolution:
 
     def _suggestion(self, name: str) -> str:
         known = {one.shown_name.casefold(): one.shown_name for one in self.people.persons.values()}
-        near = difflib.get_close_matches(name.casefold(), known, n=1)
+        near = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=MIN_NAME_SIMILARITY)
         if near:
             return f": did you mean {known[near[0]]}?"
         return (
@@ -118,6 +121,11 @@ class Resolution:
         """Who has a label of the current results by a reference: neither by an identity nor by a link."""
         claim = self._claims.by_label.get((video_id, label))
         return self.people.persons[claim.person_id] if claim else None
+
+    def config_hash(self, video_id: str, pipeline: str) -> str | None:
+        """The configuration of the current result of a video that anybody is referred to in."""
+        key = self._labels.key(video_id, pipeline)
+        return key.config_hash if key else None
 
     def references_to(self, person: NamedPerson, labels: Iterable[LabelIn]) -> list[str]:
         """The ids of a person's references that are found under these labels alone."""
