@@ -122,6 +122,16 @@ class Resolution:
         claim = self._claims.by_label.get((video_id, label))
         return self.people.persons[claim.person_id] if claim else None
 
+    def in_video(self, video_id: str) -> dict[str, NamedPerson]:
+        """The person of each label of a video that is anybody's."""
+        claims = self._claims.by_label.items()
+        ids = {label: claim.person_id for (own, label), claim in claims if own == video_id}
+        ids |= {label: person for (own, label), person in self._by_identity.items() if own == video_id}
+        for (_, track), face in self._labels.face_of_track([video_id]).items():
+            if face in ids:
+                ids.setdefault(track, ids[face])
+        return {label: self.people.persons[person_id] for label, person_id in sorted(ids.items())}
+
     def config_hash(self, video_id: str, pipeline: str) -> str | None:
         """The configuration of the current result of a video that anybody is referred to in."""
         key = self._labels.key(video_id, pipeline)
