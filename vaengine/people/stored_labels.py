@@ -89,4 +89,4 @@ class StoredLabels:
         faces, persons = self.result(video_id, FACE), self.result(video_id, PERSON)
         if faces is None or persons is None or faces.completed_at is None or persons.completed_at is None:
             return False
-        return faces.completed_at >= persons.completed_at
+        return faces.completed_at > persons.completed_at

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from actors.stores import open_store
 from actors.stores.rules.people import people_of
 from actors.stores.rules.person_matching import candidates_of
-from schemas.errors import PeopleChanged
+from schemas.errors import PeopleChanged, UsageError
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.storage.people import PIPELINE_OF, PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning
 from schemas.work.chunk import WorkKey
-from tests.contract.conftest import digest
+from tests.contract.conftest import STORES, digest
 from tests.support import people
 from tests.support.fake_videos import Clip
-from tests.support.retained import kept
+from tests.support.retained import consistent, kept
+from vaengine.maintenance import retention
+from vaengine.maintenance.migration import migrate
+from vaengine.people.edits import name_person
+from vaengine.people.resolution import resolve
+from vaengine.people.targets import LabelTarget
 
 ALPHA, BETA = Clip("/clips/alpha.mp4", "a"), Clip("/clips/beta.mp4", "b")
 ANNA, BOB = "p-anna", "p-bob"
@@ -161,3 +169,72 @@ def test_it_is_counted_at_which_tracked_person_each_face_was_seen(store: Storage
             ("face_0002", "person_0001"): 10,
         }
     }
+
+
+def test_a_name_means_the_same_in_every_store_also_after_a_run_with_other_ids(store: StorageBackend) -> None:
+    annotated(store, ALPHA, BETA)
+    for target in (LabelTarget(ALPHA.video_id, "face_0001"), LabelTarget(BETA.video_id, "speaker_0001")):
+        name_person(store, target, "Anna")
+    people.run_again(store, ALPHA, PERSON, {"person_0002": "person_0009"})
+    people.run_again(store, BETA, AUDIO, {"speaker_0001": "speaker_0002", "speaker_0002": "speaker_0001"})
+    assert [(video.video_id, dict(video.how)) for video in resolve(store, "anna").videos] == [
+        (ALPHA.video_id, {"face_0001": "named"}),  # the rows of faces name tracks that are no longer there
+        (BETA.video_id, {"speaker_0002": "found"}),
+    ]
+
+
+def test_whoever_withdraws_by_name_is_erased_in_every_video(store: StorageBackend) -> None:
+    annotated(store, ALPHA, BETA)
+    for clip in (ALPHA, BETA):
+        name_person(store, LabelTarget(clip.video_id, "face_0001"), "Anna")
+    name_person(store, LabelTarget(ALPHA.video_id, "face_0002"), "Bob")
+    people.run_again(store, BETA, FACE, {"face_0001": "face_0002", "face_0002": "face_0001"})
+    erasure = retention.resolve_erasure(store, "anna")
+    assert str(erasure) == "Anna, with the name and every row in 2 videos"
+    removed = retention.forget(store, erasure, ())
+    assert removed.counts["person_references"] == 2
+    assert "Anna" not in repr(store.people())
+    assert holders(store) == {"Bob": [f"{ALPHA.video_id}:face_0002"]}
+    left = {
+        clip.video_id: {row.face_id for row in store.annotations(clip.key(FACE, config_hash))}
+        for clip, config_hash in ((ALPHA, "c1"), (BETA, "c2"))
+    }
+    assert left == {ALPHA.video_id: {"face_0002"}, BETA.video_id: {"face_0001"}}
+    assert consistent(store)
+
+
+def test_rows_that_nobody_can_tell_are_whose_stay_and_that_is_told(store: StorageBackend) -> None:
+    annotated(store, ALPHA)
+    name_person(store, LabelTarget(ALPHA.video_id, "person_0003"), "Anna")
+    people.run_again(store, ALPHA, PERSON, {"person_0003": ""})
+    removed = retention.forget(store, retention.resolve_erasure(store, "Anna"), ())
+    assert any(f"{ALPHA.video_id}:person_0003 is not found again" in line for line in removed.left)
+    assert store.people() == PeopleLog()
+    assert {row.person_id for row in store.annotations(ALPHA.key(PERSON, "c2"))} == {
+        "person_0001",
+        "person_0002",
+    }
+
+
+def test_a_name_of_a_person_and_of_a_video_is_refused(store: StorageBackend) -> None:
+    annotated(store, ALPHA)
+    name_person(store, LabelTarget(ALPHA.video_id, "face_0001"), "Alpha.mp4")
+    name_person(store, "alpha.mp4", "alpha")
+    with pytest.raises(UsageError, match="alpha is a person and a video: say p-"):
+        retention.resolve_erasure(store, "alpha")
+
+
+@pytest.mark.parametrize("destination", ["files", "sqlite"])
+def test_people_go_along_to_another_store_and_whoever_was_forgotten_there_does_not_return(
+    store: StorageBackend, tmp_path: Path, destination: str
+) -> None:
+    references(store)
+    url = STORES[destination](tmp_path / "moved")
+    assert migrate(store.connection_url, url, "fail").tables["person_references"].rows == 4
+    with closing(open_store(url)) as moved:
+        assert moved.people() == store.people()
+        assert resolve(moved, "Anna").videos == resolve(store, "Anna").videos
+        moved.forget_persons([], person_ids=[ANNA])
+    assert migrate(store.connection_url, url, "fail").kept == ("people",)
+    with closing(open_store(url)) as moved:
+        assert holders(moved).keys() == {"Bob"}
