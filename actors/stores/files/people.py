@@ -9,6 +9,7 @@ from actors.atomic_files import read_object
 from actors.stores.encoding.people_rows import edit_row, log_object, log_of, reference_row, rows_in
 from actors.stores.encoding.rows import Row
 from actors.stores.files.registry import Registry
+from schemas.errors import StoreDamaged
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 
 
@@ -22,8 +23,15 @@ class FilePeople:
         return log_of(*self.rows())
 
     def rows(self) -> tuple[list[Row], list[Row]]:
-        """The rows of tables `person_edits` and `person_references`."""
-        return rows_in(read_object(self.registry.layout.people) or {})
+        """The rows of tables `person_edits` and `person_references`.
+
+        Raises `StoreDamaged` for a file that cannot be read: nobody but a person could make it anew.
+        """
+        path = self.registry.layout.people
+        stored = read_object(path)
+        if stored is None and path.exists():
+            raise StoreDamaged(str(path), "it is not the JSON object that was written: restore a backup")
+        return rows_in(stored or {})
 
     def append(self, edit: PersonEdit, references: Sequence[PersonReference]) -> None:
         edits, stored = self.rows()

@@ -12,7 +12,7 @@ import pytest
 from actors.stores import open_store
 from actors.stores.rules.people import people_of
 from actors.stores.rules.person_matching import candidates_of
-from schemas.errors import PeopleChanged, UsageError
+from schemas.errors import PeopleChanged, StoreDamaged, UsageError
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.storage.people import PIPELINE_OF, PeopleLog, PersonEdit, PersonReference
@@ -23,6 +23,7 @@ from tests.support import people
 from tests.support.fake_videos import Clip
 from tests.support.retained import consistent, kept
 from vaengine.maintenance import retention
+from vaengine.maintenance.maintenance import check
 from vaengine.maintenance.migration import migrate
 from vaengine.people.edits import name_person
 from vaengine.people.resolution import resolve
@@ -238,3 +239,19 @@ def test_people_go_along_to_another_store_and_whoever_was_forgotten_there_does_n
     assert migrate(store.connection_url, url, "fail").kept == ("people",)
     with closing(open_store(url)) as moved:
         assert holders(moved).keys() == {"Bob"}
+
+
+def test_a_damaged_file_of_people_is_never_written_over_and_a_check_finds_it(tmp_path: Path) -> None:
+    with closing(open_store(STORES["files"](tmp_path))) as store:
+        face = people.reference()
+        edited(store, people.named(ANNA, "Anna", face), face)
+        (path,) = tmp_path.glob(".store/people.json")
+        path.write_bytes(path.read_bytes()[:-20])
+        damaged = path.read_bytes()
+        for call in (store.people, lambda: edited(store, people.named(BOB, "Bob", face), face)):
+            with pytest.raises(StoreDamaged, match="restore a backup"):
+                call()
+        assert path.read_bytes() == damaged
+    assert [(one.kind, Path(one.where).name) for one in check(f"files:{tmp_path}")] == [
+        ("damaged", "people.json")
+    ]
