@@ -11,10 +11,9 @@ from typing import Literal
 from actors.stores.rules.people import People
 from actors.stores.rules.person_matching import Found, found_again
 from schemas.storage.people import PeopleLog, PersonReference
-from vaengine.people.stored_labels import StoredLabels
+from vaengine.people.stored_labels import LabelIn, StoredLabels
 
 How = Literal["named", "found", "identity", "linked"]
-LabelIn = tuple[str, str]  # video id and label
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +85,26 @@ class Claims:
                 strongest[claim.label] = claim
         return strongest
 
+    @cached_property
+    def _of_reference(self) -> Mapping[str, list[LabelIn]]:
+        """The labels under which each reference is found."""
+        labels: defaultdict[str, list[LabelIn]] = defaultdict(list)
+        for claim in self._all:
+            labels[claim.reference_id].append(claim.label)
+        return labels
+
+    @cached_property
+    def of_person(self) -> Mapping[str, dict[LabelIn, How]]:
+        """The labels of each person by references, with how each is known."""
+        labels: defaultdict[str, dict[LabelIn, How]] = defaultdict(dict)
+        for label, claim in self.by_label.items():
+            labels[claim.person_id][label] = claim.how
+        return labels
+
     def references_under(self, reference_ids: Iterable[str], labels: Iterable[LabelIn]) -> list[str]:
         """Those of these references that are found under these labels alone."""
-        wanted = set(labels)
-        places: defaultdict[str, set[LabelIn]] = defaultdict(set)
-        for claim in self._all:
-            places[claim.reference_id].add(claim.label)
-        return [one for one in reference_ids if places[one] and places[one] <= wanted]
+        wanted, places = set(labels), self._of_reference
+        return [one for one in reference_ids if places.get(one) and wanted.issuperset(places[one])]
 
     def unmatched(self, person_id: str) -> tuple[Unmatched, ...]:
         """The references of a person that have no label."""
@@ -107,7 +119,7 @@ class Claims:
         video_ids = self._video_ids.get(reference.fingerprint, ())
         if not video_ids:
             return "the video is not in this store"
-        labels = [claim.label for claim in self._all if claim.reference_id == reference_id]
+        labels = self._of_reference.get(reference_id, [])
         if any(self.by_label[label].person_id == person_id for label in labels):
             return ""
         if labels:

@@ -12,10 +12,9 @@ from actors.stores.rules.states import now
 from schemas.errors import NotFound, PeopleChanged, UsageError
 from schemas.storage.backend import StorageBackend
 from schemas.storage.people import EditAction, PersonEdit, PersonReference, kind_of_label
-from vaengine.people.claims import LabelIn
 from vaengine.people.references import reference_to
 from vaengine.people.resolution import Resolution
-from vaengine.people.stored_labels import StoredLabels
+from vaengine.people.stored_labels import LabelIn, StoredLabels
 from vaengine.people.targets import IdentityTarget, LabelTarget, Target, checked_name, new_person_id
 
 MAX_TRIES: Final = 5  # to append an edit while others edit too

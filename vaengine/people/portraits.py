@@ -11,9 +11,8 @@ from typing import Final
 from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, Annotation
 from schemas.pipelines import FACE, PERSON
 from schemas.storage.backend import StorageBackend
-from vaengine.people.claims import LabelIn
 from vaengine.people.resolution import ResolvedPerson
-from vaengine.people.stored_labels import StoredLabels
+from vaengine.people.stored_labels import LabelIn, StoredLabels
 
 HEAD_SHARE: Final = 0.3  # of a person's height, from the top, that shows the head
 MIN_APART_S: Final = 1.0  # between two pictures of one label

@@ -21,8 +21,8 @@ from schemas.errors import NotFound
 from schemas.pipelines import FACE
 from schemas.storage.backend import Identity, StorageBackend
 from schemas.storage.people import PIPELINE_OF, kind_of_label
-from vaengine.people.claims import Claims, How, LabelIn, Unmatched
-from vaengine.people.stored_labels import StoredLabels
+from vaengine.people.claims import Claims, How, Unmatched
+from vaengine.people.stored_labels import LabelIn, StoredLabels
 
 MIN_NAME_SIMILARITY: Final = 0.5  # of a name that is offered instead, 0..1
 
@@ -91,28 +91,19 @@ class Resolution:
 
     def everybody(self) -> list[ResolvedPerson]:
         """All persons, in the order in which they were first named."""
+        self._labels.face_of_track({video_id for video_id, _ in self._claims.by_label})  # all at once
         return [self.of(person) for person in self.people.persons.values()]
 
     def of(self, person: NamedPerson) -> ResolvedPerson:
         """A person in all videos of the store."""
-        how: dict[LabelIn, How] = {
-            label: claim.how
-            for label, claim in self._claims.by_label.items()
-            if claim.person_id == person.person_id
-        }
-        how |= {
-            label: "identity" for label in self._by_identity if self._by_identity[label] == person.person_id
-        }
+        how = dict(self._claims.of_person.get(person.person_id, {}))
+        how |= dict.fromkeys(self._faces_by_identity.get(person.person_id, ()), "identity")
         faces = {label for label in how if kind_of_label(label[1]) == "face"}
         how |= dict.fromkeys(self._linked_tracks(faces), "linked")
         return ResolvedPerson(
             person,
             tuple(self._in_videos(how)),
-            tuple(
-                sorted(
-                    {self._identity_of[label].identity_id for label in faces if label in self._identity_of}
-                )
-            ),
+            tuple(sorted(self._identities_of(faces))),
             self._claims.unmatched(person.person_id),
             tuple(self._notes(faces)),
         )
@@ -199,13 +190,21 @@ class Resolution:
             and len(owners := self._owners.get(face.identity_id, set())) == 1
         }
 
+    @cached_property
+    def _faces_by_identity(self) -> Mapping[str, list[LabelIn]]:
+        """The faces that each person has by an identity alone."""
+        faces: defaultdict[str, list[LabelIn]] = defaultdict(list)
+        for label, person_id in self._by_identity.items():
+            faces[person_id].append(label)
+        return faces
+
+    def _identities_of(self, faces: Iterable[LabelIn]) -> set[str]:
+        return {self._identity_of[label].identity_id for label in faces if label in self._identity_of}
+
     def _notes(self, faces: Iterable[LabelIn]) -> Iterator[str]:
         """A line for each identity of these faces that is several persons'."""
-        shared = sorted(
-            {self._identity_of[label].identity_id for label in faces if label in self._identity_of}
-        )
-        for identity_id in shared:
-            names = [self.people.persons[one].shown_name for one in sorted(self._owners[identity_id])]
+        for identity_id in sorted(self._identities_of(faces)):
+            names = [self.people.persons[one].shown_name for one in self._owners[identity_id]]
             if len(names) > 1:
                 yield (
                     f"{identity_id} has faces of {' and '.join(sorted(names))}: its other faces count for "
@@ -222,8 +221,10 @@ class Resolution:
         }
 
     def _in_videos(self, how: Mapping[LabelIn, How]) -> Iterator[PersonInVideo]:
-        for video_id in sorted({video_id for video_id, _ in how}):
-            labels = sorted(label for own, label in how if own == video_id)
+        by_video: defaultdict[str, list[str]] = defaultdict(list)
+        for video_id, label in sorted(how):
+            by_video[video_id].append(label)
+        for video_id, labels in by_video.items():
             by_kind = {
                 kind: tuple(one for one in labels if kind_of_label(one) == kind) for kind in PIPELINE_OF
             }

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from schemas.errors import NotFound
 from schemas.storage.backend import StorageBackend
 from vaengine.console.units import counted
-from vaengine.people.claims import LabelIn
 from vaengine.people.listing import label_counts
 from vaengine.people.portraits import Portrait, portraits, portraits_of
 from vaengine.people.resolution import Resolution, ResolvedPerson
+from vaengine.people.stored_labels import LabelIn
 from vaengine.people.targets import IdentityTarget, LabelTarget, Target
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from actors.stores.rules.person_matching import Candidate, candidates_of
@@ -15,6 +15,8 @@ from schemas.work.chunk import WorkKey
 from schemas.work.current_result import JobResult, complete_results
 from schemas.work.job import BatchJob, PipelineResult
 
+LabelIn = tuple[str, str]  # video id and label
+
 
 class StoredLabels:
     """The current complete results of some videos, and the labels in them."""
@@ -22,6 +24,7 @@ class StoredLabels:
     def __init__(self, store: ResultStore, video_ids: Iterable[str]) -> None:
         self._store, self._video_ids = store, sorted(set(video_ids))
         self._candidates: dict[tuple[str, str], list[Candidate]] = {}
+        self._faces_of_tracks: dict[str, dict[str, str]] = {}  # by video and track
 
     @cached_property
     def _jobs(self) -> list[BatchJob]:
@@ -56,15 +59,24 @@ class StoredLabels:
 
     # Links of faces and tracks.
 
-    def face_of_track(self, video_ids: Iterable[str]) -> dict[tuple[str, str], str]:
+    def face_of_track(self, video_ids: Iterable[str]) -> dict[LabelIn, str]:
         """By video and track the face that was seen at it most often."""
-        keys = [key for video_id in sorted(set(video_ids)) if (key := self._linked_faces(video_id))]
-        most: dict[tuple[str, str], tuple[int, str]] = {}
-        for key, links in self._store.face_links(keys).items():
+        wanted = set(video_ids)
+        self._read_links(sorted(wanted - self._faces_of_tracks.keys()))
+        return {
+            (video_id, track): face
+            for video_id in sorted(wanted)
+            for track, face in self._faces_of_tracks[video_id].items()
+        }
+
+    def _read_links(self, video_ids: Sequence[str]) -> None:
+        self._faces_of_tracks.update({video_id: {} for video_id in video_ids})
+        keys = [key for video_id in video_ids if (key := self._linked_faces(video_id))]
+        for key, links in self._store.face_links(keys).items() if keys else ():
+            most: dict[str, tuple[int, str]] = {}
             for (face, track), count in sorted(links.items()):
-                name = key.video_id, track
-                most[name] = max(most.get(name, (0, "")), (count, face), key=lambda pair: pair[0])
-        return {name: face for name, (_, face) in most.items()}
+                most[track] = max(most.get(track, (0, "")), (count, face), key=lambda pair: pair[0])
+            self._faces_of_tracks[key.video_id] = {track: face for track, (_, face) in most.items()}
 
     def _linked_faces(self, video_id: str) -> WorkKey | None:
         """The faces of a video, where the tracks that their rows name are those of its current persons."""

@@ -35,10 +35,6 @@ class People:
     merged: Mapping[str, str] = field(default_factory=dict)
     merged_names: Mapping[str, str] = field(default_factory=dict)  # folded name -> person id
 
-    def holder_of(self, reference_id: str) -> str | None:
-        """The id of the person who has a reference."""
-        return next((one.person_id for one in self.persons.values() if reference_id in one.references), None)
-
     def find(self, name: str) -> NamedPerson | None:
         """The person of a name or an id, following merges; case and spaces around do not count."""
         folded = name.strip().casefold()
