@@ -96,6 +96,7 @@ def _naming(store: StorageBackend, known: Resolution, target: Target, name: str)
         return _renaming(known, target, name)
     labels = _labels_of(store, known, target)
     same = _of_name(known, name)
+    name = same.name if same and same.name else name  # in the spelling that the person has
     holders = {one.person_id: one for label in labels if (one := known.holder_of(*label))}
     person = _person_for(target, name, same, holders.values())
     free = [label for label in labels if known.holder_of(*label) is None]

@@ -16,6 +16,7 @@ from tests.support.fake_videos import Clip
 from tests.support.people import annotated, run_again
 from tests.support.retained import identify
 from vaengine.cli.app import outcome
+from vaengine.cli.render import _plot_of
 
 ALPHA, BETA = (Clip(f"/clips/{name}.mp4", name[0]) for name in ("alpha", "beta"))
 
@@ -151,3 +152,21 @@ def test_a_sheet_of_those_without_a_name_has_each_identity(out: Path, person: Co
     person("sheet", "--unnamed", "-o", str(out / "unnamed.png"))
     with Image.open(out / "unnamed.png") as two:
         assert two.height > height
+
+
+@pytest.mark.parametrize("named", ["Anna", "alpha.mp4", "beta:face_0001"])
+def test_whoever_is_forgotten_is_in_no_sheet(out: Path, person: Command, named: str) -> None:
+    person("name", "alpha:face_0001", "Anna")
+    person("sheet")
+    assert outcome(["db", "forget", named, "--out", str(out), "--yes"]) == 0
+    assert not (out / "people.png").exists()
+
+
+def test_a_plot_is_drawn_again_with_the_name(out: Path, person: Command) -> None:
+    marks = []
+    for words in ((), ("name", "alpha:face_0001", "Anna"), ("undo",)):
+        if words:
+            person(*words)
+        with closing(open_store(f"sqlite:///{out}/batch_processing.db")) as store:
+            marks.append(_plot_of(store, "alpha").mark)
+    assert marks[0] == marks[2] != marks[1]

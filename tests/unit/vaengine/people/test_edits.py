@@ -83,10 +83,12 @@ def test_nothing_is_undone_where_nothing_was_done(store: StorageBackend) -> None
 
 def test_the_second_face_of_a_name_is_added_to_the_person(store: StorageBackend) -> None:
     name_person(store, FACE_A, "Anna")
-    assert name_person(store, FACE_B, " anna ").told == f"anna is {FACE_B} too"
-    assert faces(store) == {"anna": ["a1", "b1"]}
-    with pytest.raises(UsageError, match="is anna already"):
+    assert name_person(store, FACE_B, " anna ").told == f"Anna is {FACE_B} too"
+    assert faces(store) == {"Anna": ["a1", "b1"]}
+    with pytest.raises(UsageError, match="is Anna already"):
         name_person(store, FACE_B, "anna")
+    name_person(store, "Anna", "ANNA")
+    assert faces(store) == {"ANNA": ["a1", "b1"]}
 
 
 def test_a_face_of_somebody_is_not_given_another_name_unasked(store: StorageBackend) -> None:
