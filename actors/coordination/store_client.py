@@ -14,7 +14,8 @@ from actors.stores.engines.address import without_password
 from schemas.annotations.annotation import Annotation
 from schemas.errors import DiskFull, StoreFailed
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
@@ -258,6 +259,10 @@ class StoreClient(StorageBackend):
         value: dict[WorkKey, dict[str, RowCount]] = self._call("row_counts", keys, kinds)
         return value
 
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        value: dict[WorkKey, FaceLinks] = self._call("face_links", keys)
+        return value
+
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         value: Embeddings | None = self._call("embeddings", key)
         return value
@@ -279,6 +284,15 @@ class StoreClient(StorageBackend):
     def identities(self) -> list[Identity]:
         value: list[Identity] = self._call("identities")
         return value
+
+    def people(self) -> PeopleLog:
+        value: PeopleLog = self._call("people")
+        return value
+
+    def add_person_edit(
+        self, edit: PersonEdit, references: Sequence[PersonReference] = (), *, after: str | None
+    ) -> None:
+        self._call("add_person_edit", edit, references, after=after)
 
     def canonical_rows(self) -> Iterable[Mapping[str, Any]]:
         value: Iterable[Mapping[str, Any]] = self._call("canonical_rows")
@@ -307,8 +321,10 @@ class StoreClient(StorageBackend):
         value: Removed = self._call("forget_video", video_id, dry_run=dry_run)
         return value
 
-    def forget_persons(self, persons: Sequence[PersonIn], *, dry_run: bool = False) -> Removed:
-        value: Removed = self._call("forget_persons", persons, dry_run=dry_run)
+    def forget_persons(
+        self, persons: Sequence[PersonIn], *, person_ids: Sequence[str] = (), dry_run: bool = False
+    ) -> Removed:
+        value: Removed = self._call("forget_persons", persons, person_ids=person_ids, dry_run=dry_run)
         return value
 
     def finish_removal(self) -> Removed:

@@ -29,7 +29,7 @@ ORIGIN_COLUMNS: Final[OmittedColumns] = frozenset(
     ]
 )
 # History, and what is about a whole store: each store has its own.
-KINDS_WITHOUT_RESULTS: Final = ("batch", "setting", "identities")
+KINDS_WITHOUT_RESULTS: Final = ("batch", "setting", "identities", "people")
 # Errors that a value which does not arrive unchanged may cause.
 _LOSS_ERRORS: Final = (Unstorable, NotEqual, StoreFailed, TypeError, ValueError, OverflowError)
 

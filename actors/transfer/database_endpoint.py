@@ -124,7 +124,7 @@ class DatabaseSource(Source):
             *(Unit("batch", name) for name in self._batches()),
             *(Unit("setting", name) for name in self._connection.scalars(_SETTINGS)),
             *(Unit("video", name) for name in self._videos()),
-            *([Unit("identities", "")] if self.holds(Unit("identities", "")) else []),
+            *(unit for unit in (Unit("identities", ""), Unit("people", "")) if self.holds(unit)),
         ]
 
     def _batches(self) -> list[str]:

@@ -16,6 +16,7 @@ from actors.stores.encoding import rows
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.lock import create_store, exclusive_lock, write_epoch
+from actors.stores.files.people import FilePeople
 from actors.stores.files.registry import Registry
 from actors.stores.rules.erasure_text import files_in, remove_folder, require_all_inside
 from actors.stores.rules.states import now
@@ -84,6 +85,7 @@ class FilesSource(Source):
             *(Unit("setting", name) for name in sorted(read_object(self._layout.meta) or {})),
             *(Unit("video", name) for name in self._layout.video_folders()),
             *([Unit("identities", "")] if self._layout.identities.is_file() else []),
+            *([Unit("people", "")] if self._layout.people.is_file() else []),
         ]
 
     def is_in_use(self) -> bool:
@@ -187,6 +189,9 @@ class FilesSink(FilesSource, Sink):
             self._registry.put(
                 self._layout.identities, {"identities": rows_by_table["identities"]}, durable=True
             )
+        if unit.kind == "people":
+            edits, references = rows_by_table["person_edits"], rows_by_table["person_references"]
+            FilePeople(self._registry).put_rows(edits, references)
 
     def _put_runs(
         self, batch_id: str, sections: Iterable[tuple[str, Iterable[WireRow]]], epochs: Sequence[int]

@@ -17,6 +17,7 @@ from actors.stores.encoding.annotation_rows import COLUMNS, annotation_rows
 from actors.stores.files.job_log import FileJobLog
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
+from actors.stores.files.people import FilePeople
 from actors.stores.files.registry import Registry, job_in
 from actors.stores.files.work_item import WorkItemFile
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, WireRow
@@ -91,6 +92,12 @@ class FilesRows:
 
     def identities(self, _: str) -> Iterator[Stored]:
         return iter((read_object(self.layout.identities) or {}).get("identities", ()))
+
+    def person_references(self, _: str) -> Iterator[Stored]:
+        return iter(FilePeople(self._registry).rows()[1])
+
+    def person_edits(self, _: str) -> Iterator[Stored]:
+        return iter(FilePeople(self._registry).rows()[0])
 
     def videos(self, video: str) -> Iterator[Stored]:
         row = self._registry.video(video)

@@ -96,7 +96,7 @@ def _statement(table: str, dialect: Dialect) -> SQLCompiler:
 
 def belongs_to_unit(table: Table) -> ColumnElement[bool]:
     """The condition that a row belongs to the unit named by parameter `owner`."""
-    if table is tables.identities:
+    if table in (tables.identities, tables.person_references, tables.person_edits):
         return literal(True)
     if table in (tables.job_pipeline_status, tables.job_events):
         return tables.jobs.c.video_id == bindparam(OWNER)

@@ -12,7 +12,7 @@ from sqlalchemy import Table
 from schemas.storage import tables
 from schemas.storage.column_types import JsonText, Uuid
 
-Kind = Literal["batch", "setting", "identities", "video"]
+Kind = Literal["batch", "setting", "identities", "people", "video"]
 # Values in the order of `TableLayout.names`: text, int, float, bytes or None, from any store.
 WireRow = tuple[Any, ...]
 
@@ -32,6 +32,7 @@ TABLES: Final[dict[Kind, tuple[Table, ...]]] = {
         tables.job_events,
     ),
     "identities": (tables.identities,),
+    "people": (tables.person_references, tables.person_edits),
 }
 # Of a line in its job's log or of a run in its batch, in place of the number in its table.
 POSITION: Final = "position"
@@ -41,7 +42,7 @@ _WIRE_NAMES: Final = {"pipeline_id": PIPELINE, "event_id": POSITION, "epoch": PO
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unit:
-    """A video, a batch's runs, a setting, or all identities: moved as a whole or not at all."""
+    """A video, a batch's runs, a setting, all identities or all people: moved as a whole or not at all."""
 
     kind: Kind
     name: str

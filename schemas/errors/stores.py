@@ -109,6 +109,12 @@ class LeadsOut(UsageError):
     )
 
 
+class PeopleChanged(UsageError):
+    """Somebody else has edited who is who since it was read. Values: url."""
+
+    template = "who is who in {0} was edited meanwhile: look at it again, and give the command again"
+
+
 class SameStore(UsageError):
     """A store that is to be copied into itself. Values: url."""
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from schemas.annotations.annotation import Annotation
+from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
+from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import RetentionStore
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
@@ -75,6 +77,9 @@ class Identity:
     model: str
     similarity: float
     first_s: float
+
+
+FaceLinks = Mapping[tuple[str, str], int]  # frames by (face_id, person_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,12 @@ class ResultStore(Store):
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         """Rows of these annotation types by work key and type; a type without rows is left out, and so is
         a key without any.
+        """
+
+    @abstractmethod
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        """How often each face of these results was seen at each tracked person; keys without any are left
+        out.
         """
 
     @abstractmethod
@@ -447,7 +458,27 @@ class QueryStore(Store):
         """Forget a saved query; returns whether there was one."""
 
 
-class StorageBackend(ResultStore, RunStore, JobControls, IdentityStore, QueryStore, RetentionStore):
+class PeopleStore(Store):
+    """Who is who by hand: persons of the collection with names, by what was seen and heard of them."""
+
+    @abstractmethod
+    def people(self) -> PeopleLog:
+        """All edits in order, with the references that they are about."""
+
+    @abstractmethod
+    def add_person_edit(
+        self, edit: PersonEdit, references: Sequence[PersonReference] = (), *, after: str | None
+    ) -> None:
+        """Append an edit, with references that are new, in one transaction.
+
+        `after` is the id of the newest edit that the decision knew, None for none. Raises `PeopleChanged`
+        where another edit is the newest by now. No digest of a store covers edits.
+        """
+
+
+class StorageBackend(
+    ResultStore, RunStore, JobControls, IdentityStore, PeopleStore, QueryStore, RetentionStore
+):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 
     Whoever needs only one of its parts takes that one. All text times are UTC `YYYY-MM-DD HH:MM:SS`. A full
@@ -462,6 +493,15 @@ def row_counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, R
         if row.annotation_type in kinds:
             lengths.setdefault(row.annotation_type, []).append(_length_s(row))
     return {kind: RowCount(len(each), sum(each)) for kind, each in lengths.items()}
+
+
+def face_links(found: Iterable[Annotation]) -> FaceLinks:
+    """How often each face was seen at each tracked person, by the rows of faces."""
+    return Counter(
+        (row.face_id, row.person_id)
+        for row in found
+        if row.annotation_type == FACE_DETECTION and row.face_id and row.person_id
+    )
 
 
 def _length_s(row: Annotation) -> float:

@@ -152,9 +152,14 @@ class RetentionStore(ABC):
         """
 
     @abstractmethod
-    def forget_persons(self, persons: Sequence[PersonIn], *, dry_run: bool = False) -> Removed:
+    def forget_persons(
+        self, persons: Sequence[PersonIn], *, person_ids: Sequence[str] = (), dry_run: bool = False
+    ) -> Removed:
         """Remove rows and embeddings of persons and of who they are linked to; results keep their state, with
         new counts and digests.
+
+        What refers to them in who is who goes too, and everything of the persons of the collection
+        `person_ids`, their names included.
 
         What is kept of work that has not ended cannot be split: its chunks of that kind go as a whole, and
         are done again.

@@ -316,6 +316,35 @@ identities: Final = Table(
     Column("created_at", UtcDateTime, server_default=utc_now()),
 )
 
+# Who is who by hand. References say where somebody was, edits in their order who that is.
+person_references: Final = Table(
+    "person_references",
+    metadata,
+    Column("reference_id", Uuid, primary_key=True),
+    Column("fingerprint", WORDS, nullable=False),
+    Column("video_id", WORDS, nullable=False),
+    Column("label", WORDS, nullable=False),
+    Column("config_hash", WORDS, nullable=False),
+    Column("digest", WORDS, nullable=False),
+    Column("samples", JsonText, nullable=False),  # schemas.storage.people.Sample, as lists of numbers
+    Column("model", WORDS, nullable=False),  # empty without an embedding
+    Column("vector", LargeBinary, nullable=False),  # float32, little-endian, of length 1
+    Index("idx_person_references_video", "video_id"),
+)
+
+person_edits: Final = Table(
+    "person_edits",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),  # counts up, with gaps
+    Column("edit_id", Uuid, nullable=False, unique=True),
+    Column("action", WORDS, nullable=False),  # schemas.storage.people.EditAction
+    Column("at", UtcDateTime, nullable=False),
+    Column("person_id", WORDS, nullable=False),
+    Column("other_id", WORDS, nullable=False),
+    Column("name", WORDS),
+    Column("reference_ids", JsonText, nullable=False),
+)
+
 STORE_ID: Final = "store_id"  # rows of `meta` about the database itself, which go nowhere else
 REMOVAL: Final = "removal"
 OF_ITSELF: Final = (STORE_ID, REMOVAL)

@@ -13,6 +13,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import Embeddings, Identity, StorageBackend
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job_event import Control
+from tests.support import people
 from tests.support.fake_rows import Rows
 from tests.support.fake_videos import RUN, Clip, broken, done
 
@@ -47,6 +48,7 @@ def fill(store: StorageBackend) -> None:
     store.put_identities(
         [Identity("person_0001", GARDEN.video_id, "face_0001", "c2", "arcface", 0.1 + 0.2, 1.0)]
     )
+    _told_apart(store)
     store.open_run(replace(RUN, batch_id="batch-2", pid=2**22 + 1))  # killed: it never says how it ended
 
 
@@ -63,6 +65,15 @@ def _complete(store: StorageBackend, epoch: int) -> None:
                 done(job, key, _faces(key.config_hash), keep_runs=True), embeddings=_looks(key.config_hash)
             ),
         )
+
+
+def _told_apart(store: StorageBackend) -> None:
+    face = replace(people.reference(digest=HOSTILE), fingerprint=GARDEN.fingerprint, video_id=GARDEN.video_id)
+    voice = people.reference("speaker_0001", "b", at_s=0.1 + 0.2)
+    for references in ([face], [voice]):
+        edit = people.named("p-anna", HOSTILE.strip(), *references)
+        store.add_person_edit(edit, references, after=store.people().newest)
+    store.add_person_edit(people.undo(edit), after=edit.edit_id)
 
 
 def _faces(config_hash: str) -> list:

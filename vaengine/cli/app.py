@@ -24,6 +24,7 @@ from vaengine.cli.jobs import cancel, logs, pause, quarantine_app, retry
 from vaengine.cli.migrate import migrate
 from vaengine.cli.models import models_app
 from vaengine.cli.query import facets, query
+from vaengine.cli.person import person_app
 from vaengine.cli.render import plot, render
 from vaengine.cli.run import resume, run
 from vaengine.cli.status import errors, status
@@ -59,6 +60,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(db_app, name="db")
 app.add_typer(identities_app, name="identities")
+app.add_typer(person_app, name="person")
 app.add_typer(cluster_app, name="cluster")
 
 

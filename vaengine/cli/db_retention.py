@@ -73,7 +73,8 @@ def forget(
         str,
         typer.Argument(
             metavar="VIDEO|PERSON",
-            help="A video's id or path; identity_0007; or VIDEO:person_0003, face_N, speaker_N.",
+            help="A video's id or path; a person's name; identity_0007; or "
+            "VIDEO:person_0003, face_N, speaker_N.",
         ),
     ],
     out: Out = None,

@@ -12,7 +12,7 @@ SECTIONS: Final = {
     "Ask": ("query", "facets"),
     "Look": ("status", "errors", "render", "plot", "logs"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
-    "Store": ("identities", "migrate", "db"),
+    "Store": ("identities", "person", "migrate", "db"),
     "Settings": ("models", "config", "doctor"),
 }
 MAX_HELP_LENGTH: Final = 200  # characters, more than any command's short help has

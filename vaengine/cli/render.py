@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -19,7 +19,7 @@ from vaengine.console.output import print_lines, say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from schemas.storage.backend import ResultStore, StorageBackend
+    from schemas.storage.backend import StorageBackend
     from vaengine.rendering.render import RenderProgress
     from vaengine.rendering.source_marks import SourceMark
 
@@ -92,6 +92,7 @@ def render(
     verbose: Verbose = False,
 ) -> None:
     """Draw boxes, poses, faces and subtitles into a video."""
+    from vaengine.people.naming import with_names
     from vaengine.process.signals import Signals
     from vaengine.rendering import render as rendering
     from vaengine.rendering.frame_composer import BoxFilter
@@ -104,6 +105,8 @@ def render(
     )
     with closing(opened(out, db)) as store:
         results = results_of(store, video)
+        rows = with_names(store, results.video.video_id, results.annotations, ascii_only=True)
+        results = replace(results, annotations=rows)
     default = Path(results.video.video_id) / f"annotated{_segment_suffix(start, end)}.mp4"
     target = output or _in_results(out, db, default)
     with Signals(), _progress() as listener:
@@ -171,12 +174,15 @@ def _plot_of(store: StorageBackend, name: str | None) -> _Plot:
         return _batch_plot(store, batch_id)
 
 
-def _video_plot(store: ResultStore, name: str) -> _Plot:
+def _video_plot(store: StorageBackend, name: str) -> _Plot:
+    from vaengine.people.naming import with_names
     from vaengine.plotting.video_plot import plot_results
     from vaengine.rendering.source_marks import mark_of
     from vaengine.results.lookup import results_of
 
     results = results_of(store, name)
+    rows = with_names(store, results.video.video_id, results.annotations)
+    results = replace(results, annotations=rows)
     return _Plot(
         Path(results.video.video_id) / "timeline", mark_of("plot", results), partial(plot_results, results)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +16,14 @@ from actors.stores.rules.pruning import ended_at, pruning_of
 from actors.stores.rules.states import now
 from schemas.errors import NotFound, UsageError
 from schemas.storage.backend import ResultStore, StorageBackend, Store
+from schemas.storage.people import PIPELINE_OF, kind_of_label
 from schemas.storage.retention import Criteria, PersonIn, Pruning, Removed, RetentionStore
 from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.output import Table
 from vaengine.console.units import bytes_in, counted, duration_of, size
 from vaengine.maintenance import erasure_files
 from vaengine.maintenance.result_folders import RemovalPlan, ResultFolders
+from vaengine.people.resolution import Resolution, ResolvedPerson
 from vaengine.requests.store_location import shown
 from vaengine.results.lookup import jobs_of
 
@@ -147,10 +149,25 @@ class ErasureReport:
     named: str
     video_id: str | None = None
     persons: tuple[PersonIn, ...] = ()
+    resolved: ResolvedPerson | None = None  # who has a name
+
+    @property
+    def person_ids(self) -> tuple[str, ...]:
+        return (self.resolved.person.person_id,) if self.resolved else ()
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """The ids of all videos that are concerned."""
+        return (
+            (self.video_id,) if self.video_id else tuple(dict.fromkeys(one.video_id for one in self.persons))
+        )
 
     def __str__(self) -> str:
         if self.video_id:
             return f"every trace of video {self.video_id}"
+        if self.resolved:
+            places = counted(len(self.videos), "video")
+            return f"{self.resolved.person.shown_name}, with the name and every row in {places}"
         return (
             f"every row of {', '.join(f'{person.video_id}:{person.label}' for person in self.persons)}, "
             "and of who they are linked to"
@@ -160,8 +177,8 @@ class ErasureReport:
 def resolve_erasure(store: StorageBackend, named: str) -> ErasureReport:
     """Resolve a name for erasure.
 
-    It is a video's id or path, `VIDEO:person_0003` (or face, or speaker), or an identity of the collection.
-    Raises `NotFound`.
+    It is a video's id or path, `VIDEO:person_0003` (or face, or speaker), an identity of the collection, or
+    the name or id of a person. Raises `NotFound`; `UsageError` for a name of a person and of a video.
     """
     if found := _PERSON.fullmatch(named):
         video_id = jobs_of(store, found["video"])[0].video_id
@@ -173,7 +190,36 @@ def resolve_erasure(store: StorageBackend, named: str) -> ErasureReport:
         return ErasureReport(
             named, persons=tuple(PersonIn(one.video_id, one.face_id, one.config_hash) for one in faces)
         )
-    return ErasureReport(named, video_id=jobs_of(store, named)[0].video_id)
+    known = Resolution(store)
+    if (person := known.people.find(named)) is None:
+        return ErasureReport(named, video_id=jobs_of(store, named)[0].video_id)
+    _require_no_video(store, named, person.person_id)
+    resolved = known.of(person)
+    persons = [*_persons_of(resolved), *_older_persons_of(known, resolved)]
+    return ErasureReport(named, persons=tuple(persons), resolved=resolved)
+
+
+def _persons_of(resolved: ResolvedPerson) -> Iterator[PersonIn]:
+    """A person's labels in the current results; an erasure follows links by itself."""
+    for video in resolved.videos:
+        for label in (one for one in video.labels if video.how[one] != "linked"):
+            yield PersonIn(video.video_id, label, video.config_hashes[PIPELINE_OF[kind_of_label(label)]])
+
+
+def _older_persons_of(known: Resolution, resolved: ResolvedPerson) -> Iterator[PersonIn]:
+    """A person's labels in results of other configurations, which may be kept beside the current ones."""
+    for reference in (known.log.references[one] for one in resolved.person.references):
+        if known.config_hash(reference.video_id, reference.pipeline) != reference.config_hash:
+            yield PersonIn(reference.video_id, reference.label, reference.config_hash)
+
+
+def _require_no_video(store: StorageBackend, named: str, person_id: str) -> None:
+    """Raises `UsageError` where a name is a video's too."""
+    try:
+        video_id = jobs_of(store, named)[0].video_id
+    except NotFound:
+        return
+    raise UsageError(f"{named} is a person and a video: say {person_id} or {video_id}")
 
 
 def forget(
@@ -186,11 +232,7 @@ def forget(
     expected = _from_store(store, erasure, dry_run=True)  # raises before any file is removed
     if erasure.persons and not expected.total:
         raise NotFound(erasure.named, store.url)
-    videos = (
-        (erasure.video_id,)
-        if erasure.video_id
-        else tuple(dict.fromkeys(person.video_id for person in erasure.persons))
-    )
+    videos = erasure.videos
     result_folders = ResultFolders.of(store, [job for job in store.jobs() if job.video_id in videos], named)
     paths = store.paths_of(erasure.video_id) if erasure.video_id else ()
     plan = (
@@ -230,7 +272,7 @@ def _own_folder(result_folders: ResultFolders, erasure: ErasureReport, paths: Se
 def _from_store(store: RetentionStore, erasure: ErasureReport, *, dry_run: bool) -> Removed:
     if erasure.video_id:
         return store.forget_video(erasure.video_id, dry_run=dry_run)
-    return store.forget_persons(erasure.persons, dry_run=dry_run)
+    return store.forget_persons(erasure.persons, person_ids=erasure.person_ids, dry_run=dry_run)
 
 
 def forgetting_question(store: Store, erasure: ErasureReport, expected: Removed) -> str:
@@ -257,7 +299,9 @@ def _unreached_lines(erasure: ErasureReport) -> tuple[str, ...]:
     )
     has_no_speaker = any(person.column != "speaker_id" for person in erasure.persons)
     voice_lines = ("voices are linked to nobody: name them as VIDEO:speaker_0001",) if has_no_speaker else ()
-    return (*voice_lines, again_line, ELSEWHERE)
+    lost = erasure.resolved.unmatched if erasure.resolved else ()
+    lost_lines = (f"{one.reference} is not found again, so rows may be left: {one.reason}" for one in lost)
+    return (*lost_lines, *voice_lines, again_line, ELSEWHERE)
 
 
 def removed_table(removed: Removed) -> Table:

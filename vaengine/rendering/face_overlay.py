@@ -51,13 +51,13 @@ class FaceOverlay:
 
 
 def label(one: Sighting) -> str:
-    """The text of a label: `F3 P12`, the identity and the person it is linked to.
+    """The text of a label: `F3 P12`, the identity and the person it is linked to; one name for both.
 
     Without an identity it is `face 0.87`, with the confidence of the detector.
     """
     confidence = "" if one.confidence is None else f" {one.confidence:.2f}"
     face = short_name(one.identity) if one.identity else f"face{confidence}"
-    return f"{face} {short_name(one.linked)}" if one.linked else face
+    return f"{face} {short_name(one.linked)}" if one.linked and one.linked != one.identity else face
 
 
 def _draw_outline(picture: Pixels, one: Sighting, line: int) -> None:

@@ -10,8 +10,10 @@ from actors.stores.backend.checks import require_job
 from actors.stores.backend.transaction import Storage
 from actors.stores.rules.states import canonical_states, key_of
 from schemas.annotations.annotation import Annotation
+from schemas.errors import PeopleChanged
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
@@ -81,6 +83,10 @@ class Backend(StorageBackend):
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         with self._storage.read() as tx:
             return tx.results.row_counts(keys, kinds)
+
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        with self._storage.read() as tx:
+            return tx.results.face_links(keys)
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         with self._storage.read() as tx:
@@ -254,6 +260,20 @@ class Backend(StorageBackend):
         with self._storage.write(None) as tx:
             return tx.catalog.drop_setting(_QUERY + name)
 
+    # Who is who by hand.
+
+    def people(self) -> PeopleLog:
+        with self._storage.read() as tx:
+            return tx.people.log()
+
+    def add_person_edit(
+        self, edit: PersonEdit, references: Sequence[PersonReference] = (), *, after: str | None
+    ) -> None:
+        with self._storage.write(None) as tx:
+            if tx.people.log().newest != after:
+                raise PeopleChanged(self.url)
+            tx.people.append(edit, references)
+
     # Retention.
 
     def stock(self) -> Stock:
@@ -271,8 +291,12 @@ class Backend(StorageBackend):
     def forget_video(self, video_id: str, *, dry_run: bool = False) -> Removed:
         return self._storage.erase(lambda tx: retention.forget_video(tx, video_id), dry_run=dry_run)
 
-    def forget_persons(self, persons: Sequence[PersonIn], *, dry_run: bool = False) -> Removed:
-        return self._storage.erase(lambda tx: retention.forget_persons(tx, persons), dry_run=dry_run)
+    def forget_persons(
+        self, persons: Sequence[PersonIn], *, person_ids: Sequence[str] = (), dry_run: bool = False
+    ) -> Removed:
+        return self._storage.erase(
+            lambda tx: retention.forget_persons(tx, persons, person_ids), dry_run=dry_run
+        )
 
     def finish_removal(self) -> Removed:
         return self._storage.finish_removal()

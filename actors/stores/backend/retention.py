@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from functools import cache
 
+from actors.stores.backend.erased_people import people_of_erasures, people_of_videos
 from actors.stores.backend.transaction import Transaction
 from actors.stores.rules.erasure import Erasure, erasure_of
 from actors.stores.rules.erasure_text import removed, require_idle
@@ -39,9 +40,8 @@ def prune(tx: Transaction, pruning: Pruning) -> Removed:
     tx.removal.require_inside(videos)
     siblings, batches = tx.jobs.of_videos(videos), tx.runs.batches(tx.now())
     decision = PruneDecision.of(pruning, siblings, _held_jobs(tx, siblings, batches))
-    return removed(
-        tx.removal.drop_jobs(decision, _epochs_to_remove(tx, pruning, decision, batches), siblings)
-    )
+    epochs, people = _epochs_to_remove(tx, pruning, decision, batches), people_of_videos(tx, decision.videos)
+    return removed(tx.removal.drop_jobs(decision, epochs, siblings, people))
 
 
 def _epochs_to_remove(
@@ -58,7 +58,8 @@ def forget_video(tx: Transaction, video_id: str) -> Removed:
     tx.removal.require_inside([video_id])
     jobs, paths = tx.jobs.of_videos([video_id]), tx.videos.paths_of(video_id)
     _require_idle(tx, video_id, jobs, paths)
-    return removed(tx.removal.drop_video(video_id, jobs, paths), tx.removal.remains)
+    people = people_of_videos(tx, [video_id])
+    return removed(tx.removal.drop_video(video_id, jobs, paths, people), tx.removal.remains)
 
 
 def _require_idle(tx: Transaction, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> None:
@@ -66,11 +67,12 @@ def _require_idle(tx: Transaction, video_id: str, jobs: Sequence[BatchJob], path
     require_idle(video_id, batch_at(jobs, _held_jobs(tx, jobs, batches), batches, paths))
 
 
-def forget_persons(tx: Transaction, persons: Sequence[PersonIn]) -> Removed:
+def forget_persons(tx: Transaction, persons: Sequence[PersonIn], person_ids: Sequence[str]) -> Removed:
     """Remove these persons, and the labels that are linked to them in other pipelines."""
     erasures = [(person, _erasure(tx, person)) for person in persons]
+    people = people_of_erasures(tx, [erasure.of_person(person) for person, erasure in erasures], person_ids)
     lost = {key for _, erasure in erasures for key in erasure.unfinished if tx.removal.has_rows(key)}
-    counts = tx.removal.drop_persons([erasure.of_person(person) for person, erasure in erasures])
+    counts = tx.removal.drop_persons([erasure.of_person(person) for person, erasure in erasures], people)
     notes = dict.fromkeys(
         note for _, erasure in erasures for note in erasure.notes(lost.intersection(erasure.unfinished))
     )

@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from actors.stores.rules.erasure import PersonErasure
+from actors.stores.rules.people import PeopleErasure
 from actors.stores.rules.pruning import PruneDecision
 from schemas.annotations.annotation import Annotation
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount
+from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount
+from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import Removed
 from schemas.work.attempt import Attempt
 from schemas.work.chunk import WorkKey
@@ -143,6 +145,7 @@ class Results(Protocol):
     def row_counts(
         self, keys: Sequence[WorkKey], kinds: Sequence[str]
     ) -> dict[WorkKey, dict[str, RowCount]]: ...
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]: ...
     def embeddings(self, key: WorkKey) -> Embeddings | None: ...
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]: ...
     def store(self, outcome: Outcome, result: PipelineResult, job: BatchJob, data: Rows) -> None: ...
@@ -164,12 +167,23 @@ class Catalog(Protocol):
     def put_identities(self, identities: Sequence[Identity]) -> None: ...
 
 
+class PeopleRecords(Protocol):
+    """Who is who by hand: the log of edits, and the references that it is about.
+
+    `append` replaces references of the same id. `replace` is for erasing: a log is only ever appended to.
+    """
+
+    def log(self) -> PeopleLog: ...
+    def append(self, edit: PersonEdit, references: Sequence[PersonReference]) -> None: ...
+    def replace(self, log: PeopleLog) -> None: ...
+
+
 class Remover(Protocol):
     """Removes, or only counts on a dry run; counts are by table or kind of file.
 
     `remains` has a line for each kind of copy that the store cannot reach. `require_inside` raises `LeadsOut`
     where links lead out of the store. `drop_jobs` removes runs too; `siblings` are all jobs of the videos
-    concerned.
+    concerned. `people` is what is erased of who is who at the same time.
     """
 
     @property
@@ -180,10 +194,16 @@ class Remover(Protocol):
     def rows_of(self, key: WorkKey) -> Sequence[Annotation]: ...
     def has_rows(self, key: WorkKey) -> bool: ...
     def drop_jobs(
-        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
+        self,
+        decision: PruneDecision,
+        epochs: Collection[int],
+        siblings: Sequence[BatchJob],
+        people: PeopleErasure,
     ) -> Counter[str]: ...
-    def drop_video(self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> Counter[str]: ...
-    def drop_persons(self, persons: Sequence[PersonErasure]) -> Counter[str]: ...
+    def drop_video(
+        self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str], people: PeopleErasure
+    ) -> Counter[str]: ...
+    def drop_persons(self, persons: Sequence[PersonErasure], people: PeopleErasure) -> Counter[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +224,7 @@ class Transaction:
     chunks: Chunks
     results: Results
     catalog: Catalog
+    people: PeopleRecords
     removal: Remover
 
 

@@ -21,6 +21,7 @@ from actors.stores.sql.catalog import SqlCatalog
 from actors.stores.sql.chunks import SqlChunks
 from actors.stores.sql.jobs import SqlJobs
 from actors.stores.sql.leases import SqlRuns
+from actors.stores.sql.people import SqlPeople
 from actors.stores.sql.queries import PipelineIds
 from actors.stores.sql.results import SqlResults
 from actors.stores.sql.videos import SqlVideos
@@ -68,6 +69,7 @@ class DatabaseStorage:
             chunks=SqlChunks(connection, ids),
             results=SqlResults(self.url, connection, ids, runs),
             catalog=SqlCatalog(connection),
+            people=SqlPeople(connection),
             removal=SqlRemover(connection, ids, jobs, log, dry_run=dry_run),
         )
 

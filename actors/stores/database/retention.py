@@ -11,11 +11,13 @@ from sqlalchemy import Connection, delete
 from actors.stores.backend.recount import recount
 from actors.stores.encoding import rows
 from actors.stores.rules.erasure import PersonErasure, rows_without
+from actors.stores.rules.people import PeopleErasure, erased
 from actors.stores.rules.pruning import PruneDecision
 from actors.stores.rules.states import keys_of, now
 from actors.stores.sql import queries, removal
 from actors.stores.sql.attempts import SqlJobLog
 from actors.stores.sql.jobs import SqlJobs
+from actors.stores.sql.people import SqlPeople
 from actors.stores.sql.queries import PipelineIds
 from actors.stores.sql.removal import RowsToRemove
 from schemas.annotations.annotation import Annotation
@@ -62,20 +64,34 @@ class SqlRemover:
         return removal.remove(self.connection, parts, dry_run=True).total() > 0
 
     def drop_jobs(
-        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
+        self,
+        decision: PruneDecision,
+        epochs: Collection[int],
+        siblings: Sequence[BatchJob],
+        people: PeopleErasure,
     ) -> Counter[str]:
         removal.hand_over_rows(self.connection, decision, siblings)
         counts = self._remove(removal.of_jobs(self.connection, decision))
-        return counts + self._remove(removal.of_runs(epochs))
+        return counts + self._remove(removal.of_runs(epochs)) + self._erase_people(people)
 
-    def drop_video(self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> Counter[str]:
+    def drop_video(
+        self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str], people: PeopleErasure
+    ) -> Counter[str]:
         counts = self._remove(removal.of_video(video_id, [job.job_id for job in jobs]))
-        return counts + removal.mask(self.connection, video_id, {video_id, *paths}, dry_run=self.dry_run)
+        counts += removal.mask(self.connection, video_id, {video_id, *paths}, dry_run=self.dry_run)
+        return counts + self._erase_people(people)
+
+    def _erase_people(self, people: PeopleErasure) -> Counter[str]:
+        records = SqlPeople(self.connection)
+        log, counts = erased(records.log(), people)
+        if counts and not self.dry_run:
+            records.replace(log)
+        return counts
 
     # Persons.
 
-    def drop_persons(self, persons: Sequence[PersonErasure]) -> Counter[str]:
-        return sum(map(self._drop_person, persons), Counter())
+    def drop_persons(self, persons: Sequence[PersonErasure], people: PeopleErasure) -> Counter[str]:
+        return sum(map(self._drop_person, persons), self._erase_people(people))
 
     def _drop_person(self, person: PersonErasure) -> Counter[str]:
         counts = self._remove(removal.of_faces(person.video_id, person.faces))

@@ -17,6 +17,7 @@ from actors.stores.files.jobs import FileJobs
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.lock import create_store, exclusive_lock
+from actors.stores.files.people import FilePeople
 from actors.stores.files.registry import Registry
 from actors.stores.files.results import FileChunks, FileResults
 from actors.stores.files.retention import FileRemover
@@ -56,6 +57,7 @@ class FilesStorage:
             chunks=FileChunks(self._layout, self._jobs),
             results=FileResults(self._layout, self._jobs, videos, self._runs),
             catalog=FileCatalog(self._registry),
+            people=FilePeople(self._registry),
             removal=removal,
         )
 

@@ -1,6 +1,6 @@
 """The paths of a store of files.
 
-BASE/.store/{epoch, store_id, meta.json, controls.json, identities.json, removal.json}
+BASE/.store/{epoch, store_id, meta.json, controls.json, identities.json, people.json, removal.json}
 BASE/.store/{runs/, paths/, scratch/}
 BASE/.store/ledger/UNIT.json                  a unit that was moved here from another store
 BASE/.store/live/EPOCH/{pulse.json, *.lease}  a run that has not ended, and its leases
@@ -64,6 +64,10 @@ class FileLayout:
     @property
     def identities(self) -> Path:
         return self.base / ".store" / "identities.json"
+
+    @property
+    def people(self) -> Path:
+        return self.base / ".store" / "people.json"
 
     @property
     def removal(self) -> Path:

@@ -13,10 +13,12 @@ from typing import Any
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
+from actors.stores.files.people import FilePeople
 from actors.stores.files.redacted_result import RedactedResult
 from actors.stores.files.registry import Registry
 from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure_text import counted_files, files_in, masked, masked_text, remove_folder
+from actors.stores.rules.people import PeopleErasure, erased
 from schemas.pipelines import AUDIO, FACE
 from schemas.work.chunk import WorkKey
 
@@ -36,9 +38,18 @@ class Removal:
 
     def carry_out(self, order: Order) -> Counter[str]:
         """Remove everything in the order; returns counts by kind."""
+        counts = self._erase_people(order.get("people", {}))
         if "persons" in order:
-            return sum(map(self._erase_person, order["persons"]), Counter())
-        return self._prune(order) if "epochs" in order else self._forget_video(order)
+            return sum(map(self._erase_person, order["persons"]), counts)
+        return counts + (self._prune(order) if "epochs" in order else self._forget_video(order))
+
+    def _erase_people(self, order: Order) -> Counter[str]:
+        erasure = PeopleErasure(frozenset(order.get("references", ())), frozenset(order.get("persons", ())))
+        records = FilePeople(self.registry)
+        log, counts = erased(records.log(), erasure)
+        if counts and not self.dry_run:
+            records.replace(log)
+        return counts
 
     # Sizes of work keys and videos.
 

@@ -18,7 +18,7 @@ from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.states import keys_of
 from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound
-from schemas.storage.backend import Embeddings, Outcome, RowCount, row_counts
+from schemas.storage.backend import Embeddings, FaceLinks, Outcome, RowCount, face_links, row_counts
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit, ManifestLine
@@ -92,6 +92,10 @@ class FileResults:
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         counts_by_key = {key: row_counts(self.annotations(key), kinds) for key in keys}
         return {key: counts for key, counts in counts_by_key.items() if counts}
+
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        links_by_key = {key: face_links(self.annotations(key)) for key in keys}
+        return {key: links for key, links in links_by_key.items() if links}
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         return self._work(key).embeddings()

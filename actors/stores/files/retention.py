@@ -20,6 +20,7 @@ from actors.stores.files.removal import Removal
 from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure import PersonErasure
 from actors.stores.rules.erasure_text import require_all_inside
+from actors.stores.rules.people import PeopleErasure
 from actors.stores.rules.pruning import PruneDecision
 from actors.stores.rules.states import keys_of, now
 from schemas.annotations.annotation import Annotation
@@ -70,17 +71,24 @@ class FileRemover:
         return bool(work.chunks() or work.annotations())
 
     def drop_jobs(
-        self, decision: PruneDecision, epochs: Collection[int], siblings: Sequence[BatchJob]
+        self,
+        decision: PruneDecision,
+        epochs: Collection[int],
+        siblings: Sequence[BatchJob],
+        people: PeopleErasure,
     ) -> Counter[str]:
         order = {
             "jobs": [[job.video_id, job.job_id] for job in decision.jobs],
             "keys": [_key_list(key) for key in decision.keys],
             "videos": list(decision.videos),
             "epochs": list(epochs),
+            "people": _people_order(people),
         }
         return self._carry_out(order)
 
-    def drop_video(self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str]) -> Counter[str]:
+    def drop_video(
+        self, video_id: str, jobs: Sequence[BatchJob], paths: Collection[str], people: PeopleErasure
+    ) -> Counter[str]:
         keys_of_jobs = [key for job in jobs for key in keys_of(job).values()]
         keys = [_key_list(key) for key in dict.fromkeys([*self._layout.keys_of(video_id), *keys_of_jobs])]
         order = {
@@ -88,14 +96,16 @@ class FileRemover:
             "paths": sorted(paths),
             "jobs": [job.job_id for job in jobs],
             "keys": keys,
+            "people": _people_order(people),
         }
         if not self.dry_run and not any(batch.alive for batch in self.runs.batches(now())):
             for leftover in self._layout.scratch.iterdir():
                 leftover.unlink()
         return self._carry_out(order)
 
-    def drop_persons(self, persons: Sequence[PersonErasure]) -> Counter[str]:
-        return self._carry_out({"persons": list(map(_person_order, persons))})
+    def drop_persons(self, persons: Sequence[PersonErasure], people: PeopleErasure) -> Counter[str]:
+        order = {"persons": list(map(_person_order, persons)), "people": _people_order(people)}
+        return self._carry_out(order)
 
     def _carry_out(self, order: Order) -> Counter[str]:
         """Write the order, carry it out, and remove it; on a dry run only count."""
@@ -114,6 +124,10 @@ class FileRemover:
 
 def _key_list(key: WorkKey) -> list[str]:
     return [key.video_id, key.pipeline, key.config_hash]
+
+
+def _people_order(people: PeopleErasure) -> Order:
+    return {"references": sorted(people.reference_ids), "persons": sorted(people.person_ids)}
 
 
 def _person_order(person: PersonErasure) -> Order:

@@ -12,7 +12,7 @@ from actors.stores.files.layout import FileLayout
 from actors.stores.files.lock import shared_lock
 from actors.stores.files.registry import job_in
 from actors.stores.integrity.files_work import faults_of
-from actors.stores.integrity.finding import DONE_ANEW, Finding
+from actors.stores.integrity.finding import DONE_ANEW, RESTORE, Finding
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
 
@@ -32,7 +32,13 @@ def faults(layout: FileLayout) -> Iterator[Finding]:
             findings = list(_video_faults(layout, unquote(folder.name)))
         yield from findings
     with shared_lock(layout):
-        findings = [*_scratch(layout), *_leases(layout), *_sources(layout), *_identities(layout)]
+        findings = [
+            *_scratch(layout),
+            *_leases(layout),
+            *_sources(layout),
+            *_identities(layout),
+            *_people(layout),
+        ]
     yield from findings
 
 
@@ -138,3 +144,8 @@ def _identities(layout: FileLayout) -> Iterator[Finding]:
         if not layout.jobs_of(video_id):
             fault = f"it names persons of {video_id}, which has no job"
             yield Finding("orphan", str(layout.identities), fault, "`vaengine identities` makes it anew")
+
+
+def _people(layout: FileLayout) -> Iterator[Finding]:
+    if layout.people.exists() and read_object(layout.people) is None:
+        yield Finding("damaged", str(layout.people), "it is not the JSON object that was written", RESTORE)

@@ -251,3 +251,31 @@ CREATE INDEX idx_annotations_person_track ON annotations (person_id, annotation_
 CREATE INDEX idx_annotations_label ON annotations (label, annotation_type, video_id, timestamp_seconds, end_seconds) WHERE label IS NOT NULL;
 
 CREATE INDEX idx_annotations_face_box ON annotations (annotation_type, video_id, timestamp_seconds, bbox_x, bbox_y, bbox_width, bbox_height, confidence, annotation_id) WHERE annotation_type = 'face_detection';
+
+CREATE TABLE person_references (
+    reference_id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    video_id TEXT NOT NULL,
+    label TEXT NOT NULL,
+    config_hash TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    samples TEXT NOT NULL,
+    model TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (reference_id)
+);
+
+CREATE INDEX idx_person_references_video ON person_references (video_id);
+
+CREATE TABLE person_edits (
+    sequence INTEGER NOT NULL,
+    edit_id TEXT NOT NULL,
+    action TEXT NOT NULL,
+    at TEXT NOT NULL,
+    person_id TEXT NOT NULL,
+    other_id TEXT NOT NULL,
+    name TEXT,
+    reference_ids TEXT NOT NULL,
+    PRIMARY KEY (sequence),
+    UNIQUE (edit_id)
+);

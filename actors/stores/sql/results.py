@@ -19,10 +19,11 @@ from actors.stores.sql import pgvector
 from actors.stores.sql.dialect import is_postgresql
 from actors.stores.sql.leases import SqlRuns
 from actors.stores.sql.queries import PipelineIds, data_of, insert_rows, key_row, of_key, paged
-from schemas.annotations.annotation import Annotation
+from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.annotations.coco import reading_order
+from schemas.pipelines import FACE
 from schemas.storage import tables
-from schemas.storage.backend import Embeddings, Outcome, RowCount
+from schemas.storage.backend import Embeddings, FaceLinks, Outcome, RowCount
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 
@@ -91,6 +92,23 @@ class SqlResults:
                 if (key := WorkKey(video_id, names.get(pipeline_id, ""), config_hash)) in requested:
                     found[key][kind] = RowCount(number, float(length_s or 0.0))
         return dict(found)
+
+    def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
+        """Counts rows in the database, by one statement for a page of videos."""
+        requested, columns = set(keys), annotation_table.c
+        by = (columns.video_id, columns.config_hash, columns.face_id, columns.person_id)
+        links: dict[WorkKey, dict[tuple[str, str], int]] = defaultdict(dict)
+        for page in paged(sorted({key.video_id for key in requested})):
+            # Not the plain column, as above.
+            is_face = (columns.annotation_type + "") == FACE_DETECTION
+            is_linked = and_(columns.face_id.is_not(None), columns.person_id.is_not(None))
+            query = (
+                select(*by, func.count()).where(columns.video_id.in_(page), is_face, is_linked).group_by(*by)
+            )
+            for video_id, config_hash, face, person, number in self.connection.execute(query):
+                if (key := WorkKey(video_id, FACE, config_hash or "")) in requested:
+                    links[key][face, person] = number
+        return dict(links)
 
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
         of_other_keys = not_(of_key(annotation_table, key, self.pipelines.id_of(key.pipeline)))

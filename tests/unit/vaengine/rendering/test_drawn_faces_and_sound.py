@@ -78,6 +78,7 @@ def test_a_face_is_a_thin_box_with_dots_at_its_landmarks_and_a_label_below() -> 
     ("face", "person", "text"),
     [
         ("face_0003", "person_0012", "F3 P12"),
+        ("Anna", "Anna", "Anna"),
         ("face_0003", None, "F3"),
         (None, "person_0001", "face P1"),
         (None, None, "face"),
