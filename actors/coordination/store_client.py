@@ -12,6 +12,7 @@ from actors.coordination.answer import ask
 from actors.stores import open_store
 from actors.stores.engines.address import without_password
 from schemas.annotations.annotation import Annotation
+from schemas.annotations.words import WordSearch
 from schemas.errors import DiskFull, StoreFailed
 from schemas.media.video import Video
 from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
@@ -260,6 +261,14 @@ class StoreClient(StorageBackend):
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         value: Embeddings | None = self._call("embeddings", key)
+        return value
+
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None = None) -> list[Annotation]:
+        value: list[Annotation] = self._call("utterances", search, video_ids)
+        return value
+
+    def words_near(self, speech: Sequence[Annotation]) -> list[Annotation]:
+        value: list[Annotation] = self._call("words_near", speech)
         return value
 
     def put_identities(self, identities: Sequence[Identity]) -> None:

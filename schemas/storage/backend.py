@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from schemas.annotations.annotation import Annotation
+from schemas.annotations.words import WordSearch
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
 from schemas.storage.retention import RetentionStore
@@ -209,6 +210,18 @@ class ResultStore(Store):
         Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among
         them.
         """
+
+    # What is said.
+
+    @abstractmethod
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None = None) -> list[Annotation]:
+        """Rows of speech that contain every phrase of a search, in these videos or in all, by video, time and
+        id; of whatever configuration, finished or not.
+        """
+
+    @abstractmethod
+    def words_near(self, speech: Sequence[Annotation]) -> list[Annotation]:
+        """Rows of single words that begin within these rows of speech, in the same order."""
 
     # Videos.
 

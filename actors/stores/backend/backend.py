@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from actors.stores.backend import controls, retention, runs, work
@@ -10,7 +10,9 @@ from actors.stores.backend.checks import require_job
 from actors.stores.backend.transaction import Storage
 from actors.stores.rules.states import canonical_states, key_of
 from schemas.annotations.annotation import Annotation
+from schemas.annotations.words import WordSearch
 from schemas.media.video import Video
+from schemas.pipelines import AUDIO
 from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount, StorageBackend
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
@@ -101,6 +103,16 @@ class Backend(StorageBackend):
             yield from tx.results.canonical_rows()
             for job in tx.jobs.select():
                 yield from canonical_states(job)
+
+    # What is said.
+
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None = None) -> list[Annotation]:
+        with self._storage.read() as tx:
+            return _of_sound(tx.results.utterances(search, video_ids))
+
+    def words_near(self, speech: Sequence[Annotation]) -> list[Annotation]:
+        with self._storage.read() as tx:
+            return _of_sound(tx.results.words_near(speech))
 
     # Videos.
 
@@ -264,3 +276,11 @@ class Backend(StorageBackend):
 
 def _by_creation(jobs: Iterator[BatchJob] | list[BatchJob]) -> list[BatchJob]:
     return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
+
+
+def _of_sound(rows: Iterable[Annotation]) -> list[Annotation]:
+    """Rows of audio_processing by video, time and id; others may have been saved by hand."""
+    return sorted(
+        (row for row in rows if row.pipeline == AUDIO),
+        key=lambda row: (row.video_id, row.timestamp_seconds or 0.0, row.annotation_id),
+    )

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from actors.stores.rules.erasure import PersonErasure
 from actors.stores.rules.pruning import PruneDecision
 from schemas.annotations.annotation import Annotation
+from schemas.annotations.words import WordSearch
 from schemas.media.video import Video
 from schemas.storage.backend import Embeddings, Identity, Outcome, RowCount
 from schemas.storage.retention import Removed
@@ -151,6 +152,10 @@ class Results(Protocol):
     def drop_configurations(self, key: WorkKey, kept: Set[str]) -> None: ...
     def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterable[Interrupted]: ...
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]: ...  # annotations and embeddings
+    def utterances(
+        self, search: WordSearch, video_ids: Sequence[str] | None
+    ) -> Iterable[Annotation]: ...  # rows of speech, of whatever key, in any order
+    def words_near(self, speech_rows: Sequence[Annotation]) -> Iterable[Annotation]: ...  # in any order
 
 
 class Catalog(Protocol):

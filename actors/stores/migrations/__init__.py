@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # The newest revision. Named here, so that a store that is up to date is opened without importing Alembic.
-HEAD: Final = "0006"
+HEAD: Final = "0009"
 END: Final = ";\n\n"  # of a statement of `new_sqlite.sql`
 
 

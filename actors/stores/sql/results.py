@@ -15,12 +15,13 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, not_, 
 
 from actors.stores.backend.transaction import Interrupted, Rows
 from actors.stores.encoding import rows
-from actors.stores.sql import pgvector
+from actors.stores.sql import pgvector, speech
 from actors.stores.sql.dialect import is_postgresql
 from actors.stores.sql.leases import SqlRuns
 from actors.stores.sql.queries import PipelineIds, data_of, insert_rows, key_row, of_key, paged
 from schemas.annotations.annotation import Annotation
 from schemas.annotations.coco import reading_order
+from schemas.annotations.words import WordSearch
 from schemas.storage import tables
 from schemas.storage.backend import Embeddings, Outcome, RowCount
 from schemas.work.chunk import WorkKey
@@ -124,6 +125,12 @@ class SqlResults:
             ).canonical()
         for data in self.connection.execute(select(annotation_table.c.data)).scalars():
             yield {"annotation": json.loads(data)}
+
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None) -> Iterable[Annotation]:
+        return speech.utterances(self.connection, search, video_ids)
+
+    def words_near(self, speech_rows: Sequence[Annotation]) -> Iterable[Annotation]:
+        return speech.words_near(self.connection, speech_rows)
 
     # A result.
 
