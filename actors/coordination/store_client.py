@@ -263,6 +263,10 @@ class StoreClient(StorageBackend):
         value: Embeddings | None = self._call("embeddings", key)
         return value
 
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        value: dict[WorkKey, str] = self._call("embedding_tokens")
+        return value
+
     def utterances(self, search: WordSearch, video_ids: Sequence[str] | None = None) -> list[Annotation]:
         value: list[Annotation] = self._call("utterances", search, video_ids)
         return value

@@ -192,6 +192,12 @@ class ResultStore(Store):
         """Embeddings of the rows of a work key, ordered by annotation id; None where it has none."""
 
     @abstractmethod
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        """A token for each complete work key that has embeddings, cheap to read: it is another one where the
+        key's rows or embeddings were replaced or changed.
+        """
+
+    @abstractmethod
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         """Which of these are complete, by whatever job."""
 

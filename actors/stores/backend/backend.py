@@ -86,6 +86,10 @@ class Backend(StorageBackend):
         with self._storage.read() as tx:
             return tx.results.embeddings(key)
 
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        with self._storage.read() as tx:
+            return tx.results.embedding_tokens()
+
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         with self._storage.read() as tx:
             return set(tx.results.complete(keys))

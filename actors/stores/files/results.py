@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from actors.atomic_files import write_or_remove
+from actors.atomic_files import read_object, write_or_remove
 from actors.stores.backend.transaction import Interrupted, Rows
 from actors.stores.encoding.annotation_rows import spoken_words
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
@@ -98,6 +98,17 @@ class FileResults:
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         return self._work(key).embeddings()
+
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        """The digests of rows and embeddings, of keys whose files are as written."""
+        keys = (key for video_id in self.layout.video_ids() for key in self.layout.keys_of(video_id))
+        named = ((key, read_object(self.layout.state(key)) or {}) for key in keys)
+        states = ((key, self._work(key).state()) for key, state in named if state.get("embeddings"))
+        return {
+            key: f"{state['digest']} {state['embeddings']}"
+            for key, state in states
+            if state and state["status"] == JobStatus.COMPLETED.value
+        }
 
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
         others = (other for other in self.layout.keys_of(key.video_id) if other != key)

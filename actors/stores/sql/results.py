@@ -40,6 +40,20 @@ _COMPLETE_KEYS: Final = _COMPLETE.with_only_columns(
     jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash
 )
 
+_COMPLETED_AT: Final = (
+    select(
+        jobs.c.video_id,
+        tables.pipelines.c.name,
+        statuses.c.config_hash,
+        func.max(statuses.c.digest),
+        func.max(statuses.c.completed_at),  # jobs that were linked to a result have its time
+    )
+    .join(statuses, statuses.c.job_id == jobs.c.job_id)
+    .join(tables.pipelines)
+    .where(statuses.c.status == JobStatus.COMPLETED.value, statuses.c.digest.is_not(None))
+    .group_by(jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SqlResults:
@@ -114,6 +128,26 @@ class SqlResults:
             return None
         vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
         return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
+
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        """The digest of the rows, when they were completed, and the number of embeddings.
+
+        A complete key is never written again: it is removed, and completed once more, or it loses embeddings.
+        """
+        table, names = tables.embeddings.c, self.pipelines.names()
+        by = (table.video_id, table.pipeline_id, table.config_hash)
+        counts = {
+            WorkKey(video_id, names.get(pipeline_id, ""), config_hash): count
+            for video_id, pipeline_id, config_hash, count in self.connection.execute(
+                select(*by, func.count()).group_by(*by)
+            )
+        }
+        complete = self.connection.execute(_COMPLETED_AT)
+        return {
+            key: f"{digest} {completed_at} {counts[key]}"
+            for *parts, digest, completed_at in complete
+            if (key := WorkKey(*parts)) in counts
+        }
 
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         table = tables.embeddings.c
