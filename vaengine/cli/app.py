@@ -25,6 +25,7 @@ from vaengine.cli.migrate import migrate
 from vaengine.cli.models import models_app
 from vaengine.cli.render import plot, render
 from vaengine.cli.run import resume, run
+from vaengine.cli.similar import similar
 from vaengine.cli.status import errors, status
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
@@ -76,7 +77,10 @@ def root(
         raise typer.Exit(USAGE_ERROR)
 
 
-for command in (run, resume, status, errors, doctor, cancel, pause, retry, logs, migrate, render, plot):
+for command in (
+    *(run, resume, status, errors, doctor, cancel, pause, retry, logs, migrate, render, plot),
+    similar,
+):
     app.command()(command)
 
 

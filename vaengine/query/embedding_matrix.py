@@ -27,6 +27,7 @@ from schemas.work.current_result import complete_results
 from vaengine.query.matrix_files import (
     FORMAT,
     NUMBER_COLUMNS,
+    STATE_DIGITS,
     TEXT_COLUMNS,
     EarlierFiles,
     EmbeddingMatrix,
@@ -36,6 +37,7 @@ from vaengine.query.matrix_files import (
     names_of,
     publish,
     read,
+    states_in,
     write_index,
 )
 
@@ -69,7 +71,7 @@ def _open(store: ResultStore, folder: Path) -> list[EmbeddingMatrix]:
     paths, tokens = _current(store)
     signature = hashlib.sha256(
         canonical_json([FORMAT, sorted((*names_of(key), token) for key, token in tokens.items())]).encode()
-    ).hexdigest()[:32]
+    ).hexdigest()[:STATE_DIGITS]
     found = read(folder / signature, paths)
     if found is None:
         _write(store, folder, signature, tokens)
@@ -101,8 +103,8 @@ def _write(store: ResultStore, folder: Path, signature: str, tokens: Mapping[Wor
         publish(scratch, folder / signature)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    for old in folder.iterdir():
-        if old.name != signature and not old.name.startswith("."):
+    for old in states_in(folder):
+        if old.name != signature:
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from schemas.media.frames import Floats32
 from schemas.work.chunk import WorkKey
 
 FORMAT: Final = 1  # of the files; another one makes them again
+STATE_DIGITS: Final = 32  # of a digest of what the store had, the name of a folder
+_STATE: Final = re.compile(rf"[0-9a-f]{{{STATE_DIGITS}}}")
 VECTORS, ROWS, INDEX = ".vectors", ".rows.npy", "index.json"
 # Beside its vector: what a row is filtered by, and what an answer says of it.
 TEXT_COLUMNS: Final = ("annotation_id", "annotation_type", "video_id", "face_id", "person_id")
@@ -50,6 +53,11 @@ class EmbeddingMatrix:
 
 
 # Reading.
+
+
+def states_in(folder: Path) -> list[Path]:
+    """The folders of states of the store; whatever else is there is not ours."""
+    return sorted(path for path in folder.iterdir() if _STATE.fullmatch(path.name))
 
 
 def read(folder: Path, paths: Mapping[str, str]) -> list[EmbeddingMatrix] | None:
@@ -146,7 +154,7 @@ class EarlierFiles:
     @classmethod
     def newest_in(cls, folder: Path) -> EarlierFiles:
         """The parts in any earlier folder; none where there is no folder that can be read."""
-        for path in sorted(folder.iterdir()):
+        for path in states_in(folder):
             index, found = _index_in(path), read(path, {})
             if index is not None and found is not None:
                 return cls._of(index, found)

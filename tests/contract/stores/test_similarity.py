@@ -84,7 +84,7 @@ def expected(
 def test_the_most_similar_are_those_of_a_loop_best_first_ties_by_id(
     kept: StorageBackend, tmp_path: Path
 ) -> None:
-    matrices = open_matrices(kept, tmp_path)
+    matrices = open_matrices(kept, tmp_path / "cache")
     reference = Reference("it", "pack@1", VECTORS[0][5][None])
     found = similar_faces(matrices, reference, EmbeddingFilter(FACE_DETECTION), count=12)
     wanted = expected(VECTORS[0][5], FACE_DETECTION)[:12]
@@ -111,7 +111,7 @@ def test_every_store_answers_in_the_same_order_with_the_same_numbers(tmp_path: P
 
 
 def test_filters_come_first(kept: StorageBackend, tmp_path: Path) -> None:
-    matrices = open_matrices(kept, tmp_path)
+    matrices = open_matrices(kept, tmp_path / "cache")
     reference = Reference("it", "pack@1", VECTORS[0][5][None])
     clip = CLIPS[2]
     where = EmbeddingFilter(FACE_DETECTION, {clip.video_id}, min_confidence=0.55, from_s=2.0, to_s=4.0)
@@ -128,7 +128,7 @@ def test_filters_come_first(kept: StorageBackend, tmp_path: Path) -> None:
 
 
 def test_the_least_cosine_is_inclusive(kept: StorageBackend, tmp_path: Path) -> None:
-    matrices = open_matrices(kept, tmp_path)
+    matrices = open_matrices(kept, tmp_path / "cache")
     reference = Reference("it", "pack@1", VECTORS[0][5][None])
     some = similar_faces(matrices, reference, count=6)
     least = some[3].score or 0.0
@@ -137,7 +137,7 @@ def test_the_least_cosine_is_inclusive(kept: StorageBackend, tmp_path: Path) -> 
 
 
 def test_a_reference_is_a_face_a_person_an_identity_or_an_id(kept: StorageBackend, tmp_path: Path) -> None:
-    matrices = open_matrices(kept, tmp_path)
+    matrices = open_matrices(kept, tmp_path / "cache")
     clip, rows = CLIPS[0], face_rows(CLIPS[0])
     face = stored_reference(kept, matrices, f"{clip.video_id}:face_0002")
     own = VECTORS[0][FACES + 1] / np.linalg.norm(VECTORS[0][FACES + 1])
@@ -164,7 +164,7 @@ def test_a_reference_is_a_face_a_person_an_identity_or_an_id(kept: StorageBacken
 
 
 def test_scenes_are_like_by_who_is_in_them(kept: StorageBackend, tmp_path: Path) -> None:
-    matrices = open_matrices(kept, tmp_path)
+    matrices = open_matrices(kept, tmp_path / "cache")
     found = similar_scenes(kept, matrices, f"{CLIPS[0].video_id}:scene_0001", count=50)
     assert len(found) == 11  # of twelve, without itself
     assert [match.score for match in found] == sorted((match.score for match in found), reverse=True)
@@ -186,22 +186,22 @@ def test_a_matrix_is_made_once_and_again_when_the_store_has_changed(
 ) -> None:
     epoch = store.open_run(RUN)
     keep(store, 0, epoch)
-    (before,) = open_matrices(store, tmp_path)
-    (folder,) = tmp_path.iterdir()
+    (before,) = open_matrices(store, tmp_path / "cache")
+    (folder,) = (tmp_path / "cache").iterdir()
     made_ns = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    open_matrices(store, tmp_path)
+    open_matrices(store, tmp_path / "cache")
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == made_ns
     keep(store, 1, epoch)
-    (after,) = open_matrices(store, tmp_path)
+    (after,) = open_matrices(store, tmp_path / "cache")
     assert (len(before), len(after)) == (FACES + 2, 2 * (FACES + 2))
-    assert [path.name for path in tmp_path.iterdir()] != [folder.name]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] != [folder.name]
     np.testing.assert_array_equal(after.vectors[after.rows["video_id"] == CLIPS[0].video_id], before.vectors)
     store.close_run(epoch, "completed")
     store.forget_video(CLIPS[0].video_id)
-    (rest,) = open_matrices(store, tmp_path)
+    (rest,) = open_matrices(store, tmp_path / "cache")
     assert set(rest.rows["video_id"]) == {CLIPS[1].video_id}
     store.save_annotations(CLIPS[1].job(CLIPS[1].key(FACE), CLIPS[1].key(SCENE)).job_id, FACE, [])
-    assert open_matrices(store, tmp_path) == []
+    assert open_matrices(store, tmp_path / "cache") == []
 
 
 @pytest.fixture
