@@ -59,8 +59,8 @@ def require_embedder(settings: Settings) -> None:
     """Raises `UsageError` where the configured detector does not describe faces."""
     if settings.face.detector != "scrfd":
         raise UsageError(
-            f"detector {settings.face.detector} finds faces but cannot compare them: name a neural preset, such "
-            "as --preset fast, that the store's faces were made with too"
+            f"detector {settings.face.detector} finds faces but cannot compare them: name the neural preset "
+            "that the store's faces were made with, such as --preset fast"
         )
 
 
@@ -88,17 +88,16 @@ def read_picture(image: Path) -> Pixels:
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     if decoded is None:
         raise Unreadable(str(image), "it is no picture that OpenCV reads, such as JPEG or PNG")
-    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+    picture: Pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return picture
 
 
 def _faces_in(picture: Pixels, settings: Settings) -> Detections:
     """The faces of a picture from left to right; where there is none, the picture is tried in a border."""
-    import cv2
-
     detector = face_detector(settings)
     scaled = _within(picture, settings.face.input_pixels)
     border = round(BORDER_SHARE * max(scaled.shape[:2]))
-    framed = cv2.copyMakeBorder(scaled, *[border] * 4, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY))
+    framed = np.pad(scaled, ((border, border), (border, border), (0, 0)), constant_values=GREY)
     for each in (scaled, framed):
         faces = detector.detect([each] * detector.batch_size)[0]
         if len(faces):
@@ -115,7 +114,8 @@ def _within(picture: Pixels, longer_side: int) -> Pixels:
     if share >= 1:
         return picture
     size = (max(1, round(width * share)), max(1, round(height * share)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    smaller: Pixels = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return smaller
 
 
 def _listed(faces: Detections) -> str:

@@ -100,7 +100,6 @@ def require_model(matrices: Sequence[EmbeddingMatrix], reference: Reference) -> 
     if matrix_of(matrices, reference) is None:
         known = ", ".join(sorted(matrix.model for matrix in matrices))
         raise UsageError(
-            f"{reference.label} was described by {reference.model}, the store's faces by {known}, and vectors "
-            "of two models are never compared: name the store's preset or pack with --preset or --set "
-            "face.pack=NAME"
+            f"{reference.label} was described by {reference.model}, the store's faces by {known}, and two "
+            "models are never compared: name the store's with --preset or --set face.pack=NAME"
         )

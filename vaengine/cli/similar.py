@@ -45,9 +45,7 @@ WhichFace = Annotated[
 Sheet = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also draw a contact sheet of the answers, .png.")
 ]
-Clips = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Also cut the answers out as video files.")
-]
+Clips = Annotated[Path | None, typer.Option(metavar="DIR", help="Also cut the answers out as video files.")]
 
 
 def similar(
@@ -94,7 +92,10 @@ def similar(
         if clips is not None:
             from vaengine.rendering.match_clips import write_clips
 
-            print_lines(map(str, write_clips(store, found, clips)))
+            written = write_clips(store, found, clips)
+            print_lines([str(path) for path in written.paths])
+            for line in written.left_out:
+                say(f"no clip of {line}")
 
 
 def print_matches(found: Sequence[Match], *, as_json: bool) -> None:
