@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 SECTIONS: Final = {
     "Annotate": ("run", "resume", "cluster"),
-    "Look": ("status", "errors", "render", "plot", "logs"),
+    "Look": ("status", "errors", "similar", "render", "plot", "logs"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "migrate", "db"),
     "Settings": ("models", "config", "doctor"),
