@@ -104,8 +104,8 @@ def described(measured: dict[str, Any]) -> str:
     ]
     titles = ["question", "store", "answers", "median ms", "p95 ms", "by hand ms", "ratio", "aim ms"]
     text = (
-        f"{measured['rows']:,} rows, {measured['vectors']:,} vectors of {asked_collection.DIMENSION} numbers. "
-        "By hand is the best SQL for the question on the same tables, or for likeness one product of numpy "
-        "with all vectors in memory; both are measured in turns."
+        f"{measured['rows']:,} rows and {measured['vectors']:,} vectors of {asked_collection.DIMENSION} "
+        "numbers. By hand is the best SQL for the question on the same tables, or for likeness one product "
+        "of numpy with all vectors in memory; both are measured in turns."
     )
     return f"{text}\n\n{table(titles, sorted(lines))}"
