@@ -110,7 +110,7 @@ def _similar_by_hand(setting: Setting) -> int:
     return len(best[np.argsort(-products[best])])
 
 
-RARE: Final = word(600)
+RARE: Final = word(200)
 KINDS: Final = (
     QueryKind("said: a rare word", 50, _said(RARE), _said_by_hand(RARE)),
     QueryKind(

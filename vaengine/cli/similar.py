@@ -88,7 +88,7 @@ def similar(
         if sheet is not None:
             from vaengine.rendering.contact_sheet import write_contact_sheet
 
-            print_lines([str(write_contact_sheet(store, found, sheet, title=f"most like {what}"))])
+            print_lines([str(write_contact_sheet(store, found, sheet, title=f"Most like {what}"))])
         if clips is not None:
             from vaengine.rendering.match_clips import write_clips
 

@@ -132,11 +132,8 @@ def _part_of(store: ResultStore, key: WorkKey) -> Part | None:
     known = [at for at, one in enumerate(embeddings.annotation_ids) if one in rows]
     vectors = np.ascontiguousarray(embeddings.vectors[known])
     lengths = exact_lengths(vectors)
-    records = [
-        _record(rows[embeddings.annotation_ids[at]], length)
-        for at, length in zip(known, lengths.tolist(), strict=True)
-    ]
-    return (embeddings.model, vectors, records_of(records)) if known else None
+    own = [rows[embeddings.annotation_ids[at]] for at in known]
+    return (embeddings.model, vectors, _columns(own, lengths)) if known else None
 
 
 def exact_lengths(vectors: Floats32) -> Floats:
@@ -145,16 +142,14 @@ def exact_lengths(vectors: Floats32) -> Floats:
     return lengths
 
 
-def _record(row: Annotation, length: float) -> tuple[str | float, ...]:
-    start_s = row.timestamp_seconds or 0.0
-    texts = (row.annotation_id, row.annotation_type, row.video_id, row.face_id or "", row.person_id or "")
-    confidence = math.nan if row.confidence is None else row.confidence
-    return (*texts, start_s, start_s if row.end_seconds is None else row.end_seconds, confidence, length)
-
-
-def records_of(records: Sequence[tuple[str | float, ...]]) -> Rows:
-    """Records as an array whose texts are as wide as they have to be."""
-    width = len(TEXT_COLUMNS)
-    texts = [max((len(str(record[at])) for record in records), default=1) or 1 for at in range(width)]
-    kinds = [(name, f"<U{size}") for name, size in zip(TEXT_COLUMNS, texts, strict=True)]
-    return np.array(records, np.dtype([*kinds, *((name, "<f8") for name in NUMBER_COLUMNS)]))
+def _columns(rows: Sequence[Annotation], lengths: Floats) -> Rows:
+    """The columns of rows; texts are as wide as they have to be."""
+    texts = {name: np.array([getattr(row, name) or "" for row in rows], np.str_) for name in TEXT_COLUMNS}
+    starts_s = np.array([row.timestamp_seconds or 0.0 for row in rows])
+    ends_s = [
+        start if row.end_seconds is None else row.end_seconds
+        for row, start in zip(rows, starts_s, strict=True)
+    ]
+    confidence = np.array([math.nan if row.confidence is None else row.confidence for row in rows])
+    numbers = {"start_s": starts_s, "end_s": np.array(ends_s), "confidence": confidence, "length": lengths}
+    return texts | {name: numbers[name].astype("<f8") for name in NUMBER_COLUMNS}

@@ -24,12 +24,12 @@ from schemas.work.chunk import WorkKey
 FORMAT: Final = 1  # of the files; another one makes them again
 STATE_DIGITS: Final = 32  # of a digest of what the store had, the name of a folder
 _STATE: Final = re.compile(rf"[0-9a-f]{{{STATE_DIGITS}}}")
-VECTORS, ROWS, INDEX = ".vectors", ".rows.npy", "index.json"
+VECTORS, COLUMN, INDEX = ".vectors", ".npy", "index.json"
 # Beside its vector: what a row is filtered by, and what an answer says of it.
 TEXT_COLUMNS: Final = ("annotation_id", "annotation_type", "video_id", "face_id", "person_id")
 NUMBER_COLUMNS: Final = ("start_s", "end_s", "confidence", "length")
 
-Rows = npt.NDArray[np.void]  # N records of `TEXT_COLUMNS` and `NUMBER_COLUMNS`
+Rows = Mapping[str, npt.NDArray[Any]]  # N values of each of `TEXT_COLUMNS` and `NUMBER_COLUMNS`
 
 
 Part = tuple[str, Floats32, Rows]  # model, vectors, rows
@@ -37,7 +37,7 @@ Part = tuple[str, Floats32, Rows]  # model, vectors, rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddingMatrix:
-    """N embeddings of one model: `vectors` N x D float32, `rows` N records of what each belongs to.
+    """N embeddings of one model: `vectors` N x D float32, `rows` N values a column of what each belongs to.
 
     Columns of `rows` are texts (`annotation_id`, `annotation_type`, `video_id`, `face_id`, `person_id`; empty
     for None) and float64 (`start_s`, `end_s`, `confidence`, NaN for None; `length` of the vector).
@@ -49,7 +49,7 @@ class EmbeddingMatrix:
     paths: Mapping[str, str]  # of the videos, by id
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.vectors)
 
 
 # Reading.
@@ -90,11 +90,17 @@ def _index_in(folder: Path) -> dict[str, Any] | None:
 
 def _arrays_in(folder: Path, model: Mapping[str, Any]) -> tuple[Floats32, Rows]:
     """Vectors, mapped, and rows of a model; raises ValueError for a file of another length."""
-    rows = np.load(folder / f"{model['file']}{ROWS}", mmap_mode="r")
+    names = (*TEXT_COLUMNS, *NUMBER_COLUMNS)
+    rows = {name: np.load(folder / _column_file(model["file"], name), mmap_mode="r") for name in names}
     vectors = folder / f"{model['file']}{VECTORS}"
-    if len(rows) != model["count"] or vectors.stat().st_size != 4 * model["count"] * model["dimension"]:
+    size = 4 * model["count"] * model["dimension"]
+    if vectors.stat().st_size != size or any(len(column) != model["count"] for column in rows.values()):
         raise ValueError(f"{vectors} was cut off")
     return np.memmap(vectors, "<f4", "r", shape=(model["count"], model["dimension"])), rows
+
+
+def _column_file(model: str, column: str) -> str:
+    return f"{model}.{column}{COLUMN}"
 
 
 # Writing.
@@ -125,14 +131,16 @@ class ModelFiles:
     def add(self, key: WorkKey, token: str, vectors: Floats32, rows: Rows) -> None:
         with (self.folder / f"{self.number}{VECTORS}").open("ab") as file:
             file.write(vectors.astype("<f4", copy=False).tobytes())
-        self.parts.append(([*names_of(key), token], len(rows)))
+        self.parts.append(([*names_of(key), token], len(vectors)))
         self.rows.append(rows)
 
     def finish(self) -> dict[str, Any]:
         """Write the rows; returns the model's entry in the index."""
-        rows = np.concatenate(self.rows)
-        np.save(self.folder / f"{self.number}{ROWS}", rows)
-        sizes = {"file": str(self.number), "dimension": self.dimension, "count": len(rows)}
+        for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS):
+            column = np.concatenate([rows[name] for rows in self.rows])
+            np.save(self.folder / _column_file(str(self.number), name), column)
+        count = sum(size for _, size in self.parts)
+        sizes = {"file": str(self.number), "dimension": self.dimension, "count": count}
         return {"name": self.name, **sizes, "parts": self.parts}
 
 
@@ -176,4 +184,4 @@ class EarlierFiles:
             return None
         number, first, stop = place
         model, vectors, rows = self.models[number]
-        return model, vectors[first:stop], rows[first:stop]
+        return model, vectors[first:stop], {name: column[first:stop] for name, column in rows.items()}

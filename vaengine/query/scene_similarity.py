@@ -142,7 +142,7 @@ def _match(matrix: EmbeddingMatrix, scene: Annotation, score: float, named: str,
         matrix.paths.get(scene.video_id, ""),
         start_s,
         max(start_s, scene.end_seconds or 0.0),
-        f"{scene.scene_id} has the like of {who} in {named}: mean cosine {score:.3f}",
+        f"{scene.scene_id}: mean cosine {score:.3f} to {who} of {named}",
         score,
         (scene.annotation_id,),
     )

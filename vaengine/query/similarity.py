@@ -171,7 +171,7 @@ def matrix_of(matrices: Sequence[EmbeddingMatrix], reference: Reference) -> Embe
 
 
 def _match(matrix: EmbeddingMatrix, row: int, cosine: float, label: str) -> Match:
-    one = matrix.rows[row]
+    one = {name: column[row] for name, column in matrix.rows.items()}
     video_id, start_s = str(one["video_id"]), max(0.0, float(one["start_s"]))
     who = str(one["face_id"]) or "a face"
     person = f" of {one['person_id']}" if str(one["person_id"]) else ""
@@ -180,7 +180,7 @@ def _match(matrix: EmbeddingMatrix, row: int, cosine: float, label: str) -> Matc
         matrix.paths.get(video_id, ""),
         start_s,
         max(start_s, float(one["end_s"])),
-        f"{who}{person} is like {label}: cosine {cosine:.3f}",
+        f"{who}{person}: cosine {cosine:.3f} to {label}",
         cosine,
         (str(one["annotation_id"]),),
     )

@@ -31,6 +31,7 @@ SUBJECT: Final = "matches"
 MARGIN, GAP, HEADER = 48, 28, 112  # pixels
 CARD_WIDTH, PICTURE_HEIGHT, TEXT_HEIGHT = 400, 225, 96
 RADIUS: Final = 12
+BLUR, DIMMED = 18, 0.35  # pixels, and the share of the brightness that is left
 PAPER, INK, SOFT_INK, FAINT_INK = "#F6F7F9", "#1B2430", "#5B6776", "#98A2AF"
 CARD, EDGE, DARK = "#FFFFFF", "#E1E5EA", "#12161C"
 ACCENT: Final = COLOURS[6]
@@ -132,7 +133,7 @@ def _draw_card(sheet: Image, corner: tuple[int, int], number: int, picture: Matc
 
 
 def _draw_picture(card: Image, pen: ImageDraw, picture: MatchPicture) -> None:
-    """The frame, whole and centred on black, with a frame around what was found."""
+    """The picture, whole and centred, with a frame around what was found; beside it a dim blur of itself."""
     from PIL import Image
 
     pen.rectangle((0, 0, CARD_WIDTH, PICTURE_HEIGHT), fill=DARK)
@@ -149,12 +150,21 @@ def _draw_picture(card: Image, pen: ImageDraw, picture: MatchPicture) -> None:
         size, Image.Resampling.LANCZOS
     )
     left, top = (CARD_WIDTH - size[0]) // 2, (PICTURE_HEIGHT - size[1]) // 2
+    card.paste(_backdrop(frame), (0, 0))
     card.paste(frame, (left, top))
     if box := picture.box:
         corners = (box.x, box.y, box.x + box.width, box.y + box.height)
         x0, y0, x1, y1 = (at * share + shift for at, shift in zip(corners, (left, top) * 2, strict=True))
         pen.rounded_rectangle((x0 - 2, y0 - 2, x1 + 2, y1 + 2), 6, outline=DARK, width=4)
         pen.rounded_rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), 5, outline=BOX, width=2)
+
+
+def _backdrop(frame: Image) -> Image:
+    """A dark blur of a picture that fills the card, so that no picture looks cut off."""
+    from PIL import ImageEnhance, ImageFilter, ImageOps
+
+    filled = ImageOps.fit(frame, (CARD_WIDTH, PICTURE_HEIGHT))
+    return ImageEnhance.Brightness(filled.filter(ImageFilter.GaussianBlur(BLUR))).enhance(DIMMED)
 
 
 def _draw_badge(card: Image, at: tuple[int, int], text: str, *, is_right_bottom: bool = False) -> None:
@@ -190,9 +200,10 @@ def _draw_words(pen: ImageDraw, match: Match) -> None:
 
 
 def _time_text(picture: MatchPicture) -> str:
+    """`0:07.5` for a frame, `0:07 – 0:12` for a stretch."""
     match = picture.match
-    if clock(match.start_s) == clock(match.end_s):
-        return clock(match.start_s)
+    if match.start_s == match.end_s:
+        return f"{clock(int(match.start_s))}.{int(match.start_s * 10) % 10}"
     return f"{clock(match.start_s)} – {clock(match.end_s)}"
 
 
