@@ -10,7 +10,19 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, cast, func, literal_column, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from actors.stores.encoding.annotation_rows import spoken_words
@@ -42,7 +54,7 @@ def contains(connection: Connection, search: WordSearch) -> ColumnElement[bool]:
         matching = _MATCHING.bindparams(speech=_fts5_query(search)).columns(annotation_table.c.annotation_id)
         return annotation_table.c.annotation_id.in_(matching)
     in_order = [_in_order(phrase) for phrase in search.phrases if len(phrase.words) > 1]
-    found = _VECTOR.bool_op("@@")(cast(_tsquery(search), TSQUERY))
+    found = _VECTOR.bool_op("@@")(cast(literal(_tsquery(search), Text()), TSQUERY))
     return and_(annotation_table.c.words.is_not(None), found, *in_order)
 
 
