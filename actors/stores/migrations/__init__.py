@@ -37,6 +37,14 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(configuration(connection), "head")
 
 
+def is_described(name: str | None, kind: str, parents: object = None) -> bool:
+    """Whether `schemas.storage.tables` describes something of this name; Alembic's `include_name`.
+
+    It does not describe SQLite's index of speech, whose tables are made by FTS5.
+    """
+    return kind != "table" or not str(name).startswith("speech_")
+
+
 def create(connection: Connection) -> None:
     """Make all tables in an empty database, inside the transaction that is open on `connection`.
 
