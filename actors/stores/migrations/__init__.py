@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # The newest revision. Named here, so that a store that is up to date is opened without importing Alembic.
 HEAD: Final = "0009"
+WORD_INDEX: Final = "idx_annotations_words"
 END: Final = ";\n\n"  # of a statement of `new_sqlite.sql`
 
 
@@ -40,9 +41,9 @@ def upgrade(connection: Connection) -> None:
 def is_described(name: str | None, kind: str, parents: object = None) -> bool:
     """Whether `schemas.storage.tables` describes something of this name; Alembic's `include_name`.
 
-    It does not describe SQLite's index of speech, whose tables are made by FTS5.
+    It does not describe the index of words: tables that FTS5 makes, in PostgreSQL an index of an expression.
     """
-    return kind != "table" or not str(name).startswith("speech_")
+    return name != WORD_INDEX and (kind != "table" or not str(name).startswith("speech_"))
 
 
 def create(connection: Connection) -> None:
