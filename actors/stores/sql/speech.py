@@ -15,11 +15,11 @@ from sqlalchemy import (
     Connection,
     Text,
     and_,
+    bindparam,
     cast,
     func,
     literal,
     literal_column,
-    or_,
     select,
     text,
 )
@@ -32,8 +32,8 @@ from actors.stores.sql.queries import paged
 from schemas.annotations.annotation import SPEECH, WORD, Annotation
 from schemas.annotations.words import Phrase, WordSearch
 from schemas.storage import tables
+from schemas.storage.column_types import Uuid
 
-PAGE_UTTERANCES: Final = 50  # whose words one statement reads
 annotation_table: Final = tables.annotations
 # As in the index of migration 0009: PostgreSQL uses it for this expression alone.
 _VECTOR: Final[ColumnElement[Any]] = literal_column(
@@ -42,6 +42,23 @@ _VECTOR: Final[ColumnElement[Any]] = literal_column(
 _MATCHING: Final = text(
     "SELECT annotation_id FROM speech_index JOIN speech_numbers ON number = speech_index.rowid"
     " WHERE speech_index MATCH :speech"
+)
+_utterance: Final = annotation_table.alias("utterance")
+_WORDS_NEAR: Final = (
+    select(annotation_table.c.data)
+    .join_from(
+        _utterance,
+        annotation_table,
+        and_(
+            annotation_table.c.video_id == _utterance.c.video_id,
+            annotation_table.c.config_hash == _utterance.c.config_hash,
+            annotation_table.c.timestamp_seconds >= _utterance.c.timestamp_seconds,
+            annotation_table.c.timestamp_seconds < _utterance.c.end_seconds,
+        ),
+    )
+    .where(_utterance.c.annotation_id.in_(bindparam("ids", expanding=True, type_=Uuid())))
+    # Not the plain column: SQLite would then read the words of all videos.
+    .where((annotation_table.c.annotation_type + "") == WORD)
 )
 
 
@@ -70,9 +87,9 @@ def utterances(
 
 def words_near(connection: Connection, speech: Sequence[Annotation]) -> Iterator[Annotation]:
     """Rows of single words that begin within these rows of speech, in any order."""
-    for first in range(0, len(speech), PAGE_UTTERANCES):
-        within = or_(*map(_is_within, speech[first : first + PAGE_UTTERANCES]))
-        yield from _rows(connection, [and_(annotation_table.c.annotation_type == WORD, within)])
+    for page in paged(row.annotation_id for row in speech):
+        for data in connection.execute(_WORDS_NEAR, {"ids": page}).scalars():
+            yield Annotation.from_data(json.loads(data))
 
 
 def _of_videos(
@@ -89,16 +106,6 @@ def _rows(connection: Connection, conditions: Iterable[ColumnElement[bool]]) -> 
     for condition in conditions:
         for data in connection.execute(select(annotation_table.c.data).where(condition)).scalars():
             yield Annotation.from_data(json.loads(data))
-
-
-def _is_within(speech: Annotation) -> ColumnElement[bool]:
-    start = annotation_table.c.timestamp_seconds
-    return and_(
-        annotation_table.c.video_id == speech.video_id,
-        annotation_table.c.config_hash == speech.config_hash,
-        start >= speech.timestamp_seconds,
-        start < speech.end_seconds,
-    )
 
 
 # Words as the databases' query languages have them. A word is letters, digits and marks, so nothing in it
