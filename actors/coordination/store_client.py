@@ -263,6 +263,10 @@ class StoreClient(StorageBackend):
         value: Embeddings | None = self._call("embeddings", key)
         return value
 
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None = None) -> dict[WorkKey, str]:
+        value: dict[WorkKey, str] = self._call("current_keys", pipeline, video_ids)
+        return value
+
     def embedding_tokens(self) -> dict[WorkKey, str]:
         value: dict[WorkKey, str] = self._call("embedding_tokens")
         return value

@@ -206,6 +206,12 @@ class ResultStore(Store):
         """Every work key of these videos that is complete, of whatever configuration."""
 
     @abstractmethod
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None = None) -> dict[WorkKey, str]:
+        """The work keys of the current results of a pipeline that are complete, of these videos or of all,
+        with the location of each video; as `schemas.work.current_result.complete_results`, but cheap.
+        """
+
+    @abstractmethod
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
         """Committed chunks of each key, ordered by start."""
 

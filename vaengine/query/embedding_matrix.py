@@ -23,7 +23,6 @@ from schemas.media.frames import Floats, Floats32
 from schemas.pipelines import FACE
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
-from schemas.work.current_result import complete_results
 from vaengine.query.matrix_files import (
     FORMAT,
     NUMBER_COLUMNS,
@@ -83,11 +82,9 @@ def _open(store: ResultStore, folder: Path) -> list[EmbeddingMatrix]:
 
 def _current(store: ResultStore) -> tuple[dict[str, str], dict[WorkKey, str]]:
     """The paths of videos with faces, and the token of each current result with embeddings."""
-    tokens = store.embedding_tokens()
-    results = complete_results(store.jobs_of(sorted({key.video_id for key in tokens}))).values()
-    made = {WorkKey(job.video_id, FACE, one.config_hash): job for job, one in results if one.pipeline == FACE}
-    current = {key: token for key, token in tokens.items() if key in made}
-    return {key.video_id: made[key].location for key in current}, current
+    tokens, paths = store.embedding_tokens(), store.current_keys(FACE)
+    current = {key: token for key, token in tokens.items() if key in paths}
+    return {key.video_id: paths[key] for key in current}, current
 
 
 # Writing.

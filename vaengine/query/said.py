@@ -10,7 +10,6 @@ from schemas.annotations.annotation import Annotation
 from schemas.annotations.words import WordSearch, words_of
 from schemas.pipelines import AUDIO
 from schemas.storage.backend import ResultStore
-from schemas.work.current_result import complete_results
 from vaengine.query.match import Match
 
 NEARBY_WORDS: Final = 6  # that are shown on either side of those that were found
@@ -28,12 +27,8 @@ def said(store: ResultStore, search: str, video_ids: Sequence[str] | None = None
     """
     phrases = WordSearch.parse(search)
     found = store.utterances(phrases, video_ids)
-    jobs = store.jobs_of(list(dict.fromkeys(row.video_id for row in found)))
-    current = {
-        (video_id, result.config_hash): job.location
-        for (video_id, pipeline), (job, result) in complete_results(jobs).items()
-        if pipeline == AUDIO
-    }
+    paths = store.current_keys(AUDIO, list(dict.fromkeys(row.video_id for row in found)))
+    current = {(key.video_id, key.config_hash): path for key, path in paths.items()}
     speech = [row for row in found if (row.video_id, row.config_hash) in current]
     near = _by_utterance(speech, store.words_near(speech))
     matches = (

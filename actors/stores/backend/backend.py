@@ -98,6 +98,10 @@ class Backend(StorageBackend):
         with self._storage.read() as tx:
             return tx.results.complete_of(video_ids)
 
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None = None) -> dict[WorkKey, str]:
+        with self._storage.read() as tx:
+            return tx.results.current_keys(pipeline, video_ids)
+
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
         with self._storage.read() as tx:
             return tx.chunks.lines_of(keys)

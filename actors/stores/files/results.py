@@ -23,6 +23,7 @@ from schemas.errors import NotFound
 from schemas.pipelines import AUDIO
 from schemas.storage.backend import Embeddings, Outcome, RowCount, row_counts
 from schemas.work.chunk import WorkKey
+from schemas.work.current_result import complete_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit, ManifestLine
 
@@ -98,6 +99,14 @@ class FileResults:
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         return self._work(key).embeddings()
+
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None) -> dict[WorkKey, str]:
+        jobs = self.jobs.select() if video_ids is None else self.jobs.of_videos(video_ids)
+        return {
+            WorkKey(job.video_id, pipeline, result.config_hash): job.location
+            for job, result in complete_results(jobs).values()
+            if result.pipeline == pipeline
+        }
 
     def embedding_tokens(self) -> dict[WorkKey, str]:
         """The digests of rows and embeddings, of keys whose files are as written."""

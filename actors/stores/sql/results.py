@@ -54,6 +54,16 @@ _COMPLETED_AT: Final = (
     .group_by(jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash)
 )
 
+_CURRENT: Final = (
+    select(
+        *(jobs.c.video_id, jobs.c.job_id, jobs.c.video_path, jobs.c.created_at),
+        *(statuses.c.config_hash, statuses.c.completed_at),
+    )
+    .join(statuses, statuses.c.job_id == jobs.c.job_id)
+    .join(tables.pipelines)
+    .where(statuses.c.status == JobStatus.COMPLETED.value)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SqlResults:
@@ -128,6 +138,24 @@ class SqlResults:
             return None
         vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
         return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
+
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None) -> dict[WorkKey, str]:
+        """As `schemas.work.current_result`: the last of each video by when it ended, was asked for, and id."""
+        query = _CURRENT.where(tables.pipelines.c.name == pipeline)
+        of_videos = (
+            [query]
+            if video_ids is None
+            else [query.where(jobs.c.video_id.in_(page)) for page in paged(video_ids)]
+        )
+        rows_found = (row for each in of_videos for row in self.connection.execute(each))
+        ordered = sorted(
+            rows_found, key=lambda row: (row.completed_at or "", row.created_at or "", row.job_id)
+        )
+        current = {row.video_id: row for row in ordered}
+        return {
+            WorkKey(video_id, pipeline, row.config_hash or ""): row.video_path
+            for video_id, row in current.items()
+        }
 
     def embedding_tokens(self) -> dict[WorkKey, str]:
         """The digest of the rows, when they were completed, and the number of embeddings.

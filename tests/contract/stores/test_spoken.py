@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from actors.stores import open_store
 from schemas.annotations.annotation import SPEECH, WORD, Annotation, annotation_id
 from schemas.annotations.words import Phrase, WordSearch, words_of
-from schemas.pipelines import AUDIO
+from schemas.pipelines import AUDIO, SCENE
 from schemas.storage.backend import StorageBackend
+from schemas.work.chunk import WorkKey
+from schemas.work.current_result import complete_results
 from tests.contract.conftest import STORES
 from tests.support.fake_rows import Rows
 from tests.support.fake_videos import RUN, Clip, done
@@ -178,6 +180,14 @@ def test_only_current_results_are_answered(store: StorageBackend) -> None:
     store.finish(epoch, done(CLIP.job(newer), newer, [row], keep_runs=True))
     assert [match.start_s for match in said(store, "words")] in ([1.0], [0.0])
     assert len(store.utterances(WordSearch.parse("words"))) == 2
+    for videos in (None, [CLIP.video_id], ["another"]):
+        jobs = store.jobs_of(videos) if videos else store.jobs()
+        wanted = {
+            WorkKey(job.video_id, result.pipeline, result.config_hash): job.location
+            for job, result in complete_results(jobs).values()
+        }
+        assert store.current_keys(AUDIO, videos) == wanted
+    assert store.current_keys(SCENE) == {}
 
 
 def test_what_is_replaced_or_forgotten_is_not_found_again(store: StorageBackend) -> None:
