@@ -140,7 +140,7 @@ class SqlResults:
         return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
 
     def current_keys(self, pipeline: str, video_ids: Sequence[str] | None) -> dict[WorkKey, str]:
-        """As `schemas.work.current_result`: the last of each video by when it ended, was asked for, and id."""
+        """The last of each video by when it ended, was requested, and id: `schemas.work.current_result`."""
         query = _CURRENT.where(tables.pipelines.c.name == pipeline)
         of_videos = (
             [query]
