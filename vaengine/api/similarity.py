@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from schemas.errors import UsageError
 from schemas.paths import is_url
@@ -27,6 +27,12 @@ from vaengine.query.similarity import (
 from vaengine.query.stored_reference import stored_reference
 from vaengine.requests.run_options import RunOptions
 from vaengine.results.lookup import jobs_of
+
+
+class _Limits(TypedDict):
+    count: int
+    min_cosine: float
+
 
 PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -62,16 +68,17 @@ def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
     picture without a face or with several, and where the store has no faces of the same model.
     """
     matrices = open_matrices(store, cache_folder(store.url, os.environ))
+    videos = {jobs_of(store, name)[0].video_id for name in request.videos} or None
+    limits: _Limits = {"count": request.count, "min_cosine": request.min_cosine}
     if SCENE_NAME.fullmatch(request.named) and not Path(request.named).is_file():
-        return similar_scenes(
-            store, matrices, request.named, count=request.count, min_cosine=request.min_cosine
-        )
+        if request.min_confidence is not None:
+            raise UsageError("scenes have no confidence: leave --min-confidence out")
+        return similar_scenes(store, matrices, request.named, video_ids=videos, **limits)
     require_embeddings(matrices, store.url)
     reference = reference_of(store, matrices, request)
     require_model(matrices, reference)
-    videos = {jobs_of(store, name)[0].video_id for name in request.videos}
-    where = EmbeddingFilter(KINDS[request.kind], videos or None, min_confidence=request.min_confidence)
-    return similar_faces(matrices, reference, where, count=request.count, min_cosine=request.min_cosine)
+    where = EmbeddingFilter(KINDS[request.kind], videos, min_confidence=request.min_confidence)
+    return similar_faces(matrices, reference, where, **limits)
 
 
 def reference_of(

@@ -7,7 +7,7 @@ faces that are seen in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,8 +48,9 @@ def similar_scenes(
     *,
     count: int = DEFAULT_COUNT,
     min_cosine: float = -1.0,
+    video_ids: Collection[str] | None = None,
 ) -> list[Match]:
-    """The scenes most like `VIDEO:scene_0001`, best first, ties by annotation id.
+    """The scenes most like `VIDEO:scene_0001`, of these videos or of all, best first, ties by annotation id.
 
     `score` is the mean, over the people in the given scene, of the cosine of each to the most similar face in
     the other one. Scenes without a face are left out. Raises `NotFound`, and `UsageError` where nobody's face
@@ -60,7 +61,12 @@ def similar_scenes(
         scenes = list(_scenes_with_faces(store, matrix))
         own = next((one for one in scenes if one.name == f"{video_id}:{scene_id}"), None)
         if own is not None:
-            return _ranked(matrix, own, [one for one in scenes if one is not own], named, count, min_cosine)
+            others = [
+                one
+                for one in scenes
+                if one is not own and (video_ids is None or one.scene.video_id in video_ids)
+            ]
+            return _ranked(matrix, own, others, named, count, min_cosine)
     raise UsageError(f"no face with an embedding is seen in {named}, so nothing can be compared with it")
 
 

@@ -123,13 +123,19 @@ def exact_cosines(matrix: EmbeddingMatrix, vector: Floats32, rows: Ints) -> Floa
 def _rough_cosines(matrix: EmbeddingMatrix, vector: Floats32, asked: Ints, length: float) -> Floats32:
     """Cosines in float32, by one product where most rows are asked for."""
     reference = (vector / length).astype(np.float32)
-    if 2 * len(asked) >= len(matrix):
-        products = (matrix.vectors @ reference)[asked]
-    else:
-        pages = (asked[first : first + PAGE_ROWS] for first in range(0, len(asked), PAGE_ROWS))
-        products = np.concatenate([matrix.vectors[page] @ reference for page in pages])
+    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is compared in float64
+        products = _products(matrix, reference, asked)
     rough: Floats32 = (products / matrix.rows["length"][asked]).astype(np.float32)
     return rough
+
+
+def _products(matrix: EmbeddingMatrix, reference: Floats32, asked: Ints) -> Floats32:
+    if 2 * len(asked) >= len(matrix):
+        all_products: Floats32 = matrix.vectors @ reference
+        return all_products[asked]
+    pages = (asked[first : first + PAGE_ROWS] for first in range(0, len(asked), PAGE_ROWS))
+    products: Floats32 = np.concatenate([matrix.vectors[page] @ reference for page in pages])
+    return products
 
 
 # Answers.
