@@ -9,9 +9,10 @@ import os
 import sys
 
 VISION_CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
-CASES = (*VISION_CASES, "faces", "voice", "speech", "coordinator", "store", "chaos", "memory")
+CASES = (*VISION_CASES, "faces", "voice", "speech", "coordinator", "store", "query", "chaos", "memory")
 CASES_WITH_SETTINGS = ("tracking", "persons")
-CASES_WITH_QUICK = ("store", "chaos", "memory")  # cases with a version of a few minutes
+CASES_WITH_ROWS = ("store", "query")
+CASES_WITH_QUICK = ("store", "query", "chaos", "memory")  # cases with a version of a few minutes
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -36,7 +37,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--rows",
         type=int,
-        help="of the collection that `store` moves, in place of a million; kept under a name of its own",
+        help="of the collection of `store` or `query`, in place of a million; kept under a name of its own",
     )
     options = parser.parse_args(arguments)
     if options.quick and options.case not in CASES_WITH_QUICK:
@@ -44,8 +45,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     if options.rows is not None:
         from bench.fixtures.collection import ROWS
 
-        if options.case != "store" or options.rows < ROWS:
-            parser.error(f"--rows is for store, {ROWS:,} and more")
+        if options.case not in CASES_WITH_ROWS or options.rows < ROWS:
+            parser.error(f"--rows is for {' and '.join(CASES_WITH_ROWS)}, {ROWS:,} and more")
     if options.settings and options.case not in CASES_WITH_SETTINGS:
         parser.error(f"{options.case} takes no settings")
     return options

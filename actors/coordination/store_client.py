@@ -12,6 +12,7 @@ from actors.coordination.answer import ask
 from actors.stores import open_store
 from actors.stores.engines.address import without_password
 from schemas.annotations.annotation import Annotation
+from schemas.annotations.words import WordSearch
 from schemas.errors import DiskFull, StoreFailed
 from schemas.media.video import Video
 from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
@@ -276,6 +277,22 @@ class StoreClient(StorageBackend):
 
     def drop_query(self, name: str) -> bool:
         value: bool = self._call("drop_query", name)
+        return value
+
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None = None) -> dict[WorkKey, str]:
+        value: dict[WorkKey, str] = self._call("current_keys", pipeline, video_ids)
+        return value
+
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        value: dict[WorkKey, str] = self._call("embedding_tokens")
+        return value
+
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None = None) -> list[Annotation]:
+        value: list[Annotation] = self._call("utterances", search, video_ids)
+        return value
+
+    def words_near(self, speech: Sequence[Annotation]) -> list[Annotation]:
+        value: list[Annotation] = self._call("words_near", speech)
         return value
 
     def put_identities(self, identities: Sequence[Identity]) -> None:

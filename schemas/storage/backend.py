@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from schemas.annotations.annotation import FACE_DETECTION, Annotation
+from schemas.annotations.words import WordSearch
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
@@ -202,12 +203,24 @@ class ResultStore(Store):
         """Embeddings of the rows of a work key, ordered by annotation id; None where it has none."""
 
     @abstractmethod
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        """A token for each complete work key that has embeddings, cheap to read: it is another one where the
+        key's rows or embeddings were replaced or changed.
+        """
+
+    @abstractmethod
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         """Which of these are complete, by whatever job."""
 
     @abstractmethod
     def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
         """Every work key of these videos that is complete, of whatever configuration."""
+
+    @abstractmethod
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None = None) -> dict[WorkKey, str]:
+        """The work keys of the current results of a pipeline that are complete, of these videos or of all,
+        with the location of each video; as `schemas.work.current_result.complete_results`, but cheap.
+        """
 
     @abstractmethod
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
@@ -220,6 +233,18 @@ class ResultStore(Store):
         Times of storing, run ids, attempts, epochs, leases, events and what is asked of a job are not among
         them.
         """
+
+    # What is said.
+
+    @abstractmethod
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None = None) -> list[Annotation]:
+        """Rows of speech that contain every phrase of a search, in these videos or in all, by video, time and
+        id; of whatever configuration, finished or not.
+        """
+
+    @abstractmethod
+    def words_near(self, speech: Sequence[Annotation]) -> list[Annotation]:
+        """Rows of single words that begin within these rows of speech, in the same order."""
 
     # Videos.
 

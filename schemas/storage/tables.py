@@ -135,6 +135,7 @@ annotations: Final = Table(
     Column("frame_number", INTEGER_64),
     Column("config_hash", WORDS),
     Column("label", WORDS),  # of a sound, as it is in `data`
+    Column("words", WORDS),  # of what is said, schemas.annotations.words.indexed_words; NULL: nothing is
     Index("idx_annotations_video_timestamp", "video_id", "timestamp_seconds"),
     Index("idx_annotations_type_confidence", "annotation_type", "confidence"),
     Index(

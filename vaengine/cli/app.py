@@ -23,10 +23,11 @@ from vaengine.cli.identities import identities_app
 from vaengine.cli.jobs import cancel, logs, pause, quarantine_app, retry
 from vaengine.cli.migrate import migrate
 from vaengine.cli.models import models_app
-from vaengine.cli.query import facets, query
 from vaengine.cli.person import person_app
+from vaengine.cli.query import facets, query
 from vaengine.cli.render import plot, render
 from vaengine.cli.run import resume, run
+from vaengine.cli.similar import similar
 from vaengine.cli.status import errors, status
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
@@ -86,6 +87,7 @@ for command in (
     errors,
     query,
     facets,
+    similar,
     doctor,
     cancel,
     pause,

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 SECTIONS: Final = {
     "Annotate": ("run", "resume", "cluster"),
-    "Ask": ("query", "facets"),
+    "Ask": ("query", "facets", "similar"),
     "Look": ("status", "errors", "render", "plot", "logs"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "person", "migrate", "db"),

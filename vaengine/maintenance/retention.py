@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from vaengine.console.units import bytes_in, counted, duration_of, size
 from vaengine.maintenance import erasure_files
 from vaengine.maintenance.result_folders import RemovalPlan, ResultFolders
 from vaengine.people.resolution import Resolution, ResolvedPerson
+from vaengine.queries.embedding_matrix import forget_matrices
 from vaengine.requests.store_location import shown
 from vaengine.results.lookup import jobs_of
 
@@ -32,7 +34,8 @@ _IDENTITY: Final = re.compile(r"identity_\d+")
 _ID_DIGITS_SHOWN: Final = 8  # digits of a job's id that are shown
 
 ELSEWHERE: Final = (
-    "copies elsewhere are out of reach: other stores, files written with -o or taken from here, backups"
+    "copies elsewhere are out of reach: other stores, files written with -o or taken from here, backups, "
+    "and what `vaengine similar` keeps in the caches of other machines and users"
 )
 
 
@@ -79,7 +82,7 @@ def prune(store: StorageBackend, pruning: Pruning, named: Sequence[Path]) -> Rem
     erasure_files.drop_empty_folders(result_folders, pruning.jobs)
     removed_rows = store.prune(pruning)
     result_folders.project_again(store, dict.fromkeys(job.video_id for job in pruning.jobs))
-    return Removed.joined([plan.removed, removed_rows])
+    return Removed.joined([plan.removed, removed_rows, _drop_matrices(store)])
 
 
 def pruning_table(pruning: Pruning, result_folders: ResultFolders) -> Table:
@@ -248,7 +251,13 @@ def forget(
         erasure_files.drop_folders(result_folders, erasure.video_id, paths)
     removed_rows = _from_store(store, erasure, dry_run=False)
     result_folders.project_again(store, videos)
-    return _report(store, erasure, [removed_rows, own_folder, plan.removed])
+    return _report(store, erasure, [removed_rows, own_folder, plan.removed, _drop_matrices(store)])
+
+
+def _drop_matrices(store: Store) -> Removed:
+    """Remove the embeddings that `vaengine similar` keeps in the cache of this user on this machine."""
+    files = forget_matrices(store.url, os.environ)
+    return Removed({"cached_embeddings": files} if files else {})
 
 
 def _report(store: Store, erasure: ErasureReport, parts: Sequence[Removed]) -> Removed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from actors.stores.backend import controls, retention, runs, work
@@ -10,8 +10,10 @@ from actors.stores.backend.checks import require_job
 from actors.stores.backend.transaction import Storage
 from actors.stores.rules.states import canonical_states, key_of
 from schemas.annotations.annotation import Annotation
+from schemas.annotations.words import WordSearch
 from schemas.errors import PeopleChanged
 from schemas.media.video import Video
+from schemas.pipelines import AUDIO
 from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
@@ -92,6 +94,10 @@ class Backend(StorageBackend):
         with self._storage.read() as tx:
             return tx.results.embeddings(key)
 
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        with self._storage.read() as tx:
+            return tx.results.embedding_tokens()
+
     def completed(self, keys: Sequence[WorkKey]) -> set[WorkKey]:
         with self._storage.read() as tx:
             return set(tx.results.complete(keys))
@@ -99,6 +105,10 @@ class Backend(StorageBackend):
     def completed_of(self, video_ids: Sequence[str]) -> set[WorkKey]:
         with self._storage.read() as tx:
             return tx.results.complete_of(video_ids)
+
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None = None) -> dict[WorkKey, str]:
+        with self._storage.read() as tx:
+            return tx.results.current_keys(pipeline, video_ids)
 
     def manifest(self, keys: Sequence[WorkKey]) -> dict[WorkKey, list[ManifestLine]]:
         with self._storage.read() as tx:
@@ -109,6 +119,16 @@ class Backend(StorageBackend):
             yield from tx.results.canonical_rows()
             for job in tx.jobs.select():
                 yield from canonical_states(job)
+
+    # What is said.
+
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None = None) -> list[Annotation]:
+        with self._storage.read() as tx:
+            return _of_sound(tx.results.utterances(search, video_ids))
+
+    def words_near(self, speech: Sequence[Annotation]) -> list[Annotation]:
+        with self._storage.read() as tx:
+            return _of_sound(tx.results.words_near(speech))
 
     # Videos.
 
@@ -304,3 +324,11 @@ class Backend(StorageBackend):
 
 def _by_creation(jobs: Iterator[BatchJob] | list[BatchJob]) -> list[BatchJob]:
     return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
+
+
+def _of_sound(rows: Iterable[Annotation]) -> list[Annotation]:
+    """Rows of audio_processing by video, time and id; others may have been saved by hand."""
+    return sorted(
+        (row for row in rows if row.pipeline == AUDIO),
+        key=lambda row: (row.video_id, row.timestamp_seconds or 0.0, row.annotation_id),
+    )

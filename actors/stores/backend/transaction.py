@@ -17,6 +17,7 @@ from actors.stores.rules.erasure import PersonErasure
 from actors.stores.rules.people import PeopleErasure
 from actors.stores.rules.pruning import PruneDecision
 from schemas.annotations.annotation import Annotation
+from schemas.annotations.words import WordSearch
 from schemas.media.video import Video
 from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
@@ -147,6 +148,8 @@ class Results(Protocol):
     ) -> dict[WorkKey, dict[str, RowCount]]: ...
     def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]: ...
     def embeddings(self, key: WorkKey) -> Embeddings | None: ...
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None) -> dict[WorkKey, str]: ...
+    def embedding_tokens(self) -> dict[WorkKey, str]: ...  # of complete keys
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]: ...
     def store(self, outcome: Outcome, result: PipelineResult, job: BatchJob, data: Rows) -> None: ...
     def location(self, key: WorkKey) -> str: ...  # file or URL of a complete result
@@ -154,6 +157,10 @@ class Results(Protocol):
     def drop_configurations(self, key: WorkKey, kept: Set[str]) -> None: ...
     def interrupted(self, keys: Iterable[WorkKey], epoch: int, at: datetime) -> Iterable[Interrupted]: ...
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]: ...  # annotations and embeddings
+    def utterances(
+        self, search: WordSearch, video_ids: Sequence[str] | None
+    ) -> Iterable[Annotation]: ...  # rows of speech, of whatever key, in any order
+    def words_near(self, speech_rows: Sequence[Annotation]) -> Iterable[Annotation]: ...  # in any order
 
 
 class Catalog(Protocol):

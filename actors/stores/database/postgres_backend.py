@@ -21,6 +21,7 @@ class PostgreSQLStorageBackend(DatabaseStorageBackend):
             opening.callback(database.close)
             if not read_only:
                 database.fill_vectors()
+                database.fill_words()
             opening.pop_all()
         super().__init__(database)
         self._connection_string = connection_string

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from actors.stores.database.backend import DatabaseStorageBackend
@@ -17,4 +18,10 @@ class SQLiteStorageBackend(DatabaseStorageBackend):
     """
 
     def __init__(self, db_path: Path, *, read_only: bool = False) -> None:
-        super().__init__(SQLiteDatabase(Path(db_path).absolute(), read_only=read_only))
+        database = SQLiteDatabase(Path(db_path).absolute(), read_only=read_only)
+        with ExitStack() as opening:
+            opening.callback(database.close)
+            if not read_only:
+                database.fill_words()
+            opening.pop_all()
+        super().__init__(database)

@@ -11,7 +11,8 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any, Final
 
-from schemas.annotations.annotation import Annotation, BBox, canonical_json
+from schemas.annotations.annotation import SPEECH, Annotation, BBox, canonical_json
+from schemas.annotations.words import indexed_words
 
 _SCALAR_FIELDS: Final = (
     *(
@@ -38,6 +39,7 @@ COLUMNS: Final = (
     "created_at",
     "label",
     "data",
+    "words",
 )
 
 _scalar_values: Final[Callable[[Annotation], tuple[Any, ...]]] = attrgetter(*_SCALAR_FIELDS)
@@ -52,13 +54,19 @@ def annotation_rows(
     """Rows of table `annotations`: `data` is the whole annotation, the other columns repeat parts of it."""
     for row in annotations:
         columns = _scalar_and_box_values(row) if row.bbox else _scalar_values(row) + _NO_BOX
-        yield (*columns, job_id, pipeline_id, created_at, label_of(row), data_text(row))
+        yield (*columns, job_id, pipeline_id, created_at, label_of(row), data_text(row), spoken_words(row))
 
 
 def label_of(annotation: Annotation) -> str | None:
     """The label that a row says of itself, as text; None without one."""
     label = annotation.attributes.get("label") if annotation.attributes else None
     return label if isinstance(label, str) else None
+
+
+def spoken_words(row: Annotation) -> str | None:
+    """The words of an utterance, as they are searched; None for every other row."""
+    text = row.attributes.get("text") if row.annotation_type == SPEECH else None
+    return indexed_words(text) if isinstance(text, str) else None
 
 
 def data_text(annotation: Annotation) -> str:

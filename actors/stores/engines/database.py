@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, exc
 
 from actors.stores import migrations
 from actors.stores.encoding.refusals import require_encodable
+from actors.stores.migrations import speech_words
 from actors.stores.rules.states import now
 from actors.stores.sql.leases import current_epoch, is_under_way
 from schemas.errors import NotFound, StaleEpoch, StoreOutdated, StoreUnreachable, VaengineError
@@ -95,6 +96,14 @@ class Database(ABC):
     @abstractmethod
     def fill_vectors(self) -> None:
         """Copy embeddings that are missing in the database's own table of vectors, where there is one."""
+
+    def fill_words(self) -> None:
+        """Add the words of earlier speech, where somebody migrated the tables by their SQL alone."""
+        with self.read() as connection:
+            if not speech_words.is_due(connection):
+                return  # without waiting for a lock
+        with self.write(None) as connection:
+            speech_words.fill(connection)
 
     @abstractmethod
     def overwrite(self, connection: Connection) -> None:

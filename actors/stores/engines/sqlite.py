@@ -122,10 +122,14 @@ class SQLiteDatabase(Database):
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
     def wipe(self) -> Wiped:
-        """Vacuum, which clears free pages and the slack within pages, and then empty the log."""
+        """Vacuum, which clears free pages and the slack within pages, and then empty the log.
+
+        The index of words keeps removed ones until its parts are joined.
+        """
         raw = self._engine.raw_connection()
         try:
             driver: Any = raw.driver_connection
+            driver.execute("INSERT INTO speech_index (speech_index) VALUES ('optimize')")
             driver.execute("VACUUM")
             (is_read, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:

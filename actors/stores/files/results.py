@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from actors.atomic_files import write_or_remove
+from actors.atomic_files import read_object, write_or_remove
 from actors.stores.backend.transaction import Interrupted, Rows
+from actors.stores.encoding.annotation_rows import spoken_words
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.layout import FileLayout
@@ -16,10 +17,13 @@ from actors.stores.files.leases import FileRuns
 from actors.stores.files.videos import FileVideos
 from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.states import keys_of
-from schemas.annotations.annotation import Annotation
+from schemas.annotations.annotation import WORD, Annotation
+from schemas.annotations.words import WordSearch
 from schemas.errors import NotFound
+from schemas.pipelines import AUDIO
 from schemas.storage.backend import Embeddings, FaceLinks, Outcome, RowCount, face_links, row_counts
 from schemas.work.chunk import WorkKey
+from schemas.work.current_result import complete_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit, ManifestLine
 
@@ -100,6 +104,25 @@ class FileResults:
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         return self._work(key).embeddings()
 
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None) -> dict[WorkKey, str]:
+        jobs = self.jobs.select() if video_ids is None else self.jobs.of_videos(video_ids)
+        return {
+            WorkKey(job.video_id, pipeline, result.config_hash): job.location
+            for job, result in complete_results(jobs).values()
+            if result.pipeline == pipeline
+        }
+
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        """The digests of rows and embeddings, of keys whose files are as written."""
+        keys = (key for video_id in self.layout.video_ids() for key in self.layout.keys_of(video_id))
+        named = ((key, read_object(self.layout.state(key)) or {}) for key in keys)
+        states = ((key, self._work(key).state()) for key, state in named if state.get("embeddings"))
+        return {
+            key: f"{state['digest']} {state['embeddings']}"
+            for key, state in states
+            if state and state["status"] == JobStatus.COMPLETED.value
+        }
+
     def ids_of_others(self, key: WorkKey, annotation_ids: Sequence[str]) -> set[str]:
         others = (other for other in self.layout.keys_of(key.video_id) if other != key)
         return {row.annotation_id for other in others for row in self.annotations(other)}.intersection(
@@ -112,6 +135,25 @@ class FileResults:
                 if stored := self.embeddings(key):
                     yield from stored.canonical()
                 yield from ({"annotation": data} for data in self.data_of(key))
+
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None) -> Iterator[Annotation]:
+        """Reads the results of sound of all these videos: files have no index."""
+        for video_id in self.layout.video_ids() if video_ids is None else video_ids:
+            for row in self._sound_rows(video_id):
+                words = spoken_words(row)
+                if words and search.matches(words.split()):
+                    yield row
+
+    def words_near(self, speech_rows: Sequence[Annotation]) -> Iterator[Annotation]:
+        for video_id in dict.fromkeys(row.video_id for row in speech_rows):
+            of_video = [row for row in speech_rows if row.video_id == video_id]
+            for word in self._sound_rows(video_id):
+                if word.annotation_type == WORD and any(_is_within(word, row) for row in of_video):
+                    yield word
+
+    def _sound_rows(self, video_id: str) -> Iterator[Annotation]:
+        keys = (key for key in self.layout.keys_of(video_id) if key.pipeline == AUDIO)
+        return (row for key in keys for row in self.annotations(key))
 
     # A result.
 
@@ -162,3 +204,9 @@ class FileResults:
             removed = {other for other in others if other not in held and self._work(other).is_overwritten()}
             if removed or self._work(key).has_chunks():
                 yield key, {other.config_hash for other in others if other not in removed}
+
+
+def _is_within(word: Annotation, speech: Annotation) -> bool:
+    if word.config_hash != speech.config_hash or None in (word.timestamp_seconds, speech.end_seconds):
+        return False
+    return speech.timestamp_seconds <= word.timestamp_seconds < speech.end_seconds  # type: ignore[operator]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # The newest revision. Named here, so that a store that is up to date is opened without importing Alembic.
-HEAD: Final = "0008"
+HEAD: Final = "0009"
+WORD_INDEX: Final = "idx_annotations_words"
 END: Final = ";\n\n"  # of a statement of `new_sqlite.sql`
 
 
@@ -35,6 +36,14 @@ def upgrade(connection: Connection) -> None:
     from alembic import command
 
     command.upgrade(configuration(connection), "head")
+
+
+def is_described(name: str | None, kind: str, parents: object = None) -> bool:
+    """Whether `schemas.storage.tables` describes something of this name; Alembic's `include_name`.
+
+    It does not describe the index of words: tables that FTS5 makes, in PostgreSQL an index of an expression.
+    """
+    return name != WORD_INDEX and (kind != "table" or not str(name).startswith("speech_"))
 
 
 def create(connection: Connection) -> None:

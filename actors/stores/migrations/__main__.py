@@ -8,7 +8,10 @@ from sqlalchemy import create_engine
 
 from actors.stores import migrations
 
-_TABLES = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+_TABLES = """
+SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'
+AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY rowid
+"""  # a virtual table makes its own shadow tables
 
 
 def script() -> str:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from actors.stores.migrations import is_described
 from schemas.storage.tables import metadata
 
 connection = context.config.attributes.get("connection")
@@ -15,7 +16,11 @@ if context.is_offline_mode():
     )
 else:
     context.configure(
-        connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        transactional_ddl=True,
+        include_name=is_described,
     )
 
 with context.begin_transaction():

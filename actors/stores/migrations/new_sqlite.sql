@@ -100,7 +100,7 @@ CREATE TABLE annotations (
     bbox_height REAL,
     end_seconds REAL,
     frame_number INTEGER,
-    config_hash TEXT, label TEXT,
+    config_hash TEXT, label TEXT, words TEXT,
     PRIMARY KEY (annotation_id),
     FOREIGN KEY(job_id) REFERENCES jobs (job_id),
     FOREIGN KEY(pipeline_id) REFERENCES pipelines (pipeline_id)
@@ -279,3 +279,32 @@ CREATE TABLE person_edits (
     PRIMARY KEY (sequence),
     UNIQUE (edit_id)
 );
+
+CREATE TABLE speech_numbers (number INTEGER PRIMARY KEY, annotation_id TEXT NOT NULL UNIQUE);
+
+CREATE VIRTUAL TABLE speech_index USING fts5(words, content='', tokenize='ascii');
+
+CREATE TRIGGER speech_added AFTER INSERT ON annotations WHEN new.words IS NOT NULL
+BEGIN
+    INSERT INTO speech_numbers (annotation_id) SELECT new.annotation_id WHERE new.words IS NOT NULL;
+    INSERT INTO speech_index (rowid, words)
+        SELECT number, new.words FROM speech_numbers WHERE annotation_id = new.annotation_id;
+END;
+
+CREATE TRIGGER speech_removed AFTER DELETE ON annotations WHEN old.words IS NOT NULL
+BEGIN
+    INSERT INTO speech_index (speech_index, rowid, words)
+        SELECT 'delete', number, old.words FROM speech_numbers WHERE annotation_id = old.annotation_id;
+    DELETE FROM speech_numbers WHERE annotation_id = old.annotation_id;
+END;
+
+CREATE TRIGGER speech_changed AFTER UPDATE OF words, annotation_id ON annotations
+WHEN old.words IS NOT NULL OR new.words IS NOT NULL
+BEGIN
+    INSERT INTO speech_index (speech_index, rowid, words)
+        SELECT 'delete', number, old.words FROM speech_numbers WHERE annotation_id = old.annotation_id;
+    DELETE FROM speech_numbers WHERE annotation_id = old.annotation_id;
+    INSERT INTO speech_numbers (annotation_id) SELECT new.annotation_id WHERE new.words IS NOT NULL;
+    INSERT INTO speech_index (rowid, words)
+        SELECT number, new.words FROM speech_numbers WHERE annotation_id = new.annotation_id;
+END;

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, not_, 
 
 from actors.stores.backend.transaction import Interrupted, Rows
 from actors.stores.encoding import rows
-from actors.stores.sql import pgvector
+from actors.stores.sql import pgvector, speech
 from actors.stores.sql.dialect import is_postgresql
 from actors.stores.sql.leases import SqlRuns
 from actors.stores.sql.queries import PipelineIds, data_of, insert_rows, key_row, of_key, paged
 from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.annotations.coco import reading_order
+from schemas.annotations.words import WordSearch
 from schemas.pipelines import FACE
 from schemas.storage import tables
 from schemas.storage.backend import Embeddings, FaceLinks, Outcome, RowCount
@@ -38,6 +39,30 @@ _COMPLETE: Final = (
 )
 _COMPLETE_KEYS: Final = _COMPLETE.with_only_columns(
     jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash
+)
+
+_COMPLETED_AT: Final = (
+    select(
+        jobs.c.video_id,
+        tables.pipelines.c.name,
+        statuses.c.config_hash,
+        func.max(statuses.c.digest),
+        func.max(statuses.c.completed_at),  # jobs that were linked to a result have its time
+    )
+    .join(statuses, statuses.c.job_id == jobs.c.job_id)
+    .join(tables.pipelines)
+    .where(statuses.c.status == JobStatus.COMPLETED.value, statuses.c.digest.is_not(None))
+    .group_by(jobs.c.video_id, tables.pipelines.c.name, statuses.c.config_hash)
+)
+
+_CURRENT: Final = (
+    select(
+        *(jobs.c.video_id, jobs.c.job_id, jobs.c.video_path, jobs.c.created_at),
+        *(statuses.c.config_hash, statuses.c.completed_at),
+    )
+    .join(statuses, statuses.c.job_id == jobs.c.job_id)
+    .join(tables.pipelines)
+    .where(statuses.c.status == JobStatus.COMPLETED.value)
 )
 
 
@@ -132,6 +157,44 @@ class SqlResults:
         vectors = np.stack([np.frombuffer(row["vector"], "<f4") for row in found]).astype(np.float32)
         return Embeddings(tuple(row["annotation_id"] for row in found), vectors, found[0]["model"])
 
+    def current_keys(self, pipeline: str, video_ids: Sequence[str] | None) -> dict[WorkKey, str]:
+        """The last of each video by when it ended, was requested, and id: `schemas.work.current_result`."""
+        query = _CURRENT.where(tables.pipelines.c.name == pipeline)
+        of_videos = (
+            [query]
+            if video_ids is None
+            else [query.where(jobs.c.video_id.in_(page)) for page in paged(video_ids)]
+        )
+        rows_found = (row for each in of_videos for row in self.connection.execute(each))
+        ordered = sorted(
+            rows_found, key=lambda row: (row.completed_at or "", row.created_at or "", row.job_id)
+        )
+        current = {row.video_id: row for row in ordered}
+        return {
+            WorkKey(video_id, pipeline, row.config_hash or ""): row.video_path
+            for video_id, row in current.items()
+        }
+
+    def embedding_tokens(self) -> dict[WorkKey, str]:
+        """The digest of the rows, when they were completed, and the number of embeddings.
+
+        A complete key is never written again: it is removed, and completed once more, or it loses embeddings.
+        """
+        table, names = tables.embeddings.c, self.pipelines.names()
+        by = (table.video_id, table.pipeline_id, table.config_hash)
+        counts = {
+            WorkKey(video_id, names.get(pipeline_id, ""), config_hash): count
+            for video_id, pipeline_id, config_hash, count in self.connection.execute(
+                select(*by, func.count()).group_by(*by)
+            )
+        }
+        complete = self.connection.execute(_COMPLETED_AT)
+        return {
+            key: f"{digest} {completed_at} {counts[key]}"
+            for *parts, digest, completed_at in complete
+            if (key := WorkKey(*parts)) in counts
+        }
+
     def canonical_rows(self) -> Iterator[Mapping[str, Any]]:
         table = tables.embeddings.c
         for annotation_id, model, vector in self.connection.execute(
@@ -142,6 +205,12 @@ class SqlResults:
             ).canonical()
         for data in self.connection.execute(select(annotation_table.c.data)).scalars():
             yield {"annotation": json.loads(data)}
+
+    def utterances(self, search: WordSearch, video_ids: Sequence[str] | None) -> Iterable[Annotation]:
+        return speech.utterances(self.connection, search, video_ids)
+
+    def words_near(self, speech_rows: Sequence[Annotation]) -> Iterable[Annotation]:
+        return speech.words_near(self.connection, speech_rows)
 
     # A result.
 

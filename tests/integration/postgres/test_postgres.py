@@ -88,10 +88,11 @@ def test_the_tables_that_migrations_make_are_those_of_the_code(url: str, store: 
     """But for NOT NULL on primary keys, which PostgreSQL adds by itself and the plan's SQLite tables do
     not have.
     """
+    from actors.stores.migrations import is_described
+
+    opts = {"compare_type": True, "include_name": is_described}
     with driver(url).connect() as connection:
-        found = compare_metadata(
-            MigrationContext.configure(connection, opts={"compare_type": True}), metadata
-        )
+        found = compare_metadata(MigrationContext.configure(connection, opts=opts), metadata)
     keys = {(table.name, column.name) for table in metadata.tables.values() for column in table.primary_key}
     flat = [change for entry in found for change in (entry if isinstance(entry, list) else [entry])]
     assert [

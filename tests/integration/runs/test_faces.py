@@ -4,6 +4,7 @@ it is run changes a row.
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from schemas.work.chunk import WorkKey
 from tests.conftest import SHARED
 from tests.support import clips, runs
 from tests.support.neural import neural
+from vaengine.cli.app import outcome
 
 pytestmark = pytest.mark.shared
 
@@ -74,6 +76,26 @@ def test_embeddings_of_faces_and_identities_are_stored_with_the_name_of_their_mo
     assert stored.vectors.shape == (len(rows), 128)
     assert np.allclose(np.linalg.norm(stored.vectors, axis=1), 1, atol=1e-5)
     assert stored.model == f"test_pack@{pack_digest(PACK)[:12]}"
+
+
+def test_a_picture_of_a_talker_finds_that_talker_and_a_tight_cut_of_the_face_does_too(
+    talkers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], empty_cache: Path
+) -> None:
+    """Somebody who talks in the third clip, in a frame that the run did not look at."""
+    with av.open(str(TALKERS)) as container:
+        picture = next(frame for frame in container.decode(video=0) if frame.time >= 7.25).to_image()
+    picture.save(tmp_path / "talker.png")
+    face = min(
+        found(talkers, TALKERS.name, FACE_DETECTION), key=lambda row: abs((row.timestamp_seconds or 0) - 7.25)
+    )
+    box = face.bbox
+    picture.crop((box.x, box.y, box.x + box.width, box.y + box.height)).save(tmp_path / "face.png")
+    for name in ("talker.png", "face.png"):
+        assert outcome(["similar", str(tmp_path / name), "--out", str(talkers), "--json", "-k", "2"]) == 0
+        first, second, _ = map(json.loads, capsys.readouterr().out.splitlines())
+        assert face.face_id in first["why"]
+        assert first["score"] > 0.6
+        assert second["score"] < 0.45
 
 
 @pytest.mark.long

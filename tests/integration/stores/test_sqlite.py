@@ -300,7 +300,12 @@ def test_migrations_from_nothing_end_at_the_tables_the_code_uses(store, path):
 
     with create_engine(f"sqlite:///{path}").connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "include_name": migrations.is_described,
+            },
         )
         assert compare_metadata(context, tables.metadata) == []
 

@@ -1,0 +1,112 @@
+"""Finds the faces, people and scenes of a store that are most like a picture or like something stored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypedDict
+
+from schemas.errors import UsageError
+from schemas.paths import is_url
+from schemas.storage.backend import StorageBackend
+from vaengine.api.face_reference import face_reference, face_settings
+from vaengine.queries.embedding_matrix import cache_folder, open_matrices
+from vaengine.queries.match import Match
+from vaengine.queries.matrix_files import EmbeddingMatrix
+from vaengine.queries.scene_similarity import SCENE_NAME, similar_scenes
+from vaengine.queries.similarity import (
+    DEFAULT_COUNT,
+    KINDS,
+    EmbeddingFilter,
+    Reference,
+    matrix_of,
+    similar_faces,
+)
+from vaengine.queries.stored_reference import stored_reference
+from vaengine.requests.run_options import RunOptions
+from vaengine.results.lookup import jobs_of
+
+
+class _Limits(TypedDict):
+    count: int
+    min_cosine: float
+
+
+PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityRequest:
+    """What to find the like of, and where.
+
+    `named` is a picture file, or what `stored_reference` and `similar_scenes` take. `kind` is a key of
+    `KINDS`. `videos` are names of videos, none for all. `face` is the number of a face in the picture.
+    """
+
+    named: str
+    kind: str = "identity"
+    count: int = DEFAULT_COUNT
+    min_cosine: float = -1.0
+    min_confidence: float | None = None
+    videos: tuple[str, ...] = ()
+    face: int | None = None
+    models: RunOptions = field(default_factory=RunOptions)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(f"--kind takes {' or '.join(KINDS)}, not {self.kind!r}")
+        if self.count < 1:
+            raise UsageError(f"--count takes 1 and more, not {self.count}")
+
+
+def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
+    """The most similar annotations of a store, best first, ties by annotation id; `score` is the cosine.
+
+    Exact, and the same on every kind of store. Raises `NotFound` for an unknown name, `UsageError` for a
+    picture without a face or with several, and where the store has no faces of the same model.
+    """
+    matrices = open_matrices(store, cache_folder(store.url, os.environ))
+    videos = {jobs_of(store, name)[0].video_id for name in request.videos} or None
+    limits: _Limits = {"count": request.count, "min_cosine": request.min_cosine}
+    if SCENE_NAME.fullmatch(request.named) and not Path(request.named).is_file():
+        if request.min_confidence is not None:
+            raise UsageError("scenes have no confidence: leave --min-confidence out")
+        return similar_scenes(store, matrices, request.named, video_ids=videos, **limits)
+    require_embeddings(matrices, store.url)
+    reference = reference_of(store, matrices, request)
+    require_model(matrices, reference)
+    where = EmbeddingFilter(KINDS[request.kind], videos, min_confidence=request.min_confidence)
+    return similar_faces(matrices, reference, where, **limits)
+
+
+def reference_of(
+    store: StorageBackend, matrices: Sequence[EmbeddingMatrix], request: SimilarityRequest
+) -> Reference:
+    """The face in a picture, or what a name means in the store."""
+    path = Path(request.named)
+    if path.is_file():
+        return face_reference(path, face_settings(store.connection_url, request.models), request.face)
+    if path.suffix.lower() in PICTURES or is_url(request.named):
+        raise UsageError(f"there is no picture file {request.named} on this machine")
+    return stored_reference(store, matrices, request.named)
+
+
+def require_embeddings(matrices: Sequence[EmbeddingMatrix], url: str) -> None:
+    """Raises `UsageError` where a store has nothing to compare with."""
+    if not matrices:
+        raise UsageError(
+            f"{url} has no face embeddings: `vaengine run --pipelines face` makes them, with a neural preset "
+            "(embedded has none)"
+        )
+
+
+def require_model(matrices: Sequence[EmbeddingMatrix], reference: Reference) -> None:
+    """Raises `UsageError` where nothing in the store is of a reference's model."""
+    if matrix_of(matrices, reference) is None:
+        known = ", ".join(sorted(matrix.model for matrix in matrices))
+        raise UsageError(
+            f"{reference.label} was described by {reference.model}, the store's faces by {known}, and two "
+            "models are never compared: name the store's with --preset or --set face.pack=NAME"
+        )
