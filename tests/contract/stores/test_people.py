@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
+from actors.stores.files.people import FilePeople
 from actors.stores.rules.people import people_of
 from actors.stores.rules.person_matching import candidates_of
 from schemas.errors import PeopleChanged, StoreDamaged, UsageError
@@ -255,3 +256,24 @@ def test_a_damaged_file_of_people_is_never_written_over_and_a_check_finds_it(tmp
     assert [(one.kind, Path(one.where).name) for one in check(f"files:{tmp_path}")] == [
         ("damaged", "people.json")
     ]
+
+
+def test_a_removal_from_files_that_was_cut_off_takes_the_people_along_when_it_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Stands for a kill."""
+
+    def dying(*_: object) -> None:
+        raise Killed
+
+    with closing(open_store(STORES["files"](tmp_path))) as store:
+        references(store)
+        with monkeypatch.context() as patch:
+            patch.setattr(FilePeople, "replace", dying)
+            with pytest.raises(Killed):
+                store.forget_video(ALPHA.video_id)
+        assert holders(store).keys() == {"Anna", "Bob"}
+        store.finish_removal()
+        assert holders(store) == {"Anna": [f"{BETA.video_id}:face_0001"]}
+        assert not list(tmp_path.glob(f"{ALPHA.video_id}*"))

@@ -284,10 +284,10 @@ def test_a_kill_between_the_files_and_the_database_is_made_good_by_saying_it_aga
     named = place.id("alpha") + ("" if step == "forget_video" else ":person_0002")
     original = getattr(SQLiteStorageBackend, step)
 
-    def dying(store: StorageBackend, what: Any, *, dry_run: bool = False) -> Any:
+    def dying(store: StorageBackend, what: Any, *, dry_run: bool = False, **more: Any) -> Any:
         if not dry_run:
             raise Killed
-        return original(store, what, dry_run=dry_run)
+        return original(store, what, dry_run=dry_run, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SQLiteStorageBackend, step, dying)
