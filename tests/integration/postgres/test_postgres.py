@@ -343,8 +343,8 @@ BY_INDEX = {
     "idx_annotations_work": "SELECT data FROM annotations WHERE video_id = 'video-3' AND pipeline_id = 4 AND "
     "config_hash = 'c'",
     # PostgreSQL 18 skips over the one type that is there
-    "idx_annotations_(video_timestamp|type_video)": "SELECT data FROM annotations WHERE video_id = 'video-3' AND "
-    "timestamp_seconds BETWEEN 1 AND 2",
+    "idx_annotations_(video_timestamp|type_video)": "SELECT data FROM annotations "
+    "WHERE video_id = 'video-3' AND timestamp_seconds BETWEEN 1 AND 2",
     "idx_annotations_type_confidence": "SELECT data FROM annotations WHERE annotation_type = 'face' AND "
     "confidence > 0.8",
     "job_pipeline_status_pkey": "SELECT digest FROM job_pipeline_status WHERE job_id = gen_random_uuid() AND "
