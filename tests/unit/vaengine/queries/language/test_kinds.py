@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import UsageError
-from vaengine.queries.kinds import KINDS, kind_named
+from vaengine.queries.language.kinds import KINDS, kind_named
 
 
 @pytest.mark.parametrize("name", KINDS)
