@@ -41,7 +41,7 @@ _HOMES = {
     "WouldReplace": "schemas.errors",
     "open_store": "actors.stores",
     "query": "vaengine.api.query",
-    "find": "vaengine.queries.builder",
+    "find": "vaengine.queries.language.builder",
 }
 
 __all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 strings all: the keys above
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker
     from vaengine.api.query import query as query
     from vaengine.api.video_annotations import VideoAnnotations as VideoAnnotations
-    from vaengine.queries.builder import find as find
+    from vaengine.queries.language.builder import find as find
 
 
 def __getattr__(name: str) -> Any:

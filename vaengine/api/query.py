@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from vaengine.queries.answers import Answers, answered, collection_of
-from vaengine.queries.builder import Find
-from vaengine.queries.document import Query
-from vaengine.queries.parsing import SUFFIXES, query_in, query_of
-from vaengine.queries.saved import saved
+from vaengine.queries.language.builder import Find
+from vaengine.queries.language.document import Query
+from vaengine.queries.language.parsing import SUFFIXES, query_in, query_of
+from vaengine.queries.language.saved import saved
 
 Question: TypeAlias = Query | Find | Mapping[str, Any] | str | os.PathLike[str]
 

@@ -16,8 +16,8 @@ from vaengine.console.output import emit_each, print_lines, print_table, say
 if TYPE_CHECKING:
     from schemas.storage.backend import QueryStore
     from vaengine.queries.answers import Answers
-    from vaengine.queries.document import Query
-    from vaengine.queries.flags import QueryFlags
+    from vaengine.queries.language.document import Query
+    from vaengine.queries.language.flags import QueryFlags
 
 Texts = list[str] | None
 
@@ -135,10 +135,10 @@ def query(
     verbose: Verbose = False,
 ) -> None:
     """Ask: who, what and where, in relation to each other, over all videos."""
-    from vaengine.queries.flags import QueryFlags, given
+    from vaengine.queries.language.flags import QueryFlags, given
 
     if schema:
-        from vaengine.queries.parsing import schema as schema_of
+        from vaengine.queries.language.parsing import schema as schema_of
 
         print_lines([json.dumps(schema_of(), indent=2)])
         return
@@ -202,8 +202,8 @@ def facets(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbo
 
 def _document(what: str | None, flags: QueryFlags, store: QueryStore) -> Query:
     """The query of a file, of a saved one, or of the options."""
-    from vaengine.queries.parsing import SUFFIXES, query_in
-    from vaengine.queries.saved import saved
+    from vaengine.queries.language.parsing import SUFFIXES, query_in
+    from vaengine.queries.language.saved import saved
 
     if what is None:
         raise UsageError("say what to find, such as `vaengine query scenes`, or give a file with a query")
@@ -221,7 +221,7 @@ def _document(what: str | None, flags: QueryFlags, store: QueryStore) -> Query:
 
 def _save(name: str, asked: Query, out: str | None, db: str | None) -> None:
     from actors.stores import open_store
-    from vaengine.queries.saved import save
+    from vaengine.queries.language.saved import save
     from vaengine.requests.store_location import stored_at
 
     with closing(open_store(stored_at(db, out))) as store:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from schemas.errors import UsageError
 from schemas.pipelines import short_name_of
 from vaengine.queries.collection import Collection, Position, Row
-from vaengine.queries.document import Count, Coverage, Duration, Mean, Measure, Query
+from vaengine.queries.language.document import Count, Coverage, Duration, Mean, Measure, Query
+from vaengine.queries.language.parsing import to_json
 from vaengine.queries.match import Match
-from vaengine.queries.parsing import to_json
 from vaengine.queries.resolution import Resolution
 from vaengine.queries.resolve import People, SimilarRows, resolved
 from vaengine.queries.why import measured, why
@@ -82,7 +82,7 @@ def collection_of(store: StorageBackend) -> Iterator[Collection]:
 
         yield FilesCollection(store)
         return
-    from vaengine.queries.sql_collection import SqlCollection
+    from vaengine.queries.sql.collection import SqlCollection
 
     with reading() as connection:
         yield SqlCollection(connection)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Identity
-from vaengine.queries.document import Measure, Query
+from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from schemas.annotations.annotation import FACE_IDENTITY, PERSON_TRACK, Annotation, BBox
 from schemas.pipelines import AUDIO
 from vaengine.queries import intervals
-from vaengine.queries.document import (
+from vaengine.queries.intervals import Times
+from vaengine.queries.language.document import (
     All,
     Condition,
     Count,
@@ -32,7 +33,6 @@ from vaengine.queries.document import (
     Relation,
     Selector,
 )
-from vaengine.queries.intervals import Times
 from vaengine.queries.resolution import Branch, Resolution
 
 _COMPARE: Final[Mapping[str, Any]] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "eq": eq}

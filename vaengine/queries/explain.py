@@ -8,7 +8,7 @@ from typing import Final
 
 from vaengine.queries.answers import Analysed, analysed_of
 from vaengine.queries.collection import Collection
-from vaengine.queries.document import (
+from vaengine.queries.language.document import (
     Bounds,
     Condition,
     Count,
@@ -20,7 +20,7 @@ from vaengine.queries.document import (
     Relation,
     Selector,
 )
-from vaengine.queries.parsing import to_yaml
+from vaengine.queries.language.parsing import to_yaml
 from vaengine.queries.resolution import Resolution
 from vaengine.queries.resolve import People, SimilarRows, resolved
 

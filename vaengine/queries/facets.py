@@ -11,7 +11,7 @@ from schemas.work.provenance import info_of, provenance_of
 from vaengine.console.output import Table
 from vaengine.queries.answers import collection_of
 from vaengine.queries.collection import Facet
-from vaengine.queries.kinds import KINDS
+from vaengine.queries.language.kinds import KINDS
 from vaengine.queries.resolve import People
 
 if TYPE_CHECKING:

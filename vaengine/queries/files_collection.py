@@ -23,8 +23,8 @@ from schemas.storage.backend import Identity
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from vaengine.queries.collection import Collection, Contents, Facet, Position, Row, VideoPlace
-from vaengine.queries.document import Measure, Query
 from vaengine.queries.evaluation import Evaluation, Found, VideoRows
+from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
 from vaengine.queries.texts import is_said, text_of, words_of
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vaengine.queries.words import TOLERANCE_S
+from vaengine.queries.language.words import TOLERANCE_S
 
 Times: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from schemas.annotations.annotation import FACE_IDENTITY, PERSON_TRACK
 from schemas.pipelines import AUDIO, FACE, PERSON
-from vaengine.queries.document import Mean, Query, Selector, Similar, parts_of
+from vaengine.queries.language.document import Mean, Query, Selector, Similar, parts_of
 
 Member: TypeAlias = tuple[str, str]  # a video, and the id of a track, face or speaker in it
 

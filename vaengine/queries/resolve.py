@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from schemas.errors import UsageError
 from schemas.paths import name_of
 from vaengine.queries.collection import Collection
-from vaengine.queries.document import (
+from vaengine.queries.language.document import (
     Bounds,
     Count,
     Coverage,
@@ -25,8 +25,8 @@ from vaengine.queries.document import (
     Similar,
     parts_of,
 )
+from vaengine.queries.language.words import MIN_TRACK_S
 from vaengine.queries.resolution import Appearances, Member, Resolution
-from vaengine.queries.words import MIN_TRACK_S
 
 MAX_NAMED: Final = 8  # known names in an error
 WINDOW_NOTE: Final = (

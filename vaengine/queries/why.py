@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Final
 
 from schemas.annotations.annotation import Annotation
-from vaengine.queries.document import Count, Coverage, Duration, Mean, Measure, Relation
-from vaengine.queries.kinds import KINDS
+from vaengine.queries.language.document import Count, Coverage, Duration, Mean, Measure, Relation
+from vaengine.queries.language.kinds import KINDS
 from vaengine.queries.texts import text_of
 
 _KIND_NAMES: Final = {kind.annotation_type: kind.name for kind in KINDS.values()}

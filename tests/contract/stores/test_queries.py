@@ -16,8 +16,8 @@ from tests.support.asked import Filmed, filmed
 from vaengine.queries.answers import Answers, answered, collection_of
 from vaengine.queries.explain import explained
 from vaengine.queries.facets import facets_of
-from vaengine.queries.parsing import query_of
-from vaengine.queries.saved import save, saved
+from vaengine.queries.language.parsing import query_of
+from vaengine.queries.language.saved import save, saved
 
 GARDEN, KITCHEN = "garden-aaaaaaaa", "kitchen-bbbbbbbb"
 

@@ -4,6 +4,7 @@ who write at once.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -342,8 +343,9 @@ FROM generate_series(1, 20000) n
 BY_INDEX = {
     "idx_annotations_work": "SELECT data FROM annotations WHERE video_id = 'video-3' AND pipeline_id = 4 AND "
     "config_hash = 'c'",
-    "idx_annotations_video_timestamp": "SELECT data FROM annotations WHERE video_id = 'video-3' AND "
-    "timestamp_seconds BETWEEN 1 AND 2",
+    # PostgreSQL 18 skips over the one type that is there
+    "idx_annotations_(video_timestamp|type_video)": "SELECT data FROM annotations "
+    "WHERE video_id = 'video-3' AND timestamp_seconds BETWEEN 1 AND 2",
     "idx_annotations_type_confidence": "SELECT data FROM annotations WHERE annotation_type = 'face' AND "
     "confidence > 0.8",
     "job_pipeline_status_pkey": "SELECT digest FROM job_pipeline_status WHERE job_id = gen_random_uuid() AND "
@@ -360,4 +362,4 @@ def test_the_questions_that_are_asked_most_use_indexes(url: str, store: StorageB
         connection.execute("SET enable_seqscan = off")  # of tables with a handful of rows
         for index, query in BY_INDEX.items():
             plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {query}"))
-            assert index in plan, plan
+            assert re.search(index, plan), plan

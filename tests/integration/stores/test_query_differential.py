@@ -19,11 +19,11 @@ from tests.support.asked import Filmed, filmed
 from tests.support.clock import Clock, clock
 from vaengine.queries.answers import collection_of
 from vaengine.queries.collection import Collection, Row
-from vaengine.queries.document import Query
 from vaengine.queries.files_collection import FilesCollection
-from vaengine.queries.parsing import query_of
+from vaengine.queries.language.document import Query
+from vaengine.queries.language.parsing import query_of
+from vaengine.queries.language.words import MEASURED_RELATIONS, TOLERANCE_S, RelationName
 from vaengine.queries.resolve import resolved
-from vaengine.queries.words import MEASURED_RELATIONS, TOLERANCE_S, RelationName
 
 __all__ = ["clock"]
 

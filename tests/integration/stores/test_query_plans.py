@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.asked import Filmed, filmed
 from vaengine.queries.collection import Collection
-from vaengine.queries.parsing import query_of
+from vaengine.queries.language.parsing import query_of
 from vaengine.queries.resolve import resolved
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaengine.queries import intervals
-from vaengine.queries.words import RelationName
+from vaengine.queries.language.words import RelationName
 
 SPAN = st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: tuple(sorted(pair)))
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
 from schemas.errors import UsageError
-from vaengine.queries.document import Query
-from vaengine.queries.kinds import kind_named
-from vaengine.queries.parsing import query_of
-from vaengine.queries.words import MEASURED_RELATIONS, KindName, LoudnessName, RelationName
+from vaengine.queries.language.document import Query
+from vaengine.queries.language.kinds import kind_named
+from vaengine.queries.language.parsing import query_of
+from vaengine.queries.language.words import MEASURED_RELATIONS, KindName, LoudnessName, RelationName
 
 _COMPARED: Final = re.compile(r"\s*(.+?)\s*(>=|<=|==|=|>|<)\s*(-?\d+(?:\.\d+)?)\s*(%?)\s*")
 _BOUNDS: Final = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "=": "eq", "==": "eq"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, literal, or_
 
-from vaengine.queries.sources import Source
-from vaengine.queries.sql_functions import greatest, least
-from vaengine.queries.words import TOLERANCE_S
+from vaengine.queries.language.words import TOLERANCE_S
+from vaengine.queries.sql.functions import greatest, least
+from vaengine.queries.sql.sources import Source
 
 
 def gap(first: Source, second: Source) -> ColumnElement[float]:

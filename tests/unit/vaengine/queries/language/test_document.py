@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.errors import UsageError
-from vaengine.queries.document import Count, Query
-from vaengine.queries.parsing import query_in, query_of, schema, to_json, to_yaml
+from vaengine.queries.language.document import Count, Query
+from vaengine.queries.language.parsing import query_in, query_of, schema, to_json, to_yaml
 
 EXAMPLE = """
 find: persons:Anna

@@ -32,7 +32,7 @@ from schemas.annotations.annotation import FACE_IDENTITY, PERSON_TRACK
 from schemas.pipelines import AUDIO
 from schemas.storage import tables
 from vaengine.queries.collection import Contents
-from vaengine.queries.document import (
+from vaengine.queries.language.document import (
     All,
     Condition,
     Count,
@@ -46,9 +46,9 @@ from vaengine.queries.document import (
     Selector,
 )
 from vaengine.queries.resolution import Resolution
-from vaengine.queries.sources import Source, analysed, constant, is_current, source_of
-from vaengine.queries.sql_functions import greatest, json_lists, json_number, least, zero_if_none
-from vaengine.queries.sql_relations import intersects, overlap, related
+from vaengine.queries.sql.functions import greatest, json_lists, json_number, least, zero_if_none
+from vaengine.queries.sql.relations import intersects, overlap, related
+from vaengine.queries.sql.sources import Source, analysed, constant, is_current, source_of
 
 _COMPARE: Final[dict[str, Any]] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "eq": eq}
 

@@ -21,7 +21,7 @@ from schemas.annotations.annotation import (
 )
 from schemas.errors import UsageError
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
-from vaengine.queries.words import KindName
+from vaengine.queries.language.words import KindName
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 
 from vaengine.queries.collection import Contents, Position
-from vaengine.queries.document import Measure, Query
+from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Resolution
-from vaengine.queries.sources import Source
-from vaengine.queries.sql_conditions import Conditions
-from vaengine.queries.sql_functions import greatest, least
-from vaengine.queries.sql_relations import gap
+from vaengine.queries.sql.conditions import Conditions
+from vaengine.queries.sql.functions import greatest, least
+from vaengine.queries.sql.relations import gap
+from vaengine.queries.sql.sources import Source
 
 ID: Final = "id_"  # columns of the annotations of an answer: `id_0`, `id_1`, ...
 

@@ -21,9 +21,9 @@ from sqlalchemy import (
 
 from schemas.storage import tables
 from schemas.work.job import JobStatus
-from vaengine.queries.document import Region, Selector
+from vaengine.queries.language.document import Region, Selector
 from vaengine.queries.resolution import Branch, Resolution
-from vaengine.queries.sql_functions import greatest, least
+from vaengine.queries.sql.functions import greatest, least
 
 _WHOLE: Final = (0.0, 1.0)  # edges of the picture: boxes may reach beyond them
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.errors import UsageError
-from vaengine.queries.document import Query
+from vaengine.queries.language.document import Query
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 

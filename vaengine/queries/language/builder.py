@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
-from vaengine.queries.document import Query
-from vaengine.queries.kinds import kind_named
-from vaengine.queries.parsing import query_of
+from vaengine.queries.language.document import Query
+from vaengine.queries.language.kinds import kind_named
+from vaengine.queries.language.parsing import query_of
 
 SelectorLike: TypeAlias = str | Mapping[str, Any]  # `sound:laughter`, or a mapping as in a document
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.errors import UsageError
-from vaengine.queries.flags import QueryFlags, seconds_of
-from vaengine.queries.parsing import query_of
+from vaengine.queries.language.flags import QueryFlags, seconds_of
+from vaengine.queries.language.parsing import query_of
 
 
 @pytest.mark.parametrize(

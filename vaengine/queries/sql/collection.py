@@ -24,10 +24,10 @@ from schemas.storage import tables
 from schemas.storage.backend import Identity
 from schemas.work.job import JobStatus
 from vaengine.queries.collection import Collection, Contents, Facet, Position, Row, VideoPlace
-from vaengine.queries.compiler import ID, Compiler
-from vaengine.queries.document import Measure, Query
+from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
-from vaengine.queries.sources import analysed, constant, is_current
+from vaengine.queries.sql.compiler import ID, Compiler
+from vaengine.queries.sql.sources import analysed, constant, is_current
 from vaengine.queries.texts import is_said, text_of, words_of
 
 PAGE_VALUES: Final = 500  # values in one IN list

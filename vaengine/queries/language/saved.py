@@ -8,9 +8,9 @@ from typing import Final
 
 from schemas.errors import NotFound, UsageError
 from schemas.storage.backend import QueryStore
-from vaengine.queries.document import Query
-from vaengine.queries.kinds import kind_named
-from vaengine.queries.parsing import SUFFIXES, query_of, to_json
+from vaengine.queries.language.document import Query
+from vaengine.queries.language.kinds import kind_named
+from vaengine.queries.language.parsing import SUFFIXES, query_of, to_json
 
 _NAME: Final = re.compile(r"[\w][\w -]*")
 

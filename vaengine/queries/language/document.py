@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from vaengine.queries.kinds import KINDS, Kind, kind_named
-from vaengine.queries.words import (
+from vaengine.queries.language.kinds import KINDS, Kind, kind_named
+from vaengine.queries.language.words import (
     MEASURED_RELATIONS,
     REGIONS,
     Distinct,

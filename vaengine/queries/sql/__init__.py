@@ -1,0 +1,1 @@
+"""Queries as statements of SQLAlchemy Core, for SQLite and PostgreSQL."""
