@@ -10,6 +10,21 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A living node of a Ray cluster, with `cpus` and `gpus` as Ray counts them.
+
+    `gpu_bytes` is the memory of each of its GPUs, 0 for unknown. `is_draining`: it leaves soon, so nothing is
+    begun on it.
+    """
+
+    node_id: str
+    cpus: float
+    gpus: float = 0.0
+    gpu_bytes: int = 0
+    is_draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Resources of a Ray cluster: `cpus` and `gpus` as Ray counts them, memory in bytes."""
 
@@ -18,6 +33,7 @@ class Inventory:
     gpus: float
     memory_bytes: int
     object_store_bytes: int
+    most_cpus: float = 0.0  # that its autoscaler may add up to; 0 without one
 
     def __str__(self) -> str:
         where = "" if self.nodes == 1 else f" on {self.nodes} nodes"
@@ -61,6 +77,7 @@ def _gpu_devices(folder: Path) -> int:
 def ray_inventory() -> Inventory:
     """The resources of the cluster that this process is connected to."""
     import ray
+    from ray._private.state import state
 
     resources, nodes = ray.cluster_resources(), [node for node in ray.nodes() if node["Alive"]]
     return Inventory(
@@ -69,6 +86,25 @@ def ray_inventory() -> Inventory:
         gpus=resources.get("GPU", 0.0),
         memory_bytes=int(resources.get("memory", 0)),
         object_store_bytes=int(resources.get("object_store_memory", 0)),
+        most_cpus=float((state.get_max_resources_from_cluster_config() or {}).get("CPU", 0)),
+    )
+
+
+def ray_nodes() -> tuple[Node, ...]:
+    """The living nodes of the cluster that this process is connected to."""
+    import ray
+    from ray._private.state import state
+
+    draining = state.get_draining_nodes()
+    return tuple(
+        Node(
+            node["NodeID"],
+            node["Resources"].get("CPU", 0.0),
+            node["Resources"].get("GPU", 0.0),
+            is_draining=node["NodeID"] in draining,
+        )
+        for node in ray.nodes()
+        if node["Alive"]
     )
 
 
