@@ -1,4 +1,4 @@
-"""The launch files are part of the package."""
+"""The launch files are part of the package and of the documentation."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def test_the_wheel_holds_every_launch_file(tmp_path: Path) -> None:
     there = {f"cluster/launch/{path.name}" for path in FOLDER.iterdir() if path.is_file()}
     assert len(there) > 10
     assert there == packed
+
+
+def test_the_page_about_clusters_names_every_launch_file() -> None:
+    page = (FOLDER.parents[1] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    names = {path.name for path in FOLDER.iterdir() if path.is_file()} - {"__init__.py"}
+    assert [name for name in sorted(names) if f"`{name.removesuffix('.dockerignore')}`" not in page] == []
