@@ -9,9 +9,9 @@ import os
 import sys
 
 PICTURES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
-CASES = (*PICTURES, "faces", "voice", "speech", "coordinator", "store", "chaos", "memory")
+CASES = (*PICTURES, "faces", "voice", "speech", "coordinator", "store", "chaos", "memory", "scale")
 TOLD = ("tracking", "persons")  # cases that take settings
-BRIEF = ("store", "chaos", "memory")  # cases that can be had in a few minutes
+BRIEF = ("store", "chaos", "memory", "scale")  # cases that can be had in a few minutes
 
 
 def parsed(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -23,6 +23,9 @@ class Resources:
         if self.cpus < 0 or self.gpus < 0:
             raise ValueError(f"resources are not negative: {self}")
 
+    def __str__(self) -> str:
+        return f"{self.cpus} CPUs, {self.gpus} GPUs"
+
     def covers(self, other: Resources) -> bool:
         """Whether both numbers are at least those of the other."""
         return self.cpus >= other.cpus and self.gpus >= other.gpus

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cluster.inventory import Node
-from cluster.placement import SPARE_CPUS, Demand
+from cluster.placement import SPARE_CPUS, Demand, Placement
 
 GPU_ROOM: Final = 0.9  # the share of a GPU's memory that is planned with; CUDA and fragments take the rest
 
@@ -38,16 +38,19 @@ class GpuShares:
     together: bool  # both kinds fit on one GPU
 
 
-def place_nodes(nodes: Sequence[Node], demand: Demand) -> tuple[NodePlacement, ...]:
+def place_nodes(
+    nodes: Sequence[Node], demand: Demand, *, gpus_may_come: bool = False
+) -> tuple[NodePlacement, ...]:
     """What each node works on; nodes without a CPU for work, and nodes that leave, are left out.
 
     Models that use GPUs have one actor on each GPU. Nodes without a GPU then decode for those with one, and
     listen. Where no node has a GPU, each node has its own models. `demand.workers` bounds the decode slots
-    of all nodes: nodes with models come first, so that pictures stay where they are decoded.
+    of all nodes: nodes with models come first, so that pictures stay where they are decoded. `gpus_may_come`:
+    an autoscaler may add nodes with GPUs, and models wait for them.
     """
     there = [node for node in nodes if not node.is_draining and node.cpus >= 1]
-    on_gpus = demand.uses_gpu and any(node.gpus >= 1 for node in there)
-    hears_on_gpus = demand.hears_on_gpu and any(node.gpus >= 1 for node in there)
+    has_gpus = gpus_may_come or any(node.gpus >= 1 for node in there)
+    on_gpus, hears_on_gpus = demand.uses_gpu and has_gpus, demand.hears_on_gpu and has_gpus
     placed = [_place(node, demand, on_gpus=on_gpus, hears_on_gpus=hears_on_gpus) for node in there]
     return _bounded(placed, demand.workers) if demand.workers else tuple(placed)
 
@@ -121,6 +124,18 @@ def vision_nodes(placed: Sequence[NodePlacement], node_id: str) -> tuple[str, ..
     """Nodes whose vision actors look at what is decoded on a node: itself, else all that have some."""
     with_models = tuple(one.node_id for one in placed if one.vision_actors)
     return (node_id,) if node_id in with_models else with_models
+
+
+def whole(placed: Sequence[NodePlacement]) -> Placement:
+    """All nodes as one, for pools that Ray spreads; an actor requests what it finds on any of the nodes."""
+    return Placement(
+        sum(one.decode_slots for one in placed),
+        sum(one.vision_actors for one in placed),
+        min(one.cpus_each for one in placed),
+        max(one.vision_gpus_each for one in placed),
+        sum(one.audio_actors for one in placed),
+        max(one.audio_gpus_each for one in placed),
+    )
 
 
 def store_actors(finalizers: int, *, is_server: bool) -> int:

@@ -30,10 +30,14 @@ BEAT_SECONDS = 1.0  # how often a decoder gives a sign of life and asks whether 
 
 @dataclass(frozen=True, slots=True)
 class ActorNames:
-    """Names under which a run's actors are found; handles in arguments of Ray Data functions print errors."""
+    """Names under which a run's actors are found; handles in arguments of Ray Data functions print errors.
+
+    Of several `stores` each finalizer writes through one.
+    """
 
     run: str
     finalizers: int
+    stores: int = 1
 
     @property
     def coordinator(self) -> str:
@@ -42,6 +46,11 @@ class ActorNames:
     @property
     def store(self) -> str:
         return f"{self.run}-store"
+
+    def store_of(self, finalizer: int) -> str:
+        """The store of a finalizer; the first is also that of the driver and the coordinator."""
+        number = finalizer % self.stores
+        return f"{self.store}-{number}" if number else self.store
 
     def finalizer(self, number: int) -> str:
         return f"{self.run}-finalizer-{number}"
@@ -121,7 +130,7 @@ class Watch:
 
 
 @dataclass(slots=True)
-class _Reading:
+class ChunkWatch:
     """What a reader asks of the run, about the one chunk it reads."""
 
     watch: Watch
@@ -145,7 +154,7 @@ def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -
     watch = Watch(links)
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
     for spec in chunks:
-        for value in read_chunk(spec, _Reading(watch, spec), threads=threads):
+        for value in read_chunk(spec, ChunkWatch(watch, spec), threads=threads):
             links.idle()  # the generator is held here for as long as the models are behind
             if to_models:
                 yield to_row(value)

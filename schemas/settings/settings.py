@@ -41,6 +41,18 @@ class EngineSettings(_Section):
     watchdog_seconds: Annotated[
         float, Field(gt=0, description="a run in which nothing moves for so long says what it waits for")
     ] = 60.0
+    scheduler: Annotated[
+        Literal["dataset", "pool"],
+        Field(
+            description="how workers of a cluster get chunks: dataset (Ray Data) or pool (pulled, by node)"
+        ),
+    ] = "dataset"
+    min_cpus: Annotated[
+        float, Field(ge=0, description="CPUs that an autoscaler is to keep while a batch has work")
+    ] = 0.0
+    max_cpus: Annotated[
+        float, Field(ge=0, description="CPUs of a cluster that a batch may use; 0: its share of all")
+    ] = 0.0
 
 
 Strategy = Literal["fixed", "linear", "exponential"]

@@ -100,7 +100,7 @@ def away_from_the_driver(cluster: Any, role: str) -> Any:
     raise AssertionError(f"{role} never leaves the head and the driver's node")
 
 
-@pytest.mark.parametrize("role", ["ray::FinalizerActor", "ray::MapWorker"])
+@pytest.mark.parametrize("role", ["ray::FinalizerActor", "ray::VisionWorker"])
 def test_a_node_lost_in_mid_run_costs_nothing_but_time(
     role: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:

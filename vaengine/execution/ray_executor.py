@@ -70,6 +70,7 @@ class RayExecutor:
             with run.stop.interruptible():
                 ray_session = stack.enter_context(self._session())
             backend = RayBackend(self._request, ray_session, place(ray_session.inventory, self._demand))
+            stack.callback(backend.close)
             return RunLoop(run, backend).run(first, epoch)
 
     def _session(self) -> contextlib.AbstractContextManager[Session]:
