@@ -23,11 +23,14 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
     return {
         "policy": policy_figures(nodes=100 if quick else 1000, videos=10_000 if quick else 1_000_000),
         "equal": [engine_on(nodes, chunks) for nodes in sizes],
-        "mixed": engine_on(2 if quick else 4, chunks, fast=2.5),
+        "mixed": engine_on(4, chunks, fast=2.5),
+        "dataset": engine_on(sizes[-2], chunks, scheduler="dataset"),
     }
 
 
-def engine_on(nodes: int, chunks_per_node: int, fast: float = 1.0) -> dict[str, Any]:
+def engine_on(
+    nodes: int, chunks_per_node: int, *, fast: float = 1.0, scheduler: str = "pool"
+) -> dict[str, Any]:
     """A run of the engine on so many nodes, in a process of its own, which Ray's node keeps for itself."""
     words = [
         sys.executable,
@@ -36,6 +39,7 @@ def engine_on(nodes: int, chunks_per_node: int, fast: float = 1.0) -> dict[str, 
         str(nodes),
         str(chunks_per_node),
         str(fast),
+        scheduler,
     ]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -44,10 +48,11 @@ def engine_on(nodes: int, chunks_per_node: int, fast: float = 1.0) -> dict[str, 
 
 def described(measured: Mapping[str, Any]) -> str:
     """The case's tables, and how they were measured."""
-    runs = [*measured["equal"], measured["mixed"]]
+    runs = [*measured["equal"], measured["mixed"], measured["dataset"]]
     rows = [
         [
             str(run["nodes"]) + (f", a quarter {run['fast']:g} times as fast" if run["fast"] != 1.0 else ""),
+            run["scheduler"],
             str(run["chunks"]),
             f"{run['ideal_s']:.1f}",
             f"{run['wall_s']:.1f}",
@@ -62,7 +67,7 @@ def described(measured: Mapping[str, Any]) -> str:
             f"chunk ({runs[0]['chunk_s']:g} s), every model for a batch ({runs[0]['batch_s']:g} s). Ray, the "
             "pool, coordinator, finalizers and store are the real ones. The time counts from the moment when "
             "every node was at work to the last commit, against the time of the sleeps alone.",
-            table(["nodes", "chunks", "ideal s", "measured s", "efficiency"], rows),
+            table(["nodes", "engine.scheduler", "chunks", "ideal s", "measured s", "efficiency"], rows),
             f"The policies alone, {policy['nodes']:,} nodes and {policy['videos']:,} videos: placement "
             f"{policy['placement_s']:.3f} s, {policy['decisions_per_s']:,.0f} pulls a second, "
             f"{policy['memory_mb']:.0f} MB more at the end, makespan {policy['over_best']:.3f} of the "

@@ -1,6 +1,7 @@
 """A cluster on one machine whose nodes have one decoder and one model each, and the policies without any.
 
-`python -m bench.harness.simulated_nodes NODES CHUNKS_PER_NODE FAST` runs the engine on it and prints JSON.
+`python -m bench.harness.simulated_nodes NODES CHUNKS_PER_NODE FAST SCHEDULER` runs the engine on it and
+prints JSON.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def lengths(chunks: int) -> list[int]:
     return [long, *([4] * ((chunks - long) // 4)), *([1] * ((chunks - long) % 4))]
 
 
-def run_engine(nodes: int, chunks_per_node: int, fast: float) -> dict[str, Any]:
+def run_engine(nodes: int, chunks_per_node: int, fast: float, scheduler: str) -> dict[str, Any]:
     """The engine on so many nodes, scenes and persons, into SQLite."""
     from vaengine.execution.engine import Engine
     from vaengine.requests.run_options import RunOptions, resolve_request
@@ -118,7 +119,7 @@ def run_engine(nodes: int, chunks_per_node: int, fast: float) -> dict[str, Any]:
                 pipelines="scene,person",
                 cluster=address,
                 files=False,
-                settings=("preset=embedded",),
+                settings=("preset=embedded", f"engine.scheduler={scheduler}"),
             )
             pace = Pace(nodes)
             report = Engine(resolve_request(options).request, listener=pace).run()
@@ -129,6 +130,7 @@ def run_engine(nodes: int, chunks_per_node: int, fast: float) -> dict[str, Any]:
     ideal_s = sum(each) * CHUNK_S / speed * share
     return {
         "nodes": nodes,
+        "scheduler": scheduler,
         "fast": fast,
         "chunks": sum(each),
         "chunk_s": CHUNK_S,
@@ -198,6 +200,6 @@ def _one_line(number: int) -> ChunkSpec:
 
 
 if __name__ == "__main__":
-    count, each, factor = sys.argv[1:]
+    count, each, factor, kind = sys.argv[1:]
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    sys.stdout.write(json.dumps(run_engine(int(count), int(each), float(factor))) + "\n")
+    sys.stdout.write(json.dumps(run_engine(int(count), int(each), float(factor), kind)) + "\n")
