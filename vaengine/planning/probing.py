@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import threading
@@ -21,6 +22,7 @@ from schemas.work.retry import WORKER_LOST
 
 FIRST_PAGE_TIMEOUT_S = 2.0  # a page that is not full is returned after so long
 MAX_PROBERS = 8  # probing processes; they wait for the disk more than for a processor
+AHEAD = 2000  # files that are probed before they are asked for; one of three minutes takes 43 kB
 MAX_CPU_SECONDS = 600.0  # processor time for probing one file; a complete index of hours takes a few seconds
 MAX_ATTEMPTS = 3  # for a file whose prober was killed by something else
 
@@ -176,6 +178,7 @@ def _stream_fault(result: ProbedVideo | ChunkFailure) -> StreamFault | None:
 class Probing:
     """Probes `paths` in child processes from the moment it is made, and returns results in pages.
 
+    It is at most `AHEAD` files ahead of the pages, since a probed video holds the times of all its frames.
     Without `sound`, sound streams are not touched.
     """
 
@@ -195,8 +198,12 @@ class Probing:
         self._cancelled = threading.Event()
         self._thread_state = threading.local()
         self._probers: list[Prober] = []  # one for each thread that used one
-        for number, path in enumerate(paths):
-            self._pool.submit(self._probe, number, path, known.get(path))
+        self._unsubmitted, self._known = enumerate(paths), known
+        self._submit(AHEAD)
+
+    def _submit(self, count: int) -> None:
+        for number, path in itertools.islice(self._unsubmitted, count):
+            self._pool.submit(self._probe, number, path, self._known.get(path))
 
     def _probe(self, number: int, path: str, known: Video | None) -> None:
         if self._cancelled.is_set():
@@ -249,6 +256,7 @@ class Probing:
             if isinstance(value, BaseException):
                 raise value
             self._unserved -= 1
+            self._submit(1)
             count += 1
             chunks += max(1.0, value.video.duration_s / chunk_s) if value.video else 0.0
             yield number, value

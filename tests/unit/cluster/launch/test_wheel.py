@@ -27,6 +27,6 @@ def test_the_wheel_holds_every_launch_file(tmp_path: Path) -> None:
 
 
 def test_the_page_about_clusters_names_every_launch_file() -> None:
-    page = (FOLDER.parents[1] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    page = (FOLDER.parents[1] / "docs" / "laptop-to-cluster.md").read_text(encoding="utf-8")
     names = {path.name for path in FOLDER.iterdir() if path.is_file()} - {"__init__.py"}
     assert [name for name in sorted(names) if f"`{name.removesuffix('.dockerignore')}`" not in page] == []
