@@ -68,8 +68,7 @@ class ChunkPool:
             self._follow_nodes(waiting)
             self._hand_out(waiting)
             self._collect()
-            if self._last_error and all(node.is_spent for node in self._nodes.values()):
-                raise self._last_error
+            self._require_decoders()
 
     def abandon(self, worker: Worker) -> None:
         """Give up what a worker holds: it is silent, or is being ended."""
@@ -81,6 +80,12 @@ class ChunkPool:
             node.end()
         self._nodes = {}
         self._looked_s = -NODES_SECONDS
+
+    def _require_decoders(self) -> None:
+        """Raises what Ray raised last where no node starts decoders; without nodes some may still come."""
+        nodes = self._nodes.values()
+        if self._last_error and nodes and all(node.is_spent for node in nodes):
+            raise self._last_error
 
     @property
     def _busy(self) -> bool:
@@ -114,19 +119,20 @@ class ChunkPool:
 
     def _hand_out(self, waiting: WorkQueue) -> None:
         """An item for each decoder that is free, then one in advance for each while there are enough."""
+        models = {node.node_id: self._models(node) for node in self._nodes.values() if not node.is_leaving}
         ready = [
-            (node, decoder)
-            for node in self._nodes.values()
-            if not node.is_leaving
-            for decoder in node.decoders
+            (decoder, models[node_id])
+            for node_id in models
+            if models[node_id] or not self._demand.vision  # nodes with models may be on their way
+            for decoder in self._nodes[node_id].decoders
             if decoder.worker is not None
         ]
         for held in range(PREFETCHED):
-            for node, decoder in ready:
+            for decoder, own_models in ready:
                 if not waiting or (held and len(waiting) <= len(ready)):
                     return
                 if len(decoder.items) == held:
-                    decoder.take(waiting.next(len(ready)), self._models(node))
+                    decoder.take(waiting.next(len(ready)), own_models)
 
     def _models(self, node: NodeWorkers) -> list[Any]:
         """Models for what is decoded on a node: its own, else those of all nodes that have some."""

@@ -98,8 +98,9 @@ class NodeWorkers:
         """End a decoder that is lost or silent; what it held is nobody's."""
         import ray
 
-        self.decoders.remove(decoder)
-        ray.kill(decoder.actor)
+        if decoder in self.decoders:  # of one that is lost each item is
+            self.decoders.remove(decoder)
+            ray.kill(decoder.actor)
 
     def end(self) -> None:
         """End all actors; those of a node that is gone have ended."""
