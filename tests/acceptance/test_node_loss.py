@@ -101,12 +101,18 @@ def away_from_the_driver(cluster: Any, role: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "role", ["ray::FinalizerActor", pytest.param("ray::MapWorker", marks=pytest.mark.long)]
+    ("role", "scheduler"),
+    [
+        ("ray::FinalizerActor", "dataset"),
+        pytest.param("ray::MapWorker", "dataset", marks=pytest.mark.long),
+        pytest.param("ray::VisionWorker", "pool", marks=pytest.mark.long),
+    ],
 )
 def test_a_node_lost_in_mid_run_costs_nothing_but_time(
-    role: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path
+    role: str, scheduler: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
-    process = commands.start(*command(folder, tmp_path, "--cluster", cluster.address))
+    options = ("--cluster", cluster.address, "--set", f"engine.scheduler={scheduler}")
+    process = commands.start(*command(folder, tmp_path, *options))
     commands.wait_for(
         lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk"
     )
