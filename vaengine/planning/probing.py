@@ -21,7 +21,7 @@ from schemas.work.retry import WORKER_LOST
 FIRST_PAGE_TIMEOUT_S = 2.0  # a page that is not full is returned after so long
 MAX_PROBERS = 8  # probing processes; they wait for the disk more than for a processor
 MAX_CPU_SECONDS = 600.0  # processor time for probing one file; a complete index of hours takes a few seconds
-MAX_READY = 10_000  # probed files that wait for their page, each with the times of its frames
+MAX_READY = 2_000  # probed files that wait for their page; the frame times of three minutes take 43 kB
 CANCEL_LOOK_S = 0.2  # from one look whether results are still wanted to the next
 MAX_ATTEMPTS = 3  # for a file whose prober was killed by something else
 
