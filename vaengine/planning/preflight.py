@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +20,7 @@ from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import existing
 
-VIDEOS_PER_QUERY: Final = 10_000
+VIDEOS_PER_QUERY: Final = 1_000  # each with its frame times
 
 
 @dataclass(slots=True)
@@ -71,27 +72,52 @@ def preflight(request: RunRequest, *, dry: bool = False) -> Iterator[Preflight]:
         store = existing(request.store_url, upgrade=not dry)
         if store:
             exit_stack.callback(store.close)
-        known_videos = store.known_videos(request.inputs) if store else {}
         if store and request.asks and not dry:
-            refuse(replacement_of_known(store, request, known_videos))
+            refuse(replacement_of_known(store, request, request.inputs))
         uses_audio, track = AUDIO in request.pipelines, request.settings.decode.video_track
-        probing = Probing(request.inputs, known_videos, video_track=track, sound=uses_audio)
+        known = functools.partial(_known_videos, request.store_url) if store else _none_known
+        probing = Probing(request.inputs, known, video_track=track, sound=uses_audio)
         exit_stack.callback(probing.close)
         yield Preflight(request, probing, store)
 
 
-def replacement_of_known(store: ResultStore, request: RunRequest, known: Mapping[str, Video]) -> Replacement:
-    """What the run would replace of videos that the store knows by their unchanged paths.
+def _known_videos(store_url: str, paths: Sequence[str]) -> Mapping[str, Video]:
+    """What the store knows of paths. It is opened each time: nobody holds it open through a whole run."""
+    store = existing(store_url, upgrade=False)
+    if store is None:
+        return {}
+    with contextlib.closing(store):
+        return store.known_videos(paths)
+
+
+def _none_known(_paths: Sequence[str]) -> Mapping[str, Video]:
+    return {}
+
+
+def replacement_of_known(store: ResultStore, request: RunRequest, paths: Sequence[str]) -> Replacement:
+    """What the run would replace of videos that the store knows by these paths, unchanged.
 
     No file is opened, and no server is asked, however many there are: remote files are looked at later, page
     by page.
     """
-    unchanged = dict.fromkeys(
-        video.video_id for path, video in known.items() if not is_url(path) and is_unchanged(path, video)
+    return Replacement.joined(
+        _replacement_of_videos(store, request, page) for page in _unchanged_videos(store, paths)
     )
-    ids = list(unchanged)
-    pages = (ids[start : start + VIDEOS_PER_QUERY] for start in range(0, len(ids), VIDEOS_PER_QUERY))
-    return Replacement.joined(_replacement_of_videos(store, request, page) for page in pages)
+
+
+def _unchanged_videos(store: ResultStore, paths: Sequence[str]) -> Iterator[list[str]]:
+    """Ids of videos that the store knows by unchanged paths, in pages, each id once."""
+    told: set[str] = set()
+    for start in range(0, len(paths), VIDEOS_PER_QUERY):
+        known = store.known_videos(paths[start : start + VIDEOS_PER_QUERY])
+        page = dict.fromkeys(
+            video.video_id
+            for path, video in known.items()
+            if video.video_id not in told and not is_url(path) and is_unchanged(path, video)
+        )
+        told |= page.keys()
+        if page:
+            yield list(page)
 
 
 def _replacement_of_videos(store: ResultStore, request: RunRequest, video_ids: Sequence[str]) -> Replacement:
@@ -115,7 +141,7 @@ def refuse_known(request: RunRequest) -> None:
         return
     if store:
         with contextlib.closing(store):
-            refuse(replacement_of_known(store, request, store.known_videos(request.inputs[: request.limit])))
+            refuse(replacement_of_known(store, request, request.inputs[: request.limit]))
 
 
 def refuse(replacement: Replacement) -> None:

@@ -86,7 +86,7 @@ def test_a_killer_costs_its_decoder_and_nobody_else(
     notes = tmp_path / "notes"
     names = ["killer", *(f"v{number}" for number in range(12))]
     pool_of(lambda: [Node(ray_session.node_id, 1)]).run(work(notes, *names), threading.Event())
-    assert noted(notes)[0] == "killer"
+    assert "killer" in noted(notes)
     assert names[-1] in noted(notes), "another decoder goes on; what waited in the lost one is for later"
 
 
