@@ -1,10 +1,13 @@
-"""Decides which resources to request from the autoscaler of a cluster: pure, except for `request`."""
+"""Decides which resources to request from the autoscaler of a cluster, and waits for them.
+
+The decision is pure. `PendingTasks` carries it out.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from cluster.global_state import max_resources
 
@@ -12,6 +15,7 @@ WORK_PER_SLOT: Final = 4  # chunks; a node takes minutes to come, and fewer are 
 PATIENCE_S: Final = 300.0  # how long requested nodes may take before the request is lowered
 MAX_BACK_OFF_S: Final = 3600.0
 BUSY: Final = 0.8  # a cluster with fewer slots in work gains nothing from more
+MAX_CPUS_PER_GPU: Final = 16  # that decode for a GPU; more would wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ class Resources:
     def covers(self, other: Resources) -> bool:
         """Whether both numbers are at least those of the other."""
         return self.cpus >= other.cpus and self.gpus >= other.gpus
+
+    def beyond(self, other: Resources) -> Resources:
+        """What is missing in the other."""
+        return Resources(max(0, self.cpus - other.cpus), max(0, self.gpus - other.gpus))
 
     def between(self, least: Resources, most: Resources) -> Resources:
         """The nearest resources between two limits."""
@@ -94,7 +102,7 @@ def _wanted(load: Load, least: Resources, most: Resources) -> Resources:
     if load.slots and load.slots_busy < BUSY * load.slots:
         slots = min(slots, load.there.cpus)
     cpus = max(slots, min(1, work))
-    per_gpu = most.cpus / most.gpus if most.gpus else math.inf
+    per_gpu = min(MAX_CPUS_PER_GPU, most.cpus / most.gpus) if most.gpus else math.inf
     gpus = math.ceil(cpus / per_gpu) if load.uses_gpu and work else 0
     return Resources(cpus, gpus).between(least, most)
 
@@ -104,14 +112,68 @@ def _grew(state: ScalingState, load: Load) -> bool:
     return load.slots > 0 and load.there.cpus > state.requested.cpus
 
 
-def request(resources: Resources) -> None:
-    """Ask the autoscaler for a cluster with these resources; none at all releases what was asked for."""
-    from ray.autoscaler.sdk import request_resources
+class PendingTasks:
+    """Tasks of one CPU or one GPU that do nothing: for those that wait, an autoscaler adds nodes.
 
-    request_resources(bundles=[{"CPU": 1}] * resources.cpus + [{"GPU": 1}] * resources.gpus)
+    `ray.autoscaler.sdk.request_resources` is not used. Autoscaler v2 leaves a request undone as a whole where
+    it is for more than the cluster may have, and Ray tells nobody how much that is. Such a request is also
+    one for all batches of a cluster, and outlives its driver.
+    """
+
+    def __init__(self) -> None:
+        self._cpus, self._gpus = _Waiting(num_cpus=1), _Waiting(num_cpus=0, num_gpus=1)
+
+    def wait_for(self, missing: Resources, there: Resources) -> None:
+        """Have as many tasks wait as CPUs and GPUs are missing beside those that are `there`."""
+        self._cpus.follow(missing.cpus, there)
+        self._gpus.follow(missing.gpus, there)
+
+
+class _Waiting:
+    """Waiting tasks of one kind. One that could run found room, and counts until other nodes are there."""
+
+    def __init__(self, **options: float) -> None:
+        self._options = options
+        self._tasks: list[Any] = []
+        self._found_room, self._there = 0, Resources()
+
+    def follow(self, missing: int, there: Resources) -> None:
+        if there != self._there:
+            self._found_room, self._there = 0, there
+        self._settle()
+        wanted = max(0, missing - self._found_room)
+        self._cancel(self._tasks[wanted:])
+        self._tasks = [*self._tasks[:wanted], *self._started(wanted - len(self._tasks))]
+
+    def _settle(self) -> None:
+        """Let go of tasks that have run."""
+        import ray
+
+        before = len(self._tasks)
+        if self._tasks:
+            _, self._tasks = ray.wait(self._tasks, num_returns=before, timeout=0)
+        self._found_room += before - len(self._tasks)
+
+    def _started(self, number: int) -> list[Any]:
+        import ray
+
+        if number <= 0:
+            return []
+        task = ray.remote(_nothing).options(name="wait_for_nodes", max_retries=0, **self._options)
+        return [task.remote() for _ in range(number)]
+
+    def _cancel(self, tasks: list[Any]) -> None:
+        import ray
+
+        for task in tasks:
+            ray.cancel(task)
+
+
+def _nothing() -> None:
+    """What a waiting task does once there is room for it."""
 
 
 def most_resources() -> Resources | None:
-    """What the autoscaler of this cluster may add up to; None without an autoscaler."""
+    """What the autoscaler of this cluster may add up to; None where nobody says, as with Ray's own."""
     most = max_resources()
     return Resources(int(most.get("CPU", 0)), int(most.get("GPU", 0))) if most else None

@@ -17,7 +17,7 @@ def draining_nodes() -> Collection[str]:
 
 
 def max_resources() -> Mapping[str, float]:
-    """Resources that the autoscaler of the cluster may add up to, by name; empty without an autoscaler."""
+    """Resources that the autoscaler of the cluster may add up to, by name; empty where nobody has said so."""
     state = _state()
     most: Mapping[str, float] | None = state.get_max_resources_from_cluster_config() if state else None
     return most or {}

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.global_state import draining_nodes, max_resources
+from cluster.global_state import draining_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Inventory:
     gpus: float
     memory_bytes: int
     object_store_bytes: int
-    most_cpus: float = 0.0  # that its autoscaler may add up to; 0 without one
+    may_grow: bool = False  # nodes may come: no CPU now is no reason to give up
 
     def __str__(self) -> str:
         where = "" if self.nodes == 1 else f" on {self.nodes} nodes"
@@ -87,7 +87,6 @@ def ray_inventory() -> Inventory:
         gpus=resources.get("GPU", 0.0),
         memory_bytes=int(resources.get("memory", 0)),
         object_store_bytes=int(resources.get("object_store_memory", 0)),
-        most_cpus=float(max_resources().get("CPU", 0.0)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cluster.global_state import draining_nodes, max_resources
+from cluster.global_state import draining_nodes
 from cluster.inventory import Inventory
 
 
@@ -14,8 +14,7 @@ def usable_inventory() -> Inventory:
     """The resources of all nodes that live and are not being drained."""
     import ray
 
-    most_cpus = max_resources().get("CPU", 0.0)
-    return replace(inventory_of(ray.nodes(), draining_nodes()), most_cpus=float(most_cpus))
+    return replace(inventory_of(ray.nodes(), draining_nodes()), may_grow=True)
 
 
 def inventory_of(nodes: Sequence[Mapping[str, Any]], draining: Collection[str]) -> Inventory:

@@ -62,7 +62,7 @@ def place(inventory: Inventory, demand: Demand) -> Placement:
 
     Raises `PlanInfeasible`.
     """
-    if max(inventory.cpus, inventory.most_cpus) < 1:
+    if inventory.cpus < 1 and not inventory.may_grow:
         raise PlanInfeasible(f"Ray offers {inventory.cpus:g} CPUs", "start the cluster with at least one")
     cpus = inventory.cpus if inventory.cpus >= 1 else 1.0  # an autoscaler that has scaled to zero
     wanted = demand.workers or math.floor(cpus)

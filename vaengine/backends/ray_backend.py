@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from actors.stages.stages import ActorNames
-from cluster.autoscaling import most_resources
+from cluster.autoscaling import PendingTasks, most_resources
 from cluster.diagnosis import Shortage, shortage
 from cluster.inventory import ray_nodes
 from cluster.node_placement import place_nodes, whole
@@ -46,6 +46,8 @@ class RayBackend:
         self._placed = self.placement
         self._pool: ChunkPool | None = None
         self._requests: ResourceRequests | None = None
+        if capacity.now().cpus < 1:
+            say("the cluster has no CPU at this moment: the run waits for nodes")
 
     @property
     def placement(self) -> Placement:
@@ -178,7 +180,9 @@ class RayBackend:
     def _resource_requests(self) -> ResourceRequests:
         if self._requests is None:
             engine, uses_gpu = self.request.settings.engine, self._demand.uses_gpu
-            self._requests = ResourceRequests(most_resources(), engine, uses_gpu=uses_gpu)
+            self._requests = ResourceRequests(
+                most_resources(), engine, uses_gpu=uses_gpu, wait_for=PendingTasks().wait_for
+            )
         return self._requests
 
 

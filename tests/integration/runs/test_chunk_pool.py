@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actors.stages.stages import ActorNames
-from cluster.autoscaling import Resources
+from cluster.autoscaling import PendingTasks, Resources
 from cluster.inventory import Node
 from cluster.placement import Demand
 from cluster.session import Session
@@ -55,13 +55,12 @@ def pool_of(ray_session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
     monkeypatch.setattr(node_workers, "DecodeWorker", Told)
     made: list[ChunkPool] = []
 
-    def make(nodes: Any, sent: list[Resources] | None = None) -> ChunkPool:
-        requests = ResourceRequests(
-            Resources(8) if sent is not None else None,
-            SETTINGS.engine,
-            uses_gpu=False,
-            send=(sent if sent is not None else []).append,
-        )
+    def make(nodes: Any, missing: list[Resources] | None = None) -> ChunkPool:
+        def wait_for(resources: Resources, _there: Resources) -> None:
+            if missing is not None:
+                missing.append(resources)
+
+        requests = ResourceRequests(Resources(8), SETTINGS.engine, uses_gpu=False, wait_for=wait_for)
         made.append(ChunkPool(ActorNames("nobody", 1), SETTINGS, Demand(0, vision=False), requests, nodes))
         return made[-1]
 
@@ -94,16 +93,35 @@ def test_a_node_that_comes_late_is_used_and_requested_before(
     pool_of: Any, ray_session: Session, tmp_path: Path
 ) -> None:
     looks: list[int] = []
-    sent: list[Resources] = []
+    missing: list[Resources] = []
 
     def nodes() -> list[Node]:
         looks.append(1)
         return [Node(ray_session.node_id, 1)] if len(looks) > 1 else []
 
-    pool = pool_of(nodes, sent)
+    pool = pool_of(nodes, missing)
     pool.run(work(tmp_path / "notes", "v1", "v2"), threading.Event())
     assert sorted(noted(tmp_path / "notes")) == ["v1", "v2"]
-    assert sent[0] == Resources(1)
+    assert missing[0] == Resources(1)
+
+
+def test_tasks_that_wait_for_nodes_run_where_there_is_room_and_are_cancelled_where_there_is_none(
+    ray_session: Session,
+) -> None:
+    """What has found room is not asked for again before other nodes are there."""
+    tasks, there, more = PendingTasks(), Resources(int(ray_session.inventory.cpus)), Resources(1000)
+    tasks.wait_for(Resources(2, gpus=1), there)
+    commands.wait_for(lambda: tasks.wait_for(Resources(2, gpus=1), there) or waiting(tasks) == (0, 1), "room")
+    tasks.wait_for(Resources(2, gpus=3), there)
+    assert waiting(tasks) == (0, 3), "no node here has a GPU"
+    tasks.wait_for(Resources(2), more)
+    assert waiting(tasks) == (2, 0)
+    tasks.wait_for(Resources(), Resources())
+    assert waiting(tasks) == (0, 0)
+
+
+def waiting(tasks: PendingTasks) -> tuple[int, int]:
+    return len(tasks._cpus._tasks), len(tasks._gpus._tasks)
 
 
 @pytest.mark.long

@@ -30,6 +30,6 @@ def test_through_ray_client_no_node_leaves_and_nothing_may_come(monkeypatch: pyt
     assert most_resources() is None
 
 
-def test_without_an_autoscaler_nothing_may_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_has_said_what_may_come_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "get_max_resources_from_cluster_config", lambda: None)
     assert dict(max_resources()) == {}
