@@ -13,15 +13,20 @@ from bench.harness.simulated_nodes import policy_figures
 
 TITLE = "Many nodes"
 NODES: Final = (1, 2, 4, 8, 16)
-CHUNKS_PER_NODE: Final = 40
-TIMEOUT_S: Final = 1800
+CHUNKS_PER_NODE: Final = 20
+VIDEOS: Final = 1_000_000
+TIMEOUT_S: Final = 7200
 
 
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
-    """Efficiencies on 1 to 16 nodes, on mixed ones, and figures of the policies; `rounds` is not used."""
-    sizes, chunks = ((1, 2), 12) if quick else (NODES, CHUNKS_PER_NODE)
+    """Efficiencies on 1 to 16 nodes, on mixed ones, and figures of the policies and of a large plan.
+
+    `rounds` is not used.
+    """
+    sizes, chunks, videos = ((1, 2), 12, 10_000) if quick else (NODES, CHUNKS_PER_NODE, VIDEOS)
     return {
-        "policy": policy_figures(nodes=100 if quick else 1000, videos=10_000 if quick else 1_000_000),
+        "policy": policy_figures(nodes=100 if quick else 1000, videos=videos),
+        "plan": told_by("bench.harness.large_plan", videos),
         "equal": [engine_on(nodes, chunks) for nodes in sizes],
         "mixed": engine_on(4, chunks, fast=2.5),
         "dataset": engine_on(sizes[-2], chunks, scheduler="dataset"),
@@ -32,15 +37,12 @@ def engine_on(
     nodes: int, chunks_per_node: int, *, fast: float = 1.0, scheduler: str = "pool"
 ) -> dict[str, Any]:
     """A run of the engine on so many nodes, in a process of its own, which Ray's node keeps for itself."""
-    words = [
-        sys.executable,
-        "-m",
-        "bench.harness.simulated_nodes",
-        str(nodes),
-        str(chunks_per_node),
-        str(fast),
-        scheduler,
-    ]
+    return told_by("bench.harness.simulated_nodes", nodes, chunks_per_node, fast, scheduler)
+
+
+def told_by(module: str, *arguments: object) -> dict[str, Any]:
+    """The last line of a module that runs in a process of its own."""
+    words = [sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
@@ -57,20 +59,36 @@ def described(measured: Mapping[str, Any]) -> str:
             f"{run['ideal_s']:.1f}",
             f"{run['wall_s']:.1f}",
             f"{run['efficiency']:.3f}",
+            f"{run['machine_busy']:.0%}",
         ]
         for run in runs
     ]
-    policy = measured["policy"]
+    policy, plan = measured["policy"], measured["plan"]
     return "\n\n".join(
         [
             "The engine on a simulated cluster, a Ray node for each: every decoder sleeps a known time for a "
             f"chunk ({runs[0]['chunk_s']:g} s), every model for a batch ({runs[0]['batch_s']:g} s). Ray, the "
             "pool, coordinator, finalizers and store are the real ones. The time counts from the moment when "
             "every node was at work to the last commit, against the time of the sleeps alone.",
-            table(["nodes", "engine.scheduler", "chunks", "ideal s", "measured s", "efficiency"], rows),
+            table(
+                [
+                    "nodes",
+                    "engine.scheduler",
+                    "chunks",
+                    "ideal s",
+                    "measured s",
+                    "efficiency",
+                    "machine busy",
+                ],
+                rows,
+            ),
             f"The policies alone, {policy['nodes']:,} nodes and {policy['videos']:,} videos: placement "
             f"{policy['placement_s']:.3f} s, {policy['decisions_per_s']:,.0f} pulls a second, "
             f"{policy['memory_mb']:.0f} MB more at the end, makespan {policy['over_best']:.3f} of the "
             f"optimum ({policy['over_best_mixed']:.3f} where a quarter is 2.5 times as fast).",
+            f"The plan alone, {plan['videos']:,} videos of one chunk, a stand-in for the prober: first work "
+            f"after {plan['first_work_s']:.1f} s, all planned after {plan['planned_s']:.0f} s, "
+            f"{plan['bytes_per_video']:.0f} bytes a video in the driver with the coordinator in it, "
+            f"{plan['peak_bytes'] / 1e6:.0f} MB at most.",
         ]
     )

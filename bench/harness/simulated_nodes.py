@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import psutil
 
 from bench.harness.slow_workers import environment
 from cluster.inventory import Node
@@ -29,8 +30,8 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.progress import Snapshot
 from vaengine.planning.work_queue import WorkQueue
 
-CHUNK_S: Final = 2.0  # of a decoder for a chunk
-BATCH_S: Final = 0.1  # of a model for a message of 8 pictures
+CHUNK_S: Final = 4.0  # of a decoder for a chunk
+BATCH_S: Final = 0.2  # of a model for a message of 8 pictures
 VIDEO_CHUNK_S: Final = 15.0  # of video in a chunk
 FPS: Final = 4
 NODE_STORE_BYTES: Final = 80_000_000
@@ -51,6 +52,7 @@ class Pace:
         self.snapshots.append((now, done, snapshot.in_work))
         if self.began is None and snapshot.in_work >= self.slots and done > 0:
             self.began = (now, done)
+            psutil.cpu_percent()  # from here on
         if done > self.last[1]:
             self.last = (now, done)
 
@@ -123,6 +125,7 @@ def run_engine(nodes: int, chunks_per_node: int, fast: float, scheduler: str) ->
             )
             pace = Pace(nodes)
             report = Engine(resolve_request(options).request, listener=pace).run()
+            machine_busy = psutil.cpu_percent() / 100
     if pace.began is None or report.completed != len(paths):
         raise RuntimeError(f"not all nodes were at work, or videos are missing: {report}")
     wall_s = pace.last[0] - pace.began[0]
@@ -139,14 +142,13 @@ def run_engine(nodes: int, chunks_per_node: int, fast: float, scheduler: str) ->
         "wall_s": wall_s,
         "efficiency": ideal_s / wall_s,
         "whole_run_s": report.wall_s,
+        "machine_busy": machine_busy,
         "load_average": os.getloadavg()[0],
     }
 
 
 def policy_figures(nodes: int, videos: int) -> dict[str, Any]:
     """Placement of nodes and pulls of pages of videos, in pure Python."""
-    import psutil
-
     there = [Node(str(number), 4.0) for number in range(nodes)]
     began_s = time.process_time()
     placed = place_nodes(there, Demand(0, vision=True))
